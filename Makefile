@@ -1,0 +1,49 @@
+# Everything a user or a developer runs. `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install paper test lint typecheck floors unit fresh bench lock
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "replenisher needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(VENV)/installed ## make .venv with everything the lock names
+
+paper: install ## trade on the simulated exchange; ARGS="--duration 30" ends by itself
+	@$(BIN)/replenisher run configs/paper.yaml $(ARGS)
+
+test: lint typecheck floors unit ## every check there is
+
+lint: install ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: install ## mypy --strict
+	$(BIN)/mypy
+
+floors: install ## imports only point down
+	$(BIN)/lint-imports
+
+unit: install ## the tests, with the branch coverage of the core
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing
+
+fresh: ## clone HEAD into a new folder and do what the README says there
+	bash tests/fresh.sh
+
+bench: install ## tick to order, against a bare echo
+	$(BIN)/python -m bench.tick_to_order $(ARGS)
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --quiet --upgrade --all-extras --group test --group lint --group build pyproject.toml -o requirements.lock

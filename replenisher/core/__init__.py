@@ -1,0 +1,1 @@
+"""The thinking: no await, no clock, no socket, no log, no random. Facts in, wishes out."""

@@ -1,0 +1,34 @@
+"""The errors an operator can meet, each with the exit code it ends the process with.
+
+    ReplenisherError            1   a failure that is nobody's mistake
+    ├── ConfigurationError     78   the YAML, a secret, a tape or a schema is not what it must be
+    ├── Unreachable            75   a venue or a database does not answer at start: try again later
+    └── RiskHalt                3   a limit was broken: do not restart without looking
+
+What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception.
+What we do wrong ourselves is an `AssertionError`; it stops trading and cancels.
+"""
+
+
+class ReplenisherError(Exception):
+    """One clear sentence for the operator; `exit_code` is how the process ends."""
+
+    exit_code = 1
+
+
+class ConfigurationError(ReplenisherError):
+    """What the operator wrote cannot be traded on; the sentence names the path of the fault."""
+
+    exit_code = 78
+
+
+class Unreachable(ReplenisherError):
+    """A venue or a database does not answer at start."""
+
+    exit_code = 75
+
+
+class RiskHalt(ReplenisherError):
+    """A limit was broken and trading stopped for good."""
+
+    exit_code = 3

@@ -1,0 +1,1 @@
+"""The present: the loop that carries facts to the engine and wishes to the venue, and what stands around it."""

@@ -1,0 +1,1 @@
+"""The words: instruments, orders, facts, commands and steps. Everything here is a value."""

@@ -1,0 +1,120 @@
+"""The wishes: what the engine asks of a venue, and what it decided not to ask.
+
+Prices are in ticks, quantities in lots. `deadline` is the session time after which a missing answer is itself a fact.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from replenisher.model.order import Side
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
+    """What every command is: a value that names one wish."""
+
+
+class Intent(StrEnum):
+    """Why an order is placed or amended."""
+
+    QUOTE = "quote"  # the ladder moved, or is shown for the first time
+    REFILL = "refill"  # a fill ate this level
+
+
+class PlaceOrder(Wish, frozen=True, kw_only=True):
+    """Put a post-only limit order on the book; it is refused rather than take."""
+
+    order_id: str
+    instrument: str
+    strategy: str
+    side: Side
+    level: int
+    price: int
+    quantity: int
+    intent: Intent
+    valid_until: int  # session time after which the venue must refuse it
+    deadline: int
+
+
+class AmendOrder(Wish, frozen=True, kw_only=True):
+    """Change price or total quantity (filled lots included) of a resting order."""
+
+    order_id: str
+    venue_order_id: str
+    instrument: str
+    price: int
+    quantity: int
+    intent: Intent
+    valid_until: int
+    deadline: int
+
+
+class CancelOrder(Wish, frozen=True, kw_only=True):
+    """Take an order off the book."""
+
+    order_id: str
+    venue_order_id: str
+    instrument: str
+    deadline: int
+
+
+class MoveSlot(Wish, frozen=True, kw_only=True):
+    """An order serves another level of its own ladder from now on. Nothing is sent."""
+
+    order_id: str
+    level: int
+
+
+class Denied(Wish, frozen=True, kw_only=True):
+    """A wish that our own gate refused; recorded when the reason of its slot changes. Nothing is sent."""
+
+    instrument: str
+    strategy: str
+    side: Side
+    level: int
+    price: int
+    quantity: int
+    reason: str
+
+
+class AskOpenOrders(Wish, frozen=True, kw_only=True):
+    """Which orders of our account rest on this instrument?"""
+
+    instrument: str
+    deadline: int
+
+
+class AskOrder(Wish, frozen=True, kw_only=True):
+    """What became of this order?"""
+
+    order_id: str
+    instrument: str
+    deadline: int
+
+
+class AskTrades(Wish, frozen=True, kw_only=True):
+    """Which executions of ours happened at or after `since` (venue time)? Answered oldest first, in pages."""
+
+    instrument: str
+    since: int
+    deadline: int
+
+
+class AskPosition(Wish, frozen=True, kw_only=True):
+    """What is our position in this instrument?"""
+
+    instrument: str
+    deadline: int
+
+
+class AskBalance(Wish, frozen=True, kw_only=True):
+    """What is our cash in this currency?"""
+
+    venue: str
+    currency: str
+    deadline: int
+
+
+Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskBalance
+OrderCommand = PlaceOrder | AmendOrder | CancelOrder
+Command = OrderCommand | MoveSlot | Denied | Question

@@ -1,0 +1,374 @@
+"""The facts: everything that can happen to us. A fact is never edited and never sent back.
+
+`at` is session time, stamped once at the border when we learn of the fact; `venue_time` is the venue's own clock.
+Both are nanoseconds since the epoch, UTC. `instrument` is always an instrument's key, `venue/name`.
+What we ask for (prices and quantities of orders and book levels) is in integer ticks and lots; what we have
+(fills, positions, balances) is exact decimals in the venue's wire amount.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Liquidity, Request, Side, Status
+
+Level = tuple[int, int]  # (price in ticks, quantity in lots); quantity 0 removes the level
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
+    """What every fact has: the session time at which we learned of it."""
+
+    at: int
+
+
+# --- Our own life ------------------------------------------------------------------------------------------------
+
+
+class Started(Fact, frozen=True, kw_only=True):
+    """A life of the daemon began. The first fact of every life."""
+
+    epoch: int  # strictly larger than that of every earlier life
+    namespace: str  # first three characters of every client order id of ours
+    config_version: str  # fingerprint of the configuration in force
+    accounts: dict[str, str]  # venue -> account key
+
+
+class Woke(Fact, frozen=True, kw_only=True):
+    """A deadline that the engine named has come."""
+
+
+class ClockStepped(Fact, frozen=True, kw_only=True):
+    """The wall clock moved against session time; session time itself never steps."""
+
+    step_ns: int
+
+
+class Suspended(Fact, frozen=True, kw_only=True):
+    """The process did not run for `gap_ns`: every feed counts as lost until it speaks again."""
+
+    gap_ns: int
+
+
+# --- The operator ------------------------------------------------------------------------------------------------
+
+
+class PauseAsked(Fact, frozen=True, kw_only=True):
+    """Show nothing until asked to resume."""
+
+    reason: str
+
+
+class ResumeAsked(Fact, frozen=True, kw_only=True):
+    """End a pause."""
+
+
+class CancelAllAsked(Fact, frozen=True, kw_only=True):
+    """Pause, and so cancel everything of ours."""
+
+
+class StopAsked(Fact, frozen=True, kw_only=True):
+    """Stop verified-flat."""
+
+    reason: str
+
+
+# --- Public market data ------------------------------------------------------------------------------------------
+
+
+class InstrumentDefined(Fact, frozen=True, kw_only=True):
+    """The venue defines an instrument, or has changed it."""
+
+    instrument: Instrument
+
+
+class InstrumentStateChanged(Fact, frozen=True, kw_only=True):
+    """An instrument opened for trading, or closed."""
+
+    instrument: str
+    is_open: bool
+    reason: str
+
+
+class BookSnapshot(Fact, frozen=True, kw_only=True):
+    """The whole book; whatever we knew before is void. Best level first."""
+
+    instrument: str
+    venue_time: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class BookChanged(Fact, frozen=True, kw_only=True):
+    """New quantities at some levels of a book we already have."""
+
+    instrument: str
+    venue_time: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class FeedLost(Fact, frozen=True, kw_only=True):
+    """The book of one instrument can no longer be trusted, until the next snapshot."""
+
+    instrument: str
+    reason: str
+
+
+class TradePrinted(Fact, frozen=True, kw_only=True):
+    """Two others traded (or one of them was us: our own fill is told apart, by `OrderFilled`)."""
+
+    instrument: str
+    venue_time: int
+    trade_id: str
+    price: int  # ticks
+    quantity: int  # lots
+    taker: Side
+
+
+class LinkAlive(Fact, frozen=True, kw_only=True):
+    """The venue's public connection answered: a book that did not change is still today's."""
+
+    venue: str
+
+
+class ClockOffset(Fact, frozen=True, kw_only=True):
+    """Measured: the venue's clock minus session time."""
+
+    venue: str
+    offset_ns: int
+
+
+# --- Our private session -----------------------------------------------------------------------------------------
+
+
+class SessionOpened(Fact, frozen=True, kw_only=True):
+    """The private connection is up, logged in, subscribed, and its dead-man switch verified."""
+
+    venue: str
+
+
+class SessionLost(Fact, frozen=True, kw_only=True):
+    """The private connection is gone; every request without an answer stays without one."""
+
+    venue: str
+    reason: str
+
+
+class OrderWorking(Fact, frozen=True, kw_only=True):
+    """The venue says that an order of ours rests, with this price and total quantity."""
+
+    order_id: str
+    venue_order_id: str
+    venue_time: int
+    price: int  # ticks
+    quantity: int  # lots, filled ones included
+    answers: Request | None = None  # the request of ours that this answers; None on a stream
+
+
+class RejectReason(StrEnum):
+    """Why a venue refused, as far as it decides what we do next."""
+
+    POST_ONLY = "post_only"  # it would have taken
+    FUNDS = "funds"
+    SIZE = "size"
+    PRICE = "price"
+    PERMISSION = "permission"
+    RATE = "rate"
+    HALTED = "halted"  # maintenance, settlement, closed book
+    TOO_LATE = "too_late"  # it reached the venue after `valid_until`
+    NOT_OPEN = "not_open"  # amend or cancel of an order that is filled, canceled or was never there
+    NOT_SENT = "not_sent"  # it never left us
+    OTHER = "other"
+
+
+class OrderRejected(Fact, frozen=True, kw_only=True):
+    """The venue refused a place: the order does not exist."""
+
+    order_id: str
+    reason: RejectReason
+    message: str
+
+
+class RequestRejected(Fact, frozen=True, kw_only=True):
+    """The venue refused an amend or a cancel: the order is what it was, or (NOT_OPEN) no longer rests."""
+
+    order_id: str
+    request: Request
+    reason: RejectReason
+    message: str
+
+
+class OutcomeUnknown(Fact, frozen=True, kw_only=True):
+    """The venue's answer does not tell whether the request was executed."""
+
+    order_id: str
+    request: Request
+    message: str
+
+
+class NotSent(Fact, frozen=True, kw_only=True):
+    """A request was dropped before its first byte left: the one ending we may decide ourselves."""
+
+    order_id: str
+    request: Request
+
+
+class OrderCanceled(Fact, frozen=True, kw_only=True):
+    """An order of ours no longer rests; what was filled before stays filled."""
+
+    order_id: str
+    venue_time: int
+    reason: str
+
+
+class OrderExpired(Fact, frozen=True, kw_only=True):
+    """The venue ended an order of ours by its own rule."""
+
+    order_id: str
+    venue_time: int
+    reason: str
+
+
+class OrderFilled(Fact, frozen=True, kw_only=True):
+    """One execution of ours. Identified by (venue, account, instrument, trade id, side); told any number of times."""
+
+    instrument: str
+    order_id: str  # empty if the order is not one of ours by name
+    venue_order_id: str
+    venue_time: int
+    trade_id: str
+    side: Side
+    price: Decimal
+    amount: Decimal  # in the wire amount, positive
+    fee: Decimal  # negative is a rebate
+    fee_currency: str
+    liquidity: Liquidity
+
+
+class CashKind(StrEnum):
+    """Why money moved without a fill."""
+
+    FUNDING = "funding"
+    SETTLEMENT = "settlement"
+    DELIVERY = "delivery"
+    TRANSFER = "transfer"
+    FEE = "fee"
+    LIQUIDATION = "liquidation"
+
+
+class CashMoved(Fact, frozen=True, kw_only=True):
+    """Money came or went without a fill."""
+
+    venue: str
+    kind: CashKind
+    currency: str
+    amount: Decimal
+    venue_time: int
+    venue_id: str
+
+
+# --- The venue's answers to our questions (sync) -----------------------------------------------------------------
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One order as the venue shows it when asked."""
+
+    order_id: str  # the label; empty if it has none
+    venue_order_id: str
+    instrument: str
+    side: Side
+    price: int  # ticks
+    quantity: int  # lots, filled ones included
+    filled: Decimal
+    status: Status
+    venue_time: int
+    reason: str = ""
+
+
+class OpenOrdersReported(Fact, frozen=True, kw_only=True):
+    """All orders of our account that rest on one instrument, whoever placed them."""
+
+    instrument: str
+    orders: tuple[OrderReport, ...]
+
+
+class OrderReported(Fact, frozen=True, kw_only=True):
+    """The state of one order we asked for."""
+
+    order: OrderReport
+
+
+class OrderNotFound(Fact, frozen=True, kw_only=True):
+    """The venue, asked, knows no order by this client order id, as of its own clock."""
+
+    order_id: str
+    venue_time: int
+
+
+class TradesReported(Fact, frozen=True, kw_only=True):
+    """One page of our own executions, oldest first."""
+
+    instrument: str
+    fills: tuple[OrderFilled, ...]
+    has_more: bool
+
+
+class PositionReported(Fact, frozen=True, kw_only=True):
+    """Our position in one instrument, as the venue sees it."""
+
+    instrument: str
+    amount: Decimal  # in the wire amount, negative is short
+
+
+class BalanceReported(Fact, frozen=True, kw_only=True):
+    """Our cash in one currency, as the venue sees it: realized P&L in, unrealized P&L out."""
+
+    venue: str
+    currency: str
+    balance: Decimal
+
+
+class QuestionFailed(Fact, frozen=True, kw_only=True):
+    """A question of ours was not answered, or refused; it is asked again later."""
+
+    venue: str
+    question: str  # the command's class name
+    subject: str  # the order id or instrument asked about
+    message: str
+
+
+MarketEvent = (
+    InstrumentDefined
+    | InstrumentStateChanged
+    | BookSnapshot
+    | BookChanged
+    | FeedLost
+    | TradePrinted
+    | LinkAlive
+    | ClockOffset
+)
+OrderEvent = (
+    OrderWorking
+    | OrderRejected
+    | RequestRejected
+    | OutcomeUnknown
+    | NotSent
+    | OrderCanceled
+    | OrderExpired
+    | OrderFilled
+)
+SyncEvent = (
+    OpenOrdersReported
+    | OrderReported
+    | OrderNotFound
+    | TradesReported
+    | PositionReported
+    | BalanceReported
+    | QuestionFailed
+)
+SessionEvent = SessionOpened | SessionLost | CashMoved
+OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
+LifeEvent = Started | Woke | ClockStepped | Suspended
+Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

@@ -1,0 +1,129 @@
+"""An instrument as its venue defines it: its grid of prices and amounts, and what a position in it is worth."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+import msgspec
+
+from replenisher.model.order import Side
+
+
+class Kind(StrEnum):
+    """What kind of contract an instrument is."""
+
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+    FUTURE = "future"
+    OPTION = "option"
+
+
+class AmountUnit(StrEnum):
+    """What one unit of the venue's wire amount is."""
+
+    BASE = "base"
+    QUOTE = "quote"
+    CONTRACT = "contract"
+
+
+class TickStep(msgspec.Struct, frozen=True):
+    """The tick in force for prices above `above_price`."""
+
+    above_price: Decimal
+    tick: Decimal
+
+
+def instrument_key(venue: str, name: str) -> str:
+    """The one string by which facts, orders and rows name an instrument of a venue."""
+    return f"{venue}/{name}"
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One tradable contract. A change of any field is a new value with the next `version`.
+
+    Prices we ask for are integers in units of `tick` (the finest step), amounts integers in units of `lot`.
+    `contract_value` converts an amount: base units per contract (linear, amount in contracts), else 1.
+    """
+
+    venue: str
+    name: str
+    kind: Kind
+    tick_steps: tuple[TickStep, ...]  # ascending; the first one starts at price 0
+    lot: Decimal  # in the wire amount
+    amount_unit: AmountUnit
+    contract_value: Decimal = Decimal(1)
+    inverse: bool = False
+    base_currency: str
+    quote_currency: str
+    settlement_currency: str
+    min_amount: Decimal  # in the wire amount
+    min_notional: Decimal = Decimal(0)  # in the quote currency
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        assert self.tick_steps and self.tick_steps[0].above_price == 0, "the first tick step starts at 0"
+        assert self.lot > 0, "a lot is positive"
+
+    @property
+    def key(self) -> str:
+        """`venue/name`, the instrument's name everywhere inside."""
+        return instrument_key(self.venue, self.name)
+
+    @property
+    def tick(self) -> Decimal:
+        """The finest tick, in which prices are counted."""
+        return self.tick_steps[0].tick
+
+    def price(self, ticks: int) -> Decimal:
+        """The exact price of an integer number of ticks."""
+        return ticks * self.tick
+
+    def amount(self, lots: int) -> Decimal:
+        """The exact wire amount of an integer number of lots."""
+        return lots * self.lot
+
+    def lots(self, amount: Decimal) -> int:
+        """The whole lots in a wire amount, rounded down."""
+        return int(amount // self.lot)
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The step in force at `price`: that of the highest band strictly below it."""
+        tick = self.tick
+        for step in self.tick_steps[1:]:
+            if price > step.above_price:
+                tick = step.tick
+        return tick
+
+    def round_price(self, side: Side, price: float | Decimal) -> int:
+        """The nearest allowed price away from the market, in ticks: down for a buy, up for a sell."""
+        exact = Decimal(repr(price)) if isinstance(price, float) else price
+        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+        step = self.tick_at(exact)
+        rounded = (exact / step).to_integral_value(rounding) * step
+        # Rounding up may cross into a band with a coarser step, whose grid then decides.
+        if (coarser := self.tick_at(rounded)) != step:
+            rounded = (rounded / coarser).to_integral_value(rounding) * coarser
+        return int(rounded / self.tick)
+
+    def amount_of_quote(self, notional_quote: Decimal, price: Decimal) -> Decimal:
+        """The wire amount worth `notional_quote` at `price`, not yet rounded to lots."""
+        if self.inverse:
+            return notional_quote / self.contract_value
+        return notional_quote / (price * self.contract_value)
+
+    def amount_of_base(self, base: Decimal, price: Decimal) -> Decimal:
+        """The wire amount that is `base` units of the base currency at `price`."""
+        if self.inverse:
+            return base * price / self.contract_value
+        return base / self.contract_value
+
+    def notional_quote(self, amount: Decimal, price: Decimal) -> Decimal:
+        """What a wire amount is worth at `price`, in the quote currency; it keeps the sign of the amount."""
+        if self.inverse:
+            return amount * self.contract_value
+        return amount * self.contract_value * price
+
+    def value(self, amount: Decimal, price: Decimal) -> Decimal:
+        """What a wire amount is worth at `price`, in the settlement currency."""
+        if self.inverse:
+            return amount * self.contract_value / price
+        return amount * self.contract_value * price

@@ -1,0 +1,61 @@
+"""One step of the engine: the facts it was told, the wishes it answered with, and why."""
+
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.model.command import Command, Intent
+from replenisher.model.event import Event
+from replenisher.model.order import Side, Status
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """One order a strategy would like to show."""
+
+    side: Side
+    level: int  # 0 is nearest to the touch
+    price: int  # ticks
+    quantity: int  # lots
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one strategy wanted in one step, and the numbers that led there."""
+
+    strategy: str
+    instrument: str
+    fair_value: float | None  # in price units; None when there was nothing to go by
+    terms: dict[str, float]  # every number the strategy used, by name
+    wanted: tuple[Quote, ...]  # what it wanted
+    permitted: tuple[Quote, ...]  # what risk let through
+    withheld: str  # why less than wanted was permitted; empty if all was
+
+
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One order of ours as the engine believes it to be after a step that touched it."""
+
+    order_id: str
+    venue_order_id: str  # empty until the venue has told it
+    instrument: str
+    instrument_version: int
+    strategy: str
+    side: Side
+    level: int
+    intent: Intent
+    price: int  # ticks
+    quantity: int  # lots, filled ones included
+    filled: Decimal  # in the wire amount
+    status: Status
+    reason: str  # why it ended or waits; empty while all is well
+    created_at: int
+    updated_at: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A numbered record of one call of `Engine.step`."""
+
+    number: int
+    at: int
+    events: tuple[Event, ...]
+    commands: tuple[Command, ...]
+    decisions: tuple[Decision, ...] = ()
+    orders: tuple[OrderState, ...] = ()

@@ -1,0 +1,1 @@
+"""The memory: the journal, and the tables it is turned into."""

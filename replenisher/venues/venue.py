@@ -1,0 +1,83 @@
+"""The port: a place to trade, as a machine that is told frames and time.
+
+The carrier (`live/`) tells it what happened on its connections and drains two queues after every call: `facts`,
+which go to the engine, and `actions`, which go to sockets. `send` only asks and returns nothing, because the answer is
+a fact too. Nothing here reads a clock or a random source: both come in as arguments, so a venue runs unchanged on
+virtual time.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from replenisher.model.command import OrderCommand, Question
+from replenisher.model.event import Event
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """Open the connection called `connection`."""
+
+    connection: str
+    url: str
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send one text frame."""
+
+    connection: str
+    frame: str
+
+
+class Close(msgspec.Struct, frozen=True):
+    """Close the connection; the carrier answers with `closed`."""
+
+    connection: str
+    reason: str
+
+
+Action = Connect | Send | Close
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue can do, as far as a decision depends on it."""
+
+    amends_price: bool  # an amend may change the price, atomically
+    amend_keeps_priority_on_decrease: bool
+    has_dead_man_switch: bool
+    refuses_late_requests: bool  # a request carries a deadline that the venue itself enforces
+
+
+class Venue(Protocol):
+    """A place to trade."""
+
+    name: str
+    capabilities: Capabilities
+    next_wake: int | None  # session time at which `wake` wants to be called
+
+    def start(self, at: int) -> None:
+        """Begin to connect."""
+
+    def opened(self, connection: str, at: int) -> None:
+        """A connection that we asked for is open."""
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        """One frame arrived."""
+
+    def closed(self, connection: str, reason: str, at: int) -> None:
+        """A connection ended, or could not be opened."""
+
+    def wake(self, at: int) -> None:
+        """`next_wake` has come."""
+
+    def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
+        """Ask the venue. A command that cannot be sent now is answered by the fact `NotSent` or `QuestionFailed`."""
+
+    def stop(self, at: int) -> None:
+        """Close every connection and open none again."""
+
+    def facts(self) -> list[Event]:
+        """What was learned since the last call; the list is the caller's."""
+
+    def actions(self) -> list[Action]:
+        """What the carrier has to do, in order; the list is the caller's."""
