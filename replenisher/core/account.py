@@ -1,0 +1,138 @@
+"""What we have: positions by average cost, balances, and each strategy's share of them, in exact decimals.
+
+Rules. Values are in the settlement currency and rounded half-even to 1e-8 at each fill, as venues settle them. A fill
+that adds to a position adds its value to the entry value; a fill that reduces it releases the entry value in
+proportion (all of it when the position closes) and the difference is realized. What is left of a fill that goes
+through zero opens the other side. Balance = opening + realized - fees + cash movements.
+"""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+from replenisher.model.event import OrderFilled
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+
+ZERO = Decimal(0)
+CENT = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
+EXTERNAL = "external"  # whose fills those are that no order of ours explains
+FILLS_REMEMBERED_MAX = 20_000
+
+
+def booked(value: Decimal) -> Decimal:
+    """A value as it is booked: rounded half-even to 1e-8."""
+    return value.quantize(CENT, ROUND_HALF_EVEN)
+
+
+class Position(msgspec.Struct):
+    """A position in one instrument, by average cost."""
+
+    size: Decimal = ZERO  # wire amount, negative is short
+    entry_value: Decimal = ZERO  # settlement currency, never negative
+    realized: Decimal = ZERO  # settlement currency, before fees
+    fees: Decimal = ZERO  # settlement currency, negative is a rebate
+
+    def fill(self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> Decimal:
+        """Book one fill; returns what it realized."""
+        value = booked(instrument.value(amount, price))
+        signed = amount * side.sign
+        if self.size == 0 or (self.size > 0) == (signed > 0):
+            self.size += signed
+            self.entry_value += value
+            return ZERO
+        held = abs(self.size)
+        closed = min(amount, held)
+        released = self.entry_value if closed == held else booked(self.entry_value * closed / held)
+        exit_value = value if closed == amount else booked(value * closed / amount)
+        is_long = self.size > 0
+        realized = exit_value - released if is_long is not instrument.inverse else released - exit_value
+        self.size += signed
+        self.entry_value = self.entry_value - released if closed == amount else value - exit_value
+        self.realized += realized
+        return realized
+
+    def unrealized(self, instrument: Instrument, mark: float) -> float:
+        """What closing at `mark` would realize, in the settlement currency. An estimate, not a booking."""
+        if self.size == 0 or mark <= 0:
+            return 0.0
+        held, entry = abs(float(self.size)) * float(instrument.contract_value), float(self.entry_value)
+        now = held / mark if instrument.inverse else held * mark
+        is_long = self.size > 0
+        return now - entry if is_long is not instrument.inverse else entry - now
+
+    def pnl_quote(self, instrument: Instrument, mark: float) -> float:
+        """Realized and unrealized P&L after fees, in the quote currency at `mark`. An estimate, not a booking."""
+        settled = float(self.realized - self.fees) + self.unrealized(instrument, mark)
+        return settled * mark if instrument.inverse else settled
+
+
+class Account(msgspec.Struct):
+    """All we have at all venues, and which strategy it belongs to."""
+
+    positions: dict[str, Position] = msgspec.field(default_factory=dict)  # by instrument
+    inventories: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)  # instrument -> strategy -> amount
+    balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
+    remembered: dict[str, None] = msgspec.field(default_factory=dict)  # fills booked lately, oldest first
+    cursors: dict[str, int] = msgspec.field(default_factory=dict)  # instrument -> venue time of its newest fill
+
+    def position(self, instrument: str) -> Position:
+        """The position in one instrument."""
+        if instrument not in self.positions:
+            self.positions[instrument] = Position()
+        return self.positions[instrument]
+
+    def inventory(self, instrument: str, strategy: str) -> Decimal:
+        """One strategy's share of a position, in the wire amount."""
+        return self.inventories.get(instrument, {}).get(strategy, ZERO)
+
+    def knows(self, fill: OrderFilled) -> bool:
+        """Whether this fill is booked already: venues tell a fill more than once."""
+        return _fill_key(fill) in self.remembered
+
+    def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> None:
+        """Book a fill that is not known yet."""
+        key = _fill_key(fill)
+        assert key not in self.remembered, f"fill {key} would be booked twice"
+        self.remembered[key] = None
+        if len(self.remembered) > FILLS_REMEMBERED_MAX:
+            del self.remembered[next(iter(self.remembered))]
+        position = self.position(instrument.key)
+        realized = position.fill(instrument, fill.side, fill.amount, fill.price)
+        shares = self.inventories.setdefault(instrument.key, {})
+        shares[strategy] = shares.get(strategy, ZERO) + fill.amount * fill.side.sign
+        assert sum(shares.values()) == position.size, "strategies and external together are the position"
+        self._move(instrument.venue, instrument.settlement_currency, realized)
+        if fill.fee_currency == instrument.settlement_currency:
+            position.fees += fill.fee
+        self._move(instrument.venue, fill.fee_currency, -fill.fee)
+        self.cursors[instrument.key] = max(self.cursors.get(instrument.key, 0), fill.venue_time)
+
+    def adopt(self, instrument: Instrument, amount: Decimal, price: Decimal) -> None:
+        """Take over a position that stood before our first fill: nobody's inventory, cost as of now."""
+        position = self.position(instrument.key)
+        side = Side.BUY if amount > 0 else Side.SELL
+        position.fill(instrument, side, abs(amount), price)
+        shares = self.inventories.setdefault(instrument.key, {})
+        shares[EXTERNAL] = shares.get(EXTERNAL, ZERO) + amount
+
+    def set_balance(self, venue: str, currency: str, balance: Decimal) -> None:
+        """The venue's word on our cash in one currency."""
+        self.balances[f"{venue}/{currency}"] = balance
+
+    def move_cash(self, venue: str, currency: str, amount: Decimal) -> None:
+        """Money came or went without a fill."""
+        self._move(venue, currency, amount)
+
+    def balance(self, venue: str, currency: str) -> Decimal | None:
+        """Our cash in one currency; None until the venue has told it."""
+        return self.balances.get(f"{venue}/{currency}")
+
+    def _move(self, venue: str, currency: str, amount: Decimal) -> None:
+        key = f"{venue}/{currency}"
+        if key in self.balances:
+            self.balances[key] += amount
+
+
+def _fill_key(fill: OrderFilled) -> str:
+    return f"{fill.instrument}#{fill.trade_id}#{fill.side}"

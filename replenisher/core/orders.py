@@ -1,0 +1,192 @@
+"""Our orders: the only place where an order changes. Each change follows the LIFECYCLE table of the model."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.model.command import Intent
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import LIFECYCLE, Request, Side, Status, Transition
+from replenisher.model.step import OrderState
+
+ENDED_REMEMBERED_MAX = 10_000
+
+
+class Pending(msgspec.Struct):
+    """The one request about an order that the venue has not answered."""
+
+    request: Request
+    deadline: int
+    price: int  # ticks, what was asked for
+    quantity: int  # lots, what was asked for
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """One order of ours, as far as we know."""
+
+    order_id: str
+    instrument: str
+    instrument_version: int
+    strategy: str
+    side: Side
+    level: int
+    intent: Intent
+    price: int  # ticks
+    quantity: int  # lots, filled ones included
+    created_at: int
+    updated_at: int
+    venue_order_id: str = ""
+    venue_time: int = 0  # of the newest word about price and quantity
+    filled: Decimal = Decimal(0)  # wire amount
+    filled_lots: int = 0
+    status: Status = Status.PENDING
+    pending: Pending | None = None
+    reason: str = ""
+    cancel_after: int = 0  # session time before which a cancel is not repeated
+    cancels: int = 0  # sent without an end
+    asked_after: int = 0  # session time before which the venue is not asked about it again
+
+    @property
+    def remaining(self) -> int:
+        """Lots that may still trade, by the last word."""
+        return max(0, self.quantity - self.filled_lots)
+
+    @property
+    def remaining_max(self) -> int:
+        """Lots that may still trade in the worst case: an amend in flight counts with the larger quantity."""
+        quantity = self.quantity
+        if self.pending is not None and self.pending.request is Request.AMEND:
+            quantity = max(quantity, self.pending.quantity)
+        return max(0, quantity - self.filled_lots)
+
+    @property
+    def prices(self) -> tuple[int, ...]:
+        """Every price at which it may rest now."""
+        if self.pending is not None and self.pending.request is Request.AMEND and self.pending.price != self.price:
+            return (self.price, self.pending.price)
+        return (self.price,)
+
+    @property
+    def target_price(self) -> int:
+        """The price it has once the pending request is granted."""
+        return self.price if self.pending is None else self.pending.price
+
+    @property
+    def target_quantity(self) -> int:
+        """The total quantity it has once the pending request is granted."""
+        return self.quantity if self.pending is None else self.pending.quantity
+
+    @property
+    def is_canceling(self) -> bool:
+        """Whether a cancel is on its way."""
+        return self.pending is not None and self.pending.request is Request.CANCEL
+
+    def move(self, transition: Transition, at: int) -> None:
+        """Go where the LIFECYCLE table says."""
+        self.status = LIFECYCLE[self.status][transition]
+        self.updated_at = at
+        if self.status.is_terminal:
+            self.pending = None
+
+    def report(self) -> OrderState:
+        """The order as a value, for the record."""
+        return OrderState(
+            order_id=self.order_id,
+            venue_order_id=self.venue_order_id,
+            instrument=self.instrument,
+            instrument_version=self.instrument_version,
+            strategy=self.strategy,
+            side=self.side,
+            level=self.level,
+            intent=self.intent,
+            price=self.price,
+            quantity=self.quantity,
+            filled=self.filled,
+            status=self.status,
+            reason=self.reason,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+Ladder = tuple[str, str]  # (strategy, instrument): whose orders are reconciled together
+
+
+class Orders:
+    """All our orders: the live ones by ladder, the ended ones for as long as a late fill may name them."""
+
+    __slots__ = ("_changed", "by_id", "ended", "live")
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Order] = {}
+        self.live: dict[Ladder, dict[str, Order]] = {}
+        self.ended: dict[str, None] = {}  # oldest first
+        self._changed: dict[str, None] = {}
+
+    def add(self, order: Order) -> None:
+        """An order that we are about to send, or find again in the journal."""
+        assert order.order_id not in self.by_id, f"order id {order.order_id} is used twice"
+        self.by_id[order.order_id] = order
+        self.touch(order)
+
+    def get(self, order_id: str) -> Order | None:
+        """The order of this client order id, if it is one of ours."""
+        return self.by_id.get(order_id)
+
+    def touch(self, order: Order) -> None:
+        """Note that an order changed, and file it where it belongs now."""
+        self._changed[order.order_id] = None
+        ladder = self.live.setdefault((order.strategy, order.instrument), {})
+        if not order.status.is_terminal:
+            ladder[order.order_id] = order
+        elif ladder.pop(order.order_id, None) is not None or order.order_id not in self.ended:
+            self.ended[order.order_id] = None
+            if len(self.ended) > ENDED_REMEMBERED_MAX:
+                oldest = next(iter(self.ended))
+                del self.ended[oldest]
+                del self.by_id[oldest]
+
+    def changed(self) -> list[Order]:
+        """The orders touched since the last call."""
+        orders = [self.by_id[order_id] for order_id in self._changed if order_id in self.by_id]
+        self._changed.clear()
+        return orders
+
+    def of(self, ladder: Ladder) -> list[Order]:
+        """The orders of one ladder that may be live."""
+        return list(self.live.get(ladder, {}).values())
+
+    def on(self, instrument: str) -> Iterator[Order]:
+        """Every order on one instrument that may be live, whichever strategy's."""
+        for (_, name), ladder in self.live.items():
+            if name == instrument:
+                yield from ladder.values()
+
+    def all_live(self) -> Iterator[Order]:
+        """Every order that may be live."""
+        for ladder in self.live.values():
+            yield from ladder.values()
+
+    def book_fill(self, order: Order, instrument: Instrument, amount: Decimal, at: int) -> None:
+        """Count a fill towards its order, whatever the order's status."""
+        order.filled += amount
+        order.filled_lots = instrument.lots(order.filled)
+        is_all = order.filled_lots >= order.quantity
+        order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
+        if order.pending is not None and order.pending.request is Request.PLACE:
+            order.pending = None  # a fill is the best of acceptances
+        self.touch(order)
+
+    def dump(self) -> list[Order]:
+        """Every order we remember, for a snapshot."""
+        return list(self.by_id.values())
+
+    @classmethod
+    def load(cls, orders: list[Order]) -> "Orders":
+        """The orders of a snapshot."""
+        self = cls()
+        for order in orders:
+            self.add(order)
+        self._changed.clear()
+        return self

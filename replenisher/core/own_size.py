@@ -1,0 +1,182 @@
+"""Our own size is not the market: how much of a level is surely ours, how much may be, and what the others show.
+
+Theory. Private and public streams are not in step, so our own size at a level is an interval [low, high].
+
+- An order enters `high` when it is sent, and leaves it when the end we heard of (fill, cancel, amend) is covered by a
+  later public update of the level, or `own_echo_ns_max` after we heard of it.
+- It enters `low` when the venue has confirmed it *and* its level has been still for `own_echo_ns_max`: until then a
+  public update may already contain a fill of ours that the private stream has not told yet. It leaves `low` as soon as
+  a cancel or amend is sent or an end is heard.
+
+The size of the others is the value in [level - high, level - low], not below zero, that is nearest to the last one we
+settled on. So news about our own orders, in whatever order it arrives, does not move what we believe of the others; a
+real increase shows at once, a real decrease at a level where we rest shows once it has outlasted the echo.
+"""
+
+import msgspec
+
+from replenisher.core.book import Book, BookSide, Touch
+from replenisher.model.order import Side
+
+NEVER = 1 << 62
+
+
+class Presence(msgspec.Struct):
+    """One order of ours at one price."""
+
+    order_id: str
+    low: int  # lots surely shown, once the level is still
+    high: int  # lots possibly shown
+    ended_venue_time: int = 0  # of the news that lowered `low` below `high`
+    high_until: int = NEVER  # session time at which `high` comes down to `low` without a public echo
+
+
+class OwnLevel(msgspec.Struct):
+    """All our orders at one price, and what we believe the others have there."""
+
+    others: int  # last settled
+    still_from: int  # session time from which `low` counts
+    presences: list[Presence] = msgspec.field(default_factory=list)
+
+    def settle(self, shown: int, at: int) -> int:
+        """The size of the others when the venue shows `shown` lots, all ours included."""
+        low = high = 0
+        for presence in self.presences:
+            high += presence.low if at >= presence.high_until else presence.high
+            low += presence.low
+        if at < self.still_from:
+            low = 0
+        self.others = max(0, min(max(self.others, shown - high), shown - low))
+        return self.others
+
+
+class OwnSize:
+    """Our own orders on one instrument's book, by side and price."""
+
+    __slots__ = ("_echo_ns_max", "_levels", "_price_of")
+
+    def __init__(self, echo_ns_max: int) -> None:
+        self._echo_ns_max = echo_ns_max
+        self._levels: dict[tuple[Side, int], OwnLevel] = {}
+        self._price_of: dict[str, tuple[Side, int]] = {}  # where an order rests by the last word on it
+
+    def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
+        """A place or amend left us: from now on `quantity` lots may show at `price`."""
+        before = self._price_of.get(order_id)
+        if before is not None and before != (side, price):
+            self._lower(order_id, before, 0)
+        presence = self._presence(order_id, side, price, book, at)
+        presence.high = max(presence.high, quantity)
+        presence.high_until = NEVER
+        if before == (side, price):
+            presence.low = min(presence.low, quantity)
+
+    def rests(
+        self, order_id: str, side: Side, price: int, remaining: int, book: Book, venue_time: int, at: int
+    ) -> None:
+        """The venue says the order rests at `price` with `remaining` lots."""
+        before = self._price_of.get(order_id)
+        if before is not None and before != (side, price):
+            self._end(order_id, before, 0, venue_time, at)
+        presence = self._presence(order_id, side, price, book, at)
+        presence.low = remaining
+        presence.high = max(presence.high, remaining)
+        if presence.high > remaining:
+            self._end(order_id, (side, price), remaining, venue_time, at)
+        elif (level := self._levels.get((side, price))) is not None:
+            level.still_from = at + self._echo_ns_max
+        self._price_of[order_id] = (side, price)
+
+    def leaving(self, order_id: str) -> None:
+        """A cancel was sent: the order may be gone from now on."""
+        if (place := self._price_of.get(order_id)) is not None:
+            self._lower(order_id, place, 0)
+
+    def filled(self, order_id: str, remaining: int, venue_time: int, at: int) -> None:
+        """Some of the order traded; `remaining` lots are left of it."""
+        if (place := self._price_of.get(order_id)) is not None:
+            self._end(order_id, place, remaining, venue_time, at)
+
+    def ended(self, order_id: str, venue_time: int, at: int) -> None:
+        """The order no longer rests anywhere."""
+        self._price_of.pop(order_id, None)
+        for place, level in list(self._levels.items()):
+            if any(presence.order_id == order_id for presence in level.presences):
+                self._end(order_id, place, 0, venue_time, at)
+
+    def updated(self, side: Side, price: int, shown: int, venue_time: int, at: int) -> None:
+        """The venue published the level: older news is now contained in it."""
+        level = self._levels.get((side, price))
+        if level is None:
+            return
+        for presence in level.presences:
+            if presence.high > presence.low and presence.high_until != NEVER and venue_time > presence.ended_venue_time:
+                presence.high, presence.high_until = presence.low, NEVER
+        level.still_from = at + self._echo_ns_max
+        level.settle(shown, at)
+        self._sweep((side, price), level, at)
+
+    def replaced(self, book: Book, venue_time: int, at: int) -> None:
+        """A snapshot replaced the book: every level was published."""
+        for side, price in list(self._levels):
+            self.updated(side, price, book.side(side).quantities.get(price, 0), venue_time, at)
+
+    def others(self, side: Side, price: int, shown: int, at: int) -> int:
+        """How many of the `shown` lots belong to others."""
+        level = self._levels.get((side, price))
+        return shown if level is None else level.settle(shown, at)
+
+    def touch(self, book: Book, at: int) -> Touch | None:
+        """The best bid and ask of the others; None where one side has nobody else."""
+        bid = self._best(Side.BUY, book.bids, at)
+        ask = self._best(Side.SELL, book.asks, at)
+        if bid is None or ask is None:
+            return None
+        return Touch(bid[0], bid[1], ask[0], ask[1])
+
+    def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
+        for price in levels.prices():
+            quantity = self.others(side, price, levels.quantities[price], at)
+            if quantity > 0:
+                return price, quantity
+        return None
+
+    def _presence(self, order_id: str, side: Side, price: int, book: Book, at: int) -> Presence:
+        level = self._levels.get((side, price))
+        if level is None:
+            level = OwnLevel(others=book.side(side).quantities.get(price, 0), still_from=at + self._echo_ns_max)
+            self._levels[side, price] = level
+        for presence in level.presences:
+            if presence.order_id == order_id:
+                return presence
+        presence = Presence(order_id, 0, 0)
+        level.presences.append(presence)
+        self._price_of.setdefault(order_id, (side, price))
+        return presence
+
+    def _lower(self, order_id: str, place: tuple[Side, int], low: int) -> None:
+        for presence in self._levels[place].presences if place in self._levels else ():
+            if presence.order_id == order_id:
+                presence.low = min(presence.low, low)
+
+    def _end(self, order_id: str, place: tuple[Side, int], low: int, venue_time: int, at: int) -> None:
+        level = self._levels.get(place)
+        if level is None:
+            return
+        for presence in level.presences:
+            if presence.order_id == order_id:
+                presence.low = min(presence.low, low)
+                presence.ended_venue_time = venue_time
+                presence.high_until = at + self._echo_ns_max
+        level.still_from = at + self._echo_ns_max
+        self._sweep(place, level, at)
+
+    def _sweep(self, place: tuple[Side, int], level: OwnLevel, at: int) -> None:
+        """Forget presences that no longer matter, and the level with the last of them."""
+        level.presences = [
+            presence
+            for presence in level.presences
+            if presence.low > 0 or (presence.high > 0 and at < presence.high_until)
+        ]
+        if not level.presences:
+            del self._levels[place]

@@ -1,0 +1,43 @@
+"""The strategy port: what a strategy is shown, and what it answers.
+
+A strategy is a frozen value with one method, `quote(view)`. It sees the market without our own orders, and its own
+inventory; it returns what it would like to show and the numbers that led there. Whether that may be shown, and which
+commands bring it about, is not its business.
+"""
+
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from replenisher.core.book import Touch
+from replenisher.model.instrument import Instrument
+from replenisher.model.step import Quote
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The market and our stake in it, at one moment."""
+
+    at: int  # session time
+    instrument: Instrument
+    touch: Touch  # the others' best bid and ask
+    last_trade: int | None  # ticks
+    inventory: Decimal  # of this strategy, in the wire amount, negative is short
+
+
+class Quotes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A strategy's answer. Level 0 of a side is nearest to the touch; every (side, level) occurs once."""
+
+    fair_value: float | None  # in price units; None with no quotes when there is nothing to go by
+    quotes: tuple[Quote, ...]
+    terms: dict[str, float]  # every number used, by name, so that a quote can be explained later
+
+
+NO_QUOTES = Quotes(fair_value=None, quotes=(), terms={})
+
+
+class Strategy(Protocol):
+    """An opinion about where liquidity should stand."""
+
+    def quote(self, view: View) -> Quotes:
+        """What this strategy would like to show now."""
