@@ -1,0 +1,107 @@
+"""The port: one instrument's book, queue and fills, whatever its source: synthetic, recorded or live.
+
+The exchange keeps accounts, ledger, ids and refusals; a market only decides what the book shows, where in the queue an
+order stands, and what fills it. It is told requests and time and answers with what happened. It hears no clock
+and opens nothing. Prices are integer ticks and quantities integer lots of `instrument`.
+
+The exchange promises: `at` never decreases; before `place`, `amend` or `cancel` at some `at` it has called
+`advance(at)`; an order's side, grid, owner, funds and post-only wish are already judged; no order id is used twice.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+
+
+class ClientOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An order of one of the exchange's accounts, as far as a market must know it."""
+
+    order_id: str
+    side: Side
+    price: int | None  # ticks; None takes at any price
+    quantity: int  # lots
+    rests: bool  # whether what is not filled at once stays in the book
+
+
+class Depth(msgspec.Struct, frozen=True, gc=False):
+    """The public quantity at one price, orders of clients included; 0 when the level is gone."""
+
+    side: Side  # BUY for a bid level
+    price: int
+    quantity: int
+
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """What took a resting order of a client: a tape's trade, or the order of a taker and how far it went.
+
+    The fills that name one cause never sum to more than its `quantity`, and its `price` is at their price or beyond.
+    """
+
+    trade_id: str
+    price: int
+    quantity: int
+
+
+class Traded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One public print. Those of one taker sum to what it traded, with the part of each client's order apart."""
+
+    price: int
+    quantity: int
+    taker: Side
+    maker_order: str = ""  # the client's order that rested; empty if it was somebody else's
+    taker_order: str = ""  # the client's order that took; empty if it was somebody else's
+    cause: Cause | None = None  # always there with a `maker_order`
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Everything one event did to one instrument: told to the public as one book change."""
+
+    at: int
+    trades: tuple[Traded, ...] = ()
+    levels: tuple[Depth, ...] = ()  # the new quantity of every level it touched, each level once
+    closed: bool = False  # the market has ended for good: nothing is traded after this
+
+
+class Market(Protocol):
+    """Where one instrument trades."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded here."""
+
+    @property
+    def source(self) -> str:
+        """How the ledger names this kind of market: `synthetic` or `recorded`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether orders are still taken; cancels always are."""
+
+    @property
+    def next_at(self) -> int | None:
+        """When the market next does something by itself; None when it never will again."""
+
+    def best(self, side: Side) -> int | None:
+        """The best price at which an order of the other side would trade at once; BUY asks for the bid."""
+
+    def depth(self) -> Sequence[Depth]:
+        """The whole public book as it stands, in any order."""
+
+    def advance(self, at: int) -> list[Happening]:
+        """Run the market up to and including `at`, and tell what happened, oldest first."""
+
+    def place(self, order: ClientOrder, at: int) -> Happening:
+        """Match an order, then let the rest of it queue if it `rests`."""
+
+    def amend(self, order_id: str, *, price: int, quantity: int, at: int) -> Happening:
+        """Give a resting order a new price and a new open quantity (lots still to fill); it may trade at once.
+
+        It keeps its place in the queue only if the price stays and the quantity does not grow.
+        """
+
+    def cancel(self, order_id: str, at: int) -> Happening:
+        """Take a resting order off the book."""
