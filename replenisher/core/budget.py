@@ -1,0 +1,40 @@
+"""The rate budget: a bucket of request credits that session time refills, with a reserve that only cancels may use."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What a venue allows: `per_s` requests sustained, `burst` at once."""
+
+    per_s: float
+    burst: float
+
+
+class Budget(msgspec.Struct):
+    """The credits left. A place or amend may not touch the reserve of one cancel per live order."""
+
+    credits: float
+    refilled_at: int
+
+    def refill(self, limit: RateLimit, at: int) -> None:
+        """Session time has passed."""
+        elapsed_ns = max(0, at - self.refilled_at)
+        self.credits = min(limit.burst, self.credits + elapsed_ns * limit.per_s / SECOND_NS)
+        self.refilled_at = max(at, self.refilled_at)
+
+    def spend(self, reserve: int) -> bool:
+        """Pay for one request out of what is above the reserve; False if it cannot be paid."""
+        if self.credits < 1 + reserve:
+            return False
+        self.credits -= 1
+        return True
+
+    def affords_at(self, limit: RateLimit, reserve: int) -> int:
+        """The session time at which one more request above the reserve can be paid."""
+        missing = max(0.0, 1 + reserve - self.credits)
+        return self.refilled_at + int(missing * SECOND_NS / limit.per_s) + 1

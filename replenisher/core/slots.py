@@ -1,0 +1,145 @@
+"""Slots: where a wanted quote lives, and how one that a fill has emptied comes back.
+
+A slot is (strategy, instrument, side, level). It holds at most one order that may be live. A slot emptied by a move of
+the ladder is refilled at once; a slot emptied *by a fill* comes back as the refill policy says; a slot whose place was
+refused waits for what would make the next one succeed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from replenisher.core.book import Touch
+from replenisher.model.event import RejectReason
+from replenisher.model.order import Side
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+RETRY_S_MAX = 60
+
+
+class RefillMode(StrEnum):
+    """Where liquidity comes back after a fill."""
+
+    PER_LEVEL = "per_level"  # in the slot that was eaten
+    OPPOSITE_SIDE = "opposite_side"  # in the slot that was eaten, but only once its mirror slot was eaten too
+
+
+class PartialFill(StrEnum):
+    """What happens to an order that a fill has made smaller."""
+
+    WAIT = "wait"  # it rests as it is, and keeps its place in the queue
+    TOP_UP = "top_up"  # below `min_fraction` it is amended to its full size, and gives its place up
+
+
+@dataclass(frozen=True, slots=True)
+class RefillPolicy:
+    """How a slot left empty by a fill comes back."""
+
+    mode: RefillMode = RefillMode.PER_LEVEL
+    delay_ns: int = 0
+    partial_fill: PartialFill = PartialFill.WAIT
+    min_fraction: float = 0.5  # of the wanted quantity, below which `top_up` acts
+    max_per_minute: int | None = None
+
+
+SlotKey = tuple[str, str, Side, int]  # strategy, instrument, side, level
+
+
+class Slot(msgspec.Struct):
+    """What a slot remembers while it is empty."""
+
+    was_eaten: bool = False  # emptied by a fill and not refilled since
+    eaten_at: int = 0
+    opens_at: int = 0  # not refilled before
+    awaits_opposite: bool = False
+    refills: list[int] = msgspec.field(default_factory=list)  # when, within the last minute
+    refusals: int = 0  # of places, in a row
+    refused_at_touch: tuple[int, int] | None = None  # waits until the touch is another one
+    denied: str = ""  # the reason our gate gave last
+
+    def eat(self, policy: RefillPolicy, at: int) -> None:
+        """A fill has emptied the slot."""
+        self.was_eaten = True
+        self.eaten_at = at
+        self.opens_at = at + policy.delay_ns
+        self.awaits_opposite = policy.mode is RefillMode.OPPOSITE_SIDE
+        if policy.max_per_minute is not None:
+            self.refills = [then for then in self.refills if then > at - MINUTE_NS]
+            if len(self.refills) >= policy.max_per_minute:
+                self.opens_at = max(self.opens_at, self.refills[-policy.max_per_minute] + MINUTE_NS)
+
+    def refuse(self, reason: RejectReason, touch: tuple[int, int] | None, at: int) -> None:
+        """The venue refused a place: wait for what would make the next one succeed."""
+        match reason:
+            case RejectReason.POST_ONLY:
+                self.refused_at_touch = touch
+            case RejectReason.NOT_SENT | RejectReason.TOO_LATE:
+                pass  # It was never judged: nothing speaks against asking again.
+            case (
+                RejectReason.FUNDS
+                | RejectReason.SIZE
+                | RejectReason.PRICE
+                | RejectReason.PERMISSION
+                | RejectReason.RATE
+                | RejectReason.HALTED
+                | RejectReason.NOT_OPEN
+                | RejectReason.OTHER
+            ):
+                self.opens_at = max(self.opens_at, at + min(1 << self.refusals, RETRY_S_MAX) * SECOND_NS)
+                self.refusals += 1
+            case _:
+                assert_never(reason)
+
+    def fill_with_order(self, at: int) -> None:
+        """An order is on its way into the slot."""
+        if self.was_eaten:
+            self.refills.append(at)
+        self.was_eaten = False
+        self.awaits_opposite = False
+        self.refused_at_touch = None
+        self.denied = ""
+
+    def is_open(self, touch: tuple[int, int] | None, at: int) -> bool:
+        """Whether an order may be placed here now."""
+        return (
+            at >= self.opens_at
+            and not self.awaits_opposite
+            and (self.refused_at_touch in (None, ()) or self.refused_at_touch != touch)
+        )
+
+
+class Slots:
+    """Every slot that has something to remember."""
+
+    __slots__ = ("by_key",)
+
+    def __init__(self) -> None:
+        self.by_key: dict[SlotKey, Slot] = {}
+
+    def of(self, key: SlotKey) -> Slot:
+        """The slot, made when first asked for."""
+        slot = self.by_key.get(key)
+        if slot is None:
+            slot = self.by_key[key] = Slot()
+        return slot
+
+    def eat(self, key: SlotKey, policy: RefillPolicy, at: int) -> None:
+        """A fill has emptied this slot; its mirror, if it waited for that, may come back."""
+        self.of(key).eat(policy, at)
+        strategy, instrument, side, level = key
+        mirror = self.of((strategy, instrument, side.opposite, level))
+        if mirror.awaits_opposite:
+            mirror.awaits_opposite = False
+            self.of(key).awaits_opposite = False
+
+    def accepted(self, key: SlotKey) -> None:
+        """The venue took a place: earlier refusals are forgotten."""
+        self.of(key).refusals = 0
+
+    def next_opening(self, keys: Iterable[SlotKey], at: int) -> int | None:
+        """The earliest session time at which one of these slots opens by itself."""
+        return min((self.of(key).opens_at for key in keys if self.of(key).opens_at > at), default=None)
