@@ -20,6 +20,7 @@ class Pending(msgspec.Struct):
     deadline: int
     price: int  # ticks, what was asked for
     quantity: int  # lots, what was asked for
+    is_overdue: bool = False  # its deadline has passed: the venue is asked what became of it
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -36,6 +37,7 @@ class Order(msgspec.Struct, kw_only=True):
     quantity: int  # lots, filled ones included
     created_at: int
     updated_at: int
+    valid_until: int = 0  # session time after which the venue must have refused the place
     venue_order_id: str = ""
     venue_time: int = 0  # of the newest word about price and quantity
     filled: Decimal = Decimal(0)  # wire amount
@@ -45,7 +47,7 @@ class Order(msgspec.Struct, kw_only=True):
     reason: str = ""
     cancel_after: int = 0  # session time before which a cancel is not repeated
     cancels: int = 0  # sent without an end
-    asked_after: int = 0  # session time before which the venue is not asked about it again
+    amend_after: int = 0  # session time before which an amend is not tried again
 
     @property
     def remaining(self) -> int:

@@ -192,7 +192,7 @@ def _pairs_to_amend(
     """Which leftover order becomes which leftover quote: its own slot's first, the rest in price order."""
 
     def may(order: Order, quote: Quote) -> bool:
-        if policy.amend is Amend.NEVER or is_too_old(order, policy, at):
+        if policy.amend is Amend.NEVER or is_too_old(order, policy, at) or at < order.amend_after:
             return False
         if order.price == quote.price and quote.quantity <= order.remaining:
             return True

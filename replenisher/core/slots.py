@@ -12,7 +12,6 @@ from typing import assert_never
 
 import msgspec
 
-from replenisher.core.book import Touch
 from replenisher.model.event import RejectReason
 from replenisher.model.order import Side
 
@@ -105,11 +104,9 @@ class Slot(msgspec.Struct):
 
     def is_open(self, touch: tuple[int, int] | None, at: int) -> bool:
         """Whether an order may be placed here now."""
-        return (
-            at >= self.opens_at
-            and not self.awaits_opposite
-            and (self.refused_at_touch in (None, ()) or self.refused_at_touch != touch)
-        )
+        if at < self.opens_at or self.awaits_opposite:
+            return False
+        return self.refused_at_touch is None or self.refused_at_touch != touch
 
 
 class Slots:

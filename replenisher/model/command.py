@@ -77,6 +77,14 @@ class Denied(Wish, frozen=True, kw_only=True):
     reason: str
 
 
+class Pause(Wish, frozen=True, kw_only=True):
+    """Show nothing for a while, or until an operator resumes. A latch: it outlives the process. Nothing is sent."""
+
+    reason: str
+    until: int  # session time; 0 is until an operator resumes
+    strategy: str = ""  # only this one; empty is all of them
+
+
 class AskOpenOrders(Wish, frozen=True, kw_only=True):
     """Which orders of our account rest on this instrument?"""
 
@@ -117,4 +125,5 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-Command = OrderCommand | MoveSlot | Denied | Question
+LocalCommand = MoveSlot | Denied | Pause
+Command = OrderCommand | LocalCommand | Question

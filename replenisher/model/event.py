@@ -320,6 +320,7 @@ class PositionReported(Fact, frozen=True, kw_only=True):
 
     instrument: str
     amount: Decimal  # in the wire amount, negative is short
+    average_price: Decimal = Decimal(0)  # what it cost; 0 where the venue does not say
 
 
 class BalanceReported(Fact, frozen=True, kw_only=True):

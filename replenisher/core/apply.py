@@ -1,0 +1,276 @@
+"""What happened: the state takes in one fact, and then sees what the passing of session time means."""
+
+from typing import assert_never
+
+from replenisher.core.account import EXTERNAL
+from replenisher.core.order_facts import apply_open_orders, apply_order_fact, lose_track, time_out
+from replenisher.core.state import State, slot_of
+from replenisher.core.stopping import Stopping
+from replenisher.core.sync import Stage, Sync, Topic
+from replenisher.model.command import Pause
+from replenisher.model.event import (
+    BalanceReported,
+    BookChanged,
+    BookSnapshot,
+    CancelAllAsked,
+    CashMoved,
+    ClockOffset,
+    ClockStepped,
+    Event,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    LinkAlive,
+    NotSent,
+    OpenOrdersReported,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderWorking,
+    OutcomeUnknown,
+    PauseAsked,
+    PositionReported,
+    QuestionFailed,
+    RequestRejected,
+    ResumeAsked,
+    SessionLost,
+    SessionOpened,
+    Started,
+    StopAsked,
+    Suspended,
+    TradePrinted,
+    TradesReported,
+    Woke,
+)
+from replenisher.model.instrument import Instrument, Kind
+from replenisher.model.order import Side, Status
+
+
+def apply(state: State, event: Event) -> None:
+    """Take in one fact."""
+    match event:
+        case BookChanged() | BookSnapshot():
+            _apply_book(state, event)
+        case TradePrinted():
+            state.book(event.instrument).last_trade = event.price
+            state.touch(event.instrument)
+        case LinkAlive():
+            for instrument in state.setup.instruments(event.venue):
+                state.book(instrument).heard_at = event.at
+        case FeedLost():
+            state.book(event.instrument).lose(event.reason)
+            state.touch(event.instrument)
+        case (
+            OrderWorking()
+            | OrderRejected()
+            | RequestRejected()
+            | OutcomeUnknown()
+            | NotSent()
+            | OrderCanceled()
+            | OrderExpired()
+            | OrderReported()
+            | OrderNotFound()
+        ):
+            apply_order_fact(state, event)
+        case OrderFilled():
+            apply_fill(state, event)
+        case TradesReported():
+            _apply_trades(state, event)
+        case OpenOrdersReported():
+            apply_open_orders(state, event)
+        case PositionReported():
+            _apply_position(state, event)
+        case BalanceReported():
+            state.account.set_balance(event.venue, event.currency, event.balance)
+            state.syncs[event.venue].answered(Topic.BALANCE, event.currency)
+        case QuestionFailed():
+            state.syncs[event.venue].failed(event.question, event.subject, event.at)
+        case SessionOpened():
+            _open_session(state, event.venue, event.at)
+        case SessionLost():
+            _lose_session(state, event.venue, event.at)
+        case CashMoved():
+            state.account.move_cash(event.venue, event.currency, event.amount)
+        case InstrumentDefined():
+            state.instruments[event.instrument.key] = event.instrument
+            state.touch(event.instrument.key)
+        case InstrumentStateChanged():
+            _apply_instrument_state(state, event)
+        case ClockOffset():
+            state.clock_offsets_ns[event.venue] = event.offset_ns
+        case Started():
+            _start(state, event)
+        case Suspended():
+            for instrument, book in state.books.items():
+                book.lose(f"the process did not run for {event.gap_ns / 1e9:.1f} s")
+                state.touch(instrument)
+        case PauseAsked():
+            state.pauses[""] = Pause(reason=event.reason, until=0)
+            state.touch_all()
+        case CancelAllAsked():
+            state.pauses[""] = Pause(reason="the operator canceled everything", until=0)
+            state.touch_all()
+        case ResumeAsked():
+            state.pauses.clear()
+            state.touch_all()
+        case StopAsked():
+            if state.stopping is None:
+                instruments = [setup.instrument for setup in state.setup.strategies]
+                state.stopping = Stopping.begin(event.reason, instruments, event.at)
+            state.touch_all()
+        case Woke() | ClockStepped():
+            pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
+        case _:
+            assert_never(event)
+
+
+def advance(state: State, at: int) -> None:
+    """Session time has come to `at`: requests time out, pauses end, budgets refill, syncs go on."""
+    for order in list(state.orders.all_live()):
+        if order.pending is not None and at >= order.pending.deadline:
+            time_out(state, order, at)
+    for strategy, pause in list(state.pauses.items()):
+        if pause.until and at >= pause.until:
+            del state.pauses[strategy]
+            state.touch_all()
+    for venue in state.setup.venues:
+        state.budget(venue.name, at)
+        _advance_sync(state, venue.name, at)
+    _advance_stop(state, at)
+
+
+def apply_fill(state: State, fill: OrderFilled) -> None:
+    """Book one execution, once, whatever we believe of its order."""
+    if state.account.knows(fill):
+        return
+    order = state.orders.get(fill.order_id) if fill.order_id else None
+    instrument = state.instruments[fill.instrument]
+    state.account.book(fill, instrument, order.strategy if order is not None else EXTERNAL)
+    state.touch(fill.instrument)
+    if order is None:
+        return
+    was_over = order.status.is_terminal
+    if fill.venue_order_id:
+        order.venue_order_id = fill.venue_order_id
+    state.orders.book_fill(order, instrument, fill.amount, fill.at)
+    own = state.own_size(fill.instrument)
+    own.filled(order.order_id, order.remaining, fill.venue_time, fill.at)
+    if order.status is Status.FILLED:
+        own.ended(order.order_id, fill.venue_time, fill.at)
+        setup = state.setup.strategy(order.strategy)
+        if setup is not None and not was_over:
+            state.slots.eat(slot_of(order), setup.policy.refill, fill.at)
+
+
+def _apply_book(state: State, event: BookChanged | BookSnapshot) -> None:
+    book, own = state.book(event.instrument), state.own_size(event.instrument)
+    if isinstance(event, BookSnapshot):
+        book.replace(event.bids, event.asks, event.venue_time, event.at)
+        own.replaced(book, event.venue_time, event.at)
+    else:
+        if book.distrust:
+            return  # Changes to a book we do not have mean nothing.
+        book.change(event.bids, event.asks, event.venue_time, event.at)
+        for price, quantity in event.bids:
+            own.updated(Side.BUY, price, quantity, event.venue_time, event.at)
+        for price, quantity in event.asks:
+            own.updated(Side.SELL, price, quantity, event.venue_time, event.at)
+    state.touch(event.instrument)
+
+
+def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None:
+    if event.is_open:
+        state.closed.pop(event.instrument, None)
+    else:
+        state.closed[event.instrument] = event.reason
+    state.touch(event.instrument)
+
+
+def _apply_trades(state: State, event: TradesReported) -> None:
+    for fill in event.fills:
+        apply_fill(state, fill)
+    sync = state.sync_of(event.instrument)
+    sync.answered(Topic.TRADES, event.instrument)
+    if event.has_more:
+        sync.ask(Topic.TRADES, event.instrument, event.at)
+
+
+def _apply_position(state: State, event: PositionReported) -> None:
+    sync = state.sync_of(event.instrument)
+    sync.answered(Topic.POSITION, event.instrument)
+    ours = state.account.position(event.instrument)
+    if ours.size == event.amount:
+        return
+    is_untouched = event.instrument not in state.account.cursors and ours.size == 0
+    if is_untouched and event.average_price > 0:
+        state.account.adopt(state.instruments[event.instrument], event.amount, event.average_price)
+    else:
+        state.pauses[""] = Pause(
+            reason=f"the venue's position in {event.instrument} is {event.amount}, the sum of our fills is {ours.size}",
+            until=0,
+        )
+
+
+def _start(state: State, event: Started) -> None:
+    assert event.epoch > state.epoch, "every life has a later epoch than the one before"
+    state.epoch, state.counter = event.epoch, 0
+    state.first_started_at = state.first_started_at or event.at
+    for order in list(state.orders.all_live()):
+        lose_track(state, order, event.at)
+
+
+def _open_session(state: State, venue: str, at: int) -> None:
+    instruments = state.setup.instruments(venue)
+    for instrument in instruments:
+        state.account.cursors.setdefault(instrument, state.first_started_at)
+    state.syncs.setdefault(venue, Sync(venue)).open(instruments, at)
+    for order in list(state.orders.all_live()):
+        if order.instrument in instruments:
+            lose_track(state, order, at)
+    state.touch_all()
+
+
+def _lose_session(state: State, venue: str, at: int) -> None:
+    state.syncs.setdefault(venue, Sync(venue)).close()
+    for order in list(state.orders.all_live()):
+        if order.instrument in state.setup.instruments(venue):
+            lose_track(state, order, at)
+    state.touch_all()
+
+
+def _advance_sync(state: State, venue: str, at: int) -> None:
+    sync = state.syncs.get(venue)
+    if sync is None or sync.stage is Stage.CLOSED or sync.is_synced:
+        return
+    instruments = state.setup.instruments(venue)
+    currencies = {
+        currency
+        for instrument in instruments
+        if instrument in state.instruments
+        for currency in _currencies(state.instruments[instrument])
+    }
+    live = any(order.instrument in instruments for order in state.orders.all_live()) or bool(state.strays)
+    if sync.advance(instruments, sorted(currencies), live, at):
+        state.touch_all()
+
+
+def _advance_stop(state: State, at: int) -> None:
+    if state.stopping is None:
+        return
+    live = [order.order_id for order in state.orders.all_live()] + [label for label, _ in state.strays.values()]
+    if live:
+        state.stopping.asked_at = 0
+    elif not state.stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
+        state.stopping.asked_at = at
+        for instrument in state.stopping.unverified:
+            state.sync_of(instrument).ask(Topic.OPEN_ORDERS, instrument, at)
+    state.stopping.expire(live, at)
+
+
+def _currencies(instrument: Instrument) -> tuple[str, ...]:
+    if instrument.kind is Kind.SPOT:
+        return (instrument.settlement_currency, instrument.base_currency)
+    return (instrument.settlement_currency,)

@@ -1,0 +1,342 @@
+"""The step: facts in, wishes out. Live trading, paper trading and every test differ only in who calls it.
+
+It reads no clock, opens no socket and draws no random number: the same facts always give the same wishes.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from replenisher.core.apply import advance, apply
+from replenisher.core.budget import Budget
+from replenisher.core.expect import expect
+from replenisher.core.orders import Order
+from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
+from replenisher.core.risk import crosses_own, objection, permit
+from replenisher.core.slots import SlotKey
+from replenisher.core.state import DAY_NS, State, StrategySetup, venue_of
+from replenisher.core.stopping import Verdict
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.command import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    Denied,
+    Intent,
+    MoveSlot,
+    Pause,
+    PlaceOrder,
+)
+from replenisher.model.event import Event
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Status
+from replenisher.model.step import Decision, Quote, Step
+
+FAR = 1 << 62
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one strategy wants in this step, and the wishes that lead there."""
+
+    setup: StrategySetup
+    decision: Decision
+    mark: Decimal
+    wishes: list[Wish]
+    unaffordable_until: int = FAR  # when the rate budget allows what it did not allow now
+
+
+@dataclass(slots=True)
+class Engine:
+    """Turns facts into wishes."""
+
+    state: State
+    number: int = 0
+    deadlines: dict[str, int] = field(default_factory=dict)  # by strategy
+
+    @property
+    def next_deadline(self) -> int | None:
+        """The session time at which the engine wants to be woken, should nothing happen before."""
+        state = self.state
+        candidates = list(self.deadlines.values())
+        candidates += [deadline for sync in state.syncs.values() if (deadline := sync.next_deadline()) is not None]
+        candidates += [pause.until for pause in state.pauses.values() if pause.until]
+        if state.stopping is not None and state.stopping.verdict is Verdict.OPEN:
+            candidates.append(state.stopping.deadline)
+        soonest = min(candidates, default=FAR)
+        return soonest if soonest < FAR else None
+
+    def step(self, events: Sequence[Event]) -> Step:
+        """Apply everything that has arrived, and decide once per touched market."""
+        assert events, "a step is caused by something"
+        state, at = self.state, events[-1].at
+        for event in events:
+            apply(state, event)
+        advance(state, at)
+        for name, deadline in self.deadlines.items():
+            if deadline <= at and (due := state.setup.strategy(name)) is not None:
+                state.touch(due.instrument)
+
+        commands: list[Command] = []
+        for pause in self._breaches(at):
+            commands.append(self._note(pause, at))
+        touched, state.touched = state.touched, {}
+        plans = [self._plan(setup, at) for setup in state.setup.strategies if setup.instrument in touched]
+        commands += self._carry_out(plans, at)
+        commands += self._cancel_strays(at)
+        for plan in plans:
+            self.deadlines[plan.setup.id] = self._deadline(plan, at)
+        for venue in state.setup.venues:
+            if (sync := state.syncs.get(venue.name)) is not None:
+                commands += sync.due(state.account.cursors, venue.request_timeout_ns, at)
+
+        self.number += 1
+        return Step(
+            number=self.number,
+            at=at,
+            events=tuple(events),
+            commands=tuple(commands),
+            decisions=tuple(plan.decision for plan in plans) if commands else (),
+            orders=tuple(order.report() for order in state.orders.changed()),
+        )
+
+    # --- What is wanted ------------------------------------------------------------------------------------------
+
+    def _plan(self, setup: StrategySetup, at: int) -> Plan:
+        state = self.state
+        instrument = state.instruments.get(setup.instrument)
+        touch = state.touch_of(setup.instrument, at)
+        absence = self._absence(setup, at) or ("" if touch is not None else "one side of the book is empty")
+        wanted, mark, withheld = NO_QUOTES, Decimal(0), absence
+        permitted: tuple[Quote, ...] = ()
+        if instrument is not None and touch is not None:
+            mark = (touch.bid + touch.ask) * instrument.tick / 2
+            if not absence:
+                view = View(
+                    at=at,
+                    instrument=instrument,
+                    touch=touch,
+                    last_trade=state.book(setup.instrument).last_trade,
+                    inventory=state.account.inventory(setup.instrument, setup.id),
+                )
+                wanted = _sane(setup.strategy.quote(view))
+                permitted, withheld = permit(wanted.quotes, setup.limits, state.stake(instrument, mark))
+        orders = state.orders.of(setup.ladder)
+        showable = [quote for quote in permitted if self._is_showable(setup, quote, orders, at)]
+        wishes = reconcile(
+            showable, orders, setup.policy, amends_price=state.setup.venue(setup.venue).amends_price, at=at
+        )
+        decision = Decision(
+            strategy=setup.id,
+            instrument=setup.instrument,
+            fair_value=wanted.fair_value,
+            terms=wanted.terms,
+            wanted=wanted.quotes,
+            permitted=permitted,
+            withheld=withheld,
+        )
+        return Plan(setup, decision, mark, wishes)
+
+    def _absence(self, setup: StrategySetup, at: int) -> str:
+        """Why nothing at all may be shown; empty if something may."""
+        state, book = self.state, self.state.book(setup.instrument)
+        sync = state.syncs.get(setup.venue)
+        pause = state.pauses.get("") or state.pauses.get(setup.id)
+        if state.stopping is not None:
+            return "stopping"
+        if pause is not None:
+            return f"paused: {pause.reason}"
+        if sync is None or not sync.is_synced:
+            return "not in sync with the venue"
+        if setup.instrument in state.closed:
+            return f"closed: {state.closed[setup.instrument]}"
+        if next(state.earlier_lives(setup.instrument), None) is not None:
+            return "orders of an earlier life still rest"
+        if book.distrust:
+            return f"book: {book.distrust}"
+        if book.is_crossed:
+            return "book: crossed"
+        if at - book.heard_at > setup.limits.max_data_age_ns:
+            return "book: too old"
+        offset_ns = state.clock_offsets_ns.get(setup.venue)
+        if offset_ns is not None and book.updated_at + offset_ns - book.venue_time > setup.limits.max_data_age_ns:
+            return "book: arrives too late"
+        return ""
+
+    def _is_showable(self, setup: StrategySetup, quote: Quote, orders: Sequence[Order], at: int) -> bool:
+        """Whether a slot has an order already or may be given one now."""
+        if any(order.side is quote.side and order.level == quote.level for order in orders):
+            return True
+        slot = self.state.slots.of((setup.id, setup.instrument, quote.side, quote.level))
+        return slot.is_open(self._shown_touch(setup.instrument), at)
+
+    def _shown_touch(self, instrument: str) -> tuple[int, int] | None:
+        book = self.state.book(instrument)
+        bid, ask = book.bids.best(), book.asks.best()
+        return (bid, ask) if bid is not None and ask is not None else None
+
+    # --- What is sent --------------------------------------------------------------------------------------------
+
+    def _carry_out(self, plans: Sequence[Plan], at: int) -> Iterator[Command]:
+        """Slots first, then every cancel, then amends and places from the touch outwards."""
+        for plan in plans:
+            for wish in plan.wishes:
+                if isinstance(wish, Keep | Withdraw) and wish.order.level != wish.level:
+                    yield self._note(MoveSlot(order_id=wish.order.order_id, level=wish.level), at)
+        for plan in plans:
+            for wish in plan.wishes:
+                if isinstance(wish, Withdraw):
+                    yield from self._withdraw(plan, wish, at)
+        for plan in plans:
+            for wish in plan.wishes:
+                if isinstance(wish, Change | Show):
+                    yield from self._show(plan, wish, at)
+
+    def _withdraw(self, plan: Plan, wish: Withdraw, at: int) -> Iterator[Command]:
+        order = wish.order
+        if at < order.cancel_after:
+            return
+        if self._can_pay(plan, 0, at):
+            deadline = at + self.state.setup.venue(plan.setup.venue).request_timeout_ns
+            yield self._note(_cancel(order, deadline), at)
+
+    def _show(self, plan: Plan, wish: Change | Show, at: int) -> Iterator[Command]:
+        """Place or amend one order, if the gate lets it pass and the budget can pay for it."""
+        state, setup, quote = self.state, plan.setup, wish.quote
+        instrument = state.instruments[setup.instrument]
+        amended = wish.order if isinstance(wish, Change) else None
+        others = [order for order in state.orders.on(setup.instrument) if order is not amended]
+        if crosses_own(quote.side, quote.price, others):
+            return  # The other one is on its way out; this one follows it.
+        stake = state.stake(instrument, plan.mark)
+        reason = objection(quote.side, quote.price, quote.quantity, setup.limits, stake, amended)
+        if reason is not None:
+            yield from self._deny(setup, quote, reason, at)
+            return
+        if not self._can_pay(plan, stake.open_orders + (0 if amended else 1), at):
+            return
+        timeout_ns = state.setup.venue(setup.venue).request_timeout_ns
+        if amended is None:
+            yield self._note(self._place(setup, quote, at, at + timeout_ns), at)
+            return
+        if amended.level != quote.level:
+            yield self._note(MoveSlot(order_id=amended.order_id, level=quote.level), at)
+        assert isinstance(wish, Change)
+        yield self._note(self._amend(amended, wish, instrument, at, at + timeout_ns), at)
+
+    def _place(self, setup: StrategySetup, quote: Quote, at: int, deadline: int) -> PlaceOrder:
+        slot = self.state.slots.of((setup.id, setup.instrument, quote.side, quote.level))
+        return PlaceOrder(
+            order_id=self.state.next_order_id(),
+            instrument=setup.instrument,
+            strategy=setup.id,
+            side=quote.side,
+            level=quote.level,
+            price=quote.price,
+            quantity=quote.quantity,
+            intent=Intent.REFILL if slot.was_eaten else Intent.QUOTE,
+            valid_until=deadline,
+            deadline=deadline,
+        )
+
+    def _amend(self, order: Order, wish: Change, instrument: Instrument, at: int, deadline: int) -> AmendOrder:
+        is_top_up = order.filled_lots > 0 and order.remaining < wish.quote.quantity
+        return AmendOrder(
+            order_id=order.order_id,
+            venue_order_id=order.venue_order_id,
+            instrument=instrument.key,
+            price=wish.quote.price,
+            quantity=wish.quantity,
+            intent=Intent.REFILL if is_top_up else Intent.QUOTE,
+            valid_until=deadline,
+            deadline=deadline,
+        )
+
+    def _deny(self, setup: StrategySetup, quote: Quote, reason: str, at: int) -> Iterator[Command]:
+        """Record a denial when its reason is a new one for the slot."""
+        key: SlotKey = (setup.id, setup.instrument, quote.side, quote.level)
+        if self.state.slots.of(key).denied != reason:
+            denied = Denied(
+                instrument=setup.instrument,
+                strategy=setup.id,
+                side=quote.side,
+                level=quote.level,
+                price=quote.price,
+                quantity=quote.quantity,
+                reason=reason,
+            )
+            yield self._note(denied, at)
+
+    def _cancel_strays(self, at: int) -> Iterator[Command]:
+        """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
+        for venue_order_id, (label, instrument) in list(self.state.strays.items()):
+            deadline = at + self.state.setup.venue(venue_of(instrument)).request_timeout_ns
+            yield CancelOrder(order_id=label, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline)
+            del self.state.strays[venue_order_id]
+
+    def _can_pay(self, plan: Plan, reserve: int, at: int) -> bool:
+        """Spend one request of the venue's rate budget, or note when it can be spent."""
+        budget: Budget = self.state.budget(plan.setup.venue, at)
+        if budget.spend(reserve):
+            return True
+        limit = self.state.setup.venue(plan.setup.venue).rate_limit
+        plan.unaffordable_until = min(plan.unaffordable_until, budget.affords_at(limit, reserve))
+        return False
+
+    def _note(self, command: Command, at: int) -> Command:
+        expect(self.state, command, at)
+        return command
+
+    # --- Limits on the whole account -----------------------------------------------------------------------------
+
+    def _breaches(self, at: int) -> Iterator[Pause]:
+        """Daily loss: the P&L since midnight UTC, marked to the others' mid."""
+        state, limits = self.state, self.state.setup.limits
+        for venue in state.setup.venues:
+            pnl_quote = state.pnl_quote(venue.name, at)
+            if pnl_quote is None:
+                continue
+            if state.day != at // DAY_NS:
+                state.day, state.day_pnl_quote = at // DAY_NS, {}
+            start = state.day_pnl_quote.setdefault(venue.name, pnl_quote)
+            if start - pnl_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
+                state.day_pnl_quote[venue.name] = pnl_quote  # Counted anew once trading resumes.
+                reason = f"max_daily_loss_quote: {start - pnl_quote:.2f} lost today at {venue.name}"
+                yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)
+
+    # --- When to look again --------------------------------------------------------------------------------------
+
+    def _deadline(self, plan: Plan, at: int) -> int:
+        """The next session time at which this strategy's wishes may change without any news."""
+        state, setup = self.state, plan.setup
+        candidates = [FAR, plan.unaffordable_until]
+        for order in state.orders.of(setup.ladder):
+            if order.pending is not None:
+                candidates.append(order.pending.deadline)
+            candidates += [wait for wait in (order.cancel_after, order.amend_after) if wait > at]
+            if setup.policy.max_order_age_ns is not None and order.status is Status.WORKING:
+                candidates.append(order.created_at + setup.policy.max_order_age_ns)
+        keys = [(setup.id, setup.instrument, quote.side, quote.level) for quote in plan.decision.permitted]
+        opening = state.slots.next_opening(keys, at)
+        if opening is not None:
+            candidates.append(opening)
+        if not plan.decision.withheld.startswith("book"):
+            candidates.append(state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1)
+        return min(candidate for candidate in candidates if candidate > at)
+
+
+def _cancel(order: Order, deadline: int) -> CancelOrder:
+    return CancelOrder(
+        order_id=order.order_id, venue_order_id=order.venue_order_id, instrument=order.instrument, deadline=deadline
+    )
+
+
+def _sane(quotes: Quotes) -> Quotes:
+    """A strategy's answer, checked: what it got wrong is ours, and stops the engine."""
+    numbers = [*quotes.terms.values(), *([] if quotes.fair_value is None else [quotes.fair_value])]
+    assert all(math.isfinite(number) for number in numbers), f"a strategy used a number that is none: {quotes.terms}"
+    places = {(quote.side, quote.level) for quote in quotes.quotes}
+    assert len(places) == len(quotes.quotes), "a strategy filled one slot twice"
+    assert quotes.fair_value is not None or not quotes.quotes, "a strategy quoted without a fair value"
+    return quotes

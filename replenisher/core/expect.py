@@ -1,0 +1,75 @@
+"""What we asked for: the state notes a wish before it leaves, so that nobody wishes the same twice."""
+
+from replenisher.core.orders import Order, Pending
+from replenisher.core.state import State, slot_of
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, MoveSlot, Pause, PlaceOrder
+from replenisher.model.order import Request
+
+
+def expect(state: State, command: Command, at: int) -> None:
+    """Note a wish that is about to leave, or that we decided to record."""
+    match command:
+        case PlaceOrder():
+            _expect_place(state, command, at)
+        case AmendOrder():
+            order = state.orders.by_id[command.order_id]
+            order.pending = Pending(Request.AMEND, command.deadline, command.price, command.quantity)
+            order.intent = command.intent
+            state.slots.of(slot_of(order)).denied = ""
+            state.own_size(order.instrument).sent(
+                order.order_id,
+                order.side,
+                command.price,
+                command.quantity - order.filled_lots,
+                state.book(order.instrument),
+                at,
+            )
+            state.orders.touch(order)
+        case CancelOrder():
+            _expect_cancel(state, command, at)
+        case MoveSlot():
+            order = state.orders.by_id[command.order_id]
+            order.level = command.level
+            state.orders.touch(order)
+        case Denied():
+            key = (command.strategy, command.instrument, command.side, command.level)
+            state.slots.of(key).denied = command.reason
+        case Pause():
+            state.pauses[command.strategy] = command
+            state.touch_all()
+        case _:
+            pass  # A question changes nothing until it is answered.
+
+
+def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
+    state.counter += 1
+    order = Order(
+        order_id=command.order_id,
+        instrument=command.instrument,
+        instrument_version=state.instruments[command.instrument].version,
+        strategy=command.strategy,
+        side=command.side,
+        level=command.level,
+        intent=command.intent,
+        price=command.price,
+        quantity=command.quantity,
+        created_at=at,
+        updated_at=at,
+        valid_until=command.valid_until,
+        pending=Pending(Request.PLACE, command.deadline, command.price, command.quantity),
+    )
+    state.orders.add(order)
+    state.slots.of(slot_of(order)).fill_with_order(at)
+    state.own_size(order.instrument).sent(
+        order.order_id, order.side, order.price, order.quantity, state.book(order.instrument), at
+    )
+
+
+def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
+    order = state.orders.get(command.order_id)
+    if order is None:
+        return  # A stray of our namespace that the journal does not know.
+    order.pending = Pending(Request.CANCEL, command.deadline, order.price, order.quantity)
+    order.cancels += 1
+    state.own_size(order.instrument).leaving(order.order_id)
+    state.orders.touch(order)

@@ -1,0 +1,254 @@
+"""The state: all that is known. It changes in two ways only: `apply` what happened, and `expect` what we asked for.
+
+Everything that must outlive the process is in `Memory`, which is written as the snapshot of a journal segment; the
+rest (books, sessions, budgets) is worthless after a restart and is learned anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.account import Account
+from replenisher.core.book import Book, Touch
+from replenisher.core.budget import Budget, RateLimit
+from replenisher.core.orders import Order, Orders
+from replenisher.core.own_size import OwnSize
+from replenisher.core.reconcile import QuotingPolicy
+from replenisher.core.risk import Limits, Stake
+from replenisher.core.slots import Slot, SlotKey, Slots
+from replenisher.core.stopping import Stopping
+from replenisher.core.strategy import Strategy
+from replenisher.core.sync import Sync
+from replenisher.model.command import Pause
+from replenisher.model.instrument import Instrument
+
+DAY_NS = 86_400 * 1_000_000_000
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSetup:
+    """What the configuration and the adapter say about one venue."""
+
+    name: str
+    rate_limit: RateLimit
+    request_timeout_ns: int
+    own_echo_ns_max: int
+    amends_price: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySetup:
+    """What the configuration says about one strategy."""
+
+    id: str
+    strategy: Strategy
+    venue: str
+    instrument: str  # key
+    policy: QuotingPolicy
+    limits: Limits
+
+    @property
+    def ladder(self) -> tuple[str, str]:
+        """Whose orders are reconciled together."""
+        return (self.id, self.instrument)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The constants of one life."""
+
+    namespace: str
+    venues: tuple[VenueSetup, ...]
+    strategies: tuple[StrategySetup, ...]
+    limits: Limits  # of each account
+
+    def venue(self, name: str) -> VenueSetup:
+        """One venue's constants."""
+        return next(venue for venue in self.venues if venue.name == name)
+
+    def instruments(self, venue: str) -> list[str]:
+        """The instruments that are traded at a venue."""
+        return list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue))
+
+    def strategy(self, strategy_id: str) -> StrategySetup | None:
+        """One strategy's constants."""
+        return next((setup for setup in self.strategies if setup.id == strategy_id), None)
+
+
+class Memory(msgspec.Struct, kw_only=True):
+    """What must outlive the process."""
+
+    epoch: int = 0
+    first_started_at: int = 0
+    counter: int = 0  # orders placed in this life
+    orders: list[Order] = msgspec.field(default_factory=list)
+    account: Account = msgspec.field(default_factory=Account)
+    slots: list[tuple[SlotKey, Slot]] = msgspec.field(default_factory=list)
+    instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
+    pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
+    day: int = 0  # days since the epoch, UTC
+    day_pnl_quote: dict[str, float] = msgspec.field(default_factory=dict)  # venue -> P&L when the day began
+
+
+def base36(number: int, width: int) -> str:
+    """A number in base 36, fixed width."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = BASE36[digit] + digits
+    assert len(digits) <= width, "a client order id has a fixed width"
+    return digits.rjust(width, "0")
+
+
+@dataclass(slots=True)
+class State:
+    """All that is known."""
+
+    setup: Setup
+    epoch: int = 0
+    first_started_at: int = 0
+    counter: int = 0
+    orders: Orders = field(default_factory=Orders)
+    account: Account = field(default_factory=Account)
+    slots: Slots = field(default_factory=Slots)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)  # instrument -> why it does not trade
+    books: dict[str, Book] = field(default_factory=dict)
+    own_sizes: dict[str, OwnSize] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    syncs: dict[str, Sync] = field(default_factory=dict)
+    clock_offsets_ns: dict[str, int] = field(default_factory=dict)
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    strays: dict[str, tuple[str, str]] = field(default_factory=dict)  # venue order id -> (label, instrument)
+    stopping: Stopping | None = None
+    refusals: dict[str, list[int]] = field(
+        default_factory=dict
+    )  # strategy -> when a place was refused for no known reason
+    day: int = 0
+    day_pnl_quote: dict[str, float] = field(default_factory=dict)
+    touched: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
+
+    # --- What outlives the process -------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """Everything that must outlive the process."""
+        memory = Memory(
+            epoch=self.epoch,
+            first_started_at=self.first_started_at,
+            counter=self.counter,
+            orders=self.orders.dump(),
+            account=self.account,
+            slots=list(self.slots.by_key.items()),
+            instruments=self.instruments,
+            pauses=self.pauses,
+            day=self.day,
+            day_pnl_quote=self.day_pnl_quote,
+        )
+        return msgspec.msgpack.encode(memory)
+
+    @classmethod
+    def load(cls, setup: Setup, snapshot: bytes | None) -> "State":
+        """The state as of a snapshot, or a blank one."""
+        self = cls(setup)
+        if snapshot is None:
+            return self
+        memory = msgspec.msgpack.decode(snapshot, type=Memory)
+        self.epoch, self.first_started_at, self.counter = memory.epoch, memory.first_started_at, memory.counter
+        self.orders = Orders.load(memory.orders)
+        self.account = memory.account
+        self.slots.by_key.update(memory.slots)
+        self.instruments = memory.instruments
+        self.pauses = memory.pauses
+        self.day, self.day_pnl_quote = memory.day, memory.day_pnl_quote
+        return self
+
+    # --- What there is -------------------------------------------------------------------------------------------
+
+    def book(self, instrument: str) -> Book:
+        """The book of one instrument."""
+        if instrument not in self.books:
+            self.books[instrument] = Book()
+        return self.books[instrument]
+
+    def own_size(self, instrument: str) -> OwnSize:
+        """Our own orders on the book of one instrument."""
+        if instrument not in self.own_sizes:
+            self.own_sizes[instrument] = OwnSize(self.setup.venue(venue_of(instrument)).own_echo_ns_max)
+        return self.own_sizes[instrument]
+
+    def budget(self, venue: str, at: int) -> Budget:
+        """The rate budget of one venue, as of now."""
+        limit = self.setup.venue(venue).rate_limit
+        if venue not in self.budgets:
+            self.budgets[venue] = Budget(limit.burst, at)
+        self.budgets[venue].refill(limit, at)
+        return self.budgets[venue]
+
+    def sync_of(self, instrument: str) -> Sync:
+        """The sync of the venue an instrument belongs to."""
+        return self.syncs.setdefault(venue_of(instrument), Sync(venue_of(instrument)))
+
+    def touch_of(self, instrument: str, at: int) -> Touch | None:
+        """The others' best bid and ask; None where there is no trusted two-sided book."""
+        book = self.book(instrument)
+        return None if book.distrust else self.own_size(instrument).touch(book, at)
+
+    def stake(self, instrument: Instrument, mark: Decimal) -> Stake:
+        """What we hold and risk on one instrument."""
+        return Stake(
+            instrument=instrument,
+            position=self.account.position(instrument.key).size,
+            orders=list(self.orders.on(instrument.key)),
+            open_orders=sum(1 for _ in self.orders.all_live()),
+            cash=self.account.balance(instrument.venue, instrument.settlement_currency),
+            base_cash=self.account.balance(instrument.venue, instrument.base_currency),
+            mark=mark,
+        )
+
+    def pnl_quote(self, venue: str, at: int) -> float | None:
+        """P&L since our first fill at one venue, marked to the others' mid; None without a mark for a position."""
+        total = 0.0
+        for key, position in self.account.positions.items():
+            if venue_of(key) != venue or (position.size == 0 and position.realized == 0 and position.fees == 0):
+                continue
+            touch = self.touch_of(key, at)
+            if touch is None:
+                return None
+            instrument = self.instruments[key]
+            total += position.pnl_quote(instrument, (touch.bid + touch.ask) / 2 * float(instrument.tick))
+        return total
+
+    def touch(self, instrument: str) -> None:
+        """Note that an instrument needs a new decision."""
+        self.touched[instrument] = None
+
+    def touch_all(self) -> None:
+        """Note that every strategy needs a new decision."""
+        for setup in self.setup.strategies:
+            self.touched[setup.instrument] = None
+
+    def next_order_id(self) -> str:
+        """Namespace 3, epoch 6, counter 6: fixed width, never used before."""
+        return self.setup.namespace + base36(self.epoch, 6) + base36(self.counter + 1, 6)
+
+    def is_ours(self, order_id: str) -> bool:
+        """Whether a label at the venue is a client order id of our namespace."""
+        return len(order_id) == 15 and order_id.startswith(self.setup.namespace) and set(order_id) <= set(BASE36)
+
+    def earlier_lives(self, instrument: str) -> Iterator[Order]:
+        """Orders that an earlier life of ours left live."""
+        prefix = self.setup.namespace + base36(self.epoch, 6)
+        return (order for order in self.orders.on(instrument) if not order.order_id.startswith(prefix))
+
+
+def slot_of(order: Order) -> SlotKey:
+    """The slot an order lives in."""
+    return (order.strategy, order.instrument, order.side, order.level)
+
+
+def venue_of(instrument: str) -> str:
+    """The venue in an instrument's key."""
+    return instrument.partition("/")[0]

@@ -1,0 +1,134 @@
+"""Sync: bringing our state in line with one venue, whose word it is, before the first quote of every session.
+
+Two stages. First *orders*: which of ours rest, and what traded since the last fill we know; whatever rests from before
+is canceled, because nothing is permitted yet. Then, when nothing of ours can fill any more, *holdings*: the trades once
+more, position and cash, which therefore cannot change while they are read. Only then may anything be shown.
+
+A question without an answer is asked again. An order whose fate is unknown is asked for by its own id at any time.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from replenisher.model.command import AskBalance, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
+
+RETRY_NS = 1_000_000_000
+OVERLAP_NS = 1_000_000_000  # how far before the newest known fill trades are asked for again
+
+
+class Topic(StrEnum):
+    """What a question is about; the value is the command that asks it."""
+
+    OPEN_ORDERS = "AskOpenOrders"
+    ORDER = "AskOrder"
+    TRADES = "AskTrades"
+    POSITION = "AskPosition"
+    BALANCE = "AskBalance"
+
+
+class Stage(StrEnum):
+    """How far the sync of a session has come."""
+
+    CLOSED = "closed"
+    ORDERS = "orders"
+    HOLDINGS = "holdings"
+    SYNCED = "synced"
+
+
+class Sync(msgspec.Struct):
+    """The sync of one venue."""
+
+    venue: str
+    stage: Stage = Stage.CLOSED
+    open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
+    orders_of: dict[str, str] = msgspec.field(default_factory=dict)  # order asked for -> its instrument
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether quotes may be shown."""
+        return self.stage is Stage.SYNCED
+
+    def open(self, instruments: Iterable[str], at: int) -> None:
+        """A session began: ask for everything that rests or may have traded."""
+        self.stage = Stage.ORDERS
+        self.open_questions.clear()
+        for instrument in instruments:
+            self.ask(Topic.OPEN_ORDERS, instrument, at)
+            self.ask(Topic.TRADES, instrument, at)
+
+    def close(self) -> None:
+        """The session ended: nothing we were told still counts as current."""
+        self.stage = Stage.CLOSED
+        self.open_questions.clear()
+        self.orders_of.clear()
+
+    def ask(self, topic: Topic, subject: str, at: int) -> None:
+        """Put a question on the list, to be asked at `at`."""
+        self.open_questions[topic, subject] = at
+
+    def ask_order(self, order_id: str, instrument: str, at: int) -> None:
+        """Put the question for one order on the list, unless it is there already."""
+        if self.stage is not Stage.CLOSED and (Topic.ORDER, order_id) not in self.open_questions:
+            self.orders_of[order_id] = instrument
+            self.ask(Topic.ORDER, order_id, at)
+
+    def answered(self, topic: Topic, subject: str) -> None:
+        """A question has its answer."""
+        self.open_questions.pop((topic, subject), None)
+        if topic is Topic.ORDER:
+            self.orders_of.pop(subject, None)
+
+    def failed(self, question: str, subject: str, at: int) -> None:
+        """A question got no answer: ask again a little later."""
+        key = (Topic(question), subject)
+        if key in self.open_questions:
+            self.open_questions[key] = at + RETRY_NS
+
+    def advance(self, instruments: Iterable[str], currencies: Iterable[str], anything_live: bool, at: int) -> bool:
+        """Go to the next stage if this one is complete; True when that makes it synced."""
+        if any(topic is not Topic.ORDER for topic, _ in self.open_questions):
+            return False
+        if self.stage is Stage.ORDERS and not anything_live:
+            self.stage = Stage.HOLDINGS
+            for instrument in instruments:
+                self.ask(Topic.TRADES, instrument, at)
+                self.ask(Topic.POSITION, instrument, at)
+            for currency in currencies:
+                self.ask(Topic.BALANCE, currency, at)
+        elif self.stage is Stage.HOLDINGS:
+            self.stage = Stage.SYNCED
+            return True
+        return False
+
+    def due(self, cursors: dict[str, int], timeout_ns: int, at: int) -> list[Question]:
+        """The questions to ask now."""
+        questions: list[Question] = []
+        if self.stage is Stage.CLOSED:
+            return questions
+        for (topic, subject), ask_at in self.open_questions.items():
+            if ask_at <= at:
+                self.open_questions[topic, subject] = at + timeout_ns + RETRY_NS
+                questions.append(self._question(topic, subject, cursors, at + timeout_ns))
+        return questions
+
+    def next_deadline(self) -> int | None:
+        """When the next question is due."""
+        return min(self.open_questions.values(), default=None) if self.stage is not Stage.CLOSED else None
+
+    def _question(self, topic: Topic, subject: str, cursors: dict[str, int], deadline: int) -> Question:
+        match topic:
+            case Topic.OPEN_ORDERS:
+                return AskOpenOrders(instrument=subject, deadline=deadline)
+            case Topic.ORDER:
+                return AskOrder(order_id=subject, instrument=self.orders_of[subject], deadline=deadline)
+            case Topic.TRADES:
+                return AskTrades(instrument=subject, since=max(0, cursors[subject] - OVERLAP_NS), deadline=deadline)
+            case Topic.POSITION:
+                return AskPosition(instrument=subject, deadline=deadline)
+            case Topic.BALANCE:
+                return AskBalance(venue=self.venue, currency=subject, deadline=deadline)
+            case _:
+                assert_never(topic)
