@@ -1,0 +1,11 @@
+"""The configuration: one YAML file, checked as a whole before anything else happens.
+
+`load` reads and checks a file, `require_ready` says whether it may be traded on, `schema` is what an editor needs.
+"""
+
+from replenisher.config.loading import Config, data_directory, load, market_overrides
+from replenisher.config.opinions import installed
+from replenisher.config.readiness import HOSTS, require_ready
+from replenisher.config.schema import schema
+
+__all__ = ["HOSTS", "Config", "data_directory", "installed", "load", "market_overrides", "require_ready", "schema"]

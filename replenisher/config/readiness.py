@@ -1,0 +1,96 @@
+"""What must be true before anything connects: the operator's word for real money, secrets, hosts and a tape."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from replenisher.config.loading import Config
+from replenisher.config.mistakes import not_allowed, spell
+from replenisher.config.reading import NESTED, PREFIX, Path_
+from replenisher.config.sections import RecordedMarket
+from replenisher.errors import ConfigurationError
+
+# An adapter's private sessions open to these hosts and no others, so that no key reaches a stranger.
+HOSTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "deribit": {"testnet": ("test.deribit.com",), "live": ("www.deribit.com",)},
+}
+
+
+def require_ready(config: Config, *, live: bool = False) -> None:
+    """Refuse to trade on a configuration that is spelled right but must not connect. `live` is the flag `--live`."""
+    if config.mode == "live" and not live:
+        raise _fault(config, ("mode",), "mode: live trades real money and needs --live on the command line as well")
+    if live and config.mode != "live":
+        raise _fault(config, ("mode",), f"mode: {config.mode} does not trade for real, leave --live out")
+    for name in config.venues:
+        _require_adapter(config, name)
+        _require_host(config, name)
+        if config.mode != "paper":
+            _require_secrets(config, name)
+    if config.starts_exchange:
+        _require_tape(config)
+
+
+def _require_adapter(config: Config, name: str) -> None:
+    at: Path_ = ("venues", name, "adapter")
+    adapter = config.venues[name].adapter
+    if adapter not in HOSTS:
+        raise _fault(config, at, not_allowed(at, adapter, f"it must be one of: {', '.join(HOSTS)}"))
+
+
+def _require_host(config: Config, name: str) -> None:
+    venue = config.venues[name]
+    if venue.url is None:  # the adapter's own address, or that of the exchange we start
+        return
+    at: Path_ = ("venues", name, "url")
+    try:
+        parts = urlsplit(venue.url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise _fault(config, at, not_allowed(at, venue.url, "it must be like ws://127.0.0.1:8080/ws/api/v2")) from None
+    if parts.username is not None or not host:
+        raise _fault(config, at, not_allowed(at, venue.url, "it must name a host and no user"))
+    if config.mode == "paper":
+        allowed = config.exchange.allow_hosts if config.exchange is not None else ()
+        schemes = {"ws", "wss"}
+        is_allowed = _is_loopback(host) or host in {name.lower() for name in allowed}
+        rule = "in mode paper the host must be loopback or in exchange.allow_hosts"
+    else:
+        allowed = HOSTS[venue.adapter][config.mode]
+        schemes = {"wss"}
+        is_allowed = host in allowed
+        rule = f"in mode {config.mode} the host must be {' or '.join(allowed)}"
+    if parts.scheme not in schemes:
+        raise _fault(config, at, not_allowed(at, venue.url, f"it must begin with {' or '.join(sorted(schemes))}://"))
+    if not is_allowed:
+        raise _fault(config, at, not_allowed(at, venue.url, rule))
+
+
+def _require_secrets(config: Config, name: str) -> None:
+    for key in ("api_key", "api_secret"):
+        secret = getattr(config.venues[name], key)
+        if secret is None or not secret.get_secret_value().strip():
+            at: Path_ = ("venues", name, key)
+            variable = PREFIX + NESTED.join(str(part) for part in at).upper()
+            raise _fault(config, at, f"{spell(at)} is missing, mode {config.mode} needs it: set {variable}")
+
+
+def _require_tape(config: Config) -> None:
+    assert config.exchange is not None, "an exchange is started only where there is a section for it"
+    if not isinstance(config.exchange.market, RecordedMarket):
+        return
+    at: Path_ = ("exchange", "market", "tape")
+    if config.tape is None:
+        raise _fault(config, at, f"{spell(at)} is missing, name a recording with --tape FILE")
+    if not config.tape.is_file():
+        raise _fault(config, at, not_allowed(at, str(config.tape), "there is no such file"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _fault(config: Config, at: Path_, text: str) -> ConfigurationError:
+    return ConfigurationError(f"{config.where(at)}: {text}")

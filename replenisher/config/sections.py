@@ -1,0 +1,225 @@
+"""The sections of a configuration file: one model a section, one field a key, the unit last in its name.
+
+An unknown key is a mistake, and there are no defaults for money: sizes, spreads, limits and balances are always
+written down. Everything else has a default that is safe to trade on.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
+
+from replenisher.core.reconcile import Amend
+from replenisher.core.slots import PartialFill, RefillMode
+
+Money = Annotated[Decimal, Field(gt=0, le=10**15)]
+Bps = Annotated[float, Field(ge=0, le=10_000)]
+Milliseconds = Annotated[int, Field(ge=1, le=int(timedelta(days=1) / timedelta(milliseconds=1)))]
+WORD = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+CURRENCY = r"^[A-Z0-9]{2,12}$"
+NAMESPACE = r"^[a-z0-9]{3}$"
+Word = Annotated[str, Field(pattern=WORD)]
+Currency = Annotated[str, Field(pattern=CURRENCY)]
+
+
+class Section(BaseModel):
+    """What every section has: no unknown keys, no later changes, no infinite numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class Database(Section):
+    """Where orders and fills are recorded."""
+
+    url: str = Field("sqlite:///replenisher.db", description="SQLAlchemy URL; a relative path is in the data directory")
+
+
+class Journal(Section):
+    """The daemon's own memory, written before anything is sent."""
+
+    fsync: Literal["always", "interval", "never"] = "interval"
+    fsync_interval_ms: Milliseconds = 200
+    market_data: bool = Field(False, description="keep steps with market data only, so that the journal replays")
+    keep_days: int = Field(7, ge=1)
+
+
+class VenueSection(Section):
+    """One venue, and how we behave on it."""
+
+    adapter: Word
+    account: Word = "main"
+    url: str | None = Field(None, description="another address than the adapter's; in paper mode none is started then")
+    api_key: SecretStr | None = None
+    api_secret: SecretStr | None = None
+    request_timeout_ms: Milliseconds = 2000
+    dead_man_switch_s: int = Field(60, ge=10, le=3600)
+    own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
+    rate_limit_per_s: float = Field(5, gt=0)
+    rate_limit_burst: int = Field(20, ge=2)
+
+
+class SyntheticMarket(Section):
+    """Seeded order flow. What is not given is the market's own choice."""
+
+    source: Literal["synthetic"]
+    time_scale: float | None = Field(None, gt=0, description="how much faster than the clock time passes in the market")
+    informed_share: float | None = Field(None, ge=0, le=1, description="of takers who know where the price goes")
+    jump_bps: float | None = Field(None, gt=0, le=10_000, description="size of a move of the efficient price")
+    jumps_per_minute: float | None = Field(None, ge=0)
+    start_price: Money | None = None
+
+
+class RecordedMarket(Section):
+    """A recorded market, played again."""
+
+    source: Literal["recorded"]
+    tape: Path | None = Field(None, description="relative to this file; --tape names another")
+    speed: float = Field(1.0, gt=0, description="only the market is faster; our own delays stay real")
+
+
+class LiveMarket(Section):
+    """A real public feed, traded on paper."""
+
+    source: Literal["live"]
+    venue: Word
+    instrument: str
+
+
+Market = Annotated[SyntheticMarket | RecordedMarket | LiveMarket, Field(discriminator="source")]
+
+
+class Power(Section):
+    """The exponent of the power queue model."""
+
+    n: float = Field(gt=0, le=100)
+
+
+class PowerQueue(Section):
+    """Cancels in the queue are divided by the n-th power of what is ahead and behind."""
+
+    power: Power
+
+
+def _kind_of_queue_model(value: object) -> str:
+    return "risk_averse" if isinstance(value, str) else "power"
+
+
+QueueModel = Annotated[
+    Annotated[Literal["risk_averse"], Tag("risk_averse")] | Annotated[PowerQueue, Tag("power")],
+    Discriminator(_kind_of_queue_model),
+]
+
+
+class Fees(Section):
+    """What the simulated exchange charges; negative is a rebate."""
+
+    maker_bps: Decimal = Field(Decimal(0), ge=-100, le=1000)
+    taker_bps: Decimal = Field(Decimal(5), ge=-100, le=1000)
+
+
+class Latency(Section):
+    """How long a request is under way, and its answer."""
+
+    request_ms: float = Field(2, ge=0, le=60_000)
+    response_ms: float = Field(2, ge=0, le=60_000)
+
+
+class Rate(Section):
+    """How many order requests the simulated exchange takes."""
+
+    per_s: float = Field(5, gt=0)
+    burst: int = Field(20, ge=1)
+
+
+class ExchangeSection(Section):
+    """The simulated exchange of paper mode."""
+
+    venue: Word = Field(description="the venue it stands in for")
+    seed: int = Field(7, ge=0)
+    market: Market
+    queue_model: QueueModel = "risk_averse"
+    fees: Fees = Fees()
+    latency: Latency = Latency()
+    rate: Rate = Rate()
+    balances: dict[Currency, Money] = Field(min_length=1)
+    faults: tuple[dict[str, Any], ...] = ()
+    allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
+
+
+class Risk(Section):
+    """The limits of one account. Money is in the quote currency."""
+
+    max_position_quote: Money
+    max_order_quote: Money
+    max_open_orders: int = Field(ge=1)
+    max_daily_loss_quote: Money
+    price_collar_bps: float = Field(gt=0, le=10_000)
+    max_total_quote: Money | None = Field(None, description="all resting orders together")
+    max_leverage: Money = Field(Decimal(1), description="worst-case position over cash, for contracts on margin")
+    max_data_age_ms: Milliseconds = 2000
+    on_breach: Literal["pause", "stop"] = "pause"
+    cooloff_s: int = Field(900, ge=0)
+    on_start: Literal["cancel"] = Field("cancel", description="what happens to orders that an earlier life left behind")
+
+
+class TighterRisk(Section):
+    """A strategy's own limits: whatever is named here must be tighter than the account's."""
+
+    max_position_quote: Money | None = None
+    max_order_quote: Money | None = None
+    max_open_orders: int | None = Field(None, ge=1)
+    max_daily_loss_quote: Money | None = None
+    price_collar_bps: float | None = Field(None, gt=0, le=10_000)
+    max_total_quote: Money | None = None
+    max_leverage: Money | None = None
+    max_data_age_ms: Milliseconds | None = None
+
+
+class Refill(Section):
+    """How a level left empty by a fill comes back."""
+
+    mode: RefillMode = RefillMode.PER_LEVEL
+    delay_s: float = Field(0, ge=0, le=86_400)
+    partial_fill: PartialFill = PartialFill.WAIT
+    min_fraction: float = Field(0.5, gt=0, le=1, description="of the wanted size, below which top_up acts")
+    max_per_minute: int | None = Field(None, ge=1, description="per level")
+
+
+class StrategySection(Section):
+    """One strategy on one instrument. Every key that is not named here is an argument of the strategy itself."""
+
+    model_config = ConfigDict(extra="allow")  # and the strategy's own class refuses what it does not know
+
+    id: Word
+    strategy: str = Field(min_length=1, description="an entry point's name, or path.py:Class")
+    venue: Word
+    instrument: str = Field(min_length=1)
+    refill: Refill = Refill()
+    order_refresh_tolerance_bps: Bps = 0
+    amount_tolerance_pct: float = Field(5, ge=0, le=100)
+    max_order_age_s: float | None = Field(None, gt=0)
+    amend: Amend = Amend.AUTO
+    risk: TighterRisk | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the strategy's class is constructed with, as it was written."""
+        return dict(self.model_extra or {})
+
+
+class Sections(Section):
+    """A whole configuration file."""
+
+    version: Literal[1]
+    mode: Literal["paper", "testnet", "live"]
+    namespace: str = Field("rpl", pattern=NAMESPACE, description="marks the orders of one daemon: one each")
+    database: Database = Database()
+    journal: Journal = Journal()
+    venues: dict[Word, VenueSection] = Field(min_length=1)
+    exchange: ExchangeSection | None = Field(None, description="read in mode paper only")
+    risk: Risk
+    strategies: tuple[StrategySection, ...] = Field(min_length=1)
+
+    secret_keys: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret"})
