@@ -1,0 +1,20 @@
+"""Replay: the state after a step of an earlier life, from its record alone. Nothing is decided anew and nothing is sent."""
+
+from collections.abc import Iterable
+
+from replenisher.core.apply import advance, apply
+from replenisher.core.expect import expect
+from replenisher.core.state import State
+from replenisher.model.step import Step
+
+
+def fold(state: State, steps: Iterable[Step]) -> None:
+    """Bring the state up to date with recorded steps, oldest first."""
+    for step in steps:
+        for event in step.events:
+            apply(state, event)
+        advance(state, step.at)
+        for command in step.commands:
+            expect(state, command, step.at)
+    state.orders.changed()
+    state.touched.clear()

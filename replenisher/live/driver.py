@@ -1,0 +1,162 @@
+"""The only loop: what has arrived goes to the engine at once, its step into the journal, its wishes to the venue.
+
+A turn is: drain the venues' facts, step, write the step, send. Frames that arrive together are one turn. Nothing waits
+inside a turn, and nothing is kept from one turn to the next.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from replenisher.core.engine import Engine
+from replenisher.live.clock import SessionClock
+from replenisher.model.command import AmendOrder, AskBalance, CancelOrder, Command, OrderCommand, PlaceOrder, Question
+from replenisher.model.event import Event, NotSent, PauseAsked, Woke
+from replenisher.model.order import Request
+from replenisher.model.step import Step
+from replenisher.store.journal import Journal, JournalFull
+from replenisher.venues.venue import Action, Venue
+
+CLOCK_LOOK_S = 1.0
+
+
+class Carrier(Protocol):
+    """Whoever opens, feeds and closes the connections of one venue."""
+
+    def carry(self, actions: list[Action]) -> None:
+        """Do what the venue wants done with its connections, in this order."""
+
+
+class Driver:
+    """Carries facts in and wishes out. It decides nothing."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        venues: Mapping[str, Venue],
+        clock: SessionClock,
+        observe: Callable[[Step], None],
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._journal = journal
+        self._venues = venues
+        self._carriers: dict[str, Carrier] = {}
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self._inbox: list[Event] = []
+        self._turn_due = False
+        self._wake: asyncio.TimerHandle | None = None
+        self._clock_look: asyncio.TimerHandle | None = None
+
+    def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
+        """Begin to live: tell the engine the first fact and let the venues connect."""
+        self._carriers.update(carriers)
+        self.tell(first)
+        for venue in self._venues.values():
+            venue.start(self.clock.now())
+        self._look_at_clocks()
+        self._turn()
+
+    def stop(self) -> None:
+        """Close every connection; no turn comes after this one."""
+        for handle in (self._wake, self._clock_look):
+            if handle is not None:
+                handle.cancel()
+        at = self.clock.now()
+        for name, venue in self._venues.items():
+            venue.stop(at)
+            self._carriers[name].carry(venue.actions())
+
+    def tell(self, *facts: Event) -> None:
+        """Facts that come from elsewhere than a venue: the operator, the clock."""
+        self._inbox.extend(facts)
+        self.venue_heard()
+
+    def venue_heard(self) -> None:
+        """A venue was told something: take a turn once everything that has arrived is in."""
+        if not self._turn_due and not self.failed.done():
+            self._turn_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        if self.failed.done():
+            return
+        try:
+            self._take_turn()
+        except Exception as error:  # noqa: BLE001 - whatever fails here is our own fault: the supervisor cancels everything
+            self.failed.set_exception(error)
+
+    def _take_turn(self) -> None:
+        self._carry()
+        while self._inbox:
+            events, self._inbox = self._inbox, []
+            step = self.engine.step(events)
+            commands = self._written(step)
+            self._send(commands)
+            self._observe(step)
+            self._carry()
+        self._set_alarm()
+
+    def _written(self, step: Step) -> tuple[Command, ...]:
+        """The commands that may leave, once the step is in the journal."""
+        try:
+            self._journal.append(step)
+        except JournalFull as full:
+            # No record, no order. Cancels need no record: they only take risk away.
+            for command in step.commands:
+                if isinstance(command, PlaceOrder | AmendOrder):
+                    request = Request.PLACE if isinstance(command, PlaceOrder) else Request.AMEND
+                    self._inbox.append(NotSent(at=step.at, order_id=command.order_id, request=request))
+            if "" not in self.engine.state.pauses:
+                self._inbox.append(PauseAsked(at=step.at, reason=str(full)))
+            return tuple(command for command in step.commands if isinstance(command, CancelOrder | Question))
+        return step.commands
+
+    def _send(self, commands: Iterable[Command]) -> None:
+        wanted: dict[str, list[OrderCommand | Question]] = {}
+        for command in commands:
+            if isinstance(command, OrderCommand | Question):
+                wanted.setdefault(_venue_of(command), []).append(command)
+        for name, wishes in wanted.items():
+            self._venues[name].send(wishes, self.clock.now())
+
+    def _carry(self) -> None:
+        """Move what the venues have to say into the inbox, and what they want done to their connections."""
+        for name, venue in self._venues.items():
+            self._inbox += venue.facts()
+            actions = venue.actions()
+            if actions:
+                self._carriers[name].carry(actions)
+
+    def _set_alarm(self) -> None:
+        """Be woken when the engine or a venue wants to be."""
+        deadlines = [self.engine.next_deadline, *(venue.next_wake for venue in self._venues.values())]
+        soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if soonest is not None:
+            delay_s = max(0.0, (soonest - self.clock.now()) / 1e9)
+            self._wake = self._loop.call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        at = self.clock.now()
+        for venue in self._venues.values():
+            if venue.next_wake is not None and at >= venue.next_wake:
+                venue.wake(at)
+        if (deadline := self.engine.next_deadline) is not None and at >= deadline:
+            self._inbox.append(Woke(at=at))
+        self._turn()
+
+    def _look_at_clocks(self) -> None:
+        self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
+        if facts := list(self.clock.look()):
+            self.tell(*facts)
+
+
+def _venue_of(command: OrderCommand | Question) -> str:
+    return command.venue if isinstance(command, AskBalance) else command.instrument.partition("/")[0]
