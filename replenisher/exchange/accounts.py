@@ -1,0 +1,109 @@
+"""The money of the exchange's accounts: balances, positions, fees, realized profit and loss.
+
+Theory. Every amount of money is rounded to eight places, half to even, at the moment it arises, and from then on it is
+exact. A fill is worth `amount * contract_value / price` in the settlement currency of an inverse contract, and
+`amount * contract_value * price` in that of a linear one. A position carries the value at which it was entered;
+reducing it releases that value in proportion, and the difference to what the fill is worth is realized. The balance
+moves only by deposits and by `realized - fee` at each fill.
+
+This is the oracle against which a trading daemon's own books are audited, so it shares no arithmetic with anything.
+"""
+
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from replenisher.model.order import Side
+
+ZERO = Decimal(0)
+SMALLEST = Decimal("1e-8")
+
+
+def rounded(money: Decimal) -> Decimal:
+    """Money as it is booked: eight places, half to even."""
+    return money.quantize(SMALLEST, ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What an instrument is to an accountant."""
+
+    name: str
+    inverse: bool
+    contract_value: Decimal
+    settlement_currency: str
+
+
+def value(contract: Contract, amount: Decimal, price: Decimal) -> Decimal:
+    """What an amount is worth at a price, in the settlement currency, as it is booked."""
+    if contract.inverse:
+        return rounded(amount * contract.contract_value / price)
+    return rounded(amount * contract.contract_value * price)
+
+
+def fee(contract: Contract, amount: Decimal, price: Decimal, rate: Decimal) -> Decimal:
+    """What a fill costs at a rate of its value; negative is a rebate."""
+    return rounded(rate * value(contract, amount, price))
+
+
+@dataclass(slots=True)
+class Position:
+    """What an account holds of one instrument, and at what value it came to hold it."""
+
+    size: Decimal = ZERO  # negative is short
+    entry_value: Decimal = ZERO  # never negative, in the settlement currency
+    realized: Decimal = ZERO  # ever since
+
+    def apply(self, contract: Contract, side: Side, amount: Decimal, price: Decimal) -> Decimal:
+        """Trade, and return what it realized."""
+        worth = value(contract, amount, price)
+        reduced = min(amount, abs(self.size)) if self.size * side.sign < 0 else ZERO
+        realized = ZERO
+        if reduced:
+            whole = reduced == abs(self.size)
+            released = self.entry_value if whole else rounded(self.entry_value * reduced / abs(self.size))
+            exit_value = worth if reduced == amount else rounded(worth * reduced / amount)
+            # Value in coin of an inverse contract falls as the price rises: what a long gains, it gains the other way.
+            gains_upwards = (self.size > 0) != contract.inverse
+            realized = exit_value - released if gains_upwards else released - exit_value
+            self.entry_value -= released
+            worth -= exit_value
+        self.size += side.sign * amount
+        if amount > reduced:
+            self.entry_value += worth
+        self.realized += realized
+        return realized
+
+    def average_price(self, contract: Contract) -> Decimal:
+        """The price at which the open position was entered; zero when there is none."""
+        if not self.size or not self.entry_value:
+            return ZERO
+        units = abs(self.size) * contract.contract_value
+        return rounded(units / self.entry_value if contract.inverse else self.entry_value / units)
+
+
+@dataclass(slots=True)
+class Account:
+    """One client's cash by currency and positions by instrument."""
+
+    name: str
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    def deposit(self, currency: str, amount: Decimal) -> None:
+        """Money comes in from outside."""
+        self.balances[currency] = self.balance(currency) + amount
+
+    def balance(self, currency: str) -> Decimal:
+        """Cash: realized profit is in it, unrealized is not."""
+        return self.balances.get(currency, ZERO)
+
+    def position(self, instrument: str) -> Position:
+        """The position in an instrument, made if there is none."""
+        return self.positions.setdefault(instrument, Position())
+
+    def fill(self, contract: Contract, side: Side, amount: Decimal, price: Decimal, fee: Decimal) -> Decimal:
+        """Book one fill with what it cost, and return what it realized."""
+        realized = self.position(contract.name).apply(contract, side, amount, price)
+        currency = contract.settlement_currency
+        self.balances[currency] = self.balance(currency) + realized - fee
+        return realized

@@ -1,0 +1,101 @@
+"""What the public has been shown of one instrument: its book, level by level, and its prints."""
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+from replenisher.exchange.market import Depth, Market, Traded
+from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, Print
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+
+PRINTS_KEPT = 1000
+
+
+class Board:
+    """Turns new quantities into book changes, and trades into prints."""
+
+    def __init__(self, market: Market, *, change_id: int, trade_seq: int, at: int) -> None:
+        self.market = market
+        self.trade_seq = trade_seq  # of the last print
+        self.is_open = market.is_open
+        self._change_id = change_id
+        self._at = at
+        self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
+        self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
+        for level in market.depth():
+            self._shown[level.side][level.price] = level.quantity
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded here."""
+        return self.market.instrument
+
+    def view(self) -> BookView:
+        """The whole book, as the changes told so far add up to it."""
+        bids, asks = self._shown[Side.BUY], self._shown[Side.SELL]
+        price, amount = self.instrument.price, self.instrument.amount
+        return BookView(
+            instrument=self.instrument.name,
+            at=self._at,
+            change_id=self._change_id,
+            bids=tuple((price(ticks), amount(bids[ticks])) for ticks in sorted(bids, reverse=True)),
+            asks=tuple((price(ticks), amount(asks[ticks])) for ticks in sorted(asks)),
+        )
+
+    def change(self, levels: Iterable[Depth], change_id: int, at: int) -> BookUpdate | None:
+        """Show new quantities as the change of that number; None if they are what is shown already."""
+        changed: dict[Side, list[BookLevel]] = {Side.BUY: [], Side.SELL: []}
+        for level in levels:
+            if action := self._show(level):
+                price, amount = self.instrument.price(level.price), self.instrument.amount(level.quantity)
+                changed[level.side].append(BookLevel(action, price, amount))
+        if not changed[Side.BUY] and not changed[Side.SELL]:
+            return None
+        previous, self._change_id, self._at = self._change_id, change_id, at
+        return BookUpdate(
+            instrument=self.instrument.name,
+            at=at,
+            change_id=change_id,
+            previous_change_id=previous,
+            bids=tuple(changed[Side.BUY]),
+            asks=tuple(changed[Side.SELL]),
+        )
+
+    def print(self, traded: Traded, trade_id: str, at: int) -> Print:
+        """One trade becomes public."""
+        self.trade_seq += 1
+        public = Print(
+            instrument=self.instrument.name,
+            trade_id=trade_id,
+            trade_seq=self.trade_seq,
+            at=at,
+            price=self.instrument.price(traded.price),
+            amount=self.instrument.amount(traded.quantity),
+            taker=traded.taker,
+        )
+        self._prints.append(public)
+        return public
+
+    def prints(self, count: int) -> list[Print]:
+        """The last prints of this life, newest first."""
+        return [self._prints[-index] for index in range(1, min(count, len(self._prints)) + 1)]
+
+    def reference_price(self) -> Decimal | None:
+        """About what the instrument is worth now: mid, else the side there is, else the last print."""
+        touch = [price for side in Side if (price := self.market.best(side)) is not None]
+        if touch:
+            return self.instrument.price(sum(touch)) / len(touch)
+        return self._prints[-1].price if self._prints else None
+
+    def _show(self, level: Depth) -> Action | None:
+        """Show one level's quantity, and say what that changes."""
+        shown = self._shown[level.side]
+        before = shown.get(level.price, 0)
+        if before == level.quantity:
+            return None
+        if not level.quantity:
+            del shown[level.price]
+            return Action.DELETE
+        shown[level.price] = level.quantity
+        return Action.CHANGE if before else Action.NEW

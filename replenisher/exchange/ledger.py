@@ -1,0 +1,187 @@
+"""The ledger: what the exchange did, one JSON line a fact, appended before the answer leaves.
+
+The file itself is opened elsewhere: whoever owns it hands in a function that appends bytes, and at start the bytes of
+earlier lives. What one request or one event did is appended in a single piece, so a process that dies loses all of it
+or nothing; a line that power loss tore off at the end was never answered, and is cut.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from replenisher.errors import ConfigurationError
+from replenisher.model.order import Side
+
+Append = Callable[[bytes], None]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag=str.lower):
+    """What every record is: one line, tagged with its `type`."""
+
+
+class Opened(Line, frozen=True, kw_only=True):
+    """A life of the exchange began."""
+
+    exchange_id: str
+    at: int
+    seed: int
+    market: str
+    life: int  # counted from 1
+
+
+class Listed(Line, frozen=True, kw_only=True, tag="instrument"):
+    """An instrument as it trades in this life."""
+
+    name: str
+    tick: Decimal
+    lot: Decimal
+    inverse: bool
+    contract_value: Decimal
+    settlement_currency: str
+    maker_rate: Decimal
+    taker_rate: Decimal
+    at: int
+
+
+class Deposit(Line, frozen=True, kw_only=True):
+    """Money that an account was opened with."""
+
+    account: str
+    currency: str
+    amount: Decimal
+    at: int
+
+
+class Request(Line, frozen=True, kw_only=True):
+    """An order request reached the exchange, and is not judged yet."""
+
+    account: str
+    method: str
+    label: str
+    at: int
+
+
+class Order(Line, frozen=True, kw_only=True):
+    """An order was taken."""
+
+    account: str
+    order_id: str
+    label: str
+    instrument: str
+    side: Side
+    price: Decimal | None  # None for a market order
+    amount: Decimal
+    order_type: Literal["limit", "market"]
+    time_in_force: str
+    post_only: bool
+    reject_post_only: bool
+    at: int
+
+
+class Amended(Line, frozen=True, kw_only=True):
+    """An order has another price or amount (filled part included)."""
+
+    order_id: str
+    price: Decimal
+    amount: Decimal
+    at: int
+
+
+class Closed(Line, frozen=True, kw_only=True):
+    """An order has ended."""
+
+    order_id: str
+    state: Literal["filled", "cancelled"]
+    reason: str
+    filled_amount: Decimal
+    at: int
+
+
+class CauseOfFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What took a resting order."""
+
+    trade_id: str
+    price: Decimal
+    amount: Decimal
+
+
+class Trade(Line, frozen=True, kw_only=True):
+    """One fill of one account."""
+
+    trade_id: str
+    trade_seq: int
+    instrument: str
+    account: str
+    order_id: str
+    label: str
+    side: Side
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Literal["M", "T"]
+    realized: Decimal
+    balance: Decimal  # after it
+    position: Decimal  # after it
+    at: int
+    cause: CauseOfFill | None = None  # of a maker's fill
+
+
+class Rejected(Line, frozen=True, kw_only=True):
+    """A request was refused."""
+
+    account: str
+    label: str
+    code: str
+    at: int
+
+
+Record = Opened | Listed | Deposit | Request | Order | Amended | Closed | Trade | Rejected
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What an old ledger tells."""
+
+    records: tuple[Record, ...] = ()
+    kept_bytes: int = 0  # the length of what is sound; whoever owns the file cuts it there
+
+
+NO_PAST = Past()
+
+
+def read_ledger(data: bytes) -> Past:
+    """Every record of an old ledger. A torn last line is left out; any other bad line is the operator's problem."""
+    lines = data.split(b"\n")
+    torn = lines.pop()  # what follows the last line end: nothing, or a line that was never finished
+    decoder = msgspec.json.Decoder(Record)
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"the exchange's ledger is damaged at line {number}: {error}") from error
+        if number == 1 and not isinstance(records[0], Opened):
+            raise ConfigurationError("the exchange's ledger is damaged at line 1: it does not begin with 'opened'")
+    return Past(records=tuple(records), kept_bytes=len(data) - len(torn))
+
+
+class Ledger:
+    """Collects what one request or event did, and appends it in one piece."""
+
+    def __init__(self, append: Append) -> None:
+        self._append = append
+        self._encoder = msgspec.json.Encoder()
+        self._pending = bytearray()
+
+    def write(self, record: Record) -> None:
+        """Take one record in; it is not safe before `flush`."""
+        self._pending += self._encoder.encode(record)
+        self._pending += b"\n"
+
+    def flush(self) -> None:
+        """Append what was taken in since the last time."""
+        if self._pending:
+            self._append(bytes(self._pending))
+            self._pending.clear()

@@ -1,0 +1,204 @@
+"""The book of one instrument: orders of everybody, matched by price and then by time.
+
+Theory. A level is a queue of orders at one price; the oldest trades first, at its own price. Levels are found through
+a heap of prices from which dead prices are dropped only when they come to the top, so that no operation costs more when
+more orders rest. A replaced order keeps its place in the queue only if its price stays and its quantity does not grow;
+any other change sends it to the back, and it may trade at once like a new one. Prices are integer ticks, quantities
+integer lots.
+"""
+
+import heapq
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from replenisher.exchange.market import Depth
+from replenisher.model.order import Side
+
+
+@dataclass(slots=True)
+class Resting:
+    """An order in the queue."""
+
+    order_id: str
+    side: Side
+    price: int
+    quantity: int  # what is left
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One taker met one resting order, at the price of the latter."""
+
+    maker: str
+    taker: str
+    taker_side: Side
+    price: int
+    quantity: int
+
+
+@dataclass(slots=True)
+class Level:
+    """The queue at one price. (A linked dictionary: its oldest entry is found in constant time.)"""
+
+    queue: OrderedDict[str, Resting] = field(default_factory=OrderedDict)
+    quantity: int = 0
+
+
+@dataclass(slots=True)
+class Ladder:
+    """One side of the book. Heap keys grow away from the market, so they are negated prices on the bid side."""
+
+    sign: int  # -1 for bids, 1 for asks
+    levels: dict[int, Level] = field(default_factory=dict)
+    heap: list[int] = field(default_factory=list)  # every price of `levels`, and some that are gone
+    in_heap: set[int] = field(default_factory=set)
+
+    def best(self) -> int | None:
+        """The price nearest to the market."""
+        while self.heap:
+            price = self.heap[0] * self.sign
+            if price in self.levels:
+                return price
+            heapq.heappop(self.heap)
+            self.in_heap.discard(price)
+        return None
+
+    def level(self, price: int) -> Level:
+        """The queue at a price, made if there is none."""
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = Level()
+            if price not in self.in_heap:
+                self.in_heap.add(price)
+                heapq.heappush(self.heap, price * self.sign)
+        return level
+
+    def drop(self, price: int) -> None:
+        """Forget an empty level; once dead prices outnumber live ones the heap is built anew."""
+        del self.levels[price]
+        if len(self.heap) > 2 * len(self.levels) + 64:
+            self.heap = [live * self.sign for live in self.levels]
+            heapq.heapify(self.heap)
+            self.in_heap = set(self.levels)
+
+
+def crosses(side: Side, price: int, opposite: int | None) -> bool:
+    """Whether an order at `price` would trade with the best price of the other side."""
+    return opposite is not None and (price >= opposite if side is Side.BUY else price <= opposite)
+
+
+def passive_price(side: Side, price: int, opposite: int | None) -> int:
+    """The price itself, or if it would trade, the nearest one that does not: just inside the spread."""
+    if opposite is None or not crosses(side, price, opposite):
+        return price
+    return opposite - side.sign
+
+
+class Book:
+    """Price-time priority over everything that rests."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Resting] = {}
+        self._bids = Ladder(-1)
+        self._asks = Ladder(1)
+        self._touched: dict[tuple[Side, int], None] = {}
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self._orders
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def order(self, order_id: str) -> Resting | None:
+        """The resting order of that name; read it, the book alone changes it."""
+        return self._orders.get(order_id)
+
+    def best(self, side: Side) -> int | None:
+        """The best bid (BUY) or ask (SELL)."""
+        return self._bids.best() if side is Side.BUY else self._asks.best()
+
+    def quantity(self, side: Side, price: int) -> int:
+        """What rests at one price."""
+        level = self._ladder(side).levels.get(price)
+        return level.quantity if level else 0
+
+    def depth(self) -> list[Depth]:
+        """Every level, in no particular order."""
+        return [
+            Depth(side, price, level.quantity)
+            for side in (Side.BUY, Side.SELL)
+            for price, level in self._ladder(side).levels.items()
+        ]
+
+    def changes(self) -> tuple[Depth, ...]:
+        """The levels touched since the last call, each with the quantity it has now."""
+        if not self._touched:
+            return ()
+        changes = tuple(Depth(side, price, self.quantity(side, price)) for side, price in self._touched)
+        self._touched.clear()
+        return changes
+
+    def place(self, order_id: str, side: Side, price: int | None, quantity: int, *, rests: bool) -> list[Match]:
+        """Match a new order (at any price if `price` is None), then let the rest of it queue if it `rests`."""
+        assert quantity > 0, "an order has a quantity"
+        assert order_id not in self._orders, "an order id is used once"
+        assert price is not None or not rests, "a market order has no price to rest at"
+        matches, left = self._take(order_id, side, price, quantity)
+        if rests and left and price is not None:
+            self._queue(Resting(order_id, side, price, left))
+        return matches
+
+    def amend(self, order_id: str, price: int, quantity: int) -> list[Match]:
+        """Give a resting order another price and open quantity."""
+        assert quantity > 0, "an amend to nothing is a cancel"
+        order = self._orders[order_id]
+        if price == order.price and quantity <= order.quantity:
+            self._shrink(order, order.quantity - quantity)
+            return []
+        self.cancel(order_id)
+        return self.place(order_id, order.side, price, quantity, rests=True)
+
+    def cancel(self, order_id: str) -> int:
+        """Take a resting order off the book; returns the lots it still had."""
+        order = self._orders[order_id]
+        left = order.quantity
+        self._shrink(order, left)
+        return left
+
+    def _ladder(self, side: Side) -> Ladder:
+        return self._bids if side is Side.BUY else self._asks
+
+    def _queue(self, order: Resting) -> None:
+        level = self._ladder(order.side).level(order.price)
+        level.queue[order.order_id] = order
+        level.quantity += order.quantity
+        self._orders[order.order_id] = order
+        self._touched[order.side, order.price] = None
+
+    def _take(self, taker: str, side: Side, limit: int | None, quantity: int) -> tuple[list[Match], int]:
+        """Trade against the other side, best price first and oldest order first, as far as `limit` allows."""
+        ladder = self._ladder(side.opposite)
+        matches: list[Match] = []
+        while quantity and (price := ladder.best()) is not None:
+            if limit is not None and not crosses(side, limit, price):
+                break
+            maker = next(iter(ladder.levels[price].queue.values()))
+            traded = min(quantity, maker.quantity)
+            matches.append(Match(maker.order_id, taker, side, price, traded))
+            self._shrink(maker, traded)
+            quantity -= traded
+        return matches, quantity
+
+    def _shrink(self, order: Resting, lots: int) -> None:
+        """Take lots off a resting order without moving it; at zero it leaves the book."""
+        ladder = self._ladder(order.side)
+        level = ladder.levels[order.price]
+        order.quantity -= lots
+        level.quantity -= lots
+        if not order.quantity:
+            del level.queue[order.order_id]
+            del self._orders[order.order_id]
+            if not level.queue:
+                ladder.drop(order.price)
+        if lots:
+            self._touched[order.side, order.price] = None

@@ -1,0 +1,268 @@
+"""What the ledger adds up to: accounts, orders and trades, as a fold over its records.
+
+While the exchange lives, each record is applied here and appended to the ledger; at start the records of earlier lives
+are applied in the same way. So what is true after a restart is what was true before it. A fill is booked anew in the
+fold, and must come out at the balance and position that were written down.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import assert_never
+
+from replenisher.errors import ConfigurationError
+from replenisher.exchange import ledger
+from replenisher.exchange.accounts import ZERO, Account, Contract, rounded
+from replenisher.exchange.words import (
+    AccountView,
+    OrderState,
+    OrderType,
+    OrderView,
+    PositionView,
+    TimeInForce,
+    TradeView,
+)
+from replenisher.model.order import Liquidity, Side
+
+
+@dataclass(slots=True)
+class OrderEntry:
+    """One order of an account, from its first day to its last."""
+
+    placed: ledger.Order
+    price: Decimal | None
+    amount: Decimal  # filled part included
+    updated_at: int
+    connection: str = ""  # of this life; no order rests through a restart
+    filled: Decimal = ZERO
+    paid: Decimal = ZERO  # sum of price * amount over its fills
+    state: OrderState = OrderState.OPEN
+    reason: str = ""
+    replaced: bool = False
+
+    @property
+    def open_amount(self) -> Decimal:
+        """What can still be filled."""
+        return self.amount - self.filled if self.state is OrderState.OPEN else ZERO
+
+    def view(self) -> OrderView:
+        """The order as its owner is shown it."""
+        placed = self.placed
+        return OrderView(
+            order_id=placed.order_id,
+            label=placed.label,
+            account=placed.account,
+            instrument=placed.instrument,
+            side=placed.side,
+            order_type=OrderType(placed.order_type),
+            time_in_force=TimeInForce(placed.time_in_force),
+            price=self.price,
+            amount=self.amount,
+            filled_amount=self.filled,
+            average_price=rounded(self.paid / self.filled) if self.filled else ZERO,
+            post_only=placed.post_only,
+            reject_post_only=placed.reject_post_only,
+            state=self.state,
+            created_at=placed.at,
+            updated_at=self.updated_at,
+            replaced=self.replaced,
+            cancel_reason=self.reason,
+        )
+
+
+@dataclass(slots=True)
+class Client:
+    """Everything of one account."""
+
+    account: Account
+    open_orders: dict[str, OrderEntry] = field(default_factory=dict)
+    by_label: defaultdict[str, list[OrderEntry]] = field(default_factory=lambda: defaultdict(list))
+    trades: list[TradeView] = field(default_factory=list)  # oldest first
+    trade_times: list[int] = field(default_factory=list)
+    working: defaultdict[tuple[str, Side], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    deposited: set[str] = field(default_factory=set)  # currencies
+
+
+class Register:
+    """All clients, and the counters that must never run twice."""
+
+    def __init__(self) -> None:
+        self.exchange_id = ""
+        self.life = 0
+        self.last_at = 0
+        self.orders: dict[str, OrderEntry] = {}
+        self._clients: dict[str, Client] = {}
+        self._contracts: dict[str, Contract] = {}
+
+    def fold(self, past: Iterable[ledger.Record]) -> None:
+        """Become what earlier lives had come to."""
+        for number, record in enumerate(past, start=1):
+            try:
+                self.apply(record)
+            except (KeyError, ArithmeticError) as error:
+                what = str(error) if isinstance(error, ArithmeticError) else f"{error} was never heard of before"
+                raise ConfigurationError(f"the exchange's ledger is damaged at line {number}: {what}") from error
+
+    def apply(self, record: ledger.Record) -> None:
+        """Let one record have happened."""
+        match record:
+            case ledger.Opened():
+                self.exchange_id, self.life = record.exchange_id, record.life
+            case ledger.Listed():
+                self._contracts[record.name] = Contract(
+                    record.name, record.inverse, record.contract_value, record.settlement_currency
+                )
+            case ledger.Deposit():
+                client = self.client(record.account)
+                client.deposited.add(record.currency)
+                client.account.deposit(record.currency, record.amount)
+            case ledger.Order():
+                self._open(record)
+            case ledger.Amended():
+                self._amend(record)
+            case ledger.Trade():
+                self._fill(record)
+            case ledger.Closed():
+                self._close(record)
+            case ledger.Request() | ledger.Rejected():
+                pass
+            case _:
+                assert_never(record)
+        self.last_at = max(self.last_at, record.at)
+
+    def client(self, name: str) -> Client:
+        """One account with all that is its, opened empty if it is new."""
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = Client(Account(name))
+        return client
+
+    def contract(self, instrument: str) -> Contract:
+        """What an instrument is to an accountant."""
+        return self._contracts[instrument]
+
+    def open_orders(self) -> list[OrderEntry]:
+        """Every order that is not closed."""
+        return [entry for client in self._clients.values() for entry in client.open_orders.values()]
+
+    def book_fill(self, entry: OrderEntry, *, price: Decimal, amount: Decimal, fee: Decimal) -> Decimal:
+        """Move the money of one fill, and return what it realized."""
+        assert amount <= entry.open_amount, "a fill is never larger than what its order has left"
+        placed = entry.placed
+        client = self.client(placed.account)
+        entry.filled += amount
+        entry.paid += price * amount
+        client.working[placed.instrument, placed.side] -= amount
+        return client.account.fill(self.contract(placed.instrument), placed.side, amount, price, fee)
+
+    def keep_trade(self, trade: ledger.Trade, entry: OrderEntry) -> TradeView:
+        """Remember a fill whose money has moved."""
+        entry.updated_at = trade.at
+        view = TradeView(
+            trade_id=trade.trade_id,
+            trade_seq=trade.trade_seq,
+            instrument=trade.instrument,
+            order_id=trade.order_id,
+            label=trade.label,
+            side=trade.side,
+            price=trade.price,
+            amount=trade.amount,
+            fee=trade.fee,
+            fee_currency=trade.fee_currency,
+            liquidity=Liquidity.MAKER if trade.liquidity == "M" else Liquidity.TAKER,
+            realized=trade.realized,
+            order_state=OrderState.FILLED if entry.filled == entry.amount else OrderState.OPEN,
+            order_type=OrderType(entry.placed.order_type),
+            post_only=entry.placed.post_only,
+            at=trade.at,
+        )
+        client = self.client(trade.account)
+        client.trades.append(view)
+        client.trade_times.append(trade.at)
+        return view
+
+    def trades(
+        self,
+        account: str,
+        *,
+        instrument: str | None,
+        since: int | None,
+        until: int | None,
+        start_seq: int | None,
+        count: int,
+        newest_first: bool,
+    ) -> tuple[list[TradeView], bool]:
+        """One page of an account's fills, and whether there are more; both bounds of time are inclusive."""
+        client = self.client(account)
+        first = 0 if since is None else bisect_left(client.trade_times, since)
+        last = len(client.trades) if until is None else bisect_right(client.trade_times, until)
+        order = range(last - 1, first - 1, -1) if newest_first else range(first, last)
+        page: list[TradeView] = []
+        for index in order:
+            trade = client.trades[index]
+            if instrument is not None and trade.instrument != instrument:
+                continue
+            if start_seq is not None and trade.trade_seq < start_seq:
+                continue
+            if len(page) == count:
+                return page, True
+            page.append(trade)
+        return page, False
+
+    def position(self, account: str, instrument: str) -> PositionView:
+        """A position; that of nothing in an instrument never touched."""
+        position = self.client(account).account.position(instrument)
+        return PositionView(
+            instrument=instrument,
+            size=position.size,
+            average_price=position.average_price(self.contract(instrument)),
+            realized=position.realized,
+        )
+
+    def cash(self, account: str, currency: str, reserved: Decimal) -> AccountView:
+        """An account's cash in one currency, of which some is reserved."""
+        balance = self.client(account).account.balance(currency)
+        return AccountView(account=account, currency=currency, balance=balance, available=balance - reserved)
+
+    def _open(self, record: ledger.Order) -> None:
+        entry = OrderEntry(placed=record, price=record.price, amount=record.amount, updated_at=record.at)
+        client = self.client(record.account)
+        self.orders[record.order_id] = entry
+        client.open_orders[record.order_id] = entry
+        client.working[record.instrument, record.side] += record.amount
+        if record.label:
+            client.by_label[record.label].append(entry)
+
+    def _amend(self, record: ledger.Amended) -> None:
+        entry = self.orders[record.order_id]
+        placed = entry.placed
+        self.client(placed.account).working[placed.instrument, placed.side] += record.amount - entry.amount
+        entry.price, entry.amount = record.price, record.amount
+        entry.updated_at, entry.replaced = record.at, True
+
+    def _close(self, record: ledger.Closed) -> None:
+        entry = self.orders[record.order_id]
+        placed = entry.placed
+        client = self.client(placed.account)
+        client.working[placed.instrument, placed.side] -= entry.open_amount
+        client.open_orders.pop(record.order_id)
+        entry.state, entry.reason, entry.updated_at = OrderState(record.state), record.reason, record.at
+
+    def _fill(self, record: ledger.Trade) -> None:
+        entry = self.orders[record.order_id]
+        if record.amount > entry.open_amount:
+            raise ArithmeticError(f"trade {record.trade_id} fills more than its order had left")
+        realized = self.book_fill(entry, price=record.price, amount=record.amount, fee=record.fee)
+        account = self.client(record.account).account
+        balance = account.balance(record.fee_currency)
+        position = account.position(record.instrument).size
+        for name, now, then in (
+            ("profit", realized, record.realized),
+            ("balance", balance, record.balance),
+            ("position", position, record.position),
+        ):
+            if now != then:
+                raise ArithmeticError(f"trade {record.trade_id} says {name} {then}, the records before it make {now}")
+        self.keep_trade(record, entry)
