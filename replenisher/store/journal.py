@@ -1,0 +1,431 @@
+"""The journal: every step that matters, on disk before any byte of its commands leaves.
+
+A journal is a directory of segments, `00000001.journal`, `00000002.journal`, …; only the last one grows. A segment is
+a row of records and nothing else:
+
+    record  = length (u32, little endian) · crc32 of the payload (u32, little endian) · payload (msgpack)
+    payload = the first record of a segment: `Header` (as a map); every later record: `Step` (as a map)
+
+The header says whose journal it is, which life (epoch) writes the segment, and the state as of step `step`, as opaque
+bytes: boot is the newest header and the steps after it. Steps are numbered through all lives, and every record is
+appended with one unbuffered `os.write`, so the death of the process tears at most the last record. A torn tail is cut
+off at open. A bad record that good ones follow is not a torn tail but damage: it is an error and nothing is cut.
+
+What survives the loss of power is decided by `fsync`. The start of a life is synced always, so that an epoch (and
+with it a client order id) is never used twice.
+
+Steps that only looked at the market are not written: they wait in a ring of the last minute, and `keep_ring` writes
+them when something alarms. They then lie behind steps with higher numbers, so whoever reads sorts by number.
+
+A disk that is full loses nothing either: the steps that did not fit stay in memory and go first when there is room.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.event import BookChanged, BookSnapshot, ClockOffset, LinkAlive, TradePrinted, Woke
+from replenisher.model.step import Step
+
+FORMAT = 1
+RING_NS = 60_000_000_000
+SEGMENT_BYTES = 32 * 1024 * 1024
+DAY_NS = 86_400_000_000_000
+
+_PREFIX = struct.Struct("<II")  # length, crc32
+_MARKET_ONLY = (BookSnapshot, BookChanged, TradePrinted, LinkAlive, ClockOffset, Woke)
+
+
+class JournalFull(ReplenisherError):
+    """A step could not be written: no order may leave on its account; cancels still do."""
+
+
+class JournalCorrupt(ReplenisherError):
+    """A record in the middle of a segment is damaged, or a segment is none of ours."""
+
+
+class JournalInUse(ReplenisherError):
+    """Another process writes this journal."""
+
+
+class Fsync(StrEnum):
+    """When a record must have reached the disk itself, and not only the operating system."""
+
+    ALWAYS = "always"
+    INTERVAL = "interval"
+    NEVER = "never"
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written, when it is on disk, and how long it is kept: the `journal` section of a configuration."""
+
+    fsync: Fsync = Fsync.INTERVAL
+    fsync_interval_ms: int = 200
+    market_data: bool = False
+    keep_days: int = 7
+    segment_bytes: int = SEGMENT_BYTES
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The first record of a segment: whose it is, and the state in which it starts."""
+
+    format: int
+    journal_id: str  # 16 hex digits, made once and kept over all lives
+    epoch: int
+    segment: int
+    step: int  # the last step that `snapshot` has in it
+    at: int
+    snapshot: bytes  # opaque here
+
+
+class Boot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a journal remembers when a life begins."""
+
+    journal_id: str
+    epoch: int  # of the last life; 0 if there was none
+    step: int  # the last step that was written; 0 if there was none
+    snapshot: bytes | None  # None if there was no life before
+    steps: tuple[Step, ...]  # those after the snapshot, in the order of their numbers
+
+
+def is_kept(step: Step) -> bool:
+    """Whether a step is written at once: it asked for something, touched an order, or heard more than the market."""
+    return bool(step.commands or step.orders) or not all(isinstance(event, _MARKET_ONLY) for event in step.events)
+
+
+# --- Reading: shared by the writer at boot and by whoever follows it from another thread or process -----------------
+
+
+class Segment(msgspec.Struct, frozen=True, order=True):
+    """One file of a journal."""
+
+    number: int
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes, as of now."""
+        return self.path.stat().st_size
+
+
+def segments(directory: Path) -> list[Segment]:
+    """The segments of a journal, oldest first."""
+    if not directory.is_dir():
+        return []
+    return sorted(Segment(int(path.stem), path) for path in directory.glob("*.journal") if path.stem.isdigit())
+
+
+def records(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The whole records at the start of `data`: each payload, and the offset at which it ends."""
+    offset, view = 0, memoryview(data)
+    while len(data) - offset >= _PREFIX.size:
+        length, crc = _PREFIX.unpack_from(data, offset)
+        payload = view[offset + _PREFIX.size : offset + _PREFIX.size + length]
+        if length == 0 or len(payload) < length or zlib.crc32(payload) != crc:
+            return
+        offset += _PREFIX.size + length
+        yield bytes(payload), offset
+
+
+def is_torn(tail: bytes) -> bool:
+    """Whether bytes that start with a bad record are only a torn tail: no whole record lies anywhere behind."""
+    return not any(next(records(tail[start:]), None) for start in range(1, len(tail)) if _could_start(tail, start))
+
+
+def _could_start(data: bytes, offset: int) -> bool:
+    if len(data) - offset < _PREFIX.size:
+        return False
+    length = int.from_bytes(data[offset : offset + 4], "little")
+    return 0 < length <= len(data) - offset - _PREFIX.size
+
+
+def read_header(segment: Segment) -> tuple[Header, int] | None:
+    """A segment's header and where its steps begin; None while the header is not whole."""
+    with segment.path.open("rb") as file:
+        prefix = file.read(_PREFIX.size)
+        length = _PREFIX.unpack(prefix)[0] if len(prefix) == _PREFIX.size else 0
+        first = next(records(prefix + file.read(length)), None) if length <= segment.size else None
+    if first is None:
+        return None
+    return _decode_header(first[0], segment), first[1]
+
+
+def _decode_header(payload: bytes, segment: Segment) -> Header:
+    try:
+        header = _HEADERS.decode(payload)
+    except msgspec.DecodeError as error:
+        raise JournalCorrupt(f"{segment.path}: offset 0: this is not a journal's header ({error})") from error
+    if header.format != FORMAT:
+        raise JournalCorrupt(f"{segment.path}: format {header.format}, and only format {FORMAT} is known")
+    return header
+
+
+def read_steps(segment: Segment, offset: int, *, is_last: bool, bytes_max: int = -1) -> list[tuple[Step, int]]:
+    """The steps from `offset` on, each with the offset at which it ends; at least one if a whole one is there.
+
+    The last segment may end in a record that is torn or still being written. An older one may not.
+    """
+    with segment.path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(bytes_max)
+        if bytes_max >= 0 and len(data) == bytes_max and next(records(data), None) is None:
+            data += file.read()  # one record that is longer than the bite
+    steps: list[tuple[Step, int]] = []
+    start = offset
+    for payload, end in records(data):
+        steps.append((_decode_step(payload, segment, start), offset + end))
+        start = offset + end
+    if data and not steps and not is_last:
+        raise JournalCorrupt(f"{segment.path}: offset {offset}: a record is damaged")
+    return steps
+
+
+def _decode_step(payload: bytes, segment: Segment, offset: int) -> Step:
+    try:
+        return _STEPS.decode(payload)
+    except msgspec.DecodeError as error:
+        raise JournalCorrupt(f"{segment.path}: offset {offset}: this is not a step ({error})") from error
+
+
+_HEADERS = msgspec.msgpack.Decoder(Header)
+_STEPS = msgspec.msgpack.Decoder(Step)
+
+
+# --- Writing --------------------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """The one writer of a journal. It is opened, a life begins in it, and steps are appended."""
+
+    @classmethod
+    def open(cls, directory: Path, *, new_id: str, policy: Policy) -> "Journal":
+        """Take a journal for writing, cut off a torn tail, and read what it remembers into `boot`.
+
+        `new_id` (16 hex digits) names the journal if this is its first life.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = _lock(directory)
+        try:
+            boot, last_segment = _boot(directory, new_id)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(directory, lock, boot, last_segment, policy)
+
+    def __init__(self, directory: Path, lock: int, boot: Boot, last_segment: int, policy: Policy) -> None:
+        self.boot = boot
+        self.step = boot.step  # the last step this journal was told of
+        self._policy = policy
+        self._fsync_interval_ns = policy.fsync_interval_ms * 1_000_000
+        self._directory = directory
+        self._lock = lock
+        self._segment = last_segment
+        self._epoch = boot.epoch
+        self._fd = -1
+        self._end = 0  # of the last whole record in the file
+        self._synced_at = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._unwritten = bytearray()  # whole records that the disk has not taken yet
+        self._ring: deque[Step] = deque()
+
+    # A life, from its first record to its last
+
+    def begin(self, epoch: int, snapshot: bytes, at: int) -> None:
+        """Start a life: a segment of its own, on disk before this returns."""
+        assert epoch > self._epoch, "an epoch is larger than every earlier one"
+        self._epoch = epoch
+        self._start_segment(snapshot, at)
+
+    def append(self, step: Step) -> None:
+        """Write a step that is kept, before its commands leave; remember another in the ring."""
+        assert self._fd >= 0, "a life begins before its first step"
+        assert step.number > self.step, "steps are numbered upwards, through all lives"
+        self.step = step.number
+        if self._policy.market_data or is_kept(step):
+            self._encode(step)
+            self._write(step.at)
+        else:
+            self._remember(step)
+
+    def keep_ring(self, at: int) -> None:
+        """Write the market's last minute: something alarmed, and it may tell why."""
+        while self._ring:
+            self._encode(self._ring.popleft())
+        self._write(at)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the segment has its size, and the next step should go to a new one."""
+        return self._end >= self._policy.segment_bytes
+
+    def rotate(self, snapshot: bytes, at: int) -> None:
+        """Go on in a new segment, which starts with the state as of the last appended step."""
+        self._write(at)
+        self._start_segment(snapshot, at)
+
+    def sync(self, at: int) -> None:
+        """Bring everything written to the disk itself."""
+        if self._fd >= 0:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                raise self._full(error) from error
+        self._synced_at = at
+
+    def expired(self, now: int, *, recorded_segment: int) -> list[Segment]:
+        """The segments older than `keep_days` of which the recorder, now at `recorded_segment`, needs nothing more."""
+        gone: list[Segment] = []
+        for segment, following in zip(known := segments(self._directory), known[1:], strict=False):
+            ended = read_header(following)  # a segment's last step is older than the next one's header
+            if (
+                segment.number >= recorded_segment
+                or ended is None
+                or now - ended[0].at < self._policy.keep_days * DAY_NS
+            ):
+                break
+            gone.append(segment)
+        return gone
+
+    def close(self) -> None:
+        """Give the journal back; what was written is on disk."""
+        if self._fd >= 0:
+            if self._policy.fsync is not Fsync.NEVER:
+                os.fdatasync(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # Bytes
+
+    def _encode(self, step: Step) -> None:
+        """Add one record to what is to be written."""
+        buffer, start = self._unwritten, len(self._unwritten)
+        try:
+            self._encoder.encode_into(step, buffer, start + _PREFIX.size)
+        except BaseException:
+            del buffer[start:]
+            raise
+        with memoryview(buffer) as view, view[start + _PREFIX.size :] as body:
+            _PREFIX.pack_into(buffer, start, len(body), zlib.crc32(body))
+
+    def _write(self, at: int) -> None:
+        """Append all that is to be written with one call; on failure it stays, and the file ends where it did."""
+        buffer = self._unwritten
+        if buffer:
+            try:
+                written = os.write(self._fd, buffer)
+                if written < len(buffer):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                os.ftruncate(self._fd, self._end)
+                raise self._full(error) from error
+            self._end += written
+            buffer.clear()
+        match self._policy.fsync:
+            case Fsync.ALWAYS:
+                self.sync(at)
+            case Fsync.INTERVAL:
+                if at - self._synced_at >= self._fsync_interval_ns:
+                    self.sync(at)
+            case Fsync.NEVER:
+                pass
+
+    def _full(self, error: OSError) -> JournalFull:
+        return JournalFull(f"the journal in {self._directory} cannot be written: {error.strerror}")
+
+    def _remember(self, step: Step) -> None:
+        ring = self._ring
+        ring.append(step)
+        while step.at - ring[0].at > RING_NS:
+            ring.popleft()
+
+    def _start_segment(self, snapshot: bytes, at: int) -> None:
+        """Write a new segment's header and move to it; on failure the old segment goes on."""
+        header = Header(
+            format=FORMAT,
+            journal_id=self.boot.journal_id,
+            epoch=self._epoch,
+            segment=self._segment + 1,
+            step=self.step,
+            at=at,
+            snapshot=snapshot,
+        )
+        path = self._directory / f"{header.segment:08d}.journal"
+        payload = self._encoder.encode(header)
+        record = _PREFIX.pack(len(payload), zlib.crc32(payload)) + payload
+        try:
+            fd = _create(path, record)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise self._full(error) from error
+        if self._fd >= 0:
+            os.fdatasync(self._fd)
+            os.close(self._fd)
+        os.fsync(self._lock)  # the directory's own entry of the new file
+        self._fd, self._segment, self._end, self._synced_at = fd, header.segment, len(record), at
+
+
+def _create(path: Path, record: bytes) -> int:
+    """A new file with one record in it, on disk; it is appended to through the descriptor."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        if os.write(fd, record) < len(record):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _lock(directory: Path) -> int:
+    """An open directory that only one process at a time can hold."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise JournalInUse(f"the journal in {directory} is written by another process") from error
+    return fd
+
+
+def _boot(directory: Path, new_id: str) -> tuple[Boot, int]:
+    """What the journal remembers, and the number of its last segment; a torn tail is cut off on the way."""
+    known = segments(directory)
+    while known:
+        segment = known.pop()
+        data = segment.path.read_bytes()
+        found = list(records(data))
+        end = found[-1][1] if found else 0
+        if not is_torn(data[end:]):
+            raise JournalCorrupt(f"{segment.path}: offset {end}: a record is damaged, and whole ones follow it")
+        if not found:
+            segment.path.unlink()  # its life or its rotation never got to its first step
+            continue
+        if end < len(data):
+            os.truncate(segment.path, end)
+        header = _decode_header(found[0][0], segment)
+        starts = [end for _, end in found]
+        decoded = [_decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
+        steps = {step.number: step for step in decoded}
+        boot = Boot(
+            journal_id=header.journal_id,
+            epoch=header.epoch,
+            step=max(header.step, *steps) if steps else header.step,
+            snapshot=header.snapshot,
+            steps=tuple(steps[number] for number in sorted(steps) if number > header.step),
+        )
+        return boot, segment.number
+    assert len(new_id) == 16, "a journal's id is 16 hex digits"
+    return Boot(journal_id=new_id, epoch=0, step=0, snapshot=None, steps=()), 0

@@ -1,0 +1,314 @@
+"""The journal survives what kills its writer."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replenisher.model.event import (
+    ClockOffset,
+    FeedLost,
+    LinkAlive,
+    OrderFilled,
+    TradesReported,
+    Woke,
+)
+from replenisher.model.order import Side, Status
+from replenisher.model.step import Step
+from replenisher.store.journal import (
+    DAY_NS,
+    Fsync,
+    Journal,
+    JournalCorrupt,
+    JournalFull,
+    JournalInUse,
+    Policy,
+    is_kept,
+    read_header,
+    read_steps,
+    segments,
+)
+from tests.store.given import (
+    JOURNAL_ID,
+    KEY,
+    SECOND,
+    T0,
+    a_day,
+    book_changed,
+    decision,
+    filled,
+    order,
+    place,
+    started,
+    step,
+    write_journal,
+)
+
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**20), max_value=10**20)
+FILLS = st.builds(
+    OrderFilled,
+    at=st.integers(0, 2**63 - 1),
+    instrument=st.just(KEY),
+    order_id=st.text(max_size=15),
+    venue_order_id=st.text(max_size=15),
+    venue_time=st.integers(0, 2**63 - 1),
+    trade_id=st.text(max_size=15),
+    side=st.sampled_from(Side),
+    price=DECIMALS,
+    amount=DECIMALS,
+    fee=DECIMALS,
+    fee_currency=st.text(max_size=4),
+    liquidity=st.sampled_from(["maker", "taker"]),
+)
+EVENTS = st.one_of(
+    FILLS,
+    st.builds(TradesReported, at=st.just(T0), instrument=st.just(KEY), fills=st.tuples(FILLS), has_more=st.booleans()),
+    st.just(book_changed()),
+    st.just(Woke(at=T0)),
+    st.just(FeedLost(at=T0, instrument=KEY, reason="gap")),
+)
+STEPS = st.lists(st.lists(EVENTS, min_size=1, max_size=3), max_size=8).map(
+    lambda batches: [step(number, events) for number, events in enumerate(batches, start=1)]
+)
+ALL = Policy(market_data=True)
+
+
+def opened(directory: Path, policy: Policy = ALL) -> Journal:
+    return Journal.open(directory, new_id=JOURNAL_ID, policy=policy)
+
+
+@given(STEPS, st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_cut_at_any_byte_of_the_tail_loses_only_the_torn_record(steps: list[Step], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with closing(opened(directory)) as journal:
+            journal.begin(1, b"state", T0)
+            header_end = segments(directory)[0].size
+            ends = []
+            for each in steps:
+                journal.append(each)
+                ends.append(segments(directory)[0].size)
+        cut = data.draw(st.integers(header_end, segments(directory)[0].size))
+
+        os.truncate(segments(directory)[0].path, cut)
+
+        whole = [end for end in ends if end <= cut]
+        with closing(opened(directory)) as journal:
+            assert list(journal.boot.steps) == steps[: len(whole)]
+            assert segments(directory)[0].size == max([header_end, *whole])
+
+
+@given(st.binary(min_size=1, max_size=300))
+@settings(max_examples=40, deadline=None)
+def test_rubbish_behind_the_last_record_is_cut_off(rubbish: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        write_journal(directory, a_day())
+        with segments(directory)[0].path.open("ab") as file:
+            file.write(rubbish)
+
+        with closing(opened(directory)) as journal:
+            assert list(journal.boot.steps) == a_day()
+
+
+def test_a_life_that_never_began_is_forgotten(tmp_path: Path) -> None:
+    write_journal(tmp_path, a_day())
+    write_journal(tmp_path, [], epoch=2)
+    os.truncate(segments(tmp_path)[1].path, 20)
+
+    with closing(opened(tmp_path)) as journal:
+        assert (journal.boot.epoch, list(journal.boot.steps)) == (1, a_day())
+        journal.begin(2, b"", T0)
+    assert [segment.number for segment in segments(tmp_path)] == [1, 2]
+
+
+def test_damage_before_whole_records_is_an_error_that_names_file_and_offset(tmp_path: Path) -> None:
+    write_journal(tmp_path, a_day())
+    path = segments(tmp_path)[0].path
+    first_ends = read_steps(segments(tmp_path)[0], _header_end(tmp_path), is_last=True)[0][1]
+    before = _with_flipped_byte(path, first_ends + 12)
+
+    with pytest.raises(JournalCorrupt, match=rf"{path}: offset {first_ends}:"):
+        opened(tmp_path)
+
+    assert path.read_bytes() == before
+
+
+def test_damage_in_an_older_segment_is_an_error_that_names_file_and_offset(tmp_path: Path) -> None:
+    write_journal(tmp_path, a_day(), rotate_every=4)
+    oldest = segments(tmp_path)[0]
+    steps = read_steps(oldest, _header_end(tmp_path), is_last=False)
+    _with_flipped_byte(oldest.path, steps[-1][1] - 1)
+
+    assert len(read_steps(oldest, _header_end(tmp_path), is_last=False)) == len(steps) - 1
+    with pytest.raises(JournalCorrupt, match=rf"{oldest.path}: offset {steps[-2][1]}:"):
+        read_steps(oldest, steps[-2][1], is_last=False)
+
+
+def test_boot_is_the_newest_snapshot_and_the_steps_after_it(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as journal:
+        assert journal.boot == msgspec.structs.replace(
+            journal.boot, journal_id=JOURNAL_ID, epoch=0, step=0, snapshot=None, steps=()
+        )
+        journal.begin(7, b"empty", T0)
+        for each in a_day()[:4]:
+            journal.append(each)
+        journal.rotate(b"after four", T0)
+        for each in a_day()[4:6]:
+            journal.append(each)
+
+    with closing(Journal.open(tmp_path, new_id="f" * 16, policy=ALL)) as journal:
+        boot = journal.boot
+
+    assert boot.journal_id == JOURNAL_ID, "a journal is named once"
+    assert (boot.epoch, boot.step, boot.snapshot) == (7, 6, b"after four")
+    assert list(boot.steps) == a_day()[4:6]
+
+
+@pytest.mark.parametrize(
+    ("kept", "each"),
+    [
+        (False, step(1, [book_changed(), Woke(at=T0), LinkAlive(at=T0, venue="deribit")])),
+        (False, step(1, [ClockOffset(at=T0, venue="deribit", offset_ns=5)], decisions=[decision()])),
+        (True, step(1, [book_changed()], [place("a")])),
+        (True, step(1, [Woke(at=T0)], orders=[order("a", Status.UNKNOWN)])),
+        (True, step(1, [book_changed(), filled("a", "1")])),
+        (True, step(1, [FeedLost(at=T0, instrument=KEY, reason="gap")])),
+    ],
+)
+def test_a_step_is_kept_unless_it_only_looked_at_the_market(kept: bool, each: Step) -> None:
+    assert is_kept(each) is kept
+
+
+def test_the_markets_last_minute_is_written_when_something_alarms(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, Policy())) as journal:
+        journal.begin(1, b"", T0)
+        for number in range(1, 101):
+            journal.append(step(number, [book_changed()]))
+        journal.append(step(101, [started()]))
+        size_before = segments(tmp_path)[0].size
+
+        journal.keep_ring(T0 + 101 * SECOND)
+
+        assert segments(tmp_path)[0].size > size_before
+    with closing(opened(tmp_path)) as journal:
+        assert [each.number for each in journal.boot.steps] == [*range(40, 101), 101]
+
+
+def test_a_late_ring_is_not_played_again_onto_a_snapshot_that_has_it(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, Policy())) as journal:
+        journal.begin(1, b"", T0)
+        journal.append(step(1, [book_changed()]))
+        journal.rotate(b"has step 1", T0)
+        journal.append(step(2, [started()]))
+        journal.keep_ring(T0)
+
+    with closing(opened(tmp_path)) as journal:
+        assert [each.number for each in journal.boot.steps] == [2]
+
+
+def test_two_processes_cannot_write_one_journal(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)), pytest.raises(JournalInUse):
+        opened(tmp_path)
+
+
+@contextmanager
+def _disk_of(size: int) -> Iterator[None]:
+    """No file may grow beyond `size`, which is as good as a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_full_disk_is_told_and_loses_nothing_once_there_is_room(tmp_path: Path) -> None:
+    steps = a_day()
+    with closing(opened(tmp_path)) as journal:
+        journal.begin(1, b"", T0)
+        journal.append(steps[0])
+        size = segments(tmp_path)[0].size
+
+        with _disk_of(size + 50):
+            for each in steps[1:3]:
+                with pytest.raises(JournalFull, match="cannot be written"):
+                    journal.append(each)
+            with pytest.raises(JournalFull):
+                journal.rotate(b"state" * size, T0)
+            assert segments(tmp_path)[0].size == size, "the file ends with a whole record"
+        for each in steps[3:]:
+            journal.append(each)
+
+    with closing(opened(tmp_path)) as journal:
+        assert list(journal.boot.steps) == steps
+
+
+def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as journal:
+        journal.begin(1, b"", T0)
+        with _disk_of(1_000), pytest.raises(JournalFull):
+            journal.rotate(bytes(2_000), T0)
+        journal.append(step(1, [started()]))
+
+    assert [segment.number for segment in segments(tmp_path)] == [1]
+
+
+@pytest.mark.parametrize("fsync", Fsync)
+def test_what_was_appended_survives_a_kill(tmp_path: Path, fsync: Fsync) -> None:
+    program = f"""
+import os, signal
+from pathlib import Path
+from replenisher.store.journal import Fsync, Journal, Policy
+from tests.store.given import a_day
+journal = Journal.open(Path({str(tmp_path)!r}), new_id="0" * 16, policy=Policy(fsync=Fsync({fsync.value!r})))
+journal.begin(1, b"", 1)
+for step in a_day():
+    journal.append(step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+
+    assert ended.returncode == -signal.SIGKILL
+    with closing(opened(tmp_path)) as journal:
+        assert list(journal.boot.steps) == a_day()
+
+
+def test_segments_expire_once_they_are_old_and_recorded(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, Policy(keep_days=7))) as journal:
+        journal.begin(1, b"", T0)
+        for day in range(1, 11):
+            journal.rotate(b"", T0 + day * DAY_NS)
+        now = T0 + 10 * DAY_NS
+
+        old = [segment.number for segment in journal.expired(now, recorded_segment=11)]
+        old_and_recorded = [segment.number for segment in journal.expired(now, recorded_segment=2)]
+
+    assert old == [1, 2, 3]
+    assert old_and_recorded == [1]
+
+
+def _header_end(directory: Path) -> int:
+    found = read_header(segments(directory)[0])
+    assert found is not None
+    return found[1]
+
+
+def _with_flipped_byte(path: Path, offset: int) -> bytes:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 0xFF
+    path.write_bytes(data)
+    return bytes(data)
