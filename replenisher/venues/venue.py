@@ -53,7 +53,10 @@ class Venue(Protocol):
 
     name: str
     capabilities: Capabilities
-    next_wake: int | None  # session time at which `wake` wants to be called
+
+    @property
+    def next_wake(self) -> int | None:
+        """The session time at which `wake` wants to be called."""
 
     def start(self, at: int) -> None:
         """Begin to connect."""

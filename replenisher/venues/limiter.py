@@ -1,0 +1,46 @@
+"""A bucket of credits, refilled by time: how often we may ask a venue something."""
+
+import math
+
+import msgspec
+
+SECOND_NS = 1_000_000_000
+
+
+class Bucket(msgspec.Struct, kw_only=True):
+    """Credits up to `capacity`, `per_second` more each second; it starts full."""
+
+    capacity: int
+    per_second: int
+    credits: float = -1.0
+    counted_at: int = 0
+
+    def __post_init__(self) -> None:
+        assert self.capacity > 0 and self.per_second > 0, "a bucket holds something and is refilled"
+        if self.credits < 0:
+            self.credits = float(self.capacity)
+
+    def take(self, cost: int, at: int) -> bool:
+        """Pay `cost` if there are credits for it."""
+        self._refill(at)
+        if self.credits < cost:
+            return False
+        self.credits -= cost
+        return True
+
+    def owe(self, cost: int, at: int) -> None:
+        """Pay for what cannot wait, if need be out of credits still to come."""
+        self._refill(at)
+        self.credits -= cost
+
+    def affordable_at(self, cost: int) -> int:
+        """The earliest time at which `cost` can be paid."""
+        assert cost <= self.capacity, "nothing may cost more than the bucket holds"
+        missing = max(0.0, cost - self.credits)
+        return self.counted_at + math.ceil(missing * SECOND_NS / self.per_second)
+
+    def _refill(self, at: int) -> None:
+        if at > self.counted_at:
+            earned = (at - self.counted_at) * self.per_second / SECOND_NS
+            self.credits = min(float(self.capacity), self.credits + earned)
+            self.counted_at = at
