@@ -1,0 +1,82 @@
+"""The tape: a recorded market, one line `<local nanoseconds> <raw JSON>` a message, gzip or plain.
+
+A line is what a recorder wrote when it received one message. This room knows lines only; the venue's codec knows what
+they say. A tape that is cut off or corrupt is the operator's mistake: one sentence with the file and the line.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from replenisher.errors import ConfigurationError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class TapeLine(NamedTuple):
+    """One message as it was received, and where it stands, so that a fault in it can be named."""
+
+    path: Path
+    number: int  # from 1
+    received_at: int  # the recorder's clock, nanoseconds since the epoch; it may run behind the venue's
+    raw: bytes
+
+    def error(self, fault: str) -> ConfigurationError:
+        """The one sentence for a fault of this line."""
+        return line_error(self.path, self.number, fault)
+
+
+def line_error(path: Path, number: int, fault: str) -> ConfigurationError:
+    """The one sentence for a fault at one place of a tape."""
+    return ConfigurationError(f"tape {path}, line {number}: {fault}")
+
+
+def read(path: Path) -> Iterator[TapeLine]:
+    """The lines in the order in which they were received, one at a time."""
+    number = 0
+    try:
+        with _opened(path) as stream:
+            for line in stream:
+                number += 1
+                yield _split(path, number, line)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        raise line_error(path, number + 1, f"the file is cut off or corrupt from here on ({fault})") from fault
+    except OSError as fault:
+        raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
+    if number == 0:
+        raise ConfigurationError(f"tape {path}: there is nothing on it")
+
+
+def check(path: Path) -> int:
+    """Read the whole tape once, judge every line, and say how many there are."""
+    anything = msgspec.json.Decoder(msgspec.Raw)
+    count = 0
+    for line in read(path):
+        try:
+            anything.decode(line.raw)
+        except msgspec.DecodeError as fault:
+            raise line.error(f"not a JSON message ({fault})") from fault
+        count += 1
+    return count
+
+
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    stream = path.open("rb")
+    if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
+        stream.seek(0)
+        return stream
+    stream.close()
+    return gzip.open(path, "rb")
+
+
+def _split(path: Path, number: int, line: bytes) -> TapeLine:
+    received_at, _, raw = line.partition(b" ")
+    if not received_at.isdigit():
+        raise line_error(path, number, "it does not begin with a time in nanoseconds")
+    if not raw.endswith(b"\n"):
+        raise line_error(path, number, "it is cut off (no end of line)")
+    return TapeLine(path, number, int(received_at), raw)
