@@ -1,0 +1,154 @@
+"""The methods about the connection itself: login, heartbeat, cancel-on-disconnect, subscriptions, the clock."""
+
+from replenisher.exchange.dialects.deribit.channels import Channel, parse
+from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
+from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, RAW_NOT_AVAILABLE, refuse, refuse_param
+from replenisher.exchange.dialects.deribit.login import NS_PER_S
+from replenisher.exchange.dialects.deribit.session import HEARTBEAT_S_MIN, Heartbeat
+from replenisher.exchange.dialects.deribit.shapes import Shape, milliseconds
+from replenisher.exchange.dialects.deribit.subscription import Subscription
+
+VERSION = "1.2.26"
+SCOPES = ("connection", "account")
+
+
+def auth(desk: Desk, call: Call) -> Shape:
+    """`public/auth`: a login on this connection."""
+    session = call.session
+    is_new = session.login is None
+    session.login = desk.doorkeeper.log_in(call.params, session.login, call.at)
+    if is_new and call.account in desk.accounts_that_cancel:
+        session.cancels_on_disconnect = True
+    return desk.doorkeeper.reply(session.login, call.params)
+
+
+def logout(desk: Desk, call: Call) -> None:
+    """`private/logout` closes the connection without an answer, and leaves its orders alone."""
+    call.session.cancels_on_disconnect = False
+    call.session.says_goodbye = True
+
+
+def hello(desk: Desk, call: Call) -> Shape:
+    """`public/hello`."""
+    call.params.text("client_name")
+    call.params.text("client_version")
+    return {"version": VERSION}
+
+
+def test(desk: Desk, call: Call) -> Shape:
+    """`public/test`, which is also the answer to a test request."""
+    if "expected_result" in call.params:
+        refuse(INVALID_PARAMS, {"reason": "expected exception"})
+    if call.session.heartbeat:
+        call.session.heartbeat.answered()
+    return {"version": VERSION}
+
+
+def get_time(desk: Desk, call: Call) -> int:
+    """`public/get_time`."""
+    return milliseconds(call.at)
+
+
+def status(desk: Desk, call: Call) -> Shape:
+    """`public/status`: nothing is ever locked here."""
+    return {"locked": False, "locked_currencies": []}
+
+
+def set_heartbeat(desk: Desk, call: Call) -> str:
+    """`public/set_heartbeat`."""
+    interval_s = call.params.decimal("interval")
+    if interval_s < HEARTBEAT_S_MIN:
+        refuse_param("interval", f"value must be at least {HEARTBEAT_S_MIN}")
+    call.session.heartbeat = Heartbeat(int(interval_s * NS_PER_S), call.at)
+    return "ok"
+
+
+def disable_heartbeat(desk: Desk, call: Call) -> str:
+    """`public/disable_heartbeat`."""
+    call.session.heartbeat = None
+    return "ok"
+
+
+def enable_cancel_on_disconnect(desk: Desk, call: Call) -> str:
+    """`private/enable_cancel_on_disconnect`; scope `account` is about connections that come later."""
+    return _set_cancel_on_disconnect(desk, call, True)
+
+
+def disable_cancel_on_disconnect(desk: Desk, call: Call) -> str:
+    """`private/disable_cancel_on_disconnect`."""
+    return _set_cancel_on_disconnect(desk, call, False)
+
+
+def _set_cancel_on_disconnect(desk: Desk, call: Call, enabled: bool) -> str:
+    if _scope(call) == "connection":
+        call.session.cancels_on_disconnect = enabled
+    elif enabled:
+        desk.accounts_that_cancel.add(call.account)
+    else:
+        desk.accounts_that_cancel.discard(call.account)
+    return "ok"
+
+
+def get_cancel_on_disconnect(desk: Desk, call: Call) -> Shape:
+    """`private/get_cancel_on_disconnect`."""
+    scope = _scope(call)
+    by_account = call.account in desk.accounts_that_cancel
+    return {"scope": scope, "enabled": by_account if scope == "account" else call.session.cancels_on_disconnect}
+
+
+def _scope(call: Call) -> str:
+    return call.params.choice("scope", SCOPES, default="connection")
+
+
+def subscribe(desk: Desk, call: Call) -> list[str]:
+    """`public/subscribe` and `private/subscribe`: what does not exist is dropped without a word."""
+    session = call.session
+    may_hear_all = session.login is not None
+    channels = [channel for name in dict.fromkeys(call.params.names("channels")) if (channel := parse(name))]
+    if not may_hear_all and any(channel.is_raw for channel in channels):
+        refuse(RAW_NOT_AVAILABLE)
+    heard = [channel for channel in channels if _is_offered(desk, call, channel)]
+    for channel in heard:
+        if channel.name not in session.subscriptions:
+            account = call.account if may_hear_all else ""
+            session.subscriptions[channel.name] = Subscription(channel, account, desk.catalogue, desk.shapes)
+    return [channel.name for channel in heard]
+
+
+def _is_offered(desk: Desk, call: Call, channel: Channel) -> bool:
+    if channel.topic.is_private and not call.method.startswith("private/"):
+        return False
+    return desk.catalogue.exists(channel)
+
+
+def unsubscribe(desk: Desk, call: Call) -> list[str]:
+    """`public/unsubscribe` and `private/unsubscribe`: the channels that are no longer heard."""
+    names = call.params.names("channels")
+    return [name for name in names if call.session.subscriptions.pop(name, None)]
+
+
+def unsubscribe_all(desk: Desk, call: Call) -> str:
+    """`public/unsubscribe_all` and `private/unsubscribe_all`."""
+    call.session.subscriptions.clear()
+    return "ok"
+
+
+METHODS: dict[str, Method] = {
+    "public/auth": auth,
+    "private/logout": logout,
+    "public/hello": hello,
+    "public/test": test,
+    "public/get_time": get_time,
+    "public/status": status,
+    "public/set_heartbeat": set_heartbeat,
+    "public/disable_heartbeat": disable_heartbeat,
+    "private/enable_cancel_on_disconnect": enable_cancel_on_disconnect,
+    "private/disable_cancel_on_disconnect": disable_cancel_on_disconnect,
+    "private/get_cancel_on_disconnect": get_cancel_on_disconnect,
+    "public/subscribe": subscribe,
+    "private/subscribe": subscribe,
+    "public/unsubscribe": unsubscribe,
+    "private/unsubscribe": unsubscribe,
+    "public/unsubscribe_all": unsubscribe_all,
+    "private/unsubscribe_all": unsubscribe_all,
+}

@@ -1,0 +1,259 @@
+"""The dialect itself: frames in, frames out, and the moments at which it must act by itself.
+
+A request is answered at once: the market runs up to now, the method is called, the reply goes out, then what the
+exchange reported about it, then the first frames of new subscriptions. A venue may as well tell an order's change
+before it answers the request that caused it; `changes_before_reply` does that.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from replenisher.exchange.dialects.deribit import conversation, reading, trading
+from replenisher.exchange.dialects.deribit.catalogue import Catalogue
+from replenisher.exchange.dialects.deribit.desk import Call, Desk
+from replenisher.exchange.dialects.deribit.errors import (
+    BAD_REQUEST,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    Fault,
+    Refused,
+    fault,
+    refuse,
+)
+from replenisher.exchange.dialects.deribit.login import ApiKey, Doorkeeper
+from replenisher.exchange.dialects.deribit.params import Params
+from replenisher.exchange.dialects.deribit.session import Bucket, Session
+from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes
+from replenisher.exchange.dialects.deribit.subscription import Event
+from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, Send
+from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.words import Print, Report
+
+METHODS = conversation.METHODS | reading.METHODS | trading.METHODS | trading.CANCEL_ALL_METHODS
+REQUEST_BYTES_MAX = 32_768
+NS_PER_US = 1_000
+GOODBYE = 1000
+TERMINATED = 1008
+HEARTBEAT_LOST = 4000  # measured at the venue
+
+
+class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may log in, and the limits the venue sets to its clients."""
+
+    keys: tuple[ApiKey, ...]
+    token_s: int = 900
+    credits_per_s: float = 30  # matching engine requests, for each account
+    credits_burst: int = 100
+    testnet: bool = True
+    changes_before_reply: bool = False
+
+
+class Deribit:
+    """Speaks to every client of one exchange."""
+
+    path = "/ws/api/v2"
+
+    def __init__(self, exchange: Exchange, settings: DeribitSettings) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        accounts = list(dict.fromkeys(key.account for key in settings.keys))
+        self._catalogue = Catalogue(exchange)
+        self._desk = Desk(
+            exchange,
+            self._catalogue,
+            Shapes(self._catalogue, {account: number for number, account in enumerate(accounts, start=1)}),
+            Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
+            set(),
+        )
+        self._sessions: dict[str, Session] = {}
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._actions: list[Action] = []
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When the market moves by itself, or a connection's deadline comes."""
+        deadlines = [session.next_wake for session in self._sessions.values()]
+        deadlines.append(self._exchange.next_at)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def actions(self) -> list[Action]:
+        """What has to be done, in order; the list is the caller's."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def opened(self, connection: str, at: int) -> None:
+        """A client has connected."""
+        self._sessions[connection] = Session(connection, at)
+
+    def closed(self, connection: str, at: int) -> None:
+        """A connection has ended; its orders end with it if their owner asked for that."""
+        session = self._sessions.pop(connection, None)
+        if session is None or session.login is None or not session.cancels_on_disconnect:
+            return
+        self._exchange.cancel_all(
+            session.login.key.account,
+            connection=connection,
+            reason="cancel_on_disconnect",
+            method="cancel_on_disconnect",
+            at=at,
+        )
+        self._publish(at)
+
+    def wake(self, at: int) -> None:
+        """Run the market, and do what has become due on each connection."""
+        self._run_market(at)
+        for session in list(self._sessions.values()):
+            self._tell_gathered(session, at)
+            self._keep_alive(session, at)
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        """One request of one client. A frame that comes after the end of its session is nobody's."""
+        session = self._sessions.get(connection)
+        if session is None:
+            return
+        self._run_market(at)
+        session.last_heard = at
+        known = set(session.subscriptions)
+        reply = self._answer(session, frame, at)
+        if self._settings.changes_before_reply:
+            self._publish(at)
+        if not session.says_goodbye:
+            self._send(connection, reply)
+        self._publish(at)
+        for name, subscription in list(session.subscriptions.items()):
+            if name not in known:
+                self._notify(session, name, subscription.first(at))
+        if session.says_goodbye:
+            self._end(session, GOODBYE, "logout", at)
+        elif reply.get("error") == fault(TOO_MANY_REQUESTS):
+            self._end(session, TERMINATED, "too_many_requests", at)
+
+    def _answer(self, session: Session, frame: str | bytes, at: int) -> Shape:
+        request = self._parsed(frame)
+        if isinstance(request, Fault):
+            return self._reply({"error": request}, None, at)
+        try:
+            outcome: Shape = {"result": self._call(session, request, at)}
+        except Refused as refused:
+            outcome = {"error": refused.fault}
+        return self._reply(outcome, request.get("id"), at)
+
+    def _parsed(self, frame: str | bytes) -> dict[str, Any] | Fault:
+        if len(frame) > REQUEST_BYTES_MAX:
+            return Fault(INVALID_REQUEST, "request entity too large")
+        try:
+            request = self._decoder.decode(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation):
+            return fault(BAD_REQUEST, "invalid json")
+        return request if isinstance(request, dict) else fault(INVALID_REQUEST)
+
+    def _call(self, session: Session, request: dict[str, Any], at: int) -> Any:
+        name, values = request.get("method"), request.get("params", {})
+        if not isinstance(name, str) or not isinstance(values, dict):
+            refuse(INVALID_REQUEST)
+        method = METHODS.get(name)
+        if method is None:
+            refuse(METHOD_NOT_FOUND)
+        call = Call(session, name, Params(values), at)
+        if name.startswith("private/"):
+            self._check_login(call)
+            self._charge(call)
+        return method(self._desk, call)
+
+    def _check_login(self, call: Call) -> None:
+        """A client logs in once; a token sent along must be the one it got."""
+        login = call.session.login
+        if login is None or call.at >= login.expires_at:
+            refuse(UNAUTHORIZED, {"reason": "invalid_token"})
+        if "access_token" in call.params and call.params.text("access_token") != login.access_token:
+            refuse(UNAUTHORIZED, {"reason": "invalid_token"})
+
+    def _charge(self, call: Call) -> None:
+        """Orders cost credits of the account, and mass cancels those of a second pool."""
+        if call.method in trading.METHODS:
+            pool = "trading"
+        elif call.method in trading.CANCEL_ALL_METHODS:
+            pool = "cancel_all"
+        else:
+            return
+        limits = self._settings
+        bucket = self._buckets.setdefault(
+            (call.account, pool), Bucket(limits.credits_per_s, limits.credits_burst, call.at)
+        )
+        if not bucket.take(call.at):
+            refuse(TOO_MANY_REQUESTS)
+
+    def _reply(self, outcome: Shape, request_id: Any, at: int) -> Shape:
+        now_us = at // NS_PER_US
+        identified = {} if request_id is None else {"id": request_id}
+        stamps = {"usIn": now_us, "usOut": now_us, "usDiff": 0, "testnet": self._settings.testnet}
+        return {"jsonrpc": "2.0"} | identified | outcome | stamps
+
+    def _run_market(self, at: int) -> None:
+        next_at = self._exchange.next_at
+        if next_at is not None and next_at <= at:
+            self._exchange.advance(at)
+            self._publish(at)
+
+    def _publish(self, at: int) -> None:
+        """Tell every subscriber what the exchange reported, in the order in which it happened."""
+        for event in self._events(self._exchange.reports()):
+            for session in self._sessions.values():
+                for name, subscription in session.subscriptions.items():
+                    self._notify(session, name, subscription.hear(event, at))
+
+    def _events(self, reports: list[Report]) -> Iterator[Event]:
+        """Reports one by one; the prints of one event are told together."""
+        prints: list[tuple[Print, int]] = []
+        for report in reports:
+            if prints and not (isinstance(report, Print) and _belong_together(prints[-1][0], report)):
+                yield tuple(prints)
+                prints = []
+            if isinstance(report, Print):
+                prints.append((report, self._catalogue.tick_direction(report)))
+            else:
+                yield report
+        if prints:
+            yield tuple(prints)
+
+    def _tell_gathered(self, session: Session, at: int) -> None:
+        for name, subscription in session.subscriptions.items():
+            if subscription.due_at is not None and subscription.due_at <= at:
+                self._notify(session, name, subscription.tell(at))
+
+    def _keep_alive(self, session: Session, at: int) -> None:
+        if session.heartbeat is None:
+            if session.idle_deadline is not None and session.idle_deadline <= at:
+                self._end(session, DROPPED, "idle", at)
+        elif session.heartbeat.is_dead(at):
+            self._end(session, HEARTBEAT_LOST, "heartbeat close", at)
+        else:
+            for kind in session.heartbeat.due(at):
+                self._send(session.connection, _notification("heartbeat", {"type": kind}))
+
+    def _end(self, session: Session, code: int, reason: str, at: int) -> None:
+        """The session is over now, however long its socket takes to notice."""
+        self._actions.append(Close(session.connection, code, reason))
+        self.closed(session.connection, at)
+
+    def _notify(self, session: Session, channel: str, frames: list[Any]) -> None:
+        for data in frames:
+            self._send(session.connection, _notification("subscription", {"channel": channel, "data": data}))
+
+    def _send(self, connection: str, message: Shape) -> None:
+        self._actions.append(Send(connection, self._encoder.encode(message).decode()))
+
+
+def _notification(method: str, params: Shape) -> Shape:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+def _belong_together(before: Print, after: Print) -> bool:
+    return (before.instrument, before.at, before.taker) == (after.instrument, after.at, after.taker)

@@ -1,0 +1,42 @@
+"""Numbers as the venue prints them: every digit of the decimal, a point always, the shorter of two notations.
+
+`1054.0`, `2.2e3`, `1.423e-4`: a client that reads them through a float still sees a valid JSON number, and one that
+keeps the text loses nothing.
+"""
+
+from decimal import Context, Decimal
+from functools import lru_cache
+
+import msgspec
+
+_EXACT = Context(prec=200)  # `normalize` must never round
+
+
+@lru_cache(maxsize=65_536)
+def number(value: Decimal) -> msgspec.Raw:
+    """The JSON text of an exact decimal."""
+    return msgspec.Raw(number_text(value).encode())
+
+
+def number_text(value: Decimal) -> str:
+    """Plain notation, unless the one with an exponent is shorter."""
+    if not value:
+        return "0.0"
+    sign, digits, exponent = value.normalize(_EXACT).as_tuple()
+    assert isinstance(exponent, int), "infinities are not on the wire"
+    text = "".join(map(str, digits))
+    shorter = min(_plain(text, exponent), _scientific(text, exponent), key=len)  # plain wins a tie
+    return f"-{shorter}" if sign else shorter
+
+
+def _plain(digits: str, exponent: int) -> str:
+    if exponent >= 0:
+        return f"{digits}{'0' * exponent}.0"
+    point = len(digits) + exponent
+    if point > 0:
+        return f"{digits[:point]}.{digits[point:]}"
+    return f"0.{'0' * -point}{digits}"
+
+
+def _scientific(digits: str, exponent: int) -> str:
+    return f"{digits[0]}.{digits[1:] or '0'}e{exponent + len(digits) - 1}"

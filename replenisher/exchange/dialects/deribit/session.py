@@ -1,0 +1,95 @@
+"""One client's connection: its login, its subscriptions, its heartbeat, and whether its orders die with it."""
+
+from replenisher.exchange.dialects.deribit.login import NS_PER_S, Login
+from replenisher.exchange.dialects.deribit.subscription import Subscription
+
+# Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
+# every 10.6 s; one that is not answered closes the connection 10.0 s later. A connection that has no subscription and
+# says nothing is dropped after 60.5 s.
+FIRST_TEST_DELAY_NS = 2_300_000_000
+TEST_DELAY_NS = 600_000_000
+IDLE_NS_MAX = 60_500_000_000
+HEARTBEAT_S_MIN = 10
+
+
+class Heartbeat:
+    """Asks a client for a sign of life, again and again."""
+
+    def __init__(self, interval_ns: int, at: int) -> None:
+        self._interval_ns = interval_ns
+        self._next_beat = at + interval_ns
+        self._next_test = at + interval_ns + FIRST_TEST_DELAY_NS
+        self._dies_at: int | None = None
+
+    @property
+    def next_wake(self) -> int:
+        """When the next frame or the end is due."""
+        due = min(self._next_beat, self._next_test)
+        return due if self._dies_at is None else min(due, self._dies_at)
+
+    def answered(self) -> None:
+        """The client has called `public/test`."""
+        self._dies_at = None
+
+    def is_dead(self, at: int) -> bool:
+        """Whether a test request was left unanswered for too long."""
+        return self._dies_at is not None and at >= self._dies_at
+
+    def due(self, at: int) -> list[str]:
+        """The types of the frames to send now."""
+        types = []
+        if at >= self._next_beat:
+            types.append("heartbeat")
+            self._next_beat = at + self._interval_ns
+        if at >= self._next_test:
+            types.append("test_request")
+            self._next_test = at + self._interval_ns + TEST_DELAY_NS
+            self._dies_at = at + self._interval_ns
+        return types
+
+
+class Session:
+    """What the exchange knows about one connection."""
+
+    def __init__(self, connection: str, at: int) -> None:
+        self.connection = connection
+        self.login: Login | None = None
+        self.heartbeat: Heartbeat | None = None
+        self.cancels_on_disconnect = False
+        self.subscriptions: dict[str, Subscription] = {}
+        self.last_heard = at
+        self.says_goodbye = False  # logged out: it is closed after this request
+
+    @property
+    def idle_deadline(self) -> int | None:
+        """When the connection is dropped unless the client says something."""
+        if self.subscriptions or self.heartbeat:
+            return None
+        return self.last_heard + IDLE_NS_MAX
+
+    @property
+    def next_wake(self) -> int | None:
+        """The first of its deadlines."""
+        deadlines = [subscription.due_at for subscription in self.subscriptions.values()]
+        deadlines.append(self.idle_deadline)
+        deadlines.append(self.heartbeat.next_wake if self.heartbeat else None)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+
+class Bucket:
+    """Credits that refill with time: one request costs one."""
+
+    def __init__(self, rate_per_s: float, burst: int, at: int) -> None:
+        self._credit_ns = round(NS_PER_S / rate_per_s)  # how long one credit takes to come back
+        self._full_ns = burst * self._credit_ns
+        self._level_ns = self._full_ns
+        self._at = at
+
+    def take(self, at: int) -> bool:
+        """Whether there was a credit left."""
+        self._level_ns = min(self._full_ns, self._level_ns + max(0, at - self._at))
+        self._at = max(at, self._at)
+        if self._level_ns < self._credit_ns:
+            return False
+        self._level_ns -= self._credit_ns
+        return True
