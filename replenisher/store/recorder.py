@@ -1,0 +1,325 @@
+"""The recorder: turns journal files into rows, in its own thread and at its own pace.
+
+It shares no object with the driver: it reads the files, and the cursor in the database says how far it has come. Rows
+and cursor are committed together and every row has a key, so it may be killed anywhere and told anything twice. A
+database that is down, locked or slow delays rows and shows in `status`; it loses nothing and holds up nobody.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection, Table, and_, or_, select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.step import Step
+from replenisher.store import tables
+from replenisher.store.database import Database, inserting
+from replenisher.store.journal import JournalCorrupt, Segment, read_header, read_steps, segments
+from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
+
+EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
+BATCH_BYTES = 2 * 1024 * 1024
+KEYS_PER_QUERY = 300
+POLL_S = 0.2
+RETRY_S_MAX = 5.0
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a journal is recorded: everything before this place in its files is in the database."""
+
+    journal_id: str
+    segment: int = 0
+    offset: int = 0
+    epoch: int = 0
+    step: int = 0
+    at: int = 0
+
+
+class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recorder is doing, as one value that any thread may read."""
+
+    segment: int = 0
+    step: int = 0  # the last one recorded
+    at: int = 0  # its session time
+    behind_bytes: int = 0  # of the journal, not in the database yet
+    error: str = ""  # why rows wait; empty while they do not
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The next steps of a journal, all of one life, and the cursor behind them."""
+
+    steps: Sequence[Step]
+    cursor: Cursor
+
+
+class Recorder:
+    """Follows one journal into one database."""
+
+    def __init__(
+        self,
+        directory: Path,
+        database: Database,
+        *,
+        wake: threading.Event | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        retry_s_max: float = RETRY_S_MAX,
+    ) -> None:
+        self.status = RecorderStatus()
+        self._directory = directory
+        self._database = database
+        self._batch_bytes = batch_bytes
+        self._retry_s_max = retry_s_max
+        self._cursor: Cursor | None = None  # None: only the database knows
+        self._life = Life("", 0)
+        self._instruments = Instruments()
+        self._thread: threading.Thread | None = None
+        self._wake = wake or threading.Event()
+        self._ending = threading.Event()
+        self._given_up = threading.Event()
+
+    # In a thread of its own
+
+    def start(self) -> None:
+        """Follow the journal until `drain`."""
+        assert self._thread is None, "a recorder starts once"
+        self._thread = threading.Thread(target=self._follow, name="recorder", daemon=True)
+        self._thread.start()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Catch up, end, and say whether all that the journal holds is in the database now."""
+        assert self._thread is not None, "only a recorder that was started can drain"
+        self._ending.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        self._given_up.set()
+        self._thread.join(1.0)
+        return not self._thread.is_alive() and not self.status.error and self._behind_bytes() == 0
+
+    def _follow(self) -> None:
+        retrying = Retrying(
+            retry=retry_if_exception_type((SQLAlchemyError, OSError, ReplenisherError)),
+            wait=wait_exponential(multiplier=0.05, max=self._retry_s_max),
+            stop=stop_when_event_set(self._given_up),
+            sleep=sleep_using_event(self._given_up),
+            after=self._tell_error,
+            retry_error_callback=lambda _state: 0,
+        )
+        is_last_turn = False
+        while not is_last_turn:
+            is_last_turn = self._ending.is_set()  # asked before the journal is read to its end
+            retrying(self.record_all)
+            if not is_last_turn:
+                self._wake.wait(POLL_S)
+                self._wake.clear()
+
+    # In whichever thread calls
+
+    def record_all(self) -> int:
+        """Record all that the journal holds now, and say how many steps that was."""
+        count = 0
+        while (batch := self.record_batch()) is not None:
+            count += len(batch.steps)
+        return count
+
+    def record_batch(self) -> Batch | None:
+        """Record the next few steps in one transaction; None if there are none."""
+        try:
+            batch = self._next_batch()
+            if batch is not None:
+                rows = self._rows(batch)
+                self._database.write(lambda connection: _write(connection, rows, batch.cursor))
+                self._cursor = batch.cursor
+        except BaseException:
+            self._cursor = None  # what was learned of this batch is forgotten with it
+            raise
+        if cursor := self._cursor:
+            self.status = RecorderStatus(
+                segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes()
+            )
+        return batch
+
+    def _next_batch(self) -> Batch | None:
+        """The steps behind the cursor, from the first segment that has any."""
+        known = segments(self._directory)  # listed first: only the last of these can still grow
+        if not known:
+            return None
+        cursor = self._cursor or self._resume(known[0])
+        if cursor is None:
+            return None
+        for segment in known:
+            if segment.number >= cursor.segment:
+                offset = cursor.offset if segment.number == cursor.segment else 0
+                batch = self._batch_from(segment, offset, cursor, is_last=segment is known[-1])
+                if batch is not None:
+                    return batch
+        return None
+
+    def _batch_from(self, segment: Segment, offset: int, cursor: Cursor, *, is_last: bool) -> Batch | None:
+        found = read_header(segment)
+        if found is None:
+            if is_last:
+                return None  # being written
+            raise JournalCorrupt(f"{segment.path}: offset 0: the header is damaged")
+        header, start = found
+        if header.epoch != self._life.epoch:
+            self._life = self._database.read(lambda connection: _life(connection, header.journal_id, header.epoch))
+        steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes)
+        if not steps and offset > 0:
+            return None
+        last = steps[-1][0] if steps else None
+        return Batch(
+            steps=[step for step, _ in steps],
+            cursor=Cursor(
+                journal_id=header.journal_id,
+                segment=segment.number,
+                offset=steps[-1][1] if steps else start,
+                epoch=header.epoch,
+                step=last.number if last else cursor.step,
+                at=last.at if last else cursor.at,
+            ),
+        )
+
+    def _resume(self, oldest: Segment) -> Cursor | None:
+        """Read from the database how far this journal is recorded, and what its steps rely on."""
+        found = read_header(oldest)
+        if found is None:
+            return None
+        journal_id = found[0].journal_id
+        self._instruments = self._database.read(_instruments)
+        self._cursor = self._database.read(lambda connection: _cursor(connection, journal_id))
+        self._life = self._database.read(lambda connection: _life(connection, journal_id, self._cursor_epoch()))
+        return self._cursor
+
+    def _cursor_epoch(self) -> int:
+        return self._cursor.epoch if self._cursor else 0
+
+    def _rows(self, batch: Batch) -> Rows:
+        """The rows of a whole batch; of an order only its last."""
+        rows: Rows = defaultdict(list)
+        for step in batch.steps:
+            for table, some in rows_of(step, self._life, self._instruments).items():
+                rows[table].extend(some)
+        last = {(row["venue"], row["account"], row["order_id"]): row for row in rows[tables.orders]}
+        return {**rows, tables.orders: list(last.values())}
+
+    def _behind_bytes(self) -> int:
+        """How much of the journal is not in the database, its torn or half-written end included."""
+        cursor = self._cursor or Cursor(journal_id="")
+        sizes = {segment.number: segment.size for segment in segments(self._directory)}
+        recorded = min(cursor.offset, sizes.get(cursor.segment, 0))
+        return sum(size for number, size in sizes.items() if number >= cursor.segment) - recorded
+
+    def _tell_error(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self.status = msgspec.structs.replace(
+            self.status, behind_bytes=self._behind_bytes(), error=str(error).splitlines()[0] if error else ""
+        )
+
+
+# --- What is written ------------------------------------------------------------------------------------------------
+
+
+def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
+    """A batch's rows and the cursor behind them, as one."""
+    for table in (
+        tables.lives,
+        tables.requests,
+        tables.cash_moves,
+        tables.balances,
+        tables.positions,
+        tables.decisions,
+    ):
+        _insert_new(connection, table, rows.get(table, []))
+    if defined := rows.get(tables.instruments):
+        _upsert(connection, tables.instruments, defined)
+    if orders := rows.get(tables.orders):
+        _upsert_orders(connection, orders)
+    if fills := rows.get(tables.fills):
+        _insert_new(connection, tables.fills, _with_strategy(connection, fills))
+    _upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
+
+
+def _insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose key is not there yet: told twice is told once."""
+    if rows:
+        connection.execute(inserting(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    statement = inserting(connection, table)
+    key = [column.name for column in table.primary_key]
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others), rows)
+
+
+def _upsert_orders(connection: Connection, rows: Sequence[Row]) -> None:
+    """The last word on an order wins; under which life and configuration it was placed stays."""
+    table = tables.orders
+    statement = inserting(connection, table)
+    new = statement.excluded
+    key = [column.name for column in table.primary_key]
+    kept = {*key, "journal_id", "epoch", "config_version"}
+    is_later = or_(
+        new.updated_epoch > table.c.updated_epoch,
+        and_(new.updated_epoch == table.c.updated_epoch, new.updated_step >= table.c.updated_step),
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=key,
+            set_={column.name: new[column.name] for column in table.columns if column.name not in kept},
+            where=is_later,
+        ),
+        rows,
+    )
+
+
+def _with_strategy(connection: Connection, fills: Sequence[Row]) -> list[Row]:
+    """Each fill with the strategy of its order; orders are written first."""
+    orders = tables.orders.c
+    keys = sorted({(fill["venue"], fill["account"], fill["order_id"]) for fill in fills})
+    strategies: dict[tuple[str, str, str], str] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        some = keys[start : start + KEYS_PER_QUERY]
+        query = select(orders.venue, orders.account, orders.order_id, orders.strategy).where(
+            tuple_(orders.venue, orders.account, orders.order_id).in_(some)
+        )
+        strategies |= {(venue, account, order_id): name for venue, account, order_id, name in connection.execute(query)}
+    return [
+        {**fill, "strategy": strategies.get((fill["venue"], fill["account"], fill["order_id"]), EXTERNAL)}
+        for fill in fills
+    ]
+
+
+# --- What is read back after a restart ------------------------------------------------------------------------------
+
+
+def _cursor(connection: Connection, journal_id: str) -> Cursor:
+    row = connection.execute(select(tables.cursor).where(tables.cursor.c.journal_id == journal_id)).first()
+    return Cursor(**row._asdict()) if row else Cursor(journal_id=journal_id)
+
+
+def _life(connection: Connection, journal_id: str, epoch: int) -> Life:
+    """What the database knows of a life; of one whose first step is not recorded yet, nothing."""
+    lives = tables.lives.c
+    query = select(lives.config_version, lives.accounts).where(lives.journal_id == journal_id, lives.epoch == epoch)
+    row = connection.execute(query).first()
+    return Life(journal_id, epoch, row.config_version, row.accounts) if row else Life(journal_id, epoch)
+
+
+def _instruments(connection: Connection) -> Instruments:
+    known = Instruments()
+    for row in connection.execute(select(tables.instruments).order_by(tables.instruments.c.at)):
+        known.define(instrument_of(row._asdict()))
+    return known

@@ -1,0 +1,307 @@
+"""What one step means in rows: a pure translation, so that reading a journal twice writes the same rows."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import msgspec
+from sqlalchemy import Table
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    CancelOrder,
+    Command,
+    Denied,
+    MoveSlot,
+    Pause,
+    PlaceOrder,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    CashMoved,
+    Event,
+    InstrumentDefined,
+    OrderFilled,
+    PositionReported,
+    Started,
+    TradesReported,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.step import Decision, OrderState, Quote, Step
+from replenisher.store import tables
+
+Row = dict[str, Any]
+Rows = dict[Table, list[Row]]
+
+
+class UntoldError(ReplenisherError):
+    """A step speaks of an instrument or an account that no fact before it has named."""
+
+
+class Life:
+    """What rows need to know of the life that wrote a step: its accounts and instruments."""
+
+    def __init__(
+        self, journal_id: str, epoch: int, config_version: str = "", accounts: Mapping[str, str] | None = None
+    ) -> None:
+        self.journal_id = journal_id
+        self.epoch = epoch
+        self.config_version = config_version
+        self.accounts = accounts or {}
+
+    def account(self, venue: str) -> str:
+        """The account key in force on a venue."""
+        if venue not in self.accounts:
+            raise UntoldError(f"epoch {self.epoch} of journal {self.journal_id} names no account on {venue}")
+        return self.accounts[venue]
+
+
+class Instruments:
+    """Every instrument a journal has defined so far, by version; an undefined version reads as the newest one told."""
+
+    def __init__(self) -> None:
+        self._by_version: dict[tuple[str, int], Instrument] = {}
+        self._newest: dict[str, Instrument] = {}
+
+    def define(self, instrument: Instrument) -> None:
+        """Learn of a definition."""
+        self._by_version[instrument.key, instrument.version] = self._newest[instrument.key] = instrument
+
+    def get(self, key: str, version: int | None = None) -> Instrument:
+        """The definition an order was made under, or the one in force."""
+        found = self._by_version.get((key, version)) if version is not None else None
+        found = found or self._newest.get(key)
+        if found is None:
+            raise UntoldError(f"the journal speaks of {key} before it defines it")
+        return found
+
+
+def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
+    """Every row a step amounts to. What its facts define is learned on the way."""
+    rows: Rows = defaultdict(list)
+    origin: Row = {"journal_id": life.journal_id, "epoch": life.epoch, "step": step.number}
+    for index, event in enumerate(step.events):
+        _add_event(rows, event, {**origin, "index": index}, life, instruments)
+    for index, command in enumerate(step.commands):
+        request = _request(command, step, life, instruments)
+        rows[tables.requests].append({**request, **origin, "index": index, "at": step.at})
+    for order in step.orders:
+        rows[tables.orders].append(_order(order, step, life, instruments))
+    for index, decision in enumerate(step.decisions):
+        rows[tables.decisions].append({**origin, "index": index, "at": step.at, **_decision(decision)})
+    return rows
+
+
+def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: Instruments) -> None:
+    match event:
+        case Started():
+            life.accounts, life.config_version = event.accounts, event.config_version
+            rows[tables.lives].append(_life(event, life))
+        case InstrumentDefined():
+            instruments.define(event.instrument)
+            rows[tables.instruments].append(instrument_row(event.instrument, event.at))
+        case OrderFilled():
+            rows[tables.fills].append(_fill(event, origin, life))
+        case TradesReported():
+            rows[tables.fills].extend(_fill(fill, origin, life) for fill in event.fills)
+        case CashMoved():
+            rows[tables.cash_moves].append(_cash_move(event, origin, life))
+        case BalanceReported():
+            rows[tables.balances].append(
+                {
+                    **origin,
+                    "at": event.at,
+                    "venue": event.venue,
+                    "account": life.account(event.venue),
+                    "currency": event.currency,
+                    "balance": event.balance,
+                }
+            )
+        case PositionReported():
+            rows[tables.positions].append(
+                {**origin, "at": event.at, **_place(event.instrument, life), "amount": event.amount}
+            )
+        case _:
+            pass  # the other facts show in the orders they changed
+
+
+def _place(key: str, life: Life) -> Row:
+    """The three columns that say where: venue, account, instrument."""
+    venue, name = key.split("/", 1)
+    return {"venue": venue, "account": life.account(venue), "instrument": name}
+
+
+def _life(event: Started, life: Life) -> Row:
+    return {
+        "journal_id": life.journal_id,
+        "epoch": life.epoch,
+        "started_at": event.at,
+        "config_version": event.config_version,
+        "namespace": event.namespace,
+        "accounts": event.accounts,
+    }
+
+
+def instrument_row(instrument: Instrument, at: int) -> Row:
+    """The row of one definition."""
+    return {
+        "venue": instrument.venue,
+        "name": instrument.name,
+        "version": instrument.version,
+        "kind": instrument.kind,
+        "tick_steps": [[str(step.above_price), str(step.tick)] for step in instrument.tick_steps],
+        "lot": instrument.lot,
+        "amount_unit": instrument.amount_unit,
+        "contract_value": instrument.contract_value,
+        "inverse": instrument.inverse,
+        "base_currency": instrument.base_currency,
+        "quote_currency": instrument.quote_currency,
+        "settlement_currency": instrument.settlement_currency,
+        "min_amount": instrument.min_amount,
+        "min_notional": instrument.min_notional,
+        "at": at,
+    }
+
+
+def instrument_of(row: Mapping[str, Any]) -> Instrument:
+    """The definition a row holds."""
+    fields = {name: row[name] for name in Instrument.__struct_fields__ if name != "tick_steps"}
+    steps = [{"above_price": above, "tick": tick} for above, tick in row["tick_steps"]]
+    return msgspec.convert({**fields, "tick_steps": steps}, Instrument)
+
+
+def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
+    return {
+        **_place(event.instrument, life),
+        "trade_id": event.trade_id,
+        "side": event.side,
+        "order_id": event.order_id,
+        "venue_order_id": event.venue_order_id,
+        "price": event.price,
+        "amount": event.amount,
+        "fee": event.fee,
+        "fee_currency": event.fee_currency,
+        "liquidity": event.liquidity,
+        "venue_time": event.venue_time,
+        "at": event.at,
+        **origin,
+    }
+
+
+def _cash_move(event: CashMoved, origin: Row, life: Life) -> Row:
+    return {
+        "venue": event.venue,
+        "account": life.account(event.venue),
+        "kind": event.kind,
+        "currency": event.currency,
+        "venue_id": event.venue_id,
+        "amount": event.amount,
+        "venue_time": event.venue_time,
+        "at": event.at,
+        **origin,
+    }
+
+
+def _order(order: OrderState, step: Step, life: Life, instruments: Instruments) -> Row:
+    instrument = instruments.get(order.instrument, order.instrument_version)
+    return {
+        **_place(order.instrument, life),
+        "order_id": order.order_id,
+        "venue_order_id": order.venue_order_id,
+        "instrument_version": order.instrument_version,
+        "strategy": order.strategy,
+        "side": order.side,
+        "level": order.level,
+        "intent": order.intent,
+        "price_ticks": order.price,
+        "quantity_lots": order.quantity,
+        "price": instrument.price(order.price),
+        "amount": instrument.amount(order.quantity),
+        "filled": order.filled,
+        "status": order.status,
+        "reason": order.reason,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "journal_id": life.journal_id,
+        "epoch": life.epoch,
+        "config_version": life.config_version,
+        "updated_epoch": life.epoch,
+        "updated_step": step.number,
+    }
+
+
+_REQUEST_COLUMNS = tuple(column.name for column in tables.requests.columns)
+
+
+def _request(command: Command, step: Step, life: Life, instruments: Instruments) -> Row:
+    """A command's row, every column of it: what a command does not have is null."""
+    row: Row = dict.fromkeys(_REQUEST_COLUMNS)
+    match command:
+        case PlaceOrder():
+            row |= {"kind": "place", "side": command.side, "intent": command.intent}
+            row |= _asked(command, life, instruments)
+        case AmendOrder():
+            row |= {"kind": "amend", "intent": command.intent}
+            row |= _asked(command, life, instruments)
+        case Denied():
+            row |= {"kind": "denied", "side": command.side, "reason": command.reason}
+            row |= _asked(command, life, instruments)
+        case CancelOrder():
+            row |= {"kind": "cancel", **_place(command.instrument, life)}
+        case MoveSlot():
+            moved = next((order.instrument for order in step.orders if order.order_id == command.order_id), None)
+            row |= {"kind": "move", **(_place(moved, life) if moved else {})}
+        case Pause():
+            row |= {"kind": "pause", "reason": command.reason, "until": command.until}
+        case AskOpenOrders():
+            row |= {"kind": "ask_open_orders", **_place(command.instrument, life)}
+        case AskOrder():
+            row |= {"kind": "ask_order", **_place(command.instrument, life)}
+        case AskTrades():
+            row |= {"kind": "ask_trades", **_place(command.instrument, life)}
+        case AskPosition():
+            row |= {"kind": "ask_position", **_place(command.instrument, life)}
+        case AskBalance():
+            row |= {"kind": "ask_balance", "venue": command.venue, "account": life.account(command.venue)}
+        case _:
+            assert_never(command)
+    for name in ("order_id", "strategy", "level"):
+        row[name] = getattr(command, name, None)
+    return row
+
+
+def _asked(command: PlaceOrder | AmendOrder | Denied, life: Life, instruments: Instruments) -> Row:
+    """Where, at what price and how much, in ticks and lots and exactly."""
+    instrument = instruments.get(command.instrument)
+    return {
+        **_place(command.instrument, life),
+        "price_ticks": command.price,
+        "quantity_lots": command.quantity,
+        "price": instrument.price(command.price),
+        "amount": instrument.amount(command.quantity),
+    }
+
+
+def _decision(decision: Decision) -> Row:
+    venue, name = decision.instrument.split("/", 1)
+    return {
+        "strategy": decision.strategy,
+        "venue": venue,
+        "instrument": name,
+        "fair_value": decision.fair_value,
+        "terms": {term: value if math.isfinite(value) else str(value) for term, value in decision.terms.items()},
+        "wanted": [_quote(quote) for quote in decision.wanted],
+        "permitted": [_quote(quote) for quote in decision.permitted],
+        "withheld": decision.withheld,
+    }
+
+
+def _quote(quote: Quote) -> list[str | int]:
+    return [quote.side, quote.level, quote.price, quote.quantity]

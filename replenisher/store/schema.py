@@ -1,0 +1,69 @@
+"""The schema's versions: bring a database up to what this code knows, or say why it cannot be used.
+
+The steps lie in `migrations/`. Nothing is read from an alembic.ini, so nothing depends on where one stands.
+"""
+
+import io
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection
+
+import replenisher
+from replenisher.errors import ConfigurationError
+from replenisher.store.database import Database, explained
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`, in one transaction; a database that is not there is made."""
+    with closing(Database(url, must_exist=False)) as database, explained(database):
+        database.read(_refuse_newer)
+        database.prepare()
+        database.write(lambda connection: command.upgrade(_config(connection), revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to `revision`; tables it does not have are dropped with their rows."""
+    with closing(Database(url)) as database, explained(database):
+        database.write(lambda connection: command.downgrade(_config(connection), revision))
+
+
+def check(url: str) -> None:
+    """Refuse a database whose schema is older or newer than this code, or is not what the tables say."""
+    with closing(Database(url)) as database, explained(database):
+        database.read(_refuse_newer)
+        database.read(_refuse_different)
+
+
+def _refuse_newer(connection: Connection) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise ConfigurationError(
+                f"the database has schema {revision}, which is newer than this replenisher knows: update replenisher"
+            )
+
+
+def _refuse_different(connection: Connection) -> None:
+    config = _config(connection)
+    try:
+        command.check(config)
+    except CommandError as error:
+        raise ConfigurationError(f"the database's schema is not the one in use: {error}") from error
+
+
+def _config(connection: Connection) -> Config:
+    """Alembic, told everything it needs: the scripts lie beside the package, or inside it once installed."""
+    package = Path(replenisher.__file__).parent
+    inside = package / "migrations"
+    scripts = inside if inside.is_dir() else package.parent / "migrations"
+    config = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

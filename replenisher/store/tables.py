@@ -1,0 +1,300 @@
+"""The SQL ledger: what we asked for, what we got, and why, as tables.
+
+Rows are written by the recorder alone, and read by people and by `queries`. A row that stems from one fact or command
+is keyed by where it lies in the journal (journal id, epoch, step, index), so telling it twice changes nothing; an
+order and a fill are keyed by what they are. Prices and amounts are exact decimals in the venue's own units, next to
+the integer ticks and lots we asked in. Times are integer nanoseconds since the epoch, UTC. `instrument` is the
+venue's own name of it, `account` the account key (`main`, or `main@<exchange id>` on a simulated exchange).
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    TypeDecorator,
+)
+from sqlalchemy.types import TypeEngine
+
+INTEGER_DIGITS = 20
+FRACTION_DIGITS = 18
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal that comes back digit for digit; one that would not fit is refused, never rounded.
+
+    SQLite has no decimals and would make it a double, so there it is text. Never order or sum this column in SQL.
+    """
+
+    impl = Numeric(INTEGER_DIGITS + FRACTION_DIGITS, FRACTION_DIGITS)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text on SQLite, a numeric column elsewhere."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(INTEGER_DIGITS + FRACTION_DIGITS + 2))
+        return dialect.type_descriptor(Numeric(INTEGER_DIGITS + FRACTION_DIGITS, FRACTION_DIGITS))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
+        """The column's own form of a decimal that fits."""
+        if value is None:
+            return None
+        if not fits(value):
+            raise ValueError(f"{value} does not fit into {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after")
+        return f"{value:f}" if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
+        """The decimal again."""
+        return None if value is None else Decimal(value)
+
+
+def fits(value: Decimal) -> bool:
+    """Whether a decimal has a place for every one of its digits."""
+    if not value.is_finite():
+        return False
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int), "a finite decimal has an integer exponent"
+    significant = "".join(map(str, digits)).rstrip("0")  # trailing zeros carry nothing
+    exponent += len(digits) - len(significant)
+    return not significant or (-exponent <= FRACTION_DIGITS and len(significant) + exponent <= INTEGER_DIGITS)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, String, nullable=False)
+
+
+def _maybe_text(name: str) -> Column[str]:
+    return Column(name, String, nullable=True)
+
+
+def _time(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _maybe_count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=True)
+
+
+def _exact(name: str) -> Column[Decimal]:
+    return Column(name, Exact, nullable=False)
+
+
+def _maybe_exact(name: str) -> Column[Decimal]:
+    return Column(name, Exact, nullable=True)
+
+
+def _origin() -> list[Column[str] | Column[int]]:
+    """Where in which journal a row stems from."""
+    return [_text("journal_id"), _count("epoch"), _count("step"), Column("index", Integer, nullable=False)]
+
+
+def _key_by_origin() -> PrimaryKeyConstraint:
+    return PrimaryKeyConstraint("journal_id", "epoch", "step", "index")
+
+
+lives = Table(
+    "lives",
+    metadata,
+    _text("journal_id"),
+    _count("epoch"),
+    _time("started_at"),
+    _text("config_version"),
+    _text("namespace"),
+    Column("accounts", JSON, nullable=False),  # venue -> account key
+    PrimaryKeyConstraint("journal_id", "epoch"),
+)
+
+instruments = Table(
+    "instruments",
+    metadata,
+    _text("venue"),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("kind"),
+    Column("tick_steps", JSON, nullable=False),  # [[above price, tick], …], decimals as text
+    _exact("lot"),
+    _text("amount_unit"),
+    _exact("contract_value"),
+    Column("inverse", Boolean, nullable=False),
+    _text("base_currency"),
+    _text("quote_currency"),
+    _text("settlement_currency"),
+    _exact("min_amount"),
+    _exact("min_notional"),
+    _time("at"),
+    PrimaryKeyConstraint("venue", "name", "version"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _text("venue"),
+    _text("account"),
+    _text("order_id"),
+    _text("venue_order_id"),
+    _text("instrument"),
+    Column("instrument_version", Integer, nullable=False),
+    _text("strategy"),
+    _text("side"),
+    Column("level", Integer, nullable=False),
+    _text("intent"),
+    _count("price_ticks"),
+    _count("quantity_lots"),
+    _exact("price"),
+    _exact("amount"),
+    _exact("filled"),
+    _text("status"),
+    _text("reason"),
+    _time("created_at"),
+    _time("updated_at"),
+    _text("journal_id"),  # of the life that placed it, as are the next two
+    _count("epoch"),
+    _text("config_version"),
+    _count("updated_epoch"),  # the step that last touched it
+    _count("updated_step"),
+    PrimaryKeyConstraint("venue", "account", "order_id"),
+    Index(None, "venue", "account", "status"),
+)
+
+requests = Table(
+    "requests",
+    metadata,  # one row a command, those that only we hear of included
+    *_origin(),
+    _time("at"),
+    _text("kind"),
+    _maybe_text("venue"),
+    _maybe_text("account"),
+    _maybe_text("instrument"),
+    _maybe_text("order_id"),
+    _maybe_text("strategy"),
+    _maybe_text("side"),
+    Column("level", Integer, nullable=True),
+    _maybe_count("price_ticks"),
+    _maybe_count("quantity_lots"),
+    _maybe_exact("price"),
+    _maybe_exact("amount"),
+    _maybe_text("intent"),
+    _maybe_text("reason"),
+    _maybe_count("until"),  # of a pause; 0 is until an operator resumes
+    _key_by_origin(),
+    Index(None, "venue", "account", "order_id"),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("trade_id"),
+    _text("side"),
+    _text("order_id"),  # empty if the order is not one of ours by name
+    _text("venue_order_id"),
+    _text("strategy"),  # of the order; `external` if it is none of ours
+    _exact("price"),
+    _exact("amount"),
+    _exact("fee"),
+    _text("fee_currency"),
+    _text("liquidity"),
+    _time("venue_time"),
+    _time("at"),
+    *_origin(),
+    PrimaryKeyConstraint("venue", "account", "instrument", "trade_id", "side"),
+    Index(None, "venue", "account", "order_id"),
+)
+
+cash_moves = Table(
+    "cash_moves",
+    metadata,
+    _text("venue"),
+    _text("account"),
+    _text("kind"),
+    _text("currency"),
+    _text("venue_id"),
+    _exact("amount"),
+    _time("venue_time"),
+    _time("at"),
+    *_origin(),
+    PrimaryKeyConstraint("venue", "account", "kind", "currency", "venue_id"),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("currency"),
+    _exact("balance"),
+    _key_by_origin(),
+    Index(None, "venue", "account", "currency", "at"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _exact("amount"),
+    _key_by_origin(),
+    Index(None, "venue", "account", "instrument", "at"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    *_origin(),
+    _time("at"),
+    _text("strategy"),
+    _text("venue"),
+    _text("instrument"),
+    Column("fair_value", Double, nullable=True),
+    Column("terms", JSON, nullable=False),
+    Column("wanted", JSON, nullable=False),
+    Column("permitted", JSON, nullable=False),
+    _text("withheld"),
+    _key_by_origin(),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    _text("journal_id"),
+    Column("segment", Integer, nullable=False),
+    _count("offset"),
+    _count("epoch"),
+    _count("step"),
+    _time("at"),
+    PrimaryKeyConstraint("journal_id"),
+)

@@ -1,0 +1,339 @@
+"""The recorder turns a journal into rows, whatever happens to it or to the database on the way."""
+
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql
+
+from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, MoveSlot, Pause
+from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
+from replenisher.model.instrument import TickStep
+from replenisher.model.order import Side, Status
+from replenisher.store import schema, tables
+from replenisher.store.database import Database
+from replenisher.store.journal import Journal, JournalCorrupt, Policy, segments
+from replenisher.store.recorder import Recorder
+from tests.store.given import (
+    ACCOUNT,
+    JOURNAL_ID,
+    KEY,
+    PERPETUAL,
+    T0,
+    a_day,
+    an_order_that_fills,
+    decision,
+    defined,
+    filled,
+    order,
+    place,
+    started,
+    step,
+    write_journal,
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    schema.upgrade(url)
+    with closing(Database(url, busy_timeout_ms=20)) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    schema.upgrade(f"sqlite:///{path}")
+    return path
+
+
+def _copy_of(ledger: Path, directory: Path) -> Database:
+    return Database(f"sqlite:///{shutil.copy(ledger, directory)}")
+
+
+def rows(database: Database, table: object) -> list[dict[str, object]]:
+    found = database.read(lambda c: c.execute(select(table).order_by(*table.primary_key)).mappings().all())
+    return [dict(row) for row in found]
+
+
+def everything(database: Database) -> dict[str, list[dict[str, object]]]:
+    return {name: rows(database, table) for name, table in tables.metadata.tables.items()}
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def test_a_journal_becomes_rows(journal: Path, database: Database) -> None:
+    write_journal(journal, a_day(orders=2))
+
+    assert Recorder(journal, database).record_all() == 5
+
+    [life] = rows(database, tables.lives)
+    assert (life["journal_id"], life["epoch"], life["accounts"]) == (JOURNAL_ID, 1, {"deribit": ACCOUNT})
+    first, _ = rows(database, tables.orders)
+    assert (first["account"], first["instrument"], first["status"]) == (ACCOUNT, "BTC-PERPETUAL", "filled")
+    assert (first["price_ticks"], first["price"]) == (100_000, Decimal("50000.0"))
+    assert (first["quantity_lots"], first["amount"], first["filled"]) == (10, Decimal(100), Decimal(100))
+    assert (first["config_version"], first["epoch"], first["updated_step"]) == ("c1", 1, 3)
+    assert [(row["kind"], row["intent"], row["price"]) for row in rows(database, tables.requests)] == [
+        ("place", "quote", Decimal("50000.0"))
+    ] * 2
+    fill, _ = rows(database, tables.fills)
+    assert (fill["trade_id"], fill["strategy"], fill["fee"]) == ("1", "core", Decimal("-0.0000002"))
+    assert rows(database, tables.decisions)[0]["terms"] == {"mid": 50_000.25, "skew": "-inf"}
+    assert rows(database, tables.cursor)[0]["step"] == 5
+
+
+def test_every_kind_of_money_and_wish_has_its_row(journal: Path, database: Database) -> None:
+    asked = {"order_id": "a", "instrument": KEY, "price": 1, "quantity": 2, "intent": Intent.REFILL}
+    wishes = [
+        AmendOrder(venue_order_id="v", valid_until=T0, deadline=T0, **asked),
+        CancelOrder(order_id="a", venue_order_id="v", instrument=KEY, deadline=T0),
+        MoveSlot(order_id="a", level=3),
+        Denied(instrument=KEY, strategy="core", side=Side.SELL, level=1, price=3, quantity=4, reason="collar"),
+        Pause(reason="daily loss", until=0),
+    ]
+    money = [
+        CashMoved(
+            at=T0,
+            venue="deribit",
+            kind=CashKind.FUNDING,
+            currency="BTC",
+            amount=Decimal("1E-8"),
+            venue_time=1,
+            venue_id="f1",
+        ),
+        BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal("9.99999999")),
+        PositionReported(at=T0, instrument=KEY, amount=Decimal("-2.2e3")),
+    ]
+    moved = [order("a", Status.WORKING, level=3)]
+    write_journal(journal, [step(1, [started(), defined()]), step(2, money, wishes, moved), step(3, money[:1])])
+
+    Recorder(journal, database).record_all()
+
+    requests = rows(database, tables.requests)
+    assert [row["kind"] for row in requests] == ["amend", "cancel", "move", "denied", "pause"]
+    assert [row["index"] for row in requests] == [0, 1, 2, 3, 4]
+    assert requests[0]["amount"] == Decimal(20) and requests[0]["intent"] == "refill"
+    assert requests[2]["instrument"] == "BTC-PERPETUAL" and requests[2]["level"] == 3
+    assert [row["amount"] for row in rows(database, tables.cash_moves)] == [Decimal("0.00000001")]
+    assert [row["balance"] for row in rows(database, tables.balances)] == [Decimal("9.99999999")]
+    assert [row["amount"] for row in rows(database, tables.positions)] == [Decimal(-2200)]
+
+
+def test_numbers_reach_sql_as_the_venue_wrote_them(journal: Path, database: Database) -> None:
+    odd = filled("", "x", price=Decimal("61234.567890123456"), amount=Decimal("2.2e3"), fee=Decimal("0.1"))
+    write_journal(journal, [step(1, [started(), defined(), odd])])
+
+    Recorder(journal, database).record_all()
+
+    [fill] = rows(database, tables.fills)
+    assert (fill["price"], fill["amount"], fill["fee"]) == (odd.price, odd.amount, odd.fee)
+    assert fill["strategy"] == "external", "its order is none of ours"
+
+
+def test_a_fill_told_three_times_is_one_row(journal: Path, database: Database) -> None:
+    told = filled("a", "1")
+    page = TradesReported(at=T0, instrument=KEY, fills=(told, filled("a", "2")), has_more=False)
+    write_journal(
+        journal,
+        [
+            step(1, [started(), defined()], [place("a")], [order("a", Status.PENDING)]),
+            step(2, [told, told]),
+            step(3, [page]),
+        ],
+    )
+
+    Recorder(journal, database).record_all()
+
+    assert [(row["trade_id"], row["strategy"]) for row in rows(database, tables.fills)] == [
+        ("1", "core"),
+        ("2", "core"),
+    ]
+
+
+def test_the_last_word_on_an_order_wins_and_its_life_stays_the_first(journal: Path, database: Database) -> None:
+    write_journal(journal, [step(1, [started(), defined()], [place("a")], [order("a", Status.PENDING)])])
+    Recorder(journal, database).record_all()
+    write_journal(journal, [step(2, [started(epoch=2)], orders=[order("a", Status.UNKNOWN)])], epoch=2)
+
+    Recorder(journal, database).record_all()
+    _set_back(database)
+    Recorder(journal, database).record_all()
+
+    [row] = rows(database, tables.orders)
+    assert (row["status"], row["epoch"], row["updated_epoch"]) == ("unknown", 1, 2)
+
+
+def test_telling_it_all_again_changes_nothing(journal: Path, database: Database) -> None:
+    write_journal(journal, a_day(), rotate_every=3)
+    Recorder(journal, database).record_all()
+    once = everything(database)
+
+    _set_back(database)
+    Recorder(journal, database, batch_bytes=1).record_all()
+
+    assert everything(database) == once
+
+
+@given(st.integers(1, 4_000), st.integers(1, 6), st.integers(0, 20), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_a_kill_between_or_within_any_two_batches_is_healed(
+    empty_ledger: Path, bite: int, rotate_every: int, killed_after: int, within: bool
+) -> None:
+    steps = a_day()
+    with tempfile.TemporaryDirectory() as name, closing(_copy_of(empty_ledger, Path(name))) as database:
+        directory = Path(name)
+        write_journal(directory / "journal", steps, rotate_every=rotate_every)
+        first = Recorder(directory / "journal", database, batch_bytes=bite)
+        for _ in range(killed_after):
+            first.record_batch()
+        if within:
+            with suppress(KilledError):
+                Recorder(directory / "journal", DyingDatabase(database), batch_bytes=bite).record_all()
+
+        Recorder(directory / "journal", database).record_all()
+
+        assert len(rows(database, tables.fills)) == 5
+        assert {row["status"] for row in rows(database, tables.orders)} == {"filled"}
+        assert len(rows(database, tables.decisions)) == 5
+        assert rows(database, tables.cursor)[0]["step"] == steps[-1].number
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+class DyingDatabase(Database):
+    """A database whose client dies after its rows are written and before they are committed."""
+
+    def __init__(self, alive: Database) -> None:
+        self.read = alive.read
+        self._alive = alive
+
+    def write(self, work: Callable[[Connection], object]) -> object:
+        def work_and_die(connection: Connection) -> None:
+            work(connection)
+            raise KilledError
+
+        return self._alive.write(work_and_die)
+
+
+def test_it_follows_a_journal_that_is_being_written_and_drains(journal: Path, database: Database) -> None:
+    wake = threading.Event()
+    writer = Journal.open(journal, new_id=JOURNAL_ID, policy=Policy())
+    recorder = Recorder(journal, database, wake=wake)
+    recorder.start()
+    writer.begin(1, b"", T0)
+    for each in a_day(orders=20):
+        writer.append(each)
+        wake.set()
+        if each.number % 7 == 0:
+            writer.rotate(b"state", each.at)
+    until(lambda: recorder.status.step == 41 and recorder.status.behind_bytes == 0)
+    for each in an_order_that_fills(42, "tst000001999999", "late"):
+        writer.append(each)
+    writer.close()
+
+    assert recorder.drain(timeout_s=10)
+
+    assert len(rows(database, tables.fills)) == 21
+
+
+def test_a_locked_database_delays_rows_and_loses_none(journal: Path, database: Database, tmp_path: Path) -> None:
+    write_journal(journal, a_day())
+    recorder = Recorder(journal, database, retry_s_max=0.05)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as greedy:
+        greedy.execute("BEGIN IMMEDIATE")
+        recorder.start()
+        until(lambda: "locked" in recorder.status.error)
+        assert recorder.status.behind_bytes > 0
+        greedy.execute("ROLLBACK")
+    until(lambda: not recorder.status.error)
+
+    assert recorder.drain(timeout_s=10)
+    assert len(rows(database, tables.fills)) == 5
+
+
+def test_draining_gives_up_in_time_when_the_database_stays_away(
+    journal: Path, database: Database, tmp_path: Path
+) -> None:
+    write_journal(journal, a_day())
+    recorder = Recorder(journal, database)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as greedy:
+        greedy.execute("BEGIN IMMEDIATE")
+        recorder.start()
+
+        assert not recorder.drain(timeout_s=0.3)
+
+        assert "locked" in recorder.status.error
+
+
+def test_a_damaged_segment_stops_it_with_a_sentence(journal: Path, database: Database) -> None:
+    write_journal(journal, a_day(), rotate_every=4)
+    oldest = segments(journal)[0].path
+    data = bytearray(oldest.read_bytes())
+    data[-1] ^= 0xFF
+    oldest.write_bytes(data)
+
+    with pytest.raises(JournalCorrupt, match="a record is damaged"):
+        Recorder(journal, database).record_all()
+
+
+def test_a_half_written_record_is_waited_for(journal: Path, database: Database) -> None:
+    write_journal(journal, a_day())
+    path = segments(journal)[0].path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    recorder = Recorder(journal, database)
+    assert recorder.record_all() == len(a_day()) - 1
+
+    path.write_bytes(whole)
+
+    assert recorder.record_all() == 1
+
+
+def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Database) -> None:
+    coarser = msgspec.structs.replace(PERPETUAL, tick_steps=(TickStep(Decimal(0), Decimal(5)),), version=2)
+    write_journal(journal, [step(1, [started(), defined()]), step(2, [defined(instrument=coarser)])])
+    Recorder(journal, database).record_all()
+    orders = [order("old", Status.WORKING, price=3), order("new", Status.WORKING, price=3, instrument_version=2)]
+    write_journal(journal, [step(3, [started(epoch=2)], orders=orders, decisions=[decision()])], epoch=2)
+
+    Recorder(journal, database).record_all()
+
+    assert {row["order_id"]: row["price"] for row in rows(database, tables.orders)} == {
+        "old": Decimal("1.5"),
+        "new": Decimal(15),
+    }
+
+
+def test_postgresql_is_spoken_to_in_its_own_words() -> None:
+    statement = postgresql.insert(tables.fills).on_conflict_do_nothing()
+
+    assert "ON CONFLICT DO NOTHING" in str(statement.compile(dialect=postgresql.dialect()))
+
+
+def _set_back(database: Database) -> None:
+    database.write(lambda c: c.execute(tables.cursor.delete()))
