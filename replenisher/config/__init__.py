@@ -5,7 +5,17 @@
 
 from replenisher.config.loading import Config, data_directory, load, market_overrides
 from replenisher.config.opinions import installed
-from replenisher.config.readiness import HOSTS, require_ready
+from replenisher.config.readiness import HOSTS, require_exchange, require_ready
 from replenisher.config.schema import schema
 
-__all__ = ["HOSTS", "Config", "data_directory", "installed", "load", "market_overrides", "require_ready", "schema"]
+__all__ = [
+    "HOSTS",
+    "Config",
+    "data_directory",
+    "installed",
+    "load",
+    "market_overrides",
+    "require_exchange",
+    "require_ready",
+    "schema",
+]

@@ -27,7 +27,20 @@ def require_ready(config: Config, *, live: bool = False) -> None:
         if config.mode != "paper":
             _require_secrets(config, name)
     if config.starts_exchange:
-        _require_tape(config)
+        require_exchange(config)
+
+
+def require_exchange(config: Config) -> None:
+    """Refuse to start an exchange that has no section, or no tape to play."""
+    if config.exchange is None:
+        raise _fault(config, ("exchange",), "exchange is missing, there is nothing to start")
+    if not isinstance(config.exchange.market, RecordedMarket):
+        return
+    at: Path_ = ("exchange", "market", "tape")
+    if config.tape is None:
+        raise _fault(config, at, f"{spell(at)} is missing, name a recording with --tape FILE")
+    if not config.tape.is_file():
+        raise _fault(config, at, not_allowed(at, str(config.tape), "there is no such file"))
 
 
 def _require_adapter(config: Config, name: str) -> None:
@@ -72,17 +85,6 @@ def _require_secrets(config: Config, name: str) -> None:
             at: Path_ = ("venues", name, key)
             variable = PREFIX + NESTED.join(str(part) for part in at).upper()
             raise _fault(config, at, f"{spell(at)} is missing, mode {config.mode} needs it: set {variable}")
-
-
-def _require_tape(config: Config) -> None:
-    assert config.exchange is not None, "an exchange is started only where there is a section for it"
-    if not isinstance(config.exchange.market, RecordedMarket):
-        return
-    at: Path_ = ("exchange", "market", "tape")
-    if config.tape is None:
-        raise _fault(config, at, f"{spell(at)} is missing, name a recording with --tape FILE")
-    if not config.tape.is_file():
-        raise _fault(config, at, not_allowed(at, str(config.tape), "there is no such file"))
 
 
 def _is_loopback(host: str) -> bool:

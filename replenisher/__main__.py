@@ -1,0 +1,5 @@
+"""`python -m replenisher` is the command `replenisher`."""
+
+from replenisher.cli import main
+
+main()
