@@ -7,13 +7,17 @@ at `i` steps from the best price of the other side at the rate `limit(i)`, each 
 idea of what the instrument is worth.
 
 So there is an efficient price as well. It jumps up or down by `jump_bps`, at random times. A share of the takers is
-informed: they look at it, and if it lies beyond the touch they take, up to it and no further; otherwise they do
-nothing. The book follows the efficient price through them alone: a gap between the two lasts until informed takers have
-eaten what lies in between, and because limit orders arrive relative to the best price of the other side, what they ate
-is not put back where it was. This is also what makes resting orders lose on average after an informed fill.
+informed: they look at it, and if it lies beyond the touch they take all there is up to it and nothing beyond it;
+otherwise they do nothing. The book follows the efficient price through them alone: a gap between the two lasts until
+informed takers have eaten what lies in between, and because limit orders arrive relative to the best price of the
+other side, what they ate is not put back where it was. This is also what makes resting orders lose on average after an
+informed fill.
 
 Prices of these agents lie on a grid of their own, `step_ticks` ticks wide, so that a book of few levels covers many
 ticks. All orders meet in the one book in which clients rest; the agents see clients' orders like any other.
+
+A side that was eaten whole would have no price for the other to go by, and the book would die. So there is a reservoir:
+whoever empties a side finds one more order at the farthest distance.
 
 Time in the model runs in minutes; `minutes_per_second` says how many of them pass in one second of ours. Events are
 drawn by thinning: cancels at the largest rate, of which the surplus comes to nothing.
@@ -22,7 +26,7 @@ drawn by thinning: cancels at the largest rate, of which the surplus comes to no
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp, log
+from math import exp, log, pow
 from typing import Protocol
 
 from replenisher.exchange.matching import Book, Match
@@ -30,6 +34,7 @@ from replenisher.model.order import Side
 
 NANOSECONDS = 1_000_000_000
 BPS = 10_000
+EVERYTHING = 10**9  # lots
 SIDES = (Side.BUY, Side.SELL)
 
 
@@ -54,7 +59,7 @@ class FlowRates:
         """The rate at which limit orders arrive at a distance."""
         if distance <= len(self.limit_near):
             return self.limit_near[distance - 1]
-        return self.limit_scale / float(distance) ** self.limit_power
+        return self.limit_scale / pow(distance, self.limit_power)
 
 
 # As estimated for Sky Perfect Communications in the paper named above.
@@ -73,13 +78,13 @@ class SyntheticSettings:
 
     rates: FlowRates = SKY_PERFECT
     start_price_ticks: int = 120_000
-    step_ticks: int = 12  # of the agents' price grid, in ticks of the instrument
+    step_ticks: int = 18  # of the agents' price grid, in ticks of the instrument
     levels: int = 24  # distances at which limit orders arrive
     minutes_per_second: float = 2.0  # of the model, per second of ours
     maker_lots: tuple[int, int] = (1, 500)  # smallest and largest size of a limit order; its logarithm is uniform
-    taker_lots: tuple[int, int] = (1, 500)
-    informed_share: float = 0.15  # of the takers
-    jump_bps: float = 8.0  # of the efficient price
+    taker_lots: tuple[int, int] = (1, 1200)  # of an uninformed taker; the informed take all there is up to their price
+    informed_share: float = 0.25  # of the takers
+    jump_bps: float = 6.0  # of the efficient price
     jumps_per_minute: float = 0.25
     warm_up_minutes: float = 60.0  # of the model, before anybody looks
 
@@ -110,6 +115,9 @@ class OrderFlow:
     def act(self) -> list[Match]:
         """Do what is due at `next_at`, and draw when the next event is."""
         matches = self._act()
+        for side in SIDES:
+            if self._book.best(side) is None:
+                self._rest(side, self._settings.levels, self._size(self._settings.maker_lots))
         self._schedule()
         return matches
 
@@ -172,7 +180,7 @@ class OrderFlow:
                 side = Side.SELL
             else:
                 return []
-        lots = self._size(self._settings.taker_lots)
+        lots = self._size(self._settings.taker_lots) if limit is None else EVERYTHING
         return self._book.place(self._next_id(), side, limit, lots, rests=False)
 
     def _cancel_one(self) -> None:
@@ -192,7 +200,7 @@ class OrderFlow:
             self._agents[index] = last
 
     def _reference(self, side: Side) -> int:
-        """The best price of a side; if all of it was eaten, the efficient price, so that a book never dies."""
+        """The best price of a side; if clients ate all of it, the efficient price."""
         best = self._book.best(side)
         return int(self.efficient_price) if best is None else best
 
