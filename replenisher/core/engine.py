@@ -53,6 +53,7 @@ class Engine:
 
     state: State
     number: int = 0
+    at: int = 0  # session time of the last step; it never goes back
     deadlines: dict[str, int] = field(default_factory=dict)  # by strategy
 
     @property
@@ -70,7 +71,8 @@ class Engine:
     def step(self, events: Sequence[Event]) -> Step:
         """Apply everything that has arrived, and decide once per touched market."""
         assert events, "a step is caused by something"
-        state, at = self.state, events[-1].at
+        state = self.state
+        at = self.at = max(self.at, *(event.at for event in events))
         for event in events:
             apply(state, event)
         advance(state, at)

@@ -76,17 +76,29 @@ class Driver:
         self.venue_heard()
 
     def venue_heard(self) -> None:
-        """A venue was told something: take a turn once everything that has arrived is in."""
+        """Take a turn once everything that has arrived is in."""
         if not self._turn_due and not self.failed.done():
             self._turn_due = True
             self._loop.call_soon(self._turn)
 
+    def hear(self, tell_venue: Callable[[], None]) -> None:
+        """Let a venue hear of its connections, and take a turn for what it learns from that."""
+        self._guarded(tell_venue)
+        self.venue_heard()
+
+    def carry_only(self) -> None:
+        """Send what the venues still want to send, without any further decision."""
+        self._carry()
+
     def _turn(self) -> None:
         self._turn_due = False
+        self._guarded(self._take_turn)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
         if self.failed.done():
             return
         try:
-            self._take_turn()
+            work()
         except Exception as error:  # noqa: BLE001 - whatever fails here is our own fault: the supervisor cancels everything
             self.failed.set_exception(error)
 
@@ -99,6 +111,8 @@ class Driver:
             self._send(commands)
             self._observe(step)
             self._carry()
+        if self._journal.is_full:
+            self._journal.rotate(self.engine.state.dump(), self.clock.now())
         self._set_alarm()
 
     def _written(self, step: Step) -> tuple[Command, ...]:

@@ -1,0 +1,234 @@
+"""One life of the daemon, from the first connection to a stop that is verified flat, or the sentence why it is not.
+
+The supervisor starts what a life needs, watches that nothing of it dies silently, turns signals into facts, and ends
+everything in order. What we did wrong ourselves ends here: it cancels what may rest and closes the sockets, whereupon
+the venue's own dead-man switch cancels once more.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from replenisher.core.engine import Engine
+from replenisher.core.stopping import Verdict
+from replenisher.errors import ReplenisherError, Unreachable
+from replenisher.live.clock import SessionClock
+from replenisher.live.control import Answer, Door, Request
+from replenisher.live.driver import Driver
+from replenisher.logs import logger
+from replenisher.model.command import CancelOrder, Pause
+from replenisher.model.event import (
+    CancelAllAsked,
+    InstrumentStateChanged,
+    PauseAsked,
+    ResumeAsked,
+    Started,
+    StopAsked,
+)
+from replenisher.model.step import Step
+from replenisher.store.journal import Journal
+from replenisher.venues.socket import Sockets
+from replenisher.venues.venue import Venue
+
+START_S_MAX = 20.0
+EMERGENCY_S = 1.0  # how long cancels get before the sockets are closed, when something of ours has failed
+FINE, FAILURE, RISK_HALT, INTERRUPTED = 0, 1, 3, 130
+
+
+@dataclass(slots=True, kw_only=True)
+class Life:
+    """What one life is made of."""
+
+    engine: Engine
+    journal: Journal
+    venues: Mapping[str, Venue]
+    clock: SessionClock
+    started: Started
+    observers: Sequence[Callable[[Step], None]]
+    status: Callable[[], Answer]
+    door: Callable[[Callable[[Request], Answer]], Door]
+    duration_s: float | None = None
+    look: Callable[[], str] = lambda: (
+        ""
+    )  # asked every LOOK_S: why the life should end by itself; empty if it should not
+    refresh: Callable[[], None] = lambda: None  # called a few times a second, for a screen
+    refresh_s: float = 0.25
+    reasons: dict[str, str] = field(default_factory=dict)  # venue -> why its last connection ended
+
+
+class Relay:
+    """Tells a venue what happens on its connections, and the driver that there is something to hear."""
+
+    def __init__(self, venue: Venue, driver: Driver, life: Life) -> None:
+        self._venue, self._driver, self._life = venue, driver, life
+
+    def opened(self, connection: str, at: int) -> None:
+        """A connection is open."""
+        self._driver.hear(lambda: self._venue.opened(connection, at))
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        """One frame arrived."""
+        self._driver.hear(lambda: self._venue.received(connection, frame, at))
+
+    def closed(self, connection: str, reason: str, at: int) -> None:
+        """A connection ended or could not be opened."""
+        self._life.reasons[self._venue.name] = reason
+        self._driver.hear(lambda: self._venue.closed(connection, reason, at))
+
+
+class Supervisor:
+    """Lives one life."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._exit_code = FINE
+        self._signals = 0
+
+    async def live(self) -> int:
+        """Run until it is over; the exit code. Raises `Unreachable` if no session comes up at start."""
+        life = self._life
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe)
+        async with asyncio.TaskGroup() as tasks:
+            sockets = {
+                name: Sockets(tasks, Relay(venue, self._driver, life), life.clock.now)
+                for name, venue in life.venues.items()
+            }
+            door = life.door(self._answer)
+            await door.open()
+            self._catch_signals()
+            companions = [tasks.create_task(self._watch()), tasks.create_task(self._refresh())]
+            if life.duration_s is not None:
+                companions.append(tasks.create_task(self._stop_after(life.duration_s)))
+            try:
+                self._driver.start(sockets, life.started)
+                await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
+                if self._driver.failed.done():
+                    await self._emergency(self._driver.failed.exception())
+            finally:
+                for companion in companions:
+                    companion.cancel()
+                self._driver.stop()
+                await door.close({"exit_code": self._exit_code, "left": self.left()})
+                for carrier in sockets.values():
+                    await carrier.finish()
+        if self._over.done() and (error := self._over.exception()) is not None:
+            raise error
+        return self._exit_code
+
+    def left(self) -> list[str]:
+        """The orders that may still rest."""
+        state = self._life.engine.state
+        if state.stopping is not None and state.stopping.verdict is Verdict.FLAT:
+            return []
+        return sorted(order.order_id for order in state.orders.all_live())
+
+    # --- What the life is watched for ----------------------------------------------------------------------------
+
+    def _observe(self, step: Step) -> None:
+        for observe in self._life.observers:
+            observe(step)
+        state = self._life.engine.state
+        for command in step.commands:
+            if isinstance(command, Pause) and not command.until and state.setup.limits.halts_on_breach:
+                self._exit_code = RISK_HALT
+                self._ask_to_stop(command.reason)
+        closed = any(isinstance(event, InstrumentStateChanged) and not event.is_open for event in step.events)
+        if closed and all(setup.instrument in state.closed for setup in state.setup.strategies):
+            self._ask_to_stop("the market has closed")
+        if state.stopping is not None and state.stopping.verdict is not Verdict.OPEN and not self._over.done():
+            if state.stopping.verdict is Verdict.LEFT:
+                self._exit_code = self._exit_code or FAILURE
+            self._over.set_result(None)
+
+    async def _watch(self) -> None:
+        """Every session must come up at start; and whatever the life depends on must go on."""
+        life = self._life
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        waiting = set(life.venues)
+        while True:
+            await asyncio.sleep(0.1)
+            waiting -= {name for name, sync in life.engine.state.syncs.items() if sync.is_synced}
+            if waiting and loop.time() - begun > START_S_MAX:
+                name = sorted(waiting)[0]
+                reason = life.reasons.get(name, "no answer")
+                self._end(Unreachable(f"venue {name} has no session after {START_S_MAX:.0f} s: {reason}"))
+                return
+            if not waiting:
+                begun = float("inf")
+            if (reason := life.look()) and life.engine.state.stopping is None:
+                self._exit_code = FAILURE
+                self._ask_to_stop(reason)
+
+    async def _refresh(self) -> None:
+        while True:
+            self._life.refresh()
+            await asyncio.sleep(self._life.refresh_s)
+
+    async def _stop_after(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)
+        self._ask_to_stop("the duration is over")
+
+    async def _emergency(self, error: BaseException | None) -> None:
+        """Something of ours failed: no decision can be trusted any more, so everything that may rest is canceled."""
+        life = self._life
+        self._exit_code = FAILURE
+        logger().error("failed", error=repr(error), exc_info=error)
+        at = life.clock.now()
+        for name, venue in life.venues.items():
+            cancels = [
+                CancelOrder(
+                    order_id=order.order_id,
+                    venue_order_id=order.venue_order_id,
+                    instrument=order.instrument,
+                    deadline=at,
+                )
+                for order in life.engine.state.orders.all_live()
+                if order.instrument.partition("/")[0] == name
+            ]
+            venue.send(cancels, at)
+        self._driver.carry_only()
+        await asyncio.sleep(EMERGENCY_S)
+
+    # --- The operator --------------------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal, number.name)
+
+    def _on_signal(self, name: str) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            self._ask_to_stop(name)
+        else:
+            self._exit_code = INTERRUPTED
+            self._end(None)
+
+    def _answer(self, request: Request) -> Answer:
+        at = self._life.clock.now()
+        match request["verb"]:
+            case "pause":
+                self._driver.tell(PauseAsked(at=at, reason="the operator"))
+            case "resume":
+                self._driver.tell(ResumeAsked(at=at))
+            case "cancel-all":
+                self._driver.tell(CancelAllAsked(at=at))
+            case "stop":
+                self._ask_to_stop("the operator")
+            case _:
+                return self._life.status()
+        return {"asked": request["verb"]}
+
+    def _ask_to_stop(self, reason: str) -> None:
+        if self._life.engine.state.stopping is None:
+            self._driver.tell(StopAsked(at=self._life.clock.now(), reason=reason))
+
+    def _end(self, error: ReplenisherError | None) -> None:
+        if not self._over.done():
+            if error is None:
+                self._over.set_result(None)
+            else:
+                self._over.set_exception(error)
