@@ -14,6 +14,7 @@ from replenisher.config.sections import CURRENCY, NAMESPACE, WORD, Sections
 Schema = Mapping[str, Any]
 Path_ = tuple[str | int, ...]
 
+SHOWN_MAX = 200  # characters of a value
 UNITS = {
     "bps": "basis points",
     "pct": "percent",
@@ -174,7 +175,7 @@ def _show(path: Path_, value: object) -> str:
             return str(value)
         case _:
             text = repr(value)
-            return text if len(text) <= 60 else text[:57] + "..."
+            return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
 def _holds(content: object, part: str | int) -> bool:

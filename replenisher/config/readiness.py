@@ -73,7 +73,13 @@ def _require_host(config: Config, name: str) -> None:
         is_allowed = host in allowed
         rule = f"in mode {config.mode} the host must be {' or '.join(allowed)}"
     if parts.scheme not in schemes:
-        raise _fault(config, at, not_allowed(at, venue.url, f"it must begin with {' or '.join(sorted(schemes))}://"))
+        raise _fault(
+            config,
+            at,
+            not_allowed(
+                at, venue.url, f"it must begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}"
+            ),
+        )
     if not is_allowed:
         raise _fault(config, at, not_allowed(at, venue.url, rule))
 

@@ -1,0 +1,647 @@
+"""The configuration: what is read from where, what is refused, and with which sentence."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replenisher.config import Config, load, market_overrides, require_ready, schema
+from replenisher.config.mistakes import unknown_key
+from replenisher.config.reading import read_yaml
+from replenisher.errors import ConfigurationError
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+PAPER = (CONFIGS / "paper.yaml").read_text()
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable or secret of the machine that runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("REPLENISHER_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "secrets"))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """The shipped paper configuration in a file of its own, with some of its text replaced."""
+
+    def write(*changes: tuple[str, str]) -> Path:
+        text = PAPER
+        for old, new in changes:
+            assert text.count(old) >= 1, f"{old!r} is not in the shipped configuration"
+            text = text.replace(old, new, 1)
+        path = tmp_path / "desk.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def secret(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "secrets").mkdir(exist_ok=True)
+    (tmp_path / "secrets" / name).write_text(value)
+
+
+def ready(path: Path) -> Config:
+    config = load(path)
+    require_ready(config)
+    return config
+
+
+# --- What is refused ---------------------------------------------------------------------------------------------
+
+# What is replaced in the shipped configuration, by what, and what is said about it.
+TABLE = r"""
+# unknown keys and wrong units
+order_amount: 1000 -> order_amout: 1000
+    strategies[0].order_amout is not a known key, did you mean order_amount?
+bid_spread_bps: 6 -> bid_spread_pct: 0.06
+    strategies[0].bid_spread_pct is not a known key, did you mean bid_spread_bps, in basis points?
+bid_spread_bps: 6 -> bid_spread: 6
+    did you mean bid_spread_bps, in basis points?
+delay_s: 0 -> delay_ms: 0
+    strategies[0].refill.delay_ms is not a known key, did you mean delay_s, in seconds?
+max_data_age_ms: 2000 -> max_data_age_s: 2
+    risk.max_data_age_s is not a known key, did you mean max_data_age_ms, in milliseconds?
+max_order_quote: 20000 -> max_order_base: 1
+    risk.max_order_base is not a known key, did you mean max_order_quote, in the quote currency?
+mode: paper -> modus: paper
+    modus is not a known key, allowed are: database, exchange, journal, mode,
+source: synthetic -> source: synthetic, tape: x
+    exchange.market.tape is not a known key, allowed are: informed_share,
+source: mid -> src: mid
+    strategies[0].fair_value.src is not a known key, allowed are: price, source
+
+# values
+order_amount: 1000 -> order_amount: -5
+    strategies[0].order_amount: -5 is not allowed, it must be greater than 0
+order_amount: 1000 -> order_amount: 0
+    strategies[0].order_amount: 0 is not allowed, it must be greater than 0
+order_amount: 1000 -> order_amount: .nan
+    strategies[0].order_amount: '.nan' is not allowed, it must be a number
+order_amount: 1000 -> order_amount: nan
+    strategies[0].order_amount: 'nan' is not allowed, it must be a finite number
+order_amount: 1000 -> order_amount: 1000 USD
+    strategies[0].order_amount: '1000 USD' is not allowed, it must be a number
+order_levels: 5 -> order_levels: 2.5
+    strategies[0].order_levels: 2.5 is not allowed, it must be a whole number
+order_levels: 5 -> order_levels: true
+    strategies[0].order_levels: true is not allowed, it must be a number
+max_open_orders: 40 -> max_open_orders: yes
+    risk.max_open_orders: 'yes' is not allowed, it must be a whole number
+max_order_quote: 20000 -> max_order_quote: false
+    risk.max_order_quote: false is not allowed, it must be a number
+cooloff_s: 900 -> cooloff_s: 15:00
+    risk.cooloff_s: '15:00' is not allowed, it must be a whole number
+market_data: false -> market_data: 7
+    journal.market_data: 7 is not allowed, it must be true or false
+size_unit: quote -> size_unit: usd
+    strategies[0].size_unit: 'usd' is not allowed, it must be 'base', 'quote' or 'contract'
+amend: auto -> amend: always
+    strategies[0].amend: 'always' is not allowed, it must be 'auto', 'size_down_only' or 'never'
+source: mid -> source: vwap
+    strategies[0].fair_value.source: 'vwap' is not allowed, it must be 'mid', 'micro',
+source: mid -> source: fixed
+    strategies[0].fair_value: `price` belongs to the source `fixed`
+source: synthetic -> source: sythetic
+    exchange.market.source: 'sythetic' is not allowed, it must be one of 'synthetic', 'recorded', 'live'
+queue_model: risk_averse -> queue_model: {power: {n: 0}}
+    exchange.queue_model.power.n: 0 is not allowed, it must be greater than 0
+queue_model: risk_averse -> queue_model: averse
+    exchange.queue_model: 'averse' is not allowed, it must be 'risk_averse'
+{BTC: "10"} -> {btc: "10"}
+    exchange.balances.btc: 'btc' is not allowed, it must be a currency in capitals, such as BTC
+{BTC: "10"} -> {}
+    exchange.balances: a mapping is not allowed, it must have at least 1 item
+account: main -> account: 123
+    venues.deribit.account: 123 is not allowed, it must be text (write it in quotes)
+id: core -> id: Core!
+    strategies[0].id: 'Core!' is not allowed, it must be a word of a-z, 0-9, - and _
+mode: paper -> mode: paper\nnamespace: desk
+    namespace: 'desk' is not allowed, it must be three characters of a-z and 0-9
+version: 1 -> version: 2
+    version: 2 is not allowed, it must be 1
+
+# contradictions
+venue: deribit\n    inst -> venue: binance\n    inst
+    strategies[0].venue: 'binance' is not allowed, it must be one of venues: deribit
+venue: deribit  # -> venue: binance  #
+    venues.deribit.url is missing, in mode paper no exchange is simulated for deribit
+amend: auto -> risk: {max_open_orders: 41}
+    strategies[0].risk.max_open_orders: 41 is not allowed, it must not be above the account's 40
+partial_fill: wait -> min_fraction: 0.4
+    strategies[0].refill.min_fraction: 0.4 is not allowed, it is read only with partial_fill: top_up
+faults: [] -> faults: [{kind: drop}]
+    exchange.faults: the simulated exchange makes no faults yet, leave the list empty
+source: synthetic -> source: live, venue: deribit, instrument: X
+    exchange.market.source: 'live' is not allowed, a market from a live feed is not offered yet
+source: synthetic -> source: recorded
+    exchange.market.tape is missing, name a recording with --tape FILE
+source: synthetic -> source: recorded, tape: none.gz
+    none.gz' is not allowed, there is no such file
+sqlite:///replenisher.db -> mysql://desk:hunter2@db/x
+    database.url: 'mysql' is not allowed, it must be sqlite:///FILE or postgresql://...
+sqlite:///replenisher.db -> sqlite://
+    database.url: a database in memory is not allowed
+
+# real money, secrets and hosts
+mode: paper -> mode: live
+    mode: live trades real money and needs --live on the command line as well
+mode: paper -> mode: testnet
+    venues.deribit.api_key is missing, mode testnet needs it: set REPLENISHER_VENUES__DERIBIT__API_KEY
+adapter: deribit -> adapter: kraken
+    venues.deribit.adapter: 'kraken' is not allowed, it must be one of: deribit
+account: main -> account: main\n    url: wss://www.deribit.com/ws/api/v2
+    in mode paper the host must be loopback or in exchange.allow_hosts
+account: main -> account: main\n    url: ws://127.0.0.1.example.org/
+    in mode paper the host must be loopback or in exchange.allow_hosts
+account: main -> account: main\n    url: ws://127.0.0.1@example.org/
+    it must name a host and no user
+account: main -> account: main\n    url: http://127.0.0.1/
+    it must begin with ws:// or wss://
+account: main -> account: main\n    url: ws://127.0.0.1:port/
+    it must be like ws://127.0.0.1:8080/ws/api/v2
+
+# strategies
+strategy: pure_mm -> strategy: pure_mn
+    strategies[0].strategy: 'pure_mn' is not allowed, it must be one of: pure_mm;
+strategy: pure_mm -> strategy: ../mine.py:Mine
+    the file must lie in the folder of the configuration
+strategy: pure_mm -> strategy: mine.py:Mine
+    there is no Python file
+
+# YAML
+delay_s: 0, -> delay_s: 0, delay_s: 1,
+    line 53: key delay_s is given twice, the first time in line 53
+mode: paper -> mode: !!python/object/apply:os.getcwd []
+    line 4: this is not the YAML we read: could not determine a constructor
+mode: paper -> mode: [paper
+    this is not the YAML we read
+mode: paper -> 3: paper
+    line 4: a key must be a word
+"""
+REFUSED = [
+    [part.replace(r"\n", "\n") for part in (*change.split(" -> "), sentence)]
+    for change, sentence in re.findall(r"^(\S.* -> .*)\n    (.*)$", TABLE, re.MULTILINE)
+]
+REFUSED += [
+    ["version: 1\n", "version: 1\nversion: 1\n", "line 4: key version is given twice, the first time in line 3"],
+    [PAPER, "", "the file must be a mapping of keys to values"],
+    [PAPER, "- paper", "the file must be a mapping of keys to values"],
+    [PAPER, "mode: \x00", "this is not a text file in UTF-8"],
+]
+assert len(REFUSED) == TABLE.count(" -> ") + 4, "a row of the table is not read"
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), REFUSED, ids=[row[2][:60] for row in REFUSED])
+def test_a_wrong_configuration_is_refused_with_one_sentence(write: Write, old: str, new: str, sentence: str) -> None:
+    path = write((old, new))
+
+    with pytest.raises(ConfigurationError) as refusal:
+        ready(path)
+
+    text = str(refusal.value)
+    assert refusal.value.exit_code == 78
+    assert text.startswith(f"{path}: ")
+    assert sentence in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "strategies[0].order_amount",
+        "strategies[0].size_unit",
+        "strategies[0].bid_spread_bps",
+        "strategies[0].ask_spread_bps",
+        "risk.max_position_quote",
+        "risk.max_order_quote",
+        "risk.max_open_orders",
+        "risk.max_daily_loss_quote",
+        "risk.price_collar_bps",
+        "exchange.balances",
+    ],
+)
+def test_money_has_no_default(write: Write, path: str) -> None:
+    line = re.search(rf"^ +{path.rpartition('.')[2]}: .*\n", PAPER, re.MULTILINE)
+    assert line is not None
+
+    with pytest.raises(ConfigurationError, match=re.escape(f"{path} is missing, it has no default")):
+        load(write((line[0], "")))
+
+
+def test_two_strategies_need_two_ids(write: Write) -> None:
+    again = PAPER[PAPER.index("  - id: core") :]
+
+    with pytest.raises(ConfigurationError, match=r"strategies\[1\]\.id: 'core' is not allowed, another strategy has"):
+        load(write((again, again + again)))
+
+
+def test_every_mistake_is_counted_and_an_unknown_key_is_told_before_a_missing_one(write: Write) -> None:
+    path = write(("max_order_quote: 20000", "max_oder_quote: 20000"), ("cooloff_s: 900", "cooloff_s: -1"))
+
+    with pytest.raises(ConfigurationError, match=r"max_oder_quote is not a known key, .* \(and 2 more\)$"):
+        load(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file or directory"):
+        load(tmp_path / "none.yaml")
+
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+def test_paper_mode_needs_an_exchange_or_an_address(write: Write) -> None:
+    section = re.search(r"^exchange:.*?\n\n", PAPER, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    path = write((section[0], ""))
+
+    with pytest.raises(ConfigurationError, match="exchange is missing, mode paper needs it"):
+        load(path)
+
+
+@pytest.mark.parametrize("key", ["api_secret", "api_key"])
+def test_a_wrong_secret_is_not_repeated_in_the_message(write: Write, key: str) -> None:
+    path = write(("account: main", f"{key}: [hunter2]"))
+
+    with pytest.raises(ConfigurationError) as refusal:
+        load(path)
+
+    assert f"venues.deribit.{key}: *** is not allowed" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@given(st.text(alphabet="abcdefgh_", min_size=1, max_size=12))
+def test_an_unknown_key_is_never_suggested_to_be_itself(key: str) -> None:
+    keys = sorted({"bid_spread_bps", "order_levels", "delay_s"} - {key})
+
+    text = unknown_key(("risk", key), keys)
+
+    assert text.startswith(f"risk.{key} is not a known key, ")
+    assert f"did you mean {key}?" not in text
+
+
+# --- Where it comes from -----------------------------------------------------------------------------------------
+
+
+def test_what_is_nearer_to_the_operator_wins(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(("seed: 7", "seed: 1"), ("account: main", "account: main\n    api_key: from-file"))
+
+    assert load(path).venues["deribit"].api_key.get_secret_value() == "from-file"
+
+    secret(tmp_path, "venues__deribit__api_key", "from-secrets\n")
+    assert load(path).venues["deribit"].api_key.get_secret_value() == "from-secrets"
+
+    monkeypatch.setenv("REPLENISHER_VENUES__DERIBIT__API_KEY", "from-environment")
+    monkeypatch.setenv("REPLENISHER_EXCHANGE__SEED", "2")
+    config = load(path)
+    assert config.venues["deribit"].api_key.get_secret_value() == "from-environment"
+    assert config.venues["deribit"].rate_limit_per_s == 30
+    assert config.exchange is not None
+    assert config.exchange.seed == 2
+
+    config = load(path, {"exchange": {"seed": 3}})
+    assert config.exchange is not None
+    assert config.exchange.seed == 3
+
+
+def test_one_key_of_a_strategy_can_be_set_from_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write()
+    monkeypatch.setenv("REPLENISHER_STRATEGIES__0__ORDER_AMOUNT", "250.5")
+
+    strategy = load(path).strategy("core")
+
+    assert strategy.order_amount == Decimal("250.5")
+    assert strategy.order_levels == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "REPLENISHER_RISK__MAX_ORDER_QUOTE",
+            "-3",
+            "the environment (REPLENISHER_RISK__MAX_ORDER_QUOTE): risk.max_order_quote: '-3' is not allowed",
+        ),
+        (
+            "REPLENISHER_STRATEGIES__0__ORDER_AMOUNT",
+            "-3",
+            "the environment (REPLENISHER_STRATEGIES__0__ORDER_AMOUNT): strategies[0].order_amount: '-3' is not",
+        ),
+        ("REPLENISHER_RSK__MAX_ORDER_QUOTE", "3", "REPLENISHER_RSK__MAX_ORDER_QUOTE: rsk is no section"),
+        ("REPLENISHER_VENUES__DERIBIT__URL", "ws://10.0.0.1/", "the environment (REPLENISHER_VENUES__DERIBIT__URL)"),
+        ("REPLENISHER_STRATEGIES", "core", "the environment: error parsing value for field"),
+    ],
+)
+def test_a_message_names_the_variable_at_fault(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    path = write()
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        ready(path)
+
+    assert sentence in str(refusal.value)
+
+
+def test_variables_of_others_do_not_matter(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLENISHER_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("REPLENISHER_TEST_DATA", "/nowhere")
+
+    assert ready(write()).mode == "paper"
+
+
+def test_a_tape_on_the_command_line_replaces_the_market(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "market.gz").write_bytes(b"")
+
+    config = load(write(), market_overrides(tmp_path / "market.gz", 10.0))
+
+    require_ready(config)
+    assert config.tape == tmp_path / "market.gz"
+    assert config.exchange is not None
+    assert config.exchange.market.source == "recorded"
+    assert config.exchange.market.speed == 10.0
+
+
+def test_a_tape_in_the_file_is_looked_for_beside_the_file(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "market.gz").write_bytes(b"")
+
+    config = ready(write(("source: synthetic", "source: recorded, tape: market.gz")))
+
+    assert config.tape == tmp_path / "market.gz"
+
+
+def test_a_speed_without_a_tape_is_refused(write: Write) -> None:
+    with pytest.raises(ConfigurationError, match="name a recording with --tape FILE"):
+        require_ready(load(write(), market_overrides(None, 10.0)))
+
+
+# --- YAML --------------------------------------------------------------------------------------------------------
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=17))
+def test_a_number_is_exactly_what_is_written(tmp_path_factory: pytest.TempPathFactory, number: Decimal) -> None:
+    path = tmp_path_factory.getbasetemp() / "number.yaml"
+    path.write_text(f"a: {number:f}\n")
+
+    assert read_yaml(path) == {"a": number}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("on", "on"),
+        ("NO", "NO"),
+        ("yes", "yes"),
+        ("12:30", "12:30"),
+        ("2024-08-08", "2024-08-08"),
+        ("0x10", "0x10"),
+        ("010", "010"),
+        ("1e-4", Decimal("0.0001")),
+        ("2.2e3", Decimal("2200")),
+        ("60000.12345678901234567", Decimal("60000.12345678901234567")),
+        ("true", True),
+        ("7", 7),
+        ("~", None),
+        ("", None),
+        ('"7"', "7"),
+    ],
+)
+def test_yaml_has_no_surprises(tmp_path: Path, text: str, value: object) -> None:
+    path = tmp_path / "value.yaml"
+    path.write_text(f"key: {text}\n")
+
+    read = read_yaml(path)["key"]
+
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_strategies_may_share_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "shared.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+
+    assert read_yaml(path)["b"] == {"x": 1, "y": 3}
+
+
+# --- What comes out ----------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_paper_configuration_is_ready_to_run() -> None:
+    config = ready(CONFIGS / "paper.yaml")
+
+    assert config.starts_exchange
+    assert config.strategies[0].instrument == "BTC-PERPETUAL"
+    assert config.strategy("core").order_amount == Decimal(1000)
+
+
+def test_the_shipped_replay_waits_for_a_tape(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.gz"
+    tape.write_bytes(b"")
+
+    require_ready(load(CONFIGS / "replay.yaml", market_overrides(tape, 10)))
+    with pytest.raises(
+        ConfigurationError, match=r"exchange\.market\.tape is missing, name a recording with --tape FILE"
+    ):
+        ready(CONFIGS / "replay.yaml")
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    committed = json.loads((CONFIGS / "replenisher.schema.json").read_text())
+
+    assert committed == json.loads(json.dumps(schema())), "replenisher config schema > configs/replenisher.schema.json"
+
+
+def test_the_data_directory_is_named_after_the_file_or_set(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write()
+    monkeypatch.chdir(tmp_path)
+
+    assert load(path).data_dir == tmp_path / "data" / "desk"
+    assert load(path).database_url == f"sqlite:///{tmp_path}/data/desk/replenisher.db"
+
+    monkeypatch.setenv("REPLENISHER_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert load(path).data_dir == tmp_path / "elsewhere"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/lib/desk.db", "postgresql+asyncpg://desk@db/desk"])
+def test_an_absolute_database_stays_where_it_is(write: Write, url: str) -> None:
+    assert load(write(("sqlite:///replenisher.db", url))).database_url == url
+
+
+def test_with_an_address_of_its_own_no_exchange_is_started(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLENISHER_VENUES__DERIBIT__URL", "ws://127.0.0.1:8787/ws/api/v2")
+
+    assert not ready(write()).starts_exchange
+
+
+def test_a_host_that_the_operator_allows_is_allowed(write: Write) -> None:
+    path = write(
+        ("account: main", "account: main\n    url: wss://paper.example.org/ws"),
+        ("faults: []", "allow_hosts: [paper.example.org]"),
+    )
+
+    assert ready(path).venues["deribit"].url == "wss://paper.example.org/ws"
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "sentence"),
+    [
+        ("testnet", "www.deribit.com", "in mode testnet the host must be test.deribit.com"),
+        ("live", "test.deribit.com", "in mode live the host must be www.deribit.com"),
+        ("live", "127.0.0.1", "in mode live the host must be www.deribit.com"),
+    ],
+)
+def test_keys_go_to_the_hosts_of_their_mode_only(
+    write: Write, tmp_path: Path, mode: str, host: str, sentence: str
+) -> None:
+    secret(tmp_path, "venues__deribit__api_key", "key")
+    secret(tmp_path, "venues__deribit__api_secret", "secret")
+    path = write(("mode: paper", f"mode: {mode}"), ("account: main", f"account: main\n    url: wss://{host}/"))
+
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+        require_ready(load(path), live=mode == "live")
+
+
+def test_real_money_needs_the_file_and_the_flag(write: Write, tmp_path: Path) -> None:
+    secret(tmp_path, "venues__deribit__api_key", "key")
+    secret(tmp_path, "venues__deribit__api_secret", "secret")
+    config = load(write(("mode: paper", "mode: live")))
+
+    require_ready(config, live=True)
+    with pytest.raises(ConfigurationError, match="needs --live"):
+        require_ready(config)
+    with pytest.raises(ConfigurationError, match="leave --live out"):
+        require_ready(load(write()), live=True)
+
+
+def test_an_empty_secret_is_a_missing_one(write: Write, tmp_path: Path) -> None:
+    secret(tmp_path, "venues__deribit__api_key", " \n")
+
+    with pytest.raises(ConfigurationError, match=r"venues\.deribit\.api_key is missing"):
+        ready(write(("mode: paper", "mode: testnet")))
+
+
+def test_what_is_shown_has_every_default_and_no_secret(write: Write, tmp_path: Path) -> None:
+    secret(tmp_path, "venues__deribit__api_secret", "hunter2")
+    config = load(write(("sqlite:///replenisher.db", "postgresql://desk:hunter2@db:5432/desk")))
+
+    shown = config.effective()
+
+    assert "hunter2" not in json.dumps(shown) + repr(config.venues)
+    assert shown["database"]["url"] == "postgresql://desk:***@db:5432/desk"
+    assert shown["venues"]["deribit"]["own_echo_ms_max"] == 250
+    assert shown["strategies"][0]["min_spread_bps"] == 0
+
+
+def test_the_fingerprint_names_what_is_in_force(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load(write()).fingerprint()
+    commented = load(write(("version: 1\nmode: paper", "mode: paper  # again\nversion: 1"))).fingerprint()
+    changed = load(write(("order_amount: 1000", "order_amount: 1001"))).fingerprint()
+    monkeypatch.setenv("REPLENISHER_STRATEGIES__0__MIN_SPREAD_BPS", "1")
+    overridden = load(write()).fingerprint()
+
+    assert plain == commented
+    assert len({plain, changed, overridden}) == 3
+    assert re.fullmatch("[0-9a-f]{16}", plain)
+
+
+def test_two_secrets_have_one_fingerprint(write: Write, tmp_path: Path) -> None:
+    secret(tmp_path, "venues__deribit__api_secret", "first")
+    first = load(write()).fingerprint()
+    secret(tmp_path, "venues__deribit__api_secret", "second")
+
+    assert load(write()).fingerprint() == first
+
+
+# --- Strategies from files ---------------------------------------------------------------------------------------
+
+OWN_STRATEGY = '''"""One quote a side."""
+
+from dataclasses import dataclass
+
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+
+
+@dataclass(frozen=True)
+class OneQuote:
+    half_spread_bps: float
+    is_shy: bool = False
+
+    def quote(self, view: View) -> Quotes:
+        return NO_QUOTES
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path, write: Write) -> Write:
+    """A configuration whose strategy is a class in a file beside it."""
+    (tmp_path / "one_quote.py").write_text(OWN_STRATEGY)
+
+    def own(keys: str) -> Path:
+        start = PAPER.index("    strategy: pure_mm")
+        return write(
+            (PAPER[start:], f"    strategy: one_quote.py:OneQuote\n    venue: deribit\n    instrument: X\n{keys}")
+        )
+
+    return own
+
+
+def test_a_strategy_is_a_dataclass_in_a_file_beside_the_configuration(own: Write) -> None:
+    strategy = ready(own("    half_spread_bps: 2.5\n    is_shy: true\n")).strategy("core")
+
+    assert type(strategy).__name__ == "OneQuote"
+    assert strategy.half_spread_bps == 2.5
+    assert strategy.is_shy is True
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("    half_spread: 2\n", "half_spread is not a known key, did you mean half_spread_bps, in basis points?"),
+        ("    half_spread_bps: wide\n", "half_spread_bps: 'wide' is not allowed, it must be a number"),
+        ("    half_spread_bps: true\n", "half_spread_bps: true is not allowed, it must be a number"),
+        ("    is_shy: true\n", "strategies[0].half_spread_bps is missing, it has no default"),
+    ],
+)
+def test_the_arguments_of_an_own_strategy_are_checked_alike(own: Write, keys: str, sentence: str) -> None:
+    path = own(keys)
+
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("class OneQuote(:\n", "one_quote.py, line 1: invalid syntax"),
+        ("import no_such_module\n", "one_quote.py cannot be loaded: ModuleNotFoundError: No module named"),
+        ("x = y\n", "one_quote.py cannot be loaded: NameError: name 'y' is not defined"),
+        ("x = 1\n", "there is no OneQuote in one_quote.py"),
+        ("OneQuote = 1\n", "it must be a dataclass with a method `quote(view)`"),
+    ],
+)
+def test_a_strategy_file_that_does_not_load_is_one_sentence(
+    own: Write, tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = own("    half_spread_bps: 2\n")
+    (tmp_path / "one_quote.py").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)) as refusal:
+        load(path)
+
+    assert "\n" not in str(refusal.value)
