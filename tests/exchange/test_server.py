@@ -1,0 +1,283 @@
+import asyncio
+import json
+import os
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from replenisher.errors import ConfigurationError, ReplenisherError
+from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
+from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.latency import Latency
+from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+
+QUIET = SyntheticSettings(minutes_per_second=1e-9)
+LIVELY = SyntheticSettings(minutes_per_second=60.0)
+ALICE = ApiKey("alice-id", "alice-secret", "alice")
+DEADLINE_S = 10
+BTC_PERPETUAL = Instrument(
+    venue="deribit",
+    name="BTC-PERPETUAL",
+    kind=Kind.PERPETUAL,
+    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
+    lot=Decimal(10),
+    amount_unit=AmountUnit.QUOTE,
+    inverse=True,
+    base_currency="BTC",
+    quote_currency="USD",
+    settlement_currency="BTC",
+    min_amount=Decimal(10),
+)
+
+
+def settings(**changes: Any) -> ServerSettings:
+    return ServerSettings(deribit=DeribitSettings(keys=(ALICE,)), **changes)
+
+
+class Running:
+    """An exchange that serves, for as long as a test looks at it."""
+
+    def __init__(self, exchange: Exchange, url: str, task: asyncio.Task[None]) -> None:
+        self.exchange = exchange
+        self.url = url
+        self.task = task
+
+
+def open_exchange(ledger: LedgerFile, market: SyntheticSettings) -> Exchange:
+    at = time.time_ns()
+    return Exchange(
+        exchange_id=os.urandom(8).hex(),
+        seed=7,
+        listings=[
+            Listing(
+                market=SyntheticMarket(BTC_PERPETUAL, market, random.Random(7), at),
+                maker_rate=Decimal(0),
+                taker_rate=Decimal("0.0005"),
+            )
+        ],
+        balances={"alice": {"BTC": Decimal(10)}},
+        append=ledger.append,
+        at=at,
+        past=ledger.past,
+    )
+
+
+@asynccontextmanager
+async def running(
+    path: Path, market: SyntheticSettings = QUIET, server: ServerSettings | None = None
+) -> AsyncIterator[Running]:
+    ledger = LedgerFile(path)
+    exchange = open_exchange(ledger, market)
+    announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(
+        serve(exchange, server or settings(), ledger=ledger, clock=time.time_ns, announce=announced.set_result)
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.wait([task, announced], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            yield Running(exchange, await announced, task)
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def ask(client: ClientConnection, method: str, **params: Any) -> Any:
+    """The result; what else arrives meanwhile is passed over."""
+    await client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+    while "id" not in (reply := json.loads(await client.recv())):
+        pass
+    return reply["result"]
+
+
+async def log_in(client: ClientConnection) -> None:
+    secret = {"client_id": ALICE.client_id, "client_secret": ALICE.client_secret}
+    await ask(client, "public/auth", grant_type="client_credentials", **secret)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(DEADLINE_S * 200):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not come true in time")
+
+
+ORDER = {"instrument_name": "BTC-PERPETUAL", "amount": 10, "price": 50_000}
+
+
+async def test_a_client_logs_in_listens_and_trades(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl") as exchange, connect(exchange.url) as client:
+        await log_in(client)
+        channels = ["book.BTC-PERPETUAL.raw", "user.changes.BTC-PERPETUAL.raw"]
+        assert await ask(client, "private/subscribe", channels=channels) == channels
+
+        placed = await ask(client, "private/buy", **ORDER)
+        order_id = placed["order"]["order_id"]
+        cancelled = await ask(client, "private/cancel", order_id=order_id)
+
+        assert cancelled["order_state"] == "cancelled"
+        types = [json.loads(line)["type"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+        assert types[-4:] == ["request", "order", "request", "closed"]
+
+
+async def test_the_market_moves_by_itself(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl", LIVELY) as exchange, connect(exchange.url) as client:
+        await log_in(client)
+        await ask(client, "private/subscribe", channels=["book.BTC-PERPETUAL.raw"])
+
+        frames = [json.loads(await client.recv())["params"]["data"] for _ in range(20)]
+
+        assert [frame["type"] for frame in frames[:2]] == ["snapshot", "change"]
+        chain = [(later["prev_change_id"], earlier["change_id"]) for earlier, later in pairwise(frames)]
+        assert all(previous == change_id for previous, change_id in chain)
+
+
+async def test_orders_die_with_a_lost_connection_that_asked_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl") as exchange:
+        client = await connect(exchange.url)
+        await log_in(client)
+        await ask(client, "private/enable_cancel_on_disconnect")
+        await ask(client, "private/buy", **ORDER)
+
+        client.transport.abort()
+
+        await until(lambda: not exchange.exchange.open_orders("alice"))
+
+
+async def test_a_logout_closes_the_connection_and_leaves_the_orders(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl") as exchange, connect(exchange.url) as client:
+        await log_in(client)
+        await ask(client, "private/enable_cancel_on_disconnect")
+        await ask(client, "private/buy", **ORDER)
+
+        await client.send('{"jsonrpc":"2.0","id":2,"method":"private/logout","params":{}}')
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+
+        assert client.close_code == 1000
+        assert len(exchange.exchange.open_orders("alice")) == 1
+
+
+async def test_what_a_client_sent_before_it_hung_up_still_counts(tmp_path: Path) -> None:
+    slow = settings(latency=Latency(request_ms=50))
+    async with running(tmp_path / "ledger.jsonl", server=slow) as exchange:
+        client = await connect(exchange.url)
+        await log_in(client)
+        order = await ask(client, "private/buy", **ORDER)
+
+        cancel = {"id": 3, "method": "private/cancel", "params": {"order_id": order["order"]["order_id"]}}
+        await client.send(json.dumps(cancel))
+        await client.close()
+
+        await until(lambda: not exchange.exchange.open_orders("alice"))
+
+
+async def test_both_ways_take_their_time(tmp_path: Path) -> None:
+    far = settings(latency=Latency(request_ms=30, response_ms=20))
+    async with running(tmp_path / "ledger.jsonl", server=far) as exchange, connect(exchange.url) as client:
+        before = time.monotonic()
+        at_the_exchange_ms = await ask(client, "public/get_time")
+        after = time.monotonic()
+
+        assert after - before >= 0.050
+        assert time.time_ns() // 1_000_000 - at_the_exchange_ms >= 19
+
+
+async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
+    tight = settings(send_buffer_bytes=50_000)
+    async with running(tmp_path / "ledger.jsonl", server=tight) as exchange:
+        client = await connect(exchange.url, max_queue=1)
+        request = json.dumps({"id": 1, "method": "public/get_order_book", "params": ORDER | {"depth": 10000}})
+
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await client.send(request)
+                await asyncio.sleep(0)
+
+        async with connect(exchange.url) as other:
+            assert await ask(other, "public/test")
+
+
+async def test_another_path_is_not_found(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl") as exchange:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(exchange.url.replace("/ws/api/v2", "/ws/api/v1"))
+
+        assert refused.value.response.status_code == 404
+
+
+async def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ledger = LedgerFile(tmp_path / "ledger.jsonl")
+        exchange = open_exchange(ledger, QUIET)
+
+        with pytest.raises(ReplenisherError, match=f"^port {port} is in use: another program listens there$"):
+            await serve(exchange, settings(port=port), ledger=ledger, clock=time.time_ns, announce=print)
+
+    LedgerFile(tmp_path / "ledger.jsonl").close()
+
+
+async def test_a_second_life_continues_the_ledger_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    async with running(path) as first:
+        client = await connect(first.url)
+        await log_in(client)
+        order = await ask(client, "private/buy", **ORDER)
+        exchange_id = first.exchange.exchange_id
+
+    await client.wait_closed()
+    async with running(path) as second, connect(second.url) as client:
+        await log_in(client)
+        ended = await ask(client, "private/get_order_state", order_id=order["order"]["order_id"])
+
+    assert client.close_code == 1000
+    assert second.exchange.exchange_id == exchange_id
+    assert (ended["order_state"], ended["cancel_reason"]) == ("cancelled", "cancel_on_disconnect")
+
+
+async def test_a_ledger_serves_one_exchange_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "ledger.jsonl"
+    async with running(path):
+        with pytest.raises(ReplenisherError, match=r"^another exchange is running on the ledger"):
+            LedgerFile(path)
+
+    LedgerFile(path).close()
+
+
+def test_a_line_torn_off_at_the_end_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger = LedgerFile(path)
+    open_exchange(ledger, QUIET)
+    ledger.close()
+    sound = path.read_bytes()
+    path.write_bytes(sound + b'{"type":"trade","trade_')
+
+    LedgerFile(path).close()
+
+    assert path.read_bytes() == sound
+
+
+def test_a_damaged_ledger_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b"what is this?\n")
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="damaged at line 1"):
+            LedgerFile(path)
+
+    assert path.read_bytes() == b"what is this?\n"
