@@ -12,11 +12,11 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.exchange import ledger
-from replenisher.exchange.accounts import ZERO, fee, value
+from replenisher.exchange.accounts import ZERO, fee
 from replenisher.exchange.board import Board
+from replenisher.exchange.judging import margin, objection_to_numbers, post_only_price
 from replenisher.exchange.ledger import NO_PAST, Append, Ledger, Past
 from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
-from replenisher.exchange.matching import crosses, passive_price
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.words import (
     AccountUpdate,
@@ -67,7 +67,6 @@ __all__ = [
 ]
 
 IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers trades in a block of its own
-LARGEST_NUMBER = Decimal(10**15)  # of a price or an amount; beyond it arithmetic would not be exact
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,12 +150,14 @@ class Exchange:
         board = self._boards.get(request.instrument)
         if board is None:
             return self._refuse(request.account, request.label, Refusal.UNKNOWN_INSTRUMENT)
-        refusal = self._objection_to_numbers(board, request.amount, request.price, request.valid_until)
+        refusal = self._objection(board, request.amount, request.price, request.valid_until)
         if refusal is None and (request.price is None) != (request.order_type is OrderType.MARKET):
             refusal = Refusal.INVALID_PRICE
         ticks = None if refusal or request.price is None else int(request.price / board.instrument.tick)
         if refusal is None and request.post_only:
-            ticks, refusal = self._passive(board, request.side, ticks, reject=request.reject_post_only)
+            opposite = board.market.best(request.side.opposite)
+            passive = post_only_price(request.side, ticks, opposite, reject=request.reject_post_only)
+            ticks, refusal = (None, passive) if isinstance(passive, Refusal) else (passive, None)
         if refusal is None and not self._affords(board, request.account, request.side, request.amount):
             refusal = Refusal.FUNDS
         if refusal is not None:
@@ -178,27 +179,24 @@ class Exchange:
     ) -> Outcome:
         """Another price (None keeps it) or total amount, filled part included, for a resting order."""
         self.advance(at)
-        entry = self._register.orders.get(order_id)
-        label = entry.placed.label if entry else ""
+        label = self._label_of(order_id)
         self._note_request(account, method, label)
-        entry_or_refusal = self._open_order_of(account, order_id)
-        if isinstance(entry_or_refusal, Refusal):
-            return self._refuse(account, label, entry_or_refusal)
-        entry = entry_or_refusal
+        if isinstance(entry := self._open_order_of(account, order_id), Refusal):
+            return self._refuse(account, label, entry)
         board, side = self._boards[entry.placed.instrument], entry.placed.side
         price = entry.price if price is None else price
         assert price is not None, "what rests has a price"
-        refusal = self._objection_to_numbers(board, amount, price, valid_until)
+        refusal = self._objection(board, amount, price, valid_until)
         if refusal is None and amount <= entry.filled:
             refusal = Refusal.INVALID_AMOUNT
-        ticks = None if refusal else int(price / board.instrument.tick)
+        ticks = 0 if refusal else int(price / board.instrument.tick)
         if refusal is None and post_only:
-            ticks, refusal = self._passive(board, side, ticks, reject=reject_post_only)
+            passive = post_only_price(side, ticks, board.market.best(side.opposite), reject=reject_post_only)
+            ticks, refusal = (0, passive) if isinstance(passive, Refusal) else (passive, None)
         if refusal is None and not self._affords(board, account, side, amount - entry.amount):
             refusal = Refusal.FUNDS
         if refusal is not None:
             return self._refuse(account, label, refusal)
-        assert ticks is not None, "what rests has a price"
         self._write(ledger.Amended(order_id=order_id, price=board.instrument.price(ticks), amount=amount, at=self._at))
         quantity = board.instrument.lots(entry.open_amount)
         happening = board.market.amend(order_id, price=ticks, quantity=quantity, at=self._at)
@@ -207,13 +205,10 @@ class Exchange:
     def cancel(self, account: str, order_id: str, *, reason: str = "user_request", method: str, at: int) -> Outcome:
         """Take one order off the book."""
         self.advance(at)
-        entry = self._register.orders.get(order_id)
-        label = entry.placed.label if entry else ""
+        label = self._label_of(order_id)
         self._note_request(account, method, label)
-        entry_or_refusal = self._open_order_of(account, order_id)
-        if isinstance(entry_or_refusal, Refusal):
-            return self._refuse(account, label, entry_or_refusal)
-        entry = entry_or_refusal
+        if isinstance(entry := self._open_order_of(account, order_id), Refusal):
+            return self._refuse(account, label, entry)
         board = self._boards[entry.placed.instrument]
         happening = self._take_off(board, [entry], reason)
         return self._answer(board, happening, entry)
@@ -357,34 +352,15 @@ class Exchange:
 
     # --- Judging ------------------------------------------------------------------------------------------------
 
-    def _objection_to_numbers(
+    def _objection(
         self, board: Board, amount: Decimal, price: Decimal | None, valid_until: int | None
     ) -> Refusal | None:
         """What is wrong with an order before anybody's money or book is looked at."""
-        instrument = board.instrument
         if valid_until is not None and self._at > valid_until:
             return Refusal.TOO_LATE
         if not board.is_open:
             return Refusal.BOOK_CLOSED
-        if not amount.is_finite() or not instrument.min_amount <= amount <= LARGEST_NUMBER or amount % instrument.lot:
-            return Refusal.INVALID_AMOUNT
-        if price is None:
-            return None
-        if not price.is_finite() or not 0 < price <= LARGEST_NUMBER:
-            return Refusal.INVALID_PRICE
-        return Refusal.WRONG_TICK if price % instrument.tick_at(price) else None
-
-    def _passive(
-        self, board: Board, side: Side, ticks: int | None, *, reject: bool
-    ) -> tuple[int | None, Refusal | None]:
-        """The price at which a post-only order may rest, or the refusal."""
-        if ticks is None:
-            return ticks, Refusal.POST_ONLY
-        opposite = board.market.best(side.opposite)
-        if reject and crosses(side, ticks, opposite):
-            return ticks, Refusal.POST_ONLY
-        ticks = passive_price(side, ticks, opposite)
-        return ticks, None if ticks > 0 else Refusal.INVALID_PRICE
+        return objection_to_numbers(board.instrument, amount, price)
 
     def _affords(self, board: Board, account: str, side: Side, more: Decimal) -> bool:
         """Whether the account may have `more` on that side: always if it makes its worst position no larger."""
@@ -393,17 +369,14 @@ class Exchange:
         return after <= before or self.account(account, currency).available >= after - before
 
     def _margin(self, board: Board, account: str, side: Side = Side.BUY, more: Decimal = ZERO) -> Decimal:
-        """What the larger of the two positions, had all orders of one side been filled, holds of the balance."""
-        client = self._register.client(account)
-        name = board.instrument.name
-        size = client.account.position(name).size
-        buys = client.working[name, Side.BUY] + (more if side is Side.BUY else ZERO)
-        sells = client.working[name, Side.SELL] + (more if side is Side.SELL else ZERO)
-        worst = max(abs(size), abs(size + buys), abs(size - sells))
-        price = board.reference_price()
-        if not worst or price is None:
-            return ZERO
-        return value(self._register.contract(name), worst, price) / self._max_leverage
+        return margin(
+            self._register.client(account),
+            self._register.contract(board.instrument.name),
+            board.reference_price(),
+            max_leverage=self._max_leverage,
+            side=side,
+            more=more,
+        )
 
     def _open_order_of(self, account: str, order_id: str) -> OrderEntry | Refusal:
         """The order, or why it cannot be changed by this account."""
@@ -413,6 +386,10 @@ class Exchange:
         if entry.placed.account != account:
             return Refusal.NOT_OWNER
         return entry if entry.state is OrderState.OPEN else Refusal.NOT_OPEN
+
+    def _label_of(self, order_id: str) -> str:
+        entry = self._register.orders.get(order_id)
+        return entry.placed.label if entry else ""
 
     def _refuse(self, account: str, label: str, refusal: Refusal) -> Outcome:
         self._write(ledger.Rejected(account=account, label=label, code=refusal.value, at=self._at))

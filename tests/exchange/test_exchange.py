@@ -6,6 +6,8 @@ from random import Random
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.exchange import (
@@ -456,6 +458,57 @@ def test_trades_come_in_pages_from_either_end() -> None:
     assert newest == everything[::-1][:3]
     assert stand.trades(start_seq=middle.trade_seq)[0] == middle
     assert stand.trades(until=middle.at)[-1].at == middle.at
+
+
+REQUESTS = st.lists(
+    st.tuples(
+        st.sampled_from(["quote", "quote", "limit", "immediate", "market", "cancel", "amend", "wait"]),
+        st.sampled_from(["main", "other"]),
+        st.sampled_from([BUY, SELL]),
+        st.integers(-8, 8),
+        st.integers(1, 300),
+    ),
+    max_size=30,
+)
+
+
+@given(REQUESTS)
+@settings(max_examples=40, deadline=None)
+def test_whatever_clients_do_with_whomever_they_trade_the_ledger_tells_all_of_it(requests: list[tuple]) -> None:
+    stand = Stand()
+
+    for act, account, side, steps, lots in requests:
+        price = (stand.bid + stand.ask) / 2 // D("0.5") * D("0.5") + 2 * steps
+        resting = stand.exchange.open_orders(account)
+        match act:
+            case "cancel":
+                if resting:
+                    order_id = resting[lots % len(resting)].order_id
+                    stand.exchange.cancel(account, order_id, method="", at=stand.at)
+            case "amend":
+                if resting:
+                    order = resting[lots % len(resting)]
+                    stand.amend(order.order_id, str(lots * 10), price, account)
+            case "wait":
+                stand.at += lots * NANOSECONDS // 100
+                stand.exchange.advance(stand.at)
+            case "market":
+                stand.place(side, str(lots * 10), None, account)
+            case _:
+                in_force = TimeInForce.IOC if act == "immediate" else TimeInForce.GTC
+                change = {"time_in_force": in_force, "post_only": act == "quote"}
+                stand.place(side, str(lots * 10), price, account, change=change)
+
+    after = Stand(read_ledger(bytes(stand.ledger)), at=stand.at).exchange
+    for account in ("main", "other"):
+        before = stand.exchange
+        assert all(order.amount > order.filled_amount for order in before.open_orders(account))
+        assert after.position(account, NAME) == before.position(account, NAME)
+        assert after.account(account, "BTC").balance == before.account(account, "BTC").balance
+        for side in Side:
+            open_amount = sum(o.amount - o.filled_amount for o in before.open_orders(account) if o.side is side)
+            shown = sum(amount for _, amount in (before.book(NAME).bids if side is BUY else before.book(NAME).asks))
+            assert open_amount <= shown
 
 
 class OneDay:
