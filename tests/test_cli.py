@@ -1,0 +1,266 @@
+"""The command line as an operator meets it: exit codes, one line on stderr, and nothing left behind."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from replenisher.live.control import Answer, Door, Request
+
+ROOT = Path(__file__).parent.parent
+PAPER = ROOT / "configs" / "paper.yaml"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def replenisher(tmp_path: Path) -> Command:
+    """Runs the command in an empty directory, with nothing set in its environment."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "replenisher", *map(str, arguments)],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none", **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the shipped paper configuration."""
+    path = tmp_path / "desk.yaml"
+    path.write_text(PAPER.read_text())
+    return path
+
+
+class Daemon:
+    """A door without a daemon behind it: it notes what it is asked, and ends as it is told to."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.heard: list[str] = []
+        self.last_word: Answer = {"exit_code": 0, "open_orders": []}
+        self._door = Door(data_dir, self._handle)
+        self._closing: asyncio.Task[None] | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def start(self) -> None:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._door.open(), self._loop).result(10)
+
+    def end(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._closed(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _closed(self) -> None:
+        await (self._closing or self._door.close())
+
+    def _handle(self, request: Request) -> Answer:
+        self.heard.append(request["verb"])
+        if request["verb"] == "stop":
+            self._closing = self._loop.create_task(self._door.close(self.last_word))
+        return {"state": "quoting", "positions": {"BTC-PERPETUAL": "-120"}, "orders": []}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """What the verbs find on the data directory of `desk.yaml`."""
+    data_dir = tmp_path / "data" / "desk"
+    data_dir.mkdir(parents=True)
+    daemon = Daemon(data_dir)
+    daemon.start()
+    yield daemon
+    daemon.end()
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+# --- Mistakes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments", "sentence"),
+    [
+        ("order_amount: 1000", "order_amout: 1000", [], "strategies[0].order_amout is not a known key"),
+        ("order_amount: 1000", "order_amount: -5", [], "order_amount: -5 is not allowed, it must be greater than 0"),
+        ("bid_spread_bps: 6", "bid_spread_pct: 6", [], "did you mean bid_spread_bps, in basis points?"),
+        ("mode: paper", "mode: testnet", [], "venues.deribit.api_key is missing"),
+        ("mode: paper", "mode: live", [], "needs --live"),
+        ("source: synthetic", "source: recorded", [], "exchange.market.tape is missing, name a recording with --tape"),
+        ("version: 1", "version: 1", ["--tape", "none.gz"], "none.gz' is not allowed, there is no such file"),
+        ("version: 1", "version: 1", ["--speed", "10"], "name a recording with --tape"),
+    ],
+)
+def test_a_mistake_is_exit_78_and_one_line_and_leaves_nothing_behind(
+    replenisher: Command, config: Path, tmp_path: Path, old: str, new: str, arguments: list[str], sentence: str
+) -> None:
+    config.write_text(config.read_text().replace(old, new, 1))
+    before = files(tmp_path)
+
+    result = replenisher("run", config, *arguments)
+
+    assert result.returncode == 78
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("replenisher: ")
+    assert sentence in result.stderr
+    assert files(tmp_path) == before
+
+
+def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:
+    result = replenisher("config", "show", "none.yaml")
+
+    assert result.returncode == 78
+    assert result.stderr == "replenisher: none.yaml: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rum"],
+        ["run"],
+        ["run", "desk.yaml", "--duration", "soon"],
+        ["run", "desk.yaml", "--duration", "-1"],
+        ["exchange", "--port", "70000", "--ledger", "x"],
+        ["exchange"],
+        ["exchange", "--ledger", "x", "--speed", "10"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_exit_2(replenisher: Command, tmp_path: Path, arguments: list[str]) -> None:
+    result = replenisher(*arguments)
+
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    assert files(tmp_path) == {}
+
+
+def test_a_verb_without_a_daemon_is_exit_1_and_one_line(replenisher: Command, config: Path, tmp_path: Path) -> None:
+    result = replenisher("status", config, "--json")
+
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == f"replenisher: no daemon runs on {tmp_path}/data/desk\n"
+    assert not (tmp_path / "data").exists()
+
+
+# --- The operator's door -----------------------------------------------------------------------------------------
+
+
+def test_status_is_lines_for_people_and_one_document_for_machines(
+    replenisher: Command, config: Path, daemon: Daemon
+) -> None:
+    for_people, for_machines = replenisher("status", config), replenisher("status", config, "--json")
+
+    assert for_people.stdout == "state: quoting\npositions.BTC-PERPETUAL: -120\norders: none\n"
+    assert json.loads(for_machines.stdout)["positions"] == {"BTC-PERPETUAL": "-120"}
+    assert for_people.stderr + for_machines.stderr == ""
+    assert (for_people.returncode, for_machines.returncode) == (0, 0)
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel-all"])
+def test_a_verb_reaches_the_daemon(replenisher: Command, config: Path, daemon: Daemon, verb: str) -> None:
+    assert replenisher(verb, config).returncode == 0
+
+    assert daemon.heard == [verb]
+
+
+@pytest.mark.parametrize(("last_word", "exit_code"), [({"exit_code": 0}, 0), ({"exit_code": 1}, 1), ({}, 1)])
+def test_stop_ends_as_the_daemon_ended(
+    replenisher: Command, config: Path, daemon: Daemon, last_word: Answer, exit_code: int
+) -> None:
+    daemon.last_word = last_word
+
+    assert replenisher("stop", config).returncode == exit_code
+
+
+def test_the_data_directory_can_be_somewhere_else(
+    replenisher: Command, config: Path, daemon: Daemon, tmp_path: Path
+) -> None:
+    elsewhere = str(tmp_path / "data" / "desk")
+    config = config.rename(tmp_path / "other.yaml")
+
+    assert replenisher("status", config).returncode == 1
+    assert replenisher("status", config, REPLENISHER_DATA_DIR=elsewhere).returncode == 0
+
+
+# --- What there is -----------------------------------------------------------------------------------------------
+
+
+def test_config_show_masks_secrets_and_names_what_the_environment_sets(replenisher: Command, config: Path) -> None:
+    variables = {"REPLENISHER_VENUES__DERIBIT__API_SECRET": "hunter2", "REPLENISHER_EXCHANGE__SEED": "99"}
+
+    shown = replenisher("config", "show", config, **variables)
+    as_json = replenisher("config", "show", config, "--json", **variables)
+
+    assert "hunter2" not in shown.stdout + as_json.stdout
+    assert yaml.safe_load(shown.stdout) == json.loads(as_json.stdout)
+    assert json.loads(as_json.stdout)["exchange"]["seed"] == 99
+
+
+def test_config_schema_prints_the_committed_schema(replenisher: Command) -> None:
+    committed = (ROOT / "configs" / "replenisher.schema.json").read_text()
+
+    assert replenisher("config", "schema").stdout == committed
+
+
+def test_lists_say_what_a_configuration_can_name(replenisher: Command) -> None:
+    assert "pure_mm" in json.loads(replenisher("list", "strategies", "--json").stdout)
+    assert replenisher("list", "venues").stdout == "deribit.testnet: test.deribit.com\nderibit.live: www.deribit.com\n"
+
+
+VERBS: list[list[str]] = [
+    *([verb] for verb in ["run", "exchange", "check", "status", "pause", "resume", "cancel-all", "stop", "audit"]),
+    ["db", "upgrade"],
+    ["db", "check"],
+    ["config", "show"],
+    ["config", "schema"],
+    ["list", "strategies"],
+    ["list", "venues"],
+]
+
+
+def test_every_verb_has_an_example_in_its_help(replenisher: Command) -> None:
+    # One process for all of them, because each costs a start.
+    program = (
+        "import contextlib, io, json, sys\n"
+        "from replenisher.cli import app\n"
+        "for verb in json.loads(sys.argv[1]):\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        app([*verb, '--help'], prog_name='replenisher')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(VERBS)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    examples = [line.strip() for line in result.stdout.splitlines() if "Example:" in line]
+    assert len(examples) == len(VERBS)
+    assert all(" ".join(["Example: replenisher", *verb]) in example for verb, example in zip(VERBS, examples, strict=True))
+    assert "--child" not in result.stdout
+
+
+def test_help_does_not_wait_for_heavy_imports() -> None:
+    program = "import sys; from replenisher import cli; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    heavy = {"pydantic", "sqlalchemy", "websockets", "rich", "yaml", "msgspec", "asyncio"}
+    assert heavy & set(loaded.stdout.split()) == set()
