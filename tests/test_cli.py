@@ -253,7 +253,8 @@ def test_every_verb_has_an_example_in_its_help(replenisher: Command) -> None:
 
     examples = [line.strip() for line in result.stdout.splitlines() if "Example:" in line]
     assert len(examples) == len(VERBS)
-    assert all(" ".join(["Example: replenisher", *verb]) in example for verb, example in zip(VERBS, examples, strict=True))
+    for verb, example in zip(VERBS, examples, strict=True):
+        assert example.startswith(" ".join(["Example: replenisher", *verb]))
     assert "--child" not in result.stdout
 
 
