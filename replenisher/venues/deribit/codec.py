@@ -1,0 +1,546 @@
+"""Deribit's wire: frames into typed values, wishes into frames. No state, no time of its own.
+
+Public prices and amounts pass through a double and land on the instrument's grid, checked; what is ours (orders,
+fills, fees, positions, balances) is decoded as exact decimals straight from the text of the message. Fields we do not
+act on are not declared and so not decoded.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
+from replenisher.model.event import Level, OrderFilled, OrderReport, RejectReason
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep, instrument_key
+from replenisher.model.order import Liquidity, Side, Status
+
+MS_NS = 1_000_000
+US_NS = 1_000
+ON_GRID = 1e-3  # of a tick: what a double may miss by, far below any real price off the grid
+
+# What decoding raises: no JSON, or another shape than ours; no UTF-8; nested without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class OffGrid(Exception):
+    """A public price that is no multiple of the tick we know."""
+
+
+# --- Any frame ---------------------------------------------------------------------------------------------------
+
+
+class WireError(msgspec.Struct, frozen=True, gc=False):
+    """Why a request was refused."""
+
+    code: int
+    message: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+
+    def __str__(self) -> str:
+        detail = bytes(self.data).decode(errors="replace")
+        return f"{self.code} {self.message}" + (f" {detail}" if detail not in ("", "null") else "")
+
+
+class Params(msgspec.Struct, frozen=True, gc=False):
+    """What a notification carries."""
+
+    channel: str = ""
+    type: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+
+
+NO_PARAMS = Params()
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One JSON-RPC message: a reply if it has an id, else a notification."""
+
+    id: int | str | None = None
+    method: str = ""
+    params: Params = NO_PARAMS
+    result: msgspec.Raw = msgspec.Raw()
+    error: WireError | None = None
+    us_in: int | None = msgspec.field(name="usIn", default=None)
+    us_out: int | None = msgspec.field(name="usOut", default=None)
+
+
+decode_frame = msgspec.json.Decoder(Frame).decode
+
+
+# --- Public market data ------------------------------------------------------------------------------------------
+
+Row = tuple[str, float, float]  # action, price, amount
+
+
+class BookData(msgspec.Struct, frozen=True, gc=False):
+    """A whole book, or its change since `prev_change_id`."""
+
+    instrument_name: str
+    timestamp: int
+    change_id: int
+    bids: list[Row]
+    asks: list[Row]
+    prev_change_id: int | None = None
+    type: str = ""  # absent in the older form of the channel, where only a change has a predecessor
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether this replaces whatever was known."""
+        return self.type == "snapshot" or (not self.type and self.prev_change_id is None)
+
+
+class _BookParams(msgspec.Struct, frozen=True, gc=False):
+    data: BookData
+
+
+class _BookFrame(msgspec.Struct, frozen=True, gc=False):
+    params: _BookParams
+
+
+_decode_book_frame = msgspec.json.Decoder(_BookFrame).decode
+decode_book = msgspec.json.Decoder(BookData).decode
+
+BOOK_MARK = '"channel":"book.'
+BOOK_MARK_BYTES = BOOK_MARK.encode()
+
+
+def book_in(frame: str | bytes) -> BookData | None:
+    """The book of a frame that is recognised at a glance; any other frame takes the long way."""
+    if isinstance(frame, bytes):
+        if frame.find(BOOK_MARK_BYTES, 0, 120) < 0:
+            return None
+    elif frame.find(BOOK_MARK, 0, 120) < 0:
+        return None
+    return _decode_book_frame(frame).params.data
+
+
+class PublicTrade(msgspec.Struct, frozen=True, gc=False):
+    """One print on the tape."""
+
+    instrument_name: str
+    timestamp: int
+    trade_id: str
+    price: float
+    amount: float
+    direction: Side
+    block_trade_id: str | None = None
+    combo_id: str | None = None
+
+    @property
+    def took_from_book(self) -> bool:
+        """Whether it met orders of this instrument's own book; block trades and legs of combos do not."""
+        return self.block_trade_id is None and self.combo_id is None
+
+
+decode_trades = msgspec.json.Decoder(list[PublicTrade]).decode
+
+
+class _Table(dict[float, int]):
+    """Doubles by what they are on a grid, worked out when first met. Levels repeat, so this halves a book's cost."""
+
+    SIZE_MAX = 65_536
+
+    def __init__(self, place: Callable[[float], int]) -> None:
+        super().__init__()
+        self._place = place
+
+    def __missing__(self, value: float) -> int:
+        if len(self) >= self.SIZE_MAX:
+            self.clear()
+        placed = self[value] = self._place(value)
+        return placed
+
+
+class Grid:
+    """An instrument's ticks and lots for public data, which come as doubles."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._tick = float(instrument.tick)
+        self._lot = float(instrument.lot)
+        self._ticks = _Table(self.ticks)
+        self._lots = _Table(self.lots)
+
+    def levels(self, rows: Sequence[Row]) -> tuple[Level, ...]:
+        """The rows on the grid; quantity 0 removes a level."""
+        ticks, lots = self._ticks, self._lots
+        return tuple([(ticks[price], lots[amount] if action != "delete" else 0) for action, price, amount in rows])
+
+    def ticks(self, price: float) -> int:
+        """A price in ticks, or `OffGrid`."""
+        exact = price / self._tick
+        ticks = round(exact)
+        if not -ON_GRID < exact - ticks < ON_GRID:
+            raise OffGrid(f"price {price} is not on a grid of {self._tick}")
+        return ticks
+
+    def lots(self, amount: float) -> int:
+        """An amount in lots; less than a lot is still somebody."""
+        return (round(amount / self._lot) or 1) if amount else 0
+
+
+# --- Definitions and state ---------------------------------------------------------------------------------------
+
+
+class WireTickStep(msgspec.Struct, frozen=True):
+    """A coarser tick for prices above a bound."""
+
+    above_price: Decimal
+    tick_size: Decimal
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument as `public/get_instrument` shows it."""
+
+    instrument_name: str
+    kind: str
+    tick_size: Decimal
+    contract_size: Decimal
+    min_trade_amount: Decimal
+    base_currency: str
+    quote_currency: str
+    settlement_currency: str = ""  # spot has none
+    instrument_type: str = "linear"
+    settlement_period: str = ""
+    tick_size_steps: tuple[WireTickStep, ...] = ()
+    price_index: str = ""
+    is_active: bool = True
+    state: str = "open"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether orders are taken."""
+        return self.is_active and self.state in ("open", "started")
+
+    def instrument(self, venue: str, version: int) -> Instrument:
+        """The same in our words."""
+        kind = _kind(self.kind, self.settlement_period)
+        # Options are "reversed" too, but are counted and priced in the base currency; only futures are inverse.
+        inverse = self.instrument_type == "reversed" and kind in (Kind.PERPETUAL, Kind.FUTURE)
+        return Instrument(
+            venue=venue,
+            name=self.instrument_name,
+            kind=kind,
+            tick_steps=(
+                TickStep(Decimal(0), self.tick_size),
+                *(TickStep(step.above_price, step.tick_size) for step in self.tick_size_steps),
+            ),
+            lot=min(self.contract_size, self.min_trade_amount),
+            amount_unit=AmountUnit.QUOTE if inverse else AmountUnit.BASE,
+            inverse=inverse,
+            base_currency=self.base_currency,
+            quote_currency=self.quote_currency,
+            settlement_currency=self.settlement_currency or self.quote_currency,
+            min_amount=self.min_trade_amount,
+            version=version,
+        )
+
+
+def _kind(kind: str, settlement_period: str) -> Kind:
+    match kind:
+        case "spot":
+            return Kind.SPOT
+        case "option":
+            return Kind.OPTION
+        case _:
+            return Kind.PERPETUAL if settlement_period == "perpetual" else Kind.FUTURE
+
+
+class InstrumentState(msgspec.Struct, frozen=True):
+    """What `instrument.state` tells."""
+
+    instrument_name: str
+    state: str
+
+
+class PlatformState(msgspec.Struct, frozen=True):
+    """What `platform_state` tells: one index is locked, or the whole platform is under maintenance."""
+
+    price_index: str = ""
+    locked: bool | None = None
+    maintenance: bool | None = None
+
+
+decode_definition = msgspec.json.Decoder(Definition).decode
+decode_instrument_state = msgspec.json.Decoder(InstrumentState).decode
+decode_platform_state = msgspec.json.Decoder(PlatformState).decode
+decode_channels = msgspec.json.Decoder(list[str]).decode
+
+
+# --- What is ours ------------------------------------------------------------------------------------------------
+
+
+class WireOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order of our account."""
+
+    order_id: str
+    order_state: str
+    instrument_name: str
+    direction: Side
+    amount: Decimal
+    price: msgspec.Raw = msgspec.Raw()  # a number, or the string "market_price"
+    filled_amount: Decimal = Decimal(0)  # absent while untriggered
+    label: str = ""
+    last_update_timestamp: int = 0
+    cancel_reason: str = ""
+
+    @property
+    def limit(self) -> Decimal | None:
+        """Its price, exact; None if it has none of its own."""
+        text = bytes(self.price)
+        return None if not text or text[:1] in (b'"', b"n") else decode_decimal(text)
+
+    @property
+    def venue_time(self) -> int:
+        """When it last changed, by the venue's clock."""
+        return self.last_update_timestamp * MS_NS
+
+
+class WireTrade(msgspec.Struct, frozen=True, gc=False):
+    """An execution of our account."""
+
+    trade_id: str
+    order_id: str
+    instrument_name: str
+    timestamp: int
+    direction: Side
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: str
+    label: str = ""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """One frame of `user.changes`: all that one event did to us on one instrument."""
+
+    instrument_name: str
+    orders: tuple[WireOrder, ...] = ()
+    trades: tuple[WireTrade, ...] = ()
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """The reply to a buy, a sell or an edit."""
+
+    order: WireOrder
+    trades: tuple[WireTrade, ...] = ()
+
+
+class TradesPage(msgspec.Struct, frozen=True):
+    """The reply to a question for our trades."""
+
+    trades: tuple[WireTrade, ...]
+    has_more: bool = False
+
+
+class WirePosition(msgspec.Struct, frozen=True):
+    """The reply to a question for a position."""
+
+    size: Decimal
+    direction: str = ""
+
+    @property
+    def amount(self) -> Decimal:
+        """Signed: negative is short."""
+        return -abs(self.size) if self.direction == "sell" else self.size
+
+
+class AccountSummary(msgspec.Struct, frozen=True):
+    """The reply to a question for an account's cash."""
+
+    currency: str
+    balance: Decimal
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A login, and how long it lasts."""
+
+    refresh_token: str
+    expires_in: int  # seconds
+
+
+class DeadManSwitch(msgspec.Struct, frozen=True):
+    """Whether our orders are canceled when the connection ends."""
+
+    enabled: bool
+    scope: str
+
+
+decode_decimal = msgspec.json.Decoder(Decimal).decode
+decode_changes = msgspec.json.Decoder(Changes).decode
+decode_placed = msgspec.json.Decoder(Placed).decode
+decode_order = msgspec.json.Decoder(WireOrder).decode
+decode_orders = msgspec.json.Decoder(tuple[WireOrder, ...]).decode
+decode_trades_page = msgspec.json.Decoder(TradesPage).decode
+decode_position = msgspec.json.Decoder(WirePosition).decode
+decode_summary = msgspec.json.Decoder(AccountSummary).decode
+decode_token = msgspec.json.Decoder(Token).decode
+decode_switch = msgspec.json.Decoder(DeadManSwitch).decode
+decode_int = msgspec.json.Decoder(int).decode
+
+STATUS = {
+    "open": Status.WORKING,
+    "untriggered": Status.WORKING,
+    "triggered": Status.WORKING,
+    "filled": Status.FILLED,
+    "cancelled": Status.CANCELED,
+    "rejected": Status.REJECTED,
+}
+
+
+def ticks_of(order: WireOrder, instrument: Instrument) -> int:
+    """An order's price in ticks; 0 for an order without a price of its own."""
+    limit = order.limit
+    return 0 if limit is None else int((limit / instrument.tick).to_integral_value())
+
+
+def fill_of(trade: WireTrade, venue: str, order_id: str, at: int) -> OrderFilled:
+    """An execution as a fact; `order_id` is empty if the order is not ours by name."""
+    return OrderFilled(
+        at=at,
+        instrument=instrument_key(venue, trade.instrument_name),
+        order_id=order_id,
+        venue_order_id=trade.order_id,
+        venue_time=trade.timestamp * MS_NS,
+        trade_id=trade.trade_id,
+        side=trade.direction,
+        price=trade.price,
+        amount=trade.amount,
+        fee=trade.fee,
+        fee_currency=trade.fee_currency,
+        liquidity=Liquidity.MAKER if trade.liquidity == "M" else Liquidity.TAKER,
+    )
+
+
+def report_of(order: WireOrder, instrument: Instrument) -> OrderReport:
+    """An order as the answer to a question."""
+    return OrderReport(
+        order_id=order.label,
+        venue_order_id=order.order_id,
+        instrument=instrument.key,
+        side=order.direction,
+        price=ticks_of(order, instrument),
+        quantity=instrument.lots(order.amount),
+        filled=order.filled_amount,
+        status=STATUS.get(order.order_state, Status.UNKNOWN),
+        venue_time=order.venue_time,
+        reason=order.cancel_reason,
+    )
+
+
+# --- Refusals ----------------------------------------------------------------------------------------------------
+
+_NOT_OPEN = RejectReason.NOT_OPEN
+_SIZE = RejectReason.SIZE
+_PRICE = RejectReason.PRICE
+_PERMISSION = RejectReason.PERMISSION
+_HALTED = RejectReason.HALTED
+_RATE = RejectReason.RATE
+
+REJECTIONS: dict[int, RejectReason] = {
+    11054: RejectReason.POST_ONLY,
+    11021: RejectReason.POST_ONLY,
+    10009: RejectReason.FUNDS,
+    10039: RejectReason.FUNDS,
+    13888: RejectReason.TOO_LATE,
+    **dict.fromkeys((10004, 10010, 11008, 11044), _NOT_OPEN),
+    **dict.fromkeys((10002, 10021, 10022, 10027, 10032, 11022), _SIZE),
+    # Limits of the account on open orders and positions: asking for less may pass.
+    **dict.fromkeys((10013, 10014, 10015, 10016, 10017, 10018, 10037, 10038, 11013), _SIZE),
+    **dict.fromkeys((10003, 10005, 10006, 10007, 10011, 10023, 10026, 10043, 13910, 13918), _PRICE),
+    **dict.fromkeys((10000, 10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
+    **dict.fromkeys((13004, 13009, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
+    **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13030, 13043, 13503), _HALTED),
+    **dict.fromkeys((10028, 10047, 10066), _RATE),
+    # Refused for what the request is. Ours to mend, not to repeat.
+    **dict.fromkeys((10020, 10024, 10025, 10030, 10031, 10033, 10034, 10035, 10036, 10044), RejectReason.OTHER),
+    **dict.fromkeys((10045, 10046, 10048, 10049, 11029, 11030, 11035, 11036, 11037, 11038), RejectReason.OTHER),
+    **dict.fromkeys((11039, 11041, 11043, 11045, 11047, 11048, 11049, 11050, 13010, 13011), RejectReason.OTHER),
+    **dict.fromkeys((13016, 13018, 13020, 13032, 13036, 13040, 13042, 13666, 13777), RejectReason.OTHER),
+    **dict.fromkeys((-32600, -32601, -32602, -32700, -32000), RejectReason.OTHER),
+}
+
+
+def rejection(code: int) -> RejectReason | None:
+    """Why a request was refused, or None if the code does not prove that it was not executed.
+
+    13028 (no answer from inside the venue) and 11094 (internal error) do not, nor do the "general failures" 10001,
+    11031 and 13008; and of a code that we have never seen we know nothing, so it counts as one of these.
+    """
+    return REJECTIONS.get(code)
+
+
+# --- Requests ----------------------------------------------------------------------------------------------------
+
+_encode = msgspec.json.Encoder().encode
+
+Param = str | int | bool | Sequence[str]
+
+
+def request(request_id: int, method: str, params: Mapping[str, Param]) -> str:
+    """Any request that is not an order."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).decode()
+
+
+def place(request_id: int, command: PlaceOrder, instrument: Instrument, valid_until_ms: int) -> str:
+    """A post-only limit order that is refused rather than moved; the label is our client order id."""
+    return (
+        f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/{command.side.value}","params":{{'
+        f'"instrument_name":"{instrument.name}","amount":{_number(instrument.amount(command.quantity))},'
+        f'"type":"limit","label":"{command.order_id}","price":{_number(instrument.price(command.price))},'
+        # Both are always said: what a missing `post_only` means is documented in two ways.
+        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
+    )
+
+
+def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_until_ms: int) -> str:
+    """New price and new total amount, filled included."""
+    return (
+        f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/edit","params":{{'
+        f'"order_id":{_text(command.venue_order_id)},"amount":{_number(instrument.amount(command.quantity))},'
+        f'"price":{_number(instrument.price(command.price))},'
+        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
+    )
+
+
+def cancel(request_id: int, command: CancelOrder) -> str:
+    """A cancel by the venue's id, or by our label while the venue has not told us its id."""
+    if command.venue_order_id:
+        method, params = "private/cancel", f'"order_id":{_text(command.venue_order_id)}'
+    else:
+        method, params = "private/cancel_by_label", f'"label":"{command.order_id}"'
+    return f'{{"jsonrpc":"2.0","id":{request_id},"method":"{method}","params":{{{params}}}}}'
+
+
+def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int, nonce: str) -> str:
+    """A login that proves the secret without sending it."""
+    signature = sign(client_secret, timestamp_ms, nonce)
+    return request(
+        request_id,
+        "public/auth",
+        {
+            "grant_type": "client_signature",
+            "client_id": client_id,
+            "timestamp": timestamp_ms,
+            "nonce": nonce,
+            "data": "",
+            "signature": signature,
+        },
+    )
+
+
+def sign(client_secret: str, timestamp_ms: int, nonce: str, data: str = "") -> str:
+    """The signature of a login."""
+    message = f"{timestamp_ms}\n{nonce}\n{data}"
+    return hmac.new(client_secret.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def _number(value: Decimal) -> str:
+    return format(value, "f")
+
+
+def _text(value: str) -> str:
+    return _encode(value).decode()

@@ -1,0 +1,400 @@
+"""One logged-in connection to Deribit: clock, login and its renewal, heartbeat, pacing. Its owner knows what for.
+
+The order of things on a fresh connection: measure the venue's clock, log in with a time it will accept, ask for
+heartbeats, and tell the owner `LoggedIn`. Anything that should not happen (a frame that cannot be read, a refused
+login, a chore without an answer) ends the connection, and the next one starts clean.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from replenisher.model.command import OrderCommand, Question
+from replenisher.model.event import ClockOffset, Event
+from replenisher.venues.deribit import codec
+from replenisher.venues.limiter import Bucket
+from replenisher.venues.session import MINUTE_NS, SECOND_NS, Doubt, Pace, Phase, Session
+from replenisher.venues.venue import Action, Send
+
+# Credits, as the venue counts them for everything that does not reach the matching engine. We use less than we have.
+CREDITS = 40_000
+CREDITS_PER_SECOND = 8_000
+REQUEST_COST = 500
+SUBSCRIBE_COST = 3_000
+
+HEARTBEAT_S = 10  # the shortest the venue offers
+ORDER_REMEMBERED_NS = MINUTE_NS  # an answer later than this finds nobody who asked
+RENEW_AT = 0.8  # of a login's life
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """An API key of the venue."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.client_id!r}, ***)"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient we are with Deribit."""
+
+    market_pace: Pace = Pace()
+    trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS)
+    request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
+    alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
+    clock_every_ns: int = MINUTE_NS
+    define_every_ns: int = MINUTE_NS  # how often an instrument's definition and state are asked again
+    snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
+    resync_first_ns: int = SECOND_NS  # the second resync in a row waits so long, each further one twice as long
+    resync_max_ns: int = MINUTE_NS
+    book_settled_ns: int = MINUTE_NS  # a book that held for so long ends a series of resyncs
+
+
+class MeasureClock(msgspec.Struct, frozen=True):
+    """What time is it there?"""
+
+    sent_at: int
+
+
+class Chore(StrEnum):
+    """What a connection needs for itself."""
+
+    LOG_IN = "log in"
+    RENEW = "renew the login"
+    SET_HEARTBEAT = "set the heartbeat"
+    PROBE = "probe"
+    ARM_SWITCH = "arm cancel-on-disconnect"
+    VERIFY_SWITCH = "verify cancel-on-disconnect"
+
+
+class Define(msgspec.Struct, frozen=True):
+    """What is this instrument?"""
+
+    name: str
+
+
+class Subscribe(msgspec.Struct, frozen=True):
+    """Tell us what happens on these channels."""
+
+    channels: tuple[str, ...]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True):
+    """No longer tell us what happens on these channels."""
+
+    channels: tuple[str, ...]
+
+
+Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | OrderCommand | Question
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """The connection may be used."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The reply to something the owner asked."""
+
+    what: Asked
+    reply: codec.Frame
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """The deadline of something the owner asked has passed."""
+
+    what: Asked
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """A frame of a subscription."""
+
+    channel: str
+    data: msgspec.Raw
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """The connection is no more, with what was still to be answered on it."""
+
+    reason: str
+    unanswered: tuple[Asked, ...]
+
+
+LinkEvent = LoggedIn | Answered | Unanswered | Notified | Lost
+
+
+class Clock:
+    """The venue's clock, as last measured on any of its connections."""
+
+    def __init__(self) -> None:
+        self.offset_ns = 0
+
+    def venue_ms(self, at: int) -> int:
+        """The venue's time at a session time."""
+        return (at + self.offset_ns) // codec.MS_NS
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    method: str
+    params: Mapping[str, codec.Param]
+    what: Asked
+    deadline: int
+    cost: int
+
+
+class Link:
+    """The machine of one connection: told frames and time, it returns what its owner must know."""
+
+    def __init__(
+        self,
+        *,
+        venue: str,
+        connection: str,
+        url: str,
+        credentials: Credentials,
+        pace: Pace,
+        settings: Settings,
+        clock: Clock,
+        bucket: Bucket,
+        random: Callable[[], float],
+        facts: list[Event],
+        actions: list[Action],
+    ) -> None:
+        self.connection = connection
+        self.is_logged_in = False
+        self._venue = venue
+        self._credentials = credentials
+        self._settings = settings
+        self._clock = clock
+        self._bucket = bucket
+        self._random = random
+        self._facts = facts
+        self._actions = actions
+        self._session: Session[Asked] = Session(connection, url, pace, random, actions)
+        self._waiting: deque[_Waiting] = deque()
+        self._is_logging_in = False
+        self._refresh_token = ""
+        self._renew_at = 0
+        self._clock_at = 0
+
+    # --- What happens to it ---------------------------------------------------------------------------------------
+
+    def start(self, at: int) -> None:
+        """Begin to connect."""
+        self._session.start(at)
+
+    def opened(self, at: int) -> None:
+        """The carrier has the connection open."""
+        self._session.opened(at)
+        if self._session.phase is Phase.OPEN:
+            self._measure_clock(at)
+
+    def heard(self, at: int) -> bool:
+        """Count a frame as a sign of life; false if the connection is one we no longer listen to."""
+        if self._session.phase is not Phase.OPEN:
+            return False
+        self._session.heard(at)
+        return True
+
+    def received(self, frame: str | bytes, at: int) -> LinkEvent | None:
+        """One frame that `heard` counted."""
+        try:
+            message = codec.decode_frame(frame)
+        except codec.UNREADABLE as error:
+            return self.give_up(f"unreadable frame: {error}")
+        match message.method:
+            case "subscription":
+                return Notified(message.params.channel, message.params.data)
+            case "heartbeat":
+                if message.params.type == "test_request":
+                    self._probe(at)
+                return None
+            case _:
+                return self._replied(message, at)
+
+    def closed(self, reason: str, at: int) -> Lost | None:
+        """The carrier says that the connection ended."""
+        was_ours = self._session.phase in (Phase.DIALING, Phase.OPEN)
+        self._session.closed(at)
+        return self._lost(reason) if was_ours else None
+
+    def wake(self, at: int) -> list[LinkEvent]:
+        """Do what has become due."""
+        match self._session.wake(at):
+            case Doubt.DEAD:
+                return [self.give_up("no sign of life")]
+            case Doubt.PROBE:
+                self._probe(at)
+            case None:
+                pass
+            case doubt:
+                assert_never(doubt)
+        overdue: list[LinkEvent] = []
+        for what in self._session.expired(at):
+            if isinstance(what, Chore | MeasureClock | Define | Subscribe | Unsubscribe):
+                if what is Chore.PROBE:
+                    continue  # the session's own patience decides about silence
+                return [*overdue, self.give_up(f"no answer: {_name(what)}")]
+            overdue.append(Unanswered(what))
+        if self.is_logged_in:
+            if at >= self._renew_at:
+                self._renew(at)
+            if at >= self._clock_at:
+                self._measure_clock(at)
+        self._send_waiting(at)
+        return overdue
+
+    def stop(self) -> Lost | None:
+        """Close for good."""
+        had = self._session.phase in (Phase.DIALING, Phase.OPEN)
+        self._session.stop()
+        return self._lost("stop") if had else None
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        wake = self._session.next_wake
+        if wake is None or not self.is_logged_in:
+            return wake
+        wake = min(wake, self._renew_at, self._clock_at)
+        if self._waiting:
+            wake = min(wake, self._bucket.affordable_at(self._waiting[0].cost))
+        return wake
+
+    # --- What its owner asks of it --------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        params: Mapping[str, codec.Param],
+        what: Asked,
+        at: int,
+        *,
+        deadline: int | None = None,
+        cost: int = REQUEST_COST,
+    ) -> None:
+        """Send a request that is not an order, as soon as the venue's limits allow it."""
+        due = at + self._settings.request_timeout_ns if deadline is None else deadline
+        self._waiting.append(_Waiting(method, params, what, due, cost))
+        self._send_waiting(at)
+
+    def order_id(self, command: OrderCommand, at: int) -> int:
+        """The id under which an order's request goes out; its deadline is the engine's to watch."""
+        return self._session.ask(command, at + ORDER_REMEMBERED_NS)
+
+    def send(self, frame: str) -> None:
+        """Send one frame as it is."""
+        self._actions.append(Send(self.connection, frame))
+
+    def ready(self, at: int) -> None:
+        """The owner has all it wanted: the connection counts as a success."""
+        self._session.ready(at)
+
+    def give_up(self, reason: str) -> Lost:
+        """End the connection; another one follows."""
+        self._session.give_up(reason)
+        return self._lost(reason)
+
+    def log_in(self, at: int) -> None:
+        """Prove who we are, again if need be."""
+        if self._is_logging_in:
+            return
+        self._is_logging_in = True
+        nonce = f"{int(self._random() * 2**52):013x}"
+        number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns)
+        self._bucket.owe(REQUEST_COST, at)
+        key = self._credentials
+        self.send(codec.login(number, key.client_id, key.client_secret, self._clock.venue_ms(at), nonce))
+
+    # --- Inside ---------------------------------------------------------------------------------------------------
+
+    def _replied(self, message: codec.Frame, at: int) -> LinkEvent | None:
+        what = self._session.answered(message.id) if isinstance(message.id, int) else None
+        match what:
+            case None | Chore.PROBE:
+                return None
+            case MeasureClock():
+                return self._clock_told(what, message, at)
+            case Chore.LOG_IN | Chore.RENEW:
+                return self._login_told(what, message, at)
+            case Chore.SET_HEARTBEAT:
+                if message.error:
+                    return self.give_up(f"refused: {_name(what)}: {message.error}")
+                return None
+            case _:
+                return Answered(what, message)
+
+    def _measure_clock(self, at: int) -> None:
+        self._clock_at = at + self._settings.clock_every_ns
+        self._now("public/get_time", {}, MeasureClock(at), at)
+
+    def _clock_told(self, what: MeasureClock, message: codec.Frame, at: int) -> LinkEvent | None:
+        if message.error:
+            return self.give_up(f"refused: {_name(what)}: {message.error}")
+        try:
+            told = codec.decode_int(message.result) * codec.MS_NS
+        except codec.UNREADABLE as error:
+            return self.give_up(f"unreadable time: {error}")
+        # The envelope tells when the request came in and when the answer left, finer than the result's milliseconds.
+        there_in = told if message.us_in is None else message.us_in * codec.US_NS
+        there_out = told if message.us_out is None else message.us_out * codec.US_NS
+        offset = ((there_in - what.sent_at) + (there_out - at)) // 2
+        self._clock.offset_ns = offset
+        self._facts.append(ClockOffset(at=at, venue=self._venue, offset_ns=offset))
+        if not self.is_logged_in:
+            self.log_in(at)
+        return None
+
+    def _login_told(self, what: Chore, message: codec.Frame, at: int) -> LinkEvent | None:
+        if what is Chore.LOG_IN:
+            self._is_logging_in = False
+        if message.error:
+            if what is Chore.RENEW:
+                self.log_in(at)
+                return None
+            return self.give_up(f"login refused: {message.error}")
+        try:
+            token = codec.decode_token(message.result)
+        except codec.UNREADABLE as error:
+            return self.give_up(f"unreadable login: {error}")
+        self._refresh_token = token.refresh_token
+        self._renew_at = at + int(token.expires_in * RENEW_AT * SECOND_NS)
+        if self.is_logged_in:
+            return None
+        self.is_logged_in = True
+        self._now("public/set_heartbeat", {"interval": HEARTBEAT_S}, Chore.SET_HEARTBEAT, at)
+        return LoggedIn()
+
+    def _renew(self, at: int) -> None:
+        self._renew_at = at + self._settings.request_timeout_ns  # not again before this one is answered
+        params: dict[str, codec.Param] = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        self._now("public/auth", params, Chore.RENEW, at)
+
+    def _probe(self, at: int) -> None:
+        self._now("public/test", {}, Chore.PROBE, at)
+
+    def _now(self, method: str, params: Mapping[str, codec.Param], what: Asked, at: int) -> None:
+        """What keeps the connection alive does not queue behind what we are curious about."""
+        self._bucket.owe(REQUEST_COST, at)
+        number = self._session.ask(what, at + self._settings.request_timeout_ns)
+        self.send(codec.request(number, method, params))
+
+    def _send_waiting(self, at: int) -> None:
+        while self._waiting and self._bucket.take(self._waiting[0].cost, at):
+            entry = self._waiting.popleft()
+            number = self._session.ask(entry.what, entry.deadline)
+            self.send(codec.request(number, entry.method, entry.params))
+
+    def _lost(self, reason: str) -> Lost:
+        self.is_logged_in = self._is_logging_in = False
+        never_sent = [entry.what for entry in self._waiting]
+        self._waiting.clear()
+        return Lost(reason, tuple(self._session.forget() + never_sent))
+
+
+def _name(what: Asked) -> str:
+    return what.value if isinstance(what, Chore) else type(what).__name__

@@ -1,0 +1,391 @@
+"""Deribit's public side: definitions, books and prints of the instruments we were told to watch.
+
+A book is trusted from its snapshot on, as long as every change names the change before it. Anything else (a gap, a
+price off the grid, an unreadable frame, a channel the venue left out of its answer) is `FeedLost` at once, and no
+book fact follows until the next snapshot. Getting one takes an unsubscribe and a subscribe: subscribing again to what
+is subscribed gives no snapshot.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import assert_never
+
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    Event,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    LinkAlive,
+    TradePrinted,
+)
+from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.venues.deribit import codec
+from replenisher.venues.deribit.link import (
+    SUBSCRIBE_COST,
+    Answered,
+    Define,
+    Link,
+    LinkEvent,
+    LoggedIn,
+    Lost,
+    Notified,
+    Settings,
+    Subscribe,
+    Unanswered,
+    Unsubscribe,
+)
+
+# Of the whole platform, because it is one subscription for any number of instruments; we do without where it is not
+# offered, as definitions are asked again from time to time anyway.
+STATE_CHANNELS = ("instrument.state.any.any", "platform_state")
+CHANNELS_PER_REQUEST = 400  # a request may not be longer than 32 kB
+
+
+class FeedPhase(StrEnum):
+    """How far one book is from being trusted."""
+
+    OFF = "off"  # not asked for, or refused
+    LEAVING = "leaving"  # unsubscribing, to subscribe afresh
+    ASKED = "asked"  # subscribed, no snapshot yet
+    LIVE = "live"
+
+
+class Feed:
+    """One instrument: what it is, whether it is open, and how far its book can be trusted."""
+
+    def __init__(self, venue: str, name: str) -> None:
+        self.name = name
+        self.key = instrument_key(venue, name)
+        self.channels = (f"book.{name}.raw", f"trades.{name}.raw")
+        self.definition: codec.Definition | None = None
+        self.instrument: Instrument | None = None
+        self.grid: codec.Grid | None = None
+        self.phase = FeedPhase.OFF
+        self.change_id = 0
+        self.due: int | None = None  # when a phase that waits has waited long enough
+        self.failures = 0
+        self.live_since = 0
+        self.is_locked = False
+        self.is_open: bool | None = None  # as last told
+
+
+class Market:
+    """The machine of the `market` connection."""
+
+    def __init__(self, venue: str, names: Sequence[str], link: Link, settings: Settings, facts: list[Event]) -> None:
+        self.feeds = {name: Feed(venue, name) for name in names}
+        self.defined: dict[str, Instrument] = {}  # by instrument key
+        self.link = link
+        self._venue = venue
+        self._settings = settings
+        self._facts = facts
+        self._awaited: set[str] = set(names)  # names the venue has not answered about on this connection
+        self._subscribed = False
+        self._define_at = 0
+        self._alive_at = 0
+        self._feeds_due: int | None = None
+
+    @property
+    def knows_instruments(self) -> bool:
+        """Whether the venue has, at some time, answered about every instrument."""
+        return all(feed.is_open is not None for feed in self.feeds.values())
+
+    def received(self, frame: str | bytes, at: int) -> None:
+        """One frame; a change of a book, by far the most frequent, takes the short way."""
+        if not self.link.heard(at):
+            return
+        try:
+            book = codec.book_in(frame)
+        except codec.UNREADABLE:
+            book = None  # the long way finds out whose book it was
+        if book is not None:
+            self._book(book, at)
+        else:
+            self._told(self.link.received(frame, at), at)
+        if self._subscribed and at - self._alive_at >= self._settings.alive_every_ns:
+            self._alive_at = at
+            self._facts.append(LinkAlive(at=at, venue=self._venue))
+
+    def closed(self, reason: str, at: int) -> None:
+        """The connection ended."""
+        self._told(self.link.closed(reason, at), at)
+
+    def wake(self, at: int) -> None:
+        """Do what has become due."""
+        for event in self.link.wake(at):
+            self._told(event, at)
+        if not self.link.is_logged_in:
+            return
+        if at >= self._define_at:
+            self._define_all(at)
+        if self._feeds_due is not None and at >= self._feeds_due:
+            for feed in self.feeds.values():
+                if feed.due is not None and at >= feed.due:
+                    self._overdue(feed, at)
+            self._rearm()
+
+    def stop(self, at: int) -> None:
+        """Close for good."""
+        self._told(self.link.stop(), at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        wake = self.link.next_wake
+        if wake is None or not self.link.is_logged_in:
+            return wake
+        wake = min(wake, self._define_at)
+        return wake if self._feeds_due is None else min(wake, self._feeds_due)
+
+    # --- What the link tells --------------------------------------------------------------------------------------
+
+    def _told(self, event: LinkEvent | None, at: int) -> None:
+        match event:
+            case None:
+                pass
+            case LoggedIn():
+                self._awaited = set(self.feeds)
+                self._define_all(at)
+            case Answered(what=Define(name=name), reply=reply):
+                self._defined(self.feeds[name], reply, at)
+            case Answered(what=Subscribe(channels=channels), reply=reply):
+                self._acknowledged(channels, reply, at)
+            case Answered(what=Unsubscribe(channels=channels)):
+                self._left(channels, at)
+            case Answered() | Unanswered():
+                raise AssertionError("the market connection asks nothing else")
+            case Notified():
+                self._notified(event, at)
+            case Lost(reason=reason):
+                self._lost(reason, at)
+            case _:
+                assert_never(event)
+
+    def _lost(self, reason: str, at: int) -> None:
+        self._subscribed = False
+        for feed in self.feeds.values():
+            if feed.phase is FeedPhase.LIVE:
+                self._facts.append(FeedLost(at=at, instrument=feed.key, reason=reason))
+            feed.phase = FeedPhase.OFF
+            feed.due = None
+        self._feeds_due = None
+
+    def _notified(self, event: Notified, at: int) -> None:
+        kind, _, rest = event.channel.partition(".")
+        feed = self.feeds.get(rest.rpartition(".")[0])
+        try:
+            match kind:
+                case "book":
+                    self._book(codec.decode_book(event.data), at)
+                case "trades":
+                    self._trades(codec.decode_trades(event.data), at)
+                case "instrument":
+                    self._state(codec.decode_instrument_state(event.data), at)
+                case "platform_state":
+                    self._platform(codec.decode_platform_state(event.data), at)
+                case _:
+                    pass
+        except codec.UNREADABLE as error:
+            # States are asked for from time to time anyway; a book with a hole in it is not a book.
+            if feed is not None:
+                self._distrust(feed, f"unreadable {kind}: {error}", at)
+
+    # --- Definitions and state ------------------------------------------------------------------------------------
+
+    def _define_all(self, at: int) -> None:
+        self._define_at = at + self._settings.define_every_ns
+        self._define(self.feeds.values(), at)
+
+    def _define(self, feeds: Iterable[Feed], at: int) -> None:
+        for feed in feeds:
+            self.link.ask("public/get_instrument", {"instrument_name": feed.name}, Define(feed.name), at)
+
+    def _defined(self, feed: Feed, reply: codec.Frame, at: int) -> None:
+        if reply.error:
+            self._tell_state(feed, False, f"not offered: {reply.error}", at)
+        else:
+            try:
+                self._learn(feed, codec.decode_definition(reply.result), at)
+            except codec.UNREADABLE as error:
+                self._tell_state(feed, False, f"unreadable definition: {error}", at)
+        self._awaited.discard(feed.name)
+        if not self._awaited and not self._subscribed:
+            self._subscribed = True
+            self._subscribe([feed for feed in self.feeds.values() if feed.instrument], at)
+
+    def _learn(self, feed: Feed, definition: codec.Definition, at: int) -> None:
+        known = feed.instrument
+        fresh = definition.instrument(self._venue, known.version if known else 1)
+        if fresh != known:
+            if known is not None:
+                fresh = definition.instrument(self._venue, known.version + 1)
+            feed.instrument = self.defined[feed.key] = fresh
+            feed.grid = codec.Grid(fresh)
+            self._facts.append(InstrumentDefined(at=at, instrument=fresh))
+            if known is not None:
+                self._distrust(feed, "the instrument was defined anew", at)  # the book was counted in the old ticks
+            elif self._subscribed:
+                self._subscribe([feed], at)  # refused at first, offered now
+        feed.definition = definition
+        is_open = definition.is_open and not feed.is_locked
+        self._tell_state(feed, is_open, "open" if is_open else "locked" if feed.is_locked else definition.state, at)
+
+    def _tell_state(self, feed: Feed, is_open: bool, reason: str, at: int) -> None:
+        if feed.is_open is not is_open:
+            feed.is_open = is_open
+            self._facts.append(InstrumentStateChanged(at=at, instrument=feed.key, is_open=is_open, reason=reason))
+
+    def _state(self, told: codec.InstrumentState, at: int) -> None:
+        feed = self.feeds.get(told.instrument_name)
+        if feed is None:
+            return
+        if told.state not in ("created", "started"):
+            self._tell_state(feed, False, told.state, at)
+        self._define([feed], at)  # the last word is the definition's
+
+    def _platform(self, told: codec.PlatformState, at: int) -> None:
+        closed = told.maintenance or told.locked or False
+        touched = [
+            feed
+            for feed in self.feeds.values()
+            if told.maintenance is not None or (feed.definition and feed.definition.price_index == told.price_index)
+        ]
+        for feed in touched:
+            feed.is_locked = closed
+            if closed:
+                self._tell_state(feed, False, "maintenance" if told.maintenance else "locked", at)
+        if not closed:
+            self._define(touched, at)
+
+    # --- Subscriptions --------------------------------------------------------------------------------------------
+
+    def _subscribe(self, feeds: Sequence[Feed], at: int) -> None:
+        channels = list(STATE_CHANNELS)
+        for feed in feeds:
+            feed.phase = FeedPhase.ASKED
+            feed.due = at + self._settings.snapshot_ns
+            channels.extend(feed.channels)
+        self._rearm()
+        for first in range(0, len(channels), CHANNELS_PER_REQUEST):
+            self._ask_for(tuple(channels[first : first + CHANNELS_PER_REQUEST]), at)
+
+    def _ask_for(self, channels: tuple[str, ...], at: int) -> None:
+        self.link.ask("public/subscribe", {"channels": channels}, Subscribe(channels), at, cost=SUBSCRIBE_COST)
+
+    def _acknowledged(self, channels: tuple[str, ...], reply: codec.Frame, at: int) -> None:
+        given: set[str] = set()
+        if not reply.error:
+            try:
+                given = set(codec.decode_channels(reply.result))
+            except codec.UNREADABLE:
+                given = set()
+        for feed in self.feeds.values():
+            missing = [channel for channel in feed.channels if channel in channels and channel not in given]
+            if missing and feed.phase in (FeedPhase.ASKED, FeedPhase.LIVE):
+                why = str(reply.error) if reply.error else "left out of the answer"
+                self._distrust(feed, f"not subscribed to {', '.join(missing)}: {why}", at)
+
+    def _leave(self, feed: Feed, at: int) -> None:
+        feed.phase = FeedPhase.LEAVING
+        feed.due = None  # an unsubscribe without an answer ends the connection
+        self.link.ask(
+            "public/unsubscribe", {"channels": feed.channels}, Unsubscribe(feed.channels), at, cost=SUBSCRIBE_COST
+        )
+
+    def _left(self, channels: tuple[str, ...], at: int) -> None:
+        for feed in self.feeds.values():
+            if feed.phase is FeedPhase.LEAVING and feed.channels == channels:
+                feed.phase = FeedPhase.ASKED
+                feed.due = at + self._settings.snapshot_ns
+                self._ask_for(feed.channels, at)
+        self._rearm()
+
+    def _distrust(self, feed: Feed, reason: str, at: int) -> None:
+        """The book is worthless from now on; get another one, sooner if this is the first time in a while."""
+        if feed.phase in (FeedPhase.OFF, FeedPhase.LEAVING):
+            return
+        if feed.phase is FeedPhase.LIVE and at - feed.live_since >= self._settings.book_settled_ns:
+            feed.failures = 0
+        self._facts.append(FeedLost(at=at, instrument=feed.key, reason=reason))
+        feed.phase = FeedPhase.OFF
+        if feed.failures == 0:
+            self._leave(feed, at)
+        else:
+            wait = self._settings.resync_first_ns << min(feed.failures - 1, 30)
+            feed.due = at + min(wait, self._settings.resync_max_ns)
+        feed.failures += 1
+        self._rearm()
+
+    def _overdue(self, feed: Feed, at: int) -> None:
+        match feed.phase:
+            case FeedPhase.OFF:
+                self._leave(feed, at)
+            case FeedPhase.ASKED:
+                self._distrust(feed, "subscribed, but no snapshot came", at)
+            case FeedPhase.LEAVING | FeedPhase.LIVE:
+                raise AssertionError("nothing is waited for in this phase")
+            case _:
+                assert_never(feed.phase)
+
+    def _rearm(self) -> None:
+        self._feeds_due = min((feed.due for feed in self.feeds.values() if feed.due is not None), default=None)
+
+    # --- Books and prints -----------------------------------------------------------------------------------------
+
+    def _book(self, book: codec.BookData, at: int) -> None:
+        feed = self.feeds.get(book.instrument_name)
+        if feed is None or feed.grid is None:
+            return
+        live = feed.phase is FeedPhase.LIVE
+        if book.is_snapshot:
+            if not live and feed.phase is not FeedPhase.ASKED:
+                return  # a leftover of a subscription that we are giving up
+        elif not live:
+            return  # changes of a book that we do not have
+        elif book.prev_change_id != feed.change_id:
+            self._distrust(feed, f"gap: change {feed.change_id} was followed by one after {book.prev_change_id}", at)
+            return
+        try:
+            bids = feed.grid.levels(book.bids)
+            asks = feed.grid.levels(book.asks)
+        except codec.OffGrid as error:
+            self._distrust(feed, str(error), at)
+            self._define([feed], at)  # the tick may have changed
+            return
+        feed.change_id = book.change_id
+        venue_time = book.timestamp * codec.MS_NS
+        if not book.is_snapshot:
+            self._facts.append(BookChanged(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
+            return
+        if not live:
+            feed.phase = FeedPhase.LIVE
+            feed.live_since = at
+            feed.due = None
+            self._rearm()
+            self.link.ready(at)
+        self._facts.append(BookSnapshot(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
+
+    def _trades(self, trades: Iterable[codec.PublicTrade], at: int) -> None:
+        for trade in trades:
+            feed = self.feeds.get(trade.instrument_name)
+            if feed is None or feed.grid is None or not trade.took_from_book:
+                continue
+            try:
+                ticks = feed.grid.ticks(trade.price)
+            except codec.OffGrid as error:
+                self._distrust(feed, f"trade {trade.trade_id}: {error}", at)
+                self._define([feed], at)
+                continue
+            self._facts.append(
+                TradePrinted(
+                    at=at,
+                    instrument=feed.key,
+                    venue_time=trade.timestamp * codec.MS_NS,
+                    trade_id=trade.trade_id,
+                    price=ticks,
+                    quantity=feed.grid.lots(trade.amount),
+                    taker=trade.direction,
+                )
+            )

@@ -1,0 +1,463 @@
+"""Deribit's private side: the dead-man switch, our orders and fills, and the answers to our questions.
+
+The session counts as open only when everything that protects us is proven: login, cancel-on-disconnect armed and read
+back, and every channel of our own changes in the venue's answer.
+
+One frame of `user.changes` is one event at the venue, told as facts in the order terms, fills, ending. Terms (price and
+total quantity) come first, because a fill is judged against them: an amend from 6 to 10 whose frame also brings 8
+filled must not look like a full fill of 6. An ending comes last, because what it leaves behind is what was not filled.
+The same trades may come twice, in a reply and on the stream; a fill is known by its trade id.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    CancelOrder,
+    OrderCommand,
+    PlaceOrder,
+    Question,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    Event,
+    NotSent,
+    OpenOrdersReported,
+    OrderCanceled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderWorking,
+    OutcomeUnknown,
+    PositionReported,
+    QuestionFailed,
+    RejectReason,
+    RequestRejected,
+    SessionLost,
+    SessionOpened,
+    TradesReported,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Request
+from replenisher.venues.deribit import codec
+from replenisher.venues.deribit.link import (
+    SUBSCRIBE_COST,
+    Answered,
+    Asked,
+    Chore,
+    Clock,
+    Define,
+    Link,
+    LinkEvent,
+    LoggedIn,
+    Lost,
+    MeasureClock,
+    Notified,
+    Subscribe,
+    Unanswered,
+    Unsubscribe,
+)
+from replenisher.venues.session import MINUTE_NS
+
+TRADES_PER_PAGE = 1000
+ORDER_NOT_FOUND = 10004
+UNAUTHORIZED = 13009
+SWITCH_SCOPE = "connection"
+
+
+class Trading:
+    """The machine of the `trading` connection."""
+
+    def __init__(
+        self,
+        venue: str,
+        is_ours: Callable[[str], bool],
+        instruments: dict[str, Instrument],
+        clock: Clock,
+        link: Link,
+        facts: list[Event],
+    ) -> None:
+        self.link = link
+        self.is_open = False
+        self._venue = venue
+        self._is_ours = is_ours
+        self._instruments = instruments  # by key; the market side fills it
+        self._clock = clock
+        self._facts = facts
+        self._is_armed = False
+        self._may_subscribe = False
+        self._subscribing = False
+
+    def received(self, frame: str | bytes, at: int) -> None:
+        """One frame."""
+        if self.link.heard(at):
+            self._told(self.link.received(frame, at), at)
+
+    def closed(self, reason: str, at: int) -> None:
+        """The connection ended, or could not be opened."""
+        self._told(self.link.closed(reason, at), at)
+
+    def wake(self, at: int) -> None:
+        """Do what has become due."""
+        for event in self.link.wake(at):
+            self._told(event, at)
+
+    def stop(self, at: int) -> None:
+        """Close for good."""
+        self._told(self.link.stop(), at)
+
+    def instruments_known(self, at: int) -> None:
+        """Orders of these instruments, one more than before, can be read in ticks and so be listened to."""
+        if self._subscribing:
+            self._give_up("an instrument came to be offered", at)  # the next session listens to it, too
+        self._may_subscribe = True
+        self._subscribe(at)
+
+    # --- What the engine wishes -----------------------------------------------------------------------------------
+
+    def send(self, command: OrderCommand | Question, at: int) -> None:
+        """Ask the venue, or say that it was not asked."""
+        match command:
+            case PlaceOrder() | AmendOrder() | CancelOrder():
+                if self.is_open:
+                    self._send_order(command, at)
+                else:
+                    self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+                if self.is_open:
+                    self._ask(command, at)
+                else:
+                    self._failed(command, "no session", at)
+            case _:
+                assert_never(command)
+
+    def _send_order(self, command: OrderCommand, at: int) -> None:
+        number = self.link.order_id(command, at)
+        match command:
+            case PlaceOrder():
+                until = self._clock.venue_ms(command.valid_until)
+                self.link.send(codec.place(number, command, self._instruments[command.instrument], until))
+            case AmendOrder():
+                until = self._clock.venue_ms(command.valid_until)
+                self.link.send(codec.amend(number, command, self._instruments[command.instrument], until))
+            case CancelOrder():
+                self.link.send(codec.cancel(number, command))
+            case _:
+                assert_never(command)
+
+    def _ask(self, question: Question, at: int) -> None:
+        match question:
+            case AskOpenOrders(instrument=key):
+                method = "private/get_open_orders_by_instrument"
+                params: dict[str, codec.Param] = {"instrument_name": self._instruments[key].name}
+            case AskOrder(instrument=key, order_id=order_id):
+                method = "private/get_order_state_by_label"
+                params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
+            case AskTrades(instrument=key, since=since):
+                method = "private/get_user_trades_by_instrument_and_time"
+                params = {
+                    "instrument_name": self._instruments[key].name,
+                    "start_timestamp": since // codec.MS_NS,
+                    "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
+                    "count": TRADES_PER_PAGE,
+                    "sorting": "asc",
+                }
+            case AskPosition(instrument=key):
+                method = "private/get_position"
+                params = {"instrument_name": self._instruments[key].name}
+            case AskBalance(currency=currency):
+                method = "private/get_account_summary"
+                params = {"currency": currency}
+            case _:
+                assert_never(question)
+        self.link.ask(method, params, question, at, deadline=question.deadline)
+
+    # --- What the link tells --------------------------------------------------------------------------------------
+
+    def _told(self, event: LinkEvent | None, at: int) -> None:
+        match event:
+            case None:
+                pass
+            case LoggedIn():
+                params: dict[str, codec.Param] = {"scope": SWITCH_SCOPE}
+                self.link.ask("private/enable_cancel_on_disconnect", params, Chore.ARM_SWITCH, at)
+            case Answered(what=what, reply=reply):
+                self._answered(what, reply, at)
+            case Unanswered(what=what):
+                self._unanswered(what, "no answer in time", at)
+            case Notified(channel=channel) if channel.startswith("user.changes."):
+                self._changes(event, at)
+            case Notified():
+                pass
+            case Lost(reason=reason, unanswered=unanswered):
+                self._lost(reason, unanswered, at)
+            case _:
+                assert_never(event)
+
+    def _lost(self, reason: str, unanswered: Sequence[Asked], at: int) -> None:
+        self.is_open = self._is_armed = self._subscribing = False
+        self._facts.append(SessionLost(at=at, venue=self._venue, reason=reason))
+        for what in unanswered:
+            self._unanswered(what, reason, at)
+
+    def _give_up(self, reason: str, at: int) -> None:
+        self._told(self.link.give_up(reason), at)
+
+    def _unanswered(self, what: Asked, reason: str, at: int) -> None:
+        match what:
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+                self._failed(what, reason, at)
+            case _:
+                pass  # orders' deadlines are the engine's, and a chore dies with its connection
+
+    def _answered(self, what: Asked, reply: codec.Frame, at: int) -> None:
+        if reply.error and reply.error.code == UNAUTHORIZED:
+            self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
+        match what:
+            case PlaceOrder() | AmendOrder() | CancelOrder():
+                self._order_answered(what, reply, at)
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+                self._question_answered(what, reply, at)
+            case Chore() | Subscribe():
+                self._chore_answered(what, reply, at)
+            case MeasureClock() | Define() | Unsubscribe():
+                raise AssertionError("the trading connection asks nothing of the kind")
+            case _:
+                assert_never(what)
+
+    # --- Opening --------------------------------------------------------------------------------------------------
+
+    def _chore_answered(self, what: Chore | Subscribe, reply: codec.Frame, at: int) -> None:
+        if reply.error:
+            self._give_up(f"refused: {what}: {reply.error}", at)
+            return
+        try:
+            match what:
+                case Chore.ARM_SWITCH:
+                    params: dict[str, codec.Param] = {"scope": SWITCH_SCOPE}
+                    self.link.ask("private/get_cancel_on_disconnect", params, Chore.VERIFY_SWITCH, at)
+                case Chore.VERIFY_SWITCH:
+                    self._is_armed = codec.decode_switch(reply.result).enabled
+                    if self._is_armed:
+                        self._subscribe(at)
+                    else:
+                        self._give_up("cancel-on-disconnect is off although we turned it on", at)
+                case Subscribe(channels=channels):
+                    self._open(set(channels) - set(codec.decode_channels(reply.result)), at)
+                case _:
+                    raise AssertionError("the link answers this itself")
+        except codec.UNREADABLE as error:
+            self._give_up(f"unreadable answer: {what}: {error}", at)
+
+    def _subscribe(self, at: int) -> None:
+        channels = tuple(f"user.changes.{instrument.name}.raw" for instrument in self._instruments.values())
+        if self._is_armed and self._may_subscribe and channels:
+            self._subscribing = True
+            asked = Subscribe(channels)
+            self.link.ask("private/subscribe", {"channels": channels}, asked, at, cost=SUBSCRIBE_COST)
+
+    def _open(self, missing: set[str], at: int) -> None:
+        if missing:
+            self._give_up(f"not subscribed to {', '.join(sorted(missing))}", at)
+            return
+        self.is_open = True
+        self.link.ready(at)
+        self._facts.append(SessionOpened(at=at, venue=self._venue))
+
+    # --- Our orders -----------------------------------------------------------------------------------------------
+
+    def _changes(self, event: Notified, at: int) -> None:
+        try:
+            changes = codec.decode_changes(event.data)
+            told = self._facts_of(changes.orders, changes.trades, None, at)
+        except codec.UNREADABLE as error:
+            # It may have been a fill. The next session starts by asking for what we missed.
+            self._give_up(f"unreadable changes: {error}", at)
+            return
+        self._facts.extend(told)
+
+    def _facts_of(
+        self,
+        orders: Sequence[codec.WireOrder],
+        trades: Sequence[codec.WireTrade],
+        answers: Request | None,
+        at: int,
+    ) -> list[Event]:
+        """Terms, fills, endings: see above."""
+        terms: list[Event] = []
+        endings: list[Event] = []
+        for order in orders:
+            if not self._is_ours(order.label):
+                continue
+            match order.order_state:
+                case "open" | "filled" | "triggered":
+                    terms.append(self._working(order, answers, at))
+                case "cancelled":
+                    endings.append(_canceled(order, at))
+                case "rejected":
+                    reason = order.cancel_reason or "rejected"
+                    endings.append(
+                        OrderRejected(at=at, order_id=order.label, reason=RejectReason.OTHER, message=reason)
+                    )
+                case _:
+                    pass
+        return [*terms, *(self._fill(trade, at) for trade in trades), *endings]
+
+    def _working(self, order: codec.WireOrder, answers: Request | None, at: int) -> OrderWorking:
+        instrument = self._instrument(order.instrument_name)
+        return OrderWorking(
+            at=at,
+            order_id=order.label,
+            venue_order_id=order.order_id,
+            venue_time=order.venue_time,
+            price=codec.ticks_of(order, instrument),
+            quantity=instrument.lots(order.amount),
+            answers=answers,
+        )
+
+    def _fill(self, trade: codec.WireTrade, at: int) -> OrderFilled:
+        return codec.fill_of(trade, self._venue, trade.label if self._is_ours(trade.label) else "", at)
+
+    def _order_answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> None:
+        request = request_of(command)
+        if reply.error:
+            self._facts.append(_refused(command, request, reply.error, at))
+            return
+        try:
+            match command:
+                case PlaceOrder() | AmendOrder():
+                    placed = codec.decode_placed(reply.result)
+                    self._facts.extend(self._facts_of((placed.order,), placed.trades, request, at))
+                case CancelOrder():
+                    self._facts.append(self._cancel_answered(command, reply, at))
+                case _:
+                    assert_never(command)
+        except codec.UNREADABLE as error:
+            message = f"unreadable answer: {error}"
+            self._facts.append(OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message))
+
+    def _cancel_answered(self, command: CancelOrder, reply: codec.Frame, at: int) -> Event:
+        if command.venue_order_id:
+            order = codec.decode_order(reply.result)
+            is_canceled, time, reason = order.order_state == "cancelled", order.venue_time, order.cancel_reason
+        else:
+            # Canceled by label: the answer is how many there were.
+            is_canceled, time, reason = codec.decode_int(reply.result) > 0, _venue_time(reply), "user_request"
+        if is_canceled:
+            return OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason=reason)
+        return RequestRejected(
+            at=at,
+            order_id=command.order_id,
+            request=Request.CANCEL,
+            reason=RejectReason.NOT_OPEN,
+            message="nothing to cancel",
+        )
+
+    def _instrument(self, name: str) -> Instrument:
+        return self._instruments[f"{self._venue}/{name}"]
+
+    # --- Answers to questions -------------------------------------------------------------------------------------
+
+    def _question_answered(self, question: Question, reply: codec.Frame, at: int) -> None:
+        try:
+            told = self._report(question, reply, at)
+        except codec.UNREADABLE as error:
+            self._failed(question, f"unreadable answer: {error}", at)
+            return
+        if isinstance(told, str):
+            self._failed(question, told, at)
+        else:
+            self._facts.append(told)
+
+    def _report(self, question: Question, reply: codec.Frame, at: int) -> Event | str:
+        """The answer as a fact, or why there is none."""
+        if reply.error:
+            if isinstance(question, AskOrder) and reply.error.code == ORDER_NOT_FOUND and reply.us_in is not None:
+                return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
+            return str(reply.error)
+        match question:
+            case AskOpenOrders(instrument=key):
+                instrument = self._instruments[key]
+                orders = codec.decode_orders(reply.result)
+                reports = tuple(codec.report_of(order, instrument) for order in orders)
+                return OpenOrdersReported(at=at, instrument=key, orders=reports)
+            case AskOrder():
+                return self._order_report(question, reply, at)
+            case AskTrades(instrument=key):
+                page = codec.decode_trades_page(reply.result)
+                fills = tuple(self._fill(trade, at) for trade in page.trades)
+                return TradesReported(at=at, instrument=key, fills=fills, has_more=page.has_more)
+            case AskPosition(instrument=key):
+                return PositionReported(at=at, instrument=key, amount=codec.decode_position(reply.result).amount)
+            case AskBalance(currency=currency):
+                balance = codec.decode_summary(reply.result).balance
+                return BalanceReported(at=at, venue=self._venue, currency=currency, balance=balance)
+            case _:
+                assert_never(question)
+
+    def _order_report(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
+        # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
+        instrument = self._instruments[question.instrument]
+        found = [
+            order
+            for order in codec.decode_orders(reply.result)
+            if order.label == question.order_id and order.instrument_name == instrument.name
+        ]
+        if found:
+            latest = max(found, key=lambda order: order.last_update_timestamp)
+            return OrderReported(at=at, order=codec.report_of(latest, instrument))
+        if reply.us_in is None:
+            return "no such order, but the answer does not say as of when"
+        return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
+
+    def _failed(self, question: Question, message: str, at: int) -> None:
+        match question:
+            case AskOrder(order_id=subject):
+                pass
+            case AskBalance(currency=subject):
+                pass
+            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
+                pass
+            case _:
+                assert_never(question)
+        name = type(question).__name__
+        self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
+
+
+def request_of(command: OrderCommand) -> Request:
+    """What a command asks of its order."""
+    match command:
+        case PlaceOrder():
+            return Request.PLACE
+        case AmendOrder():
+            return Request.AMEND
+        case CancelOrder():
+            return Request.CANCEL
+        case _:
+            assert_never(command)
+
+
+def _refused(command: OrderCommand, request: Request, error: codec.WireError, at: int) -> Event:
+    reason = codec.rejection(error.code)
+    if reason is None:
+        return OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=str(error))
+    if request is not Request.PLACE:
+        return RequestRejected(at=at, order_id=command.order_id, request=request, reason=reason, message=str(error))
+    if reason is RejectReason.NOT_OPEN:
+        reason = RejectReason.OTHER  # a new order cannot be "not open"
+    return OrderRejected(at=at, order_id=command.order_id, reason=reason, message=str(error))
+
+
+def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
+    return OrderCanceled(at=at, order_id=order.label, venue_time=order.venue_time, reason=order.cancel_reason)
+
+
+def _venue_time(reply: codec.Frame) -> int:
+    return (reply.us_in or 0) * codec.US_NS

@@ -1,0 +1,151 @@
+"""Deribit as a place to trade: a `market` and a `trading` connection behind one door.
+
+They are two so that a burst of book changes never stands before a fill or a cancel. Both log in, as raw books need it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from replenisher.model.command import OrderCommand, Question
+from replenisher.model.event import Event
+from replenisher.venues.deribit.link import (
+    CREDITS,
+    CREDITS_PER_SECOND,
+    Clock,
+    Credentials,
+    Link,
+    Settings,
+)
+from replenisher.venues.deribit.market import Market
+from replenisher.venues.deribit.trading import Trading
+from replenisher.venues.limiter import Bucket
+from replenisher.venues.session import Pace
+from replenisher.venues.venue import Action, Capabilities
+
+MARKET = "market"
+TRADING = "trading"
+ORDER_ID_LENGTH = 15
+
+CAPABILITIES = Capabilities(
+    amends_price=True,
+    amend_keeps_priority_on_decrease=True,
+    has_dead_man_switch=True,
+    refuses_late_requests=True,
+)
+
+
+class DeribitVenue:
+    """The machine of one Deribit account: told frames and time, it answers with facts and actions."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        credentials: Credentials,
+        instruments: Sequence[str],
+        namespace: str,
+        random: Callable[[], float],
+        settings: Settings | None = None,
+    ) -> None:
+        assert instruments, "a venue watches at least one instrument"
+        assert all(re.fullmatch(r"[A-Za-z0-9_-]+", instrument) for instrument in instruments), "names are plain text"
+        settings = settings or Settings()
+        self.name = name
+        self._namespace = namespace
+        self._facts: list[Event] = []
+        self._actions: list[Action] = []
+        clock = Clock()
+        bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
+
+        def link(connection: str, pace: Pace) -> Link:
+            return Link(
+                venue=name,
+                connection=connection,
+                url=url,
+                credentials=credentials,
+                pace=pace,
+                settings=settings,
+                clock=clock,
+                bucket=bucket,
+                random=random,
+                facts=self._facts,
+                actions=self._actions,
+            )
+
+        self._market = Market(name, instruments, link(MARKET, settings.market_pace), settings, self._facts)
+        self._trading = Trading(
+            name,
+            self._is_ours,
+            self._market.defined,
+            clock,
+            link(TRADING, settings.trading_pace),
+            self._facts,
+        )
+        self._known = 0
+
+    def start(self, at: int) -> None:
+        """Begin to connect."""
+        self._market.link.start(at)
+        self._trading.link.start(at)
+
+    def opened(self, connection: str, at: int) -> None:
+        """A connection that we asked for is open."""
+        self._side(connection).link.opened(at)
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        """One frame arrived."""
+        if connection == TRADING:
+            self._trading.received(frame, at)
+            return
+        self._market.received(frame, at)
+        if self._known != len(self._market.defined) and self._market.knows_instruments:
+            self._known = len(self._market.defined)
+            self._trading.instruments_known(at)
+
+    def closed(self, connection: str, reason: str, at: int) -> None:
+        """A connection ended, or could not be opened."""
+        self._side(connection).closed(reason, at)
+
+    def wake(self, at: int) -> None:
+        """`next_wake` has come."""
+        self._market.wake(at)
+        self._trading.wake(at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """The session time at which `wake` wants to be called."""
+        market, trading = self._market.next_wake, self._trading.link.next_wake
+        if market is None or trading is None:
+            return trading if market is None else market
+        return min(market, trading)
+
+    def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
+        """Ask the venue, in this order."""
+        for command in commands:
+            self._trading.send(command, at)
+
+    def stop(self, at: int) -> None:
+        """Close both connections and open none again."""
+        self._market.stop(at)
+        self._trading.stop(at)
+
+    def facts(self) -> list[Event]:
+        """What was learned since the last call."""
+        told = self._facts.copy()
+        self._facts.clear()
+        return told
+
+    def actions(self) -> list[Action]:
+        """What the carrier has to do, in order."""
+        wanted = self._actions.copy()
+        self._actions.clear()
+        return wanted
+
+    def _side(self, connection: str) -> Market | Trading:
+        return self._trading if connection == TRADING else self._market
+
+    def _is_ours(self, label: str) -> bool:
+        return len(label) == ORDER_ID_LENGTH and label.startswith(self._namespace)

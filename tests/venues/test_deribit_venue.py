@@ -1,0 +1,1041 @@
+"""The Deribit machine, told frames and time; the far side is played by hand."""
+
+import gzip
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    CancelOrder,
+    Intent,
+    PlaceOrder,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    BookChanged,
+    BookSnapshot,
+    ClockOffset,
+    Event,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    LinkAlive,
+    NotSent,
+    OpenOrdersReported,
+    OrderCanceled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderWorking,
+    OutcomeUnknown,
+    PositionReported,
+    QuestionFailed,
+    RejectReason,
+    RequestRejected,
+    SessionLost,
+    SessionOpened,
+    TradePrinted,
+    TradesReported,
+)
+from replenisher.model.order import Request, Side, Status
+from replenisher.venues.deribit.codec import sign
+from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
+from replenisher.venues.venue import Close, Connect, Send
+
+Recordings = Callable[[str], Path]
+Json = dict[str, Any]
+
+S = 1_000_000_000
+MS = 1_000_000
+T0 = 1_700_000_000 * S
+KEY = "deribit/BTC-PERPETUAL"
+OURS = "mmx00000a000001"
+DEFINITION: Json = {
+    "instrument_name": "BTC-PERPETUAL",
+    "kind": "future",
+    "tick_size": 0.5,
+    "contract_size": 10.0,
+    "min_trade_amount": 10.0,
+    "base_currency": "BTC",
+    "quote_currency": "USD",
+    "settlement_currency": "BTC",
+    "instrument_type": "reversed",
+    "settlement_period": "perpetual",
+    "price_index": "btc_usd",
+    "is_active": True,
+    "tick_size_steps": [],
+}
+
+
+class Far:
+    """The venue's side of the wire, and the carrier between."""
+
+    def __init__(self, *names: str, settings: Settings | None = None, skew_ns: int = 0) -> None:
+        self.at = T0
+        self.skew_ns = skew_ns
+        self.names = names or ("BTC-PERPETUAL",)
+        self.venue = DeribitVenue(
+            name="deribit",
+            url="ws://far",
+            credentials=Credentials("me", "secret"),
+            instruments=self.names,
+            namespace="mmx",
+            random=lambda: 0.5,
+            settings=settings,
+        )
+        self.facts: list[Event] = []
+        self.requests: dict[str, list[Json]] = {MARKET: [], TRADING: []}
+        self.dialed: list[str] = []
+        self.closes: list[Close] = []
+
+    def collect(self) -> list[Event]:
+        """Facts since the last call; frames and connects are filed."""
+        for action in self.venue.actions():
+            match action:
+                case Connect(connection, _):
+                    self.dialed.append(connection)
+                case Send(connection, frame):
+                    self.requests[connection].append(json.loads(frame))
+                case Close():
+                    self.closes.append(action)
+        told = self.venue.facts()
+        self.facts += told
+        return told
+
+    def take(self, connection: str, method: str) -> Json:
+        """The oldest request of that method that was not taken yet."""
+        self.collect()
+        for request in self.requests[connection]:
+            if request["method"] == method:
+                self.requests[connection].remove(request)
+                return request
+        raise AssertionError(f"no {method} among {[r['method'] for r in self.requests[connection]]}")
+
+    def reply(self, connection: str, request: Json, result: object = None, error: Json | None = None) -> list[Event]:
+        us = (self.at + self.skew_ns) // 1000
+        body: Json = {"jsonrpc": "2.0", "id": request["id"], "usIn": us, "usOut": us, "usDiff": 0}
+        body |= {"error": error} if error else {"result": result}
+        return self.frame(connection, body)
+
+    def answer(self, connection: str, method: str, result: object = None, error: Json | None = None) -> list[Event]:
+        return self.reply(connection, self.take(connection, method), result, error)
+
+    def frame(self, connection: str, body: Json) -> list[Event]:
+        self.venue.received(connection, json.dumps(body, separators=(",", ":")).encode(), self.at)
+        return self.collect()
+
+    def notify(self, connection: str, channel: str, data: object) -> list[Event]:
+        params = {"channel": channel, "data": data}
+        return self.frame(connection, {"jsonrpc": "2.0", "method": "subscription", "params": params})
+
+    def wait(self, ns: int) -> list[Event]:
+        """Let time pass, waking the machine whenever it wants to be woken."""
+        end = self.at + ns
+        told: list[Event] = []
+        while (wake := self.venue.next_wake) is not None and wake <= end:
+            self.at = max(self.at, wake)
+            self.venue.wake(self.at)
+            told += self.collect()
+            again = self.venue.next_wake
+            assert again is None or again > self.at, "a wake that leads to itself is a busy loop"
+        self.at = end
+        return told
+
+    # --- The usual course of things ---
+
+    def connect(self, connection: str) -> None:
+        self.collect()
+        self.venue.opened(connection, self.at)
+        self.answer(connection, "public/get_time", (self.at + self.skew_ns) // MS)
+        self.answer(connection, "public/auth", {"refresh_token": "r", "access_token": "a", "expires_in": 900})
+        self.answer(connection, "public/set_heartbeat", "ok")
+
+    def define(self, **changes: object) -> None:
+        for name in self.names:
+            self.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": name} | changes)
+
+    def subscribe(self) -> None:
+        request = self.take(MARKET, "public/subscribe")
+        self.reply(MARKET, request, request["params"]["channels"])
+
+    def book(self, change_id: int, previous: int | None = None, bids: Any = (), asks: Any = ()) -> list[Event]:
+        data: Json = {"type": "snapshot" if previous is None else "change", "timestamp": self.at // MS}
+        data |= {"instrument_name": "BTC-PERPETUAL", "change_id": change_id, "bids": bids, "asks": asks}
+        if previous is not None:
+            data["prev_change_id"] = previous
+        return self.notify(MARKET, "book.BTC-PERPETUAL.raw", data)
+
+    def open_market(self) -> None:
+        self.connect(MARKET)
+        self.define()
+        self.subscribe()
+        self.book(1, bids=[["new", 9999.5, 100.0]], asks=[["new", 10000.5, 200.0]])
+
+    def open_trading(self) -> None:
+        self.connect(TRADING)
+        self.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+        self.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+        request = self.take(TRADING, "private/subscribe")
+        self.reply(TRADING, request, request["params"]["channels"])
+
+    def changes(self, orders: Any = (), trades: Any = ()) -> list[Event]:
+        data = {"instrument_name": "BTC-PERPETUAL", "orders": orders, "trades": trades, "positions": []}
+        return self.notify(TRADING, "user.changes.BTC-PERPETUAL.raw", data)
+
+
+def make_open(**arguments: Any) -> Far:
+    far = Far(**arguments)
+    far.venue.start(far.at)
+    far.open_market()
+    far.open_trading()
+    far.facts.clear()
+    return far
+
+
+def order(state: str = "open", **fields: object) -> Json:
+    return {
+        "order_id": "77",
+        "order_state": state,
+        "instrument_name": "BTC-PERPETUAL",
+        "direction": "buy",
+        "price": 9990.0,
+        "amount": 100.0,
+        "filled_amount": 0.0,
+        "label": OURS,
+        "creation_timestamp": T0 // MS,
+        "last_update_timestamp": T0 // MS,
+    } | fields
+
+
+def trade(**fields: object) -> Json:
+    return {
+        "trade_id": "t1",
+        "trade_seq": 5,
+        "order_id": "77",
+        "instrument_name": "BTC-PERPETUAL",
+        "timestamp": T0 // MS,
+        "direction": "buy",
+        "price": 9990.0,
+        "amount": 40.0,
+        "fee": -1e-06,
+        "fee_currency": "BTC",
+        "liquidity": "M",
+        "label": OURS,
+    } | fields
+
+
+def place(at: int = T0) -> PlaceOrder:
+    return PlaceOrder(
+        order_id=OURS,
+        instrument=KEY,
+        strategy="core",
+        side=Side.BUY,
+        level=0,
+        price=19_980,
+        quantity=10,
+        intent=Intent.QUOTE,
+        valid_until=at + S,
+        deadline=at + 2 * S,
+    )
+
+
+def amend(at: int = T0) -> AmendOrder:
+    return AmendOrder(
+        order_id=OURS,
+        venue_order_id="77",
+        instrument=KEY,
+        price=19_981,
+        quantity=8,
+        intent=Intent.QUOTE,
+        valid_until=at + S,
+        deadline=at + 2 * S,
+    )
+
+
+def cancel(venue_order_id: str = "77") -> CancelOrder:
+    return CancelOrder(order_id=OURS, venue_order_id=venue_order_id, instrument=KEY, deadline=T0 + 2 * S)
+
+
+def kinds(facts: list[Event]) -> list[str]:
+    return [type(fact).__name__ for fact in facts]
+
+
+# --- The public side ---------------------------------------------------------------------------------------------
+
+
+def test_a_market_opens_with_clock_login_definition_and_snapshot() -> None:
+    far = Far(skew_ns=250 * MS)
+    far.venue.start(far.at)
+
+    far.open_market()
+
+    assert far.dialed == [MARKET, TRADING]
+    assert kinds(far.facts) == [
+        "ClockOffset",
+        "InstrumentDefined",
+        "InstrumentStateChanged",
+        "LinkAlive",
+        "BookSnapshot",
+    ]
+    assert far.facts[0] == ClockOffset(at=T0, venue="deribit", offset_ns=250 * MS)
+    snapshot = far.facts[-1]
+    assert snapshot == BookSnapshot(at=T0, instrument=KEY, venue_time=T0, bids=((19_999, 10),), asks=((20_001, 20),))
+
+
+def test_the_login_is_signed_with_a_time_the_venue_will_accept() -> None:
+    far = Far(skew_ns=60 * S)
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(MARKET, far.at)
+    far.answer(MARKET, "public/get_time", (far.at + 60 * S) // MS)
+
+    login = far.take(MARKET, "public/auth")["params"]
+
+    assert login["grant_type"] == "client_signature"
+    assert login["timestamp"] == (T0 + 60 * S) // MS
+    assert login["signature"] == sign("secret", login["timestamp"], login["nonce"])
+    assert "secret" not in json.dumps(login)
+
+
+def test_changes_that_name_their_predecessor_are_told() -> None:
+    far = make_open()
+
+    told = far.book(5, 1, bids=[["delete", 9999.5, 0.0]], asks=[["change", 10000.5, 2.2e3]])
+
+    assert told == [BookChanged(at=T0, instrument=KEY, venue_time=T0, bids=((19_999, 0),), asks=((20_001, 220),))]
+
+
+def test_a_gap_is_feed_lost_at_once_and_no_book_is_told_until_a_new_snapshot() -> None:
+    far = make_open()
+
+    lost = far.book(9, 8, bids=[["new", 9999.0, 10.0]])
+    silent = far.book(10, 9) + far.book(11, 10)
+
+    assert kinds(lost) == ["FeedLost"]
+    assert silent == []
+    # A plain subscribe would give no snapshot, so the venue is asked to forget us first.
+    unsubscribe = far.take(MARKET, "public/unsubscribe")
+    assert unsubscribe["params"]["channels"] == ["book.BTC-PERPETUAL.raw", "trades.BTC-PERPETUAL.raw"]
+    assert not any(request["method"] == "public/subscribe" for request in far.requests[MARKET])
+    far.reply(MARKET, unsubscribe, unsubscribe["params"]["channels"])
+    far.subscribe()
+    assert kinds(far.book(20, bids=[["new", 9998.0, 10.0]])) == ["BookSnapshot"]
+    assert kinds(far.book(21, 20)) == ["BookChanged"]
+
+
+def test_books_that_keep_breaking_are_asked_for_less_and_less_often() -> None:
+    far = make_open()
+    asked_at = []
+
+    for number in range(5):
+        assert kinds(far.book(1000 + number, 999)) == ["FeedLost"]
+        begin = far.at
+        while not any(request["method"] == "public/unsubscribe" for request in far.requests[MARKET]):
+            far.wait(100 * MS)
+            far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        asked_at.append(round((far.at - begin) / S))
+        request = far.take(MARKET, "public/unsubscribe")
+        far.reply(MARKET, request, request["params"]["channels"])
+        far.subscribe()
+        far.book(number)
+
+    assert asked_at == [0, 1, 2, 4, 8]
+
+
+def test_a_snapshot_always_replaces() -> None:
+    far = make_open()
+
+    told = far.book(50, bids=[["new", 9000.0, 10.0]])
+
+    assert told == [BookSnapshot(at=T0, instrument=KEY, venue_time=T0, bids=((18_000, 1),), asks=())]
+
+
+def test_a_price_off_the_grid_drops_the_book_and_asks_for_the_tick_again() -> None:
+    far = make_open()
+
+    lost = far.book(2, 1, bids=[["new", 9999.3, 10.0]])
+    far.answer(MARKET, "public/get_instrument", DEFINITION | {"tick_size": 0.1})
+
+    assert kinds(lost) == ["FeedLost"]
+    redefined = far.facts[-1]
+    assert isinstance(redefined, InstrumentDefined)
+    assert redefined.instrument.version == 2
+    assert redefined.instrument.tick == Decimal("0.1")
+    request = far.take(MARKET, "public/unsubscribe")
+    far.reply(MARKET, request, request["params"]["channels"])
+    far.subscribe()
+    assert far.book(9, bids=[["new", 9999.3, 10.0]])[-1].bids == ((99_993, 1),)  # type: ignore[union-attr]
+
+
+def test_a_channel_left_out_of_the_answer_loses_the_feed_and_is_asked_for_again() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.define()
+
+    told = far.answer(MARKET, "public/subscribe", ["book.BTC-PERPETUAL.raw"])
+
+    assert [fact for fact in told if isinstance(fact, FeedLost)] == [
+        FeedLost(
+            at=T0,
+            instrument=KEY,
+            reason="not subscribed to trades.BTC-PERPETUAL.raw: left out of the answer",
+        )
+    ]
+    assert far.book(1) == []  # half a subscription is not trusted
+    assert far.take(MARKET, "public/unsubscribe")
+
+
+def test_a_subscription_without_a_snapshot_is_asked_for_again() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.define()
+    far.subscribe()
+
+    told = []
+    for _ in range(60):
+        told += far.wait(100 * MS)
+        far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+
+    assert [fact.reason for fact in told if isinstance(fact, FeedLost)] == ["subscribed, but no snapshot came"]
+    assert far.take(MARKET, "public/unsubscribe")
+
+
+def test_a_quiet_book_stays_trusted_because_the_venue_answers_probes() -> None:
+    far = make_open()
+    alive = []
+
+    for _ in range(50):
+        far.wait(100 * MS)
+        while probes := [request for request in far.requests[MARKET] if request["method"] == "public/test"]:
+            far.requests[MARKET].remove(probes[0])
+            alive += [fact.at for fact in far.reply(MARKET, probes[0], {"version": "1"}) if isinstance(fact, LinkAlive)]
+
+    assert 4 <= len(alive) <= 10
+    assert max(later - earlier for earlier, later in itertools.pairwise(alive)) < 2 * S
+
+
+def test_a_busy_venue_is_not_called_alive_with_every_frame() -> None:
+    far = make_open()
+    told: list[Event] = []
+
+    for number in range(1, 101):
+        far.at += 10 * MS
+        told += far.book(number + 1, number)
+
+    assert len([fact for fact in told if isinstance(fact, BookChanged)]) == 100
+    assert len([fact for fact in told if isinstance(fact, LinkAlive)]) == 2
+
+
+def test_a_dead_connection_is_closed_told_and_dialed_again() -> None:
+    far = make_open()
+
+    told = far.wait(20 * S)
+
+    assert {(close.connection, close.reason) for close in far.closes} == {
+        (MARKET, "no sign of life"),
+        (TRADING, "no sign of life"),
+    }
+    assert kinds(told) == ["FeedLost", "SessionLost"]
+    assert far.book(2, 1) == []  # nobody listens to a connection that was given up
+    far.venue.closed(MARKET, "closed", far.at)
+    far.wait(S)
+    assert far.dialed == [MARKET, TRADING, MARKET]
+
+
+def test_a_test_request_is_answered() -> None:
+    far = make_open()
+    far.requests[TRADING].clear()
+
+    far.frame(TRADING, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}})
+
+    assert far.take(TRADING, "public/test")
+
+
+def test_prints_are_told_and_blocks_are_not() -> None:
+    far = make_open()
+    public = {"instrument_name": "BTC-PERPETUAL", "timestamp": T0 // MS, "price": 10000.5, "amount": 30.0}
+
+    told = far.notify(
+        MARKET,
+        "trades.BTC-PERPETUAL.raw",
+        [
+            public | {"trade_id": "1", "direction": "sell"},
+            public | {"trade_id": "2", "direction": "buy", "price": 10000.33, "block_trade_id": "b"},
+        ],
+    )
+
+    assert told == [
+        TradePrinted(at=T0, instrument=KEY, venue_time=T0, trade_id="1", price=20_001, quantity=3, taker=Side.SELL)
+    ]
+
+
+def test_an_instrument_closes_and_opens() -> None:
+    far = make_open()
+    state = {"timestamp": T0 // MS, "instrument_name": "BTC-PERPETUAL"}
+
+    closed = far.notify(MARKET, "instrument.state.any.any", state | {"state": "closed"})
+    still = far.answer(MARKET, "public/get_instrument", DEFINITION | {"is_active": False, "state": "settlement"})
+    far.notify(MARKET, "instrument.state.any.any", state | {"state": "started"})
+    opened = far.answer(MARKET, "public/get_instrument", DEFINITION)
+
+    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="closed")]
+    assert still == []
+    assert opened == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=True, reason="open")]
+
+
+def test_a_locked_index_closes_its_instruments_until_it_is_unlocked() -> None:
+    far = make_open()
+
+    elsewhere = far.notify(MARKET, "platform_state", {"price_index": "eth_usd", "locked": True})
+    locked = far.notify(MARKET, "platform_state", {"price_index": "btc_usd", "locked": True})
+    far.notify(MARKET, "platform_state", {"price_index": "btc_usd", "locked": False})
+    unlocked = far.answer(MARKET, "public/get_instrument", DEFINITION)
+
+    assert elsewhere == []
+    assert locked == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="locked")]
+    assert unlocked == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=True, reason="open")]
+
+
+def test_an_instrument_the_venue_does_not_know_is_told_closed_and_the_others_trade() -> None:
+    far = Far("BTC-PERPETUAL", "NO-SUCH")
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+
+    told = far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
+    far.subscribe()
+    far.open_trading()
+
+    assert told[0] == InstrumentStateChanged(
+        at=T0, instrument="deribit/NO-SUCH", is_open=False, reason="not offered: 13020 not_found"
+    )
+    assert kinds(far.book(1)) == ["BookSnapshot"]
+    assert isinstance(far.facts[-2], SessionOpened)
+
+
+def test_garbage_ends_the_connection_rather_than_be_guessed_at() -> None:
+    far = make_open()
+
+    far.venue.received(TRADING, b'{"jsonrpc": "2.0", "met', far.at)
+
+    assert kinds(far.collect()) == ["SessionLost"]
+    assert far.closes[-1].connection == TRADING
+
+
+def test_a_book_that_cannot_be_read_is_a_lost_book() -> None:
+    far = make_open()
+
+    told = far.notify(MARKET, "book.BTC-PERPETUAL.raw", {"type": "change", "bids": "none"})
+
+    assert kinds(told) == ["FeedLost"]
+    assert far.closes == []
+
+
+# --- Recorded books ------------------------------------------------------------------------------------------------
+
+
+def test_the_recorded_gap_loses_the_feed_and_the_resync_restores_it(recordings: Recordings) -> None:
+    lines = recordings("deribit_ws/btc_perpetual_book_raw_5msgs_with_gap.jsonl").read_text().splitlines()
+    far = Far()
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.define(tick_size=0.25)  # two orders deep in this book are older than the tick of 0.5
+    far.subscribe()
+
+    told: list[Event] = []
+    for line in lines[1:]:  # the first one is the answer to the recorder's own subscribe
+        far.venue.received(MARKET, line, far.at)
+        told += [fact for fact in far.collect() if not isinstance(fact, LinkAlive)]
+
+    assert kinds(told) == ["BookSnapshot", "BookChanged", "BookChanged", "BookChanged", "FeedLost"]
+    assert isinstance(told[0], BookSnapshot)
+    assert told[0].bids[0] == (4 * 9415 + 2, 7230)
+    unsubscribe = far.take(MARKET, "public/unsubscribe")
+    far.reply(MARKET, unsubscribe, unsubscribe["params"]["channels"])
+    far.subscribe()
+    far.venue.received(MARKET, lines[1], far.at)
+    assert kinds(far.collect()) == ["BookSnapshot"]
+
+
+def recorded_books(path: Path) -> Iterator[tuple[str, str]]:
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            frame = line[line.index(": ") + 2 :] if ": " in line else ""
+            if '"channel":"book.' in frame:
+                yield json.loads(frame)["params"]["data"]["instrument_name"], frame
+
+
+def recorded_definitions(path: Path) -> dict[str, Json]:
+    definitions = {}
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            if "get_instruments" in line and "configuration" not in line:
+                for definition in json.loads(line[line.index("{") :])["result"]:
+                    definitions[definition["instrument_name"]] = definition
+    return definitions
+
+
+def test_forty_six_recorded_option_books_chain_without_a_gap(recordings: Recordings) -> None:
+    frames = list(recorded_books(recordings("cryptofeed_raw/DERIBIT.ws.1.0.txt.gz")))
+    definitions = recorded_definitions(recordings("cryptofeed_raw/DERIBIT.0.txt.gz"))
+    far = Far(*sorted({name for name, _ in frames}))
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    for name in far.names:
+        far.answer(MARKET, "public/get_instrument", definitions[name])
+    far.subscribe()
+
+    told: list[Event] = []
+    for _, frame in frames:
+        far.venue.received(MARKET, frame.encode(), far.at)
+        told += [fact for fact in far.collect() if not isinstance(fact, LinkAlive)]
+
+    assert len(frames) == 46
+    assert kinds(told).count("BookSnapshot") == len(far.names) == 10
+    assert kinds(told).count("BookChanged") == 36
+    books: dict[str, tuple[dict[int, int], dict[int, int]]] = {}
+    for fact in told:
+        assert isinstance(fact, BookSnapshot | BookChanged)
+        bids, asks = ({}, {}) if isinstance(fact, BookSnapshot) else books[fact.instrument]
+        bids |= dict(fact.bids)
+        asks |= dict(fact.asks)
+        books[fact.instrument] = (bids, asks)
+        best_bid = max((price for price, quantity in bids.items() if quantity), default=0)
+        best_ask = min((price for price, quantity in asks.items() if quantity), default=10**9)
+        assert best_bid < best_ask
+
+
+# --- The private side ------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_open_only_when_the_switch_is_verified_and_the_channels_are_acknowledged() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.connect(TRADING)
+
+    armed = far.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+    verified = far.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+    opened = far.answer(TRADING, "private/subscribe", ["user.changes.BTC-PERPETUAL.raw"])
+
+    assert armed == verified == []
+    assert opened == [SessionOpened(at=T0, venue="deribit")]
+
+
+@pytest.mark.parametrize("first", [MARKET, TRADING])
+def test_either_connection_may_come_up_first(first: str) -> None:
+    far = Far()
+    far.venue.start(far.at)
+    if first == MARKET:
+        far.open_market()
+        far.open_trading()
+    else:
+        far.connect(TRADING)
+        far.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+        far.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+        far.open_market()
+        far.answer(TRADING, "private/subscribe", ["user.changes.BTC-PERPETUAL.raw"])
+
+    assert SessionOpened(at=T0, venue="deribit") in far.facts
+
+
+def test_a_switch_that_stays_off_opens_no_session() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.connect(TRADING)
+    far.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+
+    told = far.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": False})
+
+    assert kinds(told) == ["SessionLost"]
+    assert far.closes[-1].connection == TRADING
+
+
+def test_a_private_channel_left_out_of_the_answer_opens_no_session() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.connect(TRADING)
+    far.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+    far.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+
+    told = far.answer(TRADING, "private/subscribe", [])
+
+    assert told == [SessionLost(at=T0, venue="deribit", reason="not subscribed to user.changes.BTC-PERPETUAL.raw")]
+
+
+def test_a_refused_login_is_told_and_tried_again_later() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(TRADING, far.at)
+    far.answer(TRADING, "public/get_time", far.at // MS)
+
+    told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
+
+    assert told == [SessionLost(at=T0, venue="deribit", reason="login refused: 13004 invalid_credentials")]
+
+
+def test_a_login_is_renewed_before_it_expires() -> None:
+    far = make_open()
+    renewed = 0
+
+    for _ in range(72 * 11):
+        far.wait(S)
+        for connection in (MARKET, TRADING):
+            for request in list(far.requests[connection]):
+                if request["method"] == "public/test":
+                    far.requests[connection].remove(request)
+                    far.reply(connection, request, {})
+                elif request["method"] == "public/get_time":
+                    far.requests[connection].remove(request)
+                    far.reply(connection, request, far.at // MS)
+                elif request["method"] == "public/get_instrument":
+                    far.requests[connection].remove(request)
+                    far.reply(connection, request, DEFINITION)
+                elif request["method"] == "public/auth":
+                    assert request["params"] == {"grant_type": "refresh_token", "refresh_token": "r"}
+                    far.requests[connection].remove(request)
+                    far.reply(connection, request, {"refresh_token": "r2", "expires_in": 900})
+                    renewed += 1
+
+    assert renewed == 2
+    assert far.closes == []
+
+
+def test_an_order_is_post_only_in_every_word_and_carries_the_venues_deadline() -> None:
+    far = make_open(skew_ns=-500 * MS)
+
+    far.venue.send([place()], far.at)
+    request = far.take(TRADING, "private/buy")["params"]
+
+    assert request == {
+        "instrument_name": "BTC-PERPETUAL",
+        "amount": 100,
+        "type": "limit",
+        "label": OURS,
+        "price": 9990.0,
+        "post_only": True,
+        "reject_post_only": True,
+        "valid_until": (T0 + S - 500 * MS) // MS,
+    }
+
+
+def test_the_reply_to_a_place_tells_that_it_rests() -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+
+    told = far.answer(TRADING, "private/buy", {"order": order(), "trades": []})
+
+    assert told == [
+        OrderWorking(
+            at=T0,
+            order_id=OURS,
+            venue_order_id="77",
+            venue_time=T0,
+            price=19_980,
+            quantity=10,
+            answers=Request.PLACE,
+        )
+    ]
+
+
+def test_a_fill_is_exact_to_the_last_digit() -> None:
+    far = make_open()
+    frame = (
+        '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"user.changes.BTC-PERPETUAL.raw","data":'
+        '{"instrument_name":"BTC-PERPETUAL","orders":[],"positions":[],"trades":[{"trade_id":"t1","order_id":"77",'
+        '"instrument_name":"BTC-PERPETUAL","timestamp":1700000000001,"direction":"sell","price":12345.678901234567,'
+        f'"amount":2.2e3,"fee":-0.1,"fee_currency":"BTC","liquidity":"M","label":"{OURS}"}}]}}}}}}'
+    )
+
+    far.venue.received(TRADING, frame, far.at)
+    (fill,) = far.collect()
+
+    assert isinstance(fill, OrderFilled)
+    assert fill.price == Decimal("12345.678901234567")
+    assert fill.amount == Decimal("2200")
+    assert fill.fee == Decimal("-0.1")
+    assert fill.order_id == OURS
+    assert fill.venue_time == T0 + MS
+
+
+def test_one_frame_is_told_as_terms_then_fills_then_ending() -> None:
+    far = make_open()
+
+    told = far.changes(
+        [order("cancelled", order_id="78", cancel_reason="user_request"), order(filled_amount=40.0)], [trade()]
+    )
+
+    assert kinds(told) == ["OrderWorking", "OrderFilled", "OrderCanceled"]
+
+
+def test_strangers_are_ignored_but_their_fills_are_ours_to_book() -> None:
+    far = make_open()
+
+    told = far.changes([order(label="by hand")], [trade(label="by hand"), trade(label="", trade_id="t2")])
+
+    assert kinds(told) == ["OrderFilled", "OrderFilled"]
+    assert [fact.order_id for fact in told if isinstance(fact, OrderFilled)] == ["", ""]
+
+
+def test_a_cancel_by_the_venue_tells_its_reason() -> None:
+    far = make_open()
+
+    (told,) = far.changes([order("cancelled", cancel_reason="cancel_on_disconnect")])
+
+    assert told == OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="cancel_on_disconnect")
+
+
+def test_an_amend_names_price_and_total_and_its_reply_answers_it() -> None:
+    far = make_open()
+    far.venue.send([amend()], far.at)
+
+    request = far.take(TRADING, "private/edit")
+    told = far.reply(TRADING, request, {"order": order(price=9990.5, amount=80.0, replaced=True), "trades": []})
+
+    assert request["params"]["order_id"] == "77"
+    assert request["params"]["price"] == 9990.5
+    assert request["params"]["amount"] == 80
+    assert request["params"]["post_only"] is request["params"]["reject_post_only"] is True
+    assert isinstance(told[0], OrderWorking)
+    assert told[0].answers is Request.AMEND
+    assert told[0].quantity == 8
+
+
+def test_a_cancel_is_answered_by_the_order_it_ended() -> None:
+    far = make_open()
+    far.venue.send([cancel()], far.at)
+
+    told = far.answer(TRADING, "private/cancel", order("cancelled", cancel_reason="user_request"))
+
+    assert told == [OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="user_request")]
+
+
+def test_an_order_whose_id_we_never_heard_is_canceled_by_its_label() -> None:
+    far = make_open()
+    far.venue.send([cancel(venue_order_id="")], far.at)
+    request = far.take(TRADING, "private/cancel_by_label")
+
+    assert request["params"] == {"label": OURS}
+    assert far.reply(TRADING, request, 1) == [OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="user_request")]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (11054, RejectReason.POST_ONLY),
+        (10009, RejectReason.FUNDS),
+        (10002, RejectReason.SIZE),
+        (10043, RejectReason.PRICE),
+        (13021, RejectReason.PERMISSION),
+        (10028, RejectReason.RATE),
+        (10041, RejectReason.HALTED),
+        (13888, RejectReason.TOO_LATE),
+        (-32602, RejectReason.OTHER),
+    ],
+)
+def test_a_refused_place_says_why(code: int, reason: RejectReason) -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+
+    (told,) = far.answer(TRADING, "private/buy", error={"code": code, "message": "no"})
+
+    assert told == OrderRejected(at=T0, order_id=OURS, reason=reason, message=f"{code} no")
+
+
+@pytest.mark.parametrize("code", [13028, 11094, 10001, 99999])
+def test_a_refusal_that_proves_nothing_leaves_the_outcome_unknown(code: int) -> None:
+    far = make_open()
+    far.venue.send([place(), amend(), cancel()], far.at)
+
+    told = []
+    for method in ("private/buy", "private/edit", "private/cancel"):
+        told += far.answer(TRADING, method, error={"code": code, "message": "hm"})
+
+    assert [fact.request for fact in told if isinstance(fact, OutcomeUnknown)] == [
+        Request.PLACE,
+        Request.AMEND,
+        Request.CANCEL,
+    ]
+
+
+@pytest.mark.parametrize("code", [10004, 10010, 11008, 11044])
+def test_what_is_not_open_can_be_neither_amended_nor_canceled(code: int) -> None:
+    far = make_open()
+    far.venue.send([amend(), cancel()], far.at)
+
+    told = far.answer(TRADING, "private/edit", error={"code": code, "message": "no"})
+    told += far.answer(TRADING, "private/cancel", error={"code": code, "message": "no"})
+
+    assert [fact.reason for fact in told if isinstance(fact, RequestRejected)] == [RejectReason.NOT_OPEN] * 2
+
+
+def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown() -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+
+    (told,) = far.answer(TRADING, "private/buy", {"order": {"order_id": 5}})
+
+    assert isinstance(told, OutcomeUnknown)
+    assert far.closes == []
+
+
+def test_changes_that_cannot_be_read_end_the_session_because_they_may_have_been_a_fill() -> None:
+    far = make_open()
+
+    told = far.changes([], [{"trade_id": "t1"}])
+
+    assert kinds(told) == ["SessionLost"]
+
+
+def test_without_a_session_nothing_is_sent_and_that_is_told() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.facts.clear()
+
+    far.venue.send([place(), cancel(), AskPosition(instrument=KEY, deadline=T0 + S)], far.at)
+
+    assert far.collect() == [
+        NotSent(at=T0, order_id=OURS, request=Request.PLACE),
+        NotSent(at=T0, order_id=OURS, request=Request.CANCEL),
+        QuestionFailed(at=T0, venue="deribit", question="AskPosition", subject=KEY, message="no session"),
+    ]
+
+
+def test_a_lost_session_leaves_orders_open_and_questions_failed() -> None:
+    far = make_open()
+    far.venue.send([place(), AskOpenOrders(instrument=KEY, deadline=T0 + S)], far.at)
+    far.collect()
+
+    far.venue.closed(TRADING, "reset", far.at)
+
+    assert far.collect() == [
+        SessionLost(at=T0, venue="deribit", reason="reset"),
+        QuestionFailed(at=T0, venue="deribit", question="AskOpenOrders", subject=KEY, message="reset"),
+    ]
+
+
+def test_questions_are_answered_with_the_venues_words() -> None:
+    far = make_open()
+    due = T0 + S
+    far.venue.send(
+        [
+            AskOpenOrders(instrument=KEY, deadline=due),
+            AskOrder(order_id=OURS, instrument=KEY, deadline=due),
+            AskTrades(instrument=KEY, since=T0 - S, deadline=due),
+            AskPosition(instrument=KEY, deadline=due),
+            AskBalance(venue="deribit", currency="BTC", deadline=due),
+        ],
+        far.at,
+    )
+
+    (orders,) = far.answer(
+        TRADING, "private/get_open_orders_by_instrument", [order(label="by hand", price="market_price")]
+    )
+    (found,) = far.answer(TRADING, "private/get_order_state_by_label", [order("filled", filled_amount=100.0)])
+    request = far.take(TRADING, "private/get_user_trades_by_instrument_and_time")
+    (trades,) = far.reply(TRADING, request, {"trades": [trade(), trade(trade_id="t2", label="")], "has_more": True})
+    (position,) = far.answer(TRADING, "private/get_position", {"size": 185160, "direction": "sell"})
+    (balance,) = far.answer(TRADING, "private/get_account_summary", {"currency": "BTC", "balance": 302.60065765})
+
+    assert isinstance(orders, OpenOrdersReported)
+    assert orders.orders[0].order_id == "by hand"
+    assert orders.orders[0].price == 0
+    assert isinstance(found, OrderReported)
+    assert found.order.status is Status.FILLED
+    assert found.order.filled == Decimal(100)
+    assert isinstance(trades, TradesReported)
+    assert trades.has_more
+    assert [fill.order_id for fill in trades.fills] == [OURS, ""]
+    assert request["params"]["sorting"] == "asc"
+    assert request["params"]["start_timestamp"] == (T0 - S) // MS
+    assert position == PositionReported(at=T0, instrument=KEY, amount=Decimal(-185160))
+    assert balance == BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal("302.60065765"))
+
+
+def test_not_found_is_told_as_of_the_venues_own_clock() -> None:
+    far = make_open(skew_ns=7 * MS)
+    far.venue.send([AskOrder(order_id=OURS, instrument=KEY, deadline=T0 + S)], far.at)
+
+    told = far.answer(TRADING, "private/get_order_state_by_label", [])
+
+    assert told == [OrderNotFound(at=T0, order_id=OURS, venue_time=T0 + 7 * MS)]
+
+
+def test_a_question_without_an_answer_fails_at_its_deadline() -> None:
+    far = make_open()
+    far.venue.send([AskPosition(instrument=KEY, deadline=T0 + S)], far.at)
+    request = far.take(TRADING, "private/get_position")
+
+    told = far.wait(S)
+    late = far.reply(TRADING, request, {"size": 10.0})
+
+    assert [fact for fact in told if isinstance(fact, QuestionFailed)] == [
+        QuestionFailed(at=T0 + S, venue="deribit", question="AskPosition", subject=KEY, message="no answer in time")
+    ]
+    assert late == []
+
+
+def test_many_questions_are_asked_no_faster_than_the_venue_allows() -> None:
+    far = make_open()
+    asked = [AskPosition(instrument=KEY, deadline=T0 + 60 * S)] * 200
+
+    far.venue.send(asked, far.at)
+    far.collect()
+    at_once = len(far.requests[TRADING])
+    for _ in range(10):
+        far.wait(500 * MS)
+        far.frame(TRADING, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+
+    assert at_once <= 80
+    assert at_once + 16 * 4 <= len(far.requests[TRADING]) <= at_once + 16 * 6
+
+
+def test_a_login_that_did_not_last_is_renewed_once() -> None:
+    far = make_open()
+    far.venue.send([place(), cancel()], far.at)
+
+    far.answer(TRADING, "private/buy", error={"code": 13009, "message": "unauthorized"})
+    far.answer(TRADING, "private/cancel", error={"code": 13009, "message": "unauthorized"})
+
+    assert [request["method"] for request in far.requests[TRADING]].count("public/auth") == 1
+    told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
+    assert kinds(told) == ["SessionLost"]
+
+
+def test_a_stopped_venue_closes_both_connections_and_dials_none() -> None:
+    far = make_open()
+
+    far.venue.stop(far.at)
+    far.collect()
+    far.venue.closed(MARKET, "stop", far.at)
+    far.venue.closed(TRADING, "stop", far.at)
+    told = far.wait(60 * S)
+
+    assert {close.connection for close in far.closes} == {MARKET, TRADING}
+    assert told == []
+    assert far.venue.next_wake is None
+    assert far.dialed == [MARKET, TRADING]
+
+
+def test_a_secret_does_not_appear_in_what_is_printed() -> None:
+    assert "secret" not in repr(Credentials("me", "secret"))
