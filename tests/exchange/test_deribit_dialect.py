@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
+from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.channels import Channel, Topic, parse
+from replenisher.exchange.dialects.deribit.dialect import METHODS
 from replenisher.exchange.dialects.deribit.errors import WORDS
 from replenisher.exchange.dialects.deribit.login import signature
 from replenisher.exchange.dialects.deribit.numbers import number_text
-from replenisher.exchange.dialects.deribit.subscription import BookBatch
+from replenisher.exchange.dialects.deribit.shapes import Shapes
+from replenisher.exchange.dialects.deribit.subscription import BookBatch, Subscription
 from replenisher.exchange.dialects.dialect import DROPPED, Close, Send
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.exchange.words import Action, BookLevel, BookUpdate
+from replenisher.exchange.words import Action, BookLevel, BookUpdate, InstrumentClosed
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 
 MS = 1_000_000
@@ -58,7 +61,7 @@ class Clients:
         self,
         market: SyntheticSettings = QUIET,
         instrument: Instrument = BTC_PERPETUAL,
-        **settings: Any,
+        **limits: Any,
     ) -> None:
         self.at = START
         self.ledger: list[bytes] = []
@@ -71,7 +74,7 @@ class Clients:
             append=self.ledger.append,
             at=START,
         )
-        self.dialect = Deribit(self.exchange, DeribitSettings(keys=(ALICE, BOB), **settings))
+        self.dialect = Deribit(self.exchange, DeribitSettings(keys=(ALICE, BOB), **limits))
         self.inbox: dict[str, list[str]] = {}
         self.ended: dict[str, Close] = {}
         self._next_id = 0
@@ -256,6 +259,34 @@ def test_a_missing_or_wrong_parameter_is_answered_by_its_name(clients: Clients) 
     }
 
 
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=70),
+    st.lists(st.sampled_from(["book.BTC-PERPETUAL.raw", "user.changes.any.any.raw", "x", "quote..", ".."])),
+    st.sampled_from(["BTC-PERPETUAL", "BTC", "any", "limit", "market", "1", 50_000, 10, "asc", "connection"]),
+)
+NAMES = st.sampled_from(
+    "instrument_name amount contracts price type label order_id count channels currency start_seq start_timestamp "
+    "end_timestamp valid_until time_in_force depth interval scope".split()
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(sorted(METHODS)), st.dictionaries(NAMES, JUNK)), max_size=12))
+def test_whatever_a_client_sends_is_answered_once(requests: list[tuple[str, dict[str, Any]]]) -> None:
+    clients = Clients(changes_before_reply=True)
+    clients.connect("a", ALICE)
+
+    for method, params in requests:
+        if method not in ("private/logout", "public/auth"):
+            clients.ask("a", method, **params)
+
+    assert clients.ended == {}
+
+
 # --- Login -----------------------------------------------------------------------------------------------------------
 
 
@@ -391,6 +422,18 @@ def test_cancel_on_disconnect_fires_when_the_heartbeat_is_lost(clients: Clients)
     clients.buy("a", 50_000)
 
     clients.wait(30)
+
+    assert clients.exchange.open_orders("alice") == []
+
+
+def test_cancel_on_disconnect_fires_after_ten_silent_minutes(clients: Clients) -> None:
+    clients.result("a", "private/enable_cancel_on_disconnect")
+    clients.result("a", "private/subscribe", channels=["quote.BTC-PERPETUAL"])
+    clients.buy("a", 50_000)
+
+    clients.wait(599)
+    assert len(clients.exchange.open_orders("alice")) == 1
+    clients.wait(2)
 
     assert clients.exchange.open_orders("alice") == []
 
@@ -580,6 +623,31 @@ def test_prints_and_quotes_are_told() -> None:
     quotes = [data for data in told if isinstance(data, dict)]
     assert [(printed["price"], printed["amount"], printed["direction"]) for printed in prints[0]] == [(ask, 10, "buy")]
     assert len(quotes) == 2, "one at once, and one because the touch has another amount"
+
+
+def test_the_end_of_an_instrument_is_told(clients: Clients) -> None:
+    channel = parse("instrument.state.future.BTC")
+    assert channel
+    catalogue = Catalogue(clients.exchange)
+    subscription = Subscription(channel, "", catalogue, Shapes(catalogue, {}))
+
+    told = subscription.hear(InstrumentClosed(instrument="BTC-PERPETUAL", at=START), START)
+
+    assert told == [{"timestamp": START // MS, "state": "closed", "instrument_name": "BTC-PERPETUAL"}]
+
+
+def test_the_same_requests_get_the_same_frames() -> None:
+    def run() -> list[str]:
+        clients = Clients(LIVELY)
+        clients.connect("a", ALICE)
+        channels = ["book.BTC-PERPETUAL.raw", "user.changes.any.any.raw", "trades.BTC-PERPETUAL.100ms"]
+        clients.result("a", "private/subscribe", channels=[*channels, "ticker.BTC-PERPETUAL.raw"])
+        bid, _ = clients.touch()
+        clients.buy("a", bid, amount=10_000)
+        clients.wait(3)
+        return clients.inbox["a"]
+
+    assert run() == run()
 
 
 @pytest.mark.parametrize(

@@ -235,17 +235,17 @@ async def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
 async def test_a_second_life_continues_the_ledger_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     async with running(path) as first:
-        client = await connect(first.url)
-        await log_in(client)
-        order = await ask(client, "private/buy", **ORDER)
+        early = await connect(first.url)
+        await log_in(early)
+        order = await ask(early, "private/buy", **ORDER)
         exchange_id = first.exchange.exchange_id
 
-    await client.wait_closed()
+    await early.wait_closed()
     async with running(path) as second, connect(second.url) as client:
         await log_in(client)
         ended = await ask(client, "private/get_order_state", order_id=order["order"]["order_id"])
 
-    assert client.close_code == 1000
+    assert early.close_code == 1001
     assert second.exchange.exchange_id == exchange_id
     assert (ended["order_state"], ended["cancel_reason"]) == ("cancelled", "cancel_on_disconnect")
 

@@ -9,7 +9,7 @@ from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.login import Doorkeeper
 from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.dialects.deribit.session import Session
-from replenisher.exchange.dialects.deribit.shapes import Shapes
+from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes
 from replenisher.exchange.exchange import Exchange
 
 
@@ -21,6 +21,7 @@ class Desk(msgspec.Struct, frozen=True):
     shapes: Shapes
     doorkeeper: Doorkeeper
     accounts_that_cancel: set[str]  # accounts whose new connections start with cancel-on-disconnect
+    limits: Shape  # the credits of an account, as its summary tells them
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -69,6 +69,7 @@ class Deribit:
             Shapes(self._catalogue, {account: number for number, account in enumerate(accounts, start=1)}),
             Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
             set(),
+            _limits(settings),
         )
         self._sessions: dict[str, Session] = {}
         self._buckets: dict[tuple[str, str], Bucket] = {}
@@ -249,6 +250,11 @@ class Deribit:
 
     def _send(self, connection: str, message: Shape) -> None:
         self._actions.append(Send(connection, self._encoder.encode(message).decode()))
+
+
+def _limits(settings: DeribitSettings) -> Shape:
+    pool = {"rate": settings.credits_per_s, "burst": settings.credits_burst}
+    return {"limits_per_currency": False, "matching_engine": {"trading": {"total": pool}, "cancel_all": pool}}
 
 
 def _notification(method: str, params: Shape) -> Shape:

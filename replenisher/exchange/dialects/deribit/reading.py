@@ -47,6 +47,9 @@ def ticker(desk: Desk, call: Call) -> Shape:
 
 def get_last_trades_by_instrument(desk: Desk, call: Call) -> Shape:
     """`public/get_last_trades_by_instrument`: the last ones, newest first unless asked otherwise."""
+    for name in ("start_seq", "end_seq", "start_timestamp", "end_timestamp"):
+        if name in call.params:
+            refuse(NOT_IMPLEMENTED, {"param": name})
     count = call.params.count()
     instrument = desk.catalogue.instrument(call.params.text("instrument_name"))
     prints = sorted(desk.exchange.prints(instrument.name, count + 1), key=lambda printed: -printed.trade_seq)
@@ -57,8 +60,17 @@ def get_last_trades_by_instrument(desk: Desk, call: Call) -> Shape:
 
 
 def get_open_orders(desk: Desk, call: Call) -> list[Shape]:
-    """`private/get_open_orders`, and the same by currency."""
-    currency, kind = call.params.text("currency", WHOLE), call.params.text("kind", WHOLE)
+    """`private/get_open_orders`."""
+    return _open_orders_of(desk, call, WHOLE)
+
+
+def get_open_orders_by_currency(desk: Desk, call: Call) -> list[Shape]:
+    """`private/get_open_orders_by_currency`."""
+    return _open_orders_of(desk, call, call.params.text("currency"))
+
+
+def _open_orders_of(desk: Desk, call: Call, currency: str) -> list[Shape]:
+    kind = call.params.text("kind", WHOLE)
     chosen = {instrument.name for instrument in desk.catalogue.in_currency(currency, kind)}
     return _orders(desk, [order for order in desk.exchange.open_orders(call.account) if order.instrument in chosen])
 
@@ -141,14 +153,14 @@ def get_account_summary(desk: Desk, call: Call) -> Shape:
     """`private/get_account_summary` of one currency."""
     currency = call.params.choice("currency", (*SUMMARY_CURRENCIES, *desk.catalogue.currencies()))
     summary = _summary(desk, call, desk.exchange.account(call.account, currency))
-    return summary | _owner(desk, call) if call.params.flag("extended") else summary
+    return summary | _owner(desk, call) | {"limits": desk.limits} if call.params.flag("extended") else summary
 
 
 def get_account_summaries(desk: Desk, call: Call) -> Shape:
     """`private/get_account_summaries`: one for every currency in which something settles here."""
-    summaries = [
-        _summary(desk, call, desk.exchange.account(call.account, currency)) for currency in desk.catalogue.currencies()
-    ]
+    accounts = [desk.exchange.account(call.account, currency) for currency in desk.catalogue.currencies()]
+    more = {"limits": desk.limits} if call.params.flag("extended") else {}
+    summaries = [_summary(desk, call, account) | more for account in accounts]
     return _owner(desk, call) | {"summaries": summaries}
 
 
@@ -196,7 +208,7 @@ METHODS: dict[str, Method] = {
     "public/ticker": ticker,
     "public/get_last_trades_by_instrument": get_last_trades_by_instrument,
     "private/get_open_orders": get_open_orders,
-    "private/get_open_orders_by_currency": get_open_orders,
+    "private/get_open_orders_by_currency": get_open_orders_by_currency,
     "private/get_open_orders_by_instrument": get_open_orders_by_instrument,
     "private/get_open_orders_by_label": get_open_orders_by_label,
     "private/get_order_state": get_order_state,

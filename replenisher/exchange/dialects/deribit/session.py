@@ -5,10 +5,11 @@ from replenisher.exchange.dialects.deribit.subscription import Subscription
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
 # every 10.6 s; one that is not answered closes the connection 10.0 s later. A connection that has no subscription and
-# says nothing is dropped after 60.5 s.
+# says nothing is dropped after 60.5 s. Documented: cancel-on-disconnect also fires after ten minutes of silence.
 FIRST_TEST_DELAY_NS = 2_300_000_000
 TEST_DELAY_NS = 600_000_000
 IDLE_NS_MAX = 60_500_000_000
+SILENCE_NS_MAX = 600_000_000_000
 HEARTBEAT_S_MIN = 10
 
 
@@ -63,9 +64,11 @@ class Session:
     @property
     def idle_deadline(self) -> int | None:
         """When the connection is dropped unless the client says something."""
-        if self.subscriptions or self.heartbeat:
+        if self.heartbeat:
             return None
-        return self.last_heard + IDLE_NS_MAX
+        if not self.subscriptions:
+            return self.last_heard + IDLE_NS_MAX
+        return self.last_heard + SILENCE_NS_MAX if self.cancels_on_disconnect else None
 
     @property
     def next_wake(self) -> int | None:

@@ -133,8 +133,10 @@ class Subscription:
                 wanted, name = topic.is_private and event.account == self._account, event.instrument
             case InstrumentClosed():
                 wanted, name = topic is Topic.STATE, event.instrument
-            case _:
+            case tuple():
                 wanted, name = topic is Topic.TRADES, event[0][0].instrument
+            case _ as never:
+                assert_never(never)
         return wanted and self._catalogue.covers(self.channel, name)
 
     def _gather(self, event: Event) -> None:
@@ -149,8 +151,10 @@ class Subscription:
             case InstrumentClosed():
                 closed = {"timestamp": milliseconds(event.at), "state": "closed", "instrument_name": event.instrument}
                 self._rows.setdefault(event.instrument, []).append(closed)
-            case _:
+            case tuple():
                 self._rows.setdefault(event[0][0].instrument, []).extend(event)
+            case _ as never:
+                assert_never(never)
 
     def _quotes(self, name: str) -> list[Shape]:
         """The quote, if the touch is another than the one told last."""
