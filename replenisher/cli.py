@@ -55,9 +55,9 @@ def run(
     if (tape is not None or speed is not None) and not config.starts_exchange:
         raise ConfigurationError("the command line: --tape and --speed need the exchange that mode paper starts")
 
-    from replenisher import wiring
+    from replenisher.wiring import daemon
 
-    raise typer.Exit(wiring.run(config, duration_s=duration, fresh=fresh, screen=sys.stdout.isatty()))
+    raise typer.Exit(daemon.run(config, duration_s=duration, fresh=fresh, screen=sys.stdout.isatty()))
 
 
 @app.command(epilog="Example: replenisher exchange --port 8787 --seed 7 --ledger exchange.jsonl")
@@ -87,10 +87,10 @@ def exchange(
     elif speed is not None and tape is None:
         raise typer.BadParameter("only a recording has a speed, name one with --tape", param_hint="--speed")
 
-    from replenisher import wiring
+    from replenisher.wiring import market
 
     raise typer.Exit(
-        wiring.run_exchange(config, port=port, seed=seed, ledger=ledger, tape=tape, speed=speed, child=child)
+        market.run_exchange(config, port=port, seed=seed, ledger=ledger, tape=tape, speed=speed, child=child)
     )
 
 
@@ -102,9 +102,9 @@ def check(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
     config = load(file, market_overrides(tape, None))
     require_ready(config, live=config.mode == "live")
 
-    from replenisher import wiring
+    from replenisher.wiring import books
 
-    _print(wiring.check(config), as_json)
+    _print(books.check(config), as_json)
 
 
 # --- The operator's door -----------------------------------------------------------------------------------------
@@ -161,10 +161,10 @@ def audit(
 
     Every difference is named, and the exit code is 1 if there is one or if both books are empty.
     """
-    from replenisher import wiring
     from replenisher.config import load
+    from replenisher.wiring import books
 
-    findings, exit_code = wiring.audit(load(file), allow_empty=allow_empty)
+    findings, exit_code = books.audit(load(file), allow_empty=allow_empty)
     _print(findings, as_json)
     raise typer.Exit(exit_code)
 
@@ -172,19 +172,19 @@ def audit(
 @database.command("upgrade", epilog="Example: replenisher db upgrade configs/paper.yaml")
 def database_upgrade(file: File) -> None:
     """Bring the tables to the version that this program knows."""
-    from replenisher import wiring
     from replenisher.config import load
+    from replenisher.wiring import books
 
-    wiring.database_upgrade(load(file))
+    books.database_upgrade(load(file))
 
 
 @database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")
 def database_check(file: File, as_json: AsJson = False) -> None:
     """Say whether the tables have the version that this program knows."""
-    from replenisher import wiring
     from replenisher.config import load
+    from replenisher.wiring import books
 
-    _print(wiring.database_check(load(file)), as_json)
+    _print(books.database_check(load(file)), as_json)
 
 
 # --- What there is -----------------------------------------------------------------------------------------------

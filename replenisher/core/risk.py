@@ -30,24 +30,6 @@ class Limits:
     cooloff_ns: int = 900 * 1_000_000_000
     halts_on_breach: bool = False  # end the process instead of pausing
 
-    def tightened(self, other: "Limits | None") -> "Limits":
-        """These limits, with everything that `other` makes tighter."""
-        if other is None:
-            return self
-        totals = [total for total in (self.max_total_quote, other.max_total_quote) if total is not None]
-        return Limits(
-            max_position_quote=min(self.max_position_quote, other.max_position_quote),
-            max_order_quote=min(self.max_order_quote, other.max_order_quote),
-            max_open_orders=min(self.max_open_orders, other.max_open_orders),
-            max_daily_loss_quote=min(self.max_daily_loss_quote, other.max_daily_loss_quote),
-            price_collar_bps=min(self.price_collar_bps, other.price_collar_bps),
-            max_data_age_ns=min(self.max_data_age_ns, other.max_data_age_ns),
-            max_leverage=min(self.max_leverage, other.max_leverage),
-            max_total_quote=min(totals) if totals else None,
-            cooloff_ns=max(self.cooloff_ns, other.cooloff_ns),
-            halts_on_breach=self.halts_on_breach or other.halts_on_breach,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:

@@ -40,7 +40,9 @@ class QueuePosition(msgspec.Struct, frozen=True, gc=False):
 class QueueModel(Protocol):
     """An opinion about where in the queue others cancel."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What a report calls it."""
 
     def after_change(self, position: QueuePosition, before: float, after: float) -> QueuePosition:
         """The level went from `before` to `after`."""

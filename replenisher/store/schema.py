@@ -40,6 +40,12 @@ def check(url: str) -> None:
         database.read(_refuse_different)
 
 
+def require_known(url: str) -> None:
+    """Refuse a database that cannot be reached, is none of ours, or is newer than this code."""
+    with closing(Database(url)) as database, explained(database):
+        database.read(_refuse_newer)
+
+
 def _refuse_newer(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
     for revision in MigrationContext.configure(connection).get_current_heads():

@@ -1,0 +1,1 @@
+"""The only place where everything meets: configurations become engines, venues, exchanges and books."""

@@ -1,0 +1,182 @@
+"""`replenisher run`: one life of the daemon, from a checked configuration to its exit code."""
+
+import random
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from replenisher.config import Config
+from replenisher.core.engine import Engine
+from replenisher.core.replay import fold
+from replenisher.core.state import State
+from replenisher.errors import ConfigurationError
+from replenisher.live.chronicle import tell
+from replenisher.live.clock import SessionClock
+from replenisher.live.control import Door, sole_daemon
+from replenisher.live.monitor import Monitor
+from replenisher.live.supervisor import Life, Supervisor
+from replenisher.logs import configure, logger
+from replenisher.model.event import Started
+from replenisher.store import schema
+from replenisher.store.database import Database
+from replenisher.store.journal import Fsync, Journal, Policy
+from replenisher.store.queries import AccountKey, refuse_other_exchange
+from replenisher.store.recorder import Recorder
+from replenisher.venues.deribit.link import Credentials
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.wiring.books import accounts_of, require_database
+from replenisher.wiring.child import Child, exchange_of
+from replenisher.wiring.market import OFFERED, PAPER_KEY
+from replenisher.wiring.setup import setup_of
+
+EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
+RECORDER_S_MAX = 30.0
+ADAPTER_URLS = {
+    "testnet": "wss://test.deribit.com/ws/api/v2",
+    "live": "wss://www.deribit.com/ws/api/v2",
+}
+
+
+def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) -> int:
+    """Trade until told to stop; the exit code. Whatever is wrong is found before anything is written or sent."""
+    _require_offered(config)
+    require_database(config)
+    with ExitStack() as stack:
+        stack.enter_context(_data_directory(config, fresh=fresh))
+        child = stack.enter_context(exchange_of(config)) if config.starts_exchange else None
+        return _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
+
+
+def _live(config: Config, child: Child | None, *, duration_s: float | None, screen: bool, stack: ExitStack) -> int:
+    accounts = accounts_of(config, child.announcement.exchange_id if child is not None else None)
+    schema.upgrade(config.database_url)
+    database = Database(config.database_url)
+    stack.callback(database.close)
+    if child is not None:
+        for venue, account in accounts.items():
+            key = AccountKey(venue, account)
+            database.read(partial(refuse_other_exchange, key=key))
+
+    policy = Policy(
+        fsync=Fsync(config.journal.fsync),
+        fsync_interval_ms=config.journal.fsync_interval_ms,
+        market_data=config.journal.market_data,
+        keep_days=config.journal.keep_days,
+    )
+    journal = Journal.open(config.data_dir / "journal", new_id=secrets.token_hex(8), policy=policy)
+    stack.callback(journal.close)
+    state = State.load(setup_of(config), journal.boot.snapshot)
+    fold(state, journal.boot.steps)
+    clock = SessionClock()
+    epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
+    journal.begin(epoch, state.dump(), clock.now())
+
+    recorder = Recorder(config.data_dir / "journal", database)
+    recorder.start()
+    monitor = Monitor()
+    venues = {name: _venue(config, name, child) for name in config.venues}
+    engine = Engine(state, number=journal.boot.step)
+    _configure_logs(config, screen=screen)
+    life = Life(
+        engine=engine,
+        journal=journal,
+        venues=venues,
+        clock=clock,
+        started=Started(
+            at=clock.now(),
+            epoch=epoch,
+            namespace=config.namespace,
+            config_version=config.fingerprint(),
+            accounts=accounts,
+        ),
+        observers=[monitor.observe, tell],
+        status=lambda: monitor.summary(state, clock.now()),
+        door=lambda handle: Door(config.data_dir, handle),
+        duration_s=duration_s,
+        look=child.complaint if child is not None else lambda: "",
+    )
+    supervisor = Supervisor(life)
+    try:
+        exit_code = uvloop.run(supervisor.live())
+    finally:
+        is_recorded = recorder.drain(RECORDER_S_MAX)
+    if not is_recorded:
+        logger().error("not_recorded", error=recorder.status.error, behind_bytes=recorder.status.behind_bytes)
+        exit_code = exit_code or 1
+    for order_id in supervisor.left():
+        logger().error("may_be_left", order_id=order_id)
+    logger().info("summary", **monitor.summary(state, clock.now()))
+    return exit_code
+
+
+def _venue(config: Config, name: str, child: Child | None) -> DeribitVenue:
+    section = config.venues[name]
+    url = section.url or (child.announcement.url if child is not None else ADAPTER_URLS[config.mode])
+    key, secret = section.api_key, section.api_secret
+    credentials = (
+        Credentials(key.get_secret_value(), secret.get_secret_value())
+        if key is not None and secret is not None
+        else Credentials(PAPER_KEY, PAPER_KEY)
+    )
+    return DeribitVenue(
+        name=name,
+        url=url,
+        credentials=credentials,
+        instruments=list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name)),
+        namespace=config.namespace,
+        random=random.SystemRandom().random,
+    )
+
+
+def _require_offered(config: Config) -> None:
+    """An instrument that the simulated exchange does not list is the operator's mistake."""
+    if not config.starts_exchange or config.exchange is None:
+        return
+    offered = OFFERED[config.exchange.market.source]
+    for place, section in enumerate(config.strategies):
+        if section.venue == config.exchange.venue and section.instrument != offered:
+            at = ("strategies", place, "instrument")
+            raise ConfigurationError(
+                f"{config.where(at)}: strategies[{place}].instrument: {section.instrument!r} is not allowed, "
+                f"the simulated exchange offers {offered}"
+            )
+
+
+@contextmanager
+def _data_directory(config: Config, *, fresh: bool) -> Iterator[None]:
+    """Hold the data directory for this process alone. One that was made for a start that failed goes again."""
+    directory = config.data_dir
+    if fresh and directory.exists():
+        _set_aside(directory)
+    is_new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with sole_daemon(directory):
+            yield
+    finally:
+        if is_new and not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def _set_aside(directory: Path) -> None:
+    with sole_daemon(directory):
+        number = 1
+        while (aside := directory.with_name(f"{directory.name}.{number}")).exists():
+            number += 1
+        directory.rename(aside)
+
+
+def _configure_logs(config: Config, *, screen: bool) -> None:
+    """JSON lines on stdout; with a live screen there, into the data directory instead."""
+    if not screen:
+        configure(as_json=True, stream=sys.stdout)
+        return
+    logs = config.data_dir / "logs"
+    logs.mkdir(exist_ok=True)
+    configure(as_json=True, stream=(logs / "replenisher.jsonl").open("a", buffering=1))

@@ -1,0 +1,84 @@
+"""A configuration, in the units of the core: nanoseconds, decimals and keys instead of seconds and names."""
+
+from decimal import Decimal
+
+from replenisher.config import Config
+from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, VenueSection
+from replenisher.core.budget import RateLimit
+from replenisher.core.reconcile import QuotingPolicy
+from replenisher.core.risk import Limits
+from replenisher.core.slots import RefillPolicy
+from replenisher.core.state import Setup, StrategySetup, VenueSetup
+from replenisher.model.instrument import instrument_key
+from replenisher.venues.deribit.venue import CAPABILITIES
+
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+def setup_of(config: Config) -> Setup:
+    """The constants of a life under this configuration."""
+    return Setup(
+        namespace=config.namespace,
+        venues=tuple(_venue(name, section) for name, section in config.venues.items()),
+        strategies=tuple(_strategy(config, section) for section in config.strategies),
+        limits=_limits(config.risk),
+    )
+
+
+def _venue(name: str, section: VenueSection) -> VenueSetup:
+    return VenueSetup(
+        name=name,
+        rate_limit=RateLimit(per_s=section.rate_limit_per_s, burst=section.rate_limit_burst),
+        request_timeout_ns=section.request_timeout_ms * MS_NS,
+        own_echo_ns_max=section.own_echo_ms_max * MS_NS,
+        amends_price=CAPABILITIES.amends_price,
+    )
+
+
+def _strategy(config: Config, section: StrategySection) -> StrategySetup:
+    age_s = section.max_order_age_s
+    return StrategySetup(
+        id=section.id,
+        strategy=config.strategy(section.id),
+        venue=section.venue,
+        instrument=instrument_key(section.venue, section.instrument),
+        policy=QuotingPolicy(
+            refill=_refill(section.refill),
+            tolerance_bps=section.order_refresh_tolerance_bps,
+            amount_tolerance=section.amount_tolerance_pct / 100,
+            max_order_age_ns=None if age_s is None else int(age_s * SECOND_NS),
+            amend=section.amend,
+        ),
+        limits=_limits(_tightened(config.risk, section.risk)),
+    )
+
+
+def _tightened(risk: Risk, own: TighterRisk | None) -> Risk:
+    """The account's limits with a strategy's own, tighter ones in their place."""
+    return risk if own is None else risk.model_copy(update=own.model_dump(exclude_none=True))
+
+
+def _refill(section: Refill) -> RefillPolicy:
+    return RefillPolicy(
+        mode=section.mode,
+        delay_ns=int(section.delay_s * SECOND_NS),
+        partial_fill=section.partial_fill,
+        min_fraction=section.min_fraction,
+        max_per_minute=section.max_per_minute,
+    )
+
+
+def _limits(risk: Risk) -> Limits:
+    return Limits(
+        max_position_quote=risk.max_position_quote,
+        max_order_quote=risk.max_order_quote,
+        max_open_orders=risk.max_open_orders,
+        max_daily_loss_quote=risk.max_daily_loss_quote,
+        price_collar_bps=risk.price_collar_bps,
+        max_data_age_ns=risk.max_data_age_ms * MS_NS,
+        max_leverage=Decimal(risk.max_leverage),
+        max_total_quote=risk.max_total_quote,
+        cooloff_ns=risk.cooloff_s * SECOND_NS,
+        halts_on_breach=risk.on_breach == "stop",
+    )
