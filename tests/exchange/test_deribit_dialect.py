@@ -217,7 +217,7 @@ def test_a_request_without_id_is_answered_without_one(clients: Clients) -> None:
 
 
 def test_broken_json_is_a_bad_request_and_the_connection_stays(clients: Clients) -> None:
-    for broken in ("{", b"\xff\xfe", '{"a":1e99999999999999999999}'):
+    for broken in ("{", b"\xff\xfe", '{"a":1e99999999999999999999}', "[" * 20_000):
         clients.send("a", broken)
 
         reply = json.loads(clients.inbox["a"].pop())
@@ -269,8 +269,26 @@ JUNK = st.one_of(
     st.sampled_from(["BTC-PERPETUAL", "BTC", "any", "limit", "market", "1", 50_000, 10, "asc", "connection"]),
 )
 NAMES = st.sampled_from(
-    "instrument_name amount contracts price type label order_id count channels currency start_seq start_timestamp "
-    "end_timestamp valid_until time_in_force depth interval scope".split()
+    [
+        "instrument_name",
+        "amount",
+        "contracts",
+        "price",
+        "type",
+        "label",
+        "order_id",
+        "count",
+        "channels",
+        "currency",
+        "start_seq",
+        "start_timestamp",
+        "end_timestamp",
+        "valid_until",
+        "time_in_force",
+        "depth",
+        "interval",
+        "scope",
+    ]
 )
 
 
@@ -659,6 +677,7 @@ def test_the_same_requests_get_the_same_frames() -> None:
         ("user.trades.BTC-PERPETUAL.agg2", Topic.FILLS),
         ("user.orders.future.btc.raw", Topic.ORDERS),
         ("instrument.state.any.any", Topic.STATE),
+        ("platform_state", Topic.PLATFORM),
         ("ticker.BTC-PERPETUAL.100ms", Topic.TICKER),
     ],
 )

@@ -17,6 +17,7 @@ class Topic(StrEnum):
     TICKER = "ticker"
     QUOTE = "quote"
     STATE = "instrument.state"
+    PLATFORM = "platform_state"
     ORDERS = "user.orders"
     FILLS = "user.trades"
     CHANGES = "user.changes"
@@ -46,6 +47,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 def parse(name: str) -> Channel | None:
     """The channel of this name, or None if the venue has none."""
     match name.split("."):
+        case ["platform_state"]:
+            return Channel(name=name, topic=Topic.PLATFORM)
         case ["quote", instrument]:
             return Channel(name=name, topic=Topic.QUOTE, instrument=instrument)
         case ["instrument", "state", kind, currency] if kind in KINDS:

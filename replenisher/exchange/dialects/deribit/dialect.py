@@ -151,7 +151,7 @@ class Deribit:
             return Fault(INVALID_REQUEST, "request entity too large")
         try:
             request = self._decoder.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation):
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError):
             return fault(BAD_REQUEST, "invalid json")
         return request if isinstance(request, dict) else fault(INVALID_REQUEST)
 

@@ -83,6 +83,7 @@ class Bucket:
     """Credits that refill with time: one request costs one."""
 
     def __init__(self, rate_per_s: float, burst: int, at: int) -> None:
+        assert rate_per_s > 0 and burst > 0, "a budget that never has a credit would end every session"
         self._credit_ns = round(NS_PER_S / rate_per_s)  # how long one credit takes to come back
         self._full_ns = burst * self._credit_ns
         self._level_ns = self._full_ns

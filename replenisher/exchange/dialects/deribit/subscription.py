@@ -117,6 +117,8 @@ class Subscription:
                 return [data for name in rows for data in self._quotes(name)]
             case Topic.TRADES:
                 return [[self._shapes.print(*printed) for printed in prints] for prints in rows.values()]
+            case Topic.PLATFORM:
+                return []  # this exchange is never under maintenance
             case Topic.STATE:
                 return [closed for found in rows.values() for closed in found]
             case Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
