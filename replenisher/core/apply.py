@@ -217,6 +217,7 @@ def _apply_position(state: State, event: PositionReported) -> None:
 def _start(state: State, event: Started) -> None:
     assert event.epoch > state.epoch, "every life has a later epoch than the one before"
     state.epoch, state.counter = event.epoch, 0
+    state.forget_the_present()
     state.first_started_at = state.first_started_at or event.at
     for order in list(state.orders.all_live()):
         lose_track(state, order, event.at)

@@ -197,7 +197,7 @@ class Engine:
 
     def _withdraw(self, plan: Plan, wish: Withdraw, at: int) -> Iterator[Command]:
         order = wish.order
-        if at < order.cancel_after:
+        if at < order.cancel_after or not self.state.sync_of(order.instrument).is_open:
             return
         if self._can_pay(plan, 0, at):
             deadline = at + self.state.setup.venue(plan.setup.venue).request_timeout_ns

@@ -211,6 +211,7 @@ def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:
         _is_refused(state, order, RejectReason.NOT_SENT, "", fact.at)
     elif order.pending is not None and order.pending.request is fact.request:
         order.pending = None
+        order.cancel_after = order.amend_after = fact.at + SECOND_NS // 4  # the connection is gone or full: not at once
 
 
 def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> None:

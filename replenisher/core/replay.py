@@ -1,4 +1,4 @@
-"""Replay: the state after a step of an earlier life, from its record alone. Nothing is decided anew and nothing is sent."""
+"""Replay: the state after steps of an earlier life, from their record alone. Nothing is decided anew or sent."""
 
 from collections.abc import Iterable
 

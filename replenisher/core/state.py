@@ -167,6 +167,18 @@ class State:
 
     # --- What there is -------------------------------------------------------------------------------------------
 
+    def forget_the_present(self) -> None:
+        """A life begins: what only an earlier life could see (books, sessions, its own stop) is void."""
+        self.books.clear()
+        self.own_sizes.clear()
+        self.budgets.clear()
+        self.syncs.clear()
+        self.clock_offsets_ns.clear()
+        self.closed.clear()
+        self.strays.clear()
+        self.refusals.clear()
+        self.stopping = None
+
     def book(self, instrument: str) -> Book:
         """The book of one instrument."""
         if instrument not in self.books:

@@ -47,6 +47,11 @@ class Sync(msgspec.Struct):
     orders_of: dict[str, str] = msgspec.field(default_factory=dict)  # order asked for -> its instrument
 
     @property
+    def is_open(self) -> bool:
+        """Whether the venue can be asked anything at all."""
+        return self.stage is not Stage.CLOSED
+
+    @property
     def is_synced(self) -> bool:
         """Whether quotes may be shown."""
         return self.stage is Stage.SYNCED

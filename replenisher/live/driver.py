@@ -48,6 +48,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._inbox: list[Event] = []
         self._turn_due = False
+        self._is_over = False
         self._wake: asyncio.TimerHandle | None = None
         self._clock_look: asyncio.TimerHandle | None = None
 
@@ -61,7 +62,8 @@ class Driver:
         self._turn()
 
     def stop(self) -> None:
-        """Close every connection; no turn comes after this one."""
+        """Close every connection; no turn is taken any more."""
+        self._is_over = True
         for handle in (self._wake, self._clock_look):
             if handle is not None:
                 handle.cancel()
@@ -77,7 +79,7 @@ class Driver:
 
     def venue_heard(self) -> None:
         """Take a turn once everything that has arrived is in."""
-        if not self._turn_due and not self.failed.done():
+        if not self._turn_due and not self._is_over:
             self._turn_due = True
             self._loop.call_soon(self._turn)
 
@@ -92,7 +94,8 @@ class Driver:
 
     def _turn(self) -> None:
         self._turn_due = False
-        self._guarded(self._take_turn)
+        if not self._is_over:
+            self._guarded(self._take_turn)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         if self.failed.done():

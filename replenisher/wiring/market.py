@@ -91,7 +91,7 @@ def run_exchange(
     settings = ServerSettings(
         deribit=DeribitSettings(
             keys=(_key(config, section, account),),
-            credits_per_s=int(section.rate.per_s),
+            credits_per_s=section.rate.per_s,
             credits_burst=section.rate.burst,
         ),
         port=port,
