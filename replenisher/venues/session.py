@@ -137,20 +137,16 @@ class Session(Generic[Asked]):
     @property
     def next_wake(self) -> int | None:
         """When `wake` or `expired` will have something to do."""
-        match self.phase:
-            case Phase.WAITING:
-                return self._dial_at
-            case Phase.DIALING:
-                return self._dialed_at + self._pace.dial_ns
-            case Phase.OPEN:
-                doubt_at = (
-                    self.heard_at + self._pace.silence_ns
-                    if self._probed_at is None
-                    else self._probed_at + self._pace.answer_ns
-                )
-                return doubt_at if self._first_deadline is None else min(doubt_at, self._first_deadline)
-            case Phase.IDLE | Phase.GIVEN_UP:
-                return None
+        phase = self.phase
+        if phase is Phase.OPEN:  # asked for after every frame
+            probed_at, first = self._probed_at, self._first_deadline
+            due = self.heard_at + self._pace.silence_ns if probed_at is None else probed_at + self._pace.answer_ns
+            return due if first is None or due < first else first
+        if phase is Phase.WAITING:
+            return self._dial_at
+        if phase is Phase.DIALING:
+            return self._dialed_at + self._pace.dial_ns
+        return None
 
     # --- The request table --------------------------------------------------------------------------------------
 

@@ -76,6 +76,9 @@ class Venue(Protocol):
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue. A command that cannot be sent now is answered by the fact `NotSent` or `QuestionFailed`."""
 
+    def suspended(self, at: int) -> None:
+        """The process did not run for a while: give up what is open and connect afresh, as every book is lost."""
+
     def stop(self, at: int) -> None:
         """Close every connection and open none again."""
 

@@ -14,7 +14,8 @@ from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrde
 from replenisher.model.event import RejectReason
 from replenisher.model.instrument import AmountUnit, Instrument, Kind
 from replenisher.model.order import Liquidity, Side
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit.refusals import REJECTIONS, rejection
 
 Recordings = Callable[[str], Path]
 Json = dict[str, Any]
@@ -274,17 +275,17 @@ def test_every_documented_reply_we_use_decodes(recordings: Recordings) -> None:
 def test_every_code_is_a_documented_one(recordings: Recordings) -> None:
     documented = {json.loads(line)["code"] for line in recordings(CODES).read_text().splitlines()}
 
-    assert {code for code in codec.REJECTIONS if code > 0} <= {int(code) for code in documented}
+    assert {code for code in REJECTIONS if code > 0} <= {int(code) for code in documented}
 
 
 @pytest.mark.parametrize("code", [13028, 11094, 10001, 11031, 13008, -32603, 500, 77777])
 def test_a_code_that_does_not_prove_anything_is_no_rejection(code: int) -> None:
-    assert codec.rejection(code) is None
+    assert rejection(code) is None
 
 
 @pytest.mark.parametrize("code", [10028, 10040, 10041, 10047, 10066, 11051, 13503, 13888])
 def test_a_code_that_proves_that_nothing_was_executed_is_one(code: int) -> None:
-    assert codec.rejection(code) in (RejectReason.RATE, RejectReason.HALTED, RejectReason.TOO_LATE)
+    assert rejection(code) in (RejectReason.RATE, RejectReason.HALTED, RejectReason.TOO_LATE)
 
 
 # --- Requests ------------------------------------------------------------------------------------------------------
@@ -306,7 +307,7 @@ def test_prices_go_out_as_exact_text(tick: float, ticks: int, text: str) -> None
         deadline=0,
     )
 
-    frame = codec.place(7, command, instrument, 1234)
+    frame = requests.place(7, command, instrument, 1234)
 
     request = json.loads(frame, parse_float=str, parse_int=str)
     assert (request["id"], request["method"]) == ("7", "private/sell")
@@ -329,11 +330,11 @@ def test_a_venues_order_id_cannot_break_out_of_its_quotes() -> None:
     )
     cancel = CancelOrder(order_id="a", venue_order_id=hostile, instrument=instrument.key, deadline=0)
 
-    assert json.loads(codec.amend(1, amend, instrument, 5))["params"]["order_id"] == hostile
-    assert json.loads(codec.cancel(1, cancel))["params"] == {"order_id": hostile}
+    assert json.loads(requests.amend(1, amend, instrument, 5))["params"]["order_id"] == hostile
+    assert json.loads(requests.cancel(1, cancel))["params"] == {"order_id": hostile}
 
 
 def test_the_signature_is_that_of_the_documented_example() -> None:
-    signature = codec.sign("AMANDASECRECT", 1576074319000, "1iqt2wls")
+    signature = requests.sign("AMANDASECRECT", 1576074319000, "1iqt2wls")
 
     assert signature == "56590594f97921b09b18f166befe0d1319b198bbcdad7ca73382de2f88fe9aa1"

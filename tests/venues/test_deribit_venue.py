@@ -50,8 +50,8 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.order import Request, Side, Status
-from replenisher.venues.deribit.codec import sign
 from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.requests import sign
 from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
 from replenisher.venues.venue import Close, Connect, Send
 
@@ -377,7 +377,9 @@ def test_a_price_off_the_grid_drops_the_book_and_asks_for_the_tick_again() -> No
     request = far.take(MARKET, "public/unsubscribe")
     far.reply(MARKET, request, request["params"]["channels"])
     far.subscribe()
-    assert far.book(9, bids=[["new", 9999.3, 10.0]])[-1].bids == ((99_993, 1),)  # type: ignore[union-attr]
+    (snapshot,) = far.book(9, bids=[["new", 9999.3, 10.0]])
+    assert isinstance(snapshot, BookSnapshot)
+    assert snapshot.bids == ((99_993, 1),)
 
 
 def test_a_channel_left_out_of_the_answer_loses_the_feed_and_is_asked_for_again() -> None:
@@ -1020,6 +1022,37 @@ def test_a_login_that_did_not_last_is_renewed_once() -> None:
     assert [request["method"] for request in far.requests[TRADING]].count("public/auth") == 1
     told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
     assert kinds(told) == ["SessionLost"]
+
+
+def test_after_a_suspension_both_connections_start_over() -> None:
+    far = make_open()
+    far.at += 3600 * S
+
+    far.venue.suspended(far.at)
+    told = far.collect()
+    far.venue.closed(MARKET, "suspended", far.at)
+    far.venue.closed(TRADING, "suspended", far.at)
+    far.wait(S)
+
+    assert kinds(told) == ["FeedLost", "SessionLost"]
+    assert far.dialed == [MARKET, TRADING, MARKET, TRADING]
+
+
+def test_the_clock_is_measured_again_and_a_slow_answer_does_not_move_it() -> None:
+    far = make_open()
+    for _ in range(60):
+        far.wait(S)
+        for connection in (MARKET, TRADING):
+            far.frame(connection, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+    quick, slow = far.take(MARKET, "public/get_time"), far.take(TRADING, "public/get_time")
+
+    far.at += MS
+    told = far.reply(MARKET, quick, far.at // MS)
+    far.at += 2 * S
+    untold = far.reply(TRADING, slow, far.at // MS)
+
+    assert kinds(told).count("ClockOffset") == 1
+    assert kinds(untold).count("ClockOffset") == 0
 
 
 def test_a_stopped_venue_closes_both_connections_and_dials_none() -> None:

@@ -1,19 +1,16 @@
-"""Deribit's wire: frames into typed values, wishes into frames. No state, no time of its own.
+"""Deribit's wire, read: frames into typed values. No state, no time of its own.
 
 Public prices and amounts pass through a double and land on the instrument's grid, checked; what is ours (orders,
 fills, fees, positions, balances) is decoded as exact decimals straight from the text of the message. Fields we do not
 act on are not declared and so not decoded.
 """
 
-import hashlib
-import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
-from replenisher.model.event import Level, OrderFilled, OrderReport, RejectReason
+from replenisher.model.event import Level, OrderFilled, OrderReport
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep, instrument_key
 from replenisher.model.order import Liquidity, Side, Status
 
@@ -429,118 +426,3 @@ def report_of(order: WireOrder, instrument: Instrument) -> OrderReport:
         venue_time=order.venue_time,
         reason=order.cancel_reason,
     )
-
-
-# --- Refusals ----------------------------------------------------------------------------------------------------
-
-_NOT_OPEN = RejectReason.NOT_OPEN
-_SIZE = RejectReason.SIZE
-_PRICE = RejectReason.PRICE
-_PERMISSION = RejectReason.PERMISSION
-_HALTED = RejectReason.HALTED
-_RATE = RejectReason.RATE
-
-REJECTIONS: dict[int, RejectReason] = {
-    11054: RejectReason.POST_ONLY,
-    11021: RejectReason.POST_ONLY,
-    10009: RejectReason.FUNDS,
-    10039: RejectReason.FUNDS,
-    13888: RejectReason.TOO_LATE,
-    **dict.fromkeys((10004, 10010, 11008, 11044), _NOT_OPEN),
-    **dict.fromkeys((10002, 10021, 10022, 10027, 10032, 11022), _SIZE),
-    # Limits of the account on open orders and positions: asking for less may pass.
-    **dict.fromkeys((10013, 10014, 10015, 10016, 10017, 10018, 10037, 10038, 11013), _SIZE),
-    **dict.fromkeys((10003, 10005, 10006, 10007, 10011, 10023, 10026, 10043, 13910, 13918), _PRICE),
-    **dict.fromkeys((10000, 10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
-    **dict.fromkeys((13004, 13009, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
-    **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13030, 13043, 13503), _HALTED),
-    **dict.fromkeys((10028, 10047, 10066), _RATE),
-    # Refused for what the request is. Ours to mend, not to repeat.
-    **dict.fromkeys((10020, 10024, 10025, 10030, 10031, 10033, 10034, 10035, 10036, 10044), RejectReason.OTHER),
-    **dict.fromkeys((10045, 10046, 10048, 10049, 11029, 11030, 11035, 11036, 11037, 11038), RejectReason.OTHER),
-    **dict.fromkeys((11039, 11041, 11043, 11045, 11047, 11048, 11049, 11050, 13010, 13011), RejectReason.OTHER),
-    **dict.fromkeys((13016, 13018, 13020, 13032, 13036, 13040, 13042, 13666, 13777), RejectReason.OTHER),
-    **dict.fromkeys((-32600, -32601, -32602, -32700, -32000), RejectReason.OTHER),
-}
-
-
-def rejection(code: int) -> RejectReason | None:
-    """Why a request was refused, or None if the code does not prove that it was not executed.
-
-    13028 (no answer from inside the venue) and 11094 (internal error) do not, nor do the "general failures" 10001,
-    11031 and 13008; and of a code that we have never seen we know nothing, so it counts as one of these.
-    """
-    return REJECTIONS.get(code)
-
-
-# --- Requests ----------------------------------------------------------------------------------------------------
-
-_encode = msgspec.json.Encoder().encode
-
-Param = str | int | bool | Sequence[str]
-
-
-def request(request_id: int, method: str, params: Mapping[str, Param]) -> str:
-    """Any request that is not an order."""
-    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).decode()
-
-
-def place(request_id: int, command: PlaceOrder, instrument: Instrument, valid_until_ms: int) -> str:
-    """A post-only limit order that is refused rather than moved; the label is our client order id."""
-    return (
-        f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/{command.side.value}","params":{{'
-        f'"instrument_name":"{instrument.name}","amount":{_number(instrument.amount(command.quantity))},'
-        f'"type":"limit","label":"{command.order_id}","price":{_number(instrument.price(command.price))},'
-        # Both are always said: what a missing `post_only` means is documented in two ways.
-        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
-    )
-
-
-def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_until_ms: int) -> str:
-    """New price and new total amount, filled included."""
-    return (
-        f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/edit","params":{{'
-        f'"order_id":{_text(command.venue_order_id)},"amount":{_number(instrument.amount(command.quantity))},'
-        f'"price":{_number(instrument.price(command.price))},'
-        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
-    )
-
-
-def cancel(request_id: int, command: CancelOrder) -> str:
-    """A cancel by the venue's id, or by our label while the venue has not told us its id."""
-    if command.venue_order_id:
-        method, params = "private/cancel", f'"order_id":{_text(command.venue_order_id)}'
-    else:
-        method, params = "private/cancel_by_label", f'"label":"{command.order_id}"'
-    return f'{{"jsonrpc":"2.0","id":{request_id},"method":"{method}","params":{{{params}}}}}'
-
-
-def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int, nonce: str) -> str:
-    """A login that proves the secret without sending it."""
-    signature = sign(client_secret, timestamp_ms, nonce)
-    return request(
-        request_id,
-        "public/auth",
-        {
-            "grant_type": "client_signature",
-            "client_id": client_id,
-            "timestamp": timestamp_ms,
-            "nonce": nonce,
-            "data": "",
-            "signature": signature,
-        },
-    )
-
-
-def sign(client_secret: str, timestamp_ms: int, nonce: str, data: str = "") -> str:
-    """The signature of a login."""
-    message = f"{timestamp_ms}\n{nonce}\n{data}"
-    return hmac.new(client_secret.encode(), message.encode(), hashlib.sha256).hexdigest()
-
-
-def _number(value: Decimal) -> str:
-    return format(value, "f")
-
-
-def _text(value: str) -> str:
-    return _encode(value).decode()

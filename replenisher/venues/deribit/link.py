@@ -14,7 +14,7 @@ import msgspec
 
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import codec, requests
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import MINUTE_NS, SECOND_NS, Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
@@ -27,6 +27,7 @@ SUBSCRIBE_COST = 3_000
 
 HEARTBEAT_S = 10  # the shortest the venue offers
 ORDER_REMEMBERED_NS = MINUTE_NS  # an answer later than this finds nobody who asked
+CLOCK_WAY_MAX_NS = SECOND_NS  # there and back
 RENEW_AT = 0.8  # of a login's life
 
 
@@ -132,6 +133,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset_ns = 0
+        self.is_measured = False
 
     def venue_ms(self, at: int) -> int:
         """The venue's time at a session time."""
@@ -140,7 +142,7 @@ class Clock:
 
 class _Waiting(msgspec.Struct, frozen=True):
     method: str
-    params: Mapping[str, codec.Param]
+    params: Mapping[str, requests.Param]
     what: Asked
     deadline: int
     cost: int
@@ -270,7 +272,7 @@ class Link:
     def ask(
         self,
         method: str,
-        params: Mapping[str, codec.Param],
+        params: Mapping[str, requests.Param],
         what: Asked,
         at: int,
         *,
@@ -299,6 +301,10 @@ class Link:
         self._session.give_up(reason)
         return self._lost(reason)
 
+    def start_over(self, reason: str) -> Lost | None:
+        """End the connection if there is one; another one follows."""
+        return self.give_up(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
+
     def log_in(self, at: int) -> None:
         """Prove who we are, again if need be."""
         if self._is_logging_in:
@@ -308,7 +314,7 @@ class Link:
         number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns)
         self._bucket.owe(REQUEST_COST, at)
         key = self._credentials
-        self.send(codec.login(number, key.client_id, key.client_secret, self._clock.venue_ms(at), nonce))
+        self.send(requests.login(number, key.client_id, key.client_secret, self._clock.venue_ms(at), nonce))
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 
@@ -343,8 +349,11 @@ class Link:
         there_in = told if message.us_in is None else message.us_in * codec.US_NS
         there_out = told if message.us_out is None else message.us_out * codec.US_NS
         offset = ((there_in - what.sent_at) + (there_out - at)) // 2
-        self._clock.offset_ns = offset
-        self._facts.append(ClockOffset(at=at, venue=self._venue, offset_ns=offset))
+        # The offset may be wrong by half of what the way took, so a slow way only counts where there is no other.
+        if not self._clock.is_measured or at - what.sent_at <= CLOCK_WAY_MAX_NS:
+            self._clock.is_measured = True
+            self._clock.offset_ns = offset
+            self._facts.append(ClockOffset(at=at, venue=self._venue, offset_ns=offset))
         if not self.is_logged_in:
             self.log_in(at)
         return None
@@ -371,23 +380,23 @@ class Link:
 
     def _renew(self, at: int) -> None:
         self._renew_at = at + self._settings.request_timeout_ns  # not again before this one is answered
-        params: dict[str, codec.Param] = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        params: dict[str, requests.Param] = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
         self._now("public/auth", params, Chore.RENEW, at)
 
     def _probe(self, at: int) -> None:
         self._now("public/test", {}, Chore.PROBE, at)
 
-    def _now(self, method: str, params: Mapping[str, codec.Param], what: Asked, at: int) -> None:
+    def _now(self, method: str, params: Mapping[str, requests.Param], what: Asked, at: int) -> None:
         """What keeps the connection alive does not queue behind what we are curious about."""
         self._bucket.owe(REQUEST_COST, at)
         number = self._session.ask(what, at + self._settings.request_timeout_ns)
-        self.send(codec.request(number, method, params))
+        self.send(requests.request(number, method, params))
 
     def _send_waiting(self, at: int) -> None:
         while self._waiting and self._bucket.take(self._waiting[0].cost, at):
             entry = self._waiting.popleft()
             number = self._session.ask(entry.what, entry.deadline)
-            self.send(codec.request(number, entry.method, entry.params))
+            self.send(requests.request(number, entry.method, entry.params))
 
     def _lost(self, reason: str) -> Lost:
         self.is_logged_in = self._is_logging_in = False

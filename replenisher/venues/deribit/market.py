@@ -126,6 +126,10 @@ class Market:
                     self._overdue(feed, at)
             self._rearm()
 
+    def suspended(self, at: int) -> None:
+        """The process did not run: start over."""
+        self._told(self.link.start_over("suspended"), at)
+
     def stop(self, at: int) -> None:
         """Close for good."""
         self._told(self.link.stop(), at)

@@ -46,7 +46,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
     Answered,
@@ -64,6 +64,7 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.session import MINUTE_NS
 
 TRADES_PER_PAGE = 1000
@@ -113,6 +114,10 @@ class Trading:
         """Close for good."""
         self._told(self.link.stop(), at)
 
+    def suspended(self, at: int) -> None:
+        """The process did not run: start over."""
+        self._told(self.link.start_over("suspended"), at)
+
     def instruments_known(self, at: int) -> None:
         """Orders of these instruments, one more than before, can be read in ticks and so be listened to."""
         if self._subscribing:
@@ -143,12 +148,12 @@ class Trading:
         match command:
             case PlaceOrder():
                 until = self._clock.venue_ms(command.valid_until)
-                self.link.send(codec.place(number, command, self._instruments[command.instrument], until))
+                self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
             case AmendOrder():
                 until = self._clock.venue_ms(command.valid_until)
-                self.link.send(codec.amend(number, command, self._instruments[command.instrument], until))
+                self.link.send(requests.amend(number, command, self._instruments[command.instrument], until))
             case CancelOrder():
-                self.link.send(codec.cancel(number, command))
+                self.link.send(requests.cancel(number, command))
             case _:
                 assert_never(command)
 
@@ -156,7 +161,7 @@ class Trading:
         match question:
             case AskOpenOrders(instrument=key):
                 method = "private/get_open_orders_by_instrument"
-                params: dict[str, codec.Param] = {"instrument_name": self._instruments[key].name}
+                params: dict[str, requests.Param] = {"instrument_name": self._instruments[key].name}
             case AskOrder(instrument=key, order_id=order_id):
                 method = "private/get_order_state_by_label"
                 params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
@@ -186,7 +191,7 @@ class Trading:
             case None:
                 pass
             case LoggedIn():
-                params: dict[str, codec.Param] = {"scope": SWITCH_SCOPE}
+                params: dict[str, requests.Param] = {"scope": SWITCH_SCOPE}
                 self.link.ask("private/enable_cancel_on_disconnect", params, Chore.ARM_SWITCH, at)
             case Answered(what=what, reply=reply):
                 self._answered(what, reply, at)
@@ -241,7 +246,7 @@ class Trading:
         try:
             match what:
                 case Chore.ARM_SWITCH:
-                    params: dict[str, codec.Param] = {"scope": SWITCH_SCOPE}
+                    params: dict[str, requests.Param] = {"scope": SWITCH_SCOPE}
                     self.link.ask("private/get_cancel_on_disconnect", params, Chore.VERIFY_SWITCH, at)
                 case Chore.VERIFY_SWITCH:
                     self._is_armed = codec.decode_switch(reply.result).enabled
@@ -445,7 +450,7 @@ def request_of(command: OrderCommand) -> Request:
 
 
 def _refused(command: OrderCommand, request: Request, error: codec.WireError, at: int) -> Event:
-    reason = codec.rejection(error.code)
+    reason = rejection(error.code)
     if reason is None:
         return OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=str(error))
     if request is not Request.PLACE:

@@ -127,6 +127,11 @@ class DeribitVenue:
         for command in commands:
             self._trading.send(command, at)
 
+    def suspended(self, at: int) -> None:
+        """The process did not run for a while: what is open may be dead or far behind, so both start over."""
+        self._market.suspended(at)
+        self._trading.suspended(at)
+
     def stop(self, at: int) -> None:
         """Close both connections and open none again."""
         self._market.stop(at)

@@ -1,0 +1,360 @@
+"""The venue machine and the exchange, written apart, meet over a real socket."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from websockets.asyncio.client import connect
+
+from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
+from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.live.clock import SessionClock
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    CancelOrder,
+    Intent,
+    OrderCommand,
+    PlaceOrder,
+    Question,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    BookChanged,
+    BookSnapshot,
+    Event,
+    InstrumentDefined,
+    LinkAlive,
+    OpenOrdersReported,
+    OrderCanceled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderWorking,
+    PositionReported,
+    RejectReason,
+    RequestRejected,
+    SessionOpened,
+    TradePrinted,
+    TradesReported,
+)
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.order import Liquidity, Request, Side, Status
+from replenisher.venues.deribit.link import Credentials
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.venues.socket import Sockets
+
+Told = TypeVar("Told")
+
+S = 1_000_000_000
+KEY = "deribit/BTC-PERPETUAL"
+MAKER = ApiKey("maker-id", "maker-secret", "maker")
+TAKER = ApiKey("taker-id", "taker-secret", "taker")
+BTC_PERPETUAL = Instrument(
+    venue="deribit",
+    name="BTC-PERPETUAL",
+    kind=Kind.PERPETUAL,
+    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
+    lot=Decimal(10),
+    amount_unit=AmountUnit.QUOTE,
+    inverse=True,
+    base_currency="BTC",
+    quote_currency="USD",
+    settlement_currency="BTC",
+    min_amount=Decimal(10),
+)
+
+
+class Desk:
+    """The smallest thing that can stand where the daemon stands: a venue, its sockets, and a pile of facts."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, clock: SessionClock, url: str) -> None:
+        self.facts: list[Event] = []
+        self._clock = clock
+        self._venue = DeribitVenue(
+            name="deribit",
+            url=url,
+            credentials=Credentials(MAKER.client_id, MAKER.client_secret),
+            instruments=["BTC-PERPETUAL"],
+            namespace="abc",
+            random=random.Random(7).random,
+        )
+        self._sockets = Sockets(tasks, self, clock.now)
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._venue.start(self._clock.now())
+        self._carry()
+
+    async def stop(self) -> None:
+        self._venue.stop(self._clock.now())
+        self._carry()
+        await self._sockets.finish()
+
+    def opened(self, connection: str, at: int) -> None:
+        self._venue.opened(connection, at)
+        self._carry()
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        self._venue.received(connection, frame, at)
+        self._carry()
+
+    def closed(self, connection: str, reason: str, at: int) -> None:
+        self._venue.closed(connection, reason, at)
+        self._carry()
+
+    def send(self, *commands: OrderCommand | Question) -> None:
+        self._venue.send(commands, self._clock.now())
+        self._carry()
+
+    async def hear(self, kind: type[Told], condition: Callable[[Told], bool] = lambda _: True) -> Told:
+        """The first fact of a kind since the last clearing, as soon as there is one."""
+        for _ in range(2_000):
+            for fact in self.facts:
+                if isinstance(fact, kind) and condition(fact):
+                    return fact
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"no {kind.__name__} among {[type(fact).__name__ for fact in self.facts]}")
+
+    def _carry(self) -> None:
+        self.facts += self._venue.facts()
+        self._sockets.carry(self._venue.actions())
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+        if (wake := self._venue.next_wake) is not None:
+            delay_s = max(0, wake - self._clock.now()) / S
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._venue.wake(self._clock.now())
+        self._carry()
+
+
+@asynccontextmanager
+async def exchange_running(path: Path, clock: SessionClock, market: SyntheticSettings) -> AsyncIterator[str]:
+    at = clock.now()
+    ledger = LedgerFile(path)
+    exchange = Exchange(
+        exchange_id=os.urandom(8).hex(),
+        seed=7,
+        listings=[
+            Listing(
+                market=SyntheticMarket(BTC_PERPETUAL, market, random.Random(7), at),
+                maker_rate=Decimal("-0.0001"),
+                taker_rate=Decimal("0.0005"),
+            )
+        ],
+        balances={"maker": {"BTC": Decimal(10)}, "taker": {"BTC": Decimal(10)}},
+        append=ledger.append,
+        at=at,
+        past=ledger.past,
+    )
+    announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    settings = ServerSettings(deribit=DeribitSettings(keys=(MAKER, TAKER)))
+    task = asyncio.create_task(serve(exchange, settings, ledger=ledger, clock=clock.now, announce=announced.set_result))
+    await asyncio.wait([task, announced], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield await announced
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def desk_on_the_exchange(path: Path, market: SyntheticSettings) -> AsyncIterator[tuple[Desk, SessionClock, str]]:
+    clock = SessionClock()
+    async with exchange_running(path, clock, market) as url, asyncio.TaskGroup() as tasks:
+        desk = Desk(tasks, clock, url)
+        desk.start()
+        await desk.hear(SessionOpened)
+        await desk.hear(BookSnapshot)
+        yield desk, clock, url
+        await desk.stop()
+
+
+async def sell_at_market(url: str, amount: int) -> None:
+    """Somebody else takes."""
+    calls: list[tuple[str, dict[str, Any]]] = [
+        (
+            "public/auth",
+            {
+                "grant_type": "client_credentials",
+                "client_id": TAKER.client_id,
+                "client_secret": TAKER.client_secret,
+            },
+        ),
+        ("private/sell", {"instrument_name": "BTC-PERPETUAL", "amount": amount, "type": "market"}),
+    ]
+    async with connect(url) as client:
+        for method, params in calls:
+            await client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            assert "result" in json.loads(await client.recv())
+
+
+async def test_an_order_is_placed_amended_filled_in_part_and_canceled(tmp_path: Path) -> None:
+    quiet = SyntheticSettings(minutes_per_second=1e-9)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, url):
+        defined = await desk.hear(InstrumentDefined)
+        assert defined.instrument == BTC_PERPETUAL
+        book = await desk.hear(BookSnapshot)
+        touch = book.bids[0][0]
+        now = clock.now()
+        shared = {"instrument": KEY, "valid_until": now + 5 * S, "deadline": now + 5 * S}
+        first = PlaceOrder(
+            order_id="abc000000000001",
+            strategy="core",
+            side=Side.BUY,
+            level=0,
+            price=touch + 1,
+            quantity=10,
+            intent=Intent.QUOTE,
+            **shared,
+        )
+
+        desk.send(first)
+        placed = await desk.hear(OrderWorking, lambda fact: fact.answers is Request.PLACE)
+        shown = await desk.hear(BookChanged)
+
+        assert (placed.price, placed.quantity) == (touch + 1, 10)
+        assert shown.bids == ((touch + 1, 10),)
+
+        desk.send(
+            AmendOrder(
+                order_id=first.order_id,
+                venue_order_id=placed.venue_order_id,
+                price=touch + 2,
+                quantity=8,
+                intent=Intent.QUOTE,
+                **shared,
+            )
+        )
+        amended = await desk.hear(OrderWorking, lambda fact: fact.answers is Request.AMEND)
+
+        assert (amended.price, amended.quantity) == (touch + 2, 8)
+
+        await sell_at_market(url, 30)
+        fill = await desk.hear(OrderFilled)
+        printed = await desk.hear(TradePrinted)
+
+        assert (fill.order_id, fill.price, fill.amount) == (first.order_id, BTC_PERPETUAL.price(touch + 2), 30)
+        assert (fill.liquidity, fill.fee_currency) == (Liquidity.MAKER, "BTC")
+        assert fill.fee == (Decimal(-30) / fill.price * Decimal("0.0001")).quantize(Decimal("1e-8"))
+        assert (printed.price, printed.quantity, printed.taker) == (touch + 2, 3, Side.SELL)
+
+        desk.send(CancelOrder(order_id=first.order_id, venue_order_id=placed.venue_order_id, **_due(clock)))
+        canceled = await desk.hear(OrderCanceled)
+
+        assert (canceled.order_id, canceled.reason) == (first.order_id, "user_request")
+
+        desk.send(CancelOrder(order_id=first.order_id, venue_order_id=placed.venue_order_id, **_due(clock)))
+        refused = await desk.hear(RequestRejected)
+
+        assert refused.reason is RejectReason.NOT_OPEN
+
+
+async def test_what_would_take_is_refused_and_what_comes_too_late_as_well(tmp_path: Path) -> None:
+    quiet = SyntheticSettings(minutes_per_second=1e-9)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, _):
+        book = await desk.hear(BookSnapshot)
+        now = clock.now()
+        shared = {"instrument": KEY, "strategy": "core", "side": Side.BUY, "level": 0, "quantity": 1}
+        shared |= {"intent": Intent.QUOTE, "deadline": now + 5 * S}
+
+        desk.send(
+            PlaceOrder(order_id="abc000000000001", price=book.asks[0][0], valid_until=now + 5 * S, **shared),
+            PlaceOrder(order_id="abc000000000002", price=book.bids[0][0], valid_until=now - S, **shared),
+        )
+        crossing = await desk.hear(OrderRejected, lambda fact: fact.order_id == "abc000000000001")
+        late = await desk.hear(OrderRejected, lambda fact: fact.order_id == "abc000000000002")
+
+        assert crossing.reason is RejectReason.POST_ONLY
+        assert late.reason is RejectReason.TOO_LATE
+
+
+async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
+    quiet = SyntheticSettings(minutes_per_second=1e-9)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, url):
+        book = await desk.hear(BookSnapshot)
+        since = clock.now()
+        order = PlaceOrder(
+            order_id="abc000000000001",
+            strategy="core",
+            side=Side.BUY,
+            level=0,
+            price=book.bids[0][0] + 1,
+            quantity=5,
+            intent=Intent.QUOTE,
+            valid_until=since + 5 * S,
+            **_due(clock),
+        )
+        desk.send(order)
+        await desk.hear(OrderWorking)
+        await sell_at_market(url, 20)
+        fill = await desk.hear(OrderFilled)
+        desk.facts.clear()
+
+        desk.send(
+            AskOpenOrders(**_due(clock)),
+            AskOrder(order_id=order.order_id, **_due(clock)),
+            AskOrder(order_id="abc000000000009", **_due(clock)),
+            AskTrades(since=since - S, **_due(clock)),
+            AskPosition(**_due(clock)),
+            AskBalance(venue="deribit", currency="BTC", deadline=clock.now() + 5 * S),
+        )
+        orders = await desk.hear(OpenOrdersReported)
+        found = await desk.hear(OrderReported)
+        missing = await desk.hear(OrderNotFound)
+        trades = await desk.hear(TradesReported)
+        position = await desk.hear(PositionReported)
+        balance = await desk.hear(BalanceReported)
+
+        assert [report.order_id for report in orders.orders] == [order.order_id]
+        assert (found.order.status, found.order.filled, found.order.quantity) == (Status.WORKING, 20, 5)
+        assert abs(missing.venue_time - clock.now()) < 5 * S
+        assert [(told.trade_id, told.price, told.amount, told.fee) for told in trades.fills] == [
+            (fill.trade_id, fill.price, fill.amount, fill.fee)
+        ]
+        assert not trades.has_more
+        assert position.amount == 20
+        assert balance.balance == 10 - fill.fee
+
+
+async def test_a_lively_book_chains_and_stays_alive(tmp_path: Path) -> None:
+    lively = SyntheticSettings(minutes_per_second=60.0)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", lively) as (desk, _, _url):
+        await desk.hear(LinkAlive)
+        for _ in range(2_000):
+            if sum(isinstance(fact, BookChanged) for fact in desk.facts) > 200:
+                break
+            await asyncio.sleep(0.005)
+
+        bids: dict[int, int] = {}
+        asks: dict[int, int] = {}
+        changes = 0
+        for fact in desk.facts:
+            if isinstance(fact, BookSnapshot | BookChanged):
+                changes += 1
+                bids = {price: quantity for price, quantity in {**bids, **dict(fact.bids)}.items() if quantity}
+                asks = {price: quantity for price, quantity in {**asks, **dict(fact.asks)}.items() if quantity}
+                assert max(bids) < min(asks)
+        assert changes > 200
+
+
+def _due(clock: SessionClock) -> dict[str, Any]:
+    return {"instrument": KEY, "deadline": clock.now() + 5 * S}
