@@ -1,0 +1,214 @@
+"""The audit: our SQL ledger against the exchange's own book, row by row and to the last digit.
+
+Two parties kept these books. A trade must be in both exactly once, with the same price, amount, fee and side; an order
+of ours must be in both, and have ended in both; positions and balances are added up anew from our fills (`recount`)
+and must come out as the exchange's. Besides, the exchange is held to its own rule: every passive fill has a cause,
+and no print fills more than its amount.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import Connection
+
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Liquidity, Status
+from replenisher.report.difference import Difference, differs, fill_name, order_name
+from replenisher.report.ledger import ExchangeBook, ExchangeOrder, ExchangeTrade
+from replenisher.report.recount import recount
+from replenisher.store import queries
+from replenisher.store.queries import AccountKey, BalanceRow, CashRow, Counts, FillRow, OrderRow
+
+LIQUIDITY = {"M": Liquidity.MAKER, "T": Liquidity.TAKER}
+ENDS = {"filled": {Status.FILLED}, "cancelled": {Status.CANCELED, Status.EXPIRED}}
+
+
+class OurBook(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's book as our SQL ledger has it."""
+
+    key: AccountKey
+    counts: Counts
+    orders: list[OrderRow]
+    placed: set[str]
+    fills: list[FillRow]
+    balances: list[BalanceRow]
+    cash_moves: list[CashRow]
+    instruments: dict[str, Instrument]
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was compared, and where the books disagree."""
+
+    orders: int
+    fills: int
+    refills: int
+    open_orders: int  # that rest in either book
+    differences: tuple[Difference, ...]
+
+    def exit_code(self, *, allow_empty: bool = False) -> int:
+        """0 only if the books agree, and about something."""
+        is_empty = self.orders == 0 and self.fills == 0
+        return 1 if self.differences or (is_empty and not allow_empty) else 0
+
+
+def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_stopped: bool = True) -> Audit:
+    """Compare one account's two books; `is_stopped` holds them to no order resting."""
+    ours = our_book(connection, key)
+    open_here = {order.order_id for order in ours.orders if not order.status.is_terminal}
+    open_there = {order.label or order.order_id for order in theirs.orders if order.state == "open"}
+    return Audit(
+        orders=ours.counts.orders,
+        fills=ours.counts.fills,
+        refills=ours.counts.refills,
+        open_orders=len(open_here | open_there),
+        differences=tuple(compare(ours, theirs, is_stopped=is_stopped)),
+    )
+
+
+def our_book(connection: Connection, key: AccountKey) -> OurBook:
+    """Read one account's book from SQL."""
+    return OurBook(
+        key=key,
+        counts=queries.counts(connection, key),
+        orders=queries.orders(connection, key),
+        placed=queries.placed(connection, key),
+        fills=queries.fills(connection, key),
+        balances=queries.balances(connection, key),
+        cash_moves=queries.cash_moves(connection, key),
+        instruments=queries.instruments(connection, key.venue),
+    )
+
+
+def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterator[Difference]:
+    """Every difference between two books of one account."""
+    exchange_id = ours.key.account.partition("@")[2]
+    if exchange_id and exchange_id != theirs.exchange_id:
+        yield differs("exchange", f"account {ours.key.account}", exchange_id, theirs.exchange_id)
+    yield from _compare_fills(ours.fills, theirs.trades)
+    yield from _compare_orders(ours, theirs.orders, is_stopped=is_stopped)
+    yield from recount(
+        fills=ours.fills,
+        balances=ours.balances,
+        cash_moves=ours.cash_moves,
+        instruments=ours.instruments,
+        theirs=theirs,
+    )
+    yield from _check_causes(theirs.trades)
+
+
+# --- Fills ----------------------------------------------------------------------------------------------------------
+
+
+def _compare_fills(ours: Iterable[FillRow], theirs: Iterable[ExchangeTrade]) -> Iterator[Difference]:
+    """Each trade exactly once in both, and told alike."""
+    unmatched: dict[tuple[str, str], list[FillRow]] = defaultdict(list)
+    for fill in ours:
+        unmatched[fill.instrument, fill.trade_id].append(fill)
+    seen: set[tuple[str, str]] = set()
+    for trade in theirs:
+        key = trade.instrument, trade.trade_id
+        candidates = unmatched[key]
+        if candidates:
+            # Both sides of one trade can be ours; a fill with the wrong side is better than none.
+            fill = next((each for each in candidates if each.side is trade.side), candidates[0])
+            candidates.remove(fill)
+            yield from _compare_fill(fill, trade)
+        else:
+            yield differs("trade_twice" if key in seen else "fill_missing", fill_name(trade), None, _gist(trade))
+        seen.add(key)
+    for key, fills in unmatched.items():
+        for fill in fills:
+            yield differs("fill_twice" if key in seen else "fill_foreign", fill_name(fill), _gist(fill), None)
+
+
+def _compare_fill(ours: FillRow, theirs: ExchangeTrade) -> Iterator[Difference]:
+    pairs: dict[str, tuple[object, object]] = {
+        "side": (ours.side, theirs.side),
+        "price": (ours.price, theirs.price),
+        "amount": (ours.amount, theirs.amount),
+        "fee": (ours.fee, theirs.fee),
+        "fee_currency": (ours.fee_currency, theirs.fee_currency),
+        "liquidity": (ours.liquidity, LIQUIDITY[theirs.liquidity]),
+        "order": (ours.order_id, theirs.label),
+        "venue_order": (ours.venue_order_id, theirs.order_id),
+    }
+    for name, (our_value, their_value) in pairs.items():
+        if our_value != their_value:
+            yield differs(f"fill_{name}", fill_name(ours), our_value, their_value)
+
+
+def _gist(fill: FillRow | ExchangeTrade) -> str:
+    return f"{fill.side} {fill.amount:f} at {fill.price:f}, fee {fill.fee:f} {fill.fee_currency}"
+
+
+# --- Orders ---------------------------------------------------------------------------------------------------------
+
+
+def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stopped: bool) -> Iterator[Difference]:
+    """Each order of ours in both books, and ended in both; nothing else of our account at the exchange."""
+    unmatched = {order.order_id: order for order in ours.orders}
+    seen: set[str] = set()
+    for order in theirs:
+        if own := unmatched.pop(order.label, None):
+            yield from _compare_order(own, order, is_stopped=is_stopped)
+        else:
+            kind = "order_twice" if order.label in seen else "order_missing"
+            yield differs(kind, order_name(order), None, f"exchange order {order.order_id}, {order.state}")
+        seen.add(order.label)
+    for own in unmatched.values():
+        if own.order_id not in ours.placed or _was_at_the_exchange(own):
+            yield differs("order_foreign", f"orders: {own.order_id}", own.status, None)
+        elif is_stopped and not own.status.is_terminal:
+            yield differs("order_open", f"orders: {own.order_id}", own.status, None)
+
+
+def _was_at_the_exchange(order: OrderRow) -> bool:
+    """Whether we believe the exchange took it. One that it refused, or that never reached it, is in our book only."""
+    return bool(order.venue_order_id) or order.filled != 0 or order.status in (Status.WORKING, Status.FILLED)
+
+
+def _compare_order(ours: OrderRow, theirs: ExchangeOrder, *, is_stopped: bool) -> Iterator[Difference]:
+    row = f"orders: {ours.order_id}"
+    pairs: dict[str, tuple[object, object]] = {
+        "instrument": (ours.instrument, theirs.instrument),
+        "side": (ours.side, theirs.side),
+        "filled": (ours.filled, theirs.filled_amount),
+        "venue_order": (ours.venue_order_id or theirs.order_id, theirs.order_id),
+    }
+    for name, (our_value, their_value) in pairs.items():
+        if our_value != their_value:
+            yield differs(f"order_{name}", row, our_value, their_value)
+    # What an order ended with may not have reached us; what it never had is wrong.
+    if ours.price not in theirs.prices:
+        yield differs("order_price", row, ours.price, theirs.prices[-1])
+    if ours.amount not in theirs.amounts:
+        yield differs("order_amount", row, ours.amount, theirs.amounts[-1])
+    if theirs.state == "open":
+        if is_stopped or ours.status.is_terminal:
+            yield differs("order_open", row, ours.status, theirs.state)
+    elif ours.status not in ENDS[theirs.state]:
+        yield differs("order_state", row, ours.status, theirs.state)
+
+
+# --- The exchange's own rule ----------------------------------------------------------------------------------------
+
+
+def _check_causes(trades: Iterable[ExchangeTrade]) -> Iterator[Difference]:
+    """Every passive fill names the print that caused it, and no print fills more of ours than its amount."""
+    filled: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    allowed: dict[tuple[str, str], Decimal] = {}
+    for trade in trades:
+        if trade.liquidity != "M":
+            continue
+        if trade.cause is None or not trade.cause.trade_id:
+            yield differs("cause_missing", fill_name(trade), None, _gist(trade))
+            continue
+        key = trade.instrument, trade.cause.trade_id
+        filled[key] += trade.amount
+        allowed[key] = min(trade.cause.amount, allowed.get(key, trade.cause.amount))
+    for (instrument, trade_id), amount in filled.items():
+        if amount > allowed[instrument, trade_id]:
+            row = f"fills: {instrument}, all caused by {trade_id}"
+            yield differs("cause_exceeded", row, amount, allowed[instrument, trade_id])

@@ -1,0 +1,188 @@
+"""What people and reports ask of the SQL ledger. Sums are made here, exactly: SQL would make them doubles."""
+
+from decimal import Context, Decimal, localcontext
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Select, Table, func, select
+
+from replenisher.errors import ConfigurationError
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import TERMINAL, Liquidity, Side, Status
+from replenisher.store import tables
+from replenisher.store.rows import instrument_of
+
+EXACT_SUMS = Context(prec=80)  # no sum of stored decimals needs more digits
+
+
+class AccountKey(msgspec.Struct, frozen=True):
+    """Whose rows to read: one account on one venue."""
+
+    venue: str
+    account: str  # the account key, with the exchange's id where there is one
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of ours as it was last known."""
+
+    order_id: str
+    venue_order_id: str
+    instrument: str
+    strategy: str
+    side: Side
+    price: Decimal
+    amount: Decimal
+    filled: Decimal
+    status: Status
+    reason: str
+    created_at: int
+
+
+class FillRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill of ours."""
+
+    instrument: str
+    trade_id: str
+    side: Side
+    order_id: str
+    venue_order_id: str
+    strategy: str
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Liquidity
+    venue_time: int
+    at: int
+
+
+class BalanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Our cash in one currency, as the venue told it."""
+
+    at: int
+    currency: str
+    balance: Decimal
+
+
+class CashRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that moved without a fill."""
+
+    at: int
+    venue_time: int
+    kind: str
+    currency: str
+    amount: Decimal
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much happened."""
+
+    orders: int
+    fills: int
+    refills: int  # places and amends that put back what a fill had eaten
+
+
+Row = TypeVar("Row", OrderRow, FillRow, BalanceRow, CashRow)
+
+
+def orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
+    """Every order, oldest first."""
+    return _rows(connection, OrderRow, _of(key, tables.orders).order_by("created_at", "order_id"))
+
+
+def open_orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
+    """The orders that rest, or may."""
+    ended = [status.value for status in TERMINAL]
+    query = _of(key, tables.orders).where(tables.orders.c.status.not_in(ended)).order_by("created_at", "order_id")
+    return _rows(connection, OrderRow, query)
+
+
+def fills(connection: Connection, key: AccountKey) -> list[FillRow]:
+    """Every fill, in the order in which the venue says they happened."""
+    found = _rows(connection, FillRow, _of(key, tables.fills).order_by("venue_time", "epoch", "step", "index"))
+    return sorted(found, key=lambda fill: (fill.venue_time, _trade_number(fill.trade_id)))
+
+
+def _trade_number(trade_id: str) -> int:
+    """Venues count trades, with letters around the number or without: it tells apart what one clock tick saw."""
+    digits = "".join(each for each in trade_id if each.isdecimal())
+    return int(digits) if digits else 0
+
+
+def positions(connection: Connection, key: AccountKey) -> dict[str, Decimal]:
+    """By instrument, the sum of its fills: in the wire amount, negative is short."""
+    sums: dict[str, Decimal] = {}
+    with localcontext(EXACT_SUMS):
+        for fill in fills(connection, key):
+            sums[fill.instrument] = sums.get(fill.instrument, Decimal(0)) + fill.amount * fill.side.sign
+    return sums
+
+
+def balances(connection: Connection, key: AccountKey) -> list[BalanceRow]:
+    """Every balance the venue told us, oldest first."""
+    return _rows(connection, BalanceRow, _of(key, tables.balances).order_by("epoch", "step", "index"))
+
+
+def last_balances(connection: Connection, key: AccountKey) -> dict[str, Decimal]:
+    """By currency, the last balance the venue told us."""
+    return {row.currency: row.balance for row in balances(connection, key)}
+
+
+def cash_moves(connection: Connection, key: AccountKey) -> list[CashRow]:
+    """All money that moved without a fill, oldest first."""
+    return _rows(connection, CashRow, _of(key, tables.cash_moves).order_by("venue_time", "venue_id"))
+
+
+def counts(connection: Connection, key: AccountKey) -> Counts:
+    """How many orders, fills and refills there are."""
+    requests = tables.requests.c
+    refills = _of(key, tables.requests).where(requests.intent == "refill", requests.kind.in_(["place", "amend"]))
+    return Counts(
+        orders=_count(connection, _of(key, tables.orders)),
+        fills=_count(connection, _of(key, tables.fills)),
+        refills=_count(connection, refills),
+    )
+
+
+def placed(connection: Connection, key: AccountKey) -> set[str]:
+    """The ids of all orders that we asked for."""
+    query = _of(key, tables.requests).where(tables.requests.c.kind == "place")
+    return {row.order_id for row in connection.execute(query)}
+
+
+def instruments(connection: Connection, venue: str) -> dict[str, Instrument]:
+    """The instruments of a venue by its own names for them, as last defined."""
+    query = select(tables.instruments).where(tables.instruments.c.venue == venue).order_by("at", "version")
+    return {row.name: instrument_of(row._asdict()) for row in connection.execute(query)}
+
+
+def accounts(connection: Connection, venue: str) -> list[str]:
+    """The account keys under which lives of ours traded on a venue, the newest first."""
+    query = select(tables.lives.c.accounts).order_by(tables.lives.c.started_at.desc())
+    return list(dict.fromkeys(row.accounts[venue] for row in connection.execute(query) if venue in row.accounts))
+
+
+def refuse_other_exchange(connection: Connection, key: AccountKey) -> None:
+    """A simulated exchange's id is part of the account key; a ledger holds the trades of one exchange only."""
+    name, _, exchange_id = key.account.partition("@")
+    for held in accounts(connection, key.venue):
+        held_name, _, held_id = held.partition("@")
+        if held_name == name and exchange_id and held_id and held_id != exchange_id:
+            raise ConfigurationError(
+                f"database.url: this database holds the trades of exchange {held_id}, and the exchange of this data "
+                f"directory is {exchange_id}; use another database, or start over with --fresh"
+            )
+
+
+def _of(key: AccountKey, table: Table) -> Select[tuple[object, ...]]:
+    return select(table).where(table.c.venue == key.venue, table.c.account == key.account)
+
+
+def _count(connection: Connection, query: Select[tuple[object, ...]]) -> int:
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def _rows(connection: Connection, kind: type[Row], query: Select[tuple[object, ...]]) -> list[Row]:
+    # Decimals are exact already, and strings become the closed words they stand for.
+    found = (row._asdict() for row in connection.execute(query))
+    return [msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind) for row in found]

@@ -1,0 +1,79 @@
+"""A second opinion on two books, which takes nothing from the program: plain SQL, JSON and decimals.
+
+Run it as `independent_check.py replenisher.db exchange.jsonl main@<exchange id>`.
+"""
+
+import json
+import sqlite3
+import sys
+from collections import Counter
+from contextlib import closing
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
+from pathlib import Path
+
+q8 = partial(Decimal.quantize, exp=Decimal("1e-8"), rounding=ROUND_HALF_EVEN)
+FILL = "instrument, trade_id, side, price, amount, fee, fee_currency"
+TRADE = f"{FILL}, label, order_id".split(", ")
+QUERIES = (
+    f"select {FILL}, order_id, venue_order_id from fills where account = :account",
+    "select order_id, status, filled, venue_order_id from orders where account = :account",
+    "select currency, balance from balances where account = :account order by epoch, step",
+    "select name, contract_value, inverse from instruments where :account != ''",
+)
+
+
+def moved(fills: list[tuple], contracts: dict[str, tuple[Decimal, int]]) -> tuple[dict, dict]:
+    """What fills did to the cash and to the positions."""
+    cash, books = Counter(), {}
+    for name, _, side, price, amount, fee, currency, *_ in fills:
+        contract_value, inverse = contracts[name]
+        size, entry = books.get(name, (Decimal(0), Decimal(0)))
+        value = q8(amount * contract_value / price if inverse else amount * contract_value * price)
+        signed = amount if side == "buy" else -amount
+        closed = min(amount, abs(size)) if size * signed < 0 else Decimal(0)
+        leaving = value if closed == amount else q8(value * closed / amount)
+        released = (entry if closed == abs(size) else q8(entry * closed / abs(size))) if closed else Decimal(0)
+        cash[currency] += ((leaving - released) if (size > 0) != bool(inverse) else (released - leaving)) - fee
+        books[name] = (size + signed, entry - released + value - leaving)
+    return cash, {name: size for name, (size, _) in books.items()}
+
+
+def check(database: Path, ledger: Path, account: str) -> list[str]:
+    """Every complaint; none if the books agree."""
+    with closing(sqlite3.connect(database)) as sql:
+        ours, orders, told, contracts = (sql.execute(query, {"account": account}).fetchall() for query in QUERIES)
+    ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
+    records = [json.loads(line) for line in ledger.read_text().splitlines()]
+    mine = [r for r in records if r.get("account") == account.partition("@")[0]]
+    trades = [r for r in mine if r["type"] == "trade"]
+    theirs = [tuple(Decimal(t[n]) if n in ("price", "amount", "fee") else t[n] for n in TRADE) for t in trades]
+    found = [f"fill {row[:3]}: only here" for row in (Counter(ours) - Counter(theirs))]
+    found += [f"fill {row[:3]}: only there" for row in (Counter(theirs) - Counter(ours))]
+    closed = {r["order_id"]: r for r in records if r["type"] == "closed"}
+    there = {r["label"]: closed.get(r["order_id"]) for r in mine if r["type"] == "order"}
+    ends = {"filled": ("filled",), "cancelled": ("canceled", "expired")}
+    found += [f"order {label}: only there" for label in there.keys() - {row[0] for row in orders}]
+    for label, status, filled, venue_order_id in orders:
+        end = there.get(label)
+        if label not in there:
+            is_claimed = venue_order_id or status in ("pending", "working", "unknown")
+            found += [f"order {label}: only here"] if is_claimed else []
+        elif end is None or status not in ends[end["state"]] or Decimal(filled) != Decimal(end["filled_amount"]):
+            found.append(f"order {label}: {status} here, {end and end['state']} there")
+    sequence = {(t["instrument"], t["trade_id"]): i for i, t in enumerate(trades)}
+    ours.sort(key=lambda row: sequence.get(row[:2], len(trades)))
+    change, positions = moved(ours, {name: (Decimal(value), inverse) for name, value, inverse in contracts})
+    for currency in {t["fee_currency"] for t in trades}:
+        rows = (r for r in mine if currency in (r.get("currency"), r.get("fee_currency")))
+        held = [Decimal(r.get("balance", r.get("amount"))) for r in rows]
+        seen = [Decimal(balance) for name, balance in told if name == currency]
+        found += [f"balance {each}: never held there" for each in seen if each not in held]
+        if not seen or seen[0] + change[currency] != held[-1]:
+            found.append(f"balance: {seen[:1]} and {change[currency]} here, {held[-1]} there")
+    last = {t["instrument"]: Decimal(t["position"]) for t in trades}
+    return found + [f"position {n}: {last.get(n)} there" for n, size in positions.items() if size != last.get(n, 0)]
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(check(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])) or 0)
