@@ -115,7 +115,11 @@ class TapeBook:
 
 
 class ShadowFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an order would have been given under the other queue model; it moved nothing."""
+    """What an order would have been given under the other queue model; it moved nothing.
+
+    An estimate: the order lives as long as the model that decides lets it live, so a model that fills later than that
+    one is shown too few fills, and neither sees what the client would have done differently.
+    """
 
     at: int
     order_id: str

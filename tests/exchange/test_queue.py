@@ -142,12 +142,26 @@ def test_a_trade_at_a_price_worse_for_the_taker_does_not_reach_us() -> None:
     assert orders.hit(Side.BUY, 101, 9) == []
 
 
-def test_a_fraction_ahead_is_rounded_to_the_nearest_lot() -> None:
+@pytest.mark.parametrize(
+    ("canceled", "traded", "filled"),
+    [(1, 60, 1), (4, 58, 0)],  # 59.4 ahead leave 0.6 of a lot to us, 57.6 ahead leave 0.4
+)
+def test_a_fraction_ahead_is_rounded_to_the_nearest_lot(canceled: int, traded: int, filled: int) -> None:
     orders = resting(power(1))
     orders.join("bid", Side.BUY, 100, quantity=9, ahead=60)
-    orders.level_changed(Side.BUY, 100, 100, 99)  # 59.4 ahead
+    orders.level_changed(Side.BUY, 100, 100, 100 - canceled)
 
-    assert orders.hit(Side.BUY, 100, 60) == [Fill("bid", 100, 1)]  # 0.6 of a lot
+    assert sum(fill.quantity for fill in orders.hit(Side.BUY, 100, traded)) == filled
+
+
+def test_the_trades_at_our_price_are_not_mistaken_for_cancels_when_the_book_reports_them() -> None:
+    orders = resting(power(1))
+    orders.join("bid", Side.BUY, 100, quantity=9, ahead=60)
+
+    orders.hit(Side.BUY, 100, 15)
+    orders.level_changed(Side.BUY, 100, 100, 75)
+
+    assert orders.find("bid").position.ahead == pytest.approx(40.5, abs=PRECISION)
 
 
 def test_an_order_that_shrinks_keeps_its_place() -> None:

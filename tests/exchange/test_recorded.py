@@ -239,6 +239,17 @@ def test_a_client_who_takes_from_another_client_waits_for_the_others_before_it()
     assert happening.levels == (Depth(SELL, 102, 3),)
 
 
+def test_a_client_who_takes_from_a_level_meets_another_client_before_those_behind_it() -> None:
+    market = market_of([OPENING, change(10, asks={101: 4})])
+    market.place(order("maker", SELL, 101, 2), START)  # better than the touch; then 4 of others come behind
+    market.advance(START + 10)
+
+    happening = market.place(order("taker", BUY, 101, 3, rests=False), START + 10)
+
+    assert sorted((fill.maker_order, fill.quantity) for fill in happening.trades) == [("", 1), ("maker", 2)]
+    assert happening.levels == (Depth(SELL, 101, 3),)
+
+
 # --- Amending and canceling ----------------------------------------------------------------------------------------
 
 
@@ -363,6 +374,17 @@ def test_the_other_model_is_played_in_the_shadow_and_moves_nothing() -> None:
     assert market.shadow_fills() == [
         ShadowFill(at=START + 30, order_id="bid", side=BUY, price=100, quantity=7, trade_id="t")
     ]
+    assert market.shadow_fills() == []
+
+
+def test_an_order_that_was_filled_has_no_shadow_any_more() -> None:
+    market = market_of([*CANCELS, trade(40, "later", SELL, 100, 90)], power(1), shadow=RiskAverse())
+    market.place(order("bid", BUY, 100, 7), START)
+
+    happenings = market.advance(START + 40)
+
+    filled = [fill for happening in happenings for fill in happening.trades if fill.maker_order]
+    assert [(fill.quantity, fill.cause) for fill in filled] == [(7, Cause("t", 100, 55))]
     assert market.shadow_fills() == []
 
 

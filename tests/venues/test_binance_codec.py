@@ -303,6 +303,16 @@ def test_a_trade_is_told_before_the_change_that_reports_it_although_it_arrived_a
     ]
 
 
+def test_a_trade_finds_its_place_although_newer_messages_came_between() -> None:
+    messages = lines(SNAPSHOT, depth(4, 6, 1000), depth(7, 8, 1100), depth(9, 9, 1900), print_of(1, 1090))
+
+    assert order_of(facts(messages, instrument()))[2:] == [
+        (1090, "TradePrinted"),
+        (1100, "BookChanged"),
+        (1900, "BookChanged"),
+    ]
+
+
 def test_facts_come_out_while_the_tape_is_still_read() -> None:
     told = facts(iter(lines(SNAPSHOT, depth(4, 6, 1000), depth(7, 8, 5000), "a fault further on")), instrument())
 
