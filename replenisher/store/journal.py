@@ -270,6 +270,7 @@ class Journal:
     def rotate(self, snapshot: bytes, at: int) -> None:
         """Go on in a new segment, which starts with the state as of the last appended step."""
         self._write(at)
+        self.sync(at)  # a segment that no longer grows may be relied on to be whole
         self._start_segment(snapshot, at)
 
     def sync(self, at: int) -> None:
@@ -370,7 +371,6 @@ class Journal:
             path.unlink(missing_ok=True)
             raise self._full(error) from error
         if self._fd >= 0:
-            os.fdatasync(self._fd)
             os.close(self._fd)
         os.fsync(self._lock)  # the directory's own entry of the new file
         self._fd, self._segment, self._end, self._synced_at = fd, header.segment, len(record), at

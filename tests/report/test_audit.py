@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from replenisher.errors import ConfigurationError
+from replenisher.model.instrument import Instrument
 from replenisher.report.audit import Audit, audit
 from replenisher.report.ledger import ExchangeBook, read_ledger
 from replenisher.store import queries, schema
@@ -20,6 +21,7 @@ from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
 from tests.report.independent_check import check
 from tests.report.world import ACCOUNT, World
+from tests.store.given import PERPETUAL
 
 KEY = AccountKey("deribit", ACCOUNT)
 
@@ -43,6 +45,19 @@ def test_two_books_that_agree(world: World) -> None:
     assert result.refills > 0
     assert set(json.loads(msgspec.json.encode(result))) == {"orders", "fills", "refills", "open_orders", "differences"}
     assert check(world.sql, world.ledger, ACCOUNT) == []
+
+
+LINEAR = msgspec.structs.replace(
+    PERPETUAL, inverse=False, contract_value=Decimal("0.001"), settlement_currency="USDT", quote_currency="USDT"
+)
+
+
+@pytest.mark.parametrize("instrument", [PERPETUAL, LINEAR], ids=["inverse", "linear"])
+@pytest.mark.parametrize("seed", range(4))
+def test_books_agree_whatever_was_traded(tmp_path: Path, seed: int, instrument: Instrument) -> None:
+    with closing(World(tmp_path, orders=60, seed=seed, instrument=instrument)) as world:
+        assert audited(world).differences == ()
+        assert check(world.sql, world.ledger, ACCOUNT) == []
 
 
 # --- Planted: in SQL, by a statement; in the ledger, by an edit of its records. The row each of them touches is named.

@@ -8,6 +8,7 @@ from pathlib import Path
 from replenisher.exchange.accounts import Account, Contract, fee
 from replenisher.model.command import AmendOrder, Intent
 from replenisher.model.event import BalanceReported, Event, OrderFilled, TradesReported
+from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
 from replenisher.store import schema
@@ -23,7 +24,9 @@ MAKER_RATE = Decimal("-0.0001")
 class World:
     """Plays the exchange and the daemon at once, and lets both keep their books."""
 
-    def __init__(self, directory: Path, *, orders: int = 12, seed: int = 7) -> None:
+    def __init__(self, directory: Path, *, orders: int = 12, seed: int = 7, instrument: Instrument = PERPETUAL) -> None:
+        self._instrument = instrument
+        self._currency = instrument.settlement_currency
         self.ledger = directory / "exchange.jsonl"
         self.sql = directory / "replenisher.db"
         self.database = Database(_make(f"sqlite:///{self.sql}"))
@@ -52,11 +55,13 @@ class World:
         opened = {"exchange_id": EXCHANGE_ID, "seed": 7, "market": "synthetic", "life": self._lives}
         self._write("opened", at=self._at, **opened)
         if self._lives == 1:
-            self._write("deposit", account="main", currency="BTC", amount="10", at=self._at)
-            self._write("deposit", account="someone", currency="BTC", amount="5", at=self._at)
-            self._account.deposit("BTC", Decimal(10))
-        told = BalanceReported(at=self._at, venue="deribit", currency="BTC", balance=self._account.balance("BTC"))
-        self._tell([started(epoch=self._lives, account=ACCOUNT), defined(), told])
+            self._write("deposit", account="main", currency=self._currency, amount="10", at=self._at)
+            self._write("deposit", account="someone", currency=self._currency, amount="5", at=self._at)
+            self._account.deposit(self._currency, Decimal(10))
+        told = BalanceReported(
+            at=self._at, venue="deribit", currency=self._currency, balance=self._account.balance(self._currency)
+        )
+        self._tell([started(epoch=self._lives, account=ACCOUNT), defined(instrument=self._instrument), told])
         for _ in range(orders):
             self._trade_one_order()
 
@@ -66,7 +71,7 @@ class World:
         order_id, side = f"tst000001{number:06d}", self._random.choice(list(Side))
         fields = {"side": side, "price": self._random.randint(90_000, 110_000), "quantity": self._random.randint(2, 30)}
         intent = self._random.choice(list(Intent))
-        price, amount = PERPETUAL.price(fields["price"]), PERPETUAL.amount(fields["quantity"])
+        price, amount = self._instrument.price(fields["price"]), self._instrument.amount(fields["quantity"])
         taken = {"account": "main", "order_id": f"v-{order_id}", "label": order_id, "instrument": "BTC-PERPETUAL"}
         self._write("request", account="main", method="private/buy", label=order_id, at=self._at)
         self._write("order", **taken, side=side, price=str(price), amount=str(amount), order_type="limit", at=self._at)
@@ -74,11 +79,11 @@ class World:
         self._tell([], [place(order_id, intent=intent, **fields)], [pending])
         if number % 3 == 0:
             fields["price"] -= side.sign
-            price = PERPETUAL.price(fields["price"])
+            price = self._instrument.price(fields["price"])
             self._amend(order_id, intent, fields)
         filled = Decimal(0)
         for _ in range(self._random.randint(0, 2)):
-            piece = PERPETUAL.lot * self._random.randint(1, int((amount - filled) / PERPETUAL.lot) or 1)
+            piece = self._instrument.lot * self._random.randint(1, int((amount - filled) / self._instrument.lot) or 1)
             if filled + piece > amount:
                 break
             filled += piece
@@ -90,7 +95,7 @@ class World:
         self._tell([], [], [_known(order_id, status, filled, fields)])
 
     def _amend(self, order_id: str, intent: Intent, fields: dict[str, object]) -> None:
-        price, amount = PERPETUAL.price(fields["price"]), PERPETUAL.amount(fields["quantity"])
+        price, amount = self._instrument.price(fields["price"]), self._instrument.amount(fields["quantity"])
         self._write("amended", order_id=f"v-{order_id}", price=str(price), amount=str(amount), at=self._at)
         wish = AmendOrder(
             order_id=order_id,
@@ -114,7 +119,7 @@ class World:
         filled: Decimal,
     ) -> None:
         self._trades += 1
-        contract = Contract("BTC-PERPETUAL", PERPETUAL.inverse, PERPETUAL.contract_value, "BTC")
+        contract = Contract("BTC-PERPETUAL", self._instrument.inverse, self._instrument.contract_value, self._currency)
         cost = fee(contract, amount, price, MAKER_RATE)
         realized = self._account.fill(contract, side, amount, price, cost)
         cause = {"trade_id": f"tape-{self._trades}", "price": str(price), "amount": str(amount + 10)}
@@ -127,10 +132,10 @@ class World:
             price=str(price),
             amount=str(amount),
             fee=str(cost),
-            fee_currency="BTC",
+            fee_currency=self._currency,
             liquidity="M",
             realized=str(realized),
-            balance=str(self._account.balance("BTC")),
+            balance=str(self._account.balance(self._currency)),
             position=str(self._account.position("BTC-PERPETUAL").size),
             at=self._at,
             cause=cause,
@@ -146,7 +151,7 @@ class World:
             price=price,
             amount=amount,
             fee=cost,
-            fee_currency="BTC",
+            fee_currency=self._currency,
             liquidity=Liquidity.MAKER,
         )
         page = TradesReported(at=self._at, instrument=KEY, fills=(fact,), has_more=False)
