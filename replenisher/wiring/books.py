@@ -1,11 +1,19 @@
 """Looking at the books: the audit, the database's schema, and what `check` can say before anything is started."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from replenisher.config import Config
+from replenisher.errors import ConfigurationError
+from replenisher.report.audit import audit as compare_books
+from replenisher.report.ledger import read_ledger
 from replenisher.store import schema
-from replenisher.store.database import Database
+from replenisher.store.database import Database, explained
+from replenisher.store.queries import AccountKey
+from replenisher.wiring.child import ledger_of
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -56,7 +64,15 @@ def database_check(config: Config) -> dict[str, Any]:
 
 def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
     """Our SQL ledger against the exchange's own; the findings and the exit code."""
-    raise NotImplementedError
+    ledger_file = Path(ledger_of(config))
+    if config.exchange is None or not ledger_file.is_file():
+        raise ConfigurationError(f"there is no ledger of an exchange to compare with: {ledger_file}")
+    venue = config.exchange.venue
+    theirs = read_ledger(ledger_file, config.venues[venue].account)
+    with closing(Database(config.database_url)) as database, explained(database):
+        key = AccountKey(venue, accounts_of(config, theirs.exchange_id)[venue])
+        findings = database.read(lambda connection: compare_books(connection, key, theirs))
+    return msgspec.to_builtins(findings), findings.exit_code(allow_empty=allow_empty)
 
 
 def _sqlite_file(url: str) -> Path:

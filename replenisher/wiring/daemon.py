@@ -4,22 +4,24 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import uvloop
+from rich.console import Console
 
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.core.replay import fold
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
-from replenisher.live.chronicle import tell
+from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
+from replenisher.live.screen import Backstage, Screen, Title
 from replenisher.live.supervisor import Life, Supervisor
 from replenisher.logs import configure, logger
 from replenisher.model.event import Started
@@ -79,7 +81,7 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
 
     recorder = Recorder(config.data_dir / "journal", database)
     recorder.start()
-    monitor = Monitor()
+    monitor = Monitor(state)
     venues = {name: _venue(config, name, child) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
     _configure_logs(config, screen=screen)
@@ -95,12 +97,14 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
             config_version=config.fingerprint(),
             accounts=accounts,
         ),
-        observers=[monitor.observe, tell],
-        status=lambda: monitor.summary(state, clock.now()),
+        observers=[monitor.observe, Chronicle(state).observe],
+        status=lambda: monitor.status(state, clock.now()),
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         look=child.complaint if child is not None else lambda: "",
     )
+    if screen:
+        life.refresh = stack.enter_context(_live_screen(config, engine, monitor, recorder, clock))
     supervisor = Supervisor(life)
     try:
         exit_code = uvloop.run(supervisor.live())
@@ -111,7 +115,7 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
         exit_code = exit_code or 1
     for order_id in supervisor.left():
         logger().error("may_be_left", order_id=order_id)
-    logger().info("summary", **monitor.summary(state, clock.now()))
+    tell("summary", monitor.summary(state, clock.now()))
     return exit_code
 
 
@@ -146,6 +150,26 @@ def _require_offered(config: Config) -> None:
                 f"{config.where(at)}: strategies[{place}].instrument: {section.instrument!r} is not allowed, "
                 f"the simulated exchange offers {offered}"
             )
+
+
+@contextmanager
+def _live_screen(
+    config: Config, engine: Engine, monitor: Monitor, recorder: Recorder, clock: SessionClock
+) -> Iterator[Callable[[], None]]:
+    """A page on the terminal; what is yielded draws it anew."""
+    title = Title(mode=config.mode, instrument=engine.state.setup.strategies[0].instrument)
+    with Screen(Console(), title) as page:
+
+        def refresh() -> None:
+            status = recorder.status
+            backstage = Backstage(
+                journal=f"step {engine.number}",
+                recorder=f"{status.behind_bytes} bytes behind" if status.behind_bytes else "up to date",
+                alarm=status.error,
+            )
+            page.show(monitor.look(engine.state, clock.now()), backstage)
+
+        yield refresh
 
 
 @contextmanager
