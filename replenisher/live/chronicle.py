@@ -1,0 +1,213 @@
+"""The chronicle: one line for every fact that a human would want to read, where no screen shows them.
+
+Orders come and go too often to be told; fills, refills, refusals and whatever keeps us from quoting are. Some of that
+is no single fact but a change in how we stand (in sync again, paused, stopped), so the chronicle remembers what it
+told last.
+"""
+
+from typing import Any
+
+from replenisher.core.account import EXTERNAL
+from replenisher.core.state import State
+from replenisher.core.stopping import Verdict
+from replenisher.live.monitor import NewFills, is_quiet
+from replenisher.live.standing import as_json
+from replenisher.logs import logger
+from replenisher.model.command import AmendOrder, Command, Denied, Intent, Pause, PlaceOrder
+from replenisher.model.event import (
+    CashMoved,
+    ClockStepped,
+    Event,
+    InstrumentStateChanged,
+    OrderFilled,
+    OrderRejected,
+    OutcomeUnknown,
+    QuestionFailed,
+    RequestRejected,
+    SessionLost,
+    SessionOpened,
+    Started,
+    StopAsked,
+    Suspended,
+)
+from replenisher.model.order import Side, Status
+from replenisher.model.step import OrderState, Step
+
+Telling = tuple[str, dict[str, Any]]  # a verb, and what there is to say about it
+
+ALARMING = frozenset(
+    {"session_lost", "feed_lost", "unknown", "denied", "rejected", "refused", "paused", "suspended", "clock_stepped"}
+)
+NO_SNAPSHOT_YET = "no snapshot yet"
+
+
+def tell(verb: str, about: dict[str, Any]) -> None:
+    """Print one line."""
+    log = logger()
+    (log.warning if verb in ALARMING else log.info)(verb, **as_json(about))
+
+
+class Chronicle:
+    """Tells what happens. Made before the first step of a life, from the state it begins with."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._new_fills = NewFills(state.account)
+        self._pauses: dict[str, Pause] = {}
+        self._synced: set[str] = set()
+        self._distrust: dict[str, str] = {}
+        self._verdict = Verdict.OPEN
+
+    def observe(self, step: Step) -> None:
+        """Print what is worth telling of one step."""
+        for verb, about in self.facts_worth_telling(step):
+            tell(verb, about)
+
+    def facts_worth_telling(self, step: Step) -> list[Telling]:
+        """What a human would want to know of one step, in the order in which it happened."""
+        if is_quiet(step):
+            return []
+        orders = {order.order_id: order for order in step.orders}
+        tellings = [telling for event in step.events for telling in self._of_event(event, orders)]
+        tellings += [_filled(fill, orders.get(fill.order_id)) for fill in self._new_fills.among(step.events)]
+        tellings += [_unknown(order) for order in step.orders if _became_unknown(order, step)]
+        tellings += [telling for command in step.commands for telling in self._of_command(command, orders)]
+        return tellings + self._changes()
+
+    def _of_event(self, event: Event, orders: dict[str, OrderState]) -> list[Telling]:
+        match event:
+            case Started():
+                about = {"epoch": event.epoch, "config_version": event.config_version, "accounts": event.accounts}
+                return [("started", about)]
+            case SessionOpened():
+                return [("session_opened", {"venue": event.venue})]
+            case SessionLost():
+                return [("session_lost", {"venue": event.venue, "reason": event.reason})]
+            case OrderRejected():
+                about = {"order_id": event.order_id, "reason": event.reason, "message": event.message}
+                return [("rejected", about | self._where(orders.get(event.order_id)))]
+            case RequestRejected():
+                about = {"order_id": event.order_id, "request": event.request, "reason": event.reason}
+                return [("refused", about | {"message": event.message})]
+            case OutcomeUnknown():
+                about = {"order_id": event.order_id, "request": event.request, "message": event.message}
+                return [("unknown", about)]
+            case QuestionFailed():
+                about = {"venue": event.venue, "question": event.question, "about": event.subject}
+                return [("question_failed", about | {"message": event.message})]
+            case CashMoved():
+                about = {"venue": event.venue, "kind": event.kind, "currency": event.currency}
+                return [("cash_moved", about | {"amount": event.amount})]
+            case InstrumentStateChanged():
+                verb = "instrument_opened" if event.is_open else "instrument_closed"
+                return [(verb, {"instrument": event.instrument, "reason": event.reason})]
+            case Suspended():
+                return [("suspended", {"gap_s": event.gap_ns / 1e9})]
+            case ClockStepped():
+                return [("clock_stepped", {"step_s": event.step_ns / 1e9})]
+            case StopAsked():
+                return [("stopping", {"reason": event.reason})]
+            case _:
+                return []
+
+    def _of_command(self, command: Command, orders: dict[str, OrderState]) -> list[Telling]:
+        match command:
+            case PlaceOrder(intent=Intent.REFILL) | AmendOrder(intent=Intent.REFILL):
+                return [("refilled", {"order_id": command.order_id} | self._where(orders.get(command.order_id)))]
+            case Denied():
+                slot = _slot(command.strategy, command.side, command.level)
+                return [("denied", {"instrument": command.instrument, "slot": slot, "reason": command.reason})]
+            case _:
+                return []
+
+    def _where(self, order: OrderState | None) -> dict[str, Any]:
+        """The slot, price and amount of an order, in the words of its instrument."""
+        if order is None:
+            return {}
+        instrument = self._state.instruments[order.instrument]
+        return {
+            "instrument": order.instrument,
+            "slot": _slot(order.strategy, order.side, order.level),
+            "price": instrument.price(order.price),
+            "amount": instrument.amount(order.quantity),
+        }
+
+    # --- How we stand --------------------------------------------------------------------------------------------
+
+    def _changes(self) -> list[Telling]:
+        """What is different from how we stood after the step before."""
+        return [*self._feeds(), *self._syncs(), *self._paused(), *self._stopped()]
+
+    def _feeds(self) -> list[Telling]:
+        tellings: list[Telling] = []
+        for instrument, book in self._state.books.items():
+            before = self._distrust.get(instrument, NO_SNAPSHOT_YET)
+            self._distrust[instrument] = book.distrust
+            if book.distrust and book.distrust != before:
+                tellings.append(("feed_lost", {"instrument": instrument, "reason": book.distrust}))
+            elif before and not book.distrust:
+                verb = "feed_opened" if before == NO_SNAPSHOT_YET else "feed_back"
+                tellings.append((verb, {"instrument": instrument}))
+        return tellings
+
+    def _syncs(self) -> list[Telling]:
+        synced = {venue for venue, sync in self._state.syncs.items() if sync.is_synced}
+        new, self._synced = sorted(synced - self._synced), synced
+        return [("synced", {"venue": venue}) for venue in new]
+
+    def _paused(self) -> list[Telling]:
+        pauses = self._state.pauses
+        if pauses == self._pauses:
+            return []
+        tellings: list[Telling] = []
+        for strategy, pause in pauses.items():
+            if self._pauses.get(strategy) != pause:
+                about = {"strategy": strategy or "all", "reason": pause.reason, "until": pause.until}
+                tellings.append(("paused", about))
+        tellings += [("resumed", {"strategy": gone or "all"}) for gone in self._pauses if gone not in pauses]
+        self._pauses = dict(pauses)
+        return tellings
+
+    def _stopped(self) -> list[Telling]:
+        stopping = self._state.stopping
+        if stopping is None or stopping.verdict is self._verdict:
+            return []
+        self._verdict = stopping.verdict
+        return [("stopped", {"reason": stopping.reason, "verdict": stopping.verdict, "left": list(stopping.left)})]
+
+
+def _filled(fill: OrderFilled, order: OrderState | None) -> Telling:
+    return "filled", {
+        "instrument": fill.instrument,
+        "slot": EXTERNAL if order is None else _slot(order.strategy, order.side, order.level),
+        "side": fill.side,
+        "price": fill.price,
+        "amount": fill.amount,
+        "fee": fill.fee,
+        "fee_currency": fill.fee_currency,
+        "liquidity": fill.liquidity,
+        "order_id": fill.order_id,
+        "trade_id": fill.trade_id,
+        "is_all": order is not None and order.status is Status.FILLED,
+    }
+
+
+def _became_unknown(order: OrderState, step: Step) -> bool:
+    """Whether an order's place missed its deadline in this step, without a word of the venue."""
+    if order.status is not Status.UNKNOWN or order.updated_at < step.events[0].at:
+        return False
+    return not any(isinstance(event, OutcomeUnknown) and event.order_id == order.order_id for event in step.events)
+
+
+def _unknown(order: OrderState) -> Telling:
+    return "unknown", {
+        "order_id": order.order_id,
+        "instrument": order.instrument,
+        "slot": _slot(order.strategy, order.side, order.level),
+        "message": order.reason,
+    }
+
+
+def _slot(strategy: str, side: Side, level: int) -> str:
+    """A slot in one word; a log line has its own `level`."""
+    return f"{strategy}/{side}/{level}"

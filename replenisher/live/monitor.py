@@ -1,0 +1,372 @@
+"""The monitor: what has happened in this life, counted as it happens, in bounded memory.
+
+It is told every step on the way from the engine to the venue, so a step that only carries market data costs it a look
+at the types. Fills are told any number of times and counted once.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, Account
+from replenisher.core.slots import SlotKey
+from replenisher.core.state import State
+from replenisher.live.standing import (
+    BookTop,
+    EmptySlot,
+    Holding,
+    LiveOrder,
+    as_json,
+    book_top,
+    empty_slots,
+    holding,
+    live_orders,
+    why_not_quoting,
+)
+from replenisher.model.command import AmendOrder, Command, Denied, Intent, MoveSlot, Pause, PlaceOrder
+from replenisher.model.event import (
+    BookChanged,
+    ClockOffset,
+    Event,
+    LinkAlive,
+    OrderFilled,
+    OrderWorking,
+    Started,
+    TradePrinted,
+    TradesReported,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Liquidity, Side, Status
+from replenisher.model.step import OrderState, Step
+
+QUIET = frozenset({BookChanged, TradePrinted, LinkAlive, ClockOffset})
+MINUTE_NS = 60_000_000_000
+FILLS_SHOWN_MAX = 50
+FILL_TIMES_MAX = 10_000
+LATENCIES_MAX = 1_000
+DEPTH_OF_STATUS = 5
+
+
+def is_quiet(step: Step) -> bool:
+    """Whether a step carries market data and nothing else."""
+    if step.commands or step.orders:
+        return False
+    return all(type(event) in QUIET for event in step.events)
+
+
+class NewFills:
+    """Tells a fill that is new from one that was told before, in this life or an earlier one."""
+
+    def __init__(self, account: Account) -> None:
+        self._before = Account(remembered=dict(account.remembered))
+        self._since: dict[tuple[str, str, Side], None] = {}
+
+    def among(self, events: Iterable[Event]) -> list[OrderFilled]:
+        """The fills that these facts tell for the first time."""
+        new: list[OrderFilled] = []
+        for event in events:
+            if isinstance(event, OrderFilled | TradesReported):
+                told = (event,) if isinstance(event, OrderFilled) else event.fills
+                new += [fill for fill in told if self._is_new(fill)]
+        return new
+
+    def _is_new(self, fill: OrderFilled) -> bool:
+        key = (fill.instrument, fill.trade_id, fill.side)
+        if key in self._since or self._before.knows(fill):
+            return False
+        self._since[key] = None
+        if len(self._since) > FILLS_REMEMBERED_MAX:
+            del self._since[next(iter(self._since))]
+        return True
+
+
+class SeenFill(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill of ours as it is shown: with the slot it hit, and how soon that was refilled."""
+
+    at: int
+    instrument: str
+    order_id: str
+    trade_id: str
+    strategy: str
+    side: Side
+    level: int | None  # None for a fill that no order of ours explains
+    price: Decimal
+    amount: Decimal
+    fee: Decimal  # negative is a rebate
+    fee_currency: str
+    liquidity: Liquidity
+    emptied: bool = False  # whether it ate the last of its order
+    refilled_after_ns: int | None = None
+
+
+class Eaten(msgspec.Struct, frozen=True):
+    """A slot was emptied by a fill, and the clock of its refill runs."""
+
+    at: int
+    trade: tuple[str, str]  # instrument and trade id of the fill that did it
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """How often what happened in this life."""
+
+    orders: int = 0  # placed
+    amended: int = 0
+    canceled: int = 0
+    rejected: int = 0  # by the venue, or never sent
+    expired: int = 0
+    denied: int = 0  # by our own gate
+    unknown: int = 0  # places that were not answered in time
+    fills: int = 0
+    refills: int = 0  # places and amends that put back what a fill ate
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop that was asked for; the verdict is empty until it is over."""
+
+    reason: str
+    verdict: str
+    left: list[str]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One life on one page. Amounts of money are exact or None."""
+
+    at: int
+    uptime_s: float
+    orders: int
+    amended: int
+    canceled: int
+    rejected: int
+    expired: int
+    denied: int
+    unknown: int
+    fills: int
+    refills: int
+    fills_per_minute: int
+    refill_p50_ms: float | None
+    refill_p99_ms: float | None
+    refill_samples: int
+    live_orders: int
+    in_flight: int  # requests sent and not answered yet
+    unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate
+    not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
+    withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
+    instruments: dict[str, Holding]
+    balances: dict[str, Decimal]  # by `venue/currency`
+    pauses: list[Pause]
+    sync: dict[str, str]  # venue -> stage
+    stop: Stop | None
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator is shown, at one moment."""
+
+    summary: Summary
+    instruments: dict[str, Instrument]
+    ladder: tuple[LiveOrder, ...]
+    empty_slots: tuple[EmptySlot, ...]
+    book: dict[str, BookTop]
+    fills: tuple[SeenFill, ...]  # newest first
+
+
+class Monitor:
+    """Counts what happens. Made before the first step of a life, from the state it begins with."""
+
+    def __init__(self, state: State) -> None:
+        self.counts = Counts()
+        self.started_at = 0
+        self._new_fills = NewFills(state.account)
+        self._fills: deque[SeenFill] = deque(maxlen=FILLS_SHOWN_MAX)
+        self._fill_times: deque[int] = deque(maxlen=FILL_TIMES_MAX)
+        self._latencies_ns: deque[int] = deque(maxlen=LATENCIES_MAX)
+        self._live: dict[str, OrderState] = {order.order_id: order.report() for order in state.orders.all_live()}
+        self._eaten: dict[SlotKey, Eaten] = {}
+        self._refilling: dict[str, Eaten] = {}  # by the order that is on its way into the slot
+        self._withheld: dict[str, str] = {}
+
+    # --- Being told ----------------------------------------------------------------------------------------------
+
+    def observe(self, step: Step) -> None:
+        """Take one step into account."""
+        if is_quiet(step):
+            return
+        for event in step.events:
+            if isinstance(event, OrderWorking):
+                self._is_back(event.order_id, event.at)
+            elif isinstance(event, Started):
+                self.started_at = event.at
+        self._see_fills(step)
+        for order in step.orders:
+            self._see_order(order)
+        for command in step.commands:
+            self._see_command(command)
+        for decision in step.decisions:
+            self._withheld[decision.strategy] = decision.withheld
+
+    def _see_fills(self, step: Step) -> None:
+        fills = self._new_fills.among(step.events)
+        if not fills:
+            return
+        orders = {order.order_id: order for order in step.orders}
+        for number, fill in enumerate(fills):
+            order = orders.get(fill.order_id)
+            emptied = (
+                order is not None
+                and order.status is Status.FILLED
+                and order.order_id in self._live
+                and all(later.order_id != fill.order_id for later in fills[number + 1 :])
+            )
+            self.counts.fills += 1
+            self._fill_times.append(fill.at)
+            self._fills.appendleft(
+                SeenFill(
+                    at=fill.at,
+                    instrument=fill.instrument,
+                    order_id=fill.order_id,
+                    trade_id=fill.trade_id,
+                    strategy=EXTERNAL if order is None else order.strategy,
+                    side=fill.side,
+                    level=None if order is None else order.level,
+                    price=fill.price,
+                    amount=fill.amount,
+                    fee=fill.fee,
+                    fee_currency=fill.fee_currency,
+                    liquidity=fill.liquidity,
+                    emptied=emptied,
+                )
+            )
+            if emptied and order is not None:
+                self._eaten[_slot_of(order)] = Eaten(fill.at, (fill.instrument, fill.trade_id))
+
+    def _see_order(self, order: OrderState) -> None:
+        before = self._live.get(order.order_id)
+        if not order.status.is_terminal:
+            if order.status is Status.UNKNOWN and (before is None or before.status is not Status.UNKNOWN):
+                self.counts.unknown += 1
+            self._live[order.order_id] = order
+            return
+        if before is None:
+            return  # Its end was counted when it came; this is late news.
+        del self._live[order.order_id]
+        match order.status:
+            case Status.FILLED:
+                self._is_back(order.order_id, order.updated_at)  # It was there, or it could not have been eaten.
+            case Status.CANCELED:
+                self.counts.canceled += 1
+            case Status.REJECTED:
+                self.counts.rejected += 1
+            case Status.EXPIRED:
+                self.counts.expired += 1
+            case _:
+                raise AssertionError(f"{order.status} is not an end")
+        self._refilling.pop(order.order_id, None)
+
+    def _see_command(self, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                self.counts.orders += 1
+                eaten = self._eaten.pop((command.strategy, command.instrument, command.side, command.level), None)
+                if command.intent is Intent.REFILL:
+                    self.counts.refills += 1
+                    if eaten is not None:
+                        self._refilling[command.order_id] = eaten
+            case AmendOrder():
+                self.counts.amended += 1
+                self.counts.refills += command.intent is Intent.REFILL
+            case MoveSlot():
+                # Another order serves the level now: nothing is put back there any more.
+                if (order := self._live.get(command.order_id)) is not None:
+                    self._eaten.pop((order.strategy, order.instrument, order.side, command.level), None)
+            case Denied():
+                self.counts.denied += 1
+            case _:
+                pass
+
+    def _is_back(self, order_id: str, at: int) -> None:
+        """An order rests; if it is a refill, what a fill ate is back on the book."""
+        eaten = self._refilling.pop(order_id, None)
+        if eaten is None:
+            return
+        latency_ns = at - eaten.at
+        self._latencies_ns.append(latency_ns)
+        for index, fill in enumerate(self._fills):
+            if (fill.instrument, fill.trade_id) == eaten.trade:
+                self._fills[index] = msgspec.structs.replace(fill, refilled_after_ns=latency_ns)
+                return
+
+    # --- Being asked ---------------------------------------------------------------------------------------------
+
+    def summary(self, state: State, at: int) -> dict[str, Any]:
+        """One life on one page, as JSON carries it."""
+        answer: dict[str, Any] = as_json(self._summary(state, at))
+        return answer
+
+    def status(self, state: State, at: int) -> dict[str, Any]:
+        """The summary, and what stands on the book."""
+        picture = self.look(state, at, DEPTH_OF_STATUS)
+        standing = {"ladder": picture.ladder, "empty_slots": picture.empty_slots, "book": picture.book}
+        answer: dict[str, Any] = as_json(picture.summary) | as_json(standing)
+        return answer
+
+    def look(self, state: State, at: int, depth: int = 60) -> Picture:
+        """Everything an operator is shown, as a value that no later step changes."""
+        return Picture(
+            summary=self._summary(state, at),
+            instruments=dict(state.instruments),
+            ladder=live_orders(state, at),
+            empty_slots=empty_slots(state, at),
+            book={key: book_top(state, instrument, depth) for key, instrument in state.instruments.items()},
+            fills=tuple(self._fills),
+        )
+
+    def _summary(self, state: State, at: int) -> Summary:
+        live = list(state.orders.all_live())
+        latencies_ns = sorted(self._latencies_ns)
+        stopping = state.stopping
+        return Summary(
+            at=at,
+            uptime_s=round((at - self.started_at) / 1e9, 1) if self.started_at else 0.0,
+            **msgspec.structs.asdict(self.counts),
+            fills_per_minute=self._fills_per_minute(at),
+            refill_p50_ms=_percentile_ms(latencies_ns, 0.5),
+            refill_p99_ms=_percentile_ms(latencies_ns, 0.99),
+            refill_samples=len(latencies_ns),
+            live_orders=len(live),
+            in_flight=sum(order.pending is not None for order in live),
+            unanswered=sum(
+                order.status is Status.UNKNOWN or (order.pending is not None and order.pending.is_overdue)
+                for order in live
+            ),
+            not_quoting={setup.id: why_not_quoting(state, setup, at) for setup in state.setup.strategies},
+            withheld={setup.id: self._withheld.get(setup.id, "") for setup in state.setup.strategies},
+            instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
+            balances=dict(state.account.balances),
+            pauses=list(state.pauses.values()),
+            sync={venue.name: _stage(state, venue.name) for venue in state.setup.venues},
+            stop=None
+            if stopping is None
+            else Stop(reason=stopping.reason, verdict=str(stopping.verdict), left=list(stopping.left)),
+        )
+
+    def _fills_per_minute(self, at: int) -> int:
+        return sum(then > at - MINUTE_NS for then in self._fill_times)
+
+
+def _slot_of(order: OrderState) -> SlotKey:
+    return (order.strategy, order.instrument, order.side, order.level)
+
+
+def _stage(state: State, venue: str) -> str:
+    sync = state.syncs.get(venue)
+    return "closed" if sync is None else str(sync.stage)
+
+
+def _percentile_ms(sorted_ns: list[int], fraction: float) -> float | None:
+    """The smallest value that is not below `fraction` of them."""
+    if not sorted_ns:
+        return None
+    return round(sorted_ns[ceil(fraction * len(sorted_ns)) - 1] / 1e6, 3)

@@ -1,0 +1,170 @@
+"""The chronicle tells what a human would want to know, once, and keeps silent about the rest."""
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from replenisher.live.chronicle import Chronicle, Telling, tell
+from replenisher.logs import configure
+from replenisher.model.event import (
+    FeedLost,
+    OrderRejected,
+    PauseAsked,
+    RejectReason,
+    ResumeAsked,
+    SessionLost,
+    StopAsked,
+)
+from replenisher.model.order import Side
+from tests.core.world import KEY, SECOND, VENUE, World
+from tests.live.watched import Steps, eat, world_with
+
+
+def told() -> tuple[World, list[Telling]]:
+    """A world that is not open yet, and everything the chronicle tells of it."""
+    world, tellings = world_with(), list[Telling]()
+    chronicle = Chronicle(world.state)
+    world.steps = Steps(lambda step: tellings.extend(chronicle.facts_worth_telling(step)))
+    return world, tellings
+
+
+@pytest.fixture
+def printed() -> Iterator[io.StringIO]:
+    """Where the lines go."""
+    stream = io.StringIO()
+    configure(as_json=True, stream=stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def verbs(tellings: list[Telling]) -> list[str]:
+    return [verb for verb, _ in tellings]
+
+
+def test_a_life_begins() -> None:
+    world, tellings = told()
+
+    world.open()
+
+    assert verbs(tellings) == ["started", "feed_opened", "session_opened", "synced"]
+
+
+def test_a_fill_and_its_refill_are_told_once_in_the_words_of_the_instrument() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    eat(world, Side.BUY)
+    world.tell(world.venue.fills[-1])
+    world.settle()
+
+    (filled, fill), (refilled, refill) = tellings
+    assert (filled, refilled) == ("filled", "refilled")
+    assert (fill["slot"], str(fill["price"]), str(fill["amount"]), fill["is_all"]) == (
+        "core/buy/0",
+        "49990.0",
+        "100",
+        True,
+    )
+    assert (refill["slot"], str(refill["price"]), str(refill["amount"])) == ("core/buy/0", "49990.0", "100")
+
+
+def test_market_data_is_not_told() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.venue.set_others(Side.SELL, 100_050, 3, world.at)
+    world.hear()
+
+    assert tellings == []
+
+
+def test_a_feed_that_is_lost_and_comes_back_is_told_twice() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.tell(FeedLost(at=0, instrument=KEY, reason="a gap"))
+    world.settle()
+    world.tell(world.venue.snapshot(world.at))
+
+    assert tellings == [("feed_lost", {"instrument": KEY, "reason": "a gap"}), ("feed_back", {"instrument": KEY})]
+
+
+def test_pauses_begin_and_end() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.tell(PauseAsked(at=0, reason="lunch"))
+    world.tell(ResumeAsked(at=0))
+
+    assert tellings == [
+        ("paused", {"strategy": "all", "reason": "lunch", "until": 0}),
+        ("resumed", {"strategy": "all"}),
+    ]
+
+
+def test_a_refusal_names_the_order_and_its_slot() -> None:
+    world, tellings = told()
+    world.open()
+    eat(world, Side.SELL)
+    tellings.clear()
+    order = world.order(Side.SELL)
+
+    world.tell(OrderRejected(at=0, order_id=order.order_id, reason=RejectReason.POST_ONLY, message="would cross"))
+
+    verb, about = tellings[0]
+    assert (verb, about["reason"], about["slot"]) == ("rejected", "post_only", "core/sell/0")
+
+
+def test_an_order_of_unknown_fate_is_told_once() -> None:
+    world, tellings = told()
+    world.open()
+    eat(world, Side.BUY)
+    world.outgoing.clear()
+    tellings.clear()
+
+    world.wait(10 * SECOND)
+
+    assert verbs(tellings).count("unknown") == 1
+
+
+def test_a_lost_session_is_told_with_its_reason() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="the venue hung up"))
+
+    assert tellings[0] == ("session_lost", {"venue": VENUE, "reason": "the venue hung up"})
+
+
+def test_a_stop_is_told_when_it_begins_and_when_it_is_verified() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.tell(StopAsked(at=0, reason="SIGTERM"))
+    world.settle()
+
+    assert tellings[0] == ("stopping", {"reason": "SIGTERM"})
+    assert tellings[-1] == ("stopped", {"reason": "SIGTERM", "verdict": "flat", "left": []})
+
+
+def test_a_line_is_json_with_exact_numbers_and_without_secrets(printed: io.StringIO) -> None:
+    world, tellings = told()
+    world.open()
+    eat(world, Side.BUY)
+    verb, about = next(telling for telling in tellings if telling[0] == "filled")
+
+    tell(verb, about)
+    tell("odd", {"client_secret": "abc"})
+
+    line, odd = (json.loads(text) for text in printed.getvalue().splitlines())
+    assert (line["event"], line["price"], line["level"]) == ("filled", "49990.0", "info")
+    assert odd["client_secret"] == "***"

@@ -1,0 +1,259 @@
+"""The monitor counts what happened once, however often it is told, and times every refill."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from replenisher.core.slots import RefillPolicy
+from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
+from replenisher.model.event import FeedLost, NotSent, PauseAsked, SessionOpened, StopAsked, TradesReported
+from replenisher.model.order import Request, Side
+from replenisher.model.step import Step
+from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, want, wishes_of
+from tests.live.watched import Steps, eat, world_with
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def opened(**other: object) -> tuple[World, Monitor]:
+    world = world_with(**other)
+    monitor = Monitor(world.state)
+    world.steps = Steps(monitor.observe)
+    world.open()
+    return world, monitor
+
+
+def test_a_ladder_is_counted_order_by_order() -> None:
+    world, monitor = opened()
+
+    summary = monitor.summary(world.state, world.at)
+
+    assert (summary["orders"], summary["live_orders"], summary["fills"]) == (6, 6, 0)
+    assert summary["sync"] == {VENUE: "synced"}
+    assert summary["not_quoting"] == {"core": ""}
+    assert summary["stop"] is None
+
+
+def test_a_fill_told_three_times_is_one_fill() -> None:
+    world, monitor = opened()
+    eat(world, BUY, lots=4)
+    fill = world.venue.fills[-1]
+
+    world.tell(fill)
+    world.tell(TradesReported(at=0, instrument=KEY, fills=(fill,), has_more=False))
+
+    assert monitor.summary(world.state, world.at)["fills"] == 1
+
+
+def test_a_fill_of_an_earlier_life_is_not_one_of_this_life_but_one_missed_in_between_is() -> None:
+    world, _ = opened()
+    eat(world, BUY, lots=4)
+    told = world.venue.fills[-1]
+    missed = world.venue.fill(world.at_venue(world.order(SELL)), 3, world.at)
+    next_life = world.reborn()
+    monitor = Monitor(next_life.state)
+    next_life.steps = Steps(monitor.observe)
+
+    next_life.open(epoch=2)
+
+    assert [told, missed] == next_life.venue.fills
+    assert monitor.counts.fills == 1
+
+
+def test_a_refill_is_timed_from_the_fill_to_the_word_of_the_venue() -> None:
+    world, monitor = opened()
+
+    eat(world, BUY, level=1)
+    at_fill = world.at
+    world.arrive()
+    world.tell(*world.venue.private, at=at_fill + 7 * MS)
+    world.venue.private.clear()
+
+    summary = monitor.summary(world.state, world.at)
+    assert (summary["fills"], summary["refills"], summary["refill_samples"]) == (1, 1, 1)
+    assert (summary["refill_p50_ms"], summary["refill_p99_ms"]) == (7.0, 7.0)
+    (fill,) = monitor.look(world.state, world.at).fills
+    assert (fill.level, fill.emptied, fill.refilled_after_ns) == (1, True, 7 * MS)
+
+
+def test_a_refill_that_is_eaten_before_it_is_confirmed_was_there() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+    world.arrive()
+    refill = world.order(BUY)
+    world.venue.fill(world.at_venue(refill), 10, world.at)
+    fill = world.venue.private[-1]
+
+    world.tell(fill)
+
+    assert monitor.counts.fills == 2
+    assert monitor.summary(world.state, world.at)["refill_samples"] == 1
+
+
+def test_a_refill_that_never_left_is_not_timed() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+    refill = world.order(BUY)
+
+    world.tell(NotSent(at=0, order_id=refill.order_id, request=Request.PLACE))
+    world.outgoing.pop(0)
+    world.settle()
+
+    summary = monitor.summary(world.state, world.at)
+    assert (summary["rejected"], summary["refill_samples"]) == (1, 0)
+
+
+def test_a_delayed_refill_leaves_a_slot_that_says_so() -> None:
+    world, monitor = opened(refill=RefillPolicy(delay_ns=2 * SECOND))
+
+    eat(world, SELL, level=2)
+    world.at += SECOND
+    before = monitor.look(world.state, world.at)
+    world.wait(SECOND)
+    world.settle()
+    after = monitor.look(world.state, world.at)
+
+    assert [(slot.side, slot.level, slot.age_ns) for slot in before.empty_slots] == [(SELL, 2, SECOND)]
+    assert after.empty_slots == ()
+    assert after.summary.refill_p50_ms == pytest.approx(2_000, abs=10)
+
+
+def test_orders_that_end_are_counted_by_how_they_ended() -> None:
+    world, monitor = opened()
+
+    want(world, [buy(0, 99_980)])
+    world.settle()
+
+    assert monitor.counts.canceled == 5
+    assert monitor.summary(world.state, world.at)["live_orders"] == 1
+
+
+def test_a_request_without_an_answer_shows_as_such() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+
+    world.outgoing.clear()  # the place is lost on its way
+    world.wait(3 * SECOND)
+
+    summary = monitor.summary(world.state, world.at)
+    assert (summary["unknown"], summary["unanswered"]) == (1, 1)
+
+
+def test_the_summary_says_what_is_held_and_what_it_is_worth() -> None:
+    world, monitor = opened()
+    eat(world, BUY)  # 100 USD at 49,990
+    world.settle()
+
+    held = monitor.summary(world.state, world.at)["instruments"][KEY]
+
+    unrealized = Decimal(repr(100 / 49_990 - 100 / 50_000)).quantize(Decimal("1e-8"))
+    assert (held["position"], held["inventory"]) == ("100", {"core": "100"})
+    assert (held["mark"], held["mark_source"]) == ("50000.0", "mid")
+    assert abs(Decimal(held["unrealized"]) - unrealized) <= Decimal("2e-8")
+    assert held["pnl"] == held["unrealized"]
+    assert Decimal(held["pnl_quote"]) == pytest.approx(Decimal(held["pnl"]) * 50_000, rel=Decimal("0.01"))
+
+
+def test_without_a_trusted_book_the_last_trade_is_the_mark_or_there_is_none() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+
+    world.tell(FeedLost(at=0, instrument=KEY, reason="a gap"))
+
+    summary = monitor.summary(world.state, world.at)
+    held = summary["instruments"][KEY]
+    assert (held["mark"], held["unrealized"], held["pnl_quote"]) == (None, None, None)
+    assert summary["not_quoting"] == {"core": "book: a gap"}
+
+
+def test_a_pause_and_a_stop_are_said_with_their_reason() -> None:
+    world, monitor = opened()
+
+    world.tell(PauseAsked(at=0, reason="lunch"))
+    paused = monitor.summary(world.state, world.at)
+    world.tell(StopAsked(at=0, reason="the day is over"))
+    world.settle()
+    stopped = monitor.summary(world.state, world.at)
+
+    assert paused["not_quoting"] == {"core": "paused: lunch"}
+    assert paused["pauses"][0]["reason"] == "lunch"
+    assert stopped["stop"] == {"reason": "the day is over", "verdict": "flat", "left": []}
+
+
+def test_a_session_that_is_not_in_sync_yet_is_told_as_such() -> None:
+    world = world_with()
+    monitor = Monitor(world.state)
+
+    before = monitor.summary(world.state, world.at)
+    world.tell(SessionOpened(at=0, venue=VENUE))
+    during = monitor.summary(world.state, world.at)
+
+    assert before["not_quoting"] == {"core": "connecting"}
+    assert during["not_quoting"] == {"core": f"not in sync with {VENUE}: orders"}
+
+
+def test_the_status_is_json_with_the_ladder_and_the_book() -> None:
+    world, monitor = opened()
+
+    status = json.loads(json.dumps(monitor.status(world.state, world.at)))
+
+    assert len(status["ladder"]) == 6
+    best = status["book"][KEY]["bids"][0]
+    assert best == {"price": "49995.0", "amount": "1000", "own": "0"}
+    ours = next(level for level in status["book"][KEY]["bids"] if level["price"] == "49990.0")
+    assert ours["own"] == "100"
+
+
+def test_looking_changes_nothing() -> None:
+    world, monitor = opened()
+    eat(world, BUY, lots=3)
+    before = (world.state.dump(), repr(world.state.own_sizes[KEY]._levels), dict(world.state.budgets))
+
+    world.at += 10 * SECOND
+    monitor.status(world.state, world.at)
+    monitor.look(world.state, world.at)
+
+    assert (world.state.dump(), repr(world.state.own_sizes[KEY]._levels), dict(world.state.budgets)) == before
+
+
+def test_memory_is_bounded() -> None:
+    world, monitor = opened()
+
+    for _ in range(FILLS_SHOWN_MAX + 10):
+        eat(world, BUY)
+        world.settle()
+
+    picture = monitor.look(world.state, world.at)
+    assert picture.summary.fills == picture.summary.refills == FILLS_SHOWN_MAX + 10
+    assert len(picture.fills) == FILLS_SHOWN_MAX
+    assert picture.summary.fills_per_minute == FILLS_SHOWN_MAX + 10
+
+
+def test_a_step_of_market_data_counts_nothing() -> None:
+    world, monitor = opened()
+    counts = str(monitor.counts)
+
+    world.venue.set_others(BUY, 99_900, 7, world.at)
+    world.hear()
+
+    step: Step = world.steps[-1]
+    assert (step.commands, step.orders) == ((), ())
+    assert str(monitor.counts) == counts
+
+
+def test_a_level_that_another_order_moved_into_is_not_timed_when_it_is_placed_again() -> None:
+    world, monitor = opened()
+    wishes_of(world).quotes = (buy(1, 99_980), buy(2, 99_960))
+    eat(world, BUY, level=1)  # in the same step the order of level 0 comes to serve level 1
+    world.settle()
+    assert (world.order(BUY, 1).price, monitor.counts.orders) == (99_980, 6)
+
+    want(world, [buy(2, 99_960)])
+    world.settle()
+    world.at += 60 * SECOND
+    want(world, [buy(1, 99_970), buy(2, 99_960)])
+    world.settle()
+
+    assert monitor.counts.orders == 7
+    assert monitor.summary(world.state, world.at)["refill_samples"] == 0
