@@ -11,7 +11,7 @@ from typing import Protocol
 from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import AmendOrder, AskBalance, CancelOrder, Command, OrderCommand, PlaceOrder, Question
-from replenisher.model.event import Event, NotSent, PauseAsked, Woke
+from replenisher.model.event import Event, NotSent, PauseAsked, Suspended, Woke
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, JournalFull
@@ -171,8 +171,12 @@ class Driver:
 
     def _look_at_clocks(self) -> None:
         self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
-        if facts := list(self.clock.look()):
-            self.tell(*facts)
+        self._guarded(lambda: self._journal.tick(self.clock.now()))
+        for fact in self.clock.look():
+            self.tell(fact)
+            if isinstance(fact, Suspended):
+                for venue in self._venues.values():
+                    venue.suspended(fact.at)
 
 
 def _venue_of(command: OrderCommand | Question) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from replenisher.core.engine import Engine
 from replenisher.core.stopping import Verdict
-from replenisher.errors import ReplenisherError, Unreachable
+from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
@@ -134,13 +134,20 @@ class Supervisor:
             if isinstance(command, Pause) and not command.until and state.setup.limits.halts_on_breach:
                 self._exit_code = RISK_HALT
                 self._ask_to_stop(command.reason)
-        closed = any(isinstance(event, InstrumentStateChanged) and not event.is_open for event in step.events)
-        if closed and all(setup.instrument in state.closed for setup in state.setup.strategies):
-            self._ask_to_stop("the market has closed")
+        for event in step.events:
+            if isinstance(event, InstrumentStateChanged) and event.is_final:
+                self._on_closed_for_good(event)
         if state.stopping is not None and state.stopping.verdict is not Verdict.OPEN and not self._over.done():
             if state.stopping.verdict is Verdict.LEFT:
                 self._exit_code = self._exit_code or FAILURE
             self._over.set_result(None)
+
+    def _on_closed_for_good(self, event: InstrumentStateChanged) -> None:
+        state = self._life.engine.state
+        if event.instrument not in state.instruments:
+            self._end(ConfigurationError(f"instrument {event.instrument} cannot be traded: {event.reason}"))
+        elif all(setup.instrument in state.closed for setup in state.setup.strategies):
+            self._ask_to_stop("the market has closed")
 
     async def _watch(self) -> None:
         """Every session must come up at start; and whatever the life depends on must go on."""

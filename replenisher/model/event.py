@@ -84,11 +84,12 @@ class InstrumentDefined(Fact, frozen=True, kw_only=True):
 
 
 class InstrumentStateChanged(Fact, frozen=True, kw_only=True):
-    """An instrument opened for trading, or closed."""
+    """An instrument opened for trading, or closed; for good if `is_final`: expired, delisted, or never offered."""
 
     instrument: str
     is_open: bool
     reason: str
+    is_final: bool = False
 
 
 class BookSnapshot(Fact, frozen=True, kw_only=True):

@@ -233,6 +233,7 @@ class Journal:
         self._fd = -1
         self._end = 0  # of the last whole record in the file
         self._synced_at = 0
+        self._synced_end = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._unwritten = bytearray()  # whole records that the disk has not taken yet
         self._ring: deque[Step] = deque()
@@ -280,7 +281,12 @@ class Journal:
                 os.fdatasync(self._fd)
             except OSError as error:
                 raise self._full(error) from error
-        self._synced_at = at
+        self._synced_at, self._synced_end = at, self._end
+
+    def tick(self, at: int) -> None:
+        """Some time has passed: under `interval`, the last records reach the disk even if no other follows."""
+        if self._policy.fsync is Fsync.INTERVAL and self._end > self._synced_end:
+            self.sync(at)
 
     def expired(self, now: int, *, recorded_segment: int) -> list[Segment]:
         """The segments older than `keep_days` of which the recorder, now at `recorded_segment`, needs nothing more."""
@@ -373,7 +379,8 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
         os.fsync(self._lock)  # the directory's own entry of the new file
-        self._fd, self._segment, self._end, self._synced_at = fd, header.segment, len(record), at
+        self._fd, self._segment, self._end = fd, header.segment, len(record)
+        self._synced_at, self._synced_end = at, self._end
 
 
 def _create(path: Path, record: bytes) -> int:

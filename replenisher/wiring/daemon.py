@@ -39,6 +39,7 @@ from replenisher.wiring.setup import setup_of
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 RECORDER_S_MAX = 30.0
+SWITCH_S = 0.0005  # how long the recorder's thread may keep the driver waiting
 ADAPTER_URLS = {
     "testnet": "wss://test.deribit.com/ws/api/v2",
     "live": "wss://www.deribit.com/ws/api/v2",
@@ -79,6 +80,7 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
     epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
     journal.begin(epoch, state.dump(), clock.now())
 
+    sys.setswitchinterval(SWITCH_S)
     recorder = Recorder(config.data_dir / "journal", database)
     recorder.start()
     monitor = Monitor(state)

@@ -497,7 +497,7 @@ def test_an_instrument_closes_and_opens() -> None:
     far.notify(MARKET, "instrument.state.any.any", state | {"state": "started"})
     opened = far.answer(MARKET, "public/get_instrument", DEFINITION)
 
-    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="closed")]
+    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="closed", is_final=True)]
     assert still == []
     assert opened == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=True, reason="open")]
 
@@ -526,7 +526,7 @@ def test_an_instrument_the_venue_does_not_know_is_told_closed_and_the_others_tra
     far.open_trading()
 
     assert told[0] == InstrumentStateChanged(
-        at=T0, instrument="deribit/NO-SUCH", is_open=False, reason="not offered: 13020 not_found"
+        at=T0, instrument="deribit/NO-SUCH", is_open=False, reason="not offered: 13020 not_found", is_final=True
     )
     assert kinds(far.book(1)) == ["BookSnapshot"]
     assert isinstance(far.facts[-2], SessionOpened)

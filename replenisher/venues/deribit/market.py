@@ -41,6 +41,7 @@ from replenisher.venues.deribit.link import (
 # offered, as definitions are asked again from time to time anyway.
 STATE_CHANNELS = ("instrument.state.any.any", "platform_state")
 CHANNELS_PER_REQUEST = 400  # a request may not be longer than 32 kB
+FINAL_STATES = ("closed", "terminated", "delivered", "archivized")  # it will not trade again
 
 
 class FeedPhase(StrEnum):
@@ -69,6 +70,7 @@ class Feed:
         self.live_since = 0
         self.is_locked = False
         self.is_open: bool | None = None  # as last told
+        self.is_final = False
 
 
 class Market:
@@ -208,7 +210,7 @@ class Market:
 
     def _defined(self, feed: Feed, reply: codec.Frame, at: int) -> None:
         if reply.error:
-            self._tell_state(feed, False, f"not offered: {reply.error}", at)
+            self._tell_state(feed, False, f"not offered: {reply.error}", at, is_final=True)
         else:
             try:
                 self._learn(feed, codec.decode_definition(reply.result), at)
@@ -234,19 +236,22 @@ class Market:
                 self._subscribe([feed], at)  # refused at first, offered now
         feed.definition = definition
         is_open = definition.is_open and not feed.is_locked
-        self._tell_state(feed, is_open, "open" if is_open else "locked" if feed.is_locked else definition.state, at)
+        reason = "open" if is_open else "locked" if feed.is_locked else definition.state
+        self._tell_state(feed, is_open, reason, at, is_final=reason in FINAL_STATES)
 
-    def _tell_state(self, feed: Feed, is_open: bool, reason: str, at: int) -> None:
-        if feed.is_open is not is_open:
-            feed.is_open = is_open
-            self._facts.append(InstrumentStateChanged(at=at, instrument=feed.key, is_open=is_open, reason=reason))
+    def _tell_state(self, feed: Feed, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
+        if (feed.is_open, feed.is_final) != (is_open, is_final):
+            feed.is_open, feed.is_final = is_open, is_final
+            self._facts.append(
+                InstrumentStateChanged(at=at, instrument=feed.key, is_open=is_open, reason=reason, is_final=is_final)
+            )
 
     def _state(self, told: codec.InstrumentState, at: int) -> None:
         feed = self.feeds.get(told.instrument_name)
         if feed is None:
             return
         if told.state not in ("created", "started"):
-            self._tell_state(feed, False, told.state, at)
+            self._tell_state(feed, False, told.state, at, is_final=told.state in FINAL_STATES)
         self._define([feed], at)  # the last word is the definition's
 
     def _platform(self, told: codec.PlatformState, at: int) -> None:
