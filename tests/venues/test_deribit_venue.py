@@ -492,14 +492,23 @@ def test_an_instrument_closes_and_opens() -> None:
     far = make_open()
     state = {"timestamp": T0 // MS, "instrument_name": "BTC-PERPETUAL"}
 
-    closed = far.notify(MARKET, "instrument.state.any.any", state | {"state": "closed"})
+    closed = far.notify(MARKET, "instrument.state.any.any", state | {"state": "settled"})
     still = far.answer(MARKET, "public/get_instrument", DEFINITION | {"is_active": False, "state": "settlement"})
     far.notify(MARKET, "instrument.state.any.any", state | {"state": "started"})
     opened = far.answer(MARKET, "public/get_instrument", DEFINITION)
 
-    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="closed", is_final=True)]
+    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="settled")]
     assert still == []
     assert opened == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=True, reason="open")]
+
+
+def test_an_instrument_that_is_delivered_is_closed_for_good() -> None:
+    far = make_open()
+
+    state = {"timestamp": T0 // MS, "instrument_name": "BTC-PERPETUAL", "state": "closed"}
+    closed = far.notify(MARKET, "instrument.state.any.any", state)
+
+    assert closed == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=False, reason="closed", is_final=True)]
 
 
 def test_a_locked_index_closes_its_instruments_until_it_is_unlocked() -> None:
