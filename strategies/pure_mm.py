@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self, assert_never
 
 from pydantic import ConfigDict, Field, model_validator
@@ -14,6 +15,7 @@ from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 
+BPS = 10_000
 STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -58,18 +60,27 @@ class Inventory:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
+class Rung:
+    """One level of a ladder that is written out."""
+
+    spread_bps: Positive  # from the centre
+    amount: Amount  # in `size_unit`
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
 class PureMarketMaking:
-    """Levels at fixed spreads around fair value."""
+    """Levels at fixed spreads around fair value: either counted, or written out with `size_curve: custom`."""
 
     size_unit: AmountUnit
-    order_levels: Annotated[int, Field(ge=1, le=50)]
-    bid_spread_bps: Positive
-    ask_spread_bps: Positive
-    order_amount: Amount  # of the first level, in `size_unit`
-    level_spacing_bps: NotNegative = 0.0
     size_curve: SizeCurve = SizeCurve.FLAT
-    level_amount_step: NotNegative = 0.0  # of the curves linear and exponential
-    level_amounts: tuple[Amount, ...] = ()  # of the curve custom, one a level, in `size_unit`
+    order_levels: Annotated[int, Field(ge=1, le=50)] | None = None
+    bid_spread_bps: Positive | None = None  # of the first level, from the centre
+    ask_spread_bps: Positive | None = None
+    level_spacing_bps: NotNegative | None = None
+    order_amount: Amount | None = None  # of the first level, in `size_unit`
+    level_amount_step: NotNegative | None = None  # how much each level grows, of the curves linear and exponential
+    bid_levels: tuple[Rung, ...] = ()  # of the curve custom, nearest first
+    ask_levels: tuple[Rung, ...] = ()
     fair_value: FairValue = FairValue()
     inventory: Inventory = Inventory()
     min_spread_bps: NotNegative = 0.0  # no level stands closer to fair value than half of this
@@ -77,13 +88,25 @@ class PureMarketMaking:
     price_ceiling: Positive | None = None
 
     @model_validator(mode="after")
-    def _levels_are_distinct_and_sized(self) -> Self:
-        if self.order_levels > 1 and self.level_spacing_bps == 0:
+    def _is_one_kind_of_ladder(self) -> Self:
+        counted = ("order_levels", "bid_spread_bps", "ask_spread_bps", "order_amount")
+        optional = ("level_spacing_bps", "level_amount_step")
+        if self.size_curve is SizeCurve.CUSTOM:
+            given = [name for name in (*counted, *optional) if getattr(self, name) is not None]
+            if given:
+                raise ValueError(f"`{given[0]}` has no meaning with `size_curve: custom`")
+            if not self.bid_levels and not self.ask_levels:
+                raise ValueError("`size_curve: custom` needs `bid_levels` or `ask_levels`")
+            return self
+        missing = [name for name in counted if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"`{missing[0]}` is missing")
+        if self.bid_levels or self.ask_levels:
+            raise ValueError("`bid_levels` and `ask_levels` belong to `size_curve: custom`")
+        if self.order_levels != 1 and not self.level_spacing_bps:
             raise ValueError("`level_spacing_bps` must be greater than 0 with more than one level")
-        if (self.size_curve is SizeCurve.CUSTOM) != bool(self.level_amounts):
-            raise ValueError("`level_amounts` belongs to the size curve `custom`, and only to it")
-        if self.level_amounts and len(self.level_amounts) != self.order_levels:
-            raise ValueError(f"`level_amounts` must list one amount for each of the {self.order_levels} levels")
+        if (self.level_amount_step is not None) != (self.size_curve in (SizeCurve.LINEAR, SizeCurve.EXPONENTIAL)):
+            raise ValueError("`level_amount_step` belongs to the curves linear and exponential, which need it")
         return self
 
     def quote(self, view: View) -> Quotes:
@@ -94,20 +117,20 @@ class PureMarketMaking:
         if fair is None:
             return NO_QUOTES
         exact = Decimal(repr(fair))
-        amounts = [self._wire_amount(instrument, amount, exact) for amount in self._amounts()]
-        ladder_quote = float(sum(instrument.notional_quote(amount, exact) for amount in amounts))
         inventory_quote = float(instrument.notional_quote(view.inventory, exact))
+        ladder_quote = max(self._worth(instrument, rungs, exact) for rungs in self.ladder.values())
         lean_now = lean(inventory_quote, self.inventory.target_quote, ladder_quote) * self.inventory.skew_factor
 
-        half_spread = fair * (self.bid_spread_bps + self.ask_spread_bps) / 2 / 10_000
+        nearest = [rungs[0].spread_bps for rungs in self.ladder.values() if rungs]
+        half_spread = fair * sum(nearest) / len(nearest) / BPS
         shifts = self.inventory.skew in (Skew.PRICE, Skew.BOTH)
         centre = fair - lean_now * half_spread if shifts else fair
         quotes: list[Quote] = []
-        for side in Side:
-            factor = self._size_factor(side, lean_now)
-            for level, amount in enumerate(amounts):
-                price = instrument.round_price(side, self._price(side, level, centre, fair))
-                lots = instrument.lots(amount * Decimal(repr(factor)))
+        for side, rungs in self.ladder.items():
+            factor = Decimal(repr(self._size_factor(side, lean_now)))
+            for level, rung in enumerate(rungs):
+                price = instrument.round_price(side, self._price(side, rung, centre, fair))
+                lots = instrument.lots(self._wire_amount(instrument, rung.amount, exact) * factor)
                 if lots > 0 and price > 0 and self._is_within_bounds(side, price * tick):
                     quotes.append(Quote(side, level, price, lots))
         terms = {
@@ -119,11 +142,27 @@ class PureMarketMaking:
         }
         return Quotes(fair_value=fair, quotes=_distinct(quotes), terms=terms)
 
-    def _amounts(self) -> tuple[Decimal, ...]:
-        if self.level_amounts:
-            return self.level_amounts
-        factors = size_factors(self.size_curve, self.order_levels, self.level_amount_step, ())
-        return tuple(self.order_amount * Decimal(repr(factor)) for factor in factors)
+    @cached_property
+    def ladder(self) -> dict[Side, tuple[Rung, ...]]:
+        """The levels of each side, nearest first, before any lean."""
+        return {side: self._rungs(side) for side in Side}
+
+    def _rungs(self, side: Side) -> tuple[Rung, ...]:
+        if self.size_curve is SizeCurve.CUSTOM:
+            return self.bid_levels if side is Side.BUY else self.ask_levels
+        spread_bps = self.bid_spread_bps if side is Side.BUY else self.ask_spread_bps
+        assert spread_bps is not None and self.order_levels is not None and self.order_amount is not None, "validated"
+        spacing_bps = self.level_spacing_bps or 0.0
+        factors = size_factors(self.size_curve, self.order_levels, self.level_amount_step or 0.0)
+        return tuple(
+            Rung(spread_bps=spread_bps + level * spacing_bps, amount=self.order_amount * Decimal(repr(factor)))
+            for level, factor in enumerate(factors)
+        )
+
+    def _worth(self, instrument: Instrument, rungs: tuple[Rung, ...], price: Decimal) -> float:
+        """What a whole side of the ladder is worth, in the quote currency."""
+        amounts = (self._wire_amount(instrument, rung.amount, price) for rung in rungs)
+        return float(sum((instrument.notional_quote(amount, price) for amount in amounts), Decimal(0)))
 
     def _wire_amount(self, instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
         match self.size_unit:
@@ -136,10 +175,9 @@ class PureMarketMaking:
             case _:
                 assert_never(self.size_unit)
 
-    def _price(self, side: Side, level: int, centre: float, fair: float) -> float:
-        spread_bps = self.bid_spread_bps if side is Side.BUY else self.ask_spread_bps
-        distance = fair * (spread_bps + level * self.level_spacing_bps) / 10_000
-        closest = fair * self.min_spread_bps / 2 / 10_000
+    def _price(self, side: Side, rung: Rung, centre: float, fair: float) -> float:
+        distance = fair * rung.spread_bps / BPS
+        closest = fair * self.min_spread_bps / 2 / BPS
         if side is Side.BUY:
             return min(centre - distance, fair - closest)
         return max(centre + distance, fair + closest)

@@ -1,6 +1,5 @@
 """Shared arithmetic of ladders: sizes by level, spreads by level, and leaning against an inventory."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import assert_never
 
@@ -14,20 +13,18 @@ class SizeCurve(StrEnum):
     CUSTOM = "custom"
 
 
-def size_factors(curve: SizeCurve, levels: int, step: float, custom: Sequence[float]) -> tuple[float, ...]:
+def size_factors(curve: SizeCurve, levels: int, step: float) -> tuple[float, ...]:
     """Each level's size as a multiple of the first one's.
 
-    linear: 1 + step * i; exponential: (1 + step) ** i; custom: as listed.
+    linear: 1 + step * i; exponential: (1 + step) ** i. A custom ladder is written out and has no curve.
     """
     match curve:
-        case SizeCurve.FLAT:
+        case SizeCurve.FLAT | SizeCurve.CUSTOM:
             return (1.0,) * levels
         case SizeCurve.LINEAR:
             return tuple(1 + step * i for i in range(levels))
         case SizeCurve.EXPONENTIAL:
             return tuple((1 + step) ** i for i in range(levels))
-        case SizeCurve.CUSTOM:
-            return tuple(custom)
         case _:
             assert_never(curve)
 
