@@ -16,6 +16,7 @@ from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
+from replenisher.live.jobs import hourly
 from replenisher.logs import logger
 from replenisher.model.command import CancelOrder, Pause
 from replenisher.model.event import (
@@ -49,6 +50,7 @@ class Life:
     status: Callable[[], Answer]
     door: Callable[[Callable[[Request], Answer]], Door]
     duration_s: float | None = None
+    retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
     look: Callable[[], str] = lambda: (
         ""
     )  # asked every LOOK_S: why the life should end by itself; empty if it should not
@@ -90,29 +92,30 @@ class Supervisor:
         life = self._life
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe)
-        async with asyncio.TaskGroup() as tasks:
-            sockets = {
-                name: Sockets(tasks, Relay(venue, self._driver, life), life.clock.now)
-                for name, venue in life.venues.items()
-            }
-            door = life.door(self._answer)
-            await door.open()
-            self._catch_signals()
-            companions = [tasks.create_task(self._watch()), tasks.create_task(self._refresh())]
-            if life.duration_s is not None:
-                companions.append(tasks.create_task(self._stop_after(life.duration_s)))
-            try:
-                self._driver.start(sockets, life.started)
-                await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
-                if self._driver.failed.done():
-                    await self._emergency(self._driver.failed.exception())
-            finally:
-                for companion in companions:
-                    companion.cancel()
-                self._driver.stop()
-                await door.close({"exit_code": self._exit_code, "left": self.left()})
-                for carrier in sockets.values():
-                    await carrier.finish()
+        with hourly(retention=life.retention):
+            async with asyncio.TaskGroup() as tasks:
+                sockets = {
+                    name: Sockets(tasks, Relay(venue, self._driver, life), life.clock.now)
+                    for name, venue in life.venues.items()
+                }
+                door = life.door(self._answer)
+                await door.open()
+                self._catch_signals()
+                companions = [tasks.create_task(self._watch()), tasks.create_task(self._refresh())]
+                if life.duration_s is not None:
+                    companions.append(tasks.create_task(self._stop_after(life.duration_s)))
+                try:
+                    self._driver.start(sockets, life.started)
+                    await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
+                    if self._driver.failed.done():
+                        await self._emergency(self._driver.failed.exception())
+                finally:
+                    for companion in companions:
+                        companion.cancel()
+                    self._driver.stop()
+                    await door.close({"exit_code": self._exit_code, "left": self.left()})
+                    for carrier in sockets.values():
+                        await carrier.finish()
         if self._over.done() and (error := self._over.exception()) is not None:
             raise error
         return self._exit_code
