@@ -74,7 +74,7 @@ class Account(msgspec.Struct):
     inventories: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)  # instrument -> strategy -> amount
     balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
     remembered: dict[str, None] = msgspec.field(default_factory=dict)  # fills booked lately, oldest first
-    cursors: dict[str, int] = msgspec.field(default_factory=dict)  # instrument -> venue time of its newest fill
+    cursors: dict[str, int] = msgspec.field(default_factory=dict)  # instrument -> venue time up to which we know all
 
     def position(self, instrument: str) -> Position:
         """The position in one instrument."""
@@ -106,7 +106,14 @@ class Account(msgspec.Struct):
         if fill.fee_currency == instrument.settlement_currency:
             position.fees += fill.fee
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
-        self.cursors[instrument.key] = max(self.cursors.get(instrument.key, 0), fill.venue_time)
+
+    def is_untouched(self, instrument: str) -> bool:
+        """Whether nothing of a position is booked yet, neither a fill nor what was taken over."""
+        return instrument not in self.inventories
+
+    def caught_up(self, instrument: str, venue_time: int) -> None:
+        """Every fill of ours up to this venue time is booked."""
+        self.cursors[instrument] = max(self.cursors.get(instrument, 0), venue_time)
 
     def adopt(self, instrument: Instrument, amount: Decimal, price: Decimal) -> None:
         """Take over a position that stood before our first fill: nobody's inventory, cost as of now."""

@@ -6,7 +6,7 @@ from replenisher.core.account import EXTERNAL
 from replenisher.core.order_facts import apply_open_orders, apply_order_fact, lose_track, time_out
 from replenisher.core.state import State, slot_of
 from replenisher.core.stopping import Stopping
-from replenisher.core.sync import Stage, Sync, Topic
+from replenisher.core.sync import Stage, Topic
 from replenisher.model.command import Pause
 from replenisher.model.event import (
     BalanceReported,
@@ -85,9 +85,9 @@ def apply(state: State, event: Event) -> None:
             _apply_position(state, event)
         case BalanceReported():
             state.account.set_balance(event.venue, event.currency, event.balance)
-            state.syncs[event.venue].answered(Topic.BALANCE, event.currency)
+            state.sync(event.venue).answered(Topic.BALANCE, event.currency)
         case QuestionFailed():
-            state.syncs[event.venue].failed(event.question, event.subject, event.at)
+            state.sync(event.venue).failed(event.question, event.subject, event.at)
         case SessionOpened():
             _open_session(state, event.venue, event.at)
         case SessionLost():
@@ -149,6 +149,9 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     order = state.orders.get(fill.order_id) if fill.order_id else None
     instrument = state.instruments[fill.instrument]
     state.account.book(fill, instrument, order.strategy if order is not None else EXTERNAL)
+    if state.sync_of(fill.instrument).has_read(Topic.TRADES, fill.instrument):
+        # Only then: news must not hide what an unanswered question about older trades would still tell.
+        state.account.caught_up(fill.instrument, fill.venue_time)
     state.touch(fill.instrument)
     if order is None:
         return
@@ -192,6 +195,7 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
 def _apply_trades(state: State, event: TradesReported) -> None:
     for fill in event.fills:
         apply_fill(state, fill)
+        state.account.caught_up(event.instrument, fill.venue_time)
     sync = state.sync_of(event.instrument)
     sync.answered(Topic.TRADES, event.instrument)
     if event.has_more:
@@ -204,8 +208,7 @@ def _apply_position(state: State, event: PositionReported) -> None:
     ours = state.account.position(event.instrument)
     if ours.size == event.amount:
         return
-    is_untouched = event.instrument not in state.account.cursors and ours.size == 0
-    if is_untouched and event.average_price > 0:
+    if state.account.is_untouched(event.instrument) and event.average_price > 0:
         state.account.adopt(state.instruments[event.instrument], event.amount, event.average_price)
     else:
         state.pauses[""] = Pause(
@@ -227,7 +230,7 @@ def _open_session(state: State, venue: str, at: int) -> None:
     instruments = state.setup.instruments(venue)
     for instrument in instruments:
         state.account.cursors.setdefault(instrument, state.first_started_at)
-    state.syncs.setdefault(venue, Sync(venue)).open(instruments, at)
+    state.sync(venue).open(instruments, at)
     for order in list(state.orders.all_live()):
         if order.instrument in instruments:
             lose_track(state, order, at)
@@ -235,7 +238,7 @@ def _open_session(state: State, venue: str, at: int) -> None:
 
 
 def _lose_session(state: State, venue: str, at: int) -> None:
-    state.syncs.setdefault(venue, Sync(venue)).close()
+    state.sync(venue).close()
     for order in list(state.orders.all_live()):
         if order.instrument in state.setup.instruments(venue):
             lose_track(state, order, at)

@@ -184,7 +184,8 @@ class Engine:
         """Slots first, then every cancel, then amends and places from the touch outwards."""
         for plan in plans:
             for wish in plan.wishes:
-                if isinstance(wish, Keep | Withdraw) and wish.order.level != wish.level:
+                # Also where the amend may not be sent now: its old slot is given to somebody else.
+                if isinstance(wish, Keep | Withdraw | Change) and wish.order.level != wish.level:
                     yield self._note(MoveSlot(order_id=wish.order.order_id, level=wish.level), at)
         for plan in plans:
             for wish in plan.wishes:
@@ -222,8 +223,6 @@ class Engine:
         if amended is None:
             yield self._note(self._place(setup, quote, at, at + timeout_ns), at)
             return
-        if amended.level != quote.level:
-            yield self._note(MoveSlot(order_id=amended.order_id, level=quote.level), at)
         assert isinstance(wish, Change)
         yield self._note(self._amend(amended, wish, instrument, at, at + timeout_ns), at)
 

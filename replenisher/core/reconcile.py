@@ -54,6 +54,11 @@ class Change(msgspec.Struct, frozen=True):
     quote: Quote
     quantity: int
 
+    @property
+    def level(self) -> int:
+        """The level it serves from now on."""
+        return self.quote.level
+
 
 class Withdraw(msgspec.Struct, frozen=True):
     """Cancel an order, which holds this level until the venue confirms."""

@@ -199,9 +199,15 @@ class State:
         self.budgets[venue].refill(limit, at)
         return self.budgets[venue]
 
+    def sync(self, venue: str) -> Sync:
+        """The sync of one venue; closed until its session opens."""
+        if venue not in self.syncs:
+            self.syncs[venue] = Sync(venue)
+        return self.syncs[venue]
+
     def sync_of(self, instrument: str) -> Sync:
         """The sync of the venue an instrument belongs to."""
-        return self.syncs.setdefault(venue_of(instrument), Sync(venue_of(instrument)))
+        return self.sync(venue_of(instrument))
 
     def touch_of(self, instrument: str, at: int) -> Touch | None:
         """The others' best bid and ask; None where there is no trusted two-sided book."""

@@ -1,8 +1,9 @@
 """Sync: bringing our state in line with one venue, whose word it is, before the first quote of every session.
 
-Two stages. First *orders*: which of ours rest, and what traded since the last fill we know; whatever rests from before
-is canceled, because nothing is permitted yet. Then, when nothing of ours can fill any more, *holdings*: the trades once
-more, position and cash, which therefore cannot change while they are read. Only then may anything be shown.
+Three stages. First *orders*: which of ours rest, and what traded since the last fill we know; whatever rests from
+before is canceled, because nothing is permitted yet. Then, when nothing of ours can fill any more, the *trades* once
+more; and when they are booked, *holdings*: position and cash, which therefore cannot change while they are read, and
+which our fills must explain in whatever order the venue answers. Only then may anything be shown.
 
 A question without an answer is asked again. An order whose fate is unknown is asked for by its own id at any time.
 """
@@ -34,6 +35,7 @@ class Stage(StrEnum):
 
     CLOSED = "closed"
     ORDERS = "orders"
+    TRADES = "trades"
     HOLDINGS = "holdings"
     SYNCED = "synced"
 
@@ -86,6 +88,10 @@ class Sync(msgspec.Struct):
         if topic is Topic.ORDER:
             self.orders_of.pop(subject, None)
 
+    def has_read(self, topic: Topic, subject: str) -> bool:
+        """Whether this session has answered everything that was asked about a subject."""
+        return self.stage is not Stage.CLOSED and (topic, subject) not in self.open_questions
+
     def failed(self, question: str, subject: str, at: int) -> None:
         """A question got no answer: ask again a little later."""
         key = (Topic(question), subject)
@@ -97,9 +103,12 @@ class Sync(msgspec.Struct):
         if any(topic is not Topic.ORDER for topic, _ in self.open_questions):
             return False
         if self.stage is Stage.ORDERS and not anything_live:
-            self.stage = Stage.HOLDINGS
+            self.stage = Stage.TRADES
             for instrument in instruments:
                 self.ask(Topic.TRADES, instrument, at)
+        elif self.stage is Stage.TRADES:
+            self.stage = Stage.HOLDINGS
+            for instrument in instruments:
                 self.ask(Topic.POSITION, instrument, at)
             for currency in currencies:
                 self.ask(Topic.BALANCE, currency, at)
