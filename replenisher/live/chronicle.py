@@ -113,7 +113,9 @@ class Chronicle:
     def _of_command(self, command: Command, orders: dict[str, OrderState]) -> list[Telling]:
         match command:
             case PlaceOrder(intent=Intent.REFILL) | AmendOrder(intent=Intent.REFILL):
-                return [("refilled", {"order_id": command.order_id} | self._where(orders.get(command.order_id)))]
+                asked = self._asked(command.instrument, command.price, command.quantity)
+                about = {"order_id": command.order_id} | self._where(orders.get(command.order_id)) | asked
+                return [("refilled", about)]
             case Denied():
                 slot = _slot(command.strategy, command.side, command.level)
                 return [("denied", {"instrument": command.instrument, "slot": slot, "reason": command.reason})]
@@ -124,13 +126,13 @@ class Chronicle:
         """The slot, price and amount of an order, in the words of its instrument."""
         if order is None:
             return {}
-        instrument = self._state.instruments[order.instrument]
-        return {
-            "instrument": order.instrument,
-            "slot": _slot(order.strategy, order.side, order.level),
-            "price": instrument.price(order.price),
-            "amount": instrument.amount(order.quantity),
-        }
+        where = {"instrument": order.instrument, "slot": _slot(order.strategy, order.side, order.level)}
+        return where | self._asked(order.instrument, order.price, order.quantity)
+
+    def _asked(self, key: str, price: int, quantity: int) -> dict[str, Any]:
+        """A price and an amount as the venue writes them."""
+        instrument = self._state.instruments[key]
+        return {"price": instrument.price(price), "amount": instrument.amount(quantity)}
 
     # --- How we stand --------------------------------------------------------------------------------------------
 

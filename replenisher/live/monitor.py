@@ -101,6 +101,7 @@ class SeenFill(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: Liquidity
     emptied: bool = False  # whether it ate the last of its order
     refilled_after_ns: int | None = None
+    is_moved: bool = False  # another order of the ladder has come to serve the slot, so nothing is put back there
 
 
 class Eaten(msgspec.Struct, frozen=True):
@@ -269,18 +270,19 @@ class Monitor:
         match command:
             case PlaceOrder():
                 self.counts.orders += 1
-                eaten = self._eaten.pop((command.strategy, command.instrument, command.side, command.level), None)
+                slot = (command.strategy, command.instrument, command.side, command.level)
                 if command.intent is Intent.REFILL:
                     self.counts.refills += 1
-                    if eaten is not None:
+                    if (eaten := self._eaten.pop(slot, None)) is not None:
                         self._refilling[command.order_id] = eaten
+                else:
+                    self._is_served(slot)
             case AmendOrder():
                 self.counts.amended += 1
                 self.counts.refills += command.intent is Intent.REFILL
             case MoveSlot():
-                # Another order serves the level now: nothing is put back there any more.
                 if (order := self._live.get(command.order_id)) is not None:
-                    self._eaten.pop((order.strategy, order.instrument, order.side, command.level), None)
+                    self._is_served((order.strategy, order.instrument, order.side, command.level))
             case Denied():
                 self.counts.denied += 1
             case _:
@@ -293,9 +295,17 @@ class Monitor:
             return
         latency_ns = at - eaten.at
         self._latencies_ns.append(latency_ns)
+        self._note(eaten, refilled_after_ns=latency_ns)
+
+    def _is_served(self, slot: SlotKey) -> None:
+        """A slot has an order again that is no refill: nothing is put back there any more."""
+        if (eaten := self._eaten.pop(slot, None)) is not None:
+            self._note(eaten, is_moved=True)
+
+    def _note(self, eaten: Eaten, **news: Any) -> None:
         for index, fill in enumerate(self._fills):
             if (fill.instrument, fill.trade_id) == eaten.trade:
-                self._fills[index] = msgspec.structs.replace(fill, refilled_after_ns=latency_ns)
+                self._fills[index] = msgspec.structs.replace(fill, **news)
                 return
 
     # --- Being asked ---------------------------------------------------------------------------------------------

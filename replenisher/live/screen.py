@@ -14,6 +14,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
+from replenisher.core.stopping import Verdict
 from replenisher.live.lines import (
     BLANK,
     DIM,
@@ -46,6 +47,7 @@ BID, ASK, OWN, ALARM, GOOD = "green", "red", "bold", "yellow", "green"
 WIDE = 150  # characters from which everything has room
 NARROW = 78  # and from which the book has room beside the money
 GAP = 2
+FAREWELL_WIDTH = 48
 FILL_ROWS_MAX = 12  # where the book would rather have the room
 LAST_FRAME_S = 1.0  # how long the end waits for a terminal
 
@@ -168,6 +170,16 @@ def page(title: Title, picture: Picture, backstage: Backstage, width: int, heigh
     return Page(fitted(line, width) for line in lines[:height])
 
 
+def farewell(title: Title, picture: Picture, width: int) -> Page:
+    """What is left on the terminal when the live page is gone: how it ended, and what it has brought."""
+    sign, words, style = _session(picture, Backstage())
+    lines: list[Line] = [((f" {sign} ", style), (printable(words), ""))]
+    instrument = picture.instruments.get(title.instrument)
+    if instrument is not None:
+        lines += [((" ", ""), *line) for line in _Blocks(instrument, picture).money(min(FAREWELL_WIDTH, width - 1))]
+    return Page(fitted(line, width) for line in [*lines, _foot(picture.summary, 0)])
+
+
 # --- Where things stand on the page ------------------------------------------------------------------------------
 
 
@@ -245,7 +257,10 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
     if backstage.alarm:
         return "!", backstage.alarm, ALARM
     if summary.stop is not None and summary.stop.verdict:
-        return "○", f"stopped: {summary.stop.verdict}", ALARM
+        if summary.stop.verdict == Verdict.FLAT:
+            return "○", f"stopped, verified flat: {summary.stop.reason}", GOOD
+        left = ", ".join(summary.stop.left) or "orders"
+        return "!", f"stopped, but there may be left: {left}", ALARM
     reasons = {strategy: reason for strategy, reason in summary.not_quoting.items() if reason}
     if reasons and len(reasons) == len(summary.not_quoting):
         return "○", next(iter(reasons.values())), ALARM
@@ -415,10 +430,6 @@ class _Blocks:
         return [by_title.get(column.title, BLANK) for column in columns]
 
     def _fill_cells(self, fill: SeenFill) -> list[Cell]:
-        if fill.refilled_after_ns is not None:
-            refilled: Cell = (f"{fill.refilled_after_ns / 1e6:,.1f} ms", "")
-        else:
-            refilled = ("not yet", ALARM) if fill.emptied else ("part", DIM)
         return [
             (time_of_day(fill.at), DIM),
             (fill.side, BID if fill.side is Side.BUY else ASK),
@@ -426,7 +437,7 @@ class _Blocks:
             (self._price(fill.price), ""),
             (self._amount(fill.amount, 8), ""),
             (f"{_signed(fill.fee)} {fill.fee_currency}", DIM),
-            refilled,
+            _refill(fill),
             (fill.liquidity, DIM),
             (fill.strategy, DIM),
             (fill.order_id, DIM),
@@ -478,6 +489,16 @@ def _doing(order: LiveOrder) -> Cell:
     if order.pending is not None:
         return ASKING[order.pending], ALARM
     return (order.status, "" if not order.reason else ALARM)
+
+
+def _refill(fill: SeenFill) -> Cell:
+    """How soon what this fill ate was back, or why it is not."""
+    if fill.refilled_after_ns is not None:
+        ms = fill.refilled_after_ns / 1e6
+        return (f"{ms:.1f} ms" if ms < 1_000 else f"{ms / 1_000:,.1f} s"), ""
+    if not fill.emptied:
+        return "part", DIM
+    return ("moved", DIM) if fill.is_moved else ("not yet", ALARM)
 
 
 def _signed(value: Decimal | None, decimals: int = 8) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.live.chronicle import Chronicle, Telling, tell
 from replenisher.logs import configure
 from replenisher.model.event import (
@@ -23,9 +24,9 @@ from tests.core.world import KEY, SECOND, VENUE, World
 from tests.live.watched import Steps, eat, world_with
 
 
-def told() -> tuple[World, list[Telling]]:
+def told(refill: RefillPolicy | None = None) -> tuple[World, list[Telling]]:
     """A world that is not open yet, and everything the chronicle tells of it."""
-    world, tellings = world_with(), list[Telling]()
+    world, tellings = world_with(refill=refill), list[Telling]()
     chronicle = Chronicle(world.state)
     world.steps = Steps(lambda step: tellings.extend(chronicle.facts_worth_telling(step)))
     return world, tellings
@@ -70,6 +71,17 @@ def test_a_fill_and_its_refill_are_told_once_in_the_words_of_the_instrument() ->
         True,
     )
     assert (refill["slot"], str(refill["price"]), str(refill["amount"])) == ("core/buy/0", "49990.0", "100")
+
+
+def test_a_top_up_is_told_with_the_price_and_total_it_asks_for() -> None:
+    world, tellings = told(RefillPolicy(partial_fill=PartialFill.TOP_UP, min_fraction=0.9))
+    world.open()
+    tellings.clear()
+
+    eat(world, Side.BUY, lots=4)
+
+    assert verbs(tellings) == ["filled", "refilled"]
+    assert (tellings[0][1]["is_all"], str(tellings[1][1]["amount"])) == (False, "140")
 
 
 def test_market_data_is_not_told() -> None:

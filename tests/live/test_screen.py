@@ -2,15 +2,9 @@
 
 import io
 import os
-import pty
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from threading import Thread
 
 import msgspec
-import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +13,11 @@ from rich.console import Console
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.lines import Column, clock, cut, heading, number, pair, printable, row, span, time_of_day
 from replenisher.live.monitor import Monitor
-from replenisher.live.screen import Backstage, Screen, Title, page
-from replenisher.model.event import FeedLost, PauseAsked
+from replenisher.live.screen import Backstage, Screen, Title, farewell, page
+from replenisher.model.event import FeedLost, PauseAsked, StopAsked
 from replenisher.model.order import Side
 from tests.core.world import KEY, LINEAR, SECOND, T0, World, buy, ladder, sell, want
+from tests.live.terminal import Terminal
 from tests.live.watched import Steps, eat, world_with
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -145,6 +140,16 @@ def test_a_slot_that_waits_to_be_refilled_is_shown_as_eaten() -> None:
     assert any("not yet" in line for line in seen(world, monitor, 80, 24))
 
 
+def test_a_refill_that_took_long_is_told_in_seconds() -> None:
+    world, monitor = opened(refill=RefillPolicy(delay_ns=5 * SECOND))
+    eat(world, BUY)
+
+    world.wait(5 * SECOND)
+    world.settle()
+
+    assert any(line.endswith("5.0 s") for line in seen(world, monitor, 80, 24))
+
+
 def test_why_nothing_is_quoted_is_said_first() -> None:
     world, monitor = opened()
 
@@ -155,6 +160,33 @@ def test_why_nothing_is_quoted_is_said_first() -> None:
 
     assert paused[1].startswith(" ○ paused: lunch [2J")
     assert any("a gap" in line for line in lost[2:])
+
+
+def test_how_it_ended_stays_on_the_terminal() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+    world.settle()
+
+    world.tell(StopAsked(at=0, reason="SIGTERM"))
+    world.settle()
+
+    lines = farewell(TITLE, monitor.look(world.state, world.at), 80).plain.split("\n")
+    assert lines[0] == " ○ stopped, verified flat: SIGTERM"
+    assert any(line.startswith(" fills") and line.endswith("1, 1 in a minute") for line in lines)
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_what_may_be_left_is_named() -> None:
+    world, monitor = opened()
+    order = world.order(BUY)
+
+    world.tell(StopAsked(at=0, reason="SIGTERM"))
+    world.outgoing.clear()  # no cancel ever arrives
+    world.wait(20 * SECOND)
+
+    text = farewell(TITLE, monitor.look(world.state, world.at), 200).plain
+    assert text.startswith(" ! stopped, but there may be left: ")
+    assert order.order_id in text
 
 
 def test_an_alarm_goes_before_everything_else() -> None:
@@ -189,56 +221,21 @@ def test_two_hundred_columns_show_more_than_eighty() -> None:
 # --- On a terminal -----------------------------------------------------------------------------------------------
 
 
-class Terminal:
-    """A terminal of a given size, and somebody who looks at it."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.screen = pyte.Screen(width, height)
-        self.stream = pyte.ByteStream(self.screen)
-        self.raw = b""
-
-    @contextmanager
-    def console(self) -> Iterator[Console]:
-        ours, theirs = pty.openpty()
-        eyes = Thread(target=self._look, args=(ours,))
-        eyes.start()
-        size = {"width": self.screen.columns, "height": self.screen.lines}
-        with os.fdopen(theirs, "w") as file:
-            yield Console(file=file, force_terminal=True, color_system="standard", **size)
-        eyes.join()
-        os.close(ours)
-
-    def shows(self, text: str, within_s: float = 5.0) -> bool:
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            if any(text in line for line in list(self.screen.display)):
-                return True
-            time.sleep(0.005)
-        return False
-
-    def _look(self, ours: int) -> None:
-        while True:
-            try:
-                data = os.read(ours, 65_536)
-            except OSError:  # what a terminal says when nobody writes to it any more
-                return
-            self.raw += data
-            self.stream.feed(data)
-
-
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_terminal_shows_it_move_and_is_given_back(width: int, height: int) -> None:
     world, monitor = opened()
     terminal = Terminal(width, height)
 
-    with terminal.console() as console, Screen(console, TITLE) as screen:
-        screen.show(monitor.look(world.state, world.at), BACKSTAGE)
-        assert terminal.shows("● quoting, 6 orders")
-        assert terminal.shows("none yet")
-        eat(world, BUY)
-        world.settle()
-        screen.show(monitor.look(world.state, world.at), BACKSTAGE)
-        assert terminal.shows("49,990.0      100")
+    with terminal.opened() as theirs, os.fdopen(os.dup(theirs), "w") as file:
+        console = Console(file=file, force_terminal=True, color_system="standard", width=width, height=height)
+        with Screen(console, TITLE) as screen:
+            screen.show(monitor.look(world.state, world.at), BACKSTAGE)
+            assert terminal.shows("● quoting, 6 orders")
+            assert terminal.shows("none yet")
+            eat(world, BUY)
+            world.settle()
+            screen.show(monitor.look(world.state, world.at), BACKSTAGE)
+            assert terminal.shows("49,990.0      100")
 
     assert terminal.raw.startswith(b"\x1b[?1049h")
     assert b"\x1b[?1049l" in terminal.raw[-20:]
