@@ -1,19 +1,24 @@
 """Looking at the books: the audit, the database's schema, and what `check` can say before anything is started."""
 
+import errno
+import os
+import tempfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.report.audit import audit as compare_books
 from replenisher.report.ledger import read_ledger
-from replenisher.store import schema
+from replenisher.store import schema, tables
 from replenisher.store.database import Database, explained
-from replenisher.store.queries import AccountKey
-from replenisher.wiring.child import ledger_of
+from replenisher.store.queries import AccountKey, refuse_other_exchange
+from replenisher.wiring.child import exchange_id_of, ledger_of
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -25,11 +30,51 @@ def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
 
 
 def require_database(config: Config) -> None:
-    """Refuse a database that cannot be reached or is newer than this program; one that is not there yet is fine."""
+    """Refuse a database that cannot be used: out of reach, newer than this program, or another exchange's.
+
+    One that is not there yet is fine, if it can be made.
+    """
     url = config.database_url
-    if url.startswith("sqlite") and not _sqlite_file(url).exists():
+    if not url.startswith("sqlite"):
+        schema.require_known(url)
+    elif (file := _sqlite_file(url)).exists():
+        _require_writable(file, file)
+        schema.require_known(url)
+    else:
+        _require_place(config, file)
         return
-    schema.require_known(url)
+    if config.starts_exchange:
+        with closing(Database(url)) as database, explained(database):
+            database.read(partial(_refuse_other_exchange, config))
+
+
+def _require_place(config: Config, file: Path) -> None:
+    """A database that is not there yet needs a folder; only below the data directory we make it ourselves."""
+    folder = file.parent
+    if folder.is_relative_to(config.data_dir):
+        return
+    if not folder.is_dir():
+        raise Unreachable(f"the database {file} cannot be made: there is no folder {folder}")
+    _require_writable(folder, file)
+
+
+def _require_writable(path: Path, file: Path) -> None:
+    """Refuse what may not be written; a folder is asked for a file without a name, for its word is not enough."""
+    try:
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if path.is_dir():
+            tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise Unreachable(f"the database {file} cannot be written: {error.strerror}") from error
+
+
+def _refuse_other_exchange(config: Config, connection: Connection) -> None:
+    if not inspect(connection).has_table(tables.lives.name):
+        return
+    exchange_id = exchange_id_of(config) or "a new one"
+    for venue, account in accounts_of(config, exchange_id).items():
+        refuse_other_exchange(connection, AccountKey(venue, account))
 
 
 def check(config: Config) -> dict[str, Any]:

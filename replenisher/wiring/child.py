@@ -5,11 +5,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.exchange.ledger import Opened
 
 END_S_MAX = 5.0
 PREFIX = "replenisher: "
@@ -70,6 +72,15 @@ def exchange_of(config: Config) -> Iterator[Child]:
 def ledger_of(config: Config) -> str:
     """Where the exchange that `run` starts keeps its ledger."""
     return str(config.data_dir / "exchange.ledger")
+
+
+def exchange_id_of(config: Config) -> str:
+    """The id of the exchange that kept that ledger so far; empty if there is none, or none that can be read."""
+    try:
+        with Path(ledger_of(config)).open("rb") as ledger:
+            return msgspec.json.decode(ledger.readline(), type=Opened).exchange_id
+    except (OSError, msgspec.DecodeError):
+        return ""  # what is wrong with a ledger is for the exchange to say
 
 
 def _failure(code: int, stderr: str) -> ReplenisherError:

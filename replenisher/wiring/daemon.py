@@ -4,9 +4,8 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -22,17 +21,15 @@ from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title
-from replenisher.live.supervisor import Life, Supervisor
+from replenisher.live.supervisor import INTERRUPTED, Life, Supervisor
 from replenisher.logs import configure, logger
 from replenisher.model.event import Started
-from replenisher.store import schema
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
-from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.recorder import Recorder
 from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
-from replenisher.wiring.books import accounts_of, require_database
+from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.market import OFFERED, PAPER_KEY
 from replenisher.wiring.setup import setup_of
@@ -49,22 +46,23 @@ ADAPTER_URLS = {
 def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) -> int:
     """Trade until told to stop; the exit code. Whatever is wrong is found before anything is written or sent."""
     _require_offered(config)
-    require_database(config)
     with ExitStack() as stack:
         stack.enter_context(_data_directory(config, fresh=fresh))
+        require_database(config)
         child = stack.enter_context(exchange_of(config)) if config.starts_exchange else None
-        return _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
+        exit_code, left = _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
+    _say_what_may_be_left(exit_code, left)  # last, because a screen would wipe it away
+    return exit_code
 
 
-def _live(config: Config, child: Child | None, *, duration_s: float | None, screen: bool, stack: ExitStack) -> int:
+def _live(
+    config: Config, child: Child | None, *, duration_s: float | None, screen: bool, stack: ExitStack
+) -> tuple[int, list[str]]:
+    """One life; its exit code, and the orders that may have outlived it."""
     accounts = accounts_of(config, child.announcement.exchange_id if child is not None else None)
-    schema.upgrade(config.database_url)
+    database_upgrade(config)
     database = Database(config.database_url)
     stack.callback(database.close)
-    if child is not None:
-        for venue, account in accounts.items():
-            key = AccountKey(venue, account)
-            database.read(partial(refuse_other_exchange, key=key))
 
     policy = Policy(
         fsync=Fsync(config.journal.fsync),
@@ -103,6 +101,7 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
         status=lambda: monitor.status(state, clock.now()),
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
+        retention=lambda: _drop_old_segments(journal, recorder, clock),
         look=child.complaint if child is not None else lambda: "",
     )
     if screen:
@@ -115,10 +114,24 @@ def _live(config: Config, child: Child | None, *, duration_s: float | None, scre
     if not is_recorded:
         logger().error("not_recorded", error=recorder.status.error, behind_bytes=recorder.status.behind_bytes)
         exit_code = exit_code or 1
-    for order_id in supervisor.left():
+    left = supervisor.left()
+    for order_id in left:
         logger().error("may_be_left", order_id=order_id)
     tell("summary", monitor.summary(state, clock.now()))
-    return exit_code
+    return exit_code, left
+
+
+def _say_what_may_be_left(exit_code: int, left: Sequence[str]) -> None:
+    """One line on stderr, for whoever does not read the facts."""
+    if left:
+        sys.stderr.write(f"replenisher: not verified flat, these orders may rest: {', '.join(left)}\n")
+    elif exit_code == INTERRUPTED:
+        sys.stderr.write("replenisher: not verified flat, although no order of ours is known to rest\n")
+
+
+def _drop_old_segments(journal: Journal, recorder: Recorder, clock: SessionClock) -> None:
+    for segment in journal.expired(clock.now(), recorded_segment=recorder.status.segment):
+        segment.path.unlink()
 
 
 def _venue(config: Config, name: str, child: Child | None) -> DeribitVenue:
@@ -176,26 +189,39 @@ def _live_screen(
 
 @contextmanager
 def _data_directory(config: Config, *, fresh: bool) -> Iterator[None]:
-    """Hold the data directory for this process alone. One that was made for a start that failed goes again."""
+    """Hold the data directory for this process alone. A start that fails leaves everything as it was."""
     directory = config.data_dir
-    if fresh and directory.exists():
-        _set_aside(directory)
-    is_new = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
+    aside = _set_aside(directory) if fresh and directory.exists() else None
+    new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{directory}: the data directory cannot be made: {error.strerror}") from error
     try:
         with sole_daemon(directory):
             yield
     finally:
-        if is_new and not any(directory.iterdir()):
-            directory.rmdir()
+        _remove_empty(new)
+        if aside is not None and not directory.exists():
+            aside.rename(directory)
 
 
-def _set_aside(directory: Path) -> None:
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove these folders, each below the next, as far as nothing is in them."""
+    for folder in folders:
+        if any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
+def _set_aside(directory: Path) -> Path:
+    """Give the directory the first name of its kind that is free; that name."""
     with sole_daemon(directory):
         number = 1
         while (aside := directory.with_name(f"{directory.name}.{number}")).exists():
             number += 1
         directory.rename(aside)
+        return aside
 
 
 def _configure_logs(config: Config, *, screen: bool) -> None:

@@ -65,9 +65,8 @@ def run_exchange(
     account = "main" if config is None else config.venues[section.venue].account
     clock = SessionClock()
     random_source = random.Random(section.seed if seed is None else seed)  # noqa: S311 - a seeded market, no secret
-    at = clock.now()
     path = tape if config is None else config.tape
-    market = _market(section, path, random_source, at)
+    market = _market(section, path, random_source, clock.now)
 
     _require_free(port)
     file = LedgerFile(
@@ -85,7 +84,7 @@ def run_exchange(
         ],
         balances={account: dict(section.balances)},
         append=file.append,
-        at=at,
+        at=clock.now(),
         past=file.past,
     )
     settings = ServerSettings(
@@ -169,11 +168,13 @@ def _key(config: Config | None, section: ExchangeSection, account: str) -> ApiKe
     return ApiKey(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value(), account)
 
 
-def _market(section: ExchangeSection, tape: Path | None, random_source: random.Random, at: int) -> Market:
+def _market(
+    section: ExchangeSection, tape: Path | None, random_source: random.Random, clock: Callable[[], int]
+) -> Market:
     match section.market:
         case SyntheticSection():
             instrument = synthetic_instrument(section.venue)
-            return SyntheticMarket(instrument, _synthetic_settings(section.market, instrument), random_source, at)
+            return SyntheticMarket(instrument, _synthetic_settings(section.market, instrument), random_source, clock())
         case RecordedMarket():
             assert tape is not None, "a recorded market without a tape is refused earlier"
             found = codec.survey(tapes.read(tape))
@@ -183,7 +184,7 @@ def _market(section: ExchangeSection, tape: Path | None, random_source: random.R
                 codec.facts(tapes.read(tape), instrument),
                 model=_queue_model(section.queue_model),
                 shadow=queue.power(SHADOW_POWER_N) if section.queue_model == "risk_averse" else queue.RiskAverse(),
-                start=at,
+                start=clock(),  # not before: to survey a long tape takes seconds
                 speed=section.market.speed,
             )
         case LiveMarket():
