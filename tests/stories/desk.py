@@ -1,0 +1,225 @@
+"""A desk: one data directory, and the real program, started on it as an operator starts it and as often as it takes."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+from tests.report.independent_check import check
+
+ROOT = Path(__file__).parent.parent.parent
+PAPER = ROOT / "configs" / "paper.yaml"
+REPLAY = ROOT / "configs" / "replay.yaml"
+
+DEADLINE_S = 30.0  # of anything that takes a moment; a busy machine takes ten times as long as an idle one
+POLL_S = 0.02
+
+Record = dict[str, Any]
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def told(self) -> list[Record]:
+        """The facts on stdout, one JSON document a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def summary(self) -> Record:
+        """The last fact of a life."""
+        assert self.told[-1]["event"] == "summary", f"the life ended without a summary: {self}"
+        return self.told[-1]
+
+
+class Process:
+    """A command that still runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], stdout: Path, stderr: Path) -> None:
+        self.pid = process.pid
+        self._process, self._stdout, self._stderr = process, stdout, stderr
+
+    def wait(self, timeout_s: float = DEADLINE_S) -> Ended:
+        """How it ended by itself."""
+        code = self._process.wait(timeout_s)
+        return Ended(code, self._stdout.read_text(), self._stderr.read_text())
+
+    def until(self, what: str, condition: Callable[[], object]) -> None:
+        """Wait for something that must come true while the process runs."""
+        deadline = monotonic() + DEADLINE_S
+        while not condition():
+            with suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"ended while waiting until {what}: {self.wait(POLL_S)}")
+            assert monotonic() < deadline, f"{what}: not after {DEADLINE_S:g} s"
+
+    def send(self, number: signal.Signals) -> None:
+        """One signal."""
+        self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> Ended:
+        """One signal, and how it ended upon it."""
+        self.send(number)
+        return self.wait()
+
+    def children(self) -> list[int]:
+        """The processes that it has started and that still run."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def lines(self) -> list[str]:
+        """The whole lines on stdout so far."""
+        return _whole_lines(self._stdout)
+
+    def end(self) -> None:
+        """Leave nothing running, whatever the story came to."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Desk:
+    """A room of its own for one configuration: what is started here keeps its data in `data`, and nothing elsewhere."""
+
+    def __init__(self, room: Path, config: Path = PAPER, **variables: str) -> None:
+        room.mkdir(parents=True, exist_ok=True)
+        self.room, self.config, self.data = room, config, room / "data"
+        self.variables = variables
+        self._started = 0
+
+    @property
+    def ledger_file(self) -> Path:
+        """The books of the exchange that `run` starts."""
+        return self.data / "exchange.ledger"
+
+    @property
+    def database(self) -> Path:
+        """Our own books."""
+        return self.data / "replenisher.db"
+
+    @contextmanager
+    def running(self, *arguments: str | Path, **variables: str) -> Iterator[Process]:
+        """A command, for as long as the block takes at most."""
+        self._started += 1
+        stdout, stderr = (self.room / f"{self._started}.{name}" for name in ("stdout", "stderr"))
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "replenisher", *map(str, arguments)],
+                cwd=self.room,
+                env=self._environment() | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        running = Process(process, stdout, stderr)
+        try:
+            yield running
+        finally:
+            running.end()
+
+    def command(self, *arguments: str | Path, timeout_s: float = DEADLINE_S, **variables: str) -> Ended:
+        """A command to its end."""
+        with self.running(*arguments, **variables) as process:
+            return process.wait(timeout_s)
+
+    def run(self, *arguments: str | Path, timeout_s: float = DEADLINE_S, **variables: str) -> Ended:
+        """`run` on this desk's configuration, to its end."""
+        return self.command("run", self.config, *arguments, timeout_s=timeout_s, **variables)
+
+    def answer(self, verb: str) -> Record:
+        """What the daemon on this desk answers, as a machine reads it."""
+        ended = self.command(verb, self.config, "--json")
+        assert (ended.code, ended.stderr) == (0, ""), f"{verb}: {ended}"
+        answer: Record = json.loads(ended.stdout)
+        return answer
+
+    def ledger(self) -> list[Record]:
+        """The exchange's own books, as far as they are written."""
+        return [json.loads(line) for line in _whole_lines(self.ledger_file)]
+
+    def audit(self) -> Record:
+        """What the program itself finds when it compares the two books; they must agree."""
+        ended = self.command("audit", self.config, "--json")
+        assert (ended.code, ended.stderr) == (0, ""), f"audit: {ended}"
+        findings: Record = json.loads(ended.stdout)
+        return findings
+
+    def assert_books_agree(self) -> Record:
+        """The two books agree in the program's eyes and in those of a check that knows nothing of the program."""
+        exchange_id = self.ledger()[0]["exchange_id"]
+        assert check(self.database, self.ledger_file, f"main@{exchange_id}") == []
+        findings = self.audit()
+        assert findings["differences"] == []
+        assert findings["open_orders"] == 0
+        assert findings["fills"] == len(fills(self.ledger()))
+        return findings
+
+    def exchange_is_gone(self) -> bool:
+        """Whether no process holds the exchange's books any more."""
+        with self.ledger_file.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def wait_until_gone(self) -> None:
+        """Wait for the end of an exchange whose daemon is dead already."""
+        deadline = monotonic() + DEADLINE_S
+        while not self.exchange_is_gone():
+            assert monotonic() < deadline, "the exchange has outlived its daemon"
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the environment in which the tests run, except how to find the program."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.room),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "CREDENTIALS_DIRECTORY": "none",
+            "REPLENISHER_DATA_DIR": str(self.data),
+            **self.variables,
+        }
+
+
+def fills(ledger: list[Record]) -> list[Record]:
+    """What an exchange's books say was filled."""
+    return [record for record in ledger if record["type"] == "trade"]
+
+
+def resting(ledger: list[Record]) -> set[str]:
+    """Our names for the orders that rest by an exchange's books."""
+    closed = {record["order_id"] for record in ledger if record["type"] == "closed"}
+    return {record["label"] for record in ledger if record["type"] == "order" and record["order_id"] not in closed}
+
+
+def lives(ledger: list[Record]) -> list[tuple[int, str]]:
+    """Every life of an exchange, and the id under which it lived it."""
+    return [(record["life"], record["exchange_id"]) for record in ledger if record["type"] == "opened"]
+
+
+def contents(directory: Path) -> dict[str, bytes] | None:
+    """Every file below a directory, byte for byte, empty folders too; None if it is not there."""
+    if not directory.exists():
+        return None
+    paths = sorted(directory.rglob("*"))
+    return {str(path.relative_to(directory)): path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
+def _whole_lines(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    return file.read_text().rpartition("\n")[0].splitlines()

@@ -1,0 +1,285 @@
+"""A desk on paper: one command trades, and whatever ends it, two books kept by two parties agree afterwards."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.stories.desk import Desk, Ended, Process, contents, fills, lives, resting
+
+FILLS_MIN = 3  # before a story goes on: enough to have something to lose
+
+
+def trades(desk: Desk, before: int = 0) -> bool:
+    """Whether the desk has orders on the book, and had enough of them eaten since there were `before` fills."""
+    ledger = desk.ledger()
+    return len(fills(ledger)) >= before + FILLS_MIN and bool(resting(ledger))
+
+
+class Told(NamedTuple):
+    """Lives that are over: what they said, and what they left behind."""
+
+    desk: Desk
+    lives: tuple[Ended, ...]
+
+
+# --- Lives that end by themselves --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The same command twice on one data directory."""
+    desk = Desk(tmp_path_factory.mktemp("two_lives"))
+    return Told(desk, (desk.run("--duration", "4"), desk.run("--duration", "3")))
+
+
+def test_a_life_ends_by_itself_verified_flat_with_fills_and_refills(two_lives: Told) -> None:
+    for life in two_lives.lives:
+        assert (life.code, life.stderr) == (0, "")
+        assert life.summary["fills"] > 0
+        assert life.summary["refills"] > 0
+        assert life.summary["stop"] == {"reason": "the duration is over", "verdict": "flat", "left": []}
+
+
+def test_every_line_on_stdout_is_one_fact_in_json(two_lives: Told) -> None:
+    for life in two_lives.lives:
+        events = [fact["event"] for fact in life.told]
+
+        assert events[0] == "started"
+        assert events[-1] == "summary"
+        assert events.count("filled") == life.summary["fills"]
+        assert events.count("refilled") == life.summary["refills"]
+
+
+def test_a_second_life_continues_the_books_of_the_first(two_lives: Told) -> None:
+    ledger = two_lives.desk.ledger()
+
+    first, second = lives(ledger)
+    assert (first[0], second[0]) == (1, 2)
+    assert first[1] == second[1]
+    trade_ids = [fill["trade_id"] for fill in fills(ledger)]
+    assert len(set(trade_ids)) == len(trade_ids)
+    assert len(trade_ids) == sum(life.summary["fills"] for life in two_lives.lives)
+    assert two_lives.lives[1].summary["balances"]["deribit/BTC"] == fills(ledger)[-1]["balance"]
+
+
+def test_both_books_agree_over_both_lives(two_lives: Told) -> None:
+    findings = two_lives.desk.assert_books_agree()
+
+    assert findings["refills"] == sum(life.summary["refills"] for life in two_lives.lives)
+    assert findings["orders"] == sum(life.summary["orders"] for life in two_lives.lives)
+
+
+def test_nothing_rests_and_nothing_runs_afterwards(two_lives: Told) -> None:
+    assert resting(two_lives.desk.ledger()) == set()
+    assert two_lives.desk.exchange_is_gone()
+    assert not (two_lives.desk.data / "control.sock").exists()
+
+
+# --- Lives that are ended ----------------------------------------------------------------------------------------
+
+
+def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        daemon.stop(signal.SIGKILL)
+    desk.wait_until_gone()
+    assert resting(desk.ledger()) == set(), "the exchange cancels what its lost connection has left"
+    fills_before = len(fills(desk.ledger()))
+
+    second = desk.run("--duration", "2")
+
+    assert (second.code, second.stderr) == (0, "")
+    assert [number for number, _ in lives(desk.ledger())] == [1, 2]
+    assert len(fills(desk.ledger())) > fills_before
+    desk.assert_books_agree()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_one_signal_stops_verified_flat(tmp_path: Path, number: signal.Signals) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        ended = daemon.stop(number)
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.summary["stop"] == {"reason": number.name, "verdict": "flat", "left": []}
+    assert desk.exchange_is_gone()
+    desk.assert_books_agree()
+
+
+def test_a_second_signal_ends_at_once_and_says_what_may_be_left(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        (exchange,) = daemon.children()
+        os.kill(exchange, signal.SIGSTOP)  # an exchange that does not answer, so that the stop cannot be verified
+        try:
+            left = resting(desk.ledger())
+            daemon.send(signal.SIGTERM)
+            daemon.until("it stops", lambda: any('"stopping"' in line for line in daemon.lines()))
+            daemon.send(signal.SIGINT)
+            daemon.until("it says what may be left", lambda: any('"summary"' in line for line in daemon.lines()))
+        finally:
+            os.kill(exchange, signal.SIGCONT)
+        ended = daemon.wait()
+
+    assert ended.code == 130
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("replenisher: ")
+    assert left
+    assert left <= set(ended.stderr.replace(",", " ").split())
+    assert ended.summary["stop"]["verdict"] == ""
+    desk.wait_until_gone()
+    assert resting(desk.ledger()) == set()
+
+
+# --- An operator at the door of a running daemon -----------------------------------------------------------------
+
+
+class Trading(NamedTuple):
+    """A daemon at work."""
+
+    desk: Desk
+    daemon: Process
+
+
+@pytest.fixture(scope="module")
+def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trading]:
+    """A daemon that trades whenever a test begins, and whenever it ends."""
+    desk = Desk(tmp_path_factory.mktemp("trading"))
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        yield Trading(desk, daemon)
+
+
+def test_status_says_what_the_daemon_shows_and_holds(trading: Trading) -> None:
+    desk, _ = trading
+
+    status = desk.answer("status")
+
+    assert status["sync"] == {"deribit": "synced"}
+    assert status["fills"] >= FILLS_MIN
+    assert status["not_quoting"] == {"core": ""}
+    assert {order["order_id"] for order in status["ladder"]} <= {
+        record["label"] for record in desk.ledger() if record["type"] == "order"
+    }
+    assert "deribit/BTC-PERPETUAL" in status["book"]
+
+
+def test_a_pause_takes_every_order_off_the_book_until_resume(trading: Trading) -> None:
+    desk, daemon = trading
+
+    assert desk.answer("pause") == {"asked": "pause"}
+
+    daemon.until("nothing rests", lambda: not resting(desk.ledger()))
+    assert desk.answer("status")["not_quoting"] == {"core": "paused: the operator"}
+    requests = len(orders_asked_for(desk))
+    assert desk.answer("status")["live_orders"] == 0
+    assert len(orders_asked_for(desk)) == requests, "a paused daemon asks for nothing"
+
+    fills_before = len(fills(desk.ledger()))
+    desk.answer("resume")
+
+    daemon.until("it trades again", lambda: trades(desk, fills_before))
+    assert desk.answer("status")["not_quoting"] == {"core": ""}
+
+
+def test_cancel_all_pauses_first(trading: Trading) -> None:
+    desk, daemon = trading
+
+    assert desk.answer("cancel-all") == {"asked": "cancel-all"}
+
+    daemon.until("nothing rests", lambda: not resting(desk.ledger()))
+    status = desk.answer("status")
+    assert status["pauses"] != []
+    assert status["live_orders"] == 0
+    assert resting(desk.ledger()) == set()
+
+    fills_before = len(fills(desk.ledger()))
+    desk.answer("resume")
+
+    daemon.until("it trades again", lambda: trades(desk, fills_before))
+
+
+def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> None:
+    desk, _ = trading
+    requests = len(lives(desk.ledger()))
+
+    second = desk.run("--duration", "1")
+
+    assert (second.code, second.stdout) == (78, "")
+    assert second.stderr.count("\n") == 1
+    assert "another daemon runs on this data directory" in second.stderr
+    assert len(lives(desk.ledger())) == requests
+    assert desk.answer("status")["not_quoting"] == {"core": ""}
+
+
+def test_stop_waits_for_the_end_and_ends_as_the_daemon_does(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+
+        asked = desk.command("stop", desk.config, "--json")
+
+        assert asked.code == 0
+        assert json.loads(asked.stdout) == {"exit_code": 0, "left": []}
+        ended = daemon.wait()
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.summary["stop"]["reason"] == "the operator"
+    desk.assert_books_agree()
+
+
+def orders_asked_for(desk: Desk) -> list[str]:
+    """The requests for orders that reached the exchange."""
+    return [
+        record["method"]
+        for record in desk.ledger()
+        if record["type"] == "request" and record["method"] in ("private/buy", "private/sell", "private/edit")
+    ]
+
+
+# --- Where things lie --------------------------------------------------------------------------------------------
+
+
+def test_fresh_sets_the_old_data_directory_aside(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (desk.data / "journal").mkdir(parents=True)
+    (desk.data / "journal" / "00000001.journal").write_bytes(b"from another world")
+    desk.database.write_bytes(b"not a database at all")
+    before = contents(desk.data)
+
+    ended = desk.run("--fresh", "--duration", "1")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert contents(tmp_path / "data.1") == before
+    assert [number for number, _ in lives(desk.ledger())] == [1]
+
+
+def test_an_exchange_that_has_an_address_is_used_and_none_is_started(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    elsewhere = Desk(tmp_path / "exchange")
+    ledger = elsewhere.room / "books.jsonl"
+    with elsewhere.running("exchange", "--port", "0", "--seed", "7", "--ledger", ledger) as exchange:
+        exchange.until("it listens", exchange.lines)
+        (announcement,) = map(json.loads, exchange.lines())
+        address = {"REPLENISHER_VENUES__DERIBIT__URL": announcement["url"]}
+        with desk.running("run", desk.config, "--duration", "3", **address) as daemon:
+            daemon.until("it quotes", lambda: b'"type":"order"' in ledger.read_bytes())
+            assert daemon.children() == []
+            ended = daemon.wait()
+        last_word = exchange.stop()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert (last_word.code, last_word.stderr) == (0, "")
+    assert announcement["ledger"] == str(ledger)
+    assert not desk.ledger_file.exists()
+    assert not elsewhere.data.exists()
+    records = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert len(fills(records)) == ended.summary["fills"] > 0
+    assert resting(records) == set()
