@@ -248,6 +248,8 @@ class Monitor:
         if not order.status.is_terminal:
             if order.status is Status.UNKNOWN and (before is None or before.status is not Status.UNKNOWN):
                 self.counts.unknown += 1
+            elif order.status is Status.WORKING:
+                self._is_back(order.order_id, order.updated_at)  # As the venue says when it is asked.
             self._live[order.order_id] = order
             return
         if before is None:
@@ -264,19 +266,17 @@ class Monitor:
                 self.counts.expired += 1
             case _:
                 raise AssertionError(f"{order.status} is not an end")
-        self._refilling.pop(order.order_id, None)
+        if (eaten := self._refilling.pop(order.order_id, None)) is not None:
+            self._eaten[_slot_of(order)] = eaten  # It never came to rest: the clock runs on until another one does.
 
     def _see_command(self, command: Command) -> None:
         match command:
             case PlaceOrder():
                 self.counts.orders += 1
-                slot = (command.strategy, command.instrument, command.side, command.level)
-                if command.intent is Intent.REFILL:
-                    self.counts.refills += 1
-                    if (eaten := self._eaten.pop(slot, None)) is not None:
-                        self._refilling[command.order_id] = eaten
-                else:
-                    self._is_served(slot)
+                self.counts.refills += command.intent is Intent.REFILL
+                eaten = self._eaten.pop((command.strategy, command.instrument, command.side, command.level), None)
+                if eaten is not None:
+                    self._refilling[command.order_id] = eaten
             case AmendOrder():
                 self.counts.amended += 1
                 self.counts.refills += command.intent is Intent.REFILL
@@ -298,7 +298,7 @@ class Monitor:
         self._note(eaten, refilled_after_ns=latency_ns)
 
     def _is_served(self, slot: SlotKey) -> None:
-        """A slot has an order again that is no refill: nothing is put back there any more."""
+        """Another order has come to serve a slot: nothing is put back there any more."""
         if (eaten := self._eaten.pop(slot, None)) is not None:
             self._note(eaten, is_moved=True)
 

@@ -91,17 +91,36 @@ def test_a_refill_that_is_eaten_before_it_is_confirmed_was_there() -> None:
     assert monitor.summary(world.state, world.at)["refill_samples"] == 1
 
 
-def test_a_refill_that_never_left_is_not_timed() -> None:
+def test_a_refill_of_unknown_fate_is_back_once_the_venue_says_so_when_asked() -> None:
     world, monitor = opened()
     eat(world, BUY)
-    refill = world.order(BUY)
+    world.arrive()
+    world.venue.private.clear()  # the answer is lost
 
-    world.tell(NotSent(at=0, order_id=refill.order_id, request=Request.PLACE))
-    world.outgoing.pop(0)
+    world.wait(3 * SECOND)
     world.settle()
 
-    summary = monitor.summary(world.state, world.at)
-    assert (summary["rejected"], summary["refill_samples"]) == (1, 0)
+    (seen,) = monitor.look(world.state, world.at).fills
+    assert monitor.counts.unknown == 1
+    assert seen.refilled_after_ns is not None
+    assert seen.refilled_after_ns > 2 * SECOND
+
+
+def test_a_refill_that_never_left_is_timed_until_the_next_one_rests() -> None:
+    world, monitor = opened()
+    eat(world, BUY)
+    (fill,) = world.venue.fills
+    lost = world.outgoing.pop()
+
+    world.at += SECOND
+    world.tell(NotSent(at=0, order_id=lost.order_id, request=Request.PLACE))
+    waiting = monitor.summary(world.state, world.at)
+    world.settle()
+
+    assert (waiting["rejected"], waiting["refill_samples"]) == (1, 0)
+    (seen,) = monitor.look(world.state, world.at).fills
+    assert seen.trade_id == fill.trade_id
+    assert seen.refilled_after_ns == pytest.approx(SECOND, abs=10 * MS)
 
 
 def test_a_delayed_refill_leaves_a_slot_that_says_so() -> None:
