@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
-from replenisher.core.order_facts import apply_open_orders, apply_order_fact, lose_track, time_out
+from replenisher.core.order_facts import apply_open_orders, apply_order_fact, lose_track, show_at_rest, time_out
 from replenisher.core.state import State, slot_of
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Stage, Topic
@@ -159,10 +159,10 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     if fill.venue_order_id:
         order.venue_order_id = fill.venue_order_id
     state.orders.book_fill(order, instrument, fill.amount, fill.at)
-    own = state.own_size(fill.instrument)
-    own.filled(order.order_id, order.remaining, fill.venue_time, fill.at)
+    if not order.status.is_terminal:
+        show_at_rest(state, order, fill.venue_time, fill.at)
     if order.status is Status.FILLED:
-        own.ended(order.order_id, fill.venue_time, fill.at)
+        state.own_size(fill.instrument).ended(order.order_id, fill.venue_time, fill.at)
         setup = state.setup.strategy(order.strategy)
         if setup is not None and not was_over:
             state.slots.eat(slot_of(order), setup.policy.refill, fill.at)

@@ -160,9 +160,18 @@ def _rests(state: State, order: Order, at: int) -> None:
         if order.pending is None:
             order.reason = ""
         state.slots.accepted(slot_of(order))
-        state.own_size(order.instrument).rests(
-            order.order_id, order.side, order.price, order.remaining, state.book(order.instrument), order.venue_time, at
-        )
+        show_at_rest(state, order, order.venue_time, at)
+
+
+def show_at_rest(state: State, order: Order, venue_time: int, at: int) -> None:
+    """The order's size is on the book by the last word on it, but for what a pending request may change."""
+    own, book = state.own_size(order.instrument), state.book(order.instrument)
+    own.rests(order.order_id, order.side, order.price, order.remaining, book, venue_time, at)
+    if order.is_canceling:
+        own.leaving(order.order_id)
+    elif order.pending is not None:
+        lots = order.pending.quantity - order.filled_lots
+        own.sent(order.order_id, order.side, order.pending.price, lots, book, at)
 
 
 def _ends(state: State, order: Order, transition: Transition, reason: str, venue_time: int, at: int) -> None:
@@ -212,6 +221,7 @@ def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:
     elif order.pending is not None and order.pending.request is fact.request:
         order.pending = None
         order.cancel_after = order.amend_after = fact.at + SECOND_NS // 4  # the connection is gone or full: not at once
+        show_at_rest(state, order, order.venue_time, fact.at)
 
 
 def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> None:

@@ -25,10 +25,31 @@ class Presence(msgspec.Struct):
     """One order of ours at one price."""
 
     order_id: str
-    low: int  # lots surely shown, once the level is still
-    high: int  # lots possibly shown
-    ended_venue_time: int = 0  # of the news that lowered `low` below `high`
-    high_until: int = NEVER  # session time at which `high` comes down to `low` without a public echo
+    low: int = 0  # lots surely shown, once the level is still
+    high: int = 0  # lots possibly shown
+    left: int = 0  # what `high` comes down to: the lots left by the news we heard
+    left_venue_time: int = 0  # of that news
+    high_until: int = NEVER  # session time at which `high` comes down without a public echo
+
+    def rise(self, quantity: int) -> None:
+        """From now on so much may be shown; whatever was about to come down stays."""
+        self.high, self.high_until = max(self.high, quantity), NEVER
+
+    def fall(self, quantity: int, venue_time: int, until: int) -> None:
+        """We heard that no more than this is left: the book will show so, or has shown it by `until`."""
+        self.low, self.left = min(self.low, quantity), quantity
+        self.left_venue_time = max(self.left_venue_time, venue_time)
+        self.high_until = until
+
+    def echo(self, venue_time: int) -> None:
+        """The venue has published the level."""
+        if self.high_until != NEVER and venue_time > self.left_venue_time:
+            self.high, self.high_until = self.left, NEVER
+
+    def expire(self, at: int) -> None:
+        """Session time has passed."""
+        if at >= self.high_until:
+            self.high, self.high_until = self.left, NEVER
 
 
 class OwnLevel(msgspec.Struct):
@@ -42,7 +63,8 @@ class OwnLevel(msgspec.Struct):
         """The size of the others when the venue shows `shown` lots, all ours included."""
         low = high = 0
         for presence in self.presences:
-            high += presence.low if at >= presence.high_until else presence.high
+            presence.expire(at)
+            high += presence.high
             low += presence.low
         if at < self.still_from:
             low = 0
@@ -63,46 +85,41 @@ class OwnSize:
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
         """A place or amend left us: from now on `quantity` lots may show at `price`."""
         before = self._price_of.get(order_id)
-        if before is not None and before != (side, price):
-            self._lower(order_id, before, 0)
         presence = self._presence(order_id, side, price, book, at)
-        presence.high = max(presence.high, quantity)
-        presence.high_until = NEVER
+        presence.rise(quantity)
         if before == (side, price):
             presence.low = min(presence.low, quantity)
+        else:
+            self.leaving(order_id)
 
     def rests(
         self, order_id: str, side: Side, price: int, remaining: int, book: Book, venue_time: int, at: int
     ) -> None:
-        """The venue says the order rests at `price` with `remaining` lots."""
-        before = self._price_of.get(order_id)
-        if before is not None and before != (side, price):
-            self._end(order_id, before, 0, venue_time, at)
+        """The venue says the order rests at `price` with `remaining` lots, and nowhere else."""
+        for place in self._places(order_id):
+            if place != (side, price):
+                self._fall(order_id, place, 0, venue_time, at)
         presence = self._presence(order_id, side, price, book, at)
         presence.low = remaining
-        presence.high = max(presence.high, remaining)
         if presence.high > remaining:
-            self._end(order_id, (side, price), remaining, venue_time, at)
-        elif (level := self._levels.get((side, price))) is not None:
-            level.still_from = at + self._echo_ns_max
+            presence.fall(remaining, venue_time, at + self._echo_ns_max)
+        else:
+            presence.rise(remaining)
+        self._levels[side, price].still_from = at + self._echo_ns_max
         self._price_of[order_id] = (side, price)
 
     def leaving(self, order_id: str) -> None:
-        """A cancel was sent: the order may be gone from now on."""
-        if (place := self._price_of.get(order_id)) is not None:
-            self._lower(order_id, place, 0)
-
-    def filled(self, order_id: str, remaining: int, venue_time: int, at: int) -> None:
-        """Some of the order traded; `remaining` lots are left of it."""
-        if (place := self._price_of.get(order_id)) is not None:
-            self._end(order_id, place, remaining, venue_time, at)
+        """A cancel or a new price was sent: the order may be gone from its price from now on."""
+        if (place := self._price_of.get(order_id)) in self._levels:
+            for presence in self._levels[place].presences:
+                if presence.order_id == order_id:
+                    presence.low = 0
 
     def ended(self, order_id: str, venue_time: int, at: int) -> None:
         """The order no longer rests anywhere."""
         self._price_of.pop(order_id, None)
-        for place, level in list(self._levels.items()):
-            if any(presence.order_id == order_id for presence in level.presences):
-                self._end(order_id, place, 0, venue_time, at)
+        for place in self._places(order_id):
+            self._fall(order_id, place, 0, venue_time, at)
 
     def updated(self, side: Side, price: int, shown: int, venue_time: int, at: int) -> None:
         """The venue published the level: older news is now contained in it."""
@@ -110,8 +127,7 @@ class OwnSize:
         if level is None:
             return
         for presence in level.presences:
-            if presence.high > presence.low and presence.high_until != NEVER and venue_time > presence.ended_venue_time:
-                presence.high, presence.high_until = presence.low, NEVER
+            presence.echo(venue_time)
         level.still_from = at + self._echo_ns_max
         level.settle(shown, at)
         self._sweep((side, price), level, at)
@@ -141,6 +157,13 @@ class OwnSize:
                 return price, quantity
         return None
 
+    def _places(self, order_id: str) -> list[tuple[Side, int]]:
+        return [
+            place
+            for place, level in self._levels.items()
+            if any(presence.order_id == order_id for presence in level.presences)
+        ]
+
     def _presence(self, order_id: str, side: Side, price: int, book: Book, at: int) -> Presence:
         level = self._levels.get((side, price))
         if level is None:
@@ -149,34 +172,23 @@ class OwnSize:
         for presence in level.presences:
             if presence.order_id == order_id:
                 return presence
-        presence = Presence(order_id, 0, 0)
+        presence = Presence(order_id)
         level.presences.append(presence)
         self._price_of.setdefault(order_id, (side, price))
         return presence
 
-    def _lower(self, order_id: str, place: tuple[Side, int], low: int) -> None:
-        for presence in self._levels[place].presences if place in self._levels else ():
-            if presence.order_id == order_id:
-                presence.low = min(presence.low, low)
-
-    def _end(self, order_id: str, place: tuple[Side, int], low: int, venue_time: int, at: int) -> None:
-        level = self._levels.get(place)
-        if level is None:
-            return
+    def _fall(self, order_id: str, place: tuple[Side, int], left: int, venue_time: int, at: int) -> None:
+        level = self._levels[place]
         for presence in level.presences:
             if presence.order_id == order_id:
-                presence.low = min(presence.low, low)
-                presence.ended_venue_time = venue_time
-                presence.high_until = at + self._echo_ns_max
+                presence.fall(left, venue_time, at + self._echo_ns_max)
         level.still_from = at + self._echo_ns_max
         self._sweep(place, level, at)
 
     def _sweep(self, place: tuple[Side, int], level: OwnLevel, at: int) -> None:
         """Forget presences that no longer matter, and the level with the last of them."""
-        level.presences = [
-            presence
-            for presence in level.presences
-            if presence.low > 0 or (presence.high > 0 and at < presence.high_until)
-        ]
+        for presence in level.presences:
+            presence.expire(at)
+        level.presences = [presence for presence in level.presences if presence.high > 0]
         if not level.presences:
             del self._levels[place]
