@@ -6,7 +6,7 @@ goes to the ledger before the answer leaves. No clock, no socket, no random sour
 the epoch, UTC, and comes in with every call. `words` has the values that go in and come out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -191,7 +191,8 @@ class Exchange:
             refusal = Refusal.INVALID_AMOUNT
         ticks = 0 if refusal else int(price / board.instrument.tick)
         if refusal is None and post_only:
-            passive = post_only_price(side, ticks, board.market.best(side.opposite), reject=reject_post_only)
+            opposite = board.market.best(side.opposite, without=order_id)
+            passive = post_only_price(side, ticks, opposite, reject=reject_post_only)
             ticks, refusal = (0, passive) if isinstance(passive, Refusal) else (passive, None)
         if refusal is None and not self._affords(board, account, side, amount - entry.amount):
             refusal = Refusal.FUNDS
@@ -253,6 +254,11 @@ class Exchange:
         """What rests of an account, oldest first."""
         entries = self._register.client(account).open_orders.values()
         return [entry.view() for entry in entries if instrument in (None, entry.placed.instrument)]
+
+    def ended_orders(self, account: str, instrument: str) -> Iterator[OrderView]:
+        """What rests no longer of an account, the last one to end first; looked up only as far as it is read."""
+        entries = reversed(self._register.client(account).ended_orders)
+        return (entry.view() for entry in entries if entry.placed.instrument == instrument)
 
     def trades(
         self,

@@ -85,8 +85,12 @@ class Market(Protocol):
     def next_at(self) -> int | None:
         """When the market next does something by itself; None when it never will again."""
 
-    def best(self, side: Side) -> int | None:
-        """The best price at which an order of the other side would trade at once; BUY asks for the bid."""
+    def best(self, side: Side, *, without: str = "") -> int | None:
+        """The best price at which an order of the other side would trade at once; BUY asks for the bid.
+
+        With an order's id the answer is as it would be if that order were gone, which matters where what rests hides
+        those who would trade with it.
+        """
 
     def depth(self) -> Sequence[Depth]:
         """The whole public book as it stands, in any order."""

@@ -145,12 +145,10 @@ class RestingOrders:
         """The order of this id, if it rests."""
         return self._orders.get(order_id)
 
-    def best(self, side: Side) -> int | None:
-        """The best price of ours; None without an order."""
-        prices = self._levels[side]
-        if not prices:
-            return None
-        return max(prices) if side is Side.BUY else min(prices)
+    def best(self, side: Side, *, without: str = "") -> int | None:
+        """The best price of ours, but for one order; None without any."""
+        prices = [price for price, level in self._levels[side].items() if level[0].order_id != without or level[1:]]
+        return (max if side is Side.BUY else min)(prices, default=None)
 
     def rests_at(self, side: Side, price: int) -> bool:
         """Whether anything of ours is at one price."""

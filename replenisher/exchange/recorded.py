@@ -182,9 +182,9 @@ class RecordedMarket:
             return None
         return self._due(self._next[0]) if self._next else self._now
 
-    def best(self, side: Side) -> int | None:
-        """The best price shown, ours or of others."""
-        own, others = self._resting.best(side), self._best_of_others(side)
+    def best(self, side: Side, *, without: str = "") -> int | None:
+        """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
+        own, others = self._resting.best(side), self._best_of_others(side, without)
         if own is None or others is None:
             return others if own is None else own
         return own if is_at_or_better(side, own, others) else others
@@ -371,9 +371,9 @@ class RecordedMarket:
         shown = self._book.sides[side].quantities.get(price, 0)
         return shown - self._taken.get((side, price), 0) if self._taken else shown
 
-    def _best_of_others(self, side: Side) -> int | None:
+    def _best_of_others(self, side: Side, without: str) -> int | None:
         """The best price of others that is shown."""
-        own = self._resting.best(side.opposite)
+        own = self._resting.best(side.opposite, without=without)
         for price in self._book.sides[side].best_first():
             if self._others(side, price) and not _crosses(side, price, own):
                 return price

@@ -32,8 +32,8 @@ class SyntheticMarket:
         """What the informed know, in ticks."""
         return self._flow.efficient_price
 
-    def best(self, side: Side) -> int | None:
-        """The touch."""
+    def best(self, side: Side, *, without: str = "") -> int | None:
+        """The touch; nothing is hidden here, so nobody on the other side matters to it."""
         return self._book.best(side)
 
     def depth(self) -> Sequence[Depth]:

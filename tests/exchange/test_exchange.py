@@ -522,7 +522,7 @@ class OneDay:
         self.next_at: int | None = START + 10
         self.order_id = ""
 
-    def best(self, side: Side) -> int | None:
+    def best(self, side: Side, *, without: str = "") -> int | None:
         return 119_990 if side is BUY else 120_010
 
     def depth(self) -> Sequence[Depth]:

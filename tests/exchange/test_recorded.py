@@ -278,6 +278,19 @@ def test_an_amend_may_trade_at_once() -> None:
     assert shown(market)[BUY] == {102: 1, 100: 5, 99: 8}
 
 
+def test_who_asks_where_an_order_may_go_is_told_of_those_whom_it_alone_hides() -> None:
+    market = market_of([OPENING, change(10, bids={101: 1, 104: 3}, asks={102: 0, 103: 0, 106: 5})])
+    market.place(order("s102", SELL, 102, 5), START)
+    market.advance(START + 10)
+
+    assert market.best(BUY) == 101
+    assert market.best(BUY, without="s102") == 104
+
+    market.place(order("s103", SELL, 103, 5), START + 10)
+
+    assert market.best(BUY, without="s102") == 101
+
+
 def test_a_canceled_order_is_not_filled() -> None:
     market = market_of([OPENING, trade(10, "t", SELL, 99, 50)])
     market.place(order("bid", BUY, 100, 3), START)
