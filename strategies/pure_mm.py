@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.fair_value import Source, fair_value
 from replenisher.core.ladder import SizeCurve, lean, size_factors
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import NO_QUOTES, Quotes, View, WrongArgument
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
@@ -41,7 +41,7 @@ class FairValue:
     @model_validator(mode="after")
     def _fixed_has_a_price(self) -> Self:
         if (self.source is Source.FIXED) != (self.price is not None):
-            raise ValueError("`price` belongs to the source `fixed`, and only to it")
+            raise WrongArgument("price", "it belongs to the source fixed, which needs it")
         return self
 
 
@@ -94,19 +94,21 @@ class PureMarketMaking:
         if self.size_curve is SizeCurve.CUSTOM:
             given = [name for name in (*counted, *optional) if getattr(self, name) is not None]
             if given:
-                raise ValueError(f"`{given[0]}` has no meaning with `size_curve: custom`")
+                raise WrongArgument(given[0], "it has no meaning with size_curve: custom")
             if not self.bid_levels and not self.ask_levels:
-                raise ValueError("`size_curve: custom` needs `bid_levels` or `ask_levels`")
+                raise WrongArgument("bid_levels", "size_curve: custom needs bid_levels or ask_levels")
             return self
         missing = [name for name in counted if getattr(self, name) is None]
         if missing:
-            raise ValueError(f"`{missing[0]}` is missing")
+            raise WrongArgument(missing[0], "missing")
         if self.bid_levels or self.ask_levels:
-            raise ValueError("`bid_levels` and `ask_levels` belong to `size_curve: custom`")
+            raise WrongArgument("bid_levels" if self.bid_levels else "ask_levels", "it belongs to size_curve: custom")
         if self.order_levels != 1 and not self.level_spacing_bps:
-            raise ValueError("`level_spacing_bps` must be greater than 0 with more than one level")
+            raise WrongArgument("level_spacing_bps", "it must be greater than 0 with more than one level")
         if (self.level_amount_step is not None) != (self.size_curve in (SizeCurve.LINEAR, SizeCurve.EXPONENTIAL)):
-            raise ValueError("`level_amount_step` belongs to the curves linear and exponential, which need it")
+            raise WrongArgument(
+                "level_amount_step", "it belongs to the size curves linear and exponential, which need it"
+            )
         return self
 
     def quote(self, view: View) -> Quotes:

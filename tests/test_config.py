@@ -182,7 +182,7 @@ strategy: pure_mm -> strategy: mine.py:Mine
 
 # YAML
 delay_s: 0, -> delay_s: 0, delay_s: 1,
-    line 53: key delay_s is given twice, the first time in line 53
+    line 54: key delay_s is given twice, the first time in line 54
 mode: paper -> mode: !!python/object/apply:os.getcwd []
     line 4: this is not the YAML we read: could not determine a constructor
 mode: paper -> mode: [paper

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from replenisher.config.sections import CURRENCY, NAMESPACE, WORD, Sections
+from replenisher.core.strategy import WrongArgument
 
 Schema = Mapping[str, Any]
 Path_ = tuple[str | int, ...]
@@ -133,6 +134,8 @@ def _path(fault: ErrorDetails, content: object) -> Path_:
             content = _step(content, part)
     if fault["type"].startswith("union_tag") and "discriminator" in fault.get("ctx", {}):
         path.append(fault["ctx"]["discriminator"].strip("'"))
+    if isinstance(wrong := fault.get("ctx", {}).get("error"), WrongArgument):
+        path.append(wrong.key)
     return tuple(path)
 
 
@@ -149,6 +152,8 @@ def _what(fault: ErrorDetails, path: Path_, keys: list[str]) -> str:
             return not_allowed(path, fault["input"], RULES[kind].format(**context))
         case "value_error" | "assertion_error":
             rule = str(context.get("error", fault["msg"]))
+            if rule == "missing":
+                return f"{spell(path)} is missing, it has no default"
             is_scalar = isinstance(fault["input"], str | int | float | Decimal)
             return not_allowed(path, fault["input"], rule) if is_scalar else f"{spell(path)}: {rule}"
         case "string_pattern_mismatch":

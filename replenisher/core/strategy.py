@@ -15,6 +15,14 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.step import Quote
 
 
+class WrongArgument(ValueError):
+    """One argument of a strategy that is wrong only together with the others; the operator is told its key."""
+
+    def __init__(self, key: str, objection: str) -> None:
+        super().__init__(objection)
+        self.key = key
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The market and our stake in it, at one moment."""
 
