@@ -197,18 +197,18 @@ def _compare_order(ours: OrderRow, theirs: ExchangeOrder, *, is_stopped: bool) -
 
 def _check_causes(trades: Iterable[ExchangeTrade]) -> Iterator[Difference]:
     """Every passive fill names the print that caused it, and no print fills more of ours than its amount."""
-    filled: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    allowed: dict[tuple[str, str], Decimal] = {}
+    filled: dict[tuple[str, int, str], Decimal] = defaultdict(Decimal)
+    allowed: dict[tuple[str, int, str], Decimal] = {}
     for trade in trades:
         if trade.liquidity != "M":
             continue
         if trade.cause is None or not trade.cause.trade_id:
             yield differs("cause_missing", fill_name(trade), None, _gist(trade))
             continue
-        key = trade.instrument, trade.cause.trade_id
+        key = trade.instrument, trade.life, trade.cause.trade_id
         filled[key] += trade.amount
         allowed[key] = min(trade.cause.amount, allowed.get(key, trade.cause.amount))
-    for (instrument, trade_id), amount in filled.items():
-        if amount > allowed[instrument, trade_id]:
+    for (instrument, life, trade_id), amount in filled.items():
+        if amount > allowed[instrument, life, trade_id]:
             row = f"fills: {instrument}, all caused by {trade_id}"
-            yield differs("cause_exceeded", row, amount, allowed[instrument, trade_id])
+            yield differs("cause_exceeded", row, amount, allowed[instrument, life, trade_id])

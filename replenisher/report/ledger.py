@@ -38,6 +38,7 @@ class ExchangeTrade(msgspec.Struct, frozen=True, kw_only=True):
     position: Decimal  # after it
     at: int
     cause: Cause | None = None
+    life: int = 0  # of the exchange: a tape that is played again tells the same prints again
 
 
 class ExchangeOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +152,7 @@ class _Folding:
     def __init__(self, account: str) -> None:
         self._account = account
         self._exchange_id = ""
+        self._life = 0
         self._trades: list[ExchangeTrade] = []
         self._balances: list[ExchangeBalance] = []
         self._cash: dict[str, Decimal] = {}
@@ -162,6 +164,7 @@ class _Folding:
         match record:
             case _Opened():
                 self._exchange_id = record.exchange_id
+                self._life += 1
             case _Deposit() if record.account == self._account:
                 self._now_holds(record.at, record.currency, self._cash.get(record.currency, Decimal(0)) + record.amount)
             case _Order() if record.account == self._account:
@@ -188,7 +191,8 @@ class _Folding:
                 pass
 
     def _take_trade(self, record: _Trade) -> None:
-        self._trades.append(ExchangeTrade(**{name: getattr(record, name) for name in ExchangeTrade.__struct_fields__}))
+        told = {name: getattr(record, name) for name in ExchangeTrade.__struct_fields__}
+        self._trades.append(ExchangeTrade(**told | {"life": self._life}))
         self._positions[record.instrument] = record.position
         self._now_holds(record.at, record.fee_currency, record.balance)
         if order := self._orders.get(record.order_id):
