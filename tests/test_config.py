@@ -112,7 +112,7 @@ amend: auto -> amend: always
 source: mid -> source: vwap
     strategies[0].fair_value.source: 'vwap' is not allowed, it must be 'mid', 'micro',
 source: mid -> source: fixed
-    strategies[0].fair_value: `price` belongs to the source `fixed`
+    strategies[0].fair_value.price: it belongs to the source fixed, which needs it
 source: synthetic -> source: sythetic
     exchange.market.source: 'sythetic' is not allowed, it must be one of 'synthetic', 'recorded', 'live'
 queue_model: risk_averse -> queue_model: {power: {n: 0}}

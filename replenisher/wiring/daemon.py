@@ -20,7 +20,7 @@ from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
-from replenisher.live.screen import Backstage, Screen, Title
+from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import INTERRUPTED, Life, Supervisor
 from replenisher.logs import configure, logger
 from replenisher.model.event import Started
@@ -104,11 +104,12 @@ def _live(
         retention=lambda: _drop_old_segments(journal, recorder, clock),
         look=child.complaint if child is not None else lambda: "",
     )
-    if screen:
-        life.refresh = stack.enter_context(_live_screen(config, engine, monitor, recorder, clock))
     supervisor = Supervisor(life)
     try:
-        exit_code = uvloop.run(supervisor.live())
+        with ExitStack() as page:
+            if screen:
+                life.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
+            exit_code = uvloop.run(supervisor.live())
     finally:
         is_recorded = recorder.drain(RECORDER_S_MAX)
     if not is_recorded:
@@ -173,7 +174,8 @@ def _live_screen(
 ) -> Iterator[Callable[[], None]]:
     """A page on the terminal; what is yielded draws it anew."""
     title = Title(mode=config.mode, instrument=engine.state.setup.strategies[0].instrument)
-    with Screen(Console(), title) as page:
+    console = Console()
+    with Screen(console, title) as page:
 
         def refresh() -> None:
             status = recorder.status
@@ -185,6 +187,8 @@ def _live_screen(
             page.show(monitor.look(engine.state, clock.now()), backstage)
 
         yield refresh
+    console.print(farewell(title, monitor.look(engine.state, clock.now()), console.size.width))
+    console.line()
 
 
 @contextmanager
