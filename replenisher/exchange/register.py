@@ -78,6 +78,7 @@ class Client:
 
     account: Account
     open_orders: dict[str, OrderEntry] = field(default_factory=dict)
+    ended_orders: list[OrderEntry] = field(default_factory=list)  # the last one to end is the last
     by_label: defaultdict[str, list[OrderEntry]] = field(default_factory=lambda: defaultdict(list))
     trades: list[TradeView] = field(default_factory=list)  # oldest first
     trade_times: list[int] = field(default_factory=list)
@@ -247,7 +248,7 @@ class Register:
         placed = entry.placed
         client = self.client(placed.account)
         client.working[placed.instrument, placed.side] -= entry.open_amount
-        client.open_orders.pop(record.order_id)
+        client.ended_orders.append(client.open_orders.pop(record.order_id))
         entry.state, entry.reason, entry.updated_at = OrderState(record.state), record.reason, record.at
 
     def _fill(self, record: ledger.Trade) -> None:

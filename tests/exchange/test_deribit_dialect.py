@@ -3,6 +3,7 @@ import random
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,8 @@ NAMES = st.sampled_from(
         "channels",
         "currency",
         "start_seq",
+        "offset",
+        "include_unfilled",
         "start_timestamp",
         "end_timestamp",
         "valid_until",
@@ -807,6 +810,40 @@ def test_orders_are_found_by_id_label_and_instrument(clients: Clients) -> None:
     assert clients.result("a", "private/get_open_orders_by_instrument", instrument_name="BTC-PERPETUAL") == [order]
     assert clients.result("a", "private/get_open_orders_by_currency", currency="ETH") == []
     assert clients.result("a", "private/get_order_state", order_id=order["order_id"]) == order
+
+
+def test_ended_orders_are_asked_for_in_pages_the_last_one_first(clients: Clients) -> None:
+    _, ask = clients.touch()
+    filled = clients.buy("a", ask + 5, amount=10)["order"]["order_id"]
+    canceled = [clients.buy("a", 49_000 + step)["order"]["order_id"] for step in range(3)]
+    for order_id in canceled:
+        clients.result("a", "private/cancel", order_id=order_id)
+    clients.buy("a", 48_000)
+    clients.result("b", "private/cancel", order_id=clients.buy("b", 48_000)["order"]["order_id"])
+    history = partial(clients.result, "a", "private/get_order_history_by_instrument", instrument_name="BTC-PERPETUAL")
+
+    everything = history(include_unfilled=True)
+    pages = [history(include_unfilled=True, count=2, offset=offset) for offset in (0, 2, 4)]
+
+    assert [order["order_id"] for order in everything] == [*reversed(canceled), filled]
+    assert [order["order_state"] for order in everything] == ["cancelled"] * 3 + ["filled"]
+    assert [order for page in pages for order in page] == everything
+    assert [order["order_id"] for order in history()] == [filled]
+    for params in ({"offset": -1}, {"offset": 2**63}, {"count": 1001}, {"instrument_name": "NO"}):
+        params = {"instrument_name": "BTC-PERPETUAL"} | params
+        assert clients.error("a", "private/get_order_history_by_instrument", **params)["code"] == -32602
+
+
+def test_an_order_that_ended_long_ago_is_told_only_on_request(clients: Clients) -> None:
+    _, ask = clients.touch()
+    order = clients.buy("a", ask + 5, amount=10)["order"]
+    history = partial(clients.result, "c", "private/get_order_history_by_instrument", instrument_name="BTC-PERPETUAL")
+
+    clients.wait(3 * 24 * 3600)
+    clients.connect("c", ALICE)
+
+    assert history() == []
+    assert [old["order_id"] for old in history(include_old=True)] == [order["order_id"]]
 
 
 def test_trades_are_asked_for_in_pages(clients: Clients) -> None:

@@ -1,11 +1,13 @@
 """The methods that only look: the market's data, and an account's orders, trades, positions and money."""
 
+from itertools import islice
 from typing import Any
 
 from replenisher.exchange.dialects.deribit.catalogue import wire_kind
 from replenisher.exchange.dialects.deribit.channels import WHOLE
 from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
 from replenisher.exchange.dialects.deribit.errors import NOT_IMPLEMENTED, ORDER_NOT_FOUND, refuse, refuse_param
+from replenisher.exchange.dialects.deribit.login import NS_PER_S
 from replenisher.exchange.dialects.deribit.params import NS_PER_MS, Params
 from replenisher.exchange.dialects.deribit.shapes import Shape
 from replenisher.exchange.words import AccountView, OrderView, PositionView
@@ -13,6 +15,9 @@ from replenisher.exchange.words import AccountView, OrderView, PositionView
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 SORTINGS = ("asc", "desc", "default")
 SUMMARY_CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
+OFFSET_MAX = 10**9
+HISTORY_COUNT = 20  # rows, where a client does not say how many
+OLD_NS = 2 * 24 * 3600 * NS_PER_S  # an order that ended longer ago is told only to who asks for old ones
 
 
 def get_instruments(desk: Desk, call: Call) -> list[Shape]:
@@ -97,6 +102,29 @@ def get_order_state(desk: Desk, call: Call) -> Shape:
 def get_order_state_by_label(desk: Desk, call: Call) -> list[Shape]:
     """`private/get_order_state_by_label`: all that ever had it, the newest first."""
     return _orders(desk, _labelled(desk, call))
+
+
+def get_order_history_by_instrument(desk: Desk, call: Call) -> list[Shape]:
+    """`private/get_order_history_by_instrument`: what has ended, the last one first.
+
+    An order without a fill is told only on request, as is an old one. There is no archive here, so `historical` makes
+    no difference.
+    """
+    params = call.params
+    if params.flag("with_continuation") or "continuation" in params:
+        refuse(NOT_IMPLEMENTED, {"param": "continuation"})
+    params.flag("historical")
+    include_old, include_unfilled = params.flag("include_old"), params.flag("include_unfilled")
+    count, offset = params.count(HISTORY_COUNT), params.whole("offset", 0)
+    if not 0 <= offset <= OFFSET_MAX:
+        refuse_param("offset", "value not in range")
+    ended = desk.exchange.ended_orders(call.account, desk.catalogue.instrument(params.text("instrument_name")).name)
+    chosen = (
+        order
+        for order in ended
+        if (include_old or call.at - order.updated_at <= OLD_NS) and (include_unfilled or order.filled_amount)
+    )
+    return _orders(desk, list(islice(chosen, offset, offset + count)))
 
 
 def get_user_trades_by_instrument(desk: Desk, call: Call) -> Shape:
@@ -213,6 +241,7 @@ METHODS: dict[str, Method] = {
     "private/get_open_orders_by_label": get_open_orders_by_label,
     "private/get_order_state": get_order_state,
     "private/get_order_state_by_label": get_order_state_by_label,
+    "private/get_order_history_by_instrument": get_order_history_by_instrument,
     "private/get_user_trades_by_instrument": get_user_trades_by_instrument,
     "private/get_user_trades_by_instrument_and_time": get_user_trades_by_instrument_and_time,
     "private/get_position": get_position,
