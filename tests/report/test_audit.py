@@ -270,6 +270,22 @@ def test_a_print_that_fills_more_than_its_amount_is_told(world: World) -> None:
     assert (difference.kind, difference.theirs) == ("cause_exceeded", "0.5")
 
 
+@pytest.mark.parametrize(("between", "kinds"), [([], ["cause_exceeded"]), (["opened"], [])])
+def test_a_print_counts_anew_when_its_tape_is_played_again(world: World, between: list[str], kinds: list[str]) -> None:
+    records = [json.loads(line) for line in world.ledger.read_text().splitlines()]
+    again = [record for record in records[:1] if record["type"] in between]
+    edited = []
+    for record in records:
+        if record["type"] == "trade":
+            cause = {"trade_id": "t1", "price": record["price"], "amount": record["amount"]}
+            edited += [*again, {**record, "cause": cause}]
+        else:
+            edited.append(record)
+    world.ledger.write_text("".join(json.dumps(record) + "\n" for record in edited))
+
+    assert sorted({each.kind for each in audited(world).differences}) == kinds
+
+
 def test_another_exchanges_ledger_is_told(world: World) -> None:
     ledger(world, "opened", lambda record: [{**record, "exchange_id": "f" * 16}])
 
