@@ -1,9 +1,9 @@
 """The difference: the fewest commands that turn the live orders of a ladder into the wanted quotes.
 
 1. An order with an unanswered request holds its slot and is left alone; so is the quote of that slot.
-2. An order close enough to a wanted quote is kept: first in its own slot, then by a largest matching in price order, so
-   that the most orders stay. It may thereby change its slot; nothing is sent for that.
-3. An order left over is amended into a quote left over, where the venue and the policy allow it, in price order.
+2. An order close enough to a wanted quote is kept; an order that is not is amended into one, where the venue and the
+   policy allow it. Who serves whom is decided for the fewest commands, and then for the most orders in their own slots.
+3. An order may thereby change its slot; nothing is sent for that alone.
 4. What is still left over is canceled, and what is still missing is placed, if its slot is empty. A canceled order
    keeps a slot until the venue confirms, so that the old order and its successor can never both be filled.
 """
@@ -110,17 +110,14 @@ def _reconcile_side(
     held = {order.level for order in orders if order.status is not Status.WORKING or order.pending is not None}
     missing = [quote for quote in wanted if quote.level not in held]
 
-    kept = _largest_matching(free, missing, policy, at)
-    wishes: list[Wish] = [Keep(order, quote.level) for order, quote in kept]
-    taken = held | {quote.level for _, quote in kept}
-    loose = _without(free, [order for order, _ in kept])
-    missing = _without(missing, [quote for _, quote in kept])
-
-    for order, quote in _pairs_to_amend(loose, missing, policy, amends_price, at):
-        loose = _without(loose, [order])
-        missing = _without(missing, [quote])
+    wishes: list[Wish] = []
+    taken = set(held)
+    loose = list(free)
+    for order, quote, is_kept in _best_matching(free, missing, policy, amends_price, at):
+        wishes.append(Keep(order, quote.level) if is_kept else Change(order, quote, order.filled_lots + quote.quantity))
         taken.add(quote.level)
-        wishes.append(Change(order, quote, order.filled_lots + quote.quantity))
+        loose = _without(loose, order)
+        missing = _without(missing, quote)
 
     # Whoever is canceled keeps its own level if nobody else serves it now, else one that was given up.
     homeless = [order for order in loose if order.level in taken]
@@ -137,8 +134,8 @@ def _reconcile_side(
     return wishes
 
 
-def _without(items: Sequence[Item], gone: Sequence[Item]) -> list[Item]:
-    return [item for item in items if not any(item is other for other in gone)]
+def _without(items: Sequence[Item], gone: Item) -> list[Item]:
+    return [item for item in items if item is not gone]
 
 
 def is_too_old(order: Order, policy: QuotingPolicy, at: int) -> bool:
@@ -161,56 +158,71 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     return True
 
 
-def _largest_matching(
-    orders: Sequence[Order], quotes: Sequence[Quote], policy: QuotingPolicy, at: int
-) -> list[tuple[Order, Quote]]:
-    """As many (order, quote) pairs as can be kept, each in its own slot where that is possible.
-
-    Augmenting paths (Kuhn's algorithm) started from the pairs that need no change of slot.
-    """
-    order_at: dict[int, int] = {}  # quote index -> order index
-    for i, order in enumerate(orders):
-        for j, quote in enumerate(quotes):
-            if order.level == quote.level and serves(order, quote, policy, at):
-                order_at[j] = i
-
-    def find_place(i: int, tried: set[int]) -> bool:
-        for j, quote in enumerate(quotes):
-            if j not in tried and serves(orders[i], quote, policy, at):
-                tried.add(j)
-                if j not in order_at or find_place(order_at[j], tried):
-                    order_at[j] = i
-                    return True
+def _may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
+    """Whether an order may be amended into a wanted quote."""
+    if policy.amend is Amend.NEVER or is_too_old(order, policy, at) or at < order.amend_after:
         return False
-
-    placed = set(order_at.values())
-    if len(placed) < len(quotes):
-        for i in range(len(orders)):
-            if i not in placed:
-                find_place(i, set())
-    return [(orders[i], quotes[j]) for j, i in sorted(order_at.items())]
+    if order.price == quote.price and quote.quantity <= order.remaining:
+        return True
+    return policy.amend is Amend.AUTO and amends_price
 
 
-def _pairs_to_amend(
+def _best_matching(
     orders: Sequence[Order], quotes: Sequence[Quote], policy: QuotingPolicy, amends_price: bool, at: int
-) -> list[tuple[Order, Quote]]:
-    """Which leftover order becomes which leftover quote: its own slot's first, the rest in price order."""
+) -> list[tuple[Order, Quote, bool]]:
+    """Which order serves which quote, and whether as it is (True) or amended, so that the fewest commands are needed.
 
-    def may(order: Order, quote: Quote) -> bool:
-        if policy.amend is Amend.NEVER or is_too_old(order, policy, at) or at < order.amend_after:
-            return False
-        if order.price == quote.price and quote.quantity <= order.remaining:
-            return True
-        return policy.amend is Amend.AUTO and amends_price
+    A kept order saves a cancel and a place, an amended one saves one of the two; among equals, orders stay in their
+    own slots. Orders that do not are matched one by one, each by its best augmenting path.
+    """
+    unit = len(orders) + 1  # one command outweighs all own slots together
+    order_at: dict[int, int] = {}  # quote index -> order index
+    slots = {quote.level: j for j, quote in enumerate(quotes)}
+    for i, order in enumerate(orders):
+        j = slots.get(order.level)
+        if j is not None and serves(order, quotes[j], policy, at):
+            order_at[j] = i
+    stayed = set(order_at.values())
+    if len(stayed) < len(orders):
+        gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
+        for i, order in enumerate(orders):
+            for j, quote in enumerate(quotes):
+                saved = 2 if serves(order, quote, policy, at) else _may_become(order, quote, policy, amends_price, at)
+                if saved:
+                    gains[i][j] = saved * unit + (order.level == quote.level)
+        for i in range(len(orders)):
+            if i not in stayed:
+                _find_quote(i, gains, order_at)
+    return [(orders[i], quotes[j], serves(orders[i], quotes[j], policy, at)) for j, i in sorted(order_at.items())]
 
-    pairs: list[tuple[Order, Quote]] = []
-    for is_own_slot in (True, False):
-        for quote in quotes:
-            if any(quote is other for _, other in pairs):
-                continue
-            for order in orders:
-                is_used = any(order is other for other, _ in pairs)
-                if not is_used and may(order, quote) and (order.level == quote.level or not is_own_slot):
-                    pairs.append((order, quote))
-                    break
-    return pairs
+
+def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[int, int]) -> None:
+    """Give one more order a quote if that gains anything, moving others on, or the last of them out, on the way."""
+    best = dict(gains[newcomer])  # quote -> the most that handing it on gains so far
+    taker = dict.fromkeys(best, newcomer)  # quote -> who takes it then
+    if not best:
+        return
+    direct = max(best, key=lambda quote: best[quote])
+    if direct not in order_at:
+        order_at[direct] = newcomer  # Nobody's move could gain more.
+        return
+    # Bellman and Ford: no cycle gains anything, because the others are matched as well as they can be.
+    is_improving = True
+    while is_improving:
+        is_improving = False
+        for quote, holder in order_at.items():
+            if quote in best:
+                handed_on = best[quote] - gains[holder][quote]
+                for other, gain in gains[holder].items():
+                    if other != quote and (other not in best or handed_on + gain > best[other]):
+                        best[other], taker[other] = handed_on + gain, holder
+                        is_improving = True
+    ends = {quote: gain - gains[order_at[quote]][quote] if quote in order_at else gain for quote, gain in best.items()}
+    end = max(ends, key=lambda quote: ends[quote])
+    if ends[end] <= 0:
+        return
+    quote_of = {holder: quote for quote, holder in order_at.items()}
+    step: int | None = end
+    while step is not None:
+        order_at[step] = taker[step]
+        step = quote_of.get(taker[step])
