@@ -1,0 +1,1 @@
+"""Benches: what the daemon costs, measured from outside, on the running program."""

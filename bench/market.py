@@ -1,0 +1,96 @@
+"""The bench's market: its book and its trades happen when the bench says so, and never by themselves."""
+
+from collections.abc import Mapping, Sequence
+
+from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Traded
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+
+Place = tuple[Side, int]  # a side of the book, and a price in ticks
+
+
+class ScriptedMarket:
+    """Shows the levels it was told, with the clients' orders beside them. Nobody takes unless told to."""
+
+    source = "scripted"
+    is_open = True
+
+    def __init__(self, instrument: Instrument, levels: Mapping[Place, int]) -> None:
+        self.instrument = instrument
+        self._others = dict(levels)
+        self._clients: dict[str, ClientOrder] = {}
+        self._due: list[Happening] = []
+        self._prints = 0
+
+    # --- What the bench tells it ---------------------------------------------------------------------------------
+
+    def show(self, levels: Mapping[Place, int], at: int) -> None:
+        """From `at` on the others show these quantities, all of them at levels that exist."""
+        self._others |= levels
+        self._due.append(Happening(at=at, levels=tuple(self._level(place) for place in levels)))
+
+    def eat(self, order_id: str, at: int) -> None:
+        """At `at` somebody takes exactly all of a client's order."""
+        order = self._clients.pop(order_id)
+        assert order.price is not None, "what rests has a price"
+        self._prints += 1
+        traded = Traded(
+            price=order.price,
+            quantity=order.quantity,
+            taker=order.side.opposite,
+            maker_order=order_id,
+            cause=Cause(f"script-{self._prints}", order.price, order.quantity),
+        )
+        self._due.append(Happening(at=at, trades=(traded,), levels=(self._level((order.side, order.price)),)))
+
+    # --- The port ------------------------------------------------------------------------------------------------
+
+    @property
+    def next_at(self) -> int | None:
+        """When what the bench said comes true."""
+        return self._due[0].at if self._due else None
+
+    def best(self, side: Side, *, without: str = "") -> int | None:
+        """The touch; an order of a client may be it, and hides nobody."""
+        prices = [price for where, price in self._places() if where is side]
+        return max(prices, key=lambda price: side.sign * price, default=None)
+
+    def depth(self) -> Sequence[Depth]:
+        """The whole book."""
+        return [self._level(place) for place in self._places()]
+
+    def advance(self, at: int) -> list[Happening]:
+        """Let come true what is due."""
+        due = [happening for happening in self._due if happening.at <= at]
+        self._due = self._due[len(due) :]
+        return due
+
+    def place(self, order: ClientOrder, at: int) -> Happening:
+        """A client's order rests; the bench's clients only ever post."""
+        assert order.rests and order.price is not None, "nobody takes on this market"
+        self._clients[order.order_id] = order
+        return Happening(at=at, levels=(self._level((order.side, order.price)),))
+
+    def amend(self, order_id: str, *, price: int, quantity: int, at: int) -> Happening:
+        """A client's order moves."""
+        before = self._clients[order_id]
+        assert before.price is not None, "what rests has a price"
+        self._clients[order_id] = ClientOrder(
+            order_id=order_id, side=before.side, price=price, quantity=quantity, rests=True
+        )
+        places = dict.fromkeys([(before.side, before.price), (before.side, price)])
+        return Happening(at=at, levels=tuple(self._level(place) for place in places))
+
+    def cancel(self, order_id: str, at: int) -> Happening:
+        """A client's order leaves."""
+        order = self._clients.pop(order_id)
+        assert order.price is not None, "what rests has a price"
+        return Happening(at=at, levels=(self._level((order.side, order.price)),))
+
+    def _places(self) -> list[Place]:
+        own = [(order.side, order.price) for order in self._clients.values() if order.price is not None]
+        return list(dict.fromkeys([*self._others, *own]))
+
+    def _level(self, place: Place) -> Depth:
+        own = sum(order.quantity for order in self._clients.values() if (order.side, order.price) == place)
+        return Depth(*place, self._others.get(place, 0) + own)

@@ -1,0 +1,310 @@
+"""From a change of the book to the orders that answer it: `python -m bench.tick_to_order [--json]`.
+
+What is started. `replenisher run` as a process of its own, with recorder and journal on, on `tick_to_order.yaml`; its
+venue is this bench (`venue.py`): a real exchange behind the real dialect, on a market that moves when it is told to.
+Beside it `echo.py`, which answers every frame with one fixed frame: what a program on `websockets` and uvloop costs at
+least. Once for `fsync: interval`, once for `fsync: always`.
+
+What is measured. Blocks of rounds take turns, so that whatever else the machine does hits all alike:
+- echo: the same 504-byte book change in, the same order frame out;
+- one: a book change after which exactly one of the ten quotes stands elsewhere;
+- all: one after which all ten do, five a side;
+- refill: the best quote of one side is taken; from the private message about it to the order in its place.
+A latency is from just before the frame is written to the read that brought the order, in the bench's process and on its
+clock. A round begins when the one before is answered and digested, and a round with another number of orders than it
+should have ends the bench. Loops share one CPU (`--cpu`), the recorder's thread does not.
+
+How exactly one slot moves. The strategy is the shipped `pure_mm` around the size-weighted mid, without tolerance. Each
+of the ten prices is rounded to the tick, away from the market, and goes to the next tick at a fair value of its own:
+the spreads in the YAML are odd so that these lie apart. A change of the sizes at the touch moves fair value
+continuously: a little, across one of those ten points, and one quote moves by a tick; by more than a tick, and all ten
+do. Both are the same kind of message, ten levels with new sizes, and both are answered by amends, which is what the
+echo sends, too.
+
+What is printed, with `--json` as one document:
+    {"p50_us", "p99_us", "ratio_to_echo", "refill_p50_us": those of `fsync: interval` and `one`, to have four numbers,
+     "rounds", "cpu", "tick_bytes", "order_bytes",
+     "modes": {"interval" | "always": {
+         "echo": {"p50_us", "p99_us", "page_faults_per_message"},
+         "cases": {"one" | "all": {"orders", "p50_us", "p99_us", "ratio_to_echo": to the first order,
+                                   "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
+                                   "page_faults_per_message"}},
+         "refill_p50_us", "refill_p99_us",
+         "audit": what `replenisher audit --json` found after the stop}}}
+Page faults are the minor ones of the whole process, for each message it was sent.
+"""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from bench.daemon import CONFIG, Child, audit, environment, pinned, start
+from bench.market import Place
+from bench.venue import ECHO_PATH, BenchFailed, BenchVenue, Burst
+from replenisher.exchange.dialects.deribit import Deribit
+from replenisher.model.order import Side
+
+MODES = ("interval", "always")
+TICK_BYTES = 504
+BLOCK = 50  # rounds of one kind in a row, an even number
+REFILLS = 5  # one refill for so many rounds
+PROGRESS_S = 2.0
+STOP_S_MAX = 60.0
+
+# Prices and sizes are chosen so that each has as many digits as the next one, and none is written with an exponent.
+TOUCH = {Side.BUY: 100_021, Side.SELL: 100_025}  # ticks of 0.5
+LOTS = 100_002  # at the touch, both sides together
+BEHIND = {Side.BUY: (10, 20, 30, 40), Side.SELL: (10, 20, 30, 140)}  # lots, and a few more with every change
+STILL, ONE_MOVES, ALL_MOVE = 48_001, 51_501, 73_001  # of them on the bid; the rest is on the ask
+CASES = {"one": (ONE_MOVES, 1), "all": (ALL_MOVE, 10)}
+LADDER = 10
+
+
+def levels(bid_lots: int) -> dict[Place, int]:
+    """Ten levels of the others, five a side; how much stands on the bid says where fair value is."""
+    book: dict[Place, int] = {}
+    for side, lots in ((Side.BUY, bid_lots), (Side.SELL, LOTS - bid_lots)):
+        book[side, TOUCH[side]] = lots
+        for depth, behind in enumerate(BEHIND[side], start=1):
+            book[side, TOUCH[side] - side.sign * depth] = behind + bid_lots // 10_000
+    return book
+
+
+@dataclass(slots=True)
+class Rounds:
+    """What the rounds of one kind took, and what they cost the process that answered."""
+
+    first_ns: list[int] = field(default_factory=list)
+    last_ns: list[int] = field(default_factory=list)
+    page_faults: int = 0
+    messages: int = 0
+
+    def add(self, burst: Burst) -> None:
+        """One round more."""
+        self.first_ns.append(burst.first_ns)
+        self.last_ns.append(burst.last_ns)
+
+    @property
+    def page_faults_per_message(self) -> float:
+        """Minor page faults for each message that was sent."""
+        return round(self.page_faults / self.messages, 4)
+
+
+class Bench:
+    """One run: a venue, a daemon in one fsync mode, and an echo."""
+
+    def __init__(self, venue: BenchVenue, daemon: Child, echo: Child) -> None:
+        self._venue, self._daemon, self._echo = venue, daemon, echo
+        self._tick = b""  # the last one that was sent
+        self.order_bytes = 0
+        self.rounds = {name: Rounds() for name in ("echo", "one", "all", "refill")}
+
+    def block(self, size: int) -> None:
+        """So many rounds of every kind."""
+        gc.collect()
+        for name in CASES:
+            self._measured(name, self._daemon, lambda name=name: self._ticks(name, size))
+        self._measured("refill", self._daemon, lambda: self._refills(max(2, size // REFILLS // 2 * 2)))
+        self._measured("echo", self._echo, lambda: self._echoes(size))
+
+    def warm_up(self) -> None:
+        """A few rounds that do not count; the last order is what the echo learns to send."""
+        for name in CASES:
+            self._ticks(name, 4)
+        self._venue.teach_echo(self._venue.order_frame)
+        self.order_bytes = len(self._venue.order_frame)
+        self._echoes(4)
+        self._refills(2)
+        self.rounds = {name: Rounds() for name in self.rounds}
+
+    def _measured(self, name: str, child: Child, work: Callable[[], None]) -> None:
+        is_echo = child is self._echo
+        sent = self._venue.echo_messages if is_echo else self._venue.messages
+        faults = child.page_faults
+        work()
+        rounds = self.rounds[name]
+        rounds.page_faults += child.page_faults - faults
+        rounds.messages += (self._venue.echo_messages if is_echo else self._venue.messages) - sent
+
+    def _ticks(self, name: str, size: int) -> None:
+        """There and back, so that a block ends where it began."""
+        moved, orders = CASES[name]
+        for number in range(size):
+            change = self._venue.book_change(levels(STILL if number % 2 else moved))
+            self._tick = change.frame.encode()
+            if len(self._tick) != TICK_BYTES:
+                raise BenchFailed(f"a book change has {len(self._tick)} bytes, not {TICK_BYTES}: {change.frame}")
+            self.rounds[name].add(self._venue.tick(change, orders))
+
+    def _refills(self, size: int) -> None:
+        """Buys and sells take turns, so that the position stays small."""
+        for number in range(size):
+            self.rounds["refill"].add(self._venue.refill(Side.SELL if number % 2 else Side.BUY))
+
+    def _echoes(self, size: int) -> None:
+        for _ in range(size):
+            self.rounds["echo"].add(self._venue.echo(self._tick))
+
+
+def measure(fsync: str, rounds: int, cpu: int | None, data: Path) -> tuple[dict[str, Any], int]:
+    """One mode from start to audit: its results, and the bytes of an order."""
+    venue = BenchVenue(data / "exchange.ledger", levels(STILL))
+    children: list[Child] = []
+    try:
+        env = environment(data, venue.address + Deribit.path, fsync)
+        daemon = start(data / "daemon.out", "replenisher", "run", str(CONFIG), env=env)
+        children.append(daemon)
+        echo_env = env | {"MALLOC_TOP_PAD_": "1048576"}  # a floor is clean: no page faults by the allocator's mood
+        echo = start(data / "echo.out", "bench.echo", venue.address + ECHO_PATH, env=echo_env)
+        children.append(echo)
+        venue.ladder_rests(LADDER)
+        venue.echo_is_there()
+        bench = Bench(venue, daemon, echo)
+        with pinned(cpu, daemon.pid, echo.pid):
+            bench.warm_up()
+            run_blocks(bench, fsync, rounds)
+        daemon.ask_to_stop()
+        venue.serve_until(lambda: daemon.exit_code is not None, "the daemon's end", STOP_S_MAX)
+        if daemon.exit_code:
+            raise BenchFailed(f"the daemon ended with exit code {daemon.exit_code}")
+        return results(bench.rounds) | {"audit": audit(data)}, bench.order_bytes
+    except BenchFailed as failed:
+        raise BenchFailed(f"{failed}\n{daemon.last_words()}") from failed
+    finally:
+        for child in children:
+            child.kill()
+        venue.close()
+
+
+def run_blocks(bench: Bench, fsync: str, rounds: int) -> None:
+    """All rounds of one mode, with a word on stderr now and then."""
+    told, done = time.monotonic(), 0
+    while done < rounds:
+        size = min(BLOCK, rounds - done)
+        bench.block(size)
+        done += size
+        if time.monotonic() - told > PROGRESS_S:
+            told = time.monotonic()
+            print(f"fsync {fsync}: {done} of {rounds} rounds", file=sys.stderr)
+
+
+def results(rounds: dict[str, Rounds]) -> dict[str, Any]:
+    """The numbers of one mode."""
+    echo, refill = rounds["echo"], rounds["refill"]
+    floor_us = percentile_us(echo.first_ns, 0.5)
+    cases = {}
+    for name, (_, orders) in CASES.items():
+        found = rounds[name]
+        first_us, last_us = percentile_us(found.first_ns, 0.5), percentile_us(found.last_ns, 0.5)
+        cases[name] = {
+            "orders": orders,
+            "p50_us": first_us,
+            "p99_us": percentile_us(found.first_ns, 0.99),
+            "ratio_to_echo": round(first_us / floor_us, 2),
+            "last_p50_us": last_us,
+            "last_p99_us": percentile_us(found.last_ns, 0.99),
+            "last_ratio_to_echo": round(last_us / floor_us, 2),
+            "page_faults_per_message": found.page_faults_per_message,
+        }
+    return {
+        "echo": {
+            "p50_us": floor_us,
+            "p99_us": percentile_us(echo.first_ns, 0.99),
+            "page_faults_per_message": echo.page_faults_per_message,
+        },
+        "cases": cases,
+        "refill_p50_us": percentile_us(refill.first_ns, 0.5),
+        "refill_p99_us": percentile_us(refill.first_ns, 0.99),
+    }
+
+
+def percentile_us(values_ns: Sequence[int], share: float) -> float:
+    """The smallest value that at least this share of all values does not exceed."""
+    return round(sorted(values_ns)[ceil(share * len(values_ns)) - 1] / 1000, 1)
+
+
+def document(modes: dict[str, dict[str, Any]], rounds: int, cpu: int | None, order_bytes: int) -> dict[str, Any]:
+    """All that was found."""
+    first = next(iter(modes.values()))
+    one = first["cases"]["one"]
+    return {
+        "p50_us": one["p50_us"],
+        "p99_us": one["p99_us"],
+        "ratio_to_echo": one["ratio_to_echo"],
+        "refill_p50_us": first["refill_p50_us"],
+        "rounds": rounds,
+        "cpu": cpu,
+        "tick_bytes": TICK_BYTES,
+        "order_bytes": order_bytes,
+        "modes": modes,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [
+        f"{found['rounds']} rounds, {found['tick_bytes']} bytes in, {found['order_bytes']} out, CPU {found['cpu']}"
+    ]
+    for fsync, mode in found["modes"].items():
+        lines += ["", f"fsync {fsync:<15} p50 µs    p99 µs    x echo   page faults a message"]
+        echo = mode["echo"]
+        rows = [("echo", echo["p50_us"], echo["p99_us"], 1.0, echo["page_faults_per_message"])]
+        for name, case in mode["cases"].items():
+            faults = case["page_faults_per_message"]
+            rows.append((f"{name}, first order", case["p50_us"], case["p99_us"], case["ratio_to_echo"], faults))
+            if case["orders"] > 1:
+                last = case["last_p50_us"], case["last_p99_us"], case["last_ratio_to_echo"]
+                rows.append((f"{name}, last order", *last, faults))
+        refill_us = mode["refill_p50_us"]
+        rows.append(("refill", refill_us, mode["refill_p99_us"], round(refill_us / echo["p50_us"], 2), None))
+        for name, p50_us, p99_us, ratio, faults in rows:
+            cost = "" if faults is None else f"{faults:10.3f}"
+            lines.append(f"{name:<20} {p50_us:9.1f} {p99_us:9.1f} {ratio:9.2f} {cost}")
+        said = mode["audit"]
+        lines.append(f"audit: {said['orders']} orders, {said['fills']} fills, {len(said['differences'])} differences")
+    return "\n".join(lines)
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.tick_to_order", description="Tick to order, measured.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--rounds", type=int, default=2000, metavar="N", help="of each kind, an even number")
+    parser.add_argument("--fsync", choices=[*MODES, "both"], default="both", help="of the journal")
+    parser.add_argument("--cpu", type=int, metavar="N", help="where all loops run; -1: wherever (the last one)")
+    chosen = parser.parse_args(words)
+    if chosen.rounds < 2 or chosen.rounds % 2:
+        parser.error("--rounds must be an even number, 2 or more")
+    return chosen
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, print, and say by the exit code whether there was something to measure."""
+    chosen = arguments(words)
+    cpus = os.sched_getaffinity(0)
+    cpu = max(cpus) if chosen.cpu is None else None if chosen.cpu < 0 else chosen.cpu
+    modes, order_bytes = {}, 0
+    gc.disable()  # ours would fall into somebody's round
+    try:
+        for fsync in MODES if chosen.fsync == "both" else (chosen.fsync,):
+            with tempfile.TemporaryDirectory(prefix="replenisher-bench-") as data:
+                modes[fsync], order_bytes = measure(fsync, chosen.rounds, cpu, Path(data))
+    except BenchFailed as failed:
+        print(f"bench: {failed}", file=sys.stderr)
+        return 1
+    found = document(modes, chosen.rounds, cpu, order_bytes)
+    print(json.dumps(found, indent=2) if chosen.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

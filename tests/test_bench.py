@@ -1,0 +1,88 @@
+"""The bench measures what it says, and ends with a sentence when there is nothing to measure."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bench import tick_to_order, venue
+from bench.daemon import CONFIG
+from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
+from bench.venue import BenchFailed
+from replenisher.config import load
+from replenisher.core.book import Touch
+from replenisher.core.strategy import View
+from replenisher.model.order import Side
+from replenisher.model.step import Quote
+from replenisher.wiring.market import synthetic_instrument
+
+ROUNDS = 4
+
+
+def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_agree() -> None:
+    command = [sys.executable, "-m", "bench.tick_to_order", "--json", "--rounds", str(ROUNDS), "--fsync", "interval"]
+
+    ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    mode = found["modes"]["interval"]
+    echo_us = mode["echo"]["p50_us"]
+    assert {name: case["orders"] for name, case in mode["cases"].items()} == {"one": 1, "all": 10}
+    for case in mode["cases"].values():
+        assert 0 < echo_us < case["p50_us"] <= case["last_p50_us"]
+        assert case["p50_us"] <= case["p99_us"]
+        assert case["ratio_to_echo"] == pytest.approx(case["p50_us"] / echo_us, abs=0.01)
+        assert case["page_faults_per_message"] >= 0
+    assert mode["refill_p50_us"] > echo_us
+    assert (found["p50_us"], found["refill_p50_us"]) == (mode["cases"]["one"]["p50_us"], mode["refill_p50_us"])
+    assert found["tick_bytes"] == 504
+    assert mode["audit"]["differences"] == []
+    assert mode["audit"]["fills"] == mode["audit"]["refills"] == 4  # two of them while warming up
+    assert mode["audit"]["orders"] == LADDER + 4
+
+
+@pytest.mark.parametrize(("moved", "others"), [(ONE_MOVES, 1), (ALL_MOVE, 10)])
+def test_a_book_change_moves_one_quote_by_a_tick_or_all_ten(moved: int, others: int) -> None:
+    before, after = ladder(STILL), ladder(moved)
+
+    distances = [abs(new.price - old.price) for old, new in zip(before, after, strict=True)]
+
+    assert len(distances) == LADDER
+    assert sorted(distances) == [0] * (LADDER - others) + [1] * others
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ((50_001, 1), "0 of 1 orders came"),  # every quote stays within its tick
+        ((ALL_MOVE, 1), "10 orders came, not 1"),
+    ],
+)
+def test_a_round_with_another_number_of_orders_is_a_failure(
+    case: tuple[int, int], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CASES, "one", case)
+    monkeypatch.setattr(venue, "PATIENCE_S", 1.0)
+
+    with pytest.raises(BenchFailed, match=sentence):
+        tick_to_order.measure("interval", ROUNDS, None, tmp_path)
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values_ns = [3000, 1000, 2000, 4000]
+
+    assert percentile_us(values_ns, 0.5) == 2.0
+    assert percentile_us(values_ns, 0.99) == 4.0
+    assert percentile_us([7000], 0.5) == 7.0
+
+
+def ladder(bid_lots: int) -> tuple[Quote, ...]:
+    """What the bench's strategy shows when so much stands on the bid."""
+    touch = Touch(TOUCH[Side.BUY], bid_lots, TOUCH[Side.SELL], LOTS - bid_lots)
+    instrument = synthetic_instrument("deribit")
+    view = View(at=0, instrument=instrument, touch=touch, last_trade=None, inventory=Decimal(0))
+    return load(CONFIG).strategy("core").quote(view).quotes
