@@ -4,11 +4,15 @@ Two parties kept these books. A trade must be in both exactly once, with the sam
 of ours must be in both, and have ended in both; positions and balances are added up anew from our fills (`recount`)
 and must come out as the exchange's. Besides, the exchange is held to its own rule: every passive fill has a cause,
 and no print fills more than its amount.
+
+The exchange's book is its ledger file, or what it answers when asked over the wire. Only what both books can tell is
+compared, and `Audit.source` says which it was: over the wire (`wire`) there are no causes and no exchange id.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -32,6 +36,7 @@ class OurBook(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     orders: list[OrderRow]
     placed: set[str]
+    asked: dict[str, set[tuple[Decimal, Decimal]]]
     fills: list[FillRow]
     balances: list[BalanceRow]
     cash_moves: list[CashRow]
@@ -41,6 +46,7 @@ class OurBook(msgspec.Struct, frozen=True, kw_only=True):
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """How much was compared, and where the books disagree."""
 
+    source: Literal["file", "wire"]  # of the exchange's book
     orders: int
     fills: int
     refills: int
@@ -59,6 +65,7 @@ def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_s
     open_here = {order.order_id for order in ours.orders if not order.status.is_terminal}
     open_there = {order.label or order.order_id for order in theirs.orders if order.state == "open"}
     return Audit(
+        source=theirs.source,
         orders=ours.counts.orders,
         fills=ours.counts.fills,
         refills=ours.counts.refills,
@@ -74,6 +81,7 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
         counts=queries.counts(connection, key),
         orders=queries.orders(connection, key),
         placed=queries.placed(connection, key),
+        asked=queries.asked(connection, key),
         fills=queries.fills(connection, key),
         balances=queries.balances(connection, key),
         cash_moves=queries.cash_moves(connection, key),
@@ -84,7 +92,7 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
 def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterator[Difference]:
     """Every difference between two books of one account."""
     exchange_id = ours.key.account.partition("@")[2]
-    if exchange_id and exchange_id != theirs.exchange_id:
+    if theirs.source == "file" and exchange_id and exchange_id != theirs.exchange_id:
         yield differs("exchange", f"account {ours.key.account}", exchange_id, theirs.exchange_id)
     yield from _compare_fills(ours.fills, theirs.trades)
     yield from _compare_orders(ours, theirs.orders, is_stopped=is_stopped)
@@ -95,7 +103,8 @@ def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterato
         instruments=ours.instruments,
         theirs=theirs,
     )
-    yield from _check_causes(theirs.trades)
+    if theirs.source == "file":
+        yield from _check_causes(theirs.trades)
 
 
 # --- Fills ----------------------------------------------------------------------------------------------------------
@@ -152,7 +161,7 @@ def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stoppe
     seen: set[str] = set()
     for order in theirs:
         if own := unmatched.pop(order.label, None):
-            yield from _compare_order(own, order, is_stopped=is_stopped)
+            yield from _compare_order(own, order, ours.asked.get(own.order_id, set()), is_stopped=is_stopped)
         else:
             kind = "order_twice" if order.label in seen else "order_missing"
             yield differs(kind, order_name(order), None, f"exchange order {order.order_id}, {order.state}")
@@ -169,7 +178,9 @@ def _was_at_the_exchange(order: OrderRow) -> bool:
     return bool(order.venue_order_id) or order.filled != 0 or order.status in (Status.WORKING, Status.FILLED)
 
 
-def _compare_order(ours: OrderRow, theirs: ExchangeOrder, *, is_stopped: bool) -> Iterator[Difference]:
+def _compare_order(
+    ours: OrderRow, theirs: ExchangeOrder, asked: set[tuple[Decimal, Decimal]], *, is_stopped: bool
+) -> Iterator[Difference]:
     row = f"orders: {ours.order_id}"
     pairs: dict[str, tuple[object, object]] = {
         "instrument": (ours.instrument, theirs.instrument),
@@ -180,16 +191,25 @@ def _compare_order(ours: OrderRow, theirs: ExchangeOrder, *, is_stopped: bool) -
     for name, (our_value, their_value) in pairs.items():
         if our_value != their_value:
             yield differs(f"order_{name}", row, our_value, their_value)
-    # What an order ended with may not have reached us; what it never had is wrong.
-    if ours.price not in theirs.prices:
-        yield differs("order_price", row, ours.price, theirs.prices[-1])
-    if ours.amount not in theirs.amounts:
-        yield differs("order_amount", row, ours.amount, theirs.amounts[-1])
+    if not _may_be_earlier(ours, theirs, asked):
+        # What an order ended with may not have reached us; what it never had is wrong.
+        if ours.price not in theirs.prices:
+            yield differs("order_price", row, ours.price, theirs.prices[-1])
+        if ours.amount not in theirs.amounts:
+            yield differs("order_amount", row, ours.amount, theirs.amounts[-1])
     if theirs.state == "open":
         if is_stopped or ours.status.is_terminal:
             yield differs("order_open", row, ours.status, theirs.state)
     elif ours.status not in ENDS[theirs.state]:
         yield differs("order_state", row, ours.status, theirs.state)
+
+
+def _may_be_earlier(ours: OrderRow, theirs: ExchangeOrder, asked: set[tuple[Decimal, Decimal]]) -> bool:
+    """Whether we may know an order as it was before an amend that the exchange tells only the end of.
+
+    Then we have asked for both.
+    """
+    return theirs.knows_only_last and {(ours.price, ours.amount), (theirs.prices[-1], theirs.amounts[-1])} <= asked
 
 
 # --- The exchange's own rule ----------------------------------------------------------------------------------------

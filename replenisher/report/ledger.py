@@ -50,6 +50,7 @@ class ExchangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     side: Side
     prices: tuple[Decimal | None, ...]  # the first one, and one more an amend
     amounts: tuple[Decimal, ...]
+    knows_only_last: bool = False  # it was amended, and only the last price and amount are known
     state: Literal["open", "filled", "cancelled"]
     filled_amount: Decimal
 
@@ -66,7 +67,8 @@ class ExchangeBalance(msgspec.Struct, frozen=True, kw_only=True):
 class ExchangeBook(msgspec.Struct, frozen=True, kw_only=True):
     """One account's book at the exchange, however it was read."""
 
-    exchange_id: str
+    source: Literal["file", "wire"] = "file"
+    exchange_id: str  # empty where it is not told
     trades: tuple[ExchangeTrade, ...]  # in the order in which they happened
     orders: tuple[ExchangeOrder, ...]
     balances: tuple[ExchangeBalance, ...]  # likewise

@@ -150,6 +150,15 @@ def placed(connection: Connection, key: AccountKey) -> set[str]:
     return {row.order_id for row in connection.execute(query)}
 
 
+def asked(connection: Connection, key: AccountKey) -> dict[str, set[tuple[Decimal, Decimal]]]:
+    """By order, every price and amount that we asked for, when we placed it and when we amended it."""
+    query = _of(key, tables.requests).where(tables.requests.c.kind.in_(["place", "amend"]))
+    found: dict[str, set[tuple[Decimal, Decimal]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.order_id, set()).add((row.price, row.amount))
+    return found
+
+
 def instruments(connection: Connection, venue: str) -> dict[str, Instrument]:
     """The instruments of a venue by its own names for them, as last defined."""
     query = select(tables.instruments).where(tables.instruments.c.venue == venue).order_by("at", "version")

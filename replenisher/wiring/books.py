@@ -11,14 +11,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, inspect
 
-from replenisher.config import Config
+from replenisher.config import Config, require_ready
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.report.audit import audit as compare_books
-from replenisher.report.ledger import read_ledger
-from replenisher.store import schema, tables
+from replenisher.report.ledger import ExchangeBook, read_ledger
+from replenisher.report.wire import Key, read_exchange
+from replenisher.store import queries, schema, tables
 from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
+from replenisher.wiring.market import PAPER_KEY
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -108,16 +110,53 @@ def database_check(config: Config) -> dict[str, Any]:
 
 
 def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
-    """Our SQL ledger against the exchange's own; the findings and the exit code."""
+    """Our SQL ledger against the exchange's own; the findings and the exit code.
+
+    An exchange that has an address is asked over the wire; of the one that `run` starts the ledger file is read.
+    """
+    venue = _audited_venue(config)
+    is_asked = config.mode == "paper" and config.venues[venue].url is not None
+    theirs = _asked_book(config, venue) if is_asked else _filed_book(config, venue)
+    with closing(Database(config.database_url)) as database, explained(database):
+        if is_asked:
+            account = database.read(partial(_newest_account, config, venue))
+        else:
+            account = accounts_of(config, theirs.exchange_id)[venue]
+        findings = database.read(lambda connection: compare_books(connection, AccountKey(venue, account), theirs))
+    return msgspec.to_builtins(findings), findings.exit_code(allow_empty=allow_empty)
+
+
+def _audited_venue(config: Config) -> str:
+    """The venue that the simulated exchange stands in for; without such a section, the only one there is."""
+    if config.exchange is not None:
+        return config.exchange.venue
+    if len(config.venues) > 1:
+        raise ConfigurationError(f"{config.path}: exchange.venue is missing, it says which of the venues is audited")
+    return next(iter(config.venues))
+
+
+def _filed_book(config: Config, venue: str) -> ExchangeBook:
     ledger_file = Path(ledger_of(config))
     if config.exchange is None or not ledger_file.is_file():
         raise ConfigurationError(f"there is no ledger of an exchange to compare with: {ledger_file}")
-    venue = config.exchange.venue
-    theirs = read_ledger(ledger_file, config.venues[venue].account)
-    with closing(Database(config.database_url)) as database, explained(database):
-        key = AccountKey(venue, accounts_of(config, theirs.exchange_id)[venue])
-        findings = database.read(lambda connection: compare_books(connection, key, theirs))
-    return msgspec.to_builtins(findings), findings.exit_code(allow_empty=allow_empty)
+    return read_ledger(ledger_file, config.venues[venue].account)
+
+
+def _asked_book(config: Config, venue: str) -> ExchangeBook:
+    require_ready(config)  # no key reaches a host that is not allowed
+    section = config.venues[venue]
+    assert section.url is not None, "an exchange without an address is not asked"
+    key = Key(PAPER_KEY, PAPER_KEY)
+    if section.api_key is not None and section.api_secret is not None:
+        key = Key(section.api_key.get_secret_value(), section.api_secret.get_secret_value())
+    return read_exchange(section.url, key)
+
+
+def _newest_account(config: Config, venue: str, connection: Connection) -> str:
+    """The account key under which we traded last: an exchange's id may be part of it, which the wire does not tell."""
+    name = config.venues[venue].account
+    held = queries.accounts(connection, venue)
+    return next((account for account in held if account.partition("@")[0] == name), name)
 
 
 def _sqlite_file(url: str) -> Path:

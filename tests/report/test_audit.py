@@ -43,7 +43,9 @@ def test_two_books_that_agree(world: World) -> None:
     assert (result.orders, result.open_orders, result.exit_code()) == (12, 0, 0)
     assert result.fills == world.ledger.read_text().count('"type": "trade"') > 5
     assert result.refills > 0
-    assert set(json.loads(msgspec.json.encode(result))) == {"orders", "fills", "refills", "open_orders", "differences"}
+    told = json.loads(msgspec.json.encode(result))
+    assert set(told) == {"source", "orders", "fills", "refills", "open_orders", "differences"}
+    assert told["source"] == "file"
     assert check(world.sql, world.ledger, ACCOUNT) == []
 
 

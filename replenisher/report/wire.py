@@ -1,0 +1,296 @@
+"""The exchange's own book, asked of a running exchange: the other of the two books, where no ledger file is at hand.
+
+It speaks Deribit's JSON-RPC as a client of its own and shares no code with the venue whose work is audited. Number
+text is read exactly. The wire tells less than the file:
+
+- of an order that was amended, the last price and amount, and none that it had before;
+- of a fill, not which print caused it;
+- of money and positions, only what they are now. What they were after each trade follows backwards, by the profit,
+  fee and amount of every trade since; that holds as long as nothing but trades moves money;
+- of the exchange, not the id under which it keeps its ledger.
+
+The book is read in several requests: while orders rest it can change between them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+import msgspec
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.model.order import Side
+from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeOrder, ExchangeTrade
+
+PAGE = 500  # rows an answer
+ANSWER_S_MAX = 10.0
+CLOSE_S_MAX = 1.0
+FRAME_BYTES_MAX = 8 * 1024 * 1024
+INVALID_CREDENTIALS = 13004
+NS_PER_MS = 1_000_000
+ZERO = Decimal(0)
+
+T = TypeVar("T")
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Logs in to the account whose book is read."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"Key({self.client_id!r}, ***)"
+
+
+def read_exchange(url: str, key: Key, *, page: int = PAGE) -> ExchangeBook:
+    """The book of the account that `key` opens, from the exchange that listens at `url`."""
+    try:
+        with connect(
+            url,
+            proxy=None,  # a proxy from the environment must not get between us and the exchange unseen
+            open_timeout=ANSWER_S_MAX,
+            close_timeout=CLOSE_S_MAX,
+            max_size=FRAME_BYTES_MAX,
+        ) as socket:
+            exchange = _Exchange(url, socket)
+            exchange.log_in(key)
+            return _book(exchange, page)
+    except (OSError, WebSocketException) as error:
+        raise Unreachable(f"the exchange at {url} cannot be reached: {str(error) or type(error).__name__}") from error
+    except msgspec.DecodeError as error:
+        raise Unreachable(f"the exchange at {url} does not answer as Deribit does: {error}") from error
+
+
+# --- What it answers ------------------------------------------------------------------------------------------------
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: int
+    message: str
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    id: int | None = None  # a notification has none
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: _Error | None = None
+
+
+class _Instrument(msgspec.Struct, frozen=True):
+    instrument_name: str
+
+
+class _Order(msgspec.Struct, frozen=True):
+    order_id: str
+    label: str
+    instrument_name: str
+    direction: Side
+    price: msgspec.Raw  # a number, or the words "market_price"
+    amount: Decimal
+    filled_amount: Decimal
+    order_state: Literal["open", "filled", "cancelled"]
+    replaced: bool
+
+
+class _Trade(msgspec.Struct, frozen=True, kw_only=True):
+    trade_id: str
+    trade_seq: int
+    timestamp: int
+    instrument_name: str
+    order_id: str
+    label: str = ""
+    direction: Side
+    price: Decimal
+    amount: Decimal
+    profit_loss: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Literal["M", "T"]
+
+
+class _Trades(msgspec.Struct, frozen=True):
+    trades: list[_Trade]
+    has_more: bool
+
+
+class _Position(msgspec.Struct, frozen=True):
+    instrument_name: str
+    size: Decimal
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    currency: str
+    balance: Decimal
+
+
+class _Summaries(msgspec.Struct, frozen=True):
+    summaries: list[_Summary]
+
+
+# --- Asking ---------------------------------------------------------------------------------------------------------
+
+
+class _Exchange:
+    """One connection: a question at a time, and its answer."""
+
+    def __init__(self, url: str, socket: ClientConnection) -> None:
+        self._url = url
+        self._socket = socket
+        self._asked = 0
+
+    def log_in(self, key: Key) -> None:
+        """Open the account."""
+        self.ask(
+            "public/auth",
+            dict[str, object],
+            grant_type="client_credentials",
+            client_id=key.client_id,
+            client_secret=key.client_secret,
+        )
+
+    def ask(self, method: str, kind: type[T], **params: object) -> T:
+        """What the exchange answers; a refusal is no answer."""
+        self._asked += 1
+        request = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
+        self._socket.send(msgspec.json.encode(request).decode())
+        while (reply := self._receive()).id != self._asked:
+            pass
+        if reply.error is not None:
+            is_our_mistake = reply.error.code == INVALID_CREDENTIALS
+            told = f"the exchange at {self._url} refuses {method}: {reply.error.code} {reply.error.message}"
+            raise ConfigurationError(told) if is_our_mistake else Unreachable(told)
+        return msgspec.json.decode(reply.result, type=kind)
+
+    def _receive(self) -> _Reply:
+        return msgspec.json.decode(self._socket.recv(ANSWER_S_MAX), type=_Reply)
+
+
+def _book(exchange: _Exchange, page: int) -> ExchangeBook:
+    names = [each.instrument_name for each in exchange.ask("public/get_instruments", list[_Instrument], currency="any")]
+    # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
+    orders = {order.order_id: order for name in names for order in _orders(exchange, name, page)}
+    trades = [trade for name in names for trade in _trades(exchange, name, page)]
+    positions = exchange.ask("private/get_positions", list[_Position], currency="any")
+    cash = exchange.ask("private/get_account_summaries", _Summaries).summaries
+    walk = _WalkBack(
+        positions={each.instrument_name: each.size for each in positions},
+        cash={each.currency: each.balance for each in cash},
+    )
+    told = walk.over(sorted(trades, key=_when))
+    return ExchangeBook(
+        source="wire",
+        exchange_id="",
+        trades=told,
+        orders=tuple(_order(each) for each in orders.values()),
+        balances=(*walk.openings(), *_balances_after(told)),
+        positions={each.instrument_name: each.size for each in positions},
+    )
+
+
+def _orders(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Order]:
+    """What rests, then all that has ended."""
+    yield from exchange.ask("private/get_open_orders_by_instrument", list[_Order], instrument_name=instrument)
+    offset = 0
+    while found := exchange.ask(
+        "private/get_order_history_by_instrument",
+        list[_Order],
+        instrument_name=instrument,
+        include_old=True,
+        include_unfilled=True,
+        count=page,
+        offset=offset,
+    ):
+        yield from found
+        offset += len(found)
+
+
+def _trades(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Trade]:
+    """Every fill, the oldest first. A print whose two sides are ours counts twice under one number."""
+    assert page > 2, "a page that ends within a print must bring the next one too"
+    known: set[tuple[str, Side]] = set()
+    start_seq, has_more = 0, True
+    while has_more:
+        answer = exchange.ask(
+            "private/get_user_trades_by_instrument",
+            _Trades,
+            instrument_name=instrument,
+            start_seq=start_seq,
+            count=page,
+            sorting="asc",
+        )
+        for trade in answer.trades:
+            if (trade.trade_id, trade.direction) not in known:
+                known.add((trade.trade_id, trade.direction))
+                yield trade
+        has_more = answer.has_more and bool(answer.trades)
+        start_seq = answer.trades[-1].trade_seq if answer.trades else start_seq
+
+
+# --- Understanding --------------------------------------------------------------------------------------------------
+
+
+def _when(trade: _Trade) -> tuple[int, int]:
+    """The order in which trades happened: many share one tick of the clock, and the venue counts them."""
+    digits = "".join(each for each in trade.trade_id if each.isdecimal())
+    return trade.timestamp, int(digits or 0)
+
+
+def _order(told: _Order) -> ExchangeOrder:
+    price = bytes(told.price)
+    return ExchangeOrder(
+        order_id=told.order_id,
+        label=told.label,
+        instrument=told.instrument_name,
+        side=told.direction,
+        prices=(None if price == b'"market_price"' else msgspec.json.decode(price, type=Decimal),),
+        amounts=(told.amount,),
+        knows_only_last=told.replaced,
+        state=told.order_state,
+        filled_amount=told.filled_amount,
+    )
+
+
+class _WalkBack:
+    """Positions and cash as they are now, and on the way back over the trades, as they were."""
+
+    def __init__(self, *, positions: dict[str, Decimal], cash: dict[str, Decimal]) -> None:
+        self._positions = defaultdict(Decimal, positions)
+        self._cash = defaultdict(Decimal, cash)
+
+    def over(self, trades: Sequence[_Trade]) -> tuple[ExchangeTrade, ...]:
+        """Every trade with what it left behind; the last one left what there is now."""
+        told = [self._undo(trade) for trade in reversed(trades)]
+        return tuple(reversed(told))
+
+    def openings(self) -> Iterator[ExchangeBalance]:
+        """What there was before the first trade."""
+        for currency, balance in self._cash.items():
+            yield ExchangeBalance(at=0, currency=currency, balance=balance, trades=0)
+
+    def _undo(self, trade: _Trade) -> ExchangeTrade:
+        told = ExchangeTrade(
+            trade_id=trade.trade_id,
+            instrument=trade.instrument_name,
+            order_id=trade.order_id,
+            label=trade.label,
+            side=trade.direction,
+            price=trade.price,
+            amount=trade.amount,
+            fee=trade.fee,
+            fee_currency=trade.fee_currency,
+            liquidity=trade.liquidity,
+            balance=self._cash[trade.fee_currency],
+            position=self._positions[trade.instrument_name],
+            at=trade.timestamp * NS_PER_MS,
+        )
+        self._cash[trade.fee_currency] -= trade.profit_loss - trade.fee
+        self._positions[trade.instrument_name] -= trade.amount * trade.direction.sign
+        return told
+
+
+def _balances_after(trades: Sequence[ExchangeTrade]) -> Iterator[ExchangeBalance]:
+    for number, trade in enumerate(trades, start=1):
+        yield ExchangeBalance(at=trade.at, currency=trade.fee_currency, balance=trade.balance, trades=number)
