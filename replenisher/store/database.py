@@ -46,6 +46,9 @@ class Database:
             )
         except (NoSuchModuleError, ModuleNotFoundError, ArgumentError) as error:
             raise ConfigurationError(f"database.url: {self.name} cannot be used here: {error}") from error
+        if self._engine.dialect.is_async:
+            fault = f"{self._engine.dialect.driver} only works asynchronously"
+            raise ConfigurationError(f"database.url: {self.name} cannot be used here: {fault}")
         if self._engine.dialect.name == "sqlite":
             _teach_sqlite(self._engine, busy_timeout_ms)
 

@@ -1,0 +1,328 @@
+"""Bad input loses nothing: one clear sentence, the right exit code, and every file is as it was before."""
+
+import gzip
+import json
+import shutil
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.stories.desk import PAPER, REPLAY, Desk, Process, contents
+
+Mistake = Callable[[Desk], list[str | Path]]
+CONFIGURATION, UNREACHABLE, FAILURE = 78, 75, 1
+TAKEN = "the port on which another program listens"
+
+
+@pytest.fixture(scope="module")
+def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory on which somebody has traded."""
+    desk = Desk(tmp_path_factory.mktemp("yesterday"))
+    ended = desk.run("--duration", "1")
+    assert (ended.code, ended.stderr) == (0, "")
+    return desk.data
+
+
+# --- Mistakes: each prepares a desk, and says how the program is started -----------------------------------------
+
+
+def written(old: str, new: str, base: Path = PAPER) -> Mistake:
+    """Something wrong is written in the configuration."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        text = base.read_text()
+        assert text.count(old) >= 1, f"{old!r} is not in {base.name}"
+        desk.config = desk.room / "desk.yaml"
+        desk.config.write_text(text.replace(old, new, 1))
+        return ["run", desk.config]
+
+    return prepare
+
+
+def database(url: str) -> Mistake:
+    """The database is somewhere else; `{room}` is a folder."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        (desk.room / "a_file").write_text("not a folder")
+        return written("sqlite:///replenisher.db", url.format(room=desk.room))(desk)
+
+    return prepare
+
+
+def tape(lines: list[str], *, cut_bytes: int = 0) -> Mistake:
+    """A tape with these lines after a good beginning, and its last bytes missing."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        file = desk.room / "tape.jsonl.gz"
+        packed = gzip.compress("".join(f"{line}\n" for line in [*TAPE, *lines]).encode())
+        file.write_bytes(packed[: len(packed) - cut_bytes])
+        return ["run", REPLAY, "--tape", file]
+
+    return prepare
+
+
+def statement(sql: str, *, also: Callable[[Desk], object] = lambda desk: None) -> Mistake:
+    """Somebody has changed the database of yesterday, if there is one."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        if not desk.database.exists():
+            desk.data.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(desk.database)) as connection, connection:
+            connection.executescript(sql)
+        also(desk)
+        return ["run", PAPER]
+
+    return prepare
+
+
+def no_database(desk: Desk) -> list[str | Path]:
+    desk.data.mkdir(exist_ok=True)
+    desk.database.write_bytes(b"Dear diary, today I have traded a lot.\n" * 100)
+    return ["run", PAPER]
+
+
+def another_exchange(desk: Desk) -> list[str | Path]:
+    """The exchange's books were lost, so that the one that would be started is another."""
+    desk.ledger_file.unlink()
+    return ["run", PAPER]
+
+
+def books_of_another_exchange(desk: Desk) -> list[str | Path]:
+    records = desk.ledger()
+    first = json.dumps(records[0] | {"exchange_id": "0123456789abcdef"}).replace(" ", "")
+    rest = desk.ledger_file.read_text().partition("\n")[2]
+    desk.ledger_file.write_text(f"{first}\n{rest}")
+    return ["run", PAPER]
+
+
+def damaged_books(desk: Desk) -> list[str | Path]:
+    lines = desk.ledger_file.read_text().splitlines(keepends=True)
+    desk.ledger_file.write_text("".join([*lines[:2], "{not json}\n", *lines[2:]]))
+    return ["run", PAPER]
+
+
+def a_file_for_a_data_directory(desk: Desk) -> list[str | Path]:
+    desk.data = desk.room / "a_file" / "data"
+    desk.data.parent.write_text("not a folder")
+    desk.variables["REPLENISHER_DATA_DIR"] = str(desk.data)
+    return ["run", PAPER]
+
+
+def a_port_in_use(desk: Desk) -> list[str | Path]:
+    return ["exchange", "--port", TAKEN, "--ledger", desk.ledger_file]
+
+
+TAPE = [
+    '1000 {"lastUpdateId":10,"bids":[["100.0","1.000"]],"asks":[["101.0","1.000"]]}',
+    '1001 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":10,"u":11,"pu":9,'
+    '"b":[["99.0","2.000"]],"a":[]}}',
+]
+
+NEW, OLD = "a new desk", "the desk of yesterday"
+EITHER = (NEW, OLD)
+
+# What is wrong, on which desks it can be, how the program must end, and what it must say.
+TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
+    (
+        "an unknown key",
+        EITHER,
+        written("order_amount: 1000", "order_amout: 1000"),
+        CONFIGURATION,
+        "strategies[0].order_amout is not a known key",
+    ),
+    (
+        "a key twice",
+        EITHER,
+        written("order_levels: 5", "order_levels: 5\n    order_levels: 6"),
+        CONFIGURATION,
+        "order_levels is given twice",
+    ),
+    (
+        "a wrong unit",
+        EITHER,
+        written("bid_spread_bps: 6", "bid_spread_pct: 6"),
+        CONFIGURATION,
+        "did you mean bid_spread_bps, in basis points?",
+    ),
+    (
+        "a negative size",
+        EITHER,
+        written("order_amount: 1000", "order_amount: -1000"),
+        CONFIGURATION,
+        "order_amount: -1000 is not allowed, it must be greater than 0",
+    ),
+    (
+        "a missing secret",
+        EITHER,
+        written("mode: paper", "mode: testnet"),
+        CONFIGURATION,
+        "venues.deribit.api_key is missing",
+    ),
+    (
+        "an unknown instrument",
+        EITHER,
+        written("instrument: BTC-PERPETUAL", "instrument: BTC-PERPETUUM"),
+        CONFIGURATION,
+        "strategies[0].instrument: 'BTC-PERPETUUM' is not allowed, the simulated exchange offers BTC-PERPETUAL",
+    ),
+    (
+        "an unknown strategy",
+        EITHER,
+        written("strategy: pure_mm", "strategy: pure_luck"),
+        CONFIGURATION,
+        "strategies[0].strategy: 'pure_luck' is not allowed",
+    ),
+    ("no tape", EITHER, lambda _: ["run", REPLAY], CONFIGURATION, "is missing, name a recording with --tape FILE"),
+    (
+        "a tape that is not there",
+        EITHER,
+        lambda _: ["run", REPLAY, "--tape", "none.gz"],
+        CONFIGURATION,
+        "none.gz' is not allowed, there is no such file",
+    ),
+    ("a tape cut off", EITHER, tape([], cut_bytes=9), CONFIGURATION, "the file is cut off or corrupt from here on"),
+    (
+        "a corrupt tape",
+        EITHER,
+        tape(['1002 {"stream":"btcusdt@trade","data":{"e":"tra']),
+        CONFIGURATION,
+        "line 3: not a market data message",
+    ),
+    ("a tape of nothing", EITHER, tape(["soon {}"]), CONFIGURATION, "line 3: it does not begin with a time"),
+    (
+        "a database in a folder that is not there",
+        EITHER,
+        database("sqlite:///{room}/nowhere/books.db"),
+        UNREACHABLE,
+        "cannot be made: there is no folder",
+    ),
+    (
+        "a database below a file",
+        EITHER,
+        database("sqlite:///{room}/a_file/books.db"),
+        UNREACHABLE,
+        "cannot be made: there is no folder",
+    ),
+    (
+        "a database where nobody may write",
+        EITHER,
+        database("sqlite:////proc/books.db"),
+        UNREACHABLE,
+        "the database /proc/books.db cannot be written",
+    ),
+    (
+        "a database server without a driver for it",
+        EITHER,
+        database("postgresql://desk:hunter2@127.0.0.1:1/books"),
+        CONFIGURATION,
+        "database.url: postgresql://desk:***@127.0.0.1:1/books cannot be used here",
+    ),
+    (
+        "a driver that cannot be used",
+        EITHER,
+        database("postgresql+asyncpg://desk:hunter2@127.0.0.1:1/books"),
+        CONFIGURATION,
+        "asyncpg only works asynchronously",
+    ),
+    (
+        "a newer schema",
+        EITHER,
+        statement(
+            "create table if not exists alembic_version (version_num varchar(32) not null);"
+            "delete from alembic_version; insert into alembic_version values ('9999');"
+        ),
+        CONFIGURATION,
+        "the database has schema 9999, which is newer than this replenisher knows",
+    ),
+    ("a file that is no database", EITHER, no_database, CONFIGURATION, "is not a database of replenisher"),
+    ("a port in use", EITHER, a_port_in_use, FAILURE, " is in use: Address already in use"),
+    (
+        "another exchange than that of the database",
+        (OLD,),
+        another_exchange,
+        CONFIGURATION,
+        "this database holds the trades of exchange",
+    ),
+    (
+        "the books of another exchange",
+        (OLD,),
+        books_of_another_exchange,
+        CONFIGURATION,
+        "and the exchange of this data directory is 0123456789abcdef",
+    ),
+    ("damaged books of the exchange", (OLD,), damaged_books, CONFIGURATION, "ledger is damaged at line 3"),
+    (
+        "a data directory that cannot be made",
+        (NEW,),
+        a_file_for_a_data_directory,
+        CONFIGURATION,
+        "the data directory cannot be made: Not a directory",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("which", "mistake", "code", "sentence"),
+    [
+        pytest.param(which, mistake, code, sentence, id=f"{name}, on {which}")
+        for name, desks, mistake, code, sentence in TABLE
+        for which in desks
+    ],
+)
+def test_bad_input(tmp_path: Path, yesterday: Path, which: str, mistake: Mistake, code: int, sentence: str) -> None:
+    desk = Desk(tmp_path / "room")
+    if which == OLD:
+        shutil.copytree(yesterday, desk.data)
+    command = mistake(desk)
+    before = contents(desk.data)
+
+    with socket.create_server(("127.0.0.1", 0)) as other_program:
+        port = str(other_program.getsockname()[1])
+        ended = desk.command(*(port if argument == TAKEN else argument for argument in command))
+
+    assert (ended.code, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("replenisher: ")
+    assert ended.stderr.count("\n") == 1
+    assert sentence in ended.stderr
+    assert "hunter2" not in ended.stderr
+    assert contents(desk.data) == before
+
+
+# --- A venue that is not as the configuration says ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A daemon whose venue does not answer. It takes its time to give up: it begins before everything else here."""
+    desk = Desk(tmp_path_factory.mktemp("waiting"))
+    nobody = "ws://127.0.0.1:1/ws/api/v2"
+    with desk.running("run", desk.config, REPLENISHER_VENUES__DERIBIT__URL=nobody) as daemon:
+        yield daemon
+
+
+def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_ordered(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "room")
+    written("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL")(desk)
+    ledger = tmp_path / "books.jsonl"
+    with desk.running("exchange", "--ledger", ledger) as exchange:
+        exchange.until("it listens", exchange.lines)
+        url = json.loads(exchange.lines()[0])["url"]
+
+        ended = desk.run(REPLENISHER_VENUES__DERIBIT__URL=url)
+
+    assert ended.code == CONFIGURATION
+    assert ended.stderr.startswith("replenisher: instrument deribit/ETH-PERPETUAL cannot be traded: ")
+    assert ended.stderr.count("\n") == 1
+    assert '"method":"private/' not in ledger.read_text()
+
+
+def test_a_venue_that_does_not_answer_is_unreachable(waiting: Process) -> None:
+    ended = waiting.wait()
+
+    assert ended.code == UNREACHABLE
+    assert ended.stderr.startswith("replenisher: venue deribit has no session after 20 s: ")
+    assert ended.stderr.count("\n") == 1
