@@ -3,8 +3,15 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
-from replenisher.core.order_facts import apply_open_orders, apply_order_fact, lose_track, show_at_rest, time_out
-from replenisher.core.state import State, slot_of
+from replenisher.core.order_facts import (
+    apply_open_orders,
+    apply_order_fact,
+    eat_slot,
+    lose_track,
+    show_at_rest,
+    time_out,
+)
+from replenisher.core.state import State
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Stage, Topic
 from replenisher.model.command import Pause
@@ -60,6 +67,7 @@ def apply(state: State, event: Event) -> None:
         case LinkAlive():
             for instrument in state.setup.instruments(event.venue):
                 state.book(instrument).heard_at = event.at
+                state.touch(instrument)
         case FeedLost():
             state.book(event.instrument).lose(event.reason)
             state.touch(event.instrument)
@@ -163,9 +171,8 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
         show_at_rest(state, order, fill.venue_time, fill.at)
     if order.status is Status.FILLED:
         state.own_size(fill.instrument).ended(order.order_id, fill.venue_time, fill.at)
-        setup = state.setup.strategy(order.strategy)
-        if setup is not None and not was_over:
-            state.slots.eat(slot_of(order), setup.policy.refill, fill.at)
+        if not was_over:
+            eat_slot(state, order, fill.at)
 
 
 def _apply_book(state: State, event: BookChanged | BookSnapshot) -> None:

@@ -44,7 +44,6 @@ class Plan:
     decision: Decision
     mark: Decimal
     wishes: list[Wish]
-    unaffordable_until: int = FAR  # when the rate budget allows what it did not allow now
 
 
 @dataclass(slots=True)
@@ -54,7 +53,8 @@ class Engine:
     state: State
     number: int = 0
     at: int = 0  # session time of the last step; it never goes back
-    deadlines: dict[str, int] = field(default_factory=dict)  # by strategy
+    deadlines: dict[str, int] = field(default_factory=dict)  # by instrument
+    unaffordable_until: dict[str, int] = field(default_factory=dict)  # instrument -> when the rate budget allows more
 
     @property
     def next_deadline(self) -> int | None:
@@ -76,9 +76,9 @@ class Engine:
         for event in events:
             apply(state, event)
         advance(state, at)
-        for name, deadline in self.deadlines.items():
-            if deadline <= at and (due := state.setup.strategy(name)) is not None:
-                state.touch(due.instrument)
+        for instrument, deadline in self.deadlines.items():
+            if deadline <= at:
+                state.touch(instrument)
 
         commands: list[Command] = []
         for pause in self._breaches(at):
@@ -86,9 +86,10 @@ class Engine:
         touched, state.touched = state.touched, {}
         plans = [self._plan(setup, at) for setup in state.setup.strategies if setup.instrument in touched]
         commands += self._carry_out(plans, at)
+        commands += self._cancel_left_over(touched, at)
         commands += self._cancel_strays(at)
-        for plan in plans:
-            self.deadlines[plan.setup.id] = self._deadline(plan, at)
+        for instrument in touched:
+            self.deadlines[instrument] = self._deadline(instrument, plans, at)
         for venue in state.setup.venues:
             if (sync := state.syncs.get(venue.name)) is not None:
                 commands += sync.due(state.account.cursors, venue.request_timeout_ns, at)
@@ -190,18 +191,17 @@ class Engine:
         for plan in plans:
             for wish in plan.wishes:
                 if isinstance(wish, Withdraw):
-                    yield from self._withdraw(plan, wish, at)
+                    yield from self._withdraw(wish.order, at)
         for plan in plans:
             for wish in plan.wishes:
                 if isinstance(wish, Change | Show):
                     yield from self._show(plan, wish, at)
 
-    def _withdraw(self, plan: Plan, wish: Withdraw, at: int) -> Iterator[Command]:
-        order = wish.order
+    def _withdraw(self, order: Order, at: int) -> Iterator[Command]:
         if at < order.cancel_after or not self.state.sync_of(order.instrument).is_open:
             return
-        if self._can_pay(plan, 0, at):
-            deadline = at + self.state.setup.venue(plan.setup.venue).request_timeout_ns
+        if self._can_pay(order.instrument, 0, at):
+            deadline = at + self.state.setup.venue(venue_of(order.instrument)).request_timeout_ns
             yield self._note(_cancel(order, deadline), at)
 
     def _show(self, plan: Plan, wish: Change | Show, at: int) -> Iterator[Command]:
@@ -216,8 +216,11 @@ class Engine:
         reason = objection(quote.side, quote.price, quote.quantity, setup.limits, stake, amended)
         if reason is not None:
             yield from self._deny(setup, quote, reason, at)
+            if amended is not None and amended.price != quote.price:
+                yield from self._withdraw(amended, at)  # Where it rests now it is not wanted either.
             return
-        if not self._can_pay(plan, stake.open_orders + (0 if amended else 1), at):
+        reserve = stake.open_orders + (0 if amended else 1)  # one cancel for every order
+        if not self._can_pay(setup.instrument, reserve, at):
             return
         timeout_ns = state.setup.venue(setup.venue).request_timeout_ns
         if amended is None:
@@ -269,6 +272,15 @@ class Engine:
             )
             yield self._note(denied, at)
 
+    def _cancel_left_over(self, touched: dict[str, None], at: int) -> Iterator[Command]:
+        """Orders of a strategy that is configured no longer: nobody else would take them off."""
+        ladders = {setup.ladder for setup in self.state.setup.strategies}
+        for ladder in [ladder for ladder in self.state.orders.live if ladder not in ladders]:
+            for order in self.state.orders.of(ladder):
+                touched[order.instrument] = None
+                if order.status is Status.WORKING and order.pending is None:
+                    yield from self._withdraw(order, at)
+
     def _cancel_strays(self, at: int) -> Iterator[Command]:
         """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
         for venue_order_id, (label, instrument) in list(self.state.strays.items()):
@@ -276,13 +288,14 @@ class Engine:
             yield CancelOrder(order_id=label, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline)
             del self.state.strays[venue_order_id]
 
-    def _can_pay(self, plan: Plan, reserve: int, at: int) -> bool:
+    def _can_pay(self, instrument: str, reserve: int, at: int) -> bool:
         """Spend one request of the venue's rate budget, or note when it can be spent."""
-        budget: Budget = self.state.budget(plan.setup.venue, at)
+        venue = venue_of(instrument)
+        budget: Budget = self.state.budget(venue, at)
         if budget.spend(reserve):
             return True
-        limit = self.state.setup.venue(plan.setup.venue).rate_limit
-        plan.unaffordable_until = min(plan.unaffordable_until, budget.affords_at(limit, reserve))
+        affordable_at = budget.affords_at(self.state.setup.venue(venue).rate_limit, reserve)
+        self.unaffordable_until[instrument] = min(self.unaffordable_until.get(instrument, FAR), affordable_at)
         return False
 
     def _note(self, command: Command, at: int) -> Command:
@@ -308,22 +321,26 @@ class Engine:
 
     # --- When to look again --------------------------------------------------------------------------------------
 
-    def _deadline(self, plan: Plan, at: int) -> int:
-        """The next session time at which this strategy's wishes may change without any news."""
-        state, setup = self.state, plan.setup
-        candidates = [FAR, plan.unaffordable_until]
-        for order in state.orders.of(setup.ladder):
+    def _deadline(self, instrument: str, plans: Sequence[Plan], at: int) -> int:
+        """The next session time at which our wishes on an instrument may change without any news."""
+        state = self.state
+        candidates = [FAR, self.unaffordable_until.pop(instrument, FAR)]
+        for order in state.orders.on(instrument):
             if order.pending is not None:
                 candidates.append(order.pending.deadline)
-            candidates += [wait for wait in (order.cancel_after, order.amend_after) if wait > at]
-            if setup.policy.max_order_age_ns is not None and order.status is Status.WORKING:
-                candidates.append(order.created_at + setup.policy.max_order_age_ns)
-        keys = [(setup.id, setup.instrument, quote.side, quote.level) for quote in plan.decision.permitted]
-        opening = state.slots.next_opening(keys, at)
-        if opening is not None:
-            candidates.append(opening)
-        if not plan.decision.withheld.startswith("book"):
-            candidates.append(state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1)
+            candidates += (order.cancel_after, order.amend_after)
+        for plan in plans:
+            setup = plan.setup
+            if setup.instrument != instrument:
+                continue
+            if setup.policy.max_order_age_ns is not None:
+                resting = [order for order in state.orders.of(setup.ladder) if order.status is Status.WORKING]
+                candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
+            keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.decision.permitted]
+            if (opening := state.slots.next_opening(keys, at)) is not None:
+                candidates.append(opening)
+            if not plan.decision.withheld.startswith("book"):
+                candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)
         return min(candidate for candidate in candidates if candidate > at)
 
 

@@ -63,7 +63,8 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
         case RequestRejected():
             _request_is_refused(state, order, fact)
         case OutcomeUnknown():
-            time_out(state, order, fact.at)
+            if order.pending is not None and order.pending.request is fact.request:
+                time_out(state, order, fact.at)
         case NotSent():
             _was_not_sent(state, order, fact)
         case OrderCanceled():
@@ -108,9 +109,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
 
 def time_out(state: State, order: Order, at: int) -> None:
     """A request was not answered by its deadline, or its answer does not tell what became of it."""
-    assert order.pending is not None or order.status is not Status.PENDING, "a pending order has a pending place"
-    if order.pending is None:
-        return
+    assert order.pending is not None, "only a request can time out"
     match order.pending.request:
         case Request.PLACE:
             order.pending = None
@@ -137,6 +136,11 @@ def lose_track(state: State, order: Order, at: int) -> None:
 
 
 def _works(state: State, order: Order, fact: OrderWorking) -> None:
+    if order.status is Status.REJECTED:
+        # It rests although we were sure that it never would: canceled, never adopted.
+        state.strays[fact.venue_order_id] = (order.order_id, order.instrument)
+        state.sync_of(order.instrument).ask(Topic.OPEN_ORDERS, order.instrument, fact.at + SECOND_NS)
+        return
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     pending = order.pending
     is_late_answer = fact.answers is Request.PLACE and order.status is Status.WORKING
@@ -243,6 +247,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
         case Status.FILLED:
             # Its fills are booked when the trades arrive; the order itself can rest no more.
             _ends(state, order, Transition.FULLY_FILLED, report.reason, report.venue_time, at)
+            eat_slot(state, order, at)
         case Status.CANCELED:
             _ends(state, order, Transition.CANCELED, report.reason, report.venue_time, at)
         case Status.REJECTED:
@@ -253,13 +258,23 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
             assert_never(report.status)
 
 
+def eat_slot(state: State, order: Order, at: int) -> None:
+    """A fill has emptied the order's slot: it comes back as its strategy's refill policy says."""
+    if (setup := state.setup.strategy(order.strategy)) is not None:
+        state.slots.eat(slot_of(order), setup.policy.refill, at)
+
+
 def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
     """ "Not found" ends an order only behind a fence: after `valid_until` the venue must have refused the place."""
     if order.status.is_terminal:
         return
     offset_ns = state.clock_offsets_ns.get(venue_of(order.instrument), 0)
     fence = order.valid_until + offset_ns + READ_LAG_NS
-    if fact.venue_time > fence:
+    if fact.venue_time > fence and order.venue_order_id:
+        # It did rest, and the venue has forgotten it: it is over, and what of it traded is among the trades.
+        _ends(state, order, Transition.CANCELED, "the venue no longer knows it", fact.venue_time, fact.at)
+        state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, fact.at)
+    elif fact.venue_time > fence:
         _ends(state, order, Transition.REJECTED, "the venue never had it", fact.venue_time, fact.at)
     else:
         wait_ns = max(fence - fact.venue_time, 0) + SECOND_NS // 10

@@ -229,8 +229,9 @@ class State:
     def pnl_quote(self, venue: str, at: int) -> float | None:
         """P&L since our first fill at one venue, marked to the others' mid; None without a mark for a position."""
         total = 0.0
-        for key, position in self.account.positions.items():
-            if venue_of(key) != venue or (position.size == 0 and position.realized == 0 and position.fees == 0):
+        for key in self.setup.instruments(venue):  # What is not traded has no book here to mark it.
+            position = self.account.position(key)
+            if position.size == 0 and position.realized == 0 and position.fees == 0:
                 continue
             touch = self.touch_of(key, at)
             if touch is None:

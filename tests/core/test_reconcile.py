@@ -135,6 +135,14 @@ def test_a_canceled_order_whose_level_is_taken_waits_in_one_that_was_given_up() 
     assert found == [Withdraw(first, 1), Keep(second, 0)]
 
 
+def test_among_equals_orders_stay_in_their_own_slots() -> None:
+    unwanted, staying = order(0, 100_000), order(1, 99_990)
+
+    found = wishes([quote(1, 99_000), quote(2, 98_000)], [unwanted, staying])
+
+    assert found == [Change(staying, quote(1, 99_000), 10), Change(unwanted, quote(2, 98_000), 10)]
+
+
 # --- Properties ----------------------------------------------------------------------------------------------------
 
 PRICES = st.integers(100_000, 100_006)
