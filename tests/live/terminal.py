@@ -27,6 +27,7 @@ class Terminal:
     def opened(self) -> Iterator[int]:
         """The program's end. It is closed here; whoever got a copy must be gone by then."""
         ours, theirs = pty.openpty()
+        self._ours = ours
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", self.height, self.width, 0, 0))
         eyes = Thread(target=self._look, args=(ours,))
         eyes.start()
@@ -36,6 +37,10 @@ class Terminal:
             os.close(theirs)
             eyes.join()
             os.close(ours)
+
+    def press(self, keys: bytes) -> None:
+        """Somebody types."""
+        os.write(self._ours, keys)
 
     def lines(self) -> list[str]:
         """What it shows now."""

@@ -119,7 +119,7 @@ class Desk:
             process = subprocess.Popen(
                 [sys.executable, "-m", "replenisher", *map(str, arguments)],
                 cwd=self.room,
-                env=self._environment() | variables,
+                env=self.environment() | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -182,13 +182,12 @@ class Desk:
         while not self.exchange_is_gone():
             assert monotonic() < deadline, "the exchange has outlived its daemon"
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Nothing of the environment in which the tests run, except how to find the program."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.room),
             "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
             "CREDENTIALS_DIRECTORY": "none",
             "REPLENISHER_DATA_DIR": str(self.data),
             **self.variables,
