@@ -3,7 +3,8 @@
 What is started. `replenisher run` as a process of its own, with recorder and journal on, on `tick_to_order.yaml`; its
 venue is this bench (`venue.py`): a real exchange behind the real dialect, on a market that moves when it is told to.
 Beside it `echo.py`, which answers every frame with one fixed frame: what a program on `websockets` and uvloop costs at
-least. Once for `fsync: interval`, once for `fsync: always`.
+least. Once for `fsync: interval`, once for `fsync: always`. Journal, database and ledger lie below TMPDIR: `always`
+costs what that disk costs, and on a tmpfs nothing.
 
 What is measured. Blocks of rounds take turns, so that whatever else the machine does hits all alike:
 - echo: the same 504-byte book change in, the same order frame out;
@@ -43,6 +44,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -112,9 +114,9 @@ class Bench:
         """So many rounds of every kind."""
         gc.collect()
         for name in CASES:
-            self._measured(name, self._daemon, lambda name=name: self._ticks(name, size))
-        self._measured("refill", self._daemon, lambda: self._refills(max(2, size // REFILLS // 2 * 2)))
-        self._measured("echo", self._echo, lambda: self._echoes(size))
+            self._measured(name, self._daemon, partial(self._ticks, name, size))
+        self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
+        self._measured("echo", self._echo, partial(self._echoes, size))
 
     def warm_up(self) -> None:
         """A few rounds that do not count; the last order is what the echo learns to send."""
