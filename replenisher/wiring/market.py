@@ -98,9 +98,9 @@ def run_exchange(
     )
 
     def announce(url: str) -> None:
-        print(  # noqa: T201 - the one line on stdout that whoever started us waits for
-            json.dumps({"url": url, "exchange_id": exchange.exchange_id, "ledger": str(file.path)}), flush=True
-        )
+        announcement = {"url": url, "exchange_id": exchange.exchange_id, "ledger": str(file.path)}
+        sys.stdout.write(json.dumps(announcement) + "\n")
+        sys.stdout.flush()
 
     return uvloop.run(_serve(exchange, settings, file, clock.now, announce, child=child))
 

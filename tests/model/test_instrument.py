@@ -1,6 +1,7 @@
 """An instrument's grid and worth: rounding away from the market, bands of ticks, inverse and linear values."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,8 @@ from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 
 
-def make(**changes: object) -> Instrument:
-    fields: dict[str, object] = {
+def make(**changes: Any) -> Instrument:
+    fields: dict[str, Any] = {
         "venue": "deribit",
         "name": "BTC-PERPETUAL",
         "kind": Kind.PERPETUAL,
@@ -24,7 +25,7 @@ def make(**changes: object) -> Instrument:
         "settlement_currency": "BTC",
         "min_amount": Decimal(10),
     }
-    return Instrument(**{**fields, **changes})  # type: ignore[arg-type]  # a row of fields of several types
+    return Instrument(**{**fields, **changes})
 
 
 OPTION = make(
