@@ -6,18 +6,21 @@ inside a turn, and nothing is kept from one turn to the next.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import AmendOrder, AskBalance, CancelOrder, Command, OrderCommand, PlaceOrder, Question
-from replenisher.model.event import Event, NotSent, PauseAsked, Suspended, Woke
+from replenisher.model.event import Event, FeedLost, NotSent, PauseAsked, SessionLost, Suspended, Woke
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, JournalFull
 from replenisher.venues.venue import Action, Venue
 
 CLOCK_LOOK_S = 1.0
+ALARMS = (FeedLost, SessionLost, Suspended)  # after these, the market's last minute may tell why
 
 
 class Carrier(Protocol):
@@ -112,16 +115,20 @@ class Driver:
             step = self.engine.step(events)
             commands = self._written(step)
             self._send(commands)
-            self._observe(step)
             self._carry()
+            # Watching comes after the bytes: the loop writes to its sockets before it calls this.
+            self._loop.call_soon(self._guarded, partial(self._observe, step))
         if self._journal.is_full:
-            self._journal.rotate(self.engine.state.dump(), self.clock.now())
+            with suppress(JournalFull):  # then the next step cannot be written either, and that is told
+                self._journal.rotate(self.engine.state.dump(), self.clock.now())
         self._set_alarm()
 
     def _written(self, step: Step) -> tuple[Command, ...]:
         """The commands that may leave, once the step is in the journal."""
         try:
             self._journal.append(step)
+            if any(isinstance(event, ALARMS) for event in step.events):
+                self._journal.keep_ring(step.at)
         except JournalFull as full:
             # No record, no order. Cancels need no record: they only take risk away.
             for command in step.commands:
