@@ -1,0 +1,214 @@
+"""Refill: how a slot comes back that a fill has emptied, and how one waits whose place was refused."""
+
+import pytest
+
+from replenisher.core.order_facts import REFUSALS_MAX
+from replenisher.core.slots import PartialFill, RefillMode, RefillPolicy
+from replenisher.model.command import AmendOrder, Command, Intent, PlaceOrder
+from replenisher.model.event import OrderRejected, OrderReported, RejectReason, ResumeAsked
+from replenisher.model.order import Side
+from tests.core.world import BID, MS, SECOND, World, buy, ladder, policy, quoting, sell, want
+
+LADDER = (buy(0, 99_980), sell(0, 100_020))
+
+
+def refilling(refill: RefillPolicy, levels: int = 1, **other: object) -> World:
+    return quoting(ladder(levels), policy=policy(refill), **other)
+
+
+def eat(world: World, side: Side, level: int = 0, lots: int = 10) -> list[Command]:
+    """A fill eats (a part of) a level; every wish until all is quiet."""
+    world.venue.fill(world.at_venue(world.order(side, level)), lots, world.at)
+    wishes = list(world.hear())
+    return wishes + world.settle()
+
+
+def places(wishes: list[Command]) -> list[PlaceOrder]:
+    return [wish for wish in wishes if isinstance(wish, PlaceOrder)]
+
+
+def test_a_level_comes_back_at_once() -> None:
+    world = refilling(RefillPolicy())
+
+    (place,) = places(eat(world, Side.BUY))
+
+    assert (place.side, place.price, place.quantity) == (Side.BUY, 99_980, 10)
+    assert place.intent is Intent.REFILL
+
+
+def test_a_level_comes_back_after_its_delay() -> None:
+    world = refilling(RefillPolicy(delay_ns=3 * SECOND))
+
+    at_once = eat(world, Side.BUY)
+    eaten_at = world.at - MS
+    soon = world.wait(2 * SECOND)
+    later = world.wait(SECOND)
+
+    assert places(at_once) == places(soon) == []
+    (place,) = places(later)
+    assert place.intent is Intent.REFILL
+    assert world.order(Side.BUY).created_at - eaten_at <= 3 * SECOND + 2 * MS
+
+
+def test_a_level_emptied_by_a_move_comes_back_without_delay() -> None:
+    world = quoting(LADDER, policy=policy(RefillPolicy(delay_ns=60 * SECOND)), amends_price=False)
+
+    want(world, (buy(0, 99_950), sell(0, 100_020)))
+    (place,) = places(world.settle())
+
+    assert place.intent is Intent.QUOTE
+
+
+def test_a_level_comes_back_only_so_often_in_a_minute() -> None:
+    world = refilling(RefillPolicy(max_per_minute=2))
+    first_at = world.at
+    refills = [len(places(eat(world, Side.BUY))) for _ in range(3)]
+
+    assert refills == [1, 1, 0]
+    assert places(world.wait(58 * SECOND)) == []
+    (place,) = places(world.wait(2 * SECOND))
+    assert place.intent is Intent.REFILL
+    assert world.order(Side.BUY).created_at - first_at >= 60 * SECOND
+
+
+def test_a_level_waits_for_its_mirror_and_both_come_back_together() -> None:
+    world = refilling(RefillPolicy(mode=RefillMode.OPPOSITE_SIDE), levels=2)
+
+    first = eat(world, Side.BUY)
+    another_level = eat(world, Side.SELL, level=1)
+    mirror = eat(world, Side.SELL)
+
+    assert places(first) == places(another_level) == []
+    assert {place.side for place in places(mirror)} == set(Side)
+    assert all(place.level == 0 for place in places(mirror))
+
+
+def test_a_partly_eaten_level_waits() -> None:
+    world = refilling(RefillPolicy(partial_fill=PartialFill.WAIT))
+
+    assert eat(world, Side.BUY, lots=9) == []
+    assert world.order(Side.BUY).remaining == 1
+
+
+def test_a_partly_eaten_level_is_topped_up_below_its_fraction() -> None:
+    world = refilling(RefillPolicy(partial_fill=PartialFill.TOP_UP, min_fraction=0.5))
+
+    a_bit = eat(world, Side.BUY, lots=5)
+    (amend,) = eat(world, Side.BUY, lots=1)
+
+    assert a_bit == []
+    assert isinstance(amend, AmendOrder)
+    assert (amend.quantity, amend.intent) == (16, Intent.REFILL)
+    assert world.order(Side.BUY).remaining == 10
+
+
+def test_a_fill_that_only_a_report_tells_of_is_a_fill() -> None:
+    world = refilling(RefillPolicy(delay_ns=3 * SECOND))
+    resting = world.at_venue(world.order(Side.BUY))
+    world.venue.fill(resting, 10, world.at)
+    world.venue.private.clear()
+
+    wishes = world.tell(OrderReported(at=0, order=world.venue.report(resting, world.at)))
+    wishes += tuple(world.settle())
+    later = world.wait(3 * SECOND)
+
+    assert places(list(wishes)) == []
+    (place,) = places(later)
+    assert place.intent is Intent.REFILL
+
+
+def test_a_fill_on_one_level_causes_no_command_on_another() -> None:
+    world = refilling(RefillPolicy(), levels=4)
+
+    for side, level, lots in [(Side.BUY, 0, 10), (Side.SELL, 2, 10), (Side.BUY, 1, 3), (Side.BUY, 3, 10)]:
+        touched = {(wish.side, wish.level) for wish in eat(world, side, level, lots) if isinstance(wish, PlaceOrder)}
+        assert touched == ({(side, level)} if lots == 10 else set())
+
+
+# --- A place that is refused ---------------------------------------------------------------------------------------
+
+
+def refused(world: World, reason: RejectReason) -> tuple[Command, ...]:
+    """The venue refuses the place that is on its way."""
+    (place,) = (command for command in world.outgoing if isinstance(command, PlaceOrder))
+    world.outgoing.remove(place)
+    return world.tell(OrderRejected(at=0, order_id=place.order_id, reason=reason, message="no"))
+
+
+def test_a_post_only_refusal_waits_for_another_touch() -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+
+    at_once = refused(world, RejectReason.POST_ONLY)
+    same_touch = want(world, [buy(0, 99_980)])
+    a_minute = world.wait(60 * SECOND)
+    world.venue.set_others(Side.BUY, BID + 1, 5, world.at)
+    other_touch = world.hear()
+
+    assert places(list(at_once + same_touch)) == places(a_minute) == []
+    assert len(places(list(other_touch))) == 1
+
+
+@pytest.mark.parametrize("reason", [RejectReason.FUNDS, RejectReason.SIZE, RejectReason.PERMISSION, RejectReason.RATE])
+def test_other_refusals_back_off_up_to_a_minute(reason: RejectReason) -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+    waits = []
+    for _ in range(8):
+        refused(world, reason)
+        refused_at = world.at
+        while not any(isinstance(command, PlaceOrder) for command in world.outgoing):
+            world.wait(SECOND // 2)
+        waits.append(round((world.at - refused_at) / SECOND))
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_a_place_that_succeeds_forgets_earlier_refusals() -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+    for _ in range(3):
+        refused(world, RejectReason.FUNDS)
+        world.wait(60 * SECOND)
+    world.settle()
+
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+    world.hear()
+    refused(world, RejectReason.FUNDS)
+    soon = world.wait(SECOND)
+
+    assert len(places(soon)) == 1
+
+
+def test_a_place_that_came_too_late_is_asked_again_at_once() -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+
+    assert len(places(list(refused(world, RejectReason.TOO_LATE)))) == 1
+
+
+def test_five_refusals_for_no_known_reason_pause_the_strategy() -> None:
+    wanted = [buy(level, 99_980 - level) for level in range(REFUSALS_MAX)]
+    world = quoting()
+    want(world, wanted)
+    places_sent = [command for command in world.outgoing if isinstance(command, PlaceOrder)]
+
+    for place in places_sent[:-1]:
+        world.tell(OrderRejected(at=0, order_id=place.order_id, reason=RejectReason.OTHER, message="?"))
+    assert world.state.pauses == {}
+    world.tell(OrderRejected(at=0, order_id=places_sent[-1].order_id, reason=RejectReason.OTHER, message="?"))
+
+    assert set(world.state.pauses) == {"core"}
+    assert places(world.wait(120 * SECOND)) == []
+    assert len(places(list(world.tell(ResumeAsked(at=0))))) == REFUSALS_MAX
+
+
+def test_refusals_spread_over_more_than_a_minute_do_not_pause() -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+
+    for _ in range(REFUSALS_MAX + 2):
+        refused(world, RejectReason.OTHER)
+        world.wait(61 * SECOND)
+
+    assert world.state.pauses == {}

@@ -1,0 +1,201 @@
+"""Memory: a snapshot and the steps after it are the state; and one tape gives one outcome."""
+
+import os
+import random
+import subprocess
+import sys
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from replenisher.core.account import Position
+from replenisher.core.engine import Engine
+from replenisher.core.replay import fold
+from replenisher.core.slots import PartialFill, RefillPolicy, Slot
+from replenisher.core.state import Memory, State, base36
+from replenisher.model.event import BalanceReported, QuestionFailed, SessionLost, SessionOpened, Started
+from replenisher.model.order import Side, Status
+from replenisher.model.step import Step
+from tests.core.world import (
+    SECOND,
+    VENUE,
+    Resting,
+    Wishes,
+    World,
+    ladder,
+    one_strategy,
+    policy,
+    quoting,
+    want,
+)
+
+
+def a_life(seed: int, turns: int = 60) -> World:
+    """A busy hour: moves, fills, refusals, lost sessions, and a stray; the same for the same seed."""
+    chance = random.Random(seed)
+    refill = RefillPolicy(partial_fill=PartialFill.TOP_UP, delay_ns=chance.choice([0, SECOND]), max_per_minute=5)
+    world = World(one_strategy(Wishes(ladder(2)), policy=policy(refill)))
+    world.venue.orders["V0"] = Resting("tst000000000007", "V0", Side.BUY, 99_000, 3)
+    world.open()
+    for _ in range(turns):
+        match chance.choice(["move", "fill", "settle", "wait", "lose", "drop"]):
+            case "move":
+                want(world, ladder(chance.randrange(4), chance.choice([5, 10]), 10, chance.choice([99_990, 100_000])))
+            case "fill" if world.venue.resting():
+                world.venue.fill(chance.choice(world.venue.resting()), chance.randint(1, 12), world.at)
+                world.hear()
+            case "settle":
+                world.settle()
+            case "wait":
+                world.wait(chance.randint(1, 3_000) * 1_000_000)
+            case "lose":
+                world.outgoing.clear()
+                world.venue.private.clear()
+                world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
+                world.tell(SessionOpened(at=0, venue=VENUE))
+            case "drop" if world.outgoing:
+                world.outgoing.remove(chance.choice(world.outgoing))
+            case _:
+                pass
+    return world
+
+
+def memory_of(state: State) -> Memory:
+    """What a snapshot holds, without places that only were looked at."""
+    memory = msgspec.msgpack.decode(state.dump(), type=Memory)
+    memory.slots = [(key, slot) for key, slot in memory.slots if slot != Slot()]
+    memory.account.positions = {
+        key: position for key, position in memory.account.positions.items() if position != Position()
+    }
+    for order in memory.orders:
+        order.venue_time = order.updated_at = 0
+    for _, slot in memory.slots:
+        slot.refused_at_touch = None  # A book is not remembered.
+        slot.denied = ""
+    memory.account.cursors = {}  # May lag behind: then more trades are read again, and known.
+    memory.day, memory.day_pnl_quote = 0, {}  # A loss is measured against the market, which is not remembered.
+    return memory
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_snapshot_anywhere_and_the_steps_after_it_are_the_state(seed: int) -> None:
+    lived = a_life(seed)
+    chance = random.Random(seed)
+    cut = chance.randrange(len(lived.steps))
+    before = Engine(State.load(lived.setup, None))
+    fold(before.state, lived.steps[:cut])
+
+    reborn = State.load(lived.setup, before.state.dump())
+    fold(reborn, lived.steps[cut:])
+
+    assert memory_of(reborn) == memory_of(lived.state)
+
+
+def test_a_dump_that_is_loaded_is_the_same_dump() -> None:
+    state = a_life(3).state
+
+    assert State.load(state.setup, state.dump()).dump() == state.dump()
+
+
+def test_a_life_that_goes_on_from_a_snapshot_ends_where_one_without_a_break_does() -> None:
+    lived = quoting(ladder(2))
+    resumed = World(lived.setup, venue=lived.venue)
+    resumed.engine.state = State.load(lived.setup, lived.state.dump())
+    fills = [lived.venue.fill(resting, 10, lived.at) for resting in lived.venue.resting()[:3]]
+
+    lived.tell(*fills)
+    resumed.tell(*fills)
+
+    ours, theirs = memory_of(resumed.state), memory_of(lived.state)
+    assert ours.account == theirs.account
+    assert ours.orders == theirs.orders[:4], "one goes on quoting, the other one waits for its session"
+
+
+def test_whatever_was_on_its_way_at_the_end_of_a_life_is_unknown_in_the_next() -> None:
+    world = quoting()
+    want(world, ladder(1))
+
+    later = world.reborn()
+    later.tell(Started(at=0, epoch=2, namespace="tst", config_version="1", accounts={VENUE: "a"}))
+
+    assert [order.status for order in later.live()] == [Status.UNKNOWN] * 2
+
+
+def test_a_life_must_be_later_than_the_one_before() -> None:
+    world = quoting().reborn()
+
+    with pytest.raises(AssertionError, match="later epoch"):
+        world.tell(Started(at=0, epoch=1, namespace="tst", config_version="1", accounts={}))
+
+
+def test_answers_that_follow_a_snapshot_find_a_state_that_knows_no_session() -> None:
+    state = State.load(one_strategy(Wishes()), None)
+    events = (
+        BalanceReported(at=5, venue=VENUE, currency="USDT", balance=Decimal(7)),
+        QuestionFailed(at=5, venue=VENUE, question="AskPosition", subject="toy/X", message="busy"),
+    )
+
+    fold(state, [Step(number=1, at=5, events=events, commands=())])
+
+    assert state.account.balance(VENUE, "USDT") == 7
+
+
+def test_a_client_order_id_has_a_fixed_width_and_never_comes_twice() -> None:
+    world = quoting(ladder(2))
+    ids = [order.order_id for order in world.live()]
+
+    later = world.reborn()
+    later.open(epoch=2)
+    ids += [order.order_id for order in later.live()]
+
+    assert len(set(ids)) == 8
+    assert all(len(order_id) == 15 and world.state.is_ours(order_id) for order_id in ids)
+    assert not world.state.is_ours("tst00000100000!")
+    assert not world.state.is_ours("abc000001000001")
+    with pytest.raises(AssertionError, match="fixed width"):
+        base36(36**6, 6)
+
+
+# --- One tape, one outcome -----------------------------------------------------------------------------------------
+
+
+def outcome(seeds: range) -> str:
+    """Every step of some lives, as the journal would write them."""
+    digest = sha256()
+    for seed in seeds:
+        for step in a_life(seed).steps:
+            digest.update(msgspec.msgpack.encode(step))
+    return digest.hexdigest()
+
+
+def test_the_same_facts_give_the_same_steps() -> None:
+    assert outcome(range(3)) == outcome(range(3))
+
+
+def test_the_outcome_does_not_depend_on_how_python_hashes() -> None:
+    script = "from tests.core.test_replay import outcome; print(outcome(range(4)))"
+    root = Path(__file__).parents[2]
+
+    outcomes = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(outcomes) == 1
+    assert outcomes.pop().strip() == outcome(range(4))
+
+
+def test_the_kit_of_this_page_is_busy() -> None:
+    kinds = {type(command).__name__ for seed in range(6) for step in a_life(seed).steps for command in step.commands}
+
+    assert kinds >= {"PlaceOrder", "AmendOrder", "CancelOrder", "MoveSlot", "AskOrder", "AskPosition"}

@@ -1,0 +1,585 @@
+"""Risk: what trims a ladder, what denies an order, and what pauses everything."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replenisher.core.budget import Budget, RateLimit
+from replenisher.core.engine import Engine
+from replenisher.core.orders import Order, Pending
+from replenisher.core.risk import Limits, Stake, crosses_own, objection, permit
+from replenisher.core.state import State
+from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
+from replenisher.model.event import (
+    BookChanged,
+    CancelAllAsked,
+    CashKind,
+    CashMoved,
+    ClockOffset,
+    ClockStepped,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    LinkAlive,
+    PauseAsked,
+    ResumeAsked,
+    Suspended,
+    TradePrinted,
+)
+from replenisher.model.instrument import Instrument, Kind, TickStep
+from replenisher.model.order import Request, Side, Status
+from tests.core.test_reconcile import order
+from tests.core.world import (
+    ASK,
+    BID,
+    INVERSE,
+    KEY,
+    LINEAR,
+    MS,
+    SECOND,
+    T0,
+    VENUE,
+    Wishes,
+    World,
+    buy,
+    filled,
+    ladder,
+    limits,
+    policy,
+    quoting,
+    sell,
+    setup,
+    want,
+)
+
+MARK = Decimal(10_000)  # 100,000 ticks of 0.1
+TEN_LOTS = Decimal("0.01") * MARK  # 100 USDT
+
+
+def stake(
+    position: str = "0", orders: list[Order] | None = None, instrument: Instrument = LINEAR, **other: object
+) -> Stake:
+    orders = orders or []
+    fields: dict[str, object] = {
+        "instrument": instrument,
+        "position": Decimal(position),
+        "orders": orders,
+        "open_orders": len(orders),
+        "cash": Decimal(1_000_000),
+        "base_cash": Decimal(1_000),
+        "mark": MARK,
+    }
+    return Stake(**(fields | other))
+
+
+def asked(side: Side, price: int, quantity: int, allowed: Limits, at_stake: Stake, amended: Order | None = None) -> str:
+    return objection(side, price, quantity, allowed, at_stake, amended) or ""
+
+
+# --- The last word -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "at_stake", "reason"),
+    [
+        (limits(), stake(), ""),
+        (limits(max_order_quote=Decimal(99)), stake(), "max_order_quote"),
+        (limits(max_order_quote=Decimal(100)), stake(), ""),
+        (limits(max_position_quote=Decimal(99)), stake(), "max_position_quote"),
+        (limits(max_position_quote=Decimal(150)), stake("0.004"), ""),
+        (limits(max_position_quote=Decimal(150)), stake("0.006"), "max_position_quote"),
+        (limits(max_position_quote=Decimal(150)), stake("0", [order(1, 99_990, 6)]), "max_position_quote"),
+        (limits(max_position_quote=Decimal(150)), stake("0", [order(1, 99_990, 6, side=Side.SELL)]), "would cross"),
+        (limits(max_position_quote=Decimal(150)), stake("0", [order(1, 100_200, 6, side=Side.SELL)]), ""),
+        (limits(max_position_quote=Decimal(150)), stake("0", [order(1, 99_990, 10, filled=5)]), ""),
+        (
+            limits(max_position_quote=Decimal(150)),
+            stake("0", [order(1, 99_990, 6, status=Status.UNKNOWN)]),
+            "max_position_quote",
+        ),
+        (
+            limits(max_position_quote=Decimal(150)),
+            stake("0", [order(1, 99_990, 4, pending=Pending(Request.AMEND, 0, 99_990, 6))]),
+            "max_position_quote",
+        ),
+        (
+            limits(max_position_quote=Decimal(150)),
+            stake("0", [order(1, 99_990, 6, pending=Pending(Request.CANCEL, 0, 99_990, 6))]),
+            "max_position_quote",
+        ),
+        (limits(max_open_orders=1), stake("0", [order(1, 99_990)]), "max_open_orders"),
+        (limits(max_total_quote=Decimal(190)), stake("0", [order(1, 99_990)]), "max_total_quote"),
+        (limits(max_total_quote=Decimal(210)), stake("0", [order(1, 99_990)]), ""),
+        (limits(price_collar_bps=0.5), stake(mark=Decimal("10000.6")), "price_collar_bps"),
+        (limits(price_collar_bps=0.6), stake(mark=Decimal("10000.6")), ""),
+        (limits(max_leverage=Decimal(10)), stake(cash=Decimal("9.9")), "funds"),
+        (limits(max_leverage=Decimal(10)), stake(cash=Decimal(10)), ""),
+        (limits(), stake(cash=None), "funds"),
+    ],
+)
+def test_an_order_is_denied_by_the_limit_it_breaks(allowed: Limits, at_stake: Stake, reason: str) -> None:
+    found = asked(Side.BUY, 100_000, 10, allowed, at_stake)
+
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
+
+
+def test_an_order_that_reduces_passes_every_limit_on_what_is_held() -> None:
+    held_too_much = stake("0.05", cash=Decimal(1))
+    tight = limits(max_position_quote=Decimal(100), max_leverage=Decimal(1))
+
+    assert asked(Side.SELL, 100_100, 10, tight, held_too_much) == ""
+    assert asked(Side.BUY, 99_900, 10, tight, held_too_much) == "max_position_quote"
+
+
+def test_an_order_that_would_turn_the_position_round_is_measured_on_the_other_side() -> None:
+    tight = limits(max_position_quote=Decimal(100))
+
+    assert asked(Side.SELL, 100_000, 20, tight, stake("0.010")) == ""
+    assert asked(Side.SELL, 100_000, 21, tight, stake("0.010")) == "max_position_quote"
+
+
+def test_an_amended_order_is_counted_once() -> None:
+    resting = order(0, 99_990)
+
+    assert asked(Side.BUY, 100_000, 14, limits(max_position_quote=Decimal(150)), stake("0", [resting]), resting) == ""
+    assert asked(Side.BUY, 100_000, 10, limits(max_open_orders=1), stake("0", [resting]), resting) == ""
+
+
+@pytest.mark.parametrize(("price", "quantity"), [(0, 10), (-5, 10), (100_000, 0), (100_000, -1)])
+def test_price_and_size_are_positive(price: int, quantity: int) -> None:
+    assert asked(Side.BUY, price, quantity, limits(), stake()) == "price and size must be positive"
+
+
+def test_what_the_venue_would_not_take_is_not_sent() -> None:
+    coarse = msgspec.structs.replace(
+        LINEAR,
+        tick_steps=(TickStep(Decimal(0), Decimal("0.1")), TickStep(Decimal(5_000), Decimal(1))),
+        min_notional=Decimal(50),
+    )
+
+    assert asked(Side.BUY, 100_001, 10, limits(), stake(instrument=coarse)) == "off the tick"
+    assert asked(Side.BUY, 100_000, 4, limits(), stake(instrument=coarse)) == "below the venue's minimum"
+    assert asked(Side.BUY, 100_000, 10, limits(), stake(instrument=coarse)) == ""
+
+
+def test_an_inverse_position_needs_its_settlement_currency() -> None:
+    a_coin = {"instrument": INVERSE, "mark": Decimal(50_000)}
+
+    assert asked(Side.BUY, 100_000, 5_000, limits(max_leverage=Decimal(1)), stake(cash=Decimal(1), **a_coin)) == ""
+    assert asked(Side.BUY, 100_000, 5_001, limits(max_leverage=Decimal(1)), stake(cash=Decimal(1), **a_coin)) == "funds"
+
+
+def test_at_a_spot_venue_what_is_sold_must_be_there() -> None:
+    spot = msgspec.structs.replace(LINEAR, kind=Kind.SPOT)
+
+    assert asked(Side.BUY, 100_000, 10, limits(), stake(instrument=spot, cash=Decimal(99))) == "funds"
+    assert asked(Side.BUY, 100_000, 10, limits(), stake(instrument=spot, cash=Decimal(100))) == ""
+    assert asked(Side.SELL, 100_000, 10, limits(), stake("0.01", instrument=spot)) == ""
+    assert asked(Side.SELL, 100_000, 11, limits(), stake("0.01", instrument=spot)) == "funds"
+    assert asked(Side.SELL, 100_000, 1, limits(), stake("0.01", instrument=spot, base_cash=None)) == "funds"
+
+
+def test_two_of_our_own_never_cross() -> None:
+    offer = order(0, 100_010, side=Side.SELL, pending=Pending(Request.AMEND, 0, 100_005, 10))
+
+    assert crosses_own(Side.BUY, 100_005, [offer])
+    assert not crosses_own(Side.BUY, 100_004, [offer])
+    assert crosses_own(Side.SELL, 100_000, [order(0, 100_000)])
+    assert not crosses_own(Side.SELL, 100_001, [order(0, 100_000)])
+    assert not crosses_own(Side.BUY, 100_010, [order(0, 100_020)])
+
+
+# --- What trims a ladder -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "left"),
+    [
+        (limits(), 6),
+        (limits(max_open_orders=3), 3),
+        (limits(max_total_quote=Decimal(450)), 4),
+        (limits(max_position_quote=Decimal(250)), 4),
+        (limits(price_collar_bps=3.5), 4),
+        (limits(max_order_quote=Decimal(10)), 0),
+        (limits(max_leverage=Decimal("0.00025")), 4),
+    ],
+)
+def test_what_stands_nearest_to_the_touch_stays(allowed: Limits, left: int) -> None:
+    permitted, reason = permit(ladder(3), allowed, stake())
+
+    assert len(permitted) == left
+    assert bool(reason) == (left < 6)
+    assert {quote.level for quote in permitted} == set(range((left + 1) // 2))
+
+
+def test_a_position_trims_only_the_side_that_adds_to_it() -> None:
+    permitted, reason = permit(ladder(3), limits(max_position_quote=Decimal(250)), stake("0.02"))
+
+    assert [quote.level for quote in permitted if quote.side is Side.BUY] == []
+    assert [quote.level for quote in permitted if quote.side is Side.SELL] == [0, 1, 2]
+    assert reason == "max_position_quote"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=8),
+    st.integers(100, 600),
+    st.data(),
+)
+def test_the_worst_case_never_exceeds_the_limit(
+    changes: list[tuple[int, int]], limit: int, data: st.DataObject
+) -> None:
+    world = quoting((), limits=limits(max_position_quote=Decimal(limit)), amends_price=data.draw(st.booleans()))
+
+    for levels, quantity in changes:
+        want(world, ladder(levels, quantity))
+        for command in list(world.outgoing):
+            match data.draw(st.sampled_from(["arrives", "waits", "is lost"])):
+                case "arrives":
+                    world.arrive(command)
+                case "is lost":
+                    world.outgoing.remove(command)
+                case _:
+                    pass
+        if world.venue.resting() and data.draw(st.booleans()):
+            world.venue.fill(data.draw(st.sampled_from(world.venue.resting())), 3, world.at)
+        world.hear()
+        for order_ in world.live():
+            side = order_.side
+            worst = world.state.stake(LINEAR, MARK).worst_position(side)
+            assert worst * side.sign * MARK <= limit
+
+
+# --- In the loop ---------------------------------------------------------------------------------------------------
+
+
+def cancels(wishes: tuple[Command, ...] | list[Command]) -> int:
+    return sum(isinstance(wish, CancelOrder) for wish in wishes)
+
+
+def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_once() -> None:
+    world = World(
+        setup(
+            [("first", Wishes((buy(0, 99_980),))), ("second", Wishes((buy(0, 99_970),)))],
+            limits=limits(max_position_quote=Decimal(150)),
+        )
+    )
+
+    wishes = world.open()
+    again = [world.tell(world.venue.snapshot(world.at)) for _ in range(3)]
+
+    (denied,) = (wish for wish in wishes if isinstance(wish, Denied))
+    assert (denied.strategy, denied.reason) == ("second", "max_position_quote")
+    assert len(world.venue.resting()) == 1
+    assert again == [(), (), ()]
+
+
+def test_an_order_that_may_not_follow_its_price_does_not_stay_behind() -> None:
+    world = World(
+        setup(
+            [("first", first := Wishes((buy(0, 99_980, 5),))), ("second", second := Wishes((buy(0, 99_970, 10),)))],
+            limits=limits(max_position_quote=Decimal(150)),
+        )
+    )
+    world.open()
+    first.quotes, second.quotes = (buy(0, 99_980, 10),), (buy(0, 99_960, 10),)
+    world.tell(world.venue.snapshot(world.at))
+
+    # The first one's amend to 10 lots is denied, and it stays: its price is the wanted one.
+    first.quotes = (buy(0, 99_975, 10),)
+    wishes = world.tell(world.venue.snapshot(world.at))
+    world.settle()
+    final = [*wishes, *world.tell(world.venue.snapshot(world.at)), *world.settle()]
+
+    assert cancels(final) == 1
+    assert all(resting.price != 99_980 for resting in world.venue.resting())
+
+
+def test_two_strategies_never_cross_each_other() -> None:
+    world = World(setup([("buyer", Wishes((buy(0, 100_003),))), ("seller", Wishes((sell(0, 100_001),)))]))
+
+    world.open()
+
+    assert [(order_.side, order_.price) for order_ in world.live()] == [(Side.BUY, 100_003)]
+
+
+def test_cancels_are_always_affordable() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=0.001, burst=8.0))
+    shown = len(world.live())
+
+    wishes = want(world, ())
+
+    assert shown == 4, "of eight credits four are kept for cancels"
+    assert cancels(wishes) == shown
+
+
+def test_what_the_budget_cannot_pay_is_sent_when_it_can() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=15.0))
+    want(world, ladder(3, centre=100_003))
+    world.settle()
+    moved = {quote for quote in world.shown() if quote in ladder(3, centre=100_003)}
+
+    assert 0 < len(moved) < 6
+    assert {quote.level for quote in moved} <= {0, 1}, "from the touch outwards"
+    for _ in range(5):
+        world.wait(SECOND)
+        world.settle()
+    assert world.shown() == set(ladder(3, centre=100_003))
+
+
+def test_a_cancel_that_cannot_be_paid_follows_as_soon_as_it_can() -> None:
+    world = quoting(ladder(2), rate_limit=RateLimit(per_s=1.0, burst=8.0))
+    world.state.budgets[VENUE] = Budget(1.0, world.at)
+
+    at_once = want(world, ())
+    later = 0
+    for _ in range(4):
+        world.settle()
+        later += cancels(world.wait(SECOND))
+
+    assert cancels(at_once) == 1
+    assert later == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * SECOND), st.integers(0, 5)), max_size=20))
+def test_a_budget_pays_no_more_than_its_rate(asks: list[tuple[int, int]]) -> None:
+    limit = RateLimit(per_s=2.0, burst=5.0)
+    budget, at, spent = Budget(limit.burst, 0), 0, 0
+
+    for pause_ns, reserve in asks:
+        at += pause_ns
+        budget.refill(limit, at)
+        if budget.spend(reserve):
+            spent += 1
+        else:
+            at = budget.affords_at(limit, reserve)
+            budget.refill(limit, at)
+            if reserve + 1 <= limit.burst:
+                assert budget.spend(reserve)
+                spent += 1
+
+    assert spent <= limit.burst + at * limit.per_s / SECOND + 1e-6
+
+
+def lose(world: World, lots: int, at_price: int) -> tuple[Command, ...]:
+    """A purchase at a price that the market does not pay."""
+    fill = filled(LINEAR, world.order(Side.BUY).order_id, f"L{lots}", Side.BUY, at_price, lots, venue_time=world.at)
+    return world.tell(fill)
+
+
+def test_too_large_a_loss_in_a_day_pauses_until_the_cool_off_is_over() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), cooloff_ns=60 * SECOND))
+
+    bearable = lose(world, 10, 104_000)
+    too_much = lose(world, 9, 102_000)
+
+    assert not any(isinstance(wish, Pause) for wish in bearable)
+    (pause,) = (wish for wish in too_much if isinstance(wish, Pause))
+    assert "5.80 lost today" in pause.reason
+    assert cancels(too_much) == 2
+    world.settle()
+    assert not world.venue.resting()
+
+    world.wait(59 * SECOND)
+    assert not world.live()
+    world.wait(2 * SECOND)
+    world.settle()
+    assert len(world.live()) == 2, "the loss is counted anew"
+
+
+def test_a_pause_outlives_the_process() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), halts_on_breach=True))
+    lose(world, 20, 104_000)
+    world.settle()
+
+    later = world.reborn()
+    later.venue.position = Decimal("0.02")
+    later.open(epoch=2)
+    later.wait(600 * SECOND)
+
+    assert later.live() == []
+    assert "max_daily_loss_quote" in later.state.pauses[""].reason
+    later.tell(ResumeAsked(at=0))
+    assert len(later.live()) == 2
+
+
+def test_a_new_day_begins_without_losses() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), max_data_age_ns=10**18))
+    lose(world, 10, 104_000)
+    world.wait(86_400 * SECOND)
+
+    wishes = lose(world, 9, 104_000)
+
+    assert not any(isinstance(wish, Pause) for wish in wishes)
+
+
+def test_an_inverse_contract_loses_in_its_quote_currency_too() -> None:
+    world = quoting(ladder(1, 100), INVERSE, limits=limits(max_daily_loss_quote=Decimal(20)))
+    fill = filled(INVERSE, world.order(Side.BUY).order_id, "L1", Side.BUY, 104_000, 100, venue_time=world.at)
+
+    (pause,) = (wish for wish in world.tell(fill) if isinstance(wish, Pause))
+
+    assert "38.46 lost" in pause.reason  # 1,000 USD at 52,000 and at 50,000
+
+
+def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5)))
+    elsewhere = msgspec.structs.replace(LINEAR, name="OLD")
+    world.tell(InstrumentDefined(at=0, instrument=elsewhere))
+    world.tell(filled(elsewhere, "", "E1", Side.BUY, 100_000, 5, venue_time=world.at))
+
+    assert any(isinstance(wish, Pause) for wish in lose(world, 20, 104_000))
+
+
+# --- When nothing may be shown -------------------------------------------------------------------------------------
+
+
+def test_a_lost_feed_takes_everything_off_until_the_next_snapshot() -> None:
+    world = quoting(ladder(2))
+
+    wishes = world.tell(FeedLost(at=0, instrument=KEY, reason="gap"))
+    world.settle()
+    ignored = world.tell(BookChanged(at=0, instrument=KEY, venue_time=0, bids=((99_999, 5),), asks=()))
+    back = world.tell(world.venue.snapshot(world.at))
+
+    assert cancels(wishes) == 4
+    assert ignored == ()
+    assert sum(isinstance(wish, PlaceOrder) for wish in back) == 4
+
+
+def test_a_suspended_process_trusts_no_book() -> None:
+    world = quoting(ladder(1))
+
+    assert cancels(world.tell(Suspended(at=0, gap_ns=5 * SECOND))) == 2
+
+
+def test_old_data_takes_everything_off_and_a_live_link_keeps_a_still_book_fresh() -> None:
+    world = quoting(ladder(1), limits=limits(max_data_age_ns=2 * SECOND))
+    world.wait(SECOND)
+    world.tell(LinkAlive(at=0, venue=VENUE))
+
+    kept = world.wait(1_900 * MS)
+    too_old = world.wait(200 * MS)
+    world.arrive()
+    world.venue.public.clear()
+    world.hear()
+    back = world.tell(LinkAlive(at=0, venue=VENUE))
+
+    assert cancels(kept) == 0
+    assert cancels(too_old) == 2
+    assert sum(isinstance(wish, PlaceOrder) for wish in back) == 2
+
+
+def test_data_that_arrives_too_late_is_old_too() -> None:
+    world = quoting(ladder(1), limits=limits(max_data_age_ns=2 * SECOND))
+
+    world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=0))
+    wishes = world.tell(BookChanged(at=0, instrument=KEY, venue_time=world.at - 3 * SECOND, bids=(), asks=()))
+
+    assert cancels(wishes) == 2
+    assert world.steps[-1].decisions[0].withheld == "book: arrives too late"
+
+
+def test_a_crossed_book_is_not_believed() -> None:
+    world = quoting(ladder(1))
+
+    wishes = world.tell(BookChanged(at=0, instrument=KEY, venue_time=world.at, bids=((ASK, 5),), asks=()))
+
+    assert cancels(wishes) == 2
+    assert world.steps[-1].decisions[0].withheld == "book: crossed"
+
+
+def test_a_book_with_nobody_else_on_one_side_has_no_fair_value() -> None:
+    world = quoting(ladder(1))
+
+    world.venue.set_others(Side.BUY, BID, 0, world.at)
+
+    assert cancels(world.hear()) == 2
+    assert world.steps[-1].decisions[0].withheld == "one side of the book is empty"
+
+
+def test_a_closed_instrument_is_not_quoted() -> None:
+    world = quoting(ladder(1))
+
+    closed = world.tell(InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="settlement"))
+    world.settle()
+    opened = world.tell(InstrumentStateChanged(at=0, instrument=KEY, is_open=True, reason=""))
+
+    assert cancels(closed) == 2
+    assert sum(isinstance(wish, PlaceOrder) for wish in opened) == 2
+
+
+@pytest.mark.parametrize("fact", [PauseAsked(at=0, reason="lunch"), CancelAllAsked(at=0)])
+def test_the_operator_pauses_and_resumes(fact: PauseAsked | CancelAllAsked) -> None:
+    world = quoting(ladder(1))
+
+    paused = world.tell(fact)
+    world.settle()
+    quiet = world.wait(60 * SECOND)
+    resumed = world.tell(ResumeAsked(at=0))
+
+    assert cancels(paused) == 2
+    assert quiet == []
+    assert sum(isinstance(wish, PlaceOrder) for wish in resumed) == 2
+
+
+def test_a_step_of_the_wall_clock_is_nothing_to_us() -> None:
+    world = quoting(ladder(1))
+
+    assert world.tell(ClockStepped(at=0, step_ns=-3_600 * SECOND)) == ()
+
+
+def test_session_time_never_goes_back() -> None:
+    world = quoting(ladder(1))
+
+    world.tell(ClockStepped(at=0, step_ns=1), at=world.at - SECOND)
+
+    assert world.steps[-1].at == world.steps[-2].at
+
+
+def test_a_print_is_told_to_the_strategy() -> None:
+    world = quoting(ladder(1))
+
+    world.tell(
+        TradePrinted(at=0, instrument=KEY, venue_time=T0, trade_id="1", price=99_999, quantity=3, taker=Side.BUY)
+    )
+
+    strategy = world.setup.strategies[0].strategy
+    assert isinstance(strategy, Wishes)
+    assert strategy.seen[-1].last_trade == 99_999
+
+
+def test_money_moves_without_fills_too() -> None:
+    world = quoting(ladder(1))
+    before = world.state.account.balance(VENUE, "USDT")
+    funding = CashMoved(
+        at=0, venue=VENUE, kind=CashKind.FUNDING, currency="USDT", amount=Decimal("-1.5"), venue_time=T0, venue_id="F1"
+    )
+
+    world.tell(funding)
+
+    assert before is not None
+    assert world.state.account.balance(VENUE, "USDT") == before - Decimal("1.5")
+    world.state.account.move_cash(VENUE, "XYZ", Decimal(1))
+    assert world.state.account.balance(VENUE, "XYZ") is None, "a balance nobody has told is not known"
+
+
+def test_an_old_order_is_replaced_when_its_time_has_come() -> None:
+    world = quoting(ladder(1), policy=policy(max_order_age_ns=60 * SECOND))
+    first = {order_.order_id for order_ in world.live()}
+
+    early = world.wait(59 * SECOND)
+    world.wait(SECOND)
+    world.settle()
+
+    assert early == []
+    assert len(world.live()) == 2
+    assert not first & {order_.order_id for order_ in world.live()}
+
+
+def test_an_engine_that_knows_nothing_waits_for_nothing() -> None:
+    assert Engine(State.load(setup([]), None)).next_deadline is None

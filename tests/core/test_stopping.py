@@ -1,0 +1,105 @@
+"""Stopping verified-flat: over only when the venue, asked after our last send, shows none of our orders."""
+
+from replenisher.core.stopping import STOP_NS_MAX, Verdict
+from replenisher.model.command import AskOpenOrders, CancelOrder, PlaceOrder
+from replenisher.model.event import OpenOrdersReported, SessionLost, SessionOpened, StopAsked
+from replenisher.model.order import Side
+from tests.core.world import KEY, SECOND, VENUE, Resting, World, buy, ladder, quoting, want
+
+
+def stopping(world: World) -> Verdict:
+    assert world.state.stopping is not None
+    return world.state.stopping.verdict
+
+
+def test_a_stop_cancels_everything_asks_the_venue_and_is_flat() -> None:
+    world = quoting(ladder(2))
+
+    canceled = world.tell(StopAsked(at=0, reason="operator"))
+    world.arrive()
+    asked = world.hear()
+    before = stopping(world)
+    world.arrive()
+    world.hear()
+
+    assert [type(wish) for wish in canceled] == [CancelOrder] * 4
+    assert [type(wish) for wish in asked] == [AskOpenOrders]
+    assert before is Verdict.OPEN
+    assert stopping(world) is Verdict.FLAT
+
+
+def test_nothing_is_shown_after_a_stop_was_asked_for() -> None:
+    world = quoting(ladder(1))
+    world.tell(StopAsked(at=0, reason="operator"))
+
+    later = [*world.settle(), *world.wait(5 * SECOND), *world.tell(world.venue.snapshot(world.at))]
+
+    assert not any(isinstance(wish, PlaceOrder) for wish in later)
+
+
+def test_a_place_under_way_is_waited_for() -> None:
+    world = quoting()
+    (place,) = want(world, [buy(0, 99_980)])
+    world.tell(StopAsked(at=0, reason="operator"))
+    assert stopping(world) is Verdict.OPEN
+
+    world.arrive(place)
+    world.settle()
+
+    assert stopping(world) is Verdict.FLAT
+    assert world.venue.resting() == []
+
+
+def test_a_stop_that_the_venue_does_not_answer_names_what_may_be_left() -> None:
+    world = quoting(ladder(1))
+    ids = sorted(order.order_id for order in world.live())
+
+    world.tell(StopAsked(at=0, reason="operator"))
+    world.outgoing.clear()
+    world.wait(STOP_NS_MAX - SECOND)
+    assert stopping(world) is Verdict.OPEN
+    world.wait(2 * SECOND)
+
+    assert stopping(world) is Verdict.LEFT
+    assert world.state.stopping is not None
+    assert sorted(world.state.stopping.left) == ids
+
+
+def test_an_order_of_ours_that_only_the_venue_knows_is_canceled_before_the_stop_is_over() -> None:
+    world = quoting(ladder(1))
+    world.venue.orders["V9"] = Resting("tst000000000009", "V9", Side.BUY, 99_000, 5)
+
+    world.tell(StopAsked(at=0, reason="operator"))
+    world.settle()
+    world.wait(3 * SECOND)
+    world.settle()
+
+    assert stopping(world) is Verdict.FLAT
+    assert world.venue.resting() == []
+
+
+def test_an_answer_from_before_the_last_cancel_proves_nothing() -> None:
+    world = quoting(ladder(1))
+    world.tell(StopAsked(at=0, reason="operator"))
+
+    world.tell(OpenOrdersReported(at=0, instrument=KEY, orders=()))
+
+    assert stopping(world) is Verdict.OPEN
+
+
+def test_a_session_lost_while_stopping_is_waited_for() -> None:
+    world = quoting(ladder(1))
+    world.tell(StopAsked(at=0, reason="operator"))
+    world.tell(StopAsked(at=0, reason="again"))
+    world.outgoing.clear()
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
+    world.wait(SECOND)
+    world.tell(SessionOpened(at=0, venue=VENUE))
+    for _ in range(5):
+        world.settle()
+        world.wait(SECOND)
+
+    assert stopping(world) is Verdict.FLAT
+    assert world.state.stopping is not None
+    assert world.state.stopping.reason == "operator"
