@@ -7,7 +7,7 @@ the venue's own dead-man switch cancels once more.
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from replenisher.core.engine import Engine
@@ -101,9 +101,9 @@ class Supervisor:
                 door = life.door(self._answer)
                 await door.open()
                 self._catch_signals()
-                companions = [tasks.create_task(self._watch()), tasks.create_task(self._refresh())]
+                companions = [self._accompany(self._watch()), self._accompany(self._refresh())]
                 if life.duration_s is not None:
-                    companions.append(tasks.create_task(self._stop_after(life.duration_s)))
+                    companions.append(self._accompany(self._stop_after(life.duration_s)))
                 try:
                     self._driver.start(sockets, life.started)
                     await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
@@ -151,6 +151,16 @@ class Supervisor:
             self._end(ConfigurationError(f"instrument {event.instrument} cannot be traded: {event.reason}"))
         elif all(setup.instrument in state.closed for setup in state.setup.strategies):
             self._ask_to_stop("the market has closed")
+
+    def _accompany(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Have this done beside the life; if it fails, something of ours has failed."""
+        companion = asyncio.create_task(work)
+        companion.add_done_callback(self._on_companion_done)
+        return companion
+
+    def _on_companion_done(self, companion: asyncio.Task[None]) -> None:
+        if not companion.cancelled() and (error := companion.exception()) and not self._driver.failed.done():
+            self._driver.failed.set_exception(error)
 
     async def _watch(self) -> None:
         """Every session must come up at start; and whatever the life depends on must go on."""
@@ -208,6 +218,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number.name)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # The terminal is gone. It may be told more than once, so it never counts as the second signal.
+            loop.add_signal_handler(signal.SIGHUP, self._ask_to_stop, "SIGHUP")
 
     def _on_signal(self, name: str) -> None:
         self._signals += 1

@@ -22,7 +22,7 @@ from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import INTERRUPTED, Life, Supervisor
-from replenisher.logs import configure, logger
+from replenisher.logs import Printer, configure, logger, silence
 from replenisher.model.event import Started
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
@@ -84,7 +84,7 @@ def _live(
     monitor = Monitor(state)
     venues = {name: _venue(config, name, child) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
-    _configure_logs(config, screen=screen)
+    printer = _configure_logs(config, screen=screen)
     life = Life(
         engine=engine,
         journal=journal,
@@ -102,7 +102,7 @@ def _live(
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
-        look=child.complaint if child is not None else lambda: "",
+        look=lambda: _complaint(child, printer),
     )
     supervisor = Supervisor(life)
     try:
@@ -122,12 +122,22 @@ def _live(
     return exit_code, left
 
 
+def _complaint(child: Child | None, printer: Printer) -> str:
+    """Why the life should not go on; empty while it should."""
+    if child is not None and (complaint := child.complaint()):
+        return complaint
+    return "" if printer.is_heard else "nobody hears what we tell"
+
+
 def _say_what_may_be_left(exit_code: int, left: Sequence[str]) -> None:
     """One line on stderr, for whoever does not read the facts."""
-    if left:
-        sys.stderr.write(f"replenisher: not verified flat, these orders may rest: {', '.join(left)}\n")
-    elif exit_code == INTERRUPTED:
-        sys.stderr.write("replenisher: not verified flat, although no order of ours is known to rest\n")
+    if not left and exit_code != INTERRUPTED:
+        return
+    rest = f"these orders may rest: {', '.join(left)}" if left else "although no order of ours is known to rest"
+    try:
+        sys.stderr.write(f"replenisher: not verified flat, {rest}\n")
+    except OSError:  # nobody is there any more
+        silence(sys.stderr)
 
 
 def _drop_old_segments(journal: Journal, recorder: Recorder, clock: SessionClock) -> None:
@@ -187,8 +197,11 @@ def _live_screen(
             page.show(monitor.look(engine.state, clock.now()), backstage)
 
         yield refresh
-    console.print(farewell(title, monitor.look(engine.state, clock.now()), console.size.width))
-    console.line()
+    try:
+        console.print(farewell(title, monitor.look(engine.state, clock.now()), console.size.width))
+        console.line()
+    except OSError:  # the terminal is gone
+        silence(sys.stdout)
 
 
 @contextmanager
@@ -228,11 +241,10 @@ def _set_aside(directory: Path) -> Path:
         return aside
 
 
-def _configure_logs(config: Config, *, screen: bool) -> None:
+def _configure_logs(config: Config, *, screen: bool) -> Printer:
     """JSON lines on stdout; with a live screen there, into the data directory instead."""
     if not screen:
-        configure(as_json=True, stream=sys.stdout)
-        return
+        return configure(as_json=True, stream=sys.stdout)
     logs = config.data_dir / "logs"
     logs.mkdir(exist_ok=True)
-    configure(as_json=True, stream=(logs / "replenisher.jsonl").open("a", buffering=1))
+    return configure(as_json=True, stream=(logs / "replenisher.jsonl").open("a", buffering=1))

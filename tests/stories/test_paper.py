@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -83,20 +85,25 @@ def test_nothing_rests_and_nothing_runs_afterwards(two_lives: Told) -> None:
 # --- Lives that are ended ----------------------------------------------------------------------------------------
 
 
-def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_all_killed", [False, True], ids=["the daemon", "daemon and exchange"])
+def test_what_is_killed_loses_nothing(tmp_path: Path, is_all_killed: bool) -> None:
     desk = Desk(tmp_path)
     with desk.running("run", desk.config) as daemon:
         daemon.until("the daemon trades", lambda: trades(desk))
+        for exchange in daemon.children() if is_all_killed else []:
+            os.kill(exchange, signal.SIGKILL)
         daemon.stop(signal.SIGKILL)
     desk.wait_until_gone()
-    assert resting(desk.ledger()) == set(), "the exchange cancels what its lost connection has left"
+    if not is_all_killed:
+        assert resting(desk.ledger()) == set(), "the exchange cancels what its lost connection has left"
     fills_before = len(fills(desk.ledger()))
 
-    second = desk.run("--duration", "2")
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it trades again", lambda: trades(desk, fills_before))
+        second = daemon.stop()
 
     assert (second.code, second.stderr) == (0, "")
     assert [number for number, _ in lives(desk.ledger())] == [1, 2]
-    assert len(fills(desk.ledger())) > fills_before
     desk.assert_books_agree()
 
 
@@ -137,6 +144,26 @@ def test_a_second_signal_ends_at_once_and_says_what_may_be_left(tmp_path: Path) 
     assert ended.summary["stop"]["verdict"] == ""
     desk.wait_until_gone()
     assert resting(desk.ledger()) == set()
+
+
+def test_a_daemon_that_nobody_hears_stops_verified_flat(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    command = [sys.executable, "-m", "replenisher", "run", desk.config]
+    with subprocess.Popen(
+        command, env=desk.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None and daemon.stderr is not None
+        try:
+            assert any('"filled"' in line for line in daemon.stdout)
+            daemon.stdout.close()
+
+            assert (daemon.wait(30), daemon.stderr.read()) == (1, "")
+        finally:
+            daemon.kill()
+
+    assert resting(desk.ledger()) == set()
+    assert desk.exchange_is_gone()
+    desk.assert_books_agree()
 
 
 # --- An operator at the door of a running daemon -----------------------------------------------------------------

@@ -1,6 +1,8 @@
-"""Ctrl-C at a terminal: the daemon stops verified flat, the terminal is as it was, and the books are in order."""
+"""The end at a terminal, by Ctrl-C or with it: verified flat, the terminal as it was, and the books in order."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 import termios
@@ -10,11 +12,33 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal, eventually
-from tests.stories.desk import Desk, fills
+from tests.stories.desk import Desk, Record, fills
 
 CTRL_C = b"\x03"
 OTHER_PAGE, FIRST_PAGE = b"\x1b[?1049h", b"\x1b[?1049l"
 NO_CURSOR, CURSOR = b"\x1b[?25l", b"\x1b[?25h"
+
+
+def started_on(theirs: int, desk: Desk) -> subprocess.Popen[bytes]:
+    """The daemon, on a terminal of its own: whoever types there, or hangs up, means it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "replenisher", "run", desk.config],
+        cwd=desk.room,
+        env=desk.environment() | {"TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+    )
+
+
+def last_word(desk: Desk) -> Record:
+    """The last fact in the log, which lies in the data directory while the screen has the terminal."""
+    told = (desk.data / "logs" / "replenisher.jsonl").read_text().splitlines()
+    fact: Record = json.loads(told[-1])
+    assert fact["event"] == "summary"
+    return fact
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50)])
@@ -24,16 +48,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_and_no_order_behind(tmp_path: Path
 
     with terminal.opened() as theirs:
         before = termios.tcgetattr(theirs)
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "replenisher", "run", desk.config],
-            cwd=desk.room,
-            env=desk.environment() | {"TERM": "xterm-256color"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # whoever types on this terminal means the daemon
-        )
+        daemon = started_on(theirs, desk)
         try:
             assert terminal.shows("● quoting", within_s=30), "\n".join(terminal.lines())
             assert eventually(lambda: len(fills(desk.ledger())) > 0, within_s=30)
@@ -49,8 +64,25 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_and_no_order_behind(tmp_path: Path
     assert terminal.raw.rindex(CURSOR) > terminal.raw.rindex(NO_CURSOR)
     assert terminal.shows("stopped, verified flat: SIGINT", within_s=1)
     assert not any("Traceback" in line for line in terminal.lines())
-    told = [json.loads(line) for line in (desk.data / "logs" / "replenisher.jsonl").read_text().splitlines()]
-    assert told[-1]["event"] == "summary"
-    assert told[-1]["stop"] == {"reason": "SIGINT", "verdict": "flat", "left": []}
+    assert last_word(desk)["stop"] == {"reason": "SIGINT", "verdict": "flat", "left": []}
+    assert desk.exchange_is_gone()
+    desk.assert_books_agree()
+
+
+def test_a_terminal_that_goes_away_takes_no_order_with_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    ours, theirs = pty.openpty()  # nobody reads it, so that it is full before long
+    daemon = started_on(theirs, desk)
+    os.close(theirs)
+    try:
+        traded = eventually(lambda: len(fills(desk.ledger())) > 0, within_s=30)
+        os.close(ours)
+        assert traded
+        assert daemon.wait(30) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+    assert last_word(desk)["stop"] == {"reason": "SIGHUP", "verdict": "flat", "left": []}
     assert desk.exchange_is_gone()
     desk.assert_books_agree()
