@@ -70,16 +70,6 @@ class Order(msgspec.Struct, kw_only=True):
         return (self.price,)
 
     @property
-    def target_price(self) -> int:
-        """The price it has once the pending request is granted."""
-        return self.price if self.pending is None else self.pending.price
-
-    @property
-    def target_quantity(self) -> int:
-        """The total quantity it has once the pending request is granted."""
-        return self.quantity if self.pending is None else self.pending.quantity
-
-    @property
     def is_canceling(self) -> bool:
         """Whether a cancel is on its way."""
         return self.pending is not None and self.pending.request is Request.CANCEL

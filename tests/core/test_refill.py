@@ -1,6 +1,8 @@
 """Refill: how a slot comes back that a fill has emptied, and how one waits whose place was refused."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replenisher.core.order_facts import REFUSALS_MAX
 from replenisher.core.slots import PartialFill, RefillMode, RefillPolicy
@@ -18,7 +20,8 @@ def refilling(refill: RefillPolicy, levels: int = 1, **other: object) -> World:
 
 def eat(world: World, side: Side, level: int = 0, lots: int = 10) -> list[Command]:
     """A fill eats (a part of) a level; every wish until all is quiet."""
-    world.venue.fill(world.at_venue(world.order(side, level)), lots, world.at)
+    resting = world.at_venue(world.order(side, level))
+    world.venue.fill(resting, lots, world.at)
     wishes = list(world.hear())
     return wishes + world.settle()
 
@@ -117,12 +120,31 @@ def test_a_fill_that_only_a_report_tells_of_is_a_fill() -> None:
     assert place.intent is Intent.REFILL
 
 
-def test_a_fill_on_one_level_causes_no_command_on_another() -> None:
-    world = refilling(RefillPolicy(), levels=4)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.sampled_from(Side), st.integers(0, 3), st.integers(1, 10)), min_size=1, max_size=8),
+    st.sampled_from(PartialFill),
+    st.booleans(),
+    st.sampled_from([0.0, 1.5]),
+)
+def test_a_fill_on_one_level_causes_no_command_on_another(
+    levels: int, fills: list[tuple[Side, int, int]], partial: PartialFill, amends_price: bool, tolerance_bps: float
+) -> None:
+    refill = RefillPolicy(partial_fill=partial)
+    world = quoting(ladder(levels), policy=policy(refill, tolerance_bps=tolerance_bps), amends_price=amends_price)
 
-    for side, level, lots in [(Side.BUY, 0, 10), (Side.SELL, 2, 10), (Side.BUY, 1, 3), (Side.BUY, 3, 10)]:
-        touched = {(wish.side, wish.level) for wish in eat(world, side, level, lots) if isinstance(wish, PlaceOrder)}
-        assert touched == ({(side, level)} if lots == 10 else set())
+    for side, level, lots in fills:
+        before = {(order.side, order.level): order.order_id for order in world.live()}
+        eat(world, side, level % levels, lots)
+        after = {(order.side, order.level): order.order_id for order in world.live()}
+
+        changed = {slot for slot in before.keys() | after.keys() if before.get(slot) != after.get(slot)}
+        assert changed <= {(side, level % levels)}
+        assert all(order.price == world.at_venue(order).price for order in world.live())
+    assert {(order.side, order.level, order.price) for order in world.live()} == {
+        (quote.side, quote.level, quote.price) for quote in ladder(levels)
+    }
 
 
 # --- A place that is refused ---------------------------------------------------------------------------------------

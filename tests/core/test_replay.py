@@ -16,10 +16,20 @@ from replenisher.core.engine import Engine
 from replenisher.core.replay import fold
 from replenisher.core.slots import PartialFill, RefillPolicy, Slot
 from replenisher.core.state import Memory, State, base36
-from replenisher.model.event import BalanceReported, QuestionFailed, SessionLost, SessionOpened, Started
+from replenisher.model.command import CancelOrder
+from replenisher.model.event import (
+    BalanceReported,
+    OpenOrdersReported,
+    OrderCanceled,
+    QuestionFailed,
+    SessionLost,
+    SessionOpened,
+    Started,
+)
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from tests.core.world import (
+    KEY,
     SECOND,
     VENUE,
     Resting,
@@ -141,6 +151,21 @@ def test_answers_that_follow_a_snapshot_find_a_state_that_knows_no_session() -> 
     fold(state, [Step(number=1, at=5, events=events, commands=())])
 
     assert state.account.balance(VENUE, "USDT") == 7
+
+
+def test_a_cancel_of_an_order_that_has_ended_for_us_changes_nothing_when_it_is_replayed() -> None:
+    world = quoting(ladder(1))
+    ended = world.order(Side.BUY)
+    resting = world.at_venue(ended)
+    report = OpenOrdersReported(at=0, instrument=KEY, orders=(world.venue.report(resting, world.at),))
+    world.tell(OrderCanceled(at=0, order_id=ended.order_id, venue_time=world.at, reason="they said"))
+    world.tell(report)  # It rests after all.
+
+    replayed = State.load(world.setup, None)
+    fold(replayed, world.steps)
+
+    assert isinstance(world.steps[-1].commands[0], CancelOrder)
+    assert memory_of(replayed) == memory_of(world.state)
 
 
 def test_a_client_order_id_has_a_fixed_width_and_never_comes_twice() -> None:

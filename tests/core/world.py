@@ -5,7 +5,7 @@ arrive: in order, late, twice, or never.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import msgspec
@@ -551,9 +551,3 @@ def want(world: World, quotes: Iterable[Quote]) -> tuple[Command, ...]:
     best = world.venue.best(Side.BUY) or BID
     world.venue.publish(Side.BUY, best, world.at)
     return world.hear()
-
-
-def replaced_policy(world: World, **other: object) -> Setup:
-    """The world's constants with another quoting policy."""
-    strategies = tuple(replace(setup, policy=replace(setup.policy, **other)) for setup in world.setup.strategies)
-    return replace(world.setup, strategies=strategies)

@@ -1,0 +1,92 @@
+"""What we have: worked examples, and the laws that any sequence of fills obeys."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replenisher.core.account import EXTERNAL, Account, Position
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+from tests.core.world import INVERSE, KEY, LINEAR, VENUE, filled
+
+FILLS = st.lists(
+    st.tuples(st.sampled_from(Side), st.integers(50_000, 150_000), st.integers(1, 50), st.integers(-9, 9)), max_size=15
+)
+
+
+def book(instrument: Instrument, fills: list[tuple[Side, int, int, int]]) -> Account:
+    account = Account()
+    account.set_balance(VENUE, instrument.settlement_currency, Decimal(1_000))
+    for n, (side, price, lots, fee) in enumerate(fills):
+        fill = filled(instrument, "", f"T{n}", side, price, lots, venue_time=n, fee=str(Decimal(fee).scaleb(-8)))
+        account.book(fill, instrument, EXTERNAL)
+    return account
+
+
+def test_a_long_of_a_linear_contract_is_worth_its_price_times_its_size() -> None:
+    position = book(LINEAR, [(Side.BUY, 100_000, 10, 0), (Side.BUY, 110_000, 10, 0), (Side.SELL, 120_000, 5, 3)])
+
+    held = position.position(KEY)
+    assert held.size == Decimal("0.015")
+    assert held.entry_value == Decimal("157.5")  # three quarters of 210
+    assert held.realized == Decimal("7.5")  # sold for 60 what had cost 52.5
+    assert position.balance(VENUE, "USDT") == Decimal("1007.5") - Decimal("3e-8")
+    assert held.unrealized(LINEAR, 12_000.0) == pytest.approx(22.5)
+    assert held.pnl_quote(LINEAR, 12_000.0) == pytest.approx(30.0)
+
+
+def test_an_inverse_contract_gains_coins() -> None:
+    # 1,000 USD bought at 50,000 (0.02 BTC) and sold at 62,500 (0.016 BTC) gain 0.004 BTC.
+    account = book(INVERSE, [(Side.BUY, 100_000, 100, 0), (Side.SELL, 125_000, 100, 0)])
+
+    assert account.position(KEY) == Position(Decimal(0), Decimal(0), Decimal("0.004"), Decimal(0))
+    assert account.balance(VENUE, "BTC") == Decimal("1000.004")
+    assert account.position(KEY).pnl_quote(INVERSE, 62_500.0) == pytest.approx(250.0)
+
+
+def test_a_fill_that_goes_through_zero_opens_the_other_side() -> None:
+    account = book(LINEAR, [(Side.BUY, 100_000, 10, 0), (Side.SELL, 110_000, 30, 0)])
+
+    held = account.position(KEY)
+    assert (held.size, held.entry_value, held.realized) == (Decimal("-0.020"), Decimal(220), Decimal(10))
+    assert held.unrealized(LINEAR, 10_000.0) == pytest.approx(20.0)
+
+
+def test_a_short_of_an_inverse_contract_gains_when_the_price_falls() -> None:
+    account = book(INVERSE, [(Side.SELL, 100_000, 100, 0)])
+
+    assert account.position(KEY).unrealized(INVERSE, 40_000.0) == pytest.approx(0.005)
+    assert account.position(KEY).unrealized(INVERSE, 0.0) == 0
+
+
+@given(FILLS, st.sampled_from([LINEAR, INVERSE]))
+def test_the_balance_is_the_opening_plus_what_was_realized_less_fees(
+    fills: list[tuple[Side, int, int, int]], instrument: Instrument
+) -> None:
+    account = book(instrument, fills)
+
+    held = account.position(KEY)
+    assert account.balance(VENUE, instrument.settlement_currency) == Decimal(1_000) + held.realized - held.fees
+    assert held.size == sum((instrument.amount(lots) * side.sign for side, _, lots, _ in fills), Decimal(0))
+    assert held.entry_value >= 0
+    assert (held.entry_value == 0) == (held.size == 0)
+
+
+@given(FILLS, st.integers(50_000, 150_000), st.sampled_from([LINEAR, INVERSE]))
+def test_closing_realizes_the_cash_that_went_in_and_out(
+    fills: list[tuple[Side, int, int, int]], price: int, instrument: Instrument
+) -> None:
+    net = sum(lots * side.sign for side, _, lots, _ in fills)
+    closing = [(Side.SELL if net > 0 else Side.BUY, price, abs(net), 0)] if net else []
+
+    account = book(instrument, [*fills, *closing])
+
+    values = [
+        side.sign * instrument.value(instrument.amount(lots), instrument.price(at)).quantize(Decimal("1e-8"))
+        for side, at, lots, _ in [*fills, *closing]
+    ]
+    paid = -sum(values, Decimal(0)) if not instrument.inverse else sum(values, Decimal(0))
+    assert account.position(KEY).size == 0
+    assert account.position(KEY).realized == paid
