@@ -36,15 +36,15 @@ class Told(NamedTuple):
 def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """The same command twice on one data directory."""
     desk = Desk(tmp_path_factory.mktemp("two_lives"))
-    return Told(desk, (desk.run("--duration", "4"), desk.run("--duration", "3")))
+    return Told(desk, (desk.run("--duration", "4"), desk.run("--duration", "4")))
 
 
 def test_a_life_ends_by_itself_verified_flat_with_fills_and_refills(two_lives: Told) -> None:
     for life in two_lives.lives:
         assert (life.code, life.stderr) == (0, "")
         assert life.summary["fills"] > 0
-        assert life.summary["refills"] > 0
         assert life.summary["stop"] == {"reason": "the duration is over", "verdict": "flat", "left": []}
+    assert sum(life.summary["refills"] for life in two_lives.lives) > 0
 
 
 def test_every_line_on_stdout_is_one_fact_in_json(two_lives: Told) -> None:
@@ -80,6 +80,13 @@ def test_nothing_rests_and_nothing_runs_afterwards(two_lives: Told) -> None:
     assert resting(two_lives.desk.ledger()) == set()
     assert two_lives.desk.exchange_is_gone()
     assert not (two_lives.desk.data / "control.sock").exists()
+
+
+def test_nothing_is_written_outside_the_data_directory(two_lives: Told) -> None:
+    desk = two_lives.desk
+
+    assert {path.name for path in desk.data.iterdir()} >= {"exchange.ledger", "journal", "replenisher.db"}
+    assert {path.name for path in desk.room.iterdir() if path.suffix not in (".stdout", ".stderr")} == {"data"}
 
 
 # --- Lives that are ended ----------------------------------------------------------------------------------------
@@ -296,13 +303,16 @@ def test_an_exchange_that_has_an_address_is_used_and_none_is_started(tmp_path: P
         exchange.until("it listens", exchange.lines)
         (announcement,) = map(json.loads, exchange.lines())
         address = {"REPLENISHER_VENUES__DERIBIT__URL": announcement["url"]}
-        with desk.running("run", desk.config, "--duration", "3", **address) as daemon:
-            daemon.until("it quotes", lambda: b'"type":"order"' in ledger.read_bytes())
+        with desk.running("run", desk.config, **address) as daemon:
+            daemon.until("it is filled", lambda: b'"type":"trade"' in ledger.read_bytes())
             assert daemon.children() == []
-            ended = daemon.wait()
+            ended = daemon.stop()
+        audit = desk.command("audit", desk.config, "--json", **address)
         last_word = exchange.stop()
 
     assert (ended.code, ended.stderr) == (0, "")
+    assert (audit.code, audit.stderr) == (0, "")
+    assert json.loads(audit.stdout)["differences"] == []
     assert (last_word.code, last_word.stderr) == (0, "")
     assert announcement["ledger"] == str(ledger)
     assert not desk.ledger_file.exists()
