@@ -13,7 +13,9 @@ def expect(state: State, command: Command, at: int) -> None:
             _expect_place(state, command, at)
         case AmendOrder():
             order = state.orders.by_id[command.order_id]
-            order.pending = Pending(Request.AMEND, command.deadline, command.price, command.quantity)
+            order.pending = Pending(
+                Request.AMEND, command.deadline, command.price, command.quantity, command.valid_until
+            )
             order.intent = command.intent
             state.slots.of(slot_of(order)).denied = ""
             state.own_size(order.instrument).sent(

@@ -6,7 +6,7 @@ is asked for it by its own id.
 
 from typing import assert_never
 
-from replenisher.core.orders import Order
+from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State, slot_of, venue_of
 from replenisher.core.sync import Topic
 from replenisher.model.command import Pause
@@ -240,7 +240,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
             if order.pending is not None and order.pending.request is Request.PLACE:
                 order.pending = None
             elif order.pending is not None and order.pending.is_overdue:
-                order.pending = None  # An amend that was not answered: this is what became of it.
+                _settle_amend(state, order, order.pending, report, at)
             if report.venue_time >= order.venue_time:
                 order.price, order.quantity, order.venue_time = report.price, report.quantity, report.venue_time
             _rests(state, order, at)
@@ -256,6 +256,14 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
             _ends(state, order, Transition.EXPIRED, report.reason, report.venue_time, at)
         case _:
             assert_never(report.status)
+
+
+def _settle_amend(state: State, order: Order, amend: Pending, report: OrderReport, at: int) -> None:
+    """What became of an amend that was not answered: granted, or not and never will be, or it may still be."""
+    if (report.price, report.quantity) == (amend.price, amend.quantity) or at > amend.valid_until:
+        order.pending = None
+    else:
+        state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, amend.valid_until + 1)
 
 
 def eat_slot(state: State, order: Order, at: int) -> None:

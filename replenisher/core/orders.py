@@ -20,7 +20,8 @@ class Pending(msgspec.Struct):
     deadline: int
     price: int  # ticks, what was asked for
     quantity: int  # lots, what was asked for
-    is_overdue: bool = False  # its deadline has passed: the venue is asked what became of it
+    valid_until: int = 0  # session time after which the venue can no longer grant it
+    is_overdue: bool = False  # not answered: the venue is asked what became of it
 
 
 class Order(msgspec.Struct, kw_only=True):

@@ -312,6 +312,36 @@ def test_a_missed_amend_counts_the_worse_price_and_size_until_the_venue_has_said
     assert isinstance(again, AmendOrder), "it never arrived: asked for anew"
 
 
+def test_an_amend_that_may_still_arrive_counts_until_the_venue_would_refuse_it() -> None:
+    world = quoting([buy(0, 99_980)])
+    resting = world.order(Side.BUY)
+    (amend,) = want(world, [buy(0, 99_985, 25)])
+    (question,) = world.tell(OutcomeUnknown(at=0, order_id=resting.order_id, request=Request.AMEND, message="overload"))
+
+    world.arrive(question)
+    world.hear()
+    assert resting.remaining_max == 25, "it rests as before, but the amend may be on its way"
+    world.arrive(amend)
+    world.hear()
+
+    assert (resting.price, resting.quantity, resting.pending) == (99_985, 25, None)
+
+
+def test_an_amend_that_never_arrived_is_over_when_the_venue_would_refuse_it() -> None:
+    world = quoting([buy(0, 99_980)])
+    resting = world.order(Side.BUY)
+    want(world, [buy(0, 99_980, 25)])
+    world.tell(OutcomeUnknown(at=0, order_id=resting.order_id, request=Request.AMEND, message="overload"))
+    world.outgoing[:] = [command for command in world.outgoing if isinstance(command, AskOrder)]
+
+    world.settle()
+    assert resting.remaining_max == 25
+    wishes = [*world.wait(TIMEOUT + SECOND), *world.settle()]
+
+    assert any(isinstance(wish, AmendOrder) for wish in wishes), "asked for anew"
+    assert world.shown() == {buy(0, 99_980, 25)}
+
+
 @pytest.mark.parametrize("lots", [4, 25])
 def test_an_amend_in_flight_counts_the_larger_of_two_sizes(lots: int) -> None:
     world = quoting([buy(0, 99_980)])
