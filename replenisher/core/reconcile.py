@@ -182,6 +182,7 @@ def _best_matching(
         j = slots.get(order.level)
         if j is not None and serves(order, quotes[j], policy, at):
             order_at[j] = i
+    in_own_slot = dict(order_at)
     stayed = set(order_at.values())
     if len(stayed) < len(orders):
         gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
@@ -193,7 +194,10 @@ def _best_matching(
         for i in range(len(orders)):
             if i not in stayed:
                 _find_quote(i, gains, order_at)
-    return [(orders[i], quotes[j], serves(orders[i], quotes[j], policy, at)) for j, i in sorted(order_at.items())]
+    return [
+        (orders[i], quotes[j], in_own_slot.get(j) == i or serves(orders[i], quotes[j], policy, at))
+        for j, i in sorted(order_at.items())
+    ]
 
 
 def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[int, int]) -> None:

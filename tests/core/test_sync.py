@@ -148,6 +148,7 @@ def test_a_position_that_our_fills_do_not_explain_pauses() -> None:
     world.settle()
 
     world.venue.position += Decimal("0.5")
+    world.venue.average_price = Decimal(9_000)
     world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
     world.tell(SessionOpened(at=0, venue=VENUE))
     world.settle()
