@@ -33,10 +33,11 @@ typecheck: install ## mypy --strict
 floors: install ## imports only point down
 	$(BIN)/lint-imports
 
-unit: install ## the tests, with the branch coverage of the core
+unit: install ## the tests: the core under branch coverage, the rest on two processes
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing
+	$(BIN)/coverage run -m pytest tests/core tests/strategies
+	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing --skip-covered
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/core --ignore tests/strategies $(ARGS)
 
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 RECORDINGS = "REPLENISHER_TEST_DATA"
-used_recordings: set[str] = set()
-left_out: set[str] = set()
+USED = "recording"  # the property by which a test says that it ran on one
 
 
 @pytest.fixture
@@ -18,26 +17,45 @@ def recordings(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     def find(name: str) -> Path:
         root = os.environ.get(RECORDINGS)
         if not root:
-            left_out.add(request.node.nodeid)
             pytest.skip(f"{RECORDINGS} is not set")
         path = Path(root) / name
         assert path.exists(), f"{RECORDINGS} is set, but there is no {name} in it"
-        used_recordings.add(request.node.nodeid)
+        request.node.user_properties.append((USED, name))
         return path
 
     return find
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests ran on recordings, so that nobody mistakes a short run for a full one."""
-    terminalreporter.write_line(
-        f"recordings: {len(used_recordings)} tests ran on recordings, {len(left_out)} were left out"
-    )
+class Tally:
+    """Counts the tests on recordings; kept by the process that reports, whoever ran them."""
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+        self.skipped: set[str] = set()
+        self.left_out: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of one phase of one test."""
+        if report.skipped:
+            self.skipped.add(report.nodeid)
+            if RECORDINGS in str(report.longrepr):
+                self.left_out.add(report.nodeid)
+        elif any(name == USED for name, _ in report.user_properties):
+            self.used.add(report.nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how many there were, so that nobody mistakes a short run for a full one."""
+        terminalreporter.write_line(
+            f"recordings: {len(self.used)} tests ran on recordings, {len(self.left_out)} were left out"
+        )
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """With recordings at hand nothing may be skipped."""
+        if os.environ.get(RECORDINGS) and self.skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With recordings at hand nothing may be skipped."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
-    if os.environ.get(RECORDINGS) and skipped and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+def pytest_configure(config: pytest.Config) -> None:
+    """The tally belongs to the process that reports, not to those that only run tests for it."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Tally(), "tally of recordings")
