@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from replenisher.core.absence import why_absent
 from replenisher.core.apply import advance, apply
 from replenisher.core.budget import Budget
+from replenisher.core.daily_loss import daily_loss
 from replenisher.core.expect import expect
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
 from replenisher.core.risk import crosses_own, objection, permit
 from replenisher.core.slots import SlotKey
-from replenisher.core.state import DAY_NS, State, StrategySetup, venue_of
+from replenisher.core.state import State, StrategySetup, venue_of
 from replenisher.core.stopping import Verdict
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.command import (
@@ -25,7 +27,6 @@ from replenisher.model.command import (
     Denied,
     Intent,
     MoveSlot,
-    Pause,
     PlaceOrder,
 )
 from replenisher.model.event import Event
@@ -81,8 +82,8 @@ class Engine:
                 state.touch(instrument)
 
         commands: list[Command] = []
-        for pause in self._breaches(at):
-            commands.append(self._note(pause, at))
+        for limit in daily_loss(state, at):
+            commands.append(self._note(limit, at))
         touched, state.touched = state.touched, {}
         plans = [self._plan(setup, at) for setup in state.setup.strategies if setup.instrument in touched]
         commands += self._carry_out(plans, at)
@@ -110,7 +111,7 @@ class Engine:
         state = self.state
         instrument = state.instruments.get(setup.instrument)
         touch = state.touch_of(setup.instrument, at)
-        absence = self._absence(setup, at) or ("" if touch is not None else "one side of the book is empty")
+        absence = why_absent(state, setup, at) or ("" if touch is not None else "one side of the book is empty")
         wanted, mark, withheld = NO_QUOTES, Decimal(0), absence
         permitted: tuple[Quote, ...] = ()
         if instrument is not None and touch is not None:
@@ -140,32 +141,6 @@ class Engine:
             withheld=withheld,
         )
         return Plan(setup, decision, mark, wishes)
-
-    def _absence(self, setup: StrategySetup, at: int) -> str:
-        """Why nothing at all may be shown; empty if something may."""
-        state, book = self.state, self.state.book(setup.instrument)
-        sync = state.syncs.get(setup.venue)
-        pause = state.pauses.get("") or state.pauses.get(setup.id)
-        if state.stopping is not None:
-            return "stopping"
-        if pause is not None:
-            return f"paused: {pause.reason}"
-        if sync is None or not sync.is_synced:
-            return "not in sync with the venue"
-        if setup.instrument in state.closed:
-            return f"closed: {state.closed[setup.instrument]}"
-        if next(state.earlier_lives(setup.instrument), None) is not None:
-            return "orders of an earlier life still rest"
-        if book.distrust:
-            return f"book: {book.distrust}"
-        if book.is_crossed:
-            return "book: crossed"
-        if at - book.heard_at > setup.limits.max_data_age_ns:
-            return "book: too old"
-        offset_ns = state.clock_offsets_ns.get(setup.venue)
-        if offset_ns is not None and book.updated_at + offset_ns - book.venue_time > setup.limits.max_data_age_ns:
-            return "book: arrives too late"
-        return ""
 
     def _is_showable(self, setup: StrategySetup, quote: Quote, orders: Sequence[Order], at: int) -> bool:
         """Whether a slot has an order already or may be given one now."""
@@ -230,7 +205,7 @@ class Engine:
         yield self._note(self._amend(amended, wish, instrument, at, at + timeout_ns), at)
 
     def _place(self, setup: StrategySetup, quote: Quote, at: int, deadline: int) -> PlaceOrder:
-        slot = self.state.slots.of((setup.id, setup.instrument, quote.side, quote.level))
+        key: SlotKey = (setup.id, setup.instrument, quote.side, quote.level)
         return PlaceOrder(
             order_id=self.state.next_order_id(),
             instrument=setup.instrument,
@@ -239,7 +214,7 @@ class Engine:
             level=quote.level,
             price=quote.price,
             quantity=quote.quantity,
-            intent=Intent.REFILL if slot.was_eaten else Intent.QUOTE,
+            intent=Intent.QUOTE if self.state.eaten_slot(key) is None else Intent.REFILL,
             valid_until=deadline,
             deadline=deadline,
         )
@@ -302,23 +277,6 @@ class Engine:
         expect(self.state, command, at)
         return command
 
-    # --- Limits on the whole account -----------------------------------------------------------------------------
-
-    def _breaches(self, at: int) -> Iterator[Pause]:
-        """Daily loss: the P&L since midnight UTC, marked to the others' mid."""
-        state, limits = self.state, self.state.setup.limits
-        for venue in state.setup.venues:
-            pnl_quote = state.pnl_quote(venue.name, at)
-            if pnl_quote is None:
-                continue
-            if state.day != at // DAY_NS:
-                state.day, state.day_pnl_quote = at // DAY_NS, {}
-            start = state.day_pnl_quote.setdefault(venue.name, pnl_quote)
-            if start - pnl_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
-                state.day_pnl_quote[venue.name] = pnl_quote  # Counted anew once trading resumes.
-                reason = f"max_daily_loss_quote: {start - pnl_quote:.2f} lost today at {venue.name}"
-                yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)
-
     # --- When to look again --------------------------------------------------------------------------------------
 
     def _deadline(self, instrument: str, plans: Sequence[Plan], at: int) -> int:
@@ -341,6 +299,7 @@ class Engine:
                 candidates.append(opening)
             if not plan.decision.withheld.startswith("book"):
                 candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)
+                candidates.append(state.own_size(instrument).settles_at(at) or FAR)
         return min(candidate for candidate in candidates if candidate > at)
 
 

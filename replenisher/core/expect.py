@@ -2,7 +2,17 @@
 
 from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State, slot_of
-from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, MoveSlot, Pause, PlaceOrder
+from replenisher.model.command import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    DayMarked,
+    Denied,
+    Intent,
+    MoveSlot,
+    Pause,
+    PlaceOrder,
+)
 from replenisher.model.order import Request
 
 
@@ -39,6 +49,8 @@ def expect(state: State, command: Command, at: int) -> None:
         case Pause():
             state.pauses[command.strategy] = command
             state.touch_all()
+        case DayMarked():
+            state.day_marks[command.venue] = command
         case _:
             pass  # A question changes nothing until it is answered.
 
@@ -60,8 +72,11 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
         valid_until=command.valid_until,
         pending=Pending(Request.PLACE, command.deadline, command.price, command.quantity),
     )
+    is_refill = command.intent is Intent.REFILL
+    if is_refill and (eaten := state.eaten_slot(slot_of(order))) is not None:
+        state.slots.of(eaten).was_eaten = False
     state.orders.add(order)
-    state.slots.of(slot_of(order)).fill_with_order(at)
+    state.slots.of(slot_of(order)).fill_with_order(at, is_refill=is_refill)
     state.own_size(order.instrument).sent(
         order.order_id, order.side, order.price, order.quantity, state.book(order.instrument), at
     )

@@ -9,7 +9,7 @@ from typing import assert_never
 from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State, slot_of, venue_of
 from replenisher.core.sync import Topic
-from replenisher.model.command import Pause
+from replenisher.model.command import Intent, Pause
 from replenisher.model.event import (
     NotSent,
     OpenOrdersReported,
@@ -193,7 +193,9 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
     book = state.book(order.instrument)
     bid, ask = book.bids.best(), book.asks.best()
     touch = (bid, ask) if bid is not None and ask is not None else None
-    state.slots.of(slot_of(order)).refuse(reason, touch, at)
+    slot = state.slots.of(slot_of(order))
+    slot.refuse(reason, touch, at)
+    slot.was_eaten = slot.was_eaten or order.intent is Intent.REFILL  # The next place here is the refill still.
     if reason is RejectReason.OTHER:
         _count_refusal(state, order.strategy, at)
 

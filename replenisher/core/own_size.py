@@ -150,6 +150,10 @@ class OwnSize:
             return None
         return Touch(bid[0], bid[1], ask[0], ask[1])
 
+    def settles_at(self, at: int) -> int | None:
+        """When a level of ours will next have been still for long enough, so that a decrease of the others shows."""
+        return min((level.still_from for level in self._levels.values() if level.still_from > at), default=None)
+
     def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
         for price in levels.prices():
             quantity = self.others(side, price, levels.quantities[price], at)

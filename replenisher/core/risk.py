@@ -14,6 +14,8 @@ from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 
+ZERO = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -43,10 +45,16 @@ class Stake:
     base_cash: Decimal | None  # base currency, for spot
     mark: Decimal  # the others' mid, in price units
 
-    def worst_position(self, side: Side, besides: Order | None = None) -> Decimal:
-        """The position if everything of ours on `side` fills, in the wire amount; `besides` is left out."""
-        lots = sum(order.remaining_max for order in self.orders if order.side is side and order is not besides)
-        return self.position + side.sign * self.instrument.amount(lots)
+
+@dataclass(slots=True)
+class Load:
+    """What would already be at stake beside one more order of a side."""
+
+    position: Decimal  # if everything else of the side fills
+    orders: int  # open ones, of both sides
+    total_quote: Decimal  # their notional
+    side_quote: Decimal  # the notional of those on the side
+    side_amount: Decimal  # and their wire amount
 
 
 def permit(quotes: Sequence[Quote], limits: Limits, stake: Stake) -> tuple[tuple[Quote, ...], str]:
@@ -54,32 +62,21 @@ def permit(quotes: Sequence[Quote], limits: Limits, stake: Stake) -> tuple[tuple
     permitted: list[Quote] = []
     reasons: dict[str, None] = {}
     instrument = stake.instrument
-    worst = dict.fromkeys(Side, stake.position)
-    total_quote = Decimal(0)
+    loads = {side: Load(stake.position, 0, ZERO, ZERO, ZERO) for side in Side}
     for quote in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
-        amount, price = instrument.amount(quote.quantity), instrument.price(quote.price)
-        notional_quote = instrument.notional_quote(amount, price)
-        after = worst[quote.side] + quote.side.sign * amount
-        reason = (
-            _size_objection(instrument, amount, price, notional_quote, limits)
-            or _position_objection(instrument, after, quote.side, stake.mark, limits)
-            or _collar_objection(price, stake.mark, limits)
-            or _funds_objection(stake, quote.side, after, total_quote + notional_quote, limits)
-        )
-        if reason is None and len(permitted) >= limits.max_open_orders:
-            reason = "max_open_orders"
-        if (
-            reason is None
-            and limits.max_total_quote is not None
-            and total_quote + notional_quote > limits.max_total_quote
-        ):
-            reason = "max_total_quote"
-        if reason is None:
-            permitted.append(quote)
-            worst[quote.side] = after
-            total_quote += notional_quote
-        else:
+        load, amount, price = loads[quote.side], instrument.amount(quote.quantity), instrument.price(quote.price)
+        reason = _objection(quote.side, amount, price, limits, stake, load)
+        if reason is not None:
             reasons[reason] = None
+            continue
+        permitted.append(quote)
+        notional_quote = instrument.notional_quote(amount, price)
+        load.position += quote.side.sign * amount
+        load.side_quote += notional_quote
+        load.side_amount += amount
+        for each in loads.values():
+            each.orders += 1
+            each.total_quote += notional_quote
     return tuple(permitted), ", ".join(reasons)
 
 
@@ -88,25 +85,22 @@ def objection(
 ) -> str | None:
     """Why an order must not be sent; None if it may. `quantity` is what may still fill of it, in lots.
 
-    Independent of `permit`: it looks at everything that may be live, not at what is wanted.
+    The same rules as `permit`, on other evidence: everything that may be live, not what is wanted.
     """
     instrument = stake.instrument
-    amount, at_price = instrument.amount(quantity), instrument.price(price)
-    notional_quote = instrument.notional_quote(amount, at_price)
-    if amended is None and stake.open_orders >= limits.max_open_orders:
-        return "max_open_orders"
-    after = stake.worst_position(side, besides=amended) + side.sign * amount
-    open_quote = notional_quote + _open_quote(instrument, stake.orders, amended)
-    if limits.max_total_quote is not None and open_quote > limits.max_total_quote:
-        return "max_total_quote"
-    if crosses_own(side, price, stake.orders):
+    others = [order for order in stake.orders if order is not amended]
+    if crosses_own(side, price, others):
         return "would cross our own order"
-    return (
-        _size_objection(instrument, amount, at_price, notional_quote, limits)
-        or _position_objection(instrument, after, side, stake.mark, limits)
-        or _collar_objection(at_price, stake.mark, limits)
-        or _funds_objection(stake, side, after, open_quote, limits)
-    )
+    load = Load(stake.position, stake.open_orders - (amended is not None), ZERO, ZERO, ZERO)
+    for order in others:
+        amount = instrument.amount(order.remaining_max)
+        notional_quote = instrument.notional_quote(amount, instrument.price(max(order.prices)))
+        load.total_quote += notional_quote
+        if order.side is side:
+            load.position += side.sign * amount
+            load.side_quote += notional_quote
+            load.side_amount += amount
+    return _objection(side, instrument.amount(quantity), instrument.price(price), limits, stake, load)
 
 
 def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
@@ -115,57 +109,35 @@ def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
     return any(price >= other if side is Side.BUY else price <= other for other in others)
 
 
-def _open_quote(instrument: Instrument, orders: Iterable[Order], besides: Order | None) -> Decimal:
-    return sum(
-        (
-            instrument.notional_quote(instrument.amount(order.remaining_max), instrument.price(max(order.prices)))
-            for order in orders
-            if order is not besides
-        ),
-        Decimal(0),
-    )
-
-
-def _size_objection(
-    instrument: Instrument, amount: Decimal, price: Decimal, notional_quote: Decimal, limits: Limits
-) -> str | None:
+def _objection(side: Side, amount: Decimal, price: Decimal, limits: Limits, stake: Stake, load: Load) -> str | None:
+    """The first limit that one more order would break on top of `load`."""
+    instrument, mark = stake.instrument, stake.mark
     if price <= 0 or amount <= 0:
         return "price and size must be positive"
     if price % instrument.tick_at(price) != 0:
         return "off the tick"
+    notional_quote = instrument.notional_quote(amount, price)
     if amount < instrument.min_amount or notional_quote < instrument.min_notional:
         return "below the venue's minimum"
     if notional_quote > limits.max_order_quote:
         return "max_order_quote"
-    return None
-
-
-def _position_objection(
-    instrument: Instrument, after: Decimal, side: Side, mark: Decimal, limits: Limits
-) -> str | None:
-    if after * side.sign <= 0:
-        return None  # It only reduces.
-    if abs(instrument.notional_quote(after, mark)) > limits.max_position_quote:
-        return "max_position_quote"
-    return None
-
-
-def _collar_objection(price: Decimal, mark: Decimal, limits: Limits) -> str | None:
+    if load.orders >= limits.max_open_orders:
+        return "max_open_orders"
+    if limits.max_total_quote is not None and load.total_quote + notional_quote > limits.max_total_quote:
+        return "max_total_quote"
     if abs(price - mark) * 10_000 > Decimal(repr(limits.price_collar_bps)) * mark:
         return "price_collar_bps"
-    return None
-
-
-def _funds_objection(stake: Stake, side: Side, after: Decimal, open_quote: Decimal, limits: Limits) -> str | None:
-    """Funds that resting and in-flight orders would need, were they all to fill."""
-    instrument = stake.instrument
+    after = load.position + side.sign * amount
+    adds_risk = after * side.sign > 0
+    if adds_risk and abs(instrument.notional_quote(after, mark)) > limits.max_position_quote:
+        return "max_position_quote"
     if instrument.kind is Kind.SPOT:
-        if side is Side.BUY:
-            return "funds" if stake.cash is None or open_quote > stake.cash else None
-        return "funds" if stake.base_cash is None or after < 0 else None
-    if stake.cash is None:
-        return "funds"
-    if after * side.sign <= 0:
-        return None
-    needed = abs(instrument.value(after, stake.mark)) / limits.max_leverage
-    return "funds" if needed > stake.cash else None
+        held, needed = (
+            (stake.cash, load.side_quote + notional_quote)
+            if side is Side.BUY
+            else (stake.base_cash, load.side_amount + amount)
+        )
+    else:
+        held = stake.cash
+        needed = abs(instrument.value(after, mark)) / limits.max_leverage if adds_risk else ZERO
+    return "funds" if held is None or needed > held else None

@@ -76,10 +76,11 @@ class Slot(msgspec.Struct):
         match reason:
             case RejectReason.POST_ONLY:
                 self.refused_at_touch = touch
-            case RejectReason.NOT_SENT | RejectReason.TOO_LATE:
-                pass  # It was never judged: nothing speaks against asking again.
+            case RejectReason.NOT_SENT:
+                pass  # It never left: nothing speaks against asking again.
             case (
-                RejectReason.FUNDS
+                RejectReason.TOO_LATE
+                | RejectReason.FUNDS
                 | RejectReason.SIZE
                 | RejectReason.PRICE
                 | RejectReason.PERMISSION
@@ -93,11 +94,10 @@ class Slot(msgspec.Struct):
             case _:
                 assert_never(reason)
 
-    def fill_with_order(self, at: int) -> None:
+    def fill_with_order(self, at: int, *, is_refill: bool) -> None:
         """An order is on its way into the slot."""
-        if self.was_eaten:
+        if is_refill:
             self.refills.append(at)
-        self.was_eaten = False
         self.awaits_opposite = False
         self.refused_at_touch = None
         self.denied = ""

@@ -21,10 +21,9 @@ from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.strategy import Strategy
 from replenisher.core.sync import Sync
-from replenisher.model.command import Pause
+from replenisher.model.command import DayMarked, Pause
 from replenisher.model.instrument import Instrument
 
-DAY_NS = 86_400 * 1_000_000_000
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -89,8 +88,7 @@ class Memory(msgspec.Struct, kw_only=True):
     slots: list[tuple[SlotKey, Slot]] = msgspec.field(default_factory=list)
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
-    day: int = 0  # days since the epoch, UTC
-    day_pnl_quote: dict[str, float] = msgspec.field(default_factory=dict)  # venue -> P&L when the day began
+    day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
 
 
 def base36(number: int, width: int) -> str:
@@ -127,8 +125,7 @@ class State:
     refusals: dict[str, list[int]] = field(
         default_factory=dict
     )  # strategy -> when a place was refused for no known reason
-    day: int = 0
-    day_pnl_quote: dict[str, float] = field(default_factory=dict)
+    day_marks: dict[str, DayMarked] = field(default_factory=dict)
     touched: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
 
     # --- What outlives the process -------------------------------------------------------------------------------
@@ -144,8 +141,7 @@ class State:
             slots=list(self.slots.by_key.items()),
             instruments=self.instruments,
             pauses=self.pauses,
-            day=self.day,
-            day_pnl_quote=self.day_pnl_quote,
+            day_marks=self.day_marks,
         )
         return msgspec.msgpack.encode(memory)
 
@@ -162,7 +158,7 @@ class State:
         self.slots.by_key.update(memory.slots)
         self.instruments = memory.instruments
         self.pauses = memory.pauses
-        self.day, self.day_pnl_quote = memory.day, memory.day_pnl_quote
+        self.day_marks = memory.day_marks
         return self
 
     # --- What there is -------------------------------------------------------------------------------------------
@@ -239,6 +235,16 @@ class State:
             instrument = self.instruments[key]
             total += position.pnl_quote(instrument, (touch.bid + touch.ask) / 2 * float(instrument.tick))
         return total
+
+    def eaten_slot(self, key: SlotKey) -> SlotKey | None:
+        """The slot that a place in `key` refills: itself, or one whose own refill has moved in from here."""
+        if self.slots.of(key).was_eaten:
+            return key
+        strategy, instrument, side, _ = key
+        for order in self.orders.of((strategy, instrument)):
+            if order.side is side and self.slots.of(slot_of(order)).was_eaten:
+                return slot_of(order)
+        return None
 
     def touch(self, instrument: str) -> None:
         """Note that an instrument needs a new decision."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from replenisher.core.absence import why_absent
 from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, Account
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
@@ -25,7 +26,6 @@ from replenisher.live.standing import (
     empty_slots,
     holding,
     live_orders,
-    why_not_quoting,
 )
 from replenisher.model.command import AmendOrder, Command, Denied, Intent, MoveSlot, Pause, PlaceOrder
 from replenisher.model.event import (
@@ -351,7 +351,7 @@ class Monitor:
                 order.status is Status.UNKNOWN or (order.pending is not None and order.pending.is_overdue)
                 for order in live
             ),
-            not_quoting={setup.id: why_not_quoting(state, setup, at) for setup in state.setup.strategies},
+            not_quoting={setup.id: why_absent(state, setup, at) for setup in state.setup.strategies},
             withheld={setup.id: self._withheld.get(setup.id, "") for setup in state.setup.strategies},
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
             balances=dict(state.account.balances),

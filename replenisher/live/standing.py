@@ -13,7 +13,7 @@ import msgspec
 from replenisher.core.account import ZERO, Position, booked
 from replenisher.core.orders import Order
 from replenisher.core.slots import SlotKey
-from replenisher.core.state import State, StrategySetup, slot_of
+from replenisher.core.state import State, slot_of
 from replenisher.model.command import Intent
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
@@ -153,26 +153,6 @@ def book_top(state: State, instrument: Instrument, depth: int) -> BookTop:
             for price, quantity in [*levels, *deeper]
         )
     return BookTop(distrust="", bids=sides[Side.BUY], asks=sides[Side.SELL])
-
-
-def why_not_quoting(state: State, setup: StrategySetup, at: int) -> str:
-    """Why a strategy may show nothing at all, in a few words; empty while it may."""
-    pause = state.pauses.get("") or state.pauses.get(setup.id)
-    sync = state.syncs.get(setup.venue)
-    book = state.books.get(setup.instrument)
-    if state.stopping is not None:
-        return f"stopping: {state.stopping.reason}"
-    if pause is not None:
-        return f"paused: {pause.reason}"
-    if sync is None or not sync.is_synced:
-        return "connecting" if sync is None else f"not in sync with {setup.venue}: {sync.stage}"
-    if setup.instrument in state.closed:
-        return f"closed: {state.closed[setup.instrument]}"
-    if book is None or book.distrust:
-        return "book: no snapshot yet" if book is None else f"book: {book.distrust}"
-    if at - book.heard_at > setup.limits.max_data_age_ns:
-        return "book: too old"
-    return ""
 
 
 def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, str]:

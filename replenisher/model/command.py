@@ -85,6 +85,14 @@ class Pause(Wish, frozen=True, kw_only=True):
     strategy: str = ""  # only this one; empty is all of them
 
 
+class DayMarked(Wish, frozen=True, kw_only=True):
+    """Where the P&L of a day began at one venue; its loss is counted from here. Nothing is sent."""
+
+    venue: str
+    day: int  # since the epoch, UTC
+    pnl_quote: float
+
+
 class AskOpenOrders(Wish, frozen=True, kw_only=True):
     """Which orders of our account rest on this instrument?"""
 
@@ -125,5 +133,5 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause
+LocalCommand = MoveSlot | Denied | Pause | DayMarked
 Command = OrderCommand | LocalCommand | Question

@@ -18,6 +18,7 @@ from replenisher.model.command import (
     AskTrades,
     CancelOrder,
     Command,
+    DayMarked,
     Denied,
     MoveSlot,
     Pause,
@@ -260,6 +261,9 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "move", **(_place(moved, life) if moved else {})}
         case Pause():
             row |= {"kind": "pause", "reason": command.reason, "until": command.until}
+        case DayMarked():
+            row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
+            row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
         case AskOpenOrders():
             row |= {"kind": "ask_open_orders", **_place(command.instrument, life)}
         case AskOrder():

@@ -9,7 +9,7 @@ from replenisher.core.slots import PartialFill, RefillMode, RefillPolicy
 from replenisher.model.command import AmendOrder, Command, Intent, PlaceOrder
 from replenisher.model.event import OrderRejected, OrderReported, RejectReason, ResumeAsked
 from replenisher.model.order import Side
-from tests.core.world import BID, MS, SECOND, World, buy, ladder, policy, quoting, sell, want
+from tests.core.world import BID, MS, SECOND, World, buy, ladder, policy, quoting, sell, want, wishes_of
 
 LADDER = (buy(0, 99_980), sell(0, 100_020))
 
@@ -60,6 +60,31 @@ def test_a_level_emptied_by_a_move_comes_back_without_delay() -> None:
     (place,) = places(world.settle())
 
     assert place.intent is Intent.QUOTE
+
+
+def test_a_refill_is_what_puts_liquidity_back_wherever_the_ladder_has_moved() -> None:
+    world = quoting([buy(0, 99_980), buy(1, 99_970), buy(2, 99_960)], policy=policy(RefillPolicy()))
+
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+    wishes_of(world).quotes = (buy(0, 99_970), buy(1, 99_960), buy(2, 99_950))
+    (refill,) = places([*world.hear(), *world.settle()])
+    want(world, (buy(0, 99_970), buy(1, 99_960)))
+    world.settle()
+    (quote,) = places([*want(world, (buy(0, 99_970), buy(1, 99_960), buy(2, 99_950))), *world.settle()])
+
+    assert (refill.level, refill.price, refill.intent) == (2, 99_950, Intent.REFILL)
+    assert (quote.level, quote.intent) == (2, Intent.QUOTE)
+
+
+def test_a_refill_that_was_refused_is_still_a_refill_when_it_is_tried_again() -> None:
+    world = refilling(RefillPolicy())
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+    world.hear()
+
+    refused(world, RejectReason.FUNDS)
+    (again,) = places(world.wait(SECOND))
+
+    assert again.intent is Intent.REFILL
 
 
 def test_a_level_comes_back_only_so_often_in_a_minute() -> None:
@@ -189,9 +214,9 @@ def test_other_refusals_back_off_up_to_a_minute(reason: RejectReason) -> None:
 def test_a_place_that_succeeds_forgets_earlier_refusals() -> None:
     world = quoting()
     want(world, [buy(0, 99_980)])
-    for _ in range(3):
+    for refusals in range(3):
         refused(world, RejectReason.FUNDS)
-        world.wait(60 * SECOND)
+        world.wait((1 << refusals) * SECOND)
     world.settle()
 
     world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
@@ -202,11 +227,14 @@ def test_a_place_that_succeeds_forgets_earlier_refusals() -> None:
     assert len(places(soon)) == 1
 
 
-def test_a_place_that_came_too_late_is_asked_again_at_once() -> None:
+def test_a_place_that_came_too_late_waits_like_any_other() -> None:
     world = quoting()
     want(world, [buy(0, 99_980)])
 
-    assert len(places(list(refused(world, RejectReason.TOO_LATE)))) == 1
+    at_once = places(list(refused(world, RejectReason.TOO_LATE)))
+    later = places(list(world.wait(SECOND)))
+
+    assert (len(at_once), len(later)) == (0, 1)
 
 
 def test_five_refusals_for_no_known_reason_pause_the_strategy() -> None:

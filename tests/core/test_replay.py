@@ -86,7 +86,6 @@ def memory_of(state: State) -> Memory:
         slot.refused_at_touch = None  # A book is not remembered.
         slot.denied = ""
     memory.account.cursors = {}  # May lag behind: then more trades are read again, and known.
-    memory.day, memory.day_pnl_quote = 0, {}  # A loss is measured against the market, which is not remembered.
     return memory
 
 

@@ -178,9 +178,21 @@ def test_at_a_spot_venue_what_is_sold_must_be_there() -> None:
 
     assert asked(Side.BUY, 100_000, 10, limits(), stake(instrument=spot, cash=Decimal(99))) == "funds"
     assert asked(Side.BUY, 100_000, 10, limits(), stake(instrument=spot, cash=Decimal(100))) == ""
-    assert asked(Side.SELL, 100_000, 10, limits(), stake("0.01", instrument=spot)) == ""
-    assert asked(Side.SELL, 100_000, 11, limits(), stake("0.01", instrument=spot)) == "funds"
-    assert asked(Side.SELL, 100_000, 1, limits(), stake("0.01", instrument=spot, base_cash=None)) == "funds"
+    has_coins = stake(instrument=spot, base_cash=Decimal("0.01"))
+    assert asked(Side.SELL, 100_000, 10, limits(), has_coins) == ""
+    assert asked(Side.SELL, 100_000, 11, limits(), has_coins) == "funds"
+    assert asked(Side.SELL, 100_000, 1, limits(), stake(instrument=spot, base_cash=None)) == "funds"
+
+
+def test_at_a_spot_venue_what_rests_on_a_side_reserves_its_funds_and_no_others() -> None:
+    spot = msgspec.structs.replace(LINEAR, kind=Kind.SPOT)
+    resting = [order(0, 99_900, quantity=6), order(0, 100_100, side=Side.SELL, quantity=6)]
+    at_stake = stake(orders=resting, instrument=spot, cash=Decimal(100), base_cash=Decimal("0.01"))
+
+    assert asked(Side.BUY, 99_800, 4, limits(), at_stake) == ""
+    assert asked(Side.BUY, 99_800, 5, limits(), at_stake) == "funds"
+    assert asked(Side.SELL, 100_200, 4, limits(), at_stake) == ""
+    assert asked(Side.SELL, 100_200, 5, limits(), at_stake) == "funds"
 
 
 def test_two_of_our_own_never_cross() -> None:
@@ -248,10 +260,11 @@ def test_the_worst_case_never_exceeds_the_limit(
         if world.venue.resting() and data.draw(st.booleans()):
             world.venue.fill(data.draw(st.sampled_from(world.venue.resting())), 3, world.at)
         world.hear()
-        for order_ in world.live():
-            side = order_.side
-            worst = world.state.stake(LINEAR, MARK).worst_position(side)
-            assert worst * side.sign * MARK <= limit
+        for side in Side:
+            lots = sum(each.remaining_max for each in world.live() if each.side is side)
+            if lots:
+                worst = world.state.account.position(LINEAR.key).size + side.sign * LINEAR.amount(lots)
+                assert worst * side.sign * MARK <= limit
 
 
 # --- In the loop ---------------------------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ def test_a_session_that_is_not_in_sync_yet_is_told_as_such() -> None:
     world.tell(SessionOpened(at=0, venue=VENUE))
     during = monitor.summary(world.state, world.at)
 
-    assert before["not_quoting"] == {"core": "connecting"}
+    assert before["not_quoting"] == {"core": "not in sync with toy: connecting"}
     assert during["not_quoting"] == {"core": f"not in sync with {VENUE}: orders"}
 
 

@@ -102,7 +102,7 @@ def test_a_life_without_an_instrument_yet_has_a_screen_too() -> None:
 
     lines = seen(world, Monitor(world.state), 80, 24)
 
-    assert "○ connecting" in lines[1]
+    assert "○ not in sync with toy: connecting" in lines[1]
     assert len(lines) == 24
 
 

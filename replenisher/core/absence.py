@@ -1,0 +1,37 @@
+"""Absence: why a strategy may show nothing at all. The one list of dangers; what follows from it is a cancel."""
+
+from replenisher.core.state import State, StrategySetup
+
+
+def why_absent(state: State, setup: StrategySetup, at: int) -> str:
+    """The first reason why nothing may be shown, in a few words; empty while something may. It only looks."""
+    pause = state.pauses.get("") or state.pauses.get(setup.id)
+    sync = state.syncs.get(setup.venue)
+    if state.stopping is not None:
+        return f"stopping: {state.stopping.reason}"
+    if pause is not None:
+        return f"paused: {pause.reason}"
+    if sync is None or not sync.is_synced:
+        return f"not in sync with {setup.venue}: {'connecting' if sync is None else sync.stage}"
+    if setup.instrument in state.closed:
+        return f"closed: {state.closed[setup.instrument]}"
+    if next(state.earlier_lives(setup.instrument), None) is not None:
+        return "orders of an earlier life still rest"
+    return _distrust(state, setup, at)
+
+
+def _distrust(state: State, setup: StrategySetup, at: int) -> str:
+    """Why the book cannot be quoted on."""
+    book = state.books.get(setup.instrument)
+    if book is None:
+        return "book: no snapshot yet"
+    if book.distrust:
+        return f"book: {book.distrust}"
+    if book.is_crossed:
+        return "book: crossed"
+    if at - book.heard_at > setup.limits.max_data_age_ns:
+        return "book: too old"
+    offset_ns = state.clock_offsets_ns.get(setup.venue)
+    if offset_ns is not None and book.updated_at + offset_ns - book.venue_time > setup.limits.max_data_age_ns:
+        return "book: arrives too late"
+    return ""
