@@ -25,6 +25,7 @@ newcomer .venv/bin/replenisher audit configs/paper.yaml --json
 
 left=$(pgrep -f "$folder/replenisher" || true)
 [ -z "$left" ] || { echo "left running: $left" >&2; exit 1; }
-outside=$(find "$folder/home" -newer "$marker" -type f ! -path '*/.cache/pip/*' | head)
+# pip keeps a cache in HOME, and asks rustc for its version, which rustup takes as a reason to make settings.
+outside=$(find "$folder/home" -newer "$marker" -type f ! -path '*/.cache/pip/*' ! -path '*/.rustup/*' | head)
 [ -z "$outside" ] || { printf 'written outside the folder:\n%s\n' "$outside" >&2; exit 1; }
 echo "fresh: every command of the README works from nothing"
