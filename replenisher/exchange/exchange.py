@@ -66,6 +66,9 @@ __all__ = [
     "TradeView",
 ]
 
+# A market that is behind, after a suspend or on a busy machine, catches up in pieces so small (a few milliseconds) that
+# whoever has asked something meanwhile is answered in between.
+MOMENTS_A_CALL = 10
 IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers trades in a block of its own
 
 
@@ -133,8 +136,14 @@ class Exchange:
         return min((at for board in self._boards.values() if (at := board.market.next_at) is not None), default=None)
 
     def advance(self, at: int) -> None:
-        """Run the markets up to `at`, event by event over all of them."""
-        while (next_at := self.next_at) is not None and next_at <= at:
+        """Let the markets go on towards `at`, moment by moment over all of them, but not for long.
+
+        What is left stays due (`next_at` is in the past) and is done by the next calls; it happens when it is done.
+        """
+        for _ in range(MOMENTS_A_CALL):
+            next_at = self.next_at
+            if next_at is None or next_at > at:
+                break
             self._at = max(self._at, next_at)
             for board in self._boards.values():
                 if board.market.next_at == next_at:
@@ -313,6 +322,10 @@ class Exchange:
     def book(self, instrument: str) -> BookView:
         """The whole public book, as the book changes told so far add up to it."""
         return self._boards[instrument].view()
+
+    def reference_price(self, instrument: str) -> Decimal | None:
+        """About what an instrument is worth now: mid, else the side there is, else the last print."""
+        return self._boards[instrument].reference_price()
 
     def prints(self, instrument: str, count: int) -> list[Print]:
         """The last public trades of this life, newest first."""

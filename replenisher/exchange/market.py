@@ -4,8 +4,9 @@ The exchange keeps accounts, ledger, ids and refusals; a market only decides wha
 order stands, and what fills it. It is told requests and time and answers with what happened. It hears no clock
 and opens nothing. Prices are integer ticks and quantities integer lots of `instrument`.
 
-The exchange promises: `at` never decreases; before `place`, `amend` or `cancel` at some `at` it has called
-`advance(at)`; an order's side, grid, owner, funds and post-only wish are already judged; no order id is used twice.
+The exchange promises: the `at` of requests never decreases; before `place`, `amend` or `cancel` it has called `advance`
+as far as it got, so that a market that is behind may be told an `at` after its own `next_at`; an order's side, grid,
+owner, funds and post-only wish are already judged; no order id is used twice.
 """
 
 from collections.abc import Sequence

@@ -165,6 +165,7 @@ class RecordedMarket:
         self._is_trusted = False
         self._is_closed = False
         self._next: tuple[int, TapeFact] | None = None
+        self._played_to = start  # when the last fact of the tape was due; what happens late is still due then
         self._now = start
         self._open()
 
@@ -180,7 +181,7 @@ class RecordedMarket:
         """When the next fact of the tape is due; the closing comes with the last one."""
         if self._is_closed:
             return None
-        return self._due(self._next[0]) if self._next else self._now
+        return self._due(self._next[0]) if self._next else self._played_to
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
@@ -206,15 +207,16 @@ class RecordedMarket:
         """Play the tape up to and including `at`."""
         happenings = []
         while self._next and (due := self._due(self._next[0])) <= at:
-            self._now = due
+            self._played_to = due
+            self._now = max(self._now, due)
             trades = self._apply(self._next[1])
             self._next = next(self._facts, None)
             happening = self._happening(due, trades)
             if happening.trades or happening.levels:
                 happenings.append(happening)
-        if self._next is None and not self._is_closed and self._now <= at:
+        if self._next is None and not self._is_closed and self._played_to <= at:
             self._is_closed = True
-            happenings.append(Happening(at=self._now, closed=True))
+            happenings.append(Happening(at=self._played_to, closed=True))
         return happenings
 
     def _open(self) -> None:
@@ -229,7 +231,7 @@ class RecordedMarket:
 
     def _due(self, venue_time: int) -> int:
         """When a fact of the tape happens here; never earlier than what came before it."""
-        return max(self._now, self._start + int((venue_time - self._tape_start) / self._speed))
+        return max(self._played_to, self._start + int((venue_time - self._tape_start) / self._speed))
 
     def _apply(self, fact: TapeFact) -> tuple[Traded, ...]:
         match fact:

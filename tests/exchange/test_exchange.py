@@ -123,6 +123,13 @@ class Stand:
             at=self.at,
         )
 
+    def wait(self, duration_ns: int) -> None:
+        """Let time pass until the market has caught up with it."""
+        self.at += duration_ns
+        self.exchange.advance(self.at)
+        while (next_at := self.exchange.next_at) is not None and next_at <= self.at:
+            self.exchange.advance(self.at)
+
     def lines(self) -> list[dict]:
         return [msgspec.json.decode(line) for line in bytes(self.ledger).splitlines()]
 
@@ -330,7 +337,7 @@ def test_the_book_changes_told_chain_and_add_up_to_the_book() -> None:
     shown = stand.exchange.book(NAME)
     bids, asks, last = dict(shown.bids), dict(shown.asks), shown.change_id
 
-    stand.exchange.advance(START + 30 * NANOSECONDS)
+    stand.wait(30 * NANOSECONDS)
 
     for report in stand.exchange.reports():
         if not isinstance(report, BookUpdate):
@@ -347,6 +354,39 @@ def test_the_book_changes_told_chain_and_add_up_to_the_book() -> None:
     assert (dict(now.bids), dict(now.asks), now.change_id) == (bids, asks, last)
 
 
+def test_a_market_that_is_far_behind_leaves_room_for_requests_and_skips_nothing() -> None:
+    late, punctual = Stand(), Stand()
+    for _ in range(300):
+        punctual.wait(NANOSECONDS // 10)
+    told = [report for report in punctual.exchange.reports() if isinstance(report, BookUpdate | Print)]
+
+    late.at = punctual.at
+    order = late.resting(BUY, "10", D("1"))  # far from where anybody trades
+
+    assert order.created_at == late.at
+    assert late.exchange.next_at is not None and late.exchange.next_at < START + NANOSECONDS
+    late.exchange.cancel("main", order.order_id, method="", at=late.at)
+    late.wait(0)
+    after = [
+        report
+        for report in late.exchange.reports()
+        if isinstance(report, BookUpdate | Print) and not _is_about(report, D("1"))
+    ]
+    assert [_without_stamps(report) for report in after] == [_without_stamps(report) for report in told]
+    assert [report.at for report in after] == sorted(report.at for report in after)
+    assert late.exchange.next_at == punctual.exchange.next_at
+
+
+def _is_about(report: BookUpdate | Print, price: Decimal) -> bool:
+    return isinstance(report, BookUpdate) and [level.price for level in report.bids] == [price]
+
+
+def _without_stamps(report: BookUpdate | Print) -> BookUpdate | Print:
+    if isinstance(report, Print):
+        return msgspec.structs.replace(report, at=0)
+    return msgspec.structs.replace(report, at=0, change_id=0, previous_change_id=0)
+
+
 def test_the_ledger_is_safe_before_the_answer_is_seen() -> None:
     stand = Stand()
 
@@ -359,7 +399,7 @@ def test_the_ledger_is_safe_before_the_answer_is_seen() -> None:
 def busy_life(stand: Stand, seconds: int = 20) -> None:
     """Quotes at the touch on both sides for a while, and leaves two orders resting."""
     for second in range(seconds):
-        stand.at = stand.at + NANOSECONDS
+        stand.wait(NANOSECONDS)
         for side, price in ((BUY, stand.bid), (SELL, stand.ask)):
             stand.place(side, "1000", price, post_only=True, label=f"{side}-{second % 3}")
         if second % 4 == 3:
@@ -490,8 +530,7 @@ def test_whatever_clients_do_with_whomever_they_trade_the_ledger_tells_all_of_it
                     order = resting[lots % len(resting)]
                     stand.amend(order.order_id, str(lots * 10), price, account)
             case "wait":
-                stand.at += lots * NANOSECONDS // 100
-                stand.exchange.advance(stand.at)
+                stand.wait(lots * NANOSECONDS // 100)
             case "market":
                 stand.place(side, str(lots * 10), None, account)
             case _:

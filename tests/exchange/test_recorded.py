@@ -317,6 +317,16 @@ def test_the_tape_plays_at_its_speed_from_the_start() -> None:
     assert market.advance(START + 10_000) == []
 
 
+def test_an_order_that_overtakes_a_late_tape_leaves_its_facts_due_one_by_one() -> None:
+    market = market_of([OPENING, change(10, bids={100: 6}), change(20, bids={100: 7})])
+
+    market.place(order("b99", BUY, 99, 1), START + 1000)
+
+    assert market.next_at == START + 10
+    assert [happening.at for happening in market.advance(START + 10)] == [START + 10]
+    assert market.next_at == START + 20
+
+
 def test_what_happened_before_the_first_snapshot_does_not_count() -> None:
     market = market_of([change(-20, bids={100: 1}), trade(-10, "early", SELL, 90, 99), OPENING])
 

@@ -25,6 +25,7 @@ from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 
 QUIET = SyntheticSettings(minutes_per_second=1e-9)
+USUAL = SyntheticSettings()
 LIVELY = SyntheticSettings(minutes_per_second=60.0)
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
 DEADLINE_S = 10
@@ -56,8 +57,8 @@ class Running:
         self.task = task
 
 
-def open_exchange(ledger: LedgerFile, market: SyntheticSettings) -> Exchange:
-    at = time.time_ns()
+def open_exchange(ledger: LedgerFile, market: SyntheticSettings, *, age_s: int = 0) -> Exchange:
+    at = time.time_ns() - age_s * 1_000_000_000
     return Exchange(
         exchange_id=os.urandom(8).hex(),
         seed=7,
@@ -77,10 +78,10 @@ def open_exchange(ledger: LedgerFile, market: SyntheticSettings) -> Exchange:
 
 @asynccontextmanager
 async def running(
-    path: Path, market: SyntheticSettings = QUIET, server: ServerSettings | None = None
+    path: Path, market: SyntheticSettings = QUIET, server: ServerSettings | None = None, *, age_s: int = 0
 ) -> AsyncIterator[Running]:
     ledger = LedgerFile(path)
-    exchange = open_exchange(ledger, market)
+    exchange = open_exchange(ledger, market, age_s=age_s)
     announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
         serve(exchange, server or settings(), ledger=ledger, clock=time.time_ns, announce=announced.set_result)
@@ -144,6 +145,18 @@ async def test_the_market_moves_by_itself(tmp_path: Path) -> None:
         assert [frame["type"] for frame in frames[:2]] == ["snapshot", "change"]
         chain = [(later["prev_change_id"], earlier["change_id"]) for earlier, later in pairwise(frames)]
         assert all(previous == change_id for previous, change_id in chain)
+
+
+async def test_a_market_with_an_hour_to_catch_up_keeps_no_client_waiting(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl", USUAL, age_s=3600) as exchange, connect(exchange.url) as client:
+        await log_in(client)
+
+        placed = await ask(client, "private/buy", **ORDER)
+        cancelled = await ask(client, "private/cancel", order_id=placed["order"]["order_id"])
+
+        assert cancelled["order_state"] == "cancelled"
+        behind_ns = time.time_ns() - (exchange.exchange.next_at or 0)
+        assert behind_ns > 600 * 1_000_000_000
 
 
 async def test_orders_die_with_a_lost_connection_that_asked_for_it(tmp_path: Path) -> None:

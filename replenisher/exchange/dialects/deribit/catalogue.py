@@ -11,7 +11,7 @@ from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import BookView, InstrumentView, PositionView, Print
 from replenisher.model.instrument import Instrument, Kind
 
-MARK_AGE_NS_MAX = 100_000_000  # a mark is smooth; reading the whole book for every print would be waste
+MARK_AGE_NS_MAX = 100_000_000  # a mark is smooth
 NOTHING = Decimal(0)
 SATOSHI = Decimal("1e-8")
 UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
@@ -96,9 +96,7 @@ class Catalogue:
         known = self._marks.get(name)
         if known and at - known[0] < MARK_AGE_NS_MAX:
             return known[1]
-        book = self._exchange.book(name)
-        prices = [levels[0][0] for levels in (book.bids, book.asks) if levels]
-        mark = sum(prices, NOTHING) / len(prices) if prices else self.last_price(name)
+        mark = self._exchange.reference_price(name) or NOTHING
         self._marks[name] = (at, mark)
         return mark
 
