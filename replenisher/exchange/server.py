@@ -2,7 +2,8 @@
 
 One loop owns the exchange. Connections only put what arrives on their own line and wake it; each turn it delivers what
 has been under way long enough, runs what is due, and puts the answers on the lines back. So requests are taken one by
-one in the order of their arrival, and a fault in the exchange ends the server instead of a connection.
+one in the order of their arrival, and a fault in the exchange ends the server instead of a connection. The
+market goes on for a few events a turn: while it is behind, turn follows turn, and what has arrived comes first.
 """
 
 import asyncio
