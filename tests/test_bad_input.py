@@ -320,6 +320,25 @@ def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_
     assert '"method":"private/' not in ledger.read_text()
 
 
+def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_path: Path) -> None:
+    keys = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "me", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "hunter2"}
+    desk = Desk(tmp_path / "room", **keys)
+    ledger = tmp_path / "books.jsonl"
+    with Desk(tmp_path / "exchange").running("exchange", "--ledger", ledger) as exchange:
+        exchange.until("it listens", exchange.lines)
+        url = json.loads(exchange.lines()[0])["url"]
+
+        for _ in range(2):  # what the first start has left behind is not in the way of the next
+            ended = desk.run(REPLENISHER_VENUES__DERIBIT__URL=url)
+
+            assert ended.code == CONFIGURATION
+            assert ended.stderr == (
+                "replenisher: venue deribit refused the login: 13004 invalid_credentials; "
+                "check venues.deribit.api_key and api_secret\n"
+            )
+    assert '"method":"private/' not in ledger.read_text()
+
+
 def test_a_venue_that_does_not_answer_is_unreachable(waiting: Process) -> None:
     ended = waiting.wait()
 

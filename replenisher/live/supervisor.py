@@ -24,6 +24,8 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     PauseAsked,
     ResumeAsked,
+    SessionLost,
+    SessionOpened,
     Started,
     StopAsked,
 )
@@ -86,6 +88,7 @@ class Supervisor:
         self._life = life
         self._exit_code = FINE
         self._signals = 0
+        self._let_in: set[str] = set()  # the venues that have taken our key in this life
 
     async def live(self) -> int:
         """Run until it is over; the exit code. Raises `Unreachable` if no session comes up at start."""
@@ -140,6 +143,11 @@ class Supervisor:
         for event in step.events:
             if isinstance(event, InstrumentStateChanged) and event.is_final:
                 self._on_closed_for_good(event)
+            elif isinstance(event, SessionOpened):
+                self._let_in.add(event.venue)
+            elif isinstance(event, SessionLost) and event.is_refusal and event.venue not in self._let_in:
+                keys = f"venues.{event.venue}.api_key and api_secret"
+                self._end(ConfigurationError(f"venue {event.venue} {event.reason}; check {keys}"))
         if state.stopping is not None and state.stopping.verdict is not Verdict.OPEN and not self._over.done():
             if state.stopping.verdict is Verdict.LEFT:
                 self._exit_code = self._exit_code or FAILURE
@@ -254,4 +262,5 @@ class Supervisor:
             if error is None:
                 self._over.set_result(None)
             else:
+                self._exit_code = error.exit_code
                 self._over.set_exception(error)

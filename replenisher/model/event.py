@@ -155,6 +155,7 @@ class SessionLost(Fact, frozen=True, kw_only=True):
 
     venue: str
     reason: str
+    is_refusal: bool = False  # of our key, or of what it may do: asking again with the same one is no use
 
 
 class OrderWorking(Fact, frozen=True, kw_only=True):
@@ -296,9 +297,10 @@ class OpenOrdersReported(Fact, frozen=True, kw_only=True):
 
 
 class OrderReported(Fact, frozen=True, kw_only=True):
-    """The state of one order we asked for."""
+    """The state of one order we asked for, as of the venue's own clock."""
 
     order: OrderReport
+    venue_time: int
 
 
 class OrderNotFound(Fact, frozen=True, kw_only=True):

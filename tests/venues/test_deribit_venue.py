@@ -702,7 +702,38 @@ def test_a_refused_login_is_told_and_tried_again_later() -> None:
 
     told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
 
-    assert told == [SessionLost(at=T0, venue="deribit", reason="login refused: 13004 invalid_credentials")]
+    reason = "refused the login: 13004 invalid_credentials"
+    assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=True)]
+    far.dialed.clear()
+    far.venue.closed(TRADING, "", far.at)
+    far.wait(S)
+    assert TRADING in far.dialed
+
+
+def test_a_login_that_the_venue_cannot_judge_now_is_no_refusal_of_the_key() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(TRADING, far.at)
+    far.answer(TRADING, "public/get_time", far.at // MS)
+
+    told = far.answer(TRADING, "public/auth", error={"code": 13028, "message": "temporarily_unavailable"})
+
+    reason = "refused the login: 13028 temporarily_unavailable"
+    assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=False)]
+
+
+def test_a_key_that_may_only_read_is_a_refusal() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.connect(TRADING)
+
+    scope = {"code": 13403, "message": "scope_exceeded"}
+    told = far.answer(TRADING, "private/enable_cancel_on_disconnect", error=scope)
+
+    reason = "refused to arm cancel-on-disconnect: 13403 scope_exceeded"
+    assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=True)]
 
 
 def test_a_login_is_renewed_before_it_expires() -> None:

@@ -15,6 +15,7 @@ import msgspec
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event
 from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit.refusals import is_no_permission
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import MINUTE_NS, SECOND_NS, Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
@@ -123,6 +124,7 @@ class Lost(msgspec.Struct, frozen=True):
 
     reason: str
     unanswered: tuple[Asked, ...]
+    is_refusal: bool = False  # of the key, or of what it may do
 
 
 LinkEvent = LoggedIn | Answered | Unanswered | Notified | Lost
@@ -301,6 +303,11 @@ class Link:
         self._session.give_up(reason)
         return self._lost(reason)
 
+    def refused(self, what: str, error: codec.WireError) -> Lost:
+        """End the connection because the venue does not do what it takes."""
+        lost = self.give_up(f"refused {what}: {error}")
+        return msgspec.structs.replace(lost, is_refusal=is_no_permission(error.code))
+
     def start_over(self, reason: str) -> Lost | None:
         """End the connection if there is one; another one follows."""
         return self.give_up(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
@@ -329,7 +336,7 @@ class Link:
                 return self._login_told(what, message, at)
             case Chore.SET_HEARTBEAT:
                 if message.error:
-                    return self.give_up(f"refused: {_name(what)}: {message.error}")
+                    return self.refused(f"to {what}", message.error)
                 return None
             case _:
                 return Answered(what, message)
@@ -340,7 +347,7 @@ class Link:
 
     def _clock_told(self, what: MeasureClock, message: codec.Frame, at: int) -> LinkEvent | None:
         if message.error:
-            return self.give_up(f"refused: {_name(what)}: {message.error}")
+            return self.refused("to tell the time", message.error)
         try:
             told = codec.decode_int(message.result) * codec.MS_NS
         except codec.UNREADABLE as error:
@@ -365,7 +372,7 @@ class Link:
             if what is Chore.RENEW:
                 self.log_in(at)
                 return None
-            return self.give_up(f"login refused: {message.error}")
+            return self.refused("the login", message.error)
         try:
             token = codec.decode_token(message.result)
         except codec.UNREADABLE as error:

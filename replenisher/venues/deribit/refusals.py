@@ -33,6 +33,11 @@ REJECTIONS: dict[int, RejectReason] = {
 }
 
 
+def is_no_permission(code: int) -> bool:
+    """Whether it is the key that was refused, or what the key may do."""
+    return REJECTIONS.get(code) is _PERMISSION
+
+
 def rejection(code: int) -> RejectReason | None:
     """Why a request was refused, or None if the code does not prove that it was not executed.
 

@@ -201,16 +201,17 @@ class Trading:
                 self._changes(event, at)
             case Notified():
                 pass
-            case Lost(reason=reason, unanswered=unanswered):
-                self._lost(reason, unanswered, at)
+            case Lost():
+                self._lost(event, at)
             case _:
                 assert_never(event)
 
-    def _lost(self, reason: str, unanswered: Sequence[Asked], at: int) -> None:
+    def _lost(self, lost: Lost, at: int) -> None:
         self.is_open = self._is_armed = self._subscribing = False
-        self._facts.append(SessionLost(at=at, venue=self._venue, reason=reason))
-        for what in unanswered:
-            self._unanswered(what, reason, at)
+        told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
+        self._facts.append(told)
+        for what in lost.unanswered:
+            self._unanswered(what, lost.reason, at)
 
     def _give_up(self, reason: str, at: int) -> None:
         self._told(self.link.give_up(reason), at)
@@ -241,7 +242,8 @@ class Trading:
 
     def _chore_answered(self, what: Chore | Subscribe, reply: codec.Frame, at: int) -> None:
         if reply.error:
-            self._give_up(f"refused: {what}: {reply.error}", at)
+            wanted = "to subscribe" if isinstance(what, Subscribe) else f"to {what}"
+            self._told(self.link.refused(wanted, reply.error), at)
             return
         try:
             match what:
