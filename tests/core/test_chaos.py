@@ -14,7 +14,22 @@ from replenisher.core.sync import Stage
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from replenisher.model.event import NotSent, OrderRejected, OutcomeUnknown, RejectReason, SessionLost, SessionOpened
 from replenisher.model.order import Request, Side, Status
-from tests.core.world import BID, KEY, MS, SECOND, VENUE, Wishes, World, ladder, one_strategy, policy, want, wishes_of
+from replenisher.model.step import Quote
+from tests.core.world import (
+    BID,
+    KEY,
+    MS,
+    SECOND,
+    VENUE,
+    Resting,
+    Wishes,
+    World,
+    ladder,
+    one_strategy,
+    policy,
+    want,
+    wishes_of,
+)
 
 REQUESTS = {PlaceOrder: Request.PLACE, AmendOrder: Request.AMEND, CancelOrder: Request.CANCEL}
 CENTRES = st.sampled_from([99_990, 99_993, 100_000, 100_010])
@@ -56,7 +71,7 @@ class Life(RuleBasedStateMachine):
         )
         self.world.open()
         self.is_lost = False
-        self.ends_by_age = max_order_age_s is not None
+        self.policy = quoting
 
     # --- What may happen -----------------------------------------------------------------------------------------
 
@@ -183,10 +198,20 @@ class Life(RuleBasedStateMachine):
         assert world.state.pauses == {}, world.state.pauses
         assert world.state.account.position(KEY).size == world.venue.position
         assert {order.order_id for order in world.live()} == {order.order_id for order in world.venue.resting()}
-        if not self.ends_by_age:
-            assert {(order.side, order.level) for order in world.live()} == {
-                (quote.side, quote.level) for quote in wanted
-            }
+        orders = {(order.side, order.level): order for order in world.live()}
+        assert orders.keys() == {(quote.side, quote.level) for quote in wanted}
+        for quote in wanted:
+            self.assert_shown(quote, world.at_venue(orders[quote.side, quote.level]))
+
+    def assert_shown(self, quote: Quote, resting: Resting) -> None:
+        """The venue shows a wanted quote, as near as the policy wants it and as much of it as fills have left."""
+        assert abs(resting.price - quote.price) <= quote.price * self.policy.tolerance_bps / 10_000
+        most = quote.quantity * (1 + self.policy.amount_tolerance)
+        least = quote.quantity * (1 - self.policy.amount_tolerance)
+        if resting.filled:
+            is_topped_up = self.policy.refill.partial_fill is PartialFill.TOP_UP
+            least = quote.quantity * self.policy.refill.min_fraction if is_topped_up else 1
+        assert least <= resting.remaining <= most
 
 
 TestLife = Life.TestCase

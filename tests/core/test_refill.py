@@ -1,14 +1,17 @@
 """Refill: how a slot comes back that a fill has emptied, and how one waits whose place was refused."""
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.order_facts import REFUSALS_MAX
 from replenisher.core.slots import PartialFill, RefillMode, RefillPolicy
-from replenisher.model.command import AmendOrder, Command, Intent, PlaceOrder
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Intent, PlaceOrder
 from replenisher.model.event import OrderRejected, OrderReported, RejectReason, ResumeAsked
 from replenisher.model.order import Side
+from replenisher.model.step import Quote
 from tests.core.world import BID, MS, SECOND, World, buy, ladder, policy, quoting, sell, want, wishes_of
 
 LADDER = (buy(0, 99_980), sell(0, 100_020))
@@ -136,7 +139,7 @@ def test_a_fill_that_only_a_report_tells_of_is_a_fill() -> None:
     world.venue.fill(resting, 10, world.at)
     world.venue.private.clear()
 
-    wishes = world.tell(OrderReported(at=0, order=world.venue.report(resting, world.at)))
+    wishes = world.tell(OrderReported(at=0, venue_time=world.at, order=world.venue.report(resting, world.at)))
     wishes += tuple(world.settle())
     later = world.wait(3 * SECOND)
 
@@ -145,30 +148,50 @@ def test_a_fill_that_only_a_report_tells_of_is_a_fill() -> None:
     assert place.intent is Intent.REFILL
 
 
-@settings(max_examples=60, deadline=None)
+SPACINGS = st.lists(st.tuples(st.integers(1, 25), st.sampled_from([1, 2, 10, 12])), min_size=1, max_size=5)
+
+
+def uneven(side: Side, spacings: list[tuple[int, int]]) -> tuple[Quote, ...]:
+    """One side of a ladder from the touch outwards: so many ticks further, so many lots."""
+    distances = accumulate((ticks for ticks, _ in spacings), initial=20)
+    prices = (100_000 - side.sign * distance for distance in distances)
+    return tuple(Quote(side, level, next(prices), lots) for level, (_, lots) in enumerate(spacings))
+
+
+@settings(max_examples=100, deadline=None)
 @given(
-    st.integers(1, 4),
-    st.lists(st.tuples(st.sampled_from(Side), st.integers(0, 3), st.integers(1, 10)), min_size=1, max_size=8),
+    st.tuples(SPACINGS, SPACINGS),
+    st.lists(st.tuples(st.sampled_from(Side), st.integers(0, 4), st.integers(1, 12)), min_size=1, max_size=8),
     st.sampled_from(PartialFill),
     st.booleans(),
-    st.sampled_from([0.0, 1.5]),
+    st.sampled_from([0.0, 1.5, 4.0]),
 )
 def test_a_fill_on_one_level_causes_no_command_on_another(
-    levels: int, fills: list[tuple[Side, int, int]], partial: PartialFill, amends_price: bool, tolerance_bps: float
+    spacings: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+    fills: list[tuple[Side, int, int]],
+    partial: PartialFill,
+    amends_price: bool,
+    tolerance_bps: float,
 ) -> None:
+    wanted = uneven(Side.BUY, spacings[0]) + uneven(Side.SELL, spacings[1])
     refill = RefillPolicy(partial_fill=partial)
-    world = quoting(ladder(levels), policy=policy(refill, tolerance_bps=tolerance_bps), amends_price=amends_price)
+    world = quoting(wanted, policy=policy(refill, tolerance_bps=tolerance_bps), amends_price=amends_price)
 
     for side, level, lots in fills:
-        before = {(order.side, order.level): order.order_id for order in world.live()}
-        eat(world, side, level % levels, lots)
-        after = {(order.side, order.level): order.order_id for order in world.live()}
-
-        changed = {slot for slot in before.keys() | after.keys() if before.get(slot) != after.get(slot)}
-        assert changed <= {(side, level % levels)}
-        assert all(order.price == world.at_venue(order).price for order in world.live())
+        slot = (side, level % len([quote for quote in wanted if quote.side is side]))
+        eaten = world.order(*slot)
+        own = {eaten.order_id}
+        for command in eat(world, *slot, lots=min(lots, eaten.remaining)):
+            match command:
+                case PlaceOrder():
+                    assert (command.side, command.level) == slot
+                    own.add(command.order_id)
+                case AmendOrder() | CancelOrder():
+                    assert command.order_id in own
+                case _:
+                    raise AssertionError(f"a fill is no reason for {command}")
     assert {(order.side, order.level, order.price) for order in world.live()} == {
-        (quote.side, quote.level, quote.price) for quote in ladder(levels)
+        (quote.side, quote.level, quote.price) for quote in wanted
     }
 
 
