@@ -170,7 +170,6 @@ class TighterRisk(Section):
     max_position_quote: Money | None = None
     max_order_quote: Money | None = None
     max_open_orders: int | None = Field(None, ge=1)
-    max_daily_loss_quote: Money | None = None
     price_collar_bps: float | None = Field(None, gt=0, le=10_000)
     max_total_quote: Money | None = None
     max_leverage: Money | None = None

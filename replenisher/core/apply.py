@@ -123,6 +123,7 @@ def apply(state: State, event: Event) -> None:
             state.touch_all()
         case ResumeAsked():
             state.pauses.clear()
+            state.day_marks.clear()  # The operator takes today's loss as it is.
             state.touch_all()
         case StopAsked():
             if state.stopping is None:
@@ -236,7 +237,7 @@ def _start(state: State, event: Started) -> None:
 def _open_session(state: State, venue: str, at: int) -> None:
     instruments = state.setup.instruments(venue)
     for instrument in instruments:
-        state.account.cursors.setdefault(instrument, state.first_started_at)
+        state.account.cursors.setdefault(instrument, state.first_started_at + state.clock_offsets_ns.get(venue, 0))
     state.sync(venue).open(instruments, at)
     for order in list(state.orders.all_live()):
         if order.instrument in instruments:

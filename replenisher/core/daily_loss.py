@@ -1,6 +1,8 @@
 """Daily loss: the P&L since midnight UTC, marked to the others' mid, against the account's limit.
 
-Where a day's P&L began is a mark that outlives the process, so that a restart does not forgive what was lost today.
+Where a day's P&L began is a mark that outlives the process, so that neither a restart nor a cool-off forgives what was
+lost today: after its pause the account quotes again only if the P&L has come back within the limit. What begins the
+count anew is midnight, or an operator who says `resume`.
 """
 
 from collections.abc import Iterator
@@ -27,4 +29,3 @@ def daily_loss(state: State, at: int) -> Iterator[DayMarked | Pause]:
         if lost_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
             reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue.name}"
             yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)
-            yield today  # What comes after the pause is counted anew.

@@ -125,7 +125,7 @@ class Engine:
                     inventory=state.account.inventory(setup.instrument, setup.id),
                 )
                 wanted = _sane(setup.strategy.quote(view))
-                permitted, withheld = permit(wanted.quotes, setup.limits, state.stake(instrument, mark))
+                permitted, withheld = permit(wanted.quotes, state.bounds(setup, mark, with_ladder=False))
         orders = state.orders.of(setup.ladder)
         showable = [quote for quote in permitted if self._is_showable(setup, quote, orders, at)]
         wishes = reconcile(
@@ -157,7 +157,7 @@ class Engine:
     # --- What is sent --------------------------------------------------------------------------------------------
 
     def _carry_out(self, plans: Sequence[Plan], at: int) -> Iterator[Command]:
-        """Slots first, then every cancel, then amends and places from the touch outwards."""
+        """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
         for plan in plans:
             for wish in plan.wishes:
                 # Also where the amend may not be sent now: its old slot is given to somebody else.
@@ -167,10 +167,16 @@ class Engine:
             for wish in plan.wishes:
                 if isinstance(wish, Withdraw):
                     yield from self._withdraw(wish.order, at)
-        for plan in plans:
-            for wish in plan.wishes:
-                if isinstance(wish, Change | Show):
-                    yield from self._show(plan, wish, at)
+        shown = [(plan, wish) for plan in plans for wish in plan.wishes if isinstance(wish, Change | Show)]
+        for plan, wish in sorted(shown, key=lambda each: not self._is_refill(*each)):
+            yield from self._show(plan, wish, at)
+
+    def _is_refill(self, plan: Plan, wish: Change | Show) -> bool:
+        """Whether a wish puts back what was eaten: that comes before anything that only moves."""
+        if isinstance(wish, Change):
+            return False
+        key = (plan.setup.id, plan.setup.instrument, wish.quote.side, wish.quote.level)
+        return self.state.eaten_slot(key) is not None
 
     def _withdraw(self, order: Order, at: int) -> Iterator[Command]:
         if at < order.cancel_after or not self.state.sync_of(order.instrument).is_open:
@@ -187,14 +193,14 @@ class Engine:
         others = [order for order in state.orders.on(setup.instrument) if order is not amended]
         if crosses_own(quote.side, quote.price, others):
             return  # The other one is on its way out; this one follows it.
-        stake = state.stake(instrument, plan.mark)
-        reason = objection(quote.side, quote.price, quote.quantity, setup.limits, stake, amended)
+        bounds = state.bounds(setup, plan.mark, with_ladder=True)
+        reason = objection(quote.side, quote.price, quote.quantity, bounds, amended)
         if reason is not None:
             yield from self._deny(setup, quote, reason, at)
             if amended is not None and amended.price != quote.price:
                 yield from self._withdraw(amended, at)  # Where it rests now it is not wanted either.
             return
-        reserve = stake.open_orders + (0 if amended else 1)  # one cancel for every order
+        reserve = bounds[0].stake.open_orders + (0 if amended else 1)  # one cancel for every order
         if not self._can_pay(setup.instrument, reserve, at):
             return
         timeout_ns = state.setup.venue(setup.venue).request_timeout_ns
@@ -260,8 +266,10 @@ class Engine:
         """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
         for venue_order_id, (label, instrument) in list(self.state.strays.items()):
             deadline = at + self.state.setup.venue(venue_of(instrument)).request_timeout_ns
-            yield CancelOrder(order_id=label, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline)
-            del self.state.strays[venue_order_id]
+            cancel = CancelOrder(
+                order_id=label, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline
+            )
+            yield self._note(cancel, at)
 
     def _can_pay(self, instrument: str, reserve: int, at: int) -> bool:
         """Spend one request of the venue's rate budget, or note when it can be spent."""
@@ -297,9 +305,8 @@ class Engine:
             keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.decision.permitted]
             if (opening := state.slots.next_opening(keys, at)) is not None:
                 candidates.append(opening)
-            if not plan.decision.withheld.startswith("book"):
-                candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)
-                candidates.append(state.own_size(instrument).settles_at(at) or FAR)
+            candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)
+            candidates.append(state.own_size(instrument).settles_at(at) or FAR)
         return min(candidate for candidate in candidates if candidate > at)
 
 

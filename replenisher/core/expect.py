@@ -85,7 +85,9 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
 def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
     order = state.orders.get(command.order_id)
     if order is None or order.status.is_terminal:
-        return  # A stray: the venue shows it, but we know no live order by its name.
+        # A stray: the venue shows it, but we know no live order by its name. It is canceled once a report of it.
+        state.strays.pop(command.venue_order_id, None)
+        return
     order.pending = Pending(Request.CANCEL, command.deadline, order.price, order.quantity)
     order.cancels += 1
     state.own_size(order.instrument).leaving(order.order_id)

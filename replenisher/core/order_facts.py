@@ -72,7 +72,7 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
         case OrderExpired():
             _ends(state, order, Transition.EXPIRED, fact.reason, fact.venue_time, fact.at)
         case OrderReported():
-            _is_reported(state, order, fact.order, fact.at)
+            _is_reported(state, order, fact.order, as_of=fact.venue_time, at=fact.at)
         case OrderNotFound():
             _is_not_found(state, order, fact)
         case _:
@@ -93,7 +93,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
             state.strays[report.venue_order_id] = (report.order_id, fact.instrument)
             sync.ask(Topic.OPEN_ORDERS, fact.instrument, fact.at + SECOND_NS)
         else:
-            _is_reported(state, order, report, fact.at)
+            _is_reported(state, order, report, as_of=report.venue_time, at=fact.at)
             state.orders.touch(order)
     shown = {report.venue_order_id for report in fact.orders}
     for venue_order_id, (_, instrument) in list(state.strays.items()):
@@ -230,7 +230,7 @@ def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:
         show_at_rest(state, order, order.venue_time, fact.at)
 
 
-def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> None:
+def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int, at: int) -> None:
     """The venue's word on one order that we asked for."""
     if order.status.is_terminal:
         return
@@ -242,7 +242,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
             if order.pending is not None and order.pending.request is Request.PLACE:
                 order.pending = None
             elif order.pending is not None and order.pending.is_overdue:
-                _settle_amend(state, order, order.pending, report, at)
+                _settle_amend(state, order, order.pending, report, as_of, at)
             if report.venue_time >= order.venue_time:
                 order.price, order.quantity, order.venue_time = report.price, report.quantity, report.venue_time
             _rests(state, order, at)
@@ -260,12 +260,24 @@ def _is_reported(state: State, order: Order, report: OrderReport, at: int) -> No
             assert_never(report.status)
 
 
-def _settle_amend(state: State, order: Order, amend: Pending, report: OrderReport, at: int) -> None:
+def _settle_amend(state: State, order: Order, amend: Pending, report: OrderReport, as_of: int, at: int) -> None:
     """What became of an amend that was not answered: granted, or not and never will be, or it may still be."""
-    if (report.price, report.quantity) == (amend.price, amend.quantity) or at > amend.valid_until:
+    fence = _fence(state, order, amend.valid_until)
+    if (report.price, report.quantity) == (amend.price, amend.quantity) or as_of > fence:
         order.pending = None
     else:
-        state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, amend.valid_until + 1)
+        _ask_behind(state, order, fence - as_of, at)
+
+
+def _fence(state: State, order: Order, valid_until: int) -> int:
+    """The venue's time from which on what it shows is evidence: no request of this deadline can still be granted."""
+    return valid_until + state.clock_offsets_ns.get(venue_of(order.instrument), 0) + READ_LAG_NS
+
+
+def _ask_behind(state: State, order: Order, missing_ns: int, at: int) -> None:
+    """Ask about an order again once the fence is behind us."""
+    ask_at = at + max(missing_ns, 0) + SECOND_NS // 10
+    state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, ask_at)
 
 
 def eat_slot(state: State, order: Order, at: int) -> None:
@@ -278,8 +290,7 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
     """ "Not found" ends an order only behind a fence: after `valid_until` the venue must have refused the place."""
     if order.status.is_terminal:
         return
-    offset_ns = state.clock_offsets_ns.get(venue_of(order.instrument), 0)
-    fence = order.valid_until + offset_ns + READ_LAG_NS
+    fence = _fence(state, order, order.valid_until)
     if fact.venue_time > fence and order.venue_order_id:
         # It did rest, and the venue has forgotten it: it is over, and what of it traded is among the trades.
         _ends(state, order, Transition.CANCELED, "the venue no longer knows it", fact.venue_time, fact.at)
@@ -287,8 +298,7 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
     elif fact.venue_time > fence:
         _ends(state, order, Transition.REJECTED, "the venue never had it", fact.venue_time, fact.at)
     else:
-        wait_ns = max(fence - fact.venue_time, 0) + SECOND_NS // 10
-        state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, fact.at + wait_ns)
+        _ask_behind(state, order, fence - fact.venue_time, fact.at)
 
 
 def _forget_stray(state: State, order_id: str, fact: OrderFact) -> None:

@@ -46,61 +46,88 @@ class Stake:
     mark: Decimal  # the others' mid, in price units
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Limits, and the stake they hold for: the account's, or one strategy's own."""
+
+    limits: Limits
+    stake: Stake
+
+
 @dataclass(slots=True)
 class Load:
-    """What would already be at stake beside one more order of a side."""
+    """What is already at stake beside one more order of a side."""
 
     position: Decimal  # if everything else of the side fills
     orders: int  # open ones, of both sides
-    total_quote: Decimal  # their notional
-    side_quote: Decimal  # the notional of those on the side
-    side_amount: Decimal  # and their wire amount
+    total_quote: Decimal = ZERO  # their notional
+    side_quote: Decimal = ZERO  # the notional of those on the side
+    side_amount: Decimal = ZERO  # and their wire amount
+
+    @classmethod
+    def of(cls, side: Side, stake: Stake, besides: Order | None = None) -> "Load":
+        """The load of everything that may be live, one order left out."""
+        load = cls(stake.position, stake.open_orders - (besides is not None))
+        for order in stake.orders:
+            if order is not besides:
+                amount = stake.instrument.amount(order.remaining_max)
+                load.add(
+                    stake, amount, stake.instrument.price(max(order.prices)), order.side, is_ours=order.side is side
+                )
+        return load
+
+    def add(self, stake: Stake, amount: Decimal, price: Decimal, side: Side, *, is_ours: bool) -> None:
+        """One order more; `is_ours` if it is on the side whose load this is."""
+        notional_quote = stake.instrument.notional_quote(amount, price)
+        self.total_quote += notional_quote
+        if is_ours:
+            self.position += side.sign * amount
+            self.side_quote += notional_quote
+            self.side_amount += amount
 
 
-def permit(quotes: Sequence[Quote], limits: Limits, stake: Stake) -> tuple[tuple[Quote, ...], str]:
-    """As much of the ladder as the limits allow, and why not all of it. What stands nearest to the touch stays."""
+def permit(quotes: Sequence[Quote], bounds: Sequence[Bound]) -> tuple[tuple[Quote, ...], str]:
+    """As much of the ladder as the limits allow, and why not all of it. What stands nearest to the touch stays.
+
+    The stakes hold what is there *beside* this ladder: the ladder itself is what is judged.
+    """
     permitted: list[Quote] = []
     reasons: dict[str, None] = {}
-    instrument = stake.instrument
-    loads = {side: Load(stake.position, 0, ZERO, ZERO, ZERO) for side in Side}
+    loads = [{side: Load.of(side, bound.stake) for side in Side} for bound in bounds]
     for quote in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
-        load, amount, price = loads[quote.side], instrument.amount(quote.quantity), instrument.price(quote.price)
-        reason = _objection(quote.side, amount, price, limits, stake, load)
+        instrument = bounds[0].stake.instrument
+        amount, price = instrument.amount(quote.quantity), instrument.price(quote.price)
+        reason = _first(
+            _objection(quote.side, amount, price, bound, load[quote.side])
+            for bound, load in zip(bounds, loads, strict=True)
+        )
         if reason is not None:
             reasons[reason] = None
             continue
         permitted.append(quote)
-        notional_quote = instrument.notional_quote(amount, price)
-        load.position += quote.side.sign * amount
-        load.side_quote += notional_quote
-        load.side_amount += amount
-        for each in loads.values():
-            each.orders += 1
-            each.total_quote += notional_quote
+        for bound, load in zip(bounds, loads, strict=True):
+            for side, each in load.items():
+                each.orders += 1
+                each.add(bound.stake, amount, price, quote.side, is_ours=side is quote.side)
     return tuple(permitted), ", ".join(reasons)
 
 
 def objection(
-    side: Side, price: int, quantity: int, limits: Limits, stake: Stake, amended: Order | None = None
+    side: Side, price: int, quantity: int, bounds: Sequence[Bound], amended: Order | None = None
 ) -> str | None:
     """Why an order must not be sent; None if it may. `quantity` is what may still fill of it, in lots.
 
     The same rules as `permit`, on other evidence: everything that may be live, not what is wanted.
     """
-    instrument = stake.instrument
-    others = [order for order in stake.orders if order is not amended]
-    if crosses_own(side, price, others):
+    account = bounds[0].stake
+    if crosses_own(side, price, (order for order in account.orders if order is not amended)):
         return "would cross our own order"
-    load = Load(stake.position, stake.open_orders - (amended is not None), ZERO, ZERO, ZERO)
-    for order in others:
-        amount = instrument.amount(order.remaining_max)
-        notional_quote = instrument.notional_quote(amount, instrument.price(max(order.prices)))
-        load.total_quote += notional_quote
-        if order.side is side:
-            load.position += side.sign * amount
-            load.side_quote += notional_quote
-            load.side_amount += amount
-    return _objection(side, instrument.amount(quantity), instrument.price(price), limits, stake, load)
+    amount, at_price = account.instrument.amount(quantity), account.instrument.price(price)
+    return _first(_objection(side, amount, at_price, bound, Load.of(side, bound.stake, amended)) for bound in bounds)
+
+
+def _first(reasons: Iterable[str | None]) -> str | None:
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
@@ -109,8 +136,12 @@ def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
     return any(price >= other if side is Side.BUY else price <= other for other in others)
 
 
-def _objection(side: Side, amount: Decimal, price: Decimal, limits: Limits, stake: Stake, load: Load) -> str | None:
-    """The first limit that one more order would break on top of `load`."""
+def _objection(side: Side, amount: Decimal, price: Decimal, bound: Bound, load: Load) -> str | None:
+    """The first limit that one more order would break on top of `load`.
+
+    Size and collar hold for every order, also for one that only reduces: they are there against fat fingers.
+    """
+    limits, stake = bound.limits, bound.stake
     instrument, mark = stake.instrument, stake.mark
     if price <= 0 or amount <= 0:
         return "price and size must be positive"

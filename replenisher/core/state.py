@@ -5,7 +5,7 @@ rest (books, sessions, budgets) is worthless after a restart and is learned anew
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import msgspec
@@ -16,15 +16,14 @@ from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.reconcile import QuotingPolicy
-from replenisher.core.risk import Limits, Stake
+from replenisher.core.risk import Bound, Limits, Stake
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.strategy import Strategy
 from replenisher.core.sync import Sync
 from replenisher.model.command import DayMarked, Pause
 from replenisher.model.instrument import Instrument
-
-BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+from replenisher.model.order import BASE36, is_order_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,17 +209,26 @@ class State:
         book = self.book(instrument)
         return None if book.distrust else self.own_size(instrument).touch(book, at)
 
-    def stake(self, instrument: Instrument, mark: Decimal) -> Stake:
-        """What we hold and risk on one instrument."""
-        return Stake(
+    def bounds(self, setup: StrategySetup, mark: Decimal, *, with_ladder: bool) -> tuple[Bound, Bound]:
+        """The account's limits on all we risk, and a strategy's own on its share; with its own ladder, or beside it."""
+        instrument = self.instruments[setup.instrument]
+        own = self.orders.of(setup.ladder)
+        account = Stake(
             instrument=instrument,
             position=self.account.position(instrument.key).size,
-            orders=list(self.orders.on(instrument.key)),
-            open_orders=sum(1 for _ in self.orders.all_live()),
+            orders=[order for order in self.orders.on(instrument.key) if with_ladder or order.strategy != setup.id],
+            open_orders=sum(1 for _ in self.orders.all_live()) - (0 if with_ladder else len(own)),
             cash=self.account.balance(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
             mark=mark,
         )
+        share = replace(
+            account,
+            position=self.account.inventory(instrument.key, setup.id),
+            orders=own if with_ladder else [],
+            open_orders=len(own) if with_ladder else 0,
+        )
+        return Bound(self.setup.limits, account), Bound(setup.limits, share)
 
     def pnl_quote(self, venue: str, at: int) -> float | None:
         """P&L since our first fill at one venue, marked to the others' mid; None without a mark for a position."""
@@ -261,7 +269,7 @@ class State:
 
     def is_ours(self, order_id: str) -> bool:
         """Whether a label at the venue is a client order id of our namespace."""
-        return len(order_id) == 15 and order_id.startswith(self.setup.namespace) and set(order_id) <= set(BASE36)
+        return is_order_id(order_id, self.setup.namespace)
 
     def earlier_lives(self, instrument: str) -> Iterator[Order]:
         """Orders that an earlier life of ours left live."""

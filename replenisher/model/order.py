@@ -62,6 +62,15 @@ class Request(StrEnum):
     CANCEL = "cancel"
 
 
+ORDER_ID_LENGTH = 15  # namespace 3, epoch 6, counter 6
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def is_order_id(text: str, namespace: str) -> bool:
+    """Whether a label at a venue is a client order id of this namespace."""
+    return len(text) == ORDER_ID_LENGTH and text.startswith(namespace) and set(text) <= set(BASE36)
+
+
 class Transition(StrEnum):
     """The kinds of fact that move an order's status."""
 

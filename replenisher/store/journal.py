@@ -33,7 +33,7 @@ from pathlib import Path
 import msgspec
 
 from replenisher.errors import ReplenisherError
-from replenisher.model.event import BookChanged, BookSnapshot, ClockOffset, LinkAlive, TradePrinted, Woke
+from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
 
 FORMAT = 1
@@ -42,7 +42,7 @@ SEGMENT_BYTES = 32 * 1024 * 1024
 DAY_NS = 86_400_000_000_000
 
 _PREFIX = struct.Struct("<II")  # length, crc32
-_MARKET_ONLY = (BookSnapshot, BookChanged, TradePrinted, LinkAlive, ClockOffset, Woke)
+_MARKET_ONLY = (BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke)
 
 
 class JournalFull(ReplenisherError):

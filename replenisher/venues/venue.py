@@ -43,9 +43,6 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue can do, as far as a decision depends on it."""
 
     amends_price: bool  # an amend may change the price, atomically
-    amend_keeps_priority_on_decrease: bool
-    has_dead_man_switch: bool
-    refuses_late_requests: bool  # a request carries a deadline that the venue itself enforces
 
 
 class Venue(Protocol):

@@ -45,7 +45,6 @@ from replenisher.venues.binance import codec
 
 PAPER_KEY = "paper"  # id and secret alike: the exchange listens on loopback alone and nothing on it is worth anything
 OFFERED = {"synthetic": "BTC-PERPETUAL", "recorded": INSTRUMENT_NAME, "live": ""}
-SHADOW_POWER_N = 3.0  # of the queue model that runs beside the risk-averse one
 BPS = Decimal(10_000)
 DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000)}}
 
@@ -183,7 +182,6 @@ def _market(
                 instrument,
                 codec.facts(tapes.read(tape), instrument),
                 model=_queue_model(section.queue_model),
-                shadow=queue.power(SHADOW_POWER_N) if section.queue_model == "risk_averse" else queue.RiskAverse(),
                 start=clock(),  # not before: to survey a long tape takes seconds
                 speed=section.market.speed,
             )

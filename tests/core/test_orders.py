@@ -176,7 +176,7 @@ def test_an_unknown_order_ends_by_the_venues_word(status: Status) -> None:
     resting = world.at_venue(unknown)
     resting.status = status
 
-    world.tell(OrderReported(at=0, order=world.venue.report(resting, world.at)))
+    world.tell(OrderReported(at=0, venue_time=world.at, order=world.venue.report(resting, world.at)))
 
     assert unknown.status is status
 
@@ -307,9 +307,11 @@ def test_a_missed_amend_counts_the_worse_price_and_size_until_the_venue_has_said
     assert isinstance(question, AskOrder)
 
     world.arrive(question)
-    (again,) = world.hear()
+    too_early = world.hear()
+    wishes = [*world.wait(2 * SECOND), *world.settle()]
 
-    assert isinstance(again, AmendOrder), "it never arrived: asked for anew"
+    assert too_early == (), "what the venue shows at the deadline may be older than a request it just granted"
+    assert any(isinstance(wish, AmendOrder) for wish in wishes), "it never arrived: asked for anew"
 
 
 def test_an_amend_that_may_still_arrive_counts_until_the_venue_would_refuse_it() -> None:
@@ -336,7 +338,7 @@ def test_an_amend_that_never_arrived_is_over_when_the_venue_would_refuse_it() ->
 
     world.settle()
     assert resting.remaining_max == 25
-    wishes = [*world.wait(TIMEOUT + SECOND), *world.settle()]
+    wishes = [*world.wait(TIMEOUT + 2 * SECOND), *world.settle()]
 
     assert any(isinstance(wish, AmendOrder) for wish in wishes), "asked for anew"
     assert world.shown() == {buy(0, 99_980, 25)}
@@ -401,7 +403,7 @@ def test_a_refusal_of_a_request_about_an_order_that_has_ended_is_no_news() -> No
         RequestRejected(at=0, order_id=ended.order_id, request=Request.CANCEL, reason=RejectReason.NOT_OPEN, message="")
     )
     world.tell(OrderRejected(at=0, order_id=ended.order_id, reason=RejectReason.OTHER, message=""))
-    world.tell(OrderReported(at=0, order=world.venue.report(world.at_venue(ended), world.at)))
+    world.tell(OrderReported(at=0, venue_time=world.at, order=world.venue.report(world.at_venue(ended), world.at)))
     world.tell(OrderNotFound(at=0, order_id=ended.order_id, venue_time=world.at))
 
     assert ended.status is Status.CANCELED

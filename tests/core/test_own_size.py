@@ -304,7 +304,7 @@ def test_an_amend_that_the_venue_refuses_hides_nothing_at_the_price_it_never_had
             at=0, order_id="tst000001000001", request=Request.AMEND, reason=RejectReason.PRICE, message="no"
         )
     )
-    watch.tell(OrderReported(at=0, order=report(BID, SIZE, T0 + MS)))
+    watch.tell(OrderReported(at=0, venue_time=T0 + MS, order=report(BID, SIZE, T0 + MS)))
     watch.wait(ECHO)
 
     touch = watch.tell(watch.shows(3, T0 + 2 * MS, BETTER))
@@ -364,7 +364,7 @@ def test_an_order_found_again_after_a_restart_is_not_the_market() -> None:
     watch = Watch(BID)
     watch.state = State.load(before.state.setup, before.state.dump())
     watch.tell(SessionOpened(at=0, venue=VENUE))
-    watch.tell(OrderReported(at=0, order=report(BID, SIZE, T0 + MS)))
+    watch.tell(OrderReported(at=0, venue_time=T0 + MS, order=report(BID, SIZE, T0 + MS)))
 
     touch = watch.tell(
         BookSnapshot(at=0, instrument=KEY, venue_time=T0 + 2 * MS, bids=((BID, OTHERS + SIZE),), asks=((ASK, OTHERS),))

@@ -1,5 +1,7 @@
 """Risk: what trims a ladder, what denies an order, and what pauses everything."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -7,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replenisher.core import risk
 from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.orders import Order, Pending
-from replenisher.core.risk import Limits, Stake, crosses_own, objection, permit
+from replenisher.core.risk import Bound, Limits, Stake, crosses_own
 from replenisher.core.state import State
 from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
 from replenisher.model.event import (
@@ -31,6 +34,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument, Kind, TickStep
 from replenisher.model.order import Request, Side, Status
+from replenisher.model.step import Quote
 from tests.core.test_reconcile import order
 from tests.core.world import (
     ASK,
@@ -76,7 +80,11 @@ def stake(
 
 
 def asked(side: Side, price: int, quantity: int, allowed: Limits, at_stake: Stake, amended: Order | None = None) -> str:
-    return objection(side, price, quantity, allowed, at_stake, amended) or ""
+    return risk.objection(side, price, quantity, [Bound(allowed, at_stake)], amended) or ""
+
+
+def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: Stake) -> tuple[tuple[Quote, ...], str]:
+    return risk.permit(tuple(quotes), [Bound(allowed, at_stake)])
 
 
 # --- The last word -------------------------------------------------------------------------------------------------
@@ -291,25 +299,27 @@ def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_on
     assert again == [(), (), ()]
 
 
-def test_an_order_that_may_not_follow_its_price_does_not_stay_behind() -> None:
-    world = World(
-        setup(
-            [("first", first := Wishes((buy(0, 99_980, 5),))), ("second", second := Wishes((buy(0, 99_970, 10),)))],
-            limits=limits(max_position_quote=Decimal(150)),
-        )
-    )
+def test_what_no_longer_fits_beside_another_strategy_is_taken_off_and_nothing_is_denied() -> None:
+    first, second = Wishes((buy(0, 99_980, 5),)), Wishes((buy(0, 99_970, 10),))
+    world = World(setup([("first", first), ("second", second)], limits=limits(max_position_quote=Decimal(150))))
     world.open()
-    first.quotes, second.quotes = (buy(0, 99_980, 10),), (buy(0, 99_960, 10),)
-    world.tell(world.venue.snapshot(world.at))
 
-    # The first one's amend to 10 lots is denied, and it stays: its price is the wanted one.
-    first.quotes = (buy(0, 99_975, 10),)
-    wishes = world.tell(world.venue.snapshot(world.at))
-    world.settle()
-    final = [*wishes, *world.tell(world.venue.snapshot(world.at)), *world.settle()]
+    first.quotes = (buy(0, 99_980, 10),)
+    wishes = [*world.tell(world.venue.snapshot(world.at)), *world.settle()]
 
-    assert cancels(final) == 1
-    assert all(resting.price != 99_980 for resting in world.venue.resting())
+    assert cancels(wishes) == 1
+    assert not any(isinstance(wish, Denied) for wish in wishes)
+    assert [resting.price for resting in world.venue.resting()] == [99_970]
+
+
+def test_a_strategys_own_limits_hold_for_its_own_orders_alone() -> None:
+    both = setup([("first", Wishes(ladder(2))), ("second", Wishes(ladder(2, step=20)))], limits=limits())
+    own = replace(both.strategies[1], limits=limits(max_open_orders=1))
+    world = World(replace(both, strategies=(both.strategies[0], own)))
+    world.open()
+
+    assert len(world.state.orders.of(both.strategies[0].ladder)) == 4
+    assert len(world.state.orders.of(own.ladder)) == 1
 
 
 def test_two_strategies_never_cross_each_other() -> None:
@@ -384,7 +394,7 @@ def lose(world: World, lots: int, at_price: int) -> tuple[Command, ...]:
     return world.tell(fill)
 
 
-def test_too_large_a_loss_in_a_day_pauses_until_the_cool_off_is_over() -> None:
+def test_too_large_a_loss_in_a_day_pauses_until_an_operator_resumes() -> None:
     world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), cooloff_ns=60 * SECOND))
 
     bearable = lose(world, 10, 104_000)
@@ -400,8 +410,11 @@ def test_too_large_a_loss_in_a_day_pauses_until_the_cool_off_is_over() -> None:
     world.wait(59 * SECOND)
     assert not world.live()
     world.wait(2 * SECOND)
+    assert not world.live(), "a cool-off does not forgive what was lost today"
+    assert world.state.pauses
+    world.tell(ResumeAsked(at=0))
     world.settle()
-    assert len(world.live()) == 2, "the loss is counted anew"
+    assert len(world.live()) == 2, "an operator does"
 
 
 def test_a_pause_outlives_the_process() -> None:

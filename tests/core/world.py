@@ -222,7 +222,7 @@ class ToyVenue:
             case AskOrder():
                 known = [order for order in self.orders.values() if order.order_id == command.order_id]
                 if known:
-                    self.private.append(OrderReported(at=now, order=self.report(known[0], now)))
+                    self.private.append(OrderReported(at=now, venue_time=now, order=self.report(known[0], now)))
                 else:
                     self.private.append(OrderNotFound(at=now, order_id=command.order_id, venue_time=now))
             case AskTrades():

@@ -180,7 +180,7 @@ def test_boot_is_the_newest_snapshot_and_the_steps_after_it(tmp_path: Path) -> N
     ("kept", "each"),
     [
         (False, step(1, [book_changed(), Woke(at=T0), LinkAlive(at=T0, venue="deribit")])),
-        (False, step(1, [ClockOffset(at=T0, venue="deribit", offset_ns=5)], decisions=[decision()])),
+        (True, step(1, [ClockOffset(at=T0, venue="deribit", offset_ns=5)], decisions=[decision()])),
         (True, step(1, [book_changed()], [place("a")])),
         (True, step(1, [Woke(at=T0)], orders=[order("a", Status.UNKNOWN)])),
         (True, step(1, [book_changed(), filled("a", "1")])),

@@ -338,6 +338,7 @@ class WirePosition(msgspec.Struct, frozen=True):
 
     size: Decimal
     direction: str = ""
+    average_price: Decimal | None = None
 
     @property
     def amount(self) -> Decimal:

@@ -10,6 +10,7 @@ The same trades may come twice, in a reply and on the stream; a fill is known by
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import assert_never
 
 from replenisher.model.command import (
@@ -402,7 +403,9 @@ class Trading:
                 fills = tuple(self._fill(trade, at) for trade in page.trades)
                 return TradesReported(at=at, instrument=key, fills=fills, has_more=page.has_more)
             case AskPosition(instrument=key):
-                return PositionReported(at=at, instrument=key, amount=codec.decode_position(reply.result).amount)
+                position = codec.decode_position(reply.result)
+                average_price = position.average_price or Decimal(0)
+                return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
             case AskBalance(currency=currency):
                 balance = codec.decode_summary(reply.result).balance
                 return BalanceReported(at=at, venue=self._venue, currency=currency, balance=balance)
@@ -419,7 +422,8 @@ class Trading:
         ]
         if found:
             latest = max(found, key=lambda order: order.last_update_timestamp)
-            return OrderReported(at=at, order=codec.report_of(latest, instrument))
+            report = codec.report_of(latest, instrument)
+            return OrderReported(at=at, order=report, venue_time=_venue_time(reply))
         if reply.us_in is None:
             return "no such order, but the answer does not say as of when"
         return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
+from replenisher.model.order import is_order_id
 from replenisher.venues.deribit.link import (
     CREDITS,
     CREDITS_PER_SECOND,
@@ -24,14 +25,8 @@ from replenisher.venues.venue import Action, Capabilities
 
 MARKET = "market"
 TRADING = "trading"
-ORDER_ID_LENGTH = 15
 
-CAPABILITIES = Capabilities(
-    amends_price=True,
-    amend_keeps_priority_on_decrease=True,
-    has_dead_man_switch=True,
-    refuses_late_requests=True,
-)
+CAPABILITIES = Capabilities(amends_price=True)
 
 
 class DeribitVenue:
@@ -153,4 +148,4 @@ class DeribitVenue:
         return self._trading if connection == TRADING else self._market
 
     def _is_ours(self, label: str) -> bool:
-        return len(label) == ORDER_ID_LENGTH and label.startswith(self._namespace)
+        return is_order_id(label, self._namespace)
