@@ -33,6 +33,8 @@ from tests.core.world import (
 
 REQUESTS = {PlaceOrder: Request.PLACE, AmendOrder: Request.AMEND, CancelOrder: Request.CANCEL}
 CENTRES = st.sampled_from([99_990, 99_993, 100_000, 100_010])
+QUANTITIES = st.sampled_from([5, 8, 10, 12])
+STEPS = st.sampled_from([5, 10])
 
 
 class Life(RuleBasedStateMachine):
@@ -45,6 +47,7 @@ class Life(RuleBasedStateMachine):
         partial_fill=st.sampled_from(PartialFill),
         burst=st.sampled_from([9.0, 14.0, 10_000.0]),
         max_order_age_s=st.sampled_from([None, 3]),
+        last_wish=st.builds(ladder, st.just(2), QUANTITIES, STEPS, CENTRES),
     )
     def begin(
         self,
@@ -54,6 +57,7 @@ class Life(RuleBasedStateMachine):
         partial_fill: PartialFill,
         burst: float,
         max_order_age_s: int | None,
+        last_wish: tuple[Quote, ...],
     ) -> None:
         quoting = policy(
             RefillPolicy(partial_fill=partial_fill),
@@ -72,12 +76,11 @@ class Life(RuleBasedStateMachine):
         self.world.open()
         self.is_lost = False
         self.policy = quoting
+        self.last_wish = last_wish
 
     # --- What may happen -----------------------------------------------------------------------------------------
 
-    @rule(
-        levels=st.integers(0, 3), centre=CENTRES, quantity=st.sampled_from([5, 10, 12]), step=st.sampled_from([5, 10])
-    )
+    @rule(levels=st.integers(0, 3), centre=CENTRES, quantity=QUANTITIES, step=STEPS)
     def the_strategy_changes_its_mind(self, levels: int, centre: int, quantity: int, step: int) -> None:
         wishes_of(self.world).quotes = ladder(levels, quantity, step, centre)
         self.world.venue.publish(Side.BUY, 90_000, self.world.at)
@@ -185,7 +188,7 @@ class Life(RuleBasedStateMachine):
         if self.is_lost:
             self.a_session_opens()
         world = self.world
-        wishes_of(world).quotes = wanted = ladder(2)
+        wishes_of(world).quotes = wanted = self.last_wish
         # Refusals back off for up to a minute; questions and cancels are repeated on the way.
         for second in range(66):
             world.settle()
