@@ -54,7 +54,9 @@ class VenueSection(Section):
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
     request_timeout_ms: Milliseconds = 2000
-    dead_man_switch_s: int = Field(60, ge=10, le=3600)
+    dead_man_switch_s: int = Field(
+        60, ge=23, le=600, description="the venue cancels our orders at the latest so long after our last sign of life"
+    )
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)

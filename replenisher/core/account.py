@@ -15,14 +15,14 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
 ZERO = Decimal(0)
-CENT = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
+BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
 EXTERNAL = "external"  # whose fills those are that no order of ours explains
 FILLS_REMEMBERED_MAX = 20_000
 
 
 def booked(value: Decimal) -> Decimal:
     """A value as it is booked: rounded half-even to 1e-8."""
-    return value.quantize(CENT, ROUND_HALF_EVEN)
+    return value.quantize(BOOKED_STEP, ROUND_HALF_EVEN)
 
 
 class Position(msgspec.Struct):

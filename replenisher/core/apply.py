@@ -63,14 +63,14 @@ def apply(state: State, event: Event) -> None:
             _apply_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
-            state.touch(event.instrument)
+            state.revisit(event.instrument)
         case LinkAlive():
             for instrument in state.setup.instruments(event.venue):
                 state.book(instrument).heard_at = event.at
-                state.touch(instrument)
+                state.revisit(instrument)
         case FeedLost():
             state.book(event.instrument).lose(event.reason)
-            state.touch(event.instrument)
+            state.revisit(event.instrument)
         case (
             OrderWorking()
             | OrderRejected()
@@ -104,7 +104,7 @@ def apply(state: State, event: Event) -> None:
             state.account.move_cash(event.venue, event.currency, event.amount)
         case InstrumentDefined():
             state.instruments[event.instrument.key] = event.instrument
-            state.touch(event.instrument.key)
+            state.revisit(event.instrument.key)
         case InstrumentStateChanged():
             _apply_instrument_state(state, event)
         case ClockOffset():
@@ -114,22 +114,22 @@ def apply(state: State, event: Event) -> None:
         case Suspended():
             for instrument, book in state.books.items():
                 book.lose(f"the process did not run for {event.gap_ns / 1e9:.1f} s")
-                state.touch(instrument)
+                state.revisit(instrument)
         case PauseAsked():
             state.pauses[""] = Pause(reason=event.reason, until=0)
-            state.touch_all()
+            state.revisit_all()
         case CancelAllAsked():
             state.pauses[""] = Pause(reason="the operator canceled everything", until=0)
-            state.touch_all()
+            state.revisit_all()
         case ResumeAsked():
             state.pauses.clear()
             state.day_marks.clear()  # The operator takes today's loss as it is.
-            state.touch_all()
+            state.revisit_all()
         case StopAsked():
             if state.stopping is None:
                 instruments = [setup.instrument for setup in state.setup.strategies]
                 state.stopping = Stopping.begin(event.reason, instruments, event.at)
-            state.touch_all()
+            state.revisit_all()
         case Woke() | ClockStepped():
             pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
         case _:
@@ -144,7 +144,7 @@ def advance(state: State, at: int) -> None:
     for strategy, pause in list(state.pauses.items()):
         if pause.until and at >= pause.until:
             del state.pauses[strategy]
-            state.touch_all()
+            state.revisit_all()
     for venue in state.setup.venues:
         state.budget(venue.name, at)
         _advance_sync(state, venue.name, at)
@@ -161,7 +161,7 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     if state.sync_of(fill.instrument).has_read(Topic.TRADES, fill.instrument):
         # Only then: news must not hide what an unanswered question about older trades would still tell.
         state.account.caught_up(fill.instrument, fill.venue_time)
-    state.touch(fill.instrument)
+    state.revisit(fill.instrument)
     if order is None:
         return
     was_over = order.status.is_terminal
@@ -189,7 +189,7 @@ def _apply_book(state: State, event: BookChanged | BookSnapshot) -> None:
             own.updated(Side.BUY, price, quantity, event.venue_time, event.at)
         for price, quantity in event.asks:
             own.updated(Side.SELL, price, quantity, event.venue_time, event.at)
-    state.touch(event.instrument)
+    state.revisit(event.instrument)
 
 
 def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None:
@@ -197,7 +197,7 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
         state.closed.pop(event.instrument, None)
     else:
         state.closed[event.instrument] = event.reason
-    state.touch(event.instrument)
+    state.revisit(event.instrument)
 
 
 def _apply_trades(state: State, event: TradesReported) -> None:
@@ -242,7 +242,7 @@ def _open_session(state: State, venue: str, at: int) -> None:
     for order in list(state.orders.all_live()):
         if order.instrument in instruments:
             lose_track(state, order, at)
-    state.touch_all()
+    state.revisit_all()
 
 
 def _lose_session(state: State, venue: str, at: int) -> None:
@@ -250,7 +250,7 @@ def _lose_session(state: State, venue: str, at: int) -> None:
     for order in list(state.orders.all_live()):
         if order.instrument in state.setup.instruments(venue):
             lose_track(state, order, at)
-    state.touch_all()
+    state.revisit_all()
 
 
 def _advance_sync(state: State, venue: str, at: int) -> None:
@@ -266,7 +266,7 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     }
     live = any(order.instrument in instruments for order in state.orders.all_live()) or bool(state.strays)
     if sync.advance(instruments, sorted(currencies), live, at):
-        state.touch_all()
+        state.revisit_all()
 
 
 def _advance_stop(state: State, at: int) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-SECOND_NS = 1_000_000_000
+from replenisher.model.units import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from replenisher.core.state import State
 from replenisher.model.command import DayMarked, Pause
-
-DAY_NS = 86_400 * 1_000_000_000
+from replenisher.model.units import DAY_NS
 
 
 def daily_loss(state: State, at: int) -> Iterator[DayMarked | Pause]:

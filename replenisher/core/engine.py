@@ -17,7 +17,7 @@ from replenisher.core.orders import Order
 from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
 from replenisher.core.risk import crosses_own, objection, permit
 from replenisher.core.slots import SlotKey
-from replenisher.core.state import State, StrategySetup, venue_of
+from replenisher.core.state import State, StrategySetup
 from replenisher.core.stopping import Verdict
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.command import (
@@ -30,7 +30,7 @@ from replenisher.model.command import (
     PlaceOrder,
 )
 from replenisher.model.event import Event
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import Status
 from replenisher.model.step import Decision, Quote, Step
 
@@ -79,12 +79,12 @@ class Engine:
         advance(state, at)
         for instrument, deadline in self.deadlines.items():
             if deadline <= at:
-                state.touch(instrument)
+                state.revisit(instrument)
 
         commands: list[Command] = []
         for limit in daily_loss(state, at):
             commands.append(self._note(limit, at))
-        touched, state.touched = state.touched, {}
+        touched, state.to_revisit = state.to_revisit, {}
         plans = [self._plan(setup, at) for setup in state.setup.strategies if setup.instrument in touched]
         commands += self._carry_out(plans, at)
         commands += self._cancel_left_over(touched, at)

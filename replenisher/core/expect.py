@@ -36,19 +36,19 @@ def expect(state: State, command: Command, at: int) -> None:
                 state.book(order.instrument),
                 at,
             )
-            state.orders.touch(order)
+            state.orders.file(order)
         case CancelOrder():
             _expect_cancel(state, command, at)
         case MoveSlot():
             order = state.orders.by_id[command.order_id]
             order.level = command.level
-            state.orders.touch(order)
+            state.orders.file(order)
         case Denied():
             key = (command.strategy, command.instrument, command.side, command.level)
             state.slots.of(key).denied = command.reason
         case Pause():
             state.pauses[command.strategy] = command
-            state.touch_all()
+            state.revisit_all()
         case DayMarked():
             state.day_marks[command.venue] = command
         case _:
@@ -91,4 +91,4 @@ def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
     order.pending = Pending(Request.CANCEL, command.deadline, order.price, order.quantity)
     order.cancels += 1
     state.own_size(order.instrument).leaving(order.order_id)
-    state.orders.touch(order)
+    state.orders.file(order)

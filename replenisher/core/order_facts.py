@@ -7,7 +7,7 @@ is asked for it by its own id.
 from typing import assert_never
 
 from replenisher.core.orders import Order, Pending
-from replenisher.core.state import State, slot_of, venue_of
+from replenisher.core.state import State, slot_of
 from replenisher.core.sync import Topic
 from replenisher.model.command import Intent, Pause
 from replenisher.model.event import (
@@ -24,9 +24,10 @@ from replenisher.model.event import (
     RejectReason,
     RequestRejected,
 )
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request, Status, Transition
+from replenisher.model.units import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 READ_LAG_NS = SECOND_NS  # how much later than `valid_until` "not found" becomes evidence
 CANCEL_BACKOFF_S_MAX = 8
 REFUSALS_MAX = 5  # places refused for no known reason within a minute, before the strategy is paused
@@ -77,8 +78,8 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
             _is_not_found(state, order, fact)
         case _:
             assert_never(fact)
-    state.orders.touch(order)
-    state.touch(order.instrument)
+    state.orders.file(order)
+    state.revisit(order.instrument)
 
 
 def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
@@ -94,7 +95,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
             sync.ask(Topic.OPEN_ORDERS, fact.instrument, fact.at + SECOND_NS)
         else:
             _is_reported(state, order, report, as_of=report.venue_time, at=fact.at)
-            state.orders.touch(order)
+            state.orders.file(order)
     shown = {report.venue_order_id for report in fact.orders}
     for venue_order_id, (_, instrument) in list(state.strays.items()):
         if instrument == fact.instrument and venue_order_id not in shown:
@@ -104,7 +105,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
             sync.ask_order(order.order_id, order.instrument, fact.at)
     if state.stopping is not None:
         state.stopping.shown(fact.instrument, list(resting))
-    state.touch(fact.instrument)
+    state.revisit(fact.instrument)
 
 
 def time_out(state: State, order: Order, at: int) -> None:
@@ -123,8 +124,8 @@ def time_out(state: State, order: Order, at: int) -> None:
             order.cancel_after = at + min(1 << order.cancels, CANCEL_BACKOFF_S_MAX) * SECOND_NS // 4
     order.reason = "not answered in time"
     state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, at)
-    state.orders.touch(order)
-    state.touch(order.instrument)
+    state.orders.file(order)
+    state.revisit(order.instrument)
 
 
 def lose_track(state: State, order: Order, at: int) -> None:

@@ -121,13 +121,13 @@ class Orders:
         """An order that we are about to send, or find again in the journal."""
         assert order.order_id not in self.by_id, f"order id {order.order_id} is used twice"
         self.by_id[order.order_id] = order
-        self.touch(order)
+        self.file(order)
 
     def get(self, order_id: str) -> Order | None:
         """The order of this client order id, if it is one of ours."""
         return self.by_id.get(order_id)
 
-    def touch(self, order: Order) -> None:
+    def file(self, order: Order) -> None:
         """Note that an order changed, and file it where it belongs now."""
         self._changed[order.order_id] = None
         ladder = self.live.setdefault((order.strategy, order.instrument), {})
@@ -169,7 +169,7 @@ class Orders:
         order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
         if order.pending is not None and order.pending.request is Request.PLACE:
             order.pending = None  # a fill is the best of acceptances
-        self.touch(order)
+        self.file(order)
 
     def dump(self) -> list[Order]:
         """Every order we remember, for a snapshot."""

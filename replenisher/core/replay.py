@@ -17,4 +17,4 @@ def fold(state: State, steps: Iterable[Step]) -> None:
         for command in step.commands:
             expect(state, command, step.at)
     state.orders.changed()
-    state.touched.clear()
+    state.to_revisit.clear()

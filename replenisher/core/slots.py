@@ -14,9 +14,8 @@ import msgspec
 
 from replenisher.model.event import RejectReason
 from replenisher.model.order import Side
+from replenisher.model.units import MINUTE_NS, SECOND_NS
 
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
 RETRY_S_MAX = 60
 
 

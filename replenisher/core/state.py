@@ -22,7 +22,7 @@ from replenisher.core.stopping import Stopping
 from replenisher.core.strategy import Strategy
 from replenisher.core.sync import Sync
 from replenisher.model.command import DayMarked, Pause
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
 
@@ -125,7 +125,7 @@ class State:
         default_factory=dict
     )  # strategy -> when a place was refused for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
-    touched: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
+    to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
 
     # --- What outlives the process -------------------------------------------------------------------------------
 
@@ -254,14 +254,14 @@ class State:
                 return slot_of(order)
         return None
 
-    def touch(self, instrument: str) -> None:
+    def revisit(self, instrument: str) -> None:
         """Note that an instrument needs a new decision."""
-        self.touched[instrument] = None
+        self.to_revisit[instrument] = None
 
-    def touch_all(self) -> None:
+    def revisit_all(self) -> None:
         """Note that every strategy needs a new decision."""
         for setup in self.setup.strategies:
-            self.touched[setup.instrument] = None
+            self.to_revisit[setup.instrument] = None
 
     def next_order_id(self) -> str:
         """Namespace 3, epoch 6, counter 6: fixed width, never used before."""
@@ -280,8 +280,3 @@ class State:
 def slot_of(order: Order) -> SlotKey:
     """The slot an order lives in."""
     return (order.strategy, order.instrument, order.side, order.level)
-
-
-def venue_of(instrument: str) -> str:
-    """The venue in an instrument's key."""
-    return instrument.partition("/")[0]

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-NS_PER_MS = 1_000_000
+from replenisher.model.units import MS_NS
 
 T = TypeVar("T")
 
@@ -23,12 +23,12 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def request_ns(self) -> int:
         """The way there."""
-        return round(self.request_ms * NS_PER_MS)
+        return round(self.request_ms * MS_NS)
 
     @property
     def response_ns(self) -> int:
         """The way back."""
-        return round(self.response_ms * NS_PER_MS)
+        return round(self.response_ms * MS_NS)
 
 
 class DelayLine(Generic[T]):

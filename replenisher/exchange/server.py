@@ -29,9 +29,9 @@ from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, Dialec
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import DelayLine, Latency
 from replenisher.exchange.ledger import Past, read_ledger
+from replenisher.model.units import SECOND_NS
 
 HOST = "127.0.0.1"
-NS_PER_S = 1_000_000_000
 CLOSE_TIMEOUT_S = 2.0
 FRAME_BYTES_MAX = 1_048_576  # larger than any dialect takes: the dialect refuses with its own words
 
@@ -227,7 +227,7 @@ class Carrier:
             moments += [link.inbound.next_at, link.outbound.next_at]
         next_at = min((moment for moment in moments if moment is not None), default=None)
         if next_at is not None:
-            delay_s = (next_at - self._clock()) / NS_PER_S
+            delay_s = (next_at - self._clock()) / SECOND_NS
             timer = asyncio.get_running_loop().call_later(max(delay_s, 0), self._stirred.set)
             await self._stirred.wait()
             timer.cancel()

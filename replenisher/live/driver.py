@@ -14,6 +14,7 @@ from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import AmendOrder, AskBalance, CancelOrder, Command, OrderCommand, PlaceOrder, Question
 from replenisher.model.event import Event, FeedLost, NotSent, PauseAsked, SessionLost, Suspended, Woke
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, JournalFull
@@ -187,4 +188,4 @@ class Driver:
 
 
 def _venue_of(command: OrderCommand | Question) -> str:
-    return command.venue if isinstance(command, AskBalance) else command.instrument.partition("/")[0]
+    return command.venue if isinstance(command, AskBalance) else venue_of(command.instrument)

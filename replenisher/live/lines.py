@@ -7,7 +7,8 @@ from decimal import Decimal
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
-SECOND_NS = 1_000_000_000
+from replenisher.model.units import SECOND_NS
+
 DAY_S = 86_400
 DIM = "dim"
 Cell = tuple[str, str]  # text, style

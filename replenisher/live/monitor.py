@@ -42,9 +42,9 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
+from replenisher.model.units import MINUTE_NS
 
 QUIET = frozenset({BookChanged, TradePrinted, LinkAlive, ClockOffset})
-MINUTE_NS = 60_000_000_000
 FILLS_SHOWN_MAX = 50
 FILL_TIMES_MAX = 10_000
 LATENCIES_MAX = 1_000

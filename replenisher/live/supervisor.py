@@ -29,6 +29,7 @@ from replenisher.model.event import (
     Started,
     StopAsked,
 )
+from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal
 from replenisher.venues.socket import Sockets
@@ -214,7 +215,7 @@ class Supervisor:
                     deadline=at,
                 )
                 for order in life.engine.state.orders.all_live()
-                if order.instrument.partition("/")[0] == name
+                if venue_of(order.instrument) == name
             ]
             venue.send(cancels, at)
         self._driver.carry_only()

@@ -37,6 +37,11 @@ def instrument_key(venue: str, name: str) -> str:
     return f"{venue}/{name}"
 
 
+def venue_of(instrument: str) -> str:
+    """The venue in an instrument's key."""
+    return instrument.partition("/")[0]
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable contract. A change of any field is a new value with the next `version`.
 

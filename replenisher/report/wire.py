@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.order import Side
+from replenisher.model.units import MS_NS
 from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeOrder, ExchangeTrade
 
 PAGE = 500  # rows an answer
@@ -30,7 +31,6 @@ ANSWER_S_MAX = 10.0
 CLOSE_S_MAX = 1.0
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 INVALID_CREDENTIALS = 13004
-NS_PER_MS = 1_000_000
 ZERO = Decimal(0)
 
 T = TypeVar("T")
@@ -284,7 +284,7 @@ class _WalkBack:
             liquidity=trade.liquidity,
             balance=self._cash[trade.fee_currency],
             position=self._positions[trade.instrument_name],
-            at=trade.timestamp * NS_PER_MS,
+            at=trade.timestamp * MS_NS,
         )
         self._cash[trade.fee_currency] -= trade.profit_loss - trade.fee
         self._positions[trade.instrument_name] -= trade.amount * trade.direction.sign

@@ -35,11 +35,11 @@ import msgspec
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
+from replenisher.model.units import DAY_NS
 
 FORMAT = 1
 RING_NS = 60_000_000_000
 SEGMENT_BYTES = 32 * 1024 * 1024
-DAY_NS = 86_400_000_000_000
 
 _PREFIX = struct.Struct("<II")  # length, crc32
 _MARKET_ONLY = (BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke)

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-SECOND_NS = 1_000_000_000
+from replenisher.model.units import SECOND_NS
 
 
 class Bucket(msgspec.Struct, kw_only=True):

@@ -14,12 +14,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.venues.venue import Action, Close, Connect
 
 Asked = TypeVar("Asked")
-
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
 
 
 class Phase(StrEnum):

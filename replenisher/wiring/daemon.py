@@ -27,7 +27,7 @@ from replenisher.model.event import Started
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
-from replenisher.venues.deribit.link import Credentials
+from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
@@ -161,6 +161,7 @@ def _venue(config: Config, name: str, child: Child | None) -> DeribitVenue:
         instruments=list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name)),
         namespace=config.namespace,
         random=random.SystemRandom().random,
+        settings=Settings(dead_man_switch_s=section.dead_man_switch_s),
     )
 
 

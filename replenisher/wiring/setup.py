@@ -10,10 +10,8 @@ from replenisher.core.risk import Limits
 from replenisher.core.slots import RefillPolicy
 from replenisher.core.state import Setup, StrategySetup, VenueSetup
 from replenisher.model.instrument import instrument_key
+from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit.venue import CAPABILITIES
-
-MS_NS = 1_000_000
-SECOND_NS = 1_000_000_000
 
 
 def setup_of(config: Config) -> Setup:

@@ -442,7 +442,7 @@ def test_a_fill_is_booked_in_every_state(status: Status) -> None:
     world = quoting([buy(0, 99_980), sell(0, 100_020)])
     resting = world.order(Side.BUY)
     resting.status = status
-    world.state.orders.touch(resting)
+    world.state.orders.file(resting)
 
     world.tell(filled(LINEAR, resting.order_id, "T1", Side.BUY, 99_980, 4, venue_time=world.at))
 
@@ -457,7 +457,7 @@ def test_late_but_all_of_it_is_filled(status: Status) -> None:
     world = quoting([buy(0, 99_980)])
     resting = world.order(Side.BUY)
     resting.status = status
-    world.state.orders.touch(resting)
+    world.state.orders.file(resting)
 
     world.tell(filled(LINEAR, resting.order_id, "T1", Side.BUY, 99_980, 10, venue_time=world.at))
 

@@ -29,9 +29,9 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
+from replenisher.model.units import MS_NS
 from replenisher.store.tape import TapeLine
 
-NS_PER_MS = 1_000_000
 NUMBERS_REMEMBERED = 1 << 16
 UPDATES_KEPT = 10_000  # while we wait for a snapshot
 SLACK_NS = 1_000_000_000  # how much later than a newer message an older one may arrive and still be put in its place
@@ -80,7 +80,7 @@ class DepthUpdate(
     @property
     def venue_time(self) -> int:
         """The venue's clock, in nanoseconds."""
-        return (self.sent_ms if self.traded_ms is None else self.traded_ms) * NS_PER_MS
+        return (self.sent_ms if self.traded_ms is None else self.traded_ms) * MS_NS
 
 
 class Trade(
@@ -112,7 +112,7 @@ class Trade(
     @property
     def venue_time(self) -> int:
         """The venue's clock, in nanoseconds."""
-        return self.traded_ms * NS_PER_MS
+        return self.traded_ms * MS_NS
 
 
 class BookTicker(

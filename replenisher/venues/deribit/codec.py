@@ -13,9 +13,8 @@ import msgspec
 from replenisher.model.event import Level, OrderFilled, OrderReport
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep, instrument_key
 from replenisher.model.order import Liquidity, Side, Status
+from replenisher.model.units import MS_NS
 
-MS_NS = 1_000_000
-US_NS = 1_000
 ON_GRID = 1e-3  # of a tick: what a double may miss by, far below any real price off the grid
 
 # What decoding raises: no JSON, or another shape than ours; no UTF-8; nested without end.

@@ -14,10 +14,11 @@ import msgspec
 
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event
+from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.refusals import is_no_permission
 from replenisher.venues.limiter import Bucket
-from replenisher.venues.session import MINUTE_NS, SECOND_NS, Doubt, Pace, Phase, Session
+from replenisher.venues.session import Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
 
 # Credits, as the venue counts them for everything that does not reach the matching engine. We use less than we have.
@@ -26,7 +27,10 @@ CREDITS_PER_SECOND = 8_000
 REQUEST_COST = 500
 SUBSCRIBE_COST = 3_000
 
-HEARTBEAT_S = 10  # the shortest the venue offers
+# A heartbeat bounds how long a connection that went silent keeps its orders: it is tested at the latest 2.3 s after the
+# interval, and closed one interval later if it does not answer (measured with 10 s, the shortest the venue offers).
+HEARTBEAT_S_MIN = 10
+TESTED_LATE_S = 3
 ORDER_REMEMBERED_NS = MINUTE_NS  # an answer later than this finds nobody who asked
 CLOCK_WAY_MAX_NS = SECOND_NS  # there and back
 RENEW_AT = 0.8  # of a login's life
@@ -47,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     market_pace: Pace = Pace()
     trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS)
+    dead_man_switch_s: int = 60  # at the latest so long after our last sign of life the venue cancels our orders
     request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
     alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
     clock_every_ns: int = MINUTE_NS
@@ -139,7 +144,7 @@ class Clock:
 
     def venue_ms(self, at: int) -> int:
         """The venue's time at a session time."""
-        return (at + self.offset_ns) // codec.MS_NS
+        return (at + self.offset_ns) // MS_NS
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -349,12 +354,12 @@ class Link:
         if message.error:
             return self.refused("to tell the time", message.error)
         try:
-            told = codec.decode_int(message.result) * codec.MS_NS
+            told = codec.decode_int(message.result) * MS_NS
         except codec.UNREADABLE as error:
             return self.give_up(f"unreadable time: {error}")
         # The envelope tells when the request came in and when the answer left, finer than the result's milliseconds.
-        there_in = told if message.us_in is None else message.us_in * codec.US_NS
-        there_out = told if message.us_out is None else message.us_out * codec.US_NS
+        there_in = told if message.us_in is None else message.us_in * US_NS
+        there_out = told if message.us_out is None else message.us_out * US_NS
         offset = ((there_in - what.sent_at) + (there_out - at)) // 2
         # The offset may be wrong by half of what the way took, so a slow way only counts where there is no other.
         if not self._clock.is_measured or at - what.sent_at <= CLOCK_WAY_MAX_NS:
@@ -382,7 +387,8 @@ class Link:
         if self.is_logged_in:
             return None
         self.is_logged_in = True
-        self._now("public/set_heartbeat", {"interval": HEARTBEAT_S}, Chore.SET_HEARTBEAT, at)
+        interval_s = max(HEARTBEAT_S_MIN, (self._settings.dead_man_switch_s - TESTED_LATE_S) // 2)
+        self._now("public/set_heartbeat", {"interval": interval_s}, Chore.SET_HEARTBEAT, at)
         return LoggedIn()
 
     def _renew(self, at: int) -> None:

@@ -21,6 +21,7 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
@@ -364,7 +365,7 @@ class Market:
             self._define([feed], at)  # the tick may have changed
             return
         feed.change_id = book.change_id
-        venue_time = book.timestamp * codec.MS_NS
+        venue_time = book.timestamp * MS_NS
         if not book.is_snapshot:
             self._facts.append(BookChanged(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
             return
@@ -391,7 +392,7 @@ class Market:
                 TradePrinted(
                     at=at,
                     instrument=feed.key,
-                    venue_time=trade.timestamp * codec.MS_NS,
+                    venue_time=trade.timestamp * MS_NS,
                     trade_id=trade.trade_id,
                     price=ticks,
                     quantity=feed.grid.lots(trade.amount),

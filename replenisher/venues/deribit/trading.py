@@ -47,6 +47,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
+from replenisher.model.units import MINUTE_NS, MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
@@ -66,7 +67,6 @@ from replenisher.venues.deribit.link import (
     Unsubscribe,
 )
 from replenisher.venues.deribit.refusals import rejection
-from replenisher.venues.session import MINUTE_NS
 
 TRADES_PER_PAGE = 1000
 ORDER_NOT_FOUND = 10004
@@ -170,7 +170,7 @@ class Trading:
                 method = "private/get_user_trades_by_instrument_and_time"
                 params = {
                     "instrument_name": self._instruments[key].name,
-                    "start_timestamp": since // codec.MS_NS,
+                    "start_timestamp": since // MS_NS,
                     "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
                     "count": TRADES_PER_PAGE,
                     "sorting": "asc",
@@ -471,4 +471,4 @@ def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
 
 
 def _venue_time(reply: codec.Frame) -> int:
-    return (reply.us_in or 0) * codec.US_NS
+    return (reply.us_in or 0) * US_NS

@@ -3,10 +3,10 @@
 from replenisher.exchange.dialects.deribit.channels import Channel, parse
 from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
 from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, RAW_NOT_AVAILABLE, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.login import NS_PER_S
 from replenisher.exchange.dialects.deribit.session import HEARTBEAT_S_MIN, Heartbeat
 from replenisher.exchange.dialects.deribit.shapes import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.subscription import Subscription
+from replenisher.model.units import SECOND_NS
 
 VERSION = "1.2.26"
 SCOPES = ("connection", "account")
@@ -59,7 +59,7 @@ def set_heartbeat(desk: Desk, call: Call) -> str:
     interval_s = call.params.decimal("interval")
     if interval_s < HEARTBEAT_S_MIN:
         refuse_param("interval", f"value must be at least {HEARTBEAT_S_MIN}")
-    call.session.heartbeat = Heartbeat(int(interval_s * NS_PER_S), call.at)
+    call.session.heartbeat = Heartbeat(int(interval_s * SECOND_NS), call.at)
     return "ok"
 
 

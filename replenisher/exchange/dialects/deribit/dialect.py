@@ -33,10 +33,10 @@ from replenisher.exchange.dialects.deribit.subscription import Event
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import Print, Report
+from replenisher.model.units import US_NS
 
 METHODS = conversation.METHODS | reading.METHODS | trading.METHODS | trading.CANCEL_ALL_METHODS
 REQUEST_BYTES_MAX = 32_768
-NS_PER_US = 1_000
 GOODBYE = 1000
 TERMINATED = 1008
 HEARTBEAT_LOST = 4000  # measured at the venue
@@ -192,7 +192,7 @@ class Deribit:
             refuse(TOO_MANY_REQUESTS)
 
     def _reply(self, outcome: Shape, request_id: Any, at: int) -> Shape:
-        now_us = at // NS_PER_US
+        now_us = at // US_NS
         identified = {} if request_id is None else {"id": request_id}
         stamps = {"usIn": now_us, "usOut": now_us, "usDiff": 0, "testnet": self._settings.testnet}
         return {"jsonrpc": "2.0"} | identified | outcome | stamps

@@ -10,10 +10,10 @@ import hmac
 import msgspec
 
 from replenisher.exchange.dialects.deribit.errors import INVALID_CREDENTIALS, refuse
-from replenisher.exchange.dialects.deribit.params import NS_PER_MS, Params
+from replenisher.exchange.dialects.deribit.params import Params
+from replenisher.model.units import MS_NS, SECOND_NS
 
-NS_PER_S = 1_000_000_000
-SIGNATURE_AGE_MAX_NS = 60 * NS_PER_S
+SIGNATURE_AGE_MAX_NS = 60 * SECOND_NS
 GRANTS = ("client_credentials", "client_signature", "refresh_token")
 
 
@@ -87,7 +87,7 @@ class Doorkeeper:
 
     def _expected_signature(self, key: ApiKey, params: Params, at: int) -> str:
         timestamp_ms = params.whole("timestamp")
-        if abs(at - timestamp_ms * NS_PER_MS) > SIGNATURE_AGE_MAX_NS:
+        if abs(at - timestamp_ms * MS_NS) > SIGNATURE_AGE_MAX_NS:
             refuse(INVALID_CREDENTIALS)
         data = params.text("data", default="")
         return signature(key.client_secret, timestamp_ms, params.text("nonce", default=""), data)
@@ -99,5 +99,5 @@ class Doorkeeper:
             key=key,
             access_token=f"{at}.{token[:32]}",
             refresh_token=f"{at}.{token[32:]}",
-            expires_at=at + self._token_s * NS_PER_S,
+            expires_at=at + self._token_s * SECOND_NS,
         )

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from replenisher.exchange.dialects.deribit.errors import refuse_param
+from replenisher.model.units import MS_NS
 
 EXPONENT_MAX = 30  # a number like 1e999999 is no price, and printing it back would be expensive
-NS_PER_MS = 1_000_000
 COUNT_MAX = 1000
 
 
@@ -67,7 +67,7 @@ class Params:
 
     def time_ns(self, name: str) -> int | None:
         """A moment, which the wire counts in milliseconds."""
-        return self.whole(name) * NS_PER_MS if name in self else None
+        return self.whole(name) * MS_NS if name in self else None
 
     def names(self, name: str) -> list[str]:
         """A list of strings."""

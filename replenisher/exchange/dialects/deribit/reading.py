@@ -7,17 +7,17 @@ from replenisher.exchange.dialects.deribit.catalogue import wire_kind
 from replenisher.exchange.dialects.deribit.channels import WHOLE
 from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
 from replenisher.exchange.dialects.deribit.errors import NOT_IMPLEMENTED, ORDER_NOT_FOUND, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.login import NS_PER_S
-from replenisher.exchange.dialects.deribit.params import NS_PER_MS, Params
+from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.dialects.deribit.shapes import Shape
 from replenisher.exchange.words import AccountView, OrderView, PositionView
+from replenisher.model.units import MS_NS, SECOND_NS
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 SORTINGS = ("asc", "desc", "default")
 SUMMARY_CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
 OFFSET_MAX = 10**9
 HISTORY_COUNT = 20  # rows, where a client does not say how many
-OLD_NS = 2 * 24 * 3600 * NS_PER_S  # an order that ended longer ago is told only to who asks for old ones
+OLD_NS = 2 * 24 * 3600 * SECOND_NS  # an order that ended longer ago is told only to who asks for old ones
 
 
 def get_instruments(desk: Desk, call: Call) -> list[Shape]:
@@ -148,7 +148,7 @@ def _trades(desk: Desk, call: Call) -> Shape:
         call.account,
         instrument=desk.catalogue.instrument(params.text("instrument_name")).name,
         since=params.time_ns("start_timestamp"),
-        until=None if until is None else until + NS_PER_MS - 1,  # the whole of that millisecond
+        until=None if until is None else until + MS_NS - 1,  # the whole of that millisecond
         start_seq=params.whole("start_seq") if "start_seq" in params else None,
         count=params.count(),
         newest_first=_newest_first(params),

@@ -1,7 +1,8 @@
 """One client's connection: its login, its subscriptions, its heartbeat, and whether its orders die with it."""
 
-from replenisher.exchange.dialects.deribit.login import NS_PER_S, Login
+from replenisher.exchange.dialects.deribit.login import Login
 from replenisher.exchange.dialects.deribit.subscription import Subscription
+from replenisher.model.units import SECOND_NS
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
 # every 10.6 s; one that is not answered closes the connection 10.0 s later. A connection that has no subscription and
@@ -84,7 +85,7 @@ class Bucket:
 
     def __init__(self, rate_per_s: float, burst: int, at: int) -> None:
         assert rate_per_s > 0 and burst > 0, "a budget that never has a credit would end every session"
-        self._credit_ns = round(NS_PER_S / rate_per_s)  # how long one credit takes to come back
+        self._credit_ns = round(SECOND_NS / rate_per_s)  # how long one credit takes to come back
         self._full_ns = burst * self._credit_ns
         self._level_ns = self._full_ns
         self._at = at

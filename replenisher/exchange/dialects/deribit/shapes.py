@@ -6,7 +6,6 @@ from typing import Any
 
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, SATOSHI, Catalogue, top, wire_kind
 from replenisher.exchange.dialects.deribit.numbers import number
-from replenisher.exchange.dialects.deribit.params import NS_PER_MS
 from replenisher.exchange.words import (
     AccountView,
     BookLevel,
@@ -20,6 +19,7 @@ from replenisher.exchange.words import (
 )
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Liquidity, Side
+from replenisher.model.units import MS_NS
 
 Shape = dict[str, Any]
 
@@ -30,7 +30,7 @@ ZERO = number(NOTHING)
 
 def milliseconds(at: int) -> int:
     """The venue's time stamps."""
-    return at // NS_PER_MS
+    return at // MS_NS
 
 
 class Shapes:

@@ -1,0 +1,7 @@
+"""Units of time, in the nanoseconds in which everything here is counted."""
+
+US_NS = 1_000
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+DAY_NS = 86_400 * SECOND_NS
