@@ -1,10 +1,14 @@
 """The README keeps its word: its YAML is a configuration that trades, and its strategy is a strategy that quotes."""
 
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from replenisher.config import load
 
@@ -28,6 +32,21 @@ def trade(config: Path, data_dir: Path, seconds: int) -> subprocess.CompletedPro
     )
 
 
+def summary_of(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The last fact of a life that ended as it should."""
+    assert (run.returncode, run.stderr) == (0, "")
+    summary: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    assert summary["event"] == "summary"
+    assert (summary["stop"]["verdict"], summary["stop"]["left"]) == ("flat", [])
+    return summary
+
+
+def orders_by_strategy(data_dir: Path) -> dict[str, int]:
+    """How many orders of which strategy the SQL database holds."""
+    with closing(sqlite3.connect(data_dir / "replenisher.db")) as database:
+        return dict(database.execute("select strategy, count(*) from orders group by strategy"))
+
+
 def test_the_ten_lines_of_yaml_trade(tmp_path: Path) -> None:
     config = tmp_path / "ten.yaml"
     config.write_text(block("ten lines"))
@@ -35,8 +54,9 @@ def test_the_ten_lines_of_yaml_trade(tmp_path: Path) -> None:
     assert load(config).strategies[0].id == "core"
     run = trade(config, tmp_path / "data", 3)
 
-    assert run.returncode == 0, run.stderr
-    assert '"verdict": "flat"' in run.stdout or "flat" in run.stdout
+    summary = summary_of(run)
+    assert summary["orders"] >= 6  # three levels a side
+    assert orders_by_strategy(tmp_path / "data") == {"core": summary["orders"]}
 
 
 def test_the_strategy_in_twenty_lines_trades(tmp_path: Path) -> None:
@@ -55,9 +75,9 @@ def test_the_strategy_in_twenty_lines_trades(tmp_path: Path) -> None:
     run = trade(config, tmp_path / "data", 3)
 
     assert len(body) <= 20
-    assert run.returncode == 0, run.stderr
-    ledger = (tmp_path / "data" / "exchange.ledger").read_text()
-    assert '"type":"order"' in ledger
+    summary = summary_of(run)
+    assert summary["orders"] >= 2  # a quote a side
+    assert orders_by_strategy(tmp_path / "data") == {"own": summary["orders"]}
 
 
 def test_every_command_of_the_readme_exists() -> None:
