@@ -1,6 +1,7 @@
 """Absence: why a strategy may show nothing at all. The one list of dangers; what follows from it is a cancel."""
 
-from replenisher.core.state import State, StrategySetup
+from replenisher.core.setup import StrategySetup
+from replenisher.core.state import State
 
 
 def why_absent(state: State, setup: StrategySetup, at: int) -> str:

@@ -16,8 +16,9 @@ from replenisher.core.expect import expect
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
 from replenisher.core.risk import crosses_own, objection, permit
+from replenisher.core.setup import StrategySetup
 from replenisher.core.slots import SlotKey
-from replenisher.core.state import State, StrategySetup
+from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.command import (

@@ -5,75 +5,24 @@ rest (books, sessions, budgets) is worthless after a restart and is learned anew
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 import msgspec
 
 from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
-from replenisher.core.budget import Budget, RateLimit
+from replenisher.core.budget import Budget
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
-from replenisher.core.reconcile import QuotingPolicy
-from replenisher.core.risk import Bound, Limits, Stake
+from replenisher.core.risk import Bound, Stake
+from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
-from replenisher.core.strategy import Strategy
 from replenisher.core.sync import Sync
 from replenisher.model.command import DayMarked, Pause
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueSetup:
-    """What the configuration and the adapter say about one venue."""
-
-    name: str
-    rate_limit: RateLimit
-    request_timeout_ns: int
-    own_echo_ns_max: int
-    amends_price: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrategySetup:
-    """What the configuration says about one strategy."""
-
-    id: str
-    strategy: Strategy
-    venue: str
-    instrument: str  # key
-    policy: QuotingPolicy
-    limits: Limits
-
-    @property
-    def ladder(self) -> tuple[str, str]:
-        """Whose orders are reconciled together."""
-        return (self.id, self.instrument)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """The constants of one life."""
-
-    namespace: str
-    venues: tuple[VenueSetup, ...]
-    strategies: tuple[StrategySetup, ...]
-    limits: Limits  # of each account
-
-    def venue(self, name: str) -> VenueSetup:
-        """One venue's constants."""
-        return next(venue for venue in self.venues if venue.name == name)
-
-    def instruments(self, venue: str) -> list[str]:
-        """The instruments that are traded at a venue."""
-        return list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue))
-
-    def strategy(self, strategy_id: str) -> StrategySetup | None:
-        """One strategy's constants."""
-        return next((setup for setup in self.strategies if setup.id == strategy_id), None)
 
 
 class Memory(msgspec.Struct, kw_only=True):
@@ -88,6 +37,9 @@ class Memory(msgspec.Struct, kw_only=True):
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
+
+
+REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in ("orders", "slots"))  # as they are
 
 
 def base36(number: int, width: int) -> str:
@@ -121,9 +73,7 @@ class State:
     pauses: dict[str, Pause] = field(default_factory=dict)
     strays: dict[str, tuple[str, str]] = field(default_factory=dict)  # venue order id -> (label, instrument)
     stopping: Stopping | None = None
-    refusals: dict[str, list[int]] = field(
-        default_factory=dict
-    )  # strategy -> when a place was refused for no known reason
+    refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
 
@@ -131,17 +81,8 @@ class State:
 
     def dump(self) -> bytes:
         """Everything that must outlive the process."""
-        memory = Memory(
-            epoch=self.epoch,
-            first_started_at=self.first_started_at,
-            counter=self.counter,
-            orders=self.orders.dump(),
-            account=self.account,
-            slots=list(self.slots.by_key.items()),
-            instruments=self.instruments,
-            pauses=self.pauses,
-            day_marks=self.day_marks,
-        )
+        as_it_is = {name: getattr(self, name) for name in REMEMBERED}
+        memory = Memory(orders=self.orders.dump(), slots=list(self.slots.by_key.items()), **as_it_is)
         return msgspec.msgpack.encode(memory)
 
     @classmethod
@@ -151,28 +92,20 @@ class State:
         if snapshot is None:
             return self
         memory = msgspec.msgpack.decode(snapshot, type=Memory)
-        self.epoch, self.first_started_at, self.counter = memory.epoch, memory.first_started_at, memory.counter
+        for name in REMEMBERED:
+            setattr(self, name, getattr(memory, name))
         self.orders = Orders.load(memory.orders)
-        self.account = memory.account
         self.slots.by_key.update(memory.slots)
-        self.instruments = memory.instruments
-        self.pauses = memory.pauses
-        self.day_marks = memory.day_marks
         return self
 
     # --- What there is -------------------------------------------------------------------------------------------
 
     def forget_the_present(self) -> None:
         """A life begins: what only an earlier life could see (books, sessions, its own stop) is void."""
-        self.books.clear()
-        self.own_sizes.clear()
-        self.budgets.clear()
-        self.syncs.clear()
-        self.clock_offsets_ns.clear()
-        self.closed.clear()
-        self.strays.clear()
-        self.refusals.clear()
-        self.stopping = None
+        blank = State(self.setup)
+        for each in fields(self):
+            if each.name not in Memory.__struct_fields__ and each.name != "to_revisit":
+                setattr(self, each.name, getattr(blank, each.name))
 
     def book(self, instrument: str) -> Book:
         """The book of one instrument."""

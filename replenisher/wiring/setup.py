@@ -7,8 +7,8 @@ from replenisher.config.sections import Refill, Risk, StrategySection, TighterRi
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
+from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
-from replenisher.core.state import Setup, StrategySetup, VenueSetup
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit.venue import CAPABILITIES

@@ -15,8 +15,9 @@ from replenisher.core.engine import Engine
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
+from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
-from replenisher.core.state import Setup, State, StrategySetup, VenueSetup
+from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Quotes, Strategy, View
 from replenisher.model.command import (
     AmendOrder,
