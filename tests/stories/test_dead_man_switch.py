@@ -1,0 +1,119 @@
+"""The dead-man switch: the venue and the exchange on virtual time, until nothing gets through any more."""
+
+import random
+from collections import deque
+from decimal import Decimal
+
+import pytest
+
+from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
+from replenisher.exchange.dialects.dialect import Send as Answer
+from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.model.command import Intent, PlaceOrder
+from replenisher.model.order import Side
+from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.venues.venue import Close, Connect, Send
+from replenisher.wiring.market import synthetic_instrument
+
+START = 1_800_000_000_000_000_000
+S = 1_000_000_000
+MAKER = ApiKey("me", "secret", "main")
+QUIET = SyntheticSettings(minutes_per_second=1e-9)
+ORDER = PlaceOrder(
+    order_id="abc000000000001",
+    instrument="deribit/BTC-PERPETUAL",
+    strategy="core",
+    side=Side.BUY,
+    level=0,
+    price=100_000,
+    quantity=1,
+    intent=Intent.QUOTE,
+    valid_until=START + 60 * S,
+    deadline=START + 60 * S,
+)
+
+
+class Wire:
+    """A venue and an exchange that hear each other at once, until the wire is cut and neither is told."""
+
+    def __init__(self, dead_man_switch_s: int) -> None:
+        self.at = START
+        self.is_cut = False
+        self.last_sign_of_life = START
+        instrument = synthetic_instrument("deribit")
+        market = SyntheticMarket(instrument, QUIET, random.Random(7), START)
+        self.exchange = Exchange(
+            exchange_id="00112233aabbccdd",
+            seed=7,
+            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal(0))],
+            balances={"main": {"BTC": Decimal(10)}},
+            append=lambda _: None,
+            at=START,
+        )
+        self._dialect = Deribit(self.exchange, DeribitSettings(keys=(MAKER,)))
+        self.venue = DeribitVenue(
+            name="deribit",
+            url="ws://far",
+            credentials=Credentials(MAKER.client_id, MAKER.client_secret),
+            instruments=[instrument.name],
+            namespace="abc",
+            random=random.Random(7).random,
+            settings=Settings(dead_man_switch_s=dead_man_switch_s),
+        )
+        self.venue.start(START)
+        self.carry()
+
+    def run_to(self, end: int) -> None:
+        """Let time pass, waking both when they want to be woken."""
+        while (at := min(self.venue.next_wake or end, self._dialect.next_wake or end)) < end:
+            self.at = max(self.at, at)
+            self._dialect.wake(self.at)
+            self.venue.wake(self.at)
+            self.carry()
+        self.at = end
+
+    def carry(self) -> None:
+        """Take everything to the other side, and what that answers, until both are silent."""
+        actions = deque(self.venue.actions())
+        while actions:
+            match actions.popleft():
+                case _ if self.is_cut:
+                    pass
+                case Connect(connection):
+                    self._dialect.opened(connection, self.at)
+                    self.venue.opened(connection, self.at)
+                case Send(connection, frame):
+                    self.last_sign_of_life = self.at
+                    self._dialect.received(connection, frame, self.at)
+                case Close(connection, reason):
+                    raise AssertionError(f"{connection} was closed: {reason}")
+            self._answer()
+            actions.extend(self.venue.actions())
+        self._answer()
+
+    def _answer(self) -> None:
+        for action in self._dialect.actions():
+            if isinstance(action, Answer) and not self.is_cut:
+                self.venue.received(action.connection, action.frame, self.at)
+
+
+@pytest.mark.parametrize("dead_man_switch_s", [23, 30, 60, 600])
+def test_the_venue_cancels_the_orders_of_whoever_is_silent_for_that_long(dead_man_switch_s: int) -> None:
+    wire = Wire(dead_man_switch_s)
+    wire.run_to(START + 2 * S)
+    wire.venue.send([ORDER], wire.at)
+    wire.carry()
+    wire.run_to(START + 300 * S)
+    assert len(wire.exchange.open_orders("main")) == 1
+
+    wire.is_cut = True
+    wire.run_to(wire.last_sign_of_life + (dead_man_switch_s // 2 - 3) * S)  # a shorter trouble costs no order
+    assert len(wire.exchange.open_orders("main")) == 1
+    wire.run_to(wire.last_sign_of_life + dead_man_switch_s * S)
+
+    assert wire.exchange.open_orders("main") == []
+    (order,) = wire.exchange.orders_by_label("main", ORDER.order_id)
+    assert order.cancel_reason == "cancel_on_disconnect"
