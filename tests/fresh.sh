@@ -21,7 +21,15 @@ newcomer() { # run one command as somebody who has nothing but a PATH
 commands=$(sed -n '/<!-- fresh -->/,/<!-- end -->/p' README.md | grep -E '^    ' | sed 's/^    //')
 [ -n "$commands" ] || { echo "the README has no commands between its markers" >&2; exit 1; }
 while IFS= read -r command; do newcomer "$command" </dev/null; done <<<"$commands"
-newcomer .venv/bin/replenisher audit configs/paper.yaml --json
+findings=$(newcomer .venv/bin/replenisher audit configs/paper.yaml --json)
+echo "$findings"
+# The first line is the command; what was shown to a newcomer must have been trading.
+tail -n +2 <<<"$findings" | .venv/bin/python -c '
+import json, sys
+found = json.load(sys.stdin)
+few = [f"{found[what]} {what}" for what in ("fills", "refills") if found[what] < 20]
+sys.exit(f"in half a minute there were only {few}" if few else 0)
+'
 
 left=$(pgrep -f "$folder/replenisher" || true)
 [ -z "$left" ] || { echo "left running: $left" >&2; exit 1; }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stories.desk import Desk, Ended, Process, contents, fills, lives, resting
+from tests.stories.desk import DEADLINE_S, Desk, Ended, Process, contents, fills, lives, resting
 
 FILLS_MIN = 3  # before a story goes on: enough to have something to lose
 
@@ -34,17 +34,23 @@ class Told(NamedTuple):
 
 @pytest.fixture(scope="module")
 def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The same command twice on one data directory."""
+    """The command of the README, and a short one after it on the same data directory."""
     desk = Desk(tmp_path_factory.mktemp("two_lives"))
-    return Told(desk, (desk.run("--duration", "4"), desk.run("--duration", "4")))
+    return Told(desk, (desk.run("--duration", "30", timeout_s=30 + DEADLINE_S), desk.run("--duration", "4")))
 
 
-def test_a_life_ends_by_itself_verified_flat_with_fills_and_refills(two_lives: Told) -> None:
+def test_half_a_minute_with_the_shipped_seed_has_twenty_fills_and_refills(two_lives: Told) -> None:
+    summary = two_lives.lives[0].summary
+
+    assert summary["fills"] >= 20
+    assert summary["refills"] >= 20
+
+
+def test_a_life_ends_by_itself_verified_flat_with_fills(two_lives: Told) -> None:
     for life in two_lives.lives:
         assert (life.code, life.stderr) == (0, "")
         assert life.summary["fills"] > 0
         assert life.summary["stop"] == {"reason": "the duration is over", "verdict": "flat", "left": []}
-    assert sum(life.summary["refills"] for life in two_lives.lives) > 0
 
 
 def test_every_line_on_stdout_is_one_fact_in_json(two_lives: Told) -> None:
@@ -170,6 +176,36 @@ def test_a_daemon_that_nobody_hears_stops_verified_flat(tmp_path: Path) -> None:
 
     assert resting(desk.ledger()) == set()
     assert desk.exchange_is_gone()
+    desk.assert_books_agree()
+
+
+def test_a_breach_ends_the_life_with_a_code_of_its_own_and_the_next_one_waits_for_the_operator(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    strict = {"REPLENISHER_RISK__MAX_DAILY_LOSS_QUOTE": "0.01", "REPLENISHER_RISK__ON_BREACH": "stop"}
+
+    breached = desk.run(**strict)
+
+    reason = breached.summary["stop"]["reason"]
+    assert (breached.code, breached.stderr) == (3, "")
+    assert reason.startswith("max_daily_loss_quote: ")
+    assert breached.summary["stop"] == {"reason": reason, "verdict": "flat", "left": []}
+
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it is in sync", lambda: any('"synced"' in line for line in daemon.lines()))
+        said = [json.loads(line) for line in daemon.lines()]
+        assert [fact["reason"] for fact in said if fact["event"] == "paused"] == [reason]
+        asked = orders_asked_for(desk)
+        status = desk.answer("status")
+        assert status["not_quoting"] == {"core": f"paused: {reason}"}
+        assert status["live_orders"] == 0
+        assert orders_asked_for(desk) == asked, "a paused daemon asks for nothing"
+
+        desk.answer("resume")
+
+        daemon.until("it trades again", lambda: trades(desk, breached.summary["fills"]))
+        ended = daemon.stop()
+
+    assert (ended.code, ended.stderr) == (0, "")
     desk.assert_books_agree()
 
 
