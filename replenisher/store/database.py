@@ -41,14 +41,15 @@ class Database:
         if parsed.get_backend_name() == "sqlite" and must_exist and not Path(str(parsed.database)).is_file():
             raise Unreachable(f"there is no database {self.name}; `replenisher db upgrade` makes one")
         try:
+            dialect = parsed.get_dialect()
+            if dialect.is_async:  # whether its driver is installed or not
+                fault = f"{dialect.driver} only works asynchronously"
+                raise ConfigurationError(f"database.url: {self.name} cannot be used here: {fault}")
             self._engine: Engine = create_engine(
                 parsed, json_serializer=_to_json, json_deserializer=msgspec.json.decode
             )
         except (NoSuchModuleError, ModuleNotFoundError, ArgumentError) as error:
             raise ConfigurationError(f"database.url: {self.name} cannot be used here: {error}") from error
-        if self._engine.dialect.is_async:
-            fault = f"{self._engine.dialect.driver} only works asynchronously"
-            raise ConfigurationError(f"database.url: {self.name} cannot be used here: {fault}")
         if self._engine.dialect.name == "sqlite":
             _teach_sqlite(self._engine, busy_timeout_ms)
 
