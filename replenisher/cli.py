@@ -113,7 +113,13 @@ def check(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: replenisher status configs/paper.yaml --json")
 def status(file: File, as_json: AsJson = False) -> None:
     """Say what the daemon shows and holds."""
-    _ask(file, "status", as_json)
+    from replenisher.live.status_page import status_page
+
+    answer = _asked(file, "status")
+    if as_json:
+        _print(answer, as_json)
+    else:
+        typer.echo(status_page(answer))
 
 
 @app.command(epilog="Example: replenisher pause configs/paper.yaml")
@@ -175,7 +181,9 @@ def database_upgrade(file: File) -> None:
     from replenisher.config import load
     from replenisher.wiring import books
 
-    books.database_upgrade(load(file))
+    config = load(file)
+    books.database_upgrade(config)
+    typer.echo(f"{books.database_check(config)['database']}: the tables are as this program knows them")
 
 
 @database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")
@@ -255,12 +263,16 @@ def _version(
 
 def _ask(file: Path, verb: str, as_json: bool, timeout_s: float = 10) -> dict[str, Any]:
     """Ask the daemon of a configuration, and print its answer."""
+    answer = _asked(file, verb, timeout_s)
+    _print(answer, as_json)
+    return answer
+
+
+def _asked(file: Path, verb: str, timeout_s: float = 10) -> dict[str, Any]:
     from replenisher.config import load
     from replenisher.live.control import ask
 
-    answer = ask(load(file).data_dir, verb, timeout_s=timeout_s)
-    _print(answer, as_json)
-    return answer
+    return ask(load(file).data_dir, verb, timeout_s=timeout_s)
 
 
 def _print(content: Mapping[str, Any], as_json: bool) -> None:

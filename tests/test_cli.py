@@ -19,6 +19,81 @@ PAPER = ROOT / "configs" / "paper.yaml"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
+ORDER: dict[str, object] = {
+    "order_id": "rpl1",
+    "instrument": "deribit/BTC-PERPETUAL",
+    "strategy": "core",
+    "side": "buy",
+    "level": 0,
+    "price": "59918.5",
+    "amount": "1000.0",
+    "filled": "0",
+    "status": "working",
+    "pending": None,
+    "intent": "quote",
+    "reason": "",
+    "age_ns": 508_082_726,
+}
+COUNTS: dict[str, object] = (
+    {"orders": 15, "amended": 137, "canceled": 1, "rejected": 2, "expired": 3, "denied": 4, "unknown": 5}
+    | {"fills": 8, "refills": 6, "fills_per_minute": 7}
+    | {"refill_p50_ms": 9.442, "refill_p99_ms": 16.23, "refill_samples": 6}
+    | {"live_orders": 2, "in_flight": 1, "unanswered": 0}
+)
+STATUS: dict[str, object] = COUNTS | {
+    "at": 1_000_000_000_000,
+    "uptime_s": 3_661.2,
+    "not_quoting": {"core": "", "edge": "paused: the operator"},
+    "withheld": {"core": "max_open_orders", "edge": ""},
+    "instruments": {
+        "deribit/BTC-PERPETUAL": {
+            "position": "-430.0",
+            "inventory": {"core": "-430.0"},
+            "realized": "0.00000724",
+            "fees": "0.0",
+            "unrealized": None,
+            "pnl": None,
+            "pnl_quote": None,
+            "mark": None,
+            "mark_source": "mid",
+            "settlement_currency": "BTC",
+            "quote_currency": "USD",
+        }
+    },
+    "balances": {"deribit/BTC": "10.00000724"},
+    "pauses": [
+        {"type": "Pause", "reason": "the operator", "until": 0, "strategy": "edge"},
+        {"type": "Pause", "reason": "a daily loss", "until": 1_600_000_000_000, "strategy": ""},
+    ],
+    "sync": {"deribit": "synced"},
+    "stop": None,
+    "ladder": [
+        ORDER,
+        ORDER | {"side": "sell", "price": "60087", "amount": "10710", "filled": "290", "pending": "amend"},
+    ],
+    "empty_slots": [],
+    "book": {},
+}
+STATUS_PAGE = """\
+core                   quoting, less than wanted: max_open_orders
+edge                   shows nothing: paused: the operator
+deribit                synced
+up                     01:01:01
+orders                 2 live, 1 in flight, 0 unanswered
+so far                 15 placed, 137 amended, 1 canceled, 2 rejected, 3 expired, 4 denied, 5 unknown
+fills                  8, 7 in the last minute
+refills                6, p50 9.442 ms, p99 16.23 ms
+deribit/BTC-PERPETUAL  position -430
+P&L                    unknown: realized 0.00000724, unrealized unknown, fees 0.0
+balance                10.00000724 BTC at deribit
+pause                  edge, until `resume`: the operator
+pause                  all strategies, for 10m more: a daily loss
+
+strategy  instrument             side  #     price    size  filled   age  is
+core      deribit/BTC-PERPETUAL  buy   0  59,918.5   1,000       ·  0.5s  working
+core      deribit/BTC-PERPETUAL  sell  0  60,087.0  10,710     290  0.5s  working, amend sent
+"""
+
 
 @pytest.fixture
 def replenisher(tmp_path: Path) -> Command:
@@ -74,7 +149,8 @@ class Daemon:
         self.heard.append(request["verb"])
         if request["verb"] == "stop":
             self._closing = self._loop.create_task(self._door.close(self.last_word))
-        return {"state": "quoting", "positions": {"BTC-PERPETUAL": "-120"}, "orders": []}
+            return {"asked": "stop"}
+        return STATUS if request["verb"] == "status" else {"asked": request["verb"]}
 
 
 @pytest.fixture
@@ -165,13 +241,13 @@ def test_a_verb_without_a_daemon_is_exit_1_and_one_line(replenisher: Command, co
 # --- The operator's door -----------------------------------------------------------------------------------------
 
 
-def test_status_is_lines_for_people_and_one_document_for_machines(
+def test_status_is_a_page_for_people_and_one_document_for_machines(
     replenisher: Command, config: Path, daemon: Daemon
 ) -> None:
     for_people, for_machines = replenisher("status", config), replenisher("status", config, "--json")
 
-    assert for_people.stdout == "state: quoting\npositions.BTC-PERPETUAL: -120\norders: none\n"
-    assert json.loads(for_machines.stdout)["positions"] == {"BTC-PERPETUAL": "-120"}
+    assert for_people.stdout == STATUS_PAGE
+    assert json.loads(for_machines.stdout) == STATUS
     assert for_people.stderr + for_machines.stderr == ""
     assert (for_people.returncode, for_machines.returncode) == (0, 0)
 
@@ -200,6 +276,18 @@ def test_the_data_directory_can_be_somewhere_else(
 
     assert replenisher("status", config).returncode == 1
     assert replenisher("status", config, REPLENISHER_DATA_DIR=elsewhere).returncode == 0
+
+
+# --- The books ---------------------------------------------------------------------------------------------------
+
+
+def test_db_upgrade_says_what_it_has_done(replenisher: Command, config: Path, tmp_path: Path) -> None:
+    first, second = replenisher("db", "upgrade", config), replenisher("db", "upgrade", config)
+
+    database = f"sqlite:///{tmp_path}/data/desk/replenisher.db"
+    assert first.stdout == second.stdout == f"{database}: the tables are as this program knows them\n"
+    assert (first.returncode, first.stderr) == (second.returncode, second.stderr) == (0, "")
+    assert replenisher("db", "check", config).returncode == 0
 
 
 # --- What there is -----------------------------------------------------------------------------------------------

@@ -1,0 +1,107 @@
+"""The answer to `status` on one page of plain text, for people; machines get the whole of it with `--json`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from replenisher.live.lines import clock, decimals_of, printable, span
+
+LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
+LEFT = {"strategy", "instrument", "side", "is"}
+COUNTS = ("amended", "canceled", "rejected", "expired", "denied", "unknown")
+
+Answer = Mapping[str, Any]
+
+
+def status_page(answer: Answer) -> str:
+    """What a daemon says of itself: whether it quotes, what it has done, what it holds, and what stands on the book."""
+    facts = [*_states(answer), *_counts(answer), *_holdings(answer), *_dangers(answer)]
+    width = max(len(label) for label, _ in facts)
+    lines = [f"{label:<{width}}  {text}" for label, text in facts]
+    return "\n".join(printable(line) for line in (*lines, "", *_ladder(answer)))
+
+
+def _states(answer: Answer) -> Iterator[tuple[str, str]]:
+    for strategy, absence in answer["not_quoting"].items():
+        short = answer["withheld"].get(strategy, "")
+        less = f", less than wanted: {short}" if short and not absence else ""
+        yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
+    yield from answer["sync"].items()
+    yield "up", clock(int(answer["uptime_s"]))
+    yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
+
+
+def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
+    others = "".join(f", {answer[count]} {count}" for count in COUNTS)
+    yield "so far", f"{answer['orders']} placed{others}"
+    yield "fills", f"{answer['fills']}, {answer['fills_per_minute']} in the last minute"
+    latency = ""
+    if answer["refill_p50_ms"] is not None:
+        latency = f", p50 {answer['refill_p50_ms']} ms, p99 {answer['refill_p99_ms']} ms"
+    yield "refills", f"{answer['refills']}{latency}"
+
+
+def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
+    for name, held in answer["instruments"].items():
+        coin, quote = held["settlement_currency"], held["quote_currency"]
+        worth = "" if held["pnl_quote"] is None else f" ({held['pnl_quote']} {quote} at {held['mark_source']})"
+        parts = ", ".join(f"{part} {_told(held[part])}" for part in ("realized", "unrealized", "fees"))
+        yield name, f"position {_amounts([held['position']])[0]}"
+        pnl = "unknown" if held["pnl"] is None else f"{held['pnl']} {coin}"
+        yield "P&L", f"{pnl}{worth}: {parts}"
+    for account, balance in answer["balances"].items():
+        yield "balance", f"{balance} {account.rpartition('/')[2]} at {account.rpartition('/')[0]}"
+
+
+def _dangers(answer: Answer) -> Iterator[tuple[str, str]]:
+    for pause in answer["pauses"]:
+        left_ns = pause["until"] - answer["at"]
+        until = f"for {span(left_ns)} more" if pause["until"] else "until `resume`"
+        yield "pause", f"{pause['strategy'] or 'all strategies'}, {until}: {pause['reason']}"
+    if answer["stop"] is not None:
+        yield "stop", f"{answer['stop']['verdict'] or 'under way'}: {answer['stop']['reason']}"
+
+
+def _ladder(answer: Answer) -> list[str]:
+    orders = answer["ladder"]
+    if not orders:
+        return ["no order rests"]
+    prices, sizes, filled = (_amounts(order[key] for order in orders) for key in ("price", "amount", "filled"))
+    rows = [
+        (
+            order["strategy"],
+            order["instrument"],
+            order["side"],
+            str(order["level"]),
+            prices[place],
+            sizes[place],
+            filled[place] if Decimal(order["filled"]) else "·",
+            span(order["age_ns"]),
+            order["status"] if order["pending"] is None else f"{order['status']}, {order['pending']} sent",
+        )
+        for place, order in enumerate(orders)
+    ]
+    return _table(LADDER, rows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as what is in them; words lean to the left, numbers to the right."""
+    widths = [max(len(row[place]) for row in (titles, *rows)) for place in range(len(titles))]
+    return [
+        "  ".join(
+            cell.ljust(width) if title in LEFT else cell.rjust(width)
+            for title, cell, width in zip(titles, row, widths, strict=True)
+        ).rstrip()
+        for row in (titles, *rows)
+    ]
+
+
+def _amounts(texts: Iterable[str]) -> list[str]:
+    """Exact numbers with thousands apart, all with as many decimals as the longest of them needs."""
+    values = [Decimal(text) for text in texts]
+    decimals = max(decimals_of(value) for value in values)
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def _told(value: str | None) -> str:
+    return "unknown" if value is None else value
