@@ -1,21 +1,16 @@
 """The daemon under the bench: `replenisher run` as an operator starts it, watched through /proc."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from bench.venue import ACCOUNT, BenchFailed
-from replenisher.report.audit import audit as compare
-from replenisher.report.ledger import read_ledger
-from replenisher.store.database import Database
-from replenisher.store.queries import AccountKey
+from bench.venue import BenchFailed
 
 CONFIG = Path(__file__).with_name("tick_to_order.yaml")
 MINFLT = 7  # of /proc/PID/stat, counted from the field after the name
@@ -49,9 +44,14 @@ class Child:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._output.read_text()
+
     def last_words(self) -> str:
         """The end of what it printed."""
-        return "\n".join(self._output.read_text().splitlines()[-5:])
+        return "\n".join(self.output.splitlines()[-5:])
 
 
 def environment(data: Path, url: str, fsync: str) -> dict[str, str]:
@@ -73,17 +73,11 @@ def start(output: Path, *arguments: str, env: dict[str, str]) -> Child:
     return Child(process, output)
 
 
-def audit(data: Path) -> dict[str, Any]:
-    """Our book against the exchange's, as `replenisher audit` compares them; anything but agreement is a failure.
-
-    Not by the command itself: that one looks for the account on an exchange which `run` has started.
-    """
-    theirs = read_ledger(data / "exchange.ledger", ACCOUNT)
-    with closing(Database(f"sqlite:///{data / 'replenisher.db'}")) as database:
-        findings = database.read(lambda connection: compare(connection, AccountKey("deribit", ACCOUNT), theirs))
-    if findings.exit_code():
-        raise BenchFailed(f"the audit is not clean: {findings}")
-    found: dict[str, Any] = msgspec.to_builtins(findings)
+def findings(audit: Child) -> dict[str, Any]:
+    """What `replenisher audit --json` has printed; anything but agreement is a failure."""
+    if audit.exit_code:
+        raise BenchFailed(f"the audit is not clean:\n{audit.output}")
+    found: dict[str, Any] = json.loads(audit.output)
     return found
 
 

@@ -31,7 +31,7 @@ What is printed, with `--json` as one document:
                                    "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
                                    "page_faults_per_message"}},
          "refill_p50_us", "refill_p99_us",
-         "audit": what `replenisher audit --json` found after the stop}}}
+         "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire}}}
 Page faults are the minor ones of the whole process, for each message it was sent.
 """
 
@@ -49,7 +49,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from bench.daemon import CONFIG, Child, audit, environment, pinned, start
+from bench.daemon import CONFIG, Child, environment, findings, pinned, start
 from bench.market import Place
 from bench.venue import ECHO_PATH, BenchFailed, BenchVenue, Burst
 from replenisher.exchange.dialects.deribit import Deribit
@@ -178,7 +178,10 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path) -> tuple[dict[
         venue.serve_until(lambda: daemon.exit_code is not None, "the daemon's end", STOP_S_MAX)
         if daemon.exit_code:
             raise BenchFailed(f"the daemon ended with exit code {daemon.exit_code}")
-        return results(bench.rounds) | {"audit": audit(data)}, bench.order_bytes
+        audit = start(data / "audit.out", "replenisher", "audit", str(CONFIG), "--json", env=env)
+        children.append(audit)
+        venue.serve_until(lambda: audit.exit_code is not None, "the audit's end", STOP_S_MAX)
+        return results(bench.rounds) | {"audit": findings(audit)}, bench.order_bytes
     except BenchFailed as failed:
         raise BenchFailed(f"{failed}\n{daemon.last_words()}") from failed
     finally:

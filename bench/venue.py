@@ -2,7 +2,7 @@
 
 While a burst is measured nothing is done but to read: frames are stamped when they arrive, and answered one by one once
 all that were expected are there. So the exchange's own work falls between the bursts and never into one, and yet every
-order is booked: the exchange's ledger is a second book for the audit.
+order is booked: the exchange keeps a second book for the audit.
 """
 
 import re
