@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test lint typecheck floors unit fresh bench lock
+.PHONY: help install paper test test-long lint typecheck floors unit fresh bench lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ unit: install ## the tests: the core under branch coverage, the rest on two proc
 	$(BIN)/coverage run -m pytest tests/core tests/strategies
 	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing --skip-covered
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/core --ignore tests/strategies $(ARGS)
+
+test-long: install ## a whole recording at ten times life; REPLENISHER_TEST_DATA says where it lies
+	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }
+	$(BIN)/pytest tests/long $(ARGS)
 
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh

@@ -55,13 +55,13 @@ class Process:
         code = self._process.wait(timeout_s)
         return Ended(code, self._stdout.read_text(), self._stderr.read_text())
 
-    def until(self, what: str, condition: Callable[[], object]) -> None:
+    def until(self, what: str, condition: Callable[[], object], within_s: float = DEADLINE_S) -> None:
         """Wait for something that must come true while the process runs."""
-        deadline = monotonic() + DEADLINE_S
+        deadline = monotonic() + within_s
         while not condition():
             with suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"ended while waiting until {what}: {self.wait(POLL_S)}")
-            assert monotonic() < deadline, f"{what}: not after {DEADLINE_S:g} s"
+            assert monotonic() < deadline, f"{what}: not after {within_s:g} s"
 
     def send(self, number: signal.Signals) -> None:
         """One signal."""

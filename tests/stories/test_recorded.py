@@ -64,14 +64,8 @@ def play(room: Path, tape: Path, *, speed: float) -> tuple[Desk, Ended]:
     return desk, desk.run("--tape", tape, "--speed", str(speed), timeout_s=120)
 
 
-@pytest.mark.parametrize(("speed", "is_whole"), [(10, False), (20, True)], ids=["its beginning", "the whole of it"])
-def test_a_tape_plays_to_its_end_with_fills_and_refills(
-    recordings: Recordings, tmp_path: Path, speed: float, is_whole: bool
-) -> None:
-    tape = recordings(TAPE) if is_whole else cut(recordings(TAPE), tmp_path / "cut.jsonl.gz")
-
-    desk, ended = play(tmp_path / "desk", tape, speed=speed)
-
+def assert_played_to_its_end(desk: Desk, ended: Ended, tape: Path) -> None:
+    """Fills and refills that the tape allows, a verified end, and two books that agree."""
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.summary["fills"] > 0
     assert ended.summary["refills"] > 0
@@ -80,6 +74,18 @@ def test_a_tape_plays_to_its_end_with_fills_and_refills(
     assert desk.assert_books_agree()["fills"] == ended.summary["fills"]
     assert resting(desk.ledger()) == set()
     assert desk.exchange_is_gone()
+
+
+# The whole tape at the speed that the README names is in tests/long.
+@pytest.mark.parametrize(("speed", "is_whole"), [(10, False), (20, True)], ids=["its beginning", "the whole of it"])
+def test_a_tape_plays_to_its_end_with_fills_and_refills(
+    recordings: Recordings, tmp_path: Path, speed: float, is_whole: bool
+) -> None:
+    tape = recordings(TAPE) if is_whole else cut(recordings(TAPE), tmp_path / "cut.jsonl.gz")
+
+    desk, ended = play(tmp_path / "desk", tape, speed=speed)
+
+    assert_played_to_its_end(desk, ended, tape)
 
 
 def test_a_tape_without_trades_fills_nobody(recordings: Recordings, tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""What takes minutes, so only `make test-long` runs it: a whole recording at the speed that the README names."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.stories.desk import REPLAY, Desk
+from tests.stories.test_recorded import TAPE, Recordings, assert_played_to_its_end
+
+TOLD_EVERY_S = 5.0
+TAPE_S_MAX = 600.0
+
+
+def test_a_whole_tape_at_ten_times_life(
+    recordings: Recordings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = recordings(TAPE)
+    desk = Desk(tmp_path / "desk", REPLAY)
+    began = told = monotonic()
+
+    def is_over() -> bool:
+        """Whether the last word is said; on the way, how far it is."""
+        nonlocal told
+        lines = daemon.lines()
+        if monotonic() - told > TOLD_EVERY_S:
+            told = monotonic()
+            filled = sum('"event": "filled"' in line for line in lines)
+            with capsys.disabled():
+                print(f"{told - began:.0f} s: {filled} fills", file=sys.stderr, flush=True)
+        return bool(lines) and '"event": "summary"' in lines[-1]
+
+    with desk.running("run", REPLAY, "--tape", tape, "--speed", "10") as daemon:
+        daemon.until("the tape is over", is_over, within_s=TAPE_S_MAX)
+        ended = daemon.wait()
+
+    assert_played_to_its_end(desk, ended, tape)
