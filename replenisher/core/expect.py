@@ -90,5 +90,6 @@ def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
         return
     order.pending = Pending(Request.CANCEL, command.deadline, order.price, order.quantity)
     order.cancels += 1
+    state.slots.of(slot_of(order)).was_eaten = False  # What served it is not wanted: nothing is missing now.
     state.own_size(order.instrument).leaving(order.order_id)
     state.orders.file(order)

@@ -27,7 +27,7 @@ from replenisher.live.standing import (
     holding,
     live_orders,
 )
-from replenisher.model.command import AmendOrder, Command, Denied, Intent, MoveSlot, Pause, PlaceOrder
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, Pause, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
     ClockOffset,
@@ -101,7 +101,6 @@ class SeenFill(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: Liquidity
     emptied: bool = False  # whether it ate the last of its order
     refilled_after_ns: int | None = None
-    is_moved: bool = False  # another order of the ladder has come to serve the slot, so nothing is put back there
 
 
 class Eaten(msgspec.Struct, frozen=True):
@@ -274,15 +273,14 @@ class Monitor:
             case PlaceOrder():
                 self.counts.orders += 1
                 self.counts.refills += command.intent is Intent.REFILL
-                eaten = self._eaten.pop((command.strategy, command.instrument, command.side, command.level), None)
-                if eaten is not None:
-                    self._refilling[command.order_id] = eaten
+                if command.intent is Intent.REFILL:
+                    self._see_refill(command)
             case AmendOrder():
                 self.counts.amended += 1
                 self.counts.refills += command.intent is Intent.REFILL
-            case MoveSlot():
+            case CancelOrder():
                 if (order := self._live.get(command.order_id)) is not None:
-                    self._is_served((order.strategy, order.instrument, order.side, command.level))
+                    self._eaten.pop(_slot_of(order), None)  # It is not wanted there: nothing is missing any more.
             case Denied():
                 self.counts.denied += 1
             case _:
@@ -297,10 +295,13 @@ class Monitor:
         self._latencies_ns.append(latency_ns)
         self._note(eaten, refilled_after_ns=latency_ns)
 
-    def _is_served(self, slot: SlotKey) -> None:
-        """Another order has come to serve a slot: nothing is put back there any more."""
-        if (eaten := self._eaten.pop(slot, None)) is not None:
-            self._note(eaten, is_moved=True)
+    def _see_refill(self, place: PlaceOrder) -> None:
+        """A refill puts back what was eaten in its slot, or else what was eaten first on its side of the ladder."""
+        ladder = (place.strategy, place.instrument, place.side)
+        own = (*ladder, place.level)
+        slot = own if own in self._eaten else next((slot for slot in self._eaten if slot[:3] == ladder), None)
+        if slot is not None:
+            self._refilling[place.order_id] = self._eaten.pop(slot)
 
     def _note(self, eaten: Eaten, **news: Any) -> None:
         for index, fill in enumerate(self._fills):

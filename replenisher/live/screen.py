@@ -498,7 +498,7 @@ def _refill(fill: SeenFill) -> Cell:
         return (f"{ms:.1f} ms" if ms < 1_000 else f"{ms / 1_000:,.1f} s"), ""
     if not fill.emptied:
         return "part", DIM
-    return ("moved", DIM) if fill.is_moved else ("not yet", ALARM)
+    return ("not yet", ALARM)
 
 
 def _signed(value: Decimal | None, decimals: int = 8) -> str:

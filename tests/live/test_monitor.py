@@ -267,7 +267,6 @@ def test_a_level_that_another_order_moved_into_is_not_timed_when_it_is_placed_ag
     eat(world, BUY, level=1)  # in the same step the order of level 0 comes to serve level 1
     world.settle()
     assert (world.order(BUY, 1).price, monitor.counts.orders) == (99_980, 6)
-    assert monitor.look(world.state, world.at).fills[0].is_moved
 
     want(world, [buy(2, 99_960)])
     world.settle()
