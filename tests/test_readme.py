@@ -12,7 +12,8 @@ from typing import Any
 
 from replenisher.config import load
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 def block(marker: str) -> str:
@@ -78,6 +79,23 @@ def test_the_strategy_in_twenty_lines_trades(tmp_path: Path) -> None:
     summary = summary_of(run)
     assert summary["orders"] >= 2  # a quote a side
     assert orders_by_strategy(tmp_path / "data") == {"own": summary["orders"]}
+
+
+def test_the_error_that_is_shown_is_the_one_that_comes(tmp_path: Path) -> None:
+    shown = re.search(r"\$ replenisher check my\.yaml\n    (replenisher: .*\n)", README)
+    (tmp_path / "my.yaml").write_text(block("ten lines").replace("bid_spread_bps", "bid_spread_pct"))
+
+    found = subprocess.run(
+        [sys.executable, "-m", "replenisher", "check", "my.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert shown is not None
+    assert (found.returncode, found.stderr) == (78, shown[1])
 
 
 def test_every_command_of_the_readme_exists() -> None:
