@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -293,20 +294,61 @@ def test_bad_input(tmp_path: Path, yesterday: Path, which: str, mistake: Mistake
 
 
 # --- A venue that is not as the configuration says ---------------------------------------------------------------
+# Only the venue can tell, so a life has begun by then: it may be noted that it has, and nothing else may change.
+
+
+class Kept(NamedTuple):
+    """What a data directory holds that a life which never traded must leave as it is."""
+
+    files: dict[str, bytes]
+    rows: dict[str, list[Any]]
+
+
+def kept(desk: Desk) -> Kept:
+    """Every file but the database byte for byte, and of the database every row but those about the lives themselves."""
+    files = contents(desk.data) or {}
+    with closing(sqlite3.connect(desk.database)) as connection:
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        rows = {name: connection.execute(f'select * from "{name}"').fetchall() for name in tables}
+    del files[desk.database.name], rows["lives"], rows["cursor"]
+    return Kept(files, rows)
+
+
+def assert_only_a_life_was_noted(desk: Desk, before: Kept) -> None:
+    """Nothing of before has changed, and what is new is the journal of the life that never traded."""
+    after = kept(desk)
+    assert before.rows["orders"]
+    assert after.rows == before.rows
+    assert {name: after.files.get(name) for name in before.files} == before.files
+    assert {Path(name).parent.name for name in after.files.keys() - before.files.keys()} == {"journal"}
+
+
+class Waiting(NamedTuple):
+    """A daemon that waits for its venue, and what its data directory held before."""
+
+    desk: Desk
+    daemon: Process
+    before: Kept
 
 
 @pytest.fixture(scope="module", autouse=True)
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, yesterday: Path) -> Iterator[Waiting]:
     """A daemon whose venue does not answer. It takes its time to give up: it begins before everything else here."""
     desk = Desk(tmp_path_factory.mktemp("waiting"))
+    shutil.copytree(yesterday, desk.data)
+    before = kept(desk)
     nobody = "ws://127.0.0.1:1/ws/api/v2"
     with desk.running("run", desk.config, REPLENISHER_VENUES__DERIBIT__URL=nobody) as daemon:
-        yield daemon
+        yield Waiting(desk, daemon, before)
 
 
-def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_ordered(tmp_path: Path) -> None:
+def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_ordered(
+    tmp_path: Path, yesterday: Path
+) -> None:
     desk = Desk(tmp_path / "room")
+    shutil.copytree(yesterday, desk.data)
     written("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL")(desk)
+    before = kept(desk)
     ledger = tmp_path / "books.jsonl"
     with desk.running("exchange", "--ledger", ledger) as exchange:
         exchange.until("it listens", exchange.lines)
@@ -318,11 +360,14 @@ def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_
     assert ended.stderr.startswith("replenisher: instrument deribit/ETH-PERPETUAL cannot be traded: ")
     assert ended.stderr.count("\n") == 1
     assert '"method":"private/' not in ledger.read_text()
+    assert_only_a_life_was_noted(desk, before)
 
 
-def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_path: Path) -> None:
+def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_path: Path, yesterday: Path) -> None:
     keys = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "me", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "hunter2"}
     desk = Desk(tmp_path / "room", **keys)
+    shutil.copytree(yesterday, desk.data)
+    before = kept(desk)
     ledger = tmp_path / "books.jsonl"
     with Desk(tmp_path / "exchange").running("exchange", "--ledger", ledger) as exchange:
         exchange.until("it listens", exchange.lines)
@@ -337,11 +382,13 @@ def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_pa
                 "check venues.deribit.api_key and api_secret\n"
             )
     assert '"method":"private/' not in ledger.read_text()
+    assert_only_a_life_was_noted(desk, before)
 
 
-def test_a_venue_that_does_not_answer_is_unreachable(waiting: Process) -> None:
-    ended = waiting.wait()
+def test_a_venue_that_does_not_answer_is_unreachable(waiting: Waiting) -> None:
+    ended = waiting.daemon.wait()
 
     assert ended.code == UNREACHABLE
     assert ended.stderr.startswith("replenisher: venue deribit has no session after 20 s: ")
     assert ended.stderr.count("\n") == 1
+    assert_only_a_life_was_noted(waiting.desk, waiting.before)
