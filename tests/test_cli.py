@@ -179,7 +179,12 @@ def files(directory: Path) -> dict[str, bytes]:
         ("bid_spread_bps: 6", "bid_spread_pct: 6", [], "did you mean bid_spread_bps, in basis points?"),
         ("mode: paper", "mode: testnet", [], "venues.deribit.api_key is missing"),
         ("mode: paper", "mode: live", [], "needs --live"),
-        ("source: synthetic", "source: recorded", [], "exchange.market.tape is missing, name a recording with --tape"),
+        (
+            "source: synthetic, time_scale: 180",
+            "source: recorded",
+            [],
+            "exchange.market.tape is missing, name a recording with --tape",
+        ),
         ("version: 1", "version: 1", ["--tape", "none.gz"], "none.gz' is not allowed, there is no such file"),
         ("version: 1", "version: 1", ["--speed", "10"], "name a recording with --tape"),
     ],
@@ -187,7 +192,9 @@ def files(directory: Path) -> dict[str, bytes]:
 def test_a_mistake_is_exit_78_and_one_line_and_leaves_nothing_behind(
     replenisher: Command, config: Path, tmp_path: Path, old: str, new: str, arguments: list[str], sentence: str
 ) -> None:
-    config.write_text(config.read_text().replace(old, new, 1))
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new, 1))
     before = files(tmp_path)
 
     result = replenisher("run", config, *arguments)
