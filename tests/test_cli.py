@@ -180,7 +180,7 @@ def files(directory: Path) -> dict[str, bytes]:
         ("mode: paper", "mode: testnet", [], "venues.deribit.api_key is missing"),
         ("mode: paper", "mode: live", [], "needs --live"),
         (
-            "source: synthetic, time_scale: 180",
+            "source: synthetic",
             "source: recorded",
             [],
             "exchange.market.tape is missing, name a recording with --tape",

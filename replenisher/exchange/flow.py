@@ -80,7 +80,7 @@ class SyntheticSettings:
     start_price_ticks: int = 120_000
     step_ticks: int = 18  # of the agents' price grid, in ticks of the instrument
     levels: int = 24  # distances at which limit orders arrive
-    minutes_per_second: float = 2.0  # of the model, per second of ours
+    minutes_per_second: float = 3.0  # of the model, per second of ours
     maker_lots: tuple[int, int] = (1, 500)  # smallest and largest size of a limit order; its logarithm is uniform
     taker_lots: tuple[int, int] = (1, 1200)  # of an uninformed taker; the informed take all there is up to their price
     informed_share: float = 0.25  # of the takers

@@ -124,6 +124,12 @@ class Supervisor:
             raise error
         return self._exit_code
 
+    @property
+    def is_unverified(self) -> bool:
+        """Whether the life ended without the venue's word that nothing of ours rests."""
+        stopping = self._life.engine.state.stopping
+        return self._signals > 1 or (stopping is not None and stopping.verdict is not Verdict.FLAT)
+
     def left(self) -> list[str]:
         """The orders that may still rest."""
         state = self._life.engine.state

@@ -21,7 +21,7 @@ from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell
-from replenisher.live.supervisor import INTERRUPTED, Life, Supervisor
+from replenisher.live.supervisor import Life, Supervisor
 from replenisher.logs import Printer, configure, logger, silence
 from replenisher.model.event import Started
 from replenisher.store.database import Database
@@ -50,15 +50,15 @@ def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) 
         stack.enter_context(_data_directory(config, fresh=fresh))
         require_database(config)
         child = stack.enter_context(exchange_of(config)) if config.starts_exchange else None
-        exit_code, left = _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
-    _say_what_may_be_left(exit_code, left)  # last, because a screen would wipe it away
+        exit_code, left, is_unverified = _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
+    _say_what_may_be_left(left, is_unverified=is_unverified)  # last, because a screen would wipe it away
     return exit_code
 
 
 def _live(
     config: Config, child: Child | None, *, duration_s: float | None, screen: bool, stack: ExitStack
-) -> tuple[int, list[str]]:
-    """One life; its exit code, and the orders that may have outlived it."""
+) -> tuple[int, list[str], bool]:
+    """One life; its exit code, the orders that may have outlived it, and whether the venue could not say."""
     accounts = accounts_of(config, child.announcement.exchange_id if child is not None else None)
     database_upgrade(config)
     database = Database(config.database_url)
@@ -119,7 +119,7 @@ def _live(
     for order_id in left:
         logger().error("may_be_left", order_id=order_id)
     tell("summary", monitor.summary(state, clock.now()))
-    return exit_code, left
+    return exit_code, left, supervisor.is_unverified
 
 
 def _complaint(child: Child | None, printer: Printer) -> str:
@@ -129,9 +129,9 @@ def _complaint(child: Child | None, printer: Printer) -> str:
     return "" if printer.is_heard else "nobody hears what we tell"
 
 
-def _say_what_may_be_left(exit_code: int, left: Sequence[str]) -> None:
+def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
     """One line on stderr, for whoever does not read the facts."""
-    if not left and exit_code != INTERRUPTED:
+    if not left and not is_unverified:
         return
     rest = f"these orders may rest: {', '.join(left)}" if left else "although no order of ours is known to rest"
     try:
