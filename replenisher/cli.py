@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from replenisher.errors import ConfigurationError, ReplenisherError
+from replenisher.streams import flush
 
 app = typer.Typer(
     name="replenisher",
@@ -248,6 +249,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        flush(sys.stdout, sys.stderr)
 
 
 @app.callback(invoke_without_command=True)

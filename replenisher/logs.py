@@ -1,11 +1,12 @@
 """One line a fact that a human would want to be woken for: `verb key=value`, or JSON; secrets never."""
 
 import logging
-import os
 import sys
 from typing import TextIO
 
 import structlog
+
+from replenisher.streams import silence
 
 SECRET_WORDS = ("secret", "signature", "token", "password", "api_key", "client_id")
 
@@ -29,13 +30,6 @@ class Printer:
             silence(self._stream)
 
     debug = info = warning = warn = error = critical = fatal = msg
-
-
-def silence(stream: TextIO) -> None:
-    """Let a stream that cannot be written lead nowhere: what waits in it would fail again when the process ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def _without_secrets(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

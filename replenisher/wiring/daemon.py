@@ -22,11 +22,12 @@ from replenisher.live.control import Door, sole_daemon
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import Life, Supervisor
-from replenisher.logs import Printer, configure, logger, silence
+from replenisher.logs import Printer, configure, logger
 from replenisher.model.event import Started
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
+from replenisher.streams import silence
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database

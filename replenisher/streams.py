@@ -1,0 +1,20 @@
+"""Streams that may break: a terminal or a reader that goes away must not change how the process ends."""
+
+import os
+from typing import TextIO
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream that cannot be written lead nowhere: what waits in it would fail again when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def flush(*streams: TextIO) -> None:
+    """Write what still waits, so that a terminal that went away does not change how the process ends."""
+    for stream in streams:
+        try:
+            stream.flush()
+        except OSError:
+            silence(stream)
