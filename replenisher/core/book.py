@@ -109,7 +109,12 @@ class Book:
         self.heard_at = at
 
     @property
+    def shown_touch(self) -> tuple[int, int] | None:
+        """The best bid and ask as published, our own orders included; None where a side is empty."""
+        bid, ask = self.bids.best(), self.asks.best()
+        return (bid, ask) if bid is not None and ask is not None else None
+
+    @property
     def is_crossed(self) -> bool:
         """Whether the best bid has reached the best ask, which no true book shows."""
-        bid, ask = self.bids.best(), self.asks.best()
-        return bid is not None and ask is not None and bid >= ask
+        return (touch := self.shown_touch) is not None and touch[0] >= touch[1]

@@ -148,12 +148,7 @@ class Engine:
         if any(order.side is quote.side and order.level == quote.level for order in orders):
             return True
         slot = self.state.slots.of((setup.id, setup.instrument, quote.side, quote.level))
-        return slot.is_open(self._shown_touch(setup.instrument), at)
-
-    def _shown_touch(self, instrument: str) -> tuple[int, int] | None:
-        book = self.state.book(instrument)
-        bid, ask = book.bids.best(), book.asks.best()
-        return (bid, ask) if bid is not None and ask is not None else None
+        return slot.is_open(self.state.book(setup.instrument).shown_touch, at)
 
     # --- What is sent --------------------------------------------------------------------------------------------
 
