@@ -23,14 +23,6 @@ BUSY_TIMEOUT_MS = 5_000
 Insert = sqlite.Insert | postgresql.Insert
 
 
-def located(url: str, directory: Path) -> str:
-    """The URL with a relative SQLite file placed in `directory`."""
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return url
-    return parsed.set(database=str(directory / str(parsed.database))).render_as_string(hide_password=False)
-
-
 class Database:
     """Where the ledger lies. `read` and `write` run one transaction each."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.store import schema, tables
-from replenisher.store.database import Database, located
+from replenisher.store.database import Database
 from replenisher.store.tables import Exact, fits
 
 PLACES = {"journal_id": "j", "epoch": 1, "step": 1, "at": 1, "venue": "v", "account": "a", "currency": "BTC"}
@@ -101,12 +101,6 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(url: str, tmp_pat
         schema.upgrade(url)
 
     assert (tmp_path / "ledger.db").read_bytes() == before
-
-
-def test_a_relative_file_lies_in_the_data_directory(tmp_path: Path) -> None:
-    assert located("sqlite:///replenisher.db", tmp_path) == f"sqlite:///{tmp_path}/replenisher.db"
-    assert located("sqlite:////else/where.db", tmp_path) == "sqlite:////else/where.db"
-    assert located("postgresql://u:p@host/db", tmp_path) == "postgresql://u:p@host/db"
 
 
 def test_readers_and_the_writer_do_not_wait_for_each_other(url: str) -> None:
