@@ -51,4 +51,4 @@ bench: install ## tick to order, against a bare echo
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --quiet --upgrade --all-extras --group test --group lint --group build pyproject.toml -o requirements.lock
+	  --quiet --upgrade --group test --group lint --group build pyproject.toml -o requirements.lock
