@@ -39,7 +39,7 @@ unit: install ## the tests: the core under branch coverage, the rest on two proc
 	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing --skip-covered
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/core --ignore tests/strategies $(ARGS)
 
-test-long: install ## a whole recording at ten times life; REPLENISHER_TEST_DATA says where it lies
+test-long: install ## a whole recording at ten times life, and the spread law; REPLENISHER_TEST_DATA says where recordings lie
 	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }
 	$(BIN)/pytest tests/long $(ARGS)
 

@@ -17,6 +17,7 @@ from replenisher.exchange.matching import Book, Match
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
+from tests.exchange.spread_law import measure
 
 START = 1_700_000_000 * NANOSECONDS
 BTC_PERPETUAL = Instrument(
@@ -31,15 +32,6 @@ BTC_PERPETUAL = Instrument(
     quote_currency="USD",
     settlement_currency="BTC",
     min_amount=Decimal(10),
-)
-UNIT_ORDERS = SyntheticSettings(
-    step_ticks=1,
-    levels=20,
-    minutes_per_second=1.0,
-    maker_lots=(1, 1),
-    taker_lots=(1, 1),
-    informed_share=0.0,
-    jumps_per_minute=0.0,
 )
 
 
@@ -112,19 +104,10 @@ def test_the_book_never_dies_and_never_crosses(seed: int) -> None:
     assert deepest < 400  # it does not pile up either
 
 
-def test_unit_orders_alone_make_about_the_spread_law_of_the_model() -> None:
-    time_at: Counter[int] = Counter()
-    last_at, spread = START, 0
+def test_zero_intelligence_meets_the_spread_law_and_the_mean_depth_of_the_model() -> None:
+    figures = measure(BTC_PERPETUAL, seed=7, minutes=10_000)
 
-    for at, book, _, _ in acts(UNIT_ORDERS, minutes=2_000):
-        time_at[spread] += at - last_at
-        last_at, spread = at, book.best(Side.SELL) - book.best(Side.BUY)
-
-    share = {ticks: time / time_at.total() for ticks, time in time_at.items()}
-    assert share[1] == pytest.approx(0.742, abs=0.04)
-    assert share[2] == pytest.approx(0.187, abs=0.03)
-    assert share[3] == pytest.approx(0.051, abs=0.02)
-    assert sum(ticks * part for ticks, part in share.items()) == pytest.approx(1.355, abs=0.06)
+    assert [str(figure) for figure in figures if not figure.holds(0.03)] == []
 
 
 def test_the_book_follows_the_efficient_price() -> None:
