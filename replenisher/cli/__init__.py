@@ -1,0 +1,33 @@
+"""The command line: one function a verb, each of them a few lines over `wiring`.
+
+What is heavy is imported inside the verb that needs it, so that a question about the command line costs nothing.
+Exit codes: 0 fine, 1 failure, 2 usage, 3 risk halt, 75 unreachable at start, 78 bad configuration, 130 interrupted.
+"""
+
+import sys
+
+import typer
+
+from replenisher.cli.program import app
+from replenisher.errors import ReplenisherError
+from replenisher.streams import flush
+
+# isort: off
+from replenisher.cli import trading, door, books, offers  # in the order in which `--help` lists their verbs
+
+# isort: on
+
+__all__ = ["app", "books", "door", "main", "offers", "trading"]
+
+
+def main() -> None:
+    """The command `replenisher`: a mistake ends as one line on stderr and the exit code of its kind."""
+    try:
+        app(prog_name="replenisher")
+    except ReplenisherError as error:
+        typer.echo(f"replenisher: {' '.join(str(error).split())}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        flush(sys.stdout, sys.stderr)

@@ -1,0 +1,45 @@
+"""The verbs about the books: the audit and the database."""
+
+from typing import Annotated
+
+import typer
+
+from replenisher.cli.program import AsJson, File, app, database, show
+
+
+@app.command(epilog="Example: replenisher audit configs/paper.yaml --json")
+def audit(
+    file: File,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Two empty books agree.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare our SQL ledger with the exchange's books.
+
+    Every difference is named, and the exit code is 1 if there is one or if both books are empty.
+    """
+    from replenisher.config import load
+    from replenisher.wiring import books
+
+    findings, exit_code = books.audit(load(file), allow_empty=allow_empty)
+    show(findings, as_json)
+    raise typer.Exit(exit_code)
+
+
+@database.command("upgrade", epilog="Example: replenisher db upgrade configs/paper.yaml")
+def database_upgrade(file: File) -> None:
+    """Bring the tables to the version that this program knows."""
+    from replenisher.config import load
+    from replenisher.wiring import books
+
+    config = load(file)
+    books.database_upgrade(config)
+    typer.echo(f"{books.database_check(config)['database']}: the tables are as this program knows them")
+
+
+@database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")
+def database_check(file: File, as_json: AsJson = False) -> None:
+    """Say whether the tables have the version that this program knows."""
+    from replenisher.config import load
+    from replenisher.wiring import books
+
+    show(books.database_check(load(file)), as_json)

@@ -1,0 +1,43 @@
+"""The verbs about what there is: what a file says, and what one could say."""
+
+import typer
+
+from replenisher.cli.program import AsJson, File, configuration, lists, show
+
+
+@configuration.command("show", epilog="Example: replenisher config show configs/paper.yaml")
+def config_show(file: File, as_json: AsJson = False) -> None:
+    """Print what is in force: file, secrets, environment and defaults. Secrets are masked."""
+    from replenisher.config import load
+
+    effective = load(file).effective()
+    if as_json:
+        show(effective, as_json)
+    else:
+        import yaml
+
+        typer.echo(yaml.safe_dump(effective, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@configuration.command("schema", epilog="Example: replenisher config schema > configs/replenisher.schema.json")
+def config_schema() -> None:
+    """Print the JSON schema of a configuration file, for editors."""
+    from replenisher.config import schema
+
+    show(schema(), as_json=True)
+
+
+@lists.command("strategies", epilog="Example: replenisher list strategies --json")
+def list_strategies(as_json: AsJson = False) -> None:
+    """The strategies that a configuration can name."""
+    from replenisher.config import installed
+
+    show({name: entry.value for name, entry in installed().items()}, as_json)
+
+
+@lists.command("venues", epilog="Example: replenisher list venues --json")
+def list_venues(as_json: AsJson = False) -> None:
+    """The adapters that a configuration can name, and the only hosts that they talk to."""
+    from replenisher.config import HOSTS
+
+    show(HOSTS, as_json)

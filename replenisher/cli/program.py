@@ -1,0 +1,56 @@
+"""The program that every verb joins: its groups, the arguments that verbs share, and how an answer is printed."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="replenisher",
+    help="Keeps an order book stocked around fair value, on a simulated exchange or a real one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+database = typer.Typer(help="The SQL database of a configuration.", no_args_is_help=True, rich_markup_mode=None)
+configuration = typer.Typer(help="What a configuration file says.", no_args_is_help=True, rich_markup_mode=None)
+lists = typer.Typer(help="What this installation offers.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(database, name="db")
+app.add_typer(configuration, name="config")
+app.add_typer(lists, name="list")
+
+File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Tape = Annotated[Path | None, typer.Option(metavar="FILE", help="The recording that is played as the market.")]
+Speed = Annotated[float | None, typer.Option(help="How much faster than life the recording is played.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("replenisher"))
+        raise typer.Exit
+
+
+def show(content: Mapping[str, Any], as_json: bool) -> None:
+    """A document for machines, or one `path: value` a line."""
+    typer.echo(json.dumps(content, indent=2, default=str) if as_json else "\n".join(_lines(content)))
+
+
+def _lines(value: object, path: str = "") -> list[str]:
+    match value:
+        case Mapping() if value:
+            return [line for key, item in value.items() for line in _lines(item, f"{path}.{key}".lstrip("."))]
+        case list() | tuple() if value and any(isinstance(item, Mapping | list) for item in value):
+            return [line for place, item in enumerate(value) for line in _lines(item, f"{path}[{place}]")]
+        case Mapping() | list() | tuple():
+            return [f"{path}: {', '.join(str(item) for item in value) or 'none'}"]
+        case _:
+            return [f"{path}: {value}"]

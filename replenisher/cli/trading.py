@@ -1,0 +1,79 @@
+"""The verbs that trade, or say whether one could."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from replenisher.cli.program import AsJson, File, Speed, Tape, app, show
+from replenisher.errors import ConfigurationError
+
+
+@app.command(epilog="Example: replenisher run configs/paper.yaml --duration 30")
+def run(
+    file: File,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after so many seconds.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Set the old data directory aside first.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Trade real money; the file must say `mode: live` too.")] = False,
+    tape: Tape = None,
+    speed: Speed = None,
+) -> None:
+    """Trade until told to stop, and leave no order behind."""
+    from replenisher.config import load, market_overrides, require_ready
+
+    config = load(file, market_overrides(tape, speed))
+    require_ready(config, live=live)
+    if (tape is not None or speed is not None) and not config.starts_exchange:
+        raise ConfigurationError("the command line: --tape and --speed need the exchange that mode paper starts")
+
+    from replenisher.wiring import daemon
+
+    raise typer.Exit(daemon.run(config, duration_s=duration, fresh=fresh, screen=sys.stdout.isatty()))
+
+
+@app.command(epilog="Example: replenisher exchange --port 8787 --seed 7 --ledger exchange.jsonl")
+def exchange(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="Its section `exchange`.", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On loopback; 0 is any free port, and printed.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the order flow.")] = None,
+    ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="Continued if it is there already.")] = None,
+    tape: Tape = None,
+    speed: Speed = None,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """Run the simulated exchange alone."""
+    from replenisher.config import load, market_overrides, require_exchange
+
+    config = load(file, market_overrides(tape, speed)) if file is not None else None
+    if config is not None:
+        require_exchange(config)
+    elif ledger is None:
+        raise typer.BadParameter("without CONFIG it is needed", param_hint="--ledger")
+    elif tape is not None and not tape.is_file():
+        raise ConfigurationError(f"the command line: --tape: {str(tape)!r} is not allowed, there is no such file")
+    elif speed is not None and speed <= 0:
+        raise typer.BadParameter("it must be greater than 0", param_hint="--speed")
+    elif speed is not None and tape is None:
+        raise typer.BadParameter("only a recording has a speed, name one with --tape", param_hint="--speed")
+
+    from replenisher.wiring import market
+
+    raise typer.Exit(
+        market.run_exchange(config, port=port, seed=seed, ledger=ledger, tape=tape, speed=speed, child=child)
+    )
+
+
+@app.command(epilog="Example: replenisher check configs/paper.yaml")
+def check(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
+    """Say whether a configuration could be traded on now. Nothing is sent."""
+    from replenisher.config import load, market_overrides, require_ready
+
+    config = load(file, market_overrides(tape, None))
+    require_ready(config, live=config.mode == "live")
+
+    from replenisher.wiring import books
+
+    show(books.check(config), as_json)
