@@ -4,6 +4,7 @@ import ast
 import re
 import tokenize
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,12 @@ def introduces_itself(source: str) -> bool:
     return ast.get_docstring(ast.parse(source)) is not None and len(source.partition("\n")[0].strip('"')) > 10
 
 
+def sleeps(source: str) -> list[int]:
+    """The lines with a call, an import or another name of what lets time pass by its length alone."""
+    tokens = tokenize.generate_tokens(StringIO(source).readline)
+    return [token.start[0] for token in tokens if token.type == tokenize.NAME and token.string == "sleep"]
+
+
 def excuses(path: Path) -> Iterator[str]:
     """Every comment that tells a checker to look away."""
     with path.open("rb") as file:
@@ -138,6 +145,20 @@ def test_an_excuse_has_a_code_and_a_reason_and_there_are_few() -> None:
 )
 def test_an_excuse_without_code_or_reason_is_caught(comment: str, is_excused: bool) -> None:
     assert bool(EXCUSE_WITH_CODE_AND_REASON.search(comment)) is is_excused
+
+
+def test_no_test_sleeps() -> None:
+    asleep = {name(path): sleeps(path.read_text()) for path in MODULES if path.is_relative_to(ROOT / "tests")}
+
+    assert {path: lines for path, lines in asleep.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "planted", ["time.sleep(1)", "await asyncio.sleep(0)", "from time import sleep", "wait = sleep"]
+)
+def test_a_planted_sleep_is_caught(planted: str) -> None:
+    assert sleeps(f"async def test_something() -> None:\n    {planted}\n") == [2]
+    assert sleeps("def test_a_long_sleep_of_ours() -> None:\n    until(is_asleep, 'it can sleep')\n") == []
 
 
 def test_a_file_is_named_after_what_it_holds() -> None:

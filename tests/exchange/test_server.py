@@ -4,7 +4,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from itertools import pairwise
@@ -23,6 +23,7 @@ from replenisher.exchange.latency import Latency
 from replenisher.exchange.server import LedgerFile, ServerSettings, serve
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from tests.waiting import a_turn, eventually
 
 QUIET = SyntheticSettings(minutes_per_second=1e-9)
 USUAL = SyntheticSettings()
@@ -109,14 +110,6 @@ async def log_in(client: ClientConnection) -> None:
     await ask(client, "public/auth", grant_type="client_credentials", **secret)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(DEADLINE_S * 200):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not come true in time")
-
-
 ORDER = {"instrument_name": "BTC-PERPETUAL", "amount": 10, "price": 50_000}
 
 
@@ -168,7 +161,7 @@ async def test_orders_die_with_a_lost_connection_that_asked_for_it(tmp_path: Pat
 
         client.transport.abort()
 
-        await until(lambda: not exchange.exchange.open_orders("alice"))
+        await eventually(lambda: not exchange.exchange.open_orders("alice"))
 
 
 async def test_a_logout_closes_the_connection_and_leaves_the_orders(tmp_path: Path) -> None:
@@ -196,7 +189,7 @@ async def test_what_a_client_sent_before_it_hung_up_still_counts(tmp_path: Path)
         await client.send(json.dumps(cancel))
         await client.close()
 
-        await until(lambda: not exchange.exchange.open_orders("alice"))
+        await eventually(lambda: not exchange.exchange.open_orders("alice"))
 
 
 async def test_both_ways_take_their_time(tmp_path: Path) -> None:
@@ -219,7 +212,7 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
         with pytest.raises(ConnectionClosed):
             while True:
                 await client.send(request)
-                await asyncio.sleep(0)
+                await a_turn()
 
         async with connect(exchange.url) as other:
             assert await ask(other, "public/test")

@@ -4,13 +4,14 @@ import os
 import pty
 import struct
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
 from threading import Lock, Thread
 
 import pyte
+
+from tests.waiting import DEADLINE_S, until
 
 
 class Terminal:
@@ -47,9 +48,12 @@ class Terminal:
         with self._lock:
             return list(self._screen.display)
 
-    def shows(self, text: str, within_s: float = 10.0) -> bool:
-        """Whether a line with this text appears in time."""
-        return eventually(lambda: any(text in line for line in self.lines()), within_s)
+    def until_it_shows(self, text: str, within_s: float = DEADLINE_S) -> None:
+        """Wait for a line with this text."""
+        try:
+            until(lambda: any(text in line for line in self.lines()), f"it shows {text!r}", within_s)
+        except AssertionError as late:
+            raise AssertionError("\n".join([str(late), *self.lines()])) from late
 
     def _look(self, ours: int) -> None:
         while True:
@@ -60,13 +64,3 @@ class Terminal:
             with self._lock:
                 self.raw += data
                 self._stream.feed(data)
-
-
-def eventually(holds: Callable[[], bool], within_s: float) -> bool:
-    """Whether something becomes true before the deadline."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False

@@ -230,12 +230,12 @@ def test_a_terminal_shows_it_move_and_is_given_back(width: int, height: int) -> 
         console = Console(file=file, force_terminal=True, color_system="standard", width=width, height=height)
         with Screen(console, TITLE) as screen:
             screen.show(monitor.look(world.state, world.at), BACKSTAGE)
-            assert terminal.shows("● quoting, 6 orders")
-            assert terminal.shows("none yet")
+            terminal.until_it_shows("● quoting, 6 orders")
+            terminal.until_it_shows("none yet")
             eat(world, BUY)
             world.settle()
             screen.show(monitor.look(world.state, world.at), BACKSTAGE)
-            assert terminal.shows("49,990.0      100")
+            terminal.until_it_shows("49,990.0      100")
 
     assert terminal.raw.startswith(b"\x1b[?1049h")
     assert b"\x1b[?1049l" in terminal.raw[-20:]

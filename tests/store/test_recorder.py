@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
@@ -42,6 +41,7 @@ from tests.store.given import (
     step,
     write_journal,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -75,13 +75,6 @@ def rows(database: Database, table: object) -> list[dict[str, object]]:
 
 def everything(database: Database) -> dict[str, list[dict[str, object]]]:
     return {name: rows(database, table) for name, table in tables.metadata.tables.items()}
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def test_a_journal_becomes_rows(journal: Path, database: Database) -> None:

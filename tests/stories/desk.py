@@ -7,19 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
 from tests.report.independent_check import check
+from tests.waiting import DEADLINE_S, until
 
 ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
 REPLAY = ROOT / "configs" / "replay.yaml"
-
-DEADLINE_S = 30.0  # of anything that takes a moment; a busy machine takes ten times as long as an idle one
-POLL_S = 0.02
 
 Record = dict[str, Any]
 
@@ -57,11 +54,12 @@ class Process:
 
     def until(self, what: str, condition: Callable[[], object], within_s: float = DEADLINE_S) -> None:
         """Wait for something that must come true while the process runs."""
-        deadline = monotonic() + within_s
-        while not condition():
-            with suppress(subprocess.TimeoutExpired):
-                raise AssertionError(f"ended while waiting until {what}: {self.wait(POLL_S)}")
-            assert monotonic() < deadline, f"{what}: not after {within_s:g} s"
+
+        def is_settled() -> bool:
+            return bool(condition()) or self._process.poll() is not None
+
+        until(is_settled, what, within_s)
+        assert condition(), f"ended while waiting until {what}: {self.wait()}"
 
     def send(self, number: signal.Signals) -> None:
         """One signal."""
@@ -178,9 +176,7 @@ class Desk:
 
     def wait_until_gone(self) -> None:
         """Wait for the end of an exchange whose daemon is dead already."""
-        deadline = monotonic() + DEADLINE_S
-        while not self.exchange_is_gone():
-            assert monotonic() < deadline, "the exchange has outlived its daemon"
+        until(self.exchange_is_gone, "the exchange ends with its daemon")
 
     def environment(self) -> dict[str, str]:
         """Nothing of the environment in which the tests run, except how to find the program."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +57,7 @@ from replenisher.model.order import Liquidity, Request, Side, Status
 from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
+from tests.waiting import eventually
 
 Told = TypeVar("Told")
 
@@ -123,12 +124,12 @@ class Desk:
 
     async def hear(self, kind: type[Told], condition: Callable[[Told], bool] = lambda _: True) -> Told:
         """The first fact of a kind since the last clearing, as soon as there is one."""
-        for _ in range(2_000):
-            for fact in self.facts:
-                if isinstance(fact, kind) and condition(fact):
-                    return fact
-            await asyncio.sleep(0.005)
-        raise AssertionError(f"no {kind.__name__} among {[type(fact).__name__ for fact in self.facts]}")
+
+        def told() -> Iterator[Told]:
+            return (fact for fact in self.facts if isinstance(fact, kind) and condition(fact))
+
+        await eventually(lambda: any(told()), f"a {kind.__name__} is told")
+        return next(told())
 
     def _carry(self) -> None:
         self.facts += self._venue.facts()
@@ -339,10 +340,7 @@ async def test_a_lively_book_chains_and_stays_alive(tmp_path: Path) -> None:
     lively = SyntheticSettings(minutes_per_second=60.0)
     async with desk_on_the_exchange(tmp_path / "ledger.jsonl", lively) as (desk, _, _url):
         await desk.hear(LinkAlive)
-        for _ in range(2_000):
-            if sum(isinstance(fact, BookChanged) for fact in desk.facts) > 200:
-                break
-            await asyncio.sleep(0.005)
+        await eventually(lambda: sum(isinstance(fact, BookChanged) for fact in desk.facts) > 200, "the book changes")
 
         bids: dict[int, int] = {}
         asks: dict[int, int] = {}

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.terminal import Terminal, eventually
+from tests.live.terminal import Terminal
 from tests.stories.desk import Desk, Record, fills
+from tests.waiting import until
 
 CTRL_C = b"\x03"
 OTHER_PAGE, FIRST_PAGE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -50,8 +51,8 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_and_no_order_behind(tmp_path: Path
         before = termios.tcgetattr(theirs)
         daemon = started_on(theirs, desk)
         try:
-            assert terminal.shows("● quoting", within_s=30), "\n".join(terminal.lines())
-            assert eventually(lambda: len(fills(desk.ledger())) > 0, within_s=30)
+            terminal.until_it_shows("● quoting")
+            until(lambda: fills(desk.ledger()), "it is filled")
             terminal.press(CTRL_C)
             assert daemon.wait(30) == 0
             after = termios.tcgetattr(theirs)
@@ -62,7 +63,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_and_no_order_behind(tmp_path: Path
     assert after == before
     assert terminal.raw.count(OTHER_PAGE) == terminal.raw.count(FIRST_PAGE) == 1
     assert terminal.raw.rindex(CURSOR) > terminal.raw.rindex(NO_CURSOR)
-    assert terminal.shows("stopped, verified flat: SIGINT", within_s=1)
+    terminal.until_it_shows("stopped, verified flat: SIGINT")
     assert not any("Traceback" in line for line in terminal.lines())
     assert last_word(desk)["stop"] == {"reason": "SIGINT", "verdict": "flat", "left": []}
     assert desk.exchange_is_gone()
@@ -75,9 +76,10 @@ def test_a_terminal_that_goes_away_takes_no_order_with_it(tmp_path: Path) -> Non
     daemon = started_on(theirs, desk)
     os.close(theirs)
     try:
-        traded = eventually(lambda: len(fills(desk.ledger())) > 0, within_s=30)
-        os.close(ours)
-        assert traded
+        try:
+            until(lambda: fills(desk.ledger()), "it is filled")
+        finally:
+            os.close(ours)
         assert daemon.wait(30) == 0
     finally:
         daemon.kill()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.terminal import Terminal, eventually
+from tests.live.terminal import Terminal
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 MONEY = {
@@ -52,7 +53,7 @@ def test_a_person_at_a_terminal_sees_it_trade(width: int, height: int, tmp_path:
         command = [sys.executable, "-m", "replenisher", "run", "configs/paper.yaml"]
         daemon = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
         try:
-            assert eventually(lambda: everything_moved() or daemon.poll() is not None, within_s=60), told
+            until(lambda: everything_moved() or daemon.poll() is not None, "everything moves", within_s=60)
             assert daemon.poll() is None, "\n".join(terminal.lines())
             assert "● quoting" in terminal.lines()[1]
             daemon.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from replenisher.venues.socket import UNSENT_BYTES_MAX, Sockets
 from replenisher.venues.venue import Close, Connect, Send
+from tests.waiting import a_turn, eventually
 
 Conversation = Callable[[ServerConnection], Awaitable[None]]
 
@@ -35,14 +36,6 @@ class Log:
 
     def kinds(self) -> list[tuple[str, str]]:
         return [(kind, connection) for kind, connection, _ in self.told]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(2_500):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("it did not come to pass in five seconds")
 
 
 async def echo(server: ServerConnection) -> None:
@@ -76,10 +69,10 @@ def listening() -> Iterator[tuple[socket.socket, int]]:
 async def test_frames_go_both_ways_in_order() -> None:
     async with carrying() as (sockets, log, url):
         sockets.carry([Connect("market", url)])
-        await until(lambda: log.kinds() == [("opened", "market")])
+        await eventually(lambda: log.kinds() == [("opened", "market")])
 
         sockets.carry([Send("market", str(number)) for number in range(100)])
-        await until(lambda: len(log.told) == 101)
+        await eventually(lambda: len(log.told) == 101)
 
     assert [frame for _, _, frame in log.told[1:101]] == [str(number) for number in range(100)]
     assert log.kinds()[-1] == ("closed", "market")
@@ -91,19 +84,19 @@ async def test_what_the_listener_wants_sent_leaves_before_it_returns_to_the_loop
             [Send(connection, f"{int(frame) + 1}")] if int(frame) < 50 else []
         )
         sockets.carry([Connect("market", url)])
-        await until(lambda: bool(log.told))
+        await eventually(lambda: log.told)
 
         sockets.carry([Send("market", "0")])
-        await until(lambda: log.told[-1] == ("received", "market", "50"))
+        await eventually(lambda: log.told[-1] == ("received", "market", "50"))
 
 
 async def test_two_connections_do_not_wait_for_each_other() -> None:
     async with carrying() as (sockets, log, url):
         sockets.carry([Connect("market", url), Connect("trading", url)])
-        await until(lambda: len(log.told) == 2)
+        await eventually(lambda: len(log.told) == 2)
 
         sockets.carry([Send("trading", "a"), Send("market", "b")])
-        await until(lambda: len(log.told) == 4)
+        await eventually(lambda: len(log.told) == 4)
 
     assert {("received", "trading", "a"), ("received", "market", "b")} <= set(log.told)
 
@@ -111,12 +104,12 @@ async def test_two_connections_do_not_wait_for_each_other() -> None:
 async def test_a_close_is_told_closed_once_and_the_connection_can_be_opened_again() -> None:
     async with carrying() as (sockets, log, url):
         sockets.carry([Connect("market", url)])
-        await until(lambda: len(log.told) == 1)
+        await eventually(lambda: len(log.told) == 1)
         sockets.carry([Close("market", "enough"), Close("market", "twice"), Send("market", "into the void")])
-        await until(lambda: len(log.told) == 2)
+        await eventually(lambda: len(log.told) == 2)
 
         sockets.carry([Connect("market", url)])
-        await until(lambda: len(log.told) == 3)
+        await eventually(lambda: len(log.told) == 3)
 
     assert log.kinds() == [("opened", "market"), ("closed", "market"), ("opened", "market"), ("closed", "market")]
 
@@ -129,7 +122,7 @@ async def test_a_refused_connection_is_told_closed() -> None:
     async with asyncio.TaskGroup() as tasks:
         sockets = Sockets(tasks, log, lambda: 7)
         sockets.carry([Connect("market", f"ws://127.0.0.1:{port}")])
-        await until(lambda: bool(log.told))
+        await eventually(lambda: log.told)
 
     assert log.kinds() == [("closed", "market")]
     assert log.told[0][2]
@@ -148,7 +141,7 @@ async def test_a_server_that_is_no_websocket_is_told_closed() -> None:
     async with server, asyncio.TaskGroup() as tasks:
         port = server.sockets[0].getsockname()[1]
         Sockets(tasks, log, lambda: 7).carry([Connect("market", f"ws://127.0.0.1:{port}")])
-        await until(lambda: bool(log.told))
+        await eventually(lambda: log.told)
 
     assert log.kinds() == [("closed", "market")]
     assert "429" in log.told[0][2]
@@ -168,7 +161,7 @@ async def test_a_redirect_to_another_host_is_not_followed() -> None:
         port = server.sockets[0].getsockname()[1]
         sockets = Sockets(tasks, log, lambda: 7)
         sockets.carry([Connect("market", f"ws://127.0.0.1:{port}")])
-        await until(lambda: bool(log.told))
+        await eventually(lambda: log.told)
 
     assert log.kinds() == [("closed", "market")]
     assert "redirect" in log.told[0][2]
@@ -180,9 +173,9 @@ async def test_a_dial_that_nobody_answers_can_be_given_up() -> None:
         async with asyncio.TaskGroup() as tasks:
             sockets = Sockets(tasks, log, lambda: 7)
             sockets.carry([Connect("market", f"ws://127.0.0.1:{port}")])
-            await asyncio.sleep(0)
+            await a_turn()
             sockets.carry([Close("market", "no sign of life")])
-            await until(lambda: bool(log.told))
+            await eventually(lambda: log.told)
 
     assert log.kinds() == [("closed", "market")]
 
@@ -193,7 +186,7 @@ async def test_the_servers_close_is_told_with_its_code() -> None:
 
     async with carrying(heartbeat_close) as (sockets, log, url):
         sockets.carry([Connect("trading", url)])
-        await until(lambda: len(log.told) == 2)
+        await eventually(lambda: len(log.told) == 2)
 
     assert log.kinds() == [("opened", "trading"), ("closed", "trading")]
     assert "4000" in log.told[1][2]
@@ -207,7 +200,7 @@ async def test_a_large_frame_comes_through_and_a_monstrous_one_ends_the_connecti
 
     async with carrying(shout) as (sockets, log, url):
         sockets.carry([Connect("market", url)])
-        await until(lambda: len(log.told) == 3)
+        await eventually(lambda: len(log.told) == 3)
 
     assert log.kinds() == [("opened", "market"), ("received", "market"), ("closed", "market")]
 
@@ -220,11 +213,11 @@ async def test_a_venue_that_does_not_read_is_cut_off() -> None:
 
     async with carrying(deaf) as (sockets, log, url):
         sockets.carry([Connect("trading", url)])
-        await until(lambda: len(log.told) == 1)
+        await eventually(lambda: len(log.told) == 1)
         frame = "x" * UNSENT_BYTES_MAX
         for _ in range(200):
             sockets.carry([Send("trading", frame)])
-        await until(lambda: len(log.told) == 2)
+        await eventually(lambda: len(log.told) == 2)
 
     assert log.kinds() == [("opened", "trading"), ("closed", "trading")]
 
@@ -237,8 +230,8 @@ async def test_what_a_listener_raises_ends_the_whole_group() -> None:
         async with carrying() as (sockets, log, url):
             log.on_frame = fail
             sockets.carry([Connect("market", url)])
-            await until(lambda: bool(log.told))
+            await eventually(lambda: log.told)
             sockets.carry([Send("market", "1")])
-            await until(lambda: False)
+            await eventually(lambda: False, "the group ends")
 
     assert raised.group_contains(AssertionError, match="not what it must be")
