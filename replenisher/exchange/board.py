@@ -2,9 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterable
-from decimal import Decimal
 
 from replenisher.exchange.market import Depth, Market, Traded
+from replenisher.exchange.marking import Marking
 from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, Print
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -22,6 +22,7 @@ class Board:
         self._change_id = change_id
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
+        self.marking = Marking(market, at)
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         for level in market.depth():
             self._shown[level.side][level.price] = level.quantity
@@ -73,6 +74,8 @@ class Board:
             price=self.instrument.price(traded.price),
             amount=self.instrument.amount(traded.quantity),
             taker=traded.taker,
+            mark=self.marking.mark(at),
+            index=self.marking.index,
         )
         self._prints.append(public)
         return public
@@ -80,13 +83,6 @@ class Board:
     def prints(self, count: int) -> list[Print]:
         """The last prints of this life, newest first."""
         return [self._prints[-index] for index in range(1, min(count, len(self._prints)) + 1)]
-
-    def reference_price(self) -> Decimal | None:
-        """About what the instrument is worth now: mid, else the side there is, else the last print."""
-        touch = [price for side in Side if (price := self.market.best(side)) is not None]
-        if touch:
-            return self.instrument.price(sum(touch)) / len(touch)
-        return self._prints[-1].price if self._prints else None
 
     def _show(self, level: Depth) -> Action | None:
         """Show one level's quantity, and say what that changes."""

@@ -323,9 +323,17 @@ class Exchange:
         """The whole public book, as the book changes told so far add up to it."""
         return self._boards[instrument].view()
 
-    def reference_price(self, instrument: str) -> Decimal | None:
-        """About what an instrument is worth now: mid, else the side there is, else the last print."""
-        return self._boards[instrument].reference_price()
+    def mark_price(self, instrument: str) -> Decimal:
+        """What a position in an instrument is valued at now; zero while its market has never shown a price."""
+        return self._boards[instrument].marking.mark(self._at)
+
+    def index_price(self, instrument: str) -> Decimal:
+        """What an instrument is worth elsewhere; zero while its market has never shown a price."""
+        return self._boards[instrument].marking.index
+
+    def funding_8h(self, instrument: str) -> float:
+        """The present funding rate of eight hours, a fraction of the position; longs pay what is positive."""
+        return self._boards[instrument].marking.funding_8h(self._at)
 
     def prints(self, instrument: str, count: int) -> list[Print]:
         """The last public trades of this life, newest first."""
@@ -391,7 +399,7 @@ class Exchange:
         return margin(
             self._register.client(account),
             self._register.contract(board.instrument.name),
-            board.reference_price(),
+            board.marking.mark(self._at),
             max_leverage=self._max_leverage,
             side=side,
             more=more,
@@ -489,6 +497,7 @@ class Exchange:
         if update := board.change(happening.levels, self._change_id + 1, self._at):
             self._change_id = update.change_id
             self._reports.append(update)
+        board.marking.observe(self._at)
         self._tell_accounts(board, entries.values(), trades)
         if happening.closed and board.is_open:
             board.is_open = False
@@ -521,6 +530,8 @@ class Exchange:
             realized=realized,
             balance=account.balance(instrument.settlement_currency),
             position=account.position(instrument.name).size,
+            mark=board.marking.mark(self._at),
+            index=board.marking.index,
             at=self._at,
             cause=_cause(instrument, traded.cause) if is_maker else None,
         )

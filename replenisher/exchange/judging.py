@@ -34,7 +34,7 @@ def post_only_price(side: Side, price: int | None, opposite: int | None, *, reje
 def margin(
     client: Client,
     contract: Contract,
-    price: Decimal | None,
+    mark: Decimal,
     *,
     max_leverage: int,
     side: Side = Side.BUY,
@@ -48,6 +48,6 @@ def margin(
     buys = client.working[contract.name, Side.BUY] + (more if side is Side.BUY else ZERO)
     sells = client.working[contract.name, Side.SELL] + (more if side is Side.SELL else ZERO)
     worst = max(abs(size), abs(size + buys), abs(size - sells))
-    if not worst or price is None:
+    if not worst or not mark:
         return ZERO
-    return value(contract, worst, price) / max_leverage
+    return value(contract, worst, mark) / max_leverage

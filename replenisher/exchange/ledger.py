@@ -126,6 +126,8 @@ class Trade(Line, frozen=True, kw_only=True):
     balance: Decimal  # after it
     position: Decimal  # after it
     at: int
+    mark: Decimal = Decimal(0)  # not told by older ledgers, as is the index
+    index: Decimal = Decimal(0)
     cause: CauseOfFill | None = None  # of a maker's fill
 
 

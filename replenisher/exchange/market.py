@@ -86,6 +86,10 @@ class Market(Protocol):
     def next_at(self) -> int | None:
         """When the market next does something by itself; None when it never will again."""
 
+    @property
+    def index(self) -> float | None:
+        """What the instrument is worth elsewhere, in ticks; None where this market knows no elsewhere."""
+
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price at which an order of the other side would trade at once; BUY asks for the bid.
 

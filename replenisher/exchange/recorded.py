@@ -137,6 +137,7 @@ class RecordedMarket:
     """
 
     source = "recorded"
+    index = None  # a tape holds one book and nothing else
 
     def __init__(
         self,

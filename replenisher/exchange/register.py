@@ -177,6 +177,8 @@ class Register:
             order_state=OrderState.FILLED if entry.filled == entry.amount else OrderState.OPEN,
             order_type=OrderType(entry.placed.order_type),
             post_only=entry.placed.post_only,
+            mark=trade.mark,
+            index=trade.index,
             at=trade.at,
         )
         client = self.client(trade.account)

@@ -19,6 +19,7 @@ class SyntheticMarket:
         self.instrument = instrument
         self._book = Book()
         self._flow = OrderFlow(self._book, settings, random, at)
+        self._has_index = settings.informed_share > 0
         self._book.changes()  # what the agents did before anybody looked is no news
         self._clients: set[str] = set()  # orders of theirs that may still trade
 
@@ -28,9 +29,9 @@ class SyntheticMarket:
         return self._flow.next_at
 
     @property
-    def efficient_price(self) -> float:
-        """What the informed know, in ticks."""
-        return self._flow.efficient_price
+    def index(self) -> float | None:
+        """What the informed know. Where there are none, nothing holds the book to it, and it is no index."""
+        return self._flow.efficient_price if self._has_index else None
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The touch; nothing is hidden here, so nobody on the other side matters to it."""

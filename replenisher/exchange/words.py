@@ -118,6 +118,8 @@ class TradeView(msgspec.Struct, frozen=True, kw_only=True):
     order_state: OrderState
     order_type: OrderType
     post_only: bool
+    mark: Decimal  # when it happened, as is the index
+    index: Decimal
     at: int
 
 
@@ -169,6 +171,8 @@ class Print(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal
     amount: Decimal
     taker: Side
+    mark: Decimal  # when it happened, as is the index
+    index: Decimal
 
 
 class AccountUpdate(msgspec.Struct, frozen=True, kw_only=True):

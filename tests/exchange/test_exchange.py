@@ -383,7 +383,7 @@ def _is_about(report: BookUpdate | Print, price: Decimal) -> bool:
 
 def _without_stamps(report: BookUpdate | Print) -> BookUpdate | Print:
     if isinstance(report, Print):
-        return msgspec.structs.replace(report, at=0)
+        return msgspec.structs.replace(report, at=0, mark=D(0))  # late, a mean over time is another
     return msgspec.structs.replace(report, at=0, change_id=0, previous_change_id=0)
 
 
@@ -555,6 +555,7 @@ class OneDay:
 
     source = "recorded"
     instrument = BTC_PERPETUAL
+    index = None
 
     def __init__(self) -> None:
         self.is_open = True

@@ -1,7 +1,4 @@
-"""What trades here: the instruments, the prices at which positions are marked, and the last prints.
-
-This exchange has no index of its own: the mark is the middle of the book and the index is the mark.
-"""
+"""What trades here: the instruments, the prices at which positions are marked, and the last prints."""
 
 from decimal import Decimal
 
@@ -11,7 +8,6 @@ from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import BookView, InstrumentView, PositionView, Print
 from replenisher.model.instrument import Instrument, Kind
 
-MARK_AGE_NS_MAX = 100_000_000  # a mark is smooth
 NOTHING = Decimal(0)
 SATOSHI = Decimal("1e-8")
 UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
@@ -33,7 +29,6 @@ class Catalogue:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._instruments = {view.instrument.name: view.instrument for view in exchange.instruments()}
-        self._marks: dict[str, tuple[int, Decimal]] = {}
         self._last: dict[str, tuple[Decimal, int]] = {}  # price and tick direction of the last print
 
     def views(self) -> list[InstrumentView]:
@@ -91,14 +86,13 @@ class Catalogue:
         """An account's position."""
         return self._exchange.position(account, name)
 
-    def mark(self, name: str, at: int) -> Decimal:
-        """The middle of the book; the one side there is, or the last trade, if it has none."""
-        known = self._marks.get(name)
-        if known and at - known[0] < MARK_AGE_NS_MAX:
-            return known[1]
-        mark = self._exchange.reference_price(name) or NOTHING
-        self._marks[name] = (at, mark)
-        return mark
+    def mark(self, name: str) -> Decimal:
+        """What a position is valued at."""
+        return self._exchange.mark_price(name)
+
+    def index(self, name: str) -> Decimal:
+        """What the instrument is worth elsewhere."""
+        return self._exchange.index_price(name)
 
     def last_price(self, name: str) -> Decimal:
         """The price of the last print; zero before the first one."""

@@ -79,7 +79,6 @@ class Shapes:
 
     def fill(self, fill: TradeView, account: str) -> Shape:
         """The user trade object; a trade without a label says nothing about one."""
-        mark = number(self._catalogue.mark(fill.instrument, fill.at))
         shape: Shape = {"label": fill.label} if fill.label else {}
         return shape | {
             "timestamp": milliseconds(fill.at),
@@ -88,11 +87,11 @@ class Shapes:
             "user_id": self._user_ids[account],
             "amount": number(fill.amount),
             "direction": fill.side,
-            "index_price": mark,
+            "index_price": number(fill.index),
             "instrument_name": fill.instrument,
             "trade_seq": fill.trade_seq,
             "api": True,
-            "mark_price": mark,
+            "mark_price": number(fill.mark),
             "order_id": fill.order_id,
             "matching_id": None,
             "tick_direction": 0,
@@ -117,7 +116,7 @@ class Shapes:
     def position(self, position: PositionView, at: int) -> Shape:
         """The position object; a mark must stand in for what this exchange has no word for."""
         instrument = self._catalogue.instrument(position.instrument)
-        mark = self._catalogue.mark(position.instrument, at)
+        mark = self._catalogue.mark(position.instrument)
         floating = floating_profit(instrument, position, mark)
         in_currency = size_in_currency(instrument, position.size, mark)
         return {
@@ -127,7 +126,7 @@ class Shapes:
             "initial_margin": ZERO,
             "open_orders_margin": ZERO,
             "direction": direction(position.size),
-            "index_price": number(mark),
+            "index_price": number(self._catalogue.index(position.instrument)),
             "instrument_name": position.instrument,
             "settlement_price": number(mark),
             "mark_price": number(mark),
@@ -181,16 +180,15 @@ class Shapes:
 
     def print(self, printed: Print, tick_direction: int) -> Shape:
         """The public trade object."""
-        mark = number(self._catalogue.mark(printed.instrument, printed.at))
         return {
             "timestamp": milliseconds(printed.at),
             "price": number(printed.price),
             "amount": number(printed.amount),
             "direction": printed.taker,
-            "index_price": mark,
+            "index_price": number(printed.index),
             "instrument_name": printed.instrument,
             "trade_seq": printed.trade_seq,
-            "mark_price": mark,
+            "mark_price": number(printed.mark),
             "tick_direction": tick_direction,
             "contracts": number(printed.amount / self._catalogue.instrument(printed.instrument).lot),
             "trade_id": printed.trade_id,
@@ -199,22 +197,22 @@ class Shapes:
     def ticker(self, name: str, at: int) -> Shape:
         """The ticker of an instrument, as far as this exchange has one."""
         book = self._catalogue.book(name)
-        mark = number(self._catalogue.mark(name, at))
+        mark, index = number(self._catalogue.mark(name)), number(self._catalogue.index(name))
         return {
             "timestamp": milliseconds(at),
             "state": "open" if self._catalogue.view(name).is_open else "closed",
             "stats": {"high": None, "low": None, "price_change": None, "volume": ZERO, "volume_usd": ZERO},
-            "index_price": mark,
+            "index_price": index,
             "instrument_name": name,
             "last_price": number(self._catalogue.last_price(name)),
             "settlement_price": mark,
             "min_price": ZERO,
-            "max_price": number(2 * self._catalogue.mark(name, at)),
+            "max_price": number(2 * self._catalogue.mark(name)),
             "open_interest": ZERO,
             "mark_price": mark,
             "interest_value": ZERO,
             **best(book),
-            "estimated_delivery_price": mark,
+            "estimated_delivery_price": index,
             "current_funding": ZERO,
             "funding_8h": ZERO,
         }
@@ -234,7 +232,7 @@ class Shapes:
         floating = NOTHING
         for position in positions:
             instrument = self._catalogue.instrument(position.instrument)
-            floating += floating_profit(instrument, position, self._catalogue.mark(instrument.name, at))
+            floating += floating_profit(instrument, position, self._catalogue.mark(instrument.name))
         equity = number(account.balance + floating)
         available = number(account.available)
         return {
