@@ -383,7 +383,7 @@ def _is_about(report: BookUpdate | Print, price: Decimal) -> bool:
 
 def _without_stamps(report: BookUpdate | Print) -> BookUpdate | Print:
     if isinstance(report, Print):
-        return msgspec.structs.replace(report, at=0, mark=D(0))  # late, a mean over time is another
+        return msgspec.structs.replace(report, at=0, mark=D(0), index=D(0))  # these depend on when it was
     return msgspec.structs.replace(report, at=0, change_id=0, previous_change_id=0)
 
 
