@@ -23,7 +23,8 @@ from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.server import HOST, LedgerFile
 from replenisher.live.clock import SessionClock
 from replenisher.model.order import Side
-from replenisher.wiring.market import PAPER_KEY, synthetic_instrument
+from replenisher.wiring.listings import synthetic_instrument
+from replenisher.wiring.market import PAPER_KEY
 
 ACCOUNT = "main"
 MAKER_RATE = Decimal("-0.0001")  # a rebate, so that there are fees to audit

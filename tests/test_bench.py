@@ -17,7 +17,7 @@ from replenisher.core.book import Touch
 from replenisher.core.strategy import View
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
-from replenisher.wiring.market import synthetic_instrument
+from replenisher.wiring.listings import synthetic_instrument
 
 ROUNDS = 4
 

@@ -145,6 +145,20 @@ faults: [] -> faults: [{kind: drop}]
     exchange.faults: the simulated exchange makes no faults yet, leave the list empty
 source: synthetic -> source: live, venue: deribit, instrument: X
     exchange.market.source: 'live' is not allowed, a market from a live feed is not offered yet
+balances: -> instruments: {BTC-PERPETUAL: {tick: 0}}\n  balances:
+    exchange.instruments.BTC-PERPETUAL.tick: 0 is not allowed, it must be greater than 0
+balances: -> instruments: {BTC-PERPETUAL: {}, PERPETUAL: {}}\n  balances:
+    exchange.instruments.PERPETUAL: 'PERPETUAL' is not allowed, it must be like BTC-PERPETUAL,
+balances: -> instruments: {BTC-PERPETUAL: {}, XYZ_USDC: {tick: 1, lot: 1}}\n  balances:
+    exchange.instruments.XYZ_USDC.market.start_price is missing, XYZ_USDC has no usual price to start at
+balances: -> instruments: {XYZ_USDC: {lot: 1, market: {source: synthetic, start_price: 9}}}\n  balances:
+    exchange.instruments.XYZ_USDC.tick is missing, XYZ_USDC has no usual one
+balances: -> instruments: {BTC-PERPETUAL: {tick: 2, tick_steps: [{above_price: 9, tick: 3}]}}\n  balances:
+    exchange.instruments.BTC-PERPETUAL.tick_steps[0].tick: 3 is not allowed, it must be a multiple of the tick below
+balances: -> instruments: {BTC-PERPETUAL: {lot: 10, min_amount: 15}}\n  balances:
+    exchange.instruments.BTC-PERPETUAL.min_amount: 15 is not allowed, it must be a multiple of the lot, 10
+source: synthetic} -> source: recorded, tape: x}\n  instruments: {BTC-PERPETUAL: {}}
+    exchange.instruments.BTC-PERPETUAL: the recording plays as BTC_USDT-PERPETUAL, give this one a market of its own
 source: synthetic -> source: recorded
     exchange.market.tape is missing, name a recording with --tape FILE
 source: synthetic -> source: recorded, tape: none.gz

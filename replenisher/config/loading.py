@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import PrivateAttr, ValidationError
 
-from replenisher.config import mistakes, opinions
+from replenisher.config import listed, mistakes, opinions
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_, Raw, Sources
 from replenisher.config.sections import LiveMarket, RecordedMarket, Sections, StrategySection, TighterRisk
@@ -198,6 +198,7 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     if isinstance(config.exchange.market, LiveMarket):
         at = ("exchange", "market", "source")
         yield at, not_allowed(at, "live", "a market from a live feed is not offered yet, take synthetic or recorded")
+    yield from listed.contradictions(config.exchange)
 
 
 def _without_password(url: str) -> str:

@@ -135,12 +135,33 @@ class Rate(Section):
     burst: int = Field(20, ge=1)
 
 
+class TickAbove(Section):
+    """A coarser tick, in force above a price."""
+
+    above_price: Money
+    tick: Money
+
+
+class ListedInstrument(Section):
+    """One instrument of the simulated exchange. What is not given is usual for its name, or said of all of them."""
+
+    market: SyntheticMarket | None = Field(None, description="order flow of its own, not the exchange's")
+    fees: Fees | None = Field(None, description="of this instrument alone")
+    tick: Money | None = None
+    tick_steps: tuple[TickAbove, ...] = Field((), description="coarser ticks for higher prices, ascending")
+    lot: Money | None = Field(None, description="the step of amounts")
+    min_amount: Money | None = Field(None, description="of an order; a lot if not given")
+
+
 class ExchangeSection(Section):
     """The simulated exchange of paper mode."""
 
     venue: Word = Field(description="the venue it stands in for")
     seed: int = Field(7, ge=0)
     market: Market
+    instruments: dict[str, ListedInstrument | None] = Field(
+        {}, description="what is listed, by name; if nothing is, the one instrument that the market brings"
+    )
     queue_model: QueueModel = "risk_averse"
     fees: Fees = Fees()
     latency: Latency = Latency()

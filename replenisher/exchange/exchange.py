@@ -78,6 +78,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     market: Market
     maker_rate: Decimal
     taker_rate: Decimal
+    expires_at: int | None = None  # nanoseconds; None for what never ends
 
 
 class Exchange:
@@ -315,6 +316,7 @@ class Exchange:
                 maker_rate=self._listings[name].maker_rate,
                 taker_rate=self._listings[name].taker_rate,
                 is_open=board.is_open,
+                expires_at=self._listings[name].expires_at,
             )
             for name, board in self._boards.items()
         ]

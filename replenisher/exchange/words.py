@@ -219,3 +219,4 @@ class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
     maker_rate: Decimal
     taker_rate: Decimal
     is_open: bool
+    expires_at: int | None = None  # nanoseconds; None for what never ends

@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 
 from replenisher.config import Config
+from replenisher.config.listed import listed
 from replenisher.core.engine import Engine
 from replenisher.core.replay import fold
 from replenisher.core.state import State
@@ -32,7 +33,7 @@ from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
-from replenisher.wiring.market import OFFERED, PAPER_KEY
+from replenisher.wiring.market import PAPER_KEY
 from replenisher.wiring.setup import setup_of
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
@@ -170,13 +171,13 @@ def _require_offered(config: Config) -> None:
     """An instrument that the simulated exchange does not list is the operator's mistake."""
     if not config.starts_exchange or config.exchange is None:
         return
-    offered = OFFERED[config.exchange.market.source]
+    offered = listed(config.exchange)
     for place, section in enumerate(config.strategies):
-        if section.venue == config.exchange.venue and section.instrument != offered:
+        if section.venue == config.exchange.venue and section.instrument not in offered:
             at = ("strategies", place, "instrument")
             raise ConfigurationError(
                 f"{config.where(at)}: strategies[{place}].instrument: {section.instrument!r} is not allowed, "
-                f"the simulated exchange offers {offered}"
+                f"the simulated exchange offers {', '.join(offered)}"
             )
 
 

@@ -2,50 +2,28 @@
 
 import asyncio
 import json
-import random
 import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import assert_never
 
 import uvloop
 
 from replenisher.config import Config
-from replenisher.config.sections import (
-    ExchangeSection,
-    LiveMarket,
-    PowerQueue,
-    QueueModel,
-    RecordedMarket,
-)
-from replenisher.config.sections import (
-    SyntheticMarket as SyntheticSection,
-)
-from replenisher.errors import ConfigurationError, ReplenisherError
-from replenisher.exchange import queue
+from replenisher.config.sections import ExchangeSection
+from replenisher.errors import ReplenisherError
 from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Latency
-from replenisher.exchange.market import Market
-from replenisher.exchange.recorded import INSTRUMENT_NAME, recorded_instrument
-from replenisher.exchange.recorded import RecordedMarket as TapeMarket
 from replenisher.exchange.server import HOST, LedgerFile, ServerSettings, serve
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.live.clock import SessionClock
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
-from replenisher.store import tape as tapes
-from replenisher.venues.binance import codec
+from replenisher.wiring.listings import listings_of
 
 PAPER_KEY = "paper"  # id and secret alike: the exchange listens on loopback alone and nothing on it is worth anything
-OFFERED = {"synthetic": "BTC-PERPETUAL", "recorded": INSTRUMENT_NAME, "live": ""}
-BPS = Decimal(10_000)
 DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000)}}
 
 
@@ -63,9 +41,9 @@ def run_exchange(
     section = _section(config, tape, speed)
     account = "main" if config is None else config.venues[section.venue].account
     clock = SessionClock()
-    random_source = random.Random(section.seed if seed is None else seed)  # noqa: S311 - a seeded market, no secret
+    chosen_seed = section.seed if seed is None else seed
     path = tape if config is None else config.tape
-    market = _market(section, path, random_source, clock.now)
+    listings = listings_of(section, tape=path, seed=chosen_seed, clock=clock.now)
 
     _require_free(port)
     file = LedgerFile(
@@ -73,14 +51,8 @@ def run_exchange(
     )
     exchange = Exchange(
         exchange_id=secrets.token_hex(8),
-        seed=section.seed if seed is None else seed,
-        listings=[
-            Listing(
-                market=market,
-                maker_rate=section.fees.maker_bps / BPS,
-                taker_rate=section.fees.taker_bps / BPS,
-            )
-        ],
+        seed=chosen_seed,
+        listings=listings,
         balances={account: dict(section.balances)},
         append=file.append,
         at=clock.now(),
@@ -165,65 +137,3 @@ def _key(config: Config | None, section: ExchangeSection, account: str) -> ApiKe
     if venue is None or venue.api_key is None or venue.api_secret is None:
         return ApiKey(PAPER_KEY, PAPER_KEY, account)
     return ApiKey(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value(), account)
-
-
-def _market(
-    section: ExchangeSection, tape: Path | None, random_source: random.Random, clock: Callable[[], int]
-) -> Market:
-    match section.market:
-        case SyntheticSection():
-            instrument = synthetic_instrument(section.venue)
-            return SyntheticMarket(instrument, _synthetic_settings(section.market, instrument), random_source, clock())
-        case RecordedMarket():
-            assert tape is not None, "a recorded market without a tape is refused earlier"
-            found = codec.survey(tapes.read(tape))
-            instrument = recorded_instrument(section.venue, found.tick, found.lot)
-            return TapeMarket(
-                instrument,
-                codec.facts(tapes.read(tape), instrument),
-                model=_queue_model(section.queue_model),
-                start=clock(),  # not before: to survey a long tape takes seconds
-                speed=section.market.speed,
-            )
-        case LiveMarket():
-            raise ConfigurationError("exchange.market.source: a market from a live feed is not offered yet")
-        case _:
-            assert_never(section.market)
-
-
-def _queue_model(model: QueueModel) -> queue.QueueModel:
-    return queue.power(model.power.n) if isinstance(model, PowerQueue) else queue.RiskAverse()
-
-
-def synthetic_instrument(venue: str) -> Instrument:
-    """The inverse perpetual on which the synthetic market trades."""
-    return Instrument(
-        venue=venue,
-        name=OFFERED["synthetic"],
-        kind=Kind.PERPETUAL,
-        tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-        lot=Decimal(10),
-        amount_unit=AmountUnit.QUOTE,
-        inverse=True,
-        base_currency="BTC",
-        quote_currency="USD",
-        settlement_currency="BTC",
-        min_amount=Decimal(10),
-    )
-
-
-def _synthetic_settings(section: SyntheticSection, instrument: Instrument) -> SyntheticSettings:
-    """The market's own choices, with those that the configuration makes in their place."""
-    defaults = SyntheticSettings()
-    start = defaults.start_price_ticks
-    if section.start_price is not None:
-        start = int(section.start_price / instrument.tick)
-    scale, share = section.time_scale, section.informed_share
-    return replace(
-        defaults,
-        start_price_ticks=start,
-        minutes_per_second=defaults.minutes_per_second if scale is None else scale / 60,
-        informed_share=defaults.informed_share if share is None else share,
-        jump_bps=section.jump_bps or defaults.jump_bps,
-        jumps_per_minute=defaults.jumps_per_minute if section.jumps_per_minute is None else section.jumps_per_minute,
-    )

@@ -16,7 +16,7 @@ from replenisher.model.order import Side
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.venue import Close, Connect, Send
-from replenisher.wiring.market import synthetic_instrument
+from replenisher.wiring.listings import synthetic_instrument
 
 START = 1_800_000_000_000_000_000
 S = 1_000_000_000

@@ -25,6 +25,7 @@ Shape = dict[str, Any]
 
 NEVER_MS = 32_503_708_800_000  # how the venue writes the expiry of a perpetual
 LEVERAGE_MAX = 50
+SETTLEMENT_PERIODS = {Kind.PERPETUAL: "perpetual", Kind.FUTURE: "month"}
 ZERO = number(NOTHING)
 
 
@@ -154,7 +155,7 @@ class Shapes:
             "taker_commission": number(view.taker_rate),
             "instrument_type": kind,
             "future_type": kind,
-            "expiration_timestamp": NEVER_MS,
+            "expiration_timestamp": NEVER_MS if view.expires_at is None else milliseconds(view.expires_at),
             "creation_timestamp": 0,
             "is_active": view.is_open,
             "state": "open" if view.is_open else "closed",
@@ -167,7 +168,7 @@ class Shapes:
             "instrument_id": self._catalogue.number_of(instrument),
             "min_trade_amount": number(instrument.min_amount),
             "settlement_currency": instrument.settlement_currency,
-            "settlement_period": "perpetual" if instrument.kind is Kind.PERPETUAL else "none",
+            "settlement_period": SETTLEMENT_PERIODS.get(instrument.kind, "none"),
             "base_currency": instrument.base_currency,
             "counter_currency": instrument.quote_currency,
             "quote_currency": instrument.quote_currency,

@@ -1,0 +1,156 @@
+"""From the section `exchange` to what the simulated exchange lists: instruments, their markets and their terms."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import assert_never
+
+from replenisher.config.listed import SYNTHETIC_NAME, listed
+from replenisher.config.sections import (
+    ExchangeSection,
+    ListedInstrument,
+    LiveMarket,
+    PowerQueue,
+    QueueModel,
+    RecordedMarket,
+)
+from replenisher.config.sections import (
+    SyntheticMarket as SyntheticSection,
+)
+from replenisher.errors import ConfigurationError
+from replenisher.exchange import queue
+from replenisher.exchange.dialects.deribit.naming import Grid, instrument_of, read_name, usual_grid
+from replenisher.exchange.exchange import Listing
+from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.market import Market
+from replenisher.exchange.recorded import RecordedMarket as TapeMarket
+from replenisher.exchange.recorded import recorded_instrument
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.model.instrument import Instrument, TickStep
+from replenisher.store import tape as tapes
+from replenisher.venues.binance import codec
+
+BPS = Decimal(10_000)
+
+
+def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock: Callable[[], int]) -> list[Listing]:
+    """Every instrument of the section with its market, in the order of the file."""
+    return [
+        _listing(name, details, section, tape=tape, chance=_chance(seed, place, name), clock=clock)
+        for place, (name, details) in enumerate(listed(section).items())
+    ]
+
+
+def synthetic_instrument(venue: str) -> Instrument:
+    """The inverse perpetual that a synthetic market lists where nothing is named."""
+    return _instrument(venue, SYNTHETIC_NAME, ListedInstrument(), SyntheticSection(source="synthetic"))[0]
+
+
+def _chance(seed: int, place: int, name: str) -> random.Random:
+    """A source of chance for each market, so that none depends on what else is listed after the first."""
+    return random.Random(seed if place == 0 else f"{seed} {name}")  # noqa: S311 - a seeded market, no secret
+
+
+def _listing(
+    name: str,
+    details: ListedInstrument,
+    section: ExchangeSection,
+    *,
+    tape: Path | None,
+    chance: random.Random,
+    clock: Callable[[], int],
+) -> Listing:
+    understood = read_name(name)
+    assert understood is not None, "a name that says nothing is refused earlier"
+    fees = details.fees or section.fees
+    return Listing(
+        market=_market(name, details, section, tape=tape, chance=chance, clock=clock),
+        maker_rate=fees.maker_bps / BPS,
+        taker_rate=fees.taker_bps / BPS,
+        expires_at=understood.expires_at,
+    )
+
+
+def _market(
+    name: str,
+    details: ListedInstrument,
+    section: ExchangeSection,
+    *,
+    tape: Path | None,
+    chance: random.Random,
+    clock: Callable[[], int],
+) -> Market:
+    market = details.market or section.market
+    match market:
+        case SyntheticSection():
+            instrument, start_price = _instrument(section.venue, name, details, market)
+            return SyntheticMarket(instrument, _synthetic_settings(market, instrument, start_price), chance, clock())
+        case RecordedMarket():
+            assert tape is not None, "a recorded market without a tape is refused earlier"
+            found = codec.survey(tapes.read(tape))
+            instrument = recorded_instrument(section.venue, found.tick, found.lot)
+            return TapeMarket(
+                instrument,
+                codec.facts(tapes.read(tape), instrument),
+                model=_queue_model(section.queue_model),
+                start=clock(),  # not before: to survey a long tape takes seconds
+                speed=market.speed,
+            )
+        case LiveMarket():
+            raise ConfigurationError("exchange.market.source: a market from a live feed is not offered yet")
+        case _:
+            assert_never(market)
+
+
+def _queue_model(model: QueueModel) -> queue.QueueModel:
+    return queue.power(model.power.n) if isinstance(model, PowerQueue) else queue.RiskAverse()
+
+
+def _instrument(
+    venue: str, name: str, details: ListedInstrument, market: SyntheticSection
+) -> tuple[Instrument, Decimal]:
+    """The instrument on its usual grid, or on what the configuration says of it; and the price it starts at."""
+    understood = read_name(name)
+    assert understood is not None, "a name that says nothing is refused earlier"
+    usual = usual_grid(understood)
+    tick = details.tick or (usual.tick_steps[0].tick if usual else None)
+    lot = details.lot or (usual.lot if usual else None)
+    start_price = market.start_price or (usual.start_price if usual else None)
+    assert tick is not None and lot is not None and start_price is not None, "what has no default is asked for earlier"
+    grid = Grid(
+        tick_steps=(
+            TickStep(Decimal(0), tick),
+            *(TickStep(step.above_price, step.tick) for step in details.tick_steps),
+        ),
+        lot=lot,
+        min_amount=details.min_amount or (lot if details.lot or usual is None else usual.min_amount),
+        start_price=start_price,
+    )
+    return instrument_of(venue, understood, grid), start_price
+
+
+def _synthetic_settings(section: SyntheticSection, instrument: Instrument, start_price: Decimal) -> SyntheticSettings:
+    """The market's own choices, with those that the configuration makes in their place.
+
+    The agents' grid and sizes are as wide and as large in money as on the instrument for which they were chosen.
+    """
+    defaults = SyntheticSettings()
+    start = int(start_price / instrument.tick)
+    scale, share = section.time_scale, section.informed_share
+    coarsest = int(instrument.tick_steps[-1].tick / instrument.tick)  # whose grid is on that of every finer tick
+    step = round(defaults.step_ticks * start / defaults.start_price_ticks / coarsest) * coarsest
+    usual_lot = 10  # dollars: the lot for which the sizes were chosen
+    lots = usual_lot / float(instrument.notional_quote(instrument.lot, start_price))
+    return replace(
+        defaults,
+        start_price_ticks=start,
+        step_ticks=max(step, coarsest),
+        maker_lots=(1, max(1, round(defaults.maker_lots[1] * lots))),
+        taker_lots=(1, max(1, round(defaults.taker_lots[1] * lots))),
+        minutes_per_second=defaults.minutes_per_second if scale is None else scale / 60,
+        informed_share=defaults.informed_share if share is None else share,
+        jump_bps=section.jump_bps or defaults.jump_bps,
+        jumps_per_minute=defaults.jumps_per_minute if section.jumps_per_minute is None else section.jumps_per_minute,
+    )
