@@ -85,8 +85,8 @@ def findings(audit: Child) -> dict[str, Any]:
 def pinned(cpu: int | None, *pids: int) -> Iterator[None]:
     """Keep our own thread and the main threads of these processes on one CPU.
 
-    Between two CPUs waking the other one up costs more than all the rest. Only main threads: the recorder stays free
-    to run elsewhere, as it does in trading.
+    Between two CPUs waking the other one up costs more than all the rest. Only these: the recorder stays free to
+    run elsewhere, as it does in trading.
     """
     if cpu is None:
         yield

@@ -13,7 +13,7 @@ What is measured. Blocks of rounds take turns, so that whatever else the machine
 - refill: the best quote of one side is taken; from the private message about it to the order in its place.
 A latency is from just before the frame is written to the read that brought the order, in the bench's process and on its
 clock. A round begins when the one before is answered and digested, and a round with another number of orders than it
-should have ends the bench. Loops share one CPU (`--cpu`), the recorder's thread does not.
+should have ends the bench. Loops share one CPU (`--cpu`), the recorder's process does not.
 
 How exactly one slot moves. The strategy is the shipped `pure_mm` around the size-weighted mid, without tolerance. Each
 of the ten prices is rounded to the tick, away from the market, and goes to the next tick at a fair value of its own:

@@ -1,4 +1,4 @@
-"""The recorder: turns journal files into rows, in its own thread and at its own pace.
+"""The recorder: turns journal files into rows, at its own pace and in a process of its own (`wiring/recording.py`).
 
 It shares no object with the driver: it reads the files, and the cursor in the database says how far it has come. Rows
 and cursor are committed together and every row has a key, so it may be killed anywhere and told anything twice. A

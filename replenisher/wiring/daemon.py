@@ -25,20 +25,18 @@ from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import Life, Supervisor
 from replenisher.logs import Printer, configure, logger
 from replenisher.model.event import Started
-from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
-from replenisher.store.recorder import Recorder
 from replenisher.streams import silence
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.market import PAPER_KEY
+from replenisher.wiring.recording import Recording, Task
 from replenisher.wiring.setup import setup_of
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 RECORDER_S_MAX = 30.0
-SWITCH_S = 0.0005  # how long the recorder's thread may keep the driver waiting
 ADAPTER_URLS = {
     "testnet": "wss://test.deribit.com/ws/api/v2",
     "live": "wss://www.deribit.com/ws/api/v2",
@@ -63,9 +61,6 @@ def _live(
     """One life; its exit code, the orders that may have outlived it, and whether the venue could not say."""
     accounts = accounts_of(config, child.announcement.exchange_id if child is not None else None)
     database_upgrade(config)
-    database = Database(config.database_url)
-    stack.callback(database.close)
-
     policy = Policy(
         fsync=Fsync(config.journal.fsync),
         fsync_interval_ms=config.journal.fsync_interval_ms,
@@ -80,9 +75,7 @@ def _live(
     epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
     journal.begin(epoch, state.dump(), clock.now())
 
-    sys.setswitchinterval(SWITCH_S)
-    recorder = Recorder(config.data_dir / "journal", database)
-    recorder.start()
+    recorder = Recording(Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX))
     monitor = Monitor(state)
     venues = {name: _venue(config, name, child) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
@@ -113,7 +106,7 @@ def _live(
                 life.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
             exit_code = uvloop.run(supervisor.live())
     finally:
-        is_recorded = recorder.drain(RECORDER_S_MAX)
+        is_recorded = recorder.drain()
     if not is_recorded:
         logger().error("not_recorded", error=recorder.status.error, behind_bytes=recorder.status.behind_bytes)
         exit_code = exit_code or 1
@@ -142,7 +135,7 @@ def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
         silence(sys.stderr)
 
 
-def _drop_old_segments(journal: Journal, recorder: Recorder, clock: SessionClock) -> None:
+def _drop_old_segments(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
     for segment in journal.expired(clock.now(), recorded_segment=recorder.status.segment):
         segment.path.unlink()
 
@@ -183,7 +176,7 @@ def _require_offered(config: Config) -> None:
 
 @contextmanager
 def _live_screen(
-    config: Config, engine: Engine, monitor: Monitor, recorder: Recorder, clock: SessionClock
+    config: Config, engine: Engine, monitor: Monitor, recorder: Recording, clock: SessionClock
 ) -> Iterator[Callable[[], None]]:
     """A page on the terminal; what is yielded draws it anew."""
     title = Title(mode=config.mode, instrument=engine.state.setup.strategies[0].instrument)

@@ -70,9 +70,10 @@ class Process:
         self.send(number)
         return self.wait()
 
-    def children(self) -> list[int]:
-        """The processes that it has started and that still run."""
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+    def exchanges(self) -> list[int]:
+        """The simulated exchanges that it has started and that still run."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if b"\0exchange\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def lines(self) -> list[str]:
         """The whole lines on stdout so far."""

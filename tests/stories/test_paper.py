@@ -103,7 +103,7 @@ def test_what_is_killed_loses_nothing(tmp_path: Path, is_all_killed: bool) -> No
     desk = Desk(tmp_path)
     with desk.running("run", desk.config) as daemon:
         daemon.until("the daemon trades", lambda: trades(desk))
-        for exchange in daemon.children() if is_all_killed else []:
+        for exchange in daemon.exchanges() if is_all_killed else []:
             os.kill(exchange, signal.SIGKILL)
         daemon.stop(signal.SIGKILL)
     desk.wait_until_gone()
@@ -137,7 +137,7 @@ def test_a_second_signal_ends_at_once_and_says_what_may_be_left(tmp_path: Path) 
     desk = Desk(tmp_path)
     with desk.running("run", desk.config) as daemon:
         daemon.until("the daemon trades", lambda: trades(desk))
-        (exchange,) = daemon.children()
+        (exchange,) = daemon.exchanges()
         os.kill(exchange, signal.SIGSTOP)  # an exchange that does not answer, so that the stop cannot be verified
         try:
             left = resting(desk.ledger())
@@ -341,7 +341,7 @@ def test_an_exchange_that_has_an_address_is_used_and_none_is_started(tmp_path: P
         address = {"REPLENISHER_VENUES__DERIBIT__URL": announcement["url"]}
         with desk.running("run", desk.config, **address) as daemon:
             daemon.until("it is filled", lambda: b'"type":"trade"' in ledger.read_bytes())
-            assert daemon.children() == []
+            assert daemon.exchanges() == []
             ended = daemon.stop()
         audit = desk.command("audit", desk.config, "--json", **address)
         last_word = exchange.stop()

@@ -1,0 +1,160 @@
+"""The recorder as a child of the daemon: a process of its own, so that making rows never holds up a quote.
+
+Two threads of one process share one interpreter: while one makes rows, the other waits for it, and a quote waits too.
+The recorder reads files and writes a database; it needs nothing of the daemon, so it lives beside it. It is told its
+task on its first line of stdin, and tells on stdout how it is doing whenever that has changed. The line `drain` makes
+it catch up and end. If its stdin closes without that word the daemon is dead: it ends at once, and the next life goes
+on where the cursor in the database stands. One that dies itself is started again.
+"""
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from replenisher.logs import logger
+from replenisher.store.database import Database
+from replenisher.store.recorder import Recorder, RecorderStatus
+
+STDIN = 0
+DRAIN = b"drain\n"
+LOOK_S = 0.2  # how often the child looks whether its status has changed
+RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
+END_S = 2.0  # how much longer than it was told the child may take to end
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What the child does. It goes over a pipe, because the address of a database may hold a password."""
+
+    journal: str
+    database_url: str
+    drain_s: float
+
+
+# --- The daemon's end --------------------------------------------------------------------------------------------
+
+
+class Recording:
+    """A recorder that runs beside us, and how it is doing."""
+
+    def __init__(self, task: Task) -> None:
+        self.status = RecorderStatus()
+        self._task = task
+        self._ending = threading.Event()
+        self._changing = threading.Lock()  # no child is started any more once the last one was told to end
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it is open for as long as there may be a child
+        self._child = self._started()
+        self._listener = threading.Thread(target=self._listen, name="recording", daemon=True)
+        self._listener.start()
+
+    def drain(self) -> bool:
+        """Let it catch up and end; whether all that the journal holds is in the database now."""
+        with self._changing:
+            self._ending.set()
+            child = self._child
+        assert child.stdin is not None, "it is a pipe"
+        with suppress(OSError, ValueError), child.stdin:  # a child that is gone is seen by its exit code
+            child.stdin.write(DRAIN)
+        try:
+            code = child.wait(self._task.drain_s + END_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            code = child.wait()
+        self._listener.join(END_S)
+        self._stderr.close()
+        return code == 0
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        # Its own session, so that Ctrl-C at the terminal reaches the daemon alone.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "replenisher.wiring.recording"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+        )
+        assert child.stdin is not None, "it is a pipe"
+        with suppress(OSError):
+            child.stdin.write(msgspec.json.encode(self._task) + b"\n")
+            child.stdin.flush()
+        return child
+
+    def _listen(self) -> None:
+        """Hear the child until it ends; start another one if it should not have ended."""
+        while True:
+            child = self._child
+            assert child.stdout is not None, "it is a pipe"
+            with child.stdout:
+                for line in child.stdout:
+                    with suppress(msgspec.DecodeError):  # the last line of a child that was killed
+                        self.status = msgspec.json.decode(line, type=RecorderStatus)
+            code = child.wait()
+            if self._ending.is_set():
+                return
+            assert child.stdin is not None, "it is a pipe"
+            with suppress(OSError):  # what nobody has read of it
+                child.stdin.close()
+            self._stderr.seek(0)
+            words = self._stderr.read().decode(errors="replace").strip().splitlines()
+            error = f"the recorder ended with exit code {code}" + (f": {words[-1]}" if words else "")
+            self.status = msgspec.structs.replace(self.status, error=error)
+            logger().error("recorder_ended", error=error)
+            self._ending.wait(RESTART_S)
+            with self._changing:
+                if self._ending.is_set():
+                    return
+                self._child = self._started()
+
+
+@contextmanager
+def _alone(journal: Path) -> Iterator[None]:
+    """Wait until no other recorder follows this journal: that of a life that was killed has a moment left."""
+    with (journal.parent / "recorder.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# --- The child's end ---------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Record until told to drain; the exit code says whether everything is in the database."""
+    stdout = sys.stdout.buffer
+    task = msgspec.json.decode(_line(), type=Task)
+    journal = Path(task.journal)
+    with _alone(journal), closing(Database(task.database_url)) as database:
+        recorder = Recorder(journal, database)
+        recorder.start()
+        told: RecorderStatus | None = None
+        while True:
+            if recorder.status != told:
+                told = recorder.status
+                stdout.write(msgspec.json.encode(told) + b"\n")
+                stdout.flush()
+            if select.select([STDIN], [], [], LOOK_S)[0]:
+                break
+        is_recorded = _line() == DRAIN and recorder.drain(task.drain_s)
+        with suppress(OSError):
+            stdout.write(msgspec.json.encode(recorder.status) + b"\n")
+            stdout.flush()
+    return 0 if is_recorded else 1
+
+
+def _line() -> bytes:
+    """One line of stdin, or what there is of it; unbuffered, so that what follows it can still be waited for."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(STDIN, 1)):
+        line += byte
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The recorder beside the daemon: it catches up when told to, ends with the daemon, and is started again if it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+
+from replenisher.store import schema, tables
+from replenisher.store.database import Database
+from replenisher.store.journal import Journal, Policy
+from replenisher.wiring.recording import Recording, Task
+from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
+from tests.waiting import until
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    schema.upgrade(url)
+    return Task(str(tmp_path / "journal"), url, 10.0)
+
+
+def fills(task: Task) -> int:
+    with closing(Database(task.database_url)) as database:
+        return database.read(lambda c: c.execute(select(func.count()).select_from(tables.fills)).scalar_one())
+
+
+def children() -> list[int]:
+    pids = [task.joinpath("children").read_text().split() for task in Path("/proc/self/task").iterdir()]
+    return [int(pid) for some in pids for pid in some]
+
+
+def test_it_catches_up_when_told_to_drain(task: Task) -> None:
+    write_journal(Path(task.journal), a_day())
+    recording = Recording(task)
+
+    assert recording.drain()
+
+    assert fills(task) == 5
+    assert recording.status.behind_bytes == 0
+    assert recording.status.error == ""
+
+
+def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
+    before = set(children())
+    writer = Journal.open(Path(task.journal), new_id=JOURNAL_ID, policy=Policy())
+    writer.begin(1, b"", T0)
+    for each in a_day():
+        writer.append(each)
+    recording = Recording(task)
+    until(lambda: recording.status.step == a_day()[-1].number, "all is recorded")
+
+    (child,) = set(children()) - before
+    os.kill(child, signal.SIGKILL)
+    until(lambda: "exit code -9" in recording.status.error, "its death is told")
+    for each in an_order_that_fills(a_day()[-1].number + 1, "tst000001999999", "late"):
+        writer.append(each)
+    until(lambda: not recording.status.error and recording.status.behind_bytes == 0, "another one has caught up")
+
+    assert recording.drain()
+    assert fills(task) == 6
+
+
+def test_a_database_that_is_away_is_told_and_nothing_is_claimed(task: Task, tmp_path: Path) -> None:
+    write_journal(Path(task.journal), a_day())
+    recording = Recording(msgspec.structs.replace(task, database_url=f"sqlite:///{tmp_path / 'none.db'}"))
+
+    until(lambda: "there is no database" in recording.status.error, "the fault is told")
+
+    assert not recording.drain()
+
+
+def test_it_ends_when_the_daemon_is_dead(task: Task) -> None:
+    write_journal(Path(task.journal), a_day())
+    child = subprocess.Popen(
+        [sys.executable, "-m", "replenisher.wiring.recording"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdin is not None and child.stdout is not None
+    child.stdin.write(msgspec.json.encode(task) + b"\n")
+    child.stdin.flush()
+    assert child.stdout.readline()
+
+    child.stdin.close()  # as the kernel does when the daemon is killed
+
+    assert child.wait(30) == 1
+    child.stdout.close()
