@@ -11,7 +11,7 @@ from replenisher.store.tables import Exact, metadata
 def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
     """Write an exact decimal out, so that a migration does not change when the code does."""
     is_exact = kind == "type" and isinstance(item, Exact)
-    return 'sa.Numeric(38, 18).with_variant(sa.String(40), "sqlite")' if is_exact else False
+    return 'sa.Numeric().with_variant(sa.String(40), "sqlite")' if is_exact else False
 
 
 context.configure(

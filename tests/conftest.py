@@ -1,11 +1,14 @@
-"""What every test shares: where recordings of real markets lie, and how many tests ran on them."""
+"""What every test shares: databases of both kinds, recordings of real markets, and a count of the tests on these."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.postgres import database_on, server
+
+SERVER = "REPLENISHER_TEST_POSTGRES_URL"  # of a server on which we may make databases; without it one is started
 RECORDINGS = "REPLENISHER_TEST_DATA"
 USED = "recording"  # the property by which a test says that it ran on one
 
@@ -24,6 +27,31 @@ def recordings(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be made: one of our own, unless one is named."""
+    if named := os.environ.get(SERVER):
+        yield named
+    else:
+        with server() as own:
+            yield own.url
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The URL of an empty database on PostgreSQL."""
+    with database_on(postgres) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return str(request.getfixturevalue("postgres_url"))
 
 
 class Tally:

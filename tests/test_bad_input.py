@@ -216,18 +216,21 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "the database /proc/books.db cannot be written",
     ),
     (
-        "a database server without a driver for it",
+        "a database server that does not answer",
         EITHER,
         database("postgresql://desk:hunter2@127.0.0.1:1/books"),
-        CONFIGURATION,
-        "database.url: postgresql://desk:***@127.0.0.1:1/books cannot be used here",
+        UNREACHABLE,
+        "the database postgresql://desk:***@127.0.0.1:1/books cannot be reached: Connection refused",
     ),
-    (
-        "a driver that cannot be used",
-        EITHER,
-        database("postgresql+asyncpg://desk:hunter2@127.0.0.1:1/books"),
-        CONFIGURATION,
-        "asyncpg only works asynchronously",
+    *(
+        (
+            f"{driver} as a driver",
+            EITHER,
+            database(f"postgresql+{driver}://desk:hunter2@127.0.0.1:1/books"),
+            CONFIGURATION,
+            "its driver must be pg8000: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        )
+        for driver in ("asyncpg", "psycopg", "psycopg2")
     ),
     (
         "a newer schema",

@@ -8,7 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-EXACT = sa.Numeric(38, 18).with_variant(sa.String(40), "sqlite")  # SQLite would make it a double
+EXACT = sa.Numeric().with_variant(sa.String(40), "sqlite")  # SQLite would make it a double
 
 
 def upgrade() -> None:

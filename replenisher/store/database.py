@@ -1,26 +1,23 @@
-"""One database: how to reach it, one unit of work at a time, and the version of its schema.
+"""One database: how to reach it, and one unit of work at a time.
 
-SQLite is opened so that one writer and any number of readers do not wait for each other. Whoever only reads changes
-no byte of the file. A database belongs to the thread that uses it.
+SQLite and PostgreSQL keep the same promises: one writer at a time and any number of readers, who do not wait for each
+other. Whoever only reads changes no byte. A database belongs to the thread that uses it.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.store import postgresql, sqlite
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
-Insert = sqlite.Insert | postgresql.Insert
 
 
 class Database:
@@ -30,20 +27,20 @@ class Database:
         parsed = _parsed(url)
         self.url = url
         self.name = parsed.render_as_string(hide_password=True)
-        if parsed.get_backend_name() == "sqlite" and must_exist and not Path(str(parsed.database)).is_file():
-            raise Unreachable(f"there is no database {self.name}; `replenisher db upgrade` makes one")
-        try:
-            dialect = parsed.get_dialect()
-            if dialect.is_async:  # whether its driver is installed or not
-                fault = f"{dialect.driver} only works asynchronously"
-                raise ConfigurationError(f"database.url: {self.name} cannot be used here: {fault}")
-            self._engine: Engine = create_engine(
-                parsed, json_serializer=_to_json, json_deserializer=msgspec.json.decode
-            )
-        except (NoSuchModuleError, ModuleNotFoundError, ArgumentError) as error:
-            raise ConfigurationError(f"database.url: {self.name} cannot be used here: {error}") from error
-        if self._engine.dialect.name == "sqlite":
-            _teach_sqlite(self._engine, busy_timeout_ms)
+        json = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
+        self._engine: Engine
+        match parsed.get_backend_name():
+            case "sqlite":
+                self._engine = sqlite.engine_of(parsed, must_exist=must_exist, busy_timeout_ms=busy_timeout_ms, **json)
+            case "postgresql":
+                self._engine = postgresql.engine_of(parsed, lock_timeout_ms=busy_timeout_ms, **json)
+            case other:
+                raise ConfigurationError(f"database.url: {other} is not supported, only sqlite and postgresql are")
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds, all of it as of one moment."""
@@ -58,15 +55,19 @@ class Database:
                 return work(connection)
 
     def prepare(self) -> None:
-        """Let readers and the writer of an SQLite file work at the same time; the file remembers it."""
-        if self._engine.dialect.name == "sqlite":
-            connection = self._engine.raw_connection()
-            connection.cursor().execute("PRAGMA journal_mode=WAL")
-            connection.close()
+        """Let readers and the writer of an SQLite file work at the same time."""
+        if self.dialect == "sqlite":
+            sqlite.prepare(self._engine)
 
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def said(error: BaseException) -> str:
+    """Why a unit of work failed, in the words of who refused it, on one line."""
+    sentence = postgresql.said(error) if isinstance(error, DBAPIError) else str(error)
+    return sentence.splitlines()[0] if sentence else type(error).__name__
 
 
 @contextmanager
@@ -74,49 +75,23 @@ def explained(database: Database) -> Iterator[None]:
     """Turn what a driver says at the start into one sentence for the operator."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise Unreachable(f"the database {database.name} cannot be reached: {error.orig}") from error
     except DBAPIError as error:
+        if database.dialect == "postgresql":
+            raise postgresql.fault(database.name, error) from error
+        if isinstance(error, OperationalError | InterfaceError):
+            raise Unreachable(f"the database {database.name} cannot be reached: {error.orig}") from error
         raise ConfigurationError(f"{database.name} is not a database of replenisher: {error.orig}") from error
     except (sqlite3.Error, OSError) as error:
         raise Unreachable(f"the database {database.name} cannot be reached: {error}") from error
 
 
-def inserting(connection: Connection, table: Table) -> Insert:
-    """An insert that can say what happens when the row is there already."""
-    match connection.dialect.name:
-        case "sqlite":
-            return sqlite.insert(table)
-        case "postgresql":
-            return postgresql.insert(table)
-        case other:
-            raise ConfigurationError(f"database.url: {other} is not supported, only sqlite and postgresql are")
-
-
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"database.url: {url!r} is not the URL of a database") from error
+    except (ArgumentError, ValueError) as error:  # a word where the port should be, and the like
+        scheme = url.partition("://")[0]
+        raise ConfigurationError(f"database.url: what begins with {scheme!r} is not the URL of a database") from error
 
 
 def _to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _teach_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
-    """Transactions that hold what they promise, table changes included; the driver's own begin too late."""
-
-    def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    def begin(connection: Connection) -> None:
-        # A writer takes its lock at once: one that began by reading could not wait for it.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)

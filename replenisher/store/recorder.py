@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, or_, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     RetryCallState,
@@ -25,7 +25,8 @@ from tenacity import (
 from replenisher.errors import ReplenisherError
 from replenisher.model.step import Step
 from replenisher.store import tables
-from replenisher.store.database import Database, inserting
+from replenisher.store.database import Database, said
+from replenisher.store.insert import insert_new, upsert
 from replenisher.store.journal import JournalCorrupt, Segment, read_header, read_steps, segments
 from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
 
@@ -206,13 +207,12 @@ class Recorder:
         return self._cursor.epoch if self._cursor else 0
 
     def _rows(self, batch: Batch) -> Rows:
-        """The rows of a whole batch; of an order only its last."""
+        """The rows of a whole batch."""
         rows: Rows = defaultdict(list)
         for step in batch.steps:
             for table, some in rows_of(step, self._life, self._instruments).items():
                 rows[table].extend(some)
-        last = {(row["venue"], row["account"], row["order_id"]): row for row in rows[tables.orders]}
-        return {**rows, tables.orders: list(last.values())}
+        return rows
 
     def _behind_bytes(self) -> int:
         """How much of the journal is not in the database, its torn or half-written end included."""
@@ -224,7 +224,7 @@ class Recorder:
     def _tell_error(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self.status = msgspec.structs.replace(
-            self.status, behind_bytes=self._behind_bytes(), error=str(error).splitlines()[0] if error else ""
+            self.status, behind_bytes=self._behind_bytes(), error=said(error) if error else ""
         )
 
 
@@ -241,48 +241,12 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.positions,
         tables.decisions,
     ):
-        _insert_new(connection, table, rows.get(table, []))
-    if defined := rows.get(tables.instruments):
-        _upsert(connection, tables.instruments, defined)
-    if orders := rows.get(tables.orders):
-        _upsert_orders(connection, orders)
+        insert_new(connection, table, rows.get(table, []))
+    upsert(connection, tables.instruments, rows.get(tables.instruments, []))
+    upsert(connection, tables.orders, rows.get(tables.orders, []))
     if fills := rows.get(tables.fills):
-        _insert_new(connection, tables.fills, _with_strategy(connection, fills))
-    _upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
-
-
-def _insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert the rows whose key is not there yet: told twice is told once."""
-    if rows:
-        connection.execute(inserting(connection, table).on_conflict_do_nothing(), rows)
-
-
-def _upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    statement = inserting(connection, table)
-    key = [column.name for column in table.primary_key]
-    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others), rows)
-
-
-def _upsert_orders(connection: Connection, rows: Sequence[Row]) -> None:
-    """The last word on an order wins; under which life and configuration it was placed stays."""
-    table = tables.orders
-    statement = inserting(connection, table)
-    new = statement.excluded
-    key = [column.name for column in table.primary_key]
-    kept = {*key, "journal_id", "epoch", "config_version"}
-    is_later = or_(
-        new.updated_epoch > table.c.updated_epoch,
-        and_(new.updated_epoch == table.c.updated_epoch, new.updated_step >= table.c.updated_step),
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=key,
-            set_={column.name: new[column.name] for column in table.columns if column.name not in kept},
-            where=is_later,
-        ),
-        rows,
-    )
+        insert_new(connection, tables.fills, _with_strategy(connection, fills))
+    upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
 
 
 def _with_strategy(connection: Connection, fills: Sequence[Row]) -> list[Row]:

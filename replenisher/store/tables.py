@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from replenisher.errors import ReplenisherError
+
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 18
 
@@ -36,28 +38,38 @@ class Exact(TypeDecorator[Decimal]):
     """A decimal that comes back digit for digit; one that would not fit is refused, never rounded.
 
     SQLite has no decimals and would make it a double, so there it is text. Never order or sum this column in SQL.
+    PostgreSQL would round to a scale that it is told, so it is told none and keeps the digits that were written.
     """
 
-    impl = Numeric(INTEGER_DIGITS + FRACTION_DIGITS, FRACTION_DIGITS)
+    impl = Numeric
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text on SQLite, a numeric column elsewhere."""
+        """Text on SQLite, numeric elsewhere."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(INTEGER_DIGITS + FRACTION_DIGITS + 2))
-        return dialect.type_descriptor(Numeric(INTEGER_DIGITS + FRACTION_DIGITS, FRACTION_DIGITS))
+        return dialect.type_descriptor(Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
         """The column's own form of a decimal that fits."""
         if value is None:
             return None
-        if not fits(value):
-            raise ValueError(f"{value} does not fit into {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after")
+        require_fit(value)
         return f"{value:f}" if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
         """The decimal again."""
         return None if value is None else Decimal(value)
+
+
+class UnfitError(ReplenisherError):
+    """A number that the ledger has no place for."""
+
+
+def require_fit(value: Decimal | None) -> None:
+    """Refuse a decimal that not every database could keep whole."""
+    if value is not None and not fits(value):
+        raise UnfitError(f"{value} does not fit into {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after")
 
 
 def fits(value: Decimal) -> bool:

@@ -1,6 +1,6 @@
 """A second opinion on two books, which takes nothing from the program: plain SQL, JSON and decimals.
 
-Run it as `independent_check.py replenisher.db exchange.jsonl main@<exchange id>`.
+Run it as `independent_check.py DATABASE_URL exchange.jsonl main@<exchange id>`.
 """
 
 import json
@@ -11,6 +11,9 @@ from contextlib import closing
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pg8000.native
 
 q8 = partial(Decimal.quantize, exp=Decimal("1e-8"), rounding=ROUND_HALF_EVEN)
 FILL = "instrument, trade_id, side, price, amount, fee, fee_currency"
@@ -39,10 +42,20 @@ def moved(fills: list[tuple], contracts: dict[str, tuple[Decimal, int]]) -> tupl
     return cash, {name: size for name, (size, _) in books.items()}
 
 
-def check(database: Path, ledger: Path, account: str) -> list[str]:
+def asked(url: str, account: str) -> list[list[tuple]]:
+    """What the database answers to each of the queries."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        with closing(sqlite3.connect(parts.path[1:])) as sql:
+            return [sql.execute(query, {"account": account}).fetchall() for query in QUERIES]
+    place = {"host": parts.hostname, "port": parts.port, "database": parts.path[1:], "password": parts.password}
+    with closing(pg8000.native.Connection(parts.username, **place)) as sql:
+        return [[tuple(row) for row in sql.run(query, account=account)] for query in QUERIES]
+
+
+def check(database: str, ledger: Path, account: str) -> list[str]:
     """Every complaint; none if the books agree."""
-    with closing(sqlite3.connect(database)) as sql:
-        ours, orders, told, contracts = (sql.execute(query, {"account": account}).fetchall() for query in QUERIES)
+    ours, orders, told, contracts = asked(database, account)
     ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
     mine = [r for r in records if r.get("account") == account.partition("@")[0]]
@@ -76,4 +89,4 @@ def check(database: Path, ledger: Path, account: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(check(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])) or 0)
+    sys.exit("\n".join(check(sys.argv[1], Path(sys.argv[2]), sys.argv[3])) or 0)

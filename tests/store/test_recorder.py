@@ -1,7 +1,6 @@
 """The recorder turns a journal into rows, whatever happens to it or to the database on the way."""
 
 import shutil
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql
 
 from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, MoveSlot, Pause
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
@@ -50,10 +48,9 @@ def journal(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    schema.upgrade(url)
-    with closing(Database(url, busy_timeout_ms=20)) as database:
+def database(database_url: str) -> Iterator[Database]:
+    schema.upgrade(database_url)
+    with closing(Database(database_url, busy_timeout_ms=20)) as database:
         yield database
 
 
@@ -254,33 +251,34 @@ def test_it_follows_a_journal_that_is_being_written_and_drains(journal: Path, da
     assert len(rows(database, tables.fills)) == 21
 
 
-def test_a_locked_database_delays_rows_and_loses_none(journal: Path, database: Database, tmp_path: Path) -> None:
+def test_a_locked_database_delays_rows_and_loses_none(journal: Path, database: Database) -> None:
     write_journal(journal, a_day())
     recorder = Recorder(journal, database, retry_s_max=0.05)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as greedy:
-        greedy.execute("BEGIN IMMEDIATE")
+
+    def meanwhile(_: Connection) -> None:
         recorder.start()
-        until(lambda: "locked" in recorder.status.error)
+        until(lambda: "lock" in recorder.status.error)
         assert recorder.status.behind_bytes > 0
-        greedy.execute("ROLLBACK")
+
+    with closing(Database(database.url)) as greedy:
+        greedy.write(meanwhile)
     until(lambda: not recorder.status.error)
 
     assert recorder.drain(timeout_s=10)
     assert len(rows(database, tables.fills)) == 5
 
 
-def test_draining_gives_up_in_time_when_the_database_stays_away(
-    journal: Path, database: Database, tmp_path: Path
-) -> None:
+def test_draining_gives_up_in_time_when_the_database_stays_away(journal: Path, database: Database) -> None:
     write_journal(journal, a_day())
     recorder = Recorder(journal, database)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as greedy:
-        greedy.execute("BEGIN IMMEDIATE")
+
+    def meanwhile(_: Connection) -> None:
         recorder.start()
-
         assert not recorder.drain(timeout_s=0.3)
+        assert "lock" in recorder.status.error
 
-        assert "locked" in recorder.status.error
+    with closing(Database(database.url)) as greedy:
+        greedy.write(meanwhile)
 
 
 def test_a_damaged_segment_stops_it_with_a_sentence(journal: Path, database: Database) -> None:
@@ -320,12 +318,6 @@ def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Data
         "old": Decimal("1.5"),
         "new": Decimal(15),
     }
-
-
-def test_postgresql_is_spoken_to_in_its_own_words() -> None:
-    statement = postgresql.insert(tables.fills).on_conflict_do_nothing()
-
-    assert "ON CONFLICT DO NOTHING" in str(statement.compile(dialect=postgresql.dialect()))
 
 
 def _set_back(database: Database) -> None:

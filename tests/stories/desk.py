@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
 REPLAY = ROOT / "configs" / "replay.yaml"
 
+DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own books are
+
 Record = dict[str, Any]
 
 
@@ -106,8 +108,13 @@ class Desk:
 
     @property
     def database(self) -> Path:
-        """Our own books."""
+        """Our own books, where they are a file."""
         return self.data / "replenisher.db"
+
+    @property
+    def database_url(self) -> str:
+        """Our own books, wherever they are."""
+        return self.variables.get(DATABASE, f"sqlite:///{self.database}")
 
     @contextmanager
     def running(self, *arguments: str | Path, **variables: str) -> Iterator[Process]:
@@ -159,7 +166,7 @@ class Desk:
     def assert_books_agree(self) -> Record:
         """The two books agree in the program's eyes and in those of a check that knows nothing of the program."""
         exchange_id = self.ledger()[0]["exchange_id"]
-        assert check(self.database, self.ledger_file, f"main@{exchange_id}") == []
+        assert check(self.database_url, self.ledger_file, f"main@{exchange_id}") == []
         findings = self.audit()
         assert findings["differences"] == []
         assert findings["open_orders"] == 0

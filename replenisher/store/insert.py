@@ -1,0 +1,113 @@
+"""How many rows become one statement, and what happens to those that are there already.
+
+SQLite is in our own process and takes a row at a time. PostgreSQL is a network away, and its driver would go there
+three times for every row; so the rows for a table travel as one JSON document, which the server takes apart itself.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    JSON,
+    ColumnClause,
+    Connection,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from replenisher.store import tables
+from replenisher.store.rows import Row
+from replenisher.store.tables import Exact, require_fit
+
+Insert = sqlite.Insert | postgresql.Insert
+OF_THE_FIRST_LIFE = ("journal_id", "epoch", "config_version")  # of an order: under what it was placed
+NUL, REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose key is not there yet: told twice is told once."""
+    if rows:
+        connection.execute(_insert_new(connection.dialect.name, table), _parameters(connection, table, rows))
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or put them in the place of those with the same key. The last word wins."""
+    if rows:
+        last = list({tuple(row[name] for name in _key(table)): row for row in rows}.values())
+        connection.execute(_upsert(connection.dialect.name, table), _parameters(connection, table, last))
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    return _inserting(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> Insert:
+    """Of an order a later word wins, and under which life and configuration it was placed stays."""
+    statement = _inserting(dialect, table)
+    new, old, kept = statement.excluded, table.c, {*_key(table)}
+    is_later = None
+    if table is tables.orders:
+        kept |= {*OF_THE_FIRST_LIFE}
+        is_later = or_(
+            new.updated_epoch > old.updated_epoch,
+            and_(new.updated_epoch == old.updated_epoch, new.updated_step >= old.updated_step),
+        )
+    return statement.on_conflict_do_update(
+        index_elements=_key(table),
+        set_={name: new[name] for name in _names(table) if name not in kept},
+        where=is_later,
+    )
+
+
+def _inserting(dialect: str, table: Table) -> Insert:
+    """An insert that can say what happens when the row is there already."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    names = _names(table)
+    record: ColumnClause[Any] = literal_column(f"NULL::{table.name}")  # whose columns say what is what
+    document = cast(bindparam("rows", type_=Text()), JSON)
+    rows = func.json_populate_recordset(record, document).table_valued(*(column(name) for name in names))
+    return postgresql.insert(table).from_select(names, select(*(rows.c[name] for name in names)))
+
+
+def _parameters(connection: Connection, table: Table, rows: Sequence[Row]) -> Any:
+    """The rows in the form in which they travel."""
+    if connection.dialect.name == "sqlite":
+        return rows
+    for name in _exact(table):
+        for row in rows:
+            require_fit(row[name])
+    document = msgspec.json.encode(rows).decode()
+    if r"\u0000" in document:  # no text in PostgreSQL can hold it
+        document = msgspec.json.encode([_without_nul(row) for row in rows]).decode()
+    return {"rows": document}
+
+
+def _without_nul(row: Row) -> Row:
+    return {name: value.replace(NUL, REPLACEMENT) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _names(table: Table) -> list[str]:
+    return [each.name for each in table.c]
+
+
+def _key(table: Table) -> tuple[str, ...]:
+    return tuple(each.name for each in table.primary_key)
+
+
+@cache
+def _exact(table: Table) -> tuple[str, ...]:
+    return tuple(each.name for each in table.c if isinstance(each.type, Exact))

@@ -1,0 +1,42 @@
+"""How an SQLite file is opened: one writer and any number of readers, who do not wait for each other."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from replenisher.errors import ConfigurationError, Unreachable
+
+
+def engine_of(url: URL, *, must_exist: bool, busy_timeout_ms: int, **options: Any) -> Engine:
+    """Connections whose transactions hold what they promise, table changes included; the driver's begin too late."""
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise ConfigurationError(f"database.url: {url.drivername} cannot be used here, write sqlite:///FILE")
+    if must_exist and not Path(str(url.database)).is_file():
+        raise Unreachable(f"there is no database {url}; `replenisher db upgrade` makes one")
+    made = create_engine(url, **options)
+
+    def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    event.listen(made, "connect", configure)
+    event.listen(made, "begin", _begin)
+    return made
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes its lock at once: one that began by reading could not wait for it.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def prepare(engine: Engine) -> None:
+    """Let readers and the writer work at the same time; the file remembers it."""
+    connection = engine.raw_connection()
+    connection.cursor().execute("PRAGMA journal_mode=WAL")
+    connection.close()
