@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Iterable
 
+from replenisher.exchange.candles import Candles
 from replenisher.exchange.market import Depth, Market, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, Print
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
-PRINTS_KEPT = 1000
+PRINTS_KEPT = 10_000
 
 
 class Board:
@@ -23,6 +24,7 @@ class Board:
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
         self.marking = Marking(market, at)
+        self.candles = Candles(market.instrument)
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         for level in market.depth():
             self._shown[level.side][level.price] = level.quantity
@@ -78,6 +80,7 @@ class Board:
             index=self.marking.index,
         )
         self._prints.append(public)
+        self.candles.add(public)
         return public
 
     def prints(self, count: int) -> list[Print]:

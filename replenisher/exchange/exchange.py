@@ -14,6 +14,7 @@ import msgspec
 from replenisher.exchange import ledger
 from replenisher.exchange.accounts import ZERO, fee
 from replenisher.exchange.board import Board
+from replenisher.exchange.candles import Candles
 from replenisher.exchange.judging import margin, objection_to_numbers, post_only_price
 from replenisher.exchange.ledger import NO_PAST, Append, Ledger, Past
 from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
@@ -336,6 +337,14 @@ class Exchange:
     def funding_8h(self, instrument: str) -> float:
         """The present funding rate of eight hours, a fraction of the position; longs pay what is positive."""
         return self._boards[instrument].marking.funding_8h(self._at)
+
+    def candles(self, instrument: str) -> Candles:
+        """What was traded of an instrument in this life, minute by minute."""
+        return self._boards[instrument].candles
+
+    def open_interest(self, instrument: str) -> Decimal:
+        """What is held of an instrument: by the accounts of this exchange, or by others against them."""
+        return self._register.open_interest(instrument)
 
     def prints(self, instrument: str, count: int) -> list[Print]:
         """The last public trades of this life, newest first."""

@@ -224,6 +224,12 @@ class Register:
             realized=position.realized,
         )
 
+    def open_interest(self, instrument: str) -> Decimal:
+        """The longs or the shorts of all accounts, whichever is more: each contract has one of both."""
+        sizes = [client.account.position(instrument).size for client in self._clients.values()]
+        longs = sum((size for size in sizes if size > 0), ZERO)
+        return max(longs, longs - sum(sizes, ZERO))
+
     def cash(self, account: str, currency: str, reserved: Decimal) -> AccountView:
         """An account's cash in one currency, of which some is reserved."""
         balance = self.client(account).account.balance(currency)
