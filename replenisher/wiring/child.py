@@ -39,10 +39,10 @@ class Child:
 
 
 @contextmanager
-def exchange_of(config: Config) -> Iterator[Child]:
-    """Start the exchange of a paper configuration; it ends when the block does."""
+def exchange_of(config: Config, ledger: Path | None = None) -> Iterator[Child]:
+    """Start the exchange of a paper configuration, on its own ledger or on another; it ends when the block does."""
     command = [sys.executable, "-m", "replenisher", "exchange", str(config.path), "--port", "0", "--child"]
-    command += ["--ledger", str(ledger_of(config))]
+    command += ["--ledger", str(ledger or ledger_of(config))]
     market = config.exchange.market if config.exchange is not None else None
     if config.tape is not None:
         command += ["--tape", str(config.tape.absolute()), "--speed", str(getattr(market, "speed", 1.0))]

@@ -1,6 +1,5 @@
 """`replenisher run`: one life of the daemon, from a checked configuration to its exit code."""
 
-import random
 import secrets
 import sys
 import time
@@ -27,20 +26,14 @@ from replenisher.logs import Printer, configure, logger
 from replenisher.model.event import Started
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.streams import silence
-from replenisher.venues.deribit.link import Credentials, Settings
-from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
-from replenisher.wiring.market import PAPER_KEY
 from replenisher.wiring.recording import Recording, Task
 from replenisher.wiring.setup import setup_of
+from replenisher.wiring.venues import venue_of
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 RECORDER_S_MAX = 30.0
-ADAPTER_URLS = {
-    "testnet": "wss://test.deribit.com/ws/api/v2",
-    "live": "wss://www.deribit.com/ws/api/v2",
-}
 
 
 def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) -> int:
@@ -77,7 +70,7 @@ def _live(
 
     recorder = Recording(Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX))
     monitor = Monitor(state)
-    venues = {name: _venue(config, name, child) for name in config.venues}
+    venues = {name: venue_of(config, name, child) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
     life = Life(
@@ -93,7 +86,7 @@ def _live(
             accounts=accounts,
         ),
         observers=[monitor.observe, Chronicle(state).observe],
-        status=lambda: monitor.status(state, clock.now()),
+        status=lambda: {"config_version": config.fingerprint(), **monitor.status(state, clock.now())},
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
@@ -138,26 +131,6 @@ def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
 def _drop_old_segments(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
     for segment in journal.expired(clock.now(), recorded_segment=recorder.status.segment):
         segment.path.unlink()
-
-
-def _venue(config: Config, name: str, child: Child | None) -> DeribitVenue:
-    section = config.venues[name]
-    url = section.url or (child.announcement.url if child is not None else ADAPTER_URLS[config.mode])
-    key, secret = section.api_key, section.api_secret
-    credentials = (
-        Credentials(key.get_secret_value(), secret.get_secret_value())
-        if key is not None and secret is not None
-        else Credentials(PAPER_KEY, PAPER_KEY)
-    )
-    return DeribitVenue(
-        name=name,
-        url=url,
-        credentials=credentials,
-        instruments=list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name)),
-        namespace=config.namespace,
-        random=random.SystemRandom().random,
-        settings=Settings(dead_man_switch_s=section.dead_man_switch_s),
-    )
 
 
 def _require_offered(config: Config) -> None:

@@ -1,0 +1,45 @@
+"""From a section of `venues` to the venue itself: where it is, with which key, and the machine that speaks to it."""
+
+import random
+
+from replenisher.config import Config
+from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.wiring.child import Child
+from replenisher.wiring.market import PAPER_KEY
+
+ADAPTER_URLS = {
+    "testnet": "wss://test.deribit.com/ws/api/v2",
+    "live": "wss://www.deribit.com/ws/api/v2",
+}
+
+
+def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
+    """The machine that speaks to a venue; `child` is the exchange that we have started, if we have."""
+    return DeribitVenue(
+        name=name,
+        url=url_of(config, name, child),
+        credentials=credentials_of(config, name),
+        instruments=instruments_on(config, name),
+        namespace=config.namespace,
+        random=random.SystemRandom().random,
+        settings=Settings(dead_man_switch_s=config.venues[name].dead_man_switch_s),
+    )
+
+
+def url_of(config: Config, name: str, child: Child | None) -> str:
+    """The address that is configured, or that of the exchange we have started, or the adapter's own."""
+    return config.venues[name].url or (child.announcement.url if child is not None else ADAPTER_URLS[config.mode])
+
+
+def credentials_of(config: Config, name: str) -> Credentials:
+    """The key that is configured; a simulated exchange takes the one that everybody knows."""
+    key, secret = config.venues[name].api_key, config.venues[name].api_secret
+    if key is None or secret is None:
+        return Credentials(PAPER_KEY, PAPER_KEY)
+    return Credentials(key.get_secret_value(), secret.get_secret_value())
+
+
+def instruments_on(config: Config, name: str) -> list[str]:
+    """What is traded at a venue, each once."""
+    return list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name))
