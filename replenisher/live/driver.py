@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
@@ -18,17 +17,10 @@ from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, JournalFull
-from replenisher.venues.venue import Action, Venue
+from replenisher.venues.venue import Carrier, Venue
 
 CLOCK_LOOK_S = 1.0
 ALARMS = (FeedLost, SessionLost, Suspended)  # after these, the market's last minute may tell why
-
-
-class Carrier(Protocol):
-    """Whoever opens, feeds and closes the connections of one venue."""
-
-    def carry(self, actions: list[Action]) -> None:
-        """Do what the venue wants done with its connections, in this order."""
 
 
 class Driver:
@@ -150,7 +142,7 @@ class Driver:
             self._venues[name].send(wishes, self.clock.now())
 
     def _carry(self) -> None:
-        """Move what the venues have to say into the inbox, and what they want done to their connections."""
+        """Move what the venues have to say into the inbox, and what they want done to their carriers."""
         for name, venue in self._venues.items():
             self._inbox += venue.facts()
             actions = venue.actions()

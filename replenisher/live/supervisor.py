@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from replenisher.core.engine import Engine
 from replenisher.core.stopping import Verdict
@@ -32,12 +33,15 @@ from replenisher.model.event import (
 from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal
-from replenisher.venues.socket import Sockets
-from replenisher.venues.venue import Venue
+from replenisher.venues.venue import Carrier, Venue
 
 START_S_MAX = 20.0
 EMERGENCY_S = 1.0  # how long cancels get before the sockets are closed, when something of ours has failed
 FINE, FAILURE, RISK_HALT, INTERRUPTED = 0, 1, 3, 130
+
+
+# Whoever carries for a venue lives in the task group, and says what it has to tell, and why a connection ended.
+CarrierOf = Callable[[asyncio.TaskGroup, Callable[[Callable[[], None]], None], Callable[[str], None]], Carrier]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Life:
     engine: Engine
     journal: Journal
     venues: Mapping[str, Venue]
+    carriers: Mapping[str, CarrierOf]
     clock: SessionClock
     started: Started
     observers: Sequence[Callable[[Step], None]]
@@ -60,26 +65,6 @@ class Life:
     refresh: Callable[[], None] = lambda: None  # called a few times a second, for a screen
     refresh_s: float = 0.25
     reasons: dict[str, str] = field(default_factory=dict)  # venue -> why its last connection ended
-
-
-class Relay:
-    """Tells a venue what happens on its connections, and the driver that there is something to hear."""
-
-    def __init__(self, venue: Venue, driver: Driver, life: Life) -> None:
-        self._venue, self._driver, self._life = venue, driver, life
-
-    def opened(self, connection: str, at: int) -> None:
-        """A connection is open."""
-        self._driver.hear(lambda: self._venue.opened(connection, at))
-
-    def received(self, connection: str, frame: str | bytes, at: int) -> None:
-        """One frame arrived."""
-        self._driver.hear(lambda: self._venue.received(connection, frame, at))
-
-    def closed(self, connection: str, reason: str, at: int) -> None:
-        """A connection ended or could not be opened."""
-        self._life.reasons[self._venue.name] = reason
-        self._driver.hear(lambda: self._venue.closed(connection, reason, at))
 
 
 class Supervisor:
@@ -98,9 +83,9 @@ class Supervisor:
         self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe)
         with hourly(retention=life.retention):
             async with asyncio.TaskGroup() as tasks:
-                sockets = {
-                    name: Sockets(tasks, Relay(venue, self._driver, life), life.clock.now)
-                    for name, venue in life.venues.items()
+                carriers = {
+                    name: carrier_of(tasks, self._driver.hear, partial(life.reasons.__setitem__, name))
+                    for name, carrier_of in life.carriers.items()
                 }
                 door = life.door(self._answer)
                 await door.open()
@@ -109,7 +94,7 @@ class Supervisor:
                 if life.duration_s is not None:
                     companions.append(self._accompany(self._stop_after(life.duration_s)))
                 try:
-                    self._driver.start(sockets, life.started)
+                    self._driver.start(carriers, life.started)
                     await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
                     if self._driver.failed.done():
                         await self._emergency(self._driver.failed.exception())
@@ -118,7 +103,7 @@ class Supervisor:
                         companion.cancel()
                     self._driver.stop()
                     await door.close({"exit_code": self._exit_code, "left": self.left()})
-                    for carrier in sockets.values():
+                    for carrier in carriers.values():
                         await carrier.finish()
         if self._over.done() and (error := self._over.exception()) is not None:
             raise error

@@ -1,13 +1,15 @@
-"""The port: a place to trade, as a machine that is told frames and time.
+"""The port: a place to trade, as a machine that is told what happens, and time.
 
-The carrier (`live/`) tells it what happened on its connections and drains two queues after every call: `facts`,
-which go to the engine, and `actions`, which go to sockets. `send` only asks and returns nothing, because the answer is
-a fact too. Nothing here reads a clock or a random source: both come in as arguments, so a venue runs unchanged on
-virtual time.
+Its carrier tells it what happened outside and drains two queues after every call: `facts`, which go to the engine, and
+`actions`, which are the carrier's to do. `send` only asks and returns nothing, because the answer is a fact too.
+Nothing here reads a clock or a random source: both come in as arguments, so a venue runs unchanged on virtual time.
+
+What is told differs with the carrier. A venue whose wire we speak ourselves is told frames (`FrameVenue`, carried by
+`socket.py`); one that is reached through ccxt is told what ccxt's methods return (`ccxt/`).
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -58,15 +60,6 @@ class Venue(Protocol):
     def start(self, at: int) -> None:
         """Begin to connect."""
 
-    def opened(self, connection: str, at: int) -> None:
-        """A connection that we asked for is open."""
-
-    def received(self, connection: str, frame: str | bytes, at: int) -> None:
-        """One frame arrived."""
-
-    def closed(self, connection: str, reason: str, at: int) -> None:
-        """A connection ended, or could not be opened."""
-
     def wake(self, at: int) -> None:
         """`next_wake` has come."""
 
@@ -82,5 +75,31 @@ class Venue(Protocol):
     def facts(self) -> list[Event]:
         """What was learned since the last call; the list is the caller's."""
 
+    def actions(self) -> Sequence[object]:
+        """What the carrier has to do, in order; what that can be is between the two."""
+
+
+class FrameVenue(Venue, Protocol):
+    """A place to trade whose wire we speak ourselves."""
+
+    def opened(self, connection: str, at: int) -> None:
+        """A connection that we asked for is open."""
+
+    def received(self, connection: str, frame: str | bytes, at: int) -> None:
+        """One frame arrived."""
+
+    def closed(self, connection: str, reason: str, at: int) -> None:
+        """A connection ended, or could not be opened."""
+
     def actions(self) -> list[Action]:
-        """What the carrier has to do, in order; the list is the caller's."""
+        """What the sockets have to do, in order; the list is the caller's."""
+
+
+class Carrier(Protocol):
+    """Whoever does what one venue asks for, and tells it what comes of it."""
+
+    def carry(self, actions: Sequence[Any]) -> None:
+        """Do this, in this order."""
+
+    async def finish(self) -> None:
+        """End whatever is still under way, and wait until it has ended."""

@@ -30,7 +30,7 @@ from replenisher.wiring.books import accounts_of, database_upgrade, require_data
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.recording import Recording, Task
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import venue_of
+from replenisher.wiring.venues import reach
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 RECORDER_S_MAX = 30.0
@@ -70,13 +70,14 @@ def _live(
 
     recorder = Recording(Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX))
     monitor = Monitor(state)
-    venues = {name: venue_of(config, name, child) for name in config.venues}
+    reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
     life = Life(
         engine=engine,
         journal=journal,
-        venues=venues,
+        venues={name: each.venue for name, each in reached.items()},
+        carriers={name: each.carrier for name, each in reached.items()},
         clock=clock,
         started=Started(
             at=clock.now(),

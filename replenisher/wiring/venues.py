@@ -1,10 +1,18 @@
-"""From a section of `venues` to the venue itself: where it is, with which key, and the machine that speaks to it."""
+"""From a section of `venues` to the venue itself: where it is, with which key, the machine, and who carries for it."""
 
+import asyncio
 import random
+from collections.abc import Callable
+from typing import NamedTuple
 
 from replenisher.config import Config
+from replenisher.live.clock import SessionClock
+from replenisher.live.relay import Relay
+from replenisher.live.supervisor import CarrierOf
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.venues.socket import Sockets
+from replenisher.venues.venue import Carrier, Venue
 from replenisher.wiring.child import Child
 from replenisher.wiring.market import PAPER_KEY
 
@@ -12,6 +20,25 @@ ADAPTER_URLS = {
     "testnet": "wss://test.deribit.com/ws/api/v2",
     "live": "wss://www.deribit.com/ws/api/v2",
 }
+
+
+class Reached(NamedTuple):
+    """A place to trade, and whoever carries for it."""
+
+    venue: Venue
+    carrier: CarrierOf
+
+
+def reach(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
+    """What one life needs of a venue."""
+    venue = venue_of(config, name, child)
+
+    def carrier(
+        tasks: asyncio.TaskGroup, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]
+    ) -> Carrier:
+        return Sockets(tasks, Relay(venue, hear, ended), clock.now)
+
+    return Reached(venue, carrier)
 
 
 def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
