@@ -1,39 +1,38 @@
-"""The only I/O of the exchange: sockets, timers and the ledger's file. It carries, and decides nothing.
+"""The only I/O of the exchange: HTTP and WebSocket on one port, timers and the ledger's file. It decides nothing.
 
-One loop owns the exchange. Connections only put what arrives on their own line and wake it; each turn it delivers what
-has been under way long enough, runs what is due, and puts the answers on the lines back. So requests are taken one by
-one in the order of their arrival, and a fault in the exchange ends the server instead of a connection. The
-market goes on for a few events a turn: while it is behind, turn follows turn, and what has arrived comes first.
+One loop owns the exchange: connections only hand over what arrives and wake it. So a fault in the exchange ends the
+server instead of a connection.
 """
 
 import asyncio
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Callable
-from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
 from typing import assert_never
 
 import msgspec
-from websockets.asyncio.server import ServerConnection
-from websockets.asyncio.server import serve as listen
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http import HttpProcessingError
 
 from replenisher.errors import ReplenisherError
+from replenisher.exchange.carrier import Carrier, Hangup
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
-from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, Dialect, Send
+from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import DelayLine, Latency
+from replenisher.exchange.latency import Latency
 from replenisher.exchange.ledger import Past, read_ledger
 from replenisher.model.units import SECOND_NS
 
 HOST = "127.0.0.1"
 CLOSE_TIMEOUT_S = 2.0
-FRAME_BYTES_MAX = 1_048_576  # larger than any dialect takes: the dialect refuses with its own words
+MESSAGE_BYTES_MAX = 1_048_576  # larger than any dialect takes: the dialect refuses with its own words
+LINE_BYTES_MAX = 65_536  # of a request's target, for the same reason
+KEEP_ALIVE_S = 900.0  # how long the venue keeps an HTTP connection on which nothing is asked
 
 Clock = Callable[[], int]
 
@@ -45,6 +44,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0  # 0 takes any that is free
     latency: Latency = Latency()
     send_buffer_bytes: int = 4_194_304  # a client that reads no faster than this fills up is cut off
+    connections_max: int = 32  # of one address, and here all come from one
 
 
 class LedgerFile:
@@ -93,23 +93,16 @@ class LedgerFile:
         return past
 
 
-class Hangup(Enum):
-    """What a connection's line carries after its last frame."""
+class SocketEnd:
+    """A client that exchanges frames with us: what waits for its socket."""
 
-    HANGUP = "hangup"
-
-
-class Link:
-    """One client's connection: two lines of delay, and what waits for its socket."""
-
-    def __init__(self, name: str, socket: ServerConnection, settings: ServerSettings) -> None:
-        self.name = name
-        self.inbound: DelayLine[str | bytes | Hangup] = DelayLine(settings.latency.request_ns)
-        self.outbound: DelayLine[Action] = DelayLine(settings.latency.response_ns)
+    def __init__(self, request: web.BaseRequest, socket: web.WebSocketResponse, bytes_max: int) -> None:
+        self._request = request
         self._socket = socket
         self._waiting: asyncio.Queue[Action] = asyncio.Queue()
         self._waiting_bytes = 0
-        self._bytes_max = settings.send_buffer_bytes
+        self._bytes_max = bytes_max
+        self.says_goodbye = False
 
     def hand_over(self, action: Action) -> None:
         """Let the writer have it, unless the client does not keep up: then it is cut off."""
@@ -120,112 +113,136 @@ class Link:
         else:
             self._waiting.put_nowait(action)
 
+    def leave(self) -> None:
+        """Say goodbye after what was said before."""
+        self._waiting.put_nowait(Close("", WSCloseCode.GOING_AWAY, ""))
+
     def cut(self) -> None:
         """End the connection without a closing handshake."""
-        self._socket.transport.abort()
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
     async def write(self) -> None:
         """Carry what was handed over to the socket until it is closed."""
-        with contextlib.suppress(ConnectionClosed):
+        with contextlib.suppress(ConnectionError):
             while True:
                 action = await self._waiting.get()
                 match action:
                     case Send():
-                        await self._socket.send(action.frame)
+                        await self._socket.send_str(action.frame)
                         self._waiting_bytes -= len(action.frame)
                     case Close(code=code) if code == DROPPED:
-                        self.cut()
+                        return self.cut()
                     case Close():
-                        await self._socket.close(action.code, action.reason)
+                        self.says_goodbye = True
+                        await self._socket.close(code=action.code, message=action.reason.encode())
+                        return None
+                    case HttpReply():
+                        raise AssertionError("frames are not answered by HTTP")
                     case _ as never:
                         assert_never(never)
 
 
-class Carrier:
-    """Carries frames between sockets and a dialect, and time from the clock to it."""
+class RequestEnd:
+    """A client that waits for the reply to its one HTTP request."""
 
-    def __init__(self, dialect: Dialect, settings: ServerSettings, clock: Clock) -> None:
-        self._dialect = dialect
+    def __init__(self) -> None:
+        self.reply: asyncio.Future[HttpReply] = asyncio.get_running_loop().create_future()
+
+    def hand_over(self, action: Action) -> None:
+        """There it is."""
+        assert isinstance(action, HttpReply), "an HTTP request is answered by a reply"
+        if not self.reply.done():
+            self.reply.set_result(action)
+
+    def leave(self) -> None:
+        """There will be none."""
+        self.reply.cancel()
+
+
+class Server:
+    """Takes connections, and turns the carrier whenever something arrives or is due."""
+
+    def __init__(self, carrier: Carrier, path: str, settings: ServerSettings, clock: Clock) -> None:
+        self._carrier = carrier
+        self._path = path
         self._settings = settings
         self._clock = clock
-        self._links: dict[str, Link] = {}
-        self._connections = 0
         self._stirred = asyncio.Event()
-
-    async def accept(self, socket: ServerConnection) -> None:
-        """One connection, from its first frame to its end."""
-        self._connections += 1
-        link = Link(f"connection-{self._connections}", socket, self._settings)
-        self._links[link.name] = link
-        self._dialect.opened(link.name, self._clock())
-        writer = asyncio.create_task(link.write())
-        try:
-            async for frame in socket:
-                self._arrived(link, frame)
-        except ConnectionClosed:
-            pass  # how it ended makes no difference here
-        finally:
-            self._arrived(link, Hangup.HANGUP)
-            writer.cancel()
-            await asyncio.wait([writer])
+        self._writers: set[asyncio.Task[None]] = set()
+        self.protocol = web.Server(
+            self._answer,
+            logger=_log(),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEP_ALIVE_S,
+            max_line_size=LINE_BYTES_MAX,
+        )
 
     async def run(self) -> None:
         """Turn for ever."""
         while True:
-            self._turn(self._clock())
+            self._carrier.turn(self._clock())
             await self._rest()
 
-    def hang_up(self) -> None:
-        """Every connection ends now: the exchange hears of it before its ledger is closed."""
-        at = self._clock()
-        for name in list(self._links):
-            del self._links[name]
-            self._dialect.closed(name, at)
+    async def close(self) -> None:
+        """End every connection, and wait until the clients that were told goodbye have gone, but not for ever."""
+        self._carrier.hang_up(self._clock())
+        if self._writers:
+            await asyncio.wait(self._writers, timeout=CLOSE_TIMEOUT_S)
+        await self.protocol.shutdown(0)
 
-    def _arrived(self, link: Link, item: str | bytes | Hangup) -> None:
-        link.inbound.put(item, self._clock())
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if len(self.protocol.connections) > self._settings.connections_max:
+            response = web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, text="too many connections\n")
+            response.force_close()
+            return response
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S,
+            compress=False,  # between two processes of one machine it costs time and saves nothing
+            max_msg_size=MESSAGE_BYTES_MAX,
+        )
+        if request.path == self._path and socket.can_prepare(request):
+            return await self._talk(request, socket)
+        return await self._reply(request)
+
+    async def _talk(self, request: web.BaseRequest, socket: web.WebSocketResponse) -> web.StreamResponse:
+        """One connection, from its first frame to its end."""
+        await socket.prepare(request)
+        end = SocketEnd(request, socket, self._settings.send_buffer_bytes)
+        link = self._carrier.opened(end, self._clock())
+        writer = asyncio.create_task(end.write())
+        self._writers.add(writer)
+        writer.add_done_callback(self._writers.discard)
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._carrier.arrived(link, message.data, self._clock())
+                    self._stirred.set()
+        finally:
+            self._carrier.arrived(link, Hangup.HANGUP, self._clock())
+            self._stirred.set()
+            if not end.says_goodbye:
+                writer.cancel()
+            await asyncio.wait([writer])
+        return socket
+
+    async def _reply(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, from its arrival to its reply; what its client asked for is done, whether it waits or not."""
+        try:
+            body = await request.read()
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise web.HTTPBadRequest from error
+        target = request.raw_path.encode(errors="surrogateescape").decode(errors="replace")
+        end = RequestEnd()
+        self._carrier.requested(end, HttpRequest(request.method, target, request.headers, body), self._clock())
         self._stirred.set()
-
-    def _turn(self, at: int) -> None:
-        """Deliver what has arrived, do what is due, and send what has come back."""
-        while due := self._first_due(at):
-            arrived_at, link = due
-            for item in link.inbound.take(arrived_at):
-                self._deliver(link, item, at)
-        next_wake = self._dialect.next_wake
-        if next_wake is not None and next_wake <= at:
-            self._dialect.wake(at)
-            self._collect(at)
-        for link in self._links.values():
-            for action in link.outbound.take(at):
-                link.hand_over(action)
-
-    def _first_due(self, at: int) -> tuple[int, Link] | None:
-        """The connection whose next item arrived first."""
-        arrivals = [(due, link) for link in self._links.values() if (due := link.inbound.next_at) is not None]
-        first = min(arrivals, key=lambda arrival: arrival[0], default=None)
-        return first if first and first[0] <= at else None
-
-    def _deliver(self, link: Link, item: str | bytes | Hangup, at: int) -> None:
-        if item is Hangup.HANGUP:
-            del self._links[link.name]
-            self._dialect.closed(link.name, at)
-        else:
-            self._dialect.received(link.name, item, at)
-        self._collect(at)
-
-    def _collect(self, at: int) -> None:
-        for action in self._dialect.actions():
-            link = self._links.get(action.connection)
-            if link is not None:
-                link.outbound.put(action, at)
+        reply = await end.reply
+        return web.Response(status=reply.status, text=reply.body, content_type="application/json")
 
     async def _rest(self) -> None:
         """Until something arrives or becomes due."""
-        moments = [self._dialect.next_wake]
-        for link in self._links.values():
-            moments += [link.inbound.next_at, link.outbound.next_at]
-        next_at = min((moment for moment in moments if moment is not None), default=None)
+        next_at = self._carrier.next_at
         if next_at is not None:
             delay_s = (next_at - self._clock()) / SECOND_NS
             timer = asyncio.get_running_loop().call_later(max(delay_s, 0), self._stirred.set)
@@ -249,35 +266,20 @@ async def serve(
     `clock` is session time, the one with whose time the exchange was opened. The ledger is closed at the end.
     """
     dialect = Deribit(exchange, settings.deribit)
-    carrier = Carrier(dialect, settings, clock)
-
-    def only_our_path(socket: ServerConnection, request: Request) -> Response | None:
-        if request.path == dialect.path:
-            return None
-        return socket.respond(HTTPStatus.NOT_FOUND, f"The exchange listens at {dialect.path}.\n")
-
+    server = Server(Carrier(dialect, settings.latency), dialect.path, settings, clock)
     try:
-        server = await listen(
-            carrier.accept,
-            HOST,
-            settings.port,
-            process_request=only_our_path,
-            compression=None,  # between two processes of one machine it costs time and saves nothing
-            ping_interval=None,  # the dialect keeps time
-            close_timeout=CLOSE_TIMEOUT_S,
-            max_size=FRAME_BYTES_MAX,
-        )
+        listener = await asyncio.get_running_loop().create_server(server.protocol, HOST, settings.port)
     except OSError as error:
         ledger.close()
         raise ReplenisherError(_why_not(settings.port, error)) from error
     try:
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            announce(f"ws://{HOST}:{port}{dialect.path}")
-            try:
-                await carrier.run()
-            finally:
-                carrier.hang_up()
+        port = listener.sockets[0].getsockname()[1]
+        announce(f"ws://{HOST}:{port}{dialect.path}")
+        try:
+            await server.run()
+        finally:
+            listener.close()
+            await server.close()
     finally:
         ledger.close()
 
@@ -286,3 +288,14 @@ def _why_not(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is in use: another program listens there"
     return f"the exchange cannot listen on port {port}: {error.strerror}"
+
+
+def _log() -> logging.Logger:
+    """What aiohttp has to say: bytes that are no HTTP are answered, and are nothing to wake anybody for."""
+    log = logging.getLogger(__name__)
+    log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

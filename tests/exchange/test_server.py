@@ -4,13 +4,16 @@ import os
 import random
 import socket
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -129,7 +132,7 @@ async def test_a_client_logs_in_listens_and_trades(tmp_path: Path) -> None:
 
 
 async def test_the_market_moves_by_itself(tmp_path: Path) -> None:
-    async with running(tmp_path / "ledger.jsonl", LIVELY) as exchange, connect(exchange.url) as client:
+    async with running(tmp_path / "ledger.jsonl", LIVELY) as exchange, connect(exchange.url, max_queue=None) as client:
         await log_in(client)
         await ask(client, "private/subscribe", channels=["book.BTC-PERPETUAL.raw"])
 
@@ -224,6 +227,70 @@ async def test_another_path_is_not_found(tmp_path: Path) -> None:
             await connect(exchange.url.replace("/ws/api/v2", "/ws/api/v1"))
 
         assert refused.value.response.status_code == 404
+
+
+def http_url(exchange: Running, method: str) -> str:
+    return exchange.url.replace("ws://", "http://").replace("/ws/api/v2", f"/api/v2/{method}")
+
+
+async def test_http_and_websocket_share_one_port(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path / "ledger.jsonl") as exchange,
+        connect(exchange.url) as watcher,
+        httpx.AsyncClient(auth=(ALICE.client_id, ALICE.client_secret)) as client,
+    ):
+        await log_in(watcher)
+        await ask(watcher, "private/subscribe", channels=["user.orders.BTC-PERPETUAL.raw"])
+
+        placed = await client.get(http_url(exchange, "private/buy"), params=ORDER)
+        order_id = placed.json()["result"]["order"]["order_id"]
+        heard = json.loads(await watcher.recv())["params"]["data"]
+        cancel = {"id": 1, "method": "private/cancel", "params": {"order_id": order_id}}
+        cancelled = (await client.post(http_url(exchange, ""), json=cancel)).json()["result"]
+
+    assert (heard["order_id"], heard["order_state"]) == (order_id, "open")
+    assert (cancelled["order_id"], cancelled["order_state"]) == (order_id, "cancelled")
+
+
+async def test_an_http_request_takes_its_time_both_ways(tmp_path: Path) -> None:
+    far = settings(latency=Latency(request_ms=30, response_ms=20))
+    async with running(tmp_path / "ledger.jsonl", server=far) as exchange, httpx.AsyncClient() as client:
+        before = time.monotonic()
+        at_the_exchange_ms = (await client.get(http_url(exchange, "public/get_time"))).json()["result"]
+
+        assert time.monotonic() - before >= 0.050
+        assert time.time_ns() // 1_000_000 - at_the_exchange_ms >= 19
+
+
+async def test_an_order_counts_though_its_client_does_not_wait_for_the_answer(tmp_path: Path) -> None:
+    slow = settings(latency=Latency(request_ms=50))
+    async with running(tmp_path / "ledger.jsonl", server=slow) as exchange:
+        host, port = exchange.url.removeprefix("ws://").partition("/")[0].split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        basic = b64encode(f"{ALICE.client_id}:{ALICE.client_secret}".encode()).decode()
+        writer.write(
+            f"GET /api/v2/private/buy?{urlencode(ORDER)} HTTP/1.1\r\n"
+            f"Host: {host}\r\nAuthorization: Basic {basic}\r\n\r\n".encode()
+        )
+        writer.close()
+
+        await eventually(lambda: len(exchange.exchange.open_orders("alice")) == 1)
+
+
+async def test_one_connection_too_many_is_answered_429(tmp_path: Path) -> None:
+    few = settings(connections_max=2)
+    async with (
+        running(tmp_path / "ledger.jsonl", server=few) as exchange,
+        connect(exchange.url),
+        connect(exchange.url) as second,
+        httpx.AsyncClient() as client,
+    ):
+        assert (await client.get(http_url(exchange, "public/test"))).status_code == 429
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(exchange.url)
+
+        assert refused.value.response.status_code == 429
+        assert await ask(second, "public/test")
 
 
 async def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:

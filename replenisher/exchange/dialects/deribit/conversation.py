@@ -152,3 +152,6 @@ METHODS: dict[str, Method] = {
     "public/unsubscribe_all": unsubscribe_all,
     "private/unsubscribe_all": unsubscribe_all,
 }
+
+ABOUT_ONE_REQUEST = {"public/auth", "public/hello", "public/test", "public/get_time", "public/status"}
+SOCKET_METHODS = METHODS.keys() - ABOUT_ONE_REQUEST  # the others are about a connection that stays

@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from replenisher.exchange.dialects.deribit import conversation, reading, trading
+from replenisher.exchange.dialects.deribit import conversation, http, reading, trading
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.desk import Call, Desk
 from replenisher.exchange.dialects.deribit.errors import (
     BAD_REQUEST,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    MUST_BE_WEBSOCKET,
     TOO_MANY_REQUESTS,
     UNAUTHORIZED,
     Fault,
@@ -30,7 +31,7 @@ from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.dialects.deribit.session import Bucket, Session
 from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes
 from replenisher.exchange.dialects.deribit.subscription import Event
-from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, Send
+from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import Print, Report
 from replenisher.model.units import US_NS
@@ -136,24 +137,42 @@ class Deribit:
         elif reply.get("error") == fault(TOO_MANY_REQUESTS):
             self._end(session, TERMINATED, "too_many_requests", at)
 
-    def _answer(self, session: Session, frame: str | bytes, at: int) -> Shape:
-        request = self._parsed(frame)
-        if isinstance(request, Fault):
-            return self._reply({"error": request}, None, at)
+    def requested(self, connection: str, request: HttpRequest, at: int) -> None:
+        """One HTTP request: a session of its own, which ends with the reply."""
+        self._run_market(at)
+        reply = self._answer(Session(connection, at, request), request, at)
+        status = http.status(request, is_error="error" in reply)
+        self._actions.append(HttpReply(connection, status, self._encoder.encode(reply).decode()))
+        self._publish(at)
+
+    def _answer(self, session: Session, message: str | bytes | HttpRequest, at: int) -> Shape:
+        request: dict[str, Any] = {}
         try:
+            request = self._read(message)
             outcome: Shape = {"result": self._call(session, request, at)}
         except Refused as refused:
             outcome = {"error": refused.fault}
         return self._reply(outcome, request.get("id"), at)
 
-    def _parsed(self, frame: str | bytes) -> dict[str, Any] | Fault:
-        if len(frame) > REQUEST_BYTES_MAX:
-            return Fault(INVALID_REQUEST, "request entity too large")
+    def _read(self, message: str | bytes | HttpRequest) -> dict[str, Any]:
+        match message:
+            case HttpRequest(method="GET"):
+                return http.from_query(message.target)
+            case HttpRequest(method="POST"):
+                return self._parsed(message.body)
+            case HttpRequest():
+                return refuse(INVALID_REQUEST)
+            case _:
+                return self._parsed(message)
+
+    def _parsed(self, text: str | bytes) -> dict[str, Any]:
+        if len(text) > REQUEST_BYTES_MAX:
+            raise Refused(Fault(INVALID_REQUEST, "request entity too large"))
         try:
-            request = self._decoder.decode(frame)
+            request = self._decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError):
-            return fault(BAD_REQUEST, "invalid json")
-        return request if isinstance(request, dict) else fault(INVALID_REQUEST)
+            refuse(BAD_REQUEST, "invalid json")
+        return request if isinstance(request, dict) else refuse(INVALID_REQUEST)
 
     def _call(self, session: Session, request: dict[str, Any], at: int) -> Any:
         name, values = request.get("method"), request.get("params", {})
@@ -162,6 +181,8 @@ class Deribit:
         method = METHODS.get(name)
         if method is None:
             refuse(METHOD_NOT_FOUND)
+        if session.request is not None and name in conversation.SOCKET_METHODS:
+            refuse(MUST_BE_WEBSOCKET)
         call = Call(session, name, Params(values), at)
         if name.startswith("private/"):
             self._check_login(call)
@@ -169,7 +190,9 @@ class Deribit:
         return method(self._desk, call)
 
     def _check_login(self, call: Call) -> None:
-        """A client logs in once; a token sent along must be the one it got."""
+        """A client logs in once, or proves itself with every HTTP request; a token sent along must be its own."""
+        if call.session.request is not None:
+            call.session.login = self._desk.doorkeeper.recognise(call.session.request, call.params, call.at)
         login = call.session.login
         if login is None or call.at >= login.expires_at:
             refuse(UNAUTHORIZED, {"reason": "invalid_token"})

@@ -16,6 +16,7 @@ INVALID_AMOUNT = 10021
 INVALID_PRICE = 10023
 TOO_MANY_REQUESTS = 10028
 NOT_OWNER_OF_ORDER = 10029
+MUST_BE_WEBSOCKET = 10030
 NOT_IMPLEMENTED = 10033
 PRICE_WRONG_TICK = 10043
 NOT_OPEN_ORDER = 11044
@@ -37,6 +38,7 @@ WORDS = {
     INVALID_PRICE: "invalid_price",
     TOO_MANY_REQUESTS: "too_many_requests",
     NOT_OWNER_OF_ORDER: "not_owner_of_order",
+    MUST_BE_WEBSOCKET: "must_be_websocket_request",
     NOT_IMPLEMENTED: "not_implemented",
     PRICE_WRONG_TICK: "price_wrong_tick",
     NOT_OPEN_ORDER: "not_open_order",

@@ -1,14 +1,30 @@
 """The named parameters of one request, read one by one; what is missing or wrong is answered by its name."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import msgspec
 
 from replenisher.exchange.dialects.deribit.errors import refuse_param
 from replenisher.model.units import MS_NS
 
 EXPONENT_MAX = 30  # a number like 1e999999 is no price, and printing it back would be expensive
 COUNT_MAX = 1000
+
+
+class Spelled(str):
+    """A value out of a query, where everything is text until a method asks for something else."""
+
+    def meant(self) -> Any:
+        """The number, truth value or list that it spells; itself, if it spells none."""
+        try:
+            return _DECODER.decode(self.encode())
+        except (msgspec.DecodeError, InvalidOperation, RecursionError):
+            return self
+
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Params:
@@ -25,7 +41,7 @@ class Params:
         value = self._required(name, default)
         if not isinstance(value, str):
             refuse_param(name, "wrong format")
-        return value
+        return str(value)
 
     def choice(self, name: str, allowed: Sequence[str], default: str | None = None) -> str:
         """One of a few words."""
@@ -36,14 +52,14 @@ class Params:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """True or false."""
-        value = self._required(name, default)
+        value = self._meant(name, default)
         if not isinstance(value, bool):
             refuse_param(name, "wrong format")
         return value
 
     def decimal(self, name: str) -> Decimal:
         """An exact number; what has no point arrives as an integer."""
-        value = self._required(name, None)
+        value = self._meant(name, None)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             refuse_param(name, "wrong format")
         exact = Decimal(value)
@@ -53,7 +69,7 @@ class Params:
 
     def whole(self, name: str, default: int | None = None) -> int:
         """An integer."""
-        value = self._required(name, default)
+        value = self._meant(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
             refuse_param(name, "wrong format")
         return value
@@ -71,10 +87,14 @@ class Params:
 
     def names(self, name: str) -> list[str]:
         """A list of strings."""
-        value = self._required(name, None)
+        value = self._meant(name, None)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             refuse_param(name, "wrong format")
         return value
+
+    def _meant(self, name: str, default: Any) -> Any:
+        value = self._required(name, default)
+        return value.meant() if isinstance(value, Spelled) else value
 
     def _required(self, name: str, default: Any) -> Any:
         value = self._values.get(name)

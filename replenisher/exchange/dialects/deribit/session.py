@@ -2,6 +2,7 @@
 
 from replenisher.exchange.dialects.deribit.login import Login
 from replenisher.exchange.dialects.deribit.subscription import Subscription
+from replenisher.exchange.dialects.dialect import HttpRequest
 from replenisher.model.units import SECOND_NS
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
@@ -51,10 +52,11 @@ class Heartbeat:
 
 
 class Session:
-    """What the exchange knows about one connection."""
+    """What the exchange knows about one connection; an HTTP request is one that ends with its reply."""
 
-    def __init__(self, connection: str, at: int) -> None:
+    def __init__(self, connection: str, at: int, request: HttpRequest | None = None) -> None:
         self.connection = connection
+        self.request = request  # None on a socket
         self.login: Login | None = None
         self.heartbeat: Heartbeat | None = None
         self.cancels_on_disconnect = False
