@@ -1,11 +1,15 @@
 """The program that every verb joins: its groups, the arguments that verbs share, and how an answer is printed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 app = typer.Typer(
     name="replenisher",
@@ -42,6 +46,22 @@ def _version(
 def show(content: Mapping[str, Any], as_json: bool) -> None:
     """A document for machines, or one `path: value` a line."""
     typer.echo(json.dumps(content, indent=2, default=str) if as_json else "\n".join(_lines(content)))
+
+
+def display(page: "RenderableType") -> None:
+    """A page for people, as wide as their terminal and as colourful as it allows."""
+    from rich.console import Console
+
+    Console(highlight=False).print(page)
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[str], None]]:
+    """Say what is being done while it lasts, if somebody sits at a terminal; the answer itself goes to stdout."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing) as line:
+        yield lambda what: line.update(f"{doing} {what}")
 
 
 def _lines(value: object, path: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, Speed, Tape, app, show
+from replenisher.cli.program import AsJson, File, Speed, Tape, app, display, progress, show
 from replenisher.errors import ConfigurationError
 
 
@@ -77,3 +77,32 @@ def check(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
     from replenisher.wiring import books
 
     show(books.check(config), as_json)
+
+
+@app.command(epilog="Example: replenisher doctor configs/paper.yaml")
+def doctor(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
+    """Ask this machine and every venue whether trading would go well. No order is placed.
+
+    An exchange that `run` would start itself is started for this look, on a ledger that is thrown away.
+    The exit code is 0 if nothing is red, 75 if somebody could not be reached, and 1 if anything else is red.
+    """
+    from replenisher.config import load, market_overrides, require_ready
+
+    config = load(file, market_overrides(tape, None))
+    require_ready(config, live=config.mode == "live")
+
+    from replenisher.venues.doctor import verdict
+    from replenisher.wiring.doctor import doctor as examine
+
+    with progress("looking at") as tell:
+        findings = examine(config, tell)
+    light, exit_code = verdict(findings)
+    if as_json:
+        from msgspec import to_builtins
+
+        show({"light": light, "findings": to_builtins(findings)}, as_json)
+    else:
+        from replenisher.live.doctor_page import doctor_page
+
+        display(doctor_page(findings))
+    raise typer.Exit(exit_code)

@@ -1,0 +1,218 @@
+"""The doctor's judgement: what a venue answered, held against what we need of it. It asks nothing itself.
+
+A finding is red when trading would fail or be something else than what was asked for, amber when it would go on but
+somebody should know. A question that stays without an answer is `Unanswered`, and what follows from it is not guessed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from replenisher.core.budget import RateLimit
+from replenisher.model.instrument import Instrument
+from replenisher.model.units import MS_NS, SECOND_NS
+
+OFFSET_AMBER_NS = 250 * MS_NS  # a machine that keeps time by NTP is within 50 ms
+OFFSET_RED_NS = 2 * SECOND_NS  # deadlines of orders, and the midnight at which a day's loss begins, are then wrong
+RIGHTS = ("trade", "account", "wallet")  # the words of a key's scope that matter to us
+WRITE = "read_write"
+
+
+class Light(StrEnum):
+    """How well something stands."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    about: str  # this machine, a venue, or a strategy
+    check: str
+    light: Light
+    found: str  # with its number
+    advice: str = ""  # one sentence; empty while it is green
+    is_unreachable: bool = False  # somebody did not answer: the same look may end otherwise in a minute
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """A question without an answer, and why."""
+
+    reason: str
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """What time it is there."""
+
+    offset_ns: int  # theirs minus ours, right to within half of the way
+    way_ns: int  # there and back
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument and its market, as the venue has them now."""
+
+    instrument: Instrument
+    state: str
+    is_open: bool
+    bid: tuple[Decimal, Decimal] | None = None  # price and amount of the touch
+    ask: tuple[Decimal, Decimal] | None = None
+    last: Decimal | None = None
+    price_min: Decimal | None = None  # of the band in which orders are taken
+    price_max: Decimal | None = None
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one venue said, of one account."""
+
+    clock: Clock
+    scope: str | Unanswered  # of the login, as the venue words it
+    session_ns: int | Unanswered  # until the daemon's own session stood, with its dead-man switch read back
+    switch_by_default: bool | Unanswered  # whether other connections of the account cancel on disconnect, too
+    rate: RateLimit | Unanswered
+    balances: Mapping[str, Decimal] | Unanswered  # by currency
+    positions: Mapping[str, Decimal | Unanswered]  # by instrument's name
+    listings: Mapping[str, Listing | Unanswered]  # by instrument's name
+
+
+def verdict(findings: Iterable[Finding]) -> tuple[Light, int]:
+    """The worst of all lights, and the exit code: 1 for what a human must mend, 75 for what may mend itself."""
+    red = [finding for finding in findings if finding.light is Light.RED]
+    if red:
+        return Light.RED, 75 if all(finding.is_unreachable for finding in red) else 1
+    return Light.AMBER if any(finding.light is Light.AMBER for finding in findings) else Light.GREEN, 0
+
+
+def about_venue(venue: str, ours: RateLimit, answers: Answers) -> Iterator[Finding]:
+    """What can be said of the venue and the account, whatever is traded there."""
+    yield _clock(venue, answers.clock)
+    yield _key(venue, answers.scope)
+    if not isinstance(answers.scope, Unanswered):  # without a login nothing below could be asked
+        yield _session(venue, answers.session_ns)
+        yield _switch(venue, answers.session_ns, answers.switch_by_default)
+        yield _rate(venue, ours, answers.rate)
+        yield _balances(venue, answers)
+
+
+def unreachable(venue: str, reason: str) -> Finding:
+    """The venue did not answer at all."""
+    return Finding(
+        about=venue,
+        check="reachable",
+        light=Light.RED,
+        found=reason,
+        advice=f"check the network and venues.{venue}.url, or try again later",
+        is_unreachable=True,
+    )
+
+
+def may_trade(scope: str) -> bool:
+    """Whether a login may place and cancel orders; one that names no right at all does not say, and is believed."""
+    return _right(scope, "trade") in (WRITE, None)
+
+
+def _clock(venue: str, clock: Clock) -> Finding:
+    doubt_ns = clock.way_ns // 2
+    found = f"{milliseconds(clock.offset_ns)} off ours, give or take {milliseconds(doubt_ns)}"
+    sure_ns = abs(clock.offset_ns) - doubt_ns
+    light = Light.RED if sure_ns > OFFSET_RED_NS else Light.AMBER if sure_ns > OFFSET_AMBER_NS else Light.GREEN
+    advice = "" if light is Light.GREEN else "let this machine keep time by NTP (timedatectl set-ntp true)"
+    return Finding(about=venue, check="clock", light=light, found=found, advice=advice)
+
+
+def _key(venue: str, scope: str | Unanswered) -> Finding:
+    def found(light: Light, text: str, advice: str = "") -> Finding:
+        return Finding(about=venue, check="key", light=light, found=text, advice=advice)
+
+    key = f"venues.{venue}.api_key"
+    if isinstance(scope, Unanswered):
+        return found(Light.RED, f"the login is refused: {scope.reason}", f"check {key} and api_secret")
+    if not may_trade(scope):
+        advice = f"give the key trade:{WRITE} at the venue, or name another one as {key}"
+        return found(Light.RED, f"it may not trade: {scope}", advice)
+    if _right(scope, "account") not in (WRITE, None):
+        advice = f"give the key account:{WRITE} at the venue, so that it can arm cancel-on-disconnect"
+        return found(Light.RED, f"it may not arm the dead-man switch: {scope}", advice)
+    if _right(scope, "wallet") == WRITE:
+        return found(Light.AMBER, f"it may withdraw: {scope}", "trade with a key that has wallet:none")
+    if _right(scope, "trade") is None:
+        return found(Light.GREEN, "the login is taken; the venue names no rights")
+    return found(Light.GREEN, f"it may trade: {scope}")
+
+
+def _right(scope: str, word: str) -> str | None:
+    """What a scope grants under a word: `read`, `read_write`, `none`; None if the scope speaks of no right at all."""
+    granted = dict(part.split(":", 1) for part in scope.split() if ":" in part)
+    if not granted.keys() & set(RIGHTS):
+        return None
+    return granted.get(word, "none")
+
+
+def _session(venue: str, session_ns: int | Unanswered) -> Finding:
+    if isinstance(session_ns, Unanswered):
+        advice = "trading needs this session: mend what the venue objects to, or try again later"
+        return Finding(about=venue, check="session", light=Light.RED, found=session_ns.reason, advice=advice)
+    found = f"open after {milliseconds(session_ns)}: logged in, listening to our own orders"
+    return Finding(about=venue, check="session", light=Light.GREEN, found=found)
+
+
+def _switch(venue: str, session_ns: int | Unanswered, by_default: bool | Unanswered) -> Finding:
+    def found(light: Light, text: str, advice: str = "") -> Finding:
+        return Finding(about=venue, check="cancel-on-disconnect", light=light, found=text, advice=advice)
+
+    elsewhere = "" if isinstance(by_default, Unanswered) else f"; by default {'on' if by_default else 'off'}"
+    if isinstance(session_ns, Unanswered):
+        advice = f"let the key have account:{WRITE}; the daemon shows nothing on a session without the switch"
+        return found(Light.RED, f"not enabled on our session{elsewhere}", advice)
+    return found(Light.GREEN, f"enabled on our session and read back{elsewhere}")
+
+
+def _rate(venue: str, ours: RateLimit, granted: RateLimit | Unanswered) -> Finding:
+    def found(light: Light, text: str, advice: str = "") -> Finding:
+        return Finding(about=venue, check="rate limit", light=light, found=text, advice=advice)
+
+    configured = f"{number(ours.per_s)} a second, {number(ours.burst)} at once"
+    if isinstance(granted, Unanswered):
+        advice = f"compare venues.{venue}.rate_limit_per_s with your tier at the venue"
+        return found(Light.AMBER, f"we use {configured}; the venue does not say: {granted.reason}", advice)
+    text = f"we use {configured} of {number(granted.per_s)} and {number(granted.burst)}"
+    if ours.per_s > granted.per_s or ours.burst > granted.burst:
+        advice = (
+            f"set rate_limit_per_s to at most {number(granted.per_s)} and rate_limit_burst to at most "
+            f"{number(granted.burst)} in venues.{venue}: who asks for more loses the session"
+        )
+        return found(Light.RED, text, advice)
+    return found(Light.GREEN, text)
+
+
+def _balances(venue: str, answers: Answers) -> Finding:
+    def found(light: Light, text: str, advice: str = "") -> Finding:
+        return Finding(about=venue, check="balances", light=light, found=text, advice=advice)
+
+    if isinstance(answers.balances, Unanswered):
+        advice = "let the key have account:read, so that funds can be seen before they are missing"
+        return found(Light.RED, f"not told: {answers.balances.reason}", advice)
+    told = [f"{number(amount)} {currency}" for currency, amount in answers.balances.items() if amount]
+    listings = [listing for listing in answers.listings.values() if isinstance(listing, Listing)]
+    needed = dict.fromkeys(listing.instrument.settlement_currency for listing in listings)
+    missing = [currency for currency in needed if not answers.balances.get(currency)]
+    if missing:
+        text = f"no {' and no '.join(missing)}{', but ' if told else ''}{', '.join(told)}"
+        return found(Light.RED, text, f"deposit {' and '.join(missing)}: what is traded here is settled in it")
+    return found(Light.GREEN, ", ".join(told) or "none")
+
+
+def milliseconds(duration_ns: int) -> str:
+    """A duration as it is read: 0.42 ms, 1,250 ms."""
+    value = duration_ns / MS_NS
+    return f"{value:,.0f} ms" if abs(value) >= 100 else f"{value:.1f} ms" if abs(value) >= 1 else f"{value:.2f} ms"
+
+
+def number(value: Decimal | float) -> str:
+    """An exact number without the zeros that say nothing, thousands apart."""
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    text = f"{exact:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

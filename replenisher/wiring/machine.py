@@ -1,0 +1,115 @@
+"""This machine, as the doctor sees it: the data directory, who holds it, the journal, the disk and the database."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from replenisher.config import Config
+from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.live.control import ask, sole_daemon
+from replenisher.store import schema
+from replenisher.store.database import Database
+from replenisher.store.journal import read_header, segments
+from replenisher.venues.doctor import Finding, Light
+from replenisher.wiring.books import require_database
+
+MACHINE = "this machine"
+MB, GB = 10**6, 10**9
+DISK_RED_BYTES, DISK_AMBER_BYTES = 200 * MB, 2 * GB
+
+
+def about_machine(config: Config) -> Iterator[Finding]:
+    """What a life of the daemon would stand on."""
+    yield _data_directory(config)
+    yield _disk(config)
+    yield _journal(config)
+    yield _database(config)
+
+
+def _data_directory(config: Config) -> Finding:
+    """Whether a daemon could hold it. The daemon of this very configuration is no stranger."""
+    directory = config.data_dir
+    place = _existing(directory)
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        advice = "let this user write there, or set REPLENISHER_DATA_DIR"
+        return _found("data directory", Light.RED, f"{directory} cannot be made or written", advice)
+    if place != directory:
+        return _found("data directory", Light.GREEN, f"{directory} is not there yet; `run` makes it")
+    try:
+        with sole_daemon(directory):
+            return _found("data directory", Light.GREEN, f"{directory}, and no daemon runs on it")
+    except ConfigurationError:
+        return _in_use(config, directory)
+
+
+def _in_use(config: Config, directory: Path) -> Finding:
+    try:
+        answer: dict[str, Any] = ask(directory, "status")
+    except ReplenisherError as error:
+        advice = "end the process that holds it, or set REPLENISHER_DATA_DIR"
+        return _found("data directory", Light.RED, f"another process holds {directory}: {error}", advice)
+    if answer.get("config_version") == config.fingerprint():
+        return _found("data directory", Light.GREEN, f"{directory}, and a daemon trades there by this configuration")
+    advice = "stop that daemon, or set REPLENISHER_DATA_DIR for this one"
+    return _found("data directory", Light.RED, f"another daemon uses {directory}, by another configuration", advice)
+
+
+def _disk(config: Config) -> Finding:
+    free = shutil.disk_usage(_existing(config.data_dir)).free
+    light = Light.RED if free < DISK_RED_BYTES else Light.AMBER if free < DISK_AMBER_BYTES else Light.GREEN
+    advice = "" if light is Light.GREEN else "make room: when the journal cannot be written, trading stops"
+    return _found("disk", light, f"{free / GB:,.1f} GB free", advice)
+
+
+def _journal(config: Config) -> Finding:
+    """Whether the newest segments can be read; nothing of them is changed."""
+    directory = config.data_dir / "journal"
+    try:
+        known = segments(directory)
+        headers = [read_header(segment) for segment in known[-2:]]
+        size = sum(segment.size for segment in known)
+    except (ReplenisherError, OSError) as error:
+        advice = "move the journal away and look what the venue says of orders and positions before trading"
+        return _found("journal", Light.RED, str(error), advice)
+    if not any(headers):
+        return _found("journal", Light.GREEN, "none yet")
+    what = f"{len(known)} segment{'s' if len(known) > 1 else ''} of {size / MB:,.1f} MB"
+    return _found(
+        "journal", Light.GREEN, f"{what}, {config.journal.keep_days} days are kept, fsync {config.journal.fsync}"
+    )
+
+
+def _database(config: Config) -> Finding:
+    name = Database(config.database_url, must_exist=False).name
+    try:
+        require_database(config)
+    except Unreachable as error:
+        advice = "start the database, or correct database.url"
+        return _found("database", Light.RED, str(error), advice, is_unreachable=True)
+    except ConfigurationError as error:
+        advice = "use the program and the data that belong to this database, or name another as database.url"
+        return _found("database", Light.RED, str(error), advice)
+    if not _is_there(config.database_url):
+        return _found("database", Light.GREEN, f"{name} is not there yet; `run` makes it")
+    try:
+        schema.check(config.database_url)
+    except ConfigurationError:
+        return _found("database", Light.GREEN, f"{name} has older tables; `run` brings them up to date")
+    return _found("database", Light.GREEN, f"{name}, with the tables that this program knows")
+
+
+def _is_there(url: str) -> bool:
+    """A server is there once it answered; a file may still have to be made."""
+    scheme, _, file = url.partition(":///")
+    return not scheme.startswith("sqlite") or Path(file).exists()
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _found(check: str, light: Light, found: str, advice: str = "", *, is_unreachable: bool = False) -> Finding:
+    return Finding(about=MACHINE, check=check, light=light, found=found, advice=advice, is_unreachable=is_unreachable)

@@ -1,0 +1,137 @@
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from replenisher.core.budget import RateLimit
+from replenisher.model.units import MS_NS
+from replenisher.venues.doctor import (
+    Answers,
+    Clock,
+    Finding,
+    Light,
+    Unanswered,
+    about_venue,
+    may_trade,
+    unreachable,
+    verdict,
+)
+from tests.venues.examined import HEALTHY, VENUE
+
+GREEN, AMBER, RED = Light.GREEN, Light.AMBER, Light.RED
+OURS = RateLimit(per_s=30, burst=100)
+CHECKS = ["clock", "key", "session", "cancel-on-disconnect", "rate limit", "balances"]
+
+
+def ill(**changes: object) -> Answers:
+    return msgspec.structs.replace(HEALTHY, **changes)
+
+
+def found(answers: Answers, check: str, ours: RateLimit = OURS) -> Finding:
+    return next(finding for finding in about_venue(VENUE, ours, answers) if finding.check == check)
+
+
+def finding(light: Light, *, is_unreachable: bool = False) -> Finding:
+    return Finding(about=VENUE, check="clock", light=light, found="", is_unreachable=is_unreachable)
+
+
+def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
+    findings = list(about_venue(VENUE, OURS, HEALTHY))
+
+    assert [finding.check for finding in findings] == CHECKS
+    assert {finding.light for finding in findings} == {GREEN}
+    assert {finding.advice for finding in findings} == {""}
+    assert [finding.found for finding in findings] == [
+        "3.0 ms off ours, give or take 5.0 ms",
+        "it may trade: account:read_write connection trade:read_write wallet:none",
+        "open after 80.0 ms: logged in, listening to our own orders",
+        "enabled on our session and read back; by default off",
+        "we use 30 a second, 100 at once of 30 and 100",
+        "10 BTC",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "answers", "light", "told", "advice"),
+    [
+        ("clock", ill(clock=Clock(260 * MS_NS, 10 * MS_NS)), AMBER, "260 ms off ours", "NTP"),
+        ("clock", ill(clock=Clock(-2_600 * MS_NS, 10 * MS_NS)), RED, "-2,600 ms off ours", "NTP"),
+        ("key", ill(scope=Unanswered("13004 invalid_credentials")), RED, "13004 invalid_credentials", "api_secret"),
+        ("key", ill(scope="account:read_write trade:read"), RED, "it may not trade", "trade:read_write"),
+        ("key", ill(scope="account:read_write connection"), RED, "it may not trade", "trade:read_write"),
+        ("key", ill(scope="account:read trade:read_write"), RED, "may not arm the dead-man switch", "account:read_wr"),
+        (
+            "key",
+            ill(scope="account:read_write trade:read_write wallet:read_write"),
+            AMBER,
+            "it may withdraw",
+            "wallet:none",
+        ),
+        ("session", ill(session_ns=Unanswered("refused to log in")), RED, "refused to log in", "needs this session"),
+        ("cancel-on-disconnect", ill(session_ns=Unanswered("x")), RED, "not enabled on our session", "account:read_wr"),
+        (
+            "rate limit",
+            ill(rate=RateLimit(per_s=5, burst=20)),
+            RED,
+            "30 a second, 100 at once of 5 and 20",
+            "at most 5",
+        ),
+        ("rate limit", ill(rate=RateLimit(per_s=30, burst=20)), RED, "of 30 and 20", "rate_limit_burst to at most 20"),
+        ("rate limit", ill(rate=Unanswered("it tells no limits")), AMBER, "it tells no limits", "rate_limit_per_s"),
+        ("balances", ill(balances={"BTC": Decimal(0), "ETH": Decimal(1)}), RED, "no BTC, but 1 ETH", "deposit BTC"),
+        ("balances", ill(balances=Unanswered("13021 forbidden")), RED, "13021 forbidden", "account:read"),
+    ],
+)
+def test_what_is_ill_is_told_with_a_number_and_what_to_do(
+    check: str, answers: Answers, light: Light, told: str, advice: str
+) -> None:
+    ill = found(answers, check)
+
+    assert ill.light is light
+    assert told in ill.found
+    assert advice in ill.advice
+
+
+def test_a_slow_way_proves_no_offset() -> None:
+    assert found(ill(clock=Clock(400 * MS_NS, 600 * MS_NS)), "clock").light is GREEN
+    assert found(ill(clock=Clock(400 * MS_NS, 100 * MS_NS)), "clock").light is AMBER
+
+
+def test_asking_for_less_than_is_granted_is_fine() -> None:
+    assert found(HEALTHY, "rate limit", RateLimit(per_s=5, burst=20)).light is GREEN
+
+
+def test_without_a_login_nothing_that_needs_one_is_judged() -> None:
+    findings = list(about_venue(VENUE, OURS, ill(scope=Unanswered("13004 invalid_credentials"))))
+
+    assert [finding.check for finding in findings] == ["clock", "key"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "may"),
+    [
+        ("connection mainaccount trade:read_write account:read", True),
+        ("connection mainaccount", True),  # names no right at all, and so denies none
+        ("trade:read account:read_write", False),
+        ("trade:none account:read_write", False),
+        ("account:read_write wallet:none", False),
+    ],
+)
+def test_whether_a_scope_lets_trade(scope: str, may: bool) -> None:
+    assert may_trade(scope) is may
+
+
+@pytest.mark.parametrize(
+    ("findings", "light", "exit_code"),
+    [
+        ([finding(GREEN), finding(GREEN)], GREEN, 0),
+        ([finding(GREEN), finding(AMBER)], AMBER, 0),
+        ([finding(AMBER), finding(RED)], RED, 1),
+        ([finding(GREEN), unreachable(VENUE, "refused")], RED, 75),
+        ([finding(RED, is_unreachable=True), finding(RED)], RED, 1),
+    ],
+)
+def test_the_verdict_is_the_worst_light_and_only_what_may_mend_itself_is_75(
+    findings: list[Finding], light: Light, exit_code: int
+) -> None:
+    assert verdict(findings) == (light, exit_code)
