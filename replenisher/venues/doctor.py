@@ -16,8 +16,6 @@ from replenisher.model.units import MS_NS, SECOND_NS
 
 OFFSET_AMBER_NS = 250 * MS_NS  # a machine that keeps time by NTP is within 50 ms
 OFFSET_RED_NS = 2 * SECOND_NS  # deadlines of orders, and the midnight at which a day's loss begins, are then wrong
-RIGHTS = ("trade", "account", "wallet")  # the words of a key's scope that matter to us
-WRITE = "read_write"
 
 
 class Light(StrEnum):
@@ -52,6 +50,15 @@ class Clock(msgspec.Struct, frozen=True):
     way_ns: int  # there and back
 
 
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """What a login may do; None where the venue does not say."""
+
+    trades: bool | None
+    arms_switch: bool | None
+    withdraws: bool | None
+    told: str  # in the venue's own words
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and its market, as the venue has them now."""
 
@@ -69,7 +76,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """All that one venue said, of one account."""
 
     clock: Clock
-    scope: str | Unanswered  # of the login, as the venue words it
+    key: Key | Unanswered
     session_ns: int | Unanswered  # until the daemon's own session stood, with its dead-man switch read back
     switch_by_default: bool | Unanswered  # whether other connections of the account cancel on disconnect, too
     rate: RateLimit | Unanswered
@@ -89,8 +96,8 @@ def verdict(findings: Iterable[Finding]) -> tuple[Light, int]:
 def about_venue(venue: str, ours: RateLimit, answers: Answers) -> Iterator[Finding]:
     """What can be said of the venue and the account, whatever is traded there."""
     yield _clock(venue, answers.clock)
-    yield _key(venue, answers.scope)
-    if not isinstance(answers.scope, Unanswered):  # without a login nothing below could be asked
+    yield _key(venue, answers.key)
+    if not isinstance(answers.key, Unanswered):  # without a login nothing below could be asked
         yield _session(venue, answers.session_ns)
         yield _switch(venue, answers.session_ns, answers.switch_by_default)
         yield _rate(venue, ours, answers.rate)
@@ -109,11 +116,6 @@ def unreachable(venue: str, reason: str) -> Finding:
     )
 
 
-def may_trade(scope: str) -> bool:
-    """Whether a login may place and cancel orders; one that names no right at all does not say, and is believed."""
-    return _right(scope, "trade") in (WRITE, None)
-
-
 def _clock(venue: str, clock: Clock) -> Finding:
     doubt_ns = clock.way_ns // 2
     found = f"{milliseconds(clock.offset_ns)} off ours, give or take {milliseconds(doubt_ns)}"
@@ -123,32 +125,23 @@ def _clock(venue: str, clock: Clock) -> Finding:
     return Finding(about=venue, check="clock", light=light, found=found, advice=advice)
 
 
-def _key(venue: str, scope: str | Unanswered) -> Finding:
+def _key(venue: str, key: Key | Unanswered) -> Finding:
     def found(light: Light, text: str, advice: str = "") -> Finding:
         return Finding(about=venue, check="key", light=light, found=text, advice=advice)
 
-    key = f"venues.{venue}.api_key"
-    if isinstance(scope, Unanswered):
-        return found(Light.RED, f"the login is refused: {scope.reason}", f"check {key} and api_secret")
-    if not may_trade(scope):
-        advice = f"give the key trade:{WRITE} at the venue, or name another one as {key}"
-        return found(Light.RED, f"it may not trade: {scope}", advice)
-    if _right(scope, "account") not in (WRITE, None):
-        advice = f"give the key account:{WRITE} at the venue, so that it can arm cancel-on-disconnect"
-        return found(Light.RED, f"it may not arm the dead-man switch: {scope}", advice)
-    if _right(scope, "wallet") == WRITE:
-        return found(Light.AMBER, f"it may withdraw: {scope}", "trade with a key that has wallet:none")
-    if _right(scope, "trade") is None:
+    name = f"venues.{venue}.api_key"
+    if isinstance(key, Unanswered):
+        return found(Light.RED, f"the login is refused: {key.reason}", f"check {name} and api_secret")
+    if key.trades is False:
+        return found(Light.RED, f"it may not trade: {key.told}", f"let the key trade, or name another as {name}")
+    if key.arms_switch is False:
+        advice = "let the key write to the account, so that it can arm cancel-on-disconnect"
+        return found(Light.RED, f"it may not arm the dead-man switch: {key.told}", advice)
+    if key.withdraws:
+        return found(Light.AMBER, f"it may withdraw: {key.told}", "trade with a key that may not touch the wallet")
+    if key.trades is None:
         return found(Light.GREEN, "the login is taken; the venue names no rights")
-    return found(Light.GREEN, f"it may trade: {scope}")
-
-
-def _right(scope: str, word: str) -> str | None:
-    """What a scope grants under a word: `read`, `read_write`, `none`; None if the scope speaks of no right at all."""
-    granted = dict(part.split(":", 1) for part in scope.split() if ":" in part)
-    if not granted.keys() & set(RIGHTS):
-        return None
-    return granted.get(word, "none")
+    return found(Light.GREEN, f"it may trade: {key.told}")
 
 
 def _session(venue: str, session_ns: int | Unanswered) -> Finding:
@@ -165,7 +158,7 @@ def _switch(venue: str, session_ns: int | Unanswered, by_default: bool | Unanswe
 
     elsewhere = "" if isinstance(by_default, Unanswered) else f"; by default {'on' if by_default else 'off'}"
     if isinstance(session_ns, Unanswered):
-        advice = f"let the key have account:{WRITE}; the daemon shows nothing on a session without the switch"
+        advice = "let the key write to the account: the daemon shows nothing on a session without this switch"
         return found(Light.RED, f"not enabled on our session{elsewhere}", advice)
     return found(Light.GREEN, f"enabled on our session and read back{elsewhere}")
 
@@ -193,7 +186,7 @@ def _balances(venue: str, answers: Answers) -> Finding:
         return Finding(about=venue, check="balances", light=light, found=text, advice=advice)
 
     if isinstance(answers.balances, Unanswered):
-        advice = "let the key have account:read, so that funds can be seen before they are missing"
+        advice = "let the key read the account, so that funds are seen before they are missing"
         return found(Light.RED, f"not told: {answers.balances.reason}", advice)
     told = [f"{number(amount)} {currency}" for currency, amount in answers.balances.items() if amount]
     listings = [listing for listing in answers.listings.values() if isinstance(listing, Listing)]

@@ -11,7 +11,7 @@ from replenisher.core.setup import StrategySetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.venues.doctor import Answers, Clock, Listing
+from replenisher.venues.doctor import Answers, Clock, Key, Listing
 from strategies.pure_mm import PureMarketMaking
 
 VENUE = "deribit"
@@ -38,9 +38,10 @@ LISTING = Listing(
     price_min=Decimal(59_000),
     price_max=Decimal(61_000),
 )
+KEY = Key(trades=True, arms_switch=True, withdraws=False, told="account:read_write trade:read_write")
 HEALTHY = Answers(
     clock=Clock(offset_ns=3 * MS_NS, way_ns=10 * MS_NS),
-    scope="account:read_write connection trade:read_write wallet:none",
+    key=KEY,
     session_ns=80 * MS_NS,
     switch_by_default=False,
     rate=RateLimit(per_s=30, burst=100),

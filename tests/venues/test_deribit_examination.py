@@ -15,7 +15,8 @@ from replenisher.model.units import MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit.examination import examine, http_address
 from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.requests import sign
-from replenisher.venues.doctor import Answers, Clock, Listing, Unanswered
+from replenisher.venues.deribit.scope import is_barred_from_trading, may_write
+from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
 from replenisher.venues.rest import Rest
 
 ADDRESS = "https://test.deribit.com/api/v2"
@@ -99,7 +100,7 @@ def test_everything_is_told_exactly(venue: Venue) -> None:
     answers = venue.examined()
 
     assert answers.clock == Clock(offset_ns=OFFSET_MS * MS_NS, way_ns=WAY_MS * MS_NS)
-    assert answers.scope == SCOPE
+    assert answers.key == Key(trades=True, arms_switch=True, withdraws=False, told=SCOPE)
     assert answers.rate == RateLimit(per_s=5, burst=20)
     assert answers.balances == {"BTC": Decimal("1.00000001")}
     assert answers.positions == {"BTC-PERPETUAL": Decimal(-430)}
@@ -181,3 +182,19 @@ def test_who_answers_in_another_language_is_not_deribit() -> None:
 )
 def test_the_address_over_http_follows_from_that_of_the_socket(url: str, address: str) -> None:
     assert http_address(url) == address
+
+
+@pytest.mark.parametrize(
+    ("scope", "may"),
+    [
+        ("connection mainaccount trade:read_write account:read", True),
+        ("connection mainaccount", None),  # names no right at all, and so denies none
+        ("trade:read account:read_write", False),
+        ("trade:none account:read_write", False),
+        ("account:read_write wallet:none", False),
+        ("", None),
+    ],
+)
+def test_whether_a_scope_lets_trade(scope: str, may: bool | None) -> None:
+    assert may_write(scope, "trade") is may
+    assert is_barred_from_trading(scope) is (may is False)

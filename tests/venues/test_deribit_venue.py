@@ -723,6 +723,21 @@ def test_a_login_that_the_venue_cannot_judge_now_is_no_refusal_of_the_key() -> N
     assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=False)]
 
 
+def test_a_login_that_may_not_trade_is_a_refusal_of_the_key_before_anything_is_asked() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(TRADING, far.at)
+    far.answer(TRADING, "public/get_time", far.at // MS)
+    token = {"refresh_token": "r", "access_token": "a", "expires_in": 900, "scope": "account:read_write trade:read"}
+
+    told = far.answer(TRADING, "public/auth", token)
+
+    reason = "refused the key the right to trade: account:read_write trade:read"
+    assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=True)]
+    assert not far.requests[TRADING]
+
+
 def test_a_key_that_may_only_read_is_a_refusal() -> None:
     far = Far()
     far.venue.start(far.at)

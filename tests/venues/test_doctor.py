@@ -12,11 +12,10 @@ from replenisher.venues.doctor import (
     Light,
     Unanswered,
     about_venue,
-    may_trade,
     unreachable,
     verdict,
 )
-from tests.venues.examined import HEALTHY, VENUE
+from tests.venues.examined import HEALTHY, KEY, VENUE
 
 GREEN, AMBER, RED = Light.GREEN, Light.AMBER, Light.RED
 OURS = RateLimit(per_s=30, burst=100)
@@ -25,6 +24,10 @@ CHECKS = ["clock", "key", "session", "cancel-on-disconnect", "rate limit", "bala
 
 def ill(**changes: object) -> Answers:
     return msgspec.structs.replace(HEALTHY, **changes)
+
+
+def may(**changes: object) -> Answers:
+    return ill(key=msgspec.structs.replace(KEY, **changes))
 
 
 def found(answers: Answers, check: str, ours: RateLimit = OURS) -> Finding:
@@ -43,7 +46,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
     assert {finding.advice for finding in findings} == {""}
     assert [finding.found for finding in findings] == [
         "3.0 ms off ours, give or take 5.0 ms",
-        "it may trade: account:read_write connection trade:read_write wallet:none",
+        "it may trade: account:read_write trade:read_write",
         "open after 80.0 ms: logged in, listening to our own orders",
         "enabled on our session and read back; by default off",
         "we use 30 a second, 100 at once of 30 and 100",
@@ -56,19 +59,19 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
     [
         ("clock", ill(clock=Clock(260 * MS_NS, 10 * MS_NS)), AMBER, "260 ms off ours", "NTP"),
         ("clock", ill(clock=Clock(-2_600 * MS_NS, 10 * MS_NS)), RED, "-2,600 ms off ours", "NTP"),
-        ("key", ill(scope=Unanswered("13004 invalid_credentials")), RED, "13004 invalid_credentials", "api_secret"),
-        ("key", ill(scope="account:read_write trade:read"), RED, "it may not trade", "trade:read_write"),
-        ("key", ill(scope="account:read_write connection"), RED, "it may not trade", "trade:read_write"),
-        ("key", ill(scope="account:read trade:read_write"), RED, "may not arm the dead-man switch", "account:read_wr"),
-        (
-            "key",
-            ill(scope="account:read_write trade:read_write wallet:read_write"),
-            AMBER,
-            "it may withdraw",
-            "wallet:none",
-        ),
+        ("key", ill(key=Unanswered("13004 invalid_credentials")), RED, "13004 invalid_credentials", "api_secret"),
+        ("key", may(trades=False), RED, "it may not trade: account:read", "let the key trade"),
+        ("key", may(arms_switch=False), RED, "may not arm the dead-man switch", "write to the account"),
+        ("key", may(withdraws=True), AMBER, "it may withdraw", "may not touch the wallet"),
+        ("key", may(trades=None, arms_switch=None, withdraws=None), GREEN, "the venue names no rights", ""),
         ("session", ill(session_ns=Unanswered("refused to log in")), RED, "refused to log in", "needs this session"),
-        ("cancel-on-disconnect", ill(session_ns=Unanswered("x")), RED, "not enabled on our session", "account:read_wr"),
+        (
+            "cancel-on-disconnect",
+            ill(session_ns=Unanswered("x")),
+            RED,
+            "not enabled on our session",
+            "write to the account",
+        ),
         (
             "rate limit",
             ill(rate=RateLimit(per_s=5, burst=20)),
@@ -79,7 +82,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         ("rate limit", ill(rate=RateLimit(per_s=30, burst=20)), RED, "of 30 and 20", "rate_limit_burst to at most 20"),
         ("rate limit", ill(rate=Unanswered("it tells no limits")), AMBER, "it tells no limits", "rate_limit_per_s"),
         ("balances", ill(balances={"BTC": Decimal(0), "ETH": Decimal(1)}), RED, "no BTC, but 1 ETH", "deposit BTC"),
-        ("balances", ill(balances=Unanswered("13021 forbidden")), RED, "13021 forbidden", "account:read"),
+        ("balances", ill(balances=Unanswered("13021 forbidden")), RED, "13021 forbidden", "read the account"),
     ],
 )
 def test_what_is_ill_is_told_with_a_number_and_what_to_do(
@@ -102,23 +105,9 @@ def test_asking_for_less_than_is_granted_is_fine() -> None:
 
 
 def test_without_a_login_nothing_that_needs_one_is_judged() -> None:
-    findings = list(about_venue(VENUE, OURS, ill(scope=Unanswered("13004 invalid_credentials"))))
+    findings = list(about_venue(VENUE, OURS, ill(key=Unanswered("13004 invalid_credentials"))))
 
     assert [finding.check for finding in findings] == ["clock", "key"]
-
-
-@pytest.mark.parametrize(
-    ("scope", "may"),
-    [
-        ("connection mainaccount trade:read_write account:read", True),
-        ("connection mainaccount", True),  # names no right at all, and so denies none
-        ("trade:read account:read_write", False),
-        ("trade:none account:read_write", False),
-        ("account:read_write wallet:none", False),
-    ],
-)
-def test_whether_a_scope_lets_trade(scope: str, may: bool) -> None:
-    assert may_trade(scope) is may
 
 
 @pytest.mark.parametrize(

@@ -357,6 +357,7 @@ class Token(msgspec.Struct, frozen=True):
 
     refresh_token: str
     expires_in: int  # seconds
+    scope: str = ""  # what it may do
 
 
 class DeadManSwitch(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import Credentials
-from replenisher.venues.doctor import Answers, Clock, Listing, Unanswered
+from replenisher.venues.deribit.scope import may_write
+from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
 from replenisher.venues.rest import Reply, Rest
 
 MEASUREMENTS = 3  # of the clock; the one with the shortest way counts
@@ -37,13 +38,13 @@ def examine(rest: Rest, credentials: Credentials, venue: str, instruments: Seque
     """All that the doctor wants to know, but for the session, which is tried on a socket."""
     desk = _Desk(rest)
     clock = min((desk.clock() for _ in range(MEASUREMENTS)), key=lambda measured: measured.way_ns)
-    scope = desk.log_in(credentials, clock, nonce)
+    key = desk.log_in(credentials, clock, nonce)
     listings = {name: desk.listing(name, venue) for name in instruments}
     known = [listing.instrument for listing in listings.values() if isinstance(listing, Listing)]
     balances, rate = desk.account(_currencies(known))
     return Answers(
         clock=clock,
-        scope=scope,
+        key=key,
         session_ns=NOT_TRIED,
         switch_by_default=desk.switch(),
         rate=rate,
@@ -108,7 +109,7 @@ class _Desk:
         offset_ns = ((there_in - reply.sent_at) + (there_out - reply.heard_at)) // 2
         return Clock(offset_ns, reply.heard_at - reply.sent_at)
 
-    def log_in(self, credentials: Credentials, clock: Clock, nonce: str) -> str | Unanswered:
+    def log_in(self, credentials: Credentials, clock: Clock, nonce: str) -> Key | Unanswered:
         """What the key may do; the secret itself is not sent."""
         venue_ms = (self._rest.now() + clock.offset_ns) // MS_NS
         params: Params = {
@@ -123,7 +124,12 @@ class _Desk:
         if isinstance(token, Unanswered):
             return token
         self._headers = {"Authorization": f"Bearer {token.access_token}"}
-        return token.scope
+        return Key(
+            trades=may_write(token.scope, "trade"),
+            arms_switch=may_write(token.scope, "account"),
+            withdraws=may_write(token.scope, "wallet"),
+            told=token.scope,
+        )
 
     def listing(self, name: str, venue: str) -> Listing | Unanswered:
         """One instrument and its market."""

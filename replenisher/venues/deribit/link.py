@@ -17,6 +17,7 @@ from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.refusals import is_no_permission
+from replenisher.venues.deribit.scope import is_barred_from_trading
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
@@ -382,6 +383,9 @@ class Link:
             token = codec.decode_token(message.result)
         except codec.UNREADABLE as error:
             return self.give_up(f"unreadable login: {error}")
+        if is_barred_from_trading(token.scope):
+            lost = self.give_up(f"refused the key the right to trade: {token.scope}")
+            return msgspec.structs.replace(lost, is_refusal=True)
         self._refresh_token = token.refresh_token
         self._renew_at = at + int(token.expires_in * RENEW_AT * SECOND_NS)
         if self.is_logged_in:

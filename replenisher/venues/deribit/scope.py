@@ -1,0 +1,15 @@
+"""What a login may do, as Deribit words it: `account:read trade:read_write wallet:none ...`, spaces between."""
+
+RIGHTS = ("trade", "account", "wallet")  # the words that matter to us
+WRITE = "read_write"
+
+
+def may_write(scope: str, right: str) -> bool | None:
+    """Whether a scope lets change things of one kind; None if it speaks of no right at all, and so denies none."""
+    granted = dict(part.split(":", 1) for part in scope.split() if ":" in part)
+    return granted.get(right) == WRITE if granted.keys() & set(RIGHTS) else None
+
+
+def is_barred_from_trading(scope: str) -> bool:
+    """Whether orders would surely be refused."""
+    return may_write(scope, "trade") is False
