@@ -141,6 +141,16 @@ def is_torn(tail: bytes) -> bool:
     return not any(next(records(tail[start:]), None) for start in range(1, len(tail)) if _could_start(tail, start))
 
 
+def whole_records(segment: Segment) -> list[tuple[bytes, int]]:
+    """The records of a segment up to a torn tail; refuses one that is damaged before its end."""
+    data = segment.path.read_bytes()
+    found = list(records(data))
+    end = found[-1][1] if found else 0
+    if not is_torn(data[end:]):
+        raise JournalCorrupt(f"{segment.path}: offset {end}: a record is damaged, and whole ones follow it")
+    return found
+
+
 def _could_start(data: bytes, offset: int) -> bool:
     if len(data) - offset < _PREFIX.size:
         return False
@@ -412,16 +422,12 @@ def _boot(directory: Path, new_id: str) -> tuple[Boot, int]:
     known = segments(directory)
     while known:
         segment = known.pop()
-        data = segment.path.read_bytes()
-        found = list(records(data))
-        end = found[-1][1] if found else 0
-        if not is_torn(data[end:]):
-            raise JournalCorrupt(f"{segment.path}: offset {end}: a record is damaged, and whole ones follow it")
+        found = whole_records(segment)
         if not found:
             segment.path.unlink()  # its life or its rotation never got to its first step
             continue
-        if end < len(data):
-            os.truncate(segment.path, end)
+        if found[-1][1] < segment.size:
+            os.truncate(segment.path, found[-1][1])
         header = _decode_header(found[0][0], segment)
         starts = [end for _, end in found]
         decoded = [_decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]

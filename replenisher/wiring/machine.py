@@ -11,7 +11,7 @@ from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.control import ask, sole_daemon
 from replenisher.store import schema
 from replenisher.store.database import Database
-from replenisher.store.journal import read_header, segments
+from replenisher.store.journal import read_header, segments, whole_records
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import require_database
 
@@ -64,16 +64,18 @@ def _disk(config: Config) -> Finding:
 
 
 def _journal(config: Config) -> Finding:
-    """Whether the newest segments can be read; nothing of them is changed."""
+    """Whether the newest segment can be read, from which the next life would start; nothing of it is changed."""
     directory = config.data_dir / "journal"
     try:
         known = segments(directory)
-        headers = [read_header(segment) for segment in known[-2:]]
         size = sum(segment.size for segment in known)
+        for segment in known[-1:]:
+            whole_records(segment)
+            read_header(segment)
     except (ReplenisherError, OSError) as error:
         advice = "move the journal away and look what the venue says of orders and positions before trading"
         return _found("journal", Light.RED, str(error), advice)
-    if not any(headers):
+    if not known:
         return _found("journal", Light.GREEN, "none yet")
     what = f"{len(known)} segment{'s' if len(known) > 1 else ''} of {size / MB:,.1f} MB"
     return _found(

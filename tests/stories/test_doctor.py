@@ -1,0 +1,174 @@
+"""The doctor as an operator calls it: on the exchange that `run` would start, and on one with an address."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.stories.desk import PAPER, Desk, Ended, Record, contents
+
+URL = "REPLENISHER_VENUES__DERIBIT__URL"
+ORDERS = ("private/buy", "private/sell", "private/edit", "private/cancel")
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An exchange with an address of its own, and its books."""
+    desk = Desk(tmp_path_factory.mktemp("exchange"))
+    with desk.running("exchange", "--ledger", desk.ledger_file) as process:
+        process.until("it listens", process.lines)
+        yield json.loads(process.lines()[0])["url"], desk.ledger_file
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "room")
+
+
+def look(desk: Desk, **variables: str) -> Ended:
+    return desk.command("doctor", desk.config, "--json", **variables)
+
+
+def findings(ended: Ended) -> dict[str, Record]:
+    """What was found, by what was looked at."""
+    assert ended.stderr == ""
+    return {finding["check"]: finding for finding in json.loads(ended.stdout)["findings"]}
+
+
+def lights(ended: Ended) -> dict[str, str]:
+    return {check: finding["light"] for check, finding in findings(ended).items()}
+
+
+def written(desk: Desk, old: str, new: str) -> None:
+    text = desk.config.read_text()
+    assert old in text
+    desk.config = desk.room / "desk.yaml"
+    desk.config.write_text(text.replace(old, new, 1))
+
+
+def test_what_is_shipped_is_healthy_and_the_look_leaves_nothing_behind(desk: Desk) -> None:
+    ended = look(desk)
+
+    assert ended.code == 0
+    assert set(lights(ended).values()) == {"green"}
+    assert findings(ended)["limits and funds"]["found"].startswith("10 of 10 levels may be shown")
+    assert findings(ended)["balances"]["found"] == "10 BTC"
+    assert "started for this look" in findings(ended)["reachable"]["found"]
+    assert contents(desk.data) is None
+
+
+def test_an_exchange_with_an_address_is_asked_over_the_wire_and_gets_no_order(
+    desk: Desk, exchange: tuple[str, Path]
+) -> None:
+    url, ledger = exchange
+
+    ended = look(desk, **{URL: url})
+
+    assert ended.code == 0
+    assert set(lights(ended).values()) == {"green"}
+    assert findings(ended)["reachable"]["found"].startswith(url)
+    assert not [line for line in ledger.read_text().splitlines() if any(method in line for method in ORDERS)]
+
+
+def test_the_page_ends_with_the_verdict(desk: Desk, exchange: tuple[str, Path]) -> None:
+    ended = desk.command("doctor", desk.config, **{URL: exchange[0]})
+
+    assert ended.stdout.splitlines()[-1] == " green: ready to trade (16 green)"
+    assert all(len(line) <= 80 for line in ended.stdout.splitlines())
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_a_venue_that_does_not_answer_is_75_and_said_so(desk: Desk) -> None:
+    ended = look(desk, **{URL: "ws://127.0.0.1:1/ws/api/v2"})
+
+    assert ended.code == 75
+    assert lights(ended)["reachable"] == "red"
+    assert "http://127.0.0.1:1/api/v2 cannot be reached" in findings(ended)["reachable"]["found"]
+    assert lights(ended)["database"] == "green"
+
+
+def test_a_key_that_the_venue_does_not_know_is_red_and_its_secret_is_not_told(
+    desk: Desk, exchange: tuple[str, Path]
+) -> None:
+    keys = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "me", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "hunter2"}
+
+    ended = look(desk, **{URL: exchange[0]}, **keys)
+
+    assert ended.code == 1
+    assert findings(ended)["key"]["found"] == "the login is refused: 13004 invalid_credentials"
+    assert "hunter2" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "told"),
+    [
+        ("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL", "instrument", "the venue lists no such instrument"),
+        ("order_amount: 1000", "order_amount: 5", "sizes", "below the venue's minimum of 10 USD"),
+        ("rate_limit_per_s: 30", "rate_limit_per_s: 60", "rate limit", "60 a second, 100 at once of 30 and 100"),
+        ("level_spacing_bps: 4", "level_spacing_bps: 0.01", "levels", "would fall onto the price of a nearer level"),
+        (
+            "max_open_orders: 40",
+            "max_open_orders: 6",
+            "limits and funds",
+            "6 of 10 levels may be shown: max_open_orders",
+        ),
+    ],
+)
+def test_what_would_go_wrong_is_found_before_it_does(
+    desk: Desk, exchange: tuple[str, Path], old: str, new: str, check: str, told: str
+) -> None:
+    written(desk, old, new)
+
+    ended = look(desk, **{URL: exchange[0]})
+
+    assert ended.code == 1
+    assert lights(ended)[check] == "red"
+    assert told in findings(ended)[check]["found"]
+    assert findings(ended)[check]["advice"]
+
+
+def test_a_daemon_of_this_configuration_is_no_stranger_and_another_one_is(desk: Desk) -> None:
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it answers", lambda: desk.command("status", desk.config).code == 0)
+
+        same = look(desk)
+        desk.config = PAPER
+        written(desk, "order_amount: 1000", "order_amount: 1010")
+        other = look(desk)
+
+    assert (same.code, lights(same)["data directory"]) == (0, "green")
+    assert (other.code, lights(other)["data directory"]) == (1, "red")
+    assert "another daemon uses" in findings(other)["data directory"]["found"]
+
+
+def test_a_database_of_a_newer_schema_is_red_and_stays_as_it_is(desk: Desk, exchange: tuple[str, Path]) -> None:
+    desk.data.mkdir()
+    with closing(sqlite3.connect(desk.database)) as connection, connection:
+        connection.executescript(
+            "create table alembic_version (version_num varchar(32) not null);"
+            "insert into alembic_version values ('9999');"
+        )
+    before = contents(desk.data)
+
+    ended = look(desk, **{URL: exchange[0]})
+
+    assert ended.code == 1
+    assert "schema 9999, which is newer" in findings(ended)["database"]["found"]
+    assert contents(desk.data) == before
+
+
+def test_a_damaged_journal_is_red_and_stays_as_it_is(desk: Desk, exchange: tuple[str, Path]) -> None:
+    assert desk.run("--duration", "1").code == 0
+    (segment,) = (desk.data / "journal").glob("*.journal")
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :])
+    before = contents(desk.data)
+
+    ended = look(desk, **{URL: exchange[0]})
+
+    assert (ended.code, lights(ended)["journal"]) == (1, "red")
+    assert "a record is damaged" in findings(ended)["journal"]["found"]
+    assert contents(desk.data) == before
