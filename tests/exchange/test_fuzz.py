@@ -1,0 +1,231 @@
+"""No bytes bring the server down, and what the venue answers is answered: raw bytes, frames and requests at random."""
+
+import asyncio
+import json
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from websockets.sync.client import connect
+
+from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
+from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+
+DEADLINE_S = 30.0
+ALICE = ApiKey("alice-id", "alice-secret", "alice")
+BASIC = b"Authorization: Basic YWxpY2UtaWQ6YWxpY2Utc2VjcmV0\r\n"
+BTC_PERPETUAL = Instrument(
+    venue="deribit",
+    name="BTC-PERPETUAL",
+    kind=Kind.PERPETUAL,
+    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
+    lot=Decimal(10),
+    amount_unit=AmountUnit.QUOTE,
+    inverse=True,
+    base_currency="BTC",
+    quote_currency="USD",
+    settlement_currency="BTC",
+    min_amount=Decimal(10),
+)
+
+HANDSHAKE = (
+    b"GET /ws/api/v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(
+        [
+            b"GET /api/v2/public/test HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"POST /api/v2 HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n",
+            b"POST /api/v2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/1.0\r\n",
+            b"OPTIONS * HTTP/1.1\r\n",
+            b"5\r\nhello\r\n0\r\n\r\n",
+            b'{"id":1,"method":"public/test","params":{}}',
+            b"Content-Length: -1\r\n",
+            b"Content-Encoding: gzip\r\n",
+            b"Expect: 100-continue\r\n",
+            BASIC,
+            HANDSHAKE,
+            b"\x81\x80\x00\x00\x00\x00",
+            b"\x88\x82\x00\x00\x00\x00\x03\xe8",
+            b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\r\n",
+            b"\x00",
+        ]
+    ),
+)
+TEXT = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["public/test", "private/buy", "public/auth", "public/subscribe", "BTC-PERPETUAL", "1e99999", "[[["]
+    ),
+)
+METHOD = st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=40)
+
+
+class Running:
+    """An exchange on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._url: Future[str] = Future()
+        self._task: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
+        self._executor = ThreadPoolExecutor(max_workers=1)
+        self._life = self._executor.submit(asyncio.run, self._serve())
+        self.url = self._url.result(DEADLINE_S)
+        self.port = int(self.url.split(":")[2].partition("/")[0])
+
+    def stop(self) -> None:
+        """End it; if it has ended by itself, that is raised here."""
+        loop, task = self._task.result(DEADLINE_S)
+        if not self._life.done():
+            loop.call_soon_threadsafe(task.cancel)
+        with suppress(asyncio.CancelledError):
+            self._life.result(DEADLINE_S)
+        self._executor.shutdown()
+
+    def is_well(self) -> bool:
+        """Whether it answers the simplest question."""
+        client = HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        try:
+            client.request("GET", "/api/v2/public/test")
+            return client.getresponse().status == 200
+        finally:
+            client.close()
+
+    def raw(self, data: bytes, *, says_no_more: bool = True) -> bytes:
+        """All that is said to these bytes, until the connection ends."""
+        with socket.create_connection(("127.0.0.1", self.port), DEADLINE_S) as client:
+            try:
+                client.sendall(data)
+                if says_no_more:
+                    client.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: client.recv(65_536), b""))
+            except ConnectionError:
+                return b""  # it was cut off, which is an answer
+
+    async def _serve(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task.set_result((asyncio.get_running_loop(), task))
+        ledger = LedgerFile(self._path)
+        at = time.time_ns()
+        market = SyntheticMarket(BTC_PERPETUAL, SyntheticSettings(minutes_per_second=1e-9), random.Random(7), at)
+        exchange = Exchange(
+            exchange_id=os.urandom(8).hex(),
+            seed=7,
+            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"))],
+            balances={"alice": {"BTC": Decimal(10)}},
+            append=ledger.append,
+            at=at,
+            past=ledger.past,
+        )
+        generous = DeribitSettings(keys=(ALICE,), credits_per_s=1e6, credits_burst=1_000_000)
+        await serve(
+            exchange,
+            ServerSettings(deribit=generous),
+            ledger=ledger,
+            clock=time.time_ns,
+            announce=self._url.set_result,
+        )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp("exchange") / "ledger.jsonl")
+    yield running
+    running.stop()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(PIECES, max_size=6))
+def test_no_bytes_bring_the_server_down(running: Running, pieces: list[bytes]) -> None:
+    said = running.raw(b"".join(pieces))
+
+    assert said == b"" or said.startswith(b"HTTP/1.")
+    assert running.is_well()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_no_bytes_in_place_of_frames_bring_the_server_down(running: Running, pieces: list[bytes]) -> None:
+    said = running.raw(HANDSHAKE + b"".join(pieces))
+
+    assert said == b"" or said.startswith(b"HTTP/1.1 101 ")
+    assert running.is_well()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.one_of(st.text(max_size=80), st.binary(max_size=80), st.from_regex(r"\{.*\}")), max_size=5))
+@example(["[" * 20_000, b"\xff\xfe", '"\\ud800"', "1e999999999", '{"id":[],"method":{},"params":1}', ""])
+def test_every_frame_is_answered_once(running: Running, frames: list[str | bytes]) -> None:
+    with connect(running.url, proxy=None, open_timeout=DEADLINE_S) as client:
+        for frame in frames:
+            client.send(
+                frame.encode(errors="replace") if isinstance(frame, str) else frame, text=isinstance(frame, str)
+            )
+            reply = json.loads(client.recv(DEADLINE_S))
+            assert ("result" in reply) != ("error" in reply)
+
+        client.send('{"id":7,"method":"public/test","params":{}}')
+        assert json.loads(client.recv(DEADLINE_S))["id"] == 7
+
+
+@settings(deadline=None, max_examples=200)
+@given(METHOD, TEXT, st.dictionaries(TEXT, TEXT, max_size=4), VISIBLE, st.binary(max_size=80), st.booleans())
+@example("GET", "private/get_positions", {}, "deri-hmac-sha256 id=alice-id,ts=1,sig=x,nonce=", b"", False)
+@example("POST", "", {}, "", b'{"id":"\\ud800","method":"public/test"}', True)
+def test_every_request_is_answered(
+    running: Running,
+    method: str,
+    route: str,
+    query: dict[str, str],
+    authorization: str,
+    body: bytes,
+    knows_the_key: bool,
+) -> None:
+    spelled = "&".join(
+        f"{quote(name, errors='replace')}={quote(value, errors='replace')}" for name, value in query.items()
+    )
+    header = BASIC if knows_the_key else f"Authorization: {authorization}\r\n".encode()
+    client = socket.create_connection(("127.0.0.1", running.port), DEADLINE_S)
+    with client:
+        client.sendall(
+            f"{method} /api/v2/{quote(route, errors='replace')}?{spelled} HTTP/1.1\r\nHost: x\r\n".encode()
+            + header
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        response = HTTPResponse(client)
+        response.begin()
+        content = json.loads(response.read())
+
+    assert response.status == (400 if "error" in content else 200)
+    assert ("result" in content) != ("error" in content)
+
+
+@settings(deadline=None, max_examples=100)
+@given(VISIBLE)
+def test_a_target_that_was_never_encoded_is_answered(running: Running, target: str) -> None:
+    request = b"GET /" + target.encode() + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    assert running.raw(request, says_no_more=False).startswith(b"HTTP/1.")
