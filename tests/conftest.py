@@ -1,11 +1,13 @@
 """What every test shares: databases of both kinds, recordings of real markets, and a count of the tests on these."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from replenisher.store import schema
 from tests.postgres import database_on, server
 
 SERVER = "REPLENISHER_TEST_POSTGRES_URL"  # of a server on which we may make databases; without it one is started
@@ -52,6 +54,33 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with our tables in it and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.db"
+    schema.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_ledger(postgres: str) -> Iterator[str]:
+    """A database with our tables in it and no rows, to be a template; its name."""
+    with database_on(postgres) as url:
+        schema.upgrade(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with our tables in it and no rows, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_ledger'), tmp_path / 'ledger.db')}"
+    else:
+        template = request.getfixturevalue("postgres_ledger")
+        with database_on(request.getfixturevalue("postgres"), template) as url:
+            yield url
 
 
 class Tally:

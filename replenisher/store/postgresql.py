@@ -26,6 +26,7 @@ def engine_of(url: URL, *, lock_timeout_ms: int, **options: Any) -> Engine:
     _require_usable(url)
     limits = {"lock_timeout": f"{lock_timeout_ms}", "idle_in_transaction_session_timeout": f"{IDLE_MS_MAX}"}
     arguments = _arguments(url) | {
+        "password": url.password or "",  # the driver does not get over None where one is asked for
         "timeout": ANSWER_S_MAX,
         "application_name": "replenisher",
         "startup_params": limits,

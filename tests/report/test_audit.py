@@ -1,7 +1,6 @@
 """The audit finds what is planted, names its row, and a check that shares nothing with it agrees."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from replenisher.errors import ConfigurationError
 from replenisher.model.instrument import Instrument
 from replenisher.report.audit import Audit, audit
 from replenisher.report.ledger import ExchangeBook, read_ledger
-from replenisher.store import queries, schema
+from replenisher.store import queries, tables
 from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
 from tests.report.independent_check import check
@@ -27,8 +27,8 @@ KEY = AccountKey("deribit", ACCOUNT)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with closing(World(tmp_path)) as world:
+def world(tmp_path: Path, ledger_url: str) -> Iterator[World]:
+    with closing(World(tmp_path, ledger_url)) as world:
         yield world
 
 
@@ -46,7 +46,7 @@ def test_two_books_that_agree(world: World) -> None:
     told = json.loads(msgspec.json.encode(result))
     assert set(told) == {"source", "orders", "fills", "refills", "open_orders", "differences"}
     assert told["source"] == "file"
-    assert check(f"sqlite:///{world.sql}", world.ledger, ACCOUNT) == []
+    assert check(world.database.url, world.ledger, ACCOUNT) == []
 
 
 LINEAR = msgspec.structs.replace(
@@ -56,25 +56,23 @@ LINEAR = msgspec.structs.replace(
 
 @pytest.mark.parametrize("instrument", [PERPETUAL, LINEAR], ids=["inverse", "linear"])
 @pytest.mark.parametrize("seed", range(4))
-def test_books_agree_whatever_was_traded(tmp_path: Path, seed: int, instrument: Instrument) -> None:
-    with closing(World(tmp_path, orders=60, seed=seed, instrument=instrument)) as world:
+def test_books_agree_whatever_was_traded(tmp_path: Path, ledger_url: str, seed: int, instrument: Instrument) -> None:
+    with closing(World(tmp_path, ledger_url, orders=60, seed=seed, instrument=instrument)) as world:
         assert audited(world).differences == ()
-        assert check(f"sqlite:///{world.sql}", world.ledger, ACCOUNT) == []
+        assert check(world.database.url, world.ledger, ACCOUNT) == []
 
 
 # --- Planted: in SQL, by a statement; in the ledger, by an edit of its records. The row each of them touches is named.
 
 
 def sql(world: World, *statements: str) -> None:
-    with closing(sqlite3.connect(world.sql)) as connection, connection:
-        for statement in statements:
-            connection.execute(statement)
+    world.database.write(lambda connection: [connection.execute(text(statement)) for statement in statements])
 
 
 def first_fill(world: World) -> dict[str, str]:
-    with closing(sqlite3.connect(world.sql)) as connection:
-        connection.row_factory = sqlite3.Row
-        return dict(connection.execute("select * from fills order by step limit 1").fetchone())
+    query = text("select * from fills order by step limit 1")
+    [fill] = world.database.read(lambda connection: connection.execute(query).mappings().all())
+    return {name: str(value) for name, value in fill.items()}
 
 
 def ledger(
@@ -166,8 +164,7 @@ def order_missing_at_the_exchange(world: World) -> str:
 
 
 def foreign_order(world: World) -> str:
-    with closing(sqlite3.connect(world.sql)) as connection:
-        names = [row[1] for row in connection.execute("pragma table_info(orders)")]
+    names = tables.orders.c.keys()
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join("'foreign'" if name == "order_id" else f'"{name}"' for name in names)
     sql(world, f"insert into orders ({columns}) select {values} from orders limit 1")
@@ -240,13 +237,13 @@ def test_a_planted_difference_is_found_and_its_row_is_named(world: World, plant:
 
     assert result.exit_code() == 1
     assert any(row in each.row for each in result.differences), result.differences
-    assert check(f"sqlite:///{world.sql}", world.ledger, ACCOUNT), "the independent check must agree"
+    assert check(world.database.url, world.ledger, ACCOUNT), "the independent check must agree"
 
 
 def test_the_independent_check_is_short_independent_and_a_program(world: World) -> None:
     path = Path(__file__).parent / "independent_check.py"
     text = path.read_text()
-    run = [sys.executable, str(path), f"sqlite:///{world.sql}", str(world.ledger), ACCOUNT]
+    run = [sys.executable, str(path), world.database.url, str(world.ledger), ACCOUNT]
 
     assert len(text.splitlines()) < 100
     assert "import replenisher" not in text and "from replenisher" not in text
@@ -318,11 +315,9 @@ def test_an_order_that_was_refused_is_in_our_book_only(world: World) -> None:
     assert audited(world).orders == 13
 
 
-def test_an_audit_of_nothing_is_not_clean(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'empty.db'}"
-    schema.upgrade(url)
+def test_an_audit_of_nothing_is_not_clean(ledger_url: str) -> None:
     nothing = ExchangeBook(exchange_id="", trades=(), orders=(), balances=(), positions={})
-    with closing(Database(url)) as database:
+    with closing(Database(ledger_url)) as database:
         result = database.read(lambda connection: audit(connection, AccountKey("deribit", "main"), nothing))
 
     assert result.differences == ()
@@ -356,11 +351,10 @@ def test_a_missing_ledger_is_one_sentence(tmp_path: Path) -> None:
 def test_queries_add_up_exactly(world: World) -> None:
     book = read_ledger(world.ledger, "main")
 
-    with closing(Database(f"sqlite:///{world.sql}")) as database:
-        positions = database.read(lambda connection: queries.positions(connection, KEY))
-        open_orders = database.read(lambda connection: queries.open_orders(connection, KEY))
-        balances = database.read(lambda connection: queries.last_balances(connection, KEY))
-        accounts = database.read(lambda connection: queries.accounts(connection, "deribit"))
+    positions = world.database.read(lambda connection: queries.positions(connection, KEY))
+    open_orders = world.database.read(lambda connection: queries.open_orders(connection, KEY))
+    balances = world.database.read(lambda connection: queries.last_balances(connection, KEY))
+    accounts = world.database.read(lambda connection: queries.accounts(connection, "deribit"))
 
     assert positions == book.positions
     assert open_orders == []

@@ -1,6 +1,7 @@
 """A running exchange tells over the wire the book that it writes into its file, and an audit of it finds as much."""
 
 import json
+import shutil
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -239,18 +240,21 @@ def test_the_command_names_a_planted_difference_too(traded: Traded, tmp_path: Pa
 # --- What the wire leaves open ---------------------------------------------------------------------------------------
 
 
-def test_an_amend_that_never_reached_us_is_no_difference_if_we_asked_for_it(tmp_path: Path) -> None:
-    with closing(World(tmp_path)) as world:
+def test_an_amend_that_never_reached_us_is_no_difference_if_we_asked_for_it(
+    tmp_path: Path, sqlite_ledger: Path
+) -> None:
+    database = shutil.copy(sqlite_ledger, tmp_path / "ledger.db")
+    with closing(World(tmp_path, f"sqlite:///{database}")) as world:
         file = read_ledger(world.ledger, "main")
         theirs = msgspec.structs.replace(file, source="wire", orders=tuple(as_it_is(each) for each in file.orders))
         amended = next(order for order in theirs.orders if order.knows_only_last)
         earlier = next(order.prices[0] for order in file.orders if order.label == amended.label)
-        assert compared(world.sql, theirs, ACCOUNT).differences == ()
+        assert compared(database, theirs, ACCOUNT).differences == ()
 
-        sql(world.sql, "update orders set price = ? where order_id = ?", str(earlier), amended.label)
-        asked_for = compared(world.sql, theirs, ACCOUNT)
-        sql(world.sql, "update orders set price = '1' where order_id = ?", amended.label)
-        never_asked_for = compared(world.sql, theirs, ACCOUNT)
+        sql(database, "update orders set price = ? where order_id = ?", str(earlier), amended.label)
+        asked_for = compared(database, theirs, ACCOUNT)
+        sql(database, "update orders set price = '1' where order_id = ?", amended.label)
+        never_asked_for = compared(database, theirs, ACCOUNT)
 
     assert asked_for.differences == ()
     assert [(each.kind, each.row) for each in never_asked_for.differences] == [

@@ -11,7 +11,6 @@ from replenisher.model.event import BalanceReported, Event, OrderFilled, TradesR
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
-from replenisher.store import schema
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 from tests.store.given import KEY, PERPETUAL, SECOND, T0, defined, order, place, started, step, write_journal
@@ -22,14 +21,15 @@ MAKER_RATE = Decimal("-0.0001")
 
 
 class World:
-    """Plays the exchange and the daemon at once, and lets both keep their books."""
+    """Plays the exchange and the daemon at once, and lets both keep their books, ours in a ledger with no rows."""
 
-    def __init__(self, directory: Path, *, orders: int = 12, seed: int = 7, instrument: Instrument = PERPETUAL) -> None:
+    def __init__(
+        self, directory: Path, url: str, *, orders: int = 12, seed: int = 7, instrument: Instrument = PERPETUAL
+    ) -> None:
         self._instrument = instrument
         self._currency = instrument.settlement_currency
         self.ledger = directory / "exchange.jsonl"
-        self.sql = directory / "replenisher.db"
-        self.database = Database(_make(f"sqlite:///{self.sql}"))
+        self.database = Database(url)
         self._random = random.Random(seed)
         self._records: list[dict[str, object]] = []
         self._steps: list[Step] = []
@@ -170,8 +170,3 @@ class World:
 
 def _known(order_id: str, status: Status, filled: Decimal, fields: dict[str, object]) -> OrderState:
     return order(order_id, status, venue_order_id=f"v-{order_id}", filled=filled, **fields)
-
-
-def _make(url: str) -> str:
-    schema.upgrade(url)
-    return url

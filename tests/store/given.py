@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import select
+
 from replenisher.model.command import Command, Intent, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
@@ -15,7 +17,10 @@ from replenisher.model.event import (
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import Decision, OrderState, Quote, Step
+from replenisher.store import tables
+from replenisher.store.database import Database
 from replenisher.store.journal import Journal, Policy
+from replenisher.store.rows import Row
 
 SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND
@@ -144,3 +149,15 @@ def write_journal(directory: Path, steps: Sequence[Step], *, epoch: int = 1, rot
         if rotate_every and count % rotate_every == 0:
             journal.rotate(b"the state", each.at)
     journal.close()
+
+
+def balance(index: int, amount: str = "1") -> Row:
+    """A row of our cash, told apart by its index."""
+    places = {"journal_id": JOURNAL_ID, "epoch": 1, "step": 1, "at": T0, "venue": "deribit", "account": ACCOUNT}
+    return {**places, "index": index, "currency": "BTC", "balance": Decimal(amount)}
+
+
+def balances(database: Database) -> list[Decimal]:
+    """Our cash in every row, by index."""
+    query = select(tables.balances.c.balance).order_by("index")
+    return list(database.read(lambda connection: connection.execute(query).scalars()))

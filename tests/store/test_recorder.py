@@ -1,6 +1,5 @@
 """The recorder turns a journal into rows, whatever happens to it or to the database on the way."""
 
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
@@ -18,7 +17,7 @@ from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, M
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
 from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side, Status
-from replenisher.store import schema, tables
+from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Journal, JournalCorrupt, Policy, segments
 from replenisher.store.recorder import Recorder
@@ -48,21 +47,9 @@ def journal(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    schema.upgrade(database_url)
-    with closing(Database(database_url, busy_timeout_ms=20)) as database:
+def database(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url, busy_timeout_ms=20)) as database:
         yield database
-
-
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("empty") / "ledger.db"
-    schema.upgrade(f"sqlite:///{path}")
-    return path
-
-
-def _copy_of(ledger: Path, directory: Path) -> Database:
-    return Database(f"sqlite:///{shutil.copy(ledger, directory)}")
 
 
 def rows(database: Database, table: object) -> list[dict[str, object]]:
@@ -188,12 +175,13 @@ def test_telling_it_all_again_changes_nothing(journal: Path, database: Database)
 
 
 @given(st.integers(1, 4_000), st.integers(1, 6), st.integers(0, 20), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_kill_between_or_within_any_two_batches_is_healed(
-    empty_ledger: Path, bite: int, rotate_every: int, killed_after: int, within: bool
+    database: Database, bite: int, rotate_every: int, killed_after: int, within: bool
 ) -> None:
     steps = a_day()
-    with tempfile.TemporaryDirectory() as name, closing(_copy_of(empty_ledger, Path(name))) as database:
+    _empty(database)
+    with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         write_journal(directory / "journal", steps, rotate_every=rotate_every)
         first = Recorder(directory / "journal", database, batch_bytes=bite)
@@ -318,6 +306,10 @@ def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Data
         "old": Decimal("1.5"),
         "new": Decimal(15),
     }
+
+
+def _empty(database: Database) -> None:
+    database.write(lambda c: [c.execute(table.delete()) for table in tables.metadata.tables.values()])
 
 
 def _set_back(database: Database) -> None:

@@ -1,0 +1,137 @@
+"""A database that cannot be used says why in one sentence, and one that can keeps its promises, whichever it is."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.store import schema, tables
+from replenisher.store.database import Database
+from replenisher.store.insert import insert_new
+from tests.store.given import balance, balances
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+# --- A database that cannot be used ------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_there_is_not_made_by_looking(sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="db upgrade"):
+        schema.check(sqlite_url)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "sentence"),
+    [
+        ("sqlite:////nowhere/at/all/ledger.db", Unreachable, "unable to open database file"),
+        ("sqlite+aiosqlite:///ledger.db", ConfigurationError, "write sqlite:///FILE"),
+        ("nonsense", ConfigurationError, "is not the URL of a database"),
+        ("postgresql://me:hunter2@host:port/books", ConfigurationError, "is not the URL of a database"),
+        ("oracle+nothing://x/y", ConfigurationError, "only sqlite and postgresql are"),
+        ("postgresql://me:hunter2@127.0.0.1:1/books", Unreachable, "Connection refused"),
+        ("postgresql+asyncpg://me:hunter2@127.0.0.1:1/books", ConfigurationError, "its driver must be pg8000"),
+        ("postgresql://127.0.0.1:1/books", ConfigurationError, "names no user"),
+        ("postgresql://me:hunter2@127.0.0.1:1", ConfigurationError, "names no database"),
+        ("postgresql://me@127.0.0.1:1/books?pool=9", ConfigurationError, "'pool' is not known"),
+        ("postgresql://me@127.0.0.1:1/books?sslmode=maybe", ConfigurationError, "sslmode=maybe is not known"),
+        ("postgresql://me@/books?host=/nowhere/at/all", Unreachable, "No such file"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(bad: str, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence) as said:
+        schema.upgrade(bad)
+
+    assert "\n" not in str(said.value)
+    assert "hunter2" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "sentence"),
+    [
+        (":[^:@]*@", ":wrong@", ConfigurationError, "password authentication failed"),
+        (":[^:@]*@", "@", ConfigurationError, "password authentication failed"),
+        ("/[^/]*$", "/nowhere", ConfigurationError, 'database "nowhere" does not exist'),
+        ("$", "?sslmode=require", Unreachable, "refuses SSL"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_says_why(
+    postgres_url: str, old: str, new: str, error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence) as said:
+        schema.upgrade(re.sub(old, new, postgres_url, count=1))
+
+    assert "\n" not in str(said.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_not_touched(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text(
+        "my shopping list, which is rather longer than a header of SQLite would be" * 20
+    )
+    before = (tmp_path / "ledger.db").read_bytes()
+
+    with pytest.raises(ConfigurationError, match="not a database"):
+        schema.upgrade(sqlite_url)
+
+    assert (tmp_path / "ledger.db").read_bytes() == before
+
+
+# --- Transactions ------------------------------------------------------------------------------------------------
+
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(ledger: Database) -> None:
+    with closing(Database(ledger.url, busy_timeout_ms=1)) as other:
+
+        def look_while_writing(connection: Connection) -> list[Decimal]:
+            insert_new(connection, tables.balances, [balance(1)])
+            return balances(other)
+
+        assert ledger.write(look_while_writing) == []
+        assert balances(other) == [Decimal(1)]
+
+
+def test_a_reader_sees_one_moment(ledger: Database) -> None:
+    with closing(Database(ledger.url)) as other:
+
+        def look_twice(connection: Connection) -> tuple[int, int]:
+            query = select(func.count()).select_from(tables.balances)
+            before = connection.execute(query).scalar_one()
+            other.write(lambda writer: insert_new(writer, tables.balances, [balance(1)]))
+            return before, connection.execute(query).scalar_one()
+
+        assert ledger.read(look_twice) == (0, 0)
+
+
+def test_a_second_writer_waits_for_the_first_and_gives_up(ledger: Database) -> None:
+    with closing(Database(ledger.url, busy_timeout_ms=10)) as other:
+
+        def write_while_writing(connection: Connection) -> None:
+            insert_new(connection, tables.balances, [balance(1)])
+            with pytest.raises(DBAPIError, match="lock"):
+                other.write(lambda writer: insert_new(writer, tables.balances, [balance(2)]))
+
+        ledger.write(write_while_writing)
+
+    assert balances(ledger) == [Decimal(1)]
+
+
+def test_who_only_reads_cannot_write_on_a_server(postgres_url: str) -> None:
+    with closing(Database(postgres_url)) as database, pytest.raises(DBAPIError, match="read-only transaction"):
+        database.read(lambda connection: connection.execute(text("create table notes (note text)")))
