@@ -1,8 +1,8 @@
 """The bench's market: its book and its trades happen when the bench says so, and never by themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Traded
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -13,6 +13,7 @@ class ScriptedMarket:
     """Shows the levels it was told, with the clients' orders beside them. Nobody takes unless told to."""
 
     source = "scripted"
+    index = None  # nobody trades elsewhere
     is_open = True
 
     def __init__(self, instrument: Instrument, levels: Mapping[Place, int]) -> None:
@@ -54,6 +55,13 @@ class ScriptedMarket:
         """The touch; an order of a client may be it, and hides nobody."""
         prices = [price for where, price in self._places() if where is side]
         return max(prices, key=lambda price: side.sign * price, default=None)
+
+    def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
+        """Nobody takes on this market."""
+        return NOTHING
+
+    def stand_still(self, duration_ns: int) -> None:
+        """What the bench said comes true when it said."""
 
     def depth(self) -> Sequence[Depth]:
         """The whole book."""

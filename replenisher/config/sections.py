@@ -151,6 +151,7 @@ class ListedInstrument(Section):
     tick_steps: tuple[TickAbove, ...] = Field((), description="coarser ticks for higher prices, ascending")
     lot: Money | None = Field(None, description="the step of amounts")
     min_amount: Money | None = Field(None, description="of an order; a lot if not given")
+    price_band_pct: float | None = Field(None, gt=0, lt=100, description="of this instrument alone")
 
 
 class ExchangeSection(Section):
@@ -164,6 +165,7 @@ class ExchangeSection(Section):
     )
     queue_model: QueueModel = "risk_averse"
     fees: Fees = Fees()
+    price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
     latency: Latency = Latency()
     rate: Rate = Rate()
     balances: dict[Currency, Money] = Field(min_length=1)

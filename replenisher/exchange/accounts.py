@@ -4,7 +4,10 @@ Theory. Every amount of money is rounded to eight places, half to even, at the m
 exact. A fill is worth `amount * contract_value / price` in the settlement currency of an inverse contract, and
 `amount * contract_value * price` in that of a linear one. A position carries the value at which it was entered;
 reducing it releases that value in proportion, and the difference to what the fill is worth is realized. The balance
-moves only by deposits and by `realized - fee` at each fill.
+moves by deposits, by `realized - fee` at each fill, and by what is settled without one: funding, settlement, delivery.
+
+Spot knows no position: what is bought is in the balance, and what it cost is out of it. Its fee is taken from what the
+fill brings: from the base currency of who buys, from the quote currency of who sells.
 
 This is the oracle against which a trading daemon's own books are audited, so it shares no arithmetic with anything.
 """
@@ -31,6 +34,20 @@ class Contract:
     inverse: bool
     contract_value: Decimal
     settlement_currency: str
+    spot_of: str = ""  # the base currency of spot; empty for a contract
+
+    def fee_currency(self, side: Side) -> str:
+        """What the fee of a fill is paid in."""
+        return self.spot_of if self.spot_of and side is Side.BUY else self.settlement_currency
+
+    def other_currency(self, side: Side) -> str:
+        """What a fill of spot moves besides; a contract moves one currency only."""
+        return self.fee_currency(side.opposite) if self.spot_of else ""
+
+    def base_quantity(self, amount: Decimal, price: Decimal) -> Decimal:
+        """An amount in the base currency."""
+        units = amount * self.contract_value
+        return units / price if self.inverse else units
 
 
 def value(contract: Contract, amount: Decimal, price: Decimal) -> Decimal:
@@ -40,8 +57,10 @@ def value(contract: Contract, amount: Decimal, price: Decimal) -> Decimal:
     return rounded(amount * contract.contract_value * price)
 
 
-def fee(contract: Contract, amount: Decimal, price: Decimal, rate: Decimal) -> Decimal:
-    """What a fill costs at a rate of its value; negative is a rebate."""
+def fee(contract: Contract, side: Side, amount: Decimal, price: Decimal, rate: Decimal) -> Decimal:
+    """What a fill costs at a rate of its value, in `fee_currency`; negative is a rebate."""
+    if contract.spot_of and side is Side.BUY:
+        return rounded(rate * amount)
     return rounded(rate * value(contract, amount, price))
 
 
@@ -73,6 +92,28 @@ class Position:
         self.realized += realized
         return realized
 
+    def unrealized(self, contract: Contract, mark: Decimal) -> Decimal:
+        """What closing at the mark would realize."""
+        if not self.size or not mark:
+            return ZERO
+        now = value(contract, abs(self.size), mark)
+        gains_upwards = (self.size > 0) != contract.inverse
+        return now - self.entry_value if gains_upwards else self.entry_value - now
+
+    def settle(self, contract: Contract, price: Decimal) -> Decimal:
+        """Pay out what closing at a price would realize; the position goes on from that price."""
+        profit = self.unrealized(contract, price)
+        if self.size:
+            self.entry_value = value(contract, abs(self.size), price)
+        self.realized += profit
+        return profit
+
+    def deliver(self, contract: Contract, price: Decimal) -> Decimal:
+        """Pay out what closing at a price would realize; nothing is left of the position."""
+        profit = self.settle(contract, price)
+        self.size = self.entry_value = ZERO
+        return profit
+
     def average_price(self, contract: Contract) -> Decimal:
         """The price at which the open position was entered; zero when there is none."""
         if not self.size or not self.entry_value:
@@ -90,7 +131,7 @@ class Account:
     positions: dict[str, Position] = field(default_factory=dict)
 
     def deposit(self, currency: str, amount: Decimal) -> None:
-        """Money comes in from outside."""
+        """Money comes in, or goes out."""
         self.balances[currency] = self.balance(currency) + amount
 
     def balance(self, currency: str) -> Decimal:
@@ -103,7 +144,11 @@ class Account:
 
     def fill(self, contract: Contract, side: Side, amount: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Book one fill with what it cost, and return what it realized."""
+        self.deposit(contract.fee_currency(side), -fee)
+        if contract.spot_of:
+            self.deposit(contract.spot_of, side.sign * amount)
+            self.deposit(contract.settlement_currency, -side.sign * value(contract, amount, price))
+            return ZERO
         realized = self.position(contract.name).apply(contract, side, amount, price)
-        currency = contract.settlement_currency
-        self.balances[currency] = self.balance(currency) + realized - fee
+        self.deposit(contract.settlement_currency, realized)
         return realized

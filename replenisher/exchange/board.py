@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from replenisher.exchange.candles import Candles
-from replenisher.exchange.market import Depth, Market, Traded
+from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
-from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, Print
+from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -16,10 +16,12 @@ PRINTS_KEPT = 10_000
 class Board:
     """Turns new quantities into book changes, and trades into prints."""
 
-    def __init__(self, market: Market, *, change_id: int, trade_seq: int, at: int) -> None:
-        self.market = market
+    def __init__(self, listing: Listing, *, change_id: int, trade_seq: int, at: int) -> None:
+        self.listing = listing
+        self.market = market = listing.market
         self.trade_seq = trade_seq  # of the last print
-        self.is_open = market.is_open
+        self.state = InstrumentState.OPEN
+        self.still_since = at  # when it came into that state
         self._change_id = change_id
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
@@ -33,6 +35,17 @@ class Board:
     def instrument(self) -> Instrument:
         """What is traded here."""
         return self.market.instrument
+
+    @property
+    def index_name(self) -> str:
+        """How the index is called that the instrument follows."""
+        return f"{self.instrument.base_currency}_{self.instrument.quote_currency}".lower()
+
+    @property
+    def next_at(self) -> int | None:
+        """When the market next does something by itself; never while it is halted or over."""
+        moves = self.state in (InstrumentState.OPEN, InstrumentState.LOCKED)
+        return self.market.next_at if moves else None
 
     def view(self) -> BookView:
         """The whole book, as the changes told so far add up to it."""

@@ -1,89 +1,56 @@
 """The exchange: instruments, orders, trades and accounts behind one door, told requests and time.
 
 A dialect turns wire requests into calls and the reports back into wire frames; the server carries them. A market behind
-its port decides what the book shows and what fills an order; here requests are judged, money moves, and every record
-goes to the ledger before the answer leaves. No clock, no socket, no random source of its own: `at` is nanoseconds since
-the epoch, UTC, and comes in with every call. `words` has the values that go in and come out.
+its port decides what the book shows and what fills an order; `judging` says what becomes of a request, and `clearing`
+moves money and writes every record to the ledger before the answer leaves. No clock, no socket, no random source of its
+own: `at` is nanoseconds since the epoch, UTC, and comes in with every call. `words` has the values that go in and come
+out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-import msgspec
-
 from replenisher.exchange import ledger
-from replenisher.exchange.accounts import ZERO, fee
+from replenisher.exchange.accounts import ZERO
 from replenisher.exchange.board import Board
 from replenisher.exchange.candles import Candles
-from replenisher.exchange.judging import margin, objection_to_numbers, post_only_price
-from replenisher.exchange.ledger import NO_PAST, Append, Ledger, Past
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
+from replenisher.exchange.clearing import Clearing
+from replenisher.exchange.funds import Funds
+from replenisher.exchange.judging import Judge, Verdict
+from replenisher.exchange.ledger import NO_PAST, Append, Past
+from replenisher.exchange.market import NOTHING_HAPPENED, ClientOrder, Happening, Listing
+from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.register import OrderEntry, Register
+from replenisher.exchange.selftrade import SelfTrading
 from replenisher.exchange.words import (
-    AccountUpdate,
     AccountView,
-    Action,
-    BookLevel,
-    BookUpdate,
     BookView,
-    InstrumentClosed,
+    InstrumentState,
     InstrumentView,
+    MmpTriggered,
     OrderRequest,
     OrderState,
-    OrderType,
     OrderView,
     Outcome,
     PositionView,
     Print,
     Refusal,
     Report,
-    TimeInForce,
     TradeView,
 )
-from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity, Side
+from replenisher.model.instrument import Kind
 
-__all__ = [
-    "AccountUpdate",
-    "AccountView",
-    "Action",
-    "BookLevel",
-    "BookUpdate",
-    "BookView",
-    "Exchange",
-    "InstrumentClosed",
-    "InstrumentView",
-    "Listing",
-    "OrderRequest",
-    "OrderState",
-    "OrderType",
-    "OrderView",
-    "Outcome",
-    "PositionView",
-    "Print",
-    "Refusal",
-    "Report",
-    "TimeInForce",
-    "TradeView",
-]
+__all__ = ["Exchange", "Listing"]
 
 # A market that is behind, after a suspend or on a busy machine, catches up in pieces so small (a few milliseconds) that
 # whoever has asked something meanwhile is answered in between.
 MOMENTS_A_CALL = 10
-IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers trades in a block of its own
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A market with what the exchange charges on it; rates are fractions, negative is a rebate."""
-
-    market: Market
-    maker_rate: Decimal
-    taker_rate: Decimal
-    expires_at: int | None = None  # nanoseconds; None for what never ends
+OUT_OF_BAND = (Refusal.PRICE_TOO_LOW, Refusal.PRICE_TOO_HIGH)  # as the band has its two edges
+STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT)  # not even a cancel is taken
 
 
 class Exchange:
-    """Judges requests, moves money, writes the ledger, and tells what happened."""
+    """Takes requests, lets markets go on, and tells what happened."""
 
     def __init__(
         self,
@@ -96,19 +63,18 @@ class Exchange:
         at: int,
         past: Past = NO_PAST,
         max_leverage: int = 50,
+        owners: Mapping[str, str] | None = None,
     ) -> None:
         """Open for a first life, or after `past` for the next: then its id and all it tells are taken over.
 
         `balances` (account, currency, amount) are paid in where an account has never had a deposit in that currency.
+        `owners` says of a subaccount which account it belongs to.
         """
         assert listings, "an exchange lists something"
-        self._register = Register()
+        self._register = Register(owners or {})
         self._register.fold(past.records)
-        self._at = max(at, self._register.last_at)
-        self._ledger = Ledger(append)
-        self._reports: list[Report] = []
-        self._max_leverage = max_leverage
-        self._write(
+        self._clearing = Clearing(self._register, append, max(at, self._register.last_at))
+        self._clearing.write(
             ledger.Opened(
                 exchange_id=self._register.exchange_id or exchange_id,
                 at=self._at,
@@ -117,15 +83,12 @@ class Exchange:
                 life=self._register.life + 1,
             )
         )
-        # Milliseconds as the first number of a life: larger than any number of an earlier one.
-        self._change_id = self._at // 1_000_000
-        self._trade_id = (self._register.life - 1) * IDS_A_LIFE
-        self._order_number = max((int(order_id) for order_id in self._register.orders), default=0)
-        self._listings = {listing.market.instrument.name: listing for listing in listings}
-        self._boards = {name: self._list(listing) for name, listing in self._listings.items()}
+        self._boards = {listing.market.instrument.name: self._list(listing) for listing in listings}
+        self._funds = Funds(self._register, self._mark_of, max_leverage)
+        self._judge = Judge(self._register, self._funds)
         self._close_orders_of_earlier_lives()
         self._open_accounts(balances)
-        self._ledger.flush()
+        self._clearing.flush()
 
     @property
     def exchange_id(self) -> str:
@@ -135,7 +98,7 @@ class Exchange:
     @property
     def next_at(self) -> int | None:
         """When a market next does something by itself; call `advance` then."""
-        return min((at for board in self._boards.values() if (at := board.market.next_at) is not None), default=None)
+        return min((at for board in self._boards.values() if (at := board.next_at) is not None), default=None)
 
     def advance(self, at: int) -> None:
         """Let the markets go on towards `at`, moment by moment over all of them, but not for long.
@@ -148,11 +111,13 @@ class Exchange:
                 break
             self._at = max(self._at, next_at)
             for board in self._boards.values():
-                if board.market.next_at == next_at:
+                if board.next_at == next_at:
                     for happening in board.market.advance(next_at):
                         self._settle(board, happening)
         self._at = max(self._at, at)
-        self._ledger.flush()
+        self._clearing.flush()
+
+    # --- Orders -------------------------------------------------------------------------------------------------
 
     def place(self, request: OrderRequest, at: int) -> Outcome:
         """A new order: refused, or matched and then resting or gone."""
@@ -161,19 +126,21 @@ class Exchange:
         board = self._boards.get(request.instrument)
         if board is None:
             return self._refuse(request.account, request.label, Refusal.UNKNOWN_INSTRUMENT)
-        refusal = self._objection(board, request.amount, request.price, request.valid_until)
-        if refusal is None and (request.price is None) != (request.order_type is OrderType.MARKET):
-            refusal = Refusal.INVALID_PRICE
-        ticks = None if refusal or request.price is None else int(request.price / board.instrument.tick)
-        if refusal is None and request.post_only:
-            opposite = board.market.best(request.side.opposite)
-            passive = post_only_price(request.side, ticks, opposite, reject=request.reject_post_only)
-            ticks, refusal = (None, passive) if isinstance(passive, Refusal) else (passive, None)
-        if refusal is None and not self._affords(board, request.account, request.side, request.amount):
-            refusal = Refusal.FUNDS
-        if refusal is not None:
-            return self._refuse(request.account, request.label, refusal)
-        return self._enter(board, request, ticks)
+        verdict = self._judge.placing(board, request, self._at)
+        if isinstance(verdict, Refusal):
+            return self._refuse(request.account, request.label, verdict, board)
+        self._give_way(board, verdict)
+        entry = self._clearing.take(board, request, verdict.amount, verdict.ticks)
+        if verdict.is_killed:
+            return self._answer(board, NOTHING_HAPPENED, entry, rests=False)
+        order = ClientOrder(
+            order_id=entry.placed.order_id,
+            side=request.side,
+            price=verdict.limit,
+            quantity=board.instrument.lots(verdict.amount),
+            rests=verdict.rests,
+        )
+        return self._answer(board, board.market.place(order, self._at), entry, rests=verdict.rests)
 
     def amend(
         self,
@@ -194,25 +161,24 @@ class Exchange:
         self._note_request(account, method, label)
         if isinstance(entry := self._open_order_of(account, order_id), Refusal):
             return self._refuse(account, label, entry)
-        board, side = self._boards[entry.placed.instrument], entry.placed.side
-        price = entry.price if price is None else price
-        assert price is not None, "what rests has a price"
-        refusal = self._objection(board, amount, price, valid_until)
-        if refusal is None and amount <= entry.filled:
-            refusal = Refusal.INVALID_AMOUNT
-        ticks = 0 if refusal else int(price / board.instrument.tick)
-        if refusal is None and post_only:
-            opposite = board.market.best(side.opposite, without=order_id)
-            passive = post_only_price(side, ticks, opposite, reject=reject_post_only)
-            ticks, refusal = (0, passive) if isinstance(passive, Refusal) else (passive, None)
-        if refusal is None and not self._affords(board, account, side, amount - entry.amount):
-            refusal = Refusal.FUNDS
-        if refusal is not None:
-            return self._refuse(account, label, refusal)
-        self._write(ledger.Amended(order_id=order_id, price=board.instrument.price(ticks), amount=amount, at=self._at))
-        quantity = board.instrument.lots(entry.open_amount)
-        happening = board.market.amend(order_id, price=ticks, quantity=quantity, at=self._at)
-        return self._answer(board, happening, entry)
+        board = self._boards[entry.placed.instrument]
+        request = OrderRequest(
+            account=account,
+            connection=entry.connection,
+            instrument=entry.placed.instrument,
+            side=entry.placed.side,
+            amount=amount,
+            price=price,
+            post_only=post_only,
+            reject_post_only=reject_post_only,
+            valid_until=valid_until,
+        )
+        verdict = self._judge.amending(board, entry, request, self._at)
+        if isinstance(verdict, Refusal):
+            return self._refuse(account, label, verdict, board)
+        assert verdict.ticks is not None, "what rests has a price"
+        self._give_way(board, verdict)
+        return self._answer(board, self._change(board, entry, verdict.ticks, verdict.amount), entry)
 
     def cancel(self, account: str, order_id: str, *, reason: str = "user_request", method: str, at: int) -> Outcome:
         """Take one order off the book."""
@@ -222,8 +188,9 @@ class Exchange:
         if isinstance(entry := self._open_order_of(account, order_id), Refusal):
             return self._refuse(account, label, entry)
         board = self._boards[entry.placed.instrument]
-        happening = self._take_off(board, [entry], reason)
-        return self._answer(board, happening, entry)
+        if board.state in STILL:
+            return self._refuse(account, label, Refusal.BOOK_CLOSED)
+        return self._answer(board, self._clearing.take_off(board, [entry], reason), entry)
 
     def cancel_all(
         self,
@@ -236,7 +203,10 @@ class Exchange:
         method: str,
         at: int,
     ) -> int:
-        """Take off every open order of an account that fits what is named; returns how many."""
+        """Take off every open order of an account that fits what is named; returns how many.
+
+        Where everything stands still only those go whose `connection` has ended.
+        """
         self.advance(at)
         self._note_request(account, method, label or "")
         fitting = [
@@ -245,12 +215,62 @@ class Exchange:
             if instrument in (None, entry.placed.instrument)
             and label in (None, entry.placed.label)
             and connection in (None, entry.connection)
+            and (connection or self._boards[entry.placed.instrument].state not in STILL)
         ]
-        for name, board in self._boards.items():
-            if here := [entry for entry in fitting if entry.placed.instrument == name]:
-                self._settle(board, self._take_off(board, here, reason), touched=here)
-        self._ledger.flush()
+        self._cancel(fitting, reason)
+        self._clearing.flush()
         return len(fitting)
+
+    # --- What an account chooses ----------------------------------------------------------------------------------
+
+    def choose_self_trading(self, account: str, choice: SelfTrading, at: int) -> None:
+        """What happens from now on when an order would trade with one of its own account."""
+        self.advance(at)
+        self._clearing.write(
+            ledger.SelfTradingChosen(
+                account=account,
+                mode=choice.mode.value,
+                extends_to_subaccounts=choice.extends_to_subaccounts,
+                at=self._at,
+            )
+        )
+        self._clearing.flush()
+
+    def self_trading(self, account: str) -> SelfTrading:
+        """What the account has chosen."""
+        return self._register.self_trades.choice(account)
+
+    def configure_mmp(self, group: MmpGroup, limits: MmpLimits, at: int) -> None:
+        """Protect a group of orders; an interval of nothing takes the protection away."""
+        self.advance(at)
+        self._clearing.write(
+            ledger.MmpConfigured(
+                account=group.account,
+                index=group.index,
+                group=group.name,
+                interval_ns=limits.interval_ns,
+                frozen_ns=limits.frozen_ns,
+                quantity=limits.quantity,
+                delta=limits.delta,
+                trades=limits.trades,
+                at=self._at,
+            )
+        )
+        self._clearing.flush()
+
+    def mmp_limits(self, account: str) -> dict[MmpGroup, MmpLimits]:
+        """The protected groups of an account."""
+        return self._register.protection.limits(account)
+
+    def mmp_frozen(self, account: str, at: int) -> dict[MmpGroup, int]:
+        """The groups of an account that take no orders, and until when; 0 is until they are reset."""
+        return self._register.protection.frozen(account, at)
+
+    def reset_mmp(self, group: MmpGroup) -> None:
+        """Let a group take orders again."""
+        self._register.protection.reset(group)
+
+    # --- Looking --------------------------------------------------------------------------------------------------
 
     def order(self, account: str, order_id: str) -> OrderView | None:
         """One order of an account, whatever its state."""
@@ -298,29 +318,25 @@ class Exchange:
         return self._register.position(account, instrument)
 
     def account(self, account: str, currency: str) -> AccountView:
-        """An account's cash in one currency, and what of it no margin holds."""
-        reserved = sum(
-            (
-                self._margin(board, account)
-                for board in self._boards.values()
-                if board.instrument.settlement_currency == currency
-            ),
-            ZERO,
-        )
-        return self._register.cash(account, currency, reserved)
+        """An account's cash in one currency, and what of it nothing holds."""
+        return self._funds.account(account, currency)
 
     def instruments(self) -> list[InstrumentView]:
         """Everything that is listed."""
         return [
             InstrumentView(
                 instrument=board.instrument,
-                maker_rate=self._listings[name].maker_rate,
-                taker_rate=self._listings[name].taker_rate,
-                is_open=board.is_open,
-                expires_at=self._listings[name].expires_at,
+                maker_rate=board.listing.maker_rate,
+                taker_rate=board.listing.taker_rate,
+                state=board.state,
+                expires_at=board.listing.expires_at,
             )
-            for name, board in self._boards.items()
+            for board in self._boards.values()
         ]
+
+    def price_band(self, instrument: str) -> tuple[Decimal, Decimal] | None:
+        """The lowest price at which may be sold now, and the highest at which may be bought; None if there is none."""
+        return self._judge.band(self._boards[instrument], self._at)
 
     def book(self, instrument: str) -> BookView:
         """The whole public book, as the book changes told so far add up to it."""
@@ -352,16 +368,27 @@ class Exchange:
 
     def reports(self) -> list[Report]:
         """What happened since the last call, in order; the list is the caller's."""
-        reports, self._reports = self._reports, []
-        return reports
+        return self._clearing.reports()
+
+    # --- The venue's own hand -------------------------------------------------------------------------------------
+
+    def set_state(self, instrument: str, state: InstrumentState, at: int) -> None:
+        """Lock an instrument, halt it, or let it go on."""
+        self.advance(at)
+        board = self._boards[instrument]
+        if board.state is state or board.state.is_final:
+            return
+        if board.state in STILL:
+            board.market.stand_still(self._at - board.still_since)
+        board.still_since = self._at
+        self._clearing.change_state(board, state)
 
     # --- Opening ------------------------------------------------------------------------------------------------
 
     def _list(self, listing: Listing) -> Board:
         """Show a market's book for the first time in this life."""
-        market = listing.market
-        instrument = market.instrument
-        self._write(
+        instrument = listing.market.instrument
+        self._clearing.write(
             ledger.Listed(
                 name=instrument.name,
                 tick=instrument.tick,
@@ -371,50 +398,38 @@ class Exchange:
                 settlement_currency=instrument.settlement_currency,
                 maker_rate=listing.maker_rate,
                 taker_rate=listing.taker_rate,
+                spot_of=instrument.base_currency if instrument.kind is Kind.SPOT else "",
                 at=self._at,
             )
         )
-        self._change_id += 1
-        return Board(market, change_id=self._change_id, trade_seq=self._trade_id, at=self._at)
+        change_id = self._clearing.first_change()
+        return Board(listing, change_id=change_id, trade_seq=self._clearing.last_trade_id, at=self._at)
 
     def _close_orders_of_earlier_lives(self) -> None:
         """No connection outlives the process, so no order does."""
         for entry in self._register.open_orders():
-            self._close(entry, "cancel_on_disconnect" if entry.open_amount else "")
+            self._clearing.close(entry, "cancel_on_disconnect")
 
     def _open_accounts(self, balances: Mapping[str, Mapping[str, Decimal]]) -> None:
         for account, amounts in balances.items():
             for currency, amount in amounts.items():
                 if currency not in self._register.client(account).deposited:
-                    self._write(ledger.Deposit(account=account, currency=currency, amount=amount, at=self._at))
+                    self._clearing.write(ledger.Deposit(account=account, currency=currency, amount=amount, at=self._at))
 
-    # --- Judging ------------------------------------------------------------------------------------------------
+    # --- Requests -------------------------------------------------------------------------------------------------
 
-    def _objection(
-        self, board: Board, amount: Decimal, price: Decimal | None, valid_until: int | None
-    ) -> Refusal | None:
-        """What is wrong with an order before anybody's money or book is looked at."""
-        if valid_until is not None and self._at > valid_until:
-            return Refusal.TOO_LATE
-        if not board.is_open:
-            return Refusal.BOOK_CLOSED
-        return objection_to_numbers(board.instrument, amount, price)
+    @property
+    def _at(self) -> int:
+        return self._clearing.at
 
-    def _affords(self, board: Board, account: str, side: Side, more: Decimal) -> bool:
-        """Whether the account may have `more` on that side: always if it makes its worst position no larger."""
-        before, after = self._margin(board, account), self._margin(board, account, side, more)
-        currency = board.instrument.settlement_currency
-        return after <= before or self.account(account, currency).available >= after - before
+    @_at.setter
+    def _at(self, at: int) -> None:
+        self._clearing.at = at
 
-    def _margin(self, board: Board, account: str, side: Side = Side.BUY, more: Decimal = ZERO) -> Decimal:
-        return margin(
-            self._register.client(account),
-            self._register.contract(board.instrument.name),
-            board.marking.mark(self._at),
-            max_leverage=self._max_leverage,
-            side=side,
-            more=more,
-        )
+    def _mark_of(self, instrument: str) -> Decimal:
+        """What an instrument is worth; zero for one that is no longer listed."""
+        board = self._boards.get(instrument)
+        return board.marking.mark(self._at) if board else ZERO
 
     def _open_order_of(self, account: str, order_id: str) -> OrderEntry | Refusal:
         """The order, or why it cannot be changed by this account."""
@@ -429,173 +444,94 @@ class Exchange:
         entry = self._register.orders.get(order_id)
         return entry.placed.label if entry else ""
 
-    def _refuse(self, account: str, label: str, refusal: Refusal) -> Outcome:
-        self._write(ledger.Rejected(account=account, label=label, code=refusal.value, at=self._at))
-        self._ledger.flush()
-        return Outcome(order=None, refusal=refusal)
+    def _note_request(self, account: str, method: str, label: str) -> None:
+        self._clearing.write(ledger.Request(account=account, method=method, label=label, at=self._at))
 
-    # --- Doing --------------------------------------------------------------------------------------------------
-
-    def _enter(self, board: Board, request: OrderRequest, ticks: int | None) -> Outcome:
-        """Give a judged order its id, and hand it to the market."""
-        self._order_number += 1
-        order_id = str(self._order_number)
-        self._write(
-            ledger.Order(
-                account=request.account,
-                order_id=order_id,
-                label=request.label,
-                instrument=request.instrument,
-                side=request.side,
-                price=None if ticks is None else board.instrument.price(ticks),
-                amount=request.amount,
-                order_type="limit" if request.order_type is OrderType.LIMIT else "market",
-                time_in_force=request.time_in_force.value,
-                post_only=request.post_only,
-                reject_post_only=request.reject_post_only,
-                at=self._at,
-            )
-        )
-        entry = self._register.orders[order_id]
-        entry.connection = request.connection
-        rests = ticks is not None and request.time_in_force is TimeInForce.GTC
-        order = ClientOrder(
-            order_id=order_id,
-            side=request.side,
-            price=ticks,
-            quantity=board.instrument.lots(request.amount),
-            rests=rests,
-        )
-        return self._answer(board, board.market.place(order, self._at), entry, rests=rests)
-
-    def _take_off(self, board: Board, entries: Iterable[OrderEntry], reason: str) -> Happening:
-        """Cancel orders of one instrument, as one event."""
-        levels: dict[tuple[Side, int], Depth] = {}
-        for entry in entries:
-            happening = board.market.cancel(entry.placed.order_id, self._at)
-            levels |= {(level.side, level.price): level for level in happening.levels}
-            self._close(entry, reason)
-        return Happening(at=self._at, levels=tuple(levels.values()))
+    def _refuse(self, account: str, label: str, refusal: Refusal, board: Board | None = None) -> Outcome:
+        self._clearing.write(ledger.Rejected(account=account, label=label, code=refusal.value, at=self._at))
+        self._clearing.flush()
+        band = self._judge.band(board, self._at) if board and refusal in OUT_OF_BAND else None
+        limit = None if band is None else band[OUT_OF_BAND.index(refusal)]
+        return Outcome(order=None, refusal=refusal, limit=limit)
 
     def _answer(self, board: Board, happening: Happening, entry: OrderEntry, *, rests: bool = True) -> Outcome:
         trades = self._settle(board, happening, touched=[entry], rests=rests)
-        self._ledger.flush()
+        self._clearing.flush()
         own = tuple(trade for trade in trades if trade.order_id == entry.placed.order_id)
         return Outcome(order=entry.view(), trades=own)
+
+    # --- What follows from what -----------------------------------------------------------------------------------
 
     def _settle(
         self, board: Board, happening: Happening, touched: Sequence[OrderEntry] = (), *, rests: bool = True
     ) -> list[TradeView]:
-        """Book what a market says happened, and report it: prints, book, then each account once.
-
-        `touched` are orders whose owner is told even if they did not trade; unless it `rests`, what is left of the
-        one order is closed.
-        """
-        entries = {entry.placed.order_id: entry for entry in touched}
-        trades: list[TradeView] = []
-        for traded in happening.trades:
-            self._trade_id += 1
-            trade_id = str(self._trade_id)
-            self._reports.append(board.print(traded, trade_id, self._at))
-            for order_id, liquidity in ((traded.maker_order, Liquidity.MAKER), (traded.taker_order, Liquidity.TAKER)):
-                if order_id:
-                    entry = entries[order_id] = self._register.orders[order_id]
-                    trades.append(self._fill(board, entry, traded, trade_id, liquidity))
-        if not rests:
-            for entry in touched:
-                if entry.state is OrderState.OPEN:
-                    self._close(entry, "user_request")
-        if update := board.change(happening.levels, self._change_id + 1, self._at):
-            self._change_id = update.change_id
-            self._reports.append(update)
-        board.marking.observe(self._at)
-        self._tell_accounts(board, entries.values(), trades)
-        if happening.closed and board.is_open:
-            board.is_open = False
-            self._reports.append(InstrumentClosed(instrument=board.instrument.name, at=self._at))
+        """Let something have happened to an instrument, and do what follows from it for the accounts it touched."""
+        trades = self._clearing.settle(board, happening, touched, rests=rests)
+        traded = [self._register.orders[trade.order_id] for trade in trades]
+        if traded:
+            self._protect(board, trades, traded)
+        for account in dict.fromkeys(entry.placed.account for entry in (*touched, *traded)):
+            self._trim(board, account)
         return trades
 
-    def _fill(self, board: Board, entry: OrderEntry, traded: Traded, trade_id: str, liquidity: Liquidity) -> TradeView:
-        """Move the money of one side of a print, and write it down."""
-        instrument, placed = board.instrument, entry.placed
-        price, amount = instrument.price(traded.price), instrument.amount(traded.quantity)
-        is_maker = liquidity is Liquidity.MAKER
-        listing = self._listings[instrument.name]
-        rate = listing.maker_rate if is_maker else listing.taker_rate
-        cost = fee(self._register.contract(instrument.name), amount, price, rate)
-        realized = self._register.book_fill(entry, price=price, amount=amount, fee=cost)
-        account = self._register.client(placed.account).account
-        record = ledger.Trade(
-            trade_id=trade_id,
-            trade_seq=board.trade_seq,
-            instrument=instrument.name,
-            account=placed.account,
-            order_id=placed.order_id,
-            label=placed.label,
-            side=placed.side,
-            price=price,
-            amount=amount,
-            fee=cost,
-            fee_currency=instrument.settlement_currency,
-            liquidity="M" if is_maker else "T",
-            realized=realized,
-            balance=account.balance(instrument.settlement_currency),
-            position=account.position(instrument.name).size,
-            mark=board.marking.mark(self._at),
-            index=board.marking.index,
-            at=self._at,
-            cause=_cause(instrument, traded.cause) if is_maker else None,
-        )
-        self._ledger.write(record)
-        view = self._register.keep_trade(record, entry)
-        if not entry.open_amount:
-            self._close(entry, "")
-        return view
+    def _change(self, board: Board, entry: OrderEntry, ticks: int, amount: Decimal) -> Happening:
+        """Give a resting order another price and total amount; it is not settled yet."""
+        order_id, price = entry.placed.order_id, board.instrument.price(ticks)
+        self._clearing.write(ledger.Amended(order_id=order_id, price=price, amount=amount, at=self._at))
+        quantity = board.instrument.lots(entry.open_amount)
+        return board.market.amend(order_id, price=ticks, quantity=quantity, at=self._at)
 
-    def _close(self, entry: OrderEntry, reason: str) -> None:
-        self._write(
-            ledger.Closed(
-                order_id=entry.placed.order_id,
-                state="cancelled" if entry.open_amount else "filled",
-                reason=reason,
-                filled_amount=entry.filled,
-                at=self._at,
-            )
-        )
-
-    def _tell_accounts(self, board: Board, entries: Iterable[OrderEntry], trades: Sequence[TradeView]) -> None:
-        """One update for each account that the event touched, with everything it did to it."""
-        orders: dict[str, list[OrderEntry]] = {}
+    def _cancel(self, entries: Iterable[OrderEntry], reason: str) -> None:
+        """Take orders off, those of one instrument as one event."""
+        by_board: dict[str, list[OrderEntry]] = {}
         for entry in entries:
-            orders.setdefault(entry.placed.account, []).append(entry)
-        name = board.instrument.name
-        for account, touched in orders.items():
-            ids = {entry.placed.order_id for entry in touched}
-            own = tuple(trade for trade in trades if trade.order_id in ids)
-            self._reports.append(
-                AccountUpdate(
-                    account=account,
-                    instrument=name,
-                    orders=tuple(entry.view() for entry in touched),
-                    trades=own,
-                    position=self._register.position(account, name) if own else None,
-                )
+            by_board.setdefault(entry.placed.instrument, []).append(entry)
+        for name, here in by_board.items():
+            board = self._boards[name]
+            self._settle(board, self._clearing.take_off(board, here, reason), touched=here)
+
+    def _give_way(self, board: Board, verdict: Verdict) -> None:
+        """Orders of the same owner that the new one would meet are cancelled before it comes."""
+        if verdict.gives_way:
+            self._cancel([self._register.orders[order_id] for order_id in verdict.gives_way], "user_request")
+
+    def _trim(self, board: Board, account: str) -> None:
+        """Leave no reduce-only order larger than what it may still reduce."""
+        entry, left = next(self._judge.allowances(board, account), (None, ZERO))
+        if entry is None:
+            return
+        if not left:
+            self._cancel([entry], "risk_mitigation")
+        else:
+            assert entry.price is not None, "what rests has a price"
+            ticks = int(entry.price / board.instrument.tick)
+            self._settle(board, self._change(board, entry, ticks, entry.filled + left), touched=[entry])
+        # Settling it has looked at the account again: what stands behind it may be too large as well.
+
+    def _protect(self, board: Board, trades: Sequence[TradeView], traded: Sequence[OrderEntry]) -> None:
+        """Count fills of protected orders, and cancel a group that has traded too much."""
+        contract = self._register.contract(board.instrument.name)
+        for trade, entry in zip(trades, traded, strict=True):
+            placed = entry.placed
+            if not placed.mmp:
+                continue
+            group = MmpGroup(placed.account, board.index_name, placed.mmp_group)
+            quantity = contract.base_quantity(trade.amount, trade.price) * placed.side.sign
+            if self._register.protection.count(group, quantity, self._at):
+                self._trigger(group)
+
+    def _trigger(self, group: MmpGroup) -> None:
+        frozen_until = self._register.protection.frozen(group.account, self._at)[group]
+        self._clearing.report(
+            MmpTriggered(
+                account=group.account, index=group.index, group=group.name, frozen_until=frozen_until, at=self._at
             )
-
-    def _note_request(self, account: str, method: str, label: str) -> None:
-        self._write(ledger.Request(account=account, method=method, label=label, at=self._at))
-
-    def _write(self, record: ledger.Record) -> None:
-        """Let a record have happened, and put it in the ledger."""
-        self._register.apply(record)
-        self._ledger.write(record)
-
-
-def _cause(instrument: Instrument, cause: Cause | None) -> ledger.CauseOfFill:
-    """A market's cause in the ledger's units."""
-    assert cause is not None, "every passive fill names what caused it"
-    return ledger.CauseOfFill(
-        trade_id=cause.trade_id,
-        price=instrument.price(cause.price),
-        amount=instrument.amount(cause.quantity),
-    )
+        )
+        protected = [
+            entry
+            for entry in self._register.client(group.account).open_orders.values()
+            if entry.placed.mmp
+            and entry.placed.mmp_group == group.name
+            and self._boards[entry.placed.instrument].index_name == group.index
+        ]
+        self._cancel(protected, "mmp_trigger")

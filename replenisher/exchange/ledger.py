@@ -42,6 +42,7 @@ class Listed(Line, frozen=True, kw_only=True, tag="instrument"):
     settlement_currency: str
     maker_rate: Decimal
     taker_rate: Decimal
+    spot_of: str = ""  # the base currency of spot; empty for a contract
     at: int
 
 
@@ -77,6 +78,9 @@ class Order(Line, frozen=True, kw_only=True):
     time_in_force: str
     post_only: bool
     reject_post_only: bool
+    reduce_only: bool = False
+    mmp: bool = False
+    mmp_group: str = ""
     at: int
 
 
@@ -123,8 +127,10 @@ class Trade(Line, frozen=True, kw_only=True):
     fee_currency: str
     liquidity: Literal["M", "T"]
     realized: Decimal
-    balance: Decimal  # after it
+    balance: Decimal  # after it, of the fee's currency
     position: Decimal  # after it
+    other_currency: str = ""  # of spot: the one that moved besides the fee's
+    other_balance: Decimal = Decimal(0)  # after it
     at: int
     mark: Decimal = Decimal(0)  # not told by older ledgers, as is the index
     index: Decimal = Decimal(0)
@@ -140,7 +146,42 @@ class Rejected(Line, frozen=True, kw_only=True):
     at: int
 
 
-Record = Opened | Listed | Deposit | Request | Order | Amended | Closed | Trade | Rejected
+class SelfTradingChosen(Line, frozen=True, kw_only=True, tag="self_trading"):
+    """An account has said what happens when it would trade with itself."""
+
+    account: str
+    mode: str
+    extends_to_subaccounts: bool
+    at: int
+
+
+class MmpConfigured(Line, frozen=True, kw_only=True, tag="mmp"):
+    """An account has set the limits of a group of protected orders; an interval of 0 takes them away."""
+
+    account: str
+    index: str
+    group: str
+    interval_ns: int
+    frozen_ns: int
+    quantity: Decimal | None
+    delta: Decimal | None
+    trades: int | None
+    at: int
+
+
+Record = (
+    Opened
+    | Listed
+    | Deposit
+    | Request
+    | Order
+    | Amended
+    | Closed
+    | Trade
+    | Rejected
+    | SelfTradingChosen
+    | MmpConfigured
+)
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ as far as it got, so that a market that is behind may be told an `at` after its 
 owner, funds and post-only wish are already judged; no order id is used twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -67,6 +68,24 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     closed: bool = False  # the market has ended for good: nothing is traded after this
 
 
+NOTHING_HAPPENED = Happening(at=0)
+
+
+class Reach(msgspec.Struct, frozen=True, gc=False):
+    """What an order would trade at once."""
+
+    takes: tuple[tuple[int, int], ...] = ()  # (price, lots), best price first
+    makers: tuple[str, ...] = ()  # the clients' orders it would meet, in that order
+
+    @property
+    def quantity(self) -> int:
+        """All of it, in lots."""
+        return sum(lots for _, lots in self.takes)
+
+
+NOTHING = Reach()
+
+
 class Market(Protocol):
     """Where one instrument trades."""
 
@@ -97,11 +116,17 @@ class Market(Protocol):
         those who would trade with it.
         """
 
+    def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
+        """What the order would trade if it were placed now and the orders `without` were gone; nothing changes."""
+
     def depth(self) -> Sequence[Depth]:
         """The whole public book as it stands, in any order."""
 
     def advance(self, at: int) -> list[Happening]:
         """Run the market up to and including `at`, and tell what happened, oldest first."""
+
+    def stand_still(self, duration_ns: int) -> None:
+        """Nothing happened for so long: all that the market would do by itself it does so much later."""
 
     def place(self, order: ClientOrder, at: int) -> Happening:
         """Match an order, then let the rest of it queue if it `rests`."""
@@ -114,3 +139,13 @@ class Market(Protocol):
 
     def cancel(self, order_id: str, at: int) -> Happening:
         """Take a resting order off the book."""
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A market, what the exchange charges on it, and within which bounds it trades; rates are fractions."""
+
+    market: Market
+    maker_rate: Decimal  # negative is a rebate
+    taker_rate: Decimal
+    price_band: Decimal | None = None  # how far above the mark may be bought, and below it sold; None is any
+    expires_at: int | None = None  # nanoseconds; None for what never ends

@@ -9,9 +9,10 @@ integer lots.
 
 import heapq
 from collections import OrderedDict
+from collections.abc import Container
 from dataclasses import dataclass, field
 
-from replenisher.exchange.market import Depth
+from replenisher.exchange.market import NOTHING, Depth, Reach
 from replenisher.model.order import Side
 
 
@@ -87,13 +88,6 @@ def crosses(side: Side, price: int, opposite: int | None) -> bool:
     return opposite is not None and (price >= opposite if side is Side.BUY else price <= opposite)
 
 
-def passive_price(side: Side, price: int, opposite: int | None) -> int:
-    """The price itself, or if it would trade, the nearest one that does not: just inside the spread."""
-    if opposite is None or not crosses(side, price, opposite):
-        return price
-    return opposite - side.sign
-
-
 class Book:
     """Price-time priority over everything that rests."""
 
@@ -137,6 +131,31 @@ class Book:
         changes = tuple(Depth(side, price, self.quantity(side, price)) for side, price in self._touched)
         self._touched.clear()
         return changes
+
+    def reach(self, side: Side, limit: int | None, quantity: int, *, without: Container[str] = ()) -> Reach:
+        """What a new order would trade if the orders `without` were gone, and whose orders it would meet."""
+        ladder = self._ladder(side.opposite)
+        best = ladder.best()
+        if best is None or (limit is not None and not crosses(side, limit, best)):
+            return NOTHING
+        takes: list[tuple[int, int]] = []
+        makers: list[str] = []
+        for price in sorted(ladder.levels, reverse=side is Side.SELL):
+            if not quantity or (limit is not None and not crosses(side, limit, price)):
+                break
+            taken = 0
+            for maker in ladder.levels[price].queue.values():
+                if maker.order_id in without:
+                    continue
+                traded = min(quantity - taken, maker.quantity)
+                makers.append(maker.order_id)
+                taken += traded
+                if taken == quantity:
+                    break
+            quantity -= taken
+            if taken:
+                takes.append((price, taken))
+        return Reach(tuple(takes), tuple(makers))
 
     def place(self, order_id: str, side: Side, price: int | None, quantity: int, *, rests: bool) -> list[Match]:
         """Match a new order (at any price if `price` is None), then let the rest of it queue if it `rests`."""

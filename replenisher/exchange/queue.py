@@ -15,7 +15,7 @@ Quantities are in lots. What is ahead may be a fraction of a lot, because half o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -164,6 +164,10 @@ class RestingOrders:
         self._orders[order_id] = order
         self._levels[side].setdefault(price, []).append(order)
 
+    def prices(self, side: Side) -> Iterable[int]:
+        """Every price of ours on a side, in no particular order."""
+        return self._levels[side].keys()
+
     def leave(self, order_id: str) -> None:
         """Take an order out, if it is still there."""
         order = self._orders.pop(order_id, None)
@@ -208,29 +212,40 @@ class RestingOrders:
             fills += reached
         return fills
 
+    def meets(self, side: Side, price: int, quantity: int, *, without: Container[str] = ()) -> list[Fill]:
+        """What `take` would answer if the orders `without` were gone; nothing changes."""
+        level = [order for order in self._levels[side].get(price, ()) if order.order_id not in without]
+        return _share_out(level, quantity)[0]
+
     def take(self, side: Side, price: int, quantity: int) -> list[Fill]:
         """A client takes from one level: what of it comes from orders of clients. No tape will report it."""
         return self._walk(self._levels[side].get(price, []), quantity, reported=0)
 
     def _walk(self, level: list[RestingOrder], quantity: int, reported: int) -> list[Fill]:
-        """Go through one level from the front: others, the first of ours, others again, the next of ours..."""
-        fills: list[Fill] = []
-        left, eaten = float(quantity), 0.0  # eaten: of others
-        for order in level:
-            between = max(order.position.ahead - eaten, 0.0)
-            if between >= left:
-                break
-            left, eaten = left - between, eaten + between
-            if filled := min(order.quantity, math.floor(left + 0.5)):
-                fills.append(Fill(order.order_id, order.price, filled))
-                order.quantity -= filled
-                left = max(left - filled, 0.0)
-        eaten += left
+        """Trade at one level: who is filled, and where that leaves everybody."""
+        fills, eaten = _share_out(level, quantity)
+        for fill in fills:
+            self._orders[fill.order_id].quantity -= fill.quantity
         for order in tuple(level):
             order.position = order.position.after_trade(eaten, reported)
             if order.quantity == 0:
                 self.leave(order.order_id)
         return fills
+
+
+def _share_out(level: Sequence[RestingOrder], quantity: int) -> tuple[list[Fill], float]:
+    """One level from the front: others, the first of ours, others again, the next of ours. And how much of others."""
+    fills: list[Fill] = []
+    left, eaten = float(quantity), 0.0  # eaten: of others
+    for order in level:
+        between = max(order.position.ahead - eaten, 0.0)
+        if between >= left:
+            break
+        left, eaten = left - between, eaten + between
+        if filled := min(order.quantity, math.floor(left + 0.5)):
+            fills.append(Fill(order.order_id, order.price, filled))
+            left = max(left - filled, 0.0)
+    return fills, eaten + left
 
 
 def is_at_or_better(side: Side, price: int, limit: int) -> bool:

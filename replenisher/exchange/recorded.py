@@ -18,13 +18,13 @@ The queue model that decides may be accompanied by a second one in its shadow, w
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import assert_never
 
 import msgspec
 
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Traded
+from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
@@ -202,6 +202,24 @@ class RecordedMarket:
         fills, self._shadow_fills = self._shadow_fills, []
         return fills
 
+    def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
+        """What the order would trade: of what is shown, ours and of others."""
+        side, left = order.side.opposite, order.quantity
+        takes: list[tuple[int, int]] = []
+        makers: list[str] = []
+        prices = {*self._shown[side], *self._resting.prices(side)}
+        for price in sorted(prices, reverse=side is Side.BUY):
+            if not left or (order.price is not None and not is_at_or_better(side, price, order.price)):
+                break
+            met = self._resting.meets(side, price, left, without=without)
+            own = sum(fill.quantity for fill in met)
+            others = 0 if (side, price) in self._hidden else self._others(side, price)
+            if taken := own + min(others, left - own):
+                takes.append((price, taken))
+                left -= taken
+            makers += [fill.order_id for fill in met]
+        return Reach(tuple(takes), tuple(makers))
+
     # --- What the tape does
 
     def advance(self, at: int) -> list[Happening]:
@@ -219,6 +237,11 @@ class RecordedMarket:
             self._is_closed = True
             happenings.append(Happening(at=self._played_to, closed=True))
         return happenings
+
+    def stand_still(self, duration_ns: int) -> None:
+        """The tape is stopped, and goes on where it was."""
+        self._start += duration_ns
+        self._played_to += duration_ns
 
     def _open(self) -> None:
         """Play to the first snapshot: what happened before has no book."""

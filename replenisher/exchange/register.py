@@ -7,7 +7,7 @@ fold, and must come out at the balance and position that were written down.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
@@ -15,8 +15,9 @@ from typing import assert_never
 from replenisher.errors import ConfigurationError
 from replenisher.exchange import ledger
 from replenisher.exchange.accounts import ZERO, Account, Contract, rounded
+from replenisher.exchange.protection import MmpGroup, MmpLimits, Protection
+from replenisher.exchange.selftrade import SelfTradeMode, SelfTradePolicy, SelfTrading
 from replenisher.exchange.words import (
-    AccountView,
     OrderState,
     OrderType,
     OrderView,
@@ -41,6 +42,7 @@ class OrderEntry:
     state: OrderState = OrderState.OPEN
     reason: str = ""
     replaced: bool = False
+    rank: int = 0  # of its place in the queue: who came later has the larger one
 
     @property
     def open_amount(self) -> Decimal:
@@ -64,6 +66,9 @@ class OrderEntry:
             average_price=rounded(self.paid / self.filled) if self.filled else ZERO,
             post_only=placed.post_only,
             reject_post_only=placed.reject_post_only,
+            reduce_only=placed.reduce_only,
+            mmp=placed.mmp,
+            mmp_group=placed.mmp_group,
             state=self.state,
             created_at=placed.at,
             updated_at=self.updated_at,
@@ -89,13 +94,16 @@ class Client:
 class Register:
     """All clients, and the counters that must never run twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, owners: Mapping[str, str]) -> None:
         self.exchange_id = ""
         self.life = 0
         self.last_at = 0
         self.orders: dict[str, OrderEntry] = {}
         self._clients: dict[str, Client] = {}
         self._contracts: dict[str, Contract] = {}
+        self.protection = Protection()
+        self.self_trades = SelfTradePolicy(owners)
+        self._rank = 0
 
     def fold(self, past: Iterable[ledger.Record]) -> None:
         """Become what earlier lives had come to."""
@@ -113,7 +121,7 @@ class Register:
                 self.exchange_id, self.life = record.exchange_id, record.life
             case ledger.Listed():
                 self._contracts[record.name] = Contract(
-                    record.name, record.inverse, record.contract_value, record.settlement_currency
+                    record.name, record.inverse, record.contract_value, record.settlement_currency, record.spot_of
                 )
             case ledger.Deposit():
                 client = self.client(record.account)
@@ -127,6 +135,12 @@ class Register:
                 self._fill(record)
             case ledger.Closed():
                 self._close(record)
+            case ledger.SelfTradingChosen():
+                choice = SelfTrading(SelfTradeMode(record.mode), record.extends_to_subaccounts)
+                self.self_trades.choose(record.account, choice)
+            case ledger.MmpConfigured():
+                group, limits = _mmp_terms(record)
+                self.protection.configure(group, limits)
             case ledger.Request() | ledger.Rejected():
                 pass
             case _:
@@ -177,6 +191,8 @@ class Register:
             order_state=OrderState.FILLED if entry.filled == entry.amount else OrderState.OPEN,
             order_type=OrderType(entry.placed.order_type),
             post_only=entry.placed.post_only,
+            reduce_only=entry.placed.reduce_only,
+            mmp=entry.placed.mmp,
             mark=trade.mark,
             index=trade.index,
             at=trade.at,
@@ -230,13 +246,11 @@ class Register:
         longs = sum((size for size in sizes if size > 0), ZERO)
         return max(longs, longs - sum(sizes, ZERO))
 
-    def cash(self, account: str, currency: str, reserved: Decimal) -> AccountView:
-        """An account's cash in one currency, of which some is reserved."""
-        balance = self.client(account).account.balance(currency)
-        return AccountView(account=account, currency=currency, balance=balance, available=balance - reserved)
-
     def _open(self, record: ledger.Order) -> None:
-        entry = OrderEntry(placed=record, price=record.price, amount=record.amount, updated_at=record.at)
+        self._rank += 1
+        entry = OrderEntry(
+            placed=record, price=record.price, amount=record.amount, updated_at=record.at, rank=self._rank
+        )
         client = self.client(record.account)
         self.orders[record.order_id] = entry
         client.open_orders[record.order_id] = entry
@@ -248,6 +262,9 @@ class Register:
         entry = self.orders[record.order_id]
         placed = entry.placed
         self.client(placed.account).working[placed.instrument, placed.side] += record.amount - entry.amount
+        if record.price != entry.price or record.amount > entry.amount:
+            self._rank += 1
+            entry.rank = self._rank  # it goes to the back of the queue
         entry.price, entry.amount = record.price, record.amount
         entry.updated_at, entry.replaced = record.at, True
 
@@ -265,13 +282,25 @@ class Register:
             raise ArithmeticError(f"trade {record.trade_id} fills more than its order had left")
         realized = self.book_fill(entry, price=record.price, amount=record.amount, fee=record.fee)
         account = self.client(record.account).account
+        other = account.balance(record.other_currency) if record.other_currency else record.other_balance
         balance = account.balance(record.fee_currency)
         position = account.position(record.instrument).size
         for name, now, then in (
             ("profit", realized, record.realized),
             ("balance", balance, record.balance),
+            (f"balance of {record.other_currency}", other, record.other_balance),
             ("position", position, record.position),
         ):
             if now != then:
                 raise ArithmeticError(f"trade {record.trade_id} says {name} {then}, the records before it make {now}")
         self.keep_trade(record, entry)
+
+
+def _mmp_terms(record: ledger.MmpConfigured) -> tuple[MmpGroup, MmpLimits]:
+    return MmpGroup(record.account, record.index, record.group), MmpLimits(
+        interval_ns=record.interval_ns,
+        frozen_ns=record.frozen_ns,
+        quantity=record.quantity,
+        delta=record.delta,
+        trades=record.trades,
+    )

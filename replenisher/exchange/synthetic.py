@@ -1,9 +1,9 @@
 """The synthetic market: a seeded order flow and the clients in one book, matched by price and time."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from replenisher.exchange.flow import OrderFlow, RandomSource, SyntheticSettings
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Traded
+from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.exchange.matching import Book, Match
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -36,6 +36,15 @@ class SyntheticMarket:
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The touch; nothing is hidden here, so nobody on the other side matters to it."""
         return self._book.best(side)
+
+    def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
+        """What the order would trade; agents have no names here."""
+        reached = self._book.reach(order.side, order.price, order.quantity, without=without)
+        return Reach(reached.takes, tuple(maker for maker in reached.makers if maker in self._clients))
+
+    def stand_still(self, duration_ns: int) -> None:
+        """The agents wait."""
+        self._flow.next_at += duration_ns
 
     def depth(self) -> Sequence[Depth]:
         """The whole book."""

@@ -25,10 +25,20 @@ class Refusal(StrEnum):
 
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     BOOK_CLOSED = "book_closed"
+    LOCKED = "locked"
+    SETTLING = "settling"
     INVALID_AMOUNT = "invalid_amount"
+    AMOUNT_TOO_LOW = "amount_too_low"
+    COST_TOO_LOW = "cost_too_low"
     INVALID_PRICE = "invalid_price"
     WRONG_TICK = "wrong_tick"
+    PRICE_TOO_LOW = "price_too_low"
+    PRICE_TOO_HIGH = "price_too_high"
     POST_ONLY = "post_only"
+    POST_ONLY_NOT_ALLOWED = "post_only_not_allowed"
+    REDUCE_ONLY = "reduce_only"
+    OVERLAP = "overlap"
+    MMP_FROZEN = "mmp_frozen"
     FUNDS = "funds"
     ORDER_NOT_FOUND = "order_not_found"
     NOT_OPEN = "not_open"
@@ -48,6 +58,28 @@ class TimeInForce(StrEnum):
 
     GTC = "good_til_cancelled"
     IOC = "immediate_or_cancel"
+    FOK = "fill_or_kill"
+
+
+class InstrumentState(StrEnum):
+    """Whether an instrument trades, and if not, whether it ever will again."""
+
+    OPEN = "open"
+    LOCKED = "locked"  # orders are cancelled, and none is taken; what rests may trade
+    HALTED = "halted"  # nothing at all happens
+    SETTLEMENT = "settlement"  # for the moment in which positions are settled
+    CLOSED = "closed"  # for good: its market has ended
+    DELIVERED = "delivered"  # for good: it has expired, and its positions are paid out
+
+    @property
+    def takes_cancels(self) -> bool:
+        """Whether an order can be taken off the book."""
+        return self in (InstrumentState.OPEN, InstrumentState.LOCKED)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it never trades again."""
+        return self in (InstrumentState.CLOSED, InstrumentState.DELIVERED)
 
 
 class OrderState(StrEnum):
@@ -72,6 +104,9 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     reject_post_only: bool = False  # refuse instead of moving the price just inside the spread
+    reduce_only: bool = False  # it never makes a position larger, nor turns it over
+    mmp: bool = False  # under the account's market maker protection
+    mmp_group: str = ""
     label: str = ""
     valid_until: int | None = None  # nanoseconds; later than this it is refused with TOO_LATE
     method: str = ""  # as the client spelled it, for the ledger
@@ -93,6 +128,9 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     average_price: Decimal
     post_only: bool
     reject_post_only: bool
+    reduce_only: bool = False
+    mmp: bool = False
+    mmp_group: str = ""
     state: OrderState
     created_at: int
     updated_at: int
@@ -118,6 +156,8 @@ class TradeView(msgspec.Struct, frozen=True, kw_only=True):
     order_state: OrderState
     order_type: OrderType
     post_only: bool
+    reduce_only: bool = False
+    mmp: bool = False
     mark: Decimal  # when it happened, as is the index
     index: Decimal
     at: int
@@ -185,14 +225,25 @@ class AccountUpdate(msgspec.Struct, frozen=True, kw_only=True):
     position: PositionView | None
 
 
-class InstrumentClosed(msgspec.Struct, frozen=True, kw_only=True):
-    """An instrument stopped trading for good: its tape has ended."""
+class InstrumentChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument is in another state."""
 
     instrument: str
+    state: InstrumentState
     at: int
 
 
-Report = BookUpdate | Print | AccountUpdate | InstrumentClosed
+class MmpTriggered(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of protected orders has traded too much, and is cancelled."""
+
+    account: str
+    index: str
+    group: str
+    frozen_until: int  # 0: until it is reset
+    at: int
+
+
+Report = BookUpdate | Print | AccountUpdate | InstrumentChanged | MmpTriggered
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +252,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     order: OrderView | None
     trades: tuple[TradeView, ...] = ()
     refusal: Refusal | None = None
+    limit: Decimal | None = None  # the price that was exceeded, of a refusal for that
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,14 +261,21 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     currency: str
     balance: Decimal
+    unrealized: Decimal  # what its positions would bring at the mark
+    margin: Decimal  # what its positions and orders hold
     available: Decimal
 
 
 class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
-    """An instrument with what the exchange charges for it; rates are fractions, negative is a rebate."""
+    """An instrument as it stands."""
 
     instrument: Instrument
-    maker_rate: Decimal
+    maker_rate: Decimal  # rates are fractions, negative is a rebate
     taker_rate: Decimal
-    is_open: bool
+    state: InstrumentState
     expires_at: int | None = None  # nanoseconds; None for what never ends
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it trades now."""
+        return self.state is InstrumentState.OPEN

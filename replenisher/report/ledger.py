@@ -127,7 +127,17 @@ class _Rejected(msgspec.Struct, tag_field="type", tag="rejected"):
     """Not needed: nothing came of it."""
 
 
-_Record = _Opened | _Listed | _Deposit | _Request | _Order | _Amended | _Closed | _Trade | _Rejected
+class _SelfTrading(msgspec.Struct, tag_field="type", tag="self_trading"):
+    """Not needed: what came of it shows in the orders."""
+
+
+class _Mmp(msgspec.Struct, tag_field="type", tag="mmp"):
+    """Likewise."""
+
+
+_Record = (
+    _SelfTrading | _Mmp | _Opened | _Listed | _Deposit | _Request | _Order | _Amended | _Closed | _Trade | _Rejected
+)
 
 
 _RECORDS: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)

@@ -69,6 +69,7 @@ def _listing(
         market=_market(name, details, section, tape=tape, chance=chance, clock=clock),
         maker_rate=fees.maker_bps / BPS,
         taker_rate=fees.taker_bps / BPS,
+        price_band=Decimal(str(details.price_band_pct or section.price_band_pct)) / 100,
         expires_at=understood.expires_at,
     )
 

@@ -83,7 +83,7 @@ def test_an_inverse_position_goes_through_zero_too() -> None:
     ],
 )
 def test_a_fee_is_rounded_half_to_even_at_the_eighth_place(amount: str, price: str, rate: str, expected: str) -> None:
-    assert fee(INVERSE, D(amount), D(price), D(rate)) == D(expected)
+    assert fee(INVERSE, BUY, D(amount), D(price), D(rate)) == D(expected)
 
 
 FILLS = st.lists(
@@ -104,7 +104,7 @@ def test_no_money_is_made_or_lost_between_accounts(contract: Contract, fills: li
 
     for (buyer, seller), lots, ticks, rate in fills:
         amount, price = lots * D("10"), ticks * D("0.5")
-        cost = fee(contract, amount, price, D(rate))
+        cost = fee(contract, BUY, amount, price, D(rate))
         accounts[buyer].fill(contract, BUY, amount, price, cost)
         accounts[seller].fill(contract, SELL, amount, price, D("0"))
         traded[buyer] -= value(contract, amount, price)

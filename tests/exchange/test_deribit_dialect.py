@@ -24,7 +24,7 @@ from replenisher.exchange.dialects.dialect import DROPPED, Close, Send
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.exchange.words import Action, BookLevel, BookUpdate, InstrumentClosed
+from replenisher.exchange.words import Action, BookLevel, BookUpdate, InstrumentChanged, InstrumentState
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 
 MS = 1_000_000
@@ -652,7 +652,8 @@ def test_the_end_of_an_instrument_is_told(clients: Clients) -> None:
     catalogue = Catalogue(clients.exchange)
     subscription = Subscription(channel, "", catalogue, Shapes(catalogue, {}))
 
-    told = subscription.hear(InstrumentClosed(instrument="BTC-PERPETUAL", at=START), START)
+    changed = InstrumentChanged(instrument="BTC-PERPETUAL", state=InstrumentState.CLOSED, at=START)
+    told = subscription.hear(changed, START)
 
     assert told == [{"timestamp": START // MS, "state": "closed", "instrument_name": "BTC-PERPETUAL"}]
 

@@ -1,6 +1,6 @@
 """The exchange judges, books, writes down and tells; and after a restart it is what it was."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from decimal import Decimal
 from random import Random
 
@@ -10,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.exchange import (
+from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.flow import NANOSECONDS, SyntheticSettings
+from replenisher.exchange.ledger import NO_PAST, Past, read_ledger
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.exchange.words import (
     AccountUpdate,
     Action,
     BookUpdate,
-    Exchange,
-    InstrumentClosed,
-    Listing,
+    InstrumentChanged,
+    InstrumentState,
     OrderRequest,
     OrderState,
     OrderType,
@@ -26,10 +30,6 @@ from replenisher.exchange.exchange import (
     Refusal,
     TimeInForce,
 )
-from replenisher.exchange.flow import NANOSECONDS, SyntheticSettings
-from replenisher.exchange.ledger import NO_PAST, Past, read_ledger
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Traded
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Side
 
@@ -565,6 +565,12 @@ class OneDay:
     def best(self, side: Side, *, without: str = "") -> int | None:
         return 119_990 if side is BUY else 120_010
 
+    def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
+        return NOTHING
+
+    def stand_still(self, duration_ns: int) -> None:
+        raise AssertionError("this market is never halted")
+
     def depth(self) -> Sequence[Depth]:
         return [Depth(BUY, 119_990, 5), Depth(SELL, 120_010, 5)]
 
@@ -606,7 +612,7 @@ def test_when_its_market_ends_an_instrument_closes_but_still_lets_go_of_orders()
     assert (first.amount, second.amount, second.trade_seq - first.trade_seq) == (D(30), D(40), 1)
     assert isinstance(update, AccountUpdate)
     assert update.orders[0].filled_amount == D(30)
-    assert closed == InstrumentClosed(instrument=NAME, at=START + 10)
+    assert closed == InstrumentChanged(instrument=NAME, state=InstrumentState.CLOSED, at=START + 10)
     assert stand.exchange.next_at is None
     stand.at = START + 30
     assert stand.place(BUY, "50", D("60000")).refusal is Refusal.BOOK_CLOSED

@@ -6,7 +6,7 @@ from time import perf_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replenisher.exchange.matching import Book, Match, passive_price
+from replenisher.exchange.matching import Book, Match
 from replenisher.model.order import Side
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -64,14 +64,6 @@ def test_a_market_order_eats_through_every_price_and_stops_when_there_is_nothing
 
     assert [match.price for match in matches] == [99, 50]
     assert book.best(BUY) is None
-
-
-def test_a_post_only_price_moves_just_inside_the_spread_and_no_further() -> None:
-    assert passive_price(BUY, 105, opposite=101) == 100
-    assert passive_price(BUY, 101, opposite=101) == 100
-    assert passive_price(BUY, 99, opposite=101) == 99
-    assert passive_price(SELL, 95, opposite=100) == 101
-    assert passive_price(SELL, 95, opposite=None) == 95
 
 
 def test_a_smaller_order_keeps_its_place_in_the_queue() -> None:

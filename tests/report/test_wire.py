@@ -86,15 +86,16 @@ def test_whatever_an_account_did_is_told(tmp_path: Path) -> None:
         with connect(url, proxy=None) as client:
             ask(client, "public/auth", grant_type="client_credentials", client_id="paper", client_secret="paper")
             for _ in range(4):
-                resting = trade(client, "buy", 30, price=touch(client, "best_bid_price") + 0.5, label="rests")
-                trade(client, "sell", 20, type="market")  # a print whose two sides are ours
-                ask(client, "private/edit", order_id=resting["order_id"], amount=40, price=50_000.5)
+                shown = int(touch(client, "best_ask_amount"))
+                resting = trade(client, "buy", shown + 30, price=touch(client, "best_ask_price"), label="rests")
+                ask(client, "private/edit", order_id=resting["order_id"], amount=shown + 40, price=55_000.5)
+                trade(client, "sell", 20, type="market")
             trade(client, "buy", 10, price=40_000)
             wire = read_exchange(url, KEY, page=3)
         assert_told(wire, read_ledger(ledger, "main"))
 
     prints = [each.trade_id for each in wire.trades]
-    assert (len(prints), len(set(prints))) == (8, 4)
+    assert len(prints) == len(set(prints)) >= 8, "more than two pages"
     assert (None,) in [order.prices for order in wire.orders]
     assert {order.state for order in wire.orders} == {"open", "filled"}
     assert any(order.knows_only_last for order in wire.orders)

@@ -120,7 +120,7 @@ class World:
     ) -> None:
         self._trades += 1
         contract = Contract("BTC-PERPETUAL", self._instrument.inverse, self._instrument.contract_value, self._currency)
-        cost = fee(contract, amount, price, MAKER_RATE)
+        cost = fee(contract, side, amount, price, MAKER_RATE)
         realized = self._account.fill(contract, side, amount, price, cost)
         cause = {"trade_id": f"tape-{self._trades}", "price": str(price), "amount": str(amount + 10)}
         self._write(

@@ -18,6 +18,11 @@ def wire_kind(instrument: Instrument) -> str:
     return "future" if instrument.kind is Kind.PERPETUAL else str(instrument.kind)
 
 
+def index_name(instrument: Instrument) -> str:
+    """The price index that an instrument follows."""
+    return f"{instrument.base_currency}_{instrument.quote_currency}".lower()
+
+
 def top(levels: tuple[tuple[Decimal, Decimal], ...]) -> tuple[Decimal, Decimal]:
     """Best price and its amount; zeros for an empty side, as the venue prints it."""
     return levels[0] if levels else (NOTHING, NOTHING)
@@ -51,9 +56,19 @@ class Catalogue:
         """The venue's numeric id of an instrument."""
         return list(self._instruments).index(instrument.name) + 1
 
+    def indices(self) -> list[str]:
+        """The indices that something follows here, such as btc_usd."""
+        return sorted({index_name(instrument) for instrument in self._instruments.values()})
+
+    def band(self, name: str) -> tuple[Decimal, Decimal]:
+        """The lowest price and the highest at which an instrument trades now."""
+        return self._exchange.price_band(name) or (NOTHING, 2 * self.mark(name))
+
     def currencies(self) -> list[str]:
-        """The currencies in which something settles here."""
-        return sorted({instrument.settlement_currency for instrument in self._instruments.values()})
+        """The currencies that move here: those in which something settles, and both of spot."""
+        settled = {instrument.settlement_currency for instrument in self._instruments.values()}
+        bought = {each.base_currency for each in self._instruments.values() if each.kind is Kind.SPOT}
+        return sorted(settled | bought)
 
     def in_currency(self, currency: str, kind: str = WHOLE) -> list[Instrument]:
         """The instruments that settle in `currency`."""

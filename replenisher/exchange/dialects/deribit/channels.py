@@ -21,11 +21,12 @@ class Topic(StrEnum):
     ORDERS = "user.orders"
     FILLS = "user.trades"
     CHANGES = "user.changes"
+    MMP = "user.mmp_trigger"
 
     @property
     def is_private(self) -> bool:
         """Whether only the owner of an account may listen."""
-        return self in (Topic.ORDERS, Topic.FILLS, Topic.CHANGES)
+        return self in (Topic.ORDERS, Topic.FILLS, Topic.CHANGES, Topic.MMP)
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str = ""  # empty where kind and currency choose
     kind: str = WHOLE
     currency: str = WHOLE
+    index: str = ""  # such as btc_usd, where an index chooses
     interval_ns: int = 0
 
     @property
@@ -51,6 +53,8 @@ def parse(name: str) -> Channel | None:
             return Channel(name=name, topic=Topic.PLATFORM)
         case ["quote", instrument]:
             return Channel(name=name, topic=Topic.QUOTE, instrument=instrument)
+        case ["user", "mmp_trigger", index]:
+            return Channel(name=name, topic=Topic.MMP, index=index)
         case ["instrument", "state", kind, currency] if kind in KINDS:
             return Channel(name=name, topic=Topic.STATE, kind=kind, currency=currency)
         case ["book" | "trades" | "ticker" as topic, instrument, interval] if interval in INTERVALS_NS:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.exchange.dialects.deribit import conversation, http, reading, trading
+from replenisher.exchange.dialects.deribit import conversation, http, protections, reading, trading
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.desk import Call, Desk
 from replenisher.exchange.dialects.deribit.errors import (
@@ -36,7 +36,7 @@ from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import Print, Report
 from replenisher.model.units import US_NS
 
-METHODS = conversation.METHODS | reading.METHODS | trading.METHODS | trading.CANCEL_ALL_METHODS
+METHODS = conversation.METHODS | reading.METHODS | protections.METHODS | trading.METHODS | trading.CANCEL_ALL_METHODS
 REQUEST_BYTES_MAX = 32_768
 GOODBYE = 1000
 TERMINATED = 1008

@@ -205,10 +205,10 @@ def _owner(desk: Desk, call: Call) -> Shape:
         "type": "main",
         "creation_timestamp": 0,
         "login_enabled": False,
-        "mmp_enabled": False,
+        "mmp_enabled": bool(desk.exchange.mmp_limits(call.account)),
         "referrer_id": None,
-        "self_trading_reject_mode": "cancel_maker",
-        "self_trading_extended_to_subaccounts": False,
+        "self_trading_reject_mode": desk.exchange.self_trading(call.account).mode,
+        "self_trading_extended_to_subaccounts": desk.exchange.self_trading(call.account).extends_to_subaccounts,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from replenisher.exchange.dialects.deribit.catalogue import NOTHING, SATOSHI, Catalogue, top, wire_kind
+from replenisher.exchange.dialects.deribit.catalogue import NOTHING, SATOSHI, Catalogue, index_name, top, wire_kind
 from replenisher.exchange.dialects.deribit.numbers import number
 from replenisher.exchange.words import (
     AccountView,
@@ -12,6 +12,7 @@ from replenisher.exchange.words import (
     BookUpdate,
     BookView,
     InstrumentView,
+    MmpTriggered,
     OrderView,
     PositionView,
     Print,
@@ -64,9 +65,9 @@ class Shapes:
             "filled_amount": number(order.filled_amount),
             "last_update_timestamp": milliseconds(order.updated_at),
             "post_only": order.post_only,
-            "reduce_only": False,
+            "reduce_only": order.reduce_only,
             "average_price": number(order.average_price),
-            "mmp": False,
+            "mmp": order.mmp,
             "contracts": number(order.amount / instrument.lot),
             "reject_post_only": order.reject_post_only,
             "order_state": order.state,
@@ -74,6 +75,10 @@ class Shapes:
             "is_liquidation": False,
             "risk_reducing": False,
         }
+        if order.mmp_group:
+            shape["mmp_group"] = order.mmp_group
+        if order.cancel_reason == "mmp_trigger":
+            shape["mmp_cancelled"] = True
         if order.cancel_reason:
             shape["cancel_reason"] = order.cancel_reason
         return shape
@@ -98,9 +103,9 @@ class Shapes:
             "tick_direction": 0,
             "profit_loss": number(fill.realized),
             "post_only": fill.post_only,
-            "reduce_only": False,
+            "reduce_only": fill.reduce_only,
             "self_trade": False,
-            "mmp": False,
+            "mmp": fill.mmp,
             "contracts": number(fill.amount / self._catalogue.instrument(fill.instrument).lot),
             "trade_id": fill.trade_id,
             "fee_currency": fill.fee_currency,
@@ -158,7 +163,7 @@ class Shapes:
             "expiration_timestamp": NEVER_MS if view.expires_at is None else milliseconds(view.expires_at),
             "creation_timestamp": 0,
             "is_active": view.is_open,
-            "state": "open" if view.is_open else "closed",
+            "state": view.state,
             "tick_size": number(instrument.tick),
             "tick_size_steps": [
                 {"above_price": number(step.above_price), "tick_size": number(step.tick)}
@@ -198,17 +203,18 @@ class Shapes:
     def ticker(self, name: str, at: int) -> Shape:
         """The ticker of an instrument, as far as this exchange has one."""
         book = self._catalogue.book(name)
+        lowest, highest = self._catalogue.band(name)
         mark, index = number(self._catalogue.mark(name)), number(self._catalogue.index(name))
         return {
             "timestamp": milliseconds(at),
-            "state": "open" if self._catalogue.view(name).is_open else "closed",
+            "state": self._catalogue.view(name).state,
             "stats": {"high": None, "low": None, "price_change": None, "volume": ZERO, "volume_usd": ZERO},
             "index_price": index,
             "instrument_name": name,
             "last_price": number(self._catalogue.last_price(name)),
             "settlement_price": mark,
-            "min_price": ZERO,
-            "max_price": number(2 * self._catalogue.mark(name)),
+            "min_price": number(lowest),
+            "max_price": number(highest),
             "open_interest": ZERO,
             "mark_price": mark,
             "interest_value": ZERO,
@@ -303,16 +309,17 @@ def best(book: BookView) -> Shape:
     }
 
 
+def mmp_trigger(event: MmpTriggered) -> Shape:
+    """The one frame of a protection that was triggered."""
+    shape: Shape = {"index_name": event.index, "frozen_until": milliseconds(event.frozen_until)}
+    return shape | {"mmp_group": event.group} if event.group else shape
+
+
 def direction(size: Decimal) -> str:
     """The side of a position."""
     if not size:
         return "zero"
     return Side.BUY if size > 0 else Side.SELL
-
-
-def index_name(instrument: Instrument) -> str:
-    """The price index that an instrument follows."""
-    return f"{instrument.base_currency}_{instrument.quote_currency}".lower()
 
 
 def size_in_currency(instrument: Instrument, size: Decimal, mark: Decimal) -> Decimal:

@@ -9,11 +9,35 @@ from typing import Any, assert_never
 
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue, top
 from replenisher.exchange.dialects.deribit.channels import Channel, Topic
-from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes, book_change, book_snapshot, milliseconds, quote
-from replenisher.exchange.words import AccountUpdate, Action, BookLevel, BookUpdate, InstrumentClosed, Print
+from replenisher.exchange.dialects.deribit.shapes import (
+    Shape,
+    Shapes,
+    book_change,
+    book_snapshot,
+    milliseconds,
+    mmp_trigger,
+    quote,
+)
+from replenisher.exchange.words import (
+    AccountUpdate,
+    Action,
+    BookLevel,
+    BookUpdate,
+    InstrumentChanged,
+    InstrumentState,
+    MmpTriggered,
+    Print,
+)
 
 Prints = tuple[tuple[Print, int], ...]  # the prints of one event, each with its tick direction
-Event = BookUpdate | Prints | AccountUpdate | InstrumentClosed
+Event = BookUpdate | Prints | AccountUpdate | InstrumentChanged | MmpTriggered
+
+# What the venue calls the moment in which an instrument comes into a state.
+STATE_WORDS = {
+    InstrumentState.OPEN: "started",
+    InstrumentState.SETTLEMENT: "settled",
+    InstrumentState.DELIVERED: "terminated",
+}
 
 
 class BookBatch:
@@ -119,8 +143,8 @@ class Subscription:
                 return [[self._shapes.print(*printed) for printed in prints] for prints in rows.values()]
             case Topic.PLATFORM:
                 return []  # this exchange is never under maintenance
-            case Topic.STATE:
-                return [closed for found in rows.values() for closed in found]
+            case Topic.STATE | Topic.MMP:
+                return [told for found in rows.values() for told in found]
             case Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
                 return [data for name, updates in rows.items() for data in self._private(name, updates, at)]
             case _ as never:
@@ -133,8 +157,10 @@ class Subscription:
                 wanted, name = topic in (Topic.BOOK, Topic.QUOTE, Topic.TICKER), event.instrument
             case AccountUpdate():
                 wanted, name = topic.is_private and event.account == self._account, event.instrument
-            case InstrumentClosed():
+            case InstrumentChanged():
                 wanted, name = topic is Topic.STATE, event.instrument
+            case MmpTriggered():
+                return topic is Topic.MMP and event.account == self._account and self.channel.index == event.index
             case tuple():
                 wanted, name = topic is Topic.TRADES, event[0][0].instrument
             case _ as never:
@@ -150,9 +176,12 @@ class Subscription:
                     self._rows[event.instrument] = []
             case AccountUpdate():
                 self._rows.setdefault(event.instrument, []).append(event)
-            case InstrumentClosed():
-                closed = {"timestamp": milliseconds(event.at), "state": "closed", "instrument_name": event.instrument}
-                self._rows.setdefault(event.instrument, []).append(closed)
+            case InstrumentChanged():
+                word = STATE_WORDS.get(event.state, event.state.value)
+                changed = {"timestamp": milliseconds(event.at), "state": word, "instrument_name": event.instrument}
+                self._rows.setdefault(event.instrument, []).append(changed)
+            case MmpTriggered():
+                self._rows.setdefault(event.index, []).append(mmp_trigger(event))
             case tuple():
                 self._rows.setdefault(event[0][0].instrument, []).extend(event)
             case _ as never:

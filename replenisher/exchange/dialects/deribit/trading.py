@@ -21,8 +21,8 @@ LABEL_LENGTH_MAX = 64
 ORDER_TYPES = tuple(OrderType)
 OTHER_ORDER_TYPES = ("stop_limit", "take_limit", "stop_market", "take_market", "market_limit", "trailing_stop")
 TIMES_IN_FORCE = tuple(TimeInForce)
-OTHER_TIMES_IN_FORCE = ("good_til_day", "fill_or_kill")
-NOT_OFFERED = ("reduce_only", "mmp", "detailed")  # flags of the venue that this exchange does not have
+OTHER_TIMES_IN_FORCE = ("good_til_day",)
+NOT_OFFERED = ("detailed",)  # flags of the venue that this exchange does not have
 
 
 def buy(desk: Desk, call: Call) -> Shape:
@@ -53,6 +53,9 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
             # The reference says that an order is post-only by default; its own examples and clients know better.
             post_only=params.flag("post_only"),
             reject_post_only=params.flag("reject_post_only"),
+            reduce_only=params.flag("reduce_only"),
+            mmp=params.flag("mmp"),
+            mmp_group=params.text("mmp_group", default=""),
             label=_label(params),
             valid_until=params.time_ns("valid_until"),
             method=call.method,
@@ -144,7 +147,7 @@ def _label(params: Params) -> str:
 
 def _order(outcome: Outcome) -> OrderView:
     if outcome.refusal is not None:
-        refuse_for(outcome.refusal)
+        refuse_for(outcome.refusal, outcome.limit)
     assert outcome.order is not None, "what was not refused has an order"
     return outcome.order
 
