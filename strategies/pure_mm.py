@@ -7,6 +7,7 @@ from typing import Annotated, Self, assert_never
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
 from replenisher.core.fair_value import Source, fair_value
 from replenisher.core.ladder import SizeCurve, lean, size_factors
@@ -22,6 +23,12 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
 
+def about(text: str) -> FieldInfo:
+    """What a parameter is, for editors and for `replenisher list strategies`."""
+    field: FieldInfo = Field(description=text)
+    return field
+
+
 class Skew(StrEnum):
     """What leans against the inventory."""
 
@@ -35,8 +42,8 @@ class Skew(StrEnum):
 class FairValue:
     """Where the centre of the ladder comes from."""
 
-    source: Source = Source.MID
-    price: Positive | None = None  # of the source `fixed`
+    source: Annotated[Source, about("the centre of the ladder")] = Source.MID
+    price: Annotated[Positive | None, about("the price itself, of the source fixed")] = None
 
     @model_validator(mode="after")
     def _fixed_has_a_price(self) -> Self:
@@ -54,38 +61,40 @@ class Inventory:
     by one half spread. Size: bids shrink by lean * skew_factor and asks grow by as much, within 0 and double.
     """
 
-    skew: Skew = Skew.NONE
-    skew_factor: NotNegative = 1.0
-    target_quote: float = 0.0
+    skew: Annotated[Skew, about("what leans against the inventory")] = Skew.NONE
+    skew_factor: Annotated[NotNegative, about("half spreads that the centre moves with a whole ladder too much")] = 1.0
+    target_quote: Annotated[float, about("what we want to hold")] = 0.0
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Rung:
     """One level of a ladder that is written out."""
 
-    spread_bps: Positive  # from the centre
-    amount: Amount  # in `size_unit`
+    spread_bps: Annotated[Positive, about("from the centre")]
+    amount: Annotated[Amount, about("its size, in size_unit")]
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class PureMarketMaking:
     """Levels at fixed spreads around fair value: either counted, or written out with `size_curve: custom`."""
 
-    size_unit: AmountUnit
-    size_curve: SizeCurve = SizeCurve.FLAT
-    order_levels: Annotated[int, Field(ge=1, le=50)] | None = None
-    bid_spread_bps: Positive | None = None  # of the first level, from the centre
-    ask_spread_bps: Positive | None = None
-    level_spacing_bps: NotNegative | None = None
-    order_amount: Amount | None = None  # of the first level, in `size_unit`
-    level_amount_step: NotNegative | None = None  # how much each level grows, of the curves linear and exponential
-    bid_levels: tuple[Rung, ...] = ()  # of the curve custom, nearest first
-    ask_levels: tuple[Rung, ...] = ()
+    size_unit: Annotated[AmountUnit, about("what sizes are counted in")]
+    size_curve: Annotated[SizeCurve, about("how a level's size grows with its distance")] = SizeCurve.FLAT
+    order_levels: Annotated[Annotated[int, Field(ge=1, le=50)] | None, about("levels a side")] = None
+    bid_spread_bps: Annotated[Positive | None, about("from the centre to the first level")] = None
+    ask_spread_bps: Annotated[Positive | None, about("from the centre to the first level")] = None
+    level_spacing_bps: Annotated[NotNegative | None, about("from one level to the next")] = None
+    order_amount: Annotated[Amount | None, about("size of the first level, in size_unit")] = None
+    level_amount_step: Annotated[NotNegative | None, about("growth a level, if linear or exponential")] = (
+        None
+    )
+    bid_levels: Annotated[tuple[Rung, ...], about("each level, nearest first, of the curve custom")] = ()
+    ask_levels: Annotated[tuple[Rung, ...], about("each level, nearest first, of the curve custom")] = ()
     fair_value: FairValue = FairValue()
     inventory: Inventory = Inventory()
-    min_spread_bps: NotNegative = 0.0  # no level stands closer to fair value than half of this
-    price_floor: Positive | None = None
-    price_ceiling: Positive | None = None
+    min_spread_bps: Annotated[NotNegative, about("no level stands closer to fair value than half of this")] = 0.0
+    price_floor: Annotated[Positive | None, about("nothing is sold below it")] = None
+    price_ceiling: Annotated[Positive | None, about("nothing is bought above it")] = None
 
     @model_validator(mode="after")
     def _is_one_kind_of_ladder(self) -> Self:

@@ -2,7 +2,7 @@
 
 import typer
 
-from replenisher.cli.program import AsJson, File, configuration, lists, show
+from replenisher.cli.program import AsJson, File, configuration, display, lists, show
 
 
 @configuration.command("show", epilog="Example: replenisher config show configs/paper.yaml")
@@ -29,10 +29,18 @@ def config_schema() -> None:
 
 @lists.command("strategies", epilog="Example: replenisher list strategies --json")
 def list_strategies(as_json: AsJson = False) -> None:
-    """The strategies that a configuration can name."""
-    from replenisher.config import installed
+    """The strategies that a configuration can name, and what each can be told."""
+    from replenisher.config.parameters import offers
 
-    show({name: entry.value for name, entry in installed().items()}, as_json)
+    found = offers()
+    if as_json:
+        from msgspec import to_builtins
+
+        show(to_builtins(found), as_json)
+    else:
+        from replenisher.cli.strategies_page import strategies_page
+
+        display(strategies_page(found))
 
 
 @lists.command("venues", epilog="Example: replenisher list venues --json")

@@ -52,7 +52,10 @@ def display(page: "RenderableType") -> None:
     """A page for people, as wide as their terminal and as colourful as it allows."""
     from rich.console import Console
 
-    Console(highlight=False).print(page)
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(page)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager

@@ -1,0 +1,44 @@
+"""The strategies that a configuration can name, on one page: the opinion, and every key with kind, unit and default."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from replenisher.config.parameters import Offer, Parameter
+
+EVERY_STRATEGY = (
+    "Besides, every strategy takes id, venue, instrument, refill, order_refresh_tolerance_bps, amount_tolerance_pct, "
+    "max_order_age_s, amend and risk. A class of your own is named as my_strategy.py:MyLadder."
+)
+
+
+def strategies_page(offers: Mapping[str, Offer]) -> RenderableType:
+    """The whole page."""
+    return Group(*_strategies(offers), Text(EVERY_STRATEGY, style="dim"))
+
+
+def _strategies(offers: Mapping[str, Offer]) -> Iterator[RenderableType]:
+    for name, offer in offers.items():
+        yield Text.assemble((name, "bold"), f": {offer.opinion}")
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_column(no_wrap=True)
+        table.add_row(*(Text(title, style="dim") for title in ("key", "what it takes", "default")))
+        for parameter in offer.parameters:
+            table.add_row(parameter.key, Text(_takes(parameter)), Text(_default(parameter)))
+        yield Padding(table, (1, 0, 1, 2))
+
+
+def _takes(parameter: Parameter) -> str:
+    kind = f"{parameter.kind}, in {parameter.unit}" if parameter.unit else parameter.kind
+    return f"{parameter.about} ({kind})" if parameter.about else kind
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.is_required:
+        return "required"
+    return "none" if parameter.default in (None, []) else str(parameter.default)

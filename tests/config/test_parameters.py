@@ -1,0 +1,60 @@
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from replenisher.config.parameters import Parameter, offer, offers
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from strategies.pure_mm import PureMarketMaking
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Keeps every band between its margins.
+
+    What follows the first sentence is for those who read the code.
+    """
+
+    width_bps: float
+    side: Literal["buy", "sell", "both"] = "both"
+    order_lots: int | None = None
+    reserve_quote: Decimal = Decimal(100)
+
+    def quote(self, view: View) -> Quotes:
+        return NO_QUOTES
+
+
+def parameters(strategy: type) -> dict[str, Parameter]:
+    return {parameter.key: parameter for parameter in offer(strategy, "here").parameters}
+
+
+def test_an_opinion_is_the_first_sentence_of_its_class() -> None:
+    assert offer(Bands, "bands.py:Bands").opinion == "Keeps every band between its margins."
+
+
+def test_every_parameter_has_a_kind_a_unit_and_a_default() -> None:
+    assert parameters(Bands) == {
+        "width_bps": Parameter(key="width_bps", kind="number", unit="basis points", about="", is_required=True),
+        "side": Parameter(key="side", kind="buy | sell | both", unit="", about="", is_required=False, default="both"),
+        "order_lots": Parameter(key="order_lots", kind="whole number", unit="", about="", is_required=False),
+        "reserve_quote": Parameter(
+            key="reserve_quote", kind="number", unit="the quote currency", about="", is_required=False, default="100"
+        ),
+    }
+
+
+def test_blocks_and_lists_are_opened() -> None:
+    found = parameters(PureMarketMaking)
+
+    assert found["inventory.skew"].kind == "none | price | size | both"
+    assert (found["fair_value.price"].kind, found["fair_value.price"].default) == ("number > 0", None)
+    assert found["bid_levels"].kind == "list of {spread_bps, amount}"
+    assert (found["bid_levels[].spread_bps"].unit, found["bid_levels[].spread_bps"].is_required) == (
+        "basis points",
+        True,
+    )
+    assert found["order_levels"].kind == "whole number ≥ 1, ≤ 50"
+    assert found["order_amount"].about == "size of the first level, in size_unit"
+
+
+def test_what_is_installed_is_offered() -> None:
+    assert offers()["pure_mm"] == offer(PureMarketMaking, "strategies.pure_mm:PureMarketMaking")
