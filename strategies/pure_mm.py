@@ -85,9 +85,7 @@ class PureMarketMaking:
     ask_spread_bps: Annotated[Positive | None, about("from the centre to the first level")] = None
     level_spacing_bps: Annotated[NotNegative | None, about("from one level to the next")] = None
     order_amount: Annotated[Amount | None, about("size of the first level, in size_unit")] = None
-    level_amount_step: Annotated[NotNegative | None, about("growth a level, if linear or exponential")] = (
-        None
-    )
+    level_amount_step: Annotated[NotNegative | None, about("growth a level, if linear or exponential")] = None
     bid_levels: Annotated[tuple[Rung, ...], about("each level, nearest first, of the curve custom")] = ()
     ask_levels: Annotated[tuple[Rung, ...], about("each level, nearest first, of the curve custom")] = ()
     fair_value: FairValue = FairValue()

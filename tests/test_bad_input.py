@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from replenisher.live.control import sole_daemon
 from tests.stories.desk import PAPER, REPLAY, Desk, Process, contents
 
 Mistake = Callable[[Desk], list[str | Path]]
@@ -117,6 +118,13 @@ def a_port_in_use(desk: Desk) -> list[str | Path]:
     return ["exchange", "--port", TAKEN, "--ledger", desk.ledger_file]
 
 
+def a_directory_in_use(desk: Desk) -> list[str | Path]:
+    """Held as a daemon holds it, while the test lasts."""
+    desk.data.mkdir(exist_ok=True)
+    desk.held.enter_context(sole_daemon(desk.data))
+    return ["run", PAPER]
+
+
 TAPE = [
     '1000 {"lastUpdateId":10,"bids":[["100.0","1.000"]],"asks":[["101.0","1.000"]]}',
     '1001 {"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":10,"u":11,"pu":9,'
@@ -176,6 +184,27 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         written("strategy: pure_mm", "strategy: pure_luck"),
         CONFIGURATION,
         "strategies[0].strategy: 'pure_luck' is not allowed",
+    ),
+    (
+        "an amount under the minimum",
+        EITHER,
+        written("order_amount: 1000", "order_amount: 5"),
+        CONFIGURATION,
+        "strategies[0]: the sizes of bids 0, 1, 2, 3, 4 and asks 0, 1, 2, 3, 4 would be below the venue's minimum",
+    ),
+    (
+        "a paper configuration with a real venue's address",
+        EITHER,
+        written("adapter: deribit", "adapter: deribit\n    url: wss://www.deribit.com/ws/api/v2"),
+        CONFIGURATION,
+        "venues.deribit.url: 'wss://www.deribit.com/ws/api/v2' is not allowed, in mode paper the host must be loopback",
+    ),
+    (
+        "a data directory that another daemon uses",
+        EITHER,
+        a_directory_in_use,
+        CONFIGURATION,
+        "another daemon runs on this data directory, stop it or set REPLENISHER_DATA_DIR",
     ),
     ("no tape", EITHER, lambda _: ["run", REPLAY], CONFIGURATION, "is missing, name a recording with --tape FILE"),
     (
@@ -281,10 +310,10 @@ def test_bad_input(tmp_path: Path, yesterday: Path, which: str, mistake: Mistake
     desk = Desk(tmp_path / "room")
     if which == OLD:
         shutil.copytree(yesterday, desk.data)
-    command = mistake(desk)
-    before = contents(desk.data)
 
-    with socket.create_server(("127.0.0.1", 0)) as other_program:
+    with socket.create_server(("127.0.0.1", 0)) as other_program, desk.held:
+        command = mistake(desk)
+        before = contents(desk.data)
         port = str(other_program.getsockname()[1])
         ended = desk.command(*(port if argument == TAKEN else argument for argument in command))
 
@@ -364,6 +393,29 @@ def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_
     assert ended.stderr.count("\n") == 1
     assert '"method":"private/' not in ledger.read_text()
     assert_only_a_life_was_noted(desk, before)
+
+
+def test_sizes_below_the_minimum_of_a_venue_with_an_address_are_a_mistake_and_nothing_is_ordered(
+    tmp_path: Path, yesterday: Path
+) -> None:
+    desk = Desk(tmp_path / "room")
+    shutil.copytree(yesterday, desk.data)
+    written("order_amount: 1000", "order_amount: 5")(desk)
+    before = kept(desk)
+    ledger = tmp_path / "books.jsonl"
+    with desk.running("exchange", "--ledger", ledger) as exchange:
+        exchange.until("it listens", exchange.lines)
+        url = json.loads(exchange.lines()[0])["url"]
+
+        ended = desk.run(REPLENISHER_VENUES__DERIBIT__URL=url)
+
+    assert ended.code == CONFIGURATION
+    assert ended.stderr.endswith("asks 0, 1, 2, 3, 4 would be below the venue's minimum of 10 USD\n")
+    assert ended.stderr.count("\n") == 1
+    assert '"method":"private/' not in ledger.read_text()
+    after = kept(desk)  # by then the books were in sync, so what is held was noted as well
+    assert before.rows["orders"]
+    assert (after.rows["orders"], after.rows["fills"]) == (before.rows["orders"], before.rows["fills"])
 
 
 def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_path: Path, yesterday: Path) -> None:

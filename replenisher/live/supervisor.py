@@ -59,6 +59,7 @@ class Life:
     door: Callable[[Callable[[Request], Answer]], Door]
     duration_s: float | None = None
     retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
+    objection: Callable[[], str] = lambda: ""  # what of the configuration no venue would take; empty if nothing
     look: Callable[[], str] = lambda: (
         ""
     )  # asked every LOOK_S: why the life should end by itself; empty if it should not
@@ -178,6 +179,9 @@ class Supervisor:
                 return
             if not waiting:
                 begun = float("inf")
+            if objection := life.objection():
+                self._end(ConfigurationError(objection))
+                return
             if (reason := life.look()) and life.engine.state.stopping is None:
                 self._exit_code = FAILURE
                 self._ask_to_stop(reason)

@@ -21,6 +21,7 @@ from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.market import PAPER_KEY
+from replenisher.wiring.offered import require_offered
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -81,6 +82,7 @@ def _refuse_other_exchange(config: Config, connection: Connection) -> None:
 
 def check(config: Config) -> dict[str, Any]:
     """What would be traded, and where everything would lie. Nothing is started and nothing is written."""
+    require_offered(config)
     require_database(config)
     return {
         "configuration": str(config.path),

@@ -11,7 +11,6 @@ import uvloop
 from rich.console import Console
 
 from replenisher.config import Config
-from replenisher.config.listed import listed
 from replenisher.core.engine import Engine
 from replenisher.core.replay import fold
 from replenisher.core.state import State
@@ -28,6 +27,7 @@ from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.streams import silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
+from replenisher.wiring.offered import objections, require_offered
 from replenisher.wiring.recording import Recording, Task
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import reach
@@ -38,7 +38,7 @@ RECORDER_S_MAX = 30.0
 
 def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) -> int:
     """Trade until told to stop; the exit code. Whatever is wrong is found before anything is written or sent."""
-    _require_offered(config)
+    require_offered(config)
     with ExitStack() as stack:
         stack.enter_context(_data_directory(config, fresh=fresh))
         require_database(config)
@@ -91,6 +91,7 @@ def _live(
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
+        objection=objections(config, state),
         look=lambda: _complaint(child, printer),
     )
     supervisor = Supervisor(life)
@@ -132,20 +133,6 @@ def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
 def _drop_old_segments(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
     for segment in journal.expired(clock.now(), recorded_segment=recorder.status.segment):
         segment.path.unlink()
-
-
-def _require_offered(config: Config) -> None:
-    """An instrument that the simulated exchange does not list is the operator's mistake."""
-    if not config.starts_exchange or config.exchange is None:
-        return
-    offered = listed(config.exchange)
-    for place, section in enumerate(config.strategies):
-        if section.venue == config.exchange.venue and section.instrument not in offered:
-            at = ("strategies", place, "instrument")
-            raise ConfigurationError(
-                f"{config.where(at)}: strategies[{place}].instrument: {section.instrument!r} is not allowed, "
-                f"the simulated exchange offers {', '.join(offered)}"
-            )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from replenisher.live.clock import SessionClock
 from replenisher.live.trial import try_session
 from replenisher.venues.deribit.examination import examine, http_address
 from replenisher.venues.doctor import Answers, Finding, Light, about_venue, milliseconds, unreachable
-from replenisher.venues.levels import about_strategy
+from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.machine import about_machine
@@ -58,11 +58,7 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
     found = f"{address} answers in {milliseconds(answers.clock.way_ns)}{whose}"
     yield Finding(about=name, check="reachable", light=Light.GREEN, found=found)
     yield from about_venue(name, setup.venue(name).rate_limit, answers)
-    beside = 0
-    for strategy in setup.strategies:
-        if strategy.venue == name:
-            at = SessionClock().now()
-            yield from about_strategy(strategy, setup.limits, answers, beside=beside, at=at)
+    yield from about_strategies(setup, name, answers, SessionClock().now())
 
 
 def _asked(config: Config, name: str, child: Child | None) -> Answers:

@@ -48,6 +48,13 @@ def synthetic_instrument(venue: str) -> Instrument:
     return _instrument(venue, SYNTHETIC_NAME, ListedInstrument(), SyntheticSection(source="synthetic"))[0]
 
 
+def synthetic_start(section: ExchangeSection, name: str) -> tuple[Instrument, Decimal] | None:
+    """A listed instrument and the price at which its order flow begins; None if its market is no order flow."""
+    details = listed(section)[name]
+    market = details.market or section.market
+    return _instrument(section.venue, name, details, market) if isinstance(market, SyntheticSection) else None
+
+
 def _chance(seed: int, place: int, name: str) -> random.Random:
     """A source of chance for each market, so that none depends on what else is listed after the first."""
     return random.Random(seed if place == 0 else f"{seed} {name}")  # noqa: S311 - a seeded market, no secret

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +99,7 @@ class Desk:
         room.mkdir(parents=True, exist_ok=True)
         self.room, self.config, self.data = room, config, room / "data"
         self.variables = variables
+        self.held = ExitStack()  # what a test holds while something is started here
         self._started = 0
 
     @property

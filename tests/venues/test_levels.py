@@ -7,13 +7,13 @@ import pytest
 
 from replenisher.core.fair_value import mid
 from replenisher.core.risk import Limits
-from replenisher.core.setup import StrategySetup
+from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.strategy import Quotes, View
 from replenisher.model.instrument import AmountUnit, TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 from replenisher.venues.doctor import Answers, Finding, Light, Unanswered
-from replenisher.venues.levels import about_strategy
+from replenisher.venues.levels import about_strategies
 from strategies.pure_mm import FairValue, PureMarketMaking
 from tests.venues.examined import HEALTHY, LADDER, LIMITS, PERPETUAL, listed, setup_of
 
@@ -22,10 +22,14 @@ CHECKS = ["instrument", "levels", "sizes", "price band", "limits and funds"]
 
 
 def judged(
-    setup: StrategySetup | None = None, answers: Answers = HEALTHY, account: Limits = LIMITS, beside: int = 0
+    setup: StrategySetup | None = None, answers: Answers = HEALTHY, account: Limits = LIMITS
 ) -> dict[str, Finding]:
-    findings = about_strategy(setup or setup_of(), account, answers, beside=beside, at=0)
-    return {finding.check: finding for finding in findings}
+    return {finding.check: finding for finding in judged_all([setup or setup_of()], answers, account)}
+
+
+def judged_all(setups: list[StrategySetup], answers: Answers, account: Limits) -> list[Finding]:
+    setup = Setup(namespace="rpl", venues=(), strategies=tuple(setups), limits=account)
+    return list(about_strategies(setup, "deribit", answers, at=0))
 
 
 def ladder(**changes: Any) -> StrategySetup:
@@ -159,8 +163,14 @@ def test_a_strategys_own_limits_count_too() -> None:
 
 
 def test_what_others_show_on_the_account_counts_against_its_orders() -> None:
-    assert judged(account=limits(max_open_orders=8), beside=2)["limits and funds"].light is GREEN
-    assert judged(account=limits(max_open_orders=8), beside=3)["limits and funds"].light is RED
+    both = [setup_of(), replace(setup_of(), id="edge")]
+
+    findings = judged_all(both, HEALTHY, limits(max_open_orders=10))
+
+    assert [finding.found for finding in findings if finding.check == "limits and funds"] == [
+        "6 of 6 levels may be shown, worth 6,000 USD",
+        "4 of 6 levels may be shown: max_open_orders",
+    ]
 
 
 def test_what_is_held_counts_against_the_position() -> None:

@@ -1,0 +1,127 @@
+"""How a strategy's ladder fits onto a venue's grid of prices and amounts.
+
+The strategy itself is asked what it would show, once on the venue's grid and once on one a thousand times finer. What
+the two answers differ by is what the grid takes away, whatever the strategy's idea is.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.book import Touch
+from replenisher.core.strategy import Strategy, View
+from replenisher.model.instrument import AmountUnit, Instrument, TickStep
+from replenisher.model.order import Side
+from replenisher.model.step import Quote
+from replenisher.venues.doctor import Listing, number
+
+FINER = 1_000
+
+Key = tuple[Side, int]  # a level of a side
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strategy would show of its levels on the venue's grid, and what it means to show."""
+
+    listing: Listing
+    mark: Decimal  # in the middle of the touch
+    meant: Mapping[Key, Decimal]  # sizes, in the wire amount
+    stand: Mapping[Key, Quote]
+
+    @property
+    def collapsed(self) -> list[Key]:
+        """The levels that would fall onto the price of another one."""
+        lot = self.listing.instrument.lot
+        return [key for key, amount in self.meant.items() if key not in self.stand and amount >= lot]
+
+    @property
+    def small(self) -> list[Key]:
+        """The levels that are below the venue's minimum, or so small that nothing is left of them in lots."""
+        return [key for key in self.meant if self._is_small(key)]
+
+    def _is_small(self, key: Key) -> bool:
+        instrument = self.listing.instrument
+        if key not in self.stand:
+            return self.meant[key] < instrument.lot
+        notional_quote = instrument.notional_quote(self.amount(key), instrument.price(self.stand[key].price))
+        return self.amount(key) < instrument.min_amount or notional_quote < instrument.min_notional
+
+    def amount(self, key: Key) -> Decimal:
+        """The size with which a level would stand."""
+        return self.listing.instrument.amount(self.stand[key].quantity)
+
+
+def fit_of(strategy: Strategy, listing: Listing, at: int) -> Fit | None:
+    """The ladder of a strategy that holds nothing; None while the market has not two sides."""
+    if listing.bid is None or listing.ask is None:
+        return None
+    wanted = _asked(strategy, _finer(listing.instrument), listing, at)
+    stand = _asked(strategy, listing.instrument, listing, at)
+    return Fit(
+        listing=listing,
+        mark=(listing.bid[0] + listing.ask[0]) / 2,
+        meant=_meant(listing.instrument, wanted, stand),
+        stand=stand,
+    )
+
+
+def too_small(fit: Fit) -> str:
+    """What to say of levels that are below the venue's minimum; empty if there are none."""
+    least = least_of(fit.listing.instrument)
+    return f"{named(small)} would be below the venue's minimum of {least}" if (small := fit.small) else ""
+
+
+def least_of(instrument: Instrument) -> str:
+    """The venue's minimum of an order, in words."""
+    least = f"{number(instrument.min_amount)} {unit_of(instrument)}"
+    if instrument.min_notional:
+        least += f" and {number(instrument.min_notional)} {instrument.quote_currency}"
+    return least
+
+
+def unit_of(instrument: Instrument) -> str:
+    """What one of its wire amount is."""
+    currencies = {AmountUnit.BASE: instrument.base_currency, AmountUnit.QUOTE: instrument.quote_currency}
+    return currencies.get(instrument.amount_unit, "contracts")
+
+
+def named(keys: Sequence[Key]) -> str:
+    """Levels as they are counted on the screen: `bids 1, 2 and asks 1`."""
+    sides = {"bids": Side.BUY, "asks": Side.SELL}
+    told = [
+        f"{word} {', '.join(str(level) for each, level in sorted(keys) if each is side)}"
+        for word, side in sides.items()
+        if any(each is side for each, _ in keys)
+    ]
+    return " and ".join(told)
+
+
+def _finer(instrument: Instrument) -> Instrument:
+    """The same instrument on a grid so fine that it takes nothing away."""
+    steps = tuple(TickStep(step.above_price, step.tick / FINER) for step in instrument.tick_steps)
+    return msgspec.structs.replace(instrument, tick_steps=steps, lot=instrument.lot / FINER)
+
+
+def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int) -> dict[Key, Quote]:
+    """What the strategy would show in this market, on the grid of `instrument`, if it held nothing."""
+
+    def side(touch: tuple[Decimal, Decimal] | None) -> tuple[int, int]:
+        assert touch is not None, "the market has two sides"
+        return int(touch[0] / instrument.tick), max(1, instrument.lots(touch[1]))
+
+    view = View(
+        at=at,
+        instrument=instrument,
+        touch=Touch(*side(listing.bid), *side(listing.ask)),
+        last_trade=int(listing.last / instrument.tick) if listing.last else None,
+        inventory=Decimal(0),
+    )
+    return {(quote.side, quote.level): quote for quote in strategy.quote(view).quotes}
+
+
+def _meant(instrument: Instrument, wanted: Mapping[Key, Quote], stand: Mapping[Key, Quote]) -> dict[Key, Decimal]:
+    """The size that each level is meant to have. A strategy that counts in lots names as many on any grid."""
+    counts_lots = any(key in stand and stand[key].quantity == quote.quantity for key, quote in wanted.items())
+    grid = instrument if counts_lots else _finer(instrument)
+    return {key: grid.amount(quote.quantity) for key, quote in wanted.items()}

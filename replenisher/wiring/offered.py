@@ -1,0 +1,73 @@
+"""What a venue offers, held against what the strategies want: mistakes that only an instrument's terms can tell.
+
+Of the exchange that we start, the terms are known before it is; of any other venue, once it has told them.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from replenisher.config import Config
+from replenisher.config.listed import listed
+from replenisher.core.state import State
+from replenisher.errors import ConfigurationError
+from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.venues.doctor import Listing
+from replenisher.venues.fit import fit_of, too_small
+from replenisher.wiring.listings import synthetic_start
+
+NO_TIME = 0
+
+
+def require_offered(config: Config) -> None:
+    """Refuse an instrument that is not listed there, and sizes below its minimum."""
+    if not config.starts_exchange or config.exchange is None:
+        return
+    offered = listed(config.exchange)
+    for place, section in enumerate(config.strategies):
+        if section.venue != config.exchange.venue:
+            continue
+        stem = ("strategies", place)
+        if section.instrument not in offered:
+            raise ConfigurationError(
+                f"{config.where((*stem, 'instrument'))}: strategies[{place}].instrument: {section.instrument!r} is not "
+                f"allowed, the simulated exchange offers {', '.join(offered)}"
+            )
+        start = synthetic_start(config.exchange, section.instrument)
+        if start and (objection := _objection(config, place, start[0], mark=start[1])):  # of a recording, it is told
+            raise ConfigurationError(objection)
+
+
+def objections(config: Config, state: State) -> Callable[[], str]:
+    """What is asked from time to time: each strategy is judged once, as soon as its market is known."""
+    waiting = dict(enumerate(config.strategies))
+
+    def look() -> str:
+        for place, section in list(waiting.items()):
+            key = instrument_key(section.venue, section.instrument)
+            book = state.books.get(key)
+            touch = None if book is None else book.shown_touch
+            if touch is not None:
+                del waiting[place]
+                instrument = state.instruments[key]
+                if objection := _objection(config, place, instrument, mark=instrument.price(sum(touch)) / 2):
+                    return objection
+        return ""
+
+    return look
+
+
+def _objection(config: Config, place: int, instrument: Instrument, *, mark: Decimal) -> str:
+    """What to say of a ladder without a single level that is large enough; one with some stands as far as it may."""
+    ticks, tick = mark // instrument.tick_at(mark), instrument.tick_at(mark)
+    listing = Listing(
+        instrument=instrument,
+        state="open",
+        is_open=True,
+        bid=((ticks - 1) * tick, instrument.lot),
+        ask=((ticks + 1) * tick, instrument.lot),
+    )
+    fit = fit_of(config.strategy(config.strategies[place].id), listing, NO_TIME)
+    if fit is None or len(fit.small) < len(fit.meant):
+        return ""
+    objection = too_small(fit)
+    return f"{config.where(('strategies', place))}: strategies[{place}]: the sizes of {objection}" if objection else ""
