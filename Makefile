@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit fresh bench lock
+.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange lock
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "replenisher needs Python 3.11 or newer")'
@@ -48,6 +48,9 @@ fresh: ## clone HEAD into a new folder and do what the README says there
 
 bench: install ## tick to order, against a bare echo
 	$(BIN)/python -m bench.tick_to_order $(ARGS)
+
+bench-exchange: install ## orders a second through the exchange's matching and through its socket
+	$(BIN)/python -m bench.exchange_orders $(ARGS)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

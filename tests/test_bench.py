@@ -86,3 +86,17 @@ def ladder(bid_lots: int) -> tuple[Quote, ...]:
     instrument = synthetic_instrument("deribit")
     view = View(at=0, instrument=instrument, touch=touch, last_trade=None, inventory=Decimal(0))
     return load(CONFIG).strategy("core").quote(view).quotes
+
+
+def test_orders_through_matching_and_through_the_socket_are_counted_in_the_ledgers() -> None:
+    command = [sys.executable, "-m", "bench.exchange_orders", "--json", "--orders", "300"]
+
+    runs = [subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=60) for _ in "12"]
+
+    found, again = (json.loads(ended.stdout) for ended in runs)
+    for way in ("matching", "socket"):
+        assert (found[way]["orders"], found[way]["requests"], found[way]["fills"]) == (300, 500, 200)
+        assert found[way]["orders_per_second"] > 0
+    assert found["echo"]["frames"] == 500
+    assert found["matching"]["ledger_sha256"] == again["matching"]["ledger_sha256"]
+    assert found["matching"]["ledger_sha256"] != found["socket"]["ledger_sha256"]
