@@ -13,6 +13,7 @@ from tests.postgres import database_on, server
 SERVER = "REPLENISHER_TEST_POSTGRES_URL"  # of a server on which we may make databases; without it one is started
 RECORDINGS = "REPLENISHER_TEST_DATA"
 USED = "recording"  # the property by which a test says that it ran on one
+FINDING = "finding"  # and the one by which it says what it found
 
 
 @pytest.fixture
@@ -29,6 +30,17 @@ def recordings(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def finding(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Have a sentence said at the end of the run, whether the test passes or not."""
+
+    def say(sentence: str) -> None:
+        print(sentence)
+        request.node.user_properties.append((FINDING, sentence))
+
+    return say
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +124,25 @@ class Tally:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+class Findings:
+    """Says at the end what tests have found, in the order in which they ended."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of what one test found."""
+        if report.when == "call":
+            self.sentences += [str(value) for name, value in report.user_properties if name == FINDING]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One line a sentence."""
+        for sentence in self.sentences:
+            terminalreporter.write_line(sentence)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """The tally belongs to the process that reports, not to those that only run tests for it."""
+    """What is told at the end is told by the process that reports, not by those that only run tests for it."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Tally(), "tally of recordings")
+        config.pluginmanager.register(Findings(), "findings")

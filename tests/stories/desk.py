@@ -19,6 +19,7 @@ PAPER = ROOT / "configs" / "paper.yaml"
 REPLAY = ROOT / "configs" / "replay.yaml"
 
 DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own books are
+EXCHANGE = "REPLENISHER_VENUES__DERIBIT__URL"  # and the one that says where an exchange runs already
 
 Record = dict[str, Any]
 
@@ -54,13 +55,14 @@ class Process:
         code = self._process.wait(timeout_s)
         return Ended(code, self._stdout.read_text(), self._stderr.read_text())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
     def until(self, what: str, condition: Callable[[], object], within_s: float = DEADLINE_S) -> None:
         """Wait for something that must come true while the process runs."""
-
-        def is_settled() -> bool:
-            return bool(condition()) or self._process.poll() is not None
-
-        until(is_settled, what, within_s)
+        until(lambda: condition() or self.is_over, what, within_s)
         assert condition(), f"ended while waiting until {what}: {self.wait()}"
 
     def send(self, number: signal.Signals) -> None:
@@ -83,7 +85,7 @@ class Process:
 
     def end(self) -> None:
         """Leave nothing running, whatever the story came to."""
-        if self._process.poll() is None:
+        if not self.is_over:
             self._process.terminate()
             try:
                 self._process.wait(DEADLINE_S)
@@ -118,13 +120,14 @@ class Desk:
         return self.variables.get(DATABASE, f"sqlite:///{self.database}")
 
     @contextmanager
-    def running(self, *arguments: str | Path, **variables: str) -> Iterator[Process]:
-        """A command, for as long as the block takes at most."""
+    def running(self, *arguments: str | Path, dies: str = "", **variables: str) -> Iterator[Process]:
+        """A command, for as long as the block takes at most; one that dies does so at a place that `mortal` counts."""
+        program = ["tests.stories.mortal", dies, "replenisher"] if dies else ["replenisher"]
         self._started += 1
         stdout, stderr = (self.room / f"{self._started}.{name}" for name in ("stdout", "stderr"))
         with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "replenisher", *map(str, arguments)],
+                [sys.executable, "-m", *program, *map(str, arguments)],
                 cwd=self.room,
                 env=self.environment() | variables,
                 stdin=subprocess.DEVNULL,
@@ -136,6 +139,17 @@ class Desk:
             yield running
         finally:
             running.end()
+
+    @contextmanager
+    def exchange(self) -> Iterator[str]:
+        """An exchange that `run` has not started, with its books in the same place; its URL."""
+        with self.running("exchange", self.config, "--ledger", self.ledger_file) as exchange:
+            exchange.until("it listens", exchange.lines)
+            yield json.loads(exchange.lines()[0])["url"]
+
+    def connect(self, url: str) -> None:
+        """From now on, trade on an exchange that runs already."""
+        self.variables[EXCHANGE] = url
 
     def command(self, *arguments: str | Path, timeout_s: float = DEADLINE_S, **variables: str) -> Ended:
         """A command to its end."""
@@ -167,7 +181,8 @@ class Desk:
     def assert_books_agree(self) -> Record:
         """The two books agree in the program's eyes and in those of a check that knows nothing of the program."""
         exchange_id = self.ledger()[0]["exchange_id"]
-        assert check(self.database_url, self.ledger_file, f"main@{exchange_id}") == []
+        account = "main" if EXCHANGE in self.variables else f"main@{exchange_id}"
+        assert check(self.database_url, self.ledger_file, account) == []
         findings = self.audit()
         assert findings["differences"] == []
         assert findings["open_orders"] == 0
