@@ -16,7 +16,7 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
         return f"not in sync with {setup.venue}: {'connecting' if sync is None else sync.stage}"
     if setup.instrument in state.closed:
         return f"closed: {state.closed[setup.instrument]}"
-    if next(state.earlier_lives(setup.instrument), None) is not None:
+    if state.earlier_lives and state.has_earlier_lives(setup.instrument):
         return "orders of an earlier life still rest"
     return _distrust(state, setup, at)
 

@@ -63,11 +63,11 @@ def apply(state: State, event: Event) -> None:
             _apply_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
-            state.revisit(event.instrument)
+            state.look_at(event.instrument)
         case LinkAlive():
             for instrument in state.setup.instruments(event.venue):
                 state.book(instrument).heard_at = event.at
-                state.revisit(instrument)
+                state.look_at(instrument)
         case FeedLost():
             state.book(event.instrument).lose(event.reason)
             state.revisit(event.instrument)
@@ -137,17 +137,17 @@ def apply(state: State, event: Event) -> None:
 
 
 def advance(state: State, at: int) -> None:
-    """Session time has come to `at`: requests time out, pauses end, budgets refill, syncs go on."""
-    for order in list(state.orders.all_live()):
-        if order.pending is not None and at >= order.pending.deadline:
-            time_out(state, order, at)
-    for strategy, pause in list(state.pauses.items()):
-        if pause.until and at >= pause.until:
-            del state.pauses[strategy]
-            state.revisit_all()
-    for venue in state.setup.venues:
-        state.budget(venue.name, at)
-        _advance_sync(state, venue.name, at)
+    """Session time has come to `at`: requests time out, pauses end, syncs go on."""
+    for order in state.orders.overdue(at):
+        time_out(state, order, at)
+    if state.pauses:
+        for strategy, pause in list(state.pauses.items()):
+            if pause.until and at >= pause.until:
+                del state.pauses[strategy]
+                state.revisit_all()
+    for venue, sync in state.syncs.items():
+        if not sync.is_synced:
+            _advance_sync(state, venue, at)
     _advance_stop(state, at)
 
 
@@ -171,7 +171,7 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     if not order.status.is_terminal:
         show_at_rest(state, order, fill.venue_time, fill.at)
     if order.status is Status.FILLED:
-        state.own_size(fill.instrument).ended(order.order_id, fill.venue_time, fill.at)
+        state.own_size(fill.instrument).ended(order.order_id, order.side, fill.venue_time, fill.at)
         if not was_over:
             eat_slot(state, order, fill.at)
 
@@ -181,15 +181,14 @@ def _apply_book(state: State, event: BookChanged | BookSnapshot) -> None:
     if isinstance(event, BookSnapshot):
         book.replace(event.bids, event.asks, event.venue_time, event.at)
         own.replaced(book, event.venue_time, event.at)
+        state.revisit(event.instrument)
     else:
         if book.distrust:
             return  # Changes to a book we do not have mean nothing.
         book.change(event.bids, event.asks, event.venue_time, event.at)
-        for price, quantity in event.bids:
-            own.updated(Side.BUY, price, quantity, event.venue_time, event.at)
-        for price, quantity in event.asks:
-            own.updated(Side.SELL, price, quantity, event.venue_time, event.at)
-    state.revisit(event.instrument)
+        own.updated(Side.BUY, event.bids, event.venue_time, event.at)
+        own.updated(Side.SELL, event.asks, event.venue_time, event.at)
+        state.look_at(event.instrument)
 
 
 def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None:
@@ -231,7 +230,9 @@ def _start(state: State, event: Started) -> None:
     state.forget_the_present()
     state.first_started_at = state.first_started_at or event.at
     for order in list(state.orders.all_live()):
+        state.earlier_lives[order.order_id] = None
         lose_track(state, order, event.at)
+    state.revisit_all()
 
 
 def _open_session(state: State, venue: str, at: int) -> None:

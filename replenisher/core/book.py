@@ -4,7 +4,7 @@ A side keeps its prices sorted towards the touch, so that the busy end of the li
 touch moves a few integers, whatever the depth of the book.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -28,17 +28,17 @@ class BookSide:
         self.quantities = {price: quantity for price, quantity in levels if quantity > 0}
         self._keys = sorted(self._sign * price for price in self.quantities)
 
-    def set(self, price: int, quantity: int) -> None:
-        """The quantity at `price` is now this much; 0 removes the level."""
-        known = price in self.quantities
-        if quantity > 0:
-            if not known:
-                key = self._sign * price
-                self._keys.insert(bisect_left(self._keys, key), key)
-            self.quantities[price] = quantity
-        elif known:
-            del self.quantities[price]
-            del self._keys[bisect_left(self._keys, self._sign * price)]
+    def change(self, levels: Sequence[Level]) -> None:
+        """The quantities at some prices are now these; 0 removes the level."""
+        quantities, keys, sign = self.quantities, self._keys, self._sign
+        for price, quantity in levels:
+            if quantity > 0:
+                if price not in quantities:
+                    insort(keys, sign * price)
+                quantities[price] = quantity
+            elif price in quantities:
+                del quantities[price]
+                del keys[bisect_left(keys, sign * price)]
 
     def best(self) -> int | None:
         """The best price, if there is any."""
@@ -91,10 +91,8 @@ class Book:
 
     def change(self, bids: Sequence[Level], asks: Sequence[Level], venue_time: int, at: int) -> None:
         """New quantities at some levels."""
-        for price, quantity in bids:
-            self.bids.set(price, quantity)
-        for price, quantity in asks:
-            self.asks.set(price, quantity)
+        self.bids.change(bids)
+        self.asks.change(asks)
         self._heard(venue_time, at)
 
     def lose(self, reason: str) -> None:

@@ -5,26 +5,37 @@ lost today: after its pause the account quotes again only if the P&L has come ba
 count anew is midnight, or an operator who says `resume`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from replenisher.core.state import State
 from replenisher.model.command import DayMarked, Pause
+from replenisher.model.instrument import venue_of
 from replenisher.model.units import DAY_NS
 
 
-def daily_loss(state: State, at: int) -> Iterator[DayMarked | Pause]:
-    """A mark where a day begins, and a pause where too much of it was lost."""
-    limits = state.setup.limits
-    for venue in state.setup.venues:
-        pnl_quote = state.pnl_quote(venue.name, at)
-        if pnl_quote is None:
-            continue
-        today = DayMarked(venue=venue.name, day=at // DAY_NS, pnl_quote=pnl_quote)
-        mark = state.day_marks.get(venue.name)
-        if mark is None or mark.day != today.day:
-            yield today
-            continue
-        lost_quote = mark.pnl_quote - pnl_quote
-        if lost_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
-            reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue.name}"
-            yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)
+class DailyLoss:
+    """The P&L of every instrument, as far as it may have changed, and what follows from their sum at each venue."""
+
+    def __init__(self) -> None:
+        self._by_venue: dict[str, dict[str, float | None]] = {}
+
+    def look(self, state: State, touched: Iterable[str], at: int) -> Iterator[DayMarked | Pause]:
+        """A mark where a day begins, and a pause where too much of it was lost."""
+        for instrument in touched:
+            # What is not traded has no book here to mark it.
+            if state.setup.watching(instrument):
+                self._by_venue.setdefault(venue_of(instrument), {})[instrument] = state.pnl_of(instrument)
+        limits = state.setup.limits
+        for venue, pnls in self._by_venue.items():
+            known = [pnl for pnl in pnls.values() if pnl is not None]
+            if len(known) < len(pnls):
+                continue
+            pnl_quote = sum(known)
+            mark = state.day_marks.get(venue)
+            if mark is None or mark.day != at // DAY_NS:
+                yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)
+                continue
+            lost_quote = mark.pnl_quote - pnl_quote
+            if lost_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
+                reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
+                yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)

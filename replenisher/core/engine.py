@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+
 from replenisher.core.absence import why_absent
 from replenisher.core.apply import advance, apply
+from replenisher.core.book import Touch
 from replenisher.core.budget import Budget
-from replenisher.core.daily_loss import daily_loss
+from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.expect import expect
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
-from replenisher.core.risk import crosses_own, objection, permit
+from replenisher.core.risk import CROSSES_OWN, Bound, objection, permit
 from replenisher.core.setup import StrategySetup
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
@@ -38,14 +41,53 @@ from replenisher.model.step import Decision, Quote, Step
 FAR = 1 << 62
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a plan depends on beside what is ours."""
+
+    touch: Touch | None  # of the others
+    last_trade: int | None
+    shown_touch: tuple[int, int] | None
+    absence: str  # why nothing may be shown; empty if something may
+    cash: Decimal | None
+    base_cash: Decimal | None
+
+    def means_the_same_as(self, before: "Seen") -> bool:
+        """Whether the same quotes would be judged the same: by the same mark, cash and touch as published."""
+        return (
+            self.touch is not None
+            and before.touch is not None
+            and self.touch.bid + self.touch.ask == before.touch.bid + before.touch.ask
+            and self.shown_touch == before.shown_touch
+            and self.absence == before.absence
+            and self.cash == before.cash
+            and self.base_cash == before.base_cash
+        )
+
+
 @dataclass(slots=True)
 class Plan:
     """What one strategy wants in this step, and the wishes that lead there."""
 
     setup: StrategySetup
-    decision: Decision
-    mark: Decimal
+    seen: Seen
+    wanted: Quotes
+    permitted: tuple[Quote, ...]
+    withheld: str  # why less than wanted was permitted
+    bounds: tuple[Bound, ...]
     wishes: list[Wish]
+    is_complete: bool  # all that is wanted may be shown, and stands
+
+    def decision(self) -> Decision:
+        """The same for the record."""
+        return Decision(
+            strategy=self.setup.id,
+            instrument=self.setup.instrument,
+            fair_value=self.wanted.fair_value,
+            terms=self.wanted.terms,
+            wanted=self.wanted.quotes,
+            permitted=self.permitted,
+            withheld=self.withheld,
+        )
 
 
 @dataclass(slots=True)
@@ -56,45 +98,60 @@ class Engine:
     number: int = 0
     at: int = 0  # session time of the last step; it never goes back
     deadlines: dict[str, int] = field(default_factory=dict)  # by instrument
+    soonest: int = FAR  # none of them is earlier than this
     unaffordable_until: dict[str, int] = field(default_factory=dict)  # instrument -> when the rate budget allows more
+    daily_loss: DailyLoss = field(default_factory=DailyLoss)
+    at_rest: dict[str, Plan] = field(default_factory=dict)  # strategy -> its last plan, if that left nothing to do
 
     @property
     def next_deadline(self) -> int | None:
         """The session time at which the engine wants to be woken, should nothing happen before."""
-        state = self.state
-        candidates = list(self.deadlines.values())
-        candidates += [deadline for sync in state.syncs.values() if (deadline := sync.next_deadline()) is not None]
-        candidates += [pause.until for pause in state.pauses.values() if pause.until]
+        state, soonest = self.state, self.soonest
+        for sync in state.syncs.values():
+            if (deadline := sync.next_deadline()) is not None and deadline < soonest:
+                soonest = deadline
+        for pause in state.pauses.values():
+            if pause.until and pause.until < soonest:
+                soonest = pause.until
         if state.stopping is not None and state.stopping.verdict is Verdict.OPEN:
-            candidates.append(state.stopping.deadline)
-        soonest = min(candidates, default=FAR)
+            soonest = min(soonest, state.stopping.deadline)
         return soonest if soonest < FAR else None
 
     def step(self, events: Sequence[Event]) -> Step:
         """Apply everything that has arrived, and decide once per touched market."""
         assert events, "a step is caused by something"
-        state = self.state
-        at = self.at = max(self.at, *(event.at for event in events))
+        state, at = self.state, self.at
         for event in events:
+            if event.at > at:
+                at = event.at
             apply(state, event)
+        self.at = at
         advance(state, at)
-        for instrument, deadline in self.deadlines.items():
-            if deadline <= at:
-                state.revisit(instrument)
+        if at >= self.soonest:
+            self._revisit_due(at)
+        for instrument in (*state.to_look_at, *state.to_revisit):
+            state.touches[instrument] = state.touch_of(instrument, at)
 
         commands: list[Command] = []
-        for limit in daily_loss(state, at):
+        for limit in self.daily_loss.look(state, [*state.to_look_at, *state.to_revisit], at):
             commands.append(self._note(limit, at))
         touched, state.to_revisit = state.to_revisit, {}
-        plans = [self._plan(setup, at) for setup in state.setup.strategies if setup.instrument in touched]
-        commands += self._carry_out(plans, at)
+        moved, state.to_look_at = state.to_look_at, {}
+        plans = [self._plan(setup, at) for instrument in touched for setup in state.setup.watching(instrument)]
+        for instrument in moved:
+            if instrument not in touched and (fresh := self._plans_after_move(instrument, at)):
+                touched[instrument] = None
+                plans += fresh
+        if plans:
+            commands += self._carry_out(plans, at)
         commands += self._cancel_left_over(touched, at)
-        commands += self._cancel_strays(at)
+        if state.strays:
+            commands += self._cancel_strays(at)
         for instrument in touched:
-            self.deadlines[instrument] = self._deadline(instrument, plans, at)
-        for venue in state.setup.venues:
-            if (sync := state.syncs.get(venue.name)) is not None:
-                commands += sync.due(state.account.cursors, venue.request_timeout_ns, at)
+            self._set_deadline(instrument, self._deadline(instrument, plans, at))
+        for venue, sync in state.syncs.items():
+            if sync.open_questions:
+                commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
 
         self.number += 1
         return Step(
@@ -102,58 +159,110 @@ class Engine:
             at=at,
             events=tuple(events),
             commands=tuple(commands),
-            decisions=tuple(plan.decision for plan in plans) if commands else (),
-            orders=tuple(order.report() for order in state.orders.changed()),
+            decisions=tuple([plan.decision() for plan in plans]) if commands else (),
+            orders=tuple([order.report() for order in state.orders.changed()]),
         )
 
     # --- What is wanted ------------------------------------------------------------------------------------------
 
-    def _plan(self, setup: StrategySetup, at: int) -> Plan:
+    def _plans_after_move(self, instrument: str, at: int) -> list[Plan]:
+        """The plans of the strategies for which it matters that a market has moved and nothing of ours.
+
+        It does not matter to a strategy that had all it wanted, as long as it sees what it saw then, or wants what it
+        wanted then at the same mark. What time alone changes has its deadline.
+        """
+        plans: list[Plan] = []
+        for setup in self.state.setup.watching(instrument):
+            before = self.at_rest.get(setup.id)
+            seen = self._seen(setup, at)
+            if before is None:
+                plans.append(self._plan(setup, at))
+            elif seen != before.seen:
+                wanted = self._wanted(setup, seen, at)
+                if wanted.quotes == before.wanted.quotes and seen.means_the_same_as(before.seen):
+                    before.seen = seen
+                else:
+                    plans.append(self._plan(setup, at, seen, wanted))
+        if not plans and (settles_at := self.state.own_size(instrument).settles_at(at)) is not None:
+            self._set_deadline(instrument, min(settles_at, self.deadlines.get(instrument, FAR)))
+        return plans
+
+    def _seen(self, setup: StrategySetup, at: int) -> Seen:
         state = self.state
-        instrument = state.instruments.get(setup.instrument)
-        touch = state.touch_of(setup.instrument, at)
-        absence = why_absent(state, setup, at) or ("" if touch is not None else "one side of the book is empty")
-        wanted, mark, withheld = NO_QUOTES, Decimal(0), absence
-        permitted: tuple[Quote, ...] = ()
-        if instrument is not None and touch is not None:
-            mark = (touch.bid + touch.ask) * instrument.tick / 2
-            if not absence:
-                view = View(
-                    at=at,
-                    instrument=instrument,
-                    touch=touch,
-                    last_trade=state.book(setup.instrument).last_trade,
-                    inventory=state.account.inventory(setup.instrument, setup.id),
-                )
-                wanted = _sane(setup.strategy.quote(view))
-                permitted, withheld = permit(wanted.quotes, state.bounds(setup, mark, with_ladder=False))
+        instrument, book = state.instruments.get(setup.instrument), state.book(setup.instrument)
+        touch = state.touches.get(setup.instrument)
+        absence = why_absent(state, setup, at)
+        if not absence and touch is None:
+            absence = "one side of the book is empty"
+        balance = state.account.balance
+        return Seen(
+            touch=touch,
+            last_trade=book.last_trade,
+            shown_touch=book.shown_touch,
+            absence=absence,
+            cash=None if instrument is None else balance(instrument.venue, instrument.settlement_currency),
+            base_cash=None if instrument is None else balance(instrument.venue, instrument.base_currency),
+        )
+
+    def _wanted(self, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
+        instrument = self.state.instruments.get(setup.instrument)
+        if instrument is None or seen.touch is None or seen.absence:
+            return NO_QUOTES
+        view = View(
+            at=at,
+            instrument=instrument,
+            touch=seen.touch,
+            last_trade=seen.last_trade,
+            inventory=self.state.account.inventory(setup.instrument, setup.id),
+        )
+        return _sane(setup.strategy.quote(view))
+
+    def _plan(self, setup: StrategySetup, at: int, seen: Seen | None = None, wanted: Quotes | None = None) -> Plan:
+        state = self.state
+        seen = seen or self._seen(setup, at)
+        wanted = wanted or self._wanted(setup, seen, at)
+        permitted, withheld = wanted.quotes, seen.absence
+        bounds: tuple[Bound, ...] = ()
+        if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
+            mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
+            bounds = state.bounds(setup, mark)
+            if permitted:
+                permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
         orders = state.orders.of(setup.ladder)
-        showable = [quote for quote in permitted if self._is_showable(setup, quote, orders, at)]
+        showable = self._showable(setup, permitted, orders, at)
         wishes = reconcile(
             showable, orders, setup.policy, amends_price=state.setup.venue(setup.venue).amends_price, at=at
         )
-        decision = Decision(
-            strategy=setup.id,
-            instrument=setup.instrument,
-            fair_value=wanted.fair_value,
-            terms=wanted.terms,
-            wanted=wanted.quotes,
-            permitted=permitted,
-            withheld=withheld,
+        is_complete = len(showable) == len(wanted.quotes) and all(
+            isinstance(wish, Keep) and wish.order.level == wish.level for wish in wishes
         )
-        return Plan(setup, decision, mark, wishes)
+        return Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
 
-    def _is_showable(self, setup: StrategySetup, quote: Quote, orders: Sequence[Order], at: int) -> bool:
-        """Whether a slot has an order already or may be given one now."""
-        if any(order.side is quote.side and order.level == quote.level for order in orders):
-            return True
-        slot = self.state.slots.of((setup.id, setup.instrument, quote.side, quote.level))
-        return slot.is_open(self.state.book(setup.instrument).shown_touch, at)
+    def _showable(
+        self, setup: StrategySetup, quotes: Sequence[Quote], orders: Sequence[Order], at: int
+    ) -> Sequence[Quote]:
+        """The quotes whose slots have an order already or may be given one now."""
+        taken = {(order.side, order.level) for order in orders}
+        missing = [quote for quote in quotes if (quote.side, quote.level) not in taken]
+        if not missing:
+            return quotes
+        touch = self.state.book(setup.instrument).shown_touch
+        closed = {
+            (quote.side, quote.level)
+            for quote in missing
+            if not self.state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).is_open(touch, at)
+        }
+        return [quote for quote in quotes if (quote.side, quote.level) not in closed] if closed else quotes
 
     # --- What is sent --------------------------------------------------------------------------------------------
 
     def _carry_out(self, plans: Sequence[Plan], at: int) -> Iterator[Command]:
         """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
+        for plan in plans:
+            if plan.is_complete:
+                self.at_rest[plan.setup.id] = plan
+            else:
+                self.at_rest.pop(plan.setup.id, None)
         for plan in plans:
             for wish in plan.wishes:
                 # Also where the amend may not be sent now: its old slot is given to somebody else.
@@ -186,17 +295,18 @@ class Engine:
         state, setup, quote = self.state, plan.setup, wish.quote
         instrument = state.instruments[setup.instrument]
         amended = wish.order if isinstance(wish, Change) else None
-        others = [order for order in state.orders.on(setup.instrument) if order is not amended]
-        if crosses_own(quote.side, quote.price, others):
+        exposures = state.exposures(setup, plan.bounds, with_ladder=True)
+        counted = None if amended is None else state.orders.load_of(amended)
+        others = state.orders.on(setup.instrument)  # of the other side is all that matters here
+        reason = objection(quote.side, quote.price, quote.quantity, exposures, others, counted)
+        if reason is CROSSES_OWN:
             return  # The other one is on its way out; this one follows it.
-        bounds = state.bounds(setup, plan.mark, with_ladder=True)
-        reason = objection(quote.side, quote.price, quote.quantity, bounds, amended)
         if reason is not None:
             yield from self._deny(setup, quote, reason, at)
             if amended is not None and amended.price != quote.price:
                 yield from self._withdraw(amended, at)  # Where it rests now it is not wanted either.
             return
-        reserve = bounds[0].stake.open_orders + (0 if amended else 1)  # one cancel for every order
+        reserve = state.orders.open + (0 if amended else 1)  # one cancel for every order
         if not self._can_pay(setup.instrument, reserve, at):
             return
         timeout_ns = state.setup.venue(setup.venue).request_timeout_ns
@@ -237,7 +347,7 @@ class Engine:
     def _deny(self, setup: StrategySetup, quote: Quote, reason: str, at: int) -> Iterator[Command]:
         """Record a denial when its reason is a new one for the slot."""
         key: SlotKey = (setup.id, setup.instrument, quote.side, quote.level)
-        if self.state.slots.of(key).denied != reason:
+        if self.state.slots.known(key).denied != reason:
             denied = Denied(
                 instrument=setup.instrument,
                 strategy=setup.id,
@@ -251,8 +361,7 @@ class Engine:
 
     def _cancel_left_over(self, touched: dict[str, None], at: int) -> Iterator[Command]:
         """Orders of a strategy that is configured no longer: nobody else would take them off."""
-        ladders = {setup.ladder for setup in self.state.setup.strategies}
-        for ladder in [ladder for ladder in self.state.orders.live if ladder not in ladders]:
+        for ladder in self.state.orders.live.keys() - self.state.setup.ladders:
             for order in self.state.orders.of(ladder):
                 touched[order.instrument] = None
                 if order.status is Status.WORKING and order.pending is None:
@@ -283,6 +392,17 @@ class Engine:
 
     # --- When to look again --------------------------------------------------------------------------------------
 
+    def _set_deadline(self, instrument: str, deadline: int) -> None:
+        self.deadlines[instrument] = deadline
+        self.soonest = min(self.soonest, deadline)
+
+    def _revisit_due(self, at: int) -> None:
+        """Note the instruments whose deadline has come, and which one comes next."""
+        for instrument, deadline in self.deadlines.items():
+            if deadline <= at:
+                self.state.revisit(instrument)
+        self.soonest = min((deadline for deadline in self.deadlines.values() if deadline > at), default=FAR)
+
     def _deadline(self, instrument: str, plans: Sequence[Plan], at: int) -> int:
         """The next session time at which our wishes on an instrument may change without any news."""
         state = self.state
@@ -298,7 +418,7 @@ class Engine:
             if setup.policy.max_order_age_ns is not None:
                 resting = [order for order in state.orders.of(setup.ladder) if order.status is Status.WORKING]
                 candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
-            keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.decision.permitted]
+            keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.permitted]
             if (opening := state.slots.next_opening(keys, at)) is not None:
                 candidates.append(opening)
             candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)

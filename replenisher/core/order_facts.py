@@ -184,7 +184,7 @@ def _ends(state: State, order: Order, transition: Transition, reason: str, venue
     order.move(transition, at)
     if was_live:
         order.reason = reason
-    state.own_size(order.instrument).ended(order.order_id, venue_time, at)
+    state.own_size(order.instrument).ended(order.order_id, order.side, venue_time, at)
 
 
 def _is_refused(state: State, order: Order, reason: RejectReason, message: str, at: int) -> None:

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import msgspec
 
+from replenisher.core.load import Load, sum_of
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import LIFECYCLE, Request, Side, Status, Transition
+from replenisher.model.order import LIFECYCLE, TERMINAL, Request, Side, Status, Transition
 from replenisher.model.step import OrderState
 
 ENDED_REMEMBERED_MAX = 10_000
+NEVER = 1 << 62
 
 
 class Pending(msgspec.Struct):
@@ -109,13 +111,28 @@ Ladder = tuple[str, str]  # (strategy, instrument): whose orders are reconciled 
 class Orders:
     """All our orders: the live ones by ladder, the ended ones for as long as a late fill may name them."""
 
-    __slots__ = ("_changed", "by_id", "ended", "live")
+    __slots__ = (
+        "_changed",
+        "_counted",
+        "_loads",
+        "_loads_on",
+        "_on",
+        "by_id",
+        "ended",
+        "first_deadline",
+        "live",
+    )
 
     def __init__(self) -> None:
         self.by_id: dict[str, Order] = {}
         self.live: dict[Ladder, dict[str, Order]] = {}
         self.ended: dict[str, None] = {}  # oldest first
-        self._changed: dict[str, None] = {}
+        self.first_deadline = NEVER  # no request is due earlier than this
+        self._changed: dict[str, Order] = {}
+        self._on: dict[str, list[dict[str, Order]]] = {}  # instrument -> its ladders
+        self._loads: dict[Ladder, Load] = {}
+        self._loads_on: dict[str, list[Load]] = {}  # instrument -> those of its ladders
+        self._counted: dict[str, tuple[int, int]] = {}  # order -> the lots and ticks with which it is in the loads
 
     def add(self, order: Order) -> None:
         """An order that we are about to send, or find again in the journal."""
@@ -128,13 +145,18 @@ class Orders:
         return self.by_id.get(order_id)
 
     def file(self, order: Order) -> None:
-        """Note that an order changed, and file it where it belongs now."""
-        self._changed[order.order_id] = None
-        ladder = self.live.setdefault((order.strategy, order.instrument), {})
-        if not order.status.is_terminal:
-            ladder[order.order_id] = order
-        elif ladder.pop(order.order_id, None) is not None or order.order_id not in self.ended:
-            self.ended[order.order_id] = None
+        """Note that an order changed, and file it where it belongs now. Whoever changes an order says so here."""
+        order_id = order.order_id
+        self._changed[order_id] = order
+        self._count(order)
+        ladder = self.live.get((order.strategy, order.instrument))
+        if ladder is None:
+            ladder = self.live[order.strategy, order.instrument] = {}
+            self._on.setdefault(order.instrument, []).append(ladder)
+        if order.status not in TERMINAL:
+            ladder[order_id] = order
+        elif ladder.pop(order_id, None) is not None or order_id not in self.ended:
+            self.ended[order_id] = None
             if len(self.ended) > ENDED_REMEMBERED_MAX:
                 oldest = next(iter(self.ended))
                 del self.ended[oldest]
@@ -142,9 +164,71 @@ class Orders:
 
     def changed(self) -> list[Order]:
         """The orders touched since the last call."""
-        orders = [self.by_id[order_id] for order_id in self._changed if order_id in self.by_id]
+        orders = [order for order_id, order in self._changed.items() if order_id in self.by_id]
         self._changed.clear()
         return orders
+
+    def load_in(self, ladder: Ladder) -> Load:
+        """The load of one ladder."""
+        load = self._loads.get(ladder)
+        if load is None:
+            load = self._loads[ladder] = Load()
+            self._loads_on.setdefault(ladder[1], []).append(load)
+        return load
+
+    def load_on(self, instrument: str) -> Load:
+        """The load of everything on an instrument."""
+        loads = self._loads_on.get(instrument, ())
+        return loads[0] if len(loads) == 1 else sum_of(loads)
+
+    def load_of(self, order: Order) -> Load:
+        """The part that one order has in these."""
+        load = Load()
+        if (counted := self._counted.get(order.order_id)) is not None:
+            load.add(order.side, *counted)
+        return load
+
+    def _count(self, order: Order) -> None:
+        """Bring the loads up to date with one order."""
+        counted = None
+        if order.status not in TERMINAL:
+            lots, price, pending = order.quantity, order.price, order.pending
+            if pending is not None:
+                if pending.deadline < self.first_deadline:
+                    self.first_deadline = pending.deadline
+                if pending.request is Request.AMEND:
+                    lots, price = max(lots, pending.quantity), max(price, pending.price)
+            counted = (max(0, lots - order.filled_lots), price)
+        before = self._counted.get(order.order_id)
+        if before == counted:
+            return
+        load = self.load_in((order.strategy, order.instrument))
+        if before is not None:
+            load.take_off(order.side, *before)
+            del self._counted[order.order_id]
+        if counted is not None:
+            load.add(order.side, *counted)
+            self._counted[order.order_id] = counted
+
+    @property
+    def open(self) -> int:
+        """How many orders may be live."""
+        return len(self._counted)
+
+    def overdue(self, at: int) -> list[Order]:
+        """The orders whose request was not answered in time."""
+        if at < self.first_deadline:
+            return []
+        late: list[Order] = []
+        self.first_deadline = NEVER
+        for order in self.all_live():
+            if order.pending is None:
+                continue
+            if at >= order.pending.deadline:
+                late.append(order)
+            else:
+                self.first_deadline = min(self.first_deadline, order.pending.deadline)
+        return late
 
     def of(self, ladder: Ladder) -> list[Order]:
         """The orders of one ladder that may be live."""
@@ -152,9 +236,8 @@ class Orders:
 
     def on(self, instrument: str) -> Iterator[Order]:
         """Every order on one instrument that may be live, whichever strategy's."""
-        for (_, name), ladder in self.live.items():
-            if name == instrument:
-                yield from ladder.values()
+        for ladder in self._on.get(instrument, ()):
+            yield from ladder.values()
 
     def all_live(self) -> Iterator[Order]:
         """Every order that may be live."""

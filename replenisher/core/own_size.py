@@ -13,9 +13,12 @@ settled on. So news about our own orders, in whatever order it arrives, does not
 real increase shows at once, a real decrease at a level where we rest shows once it has outlasted the echo.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from replenisher.core.book import Book, BookSide, Touch
+from replenisher.model.event import Level
 from replenisher.model.order import Side
 
 NEVER = 1 << 62
@@ -75,19 +78,20 @@ class OwnLevel(msgspec.Struct):
 class OwnSize:
     """Our own orders on one instrument's book, by side and price."""
 
-    __slots__ = ("_echo_ns_max", "_levels", "_price_of")
+    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of")
 
     def __init__(self, echo_ns_max: int) -> None:
         self._echo_ns_max = echo_ns_max
-        self._levels: dict[tuple[Side, int], OwnLevel] = {}
-        self._price_of: dict[str, tuple[Side, int]] = {}  # where an order rests by the last word on it
+        self._levels: dict[Side, dict[int, OwnLevel]] = {side: {} for side in Side}
+        self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
+        self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
 
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
         """A place or amend left us: from now on `quantity` lots may show at `price`."""
         before = self._price_of.get(order_id)
         presence = self._presence(order_id, side, price, book, at)
         presence.rise(quantity)
-        if before == (side, price):
+        if before == price:
             presence.low = min(presence.low, quantity)
         else:
             self.leaving(order_id)
@@ -96,50 +100,52 @@ class OwnSize:
         self, order_id: str, side: Side, price: int, remaining: int, book: Book, venue_time: int, at: int
     ) -> None:
         """The venue says the order rests at `price` with `remaining` lots, and nowhere else."""
-        for place in self._places(order_id):
-            if place != (side, price):
-                self._fall(order_id, place, 0, venue_time, at)
+        for place in list(self._of_order.get(order_id, ())):
+            if place != price:
+                self._fall(order_id, side, place, venue_time, at)
         presence = self._presence(order_id, side, price, book, at)
         presence.low = remaining
         if presence.high > remaining:
             presence.fall(remaining, venue_time, at + self._echo_ns_max)
         else:
             presence.rise(remaining)
-        self._levels[side, price].still_from = at + self._echo_ns_max
-        self._price_of[order_id] = (side, price)
+        self._levels[side][price].still_from = at + self._echo_ns_max
+        self._price_of[order_id] = price
 
     def leaving(self, order_id: str) -> None:
         """A cancel or a new price was sent: the order may be gone from its price from now on."""
-        if (place := self._price_of.get(order_id)) in self._levels:
-            for presence in self._levels[place].presences:
-                if presence.order_id == order_id:
-                    presence.low = 0
+        price = self._price_of.get(order_id)
+        if price is not None and (presence := self._of_order.get(order_id, {}).get(price)) is not None:
+            presence.low = 0
 
-    def ended(self, order_id: str, venue_time: int, at: int) -> None:
+    def ended(self, order_id: str, side: Side, venue_time: int, at: int) -> None:
         """The order no longer rests anywhere."""
         self._price_of.pop(order_id, None)
-        for place in self._places(order_id):
-            self._fall(order_id, place, 0, venue_time, at)
+        for price in list(self._of_order.get(order_id, ())):
+            self._fall(order_id, side, price, venue_time, at)
 
-    def updated(self, side: Side, price: int, shown: int, venue_time: int, at: int) -> None:
-        """The venue published the level: older news is now contained in it."""
-        level = self._levels.get((side, price))
-        if level is None:
+    def updated(self, side: Side, levels: Sequence[Level], venue_time: int, at: int) -> None:
+        """The venue published these levels: older news is now contained in them."""
+        ours = self._levels[side]
+        if not ours:
             return
-        for presence in level.presences:
-            presence.echo(venue_time)
-        level.still_from = at + self._echo_ns_max
-        level.settle(shown, at)
-        self._sweep((side, price), level, at)
+        for price, shown in levels:
+            if (level := ours.get(price)) is not None:
+                for presence in level.presences:
+                    presence.echo(venue_time)
+                level.still_from = at + self._echo_ns_max
+                level.settle(shown, at)
+                self._sweep(side, price, level, at)
 
     def replaced(self, book: Book, venue_time: int, at: int) -> None:
         """A snapshot replaced the book: every level was published."""
-        for side, price in list(self._levels):
-            self.updated(side, price, book.side(side).quantities.get(price, 0), venue_time, at)
+        for side, ours in self._levels.items():
+            shown = book.side(side).quantities
+            self.updated(side, [(price, shown.get(price, 0)) for price in ours], venue_time, at)
 
     def others(self, side: Side, price: int, shown: int, at: int) -> int:
         """How many of the `shown` lots belong to others."""
-        level = self._levels.get((side, price))
+        level = self._levels[side].get(price)
         return shown if level is None else level.settle(shown, at)
 
     def touch(self, book: Book, at: int) -> Touch | None:
@@ -152,47 +158,58 @@ class OwnSize:
 
     def settles_at(self, at: int) -> int | None:
         """When a level of ours will next have been still for long enough, so that a decrease of the others shows."""
-        return min((level.still_from for level in self._levels.values() if level.still_from > at), default=None)
+        soonest = NEVER
+        for ours in self._levels.values():
+            for level in ours.values():
+                if at < level.still_from < soonest:
+                    soonest = level.still_from
+        return None if soonest == NEVER else soonest
 
     def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
+        best, ours = levels.best(), self._levels[side]
+        if best is not None and best not in ours:
+            return best, levels.quantities[best]
         for price in levels.prices():
             quantity = self.others(side, price, levels.quantities[price], at)
             if quantity > 0:
                 return price, quantity
         return None
 
-    def _places(self, order_id: str) -> list[tuple[Side, int]]:
-        return [
-            place
-            for place, level in self._levels.items()
-            if any(presence.order_id == order_id for presence in level.presences)
-        ]
-
     def _presence(self, order_id: str, side: Side, price: int, book: Book, at: int) -> Presence:
-        level = self._levels.get((side, price))
+        places = self._of_order.get(order_id)
+        if places is None:
+            places = self._of_order[order_id] = {}
+        presence = places.get(price)
+        if presence is not None:
+            return presence
+        presence = places[price] = Presence(order_id)
+        level = self._levels[side].get(price)
         if level is None:
-            level = OwnLevel(others=book.side(side).quantities.get(price, 0), still_from=at + self._echo_ns_max)
-            self._levels[side, price] = level
-        for presence in level.presences:
-            if presence.order_id == order_id:
-                return presence
-        presence = Presence(order_id)
+            others = book.side(side).quantities.get(price, 0)
+            level = self._levels[side][price] = OwnLevel(others, at + self._echo_ns_max)
         level.presences.append(presence)
-        self._price_of.setdefault(order_id, (side, price))
+        self._price_of.setdefault(order_id, price)
         return presence
 
-    def _fall(self, order_id: str, place: tuple[Side, int], left: int, venue_time: int, at: int) -> None:
-        level = self._levels[place]
-        for presence in level.presences:
-            if presence.order_id == order_id:
-                presence.fall(left, venue_time, at + self._echo_ns_max)
+    def _fall(self, order_id: str, side: Side, price: int, venue_time: int, at: int) -> None:
+        """We heard that nothing of the order is left at a price."""
+        level = self._levels[side][price]
+        self._of_order[order_id][price].fall(0, venue_time, at + self._echo_ns_max)
         level.still_from = at + self._echo_ns_max
-        self._sweep(place, level, at)
+        self._sweep(side, price, level, at)
 
-    def _sweep(self, place: tuple[Side, int], level: OwnLevel, at: int) -> None:
+    def _sweep(self, side: Side, price: int, level: OwnLevel, at: int) -> None:
         """Forget presences that no longer matter, and the level with the last of them."""
+        is_any_gone = False
         for presence in level.presences:
             presence.expire(at)
-        level.presences = [presence for presence in level.presences if presence.high > 0]
-        if not level.presences:
-            del self._levels[place]
+            if presence.high <= 0:
+                is_any_gone = True
+                places = self._of_order[presence.order_id]
+                del places[price]
+                if not places:
+                    del self._of_order[presence.order_id]
+        if is_any_gone:
+            level.presences = [presence for presence in level.presences if presence.high > 0]
+            if not level.presences:
+                del self._levels[side][price]

@@ -18,3 +18,4 @@ def fold(state: State, steps: Iterable[Step]) -> None:
             expect(state, command, step.at)
     state.orders.changed()
     state.to_revisit.clear()
+    state.to_look_at.clear()

@@ -3,18 +3,26 @@
 A limit denies what adds risk: orders that reduce the position, and every cancel, pass. Exposure is the worst case: the
 position plus everything that may still fill, resting, in flight or UNKNOWN, with the larger of the two quantities of an
 amend that is not answered.
+
+Theory. Money is counted in whole numbers here, exactly: what an order is worth is a multiple of the instrument's
+`notional_unit`, so a limit in quote currency is a limit on a whole number. What we hold is decimal; together with the
+mark it says once how many lots may be on each side (the room), and every order is measured against that.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
+from replenisher.core.load import Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 
-ZERO = Decimal(0)
+BPS = 10_000
+CROSSES_OWN = "would cross our own order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,142 +41,201 @@ class Limits:
     halts_on_breach: bool = False  # end the process instead of pausing
 
 
+class Measure:
+    """The limits of one account, or one strategy, in whole numbers of one instrument."""
+
+    __slots__ = ("collar", "instrument", "limits", "lots_min", "order_units_max", "total_units_max", "units_min")
+
+    def __init__(self, limits: Limits, instrument: Instrument) -> None:
+        unit = instrument.notional_unit
+        self.limits, self.instrument = limits, instrument
+        self.lots_min = max(1, _ceiling(instrument.min_amount, instrument.lot))
+        self.units_min = _ceiling(instrument.min_notional, unit)
+        self.order_units_max = int(limits.max_order_quote // unit)
+        self.total_units_max = None if limits.max_total_quote is None else int(limits.max_total_quote // unit)
+        self.collar = Decimal(repr(limits.price_collar_bps)) / BPS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
-    """What an account holds and risks on one instrument at one moment."""
+    """What an account, or one strategy's share of it, holds at one moment."""
 
-    instrument: Instrument
     position: Decimal  # wire amount, negative is short
-    orders: Sequence[Order]  # every order on the instrument that may be live
-    open_orders: int  # on the whole account
     cash: Decimal | None  # settlement currency; None until the venue has told it
     base_cash: Decimal | None  # base currency, for spot
     mark: Decimal  # the others' mid, in price units
 
 
-@dataclass(frozen=True, slots=True)
 class Bound:
-    """Limits, and the stake they hold for: the account's, or one strategy's own."""
+    """How far limits let an account, or one strategy, go on one instrument, with what is held at one moment."""
 
-    limits: Limits
-    stake: Stake
+    __slots__ = ("buy_funds", "buy_room", "highest", "lowest", "measure", "sell_funds", "sell_room", "stake")
+
+    def __init__(self, measure: Measure, stake: Stake) -> None:
+        self.measure, self.stake = measure, stake
+        instrument, limits, mark = measure.instrument, measure.limits, stake.mark
+        away = mark * measure.collar
+        self.lowest = _ceiling(mark - away, instrument.tick)  # ticks
+        self.highest = int((mark + away) // instrument.tick)
+        reach = instrument.amount_of_quote(limits.max_position_quote, mark)
+        self.buy_room, self.sell_room = self._lots_within(reach)
+        if instrument.kind is Kind.SPOT:
+            self.buy_funds = _whole(stake.cash, instrument.notional_unit)  # units, of all buys
+            self.sell_funds = _whole(stake.base_cash, instrument.lot)  # lots, of all sells
+        elif stake.cash is None or stake.cash < 0:
+            self.buy_funds = self.sell_funds = -1
+        else:
+            reach = instrument.amount_of_value(stake.cash * limits.max_leverage, mark)
+            self.buy_funds, self.sell_funds = self._lots_within(reach)
+
+    def _lots_within(self, reach: Decimal) -> tuple[int, int]:
+        """How many lots may be bought, and sold, until the position is that large on the side they lead to."""
+        position, lot = self.stake.position, self.measure.instrument.lot
+        return int((reach - position) // lot), int((reach + position) // lot)
+
+    def objection(self, side: Side, price: int, lots: int, load: Load, orders: int) -> str | None:
+        """The first limit that one more order would break beside `load`, with so many open orders on the account.
+
+        Size and collar hold for every order, also for one that only reduces: they are there against fat fingers.
+        """
+        measure = self.measure
+        instrument = measure.instrument
+        if price <= 0 or lots <= 0:
+            return "price and size must be positive"
+        if not instrument.is_on_tick(price):
+            return "off the tick"
+        units = lots if instrument.inverse else lots * price
+        if lots < measure.lots_min or units < measure.units_min:
+            return "below the venue's minimum"
+        if units > measure.order_units_max:
+            return "max_order_quote"
+        if orders >= measure.limits.max_open_orders:
+            return "max_open_orders"
+        if measure.total_units_max is not None and self._units(load) + units > measure.total_units_max:
+            return "max_total_quote"
+        if not self.lowest <= price <= self.highest:
+            return "price_collar_bps"
+        if side is Side.BUY:
+            on_side, room, funds = load.buy_lots + lots, self.buy_room, self.buy_funds
+            needed = load.buy_lot_ticks + units if instrument.kind is Kind.SPOT else on_side
+        else:
+            on_side, room, funds = load.sell_lots + lots, self.sell_room, self.sell_funds
+            needed = on_side
+        if on_side > room:
+            return "max_position_quote"
+        return "funds" if needed > funds else None
+
+    def takes(self, quotes: Sequence[Quote], load: Load, orders: int) -> bool:
+        """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
+        measure = self.measure
+        instrument = measure.instrument
+        inverse, has_bands = instrument.inverse, len(instrument.tick_steps) > 1
+        lowest, highest = max(1, self.lowest), self.highest
+        lots_min, units_min, units_max = measure.lots_min, measure.units_min, measure.order_units_max
+        buys, sells, buy_units, sell_units = load.buy_lots, load.sell_lots, 0, 0
+        for quote in quotes:
+            price = quote.price
+            lots = quote.quantity
+            units = lots if inverse else lots * price
+            if not (lowest <= price <= highest and lots_min <= lots and units_min <= units <= units_max):
+                return False
+            if has_bands and not instrument.is_on_tick(price):
+                return False
+            if quote.side is Side.BUY:
+                buys += lots
+                buy_units += units
+            else:
+                sells += lots
+                sell_units += units
+        total_max = measure.total_units_max
+        if total_max is not None and self._units(load) + buy_units + sell_units > total_max:
+            return False
+        needed = load.buy_lot_ticks + buy_units if instrument.kind is Kind.SPOT else buys
+        return (
+            orders + len(quotes) <= measure.limits.max_open_orders
+            and buys <= self.buy_room
+            and sells <= self.sell_room
+            and needed <= self.buy_funds
+            and sells <= self.sell_funds
+        )
+
+    def _units(self, load: Load) -> int:
+        """What a load is worth, in units."""
+        if self.measure.instrument.inverse:
+            return load.buy_lots + load.sell_lots
+        return load.buy_lot_ticks + load.sell_lot_ticks
 
 
-@dataclass(slots=True)
-class Load:
-    """What is already at stake beside one more order of a side."""
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A bound, and the orders that count towards it."""
 
-    position: Decimal  # if everything else of the side fills
-    orders: int  # open ones, of both sides
-    total_quote: Decimal = ZERO  # their notional
-    side_quote: Decimal = ZERO  # the notional of those on the side
-    side_amount: Decimal = ZERO  # and their wire amount
-
-    @classmethod
-    def of(cls, side: Side, stake: Stake, besides: Order | None = None) -> "Load":
-        """The load of everything that may be live, one order left out."""
-        load = cls(stake.position, stake.open_orders - (besides is not None))
-        for order in stake.orders:
-            if order is not besides:
-                amount = stake.instrument.amount(order.remaining_max)
-                load.add(
-                    stake, amount, stake.instrument.price(max(order.prices)), order.side, is_ours=order.side is side
-                )
-        return load
-
-    def add(self, stake: Stake, amount: Decimal, price: Decimal, side: Side, *, is_ours: bool) -> None:
-        """One order more; `is_ours` if it is on the side whose load this is."""
-        notional_quote = stake.instrument.notional_quote(amount, price)
-        self.total_quote += notional_quote
-        if is_ours:
-            self.position += side.sign * amount
-            self.side_quote += notional_quote
-            self.side_amount += amount
+    bound: Bound
+    load: Load  # on the instrument
+    elsewhere: int = 0  # open orders on other instruments
 
 
-def permit(quotes: Sequence[Quote], bounds: Sequence[Bound]) -> tuple[tuple[Quote, ...], str]:
+def permit(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tuple[Quote, ...], str]:
     """As much of the ladder as the limits allow, and why not all of it. What stands nearest to the touch stays.
 
-    The stakes hold what is there *beside* this ladder: the ladder itself is what is judged.
+    The exposures hold what is there *beside* this ladder: the ladder itself is what is judged.
     """
+    if all(each.bound.takes(quotes, each.load, each.load.orders + each.elsewhere) for each in exposures):
+        return tuple(quotes), ""
     permitted: list[Quote] = []
     reasons: dict[str, None] = {}
-    loads = [{side: Load.of(side, bound.stake) for side in Side} for bound in bounds]
+    loads = [msgspec.structs.replace(each.load) for each in exposures]
     for quote in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
-        instrument = bounds[0].stake.instrument
-        amount, price = instrument.amount(quote.quantity), instrument.price(quote.price)
         reason = _first(
-            _objection(quote.side, amount, price, bound, load[quote.side])
-            for bound, load in zip(bounds, loads, strict=True)
+            each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
+            for each, load in zip(exposures, loads, strict=True)
         )
         if reason is not None:
             reasons[reason] = None
             continue
         permitted.append(quote)
-        for bound, load in zip(bounds, loads, strict=True):
-            for side, each in load.items():
-                each.orders += 1
-                each.add(bound.stake, amount, price, quote.side, is_ours=side is quote.side)
+        for load in loads:
+            load.add(quote.side, quote.quantity, quote.price)
     return tuple(permitted), ", ".join(reasons)
 
 
 def objection(
-    side: Side, price: int, quantity: int, bounds: Sequence[Bound], amended: Order | None = None
+    side: Side, price: int, quantity: int, exposures: Sequence[Exposure], orders: Iterable[Order], amended: Load | None
 ) -> str | None:
     """Why an order must not be sent; None if it may. `quantity` is what may still fill of it, in lots.
 
-    The same rules as `permit`, on other evidence: everything that may be live, not what is wanted.
+    The same rules as `permit`, on other evidence: everything that may be live, not what is wanted. Of that, `orders`
+    are those on the instrument, and `amended` is what the order itself counts.
     """
-    account = bounds[0].stake
-    if crosses_own(side, price, (order for order in account.orders if order is not amended)):
-        return "would cross our own order"
-    amount, at_price = account.instrument.amount(quantity), account.instrument.price(price)
-    return _first(_objection(side, amount, at_price, bound, Load.of(side, bound.stake, amended)) for bound in bounds)
+    if crosses_own(side, price, orders):
+        return CROSSES_OWN
+    for each in exposures:
+        load = each.load if amended is None else each.load.minus(amended)
+        reason = each.bound.objection(side, price, quantity, load, load.orders + each.elsewhere)
+        if reason is not None:
+            return reason
+    return None
+
+
+def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
+    """Whether an order at `price` could trade with one of ours that may be live."""
+    sign = side.sign
+    for order in orders:
+        if order.side is not side and (sign * (price - order.price) >= 0 or sign * (price - order.prices[-1]) >= 0):
+            return True
+    return False
 
 
 def _first(reasons: Iterable[str | None]) -> str | None:
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
-    """Whether an order at `price` could trade with one of ours that may be live."""
-    others = (other for order in orders if order.side is not side for other in order.prices)
-    return any(price >= other if side is Side.BUY else price <= other for other in others)
+def _ceiling(value: Decimal, unit: Decimal) -> int:
+    """The smallest whole number of units that is not below a value."""
+    whole = int(value // unit)
+    return whole + (whole * unit < value)
 
 
-def _objection(side: Side, amount: Decimal, price: Decimal, bound: Bound, load: Load) -> str | None:
-    """The first limit that one more order would break on top of `load`.
-
-    Size and collar hold for every order, also for one that only reduces: they are there against fat fingers.
-    """
-    limits, stake = bound.limits, bound.stake
-    instrument, mark = stake.instrument, stake.mark
-    if price <= 0 or amount <= 0:
-        return "price and size must be positive"
-    if price % instrument.tick_at(price) != 0:
-        return "off the tick"
-    notional_quote = instrument.notional_quote(amount, price)
-    if amount < instrument.min_amount or notional_quote < instrument.min_notional:
-        return "below the venue's minimum"
-    if notional_quote > limits.max_order_quote:
-        return "max_order_quote"
-    if load.orders >= limits.max_open_orders:
-        return "max_open_orders"
-    if limits.max_total_quote is not None and load.total_quote + notional_quote > limits.max_total_quote:
-        return "max_total_quote"
-    if abs(price - mark) * 10_000 > Decimal(repr(limits.price_collar_bps)) * mark:
-        return "price_collar_bps"
-    after = load.position + side.sign * amount
-    adds_risk = after * side.sign > 0
-    if adds_risk and abs(instrument.notional_quote(after, mark)) > limits.max_position_quote:
-        return "max_position_quote"
-    if instrument.kind is Kind.SPOT:
-        held, needed = (
-            (stake.cash, load.side_quote + notional_quote)
-            if side is Side.BUY
-            else (stake.base_cash, load.side_amount + amount)
-        )
-    else:
-        held = stake.cash
-        needed = abs(instrument.value(after, mark)) / limits.max_leverage if adds_risk else ZERO
-    return "funds" if held is None or needed > held else None
+def _whole(value: Decimal | None, unit: Decimal) -> int:
+    """The whole units in what is held; -1, which nothing fits into, of what is not known."""
+    return -1 if value is None else int(value // unit)

@@ -1,6 +1,8 @@
 """The setup: the constants of one life, as the configuration and the adapters say them, in the core's own units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
@@ -19,7 +21,7 @@ class VenueSetup:
     amends_price: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StrategySetup:
     """What the configuration says about one strategy."""
 
@@ -30,15 +32,15 @@ class StrategySetup:
     policy: QuotingPolicy
     limits: Limits
 
-    @property
+    @cached_property
     def ladder(self) -> tuple[str, str]:
         """Whose orders are reconciled together."""
         return (self.id, self.instrument)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
-    """The constants of one life."""
+    """The constants of one life. Every step asks for some of them by name, whatever their number."""
 
     namespace: str
     venues: tuple[VenueSetup, ...]
@@ -47,12 +49,43 @@ class Setup:
 
     def venue(self, name: str) -> VenueSetup:
         """One venue's constants."""
-        return next(venue for venue in self.venues if venue.name == name)
+        return self._venues[name]
 
-    def instruments(self, venue: str) -> list[str]:
+    def instruments(self, venue: str) -> Sequence[str]:
         """The instruments that are traded at a venue."""
-        return list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue))
+        return self._instruments.get(venue, ())
 
     def strategy(self, strategy_id: str) -> StrategySetup | None:
         """One strategy's constants."""
-        return next((setup for setup in self.strategies if setup.id == strategy_id), None)
+        return self._strategies.get(strategy_id)
+
+    def watching(self, instrument: str) -> Sequence[StrategySetup]:
+        """The strategies that quote an instrument."""
+        return self._watching.get(instrument, ())
+
+    @cached_property
+    def ladders(self) -> frozenset[tuple[str, str]]:
+        """The ladders of all strategies."""
+        return frozenset(setup.ladder for setup in self.strategies)
+
+    @cached_property
+    def _venues(self) -> dict[str, VenueSetup]:
+        return {venue.name: venue for venue in self.venues}
+
+    @cached_property
+    def _strategies(self) -> dict[str, StrategySetup]:
+        return {setup.id: setup for setup in self.strategies}
+
+    @cached_property
+    def _instruments(self) -> dict[str, Sequence[str]]:
+        return {
+            venue.name: list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue.name))
+            for venue in self.venues
+        }
+
+    @cached_property
+    def _watching(self) -> dict[str, Sequence[StrategySetup]]:
+        watching: dict[str, list[StrategySetup]] = {}
+        for setup in self.strategies:
+            watching.setdefault(setup.instrument, []).append(setup)
+        return dict(watching)

@@ -108,6 +108,9 @@ class Slot(msgspec.Struct):
         return self.refused_at_touch is None or self.refused_at_touch != touch
 
 
+NOTHING = Slot()  # what is remembered of a slot to which nothing has happened
+
+
 class Slots:
     """Every slot that has something to remember."""
 
@@ -116,8 +119,12 @@ class Slots:
     def __init__(self) -> None:
         self.by_key: dict[SlotKey, Slot] = {}
 
+    def known(self, key: SlotKey) -> Slot:
+        """What is remembered of a slot, to be looked at only: a decision leaves no trace here."""
+        return self.by_key.get(key, NOTHING)
+
     def of(self, key: SlotKey) -> Slot:
-        """The slot, made when first asked for."""
+        """The slot, made when something first happens to it."""
         slot = self.by_key.get(key)
         if slot is None:
             slot = self.by_key[key] = Slot()
@@ -138,4 +145,5 @@ class Slots:
 
     def next_opening(self, keys: Iterable[SlotKey], at: int) -> int | None:
         """The earliest session time at which one of these slots opens by itself."""
-        return min((self.of(key).opens_at for key in keys if self.of(key).opens_at > at), default=None)
+        openings = [slot.opens_at for key in keys if (slot := self.by_key.get(key)) is not None and slot.opens_at > at]
+        return min(openings, default=None)

@@ -4,7 +4,7 @@ Everything that must outlive the process is in `Memory`, which is written as the
 rest (books, sessions, budgets) is worthless after a restart and is learned anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
@@ -13,9 +13,10 @@ import msgspec
 from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
 from replenisher.core.budget import Budget
+from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
-from replenisher.core.risk import Bound, Stake
+from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
@@ -76,6 +77,10 @@ class State:
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
+    to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
+    touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
+    earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
+    measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
 
     # --- What outlives the process -------------------------------------------------------------------------------
 
@@ -104,28 +109,31 @@ class State:
         """A life begins: what only an earlier life could see (books, sessions, its own stop) is void."""
         blank = State(self.setup)
         for each in fields(self):
-            if each.name not in Memory.__struct_fields__ and each.name != "to_revisit":
+            if each.name not in Memory.__struct_fields__ and each.name not in ("to_revisit", "to_look_at"):
                 setattr(self, each.name, getattr(blank, each.name))
 
     def book(self, instrument: str) -> Book:
         """The book of one instrument."""
-        if instrument not in self.books:
-            self.books[instrument] = Book()
-        return self.books[instrument]
+        book = self.books.get(instrument)
+        if book is None:
+            book = self.books[instrument] = Book()
+        return book
 
     def own_size(self, instrument: str) -> OwnSize:
         """Our own orders on the book of one instrument."""
-        if instrument not in self.own_sizes:
-            self.own_sizes[instrument] = OwnSize(self.setup.venue(venue_of(instrument)).own_echo_ns_max)
-        return self.own_sizes[instrument]
+        own = self.own_sizes.get(instrument)
+        if own is None:
+            own = self.own_sizes[instrument] = OwnSize(self.setup.venue(venue_of(instrument)).own_echo_ns_max)
+        return own
 
     def budget(self, venue: str, at: int) -> Budget:
         """The rate budget of one venue, as of now."""
         limit = self.setup.venue(venue).rate_limit
-        if venue not in self.budgets:
-            self.budgets[venue] = Budget(limit.burst, at)
-        self.budgets[venue].refill(limit, at)
-        return self.budgets[venue]
+        budget = self.budgets.get(venue)
+        if budget is None:
+            budget = self.budgets[venue] = Budget(limit.burst, at)
+        budget.refill(limit, at)
+        return budget
 
     def sync(self, venue: str) -> Sync:
         """The sync of one venue; closed until its session opens."""
@@ -142,54 +150,66 @@ class State:
         book = self.book(instrument)
         return None if book.distrust else self.own_size(instrument).touch(book, at)
 
-    def bounds(self, setup: StrategySetup, mark: Decimal, *, with_ladder: bool) -> tuple[Bound, Bound]:
-        """The account's limits on all we risk, and a strategy's own on its share; with its own ladder, or beside it."""
+    def bounds(self, setup: StrategySetup, mark: Decimal) -> tuple[Bound, ...]:
+        """How far the account's limits, and a strategy's own for its share, let that strategy go now."""
         instrument = self.instruments[setup.instrument]
-        own = self.orders.of(setup.ladder)
-        account = Stake(
-            instrument=instrument,
+        stake = Stake(
             position=self.account.position(instrument.key).size,
-            orders=[order for order in self.orders.on(instrument.key) if with_ladder or order.strategy != setup.id],
-            open_orders=sum(1 for _ in self.orders.all_live()) - (0 if with_ladder else len(own)),
             cash=self.account.balance(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
             mark=mark,
         )
-        share = replace(
-            account,
-            position=self.account.inventory(instrument.key, setup.id),
-            orders=own if with_ladder else [],
-            open_orders=len(own) if with_ladder else 0,
-        )
-        return Bound(self.setup.limits, account), Bound(setup.limits, share)
+        account = Bound(self._measure("", self.setup.limits, instrument), stake)
+        inventory = self.account.inventory(instrument.key, setup.id)
+        if setup.limits == self.setup.limits and inventory == stake.position:
+            return (account,)  # A share that holds all there is, within the same limits, is bound already.
+        return account, Bound(self._measure(setup.id, setup.limits, instrument), replace(stake, position=inventory))
 
-    def pnl_quote(self, venue: str, at: int) -> float | None:
-        """P&L since our first fill at one venue, marked to the others' mid; None without a mark for a position."""
-        total = 0.0
-        for key in self.setup.instruments(venue):  # What is not traded has no book here to mark it.
-            position = self.account.position(key)
-            if position.size == 0 and position.realized == 0 and position.fees == 0:
-                continue
-            touch = self.touch_of(key, at)
-            if touch is None:
-                return None
-            instrument = self.instruments[key]
-            total += position.pnl_quote(instrument, (touch.bid + touch.ask) / 2 * float(instrument.tick))
-        return total
+    def exposures(self, setup: StrategySetup, bounds: Sequence[Bound], *, with_ladder: bool) -> list[Exposure]:
+        """What counts towards these bounds: the account's orders and the strategy's; with its own ladder, or beside it.
+
+        With it, the loads are those that are kept: they have in them what is sent meanwhile.
+        """
+        load, own = self.orders.load_on(setup.instrument), self.orders.load_in(setup.ladder)
+        loads = [load, own] if with_ladder else [load.minus(own), Load()]
+        elsewhere = (self.orders.open - load.orders, 0)
+        return [Exposure(*each) for each in zip(bounds, loads, elsewhere, strict=False)]
+
+    def _measure(self, strategy: str, limits: Limits, instrument: Instrument) -> Measure:
+        """Limits in the numbers of an instrument, worked out once for each definition of it."""
+        measure = self.measures.get((strategy, instrument.key))
+        if measure is None or measure.instrument is not instrument:
+            measure = self.measures[strategy, instrument.key] = Measure(limits, instrument)
+        return measure
+
+    def pnl_of(self, instrument: str) -> float | None:
+        """P&L since our first fill on one instrument, marked to the others' mid; None without a mark for a position."""
+        position = self.account.position(instrument)
+        if position.size == 0 and position.realized == 0 and position.fees == 0:
+            return 0.0
+        touch = self.touches.get(instrument)
+        if touch is None:
+            return None
+        definition = self.instruments[instrument]
+        return position.pnl_quote(definition, (touch.bid + touch.ask) / 2 * definition.tick_float)
 
     def eaten_slot(self, key: SlotKey) -> SlotKey | None:
         """The slot that a place in `key` refills: itself, or one whose own refill has moved in from here."""
-        if self.slots.of(key).was_eaten:
+        if self.slots.known(key).was_eaten:
             return key
         strategy, instrument, side, _ = key
         for order in self.orders.of((strategy, instrument)):
-            if order.side is side and self.slots.of(slot_of(order)).was_eaten:
+            if order.side is side and self.slots.known(slot_of(order)).was_eaten:
                 return slot_of(order)
         return None
 
     def revisit(self, instrument: str) -> None:
         """Note that an instrument needs a new decision."""
         self.to_revisit[instrument] = None
+
+    def look_at(self, instrument: str) -> None:
+        """Note that the market of an instrument has moved, and nothing of ours."""
+        self.to_look_at[instrument] = None
 
     def revisit_all(self) -> None:
         """Note that every strategy needs a new decision."""
@@ -204,10 +224,15 @@ class State:
         """Whether a label at the venue is a client order id of our namespace."""
         return is_order_id(order_id, self.setup.namespace)
 
-    def earlier_lives(self, instrument: str) -> Iterator[Order]:
-        """Orders that an earlier life of ours left live."""
-        prefix = self.setup.namespace + base36(self.epoch, 6)
-        return (order for order in self.orders.on(instrument) if not order.order_id.startswith(prefix))
+    def has_earlier_lives(self, instrument: str) -> bool:
+        """Whether an order that an earlier life of ours left live is live still."""
+        by_id = self.orders.by_id
+        for order_id in list(self.earlier_lives):
+            if (order := by_id.get(order_id)) is None or order.status.is_terminal:
+                del self.earlier_lives[order_id]
+            elif order.instrument == instrument:
+                return True
+        return False
 
 
 def slot_of(order: Order) -> SlotKey:

@@ -1,11 +1,16 @@
 """An instrument as its venue defines it: its grid of prices and amounts, and what a position in it is worth."""
 
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
 from replenisher.model.order import Side
+
+NEAR_A_TICK = 1e-6  # of a tick: a double nearer to the grid than this is rounded by its decimal digits
+TICKS_MAX = 1e9  # up to here a quotient of doubles misses by less than that
 
 
 class Kind(StrEnum):
@@ -42,7 +47,7 @@ def venue_of(instrument: str) -> str:
     return instrument.partition("/")[0]
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One tradable contract. A change of any field is a new value with the next `version`.
 
     Prices we ask for are integers in units of `tick` (the finest step), amounts integers in units of `lot`.
@@ -68,15 +73,30 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         assert self.tick_steps and self.tick_steps[0].above_price == 0, "the first tick step starts at 0"
         assert self.lot > 0, "a lot is positive"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """`venue/name`, the instrument's name everywhere inside."""
         return instrument_key(self.venue, self.name)
 
-    @property
+    @cached_property
     def tick(self) -> Decimal:
         """The finest tick, in which prices are counted."""
         return self.tick_steps[0].tick
+
+    @cached_property
+    def tick_float(self) -> float:
+        """The finest tick as the double that is nearest to it."""
+        return float(self.tick)
+
+    @cached_property
+    def notional_unit(self) -> Decimal:
+        """What `notional_units` counts, in the quote currency."""
+        worth = self.lot * self.contract_value
+        return worth if self.inverse else worth * self.tick
+
+    def notional_units(self, lots: int, ticks: int) -> int:
+        """What so many lots at a price are worth, as a whole number: lots, or lots x ticks where the price counts."""
+        return lots if self.inverse else lots * ticks
 
     def price(self, ticks: int) -> Decimal:
         """The exact price of an integer number of ticks."""
@@ -98,6 +118,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
                 tick = step.tick
         return tick
 
+    def is_on_tick(self, ticks: int) -> bool:
+        """Whether a price lies on the grid that is in force there."""
+        return len(self.tick_steps) == 1 or self.price(ticks) % self.tick_at(self.price(ticks)) == 0
+
     def round_price(self, side: Side, price: float | Decimal) -> int:
         """The nearest allowed price away from the market, in ticks: down for a buy, up for a sell."""
         exact = Decimal(repr(price)) if isinstance(price, float) else price
@@ -108,6 +132,25 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         if (coarser := self.tick_at(rounded)) != step:
             rounded = (rounded / coarser).to_integral_value(rounding) * coarser
         return int(rounded / self.tick)
+
+    def round_prices(self, side: Side, prices: Iterable[float]) -> list[int]:
+        """`round_price` of each.
+
+        A quotient of doubles misses the true one by far less than a millionth of a tick. So it tells between which two
+        ticks a price lies, unless the price is as good as on one of them: then its decimal digits decide.
+        """
+        if len(self.tick_steps) > 1:
+            return [self.round_price(side, price) for price in prices]
+        tick, up = self.tick_float, side is Side.SELL
+        rounded: list[int] = []
+        for price in prices:
+            exact = price / tick
+            below = int(exact)
+            if NEAR_A_TICK < exact - below < 1 - NEAR_A_TICK and exact < TICKS_MAX:
+                rounded.append(below + up)
+            else:
+                rounded.append(self.round_price(side, price))
+        return rounded
 
     def amount_of_quote(self, notional_quote: Decimal, price: Decimal) -> Decimal:
         """The wire amount worth `notional_quote` at `price`, not yet rounded to lots."""
@@ -132,3 +175,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         if self.inverse:
             return amount * self.contract_value / price
         return amount * self.contract_value * price
+
+    def amount_of_value(self, value: Decimal, price: Decimal) -> Decimal:
+        """The wire amount worth `value` of the settlement currency at `price`, not yet rounded to lots."""
+        if self.inverse:
+            return value * price / self.contract_value
+        return value / (price * self.contract_value)

@@ -13,13 +13,16 @@ from enum import StrEnum
 class Side(StrEnum):
     """The side of an order; a level of the book is called bid or ask."""
 
-    BUY = "buy"
-    SELL = "sell"
+    sign: int  # +1 for a buy, -1 for a sell
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    BUY = ("buy", 1)
+    SELL = ("sell", -1)
+
+    def __new__(cls, word: str, sign: int) -> "Side":
+        """A word, with the sign as an attribute: it is asked for at every price and every size."""
+        side = str.__new__(cls, word)
+        side._value_, side.sign = word, sign
+        return side
 
     @property
     def opposite(self) -> "Side":

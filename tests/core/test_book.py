@@ -18,7 +18,7 @@ def test_a_side_is_a_sorted_dictionary(
     expected = {price: quantity for price, quantity in first if quantity}
 
     for price, quantity in changes:
-        book_side.set(price, quantity)
+        book_side.change([(price, quantity)])
         expected[price] = quantity
         expected = {price: quantity for price, quantity in expected.items() if quantity}
 

@@ -83,6 +83,7 @@ class Life(RuleBasedStateMachine):
     @rule(levels=st.integers(0, 3), centre=CENTRES, quantity=QUANTITIES, step=STEPS)
     def the_strategy_changes_its_mind(self, levels: int, centre: int, quantity: int, step: int) -> None:
         wishes_of(self.world).quotes = ladder(levels, quantity, step, centre)
+        self.world.ask_again()
         self.world.venue.publish(Side.BUY, 90_000, self.world.at)
         self.hear_public()
 
@@ -189,6 +190,7 @@ class Life(RuleBasedStateMachine):
             self.a_session_opens()
         world = self.world
         wishes_of(world).quotes = wanted = self.last_wish
+        world.ask_again()
         # Refusals back off for up to a minute; questions and cancels are repeated on the way.
         for second in range(66):
             world.settle()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from replenisher.core import risk
 from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.engine import Engine
-from replenisher.core.orders import Order, Pending
-from replenisher.core.risk import Bound, Limits, Stake, crosses_own
+from replenisher.core.orders import Order, Orders, Pending
+from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, crosses_own
 from replenisher.core.state import State
 from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
 from replenisher.model.event import (
@@ -63,28 +64,39 @@ MARK = Decimal(10_000)  # 100,000 ticks of 0.1
 TEN_LOTS = Decimal("0.01") * MARK  # 100 USDT
 
 
+class AtStake(NamedTuple):
+    """What is held, and the orders that may be live."""
+
+    instrument: Instrument
+    stake: Stake
+    orders: Orders
+
+    def exposure(self, allowed: Limits) -> Exposure:
+        bound = Bound(Measure(allowed, self.instrument), self.stake)
+        return Exposure(bound, self.orders.load_on(KEY))
+
+
 def stake(
     position: str = "0", orders: list[Order] | None = None, instrument: Instrument = LINEAR, **other: object
-) -> Stake:
-    orders = orders or []
+) -> AtStake:
     fields: dict[str, object] = {
-        "instrument": instrument,
         "position": Decimal(position),
-        "orders": orders,
-        "open_orders": len(orders),
         "cash": Decimal(1_000_000),
         "base_cash": Decimal(1_000),
         "mark": MARK,
     }
-    return Stake(**(fields | other))
+    return AtStake(instrument, Stake(**(fields | other)), Orders.load(orders or []))
 
 
-def asked(side: Side, price: int, quantity: int, allowed: Limits, at_stake: Stake, amended: Order | None = None) -> str:
-    return risk.objection(side, price, quantity, [Bound(allowed, at_stake)], amended) or ""
+def asked(
+    side: Side, price: int, quantity: int, allowed: Limits, at_stake: AtStake, amended: Order | None = None
+) -> str:
+    counted = None if amended is None else at_stake.orders.load_of(amended)
+    return risk.objection(side, price, quantity, [at_stake.exposure(allowed)], at_stake.orders.on(KEY), counted) or ""
 
 
-def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: Stake) -> tuple[tuple[Quote, ...], str]:
-    return risk.permit(tuple(quotes), [Bound(allowed, at_stake)])
+def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: AtStake) -> tuple[tuple[Quote, ...], str]:
+    return risk.permit(tuple(quotes), [at_stake.exposure(allowed)])
 
 
 # --- The last word -------------------------------------------------------------------------------------------------
@@ -128,7 +140,7 @@ def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: Stake) -> tuple[t
         (limits(), stake(cash=None), "funds"),
     ],
 )
-def test_an_order_is_denied_by_the_limit_it_breaks(allowed: Limits, at_stake: Stake, reason: str) -> None:
+def test_an_order_is_denied_by_the_limit_it_breaks(allowed: Limits, at_stake: AtStake, reason: str) -> None:
     found = asked(Side.BUY, 100_000, 10, allowed, at_stake)
 
     assert found.startswith(reason)
@@ -305,6 +317,7 @@ def test_what_no_longer_fits_beside_another_strategy_is_taken_off_and_nothing_is
     world.open()
 
     first.quotes = (buy(0, 99_980, 10),)
+    world.ask_again()
     wishes = [*world.tell(world.venue.snapshot(world.at)), *world.settle()]
 
     assert cancels(wishes) == 1

@@ -516,6 +516,10 @@ class World:
         """The orders that may be live, as the engine sees it."""
         return list(self.state.orders.all_live())
 
+    def ask_again(self) -> None:
+        """Have the strategies asked again whatever they see: those of this world may change their mind on their own."""
+        self.engine.at_rest.clear()
+
     def order(self, side: Side, level: int = 0) -> Order:
         """The one order in a slot."""
         (order,) = (order for order in self.live() if (order.side, order.level) == (side, level))
@@ -549,6 +553,7 @@ def wishes_of(world: World) -> Wishes:
 def want(world: World, quotes: Iterable[Quote]) -> tuple[Command, ...]:
     """The strategy changes its mind; the engine learns of it with the next word of the market."""
     wishes_of(world).quotes = tuple(quotes)
+    world.ask_again()
     best = world.venue.best(Side.BUY) or BID
     world.venue.publish(Side.BUY, best, world.at)
     return world.hear()

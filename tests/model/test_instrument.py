@@ -1,5 +1,6 @@
 """An instrument's grid and worth: rounding away from the market, bands of ticks, inverse and linear values."""
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -66,6 +67,32 @@ def test_a_rounded_price_is_on_the_grid_and_never_nearer_to_the_market(price: De
 
     assert rounded % OPTION.tick_at(rounded) == 0
     assert (rounded - price) * side.sign <= 0
+
+
+TICKS = st.integers(1, 2_000_000_000)
+NEAR = st.sampled_from([0.0, 1e-12, -1e-12, 1e-7, -1e-7, 0.5, 0.999_999_9, 1e-6, -1e-6])
+
+
+@given(st.sampled_from(["0.5", "0.1", "0.01", "0.00000001", "25", "0.3"]), TICKS, NEAR, st.sampled_from(list(Side)))
+def test_many_prices_are_rounded_as_each_alone(tick: str, ticks: int, off: float, side: Side) -> None:
+    instrument = make(tick_steps=(TickStep(Decimal(0), Decimal(tick)),))
+    prices = [(ticks + off) * float(tick), ticks * float(tick) + off, math.nextafter(ticks * float(tick), math.inf)]
+
+    assert instrument.round_prices(side, prices) == [instrument.round_price(side, price) for price in prices]
+
+
+@given(st.floats(-10, 1e12, allow_nan=False), st.sampled_from([make(), OPTION]), st.sampled_from(list(Side)))
+def test_any_price_is_rounded_by_its_decimal_digits(price: float, instrument: Instrument, side: Side) -> None:
+    assert instrument.round_prices(side, [price]) == [instrument.round_price(side, price)]
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+def test_what_an_order_is_worth_is_a_whole_number_of_units(inverse: bool) -> None:
+    instrument = make(inverse=inverse, contract_value=Decimal("0.01"))
+
+    worth = instrument.notional_quote(instrument.amount(7), instrument.price(101))
+
+    assert instrument.notional_units(7, 101) * instrument.notional_unit == worth
 
 
 def test_an_inverse_amount_is_worth_itself_in_quote_and_a_quotient_in_coin() -> None:

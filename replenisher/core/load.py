@@ -1,0 +1,64 @@
+"""The load: running sums over orders that may be live, so that a limit is looked at without counting them anew.
+
+They are whole numbers, lots and lots x ticks, and each order counts with its worst case: the larger quantity and the
+higher price of an amend that is not answered. Adding and taking off again is exact, so the sums never drift.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from replenisher.model.order import Side
+
+
+class Load(msgspec.Struct):
+    """What may be on the book of one instrument, by side."""
+
+    orders: int = 0  # of both sides
+    buy_lots: int = 0
+    sell_lots: int = 0
+    buy_lot_ticks: int = 0  # the sum of lots x price
+    sell_lot_ticks: int = 0
+
+    def add(self, side: Side, lots: int, ticks: int) -> None:
+        """One order more."""
+        self.orders += 1
+        if side is Side.BUY:
+            self.buy_lots += lots
+            self.buy_lot_ticks += lots * ticks
+        else:
+            self.sell_lots += lots
+            self.sell_lot_ticks += lots * ticks
+
+    def take_off(self, side: Side, lots: int, ticks: int) -> None:
+        """One order less."""
+        self.add(side, -lots, ticks)
+        self.orders -= 2
+
+    def plus(self, other: "Load") -> "Load":
+        """Both together."""
+        return Load(
+            self.orders + other.orders,
+            self.buy_lots + other.buy_lots,
+            self.sell_lots + other.sell_lots,
+            self.buy_lot_ticks + other.buy_lot_ticks,
+            self.sell_lot_ticks + other.sell_lot_ticks,
+        )
+
+    def minus(self, part: "Load") -> "Load":
+        """What there is beside a part of it."""
+        return Load(
+            self.orders - part.orders,
+            self.buy_lots - part.buy_lots,
+            self.sell_lots - part.sell_lots,
+            self.buy_lot_ticks - part.buy_lot_ticks,
+            self.sell_lot_ticks - part.sell_lot_ticks,
+        )
+
+
+def sum_of(loads: Iterable[Load]) -> Load:
+    """All of them together."""
+    total = Load()
+    for load in loads:
+        total = total.plus(load)
+    return total
