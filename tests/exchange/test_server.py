@@ -181,6 +181,31 @@ async def test_a_logout_closes_the_connection_and_leaves_the_orders(tmp_path: Pa
         assert len(exchange.exchange.open_orders("alice")) == 1
 
 
+async def test_a_session_that_the_venue_ends_is_told_why(tmp_path: Path) -> None:
+    poor = ServerSettings(deribit=DeribitSettings(keys=(ALICE,), credits_per_s=0.001, credits_burst=1))
+    async with running(tmp_path / "ledger.jsonl", server=poor) as exchange, connect(exchange.url) as client:
+        await log_in(client)
+        await ask(client, "private/buy", **ORDER)
+
+        await client.send(json.dumps({"id": 2, "method": "private/buy", "params": ORDER}))
+        refused = json.loads(await client.recv())
+        await client.wait_closed()
+
+    assert refused["error"]["code"] == 10028
+    assert (client.close_code, client.close_reason) == (1008, "too_many_requests")
+
+
+async def test_a_frame_that_no_venue_would_read_ends_the_connection(tmp_path: Path) -> None:
+    async with running(tmp_path / "ledger.jsonl") as exchange, connect(exchange.url) as client:
+        await client.send("x" * 32_769)
+        assert json.loads(await client.recv())["error"]["code"] == -32600
+
+        await client.send("x" * 1_048_577)
+        await client.wait_closed()
+
+    assert client.close_code == 1009
+
+
 async def test_what_a_client_sent_before_it_hung_up_still_counts(tmp_path: Path) -> None:
     slow = settings(latency=Latency(request_ms=50))
     async with running(tmp_path / "ledger.jsonl", server=slow) as exchange:
