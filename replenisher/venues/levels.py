@@ -1,16 +1,16 @@
 """Every strategy's levels, held against a real market: what ticks, lots, minimums, limits and funds leave of them."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
-from replenisher.core.risk import Bound, Limits, Stake, permit
+from replenisher.core.load import Load
+from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
 from replenisher.venues.fit import Fit, fit_of, least_of, named, too_small, unit_of
 
 ROUNDED_MAX = Decimal("0.05")  # of a size, lost to whole lots, before somebody should know
-NOTHING_ELSE = Decimal("Infinity")  # cash that is not told does not limit; that it is not told is another finding
+NOTHING_ELSE = Decimal("1e15")  # cash that is not told does not limit; that it is not told is another finding
 ZERO = Decimal(0)
 
 
@@ -109,9 +109,10 @@ REMEDIES = {
 
 def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, beside: int) -> Finding:
     """What the limits and the funds let through, judged by the same rules as in trading."""
-    stake = _stake(fit, answers, beside)
-    bounds = [Bound(account, stake), Bound(setup.limits, replace(stake, open_orders=0))]
-    permitted, reasons = permit(tuple(fit.stand.values()), bounds)
+    stake = _stake(fit, answers)
+    account_bound, own_bound = (Bound(Measure(each, fit.listing.instrument), stake) for each in (account, setup.limits))
+    exposures = [Exposure(account_bound, Load(), elsewhere=beside), Exposure(own_bound, Load())]
+    permitted, reasons = permit(tuple(fit.stand.values()), exposures)
     text = f"{len(permitted)} of {len(fit.stand)} levels may be shown"
     remedies = [REMEDIES[reason] for reason in reasons.split(", ") if reason in REMEDIES]
     if remedies:
@@ -125,7 +126,7 @@ def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, b
     return _found(setup, "limits and funds", Light.GREEN, f"{text}, worth {worth}{held}")
 
 
-def _stake(fit: Fit, answers: Answers, beside: int) -> Stake:
+def _stake(fit: Fit, answers: Answers) -> Stake:
     instrument = fit.listing.instrument
     position = answers.positions.get(instrument.name, ZERO)
     balances = answers.balances
@@ -134,10 +135,7 @@ def _stake(fit: Fit, answers: Answers, beside: int) -> Stake:
         return NOTHING_ELSE if isinstance(balances, Unanswered) else balances.get(currency, ZERO)
 
     return Stake(
-        instrument=instrument,
         position=ZERO if isinstance(position, Unanswered) else position,
-        orders=(),
-        open_orders=beside,
         cash=cash(instrument.settlement_currency),
         base_cash=cash(instrument.base_currency),
         mark=fit.mark,
