@@ -15,7 +15,6 @@ class ScriptedMarket:
     source = "scripted"
     index = None  # nobody trades elsewhere
     is_open = True
-    index = None
 
     def __init__(self, instrument: Instrument, levels: Mapping[Place, int]) -> None:
         self.instrument = instrument
