@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from decimal import Decimal
 
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.market import Depth, Listing, Traded
@@ -11,6 +12,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
 PRINTS_KEPT = 10_000
+UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
 
 
 class Board:
@@ -81,14 +83,16 @@ class Board:
     def print(self, traded: Traded, trade_id: str, at: int) -> Print:
         """One trade becomes public."""
         self.trade_seq += 1
+        price = self.instrument.price(traded.price)
         public = Print(
             instrument=self.instrument.name,
             trade_id=trade_id,
             trade_seq=self.trade_seq,
             at=at,
-            price=self.instrument.price(traded.price),
+            price=price,
             amount=self.instrument.amount(traded.quantity),
             taker=traded.taker,
+            tick_direction=_tick_direction(price, self._prints[-1] if self._prints else None),
             mark=self.marking.mark(at),
             index=self.marking.index,
         )
@@ -111,3 +115,11 @@ class Board:
             return Action.DELETE
         shown[level.price] = level.quantity
         return Action.CHANGE if before else Action.NEW
+
+
+def _tick_direction(price: Decimal, before: Print | None) -> int:
+    if before is None:
+        return UPTICK
+    if price != before.price:
+        return UPTICK if price > before.price else DOWNTICK
+    return ZERO_UPTICK if before.tick_direction in (UPTICK, ZERO_UPTICK) else ZERO_DOWNTICK

@@ -211,6 +211,9 @@ class Print(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal
     amount: Decimal
     taker: Side
+    tick_direction: (
+        int  # of its price: 0 up, 1 as the one before that went up, 2 down, 3 as the one before that went down
+    )
     mark: Decimal  # when it happened, as is the index
     index: Decimal
 

@@ -36,6 +36,7 @@ def candles(*trades: tuple[int, int, int]) -> Candles:
                 price=D(price),
                 amount=D(amount),
                 taker=Side.BUY,
+                tick_direction=0,
                 mark=D(price),
                 index=D(price),
             )

@@ -235,7 +235,9 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
     tight = settings(send_buffer_bytes=50_000)
     async with running(tmp_path / "ledger.jsonl", server=tight) as exchange:
         client = await connect(exchange.url, max_queue=1)
-        request = json.dumps({"id": 1, "method": "public/get_order_book", "params": ORDER | {"depth": 10000}})
+        request = json.dumps(
+            {"id": 1, "method": "public/get_order_book", "params": {"instrument_name": "BTC-PERPETUAL", "depth": 10000}}
+        )
 
         with pytest.raises(ConnectionClosed):
             while True:

@@ -1,6 +1,7 @@
-"""Deribit's JSON-RPC over WebSocket, as its clients see it."""
+"""Deribit's JSON-RPC over WebSocket and HTTP, as its clients see it."""
 
-from replenisher.exchange.dialects.deribit.dialect import Deribit, DeribitSettings
+from replenisher.exchange.dialects.deribit.dialect import Deribit
 from replenisher.exchange.dialects.deribit.login import ApiKey
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 
 __all__ = ["ApiKey", "Deribit", "DeribitSettings"]

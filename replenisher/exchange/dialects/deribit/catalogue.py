@@ -1,16 +1,19 @@
-"""What trades here: the instruments, the prices at which positions are marked, and the last prints."""
+"""What trades here: the instruments, what they are worth, and the last prints."""
 
+import re
 from decimal import Decimal
 
+from replenisher.exchange.candles import Candles
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel
-from replenisher.exchange.dialects.deribit.errors import refuse_param
+from replenisher.exchange.dialects.deribit.errors import NOT_FOUND, refuse, refuse_param
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.words import BookView, InstrumentView, PositionView, Print
+from replenisher.exchange.words import BookView, InstrumentView, PositionView
 from replenisher.model.instrument import Instrument, Kind
 
 NOTHING = Decimal(0)
 SATOSHI = Decimal("1e-8")
-UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
+NAME = re.compile(r"[A-Z0-9]{2,12}(_[A-Z]{3,5}(-[A-Z0-9]+){0,3}|(-[A-Z0-9]+){1,3})")
+INDEX_NAME = re.compile(r"[a-z0-9]{2,12}_[a-z]{3,5}")
 
 
 def wire_kind(instrument: Instrument) -> str:
@@ -31,10 +34,13 @@ def top(levels: tuple[tuple[Decimal, Decimal], ...]) -> tuple[Decimal, Decimal]:
 class Catalogue:
     """The instruments of the exchange and their prices."""
 
+    leverage_max = 50
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._instruments = {view.instrument.name: view.instrument for view in exchange.instruments()}
-        self._last: dict[str, tuple[Decimal, int]] = {}  # price and tick direction of the last print
+
+    # --- Instruments
 
     def views(self) -> list[InstrumentView]:
         """Every instrument as it stands."""
@@ -42,64 +48,76 @@ class Catalogue:
 
     def view(self, name: str) -> InstrumentView:
         """One instrument as it stands."""
-        self.instrument(name)
         return next(view for view in self._exchange.instruments() if view.instrument.name == name)
 
-    def instrument(self, name: str) -> Instrument:
-        """The instrument of this name; the client is told if there is none."""
+    def instrument(self, name: str, *, missing: int = NOT_FOUND) -> Instrument:
+        """The instrument of this name; the client is told if there is none, or if no instrument has such a name."""
         instrument = self._instruments.get(name)
         if instrument is None:
-            refuse_param("instrument_name", "wrong format")
+            if not NAME.fullmatch(name):
+                refuse_param("instrument_name")
+            refuse(missing)
         return instrument
 
     def number_of(self, instrument: Instrument) -> int:
         """The venue's numeric id of an instrument."""
         return list(self._instruments).index(instrument.name) + 1
 
-    def indices(self) -> list[str]:
-        """The indices that something follows here, such as btc_usd."""
-        return sorted({index_name(instrument) for instrument in self._instruments.values()})
-
-    def band(self, name: str) -> tuple[Decimal, Decimal]:
-        """The lowest price and the highest at which an instrument trades now."""
-        return self._exchange.price_band(name) or (NOTHING, 2 * self.mark(name))
-
     def currencies(self) -> list[str]:
-        """The currencies that move here: those in which something settles, and both of spot."""
-        settled = {instrument.settlement_currency for instrument in self._instruments.values()}
-        bought = {each.base_currency for each in self._instruments.values() if each.kind is Kind.SPOT}
-        return sorted(settled | bought)
+        """The currencies that an account may hold here."""
+        held = {instrument.settlement_currency for instrument in self._instruments.values()}
+        return sorted(held | {each.base_currency for each in self._instruments.values() if each.kind is Kind.SPOT})
 
     def in_currency(self, currency: str, kind: str = WHOLE) -> list[Instrument]:
-        """The instruments that settle in `currency`."""
+        """The instruments of a currency: it settles them, or is what a spot instrument buys."""
         return [
             instrument
             for instrument in self._instruments.values()
-            if currency in (WHOLE, instrument.settlement_currency) and kind in (WHOLE, wire_kind(instrument))
+            if _is_of(instrument, currency) and kind in (WHOLE, wire_kind(instrument))
         ]
+
+    def of_index(self, name: str, kind: str = WHOLE) -> list[Instrument]:
+        """The instruments that follow an index."""
+        return [
+            each for each in self._instruments.values() if index_name(each) == name and kind in (WHOLE, wire_kind(each))
+        ]
+
+    def index_names(self) -> list[str]:
+        """Every index of this exchange."""
+        return sorted({index_name(instrument) for instrument in self._instruments.values()})
 
     def exists(self, channel: Channel) -> bool:
         """Whether there is anything to tell on a channel."""
-        return not channel.instrument or channel.instrument in self._instruments
+        if channel.instrument:
+            return channel.instrument in self._instruments
+        return not channel.index or channel.index == WHOLE or channel.index in self.index_names()
 
     def covers(self, channel: Channel, name: str) -> bool:
         """Whether a channel tells about the instrument of this name."""
         if channel.instrument:
             return channel.instrument == name
         instrument = self._instruments[name]
-        return channel.kind in (WHOLE, wire_kind(instrument)) and channel.currency in (
-            WHOLE,
-            instrument.settlement_currency,
-        )
+        if channel.index:
+            return channel.index in (WHOLE, index_name(instrument))
+        return channel.kind in (WHOLE, wire_kind(instrument)) and _is_of(instrument, channel.currency)
+
+    # --- Prices
 
     def book(self, name: str) -> BookView:
         """The whole public book."""
-        self.instrument(name)
         return self._exchange.book(name)
 
     def position(self, account: str, name: str) -> PositionView:
         """An account's position."""
         return self._exchange.position(account, name)
+
+    def positions(self, account: str, currency: str) -> list[PositionView]:
+        """All that an account holds of contracts that settle in a currency, flat ones included."""
+        return [
+            self._exchange.position(account, each.name)
+            for each in self._instruments.values()
+            if each.kind is not Kind.SPOT and each.settlement_currency == currency
+        ]
 
     def mark(self, name: str) -> Decimal:
         """What a position is valued at."""
@@ -109,16 +127,44 @@ class Catalogue:
         """What the instrument is worth elsewhere."""
         return self._exchange.index_price(name)
 
-    def last_price(self, name: str) -> Decimal:
-        """The price of the last print; zero before the first one."""
-        return self._last[name][0] if name in self._last else NOTHING
+    def index_by_name(self, name: str) -> Decimal:
+        """An index: what the first instrument that follows it knows of it."""
+        followers = self.of_index(name)
+        if not followers:
+            if not INDEX_NAME.fullmatch(name):
+                refuse_param("index_name")
+            refuse(NOT_FOUND)
+        return self.index(followers[0].name)
 
-    def tick_direction(self, printed: Print) -> int:
-        """How a new print's price compares with the one before it."""
-        before, direction = self._last.get(printed.instrument, (printed.price, UPTICK))
-        if printed.price != before:
-            direction = UPTICK if printed.price > before else DOWNTICK
-        else:
-            direction = ZERO_UPTICK if direction in (UPTICK, ZERO_UPTICK) else ZERO_DOWNTICK
-        self._last[printed.instrument] = (printed.price, direction)
-        return direction
+    def funding_8h(self, name: str) -> float:
+        """The present rate of a perpetual."""
+        return self._exchange.funding_8h(name)
+
+    def candles(self, name: str) -> Candles:
+        """What was traded, minute by minute."""
+        return self._exchange.candles(name)
+
+    def open_interest(self, name: str) -> Decimal:
+        """What is held of an instrument."""
+        return self._exchange.open_interest(name)
+
+    def price_band(self, name: str) -> tuple[Decimal, Decimal]:
+        """Between which prices orders are taken."""
+        return self._exchange.price_band(name) or (NOTHING, 2 * self.mark(name))
+
+    def initial_margin(self, instrument: Instrument, size: Decimal) -> Decimal:
+        """What a position holds of the settlement currency."""
+        mark = self.mark(instrument.name)
+        if not size or not mark or instrument.kind is Kind.SPOT:
+            return NOTHING
+        return (abs(instrument.value(size, mark)) / self.leverage_max).quantize(SATOSHI)
+
+    def last_price(self, name: str) -> Decimal | None:
+        """The price of the last print."""
+        return next((printed.price for printed in self._exchange.prints(name, 1)), None)
+
+
+def _is_of(instrument: Instrument, currency: str) -> bool:
+    if currency in (WHOLE, instrument.settlement_currency):
+        return True
+    return instrument.kind is Kind.SPOT and currency == instrument.base_currency

@@ -1,29 +1,33 @@
 """The methods about the connection itself: login, heartbeat, cancel-on-disconnect, subscriptions, the clock."""
 
 from replenisher.exchange.dialects.deribit.channels import Channel, parse
-from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
+from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, RAW_NOT_AVAILABLE, refuse, refuse_param
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
+from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.session import HEARTBEAT_S_MIN, Heartbeat
-from replenisher.exchange.dialects.deribit.shapes import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.subscription import Subscription
 from replenisher.model.units import SECOND_NS
 
 VERSION = "1.2.26"
 SCOPES = ("connection", "account")
+LABEL_LENGTH_MAX = 16
 
 
 def auth(desk: Desk, call: Call) -> Shape:
     """`public/auth`: a login on this connection."""
     session = call.session
     is_new = session.login is None
-    session.login = desk.doorkeeper.log_in(call.params, session.login, call.at)
-    if is_new and call.account in desk.accounts_that_cancel:
+    on_socket = session.request is None
+    session.login = desk.doorkeeper.log_in(call.params, session.login, call.at, on_socket=on_socket)
+    if is_new and session.login.key.account in desk.accounts_that_cancel:
         session.cancels_on_disconnect = True
     return desk.doorkeeper.reply(session.login, call.params)
 
 
 def logout(desk: Desk, call: Call) -> None:
     """`private/logout` closes the connection without an answer, and leaves its orders alone."""
+    call.params.flag("invalidate_token", default=True)  # a token ends with its connection in any case
     call.session.cancels_on_disconnect = False
     call.session.says_goodbye = True
 
@@ -51,7 +55,7 @@ def get_time(desk: Desk, call: Call) -> int:
 
 def status(desk: Desk, call: Call) -> Shape:
     """`public/status`: nothing is ever locked here."""
-    return {"locked": False, "locked_currencies": []}
+    return {"locked": "false", "locked_indices": []}
 
 
 def set_heartbeat(desk: Desk, call: Call) -> str:
@@ -103,7 +107,9 @@ def _scope(call: Call) -> str:
 def subscribe(desk: Desk, call: Call) -> list[str]:
     """`public/subscribe` and `private/subscribe`: what does not exist is dropped without a word."""
     session = call.session
-    may_hear_all = session.login is not None
+    may_hear_all = call.login is not None
+    if len(call.params.text("label", default="")) > LABEL_LENGTH_MAX:
+        refuse_param("label", "value too long")
     channels = [channel for name in dict.fromkeys(call.params.names("channels")) if (channel := parse(name))]
     if not may_hear_all and any(channel.is_raw for channel in channels):
         refuse(RAW_NOT_AVAILABLE)
@@ -111,12 +117,14 @@ def subscribe(desk: Desk, call: Call) -> list[str]:
     for channel in heard:
         if channel.name not in session.subscriptions:
             account = call.account if may_hear_all else ""
-            session.subscriptions[channel.name] = Subscription(channel, account, desk.catalogue, desk.shapes)
+            session.subscriptions[channel.name] = Subscription(channel, account, desk)
     return [channel.name for channel in heard]
 
 
 def _is_offered(desk: Desk, call: Call, channel: Channel) -> bool:
     if channel.topic.is_private and not call.method.startswith("private/"):
+        return False
+    if call.login is not None and not call.login.scope.allows(channel.topic.scope):
         return False
     return desk.catalogue.exists(channel)
 
@@ -134,24 +142,30 @@ def unsubscribe_all(desk: Desk, call: Call) -> str:
 
 
 METHODS: dict[str, Method] = {
-    "public/auth": auth,
-    "private/logout": logout,
-    "public/hello": hello,
-    "public/test": test,
-    "public/get_time": get_time,
-    "public/status": status,
-    "public/set_heartbeat": set_heartbeat,
-    "public/disable_heartbeat": disable_heartbeat,
-    "private/enable_cancel_on_disconnect": enable_cancel_on_disconnect,
-    "private/disable_cancel_on_disconnect": disable_cancel_on_disconnect,
-    "private/get_cancel_on_disconnect": get_cancel_on_disconnect,
-    "public/subscribe": subscribe,
-    "private/subscribe": subscribe,
-    "public/unsubscribe": unsubscribe,
-    "private/unsubscribe": unsubscribe,
-    "public/unsubscribe_all": unsubscribe_all,
-    "private/unsubscribe_all": unsubscribe_all,
+    "public/auth": method(
+        auth,
+        "grant_type* client_id client_secret refresh_token timestamp signature nonce data state scope",
+    ),
+    "private/logout": method(logout, "invalidate_token", only_socket=True),
+    "public/hello": method(hello, "client_name* client_version*"),
+    "public/test": method(test, "expected_result"),
+    "public/get_time": method(get_time),
+    "public/status": method(status),
+    "public/set_heartbeat": method(set_heartbeat, "interval*", only_socket=True),
+    "public/disable_heartbeat": method(disable_heartbeat, only_socket=True),
+    "private/enable_cancel_on_disconnect": method(
+        enable_cancel_on_disconnect, "scope", scope="account:read_write", only_socket=True
+    ),
+    "private/disable_cancel_on_disconnect": method(
+        disable_cancel_on_disconnect, "scope", scope="account:read_write", only_socket=True
+    ),
+    "private/get_cancel_on_disconnect": method(
+        get_cancel_on_disconnect, "scope", scope="account:read", only_socket=True
+    ),
+    "public/subscribe": method(subscribe, "channels*", only_socket=True),
+    "private/subscribe": method(subscribe, "channels* label", only_socket=True),
+    "public/unsubscribe": method(unsubscribe, "channels*", only_socket=True),
+    "private/unsubscribe": method(unsubscribe, "channels*", only_socket=True),
+    "public/unsubscribe_all": method(unsubscribe_all, only_socket=True),
+    "private/unsubscribe_all": method(unsubscribe_all, only_socket=True),
 }
-
-ABOUT_ONE_REQUEST = {"public/auth", "public/hello", "public/test", "public/get_time", "public/status"}
-SOCKET_METHODS = METHODS.keys() - ABOUT_ONE_REQUEST  # the others are about a connection that stays

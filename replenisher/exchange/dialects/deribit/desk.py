@@ -1,15 +1,14 @@
-"""What every method of the dialect works with: the exchange, its catalogue, the shapes, and who is asking."""
-
-from collections.abc import Callable
-from typing import Any
+"""What every method and every subscription of the dialect works with: the exchange, its catalogue, the shapes."""
 
 import msgspec
 
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.login import Doorkeeper
-from replenisher.exchange.dialects.deribit.params import Params
-from replenisher.exchange.dialects.deribit.session import Session
-from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes
+from replenisher.exchange.dialects.deribit.market_shapes import MarketShapes
+from replenisher.exchange.dialects.deribit.money_shapes import MoneyShapes
+from replenisher.exchange.dialects.deribit.numbers import Shape
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings
+from replenisher.exchange.dialects.deribit.shapes import Shapes
 from replenisher.exchange.exchange import Exchange
 
 
@@ -17,26 +16,35 @@ class Desk(msgspec.Struct, frozen=True):
     """The rooms a method can enter."""
 
     exchange: Exchange
+    settings: DeribitSettings
     catalogue: Catalogue
     shapes: Shapes
+    market: MarketShapes
+    money: MoneyShapes
     doorkeeper: Doorkeeper
     accounts_that_cancel: set[str]  # accounts whose new connections start with cancel-on-disconnect
-    limits: Shape  # the credits of an account, as its summary tells them
 
 
-class Call(msgspec.Struct, frozen=True):
-    """One request: who asks for what, and when it reached the exchange."""
+def open_desk(exchange: Exchange, settings: DeribitSettings) -> Desk:
+    """Everything that stands behind the dialect of one exchange."""
+    catalogue = Catalogue(exchange)
+    accounts = list(dict.fromkeys(key.account for key in settings.keys))
+    return Desk(
+        exchange=exchange,
+        settings=settings,
+        catalogue=catalogue,
+        shapes=Shapes(catalogue, {account: number for number, account in enumerate(accounts, start=1)}),
+        market=MarketShapes(catalogue),
+        money=MoneyShapes(catalogue, _limits(settings)),
+        doorkeeper=Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
+        accounts_that_cancel=set(),
+    )
 
-    session: Session
-    method: str
-    params: Params
-    at: int
 
-    @property
-    def account(self) -> str:
-        """Whose orders and money this is about."""
-        assert self.session.login is not None, "private methods are only reached when logged in"
-        return self.session.login.key.account
-
-
-Method = Callable[[Desk, Call], Any]
+def _limits(settings: DeribitSettings) -> Shape:
+    """The credits of an account, as its summary tells them."""
+    pool = {"rate": settings.credits_per_s, "burst": settings.credits_burst}
+    return {
+        "limits_per_currency": False,
+        "matching_engine": {"trading": {"total": pool}, "spot": pool, "cancel_all": pool},
+    }

@@ -11,47 +11,31 @@ from typing import Any
 
 import msgspec
 
-from replenisher.exchange.dialects.deribit import conversation, http, protections, reading, trading
-from replenisher.exchange.dialects.deribit.catalogue import Catalogue
-from replenisher.exchange.dialects.deribit.desk import Call, Desk
+from replenisher.exchange.dialects.deribit import http
+from replenisher.exchange.dialects.deribit.desk import open_desk
+from replenisher.exchange.dialects.deribit.dispatch import Dispatch
 from replenisher.exchange.dialects.deribit.errors import (
     BAD_REQUEST,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    MUST_BE_WEBSOCKET,
     TOO_MANY_REQUESTS,
-    UNAUTHORIZED,
     Fault,
     Refused,
     fault,
     refuse,
 )
-from replenisher.exchange.dialects.deribit.login import ApiKey, Doorkeeper
-from replenisher.exchange.dialects.deribit.params import Params
-from replenisher.exchange.dialects.deribit.session import Bucket, Session
-from replenisher.exchange.dialects.deribit.shapes import Shape, Shapes
+from replenisher.exchange.dialects.deribit.numbers import Shape
+from replenisher.exchange.dialects.deribit.session import Session
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.dialects.deribit.subscription import Event
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import Print, Report
 from replenisher.model.units import US_NS
 
-METHODS = conversation.METHODS | reading.METHODS | protections.METHODS | trading.METHODS | trading.CANCEL_ALL_METHODS
 REQUEST_BYTES_MAX = 32_768
 GOODBYE = 1000
 TERMINATED = 1008
 HEARTBEAT_LOST = 4000  # measured at the venue
-
-
-class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may log in, and the limits the venue sets to its clients."""
-
-    keys: tuple[ApiKey, ...]
-    token_s: int = 900
-    credits_per_s: float = 30  # matching engine requests, for each account
-    credits_burst: int = 100
-    testnet: bool = True
-    changes_before_reply: bool = False
 
 
 class Deribit:
@@ -62,18 +46,8 @@ class Deribit:
     def __init__(self, exchange: Exchange, settings: DeribitSettings) -> None:
         self._exchange = exchange
         self._settings = settings
-        accounts = list(dict.fromkeys(key.account for key in settings.keys))
-        self._catalogue = Catalogue(exchange)
-        self._desk = Desk(
-            exchange,
-            self._catalogue,
-            Shapes(self._catalogue, {account: number for number, account in enumerate(accounts, start=1)}),
-            Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
-            set(),
-            _limits(settings),
-        )
+        self._dispatch = Dispatch(open_desk(exchange, settings))
         self._sessions: dict[str, Session] = {}
-        self._buckets: dict[tuple[str, str], Bucket] = {}
         self._actions: list[Action] = []
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -149,7 +123,7 @@ class Deribit:
         request: dict[str, Any] = {}
         try:
             request = self._read(message)
-            outcome: Shape = {"result": self._call(session, request, at)}
+            outcome: Shape = {"result": self._dispatch.answer(session, request, at)}
         except Refused as refused:
             outcome = {"error": refused.fault}
         return self._reply(outcome, request.get("id"), at)
@@ -174,46 +148,6 @@ class Deribit:
             refuse(BAD_REQUEST, "invalid json")
         return request if isinstance(request, dict) else refuse(INVALID_REQUEST)
 
-    def _call(self, session: Session, request: dict[str, Any], at: int) -> Any:
-        name, values = request.get("method"), request.get("params", {})
-        if not isinstance(name, str) or not isinstance(values, dict):
-            refuse(INVALID_REQUEST)
-        method = METHODS.get(name)
-        if method is None:
-            refuse(METHOD_NOT_FOUND)
-        if session.request is not None and name in conversation.SOCKET_METHODS:
-            refuse(MUST_BE_WEBSOCKET)
-        call = Call(session, name, Params(values), at)
-        if name.startswith("private/"):
-            self._check_login(call)
-            self._charge(call)
-        return method(self._desk, call)
-
-    def _check_login(self, call: Call) -> None:
-        """A client logs in once, or proves itself with every HTTP request; a token sent along must be its own."""
-        if call.session.request is not None:
-            call.session.login = self._desk.doorkeeper.recognise(call.session.request, call.params, call.at)
-        login = call.session.login
-        if login is None or call.at >= login.expires_at:
-            refuse(UNAUTHORIZED, {"reason": "invalid_token"})
-        if "access_token" in call.params and call.params.text("access_token") != login.access_token:
-            refuse(UNAUTHORIZED, {"reason": "invalid_token"})
-
-    def _charge(self, call: Call) -> None:
-        """Orders cost credits of the account, and mass cancels those of a second pool."""
-        if call.method in trading.METHODS:
-            pool = "trading"
-        elif call.method in trading.CANCEL_ALL_METHODS:
-            pool = "cancel_all"
-        else:
-            return
-        limits = self._settings
-        bucket = self._buckets.setdefault(
-            (call.account, pool), Bucket(limits.credits_per_s, limits.credits_burst, call.at)
-        )
-        if not bucket.take(call.at):
-            refuse(TOO_MANY_REQUESTS)
-
     def _reply(self, outcome: Shape, request_id: Any, at: int) -> Shape:
         now_us = at // US_NS
         identified = {} if request_id is None else {"id": request_id}
@@ -235,13 +169,13 @@ class Deribit:
 
     def _events(self, reports: list[Report]) -> Iterator[Event]:
         """Reports one by one; the prints of one event are told together."""
-        prints: list[tuple[Print, int]] = []
+        prints: list[Print] = []
         for report in reports:
-            if prints and not (isinstance(report, Print) and _belong_together(prints[-1][0], report)):
+            if prints and not (isinstance(report, Print) and _belong_together(prints[-1], report)):
                 yield tuple(prints)
                 prints = []
             if isinstance(report, Print):
-                prints.append((report, self._catalogue.tick_direction(report)))
+                prints.append(report)
             else:
                 yield report
         if prints:
@@ -273,11 +207,6 @@ class Deribit:
 
     def _send(self, connection: str, message: Shape) -> None:
         self._actions.append(Send(connection, self._encoder.encode(message).decode()))
-
-
-def _limits(settings: DeribitSettings) -> Shape:
-    pool = {"rate": settings.credits_per_s, "burst": settings.credits_burst}
-    return {"limits_per_currency": False, "matching_engine": {"trading": {"total": pool}, "cancel_all": pool}}
 
 
 def _notification(method: str, params: Shape) -> Shape:

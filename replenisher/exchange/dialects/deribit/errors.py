@@ -1,4 +1,8 @@
-"""What the venue says when it does not do what it was asked: codes, their words, and which of ours they stand for."""
+"""What the venue says when it does not do what it was asked: every code it has, its word, and when we answer with it.
+
+`ANSWERED` are the codes that come from this exchange, `NEVER` those that cannot, each with the reason. Together they
+are the venue's whole list; `docs/venues.md` shows both.
+"""
 
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -11,65 +15,254 @@ from replenisher.exchange.words import Refusal
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
+MISSING_PARAMS = -32000
 QTY_TOO_LOW = 10002
 ORDER_OVERLAP = 10003
 ORDER_NOT_FOUND = 10004
 PRICE_TOO_LOW = 10005
 PRICE_TOO_HIGH = 10007
 NOT_ENOUGH_FUNDS = 10009
+ALREADY_CLOSED = 10010
 BOOK_CLOSED = 10012
 LOCKED_BY_ADMIN = 10019
+INVALID_INSTRUMENT = 10020
 INVALID_AMOUNT = 10021
 INVALID_PRICE = 10023
+INVALID_MAX_SHOW = 10024
+INVALID_ORDER_ID = 10025
+NON_INTEGER_CONTRACTS = 10027
 TOO_MANY_REQUESTS = 10028
 NOT_OWNER_OF_ORDER = 10029
 MUST_BE_WEBSOCKET = 10030
+INVALID_FOR_INSTRUMENT = 10031
 WHOLE_COST_TOO_LOW = 10032
 NOT_IMPLEMENTED = 10033
+INVALID_MAX_SHOW_AMOUNT = 10036
 SETTLEMENT_IN_PROGRESS = 10041
 PRICE_WRONG_TICK = 10043
+ALREADY_FILLED = 11008
+INVALID_ARGUMENTS = 11029
 OTHER_REJECT = 11030
+NO_ADVANCED_FOR_FUTURES = 11038
+NOT_ADVANCED = 11041
+BAD_ARGUMENT = 11043
 NOT_OPEN_ORDER = 11044
+UNSUPPORTED_COMBINATION = 11047
+BAD_ARGUMENTS = 11049
 BAD_REQUEST = 11050
 POST_ONLY_REJECT = 11054
 POST_ONLY_NOT_ALLOWED = 11055
+PUBLIC_DISABLED = 11056
+LOGIN_OVER_LIMIT = 12003
 INVALID_CREDENTIALS = 13004
+USER_NOT_FOUND = 13007
 UNAUTHORIZED = 13009
+UNAVAILABLE_IN_SUBACCOUNT = 13012
+NOT_FOUND = 13020
+FORBIDDEN = 13021
 MMP_TRIGGER = 13030
+NON_UNIQUE_LABEL = 13032
+COD_NOT_ENABLED = 13042
+SCOPE_EXCEEDED = 13403
+UNAVAILABLE = 13503
 RAW_NOT_AVAILABLE = 13778
 TIMED_OUT = 13888
+MASS_QUOTES_DISABLED = 13902
 
-WORDS = {
-    INVALID_REQUEST: "Invalid Request",
-    METHOD_NOT_FOUND: "Method not found",
-    INVALID_PARAMS: "Invalid params",
-    QTY_TOO_LOW: "qty_too_low",
-    ORDER_OVERLAP: "order_overlap",
-    ORDER_NOT_FOUND: "order_not_found",
-    PRICE_TOO_LOW: "price_too_low <Limit>",
-    PRICE_TOO_HIGH: "price_too_high <Limit>",
-    NOT_ENOUGH_FUNDS: "not_enough_funds",
-    BOOK_CLOSED: "book_closed",
-    LOCKED_BY_ADMIN: "locked_by_admin",
-    INVALID_AMOUNT: "invalid_amount",
-    INVALID_PRICE: "invalid_price",
-    TOO_MANY_REQUESTS: "too_many_requests",
-    NOT_OWNER_OF_ORDER: "not_owner_of_order",
-    MUST_BE_WEBSOCKET: "must_be_websocket_request",
-    WHOLE_COST_TOO_LOW: "whole_cost_too_low",
-    NOT_IMPLEMENTED: "not_implemented",
-    SETTLEMENT_IN_PROGRESS: "settlement_in_progress",
-    PRICE_WRONG_TICK: "price_wrong_tick",
-    OTHER_REJECT: "other_reject <Reason>",
-    NOT_OPEN_ORDER: "not_open_order",
-    BAD_REQUEST: "bad_request",
-    POST_ONLY_REJECT: "post_only_reject",
-    POST_ONLY_NOT_ALLOWED: "post_only_not_allowed",
-    MMP_TRIGGER: "mmp_trigger",
-    INVALID_CREDENTIALS: "invalid_credentials",
-    UNAUTHORIZED: "unauthorized",
-    RAW_NOT_AVAILABLE: "raw_subscriptions_not_available_for_unauthorized",
-    TIMED_OUT: "timed_out",
+
+class Meaning(msgspec.Struct, frozen=True):
+    """The venue's word for a code, and when this exchange answers with it."""
+
+    word: str
+    when: str
+
+
+ANSWERED: dict[int, Meaning] = {
+    INVALID_REQUEST: Meaning("Invalid Request", "the frame is no request, or larger than 32 kB"),
+    METHOD_NOT_FOUND: Meaning("Method not found", "the venue has no such method"),
+    INVALID_PARAMS: Meaning("Invalid params", "a parameter is missing, malformed or not one of the method's"),
+    MISSING_PARAMS: Meaning("Missing params", "the method needs parameters and the request has none"),
+    QTY_TOO_LOW: Meaning("qty_too_low", "below the smallest amount of the instrument"),
+    ORDER_OVERLAP: Meaning("order_overlap", "it would trade with an order of the same account (`reject_taker`)"),
+    ORDER_NOT_FOUND: Meaning("order_not_found", "no order has that id or label"),
+    PRICE_TOO_LOW: Meaning("price_too_low <Limit>", "a sale below the band around the mark"),
+    PRICE_TOO_HIGH: Meaning("price_too_high <Limit>", "a purchase above the band around the mark"),
+    NOT_ENOUGH_FUNDS: Meaning(
+        "not_enough_funds", "less would be available than nothing: margin of contracts, or cash of spot"
+    ),
+    ALREADY_CLOSED: Meaning("already_closed", "an edit of an order that was cancelled"),
+    BOOK_CLOSED: Meaning("book_closed", "the instrument does not trade any more"),
+    LOCKED_BY_ADMIN: Meaning("locked_by_admin", "the instrument is locked: orders are only cancelled"),
+    INVALID_INSTRUMENT: Meaning("invalid_or_unsupported_instrument", "an order for what is not listed here"),
+    INVALID_AMOUNT: Meaning("invalid_amount", "not a multiple of the lot, or below what was filled"),
+    INVALID_PRICE: Meaning("invalid_price", "not a positive number, or missing"),
+    INVALID_MAX_SHOW: Meaning("invalid_max_show", "`display_amount` is negative"),
+    INVALID_ORDER_ID: Meaning("invalid_order_id", "an order id that the venue would not make"),
+    NON_INTEGER_CONTRACTS: Meaning("non_integer_contract_amount", "`contracts` is no whole number"),
+    TOO_MANY_REQUESTS: Meaning("too_many_requests", "the account has no credits left; the session ends"),
+    NOT_OWNER_OF_ORDER: Meaning("not_owner_of_order", "the order is another account's"),
+    MUST_BE_WEBSOCKET: Meaning("must_be_websocket_request", "a method about a connection came over HTTP"),
+    INVALID_FOR_INSTRUMENT: Meaning("invalid_args_for_instrument", "the instrument has no funding, or no such order"),
+    WHOLE_COST_TOO_LOW: Meaning("whole_cost_too_low", "worth less than the instrument's smallest notional"),
+    NOT_IMPLEMENTED: Meaning("not_implemented", "the venue's method or parameter is not offered here"),
+    INVALID_MAX_SHOW_AMOUNT: Meaning("invalid_max_show_amount", "`display_amount` exceeds the amount"),
+    SETTLEMENT_IN_PROGRESS: Meaning("settlement_in_progress", "positions are being settled"),
+    PRICE_WRONG_TICK: Meaning("price_wrong_tick", "off the grid of the instrument at that price"),
+    ALREADY_FILLED: Meaning("already_filled", "an edit of an order that was filled"),
+    INVALID_ARGUMENTS: Meaning("invalid_arguments", "`amount` and `contracts` contradict each other"),
+    OTHER_REJECT: Meaning("other_reject <Reason>", "`reduce_only`, and it would not reduce"),
+    NO_ADVANCED_FOR_FUTURES: Meaning("no_adv_for_futures", "`advanced` with a future or perpetual"),
+    NOT_ADVANCED: Meaning("not_adv_order", "`advanced` in an edit of an order that is not"),
+    BAD_ARGUMENT: Meaning("bad_argument", "one entry of a list is not what it must be"),
+    NOT_OPEN_ORDER: Meaning("not_open_order", "a cancel of an order that has ended"),
+    UNSUPPORTED_COMBINATION: Meaning("unsupported_arg_combination", "options of an order that exclude each other"),
+    BAD_ARGUMENTS: Meaning("bad_arguments", "a time that ends before it begins"),
+    BAD_REQUEST: Meaning("bad_request", "the frame is not JSON"),
+    POST_ONLY_REJECT: Meaning("post_only_reject", "it would have traded at once"),
+    POST_ONLY_NOT_ALLOWED: Meaning("post_only_not_allowed", "`post_only` with an order that cannot rest"),
+    PUBLIC_DISABLED: Meaning(
+        "unauthenticated_public_requests_temporarily_disabled", "a public request without login, while switched off"
+    ),
+    LOGIN_OVER_LIMIT: Meaning("login_over_limit", "ten failed logins of one client id within a minute"),
+    INVALID_CREDENTIALS: Meaning("invalid_credentials", "a login with a wrong id, secret, signature or timestamp"),
+    USER_NOT_FOUND: Meaning("user_not_found", "`subaccount_id` is nobody's"),
+    UNAUTHORIZED: Meaning("unauthorized", "no login, or a token that is wrong or has expired"),
+    UNAVAILABLE_IN_SUBACCOUNT: Meaning("unavailable_in_subaccount", "`subaccount_id` is another main account's"),
+    NOT_FOUND: Meaning("not_found", "a well-formed name of an instrument or index that is not here"),
+    FORBIDDEN: Meaning("forbidden", "the key may not do that"),
+    MMP_TRIGGER: Meaning("mmp_trigger", "a protected order of a group that is frozen"),
+    NON_UNIQUE_LABEL: Meaning("non_unique_order_label", "`edit_by_label` finds more than one open order"),
+    COD_NOT_ENABLED: Meaning("cod_not_enabled", "`mass_quote` without cancel-on-disconnect"),
+    SCOPE_EXCEEDED: Meaning("scope_exceeded", "the login asked for less than the key could do"),
+    UNAVAILABLE: Meaning("unavailable", "wallets: money moves on this exchange only by trading"),
+    RAW_NOT_AVAILABLE: Meaning("raw_subscriptions_not_available_for_unauthorized", "a raw channel without login"),
+    TIMED_OUT: Meaning("timed_out", "it arrived after its `valid_until`"),
+    MASS_QUOTES_DISABLED: Meaning("mass_quotes_disabled", "`mass_quote`: no account is approved for it"),
+}
+
+NEVER: dict[str, dict[int, str]] = {
+    "nothing inside this exchange is ever busy, broken or switched off": {
+        10001: "error",
+        10040: "retry",
+        10047: "matching_engine_queue_full",
+        10048: "not_on_this_server",
+        10049: "cancel_on_disconnect_failed",
+        10066: "too_many_concurrent_requests",
+        11031: "other_error",
+        11051: "system_maintenance",
+        11052: "subscribe_error_unsubscribed",
+        11094: "internal_server_error",
+        13008: "request_failed",
+        13025: "method_switched_off_by_admin",
+        13028: "temporarily_unavailable",
+    },
+    "another code says it: 13009 of a login, 10009 of funds, 13021 of a right, and of a parameter -32602 or its own": {
+        10000: "authorization_required",
+        10039: "not_enough_funds_in_currency",
+        10006: "price_too_low4idx",
+        10011: "price_not_allowed",
+        10022: "invalid_quantity",
+        10026: "price_precision_exceeded",
+        11042: "permission_denied",
+        11045: "invalid_event",
+        13010: "value_required",
+        13011: "value_too_short",
+        13016: "invalid_input",
+        13019: "orderbook_closed",
+        -32700: "Parse error",
+    },
+    "requests are judged one by one, so none can overtake another": {
+        13666: "request_cancelled_by_user",
+        13777: "replaced",
+    },
+    "there is no portfolio margin": {
+        10013: "pme_max_total_open_orders",
+        10014: "pme_max_future_open_orders",
+        10015: "pme_max_option_open_orders",
+        10016: "pme_max_future_open_orders_size",
+        10017: "pme_max_option_open_orders_size",
+        10038: "pme_max_risk_reducing_orders",
+    },
+    "there are no options and no combos": {
+        10037: "non_pme_total_short_options_positions_size",
+        11037: "outdated_instrument_for_IV_order",
+        11039: "no_adv_postonly",
+        11046: "outdated_instrument",
+        11048: "wrong_max_show_for_option",
+        13035: "active_combo_limit_reached",
+        13036: "unavailable_for_combo_books",
+    },
+    "there are no trigger orders: they are refused with 10033": {
+        10034: "trigger_price_too_high",
+        10035: "trigger_price_too_low",
+        10044: "trigger_price_wrong_tick",
+        11035: "no_more_triggers",
+        11036: "invalid_trigger_price",
+        13901: "no_more_oto_orders",
+    },
+    "nobody is liquidated or locked": {
+        10045: "can_not_cancel_liquidation_order",
+        10046: "can_not_edit_liquidation_order",
+        11098: "account_locked",
+    },
+    "whoever asks for protection has it, and what it takes off may be placed anew": {
+        13040: "mmp_required",
+        13043: "quotes_frozen",
+    },
+    "orders and positions have no such limit": {
+        10018: "non_pme_max_future_position_size",
+        10072: "disabled_while_position_lock",
+        11013: "max_spot_open_orders",
+        11022: "max_spot_order_quantity",
+    },
+    "there are no wallets, transfers or profiles: their methods are refused with 13503 or 10033": {
+        11053: "transfer_not_found",
+        11090: "invalid_addr",
+        11091: "invalid_transfer_address",
+        11092: "address_already_exist",
+        11093: "max_addr_count_exceeded",
+        11095: "disabled_deposit_address_creation",
+        11096: "address_belongs_to_user",
+        11097: "no_deposit_address",
+        12001: "too_many_subaccounts",
+        12002: "wrong_subaccount_name",
+        12004: "registration_over_limit",
+        12005: "country_is_banned",
+        12100: "transfer_not_allowed",
+        12998: "security_key_authorization_over_limit",
+        13005: "pwd_match_error",
+        13006: "security_error",
+        13013: "invalid_phone_number",
+        13014: "cannot_send_sms",
+        13015: "invalid_sms_code",
+        13031: "verification_required",
+        13034: "no_more_security_keys_allowed",
+        13037: "incomplete_KYC_data",
+        13780: "move_positions_over_limit",
+        13781: "coupon_already_used",
+        13791: "KYC_transfer_already_initiated",
+        13792: "incomplete_KYC_data",
+        13793: "KYC_data_inaccessible",
+        13904: "security_key_setup_required",
+    },
+    "there are no block trades, requests for quotes or brokers": {
+        13905: "too_many_quotes_per_block_rfq",
+        13906: "too_many_quotes_per_block_rfq_side",
+        13907: "not_fully_filled, too_many_open_block_rfqs",
+        13911: "max_broker_client_count",
+        13912: "broker_cannot_be_client",
+        13913: "broker_already_linked",
+        13914: "user_is_a_broker_client",
+        13915: "user_is_not_a_broker",
+        13916: "app_registered_to_broker",
+        13917: "account_quote_limit_crossed",
+        13918: "inverse_future_cross_trading",
+        13919: "client_of_main_account",
+    },
+    "mass quotes are refused with 13902 before they are read": {
+        13903: "too_many_quotes",
+        13910: "quote_crossed",
+    },
 }
 
 CODES = {
@@ -89,6 +282,7 @@ CODES = {
     Refusal.WRONG_TICK: PRICE_WRONG_TICK,
     Refusal.POST_ONLY: POST_ONLY_REJECT,
     Refusal.FUNDS: NOT_ENOUGH_FUNDS,
+    Refusal.UNKNOWN_INSTRUMENT: INVALID_INSTRUMENT,
     Refusal.ORDER_NOT_FOUND: ORDER_NOT_FOUND,
     Refusal.NOT_OPEN: NOT_OPEN_ORDER,
     Refusal.NOT_OWNER: NOT_OWNER_OF_ORDER,
@@ -113,8 +307,8 @@ class Refused(Exception):
 
 
 def fault(code: int, data: Any = None) -> Fault:
-    """The fault with the venue's own words for this code."""
-    return Fault(code, WORDS[code], data)
+    """The fault with the venue's own word for this code."""
+    return Fault(code, ANSWERED[code].word, data)
 
 
 def refuse(code: int, data: Any = None) -> NoReturn:
@@ -122,15 +316,13 @@ def refuse(code: int, data: Any = None) -> NoReturn:
     raise Refused(fault(code, data))
 
 
-def refuse_param(param: str, reason: str) -> NoReturn:
+def refuse_param(param: str, reason: str = "wrong format") -> NoReturn:
     """Answer that one parameter is not what it must be."""
     refuse(INVALID_PARAMS, {"reason": reason, "param": param})
 
 
-def refuse_for(refusal: Refusal, limit: Decimal | None) -> NoReturn:
-    """Answer with the venue's code for what the exchange refused, and the limit that was exceeded."""
-    if refusal is Refusal.UNKNOWN_INSTRUMENT:
-        refuse_param("instrument_name", "wrong format")
+def refuse_for(refusal: Refusal, limit: Decimal | None = None) -> NoReturn:
+    """Answer with the venue's code for what the exchange refused, and with the limit that was exceeded."""
     code = CODES[refusal]
-    words = WORDS[code].replace("<Reason>", refusal.value)
-    raise Refused(Fault(code, words if limit is None else words.replace("<Limit>", number_text(limit))))
+    word = ANSWERED[code].word.replace("<Reason>", refusal.value)
+    raise Refused(Fault(code, word if limit is None else word.replace("<Limit>", number_text(limit))))

@@ -6,9 +6,13 @@ keeps the text loses nothing.
 
 from decimal import Context, Decimal
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
+from replenisher.model.units import MS_NS
+
+Shape = dict[str, Any]  # a JSON object on its way out
 _EXACT = Context(prec=200)  # `normalize` must never round
 
 
@@ -16,6 +20,11 @@ _EXACT = Context(prec=200)  # `normalize` must never round
 def number(value: Decimal) -> msgspec.Raw:
     """The JSON text of an exact decimal."""
     return msgspec.Raw(number_text(value).encode())
+
+
+def milliseconds(at: int) -> int:
+    """The venue's time stamps."""
+    return at // MS_NS
 
 
 def number_text(value: Decimal) -> str:
@@ -40,3 +49,6 @@ def _plain(digits: str, exponent: int) -> str:
 
 def _scientific(digits: str, exponent: int) -> str:
     return f"{digits[0]}.{digits[1:] or '0'}e{exponent + len(digits) - 1}"
+
+
+ZERO = number(Decimal(0))

@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
+from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, NOT_IMPLEMENTED, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.numbers import number
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
+from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds, number
 from replenisher.exchange.dialects.deribit.params import Params
-from replenisher.exchange.dialects.deribit.shapes import Shape, milliseconds
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.selftrade import SelfTradeMode, SelfTrading
 from replenisher.model.units import SECOND_NS
@@ -71,7 +71,7 @@ def set_self_trading_config(desk: Desk, call: Call) -> str:
 
 
 def _group(desk: Desk, call: Call) -> MmpGroup:
-    index = call.params.choice("index_name", desk.catalogue.indices())
+    index = call.params.choice("index_name", desk.catalogue.index_names())
     _refuse_block_rfq(call.params)
     return MmpGroup(call.account, index, call.params.text("mmp_group", default=""))
 
@@ -132,10 +132,20 @@ def _named(group: MmpGroup) -> Shape:
     return {"index_name": group.index} | ({"mmp_group": group.name} if group.name else {})
 
 
+_GROUP = "index_name mmp_group block_rfq"
 METHODS: dict[str, Method] = {
-    "private/set_mmp_config": set_mmp_config,
-    "private/get_mmp_config": get_mmp_config,
-    "private/get_mmp_status": get_mmp_status,
-    "private/reset_mmp": reset_mmp,
-    "private/set_self_trading_config": set_self_trading_config,
+    "private/set_mmp_config": method(
+        set_mmp_config,
+        "index_name* interval* frozen_time* mmp_group quantity_limit delta_limit vega_limit max_quote_quantity"
+        " block_rfq trade_count_limit",
+        scope="trade:read_write",
+    ),
+    "private/get_mmp_config": method(get_mmp_config, _GROUP, scope="trade:read"),
+    "private/get_mmp_status": method(get_mmp_status, _GROUP, scope="trade:read"),
+    "private/reset_mmp": method(reset_mmp, "index_name* mmp_group block_rfq", scope="trade:read_write"),
+    "private/set_self_trading_config": method(
+        set_self_trading_config,
+        "mode* extended_to_subaccounts* block_rfq_self_match_prevention",
+        scope="account:read_write",
+    ),
 }

@@ -4,32 +4,32 @@ A raw channel tells every event at once. The others gather for their interval, c
 last frame: a book then tells the net change of each level, and its chain of change ids goes from frame to frame.
 """
 
-from decimal import Decimal
+from collections.abc import Iterable
 from typing import Any, assert_never
 
-from replenisher.exchange.dialects.deribit.catalogue import Catalogue, top
-from replenisher.exchange.dialects.deribit.channels import Channel, Topic
-from replenisher.exchange.dialects.deribit.shapes import (
-    Shape,
-    Shapes,
+from replenisher.exchange.dialects.deribit.book_batch import BookBatch
+from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel, Topic, group_step
+from replenisher.exchange.dialects.deribit.desk import Desk
+from replenisher.exchange.dialects.deribit.market_shapes import (
     book_change,
     book_snapshot,
-    milliseconds,
-    mmp_trigger,
+    book_window,
+    candle,
     quote,
 )
+from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds
+from replenisher.exchange.dialects.deribit.shapes import mmp_trigger
 from replenisher.exchange.words import (
     AccountUpdate,
-    Action,
-    BookLevel,
     BookUpdate,
     InstrumentChanged,
     InstrumentState,
     MmpTriggered,
     Print,
 )
+from replenisher.model.instrument import Kind
 
-Prints = tuple[tuple[Print, int], ...]  # the prints of one event, each with its tick direction
+Prints = tuple[Print, ...]  # of one event
 Event = BookUpdate | Prints | AccountUpdate | InstrumentChanged | MmpTriggered
 
 # What the venue calls the moment in which an instrument comes into a state.
@@ -39,82 +39,36 @@ STATE_WORDS = {
     InstrumentState.DELIVERED: "terminated",
 }
 
-
-class BookBatch:
-    """The net change of a book since the last frame."""
-
-    def __init__(self) -> None:
-        self._begins_after: int | None = None  # the change id of the frame before
-        self._last: BookUpdate | None = None
-        self._bids: dict[Decimal, BookLevel] = {}
-        self._asks: dict[Decimal, BookLevel] = {}
-
-    def add(self, update: BookUpdate) -> None:
-        """One more change."""
-        if self._begins_after is None:
-            self._begins_after = update.previous_change_id
-        self._last = update
-        for side, levels in ((self._bids, update.bids), (self._asks, update.asks)):
-            for level in levels:
-                _merge(side, level)
-
-    def take(self) -> BookUpdate | None:
-        """All of it as one change; None if it amounts to nothing, and then the next one begins where this did."""
-        if self._last is None or self._begins_after is None or not (self._bids or self._asks):
-            return None
-        merged = BookUpdate(
-            instrument=self._last.instrument,
-            at=self._last.at,
-            change_id=self._last.change_id,
-            previous_change_id=self._begins_after,
-            bids=tuple(self._bids.values()),
-            asks=tuple(self._asks.values()),
-        )
-        self._begins_after = None
-        self._bids, self._asks = {}, {}
-        return merged
-
-
-def _merge(side: dict[Decimal, BookLevel], level: BookLevel) -> None:
-    """What two changes of one level amount to for somebody who saw neither."""
-    before = side.pop(level.price, None)
-    was_there = before.action is not Action.NEW if before else level.action is not Action.NEW
-    match was_there, level.action:
-        case True, Action.DELETE:
-            side[level.price] = level
-        case True, _:
-            side[level.price] = BookLevel(Action.CHANGE, level.price, level.amount)
-        case False, Action.DELETE:
-            pass  # it came and went
-        case _:
-            side[level.price] = BookLevel(Action.NEW, level.price, level.amount)
+OF_THE_BOOK = frozenset(
+    {Topic.BOOK, Topic.WINDOW, Topic.QUOTE, Topic.TICKER, Topic.INCREMENTAL_TICKER, Topic.PERPETUAL, Topic.INDEX}
+)
+OF_TRADES = frozenset({Topic.TRADES, Topic.CHART, Topic.TICKER, Topic.INCREMENTAL_TICKER})
+OF_THE_ACCOUNT = frozenset({Topic.ORDERS, Topic.FILLS, Topic.CHANGES, Topic.PORTFOLIO})
+OF_STATES = frozenset({Topic.STATE, Topic.TICKER, Topic.INCREMENTAL_TICKER})
 
 
 class Subscription:
     """A channel as one connection hears it."""
 
-    def __init__(self, channel: Channel, account: str, catalogue: Catalogue, shapes: Shapes) -> None:
+    def __init__(self, channel: Channel, account: str, desk: Desk) -> None:
         self.channel = channel
         self.due_at: int | None = None  # when what was gathered must be told
         self._account = account
-        self._catalogue = catalogue
-        self._shapes = shapes
+        self._desk = desk
         self._book = BookBatch()
         self._rows: dict[str, list[Any]] = {}  # what was gathered, by instrument
-        self._touch: tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]] | None = None
+        self._told: dict[str, Shape] = {}  # what was told last, of what is told only when it is another
 
     def first(self, at: int) -> list[Any]:
         """What the venue tells at once, to this subscriber only."""
         name = self.channel.instrument
         match self.channel.topic:
             case Topic.BOOK:
-                return [book_snapshot(self._catalogue.book(name))]
-            case Topic.QUOTE:
-                return self._quotes(name)
-            case Topic.TICKER:
-                return [self._shapes.ticker(name, at)]
-            case _:
+                return [book_snapshot(self._desk.catalogue.book(name))]
+            case Topic.TRADES | Topic.CHART | Topic.STATE | Topic.MMP | Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
                 return []
+            case _:
+                return self._frames({name: []}, at)
 
     def hear(self, event: Event, at: int) -> list[Any]:
         """Gather an event, if it belongs here; the data of the frames that a raw channel sends at once."""
@@ -131,22 +85,43 @@ class Subscription:
         """The data of the frames for all that was gathered."""
         self.due_at = None
         rows, self._rows = self._rows, {}
-        match self.channel.topic:
+        return self._frames(rows, at)
+
+    def _frames(self, rows: dict[str, list[Any]], at: int) -> list[Any]:
+        """The data of the frames about some instruments, with what was gathered of each."""
+        market, catalogue, channel = self._desk.market, self._desk.catalogue, self.channel
+        match channel.topic:
             case Topic.BOOK:
                 change = self._book.take()
                 return [book_change(change)] if change else []
+            case Topic.WINDOW:
+                step = group_step(channel.group, catalogue.instrument(channel.instrument).tick)
+                window = book_window(catalogue.book(channel.instrument), step, channel.depth)
+                return self._news(channel.instrument, window, ("bids", "asks"))
             case Topic.TICKER:
-                return [self._shapes.ticker(name, at) for name in rows]
+                return [market.ticker(name, at) for name in rows]
+            case Topic.INCREMENTAL_TICKER:
+                return [frame for name in rows for frame in self._differences(name, market.ticker(name, at))]
             case Topic.QUOTE:
-                return [data for name in rows for data in self._quotes(name)]
+                touch = ("best_bid_price", "best_bid_amount", "best_ask_price", "best_ask_amount")
+                return [frame for name in rows for frame in self._news(name, quote(catalogue.book(name)), touch)]
+            case Topic.PERPETUAL:
+                members = ("interest", "index_price")
+                return [frame for name in rows for frame in self._news(name, market.perpetual(name, at), members)]
+            case Topic.INDEX:
+                return self._news(channel.index, market.price_index(channel.index, at), ("price",))
             case Topic.TRADES:
-                return [[self._shapes.print(*printed) for printed in prints] for prints in rows.values()]
-            case Topic.PLATFORM:
-                return []  # this exchange is never under maintenance
+                return [[market.print(printed) for printed in prints] for prints in rows.values()]
+            case Topic.CHART:
+                return [candle(self._candle(name, prints[-1].at)) for name, prints in rows.items()]
             case Topic.STATE | Topic.MMP:
                 return [told for found in rows.values() for told in found]
+            case Topic.PLATFORM | Topic.PUBLIC_METHODS:
+                return []  # nothing of these ever changes here
+            case Topic.PORTFOLIO:
+                return [self._portfolio(currency) for currency in self._currencies(rows)]
             case Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
-                return [data for name, updates in rows.items() for data in self._private(name, updates, at)]
+                return [data for name, updates in rows.items() for data in self._private(name, updates)]
             case _ as never:
                 assert_never(never)
 
@@ -154,18 +129,19 @@ class Subscription:
         topic = self.channel.topic
         match event:
             case BookUpdate():
-                wanted, name = topic in (Topic.BOOK, Topic.QUOTE, Topic.TICKER), event.instrument
+                wanted, name = topic in OF_THE_BOOK, event.instrument
             case AccountUpdate():
-                wanted, name = topic.is_private and event.account == self._account, event.instrument
+                wanted, name = topic in OF_THE_ACCOUNT and event.account == self._account, event.instrument
             case InstrumentChanged():
-                wanted, name = topic is Topic.STATE, event.instrument
+                wanted, name = topic in OF_STATES, event.instrument
             case MmpTriggered():
-                return topic is Topic.MMP and event.account == self._account and self.channel.index == event.index
+                is_ours = topic is Topic.MMP and event.account == self._account
+                return is_ours and self.channel.index in (WHOLE, event.index)
             case tuple():
-                wanted, name = topic is Topic.TRADES, event[0][0].instrument
+                wanted, name = topic in OF_TRADES, event[0].instrument
             case _ as never:
                 assert_never(never)
-        return wanted and self._catalogue.covers(self.channel, name)
+        return wanted and self._desk.catalogue.covers(self.channel, name)
 
     def _gather(self, event: Event) -> None:
         match event:
@@ -183,22 +159,49 @@ class Subscription:
             case MmpTriggered():
                 self._rows.setdefault(event.index, []).append(mmp_trigger(event))
             case tuple():
-                self._rows.setdefault(event[0][0].instrument, []).extend(event)
+                self._rows.setdefault(event[0].instrument, []).extend(event)
             case _ as never:
                 assert_never(never)
 
-    def _quotes(self, name: str) -> list[Shape]:
-        """The quote, if the touch is another than the one told last."""
-        book = self._catalogue.book(name)
-        touch = (top(book.bids), top(book.asks))
-        if touch == self._touch:
+    def _news(self, name: str, shape: Shape, members: Iterable[str]) -> list[Shape]:
+        """The shape, if one of these members is another than when it was told last."""
+        told = self._told.get(name)
+        if told is not None and all(told[member] == shape[member] for member in members):
             return []
-        self._touch = touch
-        return [quote(book)]
+        self._told[name] = shape
+        return [shape]
 
-    def _private(self, name: str, updates: list[AccountUpdate], at: int) -> list[Any]:
-        orders = [self._shapes.order(order) for update in updates for order in update.orders]
-        fills = [self._shapes.fill(fill, self._account) for update in updates for fill in update.trades]
+    def _differences(self, name: str, shape: Shape) -> list[Shape]:
+        """All of a ticker for the first time, then what of it is another."""
+        told = self._told.get(name)
+        self._told[name] = shape
+        if told is None:
+            return [{"type": "snapshot"} | shape]
+        always = {"type": "change", "timestamp": shape["timestamp"], "instrument_name": name}
+        changed = {member: value for member, value in shape.items() if told.get(member) != value}
+        return [always | changed] if changed.keys() - {"timestamp"} else []
+
+    def _candle(self, name: str, at: int) -> Any:
+        length = self.channel.resolution_ns
+        return self._desk.catalogue.candles(name).stretch(at // length * length, at, length)[-1]
+
+    def _currencies(self, rows: dict[str, list[Any]]) -> list[str]:
+        """Those whose money what was gathered has moved, as far as the channel is about them."""
+        if self.channel.currency != WHOLE:
+            return [self.channel.currency]
+        touched = [name for name in rows if name]
+        if not touched:
+            return self._desk.catalogue.currencies()
+        return list(dict.fromkeys(self._desk.catalogue.instrument(name).settlement_currency for name in touched))
+
+    def _portfolio(self, currency: str) -> Shape:
+        positions = self._desk.catalogue.positions(self._account, currency)
+        return self._desk.money.portfolio(self._desk.exchange.account(self._account, currency), positions)
+
+    def _private(self, name: str, updates: list[AccountUpdate]) -> list[Any]:
+        shapes = self._desk.shapes
+        orders = [shapes.order(order) for update in updates for order in update.orders]
+        fills = [shapes.fill(fill, self._account) for update in updates for fill in update.trades]
         match self.channel.topic:
             case Topic.ORDERS if self.channel.interval_ns == 0:
                 return list(orders)  # one frame an order, not in a list
@@ -208,6 +211,7 @@ class Subscription:
                 return [fills] if fills else []
             case _:
                 positions = [update.position for update in updates if update.position is not None]
-                position = positions[-1] if positions else self._catalogue.position(self._account, name)
-                shown = [self._shapes.position(position, at)]  # always there, also where nothing traded
+                position = positions[-1] if positions else self._desk.catalogue.position(self._account, name)
+                is_spot = self._desk.catalogue.instrument(name).kind is Kind.SPOT  # which is held as cash
+                shown = [] if is_spot else [shapes.position(position)]  # always there, also where nothing traded
                 return [{"instrument_name": name, "trades": fills, "orders": orders, "positions": shown}]

@@ -1,19 +1,40 @@
-"""The methods that place, amend and cancel orders."""
+"""The methods that place, amend and cancel one order."""
 
+import re
 from decimal import Decimal
-from typing import Any
 
-from replenisher.exchange.dialects.deribit.desk import Call, Desk, Method
+from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import (
+    ALREADY_CLOSED,
+    ALREADY_FILLED,
+    INVALID_ARGUMENTS,
+    INVALID_INSTRUMENT,
+    INVALID_MAX_SHOW,
+    INVALID_MAX_SHOW_AMOUNT,
+    INVALID_ORDER_ID,
+    NO_ADVANCED_FOR_FUTURES,
+    NON_INTEGER_CONTRACTS,
+    NON_UNIQUE_LABEL,
+    NOT_ADVANCED,
     NOT_IMPLEMENTED,
     ORDER_NOT_FOUND,
+    POST_ONLY_NOT_ALLOWED,
     refuse,
     refuse_for,
     refuse_param,
 )
+from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.params import Params
-from replenisher.exchange.dialects.deribit.shapes import Shape
-from replenisher.exchange.words import OrderRequest, OrderType, OrderView, Outcome, TimeInForce
+from replenisher.exchange.words import (
+    OrderRequest,
+    OrderState,
+    OrderType,
+    OrderView,
+    Outcome,
+    Refusal,
+    TimeInForce,
+)
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -22,7 +43,8 @@ ORDER_TYPES = tuple(OrderType)
 OTHER_ORDER_TYPES = ("stop_limit", "take_limit", "stop_market", "take_market", "market_limit", "trailing_stop")
 TIMES_IN_FORCE = tuple(TimeInForce)
 OTHER_TIMES_IN_FORCE = ("good_til_day",)
-NOT_OFFERED = ("detailed",)  # flags of the venue that this exchange does not have
+ORDER_ID = re.compile(r"([A-Z]{3,5}-)?[0-9]{1,20}")
+ENDED = {OrderState.FILLED: ALREADY_FILLED, OrderState.CANCELLED: ALREADY_CLOSED, OrderState.REJECTED: ALREADY_CLOSED}
 
 
 def buy(desk: Desk, call: Call) -> Shape:
@@ -37,26 +59,32 @@ def sell(desk: Desk, call: Call) -> Shape:
 
 def _place(desk: Desk, call: Call, side: Side) -> Shape:
     params = call.params
-    refuse_what_is_not_offered(params)
-    instrument = desk.catalogue.instrument(params.text("instrument_name"))
+    if "advanced" in params:
+        refuse(NO_ADVANCED_FOR_FUTURES)
+    instrument = desk.catalogue.instrument(params.text("instrument_name"), missing=INVALID_INSTRUMENT)
     order_type = OrderType(_offered(params, "type", ORDER_TYPES, OTHER_ORDER_TYPES))
+    # The reference says that an order is post-only by default; its own examples and clients know better.
+    post_only = params.flag("post_only")
+    if post_only and order_type is OrderType.MARKET:
+        refuse(POST_ONLY_NOT_ALLOWED)
+    amount = _amount(params, instrument)
+    _check_shown(params, amount)
     outcome = desk.exchange.place(
         OrderRequest(
             account=call.account,
             connection=call.session.connection,
             instrument=instrument.name,
             side=side,
-            amount=_amount(params, instrument),
+            amount=amount,
             price=params.decimal("price") if order_type is OrderType.LIMIT else None,
             order_type=order_type,
             time_in_force=TimeInForce(_offered(params, "time_in_force", TIMES_IN_FORCE, OTHER_TIMES_IN_FORCE)),
-            # The reference says that an order is post-only by default; its own examples and clients know better.
-            post_only=params.flag("post_only"),
+            post_only=post_only,
             reject_post_only=params.flag("reject_post_only"),
             reduce_only=params.flag("reduce_only"),
             mmp=params.flag("mmp"),
             mmp_group=params.text("mmp_group", default=""),
-            label=_label(params),
+            label=label(params),
             valid_until=params.time_ns("valid_until"),
             method=call.method,
         ),
@@ -67,16 +95,33 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
 
 def edit(desk: Desk, call: Call) -> Shape:
     """`private/edit`: the amount is the total, what was filled included."""
-    params = call.params
-    refuse_what_is_not_offered(params)
-    order_id = params.text("order_id")
-    order = desk.exchange.order(call.account, order_id)
-    if "contracts" in params and order is None:
+    order_id = order_id_of(call.params)
+    return _edit(desk, call, order_id, desk.exchange.order(call.account, order_id))
+
+
+def edit_by_label(desk: Desk, call: Call) -> Shape:
+    """`private/edit_by_label`, where exactly one open order of the instrument has the label."""
+    instrument = desk.catalogue.instrument(call.params.text("instrument_name"), missing=INVALID_INSTRUMENT)
+    wanted = label(call.params)
+    orders = [order for order in desk.exchange.open_orders(call.account, instrument.name) if order.label == wanted]
+    if not orders:
         refuse(ORDER_NOT_FOUND)
+    if len(orders) > 1:
+        refuse(NON_UNIQUE_LABEL)
+    return _edit(desk, call, orders[0].order_id, orders[0])
+
+
+def _edit(desk: Desk, call: Call, order_id: str, order: OrderView | None) -> Shape:
+    """Amend an order; `order` is None if it is not of this account, and the exchange says what then."""
+    params = call.params
+    if "advanced" in params:
+        refuse(NOT_ADVANCED)
+    amount = _amount(params, desk.catalogue.instrument(order.instrument)) if order else params.decimal("amount")
+    _check_shown(params, amount)
     outcome = desk.exchange.amend(
         call.account,
         order_id,
-        amount=_amount(params, desk.catalogue.instrument(order.instrument) if order else None),
+        amount=amount,
         price=params.decimal("price") if "price" in params else None,
         post_only=params.flag("post_only"),
         reject_post_only=params.flag("reject_post_only"),
@@ -84,45 +129,31 @@ def edit(desk: Desk, call: Call) -> Shape:
         method=call.method,
         at=call.at,
     )
+    if outcome.refusal is Refusal.NOT_OPEN and order is not None:
+        refuse(ENDED[order.state])
     return _order_and_trades(desk, call, outcome)
 
 
 def cancel(desk: Desk, call: Call) -> Shape:
     """`private/cancel` answers the order as it ended."""
-    order_id = call.params.text("order_id")
-    outcome = desk.exchange.cancel(call.account, order_id, method=call.method, at=call.at)
+    outcome = desk.exchange.cancel(call.account, order_id_of(call.params), method=call.method, at=call.at)
     return desk.shapes.order(_order(outcome))
 
 
-def cancel_all(desk: Desk, call: Call) -> int:
-    """`private/cancel_all` answers how many."""
-    refuse_what_is_not_offered(call.params)
-    return desk.exchange.cancel_all(call.account, method=call.method, at=call.at)
+def order_id_of(params: Params) -> str:
+    """An id as the venue makes them."""
+    order_id = params.text("order_id")
+    if not ORDER_ID.fullmatch(order_id):
+        refuse(INVALID_ORDER_ID)
+    return order_id
 
 
-def cancel_all_by_instrument(desk: Desk, call: Call) -> int:
-    """`private/cancel_all_by_instrument`."""
-    refuse_what_is_not_offered(call.params)
-    instrument = desk.catalogue.instrument(call.params.text("instrument_name"))
-    return desk.exchange.cancel_all(call.account, instrument=instrument.name, method=call.method, at=call.at)
-
-
-def cancel_by_label(desk: Desk, call: Call) -> int:
-    """`private/cancel_by_label`: labels need not be unique."""
-    label = call.params.text("label")
-    if "currency" not in call.params:
-        return desk.exchange.cancel_all(call.account, label=label, method=call.method, at=call.at)
-    return sum(
-        desk.exchange.cancel_all(call.account, instrument=instrument.name, label=label, method=call.method, at=call.at)
-        for instrument in desk.catalogue.in_currency(call.params.text("currency"))
-    )
-
-
-def refuse_what_is_not_offered(params: Params) -> None:
-    """Say so rather than pretend: an order that ignored one of these would be another order."""
-    for name in NOT_OFFERED:
-        if params.flag(name):
-            refuse(NOT_IMPLEMENTED, {"param": name})
+def label(params: Params) -> str:
+    """What a client calls its order; empty if it does not."""
+    text = params.text("label", default="")
+    if len(text) > LABEL_LENGTH_MAX:
+        refuse_param("label", "value too long")
+    return text
 
 
 def _offered(params: Params, name: str, ours: tuple[str, ...], others: tuple[str, ...]) -> str:
@@ -132,17 +163,30 @@ def _offered(params: Params, name: str, ours: tuple[str, ...], others: tuple[str
     return word
 
 
-def _amount(params: Params, instrument: Instrument | None) -> Decimal:
-    if "contracts" in params and "amount" not in params and instrument is not None:
-        return params.decimal("contracts") * instrument.lot
-    return params.decimal("amount")
+def _amount(params: Params, instrument: Instrument) -> Decimal:
+    """The amount, said directly or in contracts; both must mean the same."""
+    if "contracts" not in params:
+        return params.decimal("amount")
+    contracts = params.decimal("contracts")
+    if contracts != contracts.to_integral_value():
+        refuse(NON_INTEGER_CONTRACTS)
+    amount = contracts * instrument.lot
+    if "amount" in params and params.decimal("amount") != amount:
+        refuse(INVALID_ARGUMENTS)
+    return amount
 
 
-def _label(params: Params) -> str:
-    label = params.text("label", default="")
-    if len(label) > LABEL_LENGTH_MAX:
-        refuse_param("label", "value too long")
-    return label
+def _check_shown(params: Params, amount: Decimal) -> None:
+    """Orders are shown whole: an iceberg is refused, and so is one that makes no sense."""
+    if "display_amount" not in params:
+        return
+    shown = params.decimal("display_amount")
+    if shown < 0:
+        refuse(INVALID_MAX_SHOW)
+    if shown > amount:
+        refuse(INVALID_MAX_SHOW_AMOUNT)
+    if shown < amount:
+        refuse(NOT_IMPLEMENTED, {"param": "display_amount"})
 
 
 def _order(outcome: Outcome) -> OrderView:
@@ -152,19 +196,26 @@ def _order(outcome: Outcome) -> OrderView:
     return outcome.order
 
 
-def _order_and_trades(desk: Desk, call: Call, outcome: Outcome) -> dict[str, Any]:
+def _order_and_trades(desk: Desk, call: Call, outcome: Outcome) -> Shape:
     order = _order(outcome)
     return {"order": desk.shapes.order(order), "trades": desk.shapes.fills(outcome.trades, call.account)}
 
 
+_TRIGGERS = "trigger_price- trigger_offset- trigger-"
+_PLACE = (
+    "instrument_name* amount contracts type label price time_in_force display_amount post_only reject_post_only"
+    f" reduce_only {_TRIGGERS} advanced mmp mmp_group valid_until linked_order_type- trigger_fill_condition-"
+    " otoco_config-"
+)
+_EDIT = (
+    "amount contracts price post_only reduce_only- reject_post_only advanced trigger_price- trigger_offset- mmp-"
+    " valid_until display_amount"
+)
+_WRITES = "trade:read_write"
 METHODS: dict[str, Method] = {
-    "private/buy": buy,
-    "private/sell": sell,
-    "private/edit": edit,
-    "private/cancel": cancel,
-}
-CANCEL_ALL_METHODS: dict[str, Method] = {
-    "private/cancel_all": cancel_all,
-    "private/cancel_all_by_instrument": cancel_all_by_instrument,
-    "private/cancel_by_label": cancel_by_label,
+    "private/buy": method(buy, _PLACE, scope=_WRITES, pool=Pool.TRADING),
+    "private/sell": method(sell, _PLACE, scope=_WRITES, pool=Pool.TRADING),
+    "private/edit": method(edit, f"order_id* {_EDIT}", scope=_WRITES, pool=Pool.TRADING),
+    "private/edit_by_label": method(edit_by_label, f"label instrument_name* {_EDIT}", scope=_WRITES, pool=Pool.TRADING),
+    "private/cancel": method(cancel, "order_id*", scope=_WRITES, pool=Pool.TRADING),
 }

@@ -1,0 +1,272 @@
+"""How the public market looks on the wire: instruments, tickers, books, prints, charts."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from replenisher.exchange.candles import Candle
+from replenisher.exchange.dialects.deribit.catalogue import NOTHING, Catalogue, index_name, top, wire_kind
+from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
+from replenisher.exchange.words import BookLevel, BookUpdate, BookView, InstrumentView, Print
+from replenisher.model.instrument import Kind
+
+NEVER_MS = 32_503_708_800_000  # how the venue writes the expiry of a perpetual
+SETTLEMENT_PERIODS = {Kind.PERPETUAL: "perpetual", Kind.FUTURE: "month"}
+Levels = tuple[tuple[Decimal, Decimal], ...]
+
+
+def rate(fraction: float) -> Any:
+    """A rate of funding."""
+    return number(Decimal(repr(round(fraction, 8))))
+
+
+class MarketShapes:
+    """Turns what the public sees into what `json` can write."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def instrument(self, view: InstrumentView) -> Shape:
+        """The instrument object."""
+        instrument = view.instrument
+        kind = "reversed" if instrument.inverse else "linear"
+        shape: Shape = {
+            "price_index": index_name(instrument),
+            "kind": wire_kind(instrument),
+            "instrument_name": instrument.name,
+            "maker_commission": number(view.maker_rate),
+            "taker_commission": number(view.taker_rate),
+            "instrument_type": kind,
+            "expiration_timestamp": NEVER_MS if view.expires_at is None else milliseconds(view.expires_at),
+            "creation_timestamp": 0,
+            "is_active": view.is_open,
+            "state": view.state,
+            "tick_size": number(instrument.tick),
+            "tick_size_steps": [
+                {"above_price": number(step.above_price), "tick_size": number(step.tick)}
+                for step in instrument.tick_steps[1:]
+            ],
+            "contract_size": number(instrument.lot),
+            "instrument_id": self._catalogue.number_of(instrument),
+            "min_trade_amount": number(instrument.min_amount),
+            "quote_currency": instrument.quote_currency,
+            "counter_currency": instrument.quote_currency,
+            "base_currency": instrument.base_currency,
+            "block_trade_commission": ZERO,
+            "block_trade_min_trade_amount": ZERO,
+            "block_trade_tick_size": number(instrument.tick),
+            "rfq": False,
+        }
+        if instrument.kind is not Kind.SPOT:
+            shape |= {
+                "max_leverage": self._catalogue.leverage_max,
+                "future_type": kind,
+                "settlement_currency": instrument.settlement_currency,
+                "settlement_period": SETTLEMENT_PERIODS.get(instrument.kind, "none"),
+                "max_liquidation_commission": ZERO,
+            }
+        return shape
+
+    def print(self, printed: Print) -> Shape:
+        """The public trade object."""
+        return {
+            "timestamp": milliseconds(printed.at),
+            "price": number(printed.price),
+            "amount": number(printed.amount),
+            "direction": printed.taker,
+            "index_price": number(printed.index),
+            "instrument_name": printed.instrument,
+            "trade_seq": printed.trade_seq,
+            "mark_price": number(printed.mark),
+            "tick_direction": printed.tick_direction,
+            "contracts": number(printed.amount / self._catalogue.instrument(printed.instrument).lot),
+            "trade_id": printed.trade_id,
+        }
+
+    def ticker(self, name: str, at: int) -> Shape:
+        """The ticker of an instrument."""
+        catalogue = self._catalogue
+        mark, index = number(catalogue.mark(name)), number(catalogue.index(name))
+        lowest, highest = catalogue.price_band(name)
+        shape: Shape = {
+            "timestamp": milliseconds(at),
+            "state": catalogue.view(name).state,
+            "stats": self._stats(name, at),
+            "index_price": index,
+            "instrument_name": name,
+            "last_price": number(last) if (last := catalogue.last_price(name)) is not None else None,
+            "settlement_price": mark,
+            "min_price": number(lowest),
+            "max_price": number(highest),
+            "open_interest": number(catalogue.open_interest(name)),
+            "mark_price": mark,
+            **best(catalogue.book(name)),
+            "estimated_delivery_price": index,
+        }
+        return shape | self._funding(name)
+
+    def order_book(self, name: str, depth: int, at: int) -> Shape:
+        """The answer to `public/get_order_book`: a ticker with its book."""
+        book = self._catalogue.book(name)
+        return self.ticker(name, at) | {
+            "timestamp": milliseconds(book.at),
+            "change_id": book.change_id,
+            "bids": rows(book.bids[:depth]),
+            "asks": rows(book.asks[:depth]),
+        }
+
+    def summary(self, name: str, at: int) -> Shape:
+        """One row of the book summaries; a price that there is not is null."""
+        catalogue, instrument = self._catalogue, self._catalogue.instrument(name)
+        book, stats = catalogue.book(name), self._stats(name, at)
+        bid, ask = (levels[0][0] if levels else None for levels in (book.bids, book.asks))
+        shape: Shape = {
+            "volume_usd": stats["volume_usd"],
+            "volume": stats["volume"],
+            "quote_currency": instrument.quote_currency,
+            "price_change": stats["price_change"],
+            "open_interest": number(catalogue.open_interest(name)),
+            "mid_price": _or_null((bid + ask) / 2 if bid is not None and ask is not None else None),
+            "mark_price": number(catalogue.mark(name)),
+            "low": stats["low"],
+            "last": _or_null(catalogue.last_price(name)),
+            "instrument_name": name,
+            "high": stats["high"],
+            "estimated_delivery_price": number(catalogue.index(name)),
+            "creation_timestamp": milliseconds(at),
+            "bid_price": _or_null(bid),
+            "base_currency": instrument.base_currency,
+            "ask_price": _or_null(ask),
+        }
+        if instrument.kind is Kind.PERPETUAL:
+            funding = self._funding(name)
+            shape |= {"funding_8h": funding["funding_8h"], "current_funding": funding["current_funding"]}
+        return shape
+
+    def perpetual(self, name: str, at: int) -> Shape:
+        """What a perpetual costs to hold."""
+        return {
+            "timestamp": milliseconds(at),
+            "interest": rate(self._catalogue.funding_8h(name)),
+            "index_price": number(self._catalogue.index(name)),
+        }
+
+    def price_index(self, name: str, at: int) -> Shape:
+        """An index by its own name."""
+        price = number(self._catalogue.index_by_name(name))
+        return {"timestamp": milliseconds(at), "price": price, "index_name": name}
+
+    def _stats(self, name: str, at: int) -> Shape:
+        day = self._catalogue.candles(name).day(at)
+        return {
+            "high": _or_null(day.high),
+            "low": _or_null(day.low),
+            "price_change": _or_null(day.change_percent),
+            "volume": number(day.volume),
+            "volume_usd": number(day.cost),
+            "volume_notional": number(day.cost),
+        }
+
+    def _funding(self, name: str) -> Shape:
+        if self._catalogue.instrument(name).kind is not Kind.PERPETUAL:
+            return {}
+        now = rate(self._catalogue.funding_8h(name))
+        return {"interest_value": now, "current_funding": now, "funding_8h": now}
+
+
+def _or_null(value: Decimal | None) -> Any:
+    return None if value is None else number(value)
+
+
+def rows(levels: Levels) -> list[list[Any]]:
+    """Levels as pairs."""
+    return [[number(price), number(amount)] for price, amount in levels]
+
+
+def book_snapshot(book: BookView) -> Shape:
+    """The first frame of a book channel: every level is new, and there is no change before it."""
+    return {
+        "type": "snapshot",
+        "timestamp": milliseconds(book.at),
+        "instrument_name": book.instrument,
+        "change_id": book.change_id,
+        "bids": [["new", *row] for row in rows(book.bids)],
+        "asks": [["new", *row] for row in rows(book.asks)],
+    }
+
+
+def book_change(update: BookUpdate) -> Shape:
+    """Every later frame of a book channel."""
+    return {
+        "type": "change",
+        "timestamp": milliseconds(update.at),
+        "instrument_name": update.instrument,
+        "change_id": update.change_id,
+        "prev_change_id": update.previous_change_id,
+        "bids": _levels(update.bids),
+        "asks": _levels(update.asks),
+    }
+
+
+def book_window(book: BookView, group: Decimal | None, depth: int) -> Shape:
+    """A frame of a grouped book channel: so many levels of a coarser grid, whole every time."""
+    return {
+        "timestamp": milliseconds(book.at),
+        "instrument_name": book.instrument,
+        "change_id": book.change_id,
+        "bids": rows(grouped(book.bids, group, up=False)[:depth]),
+        "asks": rows(grouped(book.asks, group, up=True)[:depth]),
+    }
+
+
+def grouped(levels: Levels, group: Decimal | None, *, up: bool) -> Levels:
+    """Levels joined at the multiples of `group`, away from the touch; as they are without one."""
+    if group is None:
+        return levels
+    joined: dict[Decimal, Decimal] = {}
+    for price, amount in levels:
+        step = price // group * group
+        joined_at = step + group if up and step != price else step
+        joined[joined_at] = joined.get(joined_at, NOTHING) + amount
+    return tuple(joined.items())
+
+
+def _levels(levels: Iterable[BookLevel]) -> list[list[Any]]:
+    return [[level.action, number(level.price), number(level.amount)] for level in levels]
+
+
+def quote(book: BookView) -> Shape:
+    """Best bid and ask."""
+    return {"timestamp": milliseconds(book.at), "instrument_name": book.instrument, **best(book)}
+
+
+def best(book: BookView) -> Shape:
+    """The four members that tell the touch."""
+    (bid, bid_amount), (ask, ask_amount) = top(book.bids), top(book.asks)
+    return {
+        "best_bid_price": number(bid),
+        "best_bid_amount": number(bid_amount),
+        "best_ask_price": number(ask),
+        "best_ask_amount": number(ask_amount),
+    }
+
+
+def candle(traded: Candle) -> Shape:
+    """One frame of a chart."""
+    return {
+        "tick": milliseconds(traded.at),
+        "open": number(traded.open),
+        "high": number(traded.high),
+        "low": number(traded.low),
+        "close": number(traded.close),
+        "volume": number(round(traded.volume, 8)),
+        "cost": number(traded.cost),
+    }
+
+
+def chart(candles: Sequence[Candle]) -> Shape:
+    """The answer to `public/get_tradingview_chart_data`: the members of all candles, one list each."""
+    shapes = [candle(traded) for traded in candles]
+    members = ("open", "high", "low", "close", "volume", "cost")
+    lists: Shape = {member: [shape[member] for shape in shapes] for member in members}
+    return lists | {"ticks": [shape["tick"] for shape in shapes], "status": "ok" if shapes else "no_data"}

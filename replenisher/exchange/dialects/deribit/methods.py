@@ -1,0 +1,67 @@
+"""What a method of the venue is to this exchange: what answers it, which parameters it takes, and who may call it."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from replenisher.exchange.dialects.deribit.desk import Desk
+from replenisher.exchange.dialects.deribit.login import Login
+from replenisher.exchange.dialects.deribit.params import Params
+from replenisher.exchange.dialects.deribit.session import Session
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request: who asks for what, and when it reached the exchange."""
+
+    session: Session
+    login: Login | None
+    method: str
+    params: Params
+    at: int
+
+    @property
+    def account(self) -> str:
+        """Whose orders and money this is about."""
+        assert self.login is not None, "private methods are only reached when logged in"
+        return self.login.key.account
+
+
+Answer = Callable[[Desk, Call], Any]
+
+
+class Pool(StrEnum):
+    """Whose credits a request costs."""
+
+    FREE = "free"
+    TRADING = "trading"
+    CANCEL_ALL = "cancel_all"
+
+
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the dispatch table."""
+
+    answer: Answer
+    takes: tuple[str, ...]  # every parameter, in the order of the reference
+    needs: tuple[str, ...]  # those without which it is refused
+    not_offered: frozenset[str]  # those of the venue that are refused here, unless they say nothing
+    scope: str  # of the key and the login; empty for none
+    pool: Pool
+    only_socket: bool  # about a connection, so that it makes no sense over HTTP
+
+
+def method(
+    answer: Answer, takes: str = "", *, scope: str = "", pool: Pool = Pool.FREE, only_socket: bool = False
+) -> Method:
+    """A row from its parameters: `name` is optional, `name*` required, `name-` is the venue's and not offered here."""
+    words = takes.split()
+    return Method(
+        answer=answer,
+        takes=tuple(word.rstrip("*-") for word in words),
+        needs=tuple(word[:-1] for word in words if word.endswith("*")),
+        not_offered=frozenset(word[:-1] for word in words if word.endswith("-")),
+        scope=scope,
+        pool=pool,
+        only_socket=only_socket,
+    )

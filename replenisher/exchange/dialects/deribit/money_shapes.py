@@ -1,0 +1,117 @@
+"""How an account's money looks on the wire: summaries, portfolios, subaccounts, the transaction log."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from replenisher.exchange.dialects.deribit.catalogue import NOTHING, Catalogue, index_name
+from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number
+from replenisher.exchange.dialects.deribit.shapes import size_in_currency
+from replenisher.exchange.words import AccountView, PositionView
+
+NO_OPTIONS: Shape = {
+    "options_delta": ZERO,
+    "options_gamma": ZERO,
+    "options_gamma_map": {},
+    "options_pl": ZERO,
+    "options_session_rpl": ZERO,
+    "options_session_upl": ZERO,
+    "options_theta": ZERO,
+    "options_theta_map": {},
+    "options_value": ZERO,
+    "options_vega": ZERO,
+    "options_vega_map": {},
+}
+PURSE = (
+    "additional_reserve",
+    "spot_reserve",
+    "available_funds",
+    "available_withdrawal_funds",
+    "balance",
+    "equity",
+    "initial_margin",
+    "maintenance_margin",
+    "margin_balance",
+)
+
+
+class MoneyShapes:
+    """Turns cash and positions into what `json` can write."""
+
+    def __init__(self, catalogue: Catalogue, limits: Shape) -> None:
+        self._catalogue = catalogue
+        self._limits = limits
+
+    def portfolio(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
+        """An account's cash in one currency with all that hangs on it.
+
+        What is realized is in the balance at once, so there is none of the session's left to be settled; nobody is
+        ever liquidated.
+        """
+        held, deltas = NOTHING, dict[str, Decimal]()
+        for position in positions:
+            instrument = self._catalogue.instrument(position.instrument)
+            mark = self._catalogue.mark(instrument.name)
+            held += self._catalogue.initial_margin(instrument, position.size)
+            index = index_name(instrument)
+            deltas[index] = deltas.get(index, NOTHING) + size_in_currency(instrument, position.size, mark)
+        profit, equity = number(account.unrealized), number(account.balance + account.unrealized)
+        initial, available = number(account.margin), number(account.available)
+        maintenance, delta = number(held / 2), number(sum(deltas.values(), NOTHING))
+        return {
+            "currency": account.currency,
+            "balance": number(account.balance),
+            "equity": equity,
+            "margin_balance": equity,
+            "available_funds": available,
+            "available_withdrawal_funds": available,
+            "initial_margin": initial,
+            "projected_initial_margin": initial,
+            "maintenance_margin": maintenance,
+            "projected_maintenance_margin": maintenance,
+            "session_upl": profit,
+            "session_rpl": ZERO,
+            "futures_pl": profit,
+            "futures_session_upl": profit,
+            "futures_session_rpl": ZERO,
+            "total_pl": profit,
+            "delta_total": delta,
+            "projected_delta_total": delta,
+            "delta_total_map": {index: number(value) for index, value in deltas.items()},
+            "estimated_liquidation_ratio": ZERO,
+            "estimated_liquidation_ratio_map": dict.fromkeys(deltas, ZERO),
+            "fee_balance": ZERO,
+            "spot_reserve": number(account.balance + account.unrealized - account.margin - account.available),
+            "additional_reserve": ZERO,
+            "locked_balance": ZERO,
+            "portfolio_margining_enabled": False,
+            "cross_collateral_enabled": False,
+            "margin_model": "segregated_sm",
+            **NO_OPTIONS,
+        }
+
+    def summary(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
+        """The same with the rates and credits of the account."""
+        return self.portfolio(account, positions) | {"limits": self._limits, "fees": self._fees(account.currency)}
+
+    def purse(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
+        """The few members by which a list of subaccounts tells an account's cash in one currency."""
+        whole = self.portfolio(account, positions)
+        return {member: whole[member] for member in PURSE} | {"currency": account.currency.lower()}
+
+    def _fees(self, currency: str) -> list[Shape]:
+        return [
+            {
+                "value": {
+                    "default": {
+                        "type": "fixed",
+                        "taker": number(view.taker_rate),
+                        "maker": number(view.maker_rate),
+                    },
+                    "block_trade": ZERO,
+                },
+                "kind": str(view.instrument.kind),
+                "index_name": index_name(view.instrument),
+            }
+            for view in self._catalogue.views()
+            if view.instrument.settlement_currency == currency
+        ]

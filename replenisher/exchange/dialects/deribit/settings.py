@@ -1,0 +1,17 @@
+"""Who may log in to the exchange, and the limits that the venue sets to its clients."""
+
+import msgspec
+
+from replenisher.exchange.dialects.deribit.login import ApiKey
+
+
+class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the operator's choice about the dialect."""
+
+    keys: tuple[ApiKey, ...]
+    token_s: int = 900
+    credits_per_s: float = 30  # matching engine requests, for each account
+    credits_burst: int = 100
+    testnet: bool = True
+    changes_before_reply: bool = False
+    public_without_login: bool = True
