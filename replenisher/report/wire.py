@@ -208,25 +208,30 @@ def _orders(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Order]
 
 
 def _trades(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Trade]:
-    """Every fill, the oldest first. A print whose two sides are ours counts twice under one number."""
+    """Every fill: those of the last day, then what is in the archive. What moves there meanwhile is told by both.
+
+    A print whose two sides are ours counts twice under one number.
+    """
     assert page > 2, "a page that ends within a print must bring the next one too"
     known: set[tuple[str, Side]] = set()
-    start_seq, has_more = 0, True
-    while has_more:
-        answer = exchange.ask(
-            "private/get_user_trades_by_instrument",
-            _Trades,
-            instrument_name=instrument,
-            start_seq=start_seq,
-            count=page,
-            sorting="asc",
-        )
-        for trade in answer.trades:
-            if (trade.trade_id, trade.direction) not in known:
-                known.add((trade.trade_id, trade.direction))
-                yield trade
-        has_more = answer.has_more and bool(answer.trades)
-        start_seq = answer.trades[-1].trade_seq if answer.trades else start_seq
+    for historical in (False, True):
+        start_seq, has_more = 0, True
+        while has_more:
+            answer = exchange.ask(
+                "private/get_user_trades_by_instrument",
+                _Trades,
+                instrument_name=instrument,
+                start_seq=start_seq,
+                count=page,
+                sorting="asc",
+                historical=historical,
+            )
+            for trade in answer.trades:
+                if (trade.trade_id, trade.direction) not in known:
+                    known.add((trade.trade_id, trade.direction))
+                    yield trade
+            has_more = answer.has_more and bool(answer.trades)
+            start_seq = answer.trades[-1].trade_seq if answer.trades else start_seq
 
 
 # --- Understanding --------------------------------------------------------------------------------------------------
