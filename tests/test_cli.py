@@ -355,7 +355,19 @@ def test_every_verb_has_an_example_in_its_help_and_the_example_parses(verb: tupl
 
 def test_the_verbs_are_all_there() -> None:
     assert {" ".join(verb) for verb in VERBS} == {
-        *("run", "exchange", "check", "doctor", "status", "pause", "resume", "cancel-all", "stop", "audit"),
+        *(
+            "new-config",
+            "run",
+            "exchange",
+            "check",
+            "doctor",
+            "status",
+            "pause",
+            "resume",
+            "cancel-all",
+            "stop",
+            "audit",
+        ),
         *("db upgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
     }
 

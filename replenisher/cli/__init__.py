@@ -13,11 +13,11 @@ from replenisher.errors import ReplenisherError
 from replenisher.streams import flush
 
 # isort: off
-from replenisher.cli import trading, door, books, offers  # in the order in which `--help` lists their verbs
+from replenisher.cli import wizard, trading, door, books, offers  # in the order in which `--help` lists their verbs
 
 # isort: on
 
-__all__ = ["app", "books", "door", "main", "offers", "trading"]
+__all__ = ["app", "books", "door", "main", "offers", "trading", "wizard"]
 
 
 def main() -> None:

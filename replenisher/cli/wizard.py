@@ -1,0 +1,122 @@
+"""A new configuration, by questions at a terminal or by flags alone."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replenisher.cli.program import app
+from replenisher.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from replenisher.config.draft import Answers, Question
+
+
+def _flag(help_: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=help_, metavar=metavar, show_default=False)
+
+
+@app.command(
+    "new-config",
+    epilog="Example: replenisher new-config desk.yaml --instrument BTC-PERPETUAL --size 1000 --size-unit quote "
+    "--max-order-quote 5000 --max-position-quote 100000 --max-daily-loss-quote 500 --balances BTC=10",
+)
+def new_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written.")] = Path("replenisher.yaml"),
+    mode: Annotated[str | None, _flag("paper, testnet or live; else paper.")] = None,
+    venue: Annotated[str | None, _flag("Else deribit.")] = None,
+    instrument: Annotated[str | None, _flag("As the venue calls it.")] = None,
+    size: Annotated[str | None, _flag("Of a level, in --size-unit.")] = None,
+    size_unit: Annotated[str | None, _flag("base, quote or contract.")] = None,
+    levels: Annotated[str | None, _flag("A side; else 5.")] = None,
+    spread_bps: Annotated[str | None, _flag("Of the first level; else 6.")] = None,
+    spacing_bps: Annotated[str | None, _flag("Between levels; else 4.")] = None,
+    max_order_quote: Annotated[str | None, _flag("Largest order.")] = None,
+    max_position_quote: Annotated[str | None, _flag("Largest position.")] = None,
+    max_daily_loss_quote: Annotated[str | None, _flag("Largest loss of a day.")] = None,
+    balances: Annotated[str | None, _flag("Of the simulated account.", "BTC=10,...")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a configuration: a ladder on one instrument, ready to be traded on paper.
+
+    What is not given is asked for at a terminal. Elsewhere everything but money and the instrument has a usual value.
+    """
+    from replenisher.config import draft as drafts
+
+    given = {
+        "mode": mode,
+        "venue": venue,
+        "instrument": instrument,
+        "size": size,
+        "size_unit": size_unit,
+        "levels": levels,
+        "spread_bps": spread_bps,
+        "spacing_bps": spacing_bps,
+        "balances": balances,
+        "max_order_quote": max_order_quote,
+        "max_position_quote": max_position_quote,
+        "max_daily_loss_quote": max_daily_loss_quote,
+    }
+    if file.exists() and not force:
+        raise typer.BadParameter(f"{file} is there already: name another one, or say --force", param_hint="FILE")
+    answers = _answered({key: value for key, value in given.items() if value is not None})
+    text = drafts.draft(answers)
+    _require_tradable(file, text)
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from None
+    typer.echo(f"{file} is written. Look at it, then:\n  replenisher doctor {file}\n  replenisher run {file}")
+
+
+def _answered(given: "Answers") -> "Answers":
+    """An answer to every question: by flag, at the terminal, or the usual one."""
+    from replenisher.config.draft import questions
+
+    missing = [question.flag for question in questions(given) if question.must_be_said and question.key not in given]
+    asks = bool(missing) and sys.stdin.isatty()
+    if missing and not asks:
+        raise typer.BadParameter("there is no usual value, say it", param_hint=", ".join(missing))
+    answers: Answers = {}
+    while question := next((each for each in questions(answers) if each.key not in answers), None):
+        if question.key in given:
+            answers[question.key] = _judged(question, given[question.key])
+        else:
+            answers[question.key] = _asked(question) if asks else str(question.usual)
+    if strangers := given.keys() - answers.keys():
+        raise typer.BadParameter("only the simulated account of mode paper has it", param_hint=f"--{strangers.pop()}")
+    return answers
+
+
+def _asked(question: "Question") -> str:
+    """The answer of whoever sits at the terminal, who is asked until it is a good one."""
+    answer: str = typer.prompt(
+        question.asks, default=question.usual, err=True, value_proc=lambda text: _judged(question, text.strip())
+    )
+    return answer
+
+
+def _judged(question: "Question", text: str) -> str:
+    from replenisher.config.draft import WrongAnswer
+
+    try:
+        question.require(text)
+    except WrongAnswer as error:
+        raise typer.BadParameter(f"{text!r} is not allowed, {error}", param_hint=question.flag) from None
+    return text
+
+
+def _require_tradable(file: Path, text: str) -> None:
+    """Refuse to write what `check` would refuse to trade on."""
+    from replenisher.config import load
+    from replenisher.wiring.offered import require_offered
+
+    with tempfile.TemporaryDirectory() as room:
+        trial = Path(room) / file.name
+        trial.write_text(text)
+        try:
+            require_offered(load(trial))
+        except ConfigurationError as error:
+            raise ConfigurationError(str(error).replace(str(trial), f"{file} is not written")) from None

@@ -1,0 +1,121 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from replenisher.config import load
+from replenisher.config.draft import Answers, WrongAnswer, draft, questions
+from strategies.pure_mm import PureMarketMaking
+
+SAID: Answers = {
+    "mode": "paper",
+    "venue": "deribit",
+    "instrument": "BTC-PERPETUAL",
+    "size": "1000",
+    "size_unit": "quote",
+    "levels": "3",
+    "spread_bps": "6",
+    "spacing_bps": "4",
+    "max_order_quote": "5000",
+    "max_position_quote": "100000",
+    "max_daily_loss_quote": "500",
+    "balances": "BTC=10",
+}
+
+
+def refusal(key: str, text: str, **answers: str) -> str:
+    """What is said of an answer; empty if it is a good one."""
+    question = next(question for question in questions(SAID | answers) if question.key == key)
+    try:
+        question.require(text)
+    except WrongAnswer as error:
+        return str(error)
+    return ""
+
+
+def test_what_is_said_is_what_is_configured(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text(draft(SAID))
+
+    config = load(file)
+
+    ladder = config.strategy("core")
+    assert isinstance(ladder, PureMarketMaking)
+    assert (ladder.order_amount, ladder.size_unit, ladder.order_levels) == (Decimal(1000), "quote", 3)
+    assert (ladder.bid_spread_bps, ladder.ask_spread_bps, ladder.level_spacing_bps) == (6, 6, 4)
+    assert (config.risk.max_order_quote, config.risk.max_position_quote) == (5000, 100_000)
+    assert (config.risk.max_daily_loss_quote, config.risk.max_open_orders) == (500, 12)
+    assert config.exchange is not None
+    assert config.exchange.balances == {"BTC": Decimal(10)}
+    assert config.strategies[0].instrument in config.exchange.instruments
+
+
+@pytest.mark.parametrize("mode", ["testnet", "live"])
+def test_a_real_venue_has_no_simulated_exchange_and_a_word_on_the_keys(tmp_path: Path, mode: str) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text(text := draft(SAID | {"mode": mode}))
+
+    assert load(file).exchange is None
+    assert "REPLENISHER_VENUES__DERIBIT__API_KEY" in text
+    assert "balances" not in {question.key for question in questions(SAID | {"mode": mode})}
+
+
+def test_the_file_names_its_schema_and_every_line_fits() -> None:
+    lines = draft(SAID).splitlines()
+
+    assert lines[0] == "# yaml-language-server: $schema=./replenisher.schema.json"
+    assert max(map(len, lines)) <= 120
+    assert sum("#" in line for line in lines) > 10
+
+
+def test_the_collar_lets_the_outermost_level_through(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text(draft(SAID | {"levels": "20", "spacing_bps": "25"}))
+
+    assert load(file).risk.price_collar_bps == 3 * (6 + 20 * 25)
+
+
+def test_money_has_no_usual_answer_and_everything_else_has() -> None:
+    money = {"size", "max_order_quote", "max_position_quote", "max_daily_loss_quote", "balances"}
+
+    assert {question.key for question in questions({}) if question.usual is None} == money
+    assert {question.key for question in questions({}) if question.must_be_said} == money | {"instrument", "size_unit"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("mode", "demo", "it must be one of: paper, testnet, live"),
+        ("venue", "nowhere", "it must be one of: deribit"),
+        ("instrument", "BTC", "it must be like BTC-PERPETUAL, BTC_USDC-PERPETUAL, BTC-25DEC26 or BTC_USDC"),
+        ("instrument", "DOGE_USDC", "the simulated exchange has no usual ticks for it, take one on BTC or ETH"),
+        ("size_unit", "coins", "it must be one of: base, quote, contract"),
+        ("size", "much", "it must be a number"),
+        ("size", "-5", "it must be greater than 0"),
+        ("size", "nan", "it must be greater than 0"),
+        ("levels", "0", "it must be a whole number from 1 to 50"),
+        ("levels", "2.5", "it must be a whole number from 1 to 50"),
+        ("max_order_quote", "999", "it must be at least 1000: less would let no order through"),
+        ("max_position_quote", "4999", "it must be at least 5000: less would let no order through"),
+        ("balances", "10", "it must be like BTC=10, or BTC=1,USDC=50000"),
+        ("balances", "BTC=0", "it must be greater than 0"),
+        ("balances", "", "it must be like BTC=10, or BTC=1,USDC=50000"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_it_must_be(key: str, text: str, said: str) -> None:
+    assert refusal(key, text).startswith(said)
+
+
+def test_a_size_in_coins_is_weighed_at_the_usual_price() -> None:
+    assert "at least 1200" in refusal("max_order_quote", "1000", size="0.02", size_unit="base")
+    assert refusal("max_order_quote", "1200", size="0.02", size_unit="base") == ""
+
+
+@pytest.mark.parametrize(
+    ("instrument", "held"),
+    [("BTC-PERPETUAL", "BTC=AMOUNT"), ("BTC_USDC", "BTC=AMOUNT, USDC=AMOUNT"), ("ETH_USDC-PERPETUAL", "USDC=AMOUNT")],
+)
+def test_the_account_is_asked_for_what_the_instrument_needs(instrument: str, held: str) -> None:
+    (asked,) = [question.asks for question in questions({"instrument": instrument}) if question.key == "balances"]
+
+    assert asked.endswith(f"as {held}")

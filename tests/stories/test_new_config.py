@@ -1,0 +1,117 @@
+"""A new user's first file: made by flags or by questions, accepted by `check`, and traded on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.terminal import Terminal
+from tests.stories.desk import ROOT, Desk
+
+MONEY = [
+    "--size",
+    "1000",
+    "--max-order-quote",
+    "5000",
+    "--max-position-quote",
+    "100000",
+    "--max-daily-loss-quote",
+    "500",
+]
+PERPETUAL = ["--instrument", "BTC-PERPETUAL", "--size-unit", "quote", "--balances", "BTC=10", *MONEY]
+SPOT = ["--instrument", "BTC_USDC", "--size-unit", "quote", "--balances", "BTC=2,USDC=100000", *MONEY]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path / "room")
+    desk.config = desk.room / "desk.yaml"
+    return desk
+
+
+@pytest.mark.parametrize("flags", [PERPETUAL, SPOT], ids=["perpetual", "spot"])
+def test_what_flags_have_made_passes_the_check_and_trades(desk: Desk, flags: list[str]) -> None:
+    made = desk.command("new-config", desk.config, *flags)
+    assert (made.code, made.stderr) == (0, "")
+    assert made.stdout.startswith(f"{desk.config} is written.")
+
+    assert desk.command("check", desk.config).code == 0
+    ended = desk.run("--duration", "5")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.summary["orders"] >= 10
+    assert (ended.summary["stop"]["verdict"], ended.summary["denied"]) == ("flat", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (PERPETUAL[2:], "--instrument"),
+        (PERPETUAL[:-2], "--max-daily-loss-quote"),
+        ([*PERPETUAL, "--levels", "many"], "--levels"),
+        ([*PERPETUAL, "--mode", "testnet"], "--balances"),
+    ],
+    ids=["nothing to trade", "no limit", "a wrong number", "what another mode needs"],
+)
+def test_without_a_terminal_the_flag_at_fault_is_named_and_nothing_is_written(
+    desk: Desk, arguments: list[str], told: str
+) -> None:
+    ended = desk.command("new-config", desk.config, *arguments)
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not desk.config.exists()
+
+
+def test_what_could_not_be_traded_on_is_not_written(desk: Desk) -> None:
+    ended = desk.command("new-config", desk.config, *PERPETUAL, "--size", "5")
+
+    assert ended.code == 78
+    assert ended.stderr.startswith(f"replenisher: {desk.config} is not written: strategies[0]: the sizes of bids 0")
+    assert not desk.config.exists()
+
+
+def test_a_file_that_is_there_is_left_alone_unless_forced(desk: Desk) -> None:
+    desk.config.write_text("mine")
+
+    refused = desk.command("new-config", desk.config, *PERPETUAL)
+
+    assert (refused.code, desk.config.read_text()) == (2, "mine")
+    assert "say --force" in refused.stderr
+    assert desk.command("new-config", desk.config, *PERPETUAL, "--force").code == 0
+    assert "BTC-PERPETUAL" in desk.config.read_text()
+
+
+def test_at_a_terminal_it_asks_offers_what_is_usual_and_asks_again_after_a_mistake(desk: Desk) -> None:
+    terminal = Terminal(80, 24)
+    talk = [
+        ("Mode", ""),
+        ("Venue", ""),
+        ("Instrument [BTC-PERPETUAL]", ""),
+        ("Unit of sizes", ""),
+        ("Size of a level", "much"),
+        ("it must be a number", "1000"),
+        ("Levels a side [5]", "2"),
+        ("first level", ""),
+        ("next", ""),
+        ("Largest order", "5000"),
+        ("Largest position", "100000"),
+        ("Largest loss", "500"),
+        ("as BTC=AMOUNT", "BTC=10"),
+    ]
+    with terminal.opened() as theirs:
+        command = [sys.executable, "-m", "replenisher", "new-config", str(desk.config)]
+        wizard = subprocess.Popen(command, cwd=ROOT, env=desk.environment(), stdin=theirs, stdout=theirs, stderr=theirs)
+        try:
+            for question, answer in talk:
+                terminal.until_it_shows(question)
+                terminal.press(f"{answer}\r".encode())
+            assert wizard.wait(timeout=30) == 0
+        finally:
+            wizard.kill()
+            wizard.wait()
+
+    assert "order_levels: 2" in desk.config.read_text()
+    assert desk.command("check", desk.config).code == 0
