@@ -44,6 +44,10 @@ COUNTS: dict[str, object] = (
     | {"refill_p50_ms": 9.442, "refill_p99_ms": 16.23, "refill_samples": 6}
     | {"live_orders": 2, "in_flight": 1, "unanswered": 0}
 )
+LADDER: list[dict[str, object]] = [
+    ORDER,
+    ORDER | {"side": "sell", "price": "60087", "amount": "10710", "filled": "290", "pending": "amend"},
+]
 STATUS: dict[str, object] = COUNTS | {
     "at": 1_000_000_000_000,
     "uptime_s": 3_661.2,
@@ -71,10 +75,7 @@ STATUS: dict[str, object] = COUNTS | {
     ],
     "sync": {"deribit": "synced"},
     "stop": None,
-    "ladder": [
-        ORDER,
-        ORDER | {"side": "sell", "price": "60087", "amount": "10710", "filled": "290", "pending": "amend"},
-    ],
+    "ladder": LADDER,
     "empty_slots": [],
     "book": {},
 }
@@ -130,7 +131,8 @@ class Daemon:
 
     def __init__(self, data_dir: Path) -> None:
         self.heard: list[str] = []
-        self.last_word: Answer = {"exit_code": 0, "open_orders": []}
+        self.last_word: Answer = {"exit_code": 0, "left": []}
+        self.resting = [["rpl1", "rpl1"]]  # what may rest, by the looks at it; the last one stays
         self._door = Door(data_dir, self._handle)
         self._closing: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
@@ -154,7 +156,11 @@ class Daemon:
         if request["verb"] == "stop":
             self._closing = self._loop.create_task(self._door.close(self.last_word))
             return {"asked": "stop"}
-        return STATUS if request["verb"] == "status" else {"asked": request["verb"]}
+        if request["verb"] == "status":
+            names = self.resting.pop(0) if len(self.resting) > 1 else self.resting[0]
+            ladder = [order | {"order_id": name} for name, order in zip(names, LADDER, strict=False)]
+            return STATUS | {"ladder": ladder}
+        return {"asked": request["verb"]}
 
 
 @pytest.fixture
@@ -263,11 +269,37 @@ def test_status_is_a_page_for_people_and_one_document_for_machines(
     assert (for_people.returncode, for_machines.returncode) == (0, 0)
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "cancel-all"])
-def test_a_verb_reaches_the_daemon(replenisher: Command, config: Path, daemon: Daemon, verb: str) -> None:
-    assert replenisher(verb, config).returncode == 0
+@pytest.mark.parametrize("verb", ["pause", "cancel-all"])
+def test_a_verb_that_takes_everything_down_waits_until_nothing_rests(
+    replenisher: Command, config: Path, daemon: Daemon, verb: str
+) -> None:
+    daemon.resting = [["rpl1", "rpl2"], ["rpl2"], []]
 
-    assert daemon.heard == [verb]
+    ended = replenisher(verb, config)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "paused until `resume`; no order of ours rests\n"
+    assert daemon.heard == [verb, "status", "status", "status"]
+
+
+def test_what_may_still_rest_is_named_and_the_exit_code_is_1(
+    replenisher: Command, config: Path, daemon: Daemon
+) -> None:
+    daemon.resting = [["rpl2", "rpl1"]]
+
+    for_people = replenisher("cancel-all", config, "--timeout", "1")
+    for_machines = replenisher("cancel-all", config, "--timeout", "1", "--json")
+
+    assert for_people.stdout == "paused until `resume`; these may still rest, look at the venue: rpl1, rpl2\n"
+    assert json.loads(for_machines.stdout) == {"asked": "cancel-all", "left": ["rpl1", "rpl2"]}
+    assert (for_people.returncode, for_machines.returncode) == (1, 1)
+
+
+def test_resume_says_who_quotes_and_who_does_not_yet(replenisher: Command, config: Path, daemon: Daemon) -> None:
+    for_people = replenisher("resume", config)
+
+    assert for_people.stdout == "core: quoting\nedge: shows nothing yet: paused: the operator\n"
+    assert daemon.heard == ["resume", "status"]
 
 
 @pytest.mark.parametrize(("last_word", "exit_code"), [({"exit_code": 0}, 0), ({"exit_code": 1}, 1), ({}, 1)])

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, show
+from replenisher.cli.program import AsJson, File, app, progress, show
+
+Patience = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="How long to wait, in seconds.")]
 
 
 @app.command(epilog="Example: replenisher status configs/paper.yaml --json")
@@ -21,45 +23,73 @@ def status(file: File, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: replenisher pause configs/paper.yaml")
-def pause(file: File, as_json: AsJson = False) -> None:
-    """Show nothing until `resume`; the daemon goes on watching."""
-    _ask(file, "pause", as_json)
+def pause(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
+    """Show nothing until `resume`; the daemon goes on watching.
+
+    It waits until nothing rests any more. The exit code is 1 if something may still rest after --timeout.
+    """
+    _take_down(file, "pause", timeout, as_json)
 
 
 @app.command(epilog="Example: replenisher resume configs/paper.yaml")
 def resume(file: File, as_json: AsJson = False) -> None:
-    """End a pause."""
-    _ask(file, "resume", as_json)
+    """End every pause, and say whether each strategy quotes again or why not yet.
+
+    The loss of the day counts anew from here.
+    """
+    asked = _asked(file, "resume")
+    answer = asked | {"not_quoting": _asked(file, "status")["not_quoting"]}
+    if as_json:
+        show(answer, as_json)
+    else:
+        for strategy, absence in answer["not_quoting"].items():
+            typer.echo(f"{strategy}: {f'shows nothing yet: {absence}' if absence else 'quoting'}")
 
 
 @app.command("cancel-all", epilog="Example: replenisher cancel-all configs/paper.yaml")
-def cancel_all(file: File, as_json: AsJson = False) -> None:
-    """Pause, and cancel every order."""
-    _ask(file, "cancel-all", as_json)
+def cancel_all(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
+    """Pause, and cancel every order; nothing comes back until `resume`.
+
+    It waits until nothing rests any more. The exit code is 1 if something may still rest after --timeout.
+    """
+    _take_down(file, "cancel-all", timeout, as_json)
 
 
 @app.command(epilog="Example: replenisher stop configs/paper.yaml")
-def stop(
-    file: File,
-    timeout: Annotated[float, typer.Option(metavar="S", min=1, help="How long to wait for the end.")] = 120,
-    as_json: AsJson = False,
-) -> None:
+def stop(file: File, timeout: Patience = 120, as_json: AsJson = False) -> None:
     """Stop verified-flat, and wait for it.
 
     The exit code is that of the daemon: 0 if the venue shows none of our orders, 1 if some may be left.
     """
-    last_word = _ask(file, "stop", as_json, timeout_s=timeout)
+    with progress("stopping: waiting for the venue's word that nothing of ours rests"):
+        last_word = _asked(file, "stop", timeout)
+    if as_json:
+        show(last_word, as_json)
+    else:
+        typer.echo(f"stopped with exit code {last_word.get('exit_code', 1)}; {_rests(last_word.get('left', []))}")
     raise typer.Exit(int(last_word.get("exit_code", 1)))
 
 
-def _ask(file: Path, verb: str, as_json: bool, timeout_s: float = 10) -> dict[str, Any]:
-    """Ask the daemon of a configuration, and print its answer."""
-    answer = _asked(file, verb, timeout_s)
-    show(answer, as_json)
-    return answer
+def _take_down(file: Path, verb: str, timeout_s: float, as_json: bool) -> None:
+    """Ask for a pause, and wait until the daemon knows of no order that may rest."""
+    from replenisher.config import load
+    from replenisher.live.control import take_down
+
+    with progress(f"{verb}: waiting until nothing rests"):
+        answer = take_down(load(file).data_dir, verb, timeout_s=timeout_s)
+    if as_json:
+        show(answer, as_json)
+    else:
+        typer.echo(f"paused until `resume`; {_rests(answer['left'])}")
+    raise typer.Exit(1 if answer["left"] else 0)
+
+
+def _rests(left: list[str]) -> str:
+    return f"these may still rest, look at the venue: {', '.join(left)}" if left else "no order of ours rests"
 
 
 def _asked(file: Path, verb: str, timeout_s: float = 10) -> dict[str, Any]:
+    """The answer of the daemon of a configuration."""
     from replenisher.config import load
     from replenisher.live.control import ask
 

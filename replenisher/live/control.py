@@ -12,6 +12,7 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ SOCKET = "control.sock"
 SOCKET_PATH_BYTES_MAX = 100  # of about 108 that the system has room for
 REQUEST_TIMEOUT_S = 10.0
 FAREWELL_TIMEOUT_S = 2.0
+LOOK_S = 0.05  # how often whoever waits looks again
 ENDED_SILENTLY = "the daemon ended without an answer: look at the venue for what may still rest there"
 
 
@@ -124,6 +126,21 @@ def ask(data_dir: Path, verb: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> A
         raise ReplenisherError(f"the daemon on {data_dir} did not answer {verb} within {timeout_s:g} s") from None
     except OSError as error:
         raise ReplenisherError(f"the daemon on {data_dir} cannot be asked: {error.strerror}") from None
+
+
+def take_down(data_dir: Path, verb: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Answer:
+    """Ask for a pause, and wait until nothing rests any more; `left` is what may, when patience is at its end."""
+    answer = ask(data_dir, verb, timeout_s=timeout_s)
+    deadline = time.monotonic() + timeout_s
+    while (left := _may_rest(status := ask(data_dir, "status"))) or not status["pauses"]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(LOOK_S)
+    return answer | {"left": left}
+
+
+def _may_rest(status: Answer) -> list[str]:
+    return sorted(str(order["order_id"]) for order in status["ladder"])
 
 
 async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
