@@ -121,27 +121,30 @@ class PureMarketMaking:
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""
         instrument = view.instrument
-        tick = float(instrument.tick)
-        fair = fair_value(self.fair_value.source, view.touch, tick, view.last_trade, self.fair_value.price)
+        fair = fair_value(
+            self.fair_value.source, view.touch, instrument.tick_float, view.last_trade, self.fair_value.price
+        )
         if fair is None:
             return NO_QUOTES
-        exact = Decimal(repr(fair))
-        inventory_quote = float(instrument.notional_quote(view.inventory, exact))
-        ladder_quote = max(self._worth(instrument, rungs, exact) for rungs in self.ladder.values())
-        lean_now = lean(inventory_quote, self.inventory.target_quote, ladder_quote) * self.inventory.skew_factor
+        inventory_quote = self._inventory_quote(view, fair)
+        lean_now = 0.0
+        if inventory_quote != self.inventory.target_quote:
+            ladder_quote = self._ladder_amount * self._worth_of_one(instrument, fair)
+            lean_now = lean(inventory_quote, self.inventory.target_quote, ladder_quote) * self.inventory.skew_factor
 
-        nearest = [rungs[0].spread_bps for rungs in self.ladder.values() if rungs]
-        half_spread = fair * sum(nearest) / len(nearest) / BPS
+        half_spread = fair * self._nearest_bps / BPS
         shifts = self.inventory.skew in (Skew.PRICE, Skew.BOTH)
         centre = fair - lean_now * half_spread if shifts else fair
         quotes: list[Quote] = []
         for side, rungs in self.ladder.items():
-            factor = Decimal(repr(self._size_factor(side, lean_now)))
-            for level, rung in enumerate(rungs):
-                price = instrument.round_price(side, self._price(side, rung, centre, fair))
-                lots = instrument.lots(self._wire_amount(instrument, rung.amount, exact) * factor)
-                if lots > 0 and price > 0 and self._is_within_bounds(side, price * tick):
-                    quotes.append(Quote(side, level, price, lots))
+            prices = instrument.round_prices(side, self._prices(side, rungs, centre, fair))
+            lots = self._lots(instrument, side, fair, self._size_factor(side, lean_now))
+            taken: set[int] = set()
+            for level, price in enumerate(prices):
+                # Levels that the tick has pushed onto one price become one: the nearest keeps it.
+                if lots[level] > 0 and price > 0 and price not in taken and self._is_within_bounds(side, price, view):
+                    taken.add(price)
+                    quotes.append(Quote(side, level, price, lots[level]))
         terms = {
             "fair_value": fair,
             "inventory_quote": inventory_quote,
@@ -149,7 +152,7 @@ class PureMarketMaking:
             "centre": centre,
             "half_spread": half_spread,
         }
-        return Quotes(fair_value=fair, quotes=_distinct(quotes), terms=terms)
+        return Quotes(fair_value=fair, quotes=tuple(quotes), terms=terms)
 
     @cached_property
     def ladder(self) -> dict[Side, tuple[Rung, ...]]:
@@ -168,10 +171,55 @@ class PureMarketMaking:
             for level, factor in enumerate(factors)
         )
 
-    def _worth(self, instrument: Instrument, rungs: tuple[Rung, ...], price: Decimal) -> float:
-        """What a whole side of the ladder is worth, in the quote currency."""
-        amounts = (self._wire_amount(instrument, rung.amount, price) for rung in rungs)
-        return float(sum((instrument.notional_quote(amount, price) for amount in amounts), Decimal(0)))
+    @cached_property
+    def _nearest_bps(self) -> float:
+        """The spread of the first level, the mean of both sides."""
+        nearest = [rungs[0].spread_bps for rungs in self.ladder.values() if rungs]
+        return sum(nearest) / len(nearest)
+
+    @cached_property
+    def _ladder_amount(self) -> float:
+        """The larger side of the ladder, in `size_unit`."""
+        return max(float(sum((rung.amount for rung in rungs), Decimal(0))) for rungs in self.ladder.values())
+
+    def _worth_of_one(self, instrument: Instrument, price: float) -> float:
+        """What one `size_unit` is worth, in the quote currency."""
+        match self.size_unit:
+            case AmountUnit.QUOTE:
+                return 1.0
+            case AmountUnit.BASE:
+                return price
+            case AmountUnit.CONTRACT:
+                amount = self._wire_amount(instrument, Decimal(1), Decimal(1))
+                return float(amount * instrument.contract_value) * (1.0 if instrument.inverse else price)
+            case _:
+                assert_never(self.size_unit)
+
+    def _inventory_quote(self, view: View, price: float) -> float:
+        """What we hold is worth, in the quote currency."""
+        if not view.inventory:
+            return 0.0
+        return float(view.instrument.notional_quote(view.inventory, Decimal(repr(price))))
+
+    def _lots(self, instrument: Instrument, side: Side, price: float, factor: float) -> tuple[int, ...]:
+        """The size of each level of a side; worked out anew only when something that counts has changed."""
+        counts = self.size_unit is (AmountUnit.BASE if instrument.inverse else AmountUnit.QUOTE)
+        key = (instrument, price if counts else 0.0, factor)
+        known = self._sizes.get(side)
+        if known is not None and known[0][0] is instrument and known[0][1:] == key[1:]:
+            return known[1]
+        exact_price, exact_factor = Decimal(repr(price)), Decimal(repr(factor))
+        lots = tuple(
+            instrument.lots(self._wire_amount(instrument, rung.amount, exact_price) * exact_factor)
+            for rung in self.ladder[side]
+        )
+        self._sizes[side] = (key, lots)
+        return lots
+
+    @cached_property
+    def _sizes(self) -> dict[Side, tuple[tuple[Instrument, float, float], tuple[int, ...]]]:
+        """The last sizes of each side, and what they were worked out from."""
+        return {}
 
     def _wire_amount(self, instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
         match self.size_unit:
@@ -184,31 +232,19 @@ class PureMarketMaking:
             case _:
                 assert_never(self.size_unit)
 
-    def _price(self, side: Side, rung: Rung, centre: float, fair: float) -> float:
-        distance = fair * rung.spread_bps / BPS
+    def _prices(self, side: Side, rungs: tuple[Rung, ...], centre: float, fair: float) -> list[float]:
+        """Where each level of a side would stand if there were no ticks."""
         closest = fair * self.min_spread_bps / 2 / BPS
         if side is Side.BUY:
-            return min(centre - distance, fair - closest)
-        return max(centre + distance, fair + closest)
+            return [min(centre - fair * rung.spread_bps / BPS, fair - closest) for rung in rungs]
+        return [max(centre + fair * rung.spread_bps / BPS, fair + closest) for rung in rungs]
 
     def _size_factor(self, side: Side, lean_now: float) -> float:
         if self.inventory.skew not in (Skew.SIZE, Skew.BOTH):
             return 1.0
         return max(0.0, min(2.0, 1.0 - side.sign * lean_now))
 
-    def _is_within_bounds(self, side: Side, price: float) -> bool:
+    def _is_within_bounds(self, side: Side, ticks: int, view: View) -> bool:
         """Nothing is bought above the ceiling, nothing sold below the floor."""
-        if side is Side.BUY:
-            return self.price_ceiling is None or price <= self.price_ceiling
-        return self.price_floor is None or price >= self.price_floor
-
-
-def _distinct(quotes: list[Quote]) -> tuple[Quote, ...]:
-    """Levels that the tick has pushed onto one price become one: the nearest keeps it."""
-    seen: dict[tuple[Side, int], None] = {}
-    distinct = []
-    for quote in quotes:
-        if (quote.side, quote.price) not in seen:
-            seen[quote.side, quote.price] = None
-            distinct.append(quote)
-    return tuple(distinct)
+        bound = self.price_ceiling if side is Side.BUY else self.price_floor
+        return bound is None or (ticks * view.instrument.tick_float - bound) * side.sign <= 0

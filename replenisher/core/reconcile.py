@@ -11,6 +11,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -74,6 +75,8 @@ class Show(msgspec.Struct, frozen=True):
 
 
 Wish = Keep | Change | Withdraw | Show
+BY_LEVEL = attrgetter("level")  # orders that were placed first come first among equals
+BY_LEVEL_OF_QUOTE = attrgetter("quote.level")
 Item = TypeVar("Item")
 
 
@@ -81,40 +84,46 @@ def reconcile(
     wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, *, amends_price: bool, at: int
 ) -> list[Wish]:
     """The wishes for one ladder: withdrawals first, then changes and shows from the touch outwards."""
-    wishes: list[Wish] = []
+    keeps: list[Wish] = []
+    withdrawals: list[Wish] = []
+    changes: list[Change | Show] = []
     for side in Side:
-        wishes += _reconcile_side(
-            sorted((quote for quote in wanted if quote.side is side), key=lambda quote: quote.level),
-            sorted((order for order in orders if order.side is side), key=lambda order: (order.level, order.order_id)),
+        for wish in _reconcile_side(
+            sorted([quote for quote in wanted if quote.side is side], key=BY_LEVEL),
+            sorted([order for order in orders if order.side is side], key=BY_LEVEL),
             policy,
             amends_price,
             at,
-        )
-    return sorted(wishes, key=_urgency)
-
-
-def _urgency(wish: Wish) -> tuple[int, int]:
-    match wish:
-        case Withdraw():
-            return (0, 0)
-        case Keep():
-            return (1, 0)
-        case Change(quote=quote) | Show(quote=quote):
-            return (2, quote.level)
+        ):
+            if isinstance(wish, Keep):
+                keeps.append(wish)
+            elif isinstance(wish, Withdraw):
+                withdrawals.append(wish)
+            else:
+                changes.append(wish)
+    changes.sort(key=BY_LEVEL_OF_QUOTE)
+    return [*withdrawals, *keeps, *changes]
 
 
 def _reconcile_side(
     wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, amends_price: bool, at: int
 ) -> list[Wish]:
     free = [order for order in orders if order.status is Status.WORKING and order.pending is None]
-    held = {order.level for order in orders if order.status is not Status.WORKING or order.pending is not None}
-    missing = [quote for quote in wanted if quote.level not in held]
+    held: set[int] = set()
+    missing = wanted
+    if len(free) < len(orders):
+        held = {order.level for order in orders if order.status is not Status.WORKING or order.pending is not None}
+        missing = [quote for quote in wanted if quote.level not in held]
 
     wishes: list[Wish] = []
     taken = set(held)
-    loose = list(free)
-    for order, quote, is_kept in _best_matching(free, missing, policy, amends_price, at):
+    matched = _best_matching(free, missing, policy, amends_price, at)
+    for order, quote, is_kept in matched:
         wishes.append(Keep(order, quote.level) if is_kept else Change(order, quote, order.filled_lots + quote.quantity))
+    if len(matched) == len(free) == len(missing):
+        return wishes  # nobody is left over, and nothing is missing
+    loose = list(free)
+    for order, quote, _ in matched:
         taken.add(quote.level)
         loose = _without(loose, order)
         missing = _without(missing, quote)
@@ -185,6 +194,10 @@ def _best_matching(
     in_own_slot = dict(order_at)
     stayed = set(order_at.values())
     if len(stayed) < len(orders):
+        moved = [i for i in range(len(orders)) if i not in stayed]
+        alone = _moves_alone(moved, orders, quotes, slots, policy, amends_price, at)
+        if alone is not None:
+            return [(orders[i], quotes[j], j not in alone) for j, i in sorted((order_at | alone).items())]
         gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
         for i, order in enumerate(orders):
             for j, quote in enumerate(quotes):
@@ -198,6 +211,35 @@ def _best_matching(
         (orders[i], quotes[j], in_own_slot.get(j) == i or serves(orders[i], quotes[j], policy, at))
         for j, i in sorted(order_at.items())
     ]
+
+
+def _moves_alone(
+    moved: Sequence[int],
+    orders: Sequence[Order],
+    quotes: Sequence[Quote],
+    slots: dict[int, int],
+    policy: QuotingPolicy,
+    amends_price: bool,
+    at: int,
+) -> dict[int, int] | None:
+    """Quote index -> order index, if every order that must move is amended into the quote of its own slot.
+
+    That is what a ladder does that follows the market, and the best there is as long as no order could stay as it is
+    for the quote of another slot. None where one could, or where an order has no quote of its own or may not be
+    amended into it: then somebody has to look at everything.
+    """
+    alone: dict[int, int] = {}
+    for i in moved:
+        order = orders[i]
+        j = slots.get(order.level)
+        if j is None or not _may_become(order, quotes[j], policy, amends_price, at):
+            return None
+        price = order.price
+        for quote in quotes:
+            if quote.level != order.level and abs(price - quote.price) * 10_000 <= policy.tolerance_bps * quote.price:
+                return None
+        alone[j] = i
+    return alone
 
 
 def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[int, int]) -> None:
