@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange lock
+.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange bench-economics lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -51,6 +51,9 @@ bench: install ## tick to order, against a bare echo
 
 bench-exchange: install ## orders a second through the exchange's matching and through its socket
 	$(BIN)/python -m bench.exchange_orders $(ARGS)
+
+bench-economics: install ## what quoting earns against takers who know better; minutes, with progress
+	$(BIN)/python -m bench.economics $(ARGS)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

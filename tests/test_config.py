@@ -65,9 +65,9 @@ TABLE = r"""
 # unknown keys and wrong units
 order_amount: 1000 -> order_amout: 1000
     strategies[0].order_amout is not a known key, did you mean order_amount?
-bid_spread_bps: 6 -> bid_spread_pct: 0.06
+bid_spread_bps: 8 -> bid_spread_pct: 0.06
     strategies[0].bid_spread_pct is not a known key, did you mean bid_spread_bps, in basis points?
-bid_spread_bps: 6 -> bid_spread: 6
+bid_spread_bps: 8 -> bid_spread: 6
     did you mean bid_spread_bps, in basis points?
 delay_s: 0 -> delay_ms: 0
     strategies[0].refill.delay_ms is not a known key, did you mean delay_s, in seconds?
