@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange bench-economics lock
+.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange bench-economics docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -54,6 +54,8 @@ bench-exchange: install ## orders a second through the exchange's matching and t
 
 bench-economics: install ## what quoting earns against takers who know better; minutes, with progress
 	$(BIN)/python -m bench.economics $(ARGS)
+docs: install ## write the pages that are made of tables
+	$(BIN)/python -m replenisher.exchange.dialects.deribit.page > docs/venues.md
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -191,6 +191,7 @@ class Clearing:
             other_balance=account.balance(other_currency) if other_currency else Decimal(0),
             mark=board.marking.mark(self.at),
             index=board.marking.index,
+            tick_direction=board.prints(1)[0].tick_direction,
             at=self.at,
             cause=_cause(instrument, traded.cause) if is_maker else None,
         )

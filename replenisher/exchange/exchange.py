@@ -15,6 +15,7 @@ from replenisher.exchange.accounts import ZERO
 from replenisher.exchange.board import Board
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.clearing import Clearing
+from replenisher.exchange.funding import Funding
 from replenisher.exchange.funds import Funds
 from replenisher.exchange.judging import Judge, Verdict
 from replenisher.exchange.ledger import NO_PAST, Append, Past
@@ -25,6 +26,7 @@ from replenisher.exchange.selftrade import SelfTrading
 from replenisher.exchange.words import (
     AccountView,
     BookView,
+    CashChange,
     InstrumentState,
     InstrumentView,
     MmpTriggered,
@@ -313,6 +315,11 @@ class Exchange:
             newest_first=newest_first,
         )
 
+    def cash_changes(self, account: str, currency: str) -> Iterator[CashChange]:
+        """Every time at which an account's cash in a currency moved, the last one first."""
+        changes = reversed(self._register.client(account).cash)
+        return (change for change in changes if change.currency == currency)
+
     def position(self, account: str, instrument: str) -> PositionView:
         """A position; that of nothing where the account never traded."""
         return self._register.position(account, instrument)
@@ -353,6 +360,10 @@ class Exchange:
     def funding_8h(self, instrument: str) -> float:
         """The present funding rate of eight hours, a fraction of the position; longs pay what is positive."""
         return self._boards[instrument].marking.funding_8h(self._at)
+
+    def funding(self, instrument: str) -> Funding:
+        """What funding of an instrument came to in this life, hour by hour."""
+        return self._boards[instrument].marking.funding
 
     def candles(self, instrument: str) -> Candles:
         """What was traded of an instrument in this life, minute by minute."""

@@ -132,8 +132,9 @@ class Trade(Line, frozen=True, kw_only=True):
     other_currency: str = ""  # of spot: the one that moved besides the fee's
     other_balance: Decimal = Decimal(0)  # after it
     at: int
-    mark: Decimal = Decimal(0)  # not told by older ledgers, as is the index
+    mark: Decimal = Decimal(0)  # not told by older ledgers, as are the next two
     index: Decimal = Decimal(0)
+    tick_direction: int = 0
     cause: CauseOfFill | None = None  # of a maker's fill
 
 

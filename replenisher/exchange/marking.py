@@ -14,6 +14,7 @@ percent: longs pay it to shorts where it is positive.
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import exp
 
+from replenisher.exchange.funding import Funding
 from replenisher.exchange.market import Market
 from replenisher.model.order import Side
 from replenisher.model.units import SECOND_NS
@@ -37,6 +38,7 @@ class Marking:
         self._middle = self._known_middle(0.0)
         self._index = self._known_index()
         self._basis = self._middle - self._index  # ticks, as are the two it is made of
+        self.funding = Funding(self.index, at)
 
     def observe(self, at: int) -> None:
         """Look at the market as it stands now; until now it stood as it did at the last look."""
@@ -44,6 +46,7 @@ class Marking:
         self._middle = self._known_middle(self._middle)
         if self._market.index is None or at - self._published_at >= INDEX_NS:
             self._index, self._published_at = self._known_index(), at
+        self.funding.observe(self.funding_8h(at), self.index, at)
 
     @property
     def index(self) -> Decimal:

@@ -18,6 +18,7 @@ from replenisher.exchange.accounts import ZERO, Account, Contract, rounded
 from replenisher.exchange.protection import MmpGroup, MmpLimits, Protection
 from replenisher.exchange.selftrade import SelfTradeMode, SelfTradePolicy, SelfTrading
 from replenisher.exchange.words import (
+    CashChange,
     OrderState,
     OrderType,
     OrderView,
@@ -89,6 +90,26 @@ class Client:
     trade_times: list[int] = field(default_factory=list)
     working: defaultdict[tuple[str, Side], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     deposited: set[str] = field(default_factory=set)  # currencies
+    cash: list[CashChange] = field(default_factory=list)  # oldest first
+    told: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # balances after the last one
+
+    def note_cash(
+        self, kind: str, currency: str, at: int, trade: TradeView | None = None, position: Decimal = ZERO
+    ) -> None:
+        """Remember that the cash in a currency has moved to where it is now."""
+        balance = self.account.balance(currency)
+        change = CashChange(
+            number=len(self.cash) + 1,
+            at=at,
+            currency=currency,
+            kind=kind,
+            change=balance - self.told[currency],
+            balance=balance,
+            trade=trade,
+            position=position,
+        )
+        self.told[currency] = balance
+        self.cash.append(change)
 
 
 class Register:
@@ -127,6 +148,7 @@ class Register:
                 client = self.client(record.account)
                 client.deposited.add(record.currency)
                 client.account.deposit(record.currency, record.amount)
+                client.note_cash("deposit", record.currency, record.at)
             case ledger.Order():
                 self._open(record)
             case ledger.Amended():
@@ -195,9 +217,12 @@ class Register:
             mmp=entry.placed.mmp,
             mark=trade.mark,
             index=trade.index,
+            tick_direction=trade.tick_direction,
             at=trade.at,
         )
         client = self.client(trade.account)
+        for currency in filter(None, (trade.fee_currency, trade.other_currency)):
+            client.note_cash("trade", currency, trade.at, view, trade.position)
         client.trades.append(view)
         client.trade_times.append(trade.at)
         return view

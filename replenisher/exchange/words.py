@@ -158,9 +158,23 @@ class TradeView(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool
     reduce_only: bool = False
     mmp: bool = False
+    tick_direction: int = 0
     mark: Decimal  # when it happened, as is the index
     index: Decimal
     at: int
+
+
+class CashChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One time at which an account's cash in one currency moved."""
+
+    number: int  # of the account, counted from 1
+    at: int
+    currency: str
+    kind: str  # deposit or trade
+    change: Decimal
+    balance: Decimal  # after it
+    trade: TradeView | None = None
+    position: Decimal = Decimal(0)  # after it, of the trade's instrument
 
 
 class PositionView(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from replenisher.exchange.candles import Candles
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel
 from replenisher.exchange.dialects.deribit.errors import NOT_FOUND, refuse, refuse_param
 from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.funding import Funding
 from replenisher.exchange.words import BookView, InstrumentView, PositionView
 from replenisher.model.instrument import Instrument, Kind
 
@@ -139,6 +140,10 @@ class Catalogue:
     def funding_8h(self, name: str) -> float:
         """The present rate of a perpetual."""
         return self._exchange.funding_8h(name)
+
+    def funding(self, name: str) -> Funding:
+        """What its rate came to, hour by hour."""
+        return self._exchange.funding(name)
 
     def candles(self, name: str) -> Candles:
         """What was traded, minute by minute."""

@@ -12,6 +12,7 @@ from replenisher.exchange.dialects.deribit import (
     protections,
     quoting,
     trading,
+    transactions,
 )
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import (
@@ -43,6 +44,7 @@ METHODS: dict[str, Method] = (
     | quoting.METHODS
     | history.METHODS
     | holdings.METHODS
+    | transactions.METHODS
 )
 OF_EVERY_METHOD = frozenset({"access_token"})
 WITHOUT_LOGIN = frozenset({"public/auth", "public/hello", "public/test", "public/set_heartbeat"})

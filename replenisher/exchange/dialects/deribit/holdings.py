@@ -50,8 +50,7 @@ def get_margins(desk: Desk, call: Call) -> Shape:
 def get_account_summary(desk: Desk, call: Call) -> Shape:
     """`private/get_account_summary` of one currency."""
     check_subaccount(desk, call)
-    known = (*CURRENCIES, *OTHER_CURRENCIES, *desk.catalogue.currencies())
-    summary = _summary(desk, call, call.params.choice("currency", known))
+    summary = _summary(desk, call, call.params.choice("currency", known_currencies(desk)))
     return _owner(desk, call) | summary if call.params.flag("extended") else summary
 
 
@@ -82,6 +81,11 @@ def get_subaccounts(desk: Desk, call: Call) -> list[Shape]:
             for currency in desk.catalogue.currencies()
         }
     return [shape]
+
+
+def known_currencies(desk: Desk) -> tuple[str, ...]:
+    """Those in which one may ask for money, whether anything here is worth any or not."""
+    return (*CURRENCIES, *OTHER_CURRENCIES, *desk.catalogue.currencies())
 
 
 def check_subaccount(desk: Desk, call: Call) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from replenisher.exchange.dialects.deribit.catalogue import index_name
 from replenisher.exchange.dialects.deribit.channels import KINDS, RESOLUTIONS_NS, WHOLE
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_FOR_INSTRUMENT, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.market_shapes import chart
+from replenisher.exchange.dialects.deribit.market_shapes import chart, rate
 from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number
 from replenisher.exchange.words import Print
@@ -120,17 +121,22 @@ def _page(desk: Desk, call: Call, newest_first: Sequence[Print]) -> Shape:
 
 def get_tradingview_chart_data(desk: Desk, call: Call) -> Shape:
     """`public/get_tradingview_chart_data`."""
-    start, end = period(call)
-    assert start is not None and end is not None, "both are required"
+    start, end = _whole_period(call)
     length = RESOLUTIONS_NS[call.params.choice("resolution", tuple(RESOLUTIONS_NS))]
     return chart(desk.catalogue.candles(instrument(desk, call).name).stretch(start, end, length))
 
 
 def get_funding_rate_history(desk: Desk, call: Call) -> list[Shape]:
     """`public/get_funding_rate_history`: hour by hour."""
-    period(call)
-    _perpetual(desk, call)
-    return []
+    start, end = _whole_period(call)
+    hours = desk.catalogue.funding(_perpetual(desk, call).name).hours
+    return [desk.market.funding_hour(hour) for hour in hours if start <= hour.at <= end]
+
+
+def get_funding_rate_value(desk: Desk, call: Call) -> Any:
+    """`public/get_funding_rate_value`: what the hours between two moments came to."""
+    start, end = _whole_period(call)
+    return rate(desk.catalogue.funding(_perpetual(desk, call).name).interest(start, end))
 
 
 def _perpetual(desk: Desk, call: Call) -> Instrument:
@@ -171,6 +177,13 @@ def period(call: Call) -> tuple[int | None, int | None]:
     return start, None if end is None else end + MS_NS - 1
 
 
+def _whole_period(call: Call) -> tuple[int, int]:
+    """The same where both are required."""
+    start, end = period(call)
+    assert start is not None and end is not None, "the dispatch table requires both"
+    return start, end
+
+
 def is_newest_first(call: Call) -> bool:
     """By default a page runs forward from where the client said to start, else back from now."""
     sorting = call.params.choice("sorting", SORTINGS, "default")
@@ -207,4 +220,5 @@ METHODS: dict[str, Method] = {
     "public/get_funding_rate_history": method(
         get_funding_rate_history, "instrument_name* start_timestamp* end_timestamp*"
     ),
+    "public/get_funding_rate_value": method(get_funding_rate_value, "instrument_name* start_timestamp* end_timestamp*"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 from replenisher.exchange.candles import Candle
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, Catalogue, index_name, top, wire_kind
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
+from replenisher.exchange.funding import FundingHour
 from replenisher.exchange.words import BookLevel, BookUpdate, BookView, InstrumentView, Print
 from replenisher.model.instrument import Kind
 
@@ -17,7 +18,7 @@ Levels = tuple[tuple[Decimal, Decimal], ...]
 
 def rate(fraction: float) -> Any:
     """A rate of funding."""
-    return number(Decimal(repr(round(fraction, 8))))
+    return number(Decimal(repr(round(fraction, 12))))
 
 
 class MarketShapes:
@@ -149,6 +150,16 @@ class MarketShapes:
             "timestamp": milliseconds(at),
             "interest": rate(self._catalogue.funding_8h(name)),
             "index_price": number(self._catalogue.index(name)),
+        }
+
+    def funding_hour(self, hour: FundingHour) -> Shape:
+        """One row of the history of funding."""
+        return {
+            "timestamp": milliseconds(hour.at),
+            "index_price": number(hour.index),
+            "prev_index_price": number(hour.previous_index),
+            "interest_8h": rate(hour.interest_8h),
+            "interest_1h": rate(hour.interest_1h),
         }
 
     def price_index(self, name: str, at: int) -> Shape:

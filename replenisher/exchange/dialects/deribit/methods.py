@@ -49,10 +49,17 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     scope: str  # of the key and the login; empty for none
     pool: Pool
     only_socket: bool  # about a connection, so that it makes no sense over HTTP
+    refuses_with: tuple[int, ...]  # the codes of a method that never does what it is asked
 
 
 def method(
-    answer: Answer, takes: str = "", *, scope: str = "", pool: Pool = Pool.FREE, only_socket: bool = False
+    answer: Answer,
+    takes: str = "",
+    *,
+    scope: str = "",
+    pool: Pool = Pool.FREE,
+    only_socket: bool = False,
+    refuses_with: tuple[int, ...] = (),
 ) -> Method:
     """A row from its parameters: `name` is optional, `name*` required, `name-` is the venue's and not offered here."""
     words = takes.split()
@@ -64,4 +71,5 @@ def method(
         scope=scope,
         pool=pool,
         only_socket=only_socket,
+        refuses_with=refuses_with,
     )

@@ -26,6 +26,7 @@ METHODS: dict[str, Method] = {
         scope="trade:read_write",
         pool=Pool.TRADING,
         only_socket=True,
+        refuses_with=(COD_NOT_ENABLED, MASS_QUOTES_DISABLED),
     ),
     "private/cancel_quotes": method(
         cancel_quotes,
@@ -33,5 +34,6 @@ METHODS: dict[str, Method] = {
         " currency_pair",
         scope="trade:read_write",
         pool=Pool.CANCEL_ALL,
+        refuses_with=(MASS_QUOTES_DISABLED,),
     ),
 }

@@ -79,7 +79,7 @@ class Shapes:
             "mark_price": number(fill.mark),
             "order_id": fill.order_id,
             "matching_id": None,
-            "tick_direction": 0,
+            "tick_direction": fill.tick_direction,
             "profit_loss": number(fill.realized),
             "post_only": fill.post_only,
             "reduce_only": fill.reduce_only,
