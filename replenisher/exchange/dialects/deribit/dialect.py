@@ -2,9 +2,11 @@
 
 A request is answered at once: the market runs up to now, the method is called, the reply goes out, then what the
 exchange reported about it, then the first frames of new subscriptions. A venue may as well tell an order's change
-before it answers the request that caused it; `changes_before_reply` does that.
+before it answers the request that caused it; `changes_before_reply` does that. Or it answers what went to its matching
+engine later than a question that came after it; then `order_reply_ms` holds such replies back.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,9 +15,10 @@ import msgspec
 
 from replenisher.exchange.dialects.deribit import http
 from replenisher.exchange.dialects.deribit.desk import open_desk
-from replenisher.exchange.dialects.deribit.dispatch import Dispatch
+from replenisher.exchange.dialects.deribit.dispatch import Dispatch, reaches_the_engine
 from replenisher.exchange.dialects.deribit.errors import (
     BAD_REQUEST,
+    INVALID_CONTENT_TYPE,
     INVALID_REQUEST,
     TOO_MANY_REQUESTS,
     Fault,
@@ -30,7 +33,7 @@ from replenisher.exchange.dialects.deribit.subscription import Event
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import Print, Report
-from replenisher.model.units import US_NS
+from replenisher.model.units import MS_NS, US_NS
 
 REQUEST_BYTES_MAX = 32_768
 GOODBYE = 1000
@@ -49,6 +52,8 @@ class Deribit:
         self._dispatch = Dispatch(open_desk(exchange, settings))
         self._sessions: dict[str, Session] = {}
         self._actions: list[Action] = []
+        self._held: deque[tuple[int, Send | HttpReply]] = deque()  # replies, and when they are due
+        self._held_us = round(settings.order_reply_ms * MS_NS / US_NS)
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -57,6 +62,7 @@ class Deribit:
         """When the market moves by itself, or a connection's deadline comes."""
         deadlines = [session.next_wake for session in self._sessions.values()]
         deadlines.append(self._exchange.next_at)
+        deadlines.append(self._held[0][0] if self._held else None)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def actions(self) -> list[Action]:
@@ -85,6 +91,7 @@ class Deribit:
     def wake(self, at: int) -> None:
         """Run the market, and do what has become due on each connection."""
         self._run_market(at)
+        self._release(at)
         for session in list(self._sessions.values()):
             self._tell_gathered(session, at)
             self._keep_alive(session, at)
@@ -101,7 +108,7 @@ class Deribit:
         if self._settings.changes_before_reply:
             self._publish(at)
         if not session.says_goodbye:
-            self._send(connection, reply)
+            self._respond(Send(connection, self._encoded(reply)), reply["usDiff"], at)
         self._publish(at)
         for name, subscription in list(session.subscriptions.items()):
             if name not in known:
@@ -116,23 +123,27 @@ class Deribit:
         self._run_market(at)
         reply = self._answer(Session(connection, at, request), request, at)
         status = http.status(request, is_error="error" in reply)
-        self._actions.append(HttpReply(connection, status, self._encoder.encode(reply).decode()))
+        self._respond(HttpReply(connection, status, self._encoded(reply)), reply["usDiff"], at)
         self._publish(at)
 
     def _answer(self, session: Session, message: str | bytes | HttpRequest, at: int) -> Shape:
         request: dict[str, Any] = {}
+        is_held = False
         try:
             request = self._read(message)
+            is_held = reaches_the_engine(request.get("method"))
             outcome: Shape = {"result": self._dispatch.answer(session, request, at)}
         except Refused as refused:
             outcome = {"error": refused.fault}
-        return self._reply(outcome, request.get("id"), at)
+        return self._reply(outcome, request.get("id"), at, self._held_us if is_held else 0)
 
     def _read(self, message: str | bytes | HttpRequest) -> dict[str, Any]:
         match message:
             case HttpRequest(method="GET"):
                 return http.from_query(message.target)
             case HttpRequest(method="POST"):
+                if not http.is_json(message):
+                    refuse(INVALID_CONTENT_TYPE)
                 return self._parsed(message.body)
             case HttpRequest():
                 return refuse(INVALID_REQUEST)
@@ -148,11 +159,25 @@ class Deribit:
             refuse(BAD_REQUEST, "invalid json")
         return request if isinstance(request, dict) else refuse(INVALID_REQUEST)
 
-    def _reply(self, outcome: Shape, request_id: Any, at: int) -> Shape:
+    def _reply(self, outcome: Shape, request_id: Any, at: int, held_us: int) -> Shape:
         now_us = at // US_NS
         identified = {} if request_id is None else {"id": request_id}
-        stamps = {"usIn": now_us, "usOut": now_us, "usDiff": 0, "testnet": self._settings.testnet}
+        stamps = {"usIn": now_us, "usOut": now_us + held_us, "usDiff": held_us, "testnet": self._settings.testnet}
         return {"jsonrpc": "2.0"} | identified | outcome | stamps
+
+    def _respond(self, reply: Send | HttpReply, held_us: int, at: int) -> None:
+        """Send a reply, now or when it is due."""
+        if held_us:
+            self._held.append((at + held_us * US_NS, reply))
+        else:
+            self._actions.append(reply)
+
+    def _release(self, at: int) -> None:
+        """Send the replies that are due, as far as there is somebody left to hear them."""
+        while self._held and self._held[0][0] <= at:
+            _, reply = self._held.popleft()
+            if isinstance(reply, HttpReply) or reply.connection in self._sessions:
+                self._actions.append(reply)
 
     def _run_market(self, at: int) -> None:
         next_at = self._exchange.next_at
@@ -206,7 +231,10 @@ class Deribit:
             self._send(session.connection, _notification("subscription", {"channel": channel, "data": data}))
 
     def _send(self, connection: str, message: Shape) -> None:
-        self._actions.append(Send(connection, self._encoder.encode(message).decode()))
+        self._actions.append(Send(connection, self._encoded(message)))
+
+    def _encoded(self, message: Shape) -> str:
+        return self._encoder.encode(message).decode()
 
 
 def _notification(method: str, params: Shape) -> Shape:

@@ -51,6 +51,12 @@ WITHOUT_LOGIN = frozenset({"public/auth", "public/hello", "public/test", "public
 SAYS_NOTHING = (None, False, "false", "")
 
 
+def reaches_the_engine(name: Any) -> bool:
+    """Whether a method of this name is one of those that cost credits of the matching engine."""
+    row = METHODS.get(name) if isinstance(name, str) else None
+    return row is not None and row.pool is not Pool.FREE
+
+
 class Dispatch:
     """Calls the methods of one desk."""
 

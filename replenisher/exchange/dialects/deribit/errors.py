@@ -41,6 +41,7 @@ INVALID_MAX_SHOW_AMOUNT = 10036
 SETTLEMENT_IN_PROGRESS = 10041
 PRICE_WRONG_TICK = 10043
 ALREADY_FILLED = 11008
+NO_PRICE_MODIFICATION = 11021
 INVALID_ARGUMENTS = 11029
 OTHER_REJECT = 11030
 NO_ADVANCED_FOR_FUTURES = 11038
@@ -58,6 +59,7 @@ INVALID_CREDENTIALS = 13004
 USER_NOT_FOUND = 13007
 UNAUTHORIZED = 13009
 UNAVAILABLE_IN_SUBACCOUNT = 13012
+INVALID_CONTENT_TYPE = 13018
 NOT_FOUND = 13020
 FORBIDDEN = 13021
 MMP_TRIGGER = 13030
@@ -109,6 +111,9 @@ ANSWERED: dict[int, Meaning] = {
     SETTLEMENT_IN_PROGRESS: Meaning("settlement_in_progress", "positions are being settled"),
     PRICE_WRONG_TICK: Meaning("price_wrong_tick", "off the grid of the instrument at that price"),
     ALREADY_FILLED: Meaning("already_filled", "an edit of an order that was filled"),
+    NO_PRICE_MODIFICATION: Meaning(
+        "post_only_price_modification_not_possible", "a `post_only` edit that would trade at once"
+    ),
     INVALID_ARGUMENTS: Meaning("invalid_arguments", "`amount` and `contracts` contradict each other"),
     OTHER_REJECT: Meaning("other_reject <Reason>", "`reduce_only`, and it would not reduce"),
     NO_ADVANCED_FOR_FUTURES: Meaning("no_adv_for_futures", "`advanced` with a future or perpetual"),
@@ -128,6 +133,7 @@ ANSWERED: dict[int, Meaning] = {
     USER_NOT_FOUND: Meaning("user_not_found", "`subaccount_id` is nobody's"),
     UNAUTHORIZED: Meaning("unauthorized", "no login, or a token that is wrong or has expired"),
     UNAVAILABLE_IN_SUBACCOUNT: Meaning("unavailable_in_subaccount", "`subaccount_id` is another main account's"),
+    INVALID_CONTENT_TYPE: Meaning("invalid_content_type", "the body of a POST is said to be something else than JSON"),
     NOT_FOUND: Meaning("not_found", "a well-formed name of an instrument or index that is not here"),
     FORBIDDEN: Meaning("forbidden", "the key may not do that"),
     MMP_TRIGGER: Meaning("mmp_trigger", "a protected order of a group that is frozen"),

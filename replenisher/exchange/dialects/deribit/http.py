@@ -8,6 +8,7 @@ from replenisher.exchange.dialects.deribit.params import Spelled
 from replenisher.exchange.dialects.dialect import HttpRequest
 
 ROUTE = "/api/v2"
+JSON = "application/json"
 
 
 def status(request: HttpRequest, *, is_error: bool) -> HTTPStatus:
@@ -16,6 +17,11 @@ def status(request: HttpRequest, *, is_error: bool) -> HTTPStatus:
     if path != ROUTE and not path.startswith(f"{ROUTE}/"):
         return HTTPStatus.NOT_FOUND
     return HTTPStatus.BAD_REQUEST if is_error else HTTPStatus.OK
+
+
+def is_json(request: HttpRequest) -> bool:
+    """Whether a body is what it must be, as far as its sender says what it is."""
+    return request.headers.get("Content-Type", JSON).partition(";")[0].strip().lower() == JSON
 
 
 def from_query(target: str) -> dict[str, Any]:

@@ -14,4 +14,5 @@ class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
     credits_burst: int = 100
     testnet: bool = True
     changes_before_reply: bool = False
+    order_reply_ms: float = 0.0  # how much later than others a request is answered that went to the matching engine
     public_without_login: bool = True

@@ -13,6 +13,7 @@ from replenisher.exchange.dialects.deribit.errors import (
     INVALID_MAX_SHOW_AMOUNT,
     INVALID_ORDER_ID,
     NO_ADVANCED_FOR_FUTURES,
+    NO_PRICE_MODIFICATION,
     NON_INTEGER_CONTRACTS,
     NON_UNIQUE_LABEL,
     NOT_ADVANCED,
@@ -124,11 +125,13 @@ def _edit(desk: Desk, call: Call, order_id: str, order: OrderView | None) -> Sha
         amount=amount,
         price=params.decimal("price") if "price" in params else None,
         post_only=params.flag("post_only"),
-        reject_post_only=params.flag("reject_post_only"),
+        reject_post_only=True,  # an edit never finds a price of its own
         valid_until=params.time_ns("valid_until"),
         method=call.method,
         at=call.at,
     )
+    if outcome.refusal is Refusal.POST_ONLY and not params.flag("reject_post_only"):
+        refuse(NO_PRICE_MODIFICATION)
     if outcome.refusal is Refusal.NOT_OPEN and order is not None:
         refuse(ENDED[order.state])
     return _order_and_trades(desk, call, outcome)
