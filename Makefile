@@ -54,6 +54,7 @@ bench-exchange: install ## orders a second through the exchange's matching and t
 
 bench-economics: install ## what quoting earns against takers who know better; minutes, with progress
 	$(BIN)/python -m bench.economics $(ARGS)
+
 docs: install ## write the pages that are made of tables
 	$(BIN)/python -m replenisher.exchange.dialects.deribit.page > docs/venues.md
 
