@@ -23,10 +23,8 @@ import pg8000.dbapi
 from tests.waiting import DEADLINE_S, POLL_S
 
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # the machine outlives the tests
 SETTINGS = {
-    "fsync": "off",  # the machine outlives the tests
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
     "autovacuum": "off",  # it would sit in databases that are to be dropped
     "shared_buffers": "32MB",
     "max_connections": "40",
@@ -39,8 +37,9 @@ SETTINGS = {
 class Server:
     """One server. It can be stopped or killed, and started again on the same port."""
 
-    def __init__(self, room: Path) -> None:
+    def __init__(self, room: Path, *, is_hasty: bool = True) -> None:
         self._room = room
+        self._settings = SETTINGS | HASTY if is_hasty else SETTINGS
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
         self._programs = _programs(room, is_for_another=self._user is not None)
         self._password = secrets.token_hex(8)
@@ -78,7 +77,7 @@ class Server:
 
     def _starts_on(self, port: int) -> bool:
         """Whether it runs there now: another program may have taken the port, or the last server not quite be gone."""
-        options = [f"--{name}={value}" for name, value in {**SETTINGS, "port": str(port)}.items()]
+        options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
         with (self._room / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._room / "data", *options],
@@ -110,10 +109,10 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """A server, for as long as the block takes."""
+def server(*, is_hasty: bool = True) -> Iterator[Server]:
+    """A server, for as long as the block takes. A hasty one would lose data with the machine, and is quicker."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as room:
-        started = Server(Path(room))
+        started = Server(Path(room), is_hasty=is_hasty)
         started.start()
         try:
             yield started

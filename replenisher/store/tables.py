@@ -7,7 +7,7 @@ the integer ticks and lots we asked in. Times are integer nanoseconds since the 
 venue's own name of it, `account` the account key (`main`, or `main@<exchange id>` on a simulated exchange).
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +32,8 @@ from replenisher.errors import ReplenisherError
 
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 18
+_SMALLEST = Decimal(1).scaleb(-FRACTION_DIGITS)
+_LOSSLESS = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS, traps=[Inexact, InvalidOperation])
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -73,14 +75,11 @@ def require_fit(value: Decimal | None) -> None:
 
 
 def fits(value: Decimal) -> bool:
-    """Whether a decimal has a place for every one of its digits."""
-    if not value.is_finite():
+    """Whether a decimal has a place for every one of its digits; zeros at its end carry nothing."""
+    try:
+        return _LOSSLESS.quantize(value, _SMALLEST).is_finite()
+    except (Inexact, InvalidOperation):
         return False
-    _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int), "a finite decimal has an integer exponent"
-    significant = "".join(map(str, digits)).rstrip("0")  # trailing zeros carry nothing
-    exponent += len(digits) - len(significant)
-    return not significant or (-exponent <= FRACTION_DIGITS and len(significant) + exponent <= INTEGER_DIGITS)
 
 
 metadata = MetaData(
