@@ -51,6 +51,7 @@ LADDER: list[dict[str, object]] = [
 STATUS: dict[str, object] = COUNTS | {
     "at": 1_000_000_000_000,
     "uptime_s": 3_661.2,
+    "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
     "instruments": {
@@ -84,6 +85,7 @@ core                   quoting, less than wanted: max_open_orders
 edge                   shows nothing: paused: the operator
 deribit                synced
 up                     01:01:01
+rows                   wait, 4,711 bytes behind the journal: Connection refused
 orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled, 2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute

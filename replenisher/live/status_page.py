@@ -28,7 +28,14 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
     yield from answer["sync"].items()
     yield "up", clock(int(answer["uptime_s"]))
+    yield "rows", _rows(answer["rows"])
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
+
+
+def _rows(rows: Answer) -> str:
+    """How far the SQL ledger is behind the journal, and why if it does not come nearer."""
+    behind = f"{rows['behind_bytes']:,} bytes behind the journal" if rows["behind_bytes"] else "up to date"
+    return f"wait, {behind}: {rows['error']}" if rows["error"] else behind
 
 
 def _counts(answer: Answer) -> Iterator[tuple[str, str]]:

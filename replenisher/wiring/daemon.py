@@ -87,7 +87,11 @@ def _live(
             accounts=accounts,
         ),
         observers=[monitor.observe, Chronicle(state).observe],
-        status=lambda: {"config_version": config.fingerprint(), **monitor.status(state, clock.now())},
+        status=lambda: {
+            "config_version": config.fingerprint(),
+            "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
+            **monitor.status(state, clock.now()),
+        },
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
@@ -101,9 +105,13 @@ def _live(
                 life.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
             exit_code = uvloop.run(supervisor.live())
     finally:
+        if recorder.status.error:
+            _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
         is_recorded = recorder.drain()
     if not is_recorded:
-        logger().error("not_recorded", error=recorder.status.error, behind_bytes=recorder.status.behind_bytes)
+        behind_bytes, error = recorder.status.behind_bytes, recorder.status.error
+        logger().error("not_recorded", error=error, behind_bytes=behind_bytes)
+        _say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
         exit_code = exit_code or 1
     left = supervisor.left()
     for order_id in left:
@@ -124,8 +132,13 @@ def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
     if not left and not is_unverified:
         return
     rest = f"these orders may rest: {', '.join(left)}" if left else "although no order of ours is known to rest"
+    _say(f"not verified flat, {rest}")
+
+
+def _say(sentence: str) -> None:
+    """One line on stderr, if anybody is there."""
     try:
-        sys.stderr.write(f"replenisher: not verified flat, {rest}\n")
+        sys.stderr.write(f"replenisher: {sentence}\n")
     except OSError:  # nobody is there any more
         silence(sys.stderr)
 

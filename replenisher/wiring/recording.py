@@ -95,7 +95,7 @@ class Recording:
             with child.stdout:
                 for line in child.stdout:
                     with suppress(msgspec.DecodeError):  # the last line of a child that was killed
-                        self.status = msgspec.json.decode(line, type=RecorderStatus)
+                        self._learn(msgspec.json.decode(line, type=RecorderStatus))
             code = child.wait()
             if self._ending.is_set():
                 return
@@ -112,6 +112,14 @@ class Recording:
                 if self._ending.is_set():
                     return
                 self._child = self._started()
+
+    def _learn(self, status: RecorderStatus) -> None:
+        """Keep what the child says, and tell when rows begin to wait and when they do no more."""
+        before, self.status = self.status, status
+        if status.error and not before.error:
+            logger().warning("rows_wait", error=status.error, behind_bytes=status.behind_bytes)
+        elif before.error and not status.error:
+            logger().info("rows_go_on", behind_bytes=status.behind_bytes)
 
 
 @contextmanager

@@ -69,10 +69,10 @@ class Process:
         """One signal."""
         self._process.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> Ended:
+    def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = DEADLINE_S) -> Ended:
         """One signal, and how it ended upon it."""
         self.send(number)
-        return self.wait()
+        return self.wait(within_s)
 
     def exchanges(self) -> list[int]:
         """The simulated exchanges that it has started and that still run."""

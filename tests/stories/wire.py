@@ -1,8 +1,9 @@
-"""The way between a daemon and its exchange, on which the death of the one need not reach the other.
+"""The way between a daemon and what it talks to, on which the death of the one need not reach the other.
 
 The kernel closes the sockets of a process that is killed, and the exchange hears of it one way later. When a whole
 machine dies, or a router on the way forgets, nobody tells the exchange anything: it goes on filling the orders until
-its own heartbeat finds nobody. A wire can be either.
+its own heartbeat finds nobody. A wire can be either. It can also be cut: then it takes what it is given and carries
+nothing, and neither end hears why.
 """
 
 import asyncio
@@ -17,12 +18,12 @@ BITE_BYTES = 65_536
 
 
 class Wire:
-    """Carries bytes both ways between any number of clients and one exchange, in a thread of its own."""
+    """Carries bytes both ways between any number of clients and one server, in a thread of its own."""
 
-    def __init__(self, exchange_url: str) -> None:
+    def __init__(self, far_url: str) -> None:
         self.keeps_silent = False  # about the ends of clients, until `tell`
         self.url = ""
-        self._far = urlsplit(exchange_url)
+        self._far = urlsplit(far_url)
 
     @contextmanager
     def laid(self) -> Iterator["Wire"]:
@@ -41,12 +42,22 @@ class Wire:
         """The exchange hears at last of all who ended in silence."""
         self._loop.call_soon_threadsafe(self._tell)
 
+    def cut(self) -> None:
+        """Carry nothing from now on, in silence."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
+    def mend(self) -> None:
+        """Carry again, what has waited first."""
+        self._loop.call_soon_threadsafe(self._whole.set)
+
     async def _live(self, is_laid: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
-        self._over, self._told = asyncio.Event(), asyncio.Event()
+        self._over, self._told, self._whole = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._whole.set()
         server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        self.url = self._far._replace(netloc=f"127.0.0.1:{port}").geturl()
+        user, at, _ = self._far.netloc.rpartition("@")
+        self.url = self._far._replace(netloc=f"{user}{at}127.0.0.1:{port}").geturl()
         is_laid.set()
         await self._over.wait()
         server.close()
@@ -57,20 +68,20 @@ class Wire:
 
     async def _carry(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         far_reader, far = await asyncio.open_connection(self._far.hostname, self._far.port)
-        back = asyncio.create_task(_pour(far_reader, near))
+        back = asyncio.create_task(self._pour(far_reader, near))
         back.add_done_callback(lambda _: near.close())
         try:
-            await _pour(near_reader, far)
+            await self._pour(near_reader, far)
             if self.keeps_silent:
                 await self._told.wait()
         finally:
             far.close()
             await back
 
-
-async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Carry one way until the source ends. What a dead end no longer takes is lost, and the source hears nothing."""
-    with suppress(ConnectionError):
-        while data := await source.read(BITE_BYTES):
-            if not sink.is_closing():
-                sink.write(data)
+    async def _pour(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        """Carry one way until the source ends. What a dead end no longer takes is lost; the source hears nothing."""
+        with suppress(ConnectionError):
+            while data := await source.read(BITE_BYTES):
+                await self._whole.wait()
+                if not sink.is_closing():
+                    sink.write(data)
