@@ -47,7 +47,7 @@ class Clock(msgspec.Struct, frozen=True):
     """What time it is there."""
 
     offset_ns: int  # theirs minus ours, right to within half of the way
-    way_ns: int  # there and back
+    way_ns: int  # there and back; 0 if it was not measured
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """All that one venue said, of one account."""
 
-    clock: Clock
+    clock: Clock | Unanswered
     key: Key | Unanswered
     session_ns: int | Unanswered  # until the daemon's own session stood, with its dead-man switch read back
     switch_by_default: bool | Unanswered  # whether other connections of the account cancel on disconnect, too
@@ -93,8 +93,9 @@ def verdict(findings: Iterable[Finding]) -> tuple[Light, int]:
     return Light.AMBER if any(finding.light is Light.AMBER for finding in findings) else Light.GREEN, 0
 
 
-def about_venue(venue: str, ours: RateLimit, answers: Answers) -> Iterator[Finding]:
+def about_venue(venue: str, address: str, ours: RateLimit, answers: Answers) -> Iterator[Finding]:
     """What can be said of the venue and the account, whatever is traded there."""
+    yield _reachable(venue, address, answers.clock)
     yield _clock(venue, answers.clock)
     yield _key(venue, answers.key)
     if not isinstance(answers.key, Unanswered):  # without a login nothing below could be asked
@@ -116,13 +117,23 @@ def unreachable(venue: str, reason: str) -> Finding:
     )
 
 
-def _clock(venue: str, clock: Clock) -> Finding:
+def _reachable(venue: str, address: str, clock: Clock | Unanswered) -> Finding:
+    way = f" in {milliseconds(clock.way_ns)}" if isinstance(clock, Clock) and clock.way_ns else ""
+    return Finding(about=venue, check="reachable", light=Light.GREEN, found=f"{address} answers{way}")
+
+
+def _clock(venue: str, clock: Clock | Unanswered) -> Finding:
+    def found(light: Light, text: str, advice: str = "") -> Finding:
+        return Finding(about=venue, check="clock", light=light, found=text, advice=advice)
+
+    advice = "let this machine keep time by NTP (timedatectl set-ntp true)"
+    if isinstance(clock, Unanswered):
+        return found(Light.AMBER, f"not measured: {clock.reason}", advice)
     doubt_ns = clock.way_ns // 2
-    found = f"{milliseconds(clock.offset_ns)} off ours, give or take {milliseconds(doubt_ns)}"
     sure_ns = abs(clock.offset_ns) - doubt_ns
+    text = f"{milliseconds(clock.offset_ns)} off ours{f', give or take {milliseconds(doubt_ns)}' if doubt_ns else ''}"
     light = Light.RED if sure_ns > OFFSET_RED_NS else Light.AMBER if sure_ns > OFFSET_AMBER_NS else Light.GREEN
-    advice = "" if light is Light.GREEN else "let this machine keep time by NTP (timedatectl set-ntp true)"
-    return Finding(about=venue, check="clock", light=light, found=found, advice=advice)
+    return found(light, text, "" if light is Light.GREEN else advice)
 
 
 def _key(venue: str, key: Key | Unanswered) -> Finding:

@@ -16,9 +16,10 @@ from replenisher.config import Config
 from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
-from replenisher.live.trial import try_session
+from replenisher.live.trial import hear
 from replenisher.venues.deribit.examination import examine, http_address
-from replenisher.venues.doctor import Answers, Finding, Light, about_venue, milliseconds, unreachable
+from replenisher.venues.doctor import Answers, Finding, about_venue, unreachable
+from replenisher.venues.hearing import Hearing
 from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
 from replenisher.wiring.child import Child, exchange_of
@@ -48,23 +49,37 @@ def doctor(config: Config, tell: Tell) -> list[Finding]:
 
 def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iterator[Finding]:
     """One venue, and the strategies on it."""
+    clock = SessionClock()
     try:
-        answers = _asked(config, name, child)
+        answers = _asked(config, name, child, clock)
     except Unreachable as error:
         yield unreachable(name, str(error))
         return
-    address = url_of(config, name, child)
-    whose = ", started for this look with the balances of the file" if config.starts_exchange else ""
-    found = f"{address} answers in {milliseconds(answers.clock.way_ns)}{whose}"
-    yield Finding(about=name, check="reachable", light=Light.GREEN, found=found)
-    yield from about_venue(name, setup.venue(name).rate_limit, answers)
-    yield from about_strategies(setup, name, answers, SessionClock().now())
+    whose = ", started for this look with the balances of the file," if child is not None else ""
+    address = f"{_address(config, name, child)}{whose}"
+    yield from about_venue(name, address, setup.venue(name).rate_limit, answers)
+    yield from about_strategies(setup, name, answers, clock.now())
 
 
-def _asked(config: Config, name: str, child: Child | None) -> Answers:
-    clock = SessionClock()
+def _asked(config: Config, name: str, child: Child | None, clock: SessionClock) -> Answers:
+    """All that the venue says: over REST where we speak it, and in any case by the session of the daemon."""
+    if config.venues[name].adapter != "deribit":
+        return _heard(config, name, child, clock, is_whole=True).answers()
     with Rest(http_address(url_of(config, name, child)), clock.now) as rest:
         answers = examine(rest, credentials_of(config, name), name, instruments_on(config, name), secrets.token_hex(8))
-    reached = reach(config, name, child, clock)
-    session_ns = asyncio.run(try_session(reached.venue, reached.carrier, clock))
+    session_ns = _heard(config, name, child, clock, is_whole=False).session()
     return msgspec.structs.replace(answers, session_ns=session_ns)
+
+
+def _heard(config: Config, name: str, child: Child | None, clock: SessionClock, *, is_whole: bool) -> Hearing:
+    """What the session has told: that it stands, or the whole of it."""
+    reached = reach(config, name, child, clock)
+    hearing = Hearing(name, instruments_on(config, name), clock.now())
+    is_enough = (lambda: hearing.is_complete) if is_whole else (lambda: hearing.is_open)
+    asyncio.run(hear(reached.venue, reached.carrier, hearing, clock, is_enough=is_enough))
+    return hearing
+
+
+def _address(config: Config, name: str, child: Child | None) -> str:
+    section = config.venues[name]
+    return url_of(config, name, child) if section.adapter == "deribit" else section.url or name

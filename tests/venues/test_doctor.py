@@ -19,7 +19,8 @@ from tests.venues.examined import HEALTHY, KEY, VENUE
 
 GREEN, AMBER, RED = Light.GREEN, Light.AMBER, Light.RED
 OURS = RateLimit(per_s=30, burst=100)
-CHECKS = ["clock", "key", "session", "cancel-on-disconnect", "rate limit", "balances"]
+ADDRESS = "wss://test.deribit.com"
+CHECKS = ["reachable", "clock", "key", "session", "cancel-on-disconnect", "rate limit", "balances"]
 
 
 def ill(**changes: object) -> Answers:
@@ -31,7 +32,7 @@ def may(**changes: object) -> Answers:
 
 
 def found(answers: Answers, check: str, ours: RateLimit = OURS) -> Finding:
-    return next(finding for finding in about_venue(VENUE, ours, answers) if finding.check == check)
+    return next(finding for finding in about_venue(VENUE, ADDRESS, ours, answers) if finding.check == check)
 
 
 def finding(light: Light, *, is_unreachable: bool = False) -> Finding:
@@ -39,12 +40,13 @@ def finding(light: Light, *, is_unreachable: bool = False) -> Finding:
 
 
 def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
-    findings = list(about_venue(VENUE, OURS, HEALTHY))
+    findings = list(about_venue(VENUE, ADDRESS, OURS, HEALTHY))
 
     assert [finding.check for finding in findings] == CHECKS
     assert {finding.light for finding in findings} == {GREEN}
     assert {finding.advice for finding in findings} == {""}
     assert [finding.found for finding in findings] == [
+        "wss://test.deribit.com answers in 10.0 ms",
         "3.0 ms off ours, give or take 5.0 ms",
         "it may trade: account:read_write trade:read_write",
         "open after 80.0 ms: logged in, listening to our own orders",
@@ -57,6 +59,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
 @pytest.mark.parametrize(
     ("check", "answers", "light", "told", "advice"),
     [
+        ("clock", ill(clock=Unanswered("a session does not tell")), AMBER, "not measured: a session", "NTP"),
         ("clock", ill(clock=Clock(260 * MS_NS, 10 * MS_NS)), AMBER, "260 ms off ours", "NTP"),
         ("clock", ill(clock=Clock(-2_600 * MS_NS, 10 * MS_NS)), RED, "-2,600 ms off ours", "NTP"),
         ("key", ill(key=Unanswered("13004 invalid_credentials")), RED, "13004 invalid_credentials", "api_secret"),
@@ -105,9 +108,9 @@ def test_asking_for_less_than_is_granted_is_fine() -> None:
 
 
 def test_without_a_login_nothing_that_needs_one_is_judged() -> None:
-    findings = list(about_venue(VENUE, OURS, ill(key=Unanswered("13004 invalid_credentials"))))
+    findings = list(about_venue(VENUE, ADDRESS, OURS, ill(key=Unanswered("13004 invalid_credentials"))))
 
-    assert [finding.check for finding in findings] == ["clock", "key"]
+    assert [finding.check for finding in findings] == ["reachable", "clock", "key"]
 
 
 @pytest.mark.parametrize(
