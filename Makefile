@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit fresh bench bench-exchange bench-economics docs lock
+.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-exchange \
+  bench-economics docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -42,6 +43,9 @@ unit: install ## the tests: the core under branch coverage, the rest on two proc
 test-long: install ## a whole recording at ten times life, and the spread law; REPLENISHER_TEST_DATA says where recordings lie
 	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }
 	$(BIN)/pytest tests/long $(ARGS)
+
+conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
+	$(BIN)/pytest tests/conformance --capture=no --quiet $(ARGS)
 
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh

@@ -1,0 +1,214 @@
+"""What a client made of what it heard, against the exchange's own ledger: every order, fill, position and balance.
+
+Nothing of the exchange is used here: the ledger is JSON and decimals, and what follows from it is worked out anew.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, NamedTuple
+
+Record = dict[str, Any]
+
+ZERO = Decimal(0)
+STATUS = {"filled": "closed", "cancelled": "canceled"}
+ROLE = {"M": "maker", "T": "taker"}
+
+
+class Books(NamedTuple):
+    """The ledger of one account, in the words of the client's library."""
+
+    orders: dict[str, Record]
+    fills: dict[str, Record]
+    positions: dict[str, Record]
+    balances: dict[str, Decimal]
+    deposits: dict[str, Decimal]
+
+
+class Comparison:
+    """How much was compared, and what differs."""
+
+    def __init__(self) -> None:
+        self.compared: Counter[str] = Counter()
+        self.differences: list[str] = []
+
+    def rows(self, what: str, theirs: dict[str, Record], ours: Iterable[Record]) -> None:
+        """The same rows on both sides, and the same values in each."""
+        told = {row["id"]: row for row in ours}
+        self.differences += [f"{what} {name}: only in the ledger" for name in theirs.keys() - told.keys()]
+        self.differences += [f"{what} {name}: only at the client" for name in told.keys() - theirs.keys()]
+        for name in theirs.keys() & told.keys():
+            for member, value in theirs[name].items():
+                self.value(f"{what} {name} {member}", value, told[name].get(member), kind=what)
+
+    def value(self, name: str, theirs: object, ours: object, kind: str) -> None:
+        """One value; numbers must be the same number, to the last digit."""
+        self.compared[kind] += 1
+        same = exact(ours) == theirs if isinstance(theirs, Decimal) else ours == theirs
+        if not same:
+            self.differences.append(f"{name}: {ours} at the client, {theirs} in the ledger")
+
+    def table(self) -> Iterator[str]:
+        """For people."""
+        for kind, number in self.compared.items():
+            yield f"  {kind:<34}{number:>6} values"
+        yield f"  {'differences':<34}{len(self.differences):>6}"
+
+
+def exact(value: object) -> Decimal | None:
+    """A number as the client holds it: text, or a float that was printed with all its digits."""
+    return None if value is None else Decimal(str(value))
+
+
+def q8(value: Decimal) -> Decimal:
+    """Money is booked to eight places, half to even."""
+    return value.quantize(Decimal("1e-8"), ROUND_HALF_EVEN)
+
+
+def read(ledger: list[Record], account: str, symbols: dict[str, str]) -> Books:
+    """The ledger, folded; `symbols` are the client's names of the instruments."""
+    listed = {record["name"]: record for record in ledger if record["type"] == "instrument"}
+    mine = [record for record in ledger if record.get("account") == account]
+    deposits: dict[str, Decimal] = defaultdict(Decimal)
+    for record in of_type(mine, "deposit"):
+        deposits[record["currency"]] += Decimal(record["amount"])
+    trades = [record | decimals(record) for record in of_type(mine, "trade")]
+    return Books(
+        orders={order["order_id"]: _order(order, ledger, trades, symbols) for order in of_type(mine, "order")},
+        fills={trade["trade_id"]: _fill(trade, symbols) for trade in trades},
+        positions={
+            symbols[name]: _position(listed[name], [trade for trade in trades if trade["instrument"] == name])
+            for name in {trade["instrument"] for trade in trades}
+            if not listed[name]["spot_of"]
+        },
+        balances=_balances(deposits, trades, listed),
+        deposits=dict(deposits),
+    )
+
+
+def of_type(records: list[Record], kind: str) -> list[Record]:
+    return [record for record in records if record["type"] == kind]
+
+
+def decimals(record: Record) -> Record:
+    names = ("price", "amount", "fee", "realized", "balance", "position")
+    return {name: Decimal(record[name]) for name in names}
+
+
+def _order(order: Record, ledger: list[Record], trades: list[Record], symbols: dict[str, str]) -> Record:
+    order_id = order["order_id"]
+    for change in of_type(ledger, "amended"):
+        if change["order_id"] == order_id:
+            order = order | {"price": change["price"], "amount": change["amount"]}
+    end = next((record for record in of_type(ledger, "closed") if record["order_id"] == order_id), None)
+    fills = [trade for trade in trades if trade["order_id"] == order_id]
+    filled = sum((fill["amount"] for fill in fills), ZERO)
+    paid = sum((fill["amount"] * fill["price"] for fill in fills), ZERO)
+    assert end is None or filled == Decimal(end["filled_amount"]), f"the ledger contradicts itself on {order_id}"
+    average = {"average": q8(paid / filled)} if filled else {}
+    price = {} if order["price"] is None else {"price": Decimal(order["price"])}
+    return {
+        "symbol": symbols[order["instrument"]],
+        "side": order["side"],
+        "type": order["order_type"],
+        "amount": Decimal(order["amount"]),
+        "filled": filled,
+        "remaining": Decimal(order["amount"]) - filled,
+        "status": "open" if end is None else STATUS[end["state"]],
+        "postOnly": order["post_only"],
+        "timestamp": order["at"] // 1_000_000,
+        **price,
+        **average,
+    }
+
+
+def _fill(trade: Record, symbols: dict[str, str]) -> Record:
+    return {
+        "symbol": symbols[trade["instrument"]],
+        "order": trade["order_id"],
+        "side": trade["side"],
+        "price": trade["price"],
+        "amount": trade["amount"],
+        "fee cost": trade["fee"],
+        "fee currency": trade["fee_currency"],
+        "takerOrMaker": ROLE[trade["liquidity"]],
+        "timestamp": trade["at"] // 1_000_000,
+    }
+
+
+def _position(instrument: Record, trades: list[Record]) -> Record:
+    """Size and average entry price; the cost of what is left shrinks in proportion when a part is closed."""
+    size, entry = ZERO, ZERO
+    contract_value, inverse = Decimal(instrument["contract_value"]), instrument["inverse"]
+    for trade in trades:
+        amount = trade["amount"]
+        signed = amount if trade["side"] == "buy" else -amount
+        units = amount * contract_value
+        worth = q8(units / trade["price"] if inverse else units * trade["price"])
+        closing = min(amount, abs(size)) if size * signed < 0 else ZERO
+        if closing:
+            entry -= entry if closing == abs(size) else q8(entry * closing / abs(size))
+            worth -= worth if closing == amount else q8(worth * closing / amount)
+        size, entry = size + signed, entry + worth
+        assert size == trade["position"], f"the ledger contradicts itself at trade {trade['trade_id']}"
+    units = abs(size) * contract_value
+    average = q8(units / entry if inverse else entry / units) if size else ZERO
+    realized = sum((trade["realized"] for trade in trades), ZERO)
+    return {"contracts": size, "entryPrice": average, "realizedPnl": realized}
+
+
+def _balances(deposits: Record, trades: list[Record], listed: dict[str, Record]) -> dict[str, Decimal]:
+    """Cash by currency: what a contract realizes, and both sides of what is bought and sold on spot, less all fees."""
+    balances = dict(deposits)
+    for trade in trades:
+        instrument = listed[trade["instrument"]]
+        base, quote = instrument["spot_of"], instrument["settlement_currency"]
+        if base:
+            sign = 1 if trade["side"] == "buy" else -1
+            balances[base] += sign * trade["amount"]
+            balances[quote] -= sign * q8(trade["amount"] * trade["price"])
+        else:
+            balances[quote] += trade["realized"]
+        balances[trade["fee_currency"]] -= trade["fee"]
+        assert balances[trade["fee_currency"]] == trade["balance"], "the ledger contradicts itself on a balance"
+    return balances
+
+
+def compare(books: Books, told: Record) -> Comparison:
+    """All that the client was told, in every way in which it asked or listened."""
+    found = Comparison()
+    for name, amount in books.deposits.items():
+        found.value(f"opening balance {name}", amount, told["opening"]["total"].get(name), kind="opening balances")
+    orders, fills = defaultdict(list), defaultdict(list)
+    for life in told["lives"].values():
+        for way in ORDERS:
+            orders[way] += life[way]
+        for way in FILLS:
+            fills[way] += [trade | _fee(trade) for trade in life[way]]
+    for way, rows in orders.items():
+        found.rows(f"orders, {ORDERS[way]}", books.orders, rows)
+    for way, rows in fills.items():
+        found.rows(f"fills, {FILLS[way]}", books.fills, rows)
+    _compare_holdings(found, books, told["holdings"])
+    return found
+
+
+ORDERS = {"fetched": "one by one", "closed": "history", "watched": "watched"}
+FILLS = {"trades": "history", "trades_since": "history since", "watched_trades": "watched", "order_trades": "by order"}
+
+
+def _fee(trade: Record) -> Record:
+    return {"fee cost": trade["fee"]["cost"], "fee currency": trade["fee"]["currency"]}
+
+
+def _compare_holdings(found: Comparison, books: Books, held: Record) -> None:
+    open_positions = {symbol: position for symbol, position in books.positions.items() if position["contracts"]}
+    found.rows("positions", open_positions, [place | {"id": place["symbol"]} for place in held["positions"]])
+    one_by_one = [place | {"id": symbol} for symbol, place in held["one_by_one"].items()]
+    found.rows("positions, one by one", books.positions, one_by_one)
+    fetched = {summary["currency"]: summary for summary in held["fetched"]["info"]["summaries"]}
+    for name, balance in books.balances.items():
+        found.value(f"balance {name}", balance, fetched[name]["balance"], kind="balances")
+        found.value(f"equity {name}", exact(fetched[name]["equity"]), held["fetched"]["total"][name], kind="balances")
+        watched = held["watched"][name]["info"]["balance"]
+        found.value(f"balance {name} watched", balance, watched, kind="balances, watched")
