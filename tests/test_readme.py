@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from replenisher.config import load
+from replenisher.venues.standing import STANDINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -96,6 +97,16 @@ def test_the_error_that_is_shown_is_the_one_that_comes(tmp_path: Path) -> None:
 
     assert shown is not None
     assert (found.returncode, found.stderr) == (78, shown[1])
+
+
+def test_the_table_of_venues_is_the_one_that_the_program_goes_by() -> None:
+    rows = re.findall(r"^\| ([a-z, ]+) \| `adapter: (\w+)` \| ([a-z ]+) \|$", README, re.MULTILINE)
+    native = {venue: standing for venue, adapter, standing in rows if adapter != "ccxt"}
+    through_ccxt = {
+        venue: standing for venues, adapter, standing in rows if adapter == "ccxt" for venue in venues.split(", ")
+    }
+
+    assert {**native, "ccxt": through_ccxt} == STANDINGS
 
 
 def test_every_command_of_the_readme_exists() -> None:

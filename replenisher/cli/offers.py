@@ -45,7 +45,11 @@ def list_strategies(as_json: AsJson = False) -> None:
 
 @lists.command("venues", epilog="Example: replenisher list venues --json")
 def list_venues(as_json: AsJson = False) -> None:
-    """The adapters that a configuration can name, and the only hosts that they talk to."""
-    from replenisher.config import HOSTS
+    """The adapters that a configuration can name, the only hosts that they talk to, and how far each was tried.
 
-    show(HOSTS, as_json)
+    Of the exchanges that are reached through ccxt, an untested one goes live only with `run --accept-untested`.
+    """
+    from replenisher.config import HOSTS
+    from replenisher.venues.standing import STANDINGS
+
+    show({"deribit": {"standing": STANDINGS["deribit"], **HOSTS["deribit"]}, "ccxt": STANDINGS["ccxt"]}, as_json)

@@ -16,6 +16,9 @@ def run(
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after so many seconds.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set the old data directory aside first.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Trade real money; the file must say `mode: live` too.")] = False,
+    accept_untested: Annotated[
+        bool, typer.Option("--accept-untested", help="Go live even on a venue that `list venues` calls untested.")
+    ] = False,
     tape: Tape = None,
     speed: Speed = None,
 ) -> None:
@@ -23,7 +26,7 @@ def run(
     from replenisher.config import load, market_overrides, require_ready
 
     config = load(file, market_overrides(tape, speed))
-    require_ready(config, live=live)
+    require_ready(config, live=live, accepts_untested=accept_untested)
     if (tape is not None or speed is not None) and not config.starts_exchange:
         raise ConfigurationError("the command line: --tape and --speed need the exchange that mode paper starts")
 

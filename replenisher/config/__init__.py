@@ -5,10 +5,11 @@
 
 from replenisher.config.loading import Config, data_directory, load, market_overrides
 from replenisher.config.opinions import installed
-from replenisher.config.readiness import HOSTS, require_exchange, require_ready
+from replenisher.config.readiness import CCXT, HOSTS, require_exchange, require_ready
 from replenisher.config.schema import schema
 
 __all__ = [
+    "CCXT",
     "HOSTS",
     "Config",
     "data_directory",

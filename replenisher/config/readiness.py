@@ -9,20 +9,29 @@ from replenisher.config.reading import NESTED, PREFIX, Path_
 from replenisher.config.sections import RecordedMarket
 from replenisher.errors import ConfigurationError
 
-# An adapter's private sessions open to these hosts and no others, so that no key reaches a stranger.
+CCXT = "ccxt"
+
+# An adapter's private sessions open to these hosts and no others, so that no key reaches a stranger. Of its exchanges
+# ccxt knows the hosts itself; there, too, a request to any other is refused.
 HOSTS: dict[str, dict[str, tuple[str, ...]]] = {
     "deribit": {"testnet": ("test.deribit.com",), "live": ("www.deribit.com",)},
 }
+SCHEMES = {"deribit": {"ws", "wss"}, CCXT: {"ws", "wss", "http", "https"}}
 
 
-def require_ready(config: Config, *, live: bool = False) -> None:
-    """Refuse to trade on a configuration that is spelled right but must not connect. `live` is the flag `--live`."""
+def require_ready(config: Config, *, live: bool = False, accepts_untested: bool = False) -> None:
+    """Refuse to trade on a configuration that is spelled right but must not connect.
+
+    `live` is the flag `--live`, `accepts_untested` is `--accept-untested`.
+    """
     if config.mode == "live" and not live:
         raise _fault(config, ("mode",), "mode: live trades real money and needs --live on the command line as well")
     if live and config.mode != "live":
         raise _fault(config, ("mode",), f"mode: {config.mode} does not trade for real, leave --live out")
     for name in config.venues:
         _require_adapter(config, name)
+        if config.venues[name].adapter == CCXT:
+            _require_exchange_of_ccxt(config, name, accepts_untested=accepts_untested)
         _require_host(config, name)
         if config.mode != "paper":
             _require_secrets(config, name)
@@ -46,8 +55,18 @@ def require_exchange(config: Config) -> None:
 def _require_adapter(config: Config, name: str) -> None:
     at: Path_ = ("venues", name, "adapter")
     adapter = config.venues[name].adapter
-    if adapter not in HOSTS:
-        raise _fault(config, at, not_allowed(at, adapter, f"it must be one of: {', '.join(HOSTS)}"))
+    if adapter not in SCHEMES:
+        raise _fault(config, at, not_allowed(at, adapter, f"it must be one of: {', '.join(SCHEMES)}"))
+    if adapter != CCXT and (exchange := config.venues[name].exchange) is not None:
+        at = ("venues", name, "exchange")
+        raise _fault(config, at, not_allowed(at, exchange, "it is read with adapter: ccxt only"))
+
+
+def _require_exchange_of_ccxt(config: Config, name: str, *, accepts_untested: bool) -> None:
+    from replenisher.config.through_ccxt import objections  # ccxt is heavy, and needed by few
+
+    for at, objection in objections(config, name, accepts_untested=accepts_untested):
+        raise _fault(config, at, objection)
 
 
 def _require_host(config: Config, name: str) -> None:
@@ -64,7 +83,7 @@ def _require_host(config: Config, name: str) -> None:
         raise _fault(config, at, not_allowed(at, venue.url, "it must name a host and no user"))
     if config.mode == "paper":
         allowed = config.exchange.allow_hosts if config.exchange is not None else ()
-        schemes = {"ws", "wss"}
+        schemes = SCHEMES[venue.adapter]
         is_allowed = _is_loopback(host) or host in {name.lower() for name in allowed}
         rule = "in mode paper the host must be loopback or in exchange.allow_hosts"
     else:

@@ -48,11 +48,13 @@ class Journal(Section):
 class VenueSection(Section):
     """One venue, and how we behave on it."""
 
-    adapter: Word
+    adapter: Word = Field(description="deribit, or ccxt with the name of an exchange")
+    exchange: Word | None = Field(None, description="which of ccxt's exchanges, such as okx or kraken")
     account: Word = "main"
     url: str | None = Field(None, description="another address than the adapter's; in paper mode none is started then")
     api_key: SecretStr | None = None
     api_secret: SecretStr | None = None
+    api_password: SecretStr | None = Field(None, description="of the key, where an exchange wants one")
     request_timeout_ms: Milliseconds = 2000
     dead_man_switch_s: int = Field(
         60, ge=23, le=600, description="the venue cancels our orders at the latest so long after our last sign of life"
@@ -60,6 +62,7 @@ class VenueSection(Section):
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)
+    poll_ms: Milliseconds = Field(1000, description="through ccxt: how often what no stream tells is asked for")
 
 
 class SyntheticMarket(Section):
@@ -246,4 +249,4 @@ class Sections(Section):
     risk: Risk
     strategies: tuple[StrategySection, ...] = Field(min_length=1)
 
-    secret_keys: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret"})
+    secret_keys: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret", "api_password"})

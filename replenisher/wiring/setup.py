@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from replenisher.config import Config
+from replenisher.config import CCXT, Config
 from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, VenueSection
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
@@ -11,6 +11,7 @@ from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.venues.ccxt.exchanges import TRAITS
 from replenisher.venues.deribit.venue import CAPABILITIES
 
 
@@ -30,8 +31,14 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         rate_limit=RateLimit(per_s=section.rate_limit_per_s, burst=section.rate_limit_burst),
         request_timeout_ns=section.request_timeout_ms * MS_NS,
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
-        amends_price=CAPABILITIES.amends_price,
+        amends_price=_amends_price(section),
     )
+
+
+def _amends_price(section: VenueSection) -> bool:
+    if section.adapter == CCXT:
+        return section.exchange in TRAITS and TRAITS[section.exchange].amends
+    return CAPABILITIES.amends_price
 
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:

@@ -5,10 +5,13 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from replenisher.config import Config
+from replenisher.config import CCXT, Config
 from replenisher.live.clock import SessionClock
 from replenisher.live.relay import Relay
 from replenisher.live.supervisor import CarrierOf
+from replenisher.model.units import MS_NS
+from replenisher.venues.ccxt.link import Settings as Patience
+from replenisher.venues.ccxt.venue import CcxtVenue
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
@@ -31,12 +34,45 @@ class Reached(NamedTuple):
 
 def reach(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
     """What one life needs of a venue."""
+    if config.venues[name].adapter == CCXT:
+        return _reach_through_ccxt(config, name, child, clock)
     venue = venue_of(config, name, child)
 
     def carrier(
         tasks: asyncio.TaskGroup, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]
     ) -> Carrier:
         return Sockets(tasks, Relay(venue, hear, ended), clock.now)
+
+    return Reached(venue, carrier)
+
+
+def _reach_through_ccxt(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
+    from replenisher.venues.ccxt.carrier import Caller  # what it stands on takes a second to load
+    from replenisher.venues.ccxt.client import Keys, client_of
+
+    section, key = config.venues[name], credentials_of(config, name)
+    assert section.exchange is not None, "a configuration that is ready names the exchange"
+    password = section.api_password.get_secret_value() if section.api_password is not None else ""
+    client = client_of(
+        section.exchange,
+        Keys(key.client_id, key.client_secret, password),
+        address=section.url or (child.announcement.url if child is not None else None),
+        testnet=config.mode == "testnet",
+        timeout_ms=section.request_timeout_ms,
+    )
+    venue = CcxtVenue(
+        name=name,
+        exchange=client.exchange,
+        instruments=instruments_on(config, name),
+        namespace=config.namespace,
+        random=random.SystemRandom().random,
+        settings=Patience(poll_ns=section.poll_ms * MS_NS, dead_man_switch_s=section.dead_man_switch_s),
+    )
+
+    def carrier(
+        tasks: asyncio.TaskGroup, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]
+    ) -> Carrier:
+        return Caller(tasks, client.of_ccxt, client.hosts, venue, hear, ended, clock.now)
 
     return Reached(venue, carrier)
 

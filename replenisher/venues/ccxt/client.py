@@ -1,0 +1,163 @@
+"""ccxt's own object for one exchange: whether we can trade on it at all, and the object, pointed where it may go.
+
+`ccxt` itself is imported here alone, and only when somebody asks: it takes a second and 60 MB.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+from replenisher.venues.ccxt.exchanges import TRAITS
+from replenisher.venues.ccxt.link import Exchange
+
+SECURE = {"http": "https", "ws": "wss"}
+NEEDED = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchMyTrades", "fetchBalance", "fetchOrderBook")
+SECRETS = frozenset({"apiKey", "secret", "password"})  # what a configuration can give
+BATCHES = ("spot", "swap", "future")
+
+
+class Keys(NamedTuple):
+    """An account's credentials; some exchanges want a password of the key, too."""
+
+    api_key: str
+    secret: str
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return "Keys(***)"
+
+
+class Client(NamedTuple):
+    """An exchange, as ccxt's object and as a machine sees it, and the only hosts to which requests may go."""
+
+    of_ccxt: Any
+    exchange: Exchange
+    hosts: frozenset[str]
+
+
+def known() -> list[str]:
+    """The exchanges that ccxt has streams for, by its own names."""
+    import ccxt.pro
+
+    return list(ccxt.pro.exchanges)
+
+
+def objection(exchange: str) -> str:
+    """Why an exchange that ccxt knows cannot be traded on; empty if it can."""
+    client = _seen(exchange)
+    if exchange not in TRAITS:
+        return "an order there cannot be given a name of ours, as far as we know, and so could be lost"
+    if missing := [what for what in NEEDED if client.has.get(what) is not True]:
+        return f"through ccxt it has no {', '.join(missing)}"
+    if unknown := sorted({key for key, is_needed in client.requiredCredentials.items() if is_needed} - SECRETS):
+        return f"it wants credentials that are not offered here: {', '.join(unknown)}"
+    if not _is_post_only(client):
+        return "through ccxt it takes no post-only orders, and we place no others"
+    return ""
+
+
+def has_testnet(exchange: str) -> bool:
+    """Whether there is a testnet of an exchange."""
+    return bool(_seen(exchange).urls.get("test"))
+
+
+def needs_password(exchange: str) -> bool:
+    """Whether a key there has a password, too."""
+    return bool(_seen(exchange).requiredCredentials.get("password"))
+
+
+def client_of(
+    exchange: str, keys: Keys, *, address: str | None = None, testnet: bool = False, timeout_ms: int = 10_000
+) -> Client:
+    """The object for one account.
+
+    With an `address`, everything goes there: every URL that ccxt has for the exchange keeps its path, and nothing else.
+    """
+    traits = TRAITS[exchange]
+    client = _bare(
+        exchange,
+        apiKey=keys.api_key,
+        secret=keys.secret,
+        password=keys.password or None,
+        timeout=timeout_ms,
+        enableRateLimit=traits.is_paced,
+    )
+    if testnet:
+        client.set_sandbox_mode(True)
+    if address is not None:
+        client.urls = redirected(client.urls, address)
+        client.hostname = urlsplit(address).netloc
+    seen = Exchange(
+        id=exchange,
+        has=dict(client.has),
+        precision_mode=client.precisionMode,
+        traits=traits,
+        batch_max=_batch_max(client),
+    )
+    return Client(client, seen, frozenset(_hosts(client)))
+
+
+def redirected(urls: Any, address: str) -> Any:
+    """ccxt's nested addresses with another host in every one of them: one that is left out would stay live."""
+    if isinstance(urls, Mapping):
+        return {key: redirected(value, address) for key, value in urls.items()}
+    if isinstance(urls, list):
+        return [redirected(value, address) for value in urls]
+    if not isinstance(urls, str) or "://" not in urls:
+        return urls
+    here, there = urlsplit(urls), urlsplit(address)
+    plain = "ws" if here.scheme.startswith("ws") else "http"
+    scheme = SECURE[plain] if there.scheme in SECURE.values() else plain
+    return urlunsplit(here._replace(scheme=scheme, netloc=there.netloc))
+
+
+@cache
+def _seen(exchange: str) -> Any:
+    """An object that is only looked at."""
+    return _bare(exchange)
+
+
+def _bare(exchange: str, **config: Any) -> Any:
+    import ccxt.pro
+
+    return getattr(ccxt.pro, exchange)(config)
+
+
+def _is_post_only(client: Any) -> bool:
+    if client.has.get("createPostOnlyOrder"):
+        return True
+    return any((order.get("timeInForce") or {}).get("PO") for order in _features(client, "createOrder"))
+
+
+def _batch_max(client: Any) -> int:
+    """Of every kind of market the least, as one number serves them all."""
+    sizes = [batch.get("max") for batch in _features(client, "createOrders")]
+    return min((int(size) for size in sizes if size), default=0)
+
+
+def _features(client: Any, what: str) -> Iterator[Mapping[str, Any]]:
+    """What ccxt knows about a method, once for every kind of market that has it."""
+    for kind in BATCHES:
+        told = (client.features or {}).get(kind) or {}
+        for features in (told, told.get("linear") or {}, told.get("inverse") or {}):
+            if features.get(what):
+                yield features[what]
+
+
+def _hosts(client: Any) -> Iterator[str]:
+    for url in _addresses(client.urls["api"]):
+        host = urlsplit(url.replace("{hostname}", str(client.hostname or ""))).hostname
+        if host:
+            yield host
+
+
+def _addresses(urls: Any) -> Iterator[str]:
+    if isinstance(urls, Mapping):
+        for value in urls.values():
+            yield from _addresses(value)
+    elif isinstance(urls, list):
+        for value in urls:
+            yield from _addresses(value)
+    elif isinstance(urls, str) and "://" in urls:
+        yield urls

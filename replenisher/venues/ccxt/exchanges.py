@@ -1,0 +1,116 @@
+"""What differs from exchange to exchange where ccxt does not level it, and how far each of them has been tried.
+
+ccxt gives one spelling to most things. The rest is here, a row an exchange: how an order carries our own name, what an
+amount is, where its cash is read. An exchange without a row is not traded on, because an order whose place was never
+answered could not be found there again.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
+
+UNIFIED_NAME: Path = ("clientOrderId",)
+
+
+class Standing(StrEnum):
+    """How far a venue has been tried."""
+
+    PROVED = "proved on the simulated exchange"
+    MAPPED = "mapping tested"
+    UNTESTED = "untested"
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange, where it is not like the others."""
+
+    name_param: str = "clientOrderId"  # of `create_order`, for our own name of an order
+    name_paths: tuple[Path, ...] = (UNIFIED_NAME,)  # where that name is in an order
+    trade_name_paths: tuple[Path, ...] = ()  # and in a trade
+    name_prefix: str = ""  # what the exchange, or ccxt for it, puts before the name
+    deadline_param: str = ""  # after this time of its own, in ms, the exchange refuses a request; empty if it cannot
+    amends: bool = False  # `edit_order` is one atomic step that keeps order, name and what is filled
+    amend_params: Mapping[str, Any] = {}
+    counts_contracts: bool = True  # an amount of a derivative is a number of contracts, as nearly everywhere
+    changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
+    cash_rows: tuple[str, str, str] | None = None  # in the balances' `info`: the list, a row's currency, its cash
+    book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
+    history_params: Mapping[str, Any] = {}  # of the question for orders that are over
+    trades_params: Mapping[str, Any] = {}
+    trades_limit: int | None = None  # a page of our own trades
+    until_param: str = "until"  # the end of the time whose trades are asked for, ms
+    needs_until: bool = False
+    is_paced: bool = True  # by ccxt, as it knows what each request costs; False where our own budget is the venue's
+    standing: Standing = Standing.UNTESTED
+
+
+USUAL = Traits()
+
+DERIBIT = Traits(
+    # ccxt passes `label` through, but never reads it back: `clientOrderId` is always None.
+    name_param="label",
+    name_paths=(("info", "label"),),
+    trade_name_paths=(("info", "label"),),
+    deadline_param="valid_until",
+    amends=True,
+    amend_params={"post_only": True, "reject_post_only": True},  # `edit_order` does not know `postOnly`
+    counts_contracts=False,  # the wire amount is USD or coins, whatever `contractSize` says
+    changed_path=("info", "last_update_timestamp"),
+    cash_rows=("summaries", "currency", "balance"),  # ccxt's `total` is the equity, unrealized P&L included
+    book_limit=50,
+    history_params={"include_old": True, "include_unfilled": True},
+    trades_params={"sorting": "asc"},
+    trades_limit=1000,
+    until_param="end_timestamp",
+    needs_until=True,
+    is_paced=False,
+    standing=Standing.PROVED,
+)
+
+BINANCE = Traits(
+    # Once an order is canceled, `clientOrderId` is the name of the cancel, and ours is the original one.
+    name_paths=(("info", "origClientOrderId"), ("info", "C"), UNIFIED_NAME),
+    trade_name_paths=(("info", "C"), ("info", "c")),
+)
+
+TRAITS: dict[str, Traits] = {
+    "deribit": DERIBIT,
+    "binance": msgspec.structs.replace(BINANCE, standing=Standing.MAPPED),
+    **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
+    **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-")),
+    "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),)),
+    "okx": Traits(trade_name_paths=(("info", "clOrdId"),)),
+    **dict.fromkeys(
+        (
+            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "coinbaseinternational", "cryptocom"),
+            *("deepcoin", "gemini", "hashkey", "kraken", "krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx"),
+            *("okxus", "phemex", "poloniex", "whitebit"),
+        ),
+        USUAL,
+    ),
+}
+
+
+def standing_of(exchange: str) -> Standing:
+    """How far an exchange has been tried."""
+    return TRAITS[exchange].standing if exchange in TRAITS else Standing.UNTESTED
+
+
+def found(structure: Mapping[str, Any], path: Path) -> Any:
+    """What lies at a path; None if anything on the way is missing."""
+    value: Any = structure
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def name_in(structure: Mapping[str, Any], paths: tuple[Path, ...], prefix: str) -> str:
+    """Our name for an order, or a stranger's; empty if it has none."""
+    for path in paths:
+        name = found(structure, path)
+        if isinstance(name, str) and name:
+            return name.removeprefix(prefix)
+    return ""

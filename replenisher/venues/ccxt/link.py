@@ -1,0 +1,161 @@
+"""What both sides of a venue share: its capabilities, its clock, its patience, and what can be asked of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from replenisher.model.command import OrderCommand, Question
+from replenisher.model.instrument import Instrument
+from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
+from replenisher.venues.ccxt.calls import Calls
+from replenisher.venues.ccxt.exchanges import Traits
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient we are."""
+
+    poll_ns: int = SECOND_NS  # between two questions for what no stream tells
+    check_ns: int = 5 * SECOND_NS  # between two questions for what a stream tells, too
+    silence_ns: int = 700 * MS_NS  # a watched book that is quiet for so long is asked for
+    ghost_ns: int = 3 * SECOND_NS  # a level that is contradicted for so long is not there
+    late_ns: int = 5 * SECOND_NS  # a polled book that is older than this is lost
+    absence_ns: int = 30 * SECOND_NS  # see `trading`: when "not found" counts where a request carries no deadline
+    clock_every_ns: int = 60 * SECOND_NS
+    markets_every_ns: int = 600 * SECOND_NS
+    backoff_first_ns: int = 500 * MS_NS
+    backoff_max_ns: int = 30 * SECOND_NS
+    depth: int = 50  # levels a side
+    dead_man_switch_s: int = 60
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An instrument of ours, and how ccxt calls it."""
+
+    symbol: str
+    instrument: Instrument
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One of ccxt's exchanges, as far as a decision depends on it."""
+
+    id: str
+    has: Mapping[str, Any]
+    precision_mode: int
+    traits: Traits
+    batch_max: int = 0  # places in one request; fewer than two is no batch
+
+    def can(self, what: str) -> bool:
+        """Whether the exchange itself has a method; ccxt's emulations are two steps, or a walk through a cache."""
+        return self.has.get(what) is True
+
+
+class LoadMarkets(msgspec.Struct, frozen=True):
+    """Which markets are there?"""
+
+
+class MeasureClock(msgspec.Struct, frozen=True):
+    """What time is it there?"""
+
+
+class LogIn(msgspec.Struct, frozen=True):
+    """May we trade? There is no login; the first private question is one."""
+
+
+class FetchBook(msgspec.Struct, frozen=True):
+    """How does the book of this instrument look?"""
+
+    name: str
+
+
+class FetchTrades(msgspec.Struct, frozen=True):
+    """What was traded in this instrument?"""
+
+    name: str
+
+
+class CheckFills(msgspec.Struct, frozen=True):
+    """Which executions of ours were there lately?"""
+
+    instrument: str
+
+
+class CheckOrders(msgspec.Struct, frozen=True):
+    """Which orders of ours rest?"""
+
+    instrument: str
+
+
+class HoldSwitch(msgspec.Struct, frozen=True):
+    """Cancel everything unless we say this again in time."""
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What became of an order: asked in steps, first among those that rest, then among those that are over."""
+
+    what: Any  # the AskOrder or CancelOrder for which it is sought
+    among: str  # "open" or "over"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """More of our trades, going back in time; with those we have by now."""
+
+    what: Any  # the AskTrades
+    have: Mapping[str, Any]  # by trade id
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Several orders, or several cancels, in one request."""
+
+    commands: tuple[OrderCommand, ...]
+
+
+Asked = (
+    LoadMarkets
+    | MeasureClock
+    | LogIn
+    | FetchBook
+    | FetchTrades
+    | CheckFills
+    | CheckOrders
+    | HoldSwitch
+    | Search
+    | Page
+    | Batch
+    | OrderCommand
+    | Question
+)
+
+
+class Clock:
+    """The venue's clock, as last measured; until then ours."""
+
+    def __init__(self) -> None:
+        self.offset_ns = 0
+
+    def venue_time(self, at: int) -> int:
+        """The venue's time at a session time."""
+        return at + self.offset_ns
+
+    def venue_ms(self, at: int) -> int:
+        """The same as exchanges write it."""
+        return self.venue_time(at) // MS_NS
+
+
+def ask_trades(
+    calls: Calls[Asked],
+    what: Asked,
+    exchange: Exchange,
+    clock: Clock,
+    symbol: str,
+    since: int,
+    at: int,
+    *,
+    until_ms: int | None = None,
+) -> None:
+    """Ask for our trades since a time of the venue's."""
+    traits = exchange.traits
+    if until_ms is None and traits.needs_until:
+        until_ms = clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
+    params = dict(traits.trades_params) | ({} if until_ms is None else {traits.until_param: until_ms})
+    calls.ask(what, at, "fetch_my_trades", symbol, since // MS_NS, traits.trades_limit, params)

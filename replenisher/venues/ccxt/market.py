@@ -1,0 +1,261 @@
+"""The public side: what is offered, and the books and prints of what we watch, by stream or by asking.
+
+A polled book is as old as the question that it answers: it is told with the time at which we asked. When answers stay
+away, the book is lost, whatever it last said.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from replenisher.model.event import (
+    Event,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    TradePrinted,
+)
+from replenisher.model.instrument import instrument_key
+from replenisher.model.units import MS_NS
+from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
+from replenisher.venues.ccxt.feed import Feed, OffGrid
+from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
+from replenisher.venues.ccxt.instruments import instrument_of, market_named
+from replenisher.venues.ccxt.link import Asked, Clock, Exchange, FetchBook, FetchTrades, Listed, Settings
+
+BOOK, TRADES = "book ", "trades "  # the streams, with the instrument's name behind
+NEVER = 1 << 62
+PRINTS_MAX = 1000  # ids of prints that are remembered, so that none is told twice
+
+
+class Market:
+    """What is public at one exchange."""
+
+    def __init__(
+        self,
+        venue: str,
+        names: Sequence[str],
+        exchange: Exchange,
+        calls: Calls[Asked],
+        clock: Clock,
+        settings: Settings,
+        tell: Callable[[Event], None],
+        actions: list[Action],
+    ) -> None:
+        self.listed: dict[str, Listed] = {}  # by instrument key
+        self._venue = venue
+        self._instruments = names
+        self._exchange = exchange
+        self._calls = calls
+        self._clock = clock
+        self._settings = settings
+        self._tell = tell
+        self._actions = actions
+        self._feeds: dict[str, Feed] = {}  # by name
+        self._states: dict[str, tuple[bool, str]] = {}
+        self._asked_at: dict[str, int] = {}  # when each book was last asked for
+        self._trades_at: dict[str, int] = {}  # when prints are asked for next
+        self._asking: set[str] = set()  # books under way
+        self._printed: dict[str, dict[str, None]] = {}
+
+    # --- What is offered ------------------------------------------------------------------------------------------
+
+    def offered(self, markets: Mapping[str, Any], at: int) -> bool:
+        """The exchange's markets; returns whether what we trade has changed, so that everything begins anew."""
+        is_changed = False
+        for name in self._instruments:
+            key = instrument_key(self._venue, name)
+            market = market_named(name, markets)
+            if isinstance(market, str):
+                self._tell_state(key, False, market, at, is_final=True)
+                continue
+            known = self.listed.get(key)
+            version = known.instrument.version if known else 1
+            fresh = instrument_of(
+                self._venue, name, market, self._exchange.precision_mode, self._exchange.traits, version
+            )
+            if isinstance(fresh, str):
+                self._tell_state(key, False, fresh, at, is_final=True)
+                continue
+            if known is None or fresh != known.instrument:
+                if known is not None:
+                    fresh = msgspec.structs.replace(fresh, version=version + 1)
+                is_changed = True
+                self.listed[key] = Listed(str(market["symbol"]), fresh)
+                self._feeds[name] = Feed(fresh, self._tell, self._settings.ghost_ns)
+                self._tell(InstrumentDefined(at=at, instrument=fresh))
+            is_open = market.get("active") is not False
+            self._tell_state(key, is_open, "open" if is_open else "not active", at)
+        return is_changed
+
+    def _tell_state(self, key: str, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
+        if self._states.get(key) != (is_open, reason):
+            self._states[key] = (is_open, reason)
+            self._tell(InstrumentStateChanged(at=at, instrument=key, is_open=is_open, reason=reason, is_final=is_final))
+
+    # --- The feeds ------------------------------------------------------------------------------------------------
+
+    def begin(self, at: int) -> None:
+        """Watch or poll every book."""
+        for name, feed in self._feeds.items():
+            symbol = self.listed[feed.instrument.key].symbol
+            if self._is_watched:
+                self._actions.append(Watch(BOOK + name, "watch_order_book", (symbol,)))
+                feed.changed_at = self._asked_at[name] = at
+            else:
+                self._asked_at[name] = at - self._settings.poll_ns
+            if self._exchange.can("watchTrades"):
+                self._actions.append(Watch(TRADES + name, "watch_trades", (symbol,)))
+            elif self._exchange.can("fetchTrades"):
+                self._trades_at[name] = at
+
+    def lose(self, reason: str, at: int) -> None:
+        """Every book is worthless from now on."""
+        for feed in self._feeds.values():
+            self._lose(feed, reason, at)
+        self._asked_at.clear()
+        self._trades_at.clear()
+        self._asking.clear()
+
+    def _lose(self, feed: Feed, reason: str, at: int) -> None:
+        if feed.is_live:
+            self._tell(FeedLost(at=at, instrument=feed.instrument.key, reason=reason))
+        feed.lose()
+
+    def wake(self, at: int) -> str:
+        """Ask for what is due, and give up books that stay away; returns why the streams cannot be believed."""
+        for name in self._asked_at:
+            feed = self._feeds[name]
+            if at >= self._late_at(feed):
+                reason = f"no book for {(at - feed.changed_at) / 1e9:.1f} s"
+                if self._is_watched:
+                    return f"{name}: {reason}"
+                self._lose(feed, reason, at)
+            if at >= self._due_at(name, feed):
+                self._ask_book(name, feed, at)
+        for name, due in self._trades_at.items():
+            if at >= due:
+                symbol = self.listed[self._feeds[name].instrument.key].symbol
+                self._calls.ask(FetchTrades(name), at, "fetch_trades", symbol)
+                self._trades_at[name] = NEVER  # until it is answered
+        return ""
+
+    @property
+    def next_wake(self) -> int | None:
+        """When something is due."""
+        dues = [*self._trades_at.values()]
+        for name in self._asked_at:
+            feed = self._feeds[name]
+            dues += [self._due_at(name, feed), self._late_at(feed)]
+        soonest = min(dues, default=NEVER)
+        return soonest if soonest < NEVER else None
+
+    @property
+    def _is_watched(self) -> bool:
+        return self._exchange.can("watchOrderBook")
+
+    def _due_at(self, name: str, feed: Feed) -> int:
+        """When a book is asked for: always, if it is not watched; now and then, and when it is quiet, if it is."""
+        asked_at, settings = self._asked_at[name], self._settings
+        if name in self._asking or (self._is_watched and not feed.is_live):
+            return NEVER
+        if not self._is_watched or feed.is_doubted:
+            return asked_at + settings.poll_ns
+        return min(
+            asked_at + settings.check_ns, max(feed.changed_at + settings.silence_ns, asked_at + settings.poll_ns)
+        )
+
+    def _late_at(self, feed: Feed) -> int:
+        """When a book has stayed away for too long: one that is polled, or the first one of a stream."""
+        if feed.is_live == self._is_watched:
+            return NEVER
+        return feed.changed_at + self._settings.late_ns
+
+    def _ask_book(self, name: str, feed: Feed, at: int) -> None:
+        self._asked_at[name] = at
+        self._asking.add(name)
+        feed.asking()
+        limit = self._exchange.traits.book_limit
+        symbol = self.listed[feed.instrument.key].symbol
+        self._calls.ask(FetchBook(name), at, "fetch_order_book", symbol, *(() if limit is None else (limit,)))
+
+    # --- What is told ---------------------------------------------------------------------------------------------
+
+    def watched(self, stream: str, value: Any, at: int) -> str:
+        """News of a stream; returns why it cannot be believed."""
+        if stream.startswith(TRADES):
+            return self._prints(stream.removeprefix(TRADES), value, at)
+        name = stream.removeprefix(BOOK)
+        feed = self._feeds[name]
+        try:
+            shown = feed.grid.shown(value, self._settings.depth, self._clock.venue_time(at))
+        except UNREADABLE as error:
+            return f"the book of {name} cannot be read: {error}"
+        reason = feed.take(shown, at)
+        return f"the book of {name}: {reason}" if reason else ""
+
+    def answered(self, call: Call[Asked], value: Any, at: int) -> str:
+        """A book or prints that we asked for; returns why the streams cannot be believed."""
+        match call.what:
+            case FetchTrades(name=name):
+                self._trades_at[name] = at + self._settings.poll_ns
+                return self._prints(name, value, at)
+            case FetchBook(name=name):
+                self._asking.discard(name)
+                return self._book(self._feeds[name], value, call.asked_at, at)
+            case _:
+                raise AssertionError("nothing else is asked here")
+
+    def failed(self, call: Call[Asked], failure: Failure, at: int) -> None:
+        """No answer: it is asked again, and the book grows old meanwhile."""
+        match call.what:
+            case FetchTrades(name=name):
+                self._trades_at[name] = at + self._settings.poll_ns
+            case FetchBook(name=name):
+                self._asking.discard(name)
+            case _:
+                raise AssertionError(f"nothing else is asked here: {failure}")
+
+    def _book(self, feed: Feed, value: Any, asked_at: int, at: int) -> str:
+        name = feed.instrument.name
+        try:
+            shown = feed.grid.shown(value, self._settings.depth, self._clock.venue_time(asked_at))
+        except UNREADABLE as error:
+            if self._is_watched:
+                return f"the book of {name} cannot be read: {error}"
+            self._lose(feed, str(error), at)
+            return ""
+        if self._is_watched:
+            reason = feed.verify(shown, at)
+            return f"the book of {name}: {reason}" if reason else ""
+        if reason := feed.take(shown, asked_at):  # as old as the question
+            self._lose(feed, reason, at)
+        return ""
+
+    def _prints(self, name: str, trades: Sequence[Mapping[str, Any]], at: int) -> str:
+        feed = self._feeds[name]
+        printed = self._printed.setdefault(name, {})
+        try:
+            for trade in trades:
+                trade_id = str(trade["id"])
+                if trade_id in printed or trade.get("side") is None:
+                    continue
+                fact = TradePrinted(
+                    at=at,
+                    instrument=feed.instrument.key,
+                    venue_time=int(trade["timestamp"]) * MS_NS,
+                    trade_id=trade_id,
+                    price=feed.grid.ticks(trade["price"]),
+                    quantity=feed.grid.lots(trade["amount"]),
+                    taker=SIDES[trade["side"]],
+                )
+                printed[trade_id] = None
+                if len(printed) > PRINTS_MAX:
+                    del printed[next(iter(printed))]
+                self._tell(fact)
+        except OffGrid as error:
+            return f"a trade of {name}: {error}"  # the tick may have changed
+        except UNREADABLE as error:
+            return f"the trades of {name} cannot be read: {error!r}"
+        return ""

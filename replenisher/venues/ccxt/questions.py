@@ -1,0 +1,233 @@
+"""The engine's questions through ccxt: what rests, what became of an order, our trades, our position, our cash.
+
+Not found. ccxt cannot ask for an order by our own name everywhere, so it is sought: first among the orders that rest,
+then by its id if we know it, else in the list of those that are over. That it is in neither proves something only when
+the venue can no longer execute the place. Where a request carries a deadline, the engine's own fence sees to that.
+Where it does not, the place must have been answered or given up by ccxt, and the order must have been absent for
+`absence_ns` from the first answer to the last.
+
+Pages. Some exchanges answer with the oldest trades since a time, others with the newest. A full page is therefore
+followed back in time until nothing new comes, and the engine is told that there may be more, so that it asks once more
+from where this ended: with both kinds nothing is left out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
+
+from replenisher.model.command import (
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    Question,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    Event,
+    OpenOrdersReported,
+    OrderNotFound,
+    OrderReported,
+    PositionReported,
+    QuestionFailed,
+    TradesReported,
+)
+from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.venues.ccxt.calls import Call, Calls, Failure
+from replenisher.venues.ccxt.holdings import (
+    UNREADABLE,
+    cash_of,
+    fill_of,
+    position_of,
+    report_of,
+)
+from replenisher.venues.ccxt.link import Asked, Clock, Exchange, Listed, Page, Search, Settings, ask_trades
+from replenisher.venues.ccxt.names import Names
+
+FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
+PAGES_MAX = 20
+
+
+class Questions:
+    """Asks, and answers with one fact a question."""
+
+    def __init__(
+        self,
+        venue: str,
+        exchange: Exchange,
+        listed: Mapping[str, Listed],
+        names: Names,
+        is_placing: Callable[[str], bool],
+        calls: Calls[Asked],
+        clock: Clock,
+        settings: Settings,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._venue = venue
+        self._exchange = exchange
+        self._listed = listed
+        self._names = names
+        self._is_placing = is_placing
+        self._calls = calls
+        self._clock = clock
+        self._settings = settings
+        self._tell = tell
+        self._absent_since: dict[str, int] = {}
+
+    def ask(self, question: Question, at: int) -> None:
+        """Ask the exchange."""
+        match question:
+            case AskOpenOrders(instrument=key):
+                self._calls.ask(question, at, "fetch_open_orders", self._listed[key].symbol)
+            case AskOrder(instrument=key):
+                self._calls.ask(Search(question, "open"), at, "fetch_open_orders", self._listed[key].symbol)
+            case AskTrades(instrument=key, since=since):
+                symbol = self._listed[key].symbol
+                ask_trades(self._calls, Page(question, {}), self._exchange, self._clock, symbol, since, at)
+            case AskPosition(instrument=key):
+                symbol = self._listed[key].symbol
+                if self._exchange.can("fetchPosition"):
+                    self._calls.ask(question, at, "fetch_position", symbol)
+                else:
+                    self._calls.ask(question, at, "fetch_positions", [symbol])
+            case AskBalance():
+                self._calls.ask(question, at, "fetch_balance")
+            case _:
+                assert_never(question)
+
+    def fail(self, question: Question, message: str, at: int) -> None:
+        """There is no answer; the engine asks again."""
+        match question:
+            case AskOrder(order_id=subject) | AskBalance(currency=subject):
+                pass
+            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
+                pass
+            case _:
+                assert_never(question)
+        name = type(question).__name__
+        self._tell(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
+
+    # --- What is answered -----------------------------------------------------------------------------------------
+
+    def answered(self, call: Call[Asked], value: Any, at: int) -> None:
+        """The answer to a question, or to a step towards it."""
+        try:
+            match call.what:
+                case Search(what=AskOrder() as asked, among="open"):
+                    self._sought_among_open(asked, value, call.asked_at, at)
+                case Search(what=AskOrder() as asked):
+                    self._sought_among_over(asked, value, call.asked_at, at)
+                case Page(what=AskTrades() as asked, have=have):
+                    self._page(asked, have, value, at)
+                case AskOpenOrders(instrument=key):
+                    reports = tuple(self._report(order, key, call.asked_at) for order in value)
+                    self._tell(OpenOrdersReported(at=at, instrument=key, orders=reports))
+                case AskPosition(instrument=key):
+                    self._tell(self._position(key, value, at))
+                case AskBalance(currency=currency):
+                    cash = cash_of(value, currency, self._exchange.traits)
+                    self._tell(BalanceReported(at=at, venue=self._venue, currency=currency, balance=cash))
+                case _:
+                    raise AssertionError("this is no question")
+        except UNREADABLE as error:
+            self.failed(call, Failure("Unreadable", repr(error)), at)
+
+    def failed(self, call: Call[Asked], failure: Failure, at: int) -> None:
+        """A question that was refused or lost."""
+        match call.what:
+            case Search(what=AskOrder() as asked, among="over") if failure.kind == "OrderNotFound":
+                self._absent(asked, call.asked_at, at)
+            case Search(what=question) | Page(what=question):
+                self.fail(question, str(failure), at)
+            case AskOpenOrders() | AskPosition() | AskBalance() as question:
+                self.fail(question, str(failure), at)
+            case _:
+                raise AssertionError("this is no question")
+
+    def _report(self, order: Mapping[str, Any], key: str, asked_at: int) -> Any:
+        name = self._names.of_order(order)
+        # As of when we asked: what the stream has told since then is newer.
+        as_of = self._clock.venue_time(asked_at)
+        return report_of(order, name, self._listed[key].instrument, self._exchange.traits, as_of)
+
+    def _position(self, key: str, value: Any, at: int) -> PositionReported:
+        if isinstance(value, list):
+            value = next((each for each in value if each.get("symbol") == self._listed[key].symbol), None)
+        amount, average_price = position_of(value)
+        return PositionReported(at=at, instrument=key, amount=amount, average_price=average_price)
+
+    # --- One order ------------------------------------------------------------------------------------------------
+
+    def _sought_among_open(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> None:
+        if self._reported(question, orders, asked_at, at):
+            return
+        symbol, exchange = self._listed[question.instrument].symbol, self._exchange
+        over, venue_order_id = Search(question, "over"), self._names.id_of(question.order_id)
+        if venue_order_id and exchange.can("fetchOrder"):
+            self._calls.ask(over, at, "fetch_order", venue_order_id, symbol)
+            return
+        for what, method in (
+            ("fetchCanceledAndClosedOrders", "fetch_canceled_and_closed_orders"),
+            ("fetchOrders", "fetch_orders"),
+            ("fetchClosedOrders", "fetch_closed_orders"),
+        ):
+            if exchange.can(what):
+                self._calls.ask(over, at, method, symbol, None, None, dict(exchange.traits.history_params))
+                return
+        self._absent(question, asked_at, at)
+
+    def _sought_among_over(self, question: AskOrder, value: Any, asked_at: int, at: int) -> None:
+        orders = [value] if isinstance(value, Mapping) else value
+        if not self._reported(question, orders, asked_at, at):
+            self._absent(question, asked_at, at)
+
+    def _reported(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
+        for order in orders:
+            report = self._report(order, question.instrument, asked_at)
+            if report.order_id == question.order_id:
+                self._absent_since.pop(question.order_id, None)
+                self._tell(OrderReported(at=at, order=report, venue_time=self._clock.venue_time(asked_at)))
+                return True
+        return False
+
+    def _absent(self, question: AskOrder, asked_at: int, at: int) -> None:
+        order_id = question.order_id
+        if self._is_placing(order_id):
+            self.fail(question, "not there, but its place is still under way", at)
+            return
+        since = self._absent_since.setdefault(order_id, asked_at)
+        if not self._exchange.traits.deadline_param and asked_at - since < self._settings.absence_ns:
+            self.fail(question, "not there, but it may still arrive", at)
+            return
+        del self._absent_since[order_id]
+        self._tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._clock.venue_time(asked_at)))
+
+    # --- Our trades -----------------------------------------------------------------------------------------------
+
+    def _page(self, question: AskTrades, have: Mapping[str, Any], trades: Any, at: int) -> None:
+        traits, listed = self._exchange.traits, self._listed[question.instrument]
+        fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in have}
+        together = {**have, **fresh}
+        is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
+        if is_full and fresh and len(together) < PAGES_MAX * len(trades):
+            oldest = min(int(trade["timestamp"]) for trade in fresh.values())
+            ask_trades(
+                self._calls,
+                Page(question, together),
+                self._exchange,
+                self._clock,
+                listed.symbol,
+                question.since,
+                at,
+                until_ms=oldest,
+            )
+            return
+        ordered = sorted(together.values(), key=lambda trade: (int(trade["timestamp"]), str(trade["id"])))
+        fills = tuple(
+            fill_of(trade, self._names.of_trade(trade), listed.instrument, at)
+            for trade in ordered
+            if int(trade["timestamp"]) * MS_NS >= question.since - MS_NS
+        )
+        # At least one page was full, and it went beyond what was asked for again for safety's sake.
+        has_more = bool(have) and fills[-1].venue_time > question.since + SECOND_NS
+        self._tell(TradesReported(at=at, instrument=question.instrument, fills=fills, has_more=has_more))

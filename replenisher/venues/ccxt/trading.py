@@ -1,0 +1,278 @@
+"""The private side: a session, our orders and fills as they are told and as they are asked for, the dead-man switch.
+
+ccxt has no login to wait for and no word that a subscription stands. So the session is open once a first private
+question was answered, and what a stream should tell is asked for as well, from time to time: an execution has an id and
+counts once, whoever told it first. Where there is no stream, the question is all there is, and is asked more often.
+Requests do not travel on the streams: a session outlives them, so that what must be canceled is canceled at once.
+
+Executions often name only the venue's order id, which the answer to the place has still to tell us. Such a one is kept
+back while a place is under way on its instrument, and told as nobody's only when none is.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, assert_never
+
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    CancelOrder,
+    OrderCommand,
+    PlaceOrder,
+    Question,
+)
+from replenisher.model.event import Event, NotSent, OpenOrdersReported, SessionOpened
+from replenisher.model.units import SECOND_NS
+from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
+from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee, report_of
+from replenisher.venues.ccxt.link import (
+    Asked,
+    Batch,
+    CheckFills,
+    CheckOrders,
+    Clock,
+    Exchange,
+    HoldSwitch,
+    Listed,
+    LogIn,
+    Search,
+    Settings,
+    ask_trades,
+)
+from replenisher.venues.ccxt.names import Names
+from replenisher.venues.ccxt.orders import REQUESTS, OrderEntry
+from replenisher.venues.ccxt.questions import Questions
+
+UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
+OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
+TOLD_MAX = 10_000
+ORDERS, FILLS = "orders ", "fills "  # the streams, with the instrument behind
+
+
+class Trading:
+    """What is ours at one exchange."""
+
+    def __init__(
+        self,
+        venue: str,
+        exchange: Exchange,
+        listed: Mapping[str, Listed],
+        is_ours: Callable[[str], bool],
+        calls: Calls[Asked],
+        clock: Clock,
+        settings: Settings,
+        tell: Callable[[Event], None],
+        actions: list[Action],
+    ) -> None:
+        self.is_open = False
+        self._venue = venue
+        self._exchange = exchange
+        self._listed = listed  # by instrument key; the market side fills it
+        self._calls = calls
+        self._clock = clock
+        self._settings = settings
+        self._tell = tell
+        self._actions = actions
+        self._names = Names(exchange.traits, is_ours)
+        self._entry = OrderEntry(exchange, listed, self._names, calls, clock, tell)
+        self._questions = Questions(
+            venue, exchange, listed, self._names, self._entry.is_placing, calls, clock, settings, tell
+        )
+        self._due: dict[Asked, int] = {}  # what is asked again and again, and when next
+        self._unanswered = 0
+        self._known_until: dict[str, int] = {}  # per instrument: the venue time of the newest fill that was told
+        self._told: deque[tuple[str, str]] = deque(maxlen=TOLD_MAX)  # the newest fills: instrument and trade id
+        self._told_set: set[tuple[str, str]] = set()
+        self._held: list[tuple[str, Mapping[str, Any]]] = []
+
+    # --- The session ----------------------------------------------------------------------------------------------
+
+    def log_in(self, at: int) -> None:
+        """Ask something that only a good key is answered."""
+        self._calls.ask(LogIn(), at, "fetch_balance")
+
+    def lose(self) -> None:
+        """Nothing is heard any more."""
+        self.is_open = False
+        self._due.clear()
+
+    def wake(self, at: int) -> None:
+        """Ask what is due."""
+        for what, due in list(self._due.items()):
+            if at >= due:
+                self._check(what, at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When something is due."""
+        return min(self._due.values(), default=None)
+
+    def watch(self, at: int) -> None:
+        """Begin every stream, and ask at once for what was missed before it."""
+        for key, listed in self._listed.items():
+            self._known_until.setdefault(key, self._clock.venue_time(at))
+            if self._exchange.can("watchOrders"):
+                self._actions.append(Watch(ORDERS + key, "watch_orders", (listed.symbol,)))
+            if self._exchange.can("watchMyTrades"):
+                self._actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
+            self._due[CheckFills(key)] = self._due[CheckOrders(key)] = at
+
+    def _open(self, at: int) -> None:
+        self.is_open = True
+        self._unanswered = 0
+        self.watch(at)
+        if self._exchange.can("cancelAllOrdersAfter"):
+            self._due[HoldSwitch()] = at
+        self._tell(SessionOpened(at=at, venue=self._venue))
+
+    def _check(self, what: Asked, at: int) -> None:
+        settings = self._settings
+        match what:
+            case CheckFills(instrument=key):
+                self._due[what] = at + self._every("watchMyTrades")
+                since, symbol = self._known_until[key] - OVERLAP_NS, self._listed[key].symbol
+                ask_trades(self._calls, what, self._exchange, self._clock, symbol, since, at)
+            case CheckOrders(instrument=key):
+                self._due[what] = at + self._every("watchOrders")
+                self._calls.ask(what, at, "fetch_open_orders", self._listed[key].symbol)
+            case HoldSwitch():
+                self._due[what] = at + settings.dead_man_switch_s * SECOND_NS // 3
+                self._calls.ask(what, at, "cancel_all_orders_after", settings.dead_man_switch_s * 1000)
+            case _:
+                raise AssertionError("nothing else is asked again and again")
+
+    def _every(self, stream: str) -> int:
+        return self._settings.check_ns if self._exchange.can(stream) else self._settings.poll_ns
+
+    # --- What the engine wishes -----------------------------------------------------------------------------------
+
+    def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
+        """Ask the exchange, or say that it was not asked."""
+        orders: list[OrderCommand] = []
+        for command in commands:
+            match command:
+                case PlaceOrder() | AmendOrder() | CancelOrder():
+                    if self.is_open:
+                        orders.append(command)
+                    else:
+                        request = REQUESTS[type(command)]
+                        self._tell(NotSent(at=at, order_id=command.order_id, request=request))
+                case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+                    if self.is_open:
+                        self._questions.ask(command, at)
+                    else:
+                        self._questions.fail(command, "no session", at)
+                case _:
+                    assert_never(command)
+        self._entry.send(orders, at)
+
+    # --- What is answered -----------------------------------------------------------------------------------------
+
+    def answered(self, call: Call[Asked], value: Any, at: int) -> str:
+        """An answer; returns why the session cannot go on."""
+        try:
+            match call.what:
+                case LogIn():
+                    self._open(at)
+                case CheckFills(instrument=key):
+                    self._unanswered = 0
+                    self._fills(key, value, at, is_asked=True)
+                case CheckOrders(instrument=key):
+                    self._resting(key, value, call.asked_at, at)
+                case HoldSwitch():
+                    pass
+                case PlaceOrder() | AmendOrder() | CancelOrder() | Batch() | Search(what=CancelOrder()):
+                    self._entry.answered(call, value, at)
+                    self._release(at)
+                case _:
+                    self._questions.answered(call, value, at)
+        except UNREADABLE as error:
+            return f"unreadable answer: {error!r}"
+        return ""
+
+    def failed(self, call: Call[Asked], failure: Failure, at: int) -> str:
+        """No answer; returns why the session cannot go on."""
+        match call.what:
+            case LogIn():
+                return str(failure)
+            case HoldSwitch():
+                return f"the dead-man switch cannot be held: {failure}"
+            case CheckFills():
+                self._unanswered += 1
+                return f"our trades cannot be asked for: {failure}" if self._unanswered >= UNANSWERED_MAX else ""
+            case CheckOrders():
+                pass  # it is asked again
+            case PlaceOrder() | AmendOrder() | CancelOrder() | Batch() | Search(what=CancelOrder()):
+                self._entry.failed(call, failure, at)
+                self._release(at)
+            case _:
+                self._questions.failed(call, failure, at)
+        return ""
+
+    def watched(self, stream: str, value: Any, at: int) -> str:
+        """News of a stream; returns why the session cannot go on."""
+        try:
+            if stream.startswith(ORDERS):
+                self._changed(stream.removeprefix(ORDERS), value, at)
+            else:
+                self._fills(stream.removeprefix(FILLS), value, at, is_asked=False)
+        except UNREADABLE as error:
+            # It may have been a fill. The next session begins by asking for what we missed.
+            return f"unreadable {stream}: {error!r}"
+        return ""
+
+    def _changed(self, key: str, orders: Sequence[Mapping[str, Any]], at: int) -> None:
+        for order in orders:
+            name = self._names.of_order(order)
+            if not self._names.is_ours(name):
+                continue
+            if (told := self._entry.working(order, name, key, None, at)) is not None:
+                self._tell(told)
+            if order.get("filled") and not self._exchange.can("watchMyTrades"):
+                self._due[CheckFills(key)] = at  # no stream tells the execution itself
+        self._release(at)
+
+    def _resting(self, key: str, orders: Sequence[Mapping[str, Any]], asked_at: int, at: int) -> None:
+        instrument, as_of = self._listed[key].instrument, self._clock.venue_time(asked_at)
+        reports = tuple(
+            report_of(order, self._names.of_order(order), instrument, self._exchange.traits, as_of) for order in orders
+        )
+        self._tell(OpenOrdersReported(at=at, instrument=key, orders=reports))
+
+    # --- Our fills ------------------------------------------------------------------------------------------------
+
+    def _fills(self, key: str, trades: Sequence[Mapping[str, Any]], at: int, *, is_asked: bool) -> None:
+        """Executions, told once each. Where a stream leaves the fee out, the question that has it is asked at once."""
+        for trade in trades:
+            if (key, str(trade["id"])) in self._told_set:
+                continue
+            if not is_asked and not has_fee(trade):
+                self._due[CheckFills(key)] = at
+            elif self._names.of_trade(trade) or not self._entry.placing_on(key):
+                self._tell_fill(key, trade, at)
+            elif all(str(held["id"]) != str(trade["id"]) for _, held in self._held):
+                self._held.append((key, dict(trade)))
+
+    def _release(self, at: int) -> None:
+        """Tell what was kept back, as far as it can be named now or never will be."""
+        held, self._held = self._held, []
+        for key, trade in held:
+            if (key, str(trade["id"])) in self._told_set:
+                continue
+            if self._names.of_trade(trade) or not self._entry.placing_on(key):
+                self._tell_fill(key, trade, at)
+            else:
+                self._held.append((key, trade))
+
+    def _tell_fill(self, key: str, trade: Mapping[str, Any], at: int) -> None:
+        fill = fill_of(trade, self._names.of_trade(trade), self._listed[key].instrument, at)
+        if len(self._told) == TOLD_MAX:
+            self._told_set.discard(self._told[0])
+        self._told.append((key, fill.trade_id))
+        self._told_set.add((key, fill.trade_id))
+        self._known_until[key] = max(self._known_until.get(key, 0), fill.venue_time)
+        self._tell(fill)

@@ -1,0 +1,58 @@
+"""The daemon trades through ccxt: its Deribit, pointed at the simulated exchange, with books that agree."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.stories.desk import PAPER, Desk, fills
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk whose venue is reached through ccxt."""
+    config = tmp_path / "ccxt.yaml"
+    text = PAPER.read_text()
+    assert text.count("    adapter: deribit\n") == 1
+    config.write_text(text.replace("    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n"))
+    return Desk(tmp_path / "room", config)
+
+
+def filled(desk: Desk) -> int:
+    return len(fills(desk.ledger())) if desk.ledger_file.exists() else 0
+
+
+def test_it_trades_through_ccxt_and_the_books_agree(desk: Desk) -> None:
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("ten fills", lambda: filled(desk) >= 10)
+        ended = daemon.stop()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert (ended.summary["stop"]["verdict"], ended.summary["stop"]["left"]) == ("flat", [])
+    assert ended.summary["amended"] > 0 and ended.summary["refills"] > 0
+    findings = desk.assert_books_agree()
+    assert findings["fills"] >= 10
+
+
+def test_killed_in_the_middle_it_finds_its_orders_again_through_ccxt(desk: Desk) -> None:
+    with desk.running("exchange", desk.config, "--ledger", desk.ledger_file) as exchange:
+        exchange.until("it listens", exchange.lines)
+        url = json.loads(exchange.lines()[0])["url"]
+        desk.variables["REPLENISHER_VENUES__DERIBIT__URL"] = url
+        desk.data.mkdir(exist_ok=True)
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("five fills", lambda: filled(desk) >= 5)
+            daemon.send(signal.SIGKILL)
+        killed_with = filled(desk)
+        exchange.until("fills while nobody listens", lambda: filled(desk) > killed_with)
+
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("it is in sync", lambda: any('"synced"' in line for line in daemon.lines()))
+            before = filled(desk)
+            daemon.until("five fills more", lambda: filled(desk) >= before + 5)
+            ended = daemon.stop()
+        assert (ended.code, ended.stderr) == (0, "")
+        findings = desk.audit()
+        assert findings["differences"] == []
+        assert findings["fills"] == filled(desk)

@@ -1,0 +1,131 @@
+"""What is ours, as ccxt's own parsers make it of recorded messages: names, fees, states, positions and cash."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.order import Liquidity, Side, Status
+from replenisher.venues.ccxt import holdings
+from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, USUAL, name_in
+from tests.venues.ccxt.given import order, trade
+
+Recordings = Callable[[str], Path]
+BINANCE = TRAITS["binance"]
+
+
+def recorded(recordings: Recordings, exchange: str, kind: str) -> list[dict[str, Any]]:
+    rows = map(json.loads, recordings("ccxt_unified/unified.jsonl").read_text().splitlines())
+    return [row for row in rows if (row["exchange"], row["kind"]) == (exchange, kind)]
+
+
+def instrument(inverse: bool = True) -> Instrument:
+    return Instrument(
+        venue="x",
+        name="BTC",
+        kind=Kind.PERPETUAL if inverse else Kind.SPOT,
+        tick_steps=(TickStep(Decimal(0), Decimal("0.0000000001")),),
+        lot=Decimal("0.0000000001"),
+        amount_unit=AmountUnit.QUOTE if inverse else AmountUnit.BASE,
+        inverse=inverse,
+        base_currency="BTC",
+        quote_currency="USD",
+        settlement_currency="BTC" if inverse else "USD",
+        min_amount=Decimal(0),
+    )
+
+
+def test_our_name_is_found_where_each_exchange_keeps_it(recordings: Recordings) -> None:
+    for row in recorded(recordings, "deribit", "order"):
+        assert row["unified"]["clientOrderId"] is None  # ccxt does not read it
+        assert name_in(row["unified"], DERIBIT.name_paths, "") == row["raw"].get("label", "")
+    for row in recorded(recordings, "binance", "ws_order"):
+        raw = row["raw"]
+        assert name_in(row["unified"], BINANCE.name_paths, "") == (raw.get("C") or raw["c"])
+    replies = [row for row in recorded(recordings, "binance", "order") if row["raw"].get("origClientOrderId")]
+    for row in replies:  # to a cancel: `clientOrderId` is the name of the cancel itself
+        assert name_in(row["unified"], BINANCE.name_paths, "") == row["raw"]["origClientOrderId"]
+    assert replies
+    assert name_in({"clientOrderId": "t-abc000000000001"}, USUAL.name_paths, "t-") == "abc000000000001"
+
+
+def test_orders_of_deribit_keep_their_numbers_and_states(recordings: Recordings) -> None:
+    states = {"open": Status.WORKING, "filled": Status.FILLED, "cancelled": Status.CANCELED}
+    for row in recorded(recordings, "deribit", "order"):
+        raw, unified = row["raw"], row["unified"]
+
+        report = holdings.report_of(unified, "name", instrument(), DERIBIT, 7)
+
+        assert report.venue_order_id == raw["order_id"]
+        assert report.side == Side(raw["direction"])
+        assert report.status is states.get(raw["order_state"], report.status)
+        assert instrument().amount(report.quantity) == Decimal(str(raw["amount"]))
+        assert report.filled == Decimal(str(raw.get("filled_amount", 0)))
+        if isinstance(raw["price"], int | float):
+            assert instrument().price(report.price) == Decimal(str(raw["price"]))
+        assert report.venue_time == raw["last_update_timestamp"] * 1_000_000
+
+
+def test_executions_keep_every_digit_of_their_fee(recordings: Recordings) -> None:
+    trades = recorded(recordings, "deribit", "trade")
+    for row in trades:
+        raw = row["raw"]
+
+        fill = holdings.fill_of(row["unified"], "name", instrument(), 7)
+
+        assert (fill.trade_id, fill.venue_order_id) == (raw["trade_id"], raw["order_id"])
+        assert (fill.price, fill.amount) == (Decimal(str(raw["price"])), Decimal(str(raw["amount"])))
+        assert (fill.fee, fill.fee_currency) == (Decimal(str(raw["fee"])), raw["fee_currency"])
+        assert fill.liquidity is (Liquidity.MAKER if raw["liquidity"] == "M" else Liquidity.TAKER)
+    assert trades
+    executions = [row for row in recorded(recordings, "binance", "ws_trade") if row["raw"].get("N")]
+    for row in executions:
+        raw = row["raw"]
+
+        fill = holdings.fill_of(row["unified"], "name", instrument(inverse=False), 7)
+
+        assert (fill.price, fill.amount) == (Decimal(raw["L"]), Decimal(raw["l"]))
+        assert (fill.fee, fill.fee_currency) == (Decimal(raw["n"]), raw["N"])
+        assert fill.liquidity is (Liquidity.MAKER if raw["m"] else Liquidity.TAKER)
+    assert executions
+
+
+def test_a_stream_that_leaves_the_fee_out_is_seen() -> None:
+    several = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "BNB"}]
+    mixed = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "USDT"}]
+
+    assert holdings.has_fee(trade())
+    assert not holdings.has_fee(trade(fee=None))
+    assert not holdings.has_fee(trade(fee={"cost": None, "currency": "USDT"}))
+    assert not holdings.has_fee(trade(fee=None, fees=mixed))
+    assert holdings.fill_of(trade(fee=None, fees=several), "", instrument(), 7).fee == Decimal("0.3")
+
+
+def test_a_position_has_a_sign_and_a_price(recordings: Recordings) -> None:
+    (row,) = recorded(recordings, "deribit", "position")
+    position = row["unified"]
+
+    assert holdings.position_of(position) == (Decimal(50), Decimal("7440.18"))
+    assert holdings.position_of(position | {"side": "short"}) == (Decimal(-50), Decimal("7440.18"))
+    assert holdings.position_of(position | {"side": "short", "contracts": -50.0})[0] == -50
+    assert holdings.position_of(None) == holdings.position_of({"contracts": None}) == (0, 0)
+
+
+def test_cash_is_what_is_realized_not_the_equity() -> None:
+    rows = [{"currency": "BTC", "balance": 10.5, "equity": 11.0}, {"currency": "ETH", "balance": 1.0}]
+    deribit = {"info": {"summaries": rows}, "BTC": {"total": 11.0}}
+
+    assert holdings.cash_of(deribit, "BTC", DERIBIT) == Decimal("10.5")
+    assert holdings.cash_of(deribit, "SOL", DERIBIT) == 0
+    assert holdings.cash_of({"USDT": {"free": 1.0, "total": 2.5}}, "USDT", USUAL) == Decimal("2.5")
+    assert holdings.cash_of({}, "USDT", USUAL) == 0
+
+
+def test_what_an_answer_leaves_out_stays_open() -> None:
+    bare = order(status=None, price=None, amount=None)
+
+    assert holdings.status_of(bare) is None
+    assert holdings.ticks_of(bare, instrument()) is None
+    assert holdings.lots_of(bare, instrument()) is None
