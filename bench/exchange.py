@@ -14,7 +14,8 @@ from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.ledger import NO_PAST, Past
-from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import ServerSettings, serve
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.wiring.listings import synthetic_instrument
 

@@ -20,7 +20,8 @@ from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.dialects.dialect import Action, Close, Send
 from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.server import HOST, LedgerFile
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import HOST
 from replenisher.live.clock import SessionClock
 from replenisher.model.order import Side
 from replenisher.wiring.listings import synthetic_instrument

@@ -1,4 +1,4 @@
-"""The only I/O of the exchange: HTTP and WebSocket on one port, timers and the ledger's file. It decides nothing.
+"""The exchange on the network: HTTP and WebSocket on one port, and timers. It carries, and decides nothing.
 
 One loop owns the exchange: connections only hand over what arrives and wake it. So a fault in the exchange ends the
 server instead of a connection.
@@ -7,12 +7,9 @@ server instead of a connection.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import logging
-import os
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import assert_never
 
 import msgspec
@@ -25,7 +22,7 @@ from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Latency
-from replenisher.exchange.ledger import Past, read_ledger
+from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.model.units import SECOND_NS
 
 HOST = "127.0.0.1"
@@ -45,52 +42,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     latency: Latency = Latency()
     send_buffer_bytes: int = 4_194_304  # a client that reads no faster than this fills up is cut off
     connections_max: int = 32  # of one address, and here all come from one
-
-
-class LedgerFile:
-    """The file behind a ledger: read once, held alone, appended with one write a piece."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise ReplenisherError(f"the exchange's ledger {self.path} cannot be opened: {error.strerror}") from error
-        self._is_open = True
-        try:
-            self._lock()
-            self.past = self._read()
-        except BaseException:
-            self.close()
-            raise
-
-    def append(self, data: bytes) -> None:
-        """Add whole lines at the end. What is not written must not be answered, so a failure ends the exchange."""
-        try:
-            written = os.write(self._fd, data)
-        except OSError as error:
-            raise ReplenisherError(f"the exchange's ledger {self.path} cannot be written: {error.strerror}") from error
-        if written != len(data):
-            raise ReplenisherError(f"the exchange's ledger {self.path} took only a part of a record: the disk is full")
-
-    def close(self) -> None:
-        """Let go of the file; closing twice is no mistake."""
-        if self._is_open:
-            self._is_open = False
-            os.close(self._fd)
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ReplenisherError(f"another exchange is running on the ledger {self.path}") from error
-
-    def _read(self) -> Past:
-        """What earlier lives wrote; a line torn off at the end was never answered, and is cut."""
-        past = read_ledger(self.path.read_bytes())
-        os.ftruncate(self._fd, past.kept_bytes)
-        return past
 
 
 class SocketEnd:
@@ -233,7 +184,7 @@ class Server:
             body = await request.read()
         except (ConnectionError, web.RequestPayloadError) as error:
             raise web.HTTPBadRequest from error
-        target = request.raw_path.encode(errors="surrogateescape").decode(errors="replace")
+        target = request.raw_path.encode(errors="surrogateescape").decode(errors="replace")  # bytes that are no text
         end = RequestEnd()
         self._carrier.requested(end, HttpRequest(request.method, target, request.headers, body), self._clock())
         self._stirred.set()

@@ -19,7 +19,8 @@ from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Latency
-from replenisher.exchange.server import HOST, LedgerFile, ServerSettings, serve
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import HOST, ServerSettings, serve
 from replenisher.live.clock import SessionClock
 from replenisher.wiring.listings import listings_of
 

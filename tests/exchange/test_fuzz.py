@@ -23,7 +23,8 @@ from websockets.sync.client import connect
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
-from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import ServerSettings, serve
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 

@@ -23,7 +23,8 @@ from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.latency import Latency
-from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import ServerSettings, serve
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from tests.waiting import a_turn, eventually

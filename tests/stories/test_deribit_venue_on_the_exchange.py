@@ -15,7 +15,8 @@ from websockets.asyncio.client import connect
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
-from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.ledger_file import LedgerFile
+from replenisher.exchange.server import ServerSettings, serve
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import (
