@@ -76,8 +76,20 @@ class Process:
 
     def exchanges(self) -> list[int]:
         """The simulated exchanges that it has started and that still run."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"\0exchange\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return self._children(b"exchange")
+
+    def recorders(self) -> list[int]:
+        """The recorders that it has started and that still run."""
+        return self._children(b"replenisher.wiring.recording")
+
+    def _children(self, word: bytes) -> list[int]:
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()  # a thread may have started it
+        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        return [int(pid) for pid in children if word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+
+    def told(self, event: str) -> list[Record]:
+        """The facts of one kind on stdout so far."""
+        return [fact for line in self.lines() if (fact := json.loads(line))["event"] == event]
 
     def lines(self) -> list[str]:
         """The whole lines on stdout so far."""
@@ -141,11 +153,11 @@ class Desk:
             running.end()
 
     @contextmanager
-    def exchange(self) -> Iterator[str]:
-        """An exchange that `run` has not started, with its books in the same place; its URL."""
-        with self.running("exchange", self.config, "--ledger", self.ledger_file) as exchange:
+    def exchange(self, port: int = 0) -> Iterator[tuple[Process, str]]:
+        """An exchange that `run` has not started, with its books in the same place, and its URL."""
+        with self.running("exchange", self.config, "--ledger", self.ledger_file, "--port", str(port)) as exchange:
             exchange.until("it listens", exchange.lines)
-            yield json.loads(exchange.lines()[0])["url"]
+            yield exchange, json.loads(exchange.lines()[0])["url"]
 
     def connect(self, url: str) -> None:
         """From now on, trade on an exchange that runs already."""

@@ -215,7 +215,7 @@ def test_a_desk_that_is_killed_anywhere_loses_nothing(
     if kind == "postgresql":
         desk.variables[DATABASE] = request.getfixturevalue("postgres_url")
 
-    with desk.exchange() as url, Wire(url).laid() as wire:
+    with desk.exchange() as (_, url), Wire(url).laid() as wire:
         desk.connect(wire.url)
         mortals = Mortals(desk, wire)
         hits = []
