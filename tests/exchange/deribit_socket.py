@@ -14,8 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.market import Listing
-from replenisher.exchange.server import LedgerFile, ServerSettings, serve
+from replenisher.exchange.server import ServerSettings, serve
 from tests.exchange.stand import RICH
 from tests.waiting import DEADLINE_S
 
