@@ -153,7 +153,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
     (
         "a wrong unit",
         EITHER,
-        written("bid_spread_bps: 6", "bid_spread_pct: 6"),
+        written("bid_spread_bps: 8", "bid_spread_pct: 8"),
         CONFIGURATION,
         "did you mean bid_spread_bps, in basis points?",
     ),

@@ -188,7 +188,7 @@ def files(directory: Path) -> dict[str, bytes]:
     [
         ("order_amount: 1000", "order_amout: 1000", [], "strategies[0].order_amout is not a known key"),
         ("order_amount: 1000", "order_amount: -5", [], "order_amount: -5 is not allowed, it must be greater than 0"),
-        ("bid_spread_bps: 6", "bid_spread_pct: 6", [], "did you mean bid_spread_bps, in basis points?"),
+        ("bid_spread_bps: 8", "bid_spread_pct: 8", [], "did you mean bid_spread_bps, in basis points?"),
         ("mode: paper", "mode: testnet", [], "venues.deribit.api_key is missing"),
         ("mode: paper", "mode: live", [], "needs --live"),
         (
