@@ -87,11 +87,13 @@ deribit                synced
 up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
 orders                 2 live, 1 in flight, 0 unanswered
-so far                 15 placed, 137 amended, 1 canceled, 2 rejected, 3 expired, 4 denied, 5 unknown
+so far                 15 placed, 137 amended, 1 canceled
+not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
 refills                6, p50 9.442 ms, p99 16.23 ms
 deribit/BTC-PERPETUAL  position -430
-P&L                    unknown: realized 0.00000724, unrealized unknown, fees 0.0
+P&L                    unknown
+of which               realized 0.00000724, unrealized unknown, fees 0.0
 balance                10.00000724 BTC at deribit
 pause                  edge, until `resume`: the operator
 pause                  all strategies, for 10m more: a daily loss

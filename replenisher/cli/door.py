@@ -33,7 +33,7 @@ def pause(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: replenisher resume configs/paper.yaml")
 def resume(file: File, as_json: AsJson = False) -> None:
-    """End every pause, and say whether each strategy quotes again or why not yet.
+    """End every pause, and say who quotes again.
 
     The loss of the day counts anew from here.
     """
@@ -48,9 +48,10 @@ def resume(file: File, as_json: AsJson = False) -> None:
 
 @app.command("cancel-all", epilog="Example: replenisher cancel-all configs/paper.yaml")
 def cancel_all(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
-    """Pause, and cancel every order; nothing comes back until `resume`.
+    """Pause, and cancel every order.
 
-    It waits until nothing rests any more. The exit code is 1 if something may still rest after --timeout.
+    Nothing comes back until `resume`. It waits until nothing rests any more. The exit code is 1 if something may still
+    rest after --timeout.
     """
     _take_down(file, "cancel-all", timeout, as_json)
 

@@ -64,7 +64,7 @@ def progress(doing: str) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     with Console(stderr=True).status(doing) as line:
-        yield lambda what: line.update(f"{doing} {what}")
+        yield lambda what: line.update(f"{doing}: {what}")
 
 
 def _lines(value: object, path: str = "") -> list[str]:

@@ -84,20 +84,22 @@ def check(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: replenisher doctor configs/paper.yaml")
 def doctor(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
-    """Ask this machine and every venue whether trading would go well. No order is placed.
+    """Look whether trading would go well. No order is placed.
 
-    An exchange that `run` would start itself is started for this look, on a ledger that is thrown away.
-    The exit code is 0 if nothing is red, 75 if somebody could not be reached, and 1 if anything else is red.
+    This machine and every venue are asked. An exchange that `run` would start itself is started for this look, on a
+    ledger that is thrown away. The exit code is 0 if nothing is red, 75 if somebody could not be reached, and 1 if
+    anything else is red.
     """
-    from replenisher.config import load, market_overrides, require_ready
+    with progress("doctor") as tell:
+        tell("the configuration")
+        from replenisher.config import load, market_overrides, require_ready
 
-    config = load(file, market_overrides(tape, None))
-    require_ready(config, live=config.mode == "live")
+        config = load(file, market_overrides(tape, None))
+        require_ready(config, live=config.mode == "live")
 
-    from replenisher.venues.doctor import verdict
-    from replenisher.wiring.doctor import doctor as examine
+        from replenisher.venues.doctor import verdict
+        from replenisher.wiring.doctor import doctor as examine
 
-    with progress("looking at") as tell:
         findings = examine(config, tell)
     light, exit_code = verdict(findings)
     if as_json:

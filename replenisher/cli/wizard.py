@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from replenisher.config.draft import Answers, Question
 
 
-def _flag(help_: str, metavar: str | None = None) -> Any:
+def _flag(help_: str, metavar: str) -> Any:
     return typer.Option(help=help_, metavar=metavar, show_default=False)
 
 
@@ -25,23 +25,24 @@ def _flag(help_: str, metavar: str | None = None) -> Any:
 )
 def new_config(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written.")] = Path("replenisher.yaml"),
-    mode: Annotated[str | None, _flag("paper, testnet or live; else paper.")] = None,
-    venue: Annotated[str | None, _flag("Else deribit.")] = None,
-    instrument: Annotated[str | None, _flag("As the venue calls it.")] = None,
-    size: Annotated[str | None, _flag("Of a level, in --size-unit.")] = None,
-    size_unit: Annotated[str | None, _flag("base, quote or contract.")] = None,
-    levels: Annotated[str | None, _flag("A side; else 5.")] = None,
-    spread_bps: Annotated[str | None, _flag("Of the first level; else 6.")] = None,
-    spacing_bps: Annotated[str | None, _flag("Between levels; else 4.")] = None,
-    max_order_quote: Annotated[str | None, _flag("Largest order.")] = None,
-    max_position_quote: Annotated[str | None, _flag("Largest position.")] = None,
-    max_daily_loss_quote: Annotated[str | None, _flag("Largest loss of a day.")] = None,
+    mode: Annotated[str | None, _flag("paper, testnet or live; else paper.", "MODE")] = None,
+    venue: Annotated[str | None, _flag("Else deribit.", "VENUE")] = None,
+    instrument: Annotated[str | None, _flag("As the venue calls it.", "NAME")] = None,
+    size: Annotated[str | None, _flag("Of a level, in --size-unit.", "AMOUNT")] = None,
+    size_unit: Annotated[str | None, _flag("base, quote or contract.", "UNIT")] = None,
+    levels: Annotated[str | None, _flag("A side; else 5.", "N")] = None,
+    spread_bps: Annotated[str | None, _flag("Of the first level; else 8.", "BPS")] = None,
+    spacing_bps: Annotated[str | None, _flag("Between levels; else 4.", "BPS")] = None,
+    max_order_quote: Annotated[str | None, _flag("Largest order.", "AMOUNT")] = None,
+    max_position_quote: Annotated[str | None, _flag("Largest position.", "AMOUNT")] = None,
+    max_daily_loss_quote: Annotated[str | None, _flag("Largest loss of a day.", "AMOUNT")] = None,
     balances: Annotated[str | None, _flag("Of the simulated account.", "BTC=10,...")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write a configuration: a ladder on one instrument, ready to be traded on paper.
+    """Write a configuration, by questions or by flags.
 
-    What is not given is asked for at a terminal. Elsewhere everything but money and the instrument has a usual value.
+    It trades a ladder on one instrument. What is not given is asked for at a terminal. Elsewhere everything but money
+    and the instrument has a usual value.
     """
     from replenisher.config import draft as drafts
 

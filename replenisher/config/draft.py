@@ -46,7 +46,7 @@ def questions(answers: Answers) -> list[Question]:
         Question("size_unit", f"Unit of sizes ({', '.join(AmountUnit)})", "quote", _one_of(tuple(AmountUnit)), True),
         _money("size", "Size of a level, in that unit"),
         Question("levels", "Levels a side", "5", _levels),
-        Question("spread_bps", "From fair value to the first level, in basis points", "6", _amount),
+        Question("spread_bps", "From fair value to the first level, in basis points", "8", _amount),
         Question("spacing_bps", "From one level to the next, in basis points", "4", _amount),
         _money("max_order_quote", "Largest order, in the quote currency", _level_quote(answers)),
         _money("max_position_quote", "Largest position, in the quote currency", answers.get("max_order_quote", "0")),
@@ -81,7 +81,10 @@ version: 1
 mode: {mode}{note}
 
 venues:
-  {venue}: {{adapter: {venue}, account: main}}
+  {venue}:
+    adapter: {venue}
+    account: main
+    dead_man_switch_s: 60  # when we are silent for so long, the venue has canceled our orders
 {_exchange(answers) if mode == "paper" else ""}
 risk:  # of the whole account, in the quote currency
   max_position_quote: {answers["max_position_quote"]}
@@ -102,7 +105,7 @@ strategies:
     ask_spread_bps: {answers["spread_bps"]}
     level_spacing_bps: {answers["spacing_bps"]}  # from one level to the next
     fair_value: {{source: mid}}
-    inventory: {{skew: price, skew_factor: 1.0, target_quote: 0}}  # lean against what is held
+    inventory: {{skew: price, skew_factor: 0.25, target_quote: 0}}  # lean against what is held
     refill: {{mode: per_level, delay_s: 0, max_per_minute: 30}}  # a level that was eaten comes back at once
     order_refresh_tolerance_bps: {spacing / 2:f}  # an order this close to its price is left alone
 """
@@ -124,11 +127,15 @@ def _level_quote(answers: Answers) -> str:
 def _exchange(answers: Answers) -> str:
     """The section of the simulated exchange; the instrument is listed by name."""
     held = ", ".join(f'{currency}: "{amount}"' for currency, amount in _balances(answers["balances"]).items())
-    return f"""
+    return f"""\
+    rate_limit_per_s: 30  # the venue's highest tier; the exchange below enforces the same
+    rate_limit_burst: 100
+
 exchange:  # the simulated exchange that mode paper starts
   venue: {answers["venue"]}
   market: {{source: synthetic}}
   instruments: {{{answers["instrument"]}: }}
+  rate: {{per_s: 30, burst: 100}}
   balances: {{{held}}}
 """
 

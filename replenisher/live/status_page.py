@@ -8,7 +8,8 @@ from replenisher.live.lines import clock, decimals_of, printable, span
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
 LEFT = {"strategy", "instrument", "side", "is"}
-COUNTS = ("amended", "canceled", "rejected", "expired", "denied", "unknown")
+AS_ASKED = ("amended", "canceled")
+NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
 
 Answer = Mapping[str, Any]
 
@@ -39,8 +40,8 @@ def _rows(rows: Answer) -> str:
 
 
 def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
-    others = "".join(f", {answer[count]} {count}" for count in COUNTS)
-    yield "so far", f"{answer['orders']} placed{others}"
+    yield "so far", ", ".join([f"{answer['orders']} placed", *(f"{answer[count]} {count}" for count in AS_ASKED)])
+    yield "not as asked", ", ".join(f"{answer[count]} {count}" for count in NOT_AS_ASKED)
     yield "fills", f"{answer['fills']}, {answer['fills_per_minute']} in the last minute"
     latency = ""
     if answer["refill_p50_ms"] is not None:
@@ -51,11 +52,16 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
 def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
     for name, held in answer["instruments"].items():
         coin, quote = held["settlement_currency"], held["quote_currency"]
-        worth = "" if held["pnl_quote"] is None else f" ({held['pnl_quote']} {quote} at {held['mark_source']})"
+        worth = (
+            ""
+            if held["pnl_quote"] is None
+            else f" ({Decimal(held['pnl_quote']):,.2f} {quote} at {held['mark_source']})"
+        )
         parts = ", ".join(f"{part} {_told(held[part])}" for part in ("realized", "unrealized", "fees"))
         yield name, f"position {_amounts([held['position']])[0]}"
         pnl = "unknown" if held["pnl"] is None else f"{held['pnl']} {coin}"
-        yield "P&L", f"{pnl}{worth}: {parts}"
+        yield "P&L", f"{pnl}{worth}"
+        yield "of which", parts
     for account, balance in answer["balances"].items():
         yield "balance", f"{balance} {account.rpartition('/')[2]} at {account.rpartition('/')[0]}"
 

@@ -159,7 +159,7 @@ def _session(venue: str, session_ns: int | Unanswered) -> Finding:
     if isinstance(session_ns, Unanswered):
         advice = "trading needs this session: mend what the venue objects to, or try again later"
         return Finding(about=venue, check="session", light=Light.RED, found=session_ns.reason, advice=advice)
-    found = f"open after {milliseconds(session_ns)}: logged in, listening to our own orders"
+    found = f"open after {milliseconds(session_ns)}, listening to our own orders"
     return Finding(about=venue, check="session", light=Light.GREEN, found=found)
 
 

@@ -55,8 +55,7 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
     except Unreachable as error:
         yield unreachable(name, str(error))
         return
-    whose = ", started for this look with the balances of the file," if child is not None else ""
-    address = f"{_address(config, name, child)}{whose}"
+    address = "an exchange started for this look" if child is not None else _address(config, name, child)
     yield from about_venue(name, address, setup.venue(name).rate_limit, answers)
     yield from about_strategies(setup, name, answers, clock.now())
 

@@ -36,10 +36,10 @@ def _data_directory(config: Config) -> Finding:
         advice = "let this user write there, or set REPLENISHER_DATA_DIR"
         return _found("data directory", Light.RED, f"{directory} cannot be made or written", advice)
     if place != directory:
-        return _found("data directory", Light.GREEN, f"{directory} is not there yet; `run` makes it")
+        return _found("data directory", Light.GREEN, f"{_short(directory)}, `run` makes it")
     try:
         with sole_daemon(directory):
-            return _found("data directory", Light.GREEN, f"{directory}, and no daemon runs on it")
+            return _found("data directory", Light.GREEN, f"{_short(directory)}, no daemon runs on it")
     except ConfigurationError:
         return _in_use(config, directory)
 
@@ -51,7 +51,7 @@ def _in_use(config: Config, directory: Path) -> Finding:
         advice = "end the process that holds it, or set REPLENISHER_DATA_DIR"
         return _found("data directory", Light.RED, f"another process holds {directory}: {error}", advice)
     if answer.get("config_version") == config.fingerprint():
-        return _found("data directory", Light.GREEN, f"{directory}, and a daemon trades there by this configuration")
+        return _found("data directory", Light.GREEN, f"{_short(directory)}, a daemon trades on it as configured")
     advice = "stop that daemon, or set REPLENISHER_DATA_DIR for this one"
     return _found("data directory", Light.RED, f"another daemon uses {directory}, by another configuration", advice)
 
@@ -85,6 +85,8 @@ def _journal(config: Config) -> Finding:
 
 def _database(config: Config) -> Finding:
     name = Database(config.database_url, must_exist=False).name
+    if (file := Path(name.partition(":///")[2])).is_relative_to(config.data_dir):
+        name = f"{file.relative_to(config.data_dir)} in the data directory"
     try:
         require_database(config)
     except Unreachable as error:
@@ -94,18 +96,23 @@ def _database(config: Config) -> Finding:
         advice = "use the program and the data that belong to this database, or name another as database.url"
         return _found("database", Light.RED, str(error), advice)
     if not _is_there(config.database_url):
-        return _found("database", Light.GREEN, f"{name} is not there yet; `run` makes it")
+        return _found("database", Light.GREEN, f"{name}, `run` makes it")
     try:
         schema.check(config.database_url)
     except ConfigurationError:
-        return _found("database", Light.GREEN, f"{name} has older tables; `run` brings them up to date")
-    return _found("database", Light.GREEN, f"{name}, with the tables that this program knows")
+        return _found("database", Light.GREEN, f"{name}, older; `run` upgrades it")
+    return _found("database", Light.GREEN, f"{name}, up to date")
 
 
 def _is_there(url: str) -> bool:
     """A server is there once it answered; a file may still have to be made."""
     scheme, _, file = url.partition(":///")
     return not scheme.startswith("sqlite") or Path(file).exists()
+
+
+def _short(path: Path) -> Path:
+    """A path as one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _existing(path: Path) -> Path:

@@ -49,7 +49,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         "wss://test.deribit.com answers in 10.0 ms",
         "3.0 ms off ours, give or take 5.0 ms",
         "it may trade: account:read_write trade:read_write",
-        "open after 80.0 ms: logged in, listening to our own orders",
+        "open after 80.0 ms, listening to our own orders",
         "enabled on our session and read back; by default off",
         "we use 30 a second, 100 at once of 30 and 100",
         "10 BTC",
