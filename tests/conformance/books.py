@@ -72,16 +72,17 @@ def read(ledger: list[Record], account: str, symbols: dict[str, str]) -> Books:
     deposits: dict[str, Decimal] = defaultdict(Decimal)
     for record in of_type(mine, "deposit"):
         deposits[record["currency"]] += Decimal(record["amount"])
-    trades = [record | decimals(record) for record in of_type(mine, "trade")]
+    moves = [record | decimals(record) for record in mine if record["type"] in ("trade", "cash")]
+    trades = of_type(moves, "trade")
     return Books(
         orders={order["order_id"]: _order(order, ledger, trades, symbols) for order in of_type(mine, "order")},
         fills={trade["trade_id"]: _fill(trade, symbols) for trade in trades},
         positions={
-            symbols[name]: _position(listed[name], [trade for trade in trades if trade["instrument"] == name])
+            symbols[name]: _position(listed[name], [move for move in moves if move["instrument"] == name])
             for name in {trade["instrument"] for trade in trades}
             if not listed[name]["spot_of"]
         },
-        balances=_balances(deposits, trades, listed),
+        balances=_balances(deposits, moves, listed),
         deposits=dict(deposits),
     )
 
@@ -92,7 +93,7 @@ def of_type(records: list[Record], kind: str) -> list[Record]:
 
 def decimals(record: Record) -> Record:
     names = ("price", "amount", "fee", "realized", "balance", "position")
-    return {name: Decimal(record[name]) for name in names}
+    return {name: Decimal(record[name]) for name in names if name in record}
 
 
 def _order(order: Record, ledger: list[Record], trades: list[Record], symbols: dict[str, str]) -> Record:
@@ -136,41 +137,51 @@ def _fill(trade: Record, symbols: dict[str, str]) -> Record:
     }
 
 
-def _position(instrument: Record, trades: list[Record]) -> Record:
+def _position(instrument: Record, moves: list[Record]) -> Record:
     """Size and average entry price; the cost of what is left shrinks in proportion when a part is closed."""
     size, entry = ZERO, ZERO
-    contract_value, inverse = Decimal(instrument["contract_value"]), instrument["inverse"]
-    for trade in trades:
-        amount = trade["amount"]
-        signed = amount if trade["side"] == "buy" else -amount
-        units = amount * contract_value
-        worth = q8(units / trade["price"] if inverse else units * trade["price"])
+    for move in moves:
+        if move["type"] == "cash":  # what is settled was entered at the price of the settlement from then on
+            size = move["position"]
+            entry = entry if move["kind"] == "funding" else _worth(instrument, abs(size), move["price"])
+            continue
+        amount, worth = move["amount"], _worth(instrument, move["amount"], move["price"])
+        signed = amount if move["side"] == "buy" else -amount
         closing = min(amount, abs(size)) if size * signed < 0 else ZERO
         if closing:
             entry -= entry if closing == abs(size) else q8(entry * closing / abs(size))
             worth -= worth if closing == amount else q8(worth * closing / amount)
         size, entry = size + signed, entry + worth
-        assert size == trade["position"], f"the ledger contradicts itself at trade {trade['trade_id']}"
-    units = abs(size) * contract_value
-    average = q8(units / entry if inverse else entry / units) if size else ZERO
-    realized = sum((trade["realized"] for trade in trades), ZERO)
+        assert size == move["position"], f"the ledger contradicts itself at trade {move['trade_id']}"
+    units = abs(size) * Decimal(instrument["contract_value"])
+    average = q8(units / entry if instrument["inverse"] else entry / units) if size else ZERO
+    realized = sum((trade["realized"] for trade in of_type(moves, "trade")), ZERO)
     return {"contracts": size, "entryPrice": average, "realizedPnl": realized}
 
 
-def _balances(deposits: Record, trades: list[Record], listed: dict[str, Record]) -> dict[str, Decimal]:
-    """Cash by currency: what a contract realizes, and both sides of what is bought and sold on spot, less all fees."""
+def _worth(instrument: Record, amount: Decimal, price: Decimal) -> Decimal:
+    """What an amount is worth in the currency in which it settles."""
+    units = amount * Decimal(instrument["contract_value"])
+    return q8(units / price if instrument["inverse"] else units * price)
+
+
+def _balances(deposits: Record, moves: list[Record], listed: dict[str, Record]) -> dict[str, Decimal]:
+    """Cash by currency: what a contract realizes and is settled for, both sides of a trade on spot, less all fees."""
     balances = dict(deposits)
-    for trade in trades:
-        instrument = listed[trade["instrument"]]
+    for move in moves:
+        instrument = listed[move["instrument"]]
         base, quote = instrument["spot_of"], instrument["settlement_currency"]
-        if base:
-            sign = 1 if trade["side"] == "buy" else -1
-            balances[base] += sign * trade["amount"]
-            balances[quote] -= sign * q8(trade["amount"] * trade["price"])
+        told = move.get("fee_currency", quote)
+        if move["type"] == "cash":
+            balances[quote] += move["amount"]
+        elif base:
+            sign = 1 if move["side"] == "buy" else -1
+            balances[base] += sign * move["amount"]
+            balances[quote] -= sign * q8(move["amount"] * move["price"])
         else:
-            balances[quote] += trade["realized"]
-        balances[trade["fee_currency"]] -= trade["fee"]
-        assert balances[trade["fee_currency"]] == trade["balance"], "the ledger contradicts itself on a balance"
+            balances[quote] += move["realized"]
+        balances[told] -= move.get("fee", ZERO)
+        assert balances[told] == move["balance"], "the ledger contradicts itself on a balance"
     return balances
 
 
