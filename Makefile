@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-exchange \
+.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -55,6 +55,9 @@ bench: install ## tick to order, against a bare echo
 
 bench-exchange: install ## orders a second through the exchange's matching and through its socket
 	$(BIN)/python -m bench.exchange_orders $(ARGS)
+
+bench-recorder: install ## rows a second from the journal into both databases
+	$(BIN)/python -m bench.recorder $(ARGS)
 
 bench-economics: install ## what quoting earns against takers who know better; minutes, with progress
 	$(BIN)/python -m bench.economics $(ARGS)

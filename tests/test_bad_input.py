@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.live.control import sole_daemon
-from tests.stories.desk import PAPER, REPLAY, Desk, Process, contents
+from tests.postgres import connected
+from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents
 
 Mistake = Callable[[Desk], list[str | Path]]
 CONFIGURATION, UNREACHABLE, FAILURE = 78, 75, 1
@@ -317,12 +318,53 @@ def test_bad_input(tmp_path: Path, yesterday: Path, which: str, mistake: Mistake
         port = str(other_program.getsockname()[1])
         ended = desk.command(*(port if argument == TAKEN else argument for argument in command))
 
+    assert_refused(ended, code, sentence)
+    assert contents(desk.data) == before
+
+
+def assert_refused(ended: Ended, code: int, sentence: str) -> None:
+    """One sentence on stderr, without a secret, and the exit code of its kind."""
     assert (ended.code, ended.stdout) == (code, "")
     assert ended.stderr.startswith("replenisher: ")
     assert ended.stderr.count("\n") == 1
     assert sentence in ended.stderr
     assert "hunter2" not in ended.stderr
-    assert contents(desk.data) == before
+
+
+# --- A database on a server --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["run", "check", "db upgrade", "db downgrade", "db check"])
+def test_a_newer_schema_on_a_server(tmp_path: Path, postgres_url: str, verb: str) -> None:
+    desk = Desk(tmp_path / "room", **{DATABASE: postgres_url})
+    with connected(postgres_url) as connection:
+        cursor = connection.cursor()
+        cursor.execute("create table alembic_version (version_num varchar(32) not null)")
+        cursor.execute("insert into alembic_version values ('9999')")
+
+        ended = desk.command(*verb.split(), PAPER)
+
+        assert_refused(ended, CONFIGURATION, "the database has schema 9999, which is newer than this replenisher knows")
+        assert not contents(desk.data)
+        cursor.execute("select table_name from information_schema.tables where table_schema = 'public'")
+        assert [name for (name,) in cursor.fetchall()] == ["alembic_version"]
+
+
+def test_the_ledger_of_another_exchange_on_a_server(tmp_path: Path, ledger_of_yesterday: str) -> None:
+    desk = Desk(tmp_path / "room", **{DATABASE: ledger_of_yesterday})
+
+    ended = desk.run()
+
+    assert_refused(ended, CONFIGURATION, "this database holds the trades of exchange")
+    assert not contents(desk.data)
+
+
+@pytest.fixture
+def ledger_of_yesterday(tmp_path: Path, postgres_url: str) -> str:
+    desk = Desk(tmp_path / "yesterday", **{DATABASE: postgres_url})
+    ended = desk.run("--duration", "1")
+    assert (ended.code, ended.stderr) == (0, "")
+    return postgres_url
 
 
 # --- A venue that is not as the configuration says ---------------------------------------------------------------

@@ -411,7 +411,7 @@ def test_the_verbs_are_all_there() -> None:
             "stop",
             "audit",
         ),
-        *("db upgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
+        *("db upgrade", "db downgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
     }
 
 

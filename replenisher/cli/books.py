@@ -36,6 +36,22 @@ def database_upgrade(file: File) -> None:
     typer.echo(f"{books.database_check(config)['database']}: the tables are as this program knows them")
 
 
+@database.command("downgrade", epilog="Example: replenisher db downgrade configs/paper.yaml --to base --drop-rows")
+def database_downgrade(
+    file: File,
+    to: Annotated[str, typer.Option(metavar="REVISION", help="How far; `base` is no tables at all.")] = "-1",
+    drop_rows: Annotated[bool, typer.Option("--drop-rows", help="Although there are rows: they may go.")] = False,
+) -> None:
+    """Take the tables back to an older version. For development databases only.
+
+    A database that holds rows is refused unless --drop-rows says that they may go.
+    """
+    from replenisher.config import load
+    from replenisher.wiring import books
+
+    books.database_downgrade(load(file), to, drop_rows=drop_rows)
+
+
 @database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")
 def database_check(file: File, as_json: AsJson = False) -> None:
     """Say whether the tables have the version that this program knows."""

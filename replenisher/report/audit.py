@@ -35,7 +35,6 @@ class OurBook(msgspec.Struct, frozen=True, kw_only=True):
     key: AccountKey
     counts: Counts
     orders: list[OrderRow]
-    placed: set[str]
     asked: dict[str, set[tuple[Decimal, Decimal]]]
     fills: list[FillRow]
     balances: list[BalanceRow]
@@ -80,7 +79,6 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
         key=key,
         counts=queries.counts(connection, key),
         orders=queries.orders(connection, key),
-        placed=queries.placed(connection, key),
         asked=queries.asked(connection, key),
         fills=queries.fills(connection, key),
         balances=queries.balances(connection, key),
@@ -167,7 +165,7 @@ def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stoppe
             yield differs(kind, order_name(order), None, f"exchange order {order.order_id}, {order.state}")
         seen.add(order.label)
     for own in unmatched.values():
-        if own.order_id not in ours.placed or _was_at_the_exchange(own):
+        if own.order_id not in ours.asked or _was_at_the_exchange(own):
             yield differs("order_foreign", f"orders: {own.order_id}", own.status, None)
         elif is_stopped and not own.status.is_terminal:
             yield differs("order_open", f"orders: {own.order_id}", own.status, None)

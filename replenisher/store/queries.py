@@ -1,6 +1,6 @@
-"""What people and reports ask of the SQL ledger. Sums are made here, exactly: SQL would make them doubles."""
+"""What reports ask of the SQL ledger. Nothing is summed in SQL, which would make doubles of it."""
 
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -8,11 +8,9 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from replenisher.errors import ConfigurationError
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import TERMINAL, Liquidity, Side, Status
+from replenisher.model.order import Liquidity, Side, Status
 from replenisher.store import tables
 from replenisher.store.rows import instrument_of
-
-EXACT_SUMS = Context(prec=80)  # no sum of stored decimals needs more digits
 
 
 class AccountKey(msgspec.Struct, frozen=True):
@@ -90,13 +88,6 @@ def orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
     return _rows(connection, OrderRow, _of(key, tables.orders).order_by("created_at", "order_id"))
 
 
-def open_orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
-    """The orders that rest, or may."""
-    ended = [status.value for status in TERMINAL]
-    query = _of(key, tables.orders).where(tables.orders.c.status.not_in(ended)).order_by("created_at", "order_id")
-    return _rows(connection, OrderRow, query)
-
-
 def fills(connection: Connection, key: AccountKey) -> list[FillRow]:
     """Every fill, in the order in which the venue says they happened."""
     found = _rows(connection, FillRow, _of(key, tables.fills).order_by("venue_time", "epoch", "step", "index"))
@@ -109,23 +100,9 @@ def _trade_number(trade_id: str) -> int:
     return int(digits) if digits else 0
 
 
-def positions(connection: Connection, key: AccountKey) -> dict[str, Decimal]:
-    """By instrument, the sum of its fills: in the wire amount, negative is short."""
-    sums: dict[str, Decimal] = {}
-    with localcontext(EXACT_SUMS):
-        for fill in fills(connection, key):
-            sums[fill.instrument] = sums.get(fill.instrument, Decimal(0)) + fill.amount * fill.side.sign
-    return sums
-
-
 def balances(connection: Connection, key: AccountKey) -> list[BalanceRow]:
     """Every balance the venue told us, oldest first."""
     return _rows(connection, BalanceRow, _of(key, tables.balances).order_by("epoch", "step", "index"))
-
-
-def last_balances(connection: Connection, key: AccountKey) -> dict[str, Decimal]:
-    """By currency, the last balance the venue told us."""
-    return {row.currency: row.balance for row in balances(connection, key)}
 
 
 def cash_moves(connection: Connection, key: AccountKey) -> list[CashRow]:
@@ -144,18 +121,15 @@ def counts(connection: Connection, key: AccountKey) -> Counts:
     )
 
 
-def placed(connection: Connection, key: AccountKey) -> set[str]:
-    """The ids of all orders that we asked for."""
-    query = _of(key, tables.requests).where(tables.requests.c.kind == "place")
-    return {row.order_id for row in connection.execute(query)}
-
-
 def asked(connection: Connection, key: AccountKey) -> dict[str, set[tuple[Decimal, Decimal]]]:
     """By order, every price and amount that we asked for, when we placed it and when we amended it."""
-    query = _of(key, tables.requests).where(tables.requests.c.kind.in_(["place", "amend"]))
+    requests = tables.requests.c
+    query = _of(key, tables.requests).where(requests.kind.in_(["place", "amend"]))
     found: dict[str, set[tuple[Decimal, Decimal]]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.order_id, set()).add((row.price, row.amount))
+    for order_id, price, amount in connection.execute(
+        query.with_only_columns(requests.order_id, requests.price, requests.amount)
+    ):
+        found.setdefault(order_id, set()).add((price, amount))
     return found
 
 

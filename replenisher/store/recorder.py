@@ -28,6 +28,7 @@ from replenisher.store import tables
 from replenisher.store.database import Database, said
 from replenisher.store.insert import insert_new, upsert
 from replenisher.store.journal import JournalCorrupt, Segment, read_header, read_steps, segments
+from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
 
 EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
@@ -232,7 +233,13 @@ class Recorder:
 
 
 def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
-    """A batch's rows and the cursor behind them, as one."""
+    """A batch's rows and the cursor behind them, as one.
+
+    A life is looked at once more: two that began at the same time on an empty database did not see each other.
+    """
+    for life in rows.get(tables.lives, []):
+        for venue, account in life["accounts"].items():
+            refuse_other_exchange(connection, AccountKey(venue, account))
     for table in (
         tables.lives,
         tables.requests,

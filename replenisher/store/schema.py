@@ -12,11 +12,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, select
 
 import replenisher
 from replenisher.errors import ConfigurationError
 from replenisher.store.database import Database, explained
+from replenisher.store.tables import metadata
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -27,10 +28,14 @@ def upgrade(url: str, revision: str = "head") -> None:
         database.write(lambda connection: command.upgrade(_config(connection), revision))
 
 
-def downgrade(url: str, revision: str) -> None:
-    """Take the schema back to `revision`; tables it does not have are dropped with their rows."""
+def downgrade(url: str, revision: str = "-1", *, drop_rows: bool = False) -> None:
+    """Take the schema back, by one step unless told how far. It is for development databases.
+
+    What the older schema has no place for is dropped, so one that holds rows is refused unless they may go.
+    """
     with closing(Database(url)) as database, explained(database):
-        database.write(lambda connection: command.downgrade(_config(connection), revision))
+        database.read(_refuse_newer)
+        database.write(lambda connection: _downgrade(connection, revision, drop_rows=drop_rows))
 
 
 def check(url: str) -> None:
@@ -44,6 +49,24 @@ def require_known(url: str) -> None:
     """Refuse a database that cannot be reached, is none of ours, or is newer than this code."""
     with closing(Database(url)) as database, explained(database):
         database.read(_refuse_newer)
+
+
+def _downgrade(connection: Connection, revision: str, *, drop_rows: bool) -> None:
+    if not drop_rows and (table := _table_with_rows(connection)):
+        raise ConfigurationError(
+            f"the database holds rows, the first in {table}, and an older schema may drop them: going back is for "
+            "development databases, --drop-rows says that this is one"
+        )
+    try:
+        command.downgrade(_config(connection), revision)
+    except CommandError as error:
+        raise ConfigurationError(f"the schema cannot be taken back to {revision}: {error}") from error
+
+
+def _table_with_rows(connection: Connection) -> str | None:
+    there = inspect(connection).get_table_names()
+    ours = (table for table in metadata.sorted_tables if table.name in there)
+    return next((table.name for table in ours if connection.execute(select(1).select_from(table)).first()), None)
 
 
 def _refuse_newer(connection: Connection) -> None:

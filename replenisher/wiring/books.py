@@ -105,6 +105,11 @@ def database_upgrade(config: Config) -> None:
     schema.upgrade(url)
 
 
+def database_downgrade(config: Config, revision: str, *, drop_rows: bool) -> None:
+    """Take the tables of a development database back to an older version."""
+    schema.downgrade(config.database_url, revision, drop_rows=drop_rows)
+
+
 def database_check(config: Config) -> dict[str, Any]:
     """Whether the tables are those that this program knows; raises if not."""
     schema.check(config.database_url)

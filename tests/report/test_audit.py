@@ -348,18 +348,8 @@ def test_a_missing_ledger_is_one_sentence(tmp_path: Path) -> None:
 # --- Queries
 
 
-def test_queries_add_up_exactly(world: World) -> None:
-    book = read_ledger(world.ledger, "main")
-
-    positions = world.database.read(lambda connection: queries.positions(connection, KEY))
-    open_orders = world.database.read(lambda connection: queries.open_orders(connection, KEY))
-    balances = world.database.read(lambda connection: queries.last_balances(connection, KEY))
-    accounts = world.database.read(lambda connection: queries.accounts(connection, "deribit"))
-
-    assert positions == book.positions
-    assert open_orders == []
-    assert balances["BTC"] in [each.balance for each in book.balances]
-    assert accounts == [ACCOUNT]
+def test_the_accounts_of_all_lives_are_known_once_each(world: World) -> None:
+    assert world.database.read(lambda connection: queries.accounts(connection, "deribit")) == [ACCOUNT]
 
 
 def test_a_database_of_another_exchange_is_refused(world: World) -> None:

@@ -132,17 +132,19 @@ def an_order_that_fills(first_step: int, order_id: str, trade_id: str) -> list[S
     ]
 
 
-def a_day(orders: int = 5) -> list[Step]:
+def a_day(orders: int = 5, *, account: str = ACCOUNT, namespace: str = "tst") -> list[Step]:
     """One life: an instrument, and some orders that each fill."""
-    steps = [step(1, [started(), defined()])]
+    steps = [step(1, [started(account=account), defined()])]
     for i in range(orders):
-        steps += an_order_that_fills(2 * i + 2, f"tst000001{i:06d}", f"{i + 1}")
+        steps += an_order_that_fills(2 * i + 2, f"{namespace}000001{i:06d}", f"{i + 1}")
     return steps
 
 
-def write_journal(directory: Path, steps: Sequence[Step], *, epoch: int = 1, rotate_every: int = 0) -> None:
+def write_journal(
+    directory: Path, steps: Sequence[Step], *, epoch: int = 1, rotate_every: int = 0, journal_id: str = JOURNAL_ID
+) -> None:
     """A whole life of a daemon, in one go."""
-    journal = Journal.open(directory, new_id=JOURNAL_ID, policy=Policy())
+    journal = Journal.open(directory, new_id=journal_id, policy=Policy())
     journal.begin(epoch, b"the state", T0)
     for count, each in enumerate(steps, start=1):
         journal.append(each)

@@ -2,7 +2,9 @@
 
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
+from replenisher.errors import ConfigurationError
 from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, MoveSlot, Pause
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
 from replenisher.model.instrument import TickStep
@@ -306,6 +309,52 @@ def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Data
         "old": Decimal("1.5"),
         "new": Decimal(15),
     }
+
+
+# --- More than one recorder on one database -------------------------------------------------------------------------
+
+
+def record_at_once(*recorders: Recorder) -> None:
+    with ThreadPoolExecutor(len(recorders)) as pool:
+        for ended in [pool.submit(recorder.record_all) for recorder in recorders]:
+            ended.result()
+
+
+def test_two_desks_share_a_database(tmp_path: Path, ledger_url: str) -> None:
+    with closing(Database(ledger_url)) as one, closing(Database(ledger_url)) as other:
+        write_journal(tmp_path / "one", a_day(20, account="one"), journal_id="1" * 16)
+        write_journal(tmp_path / "other", a_day(20, account="other"), journal_id="2" * 16)
+
+        record_at_once(
+            *(Recorder(tmp_path / name, at, batch_bytes=1) for name, at in {"one": one, "other": other}.items())
+        )
+
+        for table in (tables.orders, tables.fills):
+            assert Counter(row["account"] for row in rows(one, table)) == {"one": 20, "other": 20}
+        assert [row["step"] for row in rows(one, tables.cursor)] == [41, 41]
+
+
+def test_two_recorders_of_one_journal_write_each_row_once(journal: Path, ledger_url: str) -> None:
+    write_journal(journal, a_day(20))
+    with closing(Database(ledger_url)) as one, closing(Database(ledger_url)) as other:
+        record_at_once(Recorder(journal, one, batch_bytes=1), Recorder(journal, other, batch_bytes=1))
+
+        assert len(rows(one, tables.fills)) == len(rows(one, tables.decisions)) == 20
+        assert {row["status"] for row in rows(one, tables.orders)} == {"filled"}
+
+
+def test_of_two_desks_that_start_at_once_on_different_exchanges_one_is_refused(
+    journal: Path, database: Database, tmp_path: Path
+) -> None:
+    write_journal(journal, a_day())
+    Recorder(journal, database).record_all()
+    before = everything(database)
+    write_journal(tmp_path / "other", a_day(account="main@ffffffffffffffff"), journal_id="f" * 16)
+
+    with pytest.raises(ConfigurationError, match="holds the trades of exchange 00112233aabbccdd"):
+        Recorder(tmp_path / "other", database).record_all()
+
+    assert everything(database) == before
 
 
 def _empty(database: Database) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import inspect, text
 from replenisher.errors import ConfigurationError
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
+from replenisher.store.insert import insert_new
+from tests.store.given import balance
 
 NEWER = "create table alembic_version (version_num varchar(32) not null)", "insert into alembic_version values ('9')"
 
@@ -49,6 +51,27 @@ def test_up_down_and_up_again(database: Database) -> None:
     schema.check(database.url)
 
 
+def test_the_way_down_is_closed_while_there_are_rows(ledger_url: str) -> None:
+    with closing(Database(ledger_url)) as database:
+        database.write(lambda connection: insert_new(connection, tables.balances, [balance(1)]))
+
+        with pytest.raises(ConfigurationError, match="holds rows, the first in balances") as refused:
+            schema.downgrade(ledger_url)
+        assert refused.value.exit_code == 78
+        schema.check(ledger_url)
+
+        schema.downgrade(ledger_url, drop_rows=True)
+        assert names_in(database) == {"alembic_version"}
+
+
+@pytest.mark.parametrize("revision", ["0815", "-2"])
+def test_a_way_down_that_leads_nowhere_is_one_sentence(ledger_url: str, revision: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"cannot be taken back to {revision}"):
+        schema.downgrade(ledger_url, revision)
+
+    schema.check(ledger_url)
+
+
 def test_a_table_that_somebody_changed_is_refused(database: Database) -> None:
     schema.upgrade(database.url)
     execute(database, "alter table fills add column remark text")
@@ -57,7 +80,7 @@ def test_a_table_that_somebody_changed_is_refused(database: Database) -> None:
         schema.check(database.url)
 
 
-@pytest.mark.parametrize("use", [schema.upgrade, schema.check, schema.require_known])
+@pytest.mark.parametrize("use", [schema.upgrade, schema.downgrade, schema.check, schema.require_known])
 def test_a_newer_schema_is_refused_and_not_touched(database: Database, tmp_path: Path, use: object) -> None:
     execute(database, *NEWER)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

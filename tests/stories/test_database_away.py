@@ -13,7 +13,7 @@ from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.journal import read_header, read_steps, segments
 from tests.postgres import Server, database_on, server
-from tests.stories.desk import DATABASE, Desk, Process, Record, fills, resting
+from tests.stories.desk import DATABASE, Desk, Record, fills, resting
 from tests.stories.wire import Wire
 from tests.waiting import until
 
@@ -65,11 +65,6 @@ def trades(desk: Desk, before: int = 0) -> bool:
     return len(fills(desk.ledger())) > before and bool(resting(desk.ledger()))
 
 
-def told(daemon: Process, event: str) -> bool:
-    """Whether the daemon has told a fact."""
-    return any(f'"event": "{event}"' in line for line in daemon.lines())
-
-
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A server that a story may stop."""
@@ -84,7 +79,7 @@ def test_half_a_minute_without_a_database_costs_no_row_and_stops_no_cancel(tmp_p
             daemon.until("the daemon trades", lambda: trades(desk))
             own_server.stop()
             away_since = monotonic()
-            daemon.until("it tells that rows wait", lambda: told(daemon, "rows_wait"))
+            daemon.until("it tells that rows wait", lambda: daemon.told("rows_wait"))
             canceled_before, fills_before = canceled(desk.ledger()), len(fills(desk.ledger()))
             live = resting(desk.ledger())
 
@@ -97,7 +92,7 @@ def test_half_a_minute_without_a_database_costs_no_row_and_stops_no_cancel(tmp_p
             until(lambda: monotonic() - away_since >= AWAY_S, "half a minute is over", AWAY_S + SLACK_S)
             own_server.start()
 
-            daemon.until("rows go on", lambda: told(daemon, "rows_go_on"))
+            daemon.until("rows go on", lambda: daemon.told("rows_go_on"))
             daemon.until("rows are up to date", lambda: not desk.answer("status")["rows"]["error"])
             ended = daemon.stop()
 
