@@ -180,6 +180,20 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "strategies[0].instrument: 'BTC-PERPETUUM' is not allowed, the simulated exchange offers BTC-PERPETUAL",
     ),
     (
+        "an exchange that ccxt does not know",
+        EITHER,
+        written("adapter: deribit", "adapter: ccxt\n    exchange: krakken"),
+        CONFIGURATION,
+        "'krakken' is not allowed, ccxt has no streams for such an exchange, did you mean kraken?",
+    ),
+    (
+        "an exchange of ccxt's that cannot be traded on",
+        (NEW,),
+        written("adapter: deribit", "adapter: ccxt\n    exchange: coincheck"),
+        CONFIGURATION,
+        "venues.deribit.exchange: 'coincheck' is not allowed, an order there cannot be given a name of ours",
+    ),
+    (
         "an unknown strategy",
         EITHER,
         written("strategy: pure_mm", "strategy: pure_luck"),
@@ -416,12 +430,14 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, yesterday: Path) -> Iterat
         yield Waiting(desk, daemon, before)
 
 
+@pytest.mark.parametrize("adapter", ["deribit", "ccxt\n    exchange: deribit"])
 def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_ordered(
-    tmp_path: Path, yesterday: Path
+    tmp_path: Path, yesterday: Path, adapter: str
 ) -> None:
     desk = Desk(tmp_path / "room")
     shutil.copytree(yesterday, desk.data)
-    written("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL")(desk)
+    written("adapter: deribit", f"adapter: {adapter}")(desk)
+    written("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL", desk.config)(desk)
     before = kept(desk)
     ledger = tmp_path / "books.jsonl"
     with desk.running("exchange", "--ledger", ledger) as exchange:

@@ -78,6 +78,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock | Unanswered
     key: Key | Unanswered
     session_ns: int | Unanswered  # until the daemon's own session stood, with its dead-man switch read back
+    cancels_orphans: bool = True  # the venue takes our orders off the book when we are gone
     switch_by_default: bool | Unanswered  # whether other connections of the account cancel on disconnect, too
     rate: RateLimit | Unanswered
     balances: Mapping[str, Decimal] | Unanswered  # by currency
@@ -100,7 +101,7 @@ def about_venue(venue: str, address: str, ours: RateLimit, answers: Answers) -> 
     yield _key(venue, answers.key)
     if not isinstance(answers.key, Unanswered):  # without a login nothing below could be asked
         yield _session(venue, answers.session_ns)
-        yield _switch(venue, answers.session_ns, answers.switch_by_default)
+        yield _switch(venue, answers)
         yield _rate(venue, ours, answers.rate)
         yield _balances(venue, answers)
 
@@ -163,10 +164,14 @@ def _session(venue: str, session_ns: int | Unanswered) -> Finding:
     return Finding(about=venue, check="session", light=Light.GREEN, found=found)
 
 
-def _switch(venue: str, session_ns: int | Unanswered, by_default: bool | Unanswered) -> Finding:
+def _switch(venue: str, answers: Answers) -> Finding:
     def found(light: Light, text: str, advice: str = "") -> Finding:
         return Finding(about=venue, check="cancel-on-disconnect", light=light, found=text, advice=advice)
 
+    session_ns, by_default = answers.session_ns, answers.switch_by_default
+    if not answers.cancels_orphans:
+        advice = "watch the daemon: if it dies, what rests has to be canceled at the venue by hand, or by its next life"
+        return found(Light.AMBER, "nothing there cancels our orders when we are gone", advice)
     elsewhere = "" if isinstance(by_default, Unanswered) else f"; by default {'on' if by_default else 'off'}"
     if isinstance(session_ns, Unanswered):
         advice = "let the key write to the account: the daemon shows nothing on a session without this switch"

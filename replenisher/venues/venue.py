@@ -45,6 +45,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue can do, as far as a decision depends on it."""
 
     amends_price: bool  # an amend may change the price, atomically
+    cancels_orphans: bool  # it takes our orders off the book when we are gone
 
 
 class Venue(Protocol):

@@ -25,7 +25,7 @@ from replenisher.venues.rest import Rest
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.machine import about_machine
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import credentials_of, instruments_on, reach, url_of
+from replenisher.wiring.venues import Reached, credentials_of, instruments_on, reach, url_of
 
 Tell = Callable[[str], None]
 
@@ -62,17 +62,18 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
 
 def _asked(config: Config, name: str, child: Child | None, clock: SessionClock) -> Answers:
     """All that the venue says: over REST where we speak it, and in any case by the session of the daemon."""
+    reached = reach(config, name, child, clock)
     if config.venues[name].adapter != "deribit":
-        return _heard(config, name, child, clock, is_whole=True).answers()
+        told = _heard(config, name, reached, clock, is_whole=True).answers()
+        return msgspec.structs.replace(told, cancels_orphans=reached.venue.capabilities.cancels_orphans)
     with Rest(http_address(url_of(config, name, child)), clock.now) as rest:
         answers = examine(rest, credentials_of(config, name), name, instruments_on(config, name), secrets.token_hex(8))
-    session_ns = _heard(config, name, child, clock, is_whole=False).session()
+    session_ns = _heard(config, name, reached, clock, is_whole=False).session()
     return msgspec.structs.replace(answers, session_ns=session_ns)
 
 
-def _heard(config: Config, name: str, child: Child | None, clock: SessionClock, *, is_whole: bool) -> Hearing:
+def _heard(config: Config, name: str, reached: Reached, clock: SessionClock, *, is_whole: bool) -> Hearing:
     """What the session has told: that it stands, or the whole of it."""
-    reached = reach(config, name, child, clock)
     hearing = Hearing(name, instruments_on(config, name), clock.now())
     is_enough = (lambda: hearing.is_complete) if is_whole else (lambda: hearing.is_open)
     asyncio.run(hear(reached.venue, reached.carrier, hearing, clock, is_enough=is_enough))

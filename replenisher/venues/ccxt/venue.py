@@ -267,4 +267,7 @@ def capabilities_of(exchange: Exchange) -> Capabilities:
 
     An amend elsewhere may be a cancel and a new order under another id and name: two orders for a moment.
     """
-    return Capabilities(amends_price=exchange.can("editOrder") and exchange.traits.amends)
+    return Capabilities(
+        amends_price=exchange.can("editOrder") and exchange.traits.amends,
+        cancels_orphans=exchange.can("cancelAllOrdersAfter"),
+    )

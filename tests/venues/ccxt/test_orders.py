@@ -198,7 +198,8 @@ def test_of_a_batch_each_order_has_its_own_answer() -> None:
         names[2]: OutcomeUnknown,
         names[3]: OutcomeUnknown,
     }
-    assert told[names[0]].venue_order_id == "v1"  # type: ignore[union-attr] # which the line above has shown
+    first = told[names[0]]
+    assert isinstance(first, OrderWorking) and first.venue_order_id == "v1"
 
 
 @pytest.mark.parametrize(("kind", "fact"), [("InvalidOrder", OutcomeUnknown), ("RateLimitExceeded", OrderRejected)])

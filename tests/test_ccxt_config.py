@@ -1,0 +1,68 @@
+"""What must be true of a venue through ccxt before anything connects: one sentence with its path, and no traffic."""
+
+from pathlib import Path
+
+import pytest
+
+from replenisher.config import load, require_ready
+from replenisher.errors import ConfigurationError
+
+RISK = "{max_position_quote: 9, max_order_quote: 9, max_open_orders: 9, max_daily_loss_quote: 9, price_collar_bps: 9}"
+KEYS = "api_key: k, api_secret: s"
+
+
+def written(path: Path, mode: str, venue: str, more: str = "") -> Path:
+    path.write_text(
+        f"version: 1\nmode: {mode}\nvenues: {{k: {{{venue}}}}}\n{more}\nrisk: {RISK}\n"
+        "strategies:\n  - {id: core, strategy: pure_mm, venue: k, instrument: BTC/USD, size_unit: quote,\n"
+        "     order_amount: 5, order_levels: 1, bid_spread_bps: 6, ask_spread_bps: 6, fair_value: {source: mid}}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mode", "venue", "sentence"),
+    [
+        ("live", f"adapter: ccxt, {KEYS}", "venues.k.exchange is missing, adapter ccxt needs it"),
+        ("live", f"adapter: deribit, exchange: okx, {KEYS}", "it is read with adapter: ccxt only"),
+        ("live", f"adapter: ccxt, exchange: nowhere, {KEYS}", "ccxt has no streams for such an exchange"),
+        ("live", f"adapter: ccxt, exchange: hyperliquid, {KEYS}", "an order there cannot be given a name of ours"),
+        ("live", f"adapter: ccxt, exchange: kraken, {KEYS}", "to go live with it all the same, add --accept-untested"),
+        ("live", f"adapter: ccxt, exchange: okx, {KEYS}", "venues.k.api_password is missing, a key of okx has one"),
+        ("live", f"adapter: ccxt, exchange: binance, {KEYS}, url: 'wss://x.y'", "ccxt has the addresses, leave it out"),
+        ("live", "adapter: ccxt, exchange: binance", "venues.k.api_key is missing, mode live needs it"),
+        ("testnet", f"adapter: ccxt, exchange: kraken, {KEYS}", "ccxt knows no testnet of it"),
+        (
+            "paper",
+            "adapter: ccxt, exchange: kraken, url: 'https://api.kraken.com'",
+            "the host must be loopback",
+        ),
+        ("paper", "adapter: ccxt, exchange: kraken", "the simulated exchange speaks as deribit does"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_path(tmp_path: Path, mode: str, venue: str, sentence: str) -> None:
+    exchange = "exchange: {venue: k, market: {source: synthetic}, balances: {BTC: '1'}}" if mode == "paper" else ""
+    config = load(written(tmp_path / "k.yaml", mode, venue, exchange))
+
+    with pytest.raises(ConfigurationError) as refused:
+        require_ready(config, live=mode == "live")
+
+    assert sentence in str(refused.value)
+    assert "venues.k." in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "venue", "accepts_untested"),
+    [
+        ("live", f"adapter: ccxt, exchange: kraken, {KEYS}", True),
+        ("live", f"adapter: ccxt, exchange: okx, {KEYS}, api_password: p", True),
+        ("live", f"adapter: ccxt, exchange: binance, {KEYS}", False),  # its mapping was tested
+        ("testnet", f"adapter: ccxt, exchange: bybit, {KEYS}", False),  # no money is at stake
+        ("paper", "adapter: ccxt, exchange: kraken, url: 'http://127.0.0.1:1'", False),
+    ],
+)
+def test_what_is_written_right_is_ready(tmp_path: Path, mode: str, venue: str, accepts_untested: bool) -> None:
+    config = load(written(tmp_path / "k.yaml", mode, venue))
+
+    require_ready(config, live=mode == "live", accepts_untested=accepts_untested)
