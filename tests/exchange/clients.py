@@ -74,6 +74,7 @@ class Clients:
 
     def connect(self, connection: str, key: ApiKey | None = None, **login: Any) -> None:
         self.inbox[connection] = []
+        self.ended.pop(connection, None)
         self.dialect.opened(connection, self.at)
         if key:
             credentials = {"client_id": key.client_id, "client_secret": key.client_secret}
@@ -125,6 +126,11 @@ class Clients:
         self.inbox[connection].clear()
         told = [frame["params"] for frame in frames if frame["method"] == "subscription"]
         return [params["data"] for params in told if not channel or params["channel"] == channel]
+
+    def inbox_data(self, connection: str, channel: str) -> list[Any]:
+        """The data that one channel told so far; nothing is forgotten."""
+        told = [json.loads(frame).get("params", {}) for frame in self.inbox[connection]]
+        return [params["data"] for params in told if params.get("channel") == channel]
 
     def wait(self, seconds: float) -> None:
         """Let time pass, waking the dialect whenever it asks for it."""

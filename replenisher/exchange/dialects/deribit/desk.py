@@ -44,7 +44,16 @@ def open_desk(exchange: Exchange, settings: DeribitSettings) -> Desk:
 def _limits(settings: DeribitSettings) -> Shape:
     """The credits of an account, as its summary tells them."""
     pool = {"rate": settings.credits_per_s, "burst": settings.credits_burst}
+    nothing = {"rate": 0, "burst": 0}  # nobody is approved for mass quotes
     return {
         "limits_per_currency": False,
-        "matching_engine": {"trading": {"total": pool}, "spot": pool, "cancel_all": pool},
+        "non_matching_engine": {"rate": settings.requests_per_s, "burst": settings.requests_burst},
+        "matching_engine": {
+            "trading": {"total": pool},
+            "spot": pool,
+            "quotes": nothing,
+            "max_quotes": nothing,
+            "guaranteed_quotes": nothing,
+            "cancel_all": pool,
+        },
     }

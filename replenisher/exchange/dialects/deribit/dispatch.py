@@ -54,7 +54,7 @@ SAYS_NOTHING = (None, False, "false", "")
 def reaches_the_engine(name: Any) -> bool:
     """Whether a method of this name is one of those that cost credits of the matching engine."""
     row = METHODS.get(name) if isinstance(name, str) else None
-    return row is not None and row.pool is not Pool.FREE
+    return row is not None and row.pool is not Pool.OTHER
 
 
 class Dispatch:
@@ -99,15 +99,24 @@ class Dispatch:
         refuse(SCOPE_EXCEEDED if self._desk.doorkeeper.scope_of(login.key).allows(row.scope) else FORBIDDEN)
 
     def _charge(self, row: Method, call: Call) -> None:
-        """Orders cost credits of the account, and mass cancels those of a second pool."""
-        if row.pool is Pool.FREE:
-            return
-        limits = self._desk.settings
-        bucket = self._buckets.setdefault(
-            (call.account, row.pool), Bucket(limits.credits_per_s, limits.credits_burst, call.at)
-        )
+        """Orders cost credits of the account, mass cancels those of a second pool, all else those of a third."""
+        if call.login is None:
+            bucket = call.session.bucket
+            if bucket is None:
+                bucket = call.session.bucket = self._bucket(row.pool, call.at)
+        else:
+            of_account = (call.account, row.pool)
+            if of_account not in self._buckets:
+                self._buckets[of_account] = self._bucket(row.pool, call.at)
+            bucket = self._buckets[of_account]
         if not bucket.take(call.at):
             refuse(TOO_MANY_REQUESTS)
+
+    def _bucket(self, pool: Pool, at: int) -> Bucket:
+        limits = self._desk.settings
+        if pool is Pool.OTHER:
+            return Bucket(limits.requests_per_s, limits.requests_burst, at)
+        return Bucket(limits.credits_per_s, limits.credits_burst, at)
 
 
 def _check_params(row: Method, values: Mapping[str, Any] | None) -> None:

@@ -34,7 +34,7 @@ Answer = Callable[[Desk, Call], Any]
 class Pool(StrEnum):
     """Whose credits a request costs."""
 
-    FREE = "free"
+    OTHER = "non_matching_engine"
     TRADING = "trading"
     CANCEL_ALL = "cancel_all"
 
@@ -57,7 +57,7 @@ def method(
     takes: str = "",
     *,
     scope: str = "",
-    pool: Pool = Pool.FREE,
+    pool: Pool = Pool.OTHER,
     only_socket: bool = False,
     refuses_with: tuple[int, ...] = (),
 ) -> Method:
