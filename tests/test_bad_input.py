@@ -14,7 +14,7 @@ import pytest
 
 from replenisher.live.control import sole_daemon
 from tests.postgres import connected
-from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents
+from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
 
 Mistake = Callable[[Desk], list[str | Path]]
 CONFIGURATION, UNREACHABLE, FAILURE = 78, 75, 1
@@ -496,6 +496,28 @@ def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_pa
             )
     assert '"method":"private/' not in ledger.read_text()
     assert_only_a_life_was_noted(desk, before)
+
+
+@pytest.mark.parametrize(
+    "scope", ["account:read_write trade:read", "account:read_write", "account:read trade:read_write"]
+)
+def test_a_key_without_the_rights_that_trading_needs_is_a_mistake_and_nothing_is_ordered(
+    tmp_path: Path, yesterday: Path, scope: str
+) -> None:
+    desk = Desk(tmp_path / "room")
+    shutil.copytree(yesterday, desk.data)
+    written("queue_model: risk_averse", f"queue_model: risk_averse\n  key_scope: {scope!r}")(desk)
+    before, ordered = kept(desk), len(orders_asked_for(desk))
+
+    ended = desk.run()
+
+    assert (ended.code, ended.stderr.count("\n")) == (CONFIGURATION, 1)
+    assert ended.stderr.startswith("replenisher: venue deribit refused ")
+    assert ended.stderr.endswith("check venues.deribit.api_key and api_secret\n")
+    assert "Traceback" not in ended.stderr
+    assert len(orders_asked_for(desk)) == ordered
+    after = kept(desk)
+    assert (after.rows["orders"], after.rows["fills"]) == (before.rows["orders"], before.rows["fills"])
 
 
 def test_a_venue_that_does_not_answer_is_unreachable(waiting: Waiting) -> None:

@@ -17,6 +17,7 @@ from replenisher.config.sections import LiveMarket, RecordedMarket, Sections, St
 from replenisher.core.slots import PartialFill
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
+from replenisher.exchange.dialects.deribit import scopes
 
 DATA_DIRECTORY = "REPLENISHER_DATA_DIR"
 
@@ -192,6 +193,9 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     if config.exchange.venue not in config.venues:
         at = ("exchange", "venue")
         yield at, not_allowed(at, config.exchange.venue, f"it must be one of venues: {', '.join(config.venues)}")
+    if scopes.parse(config.exchange.key_scope) is None:
+        at = ("exchange", "key_scope")
+        yield at, not_allowed(at, config.exchange.key_scope, "it must be like account:read_write trade:read")
     if config.exchange.faults:
         at = ("exchange", "faults")
         yield at, f"{spell(at)}: the simulated exchange makes no faults yet, leave the list empty"

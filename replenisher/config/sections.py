@@ -169,6 +169,7 @@ class ExchangeSection(Section):
     queue_model: QueueModel = "risk_averse"
     fees: Fees = Fees()
     price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
+    key_scope: str = Field("account:read_write trade:read_write", description="what the simulated key may do")
     latency: Latency = Latency()
     rate: Rate = Rate()
     balances: dict[Currency, Money] = Field(min_length=1)

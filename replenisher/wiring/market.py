@@ -136,5 +136,5 @@ def _section(config: Config | None, tape: Path | None, speed: float | None) -> E
 def _key(config: Config | None, section: ExchangeSection, account: str) -> ApiKey:
     venue = None if config is None else config.venues[section.venue]
     if venue is None or venue.api_key is None or venue.api_secret is None:
-        return ApiKey(PAPER_KEY, PAPER_KEY, account)
-    return ApiKey(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value(), account)
+        return ApiKey(PAPER_KEY, PAPER_KEY, account, section.key_scope)
+    return ApiKey(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value(), account, section.key_scope)

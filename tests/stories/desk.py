@@ -231,6 +231,15 @@ def fills(ledger: list[Record]) -> list[Record]:
     return [record for record in ledger if record["type"] == "trade"]
 
 
+def orders_asked_for(desk: Desk) -> list[str]:
+    """The requests for orders that reached the exchange."""
+    return [
+        record["method"]
+        for record in desk.ledger()
+        if record["type"] == "request" and record["method"] in ("private/buy", "private/sell", "private/edit")
+    ]
+
+
 def resting(ledger: list[Record]) -> set[str]:
     """Our names for the orders that rest by an exchange's books."""
     closed = {record["order_id"] for record in ledger if record["type"] == "closed"}

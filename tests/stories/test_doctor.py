@@ -103,6 +103,16 @@ def test_a_key_that_the_venue_does_not_know_is_red_and_its_secret_is_not_told(
     assert "hunter2" not in ended.stdout
 
 
+def test_a_key_that_may_only_read_is_red_and_what_it_may_is_told(desk: Desk) -> None:
+    written(desk, "queue_model: risk_averse", "queue_model: risk_averse\n  key_scope: account:read_write trade:read")
+
+    ended = look(desk)
+
+    assert ended.code == 1
+    assert findings(ended)["key"]["found"] == "it may not trade: account:read_write trade:read"
+    assert (lights(ended)["session"], lights(ended)["cancel-on-disconnect"]) == ("red", "red")
+
+
 def test_what_would_go_wrong_is_found_before_it_does(desk: Desk, exchange: tuple[str, Path]) -> None:
     written(desk, "rate_limit_per_s: 30", "rate_limit_per_s: 60")
     written(desk, "level_spacing_bps: 4", "level_spacing_bps: 0.01")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stories.desk import DEADLINE_S, Desk, Ended, Process, contents, fills, lives, resting
+from tests.stories.desk import DEADLINE_S, Desk, Ended, Process, contents, fills, lives, orders_asked_for, resting
 
 FILLS_MIN = 3  # before a story goes on: enough to have something to lose
 
@@ -302,15 +302,6 @@ def test_stop_waits_for_the_end_and_ends_as_the_daemon_does(tmp_path: Path) -> N
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.summary["stop"]["reason"] == "the operator"
     desk.assert_books_agree()
-
-
-def orders_asked_for(desk: Desk) -> list[str]:
-    """The requests for orders that reached the exchange."""
-    return [
-        record["method"]
-        for record in desk.ledger()
-        if record["type"] == "request" and record["method"] in ("private/buy", "private/sell", "private/edit")
-    ]
 
 
 # --- Where things lie --------------------------------------------------------------------------------------------

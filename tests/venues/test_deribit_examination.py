@@ -100,7 +100,9 @@ def test_everything_is_told_exactly(venue: Venue) -> None:
     answers = venue.examined()
 
     assert answers.clock == Clock(offset_ns=OFFSET_MS * MS_NS, way_ns=WAY_MS * MS_NS)
-    assert answers.key == Key(trades=True, arms_switch=True, withdraws=False, told=SCOPE)
+    assert answers.key == Key(
+        trades=True, arms_switch=True, withdraws=False, told="account:read_write trade:read_write"
+    )
     assert answers.rate == RateLimit(per_s=5, burst=20)
     assert answers.balances == {"BTC": Decimal("1.00000001")}
     assert answers.positions == {"BTC-PERPETUAL": Decimal(-430)}

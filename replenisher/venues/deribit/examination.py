@@ -16,7 +16,7 @@ from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import Credentials
-from replenisher.venues.deribit.scope import may_write
+from replenisher.venues.deribit.scope import EVERYTHING, may_write
 from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
 from replenisher.venues.rest import Reply, Rest
 
@@ -119,6 +119,7 @@ class _Desk:
             "nonce": nonce,
             "data": "",
             "signature": requests.sign(credentials.client_secret, venue_ms, nonce),
+            "scope": EVERYTHING,
         }
         token = self._ask("public/auth", params, msgspec.json.Decoder(_Token).decode)
         if isinstance(token, Unanswered):
@@ -128,7 +129,7 @@ class _Desk:
             trades=may_write(token.scope, "trade"),
             arms_switch=may_write(token.scope, "account"),
             withdraws=may_write(token.scope, "wallet"),
-            told=token.scope,
+            told=" ".join(word for word in token.scope.split() if ":" in word and not word.endswith(":none")),
         )
 
     def listing(self, name: str, venue: str) -> Listing | Unanswered:

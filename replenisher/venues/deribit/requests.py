@@ -9,6 +9,7 @@ import msgspec
 
 from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
 from replenisher.model.instrument import Instrument
+from replenisher.venues.deribit import scope
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,7 +52,7 @@ def cancel(request_id: int, command: CancelOrder) -> str:
 
 
 def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int, nonce: str) -> str:
-    """A login that proves the secret without sending it."""
+    """A login that proves the secret without sending it, and asks for no more than trading needs."""
     signature = sign(client_secret, timestamp_ms, nonce)
     return request(
         request_id,
@@ -63,6 +64,7 @@ def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int
             "nonce": nonce,
             "data": "",
             "signature": signature,
+            "scope": scope.NEEDED,
         },
     )
 

@@ -3,6 +3,11 @@
 RIGHTS = ("trade", "account", "wallet")  # the words that matter to us
 WRITE = "read_write"
 
+# The answer to a login names only what the login asked for by name, and no more than the key may do. So we ask for
+# what trading needs and nothing else, and hear whether we may. The doctor alone also asks for the wallet, to tell.
+NEEDED = f"connection account:{WRITE} trade:{WRITE}"
+EVERYTHING = f"{NEEDED} wallet:{WRITE}"
+
 
 def may_write(scope: str, right: str) -> bool | None:
     """Whether a scope lets change things of one kind; None if it speaks of no right at all, and so denies none."""
