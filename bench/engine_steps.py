@@ -1,0 +1,253 @@
+"""What the engine makes of a recorded market, step by step: `python -m bench.engine_steps [--json]`.
+
+A recording of Binance's BTCUSDT perpetual is decoded once. Then its facts go through `Engine.step` one by one, as if
+each had arrived alone, with the shipped `pure_mm` quoting ten orders (`engine_steps.yaml`). There is no socket, no
+journal and no wire; the venue is `answers.py`, which answers at once: its answers arrive with the next fact. Everything
+is timed, that venue included; only decoding is not.
+
+An event is one change of the book or one trade. What the strategy and the timers cause besides (answers, fills, the
+engine's own deadlines) is work, and not counted. The tape is played several times in a row, each pass behind the one
+before, by one engine: what it holds of memory must not grow.
+
+What is printed, with `--json` as one document:
+    {"events_per_second": over all passes, "levels_per_second", "events", "changes", "trades", "levels": of one pass,
+     "passes", "pass_events_per_second": of each, "orders", "fills": of all passes, "steps",
+     "hash": of what outlives the process, after the last pass; one tape has one outcome,
+     "rss_mb": after each pass}
+"""
+
+import argparse
+import gc
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.answers import Answers
+from replenisher.config import load
+from replenisher.core.engine import Engine
+from replenisher.core.state import State
+from replenisher.exchange.recorded import recorded_instrument
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    Event,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    SessionOpened,
+    Started,
+    TradePrinted,
+    Woke,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.units import SECOND_NS
+from replenisher.store import tape as tapes
+from replenisher.venues.binance import codec
+from replenisher.wiring.setup import setup_of
+
+CONFIG = Path(__file__).with_name("engine_steps.yaml")
+RECORDING = Path("binance_l2/usdm_btcusdt_20240808.jsonl.gz")
+VENUE = "deribit"
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+MarketFact = BookSnapshot | BookChanged | TradePrinted
+
+
+@dataclass(slots=True)
+class Tape:
+    """A recording, decoded: the facts of its market in the order of the venue's time."""
+
+    instrument: Instrument
+    facts: list[MarketFact]
+    changes: int = 0
+    trades: int = 0
+    levels: int = 0
+
+    def __post_init__(self) -> None:
+        for fact in self.facts:
+            if isinstance(fact, TradePrinted):
+                self.trades += 1
+            else:
+                self.changes += 1
+                self.levels += len(fact.bids) + len(fact.asks)
+
+    @property
+    def length_ns(self) -> int:
+        """From its first fact to its last."""
+        return self.facts[-1].at - self.facts[0].at
+
+
+@dataclass(slots=True)
+class Lap:
+    """One pass over the tape."""
+
+    seconds: float
+    rss_mb: float
+
+
+@dataclass(slots=True)
+class Run:
+    """One engine, and what it has been through."""
+
+    engine: Engine
+    answers: Answers
+    laps: list[Lap] = field(default_factory=list)
+    steps: int = 0
+
+
+def read(path: Path) -> Tape:
+    """Decode a recording; session time is the venue's."""
+    found = codec.survey(tapes.read(path))
+    instrument = recorded_instrument(VENUE, found.tick, found.lot)
+    facts = [
+        msgspec.structs.replace(fact, at=venue_time)
+        for venue_time, fact in codec.facts(tapes.read(path), instrument)
+        if isinstance(fact, MarketFact)
+    ]
+    return Tape(instrument, facts)
+
+
+def begin(tape: Tape) -> Run:
+    """An engine that is in sync with its venue and waits for a book."""
+    config = load(CONFIG)
+    run = Run(Engine(State.load(setup_of(config), None)), Answers(tape.instrument))
+    at = tape.facts[0].at - SECOND_NS
+    key = tape.instrument.key
+    waiting: list[Event] = [
+        Started(at=at, epoch=1, namespace=config.namespace, config_version="", accounts={VENUE: "main"}),
+        InstrumentDefined(at=at, instrument=tape.instrument),
+        InstrumentStateChanged(at=at, instrument=key, is_open=True, reason="open"),
+        SessionOpened(at=at, venue=VENUE),
+    ]
+    while waiting:
+        step = run.engine.step(waiting)
+        waiting = list(run.answers.to(step.commands, None, at))
+    return run
+
+
+def play(run: Run, facts: Sequence[MarketFact]) -> None:
+    """One pass: each fact is a step, with what the venue has answered since."""
+    engine, answers, state = run.engine, run.answers, run.engine.state
+    waiting: list[Event] = []
+    steps = 0
+    begun = time.perf_counter()
+    for fact in facts:
+        while (deadline := engine.next_deadline) is not None and deadline <= fact.at:
+            waiting.append(Woke(at=deadline))
+            step = engine.step(waiting)
+            waiting = []
+            steps += 1
+            if step.commands:
+                waiting = list(answers.to(step.commands, state.book(fact.instrument).shown_touch, deadline))
+        waiting.append(fact)
+        if type(fact) is TradePrinted:
+            waiting.extend(answers.after(fact))
+        step = engine.step(waiting)
+        waiting = []
+        steps += 1
+        if step.commands:
+            waiting = list(answers.to(step.commands, state.book(fact.instrument).shown_touch, fact.at))
+    seconds = time.perf_counter() - begun
+    if waiting:
+        engine.step(waiting)
+    run.steps += steps
+    run.laps.append(Lap(seconds, rss_mb()))
+
+
+def later(facts: Sequence[MarketFact], by_ns: int) -> list[MarketFact]:
+    """The same facts at another time."""
+    return [msgspec.structs.replace(fact, at=fact.at + by_ns, venue_time=fact.venue_time + by_ns) for fact in facts]
+
+
+def rss_mb() -> float:
+    """The memory of this process, as it is now."""
+    return round(int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB, 1)
+
+
+def document(tape: Tape, run: Run) -> dict[str, Any]:
+    """All that was found."""
+    events = tape.changes + tape.trades
+    seconds = sum(lap.seconds for lap in run.laps)
+    return {
+        "events_per_second": round(events * len(run.laps) / seconds),
+        "levels_per_second": round(tape.levels * len(run.laps) / seconds),
+        "events": events,
+        "changes": tape.changes,
+        "trades": tape.trades,
+        "levels": tape.levels,
+        "passes": len(run.laps),
+        "pass_events_per_second": [round(events / lap.seconds) for lap in run.laps],
+        "orders": run.answers.orders,
+        "fills": run.answers.fills,
+        "steps": run.steps,
+        "hash": hashlib.blake2b(run.engine.state.dump(), digest_size=8).hexdigest(),
+        "rss_mb": [lap.rss_mb for lap in run.laps],
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    rss = found["rss_mb"]
+    return "\n".join(
+        [
+            f"{found['events']:,} events a pass: {found['changes']:,} changes of the book with "
+            f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades",
+            f"{found['events_per_second']:,} events and {found['levels_per_second']:,} levels a second "
+            f"over {found['passes']} passes, the slowest at {min(found['pass_events_per_second']):,}",
+            f"{found['orders']:,} orders, {found['fills']:,} fills, {found['steps']:,} steps, hash {found['hash']}",
+            f"memory {rss[0]} MB after the first pass, {rss[-1]} MB after the last",
+        ]
+    )
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    folder = os.environ.get("REPLENISHER_TEST_DATA")
+    parser = argparse.ArgumentParser(prog="python -m bench.engine_steps", description="Steps of the engine, counted.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--passes", type=int, default=10, metavar="N", help="how often the tape is played (10)")
+    parser.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
+    parser.add_argument(
+        "--tape",
+        type=Path,
+        default=None if folder is None else Path(folder) / RECORDING,
+        metavar="FILE",
+        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA)",
+    )
+    chosen = parser.parse_args(words)
+    if chosen.tape is None:
+        parser.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
+    if chosen.passes < 1:
+        parser.error("--passes must be 1 or more")
+    return chosen
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Read, play, print."""
+    chosen = arguments(words)
+    print(f"reading {chosen.tape.name}", file=sys.stderr)
+    tape = read(chosen.tape)
+    if chosen.events is not None:
+        tape = Tape(tape.instrument, tape.facts[: chosen.events])
+    run = begin(tape)
+    for number in range(chosen.passes):
+        facts = later(tape.facts, number * (tape.length_ns + SECOND_NS))
+        gc.collect()
+        gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
+        play(run, facts)
+        gc.unfreeze()
+        print(f"pass {number + 1} of {chosen.passes}: {run.laps[-1].seconds:.2f} s", file=sys.stderr)
+    found = document(tape, run)
+    print(json.dumps(found, indent=2) if chosen.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
