@@ -7,7 +7,8 @@ is timed, that venue included; only decoding is not.
 
 An event is one change of the book or one trade. What the strategy and the timers cause besides (answers, fills, the
 engine's own deadlines) is work, and not counted. The tape is played several times in a row, each pass behind the one
-before, by one engine: what it holds of memory must not grow.
+before, by one engine: what it holds of memory must not grow. Seconds are those of the processor, so that what else runs
+on the machine does not count.
 
 What is printed, with `--json` as one document:
     {"events_per_second": over all passes, "levels_per_second", "events", "changes", "trades", "levels": of one pass,
@@ -137,7 +138,7 @@ def play(run: Run, facts: Sequence[MarketFact]) -> None:
     engine, answers, state = run.engine, run.answers, run.engine.state
     waiting: list[Event] = []
     steps = 0
-    begun = time.perf_counter()
+    begun = time.process_time()
     for fact in facts:
         while (deadline := engine.next_deadline) is not None and deadline <= fact.at:
             waiting.append(Woke(at=deadline))
@@ -154,7 +155,7 @@ def play(run: Run, facts: Sequence[MarketFact]) -> None:
         steps += 1
         if step.commands:
             waiting = list(answers.to(step.commands, state.book(fact.instrument).shown_touch, fact.at))
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     if waiting:
         engine.step(waiting)
     run.steps += steps

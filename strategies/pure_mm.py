@@ -126,7 +126,16 @@ class PureMarketMaking:
         )
         if fair is None:
             return NO_QUOTES
-        inventory_quote = self._inventory_quote(view, fair)
+        last = self._last.get(instrument.key)
+        if last is not None and last[1] is instrument and last[2] == view.inventory and last[0].fair_value == fair:
+            return last[0]
+        answer = self._answer(instrument, view.inventory, fair)
+        self._last[instrument.key] = (answer, instrument, view.inventory)
+        return answer
+
+    def _answer(self, instrument: Instrument, inventory: Decimal, fair: float) -> Quotes:
+        """The ladder around a fair value. That, the instrument and the inventory are all it depends on."""
+        inventory_quote = self._inventory_quote(instrument, inventory, fair)
         lean_now = 0.0
         if inventory_quote != self.inventory.target_quote:
             ladder_quote = self._ladder_amount * self._worth_of_one(instrument, fair)
@@ -142,7 +151,12 @@ class PureMarketMaking:
             taken: set[int] = set()
             for level, price in enumerate(prices):
                 # Levels that the tick has pushed onto one price become one: the nearest keeps it.
-                if lots[level] > 0 and price > 0 and price not in taken and self._is_within_bounds(side, price, view):
+                if (
+                    lots[level] > 0
+                    and price > 0
+                    and price not in taken
+                    and self._is_within_bounds(side, price * instrument.tick_float)
+                ):
                     taken.add(price)
                     quotes.append(Quote(side, level, price, lots[level]))
         terms = {
@@ -195,11 +209,14 @@ class PureMarketMaking:
             case _:
                 assert_never(self.size_unit)
 
-    def _inventory_quote(self, view: View, price: float) -> float:
-        """What we hold is worth, in the quote currency."""
-        if not view.inventory:
-            return 0.0
-        return float(view.instrument.notional_quote(view.inventory, Decimal(repr(price))))
+    def _inventory_quote(self, instrument: Instrument, inventory: Decimal, price: float) -> float:
+        """What an inventory is worth, in the quote currency."""
+        return float(instrument.notional_quote(inventory, Decimal(repr(price)))) if inventory else 0.0
+
+    @cached_property
+    def _last(self) -> dict[str, tuple[Quotes, Instrument, Decimal]]:
+        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
+        return {}
 
     def _lots(self, instrument: Instrument, side: Side, price: float, factor: float) -> tuple[int, ...]:
         """The size of each level of a side; worked out anew only when something that counts has changed."""
@@ -244,7 +261,7 @@ class PureMarketMaking:
             return 1.0
         return max(0.0, min(2.0, 1.0 - side.sign * lean_now))
 
-    def _is_within_bounds(self, side: Side, ticks: int, view: View) -> bool:
+    def _is_within_bounds(self, side: Side, price: float) -> bool:
         """Nothing is bought above the ceiling, nothing sold below the floor."""
         bound = self.price_ceiling if side is Side.BUY else self.price_floor
-        return bound is None or (ticks * view.instrument.tick_float - bound) * side.sign <= 0
+        return bound is None or (price - bound) * side.sign <= 0

@@ -75,6 +75,7 @@ class Account(msgspec.Struct):
     balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
     remembered: dict[str, None] = msgspec.field(default_factory=dict)  # fills booked lately, oldest first
     cursors: dict[str, int] = msgspec.field(default_factory=dict)  # instrument -> venue time up to which we know all
+    cash_moves: int = 0  # how often any balance has changed
 
     def position(self, instrument: str) -> Position:
         """The position in one instrument."""
@@ -126,6 +127,7 @@ class Account(msgspec.Struct):
     def set_balance(self, venue: str, currency: str, balance: Decimal) -> None:
         """The venue's word on our cash in one currency."""
         self.balances[f"{venue}/{currency}"] = balance
+        self.cash_moves += 1
 
     def move_cash(self, venue: str, currency: str, amount: Decimal) -> None:
         """Money came or went without a fill."""
@@ -139,6 +141,7 @@ class Account(msgspec.Struct):
         key = f"{venue}/{currency}"
         if key in self.balances:
             self.balances[key] += amount
+            self.cash_moves += 1
 
 
 def _fill_key(fill: OrderFilled) -> str:

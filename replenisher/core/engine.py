@@ -6,7 +6,6 @@ It reads no clock, opens no socket and draws no random number: the same facts al
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import msgspec
 
@@ -35,21 +34,20 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import Event
 from replenisher.model.instrument import Instrument, venue_of
-from replenisher.model.order import Status
+from replenisher.model.order import Side, Status
 from replenisher.model.step import Decision, Quote, Step
 
 FAR = 1 << 62
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """What a plan depends on beside what is ours."""
 
     touch: Touch | None  # of the others
     last_trade: int | None
     shown_touch: tuple[int, int] | None
     absence: str  # why nothing may be shown; empty if something may
-    cash: Decimal | None
-    base_cash: Decimal | None
+    cash_moves: int  # how often any balance has changed
 
     def means_the_same_as(self, before: "Seen") -> bool:
         """Whether the same quotes would be judged the same: by the same mark, cash and touch as published."""
@@ -59,8 +57,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             and self.touch.bid + self.touch.ask == before.touch.bid + before.touch.ask
             and self.shown_touch == before.shown_touch
             and self.absence == before.absence
-            and self.cash == before.cash
-            and self.base_cash == before.base_cash
+            and self.cash_moves == before.cash_moves
         )
 
 
@@ -129,11 +126,8 @@ class Engine:
         advance(state, at)
         if at >= self.soonest:
             self._revisit_due(at)
-        for instrument in (*state.to_look_at, *state.to_revisit):
-            state.touches[instrument] = state.touch_of(instrument, at)
-
         commands: list[Command] = []
-        for limit in self.daily_loss.look(state, [*state.to_look_at, *state.to_revisit], at):
+        for limit in self.daily_loss.look(state, self._revalued(at), at):
             commands.append(self._note(limit, at))
         touched, state.to_revisit = state.to_revisit, {}
         moved, state.to_look_at = state.to_look_at, {}
@@ -163,6 +157,19 @@ class Engine:
             orders=tuple([order.report() for order in state.orders.changed()]),
         )
 
+    def _revalued(self, at: int) -> list[str]:
+        """Look at every market that has moved; the instruments on which our P&L may be another one now."""
+        state = self.state
+        revalued = list(state.to_revisit)
+        for instrument in revalued:
+            state.touches[instrument] = state.touch_of(instrument, at)
+        for instrument in state.to_look_at:
+            before = state.touches.get(instrument)
+            touch = state.touches[instrument] = state.touch_of(instrument, at)
+            if touch is None or before is None or touch.bid + touch.ask != before.bid + before.ask:
+                revalued.append(instrument)
+        return revalued
+
     # --- What is wanted ------------------------------------------------------------------------------------------
 
     def _plans_after_move(self, instrument: str, at: int) -> list[Plan]:
@@ -179,7 +186,8 @@ class Engine:
                 plans.append(self._plan(setup, at))
             elif seen != before.seen:
                 wanted = self._wanted(setup, seen, at)
-                if wanted.quotes == before.wanted.quotes and seen.means_the_same_as(before.seen):
+                is_same = wanted is before.wanted or wanted.quotes == before.wanted.quotes
+                if is_same and seen.means_the_same_as(before.seen):
                     before.seen = seen
                 else:
                     plans.append(self._plan(setup, at, seen, wanted))
@@ -189,20 +197,12 @@ class Engine:
 
     def _seen(self, setup: StrategySetup, at: int) -> Seen:
         state = self.state
-        instrument, book = state.instruments.get(setup.instrument), state.book(setup.instrument)
+        book = state.book(setup.instrument)
         touch = state.touches.get(setup.instrument)
         absence = why_absent(state, setup, at)
         if not absence and touch is None:
             absence = "one side of the book is empty"
-        balance = state.account.balance
-        return Seen(
-            touch=touch,
-            last_trade=book.last_trade,
-            shown_touch=book.shown_touch,
-            absence=absence,
-            cash=None if instrument is None else balance(instrument.venue, instrument.settlement_currency),
-            base_cash=None if instrument is None else balance(instrument.venue, instrument.base_currency),
-        )
+        return Seen(touch, book.last_trade, book.shown_touch, absence, state.account.cash_moves)
 
     def _wanted(self, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
         instrument = self.state.instruments.get(setup.instrument)
@@ -215,7 +215,9 @@ class Engine:
             last_trade=seen.last_trade,
             inventory=self.state.account.inventory(setup.instrument, setup.id),
         )
-        return _sane(setup.strategy.quote(view))
+        wanted = setup.strategy.quote(view)
+        before = self.at_rest.get(setup.id)
+        return wanted if before is not None and wanted is before.wanted else _sane(wanted)
 
     def _plan(self, setup: StrategySetup, at: int, seen: Seen | None = None, wanted: Quotes | None = None) -> Plan:
         state = self.state
@@ -434,9 +436,9 @@ def _cancel(order: Order, deadline: int) -> CancelOrder:
 
 def _sane(quotes: Quotes) -> Quotes:
     """A strategy's answer, checked: what it got wrong is ours, and stops the engine."""
-    numbers = [*quotes.terms.values(), *([] if quotes.fair_value is None else [quotes.fair_value])]
-    assert all(math.isfinite(number) for number in numbers), f"a strategy used a number that is none: {quotes.terms}"
-    places = {(quote.side, quote.level) for quote in quotes.quotes}
+    total = math.fsum(quotes.terms.values()) + (quotes.fair_value or 0.0)
+    assert math.isfinite(total), f"a strategy used a number that is none: {quotes.terms}"
+    places = {quote.level if quote.side is Side.BUY else ~quote.level for quote in quotes.quotes}
     assert len(places) == len(quotes.quotes), "a strategy filled one slot twice"
     assert quotes.fair_value is not None or not quotes.quotes, "a strategy quoted without a fair value"
     return quotes

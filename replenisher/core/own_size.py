@@ -78,13 +78,14 @@ class OwnLevel(msgspec.Struct):
 class OwnSize:
     """Our own orders on one instrument's book, by side and price."""
 
-    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of")
+    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of", "_settles_at")
 
     def __init__(self, echo_ns_max: int) -> None:
         self._echo_ns_max = echo_ns_max
         self._levels: dict[Side, dict[int, OwnLevel]] = {side: {} for side in Side}
         self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
         self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
+        self._settles_at = NEVER  # no level settles earlier, unless this is past
 
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
         """A place or amend left us: from now on `quantity` lots may show at `price`."""
@@ -109,7 +110,7 @@ class OwnSize:
             presence.fall(remaining, venue_time, at + self._echo_ns_max)
         else:
             presence.rise(remaining)
-        self._levels[side][price].still_from = at + self._echo_ns_max
+        self._disturbed(self._levels[side][price], at)
         self._price_of[order_id] = price
 
     def leaving(self, order_id: str) -> None:
@@ -133,7 +134,7 @@ class OwnSize:
             if (level := ours.get(price)) is not None:
                 for presence in level.presences:
                     presence.echo(venue_time)
-                level.still_from = at + self._echo_ns_max
+                self._disturbed(level, at)
                 level.settle(shown, at)
                 self._sweep(side, price, level, at)
 
@@ -157,13 +158,11 @@ class OwnSize:
         return Touch(bid[0], bid[1], ask[0], ask[1])
 
     def settles_at(self, at: int) -> int | None:
-        """When a level of ours will next have been still for long enough, so that a decrease of the others shows."""
-        soonest = NEVER
-        for ours in self._levels.values():
-            for level in ours.values():
-                if at < level.still_from < soonest:
-                    soonest = level.still_from
-        return None if soonest == NEVER else soonest
+        """When a level of ours may next have been still for long enough, so that a decrease of the others shows."""
+        if self._settles_at <= at:
+            levels = [level for ours in self._levels.values() for level in ours.values()]
+            self._settles_at = min((level.still_from for level in levels if level.still_from > at), default=NEVER)
+        return None if self._settles_at == NEVER else self._settles_at
 
     def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
         best, ours = levels.best(), self._levels[side]
@@ -186,7 +185,8 @@ class OwnSize:
         level = self._levels[side].get(price)
         if level is None:
             others = book.side(side).quantities.get(price, 0)
-            level = self._levels[side][price] = OwnLevel(others, at + self._echo_ns_max)
+            level = self._levels[side][price] = OwnLevel(others, at)
+            self._disturbed(level, at)
         level.presences.append(presence)
         self._price_of.setdefault(order_id, price)
         return presence
@@ -195,8 +195,13 @@ class OwnSize:
         """We heard that nothing of the order is left at a price."""
         level = self._levels[side][price]
         self._of_order[order_id][price].fall(0, venue_time, at + self._echo_ns_max)
-        level.still_from = at + self._echo_ns_max
+        self._disturbed(level, at)
         self._sweep(side, price, level, at)
+
+    def _disturbed(self, level: OwnLevel, at: int) -> None:
+        """Something happened at a level of ours."""
+        level.still_from = at + self._echo_ns_max
+        self._settles_at = min(self._settles_at, level.still_from)
 
     def _sweep(self, side: Side, price: int, level: OwnLevel, at: int) -> None:
         """Forget presences that no longer matter, and the level with the last of them."""
