@@ -13,7 +13,7 @@ from replenisher.core.fair_value import Source, fair_value
 from replenisher.core.ladder import SizeCurve, lean, size_factors
 from replenisher.core.strategy import NO_QUOTES, Quotes, View, WrongArgument
 from replenisher.model.instrument import AmountUnit, Instrument
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
 
 BPS = 10_000
@@ -142,23 +142,20 @@ class PureMarketMaking:
             lean_now = lean(inventory_quote, self.inventory.target_quote, ladder_quote) * self.inventory.skew_factor
 
         half_spread = fair * self._nearest_bps / BPS
-        shifts = self.inventory.skew in (Skew.PRICE, Skew.BOTH)
-        centre = fair - lean_now * half_spread if shifts else fair
+        centre = fair - lean_now * half_spread if self._leans_by_price else fair
         quotes: list[Quote] = []
-        for side, rungs in self.ladder.items():
-            prices = instrument.round_prices(side, self._prices(side, rungs, centre, fair))
-            lots = self._lots(instrument, side, fair, self._size_factor(side, lean_now))
+        for side in self.ladder:
+            prices = instrument.round_prices(side, self._prices(side, centre, fair))
+            sizes = self._lots(instrument, side, fair, self._size_factor(side, lean_now))
             taken: set[int] = set()
-            for level, price in enumerate(prices):
+            for level, (price, lots) in enumerate(zip(prices, sizes, strict=True)):
                 # Levels that the tick has pushed onto one price become one: the nearest keeps it.
-                if (
-                    lots[level] > 0
-                    and price > 0
-                    and price not in taken
-                    and self._is_within_bounds(side, price * instrument.tick_float)
-                ):
+                if lots > 0 and price > 0 and price not in taken:
                     taken.add(price)
-                    quotes.append(Quote(side, level, price, lots[level]))
+                    quotes.append(Quote(side, level, price, lots))
+        if self.price_floor is not None or self.price_ceiling is not None:
+            tick = instrument.tick_float
+            quotes = [quote for quote in quotes if self._is_within_bounds(quote.side, quote.price * tick)]
         terms = {
             "fair_value": fair,
             "inventory_quote": inventory_quote,
@@ -175,8 +172,8 @@ class PureMarketMaking:
 
     def _rungs(self, side: Side) -> tuple[Rung, ...]:
         if self.size_curve is SizeCurve.CUSTOM:
-            return self.bid_levels if side is Side.BUY else self.ask_levels
-        spread_bps = self.bid_spread_bps if side is Side.BUY else self.ask_spread_bps
+            return self.bid_levels if side is BUY else self.ask_levels
+        spread_bps = self.bid_spread_bps if side is BUY else self.ask_spread_bps
         assert spread_bps is not None and self.order_levels is not None and self.order_amount is not None, "validated"
         spacing_bps = self.level_spacing_bps or 0.0
         factors = size_factors(self.size_curve, self.order_levels, self.level_amount_step or 0.0)
@@ -184,6 +181,14 @@ class PureMarketMaking:
             Rung(spread_bps=spread_bps + level * spacing_bps, amount=self.order_amount * Decimal(repr(factor)))
             for level, factor in enumerate(factors)
         )
+
+    @cached_property
+    def _leans_by_price(self) -> bool:
+        return self.inventory.skew in (Skew.PRICE, Skew.BOTH)
+
+    @cached_property
+    def _leans_by_size(self) -> bool:
+        return self.inventory.skew in (Skew.SIZE, Skew.BOTH)
 
     @cached_property
     def _nearest_bps(self) -> float:
@@ -220,7 +225,7 @@ class PureMarketMaking:
 
     def _lots(self, instrument: Instrument, side: Side, price: float, factor: float) -> tuple[int, ...]:
         """The size of each level of a side; worked out anew only when something that counts has changed."""
-        counts = self.size_unit is (AmountUnit.BASE if instrument.inverse else AmountUnit.QUOTE)
+        counts = self._counts_in_base if instrument.inverse else self._counts_in_quote
         key = (instrument, price if counts else 0.0, factor)
         known = self._sizes.get(side)
         if known is not None and known[0][0] is instrument and known[0][1:] == key[1:]:
@@ -232,6 +237,14 @@ class PureMarketMaking:
         )
         self._sizes[side] = (key, lots)
         return lots
+
+    @cached_property
+    def _counts_in_quote(self) -> bool:
+        return self.size_unit is AmountUnit.QUOTE
+
+    @cached_property
+    def _counts_in_base(self) -> bool:
+        return self.size_unit is AmountUnit.BASE
 
     @cached_property
     def _sizes(self) -> dict[Side, tuple[tuple[Instrument, float, float], tuple[int, ...]]]:
@@ -249,19 +262,27 @@ class PureMarketMaking:
             case _:
                 assert_never(self.size_unit)
 
-    def _prices(self, side: Side, rungs: tuple[Rung, ...], centre: float, fair: float) -> list[float]:
+    def _prices(self, side: Side, centre: float, fair: float) -> list[float]:
         """Where each level of a side would stand if there were no ticks."""
         closest = fair * self.min_spread_bps / 2 / BPS
-        if side is Side.BUY:
-            return [min(centre - fair * rung.spread_bps / BPS, fair - closest) for rung in rungs]
-        return [max(centre + fair * rung.spread_bps / BPS, fair + closest) for rung in rungs]
+        if side is BUY:
+            bound = fair - closest
+            prices = [centre - fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
+            return prices if max(prices, default=bound) <= bound else [min(price, bound) for price in prices]
+        bound = fair + closest
+        prices = [centre + fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
+        return prices if min(prices, default=bound) >= bound else [max(price, bound) for price in prices]
+
+    @cached_property
+    def _spreads_bps(self) -> dict[Side, list[float]]:
+        return {side: [rung.spread_bps for rung in rungs] for side, rungs in self.ladder.items()}
 
     def _size_factor(self, side: Side, lean_now: float) -> float:
-        if self.inventory.skew not in (Skew.SIZE, Skew.BOTH):
+        if not self._leans_by_size:
             return 1.0
         return max(0.0, min(2.0, 1.0 - side.sign * lean_now))
 
     def _is_within_bounds(self, side: Side, price: float) -> bool:
         """Nothing is bought above the ceiling, nothing sold below the floor."""
-        bound = self.price_ceiling if side is Side.BUY else self.price_floor
+        bound = self.price_ceiling if side is BUY else self.price_floor
         return bound is None or (price - bound) * side.sign <= 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from replenisher.model.event import Level
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 
 class BookSide:
@@ -70,8 +70,8 @@ class Book:
     __slots__ = ("asks", "bids", "distrust", "heard_at", "last_trade", "updated_at", "venue_time")
 
     def __init__(self) -> None:
-        self.bids = BookSide(Side.BUY)
-        self.asks = BookSide(Side.SELL)
+        self.bids = BookSide(BUY)
+        self.asks = BookSide(SELL)
         self.distrust = "no snapshot yet"  # why the book cannot be trusted; empty while it can
         self.updated_at = 0  # session time of the last update
         self.heard_at = 0  # session time at which the link last proved alive
@@ -80,7 +80,7 @@ class Book:
 
     def side(self, side: Side) -> BookSide:
         """The bids for a buy, the asks for a sell."""
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
     def replace(self, bids: Sequence[Level], asks: Sequence[Level], venue_time: int, at: int) -> None:
         """A snapshot: the whole truth from here on."""

@@ -34,10 +34,11 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import Event
 from replenisher.model.instrument import Instrument, venue_of
-from replenisher.model.order import Side, Status
+from replenisher.model.order import BUY, WORKING
 from replenisher.model.step import Decision, Quote, Step
 
 FAR = 1 << 62
+SHOWN = (Change, Show)  # a tuple, as a union that is written where it is used is made anew each time
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -235,8 +236,8 @@ class Engine:
         wishes = reconcile(
             showable, orders, setup.policy, amends_price=state.setup.venue(setup.venue).amends_price, at=at
         )
-        is_complete = len(showable) == len(wanted.quotes) and all(
-            isinstance(wish, Keep) and wish.order.level == wish.level for wish in wishes
+        is_complete = len(showable) == len(wanted.quotes) and not any(
+            not isinstance(wish, Keep) or wish.order.level != wish.level for wish in reversed(wishes)
         )
         return Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
 
@@ -244,8 +245,8 @@ class Engine:
         self, setup: StrategySetup, quotes: Sequence[Quote], orders: Sequence[Order], at: int
     ) -> Sequence[Quote]:
         """The quotes whose slots have an order already or may be given one now."""
-        taken = {(order.side, order.level) for order in orders}
-        missing = [quote for quote in quotes if (quote.side, quote.level) not in taken]
+        taken = {order.level if order.side is BUY else ~order.level for order in orders}
+        missing = [quote for quote in quotes if (quote.level if quote.side is BUY else ~quote.level) not in taken]
         if not missing:
             return quotes
         touch = self.state.book(setup.instrument).shown_touch
@@ -268,14 +269,16 @@ class Engine:
         for plan in plans:
             for wish in plan.wishes:
                 # Also where the amend may not be sent now: its old slot is given to somebody else.
-                if isinstance(wish, Keep | Withdraw | Change) and wish.order.level != wish.level:
+                if not isinstance(wish, Show) and wish.order.level != wish.level:
                     yield self._note(MoveSlot(order_id=wish.order.order_id, level=wish.level), at)
         for plan in plans:
             for wish in plan.wishes:
                 if isinstance(wish, Withdraw):
                     yield from self._withdraw(wish.order, at)
-        shown = [(plan, wish) for plan in plans for wish in plan.wishes if isinstance(wish, Change | Show)]
-        for plan, wish in sorted(shown, key=lambda each: not self._is_refill(*each)):
+        shown = [(plan, wish) for plan in plans for wish in plan.wishes if isinstance(wish, SHOWN)]
+        if len(shown) > 1:
+            shown.sort(key=lambda each: not self._is_refill(*each))
+        for plan, wish in shown:
             yield from self._show(plan, wish, at)
 
     def _is_refill(self, plan: Plan, wish: Change | Show) -> bool:
@@ -366,7 +369,7 @@ class Engine:
         for ladder in self.state.orders.live.keys() - self.state.setup.ladders:
             for order in self.state.orders.of(ladder):
                 touched[order.instrument] = None
-                if order.status is Status.WORKING and order.pending is None:
+                if order.status is WORKING and order.pending is None:
                     yield from self._withdraw(order, at)
 
     def _cancel_strays(self, at: int) -> Iterator[Command]:
@@ -408,24 +411,32 @@ class Engine:
     def _deadline(self, instrument: str, plans: Sequence[Plan], at: int) -> int:
         """The next session time at which our wishes on an instrument may change without any news."""
         state = self.state
-        candidates = [FAR, self.unaffordable_until.pop(instrument, FAR)]
+        soonest = self.unaffordable_until.pop(instrument, FAR)
         for order in state.orders.on(instrument):
-            if order.pending is not None:
-                candidates.append(order.pending.deadline)
-            candidates += (order.cancel_after, order.amend_after)
+            if order.pending is not None and at < order.pending.deadline < soonest:
+                soonest = order.pending.deadline
+            if at < order.cancel_after < soonest:
+                soonest = order.cancel_after
+            if at < order.amend_after < soonest:
+                soonest = order.amend_after
         for plan in plans:
             setup = plan.setup
             if setup.instrument != instrument:
                 continue
+            candidates = [
+                state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1,
+                state.own_size(instrument).settles_at(at) or FAR,
+            ]
             if setup.policy.max_order_age_ns is not None:
-                resting = [order for order in state.orders.of(setup.ladder) if order.status is Status.WORKING]
+                resting = [order for order in state.orders.of(setup.ladder) if order.status is WORKING]
                 candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
-            keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.permitted]
-            if (opening := state.slots.next_opening(keys, at)) is not None:
-                candidates.append(opening)
-            candidates.append(state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1)
-            candidates.append(state.own_size(instrument).settles_at(at) or FAR)
-        return min(candidate for candidate in candidates if candidate > at)
+            if at < state.slots.last_opening:
+                keys = [(setup.id, instrument, quote.side, quote.level) for quote in plan.permitted]
+                candidates.append(state.slots.next_opening(keys, at) or FAR)
+            for candidate in candidates:
+                if at < candidate < soonest:
+                    soonest = candidate
+        return soonest
 
 
 def _cancel(order: Order, deadline: int) -> CancelOrder:
@@ -438,7 +449,7 @@ def _sane(quotes: Quotes) -> Quotes:
     """A strategy's answer, checked: what it got wrong is ours, and stops the engine."""
     total = math.fsum(quotes.terms.values()) + (quotes.fair_value or 0.0)
     assert math.isfinite(total), f"a strategy used a number that is none: {quotes.terms}"
-    places = {quote.level if quote.side is Side.BUY else ~quote.level for quote in quotes.quotes}
+    places = {quote.level if quote.side is BUY else ~quote.level for quote in quotes.quotes}
     assert len(places) == len(quotes.quotes), "a strategy filled one slot twice"
     assert quotes.fair_value is not None or not quotes.quotes, "a strategy quoted without a fair value"
     return quotes

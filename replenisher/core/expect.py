@@ -13,7 +13,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
 )
-from replenisher.model.order import Request
+from replenisher.model.order import AMEND, CANCEL, PLACE
 
 
 def expect(state: State, command: Command, at: int) -> None:
@@ -23,9 +23,7 @@ def expect(state: State, command: Command, at: int) -> None:
             _expect_place(state, command, at)
         case AmendOrder():
             order = state.orders.by_id[command.order_id]
-            order.pending = Pending(
-                Request.AMEND, command.deadline, command.price, command.quantity, command.valid_until
-            )
+            order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)
             order.intent = command.intent
             state.slots.of(slot_of(order)).denied = ""
             state.own_size(order.instrument).sent(
@@ -70,7 +68,7 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
         created_at=at,
         updated_at=at,
         valid_until=command.valid_until,
-        pending=Pending(Request.PLACE, command.deadline, command.price, command.quantity),
+        pending=Pending(PLACE, command.deadline, command.price, command.quantity),
     )
     is_refill = command.intent is Intent.REFILL
     if is_refill and (eaten := state.eaten_slot(slot_of(order))) is not None:
@@ -88,7 +86,7 @@ def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
         # A stray: the venue shows it, but we know no live order by its name. It is canceled once a report of it.
         state.strays.pop(command.venue_order_id, None)
         return
-    order.pending = Pending(Request.CANCEL, command.deadline, order.price, order.quantity)
+    order.pending = Pending(CANCEL, command.deadline, order.price, order.quantity)
     order.cancels += 1
     state.slots.of(slot_of(order)).was_eaten = False  # What served it is not wanted: nothing is missing now.
     state.own_size(order.instrument).leaving(order.order_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Side
 
 
 class Load(msgspec.Struct):
@@ -23,7 +23,7 @@ class Load(msgspec.Struct):
     def add(self, side: Side, lots: int, ticks: int) -> None:
         """One order more."""
         self.orders += 1
-        if side is Side.BUY:
+        if side is BUY:
             self.buy_lots += lots
             self.buy_lot_ticks += lots * ticks
         else:

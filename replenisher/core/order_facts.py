@@ -191,8 +191,7 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
     if order.status.is_terminal:
         return
     _ends(state, order, Transition.REJECTED, f"{reason}: {message}" if message else str(reason), 0, at)
-    slot = state.slots.of(slot_of(order))
-    slot.refuse(reason, state.book(order.instrument).shown_touch, at)
+    slot = state.slots.refuse(slot_of(order), reason, state.book(order.instrument).shown_touch, at)
     slot.was_eaten = slot.was_eaten or order.intent is Intent.REFILL  # The next place here is the refill still.
     if reason is RejectReason.OTHER:
         _count_refusal(state, order.strategy, at)

@@ -8,7 +8,7 @@ import msgspec
 from replenisher.core.load import Load, sum_of
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import LIFECYCLE, TERMINAL, Request, Side, Status, Transition
+from replenisher.model.order import AMEND, CANCEL, LIFECYCLE, PLACE, TERMINAL, Request, Side, Status, Transition
 from replenisher.model.step import OrderState
 
 ENDED_REMEMBERED_MAX = 10_000
@@ -61,21 +61,21 @@ class Order(msgspec.Struct, kw_only=True):
     def remaining_max(self) -> int:
         """Lots that may still trade in the worst case: an amend in flight counts with the larger quantity."""
         quantity = self.quantity
-        if self.pending is not None and self.pending.request is Request.AMEND:
+        if self.pending is not None and self.pending.request is AMEND:
             quantity = max(quantity, self.pending.quantity)
         return max(0, quantity - self.filled_lots)
 
     @property
     def prices(self) -> tuple[int, ...]:
         """Every price at which it may rest now."""
-        if self.pending is not None and self.pending.request is Request.AMEND and self.pending.price != self.price:
+        if self.pending is not None and self.pending.request is AMEND and self.pending.price != self.price:
             return (self.price, self.pending.price)
         return (self.price,)
 
     @property
     def is_canceling(self) -> bool:
         """Whether a cancel is on its way."""
-        return self.pending is not None and self.pending.request is Request.CANCEL
+        return self.pending is not None and self.pending.request is CANCEL
 
     def move(self, transition: Transition, at: int) -> None:
         """Go where the LIFECYCLE table says."""
@@ -196,7 +196,7 @@ class Orders:
             if pending is not None:
                 if pending.deadline < self.first_deadline:
                     self.first_deadline = pending.deadline
-                if pending.request is Request.AMEND:
+                if pending.request is AMEND:
                     lots, price = max(lots, pending.quantity), max(price, pending.price)
             counted = (max(0, lots - order.filled_lots), price)
         before = self._counted.get(order.order_id)
@@ -250,7 +250,7 @@ class Orders:
         order.filled_lots = instrument.lots(order.filled)
         is_all = order.filled_lots >= order.quantity
         order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
-        if order.pending is not None and order.pending.request is Request.PLACE:
+        if order.pending is not None and order.pending.request is PLACE:
             order.pending = None  # a fill is the best of acceptances
         self.file(order)
 

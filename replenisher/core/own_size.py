@@ -19,7 +19,7 @@ import msgspec
 
 from replenisher.core.book import Book, BookSide, Touch
 from replenisher.model.event import Level
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 NEVER = 1 << 62
 
@@ -151,8 +151,8 @@ class OwnSize:
 
     def touch(self, book: Book, at: int) -> Touch | None:
         """The best bid and ask of the others; None where one side has nobody else."""
-        bid = self._best(Side.BUY, book.bids, at)
-        ask = self._best(Side.SELL, book.asks, at)
+        bid = self._best(BUY, book.bids, at)
+        ask = self._best(SELL, book.asks, at)
         if bid is None or ask is None:
             return None
         return Touch(bid[0], bid[1], ask[0], ask[1])

@@ -18,7 +18,7 @@ import msgspec
 
 from replenisher.core.orders import Order
 from replenisher.core.slots import PartialFill, RefillPolicy
-from replenisher.model.order import Side, Status
+from replenisher.model.order import BUY, SELL, WORKING, Side
 from replenisher.model.step import Quote
 
 
@@ -28,6 +28,9 @@ class Amend(StrEnum):
     AUTO = "auto"  # wherever the venue does it atomically
     SIZE_DOWN_ONLY = "size_down_only"  # only where it keeps its place in the queue
     NEVER = "never"
+
+
+AUTO, NEVER = Amend.AUTO, Amend.NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Show(msgspec.Struct, frozen=True):
 Wish = Keep | Change | Withdraw | Show
 BY_LEVEL = attrgetter("level")  # orders that were placed first come first among equals
 BY_LEVEL_OF_QUOTE = attrgetter("quote.level")
+BY_SLOT = attrgetter("quote.level", "quote.side")
 Item = TypeVar("Item")
 
 
@@ -84,6 +88,9 @@ def reconcile(
     wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, *, amends_price: bool, at: int
 ) -> list[Wish]:
     """The wishes for one ladder: withdrawals first, then changes and shows from the touch outwards."""
+    following = _follow(wanted, orders, policy, amends_price, at)
+    if following is not None:
+        return following
     keeps: list[Wish] = []
     withdrawals: list[Wish] = []
     changes: list[Change | Show] = []
@@ -105,14 +112,49 @@ def reconcile(
     return [*withdrawals, *keeps, *changes]
 
 
+def _follow(
+    wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, amends_price: bool, at: int
+) -> list[Wish] | None:
+    """The wishes of a ladder that follows the market: every order stays, or is amended into the quote of its own slot.
+
+    That is the best there is as long as no order that must move could stay as it is for the quote of another slot. None
+    where one could, where something is missing, left over or under way, or where an order may not be amended: then
+    somebody has to look at everything.
+    """
+    if len(wanted) != len(orders):
+        return None
+    quote_of = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
+    keeps: list[Wish] = []
+    changes: list[Change] = []
+    for order in orders:
+        quote = quote_of.get(order.level if order.side is BUY else ~order.level)
+        if quote is None or order.pending is not None or order.status is not WORKING:
+            return None
+        if serves(order, quote, policy, at):
+            keeps.append(Keep(order, quote.level))
+        elif _may_become(order, quote, policy, amends_price, at):
+            changes.append(Change(order, quote, order.filled_lots + quote.quantity))
+        else:
+            return None
+    if changes:
+        prices = {side: [quote.price for quote in wanted if quote.side is side] for side in (BUY, SELL)}
+        for change in changes:
+            price, own = change.order.price, change.quote.price
+            for other in prices[change.quote.side]:
+                if other != own and abs(price - other) * 10_000 <= policy.tolerance_bps * other:
+                    return None
+        changes.sort(key=BY_SLOT)
+    return [*keeps, *changes]
+
+
 def _reconcile_side(
     wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, amends_price: bool, at: int
 ) -> list[Wish]:
-    free = [order for order in orders if order.status is Status.WORKING and order.pending is None]
+    free = [order for order in orders if order.status is WORKING and order.pending is None]
     held: set[int] = set()
     missing = wanted
     if len(free) < len(orders):
-        held = {order.level for order in orders if order.status is not Status.WORKING or order.pending is not None}
+        held = {order.level for order in orders if order.status is not WORKING or order.pending is not None}
         missing = [quote for quote in wanted if quote.level not in held]
 
     wishes: list[Wish] = []
@@ -154,26 +196,28 @@ def is_too_old(order: Order, policy: QuotingPolicy, at: int) -> bool:
 
 def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     """Whether a live order is close enough to a wanted quote to be left alone."""
-    if is_too_old(order, policy, at):
+    if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
         return False
-    if abs(order.price - quote.price) * 10_000 > policy.tolerance_bps * quote.price:
+    price, quantity, filled = quote.price, quote.quantity, order.filled_lots
+    if order.price != price and abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
         return False
-    if order.remaining > quote.quantity * (1 + policy.amount_tolerance):
+    remaining = max(0, order.quantity - filled)
+    if remaining > quantity * (1 + policy.amount_tolerance):
         return False
-    if order.filled_lots == 0:
-        return order.remaining >= quote.quantity * (1 - policy.amount_tolerance)
+    if filled == 0:
+        return remaining >= quantity * (1 - policy.amount_tolerance)
     if policy.refill.partial_fill is PartialFill.TOP_UP:
-        return order.remaining >= quote.quantity * policy.refill.min_fraction
+        return remaining >= quantity * policy.refill.min_fraction
     return True
 
 
 def _may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
     """Whether an order may be amended into a wanted quote."""
-    if policy.amend is Amend.NEVER or is_too_old(order, policy, at) or at < order.amend_after:
+    if policy.amend is NEVER or is_too_old(order, policy, at) or at < order.amend_after:
         return False
     if order.price == quote.price and quote.quantity <= order.remaining:
         return True
-    return policy.amend is Amend.AUTO and amends_price
+    return policy.amend is AUTO and amends_price
 
 
 def _best_matching(
@@ -194,10 +238,6 @@ def _best_matching(
     in_own_slot = dict(order_at)
     stayed = set(order_at.values())
     if len(stayed) < len(orders):
-        moved = [i for i in range(len(orders)) if i not in stayed]
-        alone = _moves_alone(moved, orders, quotes, slots, policy, amends_price, at)
-        if alone is not None:
-            return [(orders[i], quotes[j], j not in alone) for j, i in sorted((order_at | alone).items())]
         gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
         for i, order in enumerate(orders):
             for j, quote in enumerate(quotes):
@@ -211,35 +251,6 @@ def _best_matching(
         (orders[i], quotes[j], in_own_slot.get(j) == i or serves(orders[i], quotes[j], policy, at))
         for j, i in sorted(order_at.items())
     ]
-
-
-def _moves_alone(
-    moved: Sequence[int],
-    orders: Sequence[Order],
-    quotes: Sequence[Quote],
-    slots: dict[int, int],
-    policy: QuotingPolicy,
-    amends_price: bool,
-    at: int,
-) -> dict[int, int] | None:
-    """Quote index -> order index, if every order that must move is amended into the quote of its own slot.
-
-    That is what a ladder does that follows the market, and the best there is as long as no order could stay as it is
-    for the quote of another slot. None where one could, or where an order has no quote of its own or may not be
-    amended into it: then somebody has to look at everything.
-    """
-    alone: dict[int, int] = {}
-    for i in moved:
-        order = orders[i]
-        j = slots.get(order.level)
-        if j is None or not _may_become(order, quotes[j], policy, amends_price, at):
-            return None
-        price = order.price
-        for quote in quotes:
-            if quote.level != order.level and abs(price - quote.price) * 10_000 <= policy.tolerance_bps * quote.price:
-                return None
-        alone[j] = i
-    return alone
 
 
 def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[int, int]) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from replenisher.core.load import Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
 
 BPS = 10_000
@@ -44,7 +44,17 @@ class Limits:
 class Measure:
     """The limits of one account, or one strategy, in whole numbers of one instrument."""
 
-    __slots__ = ("collar", "instrument", "limits", "lots_min", "order_units_max", "total_units_max", "units_min")
+    __slots__ = (
+        "collar",
+        "instrument",
+        "is_banded",
+        "is_spot",
+        "limits",
+        "lots_min",
+        "order_units_max",
+        "total_units_max",
+        "units_min",
+    )
 
     def __init__(self, limits: Limits, instrument: Instrument) -> None:
         unit = instrument.notional_unit
@@ -52,6 +62,8 @@ class Measure:
         self.lots_min = max(1, _ceiling(instrument.min_amount, instrument.lot))
         self.units_min = _ceiling(instrument.min_notional, unit)
         self.order_units_max = int(limits.max_order_quote // unit)
+        self.is_spot = instrument.kind is Kind.SPOT
+        self.is_banded = len(instrument.tick_steps) > 1
         self.total_units_max = None if limits.max_total_quote is None else int(limits.max_total_quote // unit)
         self.collar = Decimal(repr(limits.price_collar_bps)) / BPS
 
@@ -79,7 +91,7 @@ class Bound:
         self.highest = int((mark + away) // instrument.tick)
         reach = instrument.amount_of_quote(limits.max_position_quote, mark)
         self.buy_room, self.sell_room = self._lots_within(reach)
-        if instrument.kind is Kind.SPOT:
+        if measure.is_spot:
             self.buy_funds = _whole(stake.cash, instrument.notional_unit)  # units, of all buys
             self.sell_funds = _whole(stake.base_cash, instrument.lot)  # lots, of all sells
         elif stake.cash is None or stake.cash < 0:
@@ -102,7 +114,7 @@ class Bound:
         instrument = measure.instrument
         if price <= 0 or lots <= 0:
             return "price and size must be positive"
-        if not instrument.is_on_tick(price):
+        if measure.is_banded and not instrument.is_on_tick(price):
             return "off the tick"
         units = lots if instrument.inverse else lots * price
         if lots < measure.lots_min or units < measure.units_min:
@@ -115,9 +127,9 @@ class Bound:
             return "max_total_quote"
         if not self.lowest <= price <= self.highest:
             return "price_collar_bps"
-        if side is Side.BUY:
+        if side is BUY:
             on_side, room, funds = load.buy_lots + lots, self.buy_room, self.buy_funds
-            needed = load.buy_lot_ticks + units if instrument.kind is Kind.SPOT else on_side
+            needed = load.buy_lot_ticks + units if measure.is_spot else on_side
         else:
             on_side, room, funds = load.sell_lots + lots, self.sell_room, self.sell_funds
             needed = on_side
@@ -129,7 +141,7 @@ class Bound:
         """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
         measure = self.measure
         instrument = measure.instrument
-        inverse, has_bands = instrument.inverse, len(instrument.tick_steps) > 1
+        inverse, has_bands = instrument.inverse, measure.is_banded
         lowest, highest = max(1, self.lowest), self.highest
         lots_min, units_min, units_max = measure.lots_min, measure.units_min, measure.order_units_max
         buys, sells, buy_units, sell_units = load.buy_lots, load.sell_lots, 0, 0
@@ -141,7 +153,7 @@ class Bound:
                 return False
             if has_bands and not instrument.is_on_tick(price):
                 return False
-            if quote.side is Side.BUY:
+            if quote.side is BUY:
                 buys += lots
                 buy_units += units
             else:
@@ -150,7 +162,7 @@ class Bound:
         total_max = measure.total_units_max
         if total_max is not None and self._units(load) + buy_units + sell_units > total_max:
             return False
-        needed = load.buy_lot_ticks + buy_units if instrument.kind is Kind.SPOT else buys
+        needed = load.buy_lot_ticks + buy_units if measure.is_spot else buys
         return (
             orders + len(quotes) <= measure.limits.max_open_orders
             and buys <= self.buy_room

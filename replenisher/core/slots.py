@@ -114,10 +114,13 @@ NOTHING = Slot()  # what is remembered of a slot to which nothing has happened
 class Slots:
     """Every slot that has something to remember."""
 
-    __slots__ = ("by_key",)
+    __slots__ = ("by_key", "last_opening")
 
-    def __init__(self) -> None:
-        self.by_key: dict[SlotKey, Slot] = {}
+    def __init__(self, slots: Iterable[tuple[SlotKey, Slot]] = ()) -> None:
+        self.by_key: dict[SlotKey, Slot] = dict(slots)
+        self.last_opening = 0  # session time from which on no slot opens by itself any more
+        for slot in self.by_key.values():
+            self._closed(slot)
 
     def known(self, key: SlotKey) -> Slot:
         """What is remembered of a slot, to be looked at only: a decision leaves no trace here."""
@@ -133,11 +136,22 @@ class Slots:
     def eat(self, key: SlotKey, policy: RefillPolicy, at: int) -> None:
         """A fill has emptied this slot; its mirror, if it waited for that, may come back."""
         self.of(key).eat(policy, at)
+        self._closed(self.of(key))
         strategy, instrument, side, level = key
         mirror = self.of((strategy, instrument, side.opposite, level))
         if mirror.awaits_opposite:
             mirror.awaits_opposite = False
             self.of(key).awaits_opposite = False
+
+    def refuse(self, key: SlotKey, reason: RejectReason, touch: tuple[int, int] | None, at: int) -> Slot:
+        """The venue refused a place in this slot."""
+        slot = self.of(key)
+        slot.refuse(reason, touch, at)
+        self._closed(slot)
+        return slot
+
+    def _closed(self, slot: Slot) -> None:
+        self.last_opening = max(self.last_opening, slot.opens_at)
 
     def accepted(self, key: SlotKey) -> None:
         """The venue took a place: earlier refusals are forgotten."""

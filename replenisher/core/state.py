@@ -40,6 +40,8 @@ class Memory(msgspec.Struct, kw_only=True):
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
 
 
+Basis = tuple[Instrument, Decimal, Decimal, Decimal, int]  # mark, position, inventory, moves of cash
+
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in ("orders", "slots"))  # as they are
 
 
@@ -80,6 +82,7 @@ class State:
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
+    known_bounds: dict[str, tuple[Basis, tuple[Bound, ...]]] = field(default_factory=dict)  # by strategy, and of what
     measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
 
     # --- What outlives the process -------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ class State:
         for name in REMEMBERED:
             setattr(self, name, getattr(memory, name))
         self.orders = Orders.load(memory.orders)
-        self.slots.by_key.update(memory.slots)
+        self.slots = Slots(memory.slots)
         return self
 
     # --- What there is -------------------------------------------------------------------------------------------
@@ -153,17 +156,27 @@ class State:
     def bounds(self, setup: StrategySetup, mark: Decimal) -> tuple[Bound, ...]:
         """How far the account's limits, and a strategy's own for its share, let that strategy go now."""
         instrument = self.instruments[setup.instrument]
+        position, inventory = (
+            self.account.position(instrument.key).size,
+            self.account.inventory(instrument.key, setup.id),
+        )
+        basis = (instrument, mark, position, inventory, self.account.cash_moves)
+        known = self.known_bounds.get(setup.id)
+        if known is not None and known[0] == basis:
+            return known[1]
         stake = Stake(
-            position=self.account.position(instrument.key).size,
+            position=position,
             cash=self.account.balance(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
             mark=mark,
         )
-        account = Bound(self._measure("", self.setup.limits, instrument), stake)
-        inventory = self.account.inventory(instrument.key, setup.id)
-        if setup.limits == self.setup.limits and inventory == stake.position:
-            return (account,)  # A share that holds all there is, within the same limits, is bound already.
-        return account, Bound(self._measure(setup.id, setup.limits, instrument), replace(stake, position=inventory))
+        bounds: tuple[Bound, ...] = (Bound(self._measure("", self.setup.limits, instrument), stake),)
+        # A share that holds all there is, within the same limits, is bound already.
+        if setup.limits != self.setup.limits or inventory != position:
+            own = self._measure(setup.id, setup.limits, instrument)
+            bounds = (*bounds, Bound(own, replace(stake, position=inventory)))
+        self.known_bounds[setup.id] = (basis, bounds)
+        return bounds
 
     def exposures(self, setup: StrategySetup, bounds: Sequence[Bound], *, with_ladder: bool) -> list[Exposure]:
         """What counts towards these bounds: the account's orders and the strategy's; with its own ladder, or beside it.

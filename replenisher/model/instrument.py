@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 NEAR_A_TICK = 1e-6  # of a tick: a double nearer to the grid than this is rounded by its decimal digits
 TICKS_MAX = 1e9  # up to here a quotient of doubles misses by less than that
@@ -125,7 +125,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def round_price(self, side: Side, price: float | Decimal) -> int:
         """The nearest allowed price away from the market, in ticks: down for a buy, up for a sell."""
         exact = Decimal(repr(price)) if isinstance(price, float) else price
-        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+        rounding = ROUND_FLOOR if side is BUY else ROUND_CEILING
         step = self.tick_at(exact)
         rounded = (exact / step).to_integral_value(rounding) * step
         # Rounding up may cross into a band with a coarser step, whose grid then decides.
@@ -141,7 +141,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         if len(self.tick_steps) > 1:
             return [self.round_price(side, price) for price in prices]
-        tick, up = self.tick_float, side is Side.SELL
+        tick, up = self.tick_float, side is SELL
         rounded: list[int] = []
         for price in prices:
             exact = price / tick

@@ -27,7 +27,7 @@ class Side(StrEnum):
     @property
     def opposite(self) -> "Side":
         """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+        return SELL if self is BUY else BUY
 
 
 class Liquidity(StrEnum):
@@ -72,6 +72,13 @@ BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 def is_order_id(text: str, namespace: str) -> bool:
     """Whether a label at a venue is a client order id of this namespace."""
     return len(text) == ORDER_ID_LENGTH and text.startswith(namespace) and set(text) <= set(BASE36)
+
+
+# Names for what is compared for every order, price and size: Python 3.11 looks a member of an enum up by a function
+# that is itself written in Python, which costs more than the comparison.
+BUY, SELL = Side.BUY, Side.SELL
+PENDING, WORKING = Status.PENDING, Status.WORKING
+PLACE, AMEND, CANCEL = Request.PLACE, Request.AMEND, Request.CANCEL
 
 
 class Transition(StrEnum):
