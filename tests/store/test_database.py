@@ -11,10 +11,11 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from replenisher.errors import ConfigurationError, Unreachable
-from replenisher.store import schema, tables
-from replenisher.store.database import Database
+from replenisher.store import postgresql, schema, tables
+from replenisher.store.database import Database, said
 from replenisher.store.insert import insert_new
 from tests.store.given import balance, balances
+from tests.stories.wire import Wire
 
 
 @pytest.fixture
@@ -56,11 +57,11 @@ def test_a_file_that_is_not_there_is_not_made_by_looking(sqlite_url: str, tmp_pa
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_sentence(bad: str, error: type[Exception], sentence: str) -> None:
-    with pytest.raises(error, match=sentence) as said:
+    with pytest.raises(error, match=sentence) as refused:
         schema.upgrade(bad)
 
-    assert "\n" not in str(said.value)
-    assert "hunter2" not in str(said.value)
+    assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +76,10 @@ def test_a_database_that_cannot_be_used_is_one_sentence(bad: str, error: type[Ex
 def test_a_server_that_does_not_let_us_in_says_why(
     postgres_url: str, old: str, new: str, error: type[Exception], sentence: str
 ) -> None:
-    with pytest.raises(error, match=sentence) as said:
+    with pytest.raises(error, match=sentence) as refused:
         schema.upgrade(re.sub(old, new, postgres_url, count=1))
 
-    assert "\n" not in str(said.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_file_that_is_no_database_is_refused_and_not_touched(sqlite_url: str, tmp_path: Path) -> None:
@@ -91,6 +92,48 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(sqlite_url: str, 
         schema.upgrade(sqlite_url)
 
     assert (tmp_path / "ledger.db").read_bytes() == before
+
+
+# --- A server that does not answer -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wire(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """The way to a database, which can be cut; whoever waits for an answer is less patient than usual."""
+    monkeypatch.setattr(postgresql, "ANSWER_S_MAX", 0.3)
+    schema.upgrade(postgres_url)
+    # A driver that has asked whether the server encrypts, and waits in vain, leaves its socket to the collector.
+    with Wire(f"{postgres_url}?sslmode=disable").laid() as wire:
+        yield wire
+
+
+def test_a_server_that_does_not_answer_at_the_start_is_unreachable(wire: Wire) -> None:
+    wire.cut()
+
+    with pytest.raises(Unreachable, match="cannot be reached: timed out") as refused:
+        schema.upgrade(wire.url)
+
+    assert refused.value.exit_code == 75
+
+
+@pytest.mark.parametrize("is_mended_first", [True, False])
+def test_a_transaction_that_is_cut_off_ends_and_the_next_one_works(wire: Wire, is_mended_first: bool) -> None:
+    def write(connection: Connection) -> None:
+        insert_new(connection, tables.balances, [balance(1)])
+        wire.cut()
+        insert_new(connection, tables.balances, [balance(2)])
+
+    with closing(Database(wire.url)) as database:
+        with pytest.raises((DBAPIError, OSError)) as cut:
+            database.write(write)
+        if not is_mended_first:
+            with pytest.raises((DBAPIError, OSError)):
+                balances(database)
+        wire.mend()
+
+        assert said(cut.value) == "timed out"
+        database.write(lambda connection: insert_new(connection, tables.balances, [balance(3, "3")]))
+        assert balances(database) == [Decimal(3)]
 
 
 # --- Transactions ------------------------------------------------------------------------------------------------
