@@ -186,7 +186,7 @@ def _rate(venue: str, ours: RateLimit, granted: RateLimit | Unanswered) -> Findi
     configured = f"{number(ours.per_s)} a second, {number(ours.burst)} at once"
     if isinstance(granted, Unanswered):
         advice = f"compare venues.{venue}.rate_limit_per_s with your tier at the venue"
-        return found(Light.AMBER, f"we use {configured}; the venue does not say: {granted.reason}", advice)
+        return found(Light.AMBER, f"we use {configured}; {granted.reason}", advice)
     text = f"we use {configured} of {number(granted.per_s)} and {number(granted.burst)}"
     if ours.per_s > granted.per_s or ours.burst > granted.burst:
         advice = (

@@ -110,7 +110,7 @@ class Hearing:
             key=Unanswered(self.reason) if self.is_refused and not self._closed else whole,
             session_ns=self.session(),
             switch_by_default=NOT_TOLD,
-            rate=NOT_TOLD,
+            rate=Unanswered("the session tells no limits"),
             balances=self._balances or Unanswered(next(iter(self._failed.values()), NOT_TOLD.reason)),
             positions=self._positions,
             listings={name: self._listing(name) for name in self._names},

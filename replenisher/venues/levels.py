@@ -88,7 +88,7 @@ def _band(setup: StrategySetup, fit: Fit) -> Finding:
     """Whether the venue would take the prices."""
     low, high = fit.listing.price_min, fit.listing.price_max
     if low is None or high is None:
-        return _found(setup, "price band", Light.GREEN, "the venue names none")
+        return _found(setup, "price band", Light.GREEN, "none is told")
     band, price = f"{number(low)} to {number(high)}", fit.listing.instrument.price
     outside = [key for key, quote in fit.stand.items() if not low <= price(quote.price) <= high]
     if outside:

@@ -73,6 +73,18 @@ def test_an_exchange_with_an_address_is_asked_over_the_wire_and_gets_no_order(
     assert not [line for line in ledger.read_text().splitlines() if any(method in line for method in ORDERS)]
 
 
+def test_a_venue_through_ccxt_is_heard_by_its_session(desk: Desk, exchange: tuple[str, Path]) -> None:
+    written(desk, "    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n")
+
+    ended = look(desk, **{URL: exchange[0]})
+
+    assert ended.code == 0
+    amber = {check for check, light in lights(ended).items() if light != "green"}
+    assert amber == {"cancel-on-disconnect", "rate limit"}
+    assert findings(ended)["balances"]["found"] == "10 BTC"
+    assert findings(ended)["limits and funds"]["found"].startswith("10 of 10 levels may be shown")
+
+
 def test_the_page_ends_with_the_verdict(desk: Desk, exchange: tuple[str, Path]) -> None:
     ended = desk.command("doctor", desk.config, **{URL: exchange[0]})
 

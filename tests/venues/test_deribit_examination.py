@@ -159,7 +159,7 @@ def test_an_instrument_that_is_not_listed_is_told_as_such(venue: Venue) -> None:
 def test_a_venue_without_limits_or_with_limits_of_another_shape_leaves_them_open(venue: Venue) -> None:
     venue.results["private/get_account_summary"] = {"currency": "BTC", "balance": 1}
 
-    assert venue.examined().rate == Unanswered("it tells no limits")
+    assert venue.examined().rate == Unanswered("the venue tells no limits")
 
     venue.results["private/get_account_summary"] = {"currency": "BTC", "balance": 1, "limits": "many"}
 

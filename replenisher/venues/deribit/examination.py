@@ -156,7 +156,7 @@ class _Desk:
     def account(self, currencies: Sequence[str]) -> tuple[dict[str, Decimal] | Unanswered, RateLimit | Unanswered]:
         """Cash by currency, and how often the account may send orders."""
         balances: dict[str, Decimal] = {}
-        rate: RateLimit | Unanswered = Unanswered("it tells no limits")
+        rate: RateLimit | Unanswered = Unanswered("the venue tells no limits")
         for currency in currencies:
             params: Params = {"currency": currency, "extended": "true"}
             summary = self._ask("private/get_account_summary", params, msgspec.json.Decoder(_Summary).decode)
