@@ -46,6 +46,14 @@ def written(old: str, new: str, base: Path = PAPER) -> Mistake:
     return prepare
 
 
+def live_on_kraken(desk: Desk) -> list[str | Path]:
+    """Real money is about to go to an exchange that nobody has tried."""
+    key = "    api_key: me\n    api_secret: hunter2\n"
+    written("    adapter: deribit\n", f"    adapter: ccxt\n    exchange: kraken\n{key}")(desk)
+    written("mode: paper", "mode: live", desk.config)(desk)
+    return ["run", desk.config, "--live"]
+
+
 def database(url: str) -> Mistake:
     """The database is somewhere else; `{room}` is a folder."""
 
@@ -192,6 +200,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         written("adapter: deribit", "adapter: ccxt\n    exchange: coincheck"),
         CONFIGURATION,
         "venues.deribit.exchange: 'coincheck' is not allowed, an order there cannot be given a name of ours",
+    ),
+    (
+        "real money on an exchange that nobody has tried",
+        EITHER,
+        live_on_kraken,
+        CONFIGURATION,
+        "venues.deribit.exchange: 'kraken' is not allowed, nobody has tried it through this program yet: to go live",
     ),
     (
         "an unknown strategy",

@@ -3,11 +3,16 @@
 A reply tells that a request was granted, and often nothing else: exchanges answer a place with a bare id. What it
 leaves out is as we asked for it. A cancel that was taken is not yet an order that is gone; only a reply that shows it
 canceled ends it, otherwise the engine asks what became of it.
+
+Some exchanges do not refuse a post-only order that would take: they accept it and take it off at once. So an order that
+ends unfilled right after its place, though nobody asked for that, was refused.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, assert_never
+
+import msgspec
 
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from replenisher.model.event import (
@@ -22,11 +27,15 @@ from replenisher.model.event import (
     RequestRejected,
 )
 from replenisher.model.order import Request, Side, Status
+from replenisher.model.units import SECOND_NS
 from replenisher.venues.ccxt import errors
 from replenisher.venues.ccxt.calls import Call, Calls, Failure
 from replenisher.venues.ccxt.holdings import UNREADABLE, changed_at, lots_of, status_of, ticks_of
 from replenisher.venues.ccxt.link import Asked, Batch, Clock, Exchange, Listed, Search
 from replenisher.venues.ccxt.names import Names
+
+TAKEN_OFF_NS = 2 * SECOND_NS  # so soon after its place an order that ends by itself was refused
+PLACED_MAX = 10_000  # places that are remembered
 
 Reply = Mapping[str, Any]
 REQUESTS: dict[type[OrderCommand], Request] = {
@@ -34,6 +43,14 @@ REQUESTS: dict[type[OrderCommand], Request] = {
     AmendOrder: Request.AMEND,
     CancelOrder: Request.CANCEL,
 }
+
+
+class Placed(msgspec.Struct):
+    """A place of this life."""
+
+    side: Side
+    at: int
+    is_canceling: bool = False  # we have asked for its end
 
 
 class OrderEntry:
@@ -54,12 +71,15 @@ class OrderEntry:
         self._calls = calls
         self._clock = clock
         self._tell = tell
-        self._sides: dict[str, Side] = {}  # of the orders of this life, as an amend must repeat it
+        self._placed: dict[str, Placed] = {}  # by name, the oldest first
 
     # --- What is sent ---------------------------------------------------------------------------------------------
 
     def send(self, commands: Iterable[OrderCommand], at: int) -> None:
         """Ask for each, in this order; neighbours of one kind on one instrument in one request, where there is one."""
+        commands = list(commands)
+        for command in commands:
+            self._note(command, at)
         for (kind, key), group in groupby(commands, lambda command: (type(command), command.instrument)):
             together = list(group)
             size = self._batch_size(kind)
@@ -67,6 +87,20 @@ class OrderEntry:
                 size = 1
             for first in range(0, len(together), size):
                 self._send(together[first : first + size], key, at)
+
+    def _note(self, command: OrderCommand, at: int) -> None:
+        match command:
+            case PlaceOrder():
+                self._placed[command.order_id] = Placed(command.side, at)
+                if len(self._placed) > PLACED_MAX:
+                    del self._placed[next(iter(self._placed))]
+            case CancelOrder():
+                if (placed := self._placed.get(command.order_id)) is not None:
+                    placed.is_canceling = True
+            case AmendOrder():
+                pass
+            case _:
+                assert_never(command)
 
     def placing_on(self, instrument: str) -> bool:
         """Whether an order is being placed there whose id we cannot know yet."""
@@ -124,7 +158,6 @@ class OrderEntry:
 
     def _terms(self, place: PlaceOrder) -> tuple[Any, ...]:
         listed, traits = self._listed[place.instrument], self._exchange.traits
-        self._sides[place.order_id] = place.side
         params = {
             traits.name_param: place.order_id,
             "postOnly": True,
@@ -135,8 +168,8 @@ class OrderEntry:
         return (listed.symbol, "limit", place.side.value, float(amount), float(price), params)
 
     def _amend(self, command: AmendOrder, symbol: str, at: int) -> None:
-        side = self._sides.get(command.order_id)
-        if side is None:  # an order of an earlier life is canceled, not amended
+        placed = self._placed.get(command.order_id)
+        if placed is None:  # an order of an earlier life is canceled, not amended
             self._tell(NotSent(at=at, order_id=command.order_id, request=Request.AMEND))
             return
         instrument = self._listed[command.instrument].instrument
@@ -147,7 +180,7 @@ class OrderEntry:
             self._id(command),
             symbol,
             "limit",
-            side.value,
+            placed.side.value,
             float(instrument.amount(command.quantity)),
             float(instrument.price(command.price)),
             {**self._exchange.traits.amend_params, **self._deadline(command.valid_until)},
@@ -197,7 +230,11 @@ class OrderEntry:
         instrument = self._listed[key].instrument
         self._names.learn(str(order.get("id") or ""), name)
         venue_time = changed_at(order, self._exchange.traits) or self._clock.venue_time(at)
-        match status_of(order):
+        status = status_of(order)
+        if status in (Status.CANCELED, Status.EXPIRED) and not order.get("filled") and self._was_taken_off(name, at):
+            message = "it would have taken, and was taken off"
+            return OrderRejected(at=at, order_id=name, reason=RejectReason.POST_ONLY, message=message)
+        match status:
             case Status.CANCELED:
                 return OrderCanceled(at=at, order_id=name, venue_time=venue_time, reason="canceled")
             case Status.EXPIRED:
@@ -217,6 +254,10 @@ class OrderEntry:
                     quantity=quantity,
                     answers=answers,
                 )
+
+    def _was_taken_off(self, name: str, at: int) -> bool:
+        placed = self._placed.get(name)
+        return placed is not None and not placed.is_canceling and at - placed.at < TAKEN_OFF_NS
 
     def _granted(self, command: PlaceOrder | AmendOrder, reply: Any, at: int) -> None:
         try:

@@ -211,6 +211,36 @@ def test_a_failed_batch_is_refused_only_by_what_concerns_all_of_it(kind: str, fa
     assert [type(each) for each in desk.heard()] == [fact, fact]
 
 
+@pytest.mark.parametrize("status", ["canceled", "expired"])
+def test_an_order_that_is_taken_off_right_after_its_place_would_have_taken(status: str) -> None:
+    by_reply, by_stream = desk_with(), desk_with()
+    by_reply.venue.send([place()], by_reply.at)
+    by_reply.answer("create_order", order(status=status))
+    by_stream.venue.send([place()], by_stream.at)
+    by_stream.answer("create_order", order())
+    by_stream.heard()
+    by_stream.watch("orders", [order(status=status)])
+
+    for desk in (by_reply, by_stream):
+        assert desk.one(OrderRejected).reason is RejectReason.POST_ONLY
+
+
+def test_what_we_cancel_or_what_ends_later_or_in_part_filled_was_not_refused() -> None:
+    asked_for, later, in_part = desk_with(), desk_with(), desk_with()
+    for desk in (asked_for, later, in_part):
+        desk.venue.send([place()], desk.at)
+        desk.answer("create_order", order())
+        desk.heard()
+    asked_for.venue.send([cancel()], asked_for.at)
+    later.at += 3 * S
+    asked_for.watch("orders", [order(status="canceled")])
+    later.watch("orders", [order(status="canceled")])
+    in_part.watch("orders", [order(status="canceled", filled=0.004)])
+
+    for desk in (asked_for, later, in_part):
+        assert desk.one(OrderCanceled).order_id == NAME
+
+
 def test_a_name_survives_what_a_later_report_calls_the_order() -> None:
     desk = desk_with(traits=TRAITS["binance"])
     desk.watch("orders", [order()])
