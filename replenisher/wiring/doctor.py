@@ -55,8 +55,7 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
     except Unreachable as error:
         yield unreachable(name, str(error))
         return
-    address = "an exchange started for this look" if child is not None else _address(config, name, child)
-    yield from about_venue(name, address, setup.venue(name).rate_limit, answers)
+    yield from about_venue(name, _address(config, name, child), setup.venue(name).rate_limit, answers)
     yield from about_strategies(setup, name, answers, clock.now())
 
 
@@ -81,5 +80,8 @@ def _heard(config: Config, name: str, reached: Reached, clock: SessionClock, *, 
 
 
 def _address(config: Config, name: str, child: Child | None) -> str:
+    """Who has answered, in words."""
     section = config.venues[name]
+    if section.url is None and child is not None:
+        return "an exchange started for this look"
     return url_of(config, name, child) if section.adapter == "deribit" else section.url or name

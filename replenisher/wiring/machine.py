@@ -47,9 +47,9 @@ def _data_directory(config: Config) -> Finding:
 def _in_use(config: Config, directory: Path) -> Finding:
     try:
         answer: dict[str, Any] = ask(directory, "status")
-    except ReplenisherError as error:
+    except ReplenisherError:
         advice = "end the process that holds it, or set REPLENISHER_DATA_DIR"
-        return _found("data directory", Light.RED, f"another process holds {directory}: {error}", advice)
+        return _found("data directory", Light.RED, f"another process holds {directory} and does not answer", advice)
     if answer.get("config_version") == config.fingerprint():
         return _found("data directory", Light.GREEN, f"{_short(directory)}, a daemon trades on it as configured")
     advice = "stop that daemon, or set REPLENISHER_DATA_DIR for this one"
