@@ -1030,6 +1030,29 @@ def test_questions_are_answered_with_the_venues_words() -> None:
     assert balance == BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal("302.60065765"))
 
 
+def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_recent_ones() -> None:
+    far = make_open()
+    method = "private/get_user_trades_by_instrument_and_time"
+    yesterday = T0 - 25 * 3600 * S
+
+    def ask(since: int) -> Json:
+        far.venue.send([AskTrades(instrument=KEY, since=since, deadline=far.at + S)], far.at)
+        return far.take(TRADING, method)
+
+    def answer(request: Json, *trades: Json, has_more: bool = False) -> bool:
+        (told,) = far.reply(TRADING, request, {"trades": [*trades], "has_more": has_more})
+        assert isinstance(told, TradesReported)
+        return told.has_more
+
+    first = ask(yesterday)
+    assert (first["params"]["historical"], answer(first, trade(), has_more=True)) == (True, True)
+    second = ask(yesterday + S)
+    assert (second["params"]["historical"], answer(second)) == (True, True), "the recent ones are still to come"
+    third = ask(yesterday + S)
+    assert (third["params"]["historical"], answer(third, trade(trade_id="t2"))) == (False, False)
+    assert ask(yesterday + S)["params"]["historical"] is False, "once a session is enough"
+
+
 def test_not_found_is_told_as_of_the_venues_own_clock() -> None:
     far = make_open(skew_ns=7 * MS)
     far.venue.send([AskOrder(order_id=OURS, instrument=KEY, deadline=T0 + S)], far.at)

@@ -47,7 +47,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
-from replenisher.model.units import MINUTE_NS, MS_NS, US_NS
+from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
@@ -69,6 +69,9 @@ from replenisher.venues.deribit.link import (
 from replenisher.venues.deribit.refusals import rejection
 
 TRADES_PER_PAGE = 1000
+ARCHIVED_AFTER_NS = (
+    DAY_NS - MINUTE_NS
+)  # older trades are told only to who asks for the archive; less what clocks differ
 ORDER_NOT_FOUND = 10004
 UNAUTHORIZED = 13009
 SWITCH_SCOPE = "connection"
@@ -96,6 +99,8 @@ class Trading:
         self._is_armed = False
         self._may_subscribe = False
         self._subscribing = False
+        self._asks_archive: set[str] = set()  # instruments whose archived trades are asked for
+        self._read_archive: set[str] = set()  # and of which this session has had them all
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame."""
@@ -168,12 +173,16 @@ class Trading:
                 params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
             case AskTrades(instrument=key, since=since):
                 method = "private/get_user_trades_by_instrument_and_time"
+                is_archived = at - since > ARCHIVED_AFTER_NS and key not in self._read_archive
+                if is_archived:
+                    self._asks_archive.add(key)
                 params = {
                     "instrument_name": self._instruments[key].name,
                     "start_timestamp": since // MS_NS,
                     "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
                     "count": TRADES_PER_PAGE,
                     "sorting": "asc",
+                    "historical": is_archived,
                 }
             case AskPosition(instrument=key):
                 method = "private/get_position"
@@ -209,6 +218,8 @@ class Trading:
 
     def _lost(self, lost: Lost, at: int) -> None:
         self.is_open = self._is_armed = self._subscribing = False
+        self._asks_archive.clear()
+        self._read_archive.clear()
         told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
         self._facts.append(told)
         for what in lost.unanswered:
@@ -401,7 +412,13 @@ class Trading:
             case AskTrades(instrument=key):
                 page = codec.decode_trades_page(reply.result)
                 fills = tuple(self._fill(trade, at) for trade in page.trades)
-                return TradesReported(at=at, instrument=key, fills=fills, has_more=page.has_more)
+                has_more = page.has_more
+                if key in self._asks_archive:
+                    self._asks_archive.discard(key)
+                    if not page.has_more:
+                        self._read_archive.add(key)
+                    has_more = True  # what is recent comes after the archive
+                return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
             case AskPosition(instrument=key):
                 position = codec.decode_position(reply.result)
                 average_price = position.average_price or Decimal(0)
