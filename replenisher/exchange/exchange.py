@@ -328,6 +328,15 @@ class Exchange:
         """An account's cash in one currency, and what of it nothing holds."""
         return self._funds.account(account, currency)
 
+    def margins(self, account: str, instrument: str) -> tuple[Decimal, Decimal]:
+        """What a position holds of its settlement currency, and what the orders that work hold besides."""
+        return self._funds.margins(account, self._register.contract(instrument))
+
+    @property
+    def max_leverage(self) -> int:
+        """How many times what a position holds it may be worth."""
+        return self._funds.max_leverage
+
     def instruments(self) -> list[InstrumentView]:
         """Everything that is listed."""
         return [

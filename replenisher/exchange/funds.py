@@ -40,7 +40,7 @@ class Funds:
     def __init__(self, register: Register, marks: Marks, max_leverage: int) -> None:
         self._register = register
         self._marks = marks
-        self._max_leverage = max_leverage
+        self.max_leverage = max_leverage
 
     def account(self, account: str, currency: str) -> AccountView:
         """An account's cash in one currency, what positions are worth on top of it, and what is held."""
@@ -62,6 +62,15 @@ class Funds:
             margin=margin,
             available=balance + unrealized - margin - reserved,
         )
+
+    def margins(self, account: str, contract: Contract) -> tuple[Decimal, Decimal]:
+        """What a position holds of its settlement currency, and what the orders that work hold besides."""
+        mark, client = self._marks(contract.name), self._register.client(account)
+        size = client.account.position(contract.name).size
+        if contract.spot_of or not mark:
+            return ZERO, ZERO
+        held = value(contract, abs(size), mark) / self.max_leverage
+        return held, self._margin(client, contract, size) - held
 
     def affords(self, account: str, contract: Contract, trial: Trial) -> bool:
         """Whether an order may be taken."""
@@ -100,7 +109,7 @@ class Funds:
         worst = max(abs(size), abs(size + buys), abs(size - sells))
         if not worst or not mark:
             return ZERO
-        return value(contract, worst, mark) / self._max_leverage
+        return value(contract, worst, mark) / self.max_leverage
 
     def _touched(self, client: Client) -> Iterable[Contract]:
         """The contracts in which an account has something, or asks for it."""

@@ -35,10 +35,9 @@ def top(levels: tuple[tuple[Decimal, Decimal], ...]) -> tuple[Decimal, Decimal]:
 class Catalogue:
     """The instruments of the exchange and their prices."""
 
-    leverage_max = 50
-
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.leverage_max = exchange.max_leverage
         self._instruments = {view.instrument.name: view.instrument for view in exchange.instruments()}
 
     # --- Instruments
@@ -157,12 +156,10 @@ class Catalogue:
         """Between which prices orders are taken."""
         return self._exchange.price_band(name) or (NOTHING, 2 * self.mark(name))
 
-    def initial_margin(self, instrument: Instrument, size: Decimal) -> Decimal:
-        """What a position holds of the settlement currency."""
-        mark = self.mark(instrument.name)
-        if not size or not mark or instrument.kind is Kind.SPOT:
-            return NOTHING
-        return (abs(instrument.value(size, mark)) / self.leverage_max).quantize(SATOSHI)
+    def margins(self, account: str, name: str) -> tuple[Decimal, Decimal]:
+        """What a position holds of the settlement currency, and what orders hold besides."""
+        held, by_orders = self._exchange.margins(account, name)
+        return held.quantize(SATOSHI), by_orders.quantize(SATOSHI)
 
     def last_price(self, name: str) -> Decimal | None:
         """The price of the last print."""

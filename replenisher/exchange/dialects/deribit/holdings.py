@@ -25,7 +25,7 @@ def get_position(desk: Desk, call: Call) -> Shape:
     held = instrument(desk, call)
     if held.kind is Kind.SPOT:
         refuse(INVALID_FOR_INSTRUMENT)
-    return desk.shapes.position(desk.exchange.position(call.account, held.name))
+    return desk.shapes.position(desk.exchange.position(call.account, held.name), call.account)
 
 
 def get_positions(desk: Desk, call: Call) -> list[Shape]:
@@ -33,7 +33,7 @@ def get_positions(desk: Desk, call: Call) -> list[Shape]:
     check_subaccount(desk, call)
     chosen = [each for each in instruments(desk, call) if each.kind is not Kind.SPOT]
     positions = [desk.exchange.position(call.account, each.name) for each in chosen]
-    return [desk.shapes.position(position) for position in positions if position.size]
+    return [desk.shapes.position(position, call.account) for position in positions if position.size]
 
 
 def get_margins(desk: Desk, call: Call) -> Shape:

@@ -51,7 +51,7 @@ class MoneyShapes:
         for position in positions:
             instrument = self._catalogue.instrument(position.instrument)
             mark = self._catalogue.mark(instrument.name)
-            held += self._catalogue.initial_margin(instrument, position.size)
+            held += self._catalogue.margins(account.account, position.instrument)[0]
             index = index_name(instrument)
             deltas[index] = deltas.get(index, NOTHING) + size_in_currency(instrument, position.size, mark)
         profit, equity = number(account.unrealized), number(account.balance + account.unrealized)

@@ -98,19 +98,19 @@ class Shapes:
         """A list of user trades."""
         return [self.fill(fill, account) for fill in fills]
 
-    def position(self, position: PositionView) -> Shape:
+    def position(self, position: PositionView, account: str) -> Shape:
         """The position object. What is realized is paid at once; a spot balance is none."""
         instrument = self._catalogue.instrument(position.instrument)
         mark = self._catalogue.mark(position.instrument)
         floating = floating_profit(instrument, position, mark)
         in_currency = size_in_currency(instrument, position.size, mark)
-        initial = self._catalogue.initial_margin(instrument, position.size)
+        initial, by_orders = self._catalogue.margins(account, position.instrument)
         shape: Shape = {
             "size": number(position.size),
             "kind": wire_kind(instrument),
             "maintenance_margin": number(initial / 2),
             "initial_margin": number(initial),
-            "open_orders_margin": ZERO,
+            "open_orders_margin": number(by_orders),
             "direction": direction(position.size),
             "index_price": number(self._catalogue.index(position.instrument)),
             "instrument_name": position.instrument,

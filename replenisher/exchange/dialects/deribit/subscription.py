@@ -213,5 +213,7 @@ class Subscription:
                 positions = [update.position for update in updates if update.position is not None]
                 position = positions[-1] if positions else self._desk.catalogue.position(self._account, name)
                 is_spot = self._desk.catalogue.instrument(name).kind is Kind.SPOT  # which is held as cash
-                shown = [] if is_spot else [shapes.position(position)]  # always there, also where nothing traded
+                shown = (
+                    [] if is_spot else [shapes.position(position, self._account)]
+                )  # always there, also where nothing traded
                 return [{"instrument_name": name, "trades": fills, "orders": orders, "positions": shown}]
