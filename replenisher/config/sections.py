@@ -129,6 +129,9 @@ class Latency(Section):
 
     request_ms: float = Field(2, ge=0, le=60_000)
     response_ms: float = Field(2, ge=0, le=60_000)
+    order_reply_ms: float = Field(
+        0, ge=0, le=60_000, description="how much longer the answer to an order takes; what it did may be told before"
+    )
 
 
 class Rate(Section):
@@ -170,6 +173,7 @@ class ExchangeSection(Section):
     fees: Fees = Fees()
     price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
     key_scope: str = Field("account:read_write trade:read_write", description="what the simulated key may do")
+    token_s: int = Field(900, ge=10, le=31_536_000, description="how long a login is good for")
     latency: Latency = Latency()
     rate: Rate = Rate()
     balances: dict[Currency, Money] = Field(min_length=1)

@@ -294,26 +294,10 @@ class Exchange:
         return (entry.view() for entry in entries if entry.placed.instrument == instrument)
 
     def trades(
-        self,
-        account: str,
-        *,
-        instrument: str | None,
-        since: int | None,
-        until: int | None,
-        start_seq: int | None,
-        count: int,
-        newest_first: bool,
-    ) -> tuple[list[TradeView], bool]:
-        """One page of an account's fills, and whether there are more; both bounds of time are inclusive."""
-        return self._register.trades(
-            account,
-            instrument=instrument,
-            since=since,
-            until=until,
-            start_seq=start_seq,
-            count=count,
-            newest_first=newest_first,
-        )
+        self, account: str, *, since: int | None = None, until: int | None = None, newest_first: bool = False
+    ) -> Iterator[TradeView]:
+        """An account's fills between two moments, both inclusive; looked up only as far as they are read."""
+        return self._register.trades(account, since, until, newest_first=newest_first)
 
     def cash_changes(self, account: str, currency: str) -> Iterator[CashChange]:
         """Every time at which an account's cash in a currency moved, the last one first."""

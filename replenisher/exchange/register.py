@@ -7,7 +7,7 @@ fold, and must come out at the balance and position that were written down.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
@@ -227,33 +227,13 @@ class Register:
         client.trade_times.append(trade.at)
         return view
 
-    def trades(
-        self,
-        account: str,
-        *,
-        instrument: str | None,
-        since: int | None,
-        until: int | None,
-        start_seq: int | None,
-        count: int,
-        newest_first: bool,
-    ) -> tuple[list[TradeView], bool]:
-        """One page of an account's fills, and whether there are more; both bounds of time are inclusive."""
+    def trades(self, account: str, since: int | None, until: int | None, *, newest_first: bool) -> Iterator[TradeView]:
+        """An account's fills between two moments, both inclusive."""
         client = self.client(account)
         first = 0 if since is None else bisect_left(client.trade_times, since)
         last = len(client.trades) if until is None else bisect_right(client.trade_times, until)
         order = range(last - 1, first - 1, -1) if newest_first else range(first, last)
-        page: list[TradeView] = []
-        for index in order:
-            trade = client.trades[index]
-            if instrument is not None and trade.instrument != instrument:
-                continue
-            if start_seq is not None and trade.trade_seq < start_seq:
-                continue
-            if len(page) == count:
-                return page, True
-            page.append(trade)
-        return page, False
+        return (client.trades[index] for index in order)
 
     def position(self, account: str, instrument: str) -> PositionView:
         """A position; that of nothing in an instrument never touched."""

@@ -64,6 +64,8 @@ def run_exchange(
             keys=(_key(config, section, account),),
             credits_per_s=section.rate.per_s,
             credits_burst=section.rate.burst,
+            token_s=section.token_s,
+            order_reply_ms=section.latency.order_reply_ms,
         ),
         port=port,
         latency=Latency(request_ms=section.latency.request_ms, response_ms=section.latency.response_ms),

@@ -134,8 +134,7 @@ class Stand:
         return [msgspec.json.decode(line) for line in bytes(self.ledger).splitlines()]
 
     def trades(self, account: str = "main", **more: object) -> list:
-        query = {"instrument": None, "since": None, "until": None, "start_seq": None, "count": 1000}
-        return self.exchange.trades(account, **(query | {"newest_first": False} | more))[0]
+        return list(self.exchange.trades(account, **more))
 
 
 def test_a_resting_order_is_answered_shown_and_told_to_its_owner() -> None:
@@ -480,24 +479,15 @@ def test_a_ledger_whose_money_was_changed_is_refused() -> None:
         Stand(read_ledger(b"".join(lines)))
 
 
-def test_trades_come_in_pages_from_either_end() -> None:
+def test_trades_are_read_from_either_end() -> None:
     stand = Stand()
     busy_life(stand)
     everything = stand.trades()
     middle = everything[len(everything) // 2]
 
-    page, more = stand.exchange.trades(
-        "main", instrument=NAME, since=middle.at, until=None, start_seq=None, count=2, newest_first=False
-    )
-    newest, _ = stand.exchange.trades(
-        "main", instrument=None, since=None, until=None, start_seq=None, count=3, newest_first=True
-    )
-
-    assert page == [trade for trade in everything if trade.at >= middle.at][:2]
-    assert more
-    assert newest == everything[::-1][:3]
-    assert stand.trades(start_seq=middle.trade_seq)[0] == middle
-    assert stand.trades(until=middle.at)[-1].at == middle.at
+    assert stand.trades(newest_first=True) == everything[::-1]
+    assert stand.trades(since=middle.at) == [trade for trade in everything if trade.at >= middle.at]
+    assert stand.trades(until=middle.at) == [trade for trade in everything if trade.at <= middle.at]
 
 
 REQUESTS = st.lists(

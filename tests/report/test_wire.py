@@ -54,7 +54,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traded]:
     desk = Desk(tmp_path_factory.mktemp("desk"))
     ledger = desk.room / "books.jsonl"
     with listening(desk, "--seed", "7", "--ledger", ledger) as (_, url):
-        life = desk.run("--duration", "4", **{ADDRESS: url})
+        life = desk.run("--duration", "8", **{ADDRESS: url})
         assert (life.code, life.stderr) == (0, "")
         yield Traded(desk, ledger, url, life.summary)
 

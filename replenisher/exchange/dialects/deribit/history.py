@@ -26,7 +26,7 @@ from replenisher.model.units import DAY_NS, MINUTE_NS
 
 ORDERS_RECENT_NS = 30 * MINUTE_NS
 TRADES_RECENT_NS = DAY_NS
-OFFSET_MAX = ALL = 10**9
+OFFSET_MAX = 10**9
 HISTORY_COUNT = 20  # orders, where a client does not say how many
 RESTING_TYPES = ("all", "limit")
 OTHER_TYPES = ("trigger_all", "stop_all", "stop_limit", "stop_market", "take_all", "take_limit", "take_market")
@@ -165,15 +165,8 @@ def _trades(desk: Desk, call: Call, names: list[str]) -> Iterator[TradeView]:
     start, end = period(call)
     first, last = (params.whole(name) if name in params else None for name in ("start_seq", "end_seq"))
     first_id, last_id = (int(params.text(name)) if name in params else None for name in ("start_id", "end_id"))
-    trades, _ = desk.exchange.trades(
-        call.account,
-        instrument=None,
-        since=start,
-        until=end,
-        start_seq=first,
-        count=ALL,
-        newest_first=is_newest_first(call),
-    )
+    newest_first = is_newest_first(call)
+    trades = desk.exchange.trades(call.account, since=start, until=end, newest_first=newest_first)
     return (
         trade
         for trade in trades
