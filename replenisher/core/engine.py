@@ -96,7 +96,8 @@ class Engine:
     number: int = 0
     at: int = 0  # session time of the last step; it never goes back
     deadlines: dict[str, int] = field(default_factory=dict)  # by instrument
-    soonest: int = FAR  # none of them is earlier than this
+    settlings: dict[str, int] = field(default_factory=dict)  # instrument -> when a level of ours there has been still
+    soonest: int = FAR  # none of all these is earlier
     unaffordable_until: dict[str, int] = field(default_factory=dict)  # instrument -> when the rate budget allows more
     daily_loss: DailyLoss = field(default_factory=DailyLoss)
     at_rest: dict[str, Plan] = field(default_factory=dict)  # strategy -> its last plan, if that left nothing to do
@@ -143,7 +144,9 @@ class Engine:
         if state.strays:
             commands += self._cancel_strays(at)
         for instrument in touched:
-            self._set_deadline(instrument, self._deadline(instrument, plans, at))
+            self.deadlines[instrument] = deadline = self._deadline(instrument, plans, at)
+            self.soonest = min(self.soonest, deadline)
+            self._note_settling(instrument, at)
         for venue, sync in state.syncs.items():
             if sync.open_questions:
                 commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
@@ -192,8 +195,7 @@ class Engine:
                     before.seen = seen
                 else:
                     plans.append(self._plan(setup, at, seen, wanted))
-        if not plans and (settles_at := self.state.own_size(instrument).settles_at(at)) is not None:
-            self._set_deadline(instrument, min(settles_at, self.deadlines.get(instrument, FAR)))
+        self._note_settling(instrument, at)
         return plans
 
     def _seen(self, setup: StrategySetup, at: int) -> Seen:
@@ -397,16 +399,23 @@ class Engine:
 
     # --- When to look again --------------------------------------------------------------------------------------
 
-    def _set_deadline(self, instrument: str, deadline: int) -> None:
-        self.deadlines[instrument] = deadline
-        self.soonest = min(self.soonest, deadline)
+    def _note_settling(self, instrument: str, at: int) -> None:
+        """Note when a level of ours may show a decrease of the others: then the market is looked at again."""
+        settles_at = self.state.own_size(instrument).settles_at(at)
+        if settles_at is not None:
+            self.settlings[instrument] = settles_at
+            self.soonest = min(self.soonest, settles_at)
 
     def _revisit_due(self, at: int) -> None:
-        """Note the instruments whose deadline has come, and which one comes next."""
+        """Note the instruments whose time has come, and when the next one's does."""
         for instrument, deadline in self.deadlines.items():
             if deadline <= at:
                 self.state.revisit(instrument)
-        self.soonest = min((deadline for deadline in self.deadlines.values() if deadline > at), default=FAR)
+        for instrument in [instrument for instrument, settles_at in self.settlings.items() if settles_at <= at]:
+            del self.settlings[instrument]
+            self.state.look_at(instrument)
+        later = [time for time in (*self.deadlines.values(), *self.settlings.values()) if time > at]
+        self.soonest = min(later, default=FAR)
 
     def _deadline(self, instrument: str, plans: Sequence[Plan], at: int) -> int:
         """The next session time at which our wishes on an instrument may change without any news."""
@@ -423,10 +432,7 @@ class Engine:
             setup = plan.setup
             if setup.instrument != instrument:
                 continue
-            candidates = [
-                state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1,
-                state.own_size(instrument).settles_at(at) or FAR,
-            ]
+            candidates = [state.book(instrument).heard_at + setup.limits.max_data_age_ns + 1]
             if setup.policy.max_order_age_ns is not None:
                 resting = [order for order in state.orders.of(setup.ladder) if order.status is WORKING]
                 candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
