@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import get_args
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
@@ -20,7 +21,8 @@ from replenisher.store.journal import Journal, JournalFull
 from replenisher.venues.venue import Carrier, Venue
 
 CLOCK_LOOK_S = 1.0
-ALARMS = (FeedLost, SessionLost, Suspended)  # after these, the market's last minute may tell why
+ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
+SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
 class Driver:
@@ -46,6 +48,7 @@ class Driver:
         self._turn_due = False
         self._is_over = False
         self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = 0  # session time of that
         self._clock_look: asyncio.TimerHandle | None = None
 
     def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
@@ -107,7 +110,8 @@ class Driver:
             events, self._inbox = self._inbox, []
             step = self.engine.step(events)
             commands = self._written(step)
-            self._send(commands)
+            if commands:
+                self._send(commands)
             self._carry()
             # Watching comes after the bytes: the loop writes to its sockets before it calls this.
             self._loop.call_soon(self._guarded, partial(self._observe, step))
@@ -120,7 +124,7 @@ class Driver:
         """The commands that may leave, once the step is in the journal."""
         try:
             self._journal.append(step)
-            if any(isinstance(event, ALARMS) for event in step.events):
+            if any(type(event) in ALARMS for event in step.events):
                 self._journal.keep_ring(step.at)
         except JournalFull as full:
             # No record, no order. Cancels need no record: they only take risk away.
@@ -136,7 +140,7 @@ class Driver:
     def _send(self, commands: Iterable[Command]) -> None:
         wanted: dict[str, list[OrderCommand | Question]] = {}
         for command in commands:
-            if isinstance(command, OrderCommand | Question):
+            if isinstance(command, SENT):
                 wanted.setdefault(_venue_of(command), []).append(command)
         for name, wishes in wanted.items():
             self._venues[name].send(wishes, self.clock.now())
@@ -151,16 +155,22 @@ class Driver:
 
     def _set_alarm(self) -> None:
         """Be woken when the engine or a venue wants to be."""
-        deadlines = [self.engine.next_deadline, *(venue.next_wake for venue in self._venues.values())]
-        soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        soonest = self.engine.next_deadline
+        for venue in self._venues.values():
+            wake = venue.next_wake
+            if wake is not None and (soonest is None or wake < soonest):
+                soonest = wake
+        # An alarm that is set for an earlier time is left: deadlines mostly move on, and to set it anew costs more than
+        # to be woken for nothing now and then.
+        if soonest is None or (self._wake is not None and self._wake_at <= soonest):
+            return
         if self._wake is not None:
             self._wake.cancel()
-            self._wake = None
-        if soonest is not None:
-            delay_s = max(0.0, (soonest - self.clock.now()) / 1e9)
-            self._wake = self._loop.call_later(delay_s, self._ring)
+        self._wake_at = soonest
+        self._wake = self._loop.call_later(max(0.0, (soonest - self.clock.now()) / 1e9), self._ring)
 
     def _ring(self) -> None:
+        self._wake = None
         at = self.clock.now()
         for venue in self._venues.values():
             if venue.next_wake is not None and at >= venue.next_wake:

@@ -35,14 +35,15 @@ import msgspec
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
-from replenisher.model.units import DAY_NS
+from replenisher.model.units import DAY_NS, MS_NS
 
 FORMAT = 1
 RING_NS = 60_000_000_000
+FOREVER_NS = 1 << 62
 SEGMENT_BYTES = 32 * 1024 * 1024
 
 _PREFIX = struct.Struct("<II")  # length, crc32
-_MARKET_ONLY = (BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke)
+_MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke})
 
 
 class JournalFull(ReplenisherError):
@@ -99,7 +100,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_kept(step: Step) -> bool:
     """Whether a step is written at once: it asked for something, touched an order, or heard more than the market."""
-    return bool(step.commands or step.orders) or not all(isinstance(event, _MARKET_ONLY) for event in step.events)
+    return bool(step.commands or step.orders) or not all(type(event) in _MARKET_ONLY for event in step.events)
 
 
 # --- Reading: shared by the writer at boot and by whoever follows it from another thread or process -----------------
@@ -235,7 +236,7 @@ class Journal:
         self.boot = boot
         self.step = boot.step  # the last step this journal was told of
         self._policy = policy
-        self._fsync_interval_ns = policy.fsync_interval_ms * 1_000_000
+        self._sync_every_ns = _sync_every_ns(policy)
         self._directory = directory
         self._lock = lock
         self._segment = last_segment
@@ -349,14 +350,8 @@ class Journal:
                 raise self._full(error) from error
             self._end += written
             buffer.clear()
-        match self._policy.fsync:
-            case Fsync.ALWAYS:
-                self.sync(at)
-            case Fsync.INTERVAL:
-                if at - self._synced_at >= self._fsync_interval_ns:
-                    self.sync(at)
-            case Fsync.NEVER:
-                pass
+        if at - self._synced_at >= self._sync_every_ns:
+            self.sync(at)
 
     def _full(self, error: OSError) -> JournalFull:
         return JournalFull(f"the journal in {self._directory} cannot be written: {error.strerror}")
@@ -391,6 +386,17 @@ class Journal:
         os.fsync(self._lock)  # the directory's own entry of the new file
         self._fd, self._segment, self._end = fd, header.segment, len(record)
         self._synced_at, self._synced_end = at, self._end
+
+
+def _sync_every_ns(policy: Policy) -> int:
+    """How long after a sync a record may be written without another one; less than nothing is always."""
+    match policy.fsync:
+        case Fsync.ALWAYS:
+            return -FOREVER_NS
+        case Fsync.INTERVAL:
+            return policy.fsync_interval_ms * MS_NS
+        case Fsync.NEVER:
+            return FOREVER_NS
 
 
 def _create(path: Path, record: bytes) -> int:

@@ -30,6 +30,9 @@ class Phase(StrEnum):
     GIVEN_UP = "given_up"  # lost to us; the carrier has yet to say that it is closed
 
 
+OPEN = Phase.OPEN  # asked for with every frame
+
+
 class Doubt(StrEnum):
     """What a session wants done about a connection that does not speak."""
 
@@ -136,7 +139,7 @@ class Session(Generic[Asked]):
     def next_wake(self) -> int | None:
         """When `wake` or `expired` will have something to do."""
         phase = self.phase
-        if phase is Phase.OPEN:  # asked for after every frame
+        if phase is OPEN:
             probed_at, first = self._probed_at, self._first_deadline
             due = self.heard_at + self._pace.silence_ns if probed_at is None else probed_at + self._pace.answer_ns
             return due if first is None or due < first else first

@@ -1,20 +1,22 @@
 """The carrier: puts a venue's frames on real WebSockets and tells what comes back. It decides nothing.
 
-One task per connection reads a frame and calls the listener, with no queue and no other task in between; what the
-listener wants sent is written at once, without a task switch. A reader can therefore only be as slow as the listener
-itself, and what piles up meanwhile waits in the kernel; the sender's side is bounded here: a venue that does not read
+A frame is handed to the listener where it is parsed, with no queue and no task in between; what the listener wants sent
+is written at once, without a task switch. A reader can therefore only be as slow as the listener itself, and what piles
+up meanwhile waits in the kernel; the sender's side is bounded here: a venue that does not read
 what we write is cut off, as a cancel that waits behind a full buffer is worth nothing.
 """
 
 import asyncio
 import socket as sockets
 from collections.abc import Callable, Iterable
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import broadcast  # writes at once and without waiting, on a client's connection too
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from replenisher.venues.venue import Action, Close, Connect, Send
 
@@ -38,6 +40,48 @@ class Listener(Protocol):
         """A connection ended or could not be opened; nothing more comes from it."""
 
 
+class Direct(ClientConnection):
+    """The library's connection, but that it hands over whole messages itself, without a queue and a task switch."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.failure: Exception | None = None  # what handing over raised
+        self._hand_over: Callable[[bytes], None] | None = None
+        self._early: list[bytes] = []  # messages from before anybody listened
+        self._parts: list[bytes] = []  # of a message that comes in fragments
+
+    def hand_over_to(self, take: Callable[[bytes], None]) -> None:
+        """From now on every message goes here; those that are there already go first."""
+        self._hand_over = take
+        early, self._early = self._early, []
+        for message in early:
+            self._deliver(message)
+
+    def process_event(self, event: Event) -> None:
+        """A frame was parsed."""
+        if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            super().process_event(event)
+        elif event.fin and not self._parts:
+            self._deliver(bytes(event.data))
+        else:
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                whole, self._parts = b"".join(self._parts), []
+                self._deliver(whole)
+
+    def _deliver(self, message: bytes) -> None:
+        if self.failure is not None:
+            return  # nobody trades on half deaf
+        if self._hand_over is None:
+            self._early.append(message)
+            return
+        try:
+            self._hand_over(message)
+        except Exception as error:  # noqa: BLE001 - whatever the listener raised ends its connection, and then the group
+            self.failure = error
+            self.transport.abort()
+
+
 class Sockets:
     """The open connections of one venue.
 
@@ -49,7 +93,7 @@ class Sockets:
         self._listener = listener
         self._now = now
         self._readers: dict[str, asyncio.Task[None]] = {}
-        self._open: dict[str, ClientConnection] = {}
+        self._open: dict[str, Direct] = {}
         self._dialing: set[str] = set()
         self._unwanted: set[str] = set()  # given up while dialing
 
@@ -114,14 +158,17 @@ class Sockets:
         del self._readers[connection]
         self._listener.closed(connection, reason, self._now())
 
-    async def _read(self, connection: str, websocket: ClientConnection) -> str:
+    async def _read(self, connection: str, websocket: Direct) -> str:
         """Hand over frames until the connection ends; return why it did."""
         received, now = self._listener.received, self._now
         try:
             self._listener.opened(connection, now())
+            websocket.hand_over_to(lambda frame: received(connection, frame, now()))
             while True:
-                received(connection, await websocket.recv(decode=False), now())
+                await websocket.recv()  # never brings anything: all messages are handed over where they are parsed
         except ConnectionClosed as closed:
+            if websocket.failure is not None:
+                raise websocket.failure from None
             return str(closed)
         finally:
             if websocket.close_code is None:  # the listener failed, or the group is ending: leave nothing behind
@@ -129,10 +176,11 @@ class Sockets:
                 await websocket.wait_closed()
 
 
-async def _dial(url: str) -> ClientConnection:
+async def _dial(url: str) -> Direct:
     parts = urlsplit(url)
     websocket = await connect(
         url,
+        create_connection=Direct,
         # Said explicitly, so that no redirect can lead our login to another host.
         host=parts.hostname,
         port=parts.port or DEFAULT_PORTS.get(parts.scheme),
@@ -144,5 +192,6 @@ async def _dial(url: str) -> ClientConnection:
         open_timeout=OPEN_TIMEOUT_S,
         close_timeout=CLOSE_TIMEOUT_S,
     )
+    assert isinstance(websocket, Direct), "it is what we asked for"
     websocket.transport.get_extra_info("socket").setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
     return websocket

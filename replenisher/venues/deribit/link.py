@@ -19,7 +19,7 @@ from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.refusals import is_no_permission
 from replenisher.venues.deribit.scope import is_barred_from_trading
 from replenisher.venues.limiter import Bucket
-from replenisher.venues.session import Doubt, Pace, Phase, Session
+from replenisher.venues.session import OPEN, Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
 
 # Credits, as the venue counts them for everything that does not reach the matching engine. We use less than we have.
@@ -205,7 +205,7 @@ class Link:
 
     def heard(self, at: int) -> bool:
         """Count a frame as a sign of life; false if the connection is one we no longer listen to."""
-        if self._session.phase is not Phase.OPEN:
+        if self._session.phase is not OPEN:
             return False
         self._session.heard(at)
         return True
