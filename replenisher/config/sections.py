@@ -63,6 +63,9 @@ class VenueSection(Section):
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)
     poll_ms: Milliseconds = Field(1000, description="through ccxt: how often what no stream tells is asked for")
+    exclusive: bool = Field(
+        False, description="through ccxt: nobody else trades on this account, so one request may cancel all of it"
+    )
 
 
 class SyntheticMarket(Section):

@@ -66,7 +66,11 @@ def _reach_through_ccxt(config: Config, name: str, child: Child | None, clock: S
         instruments=instruments_on(config, name),
         namespace=config.namespace,
         random=random.SystemRandom().random,
-        settings=Patience(poll_ns=section.poll_ms * MS_NS, dead_man_switch_s=section.dead_man_switch_s),
+        settings=Patience(
+            poll_ns=section.poll_ms * MS_NS,
+            dead_man_switch_s=section.dead_man_switch_s,
+            is_exclusive=section.exclusive,
+        ),
     )
 
     def carrier(

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backoff_max_ns: int = 30 * SECOND_NS
     depth: int = 50  # levels a side
     dead_man_switch_s: int = 60
+    is_exclusive: bool = False  # nobody else trades on the account
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -105,7 +106,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Several orders, or several cancels, in one request."""
+    """Several places, or several cancels, in one request."""
 
     commands: tuple[OrderCommand, ...]
 

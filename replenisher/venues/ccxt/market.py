@@ -18,8 +18,9 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS
+from replenisher.venues.ccxt.book import OffGrid
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
-from replenisher.venues.ccxt.feed import Feed, OffGrid
+from replenisher.venues.ccxt.feed import Feed
 from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
 from replenisher.venues.ccxt.instruments import instrument_of, market_named
 from replenisher.venues.ccxt.link import Asked, Clock, Exchange, FetchBook, FetchTrades, Listed, Settings

@@ -44,8 +44,10 @@ from replenisher.venues.ccxt.link import (
     ask_trades,
 )
 from replenisher.venues.ccxt.names import Names
-from replenisher.venues.ccxt.orders import REQUESTS, OrderEntry
+from replenisher.venues.ccxt.orders import OrderEntry
+from replenisher.venues.ccxt.placed import Placements
 from replenisher.venues.ccxt.questions import Questions
+from replenisher.venues.ccxt.replies import REQUESTS, Replies
 
 UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
 OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
@@ -78,7 +80,18 @@ class Trading:
         self._tell = tell
         self._actions = actions
         self._names = Names(exchange.traits, is_ours)
-        self._entry = OrderEntry(exchange, listed, self._names, calls, clock, tell)
+        placements = Placements()
+        self._replies = Replies(exchange, listed, self._names, placements, clock, tell)
+        self._entry = OrderEntry(
+            exchange,
+            listed,
+            self._names,
+            placements,
+            self._replies,
+            calls,
+            clock,
+            is_exclusive=settings.is_exclusive,
+        )
         self._questions = Questions(
             venue, exchange, listed, self._names, self._entry.is_placing, calls, clock, settings, tell
         )
@@ -230,7 +243,7 @@ class Trading:
             name = self._names.of_order(order)
             if not self._names.is_ours(name):
                 continue
-            if (told := self._entry.working(order, name, key, None, at)) is not None:
+            if (told := self._replies.news(order, name, key, None, at)) is not None:
                 self._tell(told)
             if order.get("filled") and not self._exchange.can("watchMyTrades"):
                 self._due[CheckFills(key)] = at  # no stream tells the execution itself

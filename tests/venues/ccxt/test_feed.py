@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from replenisher.model.event import BookChanged, BookSnapshot, Event
 from replenisher.model.instrument import Instrument
+from replenisher.venues.ccxt.book import Grid, OffGrid, Shown
 from replenisher.venues.ccxt.exchanges import USUAL
-from replenisher.venues.ccxt.feed import Feed, Grid, OffGrid, Shown
+from replenisher.venues.ccxt.feed import Feed
 from replenisher.venues.ccxt.instruments import TICK_SIZE, instrument_of
 from tests.venues.ccxt.given import MARKET, S
 

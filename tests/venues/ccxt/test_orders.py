@@ -30,10 +30,16 @@ from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, amend, cancel, e
 OTHER = "abc000000000002"
 
 
-def desk_with(*without: str, also: dict[str, Any] | None = None, traits: Traits | None = None, **more: Any) -> Desk:
+def desk_with(
+    *without: str,
+    also: dict[str, Any] | None = None,
+    traits: Traits | None = None,
+    is_exclusive: bool = False,
+    **more: Any,
+) -> Desk:
     """A desk that has answered its first questions about itself."""
     seen = exchange(*without, also=also, traits=traits or TRAITS["kraken"], **more)
-    desk = Desk(seen, Settings(check_ns=10_000 * S)).up()
+    desk = Desk(seen, Settings(check_ns=10_000 * S, is_exclusive=is_exclusive)).up()
     desk.later(1)
     desk.answer("fetch_my_trades", [])
     desk.answer("fetch_open_orders", [])
@@ -162,21 +168,58 @@ def test_what_ccxt_never_sent_is_told_as_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "fact"),
+    ("reply", "facts"),
     [
-        (order(status="canceled"), OrderCanceled),
-        (order(status="closed"), RequestRejected),
-        (order(status=None), OutcomeUnknown),  # taken, but is it done?
-        (order(status="open"), OutcomeUnknown),
-        ("success", OutcomeUnknown),
+        (order(status="canceled"), [OrderCanceled]),
+        (order(status="closed"), [RequestRejected]),
+        (order(status=None), []),  # taken, but is it done?
+        (order(status="open"), []),
+        ("success", []),
     ],
 )
-def test_only_a_reply_that_shows_an_order_canceled_ends_it(reply: Any, fact: type[Event]) -> None:
-    desk = desk_with()
-    desk.venue.send([cancel()], desk.at)
-    desk.answer("cancel_order", reply)
+def test_only_a_reply_that_shows_an_order_canceled_ends_it(reply: Any, facts: list[type[Event]]) -> None:
+    listening, deaf = desk_with(), desk_with("watchOrders")
+    for desk in (listening, deaf):
+        desk.venue.send([cancel()], desk.at)
+        desk.answer("cancel_order", reply)
 
-    assert [type(each) for each in desk.heard()] == [fact]
+    assert [type(each) for each in listening.heard()] == facts  # the stream tells the rest
+    assert [type(each) for each in deaf.heard()] == (facts or [OutcomeUnknown])  # or the engine asks
+
+
+ALSO = {"cancelAllOrders": True}
+
+
+def test_one_request_clears_an_instrument_only_if_nothing_there_is_to_stay() -> None:
+    both = [cancel(), cancel(OTHER, "v2")]
+
+    def asked(desk: Desk, *placed: str) -> list[str]:
+        for name in placed:
+            desk.venue.send([place(name)], desk.at)
+            desk.answer("create_order", order(f"v{name[-1]}", name))
+        desk.venue.send(both, desk.at)
+        return desk.calls()
+
+    one_by_one = ["cancel_order", "cancel_order"]
+    third = "abc000000000003"
+
+    assert asked(desk_with(also=ALSO, is_exclusive=True), NAME, OTHER) == ["cancel_all_orders"]
+    assert asked(desk_with(also=ALSO, is_exclusive=True)) == ["cancel_all_orders"]  # of an earlier life
+    assert asked(desk_with(also=ALSO, is_exclusive=True), NAME, OTHER, third) == one_by_one  # one is to stay
+    assert asked(desk_with(also=ALSO), NAME, OTHER) == one_by_one  # others may trade there
+    assert asked(desk_with(is_exclusive=True), NAME, OTHER) == one_by_one  # there is no such request
+
+
+def test_what_has_ended_is_not_in_the_way_of_a_request_for_all() -> None:
+    desk = desk_with(also=ALSO, is_exclusive=True)
+    desk.venue.send([place("abc000000000003")], desk.at)
+    desk.answer("create_order", order("v3", "abc000000000003"))
+    desk.at += 5 * S
+    desk.watch("orders", [order("v3", "abc000000000003", "canceled")])
+    desk.venue.send([cancel(), cancel(OTHER, "v2")], desk.at)
+    desk.answer("cancel_all_orders", [order("v1", NAME, "canceled"), {"info": {}}])
+
+    assert [fact.order_id for fact in desk.heard() if isinstance(fact, OrderCanceled)] == ["abc000000000003", NAME]
 
 
 def test_of_a_batch_each_order_has_its_own_answer() -> None:
