@@ -116,13 +116,11 @@ class Ledger:
 class Asked:
     """What a life asked for by its journal: how often, and what has no answer there."""
 
-    def __init__(self) -> None:
+    def __init__(self, segment: bytes) -> None:
         self.count: Counter[tuple[str, str]] = Counter()  # (order, kind)
         self.unanswered: dict[str, str] = {}  # order -> kind
-
-    def read(self, segment: Path) -> None:
-        """Take in what one segment tells."""
-        _header, *steps = [msgspec.msgpack.decode(payload) for payload, _ in records(segment.read_bytes())] or [None]
+        header, *steps = [msgspec.msgpack.decode(payload) for payload, _ in records(segment)] or [{"epoch": 0}]
+        self.epoch: int = header["epoch"]  # 0: it died with its first record, or before
         for step in steps:
             for event in step["events"]:
                 if event["type"] in ANSWERS:
@@ -145,11 +143,11 @@ class Mortals:
     def __init__(self, desk: Desk, wire: Wire) -> None:
         self.desk, self.wire = desk, wire
         self.ledger = Ledger(desk.ledger_file)
+        self._epoch = 0  # of the last life that has left a record
 
     def live_and_die(self, kill: Kill) -> Hit:
         """One life to its death, and until the exchange has hit or canceled what that has left."""
-        journal = self.desk.data / "journal"
-        old, born = segments(journal), len(self.ledger)
+        born = len(self.ledger)
         self.wire.keeps_silent = kill.is_silent
         with self._living(dies=str(kill.place)) as daemon:
             ended = daemon.wait()
@@ -157,9 +155,7 @@ class Mortals:
 
         died = len(self.ledger)
         self._wait_for_a_fill(died)
-        asked = Asked()
-        for segment in segments(journal)[len(old) :]:
-            asked.read(segment.path)
+        asked = self._asked()
         return Hit(
             kill=kill,
             unanswered=Counter(asked.unanswered.values()),
@@ -177,6 +173,15 @@ class Mortals:
             return bool(fills(self.ledger.since(died))) or is_at_rest or waited_s > PATIENCE_S
 
         until(is_over)
+
+    def _asked(self) -> Asked:
+        """What the life asked for that has just ended: nothing, if its journal is still that of an earlier one."""
+        newest = segments(self.desk.data / "journal")[-1:]
+        asked = Asked(newest[0].path.read_bytes() if newest else b"")
+        if asked.epoch <= self._epoch:
+            return Asked(b"")
+        self._epoch = asked.epoch
+        return asked
 
     def live_and_stop(self) -> None:
         """One life that trades and stops verified flat, as if nothing had ever been."""
