@@ -157,7 +157,11 @@ class Desk:
         """An exchange that `run` has not started, with its books in the same place, and its URL."""
         with self.running("exchange", self.config, "--ledger", self.ledger_file, "--port", str(port)) as exchange:
             exchange.until("it listens", exchange.lines)
-            yield exchange, json.loads(exchange.lines()[0])["url"]
+            try:
+                yield exchange, json.loads(exchange.lines()[0])["url"]
+            finally:
+                if exchange.is_over and (ended := exchange.wait()).code != -signal.SIGKILL:
+                    raise AssertionError(f"the exchange ended by itself: {ended.stderr}")
 
     def connect(self, url: str) -> None:
         """From now on, trade on an exchange that runs already."""
