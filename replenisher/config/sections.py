@@ -151,6 +151,19 @@ class TickAbove(Section):
     tick: Money
 
 
+class Funding(Section):
+    """What the longs of a perpetual pay to its shorts."""
+
+    every_s: int = Field(28_800, ge=1, description="counted from midnight UTC")
+    rate_8h_bps: Decimal | None = Field(None, ge=-100, le=100, description="else what the premium of the mark says")
+
+
+class Settlement(Section):
+    """When gains and losses of contracts are paid out."""
+
+    every_s: int = Field(86_400, ge=1, description="counted from 08:00 UTC")
+
+
 class ListedInstrument(Section):
     """One instrument of the simulated exchange. What is not given is usual for its name, or said of all of them."""
 
@@ -177,6 +190,8 @@ class ExchangeSection(Section):
     price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
     key_scope: str = Field("account:read_write trade:read_write", description="what the simulated key may do")
     token_s: int = Field(900, ge=10, le=31_536_000, description="how long a login is good for")
+    funding: Funding = Funding()
+    settlement: Settlement = Settlement()
     latency: Latency = Latency()
     rate: Rate = Rate()
     balances: dict[Currency, Money] = Field(min_length=1)

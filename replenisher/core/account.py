@@ -3,15 +3,17 @@
 Rules. Values are in the settlement currency and rounded half-even to 1e-8 at each fill, as venues settle them. A fill
 that adds to a position adds its value to the entry value; a fill that reduces it releases the entry value in
 proportion (all of it when the position closes) and the difference is realized. What is left of a fill that goes
-through zero opens the other side. Balance = opening + realized - fees + cash movements.
+through zero opens the other side. Balance = opening + realized - fees + cash movements. Settlement pays out a part of
+what a position has gained, so its entry value moves by as much; delivery ends the position; funding is earned by it.
+Spot is cash: a fill moves both of its currencies, and its position is only how much was bought since we trade it.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
-from replenisher.model.event import OrderFilled
-from replenisher.model.instrument import Instrument
+from replenisher.model.event import CashKind, CashMoved, OrderFilled
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 
 ZERO = Decimal(0)
@@ -52,6 +54,17 @@ class Position(msgspec.Struct):
         self.realized += realized
         return realized
 
+    def settle(self, instrument: Instrument, amount: Decimal) -> None:
+        """Money was paid out of what the position had gained (or lost): it goes on from there."""
+        is_long = self.size > 0
+        self.entry_value += amount if is_long is not instrument.inverse else -amount
+        self.realized += amount
+
+    def deliver(self, amount: Decimal) -> None:
+        """All that the position had gained was paid out, and nothing is left of it."""
+        self.size = self.entry_value = ZERO
+        self.realized += amount
+
     def unrealized(self, instrument: Instrument, mark: float) -> float:
         """What closing at `mark` would realize, in the settlement currency. An estimate, not a booking."""
         if self.size == 0 or mark <= 0:
@@ -73,8 +86,9 @@ class Account(msgspec.Struct):
     positions: dict[str, Position] = msgspec.field(default_factory=dict)  # by instrument
     inventories: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)  # instrument -> strategy -> amount
     balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
-    remembered: dict[str, None] = msgspec.field(default_factory=dict)  # fills booked lately, oldest first
-    cursors: dict[str, int] = msgspec.field(default_factory=dict)  # instrument -> venue time up to which we know all
+    balance_times: dict[str, int] = msgspec.field(default_factory=dict)  # as of when the venue told them
+    remembered: dict[str, None] = msgspec.field(default_factory=dict)  # what was booked lately, oldest first
+    cursors: dict[str, int] = msgspec.field(default_factory=dict)  # by instrument and `venue/currency`, in venue time
     cash_moves: int = 0  # how often any balance has changed
 
     def position(self, instrument: str) -> Position:
@@ -94,16 +108,19 @@ class Account(msgspec.Struct):
     def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> None:
         """Book a fill that is not known yet."""
         key = _fill_key(fill)
-        assert key not in self.remembered, f"fill {key} would be booked twice"
-        self.remembered[key] = None
-        if len(self.remembered) > FILLS_REMEMBERED_MAX:
-            del self.remembered[next(iter(self.remembered))]
+        is_news = self._remember(key)
+        assert is_news, f"fill {key} would be booked twice"
         position = self.position(instrument.key)
         realized = position.fill(instrument, fill.side, fill.amount, fill.price)
         shares = self.inventories.setdefault(instrument.key, {})
         shares[strategy] = shares.get(strategy, ZERO) + fill.amount * fill.side.sign
         assert sum(shares.values()) == position.size, "strategies and external together are the position"
-        self._move(instrument.venue, instrument.settlement_currency, realized)
+        if instrument.kind is Kind.SPOT:
+            worth = booked(instrument.value(fill.amount, fill.price))
+            self._move(instrument.venue, instrument.base_currency, fill.side.sign * fill.amount)
+            self._move(instrument.venue, instrument.settlement_currency, -fill.side.sign * worth)
+        else:
+            self._move(instrument.venue, instrument.settlement_currency, realized)
         if fill.fee_currency == instrument.settlement_currency:
             position.fees += fill.fee
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
@@ -124,18 +141,50 @@ class Account(msgspec.Struct):
         shares = self.inventories.setdefault(instrument.key, {})
         shares[EXTERNAL] = shares.get(EXTERNAL, ZERO) + amount
 
-    def set_balance(self, venue: str, currency: str, balance: Decimal) -> None:
-        """The venue's word on our cash in one currency."""
+    def set_balance(self, venue: str, currency: str, balance: Decimal, venue_time: int = 0) -> None:
+        """The venue's word on our cash in one currency, as of its own clock."""
         self.balances[f"{venue}/{currency}"] = balance
         self.cash_moves += 1
+        self.balance_times[f"{venue}/{currency}"] = venue_time
 
-    def move_cash(self, venue: str, currency: str, amount: Decimal) -> None:
-        """Money came or went without a fill."""
-        self._move(venue, currency, amount)
+    def move_cash(self, move: CashMoved, instrument: Instrument | None) -> bool:
+        """Book money that came or went without a fill, once; whether it was news.
+
+        What moved before the venue told our balance is in it already.
+        """
+        key = f"cash#{move.venue}#{move.currency}#{move.kind}#{move.venue_id}"
+        if not self._remember(key):
+            return False
+        self.cash_moves += 1
+        if move.venue_time >= self.balance_times.get(f"{move.venue}/{move.currency}", 0):
+            self._move(move.venue, move.currency, move.amount)
+        if instrument is None or self.is_untouched(instrument.key):
+            return True
+        position = self.position(instrument.key)
+        match move.kind:
+            case CashKind.SETTLEMENT:
+                position.settle(instrument, move.amount)
+            case CashKind.DELIVERY:
+                position.deliver(move.amount)
+                self.inventories[instrument.key] = dict.fromkeys(self.inventories[instrument.key], ZERO)
+            case CashKind.FUNDING:
+                position.realized += move.amount
+            case _:
+                pass
+        return True
 
     def balance(self, venue: str, currency: str) -> Decimal | None:
         """Our cash in one currency; None until the venue has told it."""
         return self.balances.get(f"{venue}/{currency}")
+
+    def _remember(self, key: str) -> bool:
+        """Whether this is heard for the first time."""
+        if key in self.remembered:
+            return False
+        self.remembered[key] = None
+        if len(self.remembered) > FILLS_REMEMBERED_MAX:
+            del self.remembered[next(iter(self.remembered))]
+        return True
 
     def _move(self, venue: str, currency: str, amount: Decimal) -> None:
         key = f"{venue}/{currency}"

@@ -13,14 +13,16 @@ from replenisher.core.order_facts import (
 )
 from replenisher.core.state import State
 from replenisher.core.stopping import Stopping
-from replenisher.core.sync import Stage, Topic
+from replenisher.core.sync import CASH_EVERY_NS, Stage, Topic
 from replenisher.model.command import Pause
 from replenisher.model.event import (
     BalanceReported,
     BookChanged,
     BookSnapshot,
     CancelAllAsked,
+    CashKind,
     CashMoved,
+    CashReported,
     ClockOffset,
     ClockStepped,
     Event,
@@ -52,7 +54,7 @@ from replenisher.model.event import (
     TradesReported,
     Woke,
 )
-from replenisher.model.instrument import Instrument, Kind
+from replenisher.model.instrument import Instrument, Kind, venue_of
 from replenisher.model.order import Side, Status
 
 
@@ -92,7 +94,7 @@ def apply(state: State, event: Event) -> None:
         case PositionReported():
             _apply_position(state, event)
         case BalanceReported():
-            state.account.set_balance(event.venue, event.currency, event.balance)
+            state.account.set_balance(event.venue, event.currency, event.balance, event.venue_time)
             state.sync(event.venue).answered(Topic.BALANCE, event.currency)
         case QuestionFailed():
             state.sync(event.venue).failed(event.question, event.subject, event.at)
@@ -101,7 +103,9 @@ def apply(state: State, event: Event) -> None:
         case SessionLost():
             _lose_session(state, event.venue, event.at)
         case CashMoved():
-            state.account.move_cash(event.venue, event.currency, event.amount)
+            _apply_cash(state, event)
+        case CashReported():
+            _apply_cash_book(state, event)
         case InstrumentDefined():
             state.instruments[event.instrument.key] = event.instrument
             state.revisit(event.instrument.key)
@@ -129,6 +133,8 @@ def apply(state: State, event: Event) -> None:
             if state.stopping is None:
                 instruments = [setup.instrument for setup in state.setup.strategies]
                 state.stopping = Stopping.begin(event.reason, instruments, event.at)
+                for venue in state.setup.venues:
+                    _ask_cash(state, venue.name, event.at)  # our book is to be complete when it is closed
             state.revisit_all()
         case Woke() | ClockStepped():
             pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
@@ -196,6 +202,7 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
         state.closed.pop(event.instrument, None)
     else:
         state.closed[event.instrument] = event.reason
+    _ask_cash(state, venue_of(event.instrument), event.at)  # a settlement may be why
     state.revisit(event.instrument)
 
 
@@ -222,6 +229,32 @@ def _apply_position(state: State, event: PositionReported) -> None:
             reason=f"the venue's position in {event.instrument} is {event.amount}, the sum of our fills is {ours.size}",
             until=0,
         )
+
+
+def _apply_cash(state: State, move: CashMoved) -> None:
+    instrument = state.instruments.get(move.instrument)
+    if state.account.move_cash(move, instrument) and move.kind in (CashKind.SETTLEMENT, CashKind.DELIVERY):
+        sync = state.sync(move.venue)
+        if sync.is_synced:
+            sync.ask(Topic.BALANCE, move.currency, move.at)  # fills since then were booked on the old entry
+    if instrument is not None:
+        state.revisit(instrument.key)
+
+
+def _apply_cash_book(state: State, event: CashReported) -> None:
+    state.account.caught_up(f"{event.venue}/{event.currency}", event.venue_time)
+    sync = state.sync(event.venue)
+    sync.answered(Topic.CASH, event.currency)
+    if sync.is_synced:
+        sync.ask(Topic.CASH, event.currency, event.at + CASH_EVERY_NS)
+
+
+def _ask_cash(state: State, venue: str, at: int) -> None:
+    """Look into the venue's book of our cash now, rather than when it is due."""
+    sync = state.syncs.get(venue)
+    if sync is not None and sync.is_synced:
+        for currency in _cash_currencies(state, venue):
+            sync.ask(Topic.CASH, currency, at)
 
 
 def _start(state: State, event: Started) -> None:
@@ -266,7 +299,12 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         for currency in _currencies(state.instruments[instrument])
     }
     live = any(order.instrument in instruments for order in state.orders.all_live()) or bool(state.strays)
-    if sync.advance(instruments, sorted(currencies), live, at):
+    spot = {key for key in instruments if key in state.instruments and state.instruments[key].kind is Kind.SPOT}
+    cash = _cash_currencies(state, venue)
+    positions = [key for key in instruments if key not in spot]  # what is held of spot, the balances tell
+    if sync.advance(instruments, sorted(currencies), live, at, positions=positions, cash=cash):
+        for currency in cash:
+            sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
         state.revisit_all()
 
 
@@ -281,6 +319,22 @@ def _advance_stop(state: State, at: int) -> None:
         for instrument in state.stopping.unverified:
             state.sync_of(instrument).ask(Topic.OPEN_ORDERS, instrument, at)
     state.stopping.expire(live, at)
+
+
+def _cash_currencies(state: State, venue: str) -> list[str]:
+    """The currencies of which a venue keeps a book that it can be asked for; each has a cursor from now on."""
+    if not state.setup.venue(venue).tells_cash_moves:
+        return []
+    currencies = {
+        currency
+        for key in state.setup.instruments(venue)
+        if key in state.instruments
+        for currency in _currencies(state.instruments[key])
+    }
+    for currency in currencies:
+        start = state.first_started_at + state.clock_offsets_ns.get(venue, 0)
+        state.account.cursors.setdefault(f"{venue}/{currency}", start)
+    return sorted(currencies)
 
 
 def _currencies(instrument: Instrument) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ class VenueSetup:
     request_timeout_ns: int
     own_echo_ns_max: int
     amends_price: bool
+    tells_cash_moves: bool = False  # whether it can be asked what moved our cash without a fill
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ from typing import assert_never
 
 import msgspec
 
-from replenisher.model.command import AskBalance, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
+from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
 
 RETRY_NS = 1_000_000_000
+CASH_EVERY_NS = 60_000_000_000  # how often a venue is asked for what it does not tell by itself
+CASH_OVERLAP_NS = 60_000_000_000  # a book of cash may be written a while after what it tells
 OVERLAP_NS = 1_000_000_000  # how far before the newest known fill trades are asked for again
 
 
@@ -27,6 +29,7 @@ class Topic(StrEnum):
     ORDER = "AskOrder"
     TRADES = "AskTrades"
     POSITION = "AskPosition"
+    CASH = "AskCash"
     BALANCE = "AskBalance"
 
 
@@ -98,17 +101,31 @@ class Sync(msgspec.Struct):
         if key in self.open_questions:
             self.open_questions[key] = at + RETRY_NS
 
-    def advance(self, instruments: Iterable[str], currencies: Iterable[str], anything_live: bool, at: int) -> bool:
-        """Go to the next stage if this one is complete; True when that makes it synced."""
+    def advance(
+        self,
+        instruments: Iterable[str],
+        currencies: Iterable[str],
+        anything_live: bool,
+        at: int,
+        *,
+        positions: Iterable[str],
+        cash: Iterable[str],
+    ) -> bool:
+        """Go to the next stage if this one is complete; True when that makes it synced.
+
+        `positions` are the instruments in which there is one, `cash` the currencies of which the venue keeps a book.
+        """
         if any(topic is not Topic.ORDER for topic, _ in self.open_questions):
             return False
         if self.stage is Stage.ORDERS and not anything_live:
             self.stage = Stage.TRADES
             for instrument in instruments:
                 self.ask(Topic.TRADES, instrument, at)
+            for currency in cash:
+                self.ask(Topic.CASH, currency, at)
         elif self.stage is Stage.TRADES:
             self.stage = Stage.HOLDINGS
-            for instrument in instruments:
+            for instrument in positions:
                 self.ask(Topic.POSITION, instrument, at)
             for currency in currencies:
                 self.ask(Topic.BALANCE, currency, at)
@@ -142,6 +159,9 @@ class Sync(msgspec.Struct):
                 return AskTrades(instrument=subject, since=max(0, cursors[subject] - OVERLAP_NS), deadline=deadline)
             case Topic.POSITION:
                 return AskPosition(instrument=subject, deadline=deadline)
+            case Topic.CASH:
+                since = max(0, cursors[f"{self.venue}/{subject}"] - CASH_OVERLAP_NS)
+                return AskCash(venue=self.venue, currency=subject, since=since, deadline=deadline)
             case Topic.BALANCE:
                 return AskBalance(venue=self.venue, currency=subject, deadline=deadline)
             case _:

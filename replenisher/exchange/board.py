@@ -7,6 +7,7 @@ from decimal import Decimal
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
+from replenisher.exchange.timetable import Timetable
 from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -28,6 +29,7 @@ class Board:
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
         self.marking = Marking(market, at)
+        self.timetable = Timetable(listing, at)
         self.candles = Candles(market.instrument)
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         for level in market.depth():
@@ -45,9 +47,12 @@ class Board:
 
     @property
     def next_at(self) -> int | None:
-        """When the market next does something by itself; never while it is halted or over."""
+        """When something happens by itself: money moves, or the market does, which stands still while it is halted."""
+        if self.state.is_final:
+            return None
         moves = self.state in (InstrumentState.OPEN, InstrumentState.LOCKED)
-        return self.market.next_at if moves else None
+        moments = [self.timetable.next_at, self.market.next_at if moves else None]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def view(self) -> BookView:
         """The whole book, as the changes told so far add up to it."""

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from replenisher.exchange import ledger
-from replenisher.exchange.accounts import fee
+from replenisher.exchange.accounts import ZERO, fee
 from replenisher.exchange.board import Board
 from replenisher.exchange.ledger import Append, Ledger
 from replenisher.exchange.market import Cause, Depth, Happening, Traded
 from replenisher.exchange.register import OrderEntry, Register
+from replenisher.exchange.timetable import Occasion
 from replenisher.exchange.words import (
     AccountUpdate,
+    CashMove,
     InstrumentChanged,
     InstrumentState,
     OrderRequest,
@@ -122,6 +124,41 @@ class Clearing:
         """An instrument is in another state from now on."""
         board.state = state
         self.report(InstrumentChanged(instrument=board.instrument.name, state=state, at=self.at))
+
+    def move_cash(self, board: Board, account: str, occasion: Occasion, price: Decimal, amount: Decimal) -> None:
+        """Let an account be paid for its position, or pay."""
+        name = board.instrument.name
+        contract = self.register.contract(name)
+        client, currency = self.register.client(account), contract.settlement_currency
+        money = client.account
+        size = money.position(name).size
+        self.write(
+            ledger.Cash(
+                cash_id=str(len(client.cash) + 1),  # its number in the account's cash book
+                kind=occasion.value,
+                account=account,
+                instrument=name,
+                currency=currency,
+                amount=amount,
+                price=price,
+                size=size,
+                balance=money.balance(currency) + amount,
+                position=ZERO if occasion is Occasion.DELIVERY else size,
+                at=self.at,
+            )
+        )
+        self.report(
+            CashMove(
+                account=account,
+                instrument=name,
+                kind=occasion.value,
+                currency=currency,
+                amount=amount,
+                price=price,
+                size=size,
+                at=self.at,
+            )
+        )
 
     def settle(
         self,

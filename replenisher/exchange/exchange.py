@@ -20,9 +20,11 @@ from replenisher.exchange.funds import Funds
 from replenisher.exchange.judging import Judge, Verdict
 from replenisher.exchange.ledger import NO_PAST, Append, Past
 from replenisher.exchange.market import NOTHING_HAPPENED, ClientOrder, Happening, Listing
+from replenisher.exchange.payments import payments
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.selftrade import SelfTrading
+from replenisher.exchange.timetable import Occasion
 from replenisher.exchange.words import (
     AccountView,
     BookView,
@@ -114,8 +116,7 @@ class Exchange:
             self._at = max(self._at, next_at)
             for board in self._boards.values():
                 if board.next_at == next_at:
-                    for happening in board.market.advance(next_at):
-                        self._settle(board, happening)
+                    self._go_on(board, next_at)
         self._at = max(self._at, at)
         self._clearing.flush()
 
@@ -477,6 +478,32 @@ class Exchange:
         for account in dict.fromkeys(entry.placed.account for entry in (*touched, *traded)):
             self._trim(board, account)
         return trades
+
+    def _go_on(self, board: Board, at: int) -> None:
+        """What happens on one instrument by itself at a moment: money first."""
+        for occasion in board.timetable.due(at):
+            self._pay(board, occasion)
+        if board.state in STILL or board.state.is_final:
+            return
+        for happening in board.market.advance(at):
+            self._settle(board, happening)
+
+    def _pay(self, board: Board, occasion: Occasion) -> None:
+        """Funding, settlement or delivery of every position in an instrument."""
+        name = board.instrument.name
+        state = board.state
+        if occasion is not Occasion.FUNDING:
+            self._clearing.change_state(board, InstrumentState.SETTLEMENT)
+        for account, amount, price in payments(board, self._register, occasion, self._at):
+            self._clearing.move_cash(board, account, occasion, price, amount)
+        if occasion is Occasion.DELIVERY:
+            resting = [entry for entry in self._register.open_orders() if entry.placed.instrument == name]
+            self._cancel(resting, "settlement")
+            self._clearing.change_state(board, InstrumentState.DELIVERED)
+        elif occasion is Occasion.SETTLEMENT:
+            self._clearing.change_state(board, state)
+        for account in self._register.accounts():
+            self._trim(board, account)
 
     def _change(self, board: Board, entry: OrderEntry, ticks: int, amount: Decimal) -> Happening:
         """Give a resting order another price and total amount; it is not settled yet."""

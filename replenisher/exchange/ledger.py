@@ -138,6 +138,22 @@ class Trade(Line, frozen=True, kw_only=True):
     cause: CauseOfFill | None = None  # of a maker's fill
 
 
+class Cash(Line, frozen=True, kw_only=True):
+    """Money moved on a position without a fill: funding, settlement or delivery."""
+
+    cash_id: str
+    kind: Literal["funding", "settlement", "delivery"]
+    account: str
+    instrument: str
+    currency: str
+    amount: Decimal
+    price: Decimal  # at which the position was valued
+    size: Decimal  # of the position, before it
+    balance: Decimal  # after it, as is the position
+    position: Decimal
+    at: int
+
+
 class Rejected(Line, frozen=True, kw_only=True):
     """A request was refused."""
 
@@ -179,6 +195,7 @@ Record = (
     | Amended
     | Closed
     | Trade
+    | Cash
     | Rejected
     | SelfTradingChosen
     | MmpConfigured

@@ -19,6 +19,7 @@ from replenisher.exchange.protection import MmpGroup, MmpLimits, Protection
 from replenisher.exchange.selftrade import SelfTradeMode, SelfTradePolicy, SelfTrading
 from replenisher.exchange.words import (
     CashChange,
+    CashMove,
     OrderState,
     OrderType,
     OrderView,
@@ -94,7 +95,13 @@ class Client:
     told: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # balances after the last one
 
     def note_cash(
-        self, kind: str, currency: str, at: int, trade: TradeView | None = None, position: Decimal = ZERO
+        self,
+        kind: str,
+        currency: str,
+        at: int,
+        trade: TradeView | None = None,
+        position: Decimal = ZERO,
+        move: CashMove | None = None,
     ) -> None:
         """Remember that the cash in a currency has moved to where it is now."""
         balance = self.account.balance(currency)
@@ -106,6 +113,7 @@ class Client:
             change=balance - self.told[currency],
             balance=balance,
             trade=trade,
+            move=move,
             position=position,
         )
         self.told[currency] = balance
@@ -149,6 +157,8 @@ class Register:
                 client.deposited.add(record.currency)
                 client.account.deposit(record.currency, record.amount)
                 client.note_cash("deposit", record.currency, record.at)
+            case ledger.Cash():
+                self._move_cash(record)
             case ledger.Order():
                 self._open(record)
             case ledger.Amended():
@@ -245,11 +255,46 @@ class Register:
             realized=position.realized,
         )
 
+    def accounts(self) -> list[str]:
+        """Every account there is."""
+        return list(self._clients)
+
+    def holders(self, instrument: str) -> list[str]:
+        """The accounts that have a position in an instrument."""
+        return [name for name, client in self._clients.items() if client.account.position(instrument).size]
+
     def open_interest(self, instrument: str) -> Decimal:
         """The longs or the shorts of all accounts, whichever is more: each contract has one of both."""
         sizes = [client.account.position(instrument).size for client in self._clients.values()]
         longs = sum((size for size in sizes if size > 0), ZERO)
         return max(longs, longs - sum(sizes, ZERO))
+
+    def _move_cash(self, record: ledger.Cash) -> None:
+        """Book what a position is paid, or costs; it must come out as it was written down."""
+        client, contract = self.client(record.account), self.contract(record.instrument)
+        position = client.account.position(record.instrument)
+        match record.kind:
+            case "funding":
+                amount = record.amount
+            case "settlement":
+                amount = position.settle(contract, record.price)
+            case "delivery":
+                amount = position.deliver(contract, record.price)
+        client.account.deposit(record.currency, amount)
+        told = (record.amount, record.balance, record.position)
+        if (amount, client.account.balance(record.currency), position.size) != told:
+            raise ArithmeticError(f"{record.kind} {record.cash_id} is not what the records before it make")
+        move = CashMove(
+            account=record.account,
+            instrument=record.instrument,
+            kind=record.kind,
+            currency=record.currency,
+            amount=amount,
+            price=record.price,
+            size=record.size,
+            at=record.at,
+        )
+        client.note_cash(record.kind, record.currency, record.at, position=position.size, move=move)
 
     def _open(self, record: ledger.Order) -> None:
         self._rank += 1

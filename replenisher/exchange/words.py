@@ -164,17 +164,31 @@ class TradeView(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class CashMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Money moved without a fill, on one position of an account."""
+
+    account: str
+    instrument: str
+    kind: str  # funding, settlement or delivery
+    currency: str
+    amount: Decimal
+    price: Decimal  # at which the position was valued
+    size: Decimal  # of the position, before it
+    at: int
+
+
 class CashChange(msgspec.Struct, frozen=True, kw_only=True):
     """One time at which an account's cash in one currency moved."""
 
     number: int  # of the account, counted from 1
     at: int
     currency: str
-    kind: str  # deposit or trade
+    kind: str  # deposit, trade, or that of the move
     change: Decimal
     balance: Decimal  # after it
     trade: TradeView | None = None
-    position: Decimal = Decimal(0)  # after it, of the trade's instrument
+    move: CashMove | None = None
+    position: Decimal = Decimal(0)  # after it, of the instrument that it was about
 
 
 class PositionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,7 +274,7 @@ class MmpTriggered(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-Report = BookUpdate | Print | AccountUpdate | InstrumentChanged | MmpTriggered
+Report = BookUpdate | Print | AccountUpdate | InstrumentChanged | MmpTriggered | CashMove
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

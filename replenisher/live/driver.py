@@ -12,7 +12,16 @@ from typing import get_args
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import SessionClock
-from replenisher.model.command import AmendOrder, AskBalance, CancelOrder, Command, OrderCommand, PlaceOrder, Question
+from replenisher.model.command import (
+    AmendOrder,
+    AskBalance,
+    AskCash,
+    CancelOrder,
+    Command,
+    OrderCommand,
+    PlaceOrder,
+    Question,
+)
 from replenisher.model.event import Event, FeedLost, NotSent, PauseAsked, SessionLost, Suspended, Woke
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
@@ -190,4 +199,4 @@ class Driver:
 
 
 def _venue_of(command: OrderCommand | Question) -> str:
-    return command.venue if isinstance(command, AskBalance) else venue_of(command.instrument)
+    return command.venue if isinstance(command, AskBalance | AskCash) else venue_of(command.instrument)

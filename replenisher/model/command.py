@@ -123,6 +123,15 @@ class AskPosition(Wish, frozen=True, kw_only=True):
     deadline: int
 
 
+class AskCash(Wish, frozen=True, kw_only=True):
+    """What cash in this currency has moved without a fill at or after `since` (venue time)?"""
+
+    venue: str
+    currency: str
+    since: int
+    deadline: int
+
+
 class AskBalance(Wish, frozen=True, kw_only=True):
     """What is our cash in this currency?"""
 
@@ -131,7 +140,7 @@ class AskBalance(Wish, frozen=True, kw_only=True):
     deadline: int
 
 
-Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskBalance
+Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
 LocalCommand = MoveSlot | Denied | Pause | DayMarked
 Command = OrderCommand | LocalCommand | Question

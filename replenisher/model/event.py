@@ -269,6 +269,7 @@ class CashMoved(Fact, frozen=True, kw_only=True):
     amount: Decimal
     venue_time: int
     venue_id: str
+    instrument: str = ""  # on whose position; empty if it was about none
 
 
 # --- The venue's answers to our questions (sync) -----------------------------------------------------------------
@@ -332,6 +333,15 @@ class BalanceReported(Fact, frozen=True, kw_only=True):
     venue: str
     currency: str
     balance: Decimal
+    venue_time: int = 0  # as of when; 0 where the venue does not say
+
+
+class CashReported(Fact, frozen=True, kw_only=True):
+    """All that moved our cash in one currency without a fill has been told, up to `venue_time`."""
+
+    venue: str
+    currency: str
+    venue_time: int
 
 
 class QuestionFailed(Fact, frozen=True, kw_only=True):
@@ -370,6 +380,7 @@ SyncEvent = (
     | TradesReported
     | PositionReported
     | BalanceReported
+    | CashReported
     | QuestionFailed
 )
 SessionEvent = SessionOpened | SessionLost | CashMoved

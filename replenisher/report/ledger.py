@@ -55,6 +55,20 @@ class ExchangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     filled_amount: Decimal
 
 
+class ExchangeCash(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that moved without a fill, and what that left behind."""
+
+    cash_id: str
+    kind: Literal["funding", "settlement", "delivery", "transfer"]
+    instrument: str  # on whose position; empty if on none
+    currency: str
+    amount: Decimal
+    balance: Decimal  # after it
+    position: Decimal  # after it
+    at: int
+    trades: int  # how many trades of the account had happened by then
+
+
 class ExchangeBalance(msgspec.Struct, frozen=True, kw_only=True):
     """What the account had in one currency from `at` on."""
 
@@ -62,6 +76,7 @@ class ExchangeBalance(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     balance: Decimal
     trades: int  # how many trades of the account had happened by then
+    moves: int = 0  # and how often money had moved without one
 
 
 class ExchangeBook(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +88,7 @@ class ExchangeBook(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[ExchangeOrder, ...]
     balances: tuple[ExchangeBalance, ...]  # likewise
     positions: dict[str, Decimal]
+    moves: tuple[ExchangeCash, ...] = ()  # likewise
 
 
 # --- The file's records ---------------------------------------------------------------------------------------------
@@ -113,6 +129,20 @@ class _Closed(msgspec.Struct, tag_field="type", tag="closed"):
 
 class _Trade(ExchangeTrade, frozen=True, kw_only=True, tag_field="type", tag="trade"):
     account: str
+    other_currency: str = ""  # of spot: the one that moved besides the fee's
+    other_balance: Decimal = Decimal(0)
+
+
+class _Cash(msgspec.Struct, tag_field="type", tag="cash"):
+    cash_id: str
+    kind: Literal["funding", "settlement", "delivery"]
+    account: str
+    instrument: str
+    currency: str
+    amount: Decimal
+    balance: Decimal
+    position: Decimal
+    at: int
 
 
 class _Listed(msgspec.Struct, tag_field="type", tag="instrument"):
@@ -135,9 +165,8 @@ class _Mmp(msgspec.Struct, tag_field="type", tag="mmp"):
     """Likewise."""
 
 
-_Record = (
-    _SelfTrading | _Mmp | _Opened | _Listed | _Deposit | _Request | _Order | _Amended | _Closed | _Trade | _Rejected
-)
+_Unneeded = _Listed | _Request | _Rejected | _SelfTrading | _Mmp
+_Record = _Opened | _Deposit | _Order | _Amended | _Closed | _Trade | _Cash | _Unneeded
 
 
 _RECORDS: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)
@@ -166,6 +195,8 @@ class _Folding:
         self._exchange_id = ""
         self._life = 0
         self._trades: list[ExchangeTrade] = []
+        self._moves: list[ExchangeCash] = []
+        self._rows = 0  # of the account's cash book: every change of a balance is one
         self._balances: list[ExchangeBalance] = []
         self._cash: dict[str, Decimal] = {}
         self._positions: dict[str, Decimal] = {}
@@ -178,7 +209,7 @@ class _Folding:
                 self._exchange_id = record.exchange_id
                 self._life += 1
             case _Deposit() if record.account == self._account:
-                self._now_holds(record.at, record.currency, self._cash.get(record.currency, Decimal(0)) + record.amount)
+                self._take_deposit(record)
             case _Order() if record.account == self._account:
                 self._orders[record.order_id] = ExchangeOrder(
                     order_id=record.order_id,
@@ -199,6 +230,8 @@ class _Folding:
                 )
             case _Trade() if record.account == self._account:
                 self._take_trade(record)
+            case _Cash() if record.account == self._account:
+                self._take_cash(record)
             case _:
                 pass
 
@@ -207,14 +240,43 @@ class _Folding:
         self._trades.append(ExchangeTrade(**told | {"life": self._life}))
         self._positions[record.instrument] = record.position
         self._now_holds(record.at, record.fee_currency, record.balance)
+        self._rows += 2 if record.other_currency else 1
+        if record.other_currency:
+            self._now_holds(record.at, record.other_currency, record.other_balance)
         if order := self._orders.get(record.order_id):
             filled = order.filled_amount + record.amount
             self._orders[record.order_id] = msgspec.structs.replace(order, filled_amount=filled)
 
+    def _take_deposit(self, record: _Deposit) -> None:
+        self._rows += 1
+        balance = self._cash.get(record.currency, Decimal(0)) + record.amount
+        move = ExchangeCash(
+            cash_id=str(self._rows),
+            kind="transfer",
+            instrument="",
+            currency=record.currency,
+            amount=record.amount,
+            balance=balance,
+            position=Decimal(0),
+            at=record.at,
+            trades=len(self._trades),
+        )
+        self._moves.append(move)
+        self._now_holds(record.at, record.currency, balance)
+
+    def _take_cash(self, record: _Cash) -> None:
+        self._rows += 1
+        told = {name: getattr(record, name) for name in ExchangeCash.__struct_fields__ if name != "trades"}
+        self._moves.append(ExchangeCash(**told, trades=len(self._trades)))
+        self._positions[record.instrument] = record.position
+        self._now_holds(record.at, record.currency, record.balance)
+
     def _now_holds(self, at: int, currency: str, balance: Decimal) -> None:
         self._cash[currency] = balance
         self._balances.append(
-            ExchangeBalance(at=at, currency=currency, balance=balance, trades=len(self._trades)),
+            ExchangeBalance(
+                at=at, currency=currency, balance=balance, trades=len(self._trades), moves=len(self._moves)
+            ),
         )
 
     def book(self) -> ExchangeBook:
@@ -225,4 +287,5 @@ class _Folding:
             orders=tuple(self._orders.values()),
             balances=tuple(self._balances),
             positions=self._positions,
+            moves=tuple(self._moves),
         )

@@ -6,15 +6,16 @@ which the books disagree can be named.
 """
 
 from bisect import bisect_right
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 
-from replenisher.core.account import Position
-from replenisher.model.instrument import Instrument
+from replenisher.core.account import Position, booked
+from replenisher.model.event import CashKind
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.report.difference import Difference, differs, fill_name
-from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeTrade
+from replenisher.report.ledger import ExchangeBalance, ExchangeBook
 from replenisher.store.queries import BalanceRow, CashRow, FillRow
 
 CLOCKS_APART_NS_MAX = 60_000_000_000  # between the exchange's clock and ours, the way of an answer included
@@ -39,7 +40,11 @@ def recount(
             row = f"balances: {told.currency} told at {told.at}"
             yield differs("balance_told", row, told.balance, held.balance if held else None)
         opening = ExchangeBalance(
-            at=told.at, currency=told.currency, balance=told.balance, trades=held.trades if held else 0
+            at=told.at,
+            currency=told.currency,
+            balance=told.balance,
+            trades=held.trades if held else 0,
+            moves=held.moves if held else 0,
         )
         openings.setdefault(told.currency, opening)
     yield from _Recount(openings, instruments, theirs).over(fills, cash_moves)
@@ -74,26 +79,63 @@ class _Recount:
 
     def over(self, fills: Sequence[FillRow], cash_moves: Sequence[CashRow]) -> Iterator[Difference]:
         """Book everything in the order in which it happened, and name what differs first and at the end."""
-        moves = deque(cash_moves)
-        for fill in sorted(fills, key=self._order):
-            while moves and moves[0].venue_time <= fill.venue_time:
-                self._move(moves.popleft())
-            yield from self._book(fill)
-        for move in moves:
-            self._move(move)
+        theirs: dict[tuple[str, str, str], int] = {
+            (move.currency, move.kind, move.cash_id): number for number, move in enumerate(self._theirs.moves)
+        }
+        numbers = [theirs.get((move.currency, move.kind, move.venue_id)) for move in cash_moves]
+        yield from self._compare_moves(cash_moves, numbers)
+        steps: list[tuple[float, float, FillRow | CashRow]] = []
+        for fill in fills:
+            steps.append((self._index(fill), fill.venue_time, fill))
+        for move, number in zip(cash_moves, numbers, strict=True):
+            # Before the trade that was the next to happen; what the exchange does not know comes last.
+            place = inf if number is None else self._theirs.moves[number].trades - 0.5
+            steps.append((place, move.venue_time if number is None else number, move))
+        for _, _, step in sorted(steps, key=lambda each: each[:2]):
+            if isinstance(step, FillRow):
+                yield from self._book(step)
+            else:
+                yield from self._move(step, theirs.get((step.currency, step.kind, step.venue_id)))
         yield from self._compare_ends()
 
-    def _order(self, fill: FillRow) -> tuple[float, int]:
-        """The exchange's own order; what it does not know comes last."""
-        return self._index(fill), fill.venue_time
+    def _compare_moves(self, ours: Sequence[CashRow], numbers: Sequence[int | None]) -> Iterator[Difference]:
+        """Each move of money in both books, and told alike; those before our opening balance are in it."""
+        for move, number in zip(ours, numbers, strict=True):
+            row = _cash_name(move.currency, move.kind, move.venue_id)
+            if number is None:
+                yield differs("cash_foreign", row, move.amount, None)
+                continue
+            told = self._theirs.moves[number]
+            if move.amount != told.amount:
+                yield differs("cash_amount", row, move.amount, told.amount)
+            if move.instrument != told.instrument:
+                yield differs("cash_instrument", row, move.instrument, told.instrument)
+        for number in sorted(set(range(len(self._theirs.moves))) - set(numbers)):
+            told = self._theirs.moves[number]
+            opening = self._openings.get(told.currency)
+            if opening is not None and number >= opening.moves:
+                yield differs("cash_missing", _cash_name(told.currency, told.kind, told.cash_id), None, told.amount)
 
     def _index(self, fill: FillRow) -> float:
+        """The exchange's own order; what it does not know comes last."""
         return self._trades.get((fill.instrument, fill.trade_id, fill.side), inf)
 
-    def _move(self, move: CashRow) -> None:
+    def _move(self, move: CashRow, number: int | None) -> Iterator[Difference]:
+        instrument = self._instruments.get(move.instrument)
+        if instrument is not None:
+            position = self._positions[move.instrument]
+            if move.kind == CashKind.SETTLEMENT:
+                position.settle(instrument, move.amount)
+            elif move.kind == CashKind.DELIVERY:
+                position.deliver(move.amount)
         opening = self._openings.get(move.currency)
-        if opening and move.at > opening.at:
-            self._cash[move.currency] += move.amount
+        if opening is None or (move.at <= opening.at if number is None else number < opening.moves):
+            return
+        self._cash[move.currency] += move.amount
+        if number is not None:
+            told = self._theirs.moves[number]
+            row = _cash_name(move.currency, move.kind, move.venue_id)
+            yield from self._compare_after(row, "balance", move.currency, self._cash[move.currency], told.balance)
 
     def _book(self, fill: FillRow) -> Iterator[Difference]:
         instrument = self._instruments.get(fill.instrument)
@@ -102,30 +144,36 @@ class _Recount:
             return
         position = self._positions[fill.instrument]
         index = self._index(fill)
-        self._earn(instrument.settlement_currency, index, position.fill(instrument, fill.side, fill.amount, fill.price))
+        realized = position.fill(instrument, fill.side, fill.amount, fill.price)
+        if instrument.kind is Kind.SPOT:
+            worth = booked(instrument.value(fill.amount, fill.price))
+            self._earn(instrument.base_currency, index, fill.side.sign * fill.amount)
+            self._earn(instrument.settlement_currency, index, -fill.side.sign * worth)
+        else:
+            self._earn(instrument.settlement_currency, index, realized)
         self._earn(fill.fee_currency, index, -fill.fee)
         if index < len(self._theirs.trades):
             trade = self._theirs.trades[int(index)]
-            yield from self._compare_after(trade, "position", trade.instrument, position.size, trade.position)
+            row = fill_name(trade)
+            if instrument.kind is not Kind.SPOT:  # of which no exchange keeps a position
+                yield from self._compare_after(row, "position", trade.instrument, position.size, trade.position)
             cash = self._cash.get(trade.fee_currency)
             if cash is not None and index >= self._openings[trade.fee_currency].trades:
-                yield from self._compare_after(trade, "balance", trade.fee_currency, cash, trade.balance)
+                yield from self._compare_after(row, "balance", trade.fee_currency, cash, trade.balance)
 
     def _earn(self, currency: str, index: float, amount: Decimal) -> None:
         """Cash comes or goes, unless the opening balance has it already."""
         if currency in self._cash and index >= self._openings[currency].trades:
             self._cash[currency] += amount
 
-    def _compare_after(
-        self, trade: ExchangeTrade, kind: str, what: str, ours: Decimal, theirs: Decimal
-    ) -> Iterator[Difference]:
+    def _compare_after(self, row: str, kind: str, what: str, ours: Decimal, theirs: Decimal) -> Iterator[Difference]:
         if ours != theirs and what not in self._told:
             self._told.add(what)
-            yield differs(f"{kind}_after", f"{fill_name(trade)}, {kind} of {what}", ours, theirs)
+            yield differs(f"{kind}_after", f"{row}, {kind} of {what}", ours, theirs)
 
     def _compare_ends(self) -> Iterator[Difference]:
-        sizes = {name: position.size for name, position in self._positions.items()}
-        for name in sorted({*sizes, *self._theirs.positions}):
+        sizes = {name: position.size for name, position in self._positions.items() if not self._is_spot(name)}
+        for name in sorted({*sizes, *(name for name in self._theirs.positions if not self._is_spot(name))}):
             ours, theirs = sizes.get(name, Decimal(0)), self._theirs.positions.get(name, Decimal(0))
             if ours != theirs:
                 yield differs("position", f"positions: {name}", ours, theirs)
@@ -134,3 +182,12 @@ class _Recount:
         for currency in sorted({*self._cash, *traded}):
             if self._cash.get(currency) != last.get(currency):
                 yield differs("balance", f"balances: {currency}", self._cash.get(currency), last.get(currency))
+
+    def _is_spot(self, name: str) -> bool:
+        instrument = self._instruments.get(name)
+        return instrument is not None and instrument.kind is Kind.SPOT
+
+
+def _cash_name(currency: str, kind: str, cash_id: str) -> str:
+    """How a row of either book names one move of money."""
+    return f"cash_moves: {currency} {kind} {cash_id}"

@@ -5,8 +5,8 @@ text is read exactly. The wire tells less than the file:
 
 - of an order that was amended, the last price and amount, and none that it had before;
 - of a fill, not which print caused it;
-- of money and positions, only what they are now. What they were after each trade follows backwards, by the profit,
-  fee and amount of every trade since; that holds as long as nothing but trades moves money;
+- of positions, only what they are now. What they were after each trade follows backwards, by the amount of every trade
+  and what was delivered since; of money likewise, by profit, fee, and the cash book's rows that are no trade;
 - of the exchange, not the id under which it keeps its ledger.
 
 The book is read in several requests: while orders rest it can change between them.
@@ -14,7 +14,7 @@ The book is read in several requests: while orders rest it can change between th
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ from websockets.sync.client import ClientConnection, connect
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.order import Side
 from replenisher.model.units import MS_NS
-from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeOrder, ExchangeTrade
+from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeCash, ExchangeOrder, ExchangeTrade
 
 PAGE = 500  # rows an answer
 ANSWER_S_MAX = 10.0
@@ -32,6 +32,14 @@ CLOSE_S_MAX = 1.0
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 INVALID_CREDENTIALS = 13004
 ZERO = Decimal(0)
+SMALLEST = Decimal("1e-8")
+CASH_PAGE_MAX = 250
+FAR_MS = 32_503_708_800_000  # later than anything
+MOVES: dict[str, Literal["settlement", "delivery", "transfer"]] = {
+    "settlement": "settlement",
+    "delivery": "delivery",
+    "deposit": "transfer",
+}
 
 T = TypeVar("T")
 
@@ -81,6 +89,9 @@ class _Reply(msgspec.Struct, frozen=True):
 
 class _Instrument(msgspec.Struct, frozen=True):
     instrument_name: str
+    kind: str
+    base_currency: str
+    quote_currency: str
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -119,6 +130,26 @@ class _Trades(msgspec.Struct, frozen=True):
 class _Position(msgspec.Struct, frozen=True):
     instrument_name: str
     size: Decimal
+
+
+class _CashRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    type: str
+    timestamp: int
+    currency: str
+    change: Decimal
+    balance: Decimal
+    side: str = "-"
+    amount: Decimal = ZERO
+    interest_pl: Decimal | None = None
+    instrument_name: str | None = None
+    trade_id: str | None = None
+    order_id: str | None = None
+
+
+class _CashPage(msgspec.Struct, frozen=True):
+    logs: list[_CashRow]
+    continuation: int | None = None
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -169,25 +200,48 @@ class _Exchange:
 
 
 def _book(exchange: _Exchange, page: int) -> ExchangeBook:
-    names = [each.instrument_name for each in exchange.ask("public/get_instruments", list[_Instrument], currency="any")]
+    listed = exchange.ask("public/get_instruments", list[_Instrument], currency="any")
+    names = [each.instrument_name for each in listed]
     # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
     orders = {order.order_id: order for name in names for order in _orders(exchange, name, page)}
     trades = [trade for name in names for trade in _trades(exchange, name, page)]
     positions = exchange.ask("private/get_positions", list[_Position], currency="any")
     cash = exchange.ask("private/get_account_summaries", _Summaries).summaries
+    rows = [row for each in cash for row in _cash_rows(exchange, each.currency, page)]
     walk = _WalkBack(
         positions={each.instrument_name: each.size for each in positions},
         cash={each.currency: each.balance for each in cash},
+        spot={each.instrument_name: each for each in listed if each.kind == "spot"},
     )
-    told = walk.over(sorted(trades, key=_when))
+    walk.over(_in_order(trades, rows))
     return ExchangeBook(
         source="wire",
         exchange_id="",
-        trades=told,
+        trades=tuple(walk.trades),
         orders=tuple(_order(each) for each in orders.values()),
-        balances=(*walk.openings(), *_balances_after(told)),
+        balances=tuple(walk.balances),
         positions={each.instrument_name: each.size for each in positions},
+        moves=tuple(walk.moves),
     )
+
+
+def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashRow]:
+    """All of an account's cash book in one currency, the newest first."""
+    more: dict[str, object] = {}
+    while True:
+        answer = exchange.ask(
+            "private/get_transaction_log",
+            _CashPage,
+            currency=currency,
+            start_timestamp=0,
+            end_timestamp=FAR_MS,
+            count=min(page, CASH_PAGE_MAX),
+            **more,
+        )
+        yield from answer.logs
+        if answer.continuation is None:
+            return
+        more = {"continuation": answer.continuation}
 
 
 def _orders(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Order]:
@@ -258,44 +312,113 @@ def _order(told: _Order) -> ExchangeOrder:
     )
 
 
-class _WalkBack:
-    """Positions and cash as they are now, and on the way back over the trades, as they were."""
+def _in_order(trades: Sequence[_Trade], rows: Sequence[_CashRow]) -> list[_Trade | _CashRow]:
+    """Trades and what moved money without one, as the cash book has them one after the other."""
+    numbers: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row.trade_id is not None and row.order_id is not None:
+            key = row.trade_id, row.order_id
+            numbers[key] = min(row.id, numbers.get(key, row.id))  # of spot, each currency has a row
+    steps: list[tuple[int, _Trade | _CashRow]] = [(row.id, row) for row in rows if row.type in MOVES]
+    for trade in sorted(trades, key=_when):
+        # One that happened since the book was read comes last.
+        steps.append((numbers.get((trade.trade_id, trade.order_id), FAR_MS), trade))
+    return [step for _, step in sorted(steps, key=lambda each: each[0])]
 
-    def __init__(self, *, positions: dict[str, Decimal], cash: dict[str, Decimal]) -> None:
+
+class _WalkBack:
+    """Positions and cash as they are now, and on the way back over what moved them, as they were."""
+
+    def __init__(
+        self, *, positions: dict[str, Decimal], cash: dict[str, Decimal], spot: dict[str, _Instrument]
+    ) -> None:
+        self.trades: list[ExchangeTrade] = []
+        self.moves: list[ExchangeCash] = []
+        self.balances: list[ExchangeBalance] = []
         self._positions = defaultdict(Decimal, positions)
         self._cash = defaultdict(Decimal, cash)
+        self._spot = spot
 
-    def over(self, trades: Sequence[_Trade]) -> tuple[ExchangeTrade, ...]:
-        """Every trade with what it left behind; the last one left what there is now."""
-        told = [self._undo(trade) for trade in reversed(trades)]
-        return tuple(reversed(told))
+    def over(self, steps: Sequence[_Trade | _CashRow]) -> None:
+        """Find out what each step left behind; the last one left what there is now."""
+        trades = sum(isinstance(step, _Trade) for step in steps)
+        moves = len(steps) - trades
+        for step in reversed(steps):
+            if isinstance(step, _Trade):
+                self._hold(step.timestamp, self._undo(step), trades, moves)
+                trades -= 1
+            else:
+                held = {step.currency: self._cash[step.currency]}
+                self._hold(step.timestamp, held, trades, moves)
+                moves -= 1
+                self._undo_move(step, trades)
+        for told in (self.trades, self.moves, self.balances):
+            told.reverse()
 
-    def openings(self) -> Iterator[ExchangeBalance]:
-        """What there was before the first trade."""
-        for currency, balance in self._cash.items():
-            yield ExchangeBalance(at=0, currency=currency, balance=balance, trades=0)
+    def _hold(self, timestamp: int, held: dict[str, Decimal], trades: int, moves: int) -> None:
+        """What there was after a step; of several currencies, in the order in which the file has them."""
+        for currency, balance in reversed(held.items()):
+            self.balances.append(
+                ExchangeBalance(at=timestamp * MS_NS, currency=currency, balance=balance, trades=trades, moves=moves)
+            )
 
-    def _undo(self, trade: _Trade) -> ExchangeTrade:
-        told = ExchangeTrade(
-            trade_id=trade.trade_id,
-            instrument=trade.instrument_name,
-            order_id=trade.order_id,
-            label=trade.label,
-            side=trade.direction,
-            price=trade.price,
-            amount=trade.amount,
-            fee=trade.fee,
-            fee_currency=trade.fee_currency,
-            liquidity=trade.liquidity,
-            balance=self._cash[trade.fee_currency],
-            position=self._positions[trade.instrument_name],
-            at=trade.timestamp * MS_NS,
+    def _undo_move(self, row: _CashRow, trades: int) -> None:
+        instrument = row.instrument_name or ""
+        kind: Literal["funding", "settlement", "delivery", "transfer"] = (
+            "funding" if row.interest_pl else MOVES[row.type]
         )
-        self._cash[trade.fee_currency] -= trade.profit_loss - trade.fee
-        self._positions[trade.instrument_name] -= trade.amount * trade.direction.sign
-        return told
+        self.moves.append(
+            ExchangeCash(
+                cash_id=str(row.id),
+                kind=kind,
+                instrument=instrument,
+                currency=row.currency,
+                amount=row.change,
+                balance=self._cash[row.currency],
+                position=self._positions[instrument] if instrument else ZERO,
+                at=row.timestamp * MS_NS,
+                trades=trades,
+            )
+        )
+        self._cash[row.currency] -= row.change
+        if kind == "delivery":
+            self._positions[instrument] = -row.amount if row.side == "short" else row.amount
 
+    def _undo(self, trade: _Trade) -> dict[str, Decimal]:
+        """Go back before a trade; what there was after it of each currency that it moved."""
+        self.trades.append(
+            ExchangeTrade(
+                trade_id=trade.trade_id,
+                instrument=trade.instrument_name,
+                order_id=trade.order_id,
+                label=trade.label,
+                side=trade.direction,
+                price=trade.price,
+                amount=trade.amount,
+                fee=trade.fee,
+                fee_currency=trade.fee_currency,
+                liquidity=trade.liquidity,
+                balance=self._cash[trade.fee_currency],
+                position=self._positions[trade.instrument_name],
+                at=trade.timestamp * MS_NS,
+            )
+        )
+        changes = self._changes(trade)
+        held = {currency: self._cash[currency] for currency in changes}
+        for currency, change in changes.items():
+            self._cash[currency] -= change
+        if trade.instrument_name not in self._spot:
+            self._positions[trade.instrument_name] -= trade.amount * trade.direction.sign
+        return held
 
-def _balances_after(trades: Sequence[ExchangeTrade]) -> Iterator[ExchangeBalance]:
-    for number, trade in enumerate(trades, start=1):
-        yield ExchangeBalance(at=trade.at, currency=trade.fee_currency, balance=trade.balance, trades=number)
+    def _changes(self, trade: _Trade) -> dict[str, Decimal]:
+        """How a trade moved cash, the currency of its fee first."""
+        changes = {trade.fee_currency: -trade.fee}
+        spot = self._spot.get(trade.instrument_name)
+        if spot is None:
+            changes[trade.fee_currency] += trade.profit_loss
+            return changes
+        worth = (trade.amount * trade.price).quantize(SMALLEST, ROUND_HALF_EVEN)
+        for currency, change in ((spot.base_currency, trade.amount), (spot.quote_currency, -worth)):
+            changes[currency] = changes.get(currency, ZERO) + trade.direction.sign * change
+        return changes

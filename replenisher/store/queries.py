@@ -67,7 +67,9 @@ class CashRow(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int
     venue_time: int
+    venue_id: str
     kind: str
+    instrument: str  # empty if it was about none
     currency: str
     amount: Decimal
 

@@ -12,6 +12,7 @@ from replenisher.errors import ReplenisherError
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
+    AskCash,
     AskOpenOrders,
     AskOrder,
     AskPosition,
@@ -203,6 +204,7 @@ def _cash_move(event: CashMoved, origin: Row, life: Life) -> Row:
         "kind": event.kind,
         "currency": event.currency,
         "venue_id": event.venue_id,
+        "instrument": event.instrument.partition("/")[2],
         "amount": event.amount,
         "venue_time": event.venue_time,
         "at": event.at,
@@ -272,6 +274,8 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "ask_trades", **_place(command.instrument, life)}
         case AskPosition():
             row |= {"kind": "ask_position", **_place(command.instrument, life)}
+        case AskCash():
+            row |= {"kind": "ask_cash", "venue": command.venue, "account": life.account(command.venue)}
         case AskBalance():
             row |= {"kind": "ask_balance", "venue": command.venue, "account": life.account(command.venue)}
         case _:

@@ -249,6 +249,7 @@ cash_moves = Table(
     _text("kind"),
     _text("currency"),
     _text("venue_id"),
+    _text("instrument"),  # on whose position; empty if it was about none
     _exact("amount"),
     _time("venue_time"),
     _time("at"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from replenisher.errors import Unreachable
-from replenisher.model.command import AskBalance, AskPosition, Question
+from replenisher.model.command import AskBalance, AskCash, AskPosition, Question
 from replenisher.model.event import (
     BalanceReported,
     BookSnapshot,
@@ -138,7 +138,7 @@ class Hearing:
         )
 
     def _subject(self, question: Question) -> str:
-        return question.currency if isinstance(question, AskBalance) else _name(question.instrument)
+        return question.currency if isinstance(question, AskBalance | AskCash) else _name(question.instrument)
 
 
 def _best(instrument: Instrument, levels: tuple[Level, ...]) -> tuple[Decimal, Decimal] | None:

@@ -29,6 +29,7 @@ from replenisher.exchange.recorded import RecordedMarket as TapeMarket
 from replenisher.exchange.recorded import recorded_instrument
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import Instrument, TickStep
+from replenisher.model.units import SECOND_NS
 from replenisher.store import tape as tapes
 from replenisher.venues.binance import codec
 
@@ -78,6 +79,9 @@ def _listing(
         taker_rate=fees.taker_bps / BPS,
         price_band=Decimal(str(details.price_band_pct or section.price_band_pct)) / 100,
         expires_at=understood.expires_at,
+        funding_every_ns=section.funding.every_s * SECOND_NS,
+        funding_rate_8h=None if section.funding.rate_8h_bps is None else section.funding.rate_8h_bps / BPS,
+        settlement_every_ns=section.settlement.every_s * SECOND_NS,
     )
 
 

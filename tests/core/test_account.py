@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenisher.core.account import EXTERNAL, Account, Position
+from replenisher.core.account import EXTERNAL, Account, Position, booked
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from tests.core.world import INVERSE, KEY, LINEAR, VENUE, filled
@@ -90,3 +91,31 @@ def test_closing_realizes_the_cash_that_went_in_and_out(
     paid = -sum(values, Decimal(0)) if not instrument.inverse else sum(values, Decimal(0))
     assert account.position(KEY).size == 0
     assert account.position(KEY).realized == paid
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("inverse", [True, False], ids=["inverse", "linear"])
+def test_a_settlement_pays_out_what_a_position_has_gained_once(side: Side, inverse: bool) -> None:
+    instrument = msgspec.structs.replace(INVERSE, inverse=inverse)
+    settled, undisturbed = Position(), Position()
+    for position in (settled, undisturbed):
+        position.fill(instrument, side, Decimal(6000), Decimal(60_000))
+    now, then = (booked(instrument.value(Decimal(6000), Decimal(price))) for price in (62_500, 60_000))
+    gained = (now - then) * side.sign * (-1 if inverse else 1)
+
+    settled.settle(instrument, gained)
+    assert settled.unrealized(instrument, 62_500) == pytest.approx(0, abs=1e-9)
+    for position in (settled, undisturbed):
+        position.fill(instrument, side.opposite, Decimal(6000), Decimal(61_000))
+
+    assert settled.realized == undisturbed.realized
+    assert settled.size == settled.entry_value == 0
+
+
+def test_a_delivery_leaves_nothing_of_a_position() -> None:
+    position = Position()
+    position.fill(INVERSE, Side.BUY, Decimal(6000), Decimal(60_000))
+
+    position.deliver(Decimal("0.004"))
+
+    assert (position.size, position.entry_value, position.realized) == (0, 0, Decimal("0.004"))

@@ -18,6 +18,7 @@ from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, cross
 from replenisher.core.state import State
 from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
 from replenisher.model.event import (
+    BalanceReported,
     BookChanged,
     CancelAllAsked,
     CashKind,
@@ -600,11 +601,23 @@ def test_money_moves_without_fills_too() -> None:
     )
 
     world.tell(funding)
+    world.tell(funding)  # the venue's book is read again
 
     assert before is not None
     assert world.state.account.balance(VENUE, "USDT") == before - Decimal("1.5")
-    world.state.account.move_cash(VENUE, "XYZ", Decimal(1))
+    world.tell(msgspec.structs.replace(funding, currency="XYZ"))
     assert world.state.account.balance(VENUE, "XYZ") is None, "a balance nobody has told is not known"
+
+
+def test_what_moved_before_the_venue_told_our_balance_is_in_it() -> None:
+    world = quoting(ladder(1))
+    world.tell(BalanceReported(at=0, venue=VENUE, currency="USDT", balance=Decimal(500), venue_time=T0))
+    about = {"at": 0, "venue": VENUE, "kind": CashKind.TRANSFER, "currency": "USDT", "amount": Decimal(7)}
+
+    world.tell(CashMoved(**about, venue_time=T0 - 1, venue_id="1"))
+    world.tell(CashMoved(**about, venue_time=T0 + 1, venue_id="2"))
+
+    assert world.state.account.balance(VENUE, "USDT") == 507
 
 
 def test_an_old_order_is_replaced_when_its_time_has_come() -> None:

@@ -1027,7 +1027,8 @@ def test_questions_are_answered_with_the_venues_words() -> None:
     assert request["params"]["sorting"] == "asc"
     assert request["params"]["start_timestamp"] == (T0 - S) // MS
     assert position == PositionReported(at=T0, instrument=KEY, amount=Decimal(-185160))
-    assert balance == BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal("302.60065765"))
+    told = Decimal("302.60065765")
+    assert balance == BalanceReported(at=T0, venue="deribit", currency="BTC", balance=told, venue_time=T0)
 
 
 def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_recent_ones() -> None:

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 
 from replenisher.model.command import (
     AskBalance,
+    AskCash,
     AskOpenOrders,
     AskOrder,
     AskPosition,
@@ -92,13 +93,15 @@ class Questions:
                     self._calls.ask(question, at, "fetch_positions", [symbol])
             case AskBalance():
                 self._calls.ask(question, at, "fetch_balance")
+            case AskCash():
+                raise AssertionError("a venue that does not tell moves of cash is not asked for them")
             case _:
                 assert_never(question)
 
     def fail(self, question: Question, message: str, at: int) -> None:
         """There is no answer; the engine asks again."""
         match question:
-            case AskOrder(order_id=subject) | AskBalance(currency=subject):
+            case AskOrder(order_id=subject) | AskBalance(currency=subject) | AskCash(currency=subject):
                 pass
             case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
                 pass

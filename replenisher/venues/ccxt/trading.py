@@ -16,6 +16,7 @@ from typing import Any, assert_never
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
+    AskCash,
     AskOpenOrders,
     AskOrder,
     AskPosition,
@@ -174,7 +175,7 @@ class Trading:
                     else:
                         request = REQUESTS[type(command)]
                         self._tell(NotSent(at=at, order_id=command.order_id, request=request))
-                case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+                case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                     if self.is_open:
                         self._questions.ask(command, at)
                     else:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from replenisher.model.event import Level, OrderFilled, OrderReport
+from replenisher.model.event import CashKind, CashMoved, Level, OrderFilled, OrderReport
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep, instrument_key
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.units import MS_NS
@@ -352,6 +352,25 @@ class AccountSummary(msgspec.Struct, frozen=True):
     balance: Decimal
 
 
+class CashEntry(msgspec.Struct, frozen=True):
+    """One row of the book of our cash."""
+
+    id: int
+    type: str
+    timestamp: int
+    currency: str
+    change: Decimal
+    interest_pl: Decimal | None = None  # the part of it that is funding
+    instrument_name: str | None = None
+
+
+class CashPage(msgspec.Struct, frozen=True):
+    """The reply to a question for our cash's book, newest first."""
+
+    logs: tuple[CashEntry, ...]
+    continuation: int | None = None  # where the next page begins
+
+
 class Token(msgspec.Struct, frozen=True):
     """A login, and how long it lasts."""
 
@@ -375,6 +394,7 @@ decode_orders = msgspec.json.Decoder(tuple[WireOrder, ...]).decode
 decode_trades_page = msgspec.json.Decoder(TradesPage).decode
 decode_position = msgspec.json.Decoder(WirePosition).decode
 decode_summary = msgspec.json.Decoder(AccountSummary).decode
+decode_cash_page = msgspec.json.Decoder(CashPage).decode
 decode_token = msgspec.json.Decoder(Token).decode
 decode_switch = msgspec.json.Decoder(DeadManSwitch).decode
 decode_int = msgspec.json.Decoder(int).decode
@@ -411,6 +431,38 @@ def fill_of(trade: WireTrade, venue: str, order_id: str, at: int) -> OrderFilled
         fee_currency=trade.fee_currency,
         liquidity=Liquidity.MAKER if trade.liquidity == "M" else Liquidity.TAKER,
     )
+
+
+CASH_KINDS = {
+    "settlement": CashKind.SETTLEMENT,
+    "delivery": CashKind.DELIVERY,
+    "transfer": CashKind.TRANSFER,
+    "deposit": CashKind.TRANSFER,
+    "withdrawal": CashKind.TRANSFER,
+    "liquidation": CashKind.LIQUIDATION,
+}  # any other that is no trade is a fee, or the return of one
+
+
+def cash_moves_of(entry: CashEntry, venue: str, at: int) -> list[CashMoved]:
+    """A row of our cash's book as facts: none for a trade, which is a fill; two if a settlement has funding in it."""
+    if entry.type == "trade":
+        return []
+    funding = entry.interest_pl or Decimal(0)
+    parts = [(CashKind.FUNDING, funding), (CASH_KINDS.get(entry.type, CashKind.FEE), entry.change - funding)]
+    return [
+        CashMoved(
+            at=at,
+            venue=venue,
+            kind=kind,
+            currency=entry.currency,
+            amount=amount,
+            venue_time=entry.timestamp * MS_NS,
+            venue_id=str(entry.id),
+            instrument=instrument_key(venue, entry.instrument_name) if entry.instrument_name else "",
+        )
+        for kind, amount in parts
+        if amount or kind is CashKind.DELIVERY  # which ends a position, whatever it brings
+    ]
 
 
 def report_of(order: WireOrder, instrument: Instrument) -> OrderReport:

@@ -16,6 +16,7 @@ from typing import assert_never
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
+    AskCash,
     AskOpenOrders,
     AskOrder,
     AskPosition,
@@ -27,6 +28,7 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import (
     BalanceReported,
+    CashReported,
     Event,
     NotSent,
     OpenOrdersReported,
@@ -72,6 +74,8 @@ TRADES_PER_PAGE = 1000
 ARCHIVED_AFTER_NS = (
     DAY_NS - MINUTE_NS
 )  # older trades are told only to who asks for the archive; less what clocks differ
+CASH_PER_PAGE = 250
+CASH_REMEMBERED_MAX = 20_000
 ORDER_NOT_FOUND = 10004
 UNAUTHORIZED = 13009
 SWITCH_SCOPE = "connection"
@@ -101,6 +105,8 @@ class Trading:
         self._subscribing = False
         self._asks_archive: set[str] = set()  # instruments whose archived trades are asked for
         self._read_archive: set[str] = set()  # and of which this session has had them all
+        self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
+        self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame."""
@@ -141,7 +147,7 @@ class Trading:
                     self._send_order(command, at)
                 else:
                     self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 if self.is_open:
                     self._ask(command, at)
                 else:
@@ -187,12 +193,26 @@ class Trading:
             case AskPosition(instrument=key):
                 method = "private/get_position"
                 params = {"instrument_name": self._instruments[key].name}
+            case AskCash():
+                self._ask_cash(question, at)
+                return
             case AskBalance(currency=currency):
                 method = "private/get_account_summary"
                 params = {"currency": currency}
             case _:
                 assert_never(question)
         self.link.ask(method, params, question, at, deadline=question.deadline)
+
+    def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
+        params: dict[str, requests.Param] = {
+            "currency": question.currency,
+            "start_timestamp": question.since // MS_NS,
+            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
+            "count": CASH_PER_PAGE,
+        }
+        if continuation is not None:
+            params["continuation"] = continuation
+        self.link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
 
     # --- What the link tells --------------------------------------------------------------------------------------
 
@@ -230,7 +250,7 @@ class Trading:
 
     def _unanswered(self, what: Asked, reason: str, at: int) -> None:
         match what:
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._failed(what, reason, at)
             case _:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
@@ -241,7 +261,7 @@ class Trading:
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
                 self._order_answered(what, reply, at)
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskBalance():
+            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._question_answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
@@ -392,11 +412,11 @@ class Trading:
             return
         if isinstance(told, str):
             self._failed(question, told, at)
-        else:
+        elif told is not None:
             self._facts.append(told)
 
-    def _report(self, question: Question, reply: codec.Frame, at: int) -> Event | str:
-        """The answer as a fact, or why there is none."""
+    def _report(self, question: Question, reply: codec.Frame, at: int) -> Event | str | None:
+        """The answer as a fact, or why there is none; None if the answer has not come to its end."""
         if reply.error:
             if isinstance(question, AskOrder) and reply.error.code == ORDER_NOT_FOUND and reply.us_in is not None:
                 return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
@@ -423,11 +443,34 @@ class Trading:
                 position = codec.decode_position(reply.result)
                 average_price = position.average_price or Decimal(0)
                 return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
+            case AskCash():
+                return self._cash_report(question, reply, at)
             case AskBalance(currency=currency):
                 balance = codec.decode_summary(reply.result).balance
-                return BalanceReported(at=at, venue=self._venue, currency=currency, balance=balance)
+                return BalanceReported(
+                    at=at, venue=self._venue, currency=currency, balance=balance, venue_time=_venue_time(reply)
+                )
             case _:
                 assert_never(question)
+
+    def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
+        """The rows are told oldest first, when the last page, which has the oldest, is there."""
+        page = codec.decode_cash_page(reply.result)
+        rows = self._cash_rows.setdefault(question.currency, [])
+        if rows and page.logs and page.logs[0].id >= rows[-1].id:
+            rows.clear()  # of a question that was never answered to its end
+        rows.extend(page.logs)
+        if page.continuation is not None:
+            self._ask_cash(question, at, page.continuation)
+            return None
+        for entry in reversed(rows):
+            if (entry.currency, entry.id) not in self._cash_told:
+                self._cash_told[entry.currency, entry.id] = None
+                self._facts.extend(codec.cash_moves_of(entry, self._venue, at))
+        rows.clear()
+        while len(self._cash_told) > CASH_REMEMBERED_MAX:
+            del self._cash_told[next(iter(self._cash_told))]
+        return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=_venue_time(reply))
 
     def _order_report(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
         # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
@@ -449,7 +492,7 @@ class Trading:
         match question:
             case AskOrder(order_id=subject):
                 pass
-            case AskBalance(currency=subject):
+            case AskBalance(currency=subject) | AskCash(currency=subject):
                 pass
             case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
                 pass

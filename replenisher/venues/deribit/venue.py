@@ -26,7 +26,7 @@ from replenisher.venues.venue import Action, Capabilities
 MARKET = "market"
 TRADING = "trading"
 
-CAPABILITIES = Capabilities(amends_price=True, cancels_orphans=True)
+CAPABILITIES = Capabilities(amends_price=True, cancels_orphans=True, tells_cash_moves=True)
 
 
 class DeribitVenue:

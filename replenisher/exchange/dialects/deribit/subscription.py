@@ -22,6 +22,7 @@ from replenisher.exchange.dialects.deribit.shapes import mmp_trigger
 from replenisher.exchange.words import (
     AccountUpdate,
     BookUpdate,
+    CashMove,
     InstrumentChanged,
     InstrumentState,
     MmpTriggered,
@@ -30,7 +31,7 @@ from replenisher.exchange.words import (
 from replenisher.model.instrument import Kind
 
 Prints = tuple[Print, ...]  # of one event
-Event = BookUpdate | Prints | AccountUpdate | InstrumentChanged | MmpTriggered
+Event = BookUpdate | Prints | AccountUpdate | InstrumentChanged | MmpTriggered | CashMove
 
 # What the venue calls the moment in which an instrument comes into a state.
 STATE_WORDS = {
@@ -134,6 +135,8 @@ class Subscription:
                 wanted, name = topic in OF_THE_ACCOUNT and event.account == self._account, event.instrument
             case InstrumentChanged():
                 wanted, name = topic in OF_STATES, event.instrument
+            case CashMove():
+                wanted, name = topic is Topic.PORTFOLIO and event.account == self._account, event.instrument
             case MmpTriggered():
                 is_ours = topic is Topic.MMP and event.account == self._account
                 return is_ours and self.channel.index in (WHOLE, event.index)
@@ -150,7 +153,7 @@ class Subscription:
                     self._book.add(event)
                 else:
                     self._rows[event.instrument] = []
-            case AccountUpdate():
+            case AccountUpdate() | CashMove():
                 self._rows.setdefault(event.instrument, []).append(event)
             case InstrumentChanged():
                 word = STATE_WORDS.get(event.state, event.state.value)

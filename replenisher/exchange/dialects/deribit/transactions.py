@@ -1,4 +1,8 @@
-"""The method that tells an account's cash book: every deposit and every fill, the last one first."""
+"""The method that tells an account's cash book: every deposit, every fill and what is settled without one.
+
+The last one comes first. Funding and settlement are both told as `settlement`, as the venue does: `interest_pl` is the
+part of the change that is funding.
+"""
 
 from collections.abc import Callable
 from itertools import islice
@@ -9,7 +13,7 @@ from replenisher.exchange.dialects.deribit.holdings import check_subaccount, kno
 from replenisher.exchange.dialects.deribit.market_data import period
 from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
-from replenisher.exchange.words import CashChange, TradeView
+from replenisher.exchange.words import CashChange, CashMove, TradeView
 
 COUNT = 100  # rows, where a client does not say how many
 COUNT_MAX = 250
@@ -46,7 +50,9 @@ def _query(text: str) -> Callable[[CashChange], bool]:
 
     def is_meant(change: CashChange) -> bool:
         trade = change.trade
-        words = {change.kind} if trade is None else {change.kind, trade.liquidity.value, *_side(change, trade).split()}
+        words = (
+            {_type(change)} if trade is None else {_type(change), trade.liquidity.value, *_side(change, trade).split()}
+        )
         return not wanted or any(word in words for word in wanted)
 
     return is_meant
@@ -61,7 +67,7 @@ def _row(desk: Desk, call: Call, change: CashChange) -> Shape:
         "user_id": desk.shapes.user_id(call.account),
         "username": call.account,
         "timestamp": milliseconds(change.at),
-        "type": change.kind,
+        "type": _type(change),
         "currency": change.currency,
         "change": number(change.change),
         "cashflow": number(change.change),
@@ -77,7 +83,31 @@ def _row(desk: Desk, call: Call, change: CashChange) -> Shape:
         "instrument_name": None,
         "info": None,
     }
+    if change.move is not None:
+        return shape | _settled(desk, change, change.move)
     return shape if trade is None else shape | _fill(desk, change, trade)
+
+
+def _type(change: CashChange) -> str:
+    return "settlement" if change.kind == "funding" else change.kind
+
+
+def _settled(desk: Desk, change: CashChange, move: CashMove) -> Shape:
+    instrument = desk.catalogue.instrument(move.instrument)
+    is_funding = move.kind == "funding"
+    return {
+        "side": "long" if move.size > 0 else "short",
+        "price": number(move.price),
+        "price_currency": instrument.quote_currency,
+        "amount": number(abs(move.size)),
+        "position": number(change.position),
+        "interest_pl": number(move.amount) if is_funding else ZERO,
+        "total_interest_pl": number(move.amount) if is_funding else ZERO,
+        "session_upl": ZERO if is_funding else number(move.amount),
+        "session_rpl": number(move.amount) if is_funding else ZERO,
+        "instrument_name": move.instrument,
+        "info": {"settlement_price": number(move.price), "floating_pl": ZERO if is_funding else number(move.amount)},
+    }
 
 
 def _fill(desk: Desk, change: CashChange, trade: TradeView) -> Shape:
