@@ -4,20 +4,12 @@ from typing import Any
 
 import pytest
 
-from replenisher.exchange.dialects.deribit.market_shapes import grouped
-from tests.exchange.clients import ALICE, BOB, LIVELY, Clients
+from replenisher.exchange.dialects.deribit.book_shapes import grouped
+from tests.exchange.clients import ALICE, LIVELY, Clients
 from tests.exchange.stand import SPOT, listing
 
 BTC = "BTC-PERPETUAL"
 D = Decimal
-
-
-@pytest.fixture
-def clients() -> Clients:
-    clients = Clients()
-    clients.connect("a", ALICE)
-    clients.connect("b", BOB)
-    return clients
 
 
 def subscribe(clients: Clients, channel: str, connection: str = "a") -> Any:

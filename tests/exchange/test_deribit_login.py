@@ -20,7 +20,9 @@ def log_in(clients: Clients, connection: str, key: ApiKey, **more: Any) -> dict[
 
 @pytest.fixture
 def clients() -> Clients:
-    return Clients(keys=(ALICE, BOB, READER), token_s=60)
+    clients = Clients(keys=(ALICE, BOB, READER), token_s=60)
+    clients.connect("a", ALICE)
+    return clients
 
 
 @pytest.mark.parametrize(
@@ -129,3 +131,21 @@ def test_failed_logins_are_counted_for_a_minute(clients: Clients) -> None:
     clients.wait(60)
 
     assert log_in(clients, "d", ALICE)["token_type"] == "bearer"
+
+
+def test_wrong_credentials_are_refused(clients: Clients) -> None:
+    clients.connect("c")
+    wrong = {"grant_type": "client_credentials", "client_id": "alice-id", "client_secret": "no"}
+
+    assert clients.error("c", "public/auth", **wrong) == {"code": 13004, "message": "invalid_credentials"}
+    assert clients.error("c", "public/auth", **(wrong | {"client_id": "nobody"}))["code"] == 13004
+    assert clients.error("c", "public/auth", grant_type="refresh_token", refresh_token="x")["code"] == 13004
+    assert clients.error("c", "public/auth", grant_type="magic")["data"]["param"] == "grant_type"
+
+
+def test_private_methods_need_a_login_and_its_own_token(clients: Clients) -> None:
+    clients.connect("c")
+
+    unauthorized = {"code": 13009, "message": "unauthorized", "data": {"reason": "invalid_token"}}
+    assert clients.error("c", "private/get_open_orders") == unauthorized
+    assert clients.error("a", "private/get_open_orders", access_token="foreign") == unauthorized

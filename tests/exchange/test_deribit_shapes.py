@@ -250,3 +250,49 @@ def test_a_public_trade_and_a_ticker_have_exactly_the_members_that_others_captur
     assert ours[0][0]["stats"].keys() == ticker["stats"].keys()
     assert ours[1][0][0].keys() == trade.keys()
     assert ours[2][0].keys() == candle.keys()
+
+
+def test_private_frames_have_every_member_of_the_recorded_ones(clients: Clients, recordings: Recordings) -> None:
+    recorded = {line["case"]: line["msg"] for line in lines(recordings("private/roq_deribit_recorded.jsonl"))}
+    _, ask = clients.touch()
+    clients.result("a", "private/subscribe", channels=["user.changes.any.any.raw"])
+
+    clients.buy("a", 50_000, label="x")
+    (opened,) = clients.heard("a")
+    clients.result("a", "private/cancel_all")
+    (cancelled,) = clients.heard("a")
+    clients.buy("a", ask, label="x", amount=10, time_in_force="immediate_or_cancel")
+    (filled,) = clients.heard("a")
+
+    for ours, case in ((opened, "order_open"), (cancelled, "order_cancelled"), (filled, "order_ioc_filled")):
+        theirs = recorded[case]["params"]["data"]
+        assert ours.keys() == theirs.keys()
+        for members in ("orders", "trades", "positions"):
+            assert len(ours[members]) == len(theirs[members])
+            for our_row, their_row in zip(ours[members], theirs[members], strict=True):
+                assert set(their_row) <= set(our_row)
+                assert set(our_row) - set(their_row) <= {"reject_post_only", "open_orders_margin"}
+                for member, value in their_row.items():
+                    assert type(our_row[member]) is type(value), member
+
+
+def test_an_error_looks_like_the_recorded_one(clients: Clients, recordings: Recordings) -> None:
+    rows = lines(recordings("private/roq_deribit_recorded.jsonl"))
+    recorded = next(line["msg"] for line in rows if line["case"] == "failure")
+
+    reply = clients.ask("a", "private/get_open_orders_by_label", label="x")
+
+    assert reply.keys() == recorded.keys()
+    assert reply["error"] == recorded["error"]
+
+
+def test_book_frames_have_the_members_of_the_recorded_ones(clients: Clients, recordings: Recordings) -> None:
+    _, snapshot, change, *_ = lines(recordings("deribit_ws/btc_perpetual_book_raw_5msgs_with_gap.jsonl"))
+    clients.result("a", "private/subscribe", channels=["book.BTC-PERPETUAL.raw"])
+    clients.buy("a", 50_000)
+
+    ours = clients.heard("a")
+
+    for our_data, their_data in zip(ours, (snapshot["params"]["data"], change["params"]["data"]), strict=True):
+        assert set(our_data) == set(their_data) | {"type"}  # the recording is older than this member
+        assert type(our_data["bids"][0][2]) is type(their_data["bids"][0][2])

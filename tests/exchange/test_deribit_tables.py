@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from replenisher.exchange.dialects.deribit.channels import DROPPED, OFFERED, parse
+from replenisher.exchange.dialects.deribit.channels import OFFERED, parse
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
-from replenisher.exchange.dialects.deribit.errors import ANSWERED, CODES, NEVER
+from replenisher.exchange.dialects.deribit.errors import ANSWERED, CODES
 from replenisher.exchange.dialects.deribit.page import page
-from replenisher.exchange.dialects.deribit.refused import REFUSED
+from replenisher.exchange.dialects.deribit.refused import DROPPED, NEVER, REFUSED
 from replenisher.exchange.dialects.deribit.scopes import parse as parse_scope
 from replenisher.exchange.words import Refusal
 from tests.exchange.deribit_facts import VENUE_CHANNELS, VENUE_CODES, VENUE_METHODS

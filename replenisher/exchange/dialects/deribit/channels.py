@@ -79,26 +79,6 @@ OFFERED: dict[str, Topic] = {
     "user.mmp_trigger.{index_name}": Topic.MMP,
 }
 
-DROPPED: dict[str, str] = {
-    "announcements": "nobody announces anything",
-    "block_rfq.maker.quotes.{currency}": "there are no requests for quotes",
-    "block_rfq.maker.{currency}": "there are no requests for quotes",
-    "block_rfq.taker.{currency}": "there are no requests for quotes",
-    "block_rfq.trades.{currency}": "there are no requests for quotes",
-    "block_trade_confirmations": "there are no block trades",
-    "block_trade_confirmations.{currency}": "there are no block trades",
-    "deribit_price_ranking.{index_name}": "an index here has one source",
-    "deribit_price_statistics.{index_name}": "the history of an index is not kept",
-    "deribit_volatility_index.{index_name}": "there are no options",
-    "estimated_expiration_price.{index_name}": "a delivery takes the index at its moment",
-    "markprice.options.{index_name}": "there are no options",
-    "rfq.{currency}": "there are no requests for quotes",
-    "user.access_log": "logins are not logged",
-    "user.combo_trades.{instrument_name}.{interval}": "there are no combos",
-    "user.combo_trades.{kind}.{currency}.{interval}": "there are no combos",
-    "user.lock": "nobody is ever locked",
-}
-
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """One channel: a topic about one instrument, or about all of a kind and currency or of an index."""

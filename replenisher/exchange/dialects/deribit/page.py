@@ -6,11 +6,11 @@
 import sys
 from collections.abc import Iterable
 
-from replenisher.exchange.dialects.deribit.channels import DROPPED, OFFERED
+from replenisher.exchange.dialects.deribit.channels import OFFERED
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
-from replenisher.exchange.dialects.deribit.errors import ANSWERED, NEVER
+from replenisher.exchange.dialects.deribit.errors import ANSWERED
 from replenisher.exchange.dialects.deribit.methods import Method
-from replenisher.exchange.dialects.deribit.refused import REFUSED
+from replenisher.exchange.dialects.deribit.refused import DROPPED, NEVER, REFUSED
 
 HEAD = """\
 # The venues that the simulated exchange speaks

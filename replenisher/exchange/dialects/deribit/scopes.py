@@ -1,7 +1,5 @@
 """What a key or a login may do: `account:read_write trade:read`, level by level."""
 
-from collections.abc import Iterable
-
 import msgspec
 
 AREAS = ("account", "block_rfq", "block_trade", "custody", "trade", "wallet")
@@ -52,8 +50,3 @@ def parse(text: str) -> Scope | None:
             case _:
                 return None
     return Scope(levels=levels, session=session, seconds=seconds)
-
-
-def areas(scope: Scope) -> Iterable[str]:
-    """The areas in which anything at all may be done."""
-    return [area for area, level in scope.levels.items() if level != "none"]

@@ -8,15 +8,10 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from replenisher.exchange.dialects.deribit.book_batch import BookBatch
+from replenisher.exchange.dialects.deribit.book_shapes import book_change, book_snapshot, book_window, quote
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel, Topic, group_step
 from replenisher.exchange.dialects.deribit.desk import Desk
-from replenisher.exchange.dialects.deribit.market_shapes import (
-    book_change,
-    book_snapshot,
-    book_window,
-    candle,
-    quote,
-)
+from replenisher.exchange.dialects.deribit.market_shapes import candle
 from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.shapes import mmp_trigger
 from replenisher.exchange.words import (
