@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from replenisher.core.account import EXTERNAL
@@ -26,6 +27,7 @@ from replenisher.model.event import (
     Started,
     TradesReported,
 )
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from tests.core.world import (
     KEY,
@@ -42,11 +44,11 @@ from tests.core.world import (
 )
 
 
-def begun() -> World:
+def begun(instrument: Instrument = LINEAR) -> World:
     """A life that knows its instrument and book, before its session opens."""
-    world = World(one_strategy(Wishes(ladder(1))))
+    world = World(one_strategy(Wishes(ladder(1))), instrument)
     world.tell(Started(at=0, epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"}))
-    world.tell(InstrumentDefined(at=0, instrument=LINEAR))
+    world.tell(InstrumentDefined(at=0, instrument=instrument))
     world.tell(world.venue.snapshot(world.at))
     return world
 
@@ -124,6 +126,20 @@ def test_orders_of_others_in_the_account_are_left_alone() -> None:
     assert not any(isinstance(wish, CancelOrder) for wish in wishes)
     assert world.state.syncs[VENUE].stage is Stage.SYNCED
     assert {order.order_id for order in world.venue.resting()} >= {"by-hand", ""}
+
+
+def test_of_a_spot_pair_no_position_is_asked_for_but_both_of_its_coins() -> None:
+    world = begun(msgspec.structs.replace(LINEAR, kind=Kind.SPOT))
+
+    world.tell(SessionOpened(at=0, venue=VENUE))
+    world.settle()
+
+    asked = [command for step in world.steps for command in step.commands]
+
+    assert not any(isinstance(command, AskPosition) for command in asked)
+    coins = {command.currency for command in asked if isinstance(command, AskBalance)}
+    assert coins == {LINEAR.base_currency, LINEAR.settlement_currency}
+    assert world.state.syncs[VENUE].stage is Stage.SYNCED
 
 
 def test_a_position_from_before_our_first_fill_is_taken_over_as_nobodys() -> None:
