@@ -34,6 +34,13 @@ class Child:
         """None while it runs."""
         return self._process.poll()
 
+    def wait(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise BenchFailed(f"it did not end within {seconds:.0f} s:\n{self.last_words()}") from None
+
     def ask_to_stop(self) -> None:
         """As an operator does."""
         self._process.send_signal(signal.SIGTERM)
