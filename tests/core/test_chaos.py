@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from replenisher.core.budget import RateLimit
+from replenisher.core.engine import Engine
+from replenisher.core.load import Load
 from replenisher.core.reconcile import Amend
 from replenisher.core.slots import PartialFill, RefillPolicy
+from replenisher.core.state import State
 from replenisher.core.sync import Stage
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from replenisher.model.event import NotSent, OrderRejected, OutcomeUnknown, RejectReason, SessionLost, SessionOpened
@@ -182,6 +185,14 @@ class Life(RuleBasedStateMachine):
         shares = account.inventories.get(KEY, {})
         assert sum(shares.values(), Decimal(0)) == account.position(KEY).size
 
+    @invariant()
+    def the_running_sums_are_what_counting_anew_gives(self) -> None:
+        anew = Load()
+        for order in self.world.live():
+            anew.add(order.side, order.remaining_max, max(order.prices))
+
+        assert self.world.state.orders.load_on(KEY) == anew
+
     def teardown(self) -> None:
         """When the noise is over, the venue shows what is wanted, and every fill is booked once."""
         if not hasattr(self, "world"):
@@ -207,6 +218,17 @@ class Life(RuleBasedStateMachine):
         assert orders.keys() == {(quote.side, quote.level) for quote in wanted}
         for quote in wanted:
             self.assert_shown(quote, world.at_venue(orders[quote.side, quote.level]))
+        self.assert_that_to_plan_always_is_to_plan_the_same()
+
+    def assert_that_to_plan_always_is_to_plan_the_same(self) -> None:
+        """An engine that plans anew at every step wishes what this one wished, that plans only where it matters."""
+        world = self.world
+        diligent = Engine(State.load(world.setup, None))
+        for step, quotes in zip(world.steps, world.wanted, strict=True):
+            wishes_of(world).quotes = quotes
+            diligent.at_rest.clear()
+
+            assert diligent.step(step.events).commands == step.commands
 
     def assert_shown(self, quote: Quote, resting: Resting) -> None:
         """The venue shows a wanted quote, as near as the policy wants it and as much of it as fills have left."""

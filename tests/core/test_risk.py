@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from replenisher.core import risk
 from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.engine import Engine
+from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders, Pending
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, crosses_own
 from replenisher.core.state import State
@@ -635,3 +636,131 @@ def test_an_old_order_is_replaced_when_its_time_has_come() -> None:
 
 def test_an_engine_that_knows_nothing_waits_for_nothing() -> None:
     assert Engine(State.load(setup([]), None)).next_deadline is None
+
+
+# --- Whole numbers against decimals --------------------------------------------------------------------------------
+
+
+def told_in_decimals(side: Side, price: int, quantity: int, allowed: Limits, at_stake: AtStake) -> str:
+    """The same judgement by its definition: everything that may be live is counted anew, in the venue's own amounts."""
+    instrument, held = at_stake.instrument, at_stake.stake
+    amount, at_price = instrument.amount(quantity), instrument.price(price)
+    worth = instrument.notional_quote(amount, at_price)
+    live = list(at_stake.orders.on(KEY))
+    amounts = [(each.side, instrument.amount(each.remaining_max), instrument.price(max(each.prices))) for each in live]
+    total = sum((instrument.notional_quote(size, at) for _, size, at in amounts), Decimal(0))
+    same_side = [(size, instrument.notional_quote(size, at)) for where, size, at in amounts if where is side]
+    after = held.position + side.sign * (sum((size for size, _ in same_side), Decimal(0)) + amount)
+    adds_risk = after * side.sign > 0
+    if price <= 0 or quantity <= 0:
+        return "price and size must be positive"
+    if at_price % instrument.tick_at(at_price) != 0:
+        return "off the tick"
+    if amount < instrument.min_amount or worth < instrument.min_notional:
+        return "below the venue's minimum"
+    if worth > allowed.max_order_quote:
+        return "max_order_quote"
+    if len(live) >= allowed.max_open_orders:
+        return "max_open_orders"
+    if allowed.max_total_quote is not None and total + worth > allowed.max_total_quote:
+        return "max_total_quote"
+    if abs(at_price - held.mark) * 10_000 > Decimal(repr(allowed.price_collar_bps)) * held.mark:
+        return "price_collar_bps"
+    if adds_risk and abs(instrument.notional_quote(after, held.mark)) > allowed.max_position_quote:
+        return "max_position_quote"
+    if instrument.kind is Kind.SPOT and side is Side.BUY:
+        cash, needed = held.cash, sum((value for _, value in same_side), Decimal(0)) + worth
+    elif instrument.kind is Kind.SPOT:
+        cash, needed = held.base_cash, sum((size for size, _ in same_side), Decimal(0)) + amount
+    else:
+        cash = held.cash
+        needed = abs(instrument.value(after, held.mark)) / allowed.max_leverage if adds_risk else Decimal(0)
+    return "funds" if cash is None or needed > cash else ""
+
+
+SPOT = msgspec.structs.replace(LINEAR, kind=Kind.SPOT, min_notional=Decimal(20))
+BANDED = msgspec.structs.replace(
+    LINEAR, tick_steps=(TickStep(Decimal(0), Decimal("0.1")), TickStep(Decimal(10_000), Decimal("0.5")))
+)
+CONTRACTS = msgspec.structs.replace(LINEAR, contract_value=Decimal("0.01"), lot=Decimal(1), min_amount=Decimal(2))
+MONEY = st.integers(0, 4_000).map(lambda tenths: Decimal(tenths) / 10)
+NEAR_PRICES = st.integers(99_900, 100_100)
+LIVE = st.builds(
+    lambda number, side, price, quantity, pending: order(
+        0, price, quantity, side=side, order_id=f"tst{number:012d}", pending=pending
+    ),
+    st.integers(0, 10**9),
+    st.sampled_from(list(Side)),
+    NEAR_PRICES,
+    st.integers(1, 30),
+    st.none() | st.builds(Pending, st.sampled_from(list(Request)), st.just(0), NEAR_PRICES, st.integers(1, 30)),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    instrument=st.sampled_from([LINEAR, INVERSE, SPOT, BANDED, CONTRACTS]),
+    side=st.sampled_from(list(Side)),
+    price=NEAR_PRICES | st.integers(-1, 1),
+    quantity=st.integers(0, 40),
+    position=st.integers(-60_000, 60_000).map(lambda parts: Decimal(parts) / 1_000_000),
+    live=st.lists(LIVE, max_size=4, unique_by=lambda each: each.order_id),
+    allowed=st.builds(
+        limits,
+        max_position_quote=MONEY,
+        max_order_quote=MONEY,
+        max_open_orders=st.integers(1, 5),
+        max_total_quote=st.none() | MONEY,
+        price_collar_bps=st.sampled_from([0.5, 3.3, 10.0, 10_000.0]),
+        max_leverage=st.sampled_from([Decimal(1), Decimal(3), Decimal("0.7")]),
+    ),
+    cash=st.none() | st.integers(-5, 4_000).map(lambda tenths: Decimal(tenths) / 10),
+    half_ticks=st.integers(199_900, 200_100),
+)
+def test_limits_in_whole_numbers_say_what_decimals_say(
+    instrument: Instrument,
+    side: Side,
+    price: int,
+    quantity: int,
+    position: Decimal,
+    live: list[Order],
+    allowed: Limits,
+    cash: Decimal | None,
+    half_ticks: int,
+) -> None:
+    held = position * instrument.lot * 1_000
+    at_stake = AtStake(
+        instrument,
+        Stake(position=held, cash=cash, base_cash=cash, mark=half_ticks * instrument.tick / 2),
+        Orders.load(live),
+    )
+    exposure = at_stake.exposure(allowed)
+    found = exposure.bound.objection(side, price, quantity, exposure.load, exposure.load.orders) or ""
+
+    assert found == told_in_decimals(side, price, quantity, allowed, at_stake)
+    assert exposure.bound.takes([Quote(side, 0, price, quantity)], exposure.load, exposure.load.orders) <= (not found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Side)), NEAR_PRICES, st.integers(1, 30)), max_size=6),
+    st.builds(
+        limits,
+        max_position_quote=MONEY,
+        max_total_quote=st.none() | MONEY,
+        max_open_orders=st.integers(1, 6),
+        price_collar_bps=st.sampled_from([3.3, 10.0, 10_000.0]),
+    ),
+)
+def test_a_ladder_that_is_taken_as_a_whole_is_one_of_which_nothing_is_trimmed(
+    wanted: list[tuple[Side, int, int]], allowed: Limits
+) -> None:
+    quotes = [Quote(side, level, price, quantity) for level, (side, price, quantity) in enumerate(wanted)]
+    exposure = stake().exposure(allowed)
+    load = Load()
+    objections = []
+    for quote in quotes:
+        objections.append(exposure.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders))
+        load.add(quote.side, quote.quantity, quote.price)
+
+    assert exposure.bound.takes(quotes, Load(), 0) == (not any(objections))

@@ -439,6 +439,7 @@ class World:
         self.venue = venue or ToyVenue(instrument)
         self.at = T0
         self.steps: list[Step] = []
+        self.wanted: list[tuple[Quote, ...]] = []  # what the strategy wished at each step
         self.outgoing: list[Command] = []  # sent, not arrived yet
 
     @property
@@ -453,6 +454,7 @@ class World:
         self.at = at if at is not None else self.at + MS
         step = self.engine.step([stamped(fact, self.at) for fact in facts])
         self.steps.append(step)
+        self.wanted.append(wishes_of(self).quotes if self.setup.strategies else ())
         self.outgoing += [wish for wish in step.commands if not isinstance(wish, MoveSlot | Denied | Pause)]
         return step.commands
 
