@@ -1,8 +1,8 @@
 """What differs from exchange to exchange where ccxt does not level it, and how far each of them has been tried.
 
 ccxt gives one spelling to most things. The rest is here, a row an exchange: how an order carries our own name, what an
-amount is, where its cash is read. An exchange without a row is not traded on, because an order whose place was never
-answered could not be found there again.
+amount is, where its cash is read. An exchange without a row is not traded on: an order whose place was never answered
+could not be found there again, because ccxt was not seen to send our name with it.
 """
 
 from collections.abc import Mapping
@@ -83,11 +83,11 @@ TRAITS: dict[str, Traits] = {
     **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-")),
     "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),)),
     "okx": Traits(trade_name_paths=(("info", "clOrdId"),)),
+    "cryptocom": Traits(name_param="client_oid"),
     **dict.fromkeys(
         (
-            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "coinbaseinternational", "cryptocom"),
-            *("deepcoin", "gemini", "hashkey", "kraken", "krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx"),
-            *("okxus", "phemex", "poloniex", "whitebit"),
+            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "deepcoin", "gemini", "hashkey", "kraken"),
+            *("krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx", "okxus", "phemex", "poloniex", "whitebit"),
         ),
         USUAL,
     ),

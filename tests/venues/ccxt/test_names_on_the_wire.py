@@ -1,0 +1,140 @@
+"""What leaves for each exchange that we call fit: an order with our own name in it, and post-only, over a real socket.
+
+Nobody answers as the exchange would: this shows what is sent, and nothing of what would come of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+import ccxt.pro
+import pytest
+from aiohttp import web
+
+from replenisher.live.clock import SessionClock
+from replenisher.venues.ccxt.calls import Failure, Invoke
+from replenisher.venues.ccxt.carrier import Caller
+from replenisher.venues.ccxt.client import Keys, client_of
+from replenisher.venues.ccxt.exchanges import TRAITS
+from tests.venues.ccxt.given import NAME
+from tests.waiting import eventually
+
+KEYS = Keys("account-key", "ABCDEF0123456789", "a password")  # the secret is hexadecimal, and base 64 as well
+# How the exchanges say "post-only", each in its own word.
+POST_ONLY = ("post", "maker", "poc", "pending_or_cancel", "gtx", '"mmp"', "makeronly", '"type":2')
+INFO = {
+    "symbol": "BTCUSDT",
+    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+    "quoteIncrement": "0.1",
+    "priceScale": 2,
+}
+SPOT: dict[str, Any] = {
+    "id": "BTCUSDT",
+    "symbol": "BTC/USDT",
+    "base": "BTC",
+    "quote": "USDT",
+    "baseId": "BTC",
+    "quoteId": "USDT",
+    "type": "spot",
+    "spot": True,
+    "margin": False,
+    "swap": False,
+    "future": False,
+    "option": False,
+    "contract": False,
+    "active": True,
+    "settle": None,
+    "settleId": None,
+    "linear": None,
+    "inverse": None,
+    "contractSize": None,
+    "precision": {"price": 0.1, "amount": 0.0001},
+    "limits": {"amount": {"min": 0.0001}, "price": {}, "cost": {"min": 1}, "leverage": {}},
+    "info": INFO,
+}
+SWAP = SPOT | {
+    "symbol": "BTC/USDT:USDT",
+    "type": "swap",
+    "spot": False,
+    "swap": True,
+    "contract": True,
+    "settle": "USDT",
+    "settleId": "usdt",
+    "linear": True,
+    "inverse": False,
+    "contractSize": 1.0,
+    "precision": {"price": 0.1, "amount": 1},
+}
+CASES = [(name, kind) for name in sorted(TRAITS) for kind in ("spot", "swap") if getattr(ccxt.pro, name)().has[kind]]
+
+
+class Heard:
+    """Notes that the call is over, and how it ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[Any] = []
+
+    def answered(self, number: int, value: Any, at: int) -> None:
+        self.ended.append(value)
+
+    def failed(self, number: int, failure: Failure, at: int) -> None:
+        self.ended.append(failure)
+
+    def watched(self, stream: str, value: Any, at: int) -> None:
+        raise AssertionError("nothing is watched")
+
+    def cut(self, reason: str, at: int) -> None:
+        raise AssertionError("nothing is watched")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[str, list[str]]]:
+    """Takes everything, says nothing of use, and keeps what it got."""
+    requests: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        requests.append(unquote(f"{request.method} {request.raw_path} {await request.text()}"))
+        return web.json_response({"code": "200000", "retCode": 0, "data": {}, "result": {}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+async def test_an_order_leaves_with_our_name_and_post_only(server: tuple[str, list[str]], name: str, kind: str) -> None:
+    address, requests = server
+    made = client_of(name, KEYS, address=address)
+    market = SPOT if kind == "spot" else SWAP
+    made.of_ccxt.enableRateLimit = False
+    made.of_ccxt.set_markets([market])
+    made.of_ccxt.markets_loading = asyncio.get_running_loop().create_future()
+    made.of_ccxt.markets_loading.set_result(made.of_ccxt.markets)
+    params = {made.exchange.traits.name_param: NAME, "postOnly": True}
+    terms = (market["symbol"], "limit", "buy", 1.0, 60000.0, params)
+    heard = Heard()
+
+    async with asyncio.TaskGroup() as tasks:
+        caller = Caller(
+            tasks,
+            made.of_ccxt,
+            made.hosts,
+            heard,
+            lambda tell: tell(),
+            lambda _: None,
+            SessionClock().now,
+        )
+        caller.carry([Invoke(1, "create_order", terms)])
+        await eventually(lambda: heard.ended, "the call is over")
+        await caller.finish()
+
+    orders = [request for request in requests if NAME in request]
+    assert orders, (heard.ended, requests)
+    assert any(word in orders[0].lower().partition(" ")[2] for word in POST_ONLY), orders[0]
