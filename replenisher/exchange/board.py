@@ -28,7 +28,8 @@ class Board:
         self._change_id = change_id
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
-        self.marking = Marking(market, at)
+        self.marking = Marking(market, at, listing.funding_rate_8h)
+        self.settlement_price = self.marking.mark(at)  # of the last settlement; before the first one, of the start
         self.timetable = Timetable(listing, at)
         self.candles = Candles(market.instrument)
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)

@@ -351,13 +351,19 @@ class Exchange:
         """What an instrument is worth elsewhere; zero while its market has never shown a price."""
         return self._boards[instrument].marking.index
 
+    def settlement_price(self, instrument: str) -> Decimal:
+        """The mark at which positions were settled last; before that, the one at which the exchange opened."""
+        return self._boards[instrument].settlement_price
+
     def funding_8h(self, instrument: str) -> float:
         """The present funding rate of eight hours, a fraction of the position; longs pay what is positive."""
         return self._boards[instrument].marking.funding_8h(self._at)
 
     def funding(self, instrument: str) -> Funding:
         """What funding of an instrument came to in this life, hour by hour."""
-        return self._boards[instrument].marking.funding
+        funding = self._boards[instrument].marking.funding
+        funding.advance(self._at)
+        return funding
 
     def candles(self, instrument: str) -> Candles:
         """What was traded of an instrument in this life, minute by minute."""
@@ -501,6 +507,7 @@ class Exchange:
             self._cancel(resting, "settlement")
             self._clearing.change_state(board, InstrumentState.DELIVERED)
         elif occasion is Occasion.SETTLEMENT:
+            board.settlement_price = board.marking.mark(self._at)
             self._clearing.change_state(board, state)
         for account in self._register.accounts():
             self._trim(board, account)

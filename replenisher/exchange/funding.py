@@ -28,20 +28,24 @@ class FundingHour(msgspec.Struct, frozen=True, kw_only=True):
 class Funding:
     """Adds up a rate that is told whenever it may have changed."""
 
-    def __init__(self, index: Decimal, at: int) -> None:
+    def __init__(self, rate_8h: float, index: Decimal, at: int) -> None:
         self.hours: deque[FundingHour] = deque(maxlen=HOURS_KEPT)  # oldest first
         self._at = at
-        self._rate = 0.0  # of eight hours, since `_at`
+        self._rate = rate_8h  # since `_at`
         self._index = self._index_before = index
         self._interest = 0.0  # of this hour so far
 
     def observe(self, rate_8h: float, index: Decimal, at: int) -> None:
         """The rate and the index from now on; until now they were what was told last."""
+        self.advance(at)
+        self._rate, self._index = rate_8h, index
+
+    def advance(self, at: int) -> None:
+        """Nothing else has been told until now."""
         while at >= (ends := (self._at // HOUR_NS + 1) * HOUR_NS):
             self._accrue(ends)
             self._close(ends)
         self._accrue(at)
-        self._rate, self._index = rate_8h, index
 
     def interest(self, start: int, end: int) -> float:
         """What the hours that ended between two moments came to."""

@@ -8,7 +8,7 @@ The mark is the index plus the basis: the exponential mean, over 30 seconds, of 
 index. It stays within half a percent of the index, whatever the book does. This is how Deribit marks its perpetuals.
 
 The premium is (mark - index) / index. What of it lies beyond 0.025 % is the funding rate of eight hours, at most half a
-percent: longs pay it to shorts where it is positive.
+percent: longs pay it to shorts where it is positive. Where the operator has set a rate, that one is in force.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -29,8 +29,9 @@ FUNDING_8H_MAX = 0.005
 class Marking:
     """The index and the mark of one market. It is told the time after everything that moves that market."""
 
-    def __init__(self, market: Market, at: int) -> None:
+    def __init__(self, market: Market, at: int, funding_8h: Decimal | None = None) -> None:
         self._market = market
+        self._fixed_funding_8h = funding_8h
         self._tick = float(market.instrument.tick)
         self._grid = Decimal(1).scaleb(market.instrument.tick.adjusted() - 1)  # a digit finer than orders
         self._at = at
@@ -38,7 +39,7 @@ class Marking:
         self._middle = self._known_middle(0.0)
         self._index = self._known_index()
         self._basis = self._middle - self._index  # ticks, as are the two it is made of
-        self.funding = Funding(self.index, at)
+        self.funding = Funding(self.funding_8h(at), self.index, at)
 
     def observe(self, at: int) -> None:
         """Look at the market as it stands now; until now it stood as it did at the last look."""
@@ -59,6 +60,8 @@ class Marking:
 
     def funding_8h(self, at: int) -> float:
         """What longs would pay to shorts for eight hours like this moment, as a fraction of their position."""
+        if self._fixed_funding_8h is not None:
+            return float(self._fixed_funding_8h)
         if not self._index:
             return 0.0
         premium = self._basis_within_band(at) / self._index

@@ -91,6 +91,7 @@ class Client:
     trade_times: list[int] = field(default_factory=list)
     working: defaultdict[tuple[str, Side], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     deposited: set[str] = field(default_factory=set)  # currencies
+    funded: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # by instrument
     cash: list[CashChange] = field(default_factory=list)  # oldest first
     told: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # balances after the last one
 
@@ -253,6 +254,7 @@ class Register:
             size=position.size,
             average_price=position.average_price(self.contract(instrument)),
             realized=position.realized,
+            funded=self.client(account).funded[instrument],
         )
 
     def accounts(self) -> list[str]:
@@ -276,6 +278,7 @@ class Register:
         match record.kind:
             case "funding":
                 amount = record.amount
+                client.funded[record.instrument] += amount
             case "settlement":
                 amount = position.settle(contract, record.price)
             case "delivery":

@@ -198,6 +198,7 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     size: Decimal
     average_price: Decimal
     realized: Decimal  # since the account was opened
+    funded: Decimal = Decimal(0)  # likewise: what funding paid, or cost
 
 
 class BookLevel(msgspec.Struct, frozen=True):

@@ -2,8 +2,9 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
@@ -51,6 +52,7 @@ class Clients:
         market: SyntheticSettings = QUIET,
         instrument: Instrument = BTC_PERPETUAL,
         besides: Sequence[Listing] = (),
+        terms: Mapping[str, Any] = MappingProxyType({}),
         **limits: Any,
     ) -> None:
         self.at = START
@@ -60,7 +62,7 @@ class Clients:
             exchange_id="0123456789abcdef",
             seed=7,
             listings=[
-                Listing(market=listed, maker_rate=Decimal("-0.0001"), taker_rate=Decimal("0.0005")),
+                Listing(market=listed, maker_rate=Decimal("-0.0001"), taker_rate=Decimal("0.0005"), **terms),
                 *besides,
             ],
             balances={"alice": RICH, "bob": RICH},

@@ -8,7 +8,7 @@ D = Decimal
 
 
 def test_an_hour_is_worth_the_mean_of_its_rate() -> None:
-    funding = Funding(D(100), 5 * HOUR_NS)
+    funding = Funding(0.0, D(100), 5 * HOUR_NS)
 
     funding.observe(0.008, D(100), 5 * HOUR_NS)
     funding.observe(0.0, D(110), 5 * HOUR_NS + HOUR_NS // 4)
@@ -26,7 +26,7 @@ def test_an_hour_is_worth_the_mean_of_its_rate() -> None:
 
 
 def test_eight_hours_are_the_last_eight() -> None:
-    funding = Funding(D(100), 0)
+    funding = Funding(0.0, D(100), 0)
     for hour in range(12):
         funding.observe(0.08 * hour, D(100), hour * HOUR_NS)
     funding.observe(0, D(100), 12 * HOUR_NS)

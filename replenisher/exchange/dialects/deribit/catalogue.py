@@ -123,6 +123,10 @@ class Catalogue:
         """What a position is valued at."""
         return self._exchange.mark_price(name)
 
+    def settlement_price(self, name: str) -> Decimal:
+        """At which positions were settled last."""
+        return self._exchange.settlement_price(name)
+
     def index(self, name: str) -> Decimal:
         """What the instrument is worth elsewhere."""
         return self._exchange.index_price(name)

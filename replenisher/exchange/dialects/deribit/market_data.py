@@ -8,9 +8,9 @@ from replenisher.exchange.dialects.deribit.catalogue import index_name
 from replenisher.exchange.dialects.deribit.channels import KINDS, RESOLUTIONS_NS, WHOLE
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_FOR_INSTRUMENT, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.market_shapes import chart, rate
+from replenisher.exchange.dialects.deribit.market_shapes import chart
 from replenisher.exchange.dialects.deribit.methods import Call, Method, method
-from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number
+from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number, rate
 from replenisher.exchange.words import Print
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS

@@ -7,18 +7,13 @@ from typing import Any
 from replenisher.exchange.candles import Candle
 from replenisher.exchange.dialects.deribit.book_shapes import best, rows
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue, index_name, wire_kind
-from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
+from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number, rate
 from replenisher.exchange.funding import FundingHour
 from replenisher.exchange.words import InstrumentView, Print
 from replenisher.model.instrument import Kind
 
 NEVER_MS = 32_503_708_800_000  # how the venue writes the expiry of a perpetual
 SETTLEMENT_PERIODS = {Kind.PERPETUAL: "perpetual", Kind.FUTURE: "month"}
-
-
-def rate(fraction: float) -> Any:
-    """A rate of funding."""
-    return number(Decimal(repr(round(fraction, 12))))
 
 
 class MarketShapes:
@@ -96,7 +91,7 @@ class MarketShapes:
             "index_price": index,
             "instrument_name": name,
             "last_price": number(last) if (last := catalogue.last_price(name)) is not None else None,
-            "settlement_price": mark,
+            "settlement_price": number(catalogue.settlement_price(name)),
             "min_price": number(lowest),
             "max_price": number(highest),
             "open_interest": number(catalogue.open_interest(name)),

@@ -27,6 +27,11 @@ def milliseconds(at: int) -> int:
     return at // MS_NS
 
 
+def rate(fraction: float) -> msgspec.Raw:
+    """A rate of funding."""
+    return number(Decimal(repr(round(fraction, 12))))
+
+
 def number_text(value: Decimal) -> str:
     """Plain notation, unless the one with an exponent is shorter."""
     if not value:

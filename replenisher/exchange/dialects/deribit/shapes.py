@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, SATOSHI, Catalogue, wire_kind
-from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
+from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds, number, rate
 from replenisher.exchange.words import MmpTriggered, OrderView, PositionView, TradeView
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Liquidity, Side
@@ -114,7 +114,7 @@ class Shapes:
             "direction": direction(position.size),
             "index_price": number(self._catalogue.index(position.instrument)),
             "instrument_name": position.instrument,
-            "settlement_price": number(mark),
+            "settlement_price": number(self._catalogue.settlement_price(position.instrument)),
             "mark_price": number(mark),
             "delta": number(in_currency),
             "average_price": number(position.average_price),
@@ -125,7 +125,8 @@ class Shapes:
             "size_currency": number(in_currency),
         }
         if instrument.kind is Kind.PERPETUAL:
-            shape |= {"interest_value": ZERO, "realized_funding": ZERO}
+            interest = rate(self._catalogue.funding_8h(position.instrument))
+            shape |= {"interest_value": interest, "realized_funding": number(position.funded)}
         return shape
 
 
