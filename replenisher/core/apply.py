@@ -134,7 +134,7 @@ def apply(state: State, event: Event) -> None:
                 instruments = [setup.instrument for setup in state.setup.strategies]
                 state.stopping = Stopping.begin(event.reason, instruments, event.at)
                 for venue in state.setup.venues:
-                    _ask_cash(state, venue.name, event.at)  # our book is to be complete when it is closed
+                    _ask_cash(state, venue.name, event.at)  # our book should be whole when it is closed
             state.revisit_all()
         case Woke() | ClockStepped():
             pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
@@ -254,7 +254,7 @@ def _ask_cash(state: State, venue: str, at: int) -> None:
     sync = state.syncs.get(venue)
     if sync is not None and sync.is_synced:
         for currency in _cash_currencies(state, venue):
-            sync.ask(Topic.CASH, currency, at)
+            sync.hasten_cash(currency, at)
 
 
 def _start(state: State, event: Started) -> None:

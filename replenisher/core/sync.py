@@ -18,6 +18,7 @@ from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrd
 
 RETRY_NS = 1_000_000_000
 CASH_EVERY_NS = 60_000_000_000  # how often a venue is asked for what it does not tell by itself
+CASH_PAUSE_NS = 1_000_000_000  # and how often at most, whatever happens: such a question is dear
 CASH_OVERLAP_NS = 60_000_000_000  # a book of cash may be written a while after what it tells
 OVERLAP_NS = 1_000_000_000  # how far before the newest known fill trades are asked for again
 
@@ -49,6 +50,7 @@ class Sync(msgspec.Struct):
     venue: str
     stage: Stage = Stage.CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
+    cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # by currency
     orders_of: dict[str, str] = msgspec.field(default_factory=dict)  # order asked for -> its instrument
 
     @property
@@ -78,6 +80,10 @@ class Sync(msgspec.Struct):
     def ask(self, topic: Topic, subject: str, at: int) -> None:
         """Put a question on the list, to be asked at `at`."""
         self.open_questions[topic, subject] = at
+
+    def hasten_cash(self, currency: str, at: int) -> None:
+        """Look into the book of one currency as soon as may be."""
+        self.ask(Topic.CASH, currency, max(at, self.cash_asked_at.get(currency, 0) + CASH_PAUSE_NS))
 
     def ask_order(self, order_id: str, instrument: str, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
@@ -142,6 +148,8 @@ class Sync(msgspec.Struct):
         for (topic, subject), ask_at in self.open_questions.items():
             if ask_at <= at:
                 self.open_questions[topic, subject] = at + timeout_ns + RETRY_NS
+                if topic is Topic.CASH:
+                    self.cash_asked_at[subject] = at
                 questions.append(self._question(topic, subject, cursors, at + timeout_ns))
         return questions
 

@@ -18,20 +18,29 @@ import pg8000.native
 q8 = partial(Decimal.quantize, exp=Decimal("1e-8"), rounding=ROUND_HALF_EVEN)
 FILL = "instrument, trade_id, side, price, amount, fee, fee_currency"
 TRADE = f"{FILL}, label, order_id".split(", ")
+PAID = ("instrument", "kind", "cash_id", "currency", "amount")
 QUERIES = (
     f"select {FILL}, order_id, venue_order_id from fills where account = :account",
     "select order_id, status, filled, venue_order_id from orders where account = :account",
     "select currency, balance from balances where account = :account order by epoch, step",
     "select name, contract_value, inverse from instruments where :account != ''",
+    "select instrument, kind, venue_id, currency, amount from cash_moves where account = :account and instrument != ''",
 )
 
 
 def moved(fills: list[tuple], contracts: dict[str, tuple[Decimal, int]]) -> tuple[dict, dict]:
-    """What fills did to the cash and to the positions."""
+    """What fills, and what was paid on positions, did to the cash and to the positions."""
     cash, books = Counter(), {}
-    for name, _, side, price, amount, fee, currency, *_ in fills:
-        contract_value, inverse = contracts[name]
-        size, entry = books.get(name, (Decimal(0), Decimal(0)))
+    for event in fills:
+        contract_value, inverse = contracts[event[0]]
+        size, entry = books.get(event[0], (Decimal(0), Decimal(0)))
+        if len(event) == len(PAID):
+            name, kind, _, currency, amount = event
+            cash[currency] += amount
+            entry += {"settlement": amount if (size > 0) != bool(inverse) else -amount}.get(kind, 0)
+            books[name] = (Decimal(0), Decimal(0)) if kind == "delivery" else (size, entry)
+            continue
+        name, _, side, price, amount, fee, currency, *_ = event
         value = q8(amount * contract_value / price if inverse else amount * contract_value * price)
         signed = amount if side == "buy" else -amount
         closed = min(amount, abs(size)) if size * signed < 0 else Decimal(0)
@@ -55,14 +64,19 @@ def asked(url: str, account: str) -> list[list[tuple]]:
 
 def check(database: str, ledger: Path, account: str) -> list[str]:
     """Every complaint; none if the books agree."""
-    ours, orders, told, contracts = asked(database, account)
+    ours, orders, told, contracts, paid = asked(database, account)
+    paid = [(*row[:4], Decimal(row[4])) for row in paid]
     ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
     mine = [r for r in records if r.get("account") == account.partition("@")[0]]
     trades = [r for r in mine if r["type"] == "trade"]
+    moves = [r for r in mine if r["type"] == "cash"]
+    there_paid = [tuple(Decimal(r[n]) if n == "amount" else r[n] for n in PAID) for r in moves]
+    unpaid = [*(Counter(paid) - Counter(there_paid)), *(Counter(there_paid) - Counter(paid))]
     theirs = [tuple(Decimal(t[n]) if n in ("price", "amount", "fee") else t[n] for n in TRADE) for t in trades]
     found = [f"fill {row[:3]}: only here" for row in (Counter(ours) - Counter(theirs))]
     found += [f"fill {row[:3]}: only there" for row in (Counter(theirs) - Counter(ours))]
+    found += [f"cash {row}: in one book" for row in unpaid]
     closed = {r["order_id"]: r for r in records if r["type"] == "closed"}
     there = {r["label"]: closed.get(r["order_id"]) for r in mine if r["type"] == "order"}
     ends = {"filled": ("filled",), "cancelled": ("canceled", "expired")}
@@ -74,9 +88,10 @@ def check(database: str, ledger: Path, account: str) -> list[str]:
             found += [f"order {label}: only here"] if is_claimed else []
         elif end is None or status not in ends[end["state"]] or Decimal(filled) != Decimal(end["filled_amount"]):
             found.append(f"order {label}: {status} here, {end and end['state']} there")
-    sequence = {(t["instrument"], t["trade_id"]): i for i, t in enumerate(trades)}
-    ours.sort(key=lambda row: sequence.get(row[:2], len(trades)))
-    change, positions = moved(ours, {name: (Decimal(value), inverse) for name, value, inverse in contracts})
+    left = [r for r in mine if "position" in r]
+    order = {(r["instrument"], r.get("trade_id", r.get("cash_id"))): i for i, r in enumerate(left)}
+    events = sorted([*ours, *paid], key=lambda row: order.get((row[0], row[2 if len(row) == 5 else 1]), len(mine)))
+    change, positions = moved(events, {name: (Decimal(value), inverse) for name, value, inverse in contracts})
     for currency in {t["fee_currency"] for t in trades}:
         rows = (r for r in mine if currency in (r.get("currency"), r.get("fee_currency")))
         held = [Decimal(r.get("balance", r.get("amount"))) for r in rows]
@@ -84,7 +99,7 @@ def check(database: str, ledger: Path, account: str) -> list[str]:
         found += [f"balance {each}: never held there" for each in seen if each not in held]
         if not seen or seen[0] + change[currency] != held[-1]:
             found.append(f"balance: {seen[:1]} and {change[currency]} here, {held[-1]} there")
-    last = {t["instrument"]: Decimal(t["position"]) for t in trades}
+    last = {r["instrument"]: Decimal(r["position"]) for r in left}
     return found + [f"position {n}: {last.get(n)} there" for n, size in positions.items() if size != last.get(n, 0)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from replenisher.exchange.accounts import Account, Contract, fee
 from replenisher.model.command import AmendOrder, Intent
-from replenisher.model.event import BalanceReported, Event, OrderFilled, TradesReported
+from replenisher.model.event import BalanceReported, CashKind, CashMoved, Event, OrderFilled, TradesReported
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
@@ -36,6 +36,7 @@ class World:
         self._account = Account("main")
         self._trades = 0
         self._lives = 0
+        self._paid = 0
         for _ in range(2):
             self._live(orders // 2)
         self.ledger.write_text("".join(json.dumps(record) + "\n" for record in self._records))
@@ -62,8 +63,12 @@ class World:
             at=self._at, venue="deribit", currency=self._currency, balance=self._account.balance(self._currency)
         )
         self._tell([started(epoch=self._lives, account=ACCOUNT), defined(instrument=self._instrument), told])
-        for _ in range(orders):
+        for number in range(orders):
             self._trade_one_order()
+            if number % 3 == 1:
+                self._pay("funding", Decimal("0.00000123") * self._random.choice([1, -1]))
+            if number % 4 == 2:
+                self._pay("settlement")
 
     def _trade_one_order(self) -> None:
         """An order rests, is amended now and then, fills in up to two pieces, and is canceled if something is left."""
@@ -93,6 +98,44 @@ class World:
         self._write("closed", order_id=f"v-{order_id}", state=state, reason="", filled_amount=str(filled), at=self._at)
         status = Status.FILLED if is_filled else Status.CANCELED
         self._tell([], [], [_known(order_id, status, filled, fields)])
+
+    def _pay(self, kind: str, amount: Decimal = Decimal(0)) -> None:
+        """Money moves on the position: told by the exchange, and heard."""
+        contract = Contract("BTC-PERPETUAL", self._instrument.inverse, self._instrument.contract_value, self._currency)
+        position = self._account.position("BTC-PERPETUAL")
+        if not position.size:
+            return
+        self._paid += 1
+        size, price = position.size, self._instrument.price(self._random.randint(90_000, 110_000))
+        if kind == "settlement":
+            amount = position.settle(contract, price)
+        self._account.deposit(self._currency, amount)
+        record = {
+            "type": "cash",
+            "cash_id": f"9{self._paid}",
+            "kind": kind,
+            "account": "main",
+            "instrument": "BTC-PERPETUAL",
+            "currency": self._currency,
+            "amount": str(amount),
+            "price": str(price),
+            "size": str(size),
+            "balance": str(self._account.balance(self._currency)),
+            "position": str(position.size),
+            "at": self._at,
+        }
+        self._records.append(record)
+        fact = CashMoved(
+            at=self._at,
+            venue="deribit",
+            kind=CashKind(kind),
+            currency=self._currency,
+            amount=amount,
+            venue_time=self._at,
+            venue_id=f"9{self._paid}",
+            instrument=KEY,
+        )
+        self._tell([fact])
 
     def _amend(self, order_id: str, intent: Intent, fields: dict[str, object]) -> None:
         price, amount = self._instrument.price(fields["price"]), self._instrument.amount(fields["quantity"])

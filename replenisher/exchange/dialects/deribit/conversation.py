@@ -3,7 +3,7 @@
 from replenisher.exchange.dialects.deribit.channels import Channel, parse
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, RAW_NOT_AVAILABLE, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.methods import Call, Method, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
 from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.session import HEARTBEAT_S_MIN, Heartbeat
 from replenisher.exchange.dialects.deribit.subscription import Subscription
@@ -162,8 +162,8 @@ METHODS: dict[str, Method] = {
     "private/get_cancel_on_disconnect": method(
         get_cancel_on_disconnect, "scope", scope="account:read", only_socket=True
     ),
-    "public/subscribe": method(subscribe, "channels*", only_socket=True),
-    "private/subscribe": method(subscribe, "channels* label", only_socket=True),
+    "public/subscribe": method(subscribe, "channels*", pool=Pool.SUBSCRIBE, only_socket=True),
+    "private/subscribe": method(subscribe, "channels* label", pool=Pool.SUBSCRIBE, only_socket=True),
     "public/unsubscribe": method(unsubscribe, "channels*", only_socket=True),
     "private/unsubscribe": method(unsubscribe, "channels*", only_socket=True),
     "public/unsubscribe_all": method(unsubscribe_all, only_socket=True),

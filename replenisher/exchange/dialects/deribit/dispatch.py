@@ -1,5 +1,6 @@
 """From the name of a method to its answer: what is looked up, checked and charged before a method is called."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,13 +49,20 @@ METHODS: dict[str, Method] = (
 )
 OF_EVERY_METHOD = frozenset({"access_token"})
 WITHOUT_LOGIN = frozenset({"public/auth", "public/hello", "public/test", "public/set_heartbeat"})
+# What one request costs, and how many credits there are; each pool is filled up at the same rate.
+CREDITS_PER_S = 10_000
+DEARER = {
+    Pool.SUBSCRIBE: (3_000, 30_000),
+    Pool.INSTRUMENTS: (10_000, 500_000),
+    Pool.TRANSACTIONS: (10_000, 80_000),
+}
 SAYS_NOTHING = (None, False, "false", "")
 
 
 def reaches_the_engine(name: Any) -> bool:
     """Whether a method of this name is one of those that cost credits of the matching engine."""
     row = METHODS.get(name) if isinstance(name, str) else None
-    return row is not None and row.pool is not Pool.OTHER
+    return row is not None and row.pool in (Pool.TRADING, Pool.CANCEL_ALL)
 
 
 class Dispatch:
@@ -62,7 +70,7 @@ class Dispatch:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._buckets: dict[tuple[str, Pool], Bucket] = {}
+        self._buckets: defaultdict[str, dict[str, Bucket]] = defaultdict(dict)  # by account, then by pool
 
     def answer(self, session: Session, request: Mapping[str, Any], at: int) -> Any:
         """The result of a request, however it came; what stands against it is raised as `Refused`."""
@@ -99,23 +107,20 @@ class Dispatch:
         refuse(SCOPE_EXCEEDED if self._desk.doorkeeper.scope_of(login.key).allows(row.scope) else FORBIDDEN)
 
     def _charge(self, row: Method, call: Call) -> None:
-        """Orders cost credits of the account, mass cancels those of a second pool, all else those of a third."""
-        if call.login is None:
-            bucket = call.session.bucket
-            if bucket is None:
-                bucket = call.session.bucket = self._bucket(row.pool, call.at)
-        else:
-            of_account = (call.account, row.pool)
-            if of_account not in self._buckets:
-                self._buckets[of_account] = self._bucket(row.pool, call.at)
-            bucket = self._buckets[of_account]
-        if not bucket.take(call.at):
+        """A request costs credits of its method's pool: those of the account, or of the connection that has none."""
+        buckets = call.session.buckets if call.login is None else self._buckets[call.account]
+        if row.pool not in buckets:
+            buckets[row.pool] = self._bucket(row.pool, call.at)
+        if not buckets[row.pool].take(call.at):
             refuse(TOO_MANY_REQUESTS)
 
     def _bucket(self, pool: Pool, at: int) -> Bucket:
         limits = self._desk.settings
         if pool is Pool.OTHER:
             return Bucket(limits.requests_per_s, limits.requests_burst, at)
+        if pool in DEARER:
+            cost, size = DEARER[pool]
+            return Bucket(CREDITS_PER_S / cost, size // cost, at)
         return Bucket(limits.credits_per_s, limits.credits_burst, at)
 
 

@@ -9,7 +9,7 @@ from replenisher.exchange.dialects.deribit.channels import KINDS, RESOLUTIONS_NS
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_FOR_INSTRUMENT, refuse, refuse_param
 from replenisher.exchange.dialects.deribit.market_shapes import chart
-from replenisher.exchange.dialects.deribit.methods import Call, Method, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number, rate
 from replenisher.exchange.words import Print
 from replenisher.model.instrument import Instrument, Kind
@@ -195,7 +195,7 @@ def is_newest_first(call: Call) -> bool:
 _TRADES = "start_seq end_seq start_timestamp end_timestamp count sorting include_old"
 # The reference requires a currency of `get_instruments` and an end of each `…_and_time`: ccxt sends neither.
 METHODS: dict[str, Method] = {
-    "public/get_instruments": method(get_instruments, "currency kind expired"),
+    "public/get_instruments": method(get_instruments, "currency kind expired", pool=Pool.INSTRUMENTS),
     "public/get_instrument": method(get_instrument, "instrument_name*"),
     "public/get_currencies": method(get_currencies),
     "public/get_contract_size": method(get_contract_size, "instrument_name*"),

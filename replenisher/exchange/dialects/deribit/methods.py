@@ -35,6 +35,9 @@ class Pool(StrEnum):
     """Whose credits a request costs."""
 
     OTHER = "non_matching_engine"
+    SUBSCRIBE = "subscribe"  # dearer than others, as are the next two
+    INSTRUMENTS = "get_instruments"
+    TRANSACTIONS = "get_transaction_log"
     TRADING = "trading"
     CANCEL_ALL = "cancel_all"
 

@@ -62,7 +62,7 @@ class Session:
         self.cancels_on_disconnect = False
         self.subscriptions: dict[str, Subscription] = {}
         self.last_heard = at
-        self.bucket: Bucket | None = None  # of who has not logged in
+        self.buckets: dict[str, Bucket] = {}  # of who has not logged in, by pool
         self.says_goodbye = False  # logged out: it is closed after this request
 
     @property
