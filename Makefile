@@ -38,7 +38,7 @@ unit: install ## the tests: the core under branch coverage, the rest on two proc
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest tests/core tests/strategies
 	$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing --skip-covered
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/core --ignore tests/strategies $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/core --ignore tests/strategies $(ARGS)
 
 test-long: install ## a whole recording at ten times life, and the spread law; REPLENISHER_TEST_DATA says where recordings lie
 	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }

@@ -141,6 +141,11 @@ class Findings:
             terminalreporter.write_line(sentence)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories come first: they hold real time, and what is quick fills the gaps that they leave at the end."""
+    items.sort(key=lambda item: "stories" not in item.path.parts)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """What is told at the end is told by the process that reports, not by those that only run tests for it."""
     if not hasattr(config, "workerinput"):

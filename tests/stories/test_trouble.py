@@ -3,15 +3,15 @@
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from replenisher.store.journal import segments
-from tests.postgres import database_on, server
 from tests.stories.desk import DATABASE, Desk, Process, fills, lives, resting
+from tests.stories.wire import Wire
 
 
 def is_filled(desk: Desk, before: int = 0) -> bool:
@@ -33,9 +33,10 @@ def full_disk(pid: int, size: int) -> Iterator[None]:
 
 
 def kill(daemon: Process, desk: Desk) -> None:
-    """The daemon dies, and with it the exchange that it has started."""
+    """The daemon dies, and with it the exchange that it has started, which cancels first what is left there."""
     daemon.stop(signal.SIGKILL)
     desk.wait_until_gone()
+    assert resting(desk.ledger()) == set()
 
 
 def what_may_rest(desk: Desk, daemon: Process) -> set[str]:
@@ -57,28 +58,26 @@ def trade_and_stop(desk: Desk) -> None:
     desk.assert_books_agree()
 
 
-def test_a_kill_while_the_database_is_away_costs_no_row(tmp_path: Path) -> None:
-    with server() as postgres, database_on(postgres.url) as url:
-        desk = Desk(tmp_path, **{DATABASE: url})
-        with desk.running("run", desk.config) as daemon:
-            daemon.until("it trades", lambda: is_filled(desk))
-            postgres.kill()
-            try:
-                daemon.until("it says that rows wait", lambda: daemon.told("rows_wait"))
-                before = len(fills(desk.ledger()))
-                daemon.until("it trades on", lambda: is_filled(desk, before))
-                kill(daemon, desk)
+def test_a_kill_while_the_database_is_away_costs_no_row(tmp_path: Path, postgres_url: str) -> None:
+    way = ExitStack()
+    desk = Desk(tmp_path, **{DATABASE: way.enter_context(Wire(postgres_url).laid()).url})
+    with way, desk.running("run", desk.config) as daemon:
+        daemon.until("it trades", lambda: is_filled(desk))
+        way.close()  # nobody listens there any more
+        daemon.until("it says that rows wait", lambda: daemon.told("rows_wait"))
+        before = len(fills(desk.ledger()))
+        daemon.until("it trades on", lambda: is_filled(desk, before))
+        kill(daemon, desk)
 
-                refused = desk.run()
+    refused = desk.run()
 
-                assert (refused.code, refused.stdout) == (75, "")
-                assert refused.stderr.startswith("replenisher: the database postgresql://test:***@127.0.0.1:")
-                assert refused.stderr.endswith(" cannot be reached: Connection refused\n")
-                assert len(lives(desk.ledger())) == 1, "no exchange is started for a daemon that cannot live"
-            finally:
-                postgres.start()
+    assert (refused.code, refused.stdout) == (75, "")
+    assert refused.stderr.startswith("replenisher: the database postgresql://test:***@127.0.0.1:")
+    assert refused.stderr.endswith(" cannot be reached: Connection refused\n")
+    assert len(lives(desk.ledger())) == 1, "no exchange is started for a daemon that cannot live"
 
-        trade_and_stop(desk)
+    desk.variables[DATABASE] = postgres_url
+    trade_and_stop(desk)
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["until there is room", "and is killed"])
