@@ -1,13 +1,13 @@
 """The exchange: instruments, orders, trades and accounts behind one door, told requests and time.
 
 A dialect turns wire requests into calls and the reports back into wire frames; the server carries them. A market behind
-its port decides what the book shows and what fills an order; `judging` says what becomes of a request, and `clearing`
-moves money and writes every record to the ledger before the answer leaves. No clock, no socket, no random source of its
-own: `at` is nanoseconds since the epoch, UTC, and comes in with every call. `words` has the values that go in and come
-out.
+its port decides what the book shows and what fills an order; `judging` says what becomes of a request, `clearing` moves
+money and writes every record to the ledger before the answer leaves, and `consequences` does what follows. No clock, no
+socket, no random source of its own: `at` is nanoseconds since the epoch, UTC, and comes in with every call. `words` has
+the values that go in and come out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from replenisher.exchange import ledger
@@ -15,23 +15,21 @@ from replenisher.exchange.accounts import ZERO
 from replenisher.exchange.board import Board
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.clearing import Clearing
+from replenisher.exchange.consequences import STILL, Consequences
 from replenisher.exchange.funding import Funding
 from replenisher.exchange.funds import Funds
-from replenisher.exchange.judging import Judge, Verdict
+from replenisher.exchange.judging import Judge
 from replenisher.exchange.ledger import NO_PAST, Append, Past
 from replenisher.exchange.market import NOTHING_HAPPENED, ClientOrder, Happening, Listing
-from replenisher.exchange.payments import payments
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.selftrade import SelfTrading
-from replenisher.exchange.timetable import Occasion
 from replenisher.exchange.words import (
     AccountView,
     BookView,
     CashChange,
     InstrumentState,
     InstrumentView,
-    MmpTriggered,
     OrderRequest,
     OrderState,
     OrderView,
@@ -50,7 +48,6 @@ __all__ = ["Exchange", "Listing"]
 # whoever has asked something meanwhile is answered in between.
 MOMENTS_A_CALL = 10
 OUT_OF_BAND = (Refusal.PRICE_TOO_LOW, Refusal.PRICE_TOO_HIGH)  # as the band has its two edges
-STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT)  # not even a cancel is taken
 
 
 class Exchange:
@@ -90,6 +87,7 @@ class Exchange:
         self._boards = {listing.market.instrument.name: self._list(listing) for listing in listings}
         self._funds = Funds(self._register, self._mark_of, max_leverage)
         self._judge = Judge(self._register, self._funds)
+        self._consequences = Consequences(self._clearing, self._judge, self._boards)
         self._close_orders_of_earlier_lives()
         self._open_accounts(balances)
         self._clearing.flush()
@@ -116,7 +114,7 @@ class Exchange:
             self._at = max(self._at, next_at)
             for board in self._boards.values():
                 if board.next_at == next_at:
-                    self._go_on(board, next_at)
+                    self._consequences.go_on(board, next_at)
         self._at = max(self._at, at)
         self._clearing.flush()
 
@@ -132,7 +130,7 @@ class Exchange:
         verdict = self._judge.placing(board, request, self._at)
         if isinstance(verdict, Refusal):
             return self._refuse(request.account, request.label, verdict, board)
-        self._give_way(board, verdict)
+        self._consequences.give_way(board, verdict)
         entry = self._clearing.take(board, request, verdict.amount, verdict.ticks)
         if verdict.is_killed:
             return self._answer(board, NOTHING_HAPPENED, entry, rests=False)
@@ -180,8 +178,8 @@ class Exchange:
         if isinstance(verdict, Refusal):
             return self._refuse(account, label, verdict, board)
         assert verdict.ticks is not None, "what rests has a price"
-        self._give_way(board, verdict)
-        return self._answer(board, self._change(board, entry, verdict.ticks, verdict.amount), entry)
+        self._consequences.give_way(board, verdict)
+        return self._answer(board, self._consequences.change(board, entry, verdict.ticks, verdict.amount), entry)
 
     def cancel(self, account: str, order_id: str, *, reason: str = "user_request", method: str, at: int) -> Outcome:
         """Take one order off the book."""
@@ -220,7 +218,7 @@ class Exchange:
             and connection in (None, entry.connection)
             and (connection or self._boards[entry.placed.instrument].state not in STILL)
         ]
-        self._cancel(fitting, reason)
+        self._consequences.cancel(fitting, reason)
         self._clearing.flush()
         return len(fitting)
 
@@ -466,110 +464,7 @@ class Exchange:
         return Outcome(order=None, refusal=refusal, limit=limit)
 
     def _answer(self, board: Board, happening: Happening, entry: OrderEntry, *, rests: bool = True) -> Outcome:
-        trades = self._settle(board, happening, touched=[entry], rests=rests)
+        trades = self._consequences.settle(board, happening, touched=[entry], rests=rests)
         self._clearing.flush()
         own = tuple(trade for trade in trades if trade.order_id == entry.placed.order_id)
         return Outcome(order=entry.view(), trades=own)
-
-    # --- What follows from what -----------------------------------------------------------------------------------
-
-    def _settle(
-        self, board: Board, happening: Happening, touched: Sequence[OrderEntry] = (), *, rests: bool = True
-    ) -> list[TradeView]:
-        """Let something have happened to an instrument, and do what follows from it for the accounts it touched."""
-        trades = self._clearing.settle(board, happening, touched, rests=rests)
-        traded = [self._register.orders[trade.order_id] for trade in trades]
-        if traded:
-            self._protect(board, trades, traded)
-        for account in dict.fromkeys(entry.placed.account for entry in (*touched, *traded)):
-            self._trim(board, account)
-        return trades
-
-    def _go_on(self, board: Board, at: int) -> None:
-        """What happens on one instrument by itself at a moment: money first."""
-        for occasion in board.timetable.due(at):
-            self._pay(board, occasion)
-        if board.state in STILL or board.state.is_final:
-            return
-        for happening in board.market.advance(at):
-            self._settle(board, happening)
-
-    def _pay(self, board: Board, occasion: Occasion) -> None:
-        """Funding, settlement or delivery of every position in an instrument."""
-        name = board.instrument.name
-        state = board.state
-        if occasion is not Occasion.FUNDING:
-            self._clearing.change_state(board, InstrumentState.SETTLEMENT)
-        for account, amount, price in payments(board, self._register, occasion, self._at):
-            self._clearing.move_cash(board, account, occasion, price, amount)
-        if occasion is Occasion.DELIVERY:
-            resting = [entry for entry in self._register.open_orders() if entry.placed.instrument == name]
-            self._cancel(resting, "settlement")
-            self._clearing.change_state(board, InstrumentState.DELIVERED)
-        elif occasion is Occasion.SETTLEMENT:
-            board.settlement_price = board.marking.mark(self._at)
-            self._clearing.change_state(board, state)
-        for account in self._register.accounts():
-            self._trim(board, account)
-
-    def _change(self, board: Board, entry: OrderEntry, ticks: int, amount: Decimal) -> Happening:
-        """Give a resting order another price and total amount; it is not settled yet."""
-        order_id, price = entry.placed.order_id, board.instrument.price(ticks)
-        self._clearing.write(ledger.Amended(order_id=order_id, price=price, amount=amount, at=self._at))
-        quantity = board.instrument.lots(entry.open_amount)
-        return board.market.amend(order_id, price=ticks, quantity=quantity, at=self._at)
-
-    def _cancel(self, entries: Iterable[OrderEntry], reason: str) -> None:
-        """Take orders off, those of one instrument as one event."""
-        by_board: dict[str, list[OrderEntry]] = {}
-        for entry in entries:
-            by_board.setdefault(entry.placed.instrument, []).append(entry)
-        for name, here in by_board.items():
-            board = self._boards[name]
-            self._settle(board, self._clearing.take_off(board, here, reason), touched=here)
-
-    def _give_way(self, board: Board, verdict: Verdict) -> None:
-        """Orders of the same owner that the new one would meet are cancelled before it comes."""
-        if verdict.gives_way:
-            self._cancel([self._register.orders[order_id] for order_id in verdict.gives_way], "user_request")
-
-    def _trim(self, board: Board, account: str) -> None:
-        """Leave no reduce-only order larger than what it may still reduce."""
-        entry, left = next(self._judge.allowances(board, account), (None, ZERO))
-        if entry is None:
-            return
-        if not left:
-            self._cancel([entry], "risk_mitigation")
-        else:
-            assert entry.price is not None, "what rests has a price"
-            ticks = int(entry.price / board.instrument.tick)
-            self._settle(board, self._change(board, entry, ticks, entry.filled + left), touched=[entry])
-        # Settling it has looked at the account again: what stands behind it may be too large as well.
-
-    def _protect(self, board: Board, trades: Sequence[TradeView], traded: Sequence[OrderEntry]) -> None:
-        """Count fills of protected orders, and cancel a group that has traded too much."""
-        contract = self._register.contract(board.instrument.name)
-        for trade, entry in zip(trades, traded, strict=True):
-            placed = entry.placed
-            if not placed.mmp:
-                continue
-            group = MmpGroup(placed.account, board.index_name, placed.mmp_group)
-            quantity = contract.base_quantity(trade.amount, trade.price) * placed.side.sign
-            if self._register.protection.count(group, quantity, self._at):
-                self._trigger(group)
-
-    def _trigger(self, group: MmpGroup) -> None:
-        frozen_until = self._register.protection.frozen(group.account, self._at)[group]
-        self._clearing.report(
-            MmpTriggered(
-                account=group.account, index=group.index, group=group.name, frozen_until=frozen_until, at=self._at
-            )
-        )
-        protected = [
-            entry
-            for entry in self._register.client(group.account).open_orders.values()
-            if entry.placed.mmp
-            and entry.placed.mmp_group == group.name
-            and self._boards[entry.placed.instrument].index_name == group.index
-        ]
-        self._cancel(protected, "mmp_trigger")
