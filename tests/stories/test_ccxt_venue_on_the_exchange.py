@@ -78,7 +78,7 @@ class Desk:
             instruments=["BTC-PERPETUAL"],
             namespace="abc",
             random=lambda: 0.5,
-            settings=Settings(poll_ns=S // 10),
+            settings=Settings(poll_ns=S // 10, is_exclusive=True),
         )
         self._caller = Caller(tasks, client.of_ccxt, client.hosts, self._venue, self._hear, lambda _: None, clock.now)
         self._alarm: asyncio.TimerHandle | None = None
@@ -191,6 +191,24 @@ async def test_an_order_lives_and_every_question_is_answered(tmp_path: Path, wit
         desk.facts.clear()
         desk.send(AskOrder(order_id="abc000000000001", **due(desk)))
         assert (await desk.told(OrderReported)).order.status is Status.CANCELED
+
+
+async def test_on_an_account_of_our_own_one_request_takes_everything_down(tmp_path: Path) -> None:
+    names = ("abc000000000001", "abc000000000002")
+    async with desk_on_the_exchange(tmp_path) as (desk, _):
+        touch = (await desk.told(BookSnapshot)).bids[0][0]
+        desk.send(*(place(desk, touch - index, name) for index, name in enumerate(names)))
+        working = [await desk.told(OrderWorking, lambda fact, name=name: fact.order_id == name) for name in names]
+
+        desk.send(
+            *(CancelOrder(order_id=each.order_id, venue_order_id=each.venue_order_id, **due(desk)) for each in working)
+        )
+
+        for name in names:
+            await desk.told(OrderCanceled, lambda fact, name=name: fact.order_id == name)
+    ledger = (tmp_path / "ledger.jsonl").read_text()
+    assert '"private/cancel_all_by_instrument"' in ledger
+    assert '"private/cancel"' not in ledger
 
 
 async def test_what_would_take_is_refused_and_what_comes_too_late_as_well(tmp_path: Path) -> None:
