@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.market import Depth, Listing, Traded
@@ -108,7 +109,7 @@ class Board:
 
     def prints(self, count: int) -> list[Print]:
         """The last prints of this life, newest first."""
-        return [self._prints[-index] for index in range(1, min(count, len(self._prints)) + 1)]
+        return list(islice(reversed(self._prints), count))
 
     def _show(self, level: Depth) -> Action | None:
         """Show one level's quantity, and say what that changes."""

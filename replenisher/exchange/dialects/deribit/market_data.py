@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from replenisher.exchange.dialects.deribit.catalogue import index_name
 from replenisher.exchange.dialects.deribit.channels import KINDS, RESOLUTIONS_NS, WHOLE
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_FOR_INSTRUMENT, refuse, refuse_param
@@ -165,8 +164,7 @@ def of_index(desk: Desk, call: Call) -> list[Instrument]:
     """The instruments of the currency pair and kind that a request names."""
     name = call.params.text("currency_pair")
     desk.catalogue.index_by_name(name)
-    kind = call.params.choice("kind", KINDS, default=WHOLE)
-    return [each for each in desk.catalogue.in_currency(WHOLE, kind) if index_name(each) == name]
+    return desk.catalogue.of_index(name, call.params.choice("kind", KINDS, default=WHOLE))
 
 
 def period(call: Call) -> tuple[int | None, int | None]:
