@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.clients import ALICE, MS, START, Clients
+from tests.exchange.clients import ALICE, LIVELY, MS, START, Clients, S
 
 
 def test_an_order_is_answered_and_its_change_is_told(clients: Clients) -> None:
@@ -173,3 +173,15 @@ def test_money_and_position_are_told(clients: Clients) -> None:
     assert summary["balance"] < 10
     assert summaries["summaries"] == [summary]
     assert clients.error("a", "private/get_account_summary", currency="XYZ")["data"]["param"] == "currency"
+
+
+def test_an_order_that_is_filled_while_its_amend_is_judged_is_filled_already() -> None:
+    clients = Clients(LIVELY, credits_per_s=1e9, credits_burst=1_000_000)
+    clients.connect("a", ALICE)
+    clients.at += 600 * S  # the market is behind, and every request brings it on a little
+
+    for _ in range(10):
+        order_id = clients.buy("a", clients.touch()[0], amount=10)["order"]["order_id"]
+        while "error" not in (reply := clients.ask("a", "private/edit", order_id=order_id, amount=10)):
+            pass
+        assert reply["error"] == {"code": 11008, "message": "already_filled"}

@@ -132,8 +132,8 @@ def _edit(desk: Desk, call: Call, order_id: str, order: OrderView | None) -> Sha
     )
     if outcome.refusal is Refusal.POST_ONLY and not params.flag("reject_post_only"):
         refuse(NO_PRICE_MODIFICATION)
-    if outcome.refusal is Refusal.NOT_OPEN and order is not None:
-        refuse(ENDED[order.state])
+    if outcome.refusal is Refusal.NOT_OPEN and (ended := desk.exchange.order(call.account, order_id)) is not None:
+        refuse(ENDED[ended.state])  # `order` may be from before: the market goes on while the exchange judges
     return _order_and_trades(desk, call, outcome)
 
 
