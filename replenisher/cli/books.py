@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, database, show
+from replenisher.cli.program import AsJson, File, app, database, progress, show
 
 
 @app.command(epilog="Example: replenisher audit configs/paper.yaml --json")
@@ -20,7 +20,9 @@ def audit(
     from replenisher.config import load
     from replenisher.wiring import books
 
-    findings, exit_code = books.audit(load(file), allow_empty=allow_empty)
+    config = load(file)
+    with progress("comparing the two books"):
+        findings, exit_code = books.audit(config, allow_empty=allow_empty)
     show(findings, as_json)
     raise typer.Exit(exit_code)
 

@@ -87,12 +87,12 @@ Row = TypeVar("Row", OrderRow, FillRow, BalanceRow, CashRow)
 
 def orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
     """Every order, oldest first."""
-    return _rows(connection, OrderRow, _of(key, tables.orders).order_by("created_at", "order_id"))
+    return _rows(connection, OrderRow, tables.orders, key, "created_at", "order_id")
 
 
 def fills(connection: Connection, key: AccountKey) -> list[FillRow]:
     """Every fill, in the order in which the venue says they happened."""
-    found = _rows(connection, FillRow, _of(key, tables.fills).order_by("venue_time", "epoch", "step", "index"))
+    found = _rows(connection, FillRow, tables.fills, key, "venue_time", "epoch", "step", "index")
     return sorted(found, key=lambda fill: (fill.venue_time, _trade_number(fill.trade_id)))
 
 
@@ -104,12 +104,12 @@ def _trade_number(trade_id: str) -> int:
 
 def balances(connection: Connection, key: AccountKey) -> list[BalanceRow]:
     """Every balance the venue told us, oldest first."""
-    return _rows(connection, BalanceRow, _of(key, tables.balances).order_by("epoch", "step", "index"))
+    return _rows(connection, BalanceRow, tables.balances, key, "epoch", "step", "index")
 
 
 def cash_moves(connection: Connection, key: AccountKey) -> list[CashRow]:
     """All money that moved without a fill, oldest first."""
-    return _rows(connection, CashRow, _of(key, tables.cash_moves).order_by("venue_time", "venue_id"))
+    return _rows(connection, CashRow, tables.cash_moves, key, "venue_time", "venue_id")
 
 
 def counts(connection: Connection, key: AccountKey) -> Counts:
@@ -126,11 +126,10 @@ def counts(connection: Connection, key: AccountKey) -> Counts:
 def asked(connection: Connection, key: AccountKey) -> dict[str, set[tuple[Decimal, Decimal]]]:
     """By order, every price and amount that we asked for, when we placed it and when we amended it."""
     requests = tables.requests.c
-    query = _of(key, tables.requests).where(requests.kind.in_(["place", "amend"]))
+    wishes = _of(key, tables.requests).where(requests.kind.in_(["place", "amend"]))
+    query = wishes.with_only_columns(requests.order_id, requests.price, requests.amount)
     found: dict[str, set[tuple[Decimal, Decimal]]] = {}
-    for order_id, price, amount in connection.execute(
-        query.with_only_columns(requests.order_id, requests.price, requests.amount)
-    ):
+    for order_id, price, amount in connection.execute(query):
         found.setdefault(order_id, set()).add((price, amount))
     return found
 
@@ -167,7 +166,9 @@ def _count(connection: Connection, query: Select[tuple[object, ...]]) -> int:
     return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
 
 
-def _rows(connection: Connection, kind: type[Row], query: Select[tuple[object, ...]]) -> list[Row]:
+def _rows(connection: Connection, kind: type[Row], table: Table, key: AccountKey, *order: str) -> list[Row]:
+    """An account's rows of a table, with the columns that a row of this kind has."""
+    names = kind.__struct_fields__
+    query = _of(key, table).with_only_columns(*(table.c[name] for name in names)).order_by(*order)
     # Decimals are exact already, and strings become the closed words they stand for.
-    found = (row._asdict() for row in connection.execute(query))
-    return [msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind) for row in found]
+    return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in connection.execute(query)]
