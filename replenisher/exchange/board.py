@@ -52,9 +52,12 @@ class Board:
         """When something happens by itself: money moves, or the market does, which stands still while it is halted."""
         if self.state.is_final:
             return None
-        moves = self.state in (InstrumentState.OPEN, InstrumentState.LOCKED)
-        moments = [self.timetable.next_at, self.market.next_at if moves else None]
-        return min((moment for moment in moments if moment is not None), default=None)
+        paid_at = self.timetable.next_at
+        moves = self.state is InstrumentState.OPEN or self.state is InstrumentState.LOCKED
+        moves_at = self.market.next_at if moves else None
+        if paid_at is None or moves_at is None:
+            return moves_at if paid_at is None else paid_at
+        return min(paid_at, moves_at)
 
     def view(self) -> BookView:
         """The whole book, as the changes told so far add up to it."""

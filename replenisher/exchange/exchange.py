@@ -100,7 +100,7 @@ class Exchange:
     @property
     def next_at(self) -> int | None:
         """When a market next does something by itself; call `advance` then."""
-        return min((at for board in self._boards.values() if (at := board.next_at) is not None), default=None)
+        return self._next()[0]
 
     def advance(self, at: int) -> None:
         """Let the markets go on towards `at`, moment by moment over all of them, but not for long.
@@ -108,13 +108,12 @@ class Exchange:
         What is left stays due (`next_at` is in the past) and is done by the next calls; it happens when it is done.
         """
         for _ in range(MOMENTS_A_CALL):
-            next_at = self.next_at
+            next_at, due = self._next()
             if next_at is None or next_at > at:
                 break
             self._at = max(self._at, next_at)
-            for board in self._boards.values():
-                if board.next_at == next_at:
-                    self._consequences.go_on(board, next_at)
+            for board in due:
+                self._consequences.go_on(board, next_at)
         self._at = max(self._at, at)
         self._clearing.flush()
 
@@ -434,6 +433,19 @@ class Exchange:
     @_at.setter
     def _at(self, at: int) -> None:
         self._clearing.at = at
+
+    def _next(self) -> tuple[int | None, list[Board]]:
+        """The next moment at which something happens by itself, and the boards on which it does."""
+        first: int | None = None
+        due: list[Board] = []
+        for board in self._boards.values():
+            at = board.next_at
+            if at is None or (first is not None and at > first):
+                continue
+            if at != first:
+                first, due = at, []
+            due.append(board)
+        return first, due
 
     def _mark_of(self, instrument: str) -> Decimal:
         """What an instrument is worth; zero for one that is no longer listed."""

@@ -35,11 +35,7 @@ class Timetable:
         self._next = {occasion: self._following(occasion, at) for occasion, every in self._every.items() if every}
         if listing.expires_at is not None:
             self._next[Occasion.DELIVERY] = max(listing.expires_at, at)
-
-    @property
-    def next_at(self) -> int | None:
-        """When the next occasion comes; None if none ever does."""
-        return min(self._next.values(), default=None)
+        self.next_at = min(self._next.values(), default=None)  # when the next occasion comes; None if none ever does
 
     def due(self, at: int) -> list[Occasion]:
         """What comes now, in the order in which it is done; each occasion that has passed comes once."""
@@ -49,6 +45,7 @@ class Timetable:
                 self._next.clear()  # nothing is left that could be funded or settled
             else:
                 self._next[occasion] = self._following(occasion, at)
+        self.next_at = min(self._next.values(), default=None)
         return due
 
     def _following(self, occasion: Occasion, at: int) -> int:

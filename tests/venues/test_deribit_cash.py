@@ -1,0 +1,79 @@
+"""What the venue's book of our cash becomes: a fact for every row that is no trade, each once, the oldest first."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from replenisher.model.command import AskCash
+from replenisher.model.event import CashKind, CashMoved, CashReported, QuestionFailed
+from replenisher.venues.deribit import codec
+from tests.venues.test_deribit_venue import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
+
+METHOD = "private/get_transaction_log"
+
+
+def row(number: int, kind: str = "settlement", change: float = 0.001, **more: Any) -> dict[str, Any]:
+    told = {"id": number, "type": kind, "timestamp": T0 // MS + number, "currency": "BTC", "change": change}
+    return told | {"interest_pl": None, "instrument_name": "BTC-PERPETUAL", "balance": 1.0} | more
+
+
+def asked(far: Far) -> dict[str, Any]:
+    far.venue.send([AskCash(venue="deribit", currency="BTC", since=T0 - S, deadline=far.at + S)], far.at)
+    request: dict[str, Any] = far.take(TRADING, METHOD)
+    return request
+
+
+def test_pages_are_read_to_the_end_and_told_oldest_first() -> None:
+    far = make_open()
+    request = asked(far)
+
+    first = far.reply(TRADING, request, {"logs": [row(9), row(8, "trade")], "continuation": 7})
+    second = far.take(TRADING, METHOD)
+    *moves, answer = far.reply(TRADING, second, {"logs": [row(7, "delivery"), row(5, "deposit")], "continuation": None})
+
+    assert (first, second["params"]["continuation"]) == ([], 7)
+    assert request["params"]["start_timestamp"] == (T0 - S) // MS
+    assert [(move.kind, move.venue_id) for move in moves if isinstance(move, CashMoved)] == [
+        (CashKind.TRANSFER, "5"),
+        (CashKind.DELIVERY, "7"),
+        (CashKind.SETTLEMENT, "9"),
+    ]
+    assert answer == CashReported(at=T0, venue="deribit", currency="BTC", venue_time=T0)
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    far = make_open()
+    far.reply(TRADING, asked(far), {"logs": [row(5)], "continuation": None})
+
+    again = far.reply(TRADING, asked(far), {"logs": [row(6), row(5)], "continuation": None})
+
+    assert [fact.venue_id for fact in again if isinstance(fact, CashMoved)] == ["6"]
+
+
+def test_a_book_that_cannot_be_read_is_asked_for_again() -> None:
+    far = make_open()
+
+    (refused,) = far.reply(TRADING, asked(far), error={"code": 10001, "message": "error"})
+    (unreadable,) = far.reply(TRADING, asked(far), {"logs": [{"id": "x"}]})
+
+    assert isinstance(refused, QuestionFailed) and isinstance(unreadable, QuestionFailed)
+    assert (refused.question, refused.subject) == ("AskCash", "BTC")
+
+
+def test_funding_is_parted_from_the_settlement_that_it_came_with(recordings: Recordings) -> None:
+    lines = [
+        msgspec.json.decode(line)
+        for line in recordings("private/deribit_docs_examples.jsonl").read_bytes().splitlines()
+    ]
+    documented = next(line for line in lines if line.get("section") == "/private/get_transaction_log")
+    page = codec.decode_cash_page(msgspec.json.encode(documented["msg"]["result"]))
+
+    moves = [move for entry in page.logs for move in codec.cash_moves_of(entry, "deribit", T0)]
+
+    settled = [(move.kind, move.amount, move.instrument) for move in moves if move.venue_id == "61311"]
+    assert settled == [
+        (CashKind.FUNDING, Decimal("0.00000993"), KEY),
+        (CashKind.SETTLEMENT, Decimal("0.00215706") - Decimal("0.00000993"), KEY),
+    ]
+    assert {move.kind for move in moves} == {CashKind.FUNDING, CashKind.SETTLEMENT, CashKind.TRANSFER}
