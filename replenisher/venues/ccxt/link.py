@@ -1,11 +1,11 @@
 """What both sides of a venue share: its capabilities, its clock, its patience, and what can be asked of it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from replenisher.model.command import OrderCommand, Question
+from replenisher.model.command import AskOrder, AskTrades, CancelOrder, OrderCommand, Question
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Calls
@@ -94,14 +94,14 @@ class HoldSwitch(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True):
     """What became of an order: asked in steps, first among those that rest, then among those that are over."""
 
-    what: Any  # the AskOrder or CancelOrder for which it is sought
-    among: str  # "open" or "over"
+    what: AskOrder | CancelOrder
+    among: Literal["open", "over"]
 
 
 class Page(msgspec.Struct, frozen=True):
     """More of our trades, going back in time; with those we have by now."""
 
-    what: Any  # the AskTrades
+    what: AskTrades
     have: Mapping[str, Any]  # by trade id
 
 

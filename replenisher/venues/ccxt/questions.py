@@ -140,7 +140,9 @@ class Questions:
         match call.what:
             case Search(what=AskOrder() as asked, among="over") if failure.kind == "OrderNotFound":
                 self._absent(asked, call.asked_at, at)
-            case Search(what=question) | Page(what=question):
+            case Search(what=AskOrder() as question):
+                self.fail(question, str(failure), at)
+            case Page(what=question):
                 self.fail(question, str(failure), at)
             case AskOpenOrders() | AskPosition() | AskBalance() as question:
                 self.fail(question, str(failure), at)
