@@ -6,8 +6,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
+from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.login import request_data, signature
 from replenisher.exchange.dialects.dialect import HttpReply, HttpRequest
 from replenisher.exchange.exchange import Exchange, Listing
@@ -32,6 +35,7 @@ BTC_PERPETUAL = Instrument(
     settlement_currency="BTC",
     min_amount=Decimal(10),
 )
+CREDENTIALS = {"grant_type": "client_credentials", "client_id": "alice-id", "client_secret": "alice-secret"}
 ORDER = {"instrument_name": "BTC-PERPETUAL", "amount": 100, "price": 50_000, "label": "7", "post_only": "true"}
 
 
@@ -69,9 +73,7 @@ class Client:
         return self.send(HttpRequest("POST", "/api/v2", headers, json.dumps(content).encode()))
 
     def log_in(self) -> dict[str, Any]:
-        _, reply = self.get(
-            "public/auth", grant_type="client_credentials", client_id="alice-id", client_secret="alice-secret"
-        )
+        _, reply = self.get("public/auth", **CREDENTIALS)
         result: dict[str, Any] = reply["result"]
         return result
 
@@ -123,6 +125,70 @@ def test_a_query_that_spells_no_number_where_one_is_needed_is_refused(client: Cl
     status, reply = client.get("private/buy", bearer, **(ORDER | {"amount": value}))
 
     assert (status, reply["error"]["code"], reply["error"]["data"]["param"]) == (400, -32602, "amount")
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("private/get_user_trades_by_currency", {"currency": "BTC", "start_id": ""}),
+        ("private/get_user_trades_by_currency", {"currency": "BTC", "start_id": "9" * 5000}),
+        ("private/get_margins", {"instrument_name": "BTC-PERPETUAL", "amount": "9" * 29, "price": 50_000}),
+        ("private/buy", ORDER | {"amount": f"1.{'1' * 6000}"}),
+        ("public/auth", CREDENTIALS | {"scope": f"expires:{'9' * 5000}"}),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_refused(client: Client, method: str, params: dict[str, Any]) -> None:
+    bearer = f"Bearer {client.log_in()['access_token']}"
+
+    status, reply = client.get(method, bearer, **params)
+
+    assert (status, reply["error"]["code"]) == (400, -32602)
+
+
+SENSIBLE = {
+    "instrument_name": ["BTC-PERPETUAL"],
+    "currency": ["BTC", "any"],
+    "amount": ["10", "100"],
+    "price": ["50000", "60000", "70000"],
+    "order_id": ["1", "2"],
+    "label": ["a"],
+    "index_name": ["btc_usd"],
+    "currency_pair": ["btc_usd"],
+    "start_timestamp": ["1699999000000", "1700000000000"],
+    "end_timestamp": ["1700000100000"],
+    "count": ["1", "100"],
+}
+ODD = st.one_of(
+    st.text(max_size=6),
+    st.sampled_from(["", "0", "-1", "0.1", "1e400", "1e29", "9" * 30, f"0.{'1' * 40}", "true", "null", "{}", "[1]"]),
+)
+OFFERED = sorted(name for name, row in METHODS.items() if not row.only_socket)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    """A request that makes sense but for one of its parameters at most, and perhaps one too many."""
+    name = draw(st.sampled_from(OFFERED))
+    names = [*METHODS[name].needs, *(["amount", "price"] if name in ("private/buy", "private/sell") else [])]
+    names += draw(st.lists(st.sampled_from(METHODS[name].takes), max_size=1)) if METHODS[name].takes else []
+    odd = draw(st.sampled_from([*names, None]))
+    return name, {
+        each: draw(ODD if each == odd or each not in SENSIBLE else st.sampled_from(SENSIBLE[each])) for each in names
+    }
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(requests(), min_size=1, max_size=8))
+def test_whatever_is_asked_of_a_method_is_answered(asked: list[tuple[str, dict[str, str]]]) -> None:
+    client = Client()
+    bearer = f"Bearer {client.log_in()['access_token']}"
+    client.get("private/buy", bearer, **ORDER)
+
+    for method, params in asked:
+        status, reply = client.get(method, bearer, **params)
+
+        assert status == (400 if "error" in reply else 200)
+        assert ("result" in reply) != ("error" in reply)
 
 
 def test_an_error_has_status_400(client: Client) -> None:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from websockets.sync.client import connect
 
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
+from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.ledger_file import LedgerFile
@@ -79,6 +80,10 @@ TEXT = st.one_of(
         ["public/test", "private/buy", "public/auth", "public/subscribe", "BTC-PERPETUAL", "1e99999", "[[["]
     ),
 )
+ROUTES = st.one_of(TEXT, st.sampled_from(sorted(METHODS)))
+NAMES = st.one_of(TEXT, st.sampled_from(sorted({name for method in METHODS.values() for name in method.takes})))
+WORDS = "10 -1 0 1e400 0.1 true null {} BTC any limit buy 60000 main connection btc_usd 1 100 default 1700000000000"
+VALUES = st.one_of(TEXT, st.sampled_from([*WORDS.split(), "9" * 30, '["book.BTC-PERPETUAL.raw"]']))
 METHOD = st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=40)
 
@@ -192,7 +197,7 @@ def test_every_frame_is_answered_once(running: Running, frames: list[str | bytes
 
 
 @settings(deadline=None, max_examples=200)
-@given(METHOD, TEXT, st.dictionaries(TEXT, TEXT, max_size=4), VISIBLE, st.binary(max_size=80), st.booleans())
+@given(METHOD, ROUTES, st.dictionaries(NAMES, VALUES, max_size=6), VISIBLE, st.binary(max_size=80), st.booleans())
 @example("GET", "private/get_positions", {}, "deri-hmac-sha256 id=alice-id,ts=1,sig=x,nonce=", b"", False)
 @example("POST", "", {}, "", b'{"id":"\\ud800","method":"public/test"}', True)
 def test_every_request_is_answered(

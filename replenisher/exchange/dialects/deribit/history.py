@@ -164,7 +164,7 @@ def _trades(desk: Desk, call: Call, names: list[str]) -> Iterator[TradeView]:
     wanted = _retained(call, lambda trade: call.at - trade.at <= TRADES_RECENT_NS)
     start, end = period(call)
     first, last = (params.whole(name) if name in params else None for name in ("start_seq", "end_seq"))
-    first_id, last_id = (int(params.text(name)) if name in params else None for name in ("start_id", "end_id"))
+    first_id, last_id = params.id_number("start_id"), params.id_number("end_id")
     newest_first = is_newest_first(call)
     trades = desk.exchange.trades(call.account, since=start, until=end, newest_first=newest_first)
     return (

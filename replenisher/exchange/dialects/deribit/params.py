@@ -9,7 +9,8 @@ import msgspec
 from replenisher.exchange.dialects.deribit.errors import refuse_param
 from replenisher.model.units import MS_NS
 
-EXPONENT_MAX = 30  # a number like 1e999999 is no price, and printing it back would be expensive
+EXPONENT_MAX = 9  # a product of two such numbers, booked to eight places, still fits into the 28 digits of a decimal
+DIGITS_MAX = 28
 COUNT_MAX = 1000
 
 
@@ -63,8 +64,8 @@ class Params:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             refuse_param(name, "wrong format")
         exact = Decimal(value)
-        if abs(exact.adjusted()) > EXPONENT_MAX:
-            refuse_param(name, "wrong format")
+        if abs(exact.adjusted()) > EXPONENT_MAX or len(exact.as_tuple().digits) > DIGITS_MAX:
+            refuse_param(name, "value not in range")
         return exact
 
     def whole(self, name: str, default: int | None = None) -> int:
@@ -73,6 +74,15 @@ class Params:
         if isinstance(value, bool) or not isinstance(value, int):
             refuse_param(name, "wrong format")
         return value
+
+    def id_number(self, name: str) -> int | None:
+        """The number that an id is written with; None where there is none."""
+        if name not in self:
+            return None
+        digits = self.text(name)
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= DIGITS_MAX):
+            refuse_param(name, "wrong format")
+        return int(digits)
 
     def count(self, default: int = 10) -> int:
         """How many rows a page may have."""

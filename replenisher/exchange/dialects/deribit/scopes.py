@@ -1,10 +1,13 @@
 """What a key or a login may do: `account:read_write trade:read`, level by level."""
 
+import re
+
 import msgspec
 
 AREAS = ("account", "block_rfq", "block_trade", "custody", "trade", "wallet")
 LEVELS = ("none", "read", "read_write")
 SECONDS_MAX = 10**9
+SECONDS = re.compile("[0-9]{1,10}")
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +44,7 @@ def parse(text: str) -> Scope | None:
                 pass
             case ["session", name] if name:
                 session = name
-            case ["expires", count] if count.isascii() and count.isdecimal() and 0 < int(count) <= SECONDS_MAX:
+            case ["expires", count] if SECONDS.fullmatch(count) and 0 < int(count) <= SECONDS_MAX:
                 seconds = int(count)
             case ["ip", _]:
                 pass  # everybody here comes from the same machine
