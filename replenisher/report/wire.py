@@ -15,6 +15,7 @@ The book is read in several requests: while orders rest it can change between th
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from time import monotonic, sleep
 from typing import Literal, TypeVar
 
 import msgspec
@@ -33,7 +34,8 @@ FRAME_BYTES_MAX = 8 * 1024 * 1024
 INVALID_CREDENTIALS = 13004
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-8")
-CASH_PAGE_MAX = 250
+CASH_PAGE = 250  # the venue gives no more of its cash book at once
+CASH_PAGE_S = 1.0  # nor more often, once a few credits are spent, which the daemon spends as well
 FAR_MS = 32_503_708_800_000  # later than anything
 MOVES: dict[str, Literal["settlement", "delivery", "transfer"]] = {
     "settlement": "settlement",
@@ -54,7 +56,7 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key({self.client_id!r}, ***)"
 
 
-def read_exchange(url: str, key: Key, *, page: int = PAGE) -> ExchangeBook:
+def read_exchange(url: str, key: Key, *, page: int = PAGE, cash_page: int = CASH_PAGE) -> ExchangeBook:
     """The book of the account that `key` opens, from the exchange that listens at `url`."""
     try:
         with connect(
@@ -66,7 +68,7 @@ def read_exchange(url: str, key: Key, *, page: int = PAGE) -> ExchangeBook:
         ) as socket:
             exchange = _Exchange(url, socket)
             exchange.log_in(key)
-            return _book(exchange, page)
+            return _book(exchange, page, cash_page)
     except (OSError, WebSocketException) as error:
         raise Unreachable(f"the exchange at {url} cannot be reached: {str(error) or type(error).__name__}") from error
     except msgspec.DecodeError as error:
@@ -171,6 +173,7 @@ class _Exchange:
         self._url = url
         self._socket = socket
         self._asked = 0
+        self._next_cash_page = 0.0  # on the machine's own clock
 
     def log_in(self, key: Key) -> None:
         """Open the account."""
@@ -181,6 +184,11 @@ class _Exchange:
             client_id=key.client_id,
             client_secret=key.client_secret,
         )
+
+    def wait_for_a_page_of_cash(self) -> None:
+        """Let the venue's credits for its cash book come back: whoever asks too often is cut off."""
+        sleep(max(0.0, self._next_cash_page - monotonic()))
+        self._next_cash_page = monotonic() + CASH_PAGE_S
 
     def ask(self, method: str, kind: type[T], **params: object) -> T:
         """What the exchange answers; a refusal is no answer."""
@@ -199,7 +207,7 @@ class _Exchange:
         return msgspec.json.decode(self._socket.recv(ANSWER_S_MAX), type=_Reply)
 
 
-def _book(exchange: _Exchange, page: int) -> ExchangeBook:
+def _book(exchange: _Exchange, page: int, cash_page: int) -> ExchangeBook:
     listed = exchange.ask("public/get_instruments", list[_Instrument], currency="any")
     names = [each.instrument_name for each in listed]
     # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
@@ -207,7 +215,7 @@ def _book(exchange: _Exchange, page: int) -> ExchangeBook:
     trades = [trade for name in names for trade in _trades(exchange, name, page)]
     positions = exchange.ask("private/get_positions", list[_Position], currency="any")
     cash = exchange.ask("private/get_account_summaries", _Summaries).summaries
-    rows = [row for each in cash for row in _cash_rows(exchange, each.currency, page)]
+    rows = [row for each in cash for row in _cash_rows(exchange, each.currency, cash_page)]
     walk = _WalkBack(
         positions={each.instrument_name: each.size for each in positions},
         cash={each.currency: each.balance for each in cash},
@@ -229,13 +237,14 @@ def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashR
     """All of an account's cash book in one currency, the newest first."""
     more: dict[str, object] = {}
     while True:
+        exchange.wait_for_a_page_of_cash()
         answer = exchange.ask(
             "private/get_transaction_log",
             _CashPage,
             currency=currency,
             start_timestamp=0,
             end_timestamp=FAR_MS,
-            count=min(page, CASH_PAGE_MAX),
+            count=page,
             **more,
         )
         yield from answer.logs

@@ -91,7 +91,7 @@ def test_whatever_an_account_did_is_told(tmp_path: Path) -> None:
                 ask(client, "private/edit", order_id=resting["order_id"], amount=shown + 40, price=55_000.5)
                 trade(client, "sell", 20, type="market")
             trade(client, "buy", 10, price=40_000)
-            wire = read_exchange(url, KEY, page=3)
+            wire = read_exchange(url, KEY, page=3, cash_page=5)
         assert_told(wire, read_ledger(ledger, "main"))
 
     prints = [each.trade_id for each in wire.trades]
