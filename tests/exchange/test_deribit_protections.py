@@ -98,11 +98,6 @@ def test_market_maker_protection_from_its_limits_to_its_end(clients: Clients) ->
     [
         ("public/subscribe", {"channels": []}, 10),
         ("public/get_instruments", {"currency": "BTC"}, 50),
-        (
-            "private/get_transaction_log",
-            {"currency": "BTC", "start_timestamp": 0, "end_timestamp": 2_000_000_000_000},
-            8,
-        ),
     ],
 )
 def test_who_asks_too_often_for_what_is_dear_is_cut_off(

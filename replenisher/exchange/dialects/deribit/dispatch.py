@@ -54,7 +54,6 @@ CREDITS_PER_S = 10_000
 DEARER = {
     Pool.SUBSCRIBE: (3_000, 30_000),
     Pool.INSTRUMENTS: (10_000, 500_000),
-    Pool.TRANSACTIONS: (10_000, 80_000),
 }
 SAYS_NOTHING = (None, False, "false", "")
 

@@ -35,9 +35,8 @@ class Pool(StrEnum):
     """Whose credits a request costs."""
 
     OTHER = "non_matching_engine"
-    SUBSCRIBE = "subscribe"  # dearer than others, as are the next two
+    SUBSCRIBE = "subscribe"  # dearer than others, as is the next one
     INSTRUMENTS = "get_instruments"
-    TRANSACTIONS = "get_transaction_log"
     TRADING = "trading"
     CANCEL_ALL = "cancel_all"
 

@@ -11,7 +11,7 @@ from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import refuse_param
 from replenisher.exchange.dialects.deribit.holdings import check_subaccount, known_currencies
 from replenisher.exchange.dialects.deribit.market_data import period
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
 from replenisher.exchange.words import CashChange, CashMove, TradeView
 
@@ -143,6 +143,5 @@ METHODS: dict[str, Method] = {
         get_transaction_log,
         "currency* start_timestamp* end_timestamp* query count subaccount_id continuation",
         scope="account:read",
-        pool=Pool.TRANSACTIONS,
     ),
 }
