@@ -1,9 +1,11 @@
 """The carrier: calls ccxt for a venue and tells what comes of it. It decides nothing.
 
-Three habits of the library are kept from the venue here. It waits in a queue of its own before it sends, so a request
+Four habits of libraries are kept from the venue here. ccxt waits in a queue of its own before it sends, so a request
 that comes out of it after its deadline is not sent. It calls the same methods for hosts that nobody has allowed, so a
-request to any other host is refused before it is made. And when a socket ends while nobody waits on it, it connects
+request to any other host is refused before it is made. When a socket ends while nobody waits on it, it connects
 again silently and puts the new snapshot into the old book, so every end of a socket is told, and a restart forgets.
+And aiohttp repeats what goes by GET, PUT or DELETE if the connection ends before the answer; of some exchanges that is
+an order, and so nothing is repeated.
 """
 
 import asyncio
@@ -192,6 +194,10 @@ def _only_to(hosts: frozenset[str]) -> Any:
     async def guard(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.host not in hosts:
             raise HostNotAllowed(f"{request.url.host} is not a host of this venue")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # A GET, a PUT or a DELETE that ends with one of these aiohttp sends again; with this one it does not.
+            raise aiohttp.ClientConnectionError(str(error) or type(error).__name__) from error
 
     return guard

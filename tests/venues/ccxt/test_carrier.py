@@ -10,9 +10,11 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from replenisher.live.clock import SessionClock
+from replenisher.model.order import Request
 from replenisher.venues.ccxt.calls import Action, Failure, Invoke, Restart, Watch
 from replenisher.venues.ccxt.carrier import MESSAGE_MAX, Caller
 from replenisher.venues.ccxt.client import Keys, client_of
+from replenisher.venues.ccxt.errors import Outcome, verdict
 from tests.waiting import eventually
 
 BOOK = Watch("book", "watch_order_book", ("BTC-PERPETUAL",))
@@ -40,10 +42,13 @@ class Server:
         self.asked: list[str] = []  # the methods of the requests that arrived
         self.sockets: list[web.WebSocketResponse] = []
         self.answer: Callable[[str], Awaitable[web.StreamResponse]] = self._usual
+        self.answers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}  # by method, before that
 
     async def over_http(self, request: web.Request) -> web.StreamResponse:
         method = request.path.removeprefix("/api/v2/")
         self.asked.append(method)
+        if method in self.answers:
+            return await self.answers[method](request)
         return await self.answer(method)
 
     async def over_websocket(self, request: web.Request) -> web.WebSocketResponse:
@@ -153,6 +158,26 @@ async def test_a_refusal_comes_back_as_a_value_with_the_exchanges_own_code() -> 
         assert (failure.kind, failure.was_sent) == ("InsufficientFunds", True)
         assert '"code": 10009' in failure.message
         assert here.heard.ended == [str(failure)]
+
+
+async def test_an_order_whose_connection_ends_before_the_answer_is_sent_once() -> None:
+    """Deribit takes orders by GET, which HTTP libraries like to repeat on a connection that was open before."""
+
+    async def hang_up(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with room() as here:
+        here.carry(Invoke(1, "load_markets"))
+        await eventually(lambda: here.heard.answers)
+        here.server.answers["private/buy"] = hang_up
+        here.carry(Invoke(2, "create_order", ("BTC-PERPETUAL", "limit", "buy", 10, 60000.0, {})))
+        await eventually(lambda: here.heard.failures)
+
+        assert here.server.asked.count("private/buy") == 1
+        assert here.heard.failures[2].was_sent
+        assert verdict("deribit", here.heard.failures[2], Request.PLACE).outcome is Outcome.UNKNOWN
 
 
 async def test_an_answer_that_ccxts_parser_stumbles_over_is_a_value_too() -> None:
