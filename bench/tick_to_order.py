@@ -10,7 +10,8 @@ What is measured. Blocks of rounds take turns, so that whatever else the machine
 - echo: the same 504-byte book change in, the same order frame out;
 - one: a book change after which exactly one of the ten quotes stands elsewhere;
 - all: one after which all ten do, five a side;
-- refill: the best quote of one side is taken; from the private message about it to the order in its place.
+- refill: the best quote of one side is taken; from the private message about it to the order in its place;
+- crowd: as `one`, on a second daemon that quotes a hundred instruments, which take turns to change.
 A latency is from just before the frame is written to the read that brought the order, in the bench's process and on its
 clock. A round begins when the one before is answered and digested, and a round with another number of orders than it
 should have ends the bench. Loops share one CPU (`--cpu`), the recorder's process does not.
@@ -31,6 +32,7 @@ What is printed, with `--json` as one document:
                                    "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
                                    "page_faults_per_message"}},
          "refill_p50_us", "refill_p99_us",
+         "crowd": {"instruments", "p50_us", "p99_us", "ratio_to_one", "audit"},
          "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire}}}
 Page faults are the minor ones of the whole process, for each message it was sent.
 """
@@ -49,14 +51,17 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bench.daemon import CONFIG, Child, environment, findings, pinned, start
 from bench.market import Place
-from bench.venue import ECHO_PATH, BenchFailed, BenchVenue, Burst
+from bench.venue import ECHO_PATH, INSTRUMENTS, BenchFailed, BenchVenue, Burst
 from replenisher.exchange.dialects.deribit import Deribit
 from replenisher.model.order import Side
 
 MODES = ("interval", "always")
 TICK_BYTES = 504
+CROWD = 100  # instruments
 BLOCK = 50  # rounds of one kind in a row, an even number
 REFILLS = 5  # one refill for so many rounds
 PROGRESS_S = 2.0
@@ -104,17 +109,21 @@ class Rounds:
 class Bench:
     """One run: a venue, a daemon in one fsync mode, and an echo."""
 
-    def __init__(self, venue: BenchVenue, daemon: Child, echo: Child) -> None:
-        self._venue, self._daemon, self._echo = venue, daemon, echo
+    def __init__(self, venue: BenchVenue, daemon: Child, echo: Child, crowd: "Crowd") -> None:
+        self._venue, self._daemon, self._echo, self._crowd = venue, daemon, echo, crowd
         self._tick = b""  # the last one that was sent
         self.order_bytes = 0
-        self.rounds = {name: Rounds() for name in ("echo", "one", "all", "refill")}
+        self.rounds = {name: Rounds() for name in ("echo", "one", "all", "refill", "crowd")}
 
     def block(self, size: int) -> None:
         """So many rounds of every kind."""
         gc.collect()
         for name in CASES:
             self._measured(name, self._daemon, partial(self._ticks, name, size))
+        self._crowd.venue.settle()  # it has waited for its turn, and may have wondered at the silence
+        for _ in range(size):
+            self.rounds["crowd"].add(self._crowd.tick())
+        self._venue.settle()
         self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
         self._measured("echo", self._echo, partial(self._echoes, size))
 
@@ -126,6 +135,8 @@ class Bench:
         self.order_bytes = len(self._venue.order_frame)
         self._echoes(4)
         self._refills(2)
+        for _ in range(len(self._crowd.names)):
+            self._crowd.tick()
         self.rounds = {name: Rounds() for name in self.rounds}
 
     def _measured(self, name: str, child: Child, work: Callable[[], None]) -> None:
@@ -157,9 +168,45 @@ class Bench:
             self.rounds["echo"].add(self._venue.echo(self._tick))
 
 
-def measure(fsync: str, rounds: int, cpu: int | None, data: Path) -> tuple[dict[str, Any], int]:
+class Crowd:
+    """A daemon that quotes many instruments, and its venue: one of them changes at a time, each in its turn."""
+
+    def __init__(self, data: Path, size: int) -> None:
+        self.names = [*INSTRUMENTS, *(f"{_three_letters(number)}-PERPETUAL" for number in range(1, size))]
+        self.config = data / "crowd.yaml"
+        self.config.write_text(json.dumps(self._configuration()))
+        self.venue = BenchVenue(data / "crowd.ledger", levels(STILL), self.names)
+        self._turns = 0
+
+    def tick(self) -> Burst:
+        """The next instrument changes, so that one of its quotes moves: there in one turn, back in the next."""
+        turn, place = divmod(self._turns, len(self.names))
+        self._turns += 1
+        lots = STILL if turn % 2 else ONE_MOVES
+        return self.venue.tick(self.venue.book_change(levels(lots), self.names[place]), 1)
+
+    def _configuration(self) -> dict[str, Any]:
+        """The bench's own configuration, with as many strategies of its kind as there are instruments."""
+        found: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+        (strategy,) = found["strategies"]
+        found["strategies"] = [
+            strategy | {"id": f"s{number:03d}", "instrument": name} for number, name in enumerate(self.names)
+        ]
+        found["risk"]["max_open_orders"] *= len(self.names)
+        return found
+
+
+def _three_letters(number: int) -> str:
+    """A name as long as the first one's, so that all book changes have as many bytes."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return letters[number // 26 // 26] + letters[number // 26 % 26] + letters[number % 26]
+
+
+def measure(fsync: str, rounds: int, cpu: int | None, data: Path, size: int = CROWD) -> tuple[dict[str, Any], int]:
     """One mode from start to audit: its results, and the bytes of an order."""
     venue = BenchVenue(data / "exchange.ledger", levels(STILL))
+    crowd = Crowd(data, size)
+    venue.beside, crowd.venue.beside = crowd.venue, venue
     children: list[Child] = []
     try:
         env = environment(data, venue.address + Deribit.path, fsync)
@@ -168,26 +215,42 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path) -> tuple[dict[
         echo_env = env | {"MALLOC_TOP_PAD_": "1048576"}  # a floor is clean: no page faults by the allocator's mood
         echo = start(data / "echo.out", "bench.echo", venue.address + ECHO_PATH, env=echo_env)
         children.append(echo)
-        venue.ladder_rests(LADDER)
+        crowd_env = environment(data / "crowd", crowd.venue.address + Deribit.path, fsync)
+        many = start(data / "crowd.out", "replenisher", "run", str(crowd.config), env=crowd_env)
+        children.append(many)
+        venue.ladders_rest(LADDER)
         venue.echo_is_there()
-        bench = Bench(venue, daemon, echo)
-        with pinned(cpu, daemon.pid, echo.pid):
+        crowd.venue.ladders_rest(LADDER * size)
+        venue.settle()
+        bench = Bench(venue, daemon, echo, crowd)
+        with pinned(cpu, daemon.pid, echo.pid, many.pid):
             bench.warm_up()
             run_blocks(bench, fsync, rounds)
-        daemon.ask_to_stop()
-        venue.serve_until(lambda: daemon.exit_code is not None, "the daemon's end", STOP_S_MAX)
-        if daemon.exit_code:
-            raise BenchFailed(f"the daemon ended with exit code {daemon.exit_code}")
-        audit = start(data / "audit.out", "replenisher", "audit", str(CONFIG), "--json", env=env)
-        children.append(audit)
-        venue.serve_until(lambda: audit.exit_code is not None, "the audit's end", STOP_S_MAX)
-        return results(bench.rounds) | {"audit": findings(audit)}, bench.order_bytes
+        found = results(bench.rounds, size)
+        found["audit"] = audited(venue, daemon, CONFIG, env, children, data / "audit.out")
+        found["crowd"]["audit"] = audited(crowd.venue, many, crowd.config, crowd_env, children, data / "audits.out")
+        return found, bench.order_bytes
     except BenchFailed as failed:
         raise BenchFailed(f"{failed}\n{daemon.last_words()}") from failed
     finally:
         for child in children:
             child.kill()
         venue.close()
+        crowd.venue.close()
+
+
+def audited(
+    venue: BenchVenue, daemon: Child, config: Path, env: dict[str, str], children: list[Child], output: Path
+) -> dict[str, Any]:
+    """Stop a daemon as an operator does, and compare its book with the venue's."""
+    daemon.ask_to_stop()
+    venue.serve_until(lambda: daemon.exit_code is not None, "the daemon's end", STOP_S_MAX)
+    if daemon.exit_code:
+        raise BenchFailed(f"the daemon ended with exit code {daemon.exit_code}:\n{daemon.last_words()}")
+    audit = start(output, "replenisher", "audit", str(config), "--json", env=env)
+    children.append(audit)
+    venue.serve_until(lambda: audit.exit_code is not None, "the audit's end", STOP_S_MAX)
+    return findings(audit)
 
 
 def run_blocks(bench: Bench, fsync: str, rounds: int) -> None:
@@ -202,7 +265,7 @@ def run_blocks(bench: Bench, fsync: str, rounds: int) -> None:
             print(f"fsync {fsync}: {done} of {rounds} rounds", file=sys.stderr)
 
 
-def results(rounds: dict[str, Rounds]) -> dict[str, Any]:
+def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
     """The numbers of one mode."""
     echo, refill = rounds["echo"], rounds["refill"]
     floor_us = percentile_us(echo.first_ns, 0.5)
@@ -229,6 +292,12 @@ def results(rounds: dict[str, Rounds]) -> dict[str, Any]:
         "cases": cases,
         "refill_p50_us": percentile_us(refill.first_ns, 0.5),
         "refill_p99_us": percentile_us(refill.first_ns, 0.99),
+        "crowd": {
+            "instruments": crowd,
+            "p50_us": (many_us := percentile_us(rounds["crowd"].first_ns, 0.5)),
+            "p99_us": percentile_us(rounds["crowd"].first_ns, 0.99),
+            "ratio_to_one": round(many_us / cases["one"]["p50_us"], 3),
+        },
     }
 
 
@@ -269,6 +338,9 @@ def table(found: dict[str, Any]) -> str:
             if case["orders"] > 1:
                 last = case["last_p50_us"], case["last_p99_us"], case["last_ratio_to_echo"]
                 rows.append((f"{name}, last order", *last, faults))
+        many = mode["crowd"]
+        ratio = round(many["p50_us"] / echo["p50_us"], 2)
+        rows.append((f"one of {many['instruments']}", many["p50_us"], many["p99_us"], ratio, None))
         refill_us = mode["refill_p50_us"]
         rows.append(("refill", refill_us, mode["refill_p99_us"], round(refill_us / echo["p50_us"], 2), None))
         for name, p50_us, p99_us, ratio, faults in rows:

@@ -14,6 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, assert_never
 
+import msgspec
+
 from bench.market import Place, ScriptedMarket
 from bench.wire import Arrival, Wire
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
@@ -28,6 +30,7 @@ from replenisher.wiring.listings import synthetic_instrument
 from replenisher.wiring.market import PAPER_KEY
 
 ACCOUNT = "main"
+INSTRUMENTS = (synthetic_instrument("deribit").name,)  # the only one, or the first of many
 MAKER_RATE = Decimal("-0.0001")  # a rebate, so that there are fees to audit
 CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 PATIENCE_S = 10.0
@@ -60,18 +63,23 @@ class Burst(NamedTuple):
 class BenchVenue:
     """Everything at the other end of the daemon's sockets, and of the echo's."""
 
-    def __init__(self, ledger: Path, levels: Mapping[Place, int]) -> None:
+    def __init__(self, ledger: Path, levels: Mapping[Place, int], instruments: Sequence[str] = INSTRUMENTS) -> None:
         self.order_frame = b""  # the last one that arrived
+        self.beside: BenchVenue | None = None  # another one, which must not fall silent while we wait
         self._clock = SessionClock()
         self._file = LedgerFile(ledger)
-        instrument = synthetic_instrument("deribit")
-        self._instrument = instrument.name
-        self._market = ScriptedMarket(instrument, levels)
+        perpetual = synthetic_instrument("deribit")
+        self._markets = {
+            name: ScriptedMarket(msgspec.structs.replace(perpetual, name=name), levels) for name in instruments
+        }
         self._exchange = Exchange(
             exchange_id="be" * 8,
             seed=0,
-            listings=[Listing(market=self._market, maker_rate=MAKER_RATE, taker_rate=Decimal("0.0005"))],
-            balances={ACCOUNT: {"BTC": Decimal(10)}},
+            listings=[
+                Listing(market=market, maker_rate=MAKER_RATE, taker_rate=Decimal("0.0005"))
+                for market in self._markets.values()
+            ],
+            balances={ACCOUNT: {"BTC": Decimal(10 * len(instruments))}},
             append=self._file.append,
             at=self._clock.now(),
             past=self._file.past,
@@ -103,16 +111,19 @@ class BenchVenue:
     # --- What can be waited for ----------------------------------------------------------------------------------
 
     def serve_until(self, condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-        """Be a venue like any other until something has come true."""
+        """Be a venue like any other until something has come true, and let the one beside us be one, too."""
         deadline = monotonic() + patience_s
         while not condition():
             if monotonic() > deadline:
                 raise BenchFailed(f"{what} did not come within {patience_s:.0f} s")
-            self._serve(LOOK_S)
+            self._serve(LOOK_S if self.beside is None else 0.0)
+            if self.beside is not None:
+                self.beside._serve(LOOK_S / 100)
 
-    def ladder_rests(self, orders: int) -> None:
-        """Until the daemon has placed its first ladder, and dealt with the answers."""
-        self.serve_until(lambda: len(self._exchange.open_orders(ACCOUNT)) == orders, "the first ladder")
+    def ladders_rest(self, orders: int) -> None:
+        """Until the daemon has placed its first ladders, and dealt with the answers."""
+        patience_s = PATIENCE_S * len(self._markets)
+        self.serve_until(lambda: len(self._exchange.open_orders(ACCOUNT)) == orders, "the first ladders", patience_s)
         self.settle()
 
     def echo_is_there(self) -> None:
@@ -130,12 +141,12 @@ class BenchVenue:
 
     # --- What is measured ----------------------------------------------------------------------------------------
 
-    def book_change(self, levels: Mapping[Place, int]) -> Send:
+    def book_change(self, levels: Mapping[Place, int], instrument: str = INSTRUMENTS[0]) -> Send:
         """The notification that these levels of the others have changed, ready to be sent."""
         at = self._clock.now()
-        self._market.show(levels, at)
+        self._markets[instrument].show(levels, at)
         self._dialect.wake(at)
-        return self._taken(f"book.{self._instrument}.")[0]
+        return self._taken(f"book.{instrument}.")[0]
 
     def tick(self, change: Send, orders: int) -> Burst:
         """Send a book change, and read until so many orders have come."""
@@ -150,9 +161,10 @@ class BenchVenue:
         mine = [order for order in self._exchange.open_orders(ACCOUNT) if order.side is side]
         best = max(mine, key=lambda order: side.sign * (order.price or 0))
         at = self._clock.now()
-        self._market.eat(best.order_id, at)
+        self._markets[INSTRUMENTS[0]].eat(best.order_id, at)
         self._dialect.wake(at)
-        private, *public = self._taken("user.changes.", f"trades.{self._instrument}.", f"book.{self._instrument}.")
+        name = INSTRUMENTS[0]
+        private, *public = self._taken("user.changes.", f"trades.{name}.", f"book.{name}.")
         return self._measured(private, 1, public)
 
     def teach_echo(self, answer: bytes) -> None:

@@ -36,6 +36,7 @@ from replenisher.store.journal import Journal
 from replenisher.venues.venue import Carrier, Venue
 
 START_S_MAX = 20.0
+START_S_PER_INSTRUMENT = 0.5  # more: each is asked about six times, and venues count what they are asked
 EMERGENCY_S = 1.0  # how long cancels get before the sockets are closed, when something of ours has failed
 FINE, FAILURE, RISK_HALT, INTERRUPTED = 0, 1, 3, 130
 
@@ -169,13 +170,16 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         waiting = set(life.venues)
+        setup = life.engine.state.setup
+        most = max((len(setup.instruments(name)) for name in waiting), default=0)
+        allowed_s = START_S_MAX + START_S_PER_INSTRUMENT * (most - 1)
         while True:
             await asyncio.sleep(0.1)
             waiting -= {name for name, sync in life.engine.state.syncs.items() if sync.is_synced}
-            if waiting and loop.time() - begun > START_S_MAX:
+            if waiting and loop.time() - begun > allowed_s:
                 name = sorted(waiting)[0]
                 reason = life.reasons.get(name, "no answer")
-                self._end(Unreachable(f"venue {name} has no session after {START_S_MAX:.0f} s: {reason}"))
+                self._end(Unreachable(f"venue {name} has no session after {allowed_s:.0f} s: {reason}"))
                 return
             if not waiting:
                 begun = float("inf")
