@@ -11,6 +11,7 @@ What is measured. Blocks of rounds take turns, so that whatever else the machine
 - one: a book change after which exactly one of the ten quotes stands elsewhere;
 - all: one after which all ten do, five a side;
 - refill: the best quote of one side is taken; from the private message about it to the order in its place;
+- peer: ccxt's client (`ccxt_peer.py`), the same book changes in, one fixed order out, and no decision between;
 - crowd: as `one`, on a second daemon that quotes a hundred instruments, which take turns to change.
 A latency is from just before the frame is written to the read that brought the order, in the bench's process and on its
 clock. A round begins when the one before is answered and digested, and a round with another number of orders than it
@@ -32,6 +33,7 @@ What is printed, with `--json` as one document:
                                    "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
                                    "page_faults_per_message"}},
          "refill_p50_us", "refill_p99_us",
+         "peer": {"p50_us", "p99_us", "ratio_to_echo"},
          "crowd": {"instruments", "p50_us", "p99_us", "ratio_to_one", "audit"},
          "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire}}}
 Page faults are the minor ones of the whole process, for each message it was sent.
@@ -55,12 +57,13 @@ import yaml
 
 from bench.daemon import CONFIG, Child, environment, findings, pinned, start
 from bench.market import Place
-from bench.venue import ECHO_PATH, INSTRUMENTS, BenchFailed, BenchVenue, Burst
+from bench.venue import ECHO_PATH, INSTRUMENTS, PEER_PATH, BenchFailed, BenchVenue, Burst
 from replenisher.exchange.dialects.deribit import Deribit
 from replenisher.model.order import Side
 
 MODES = ("interval", "always")
 TICK_BYTES = 504
+ORDER_BYTES = 180  # of the peer's answer, about as many as an amend has
 CROWD = 100  # instruments
 BLOCK = 50  # rounds of one kind in a row, an even number
 REFILLS = 5  # one refill for so many rounds
@@ -113,7 +116,7 @@ class Bench:
         self._venue, self._daemon, self._echo, self._crowd = venue, daemon, echo, crowd
         self._tick = b""  # the last one that was sent
         self.order_bytes = 0
-        self.rounds = {name: Rounds() for name in ("echo", "one", "all", "refill", "crowd")}
+        self.rounds = {name: Rounds() for name in ("echo", "one", "all", "refill", "crowd", "peer")}
 
     def block(self, size: int) -> None:
         """So many rounds of every kind."""
@@ -126,6 +129,7 @@ class Bench:
         self._venue.settle()
         self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
         self._measured("echo", self._echo, partial(self._echoes, size))
+        self._peers(size)
 
     def warm_up(self) -> None:
         """A few rounds that do not count; the last order is what the echo learns to send."""
@@ -134,6 +138,8 @@ class Bench:
         self._venue.teach_echo(self._venue.order_frame)
         self.order_bytes = len(self._venue.order_frame)
         self._echoes(4)
+        self._venue.peer_is_there(_for_peer(self._tick).replace(b'"type":"change"', b'"type":"snapshot"'))
+        self._peers(4)
         self._refills(2)
         for _ in range(len(self._crowd.names)):
             self._crowd.tick()
@@ -163,9 +169,18 @@ class Bench:
         for number in range(size):
             self.rounds["refill"].add(self._venue.refill(Side.SELL if number % 2 else Side.BUY))
 
+    def _peers(self, size: int) -> None:
+        for _ in range(size):
+            self.rounds["peer"].add(self._venue.peer(_for_peer(self._tick)))
+
     def _echoes(self, size: int) -> None:
         for _ in range(size):
             self.rounds["echo"].add(self._venue.echo(self._tick))
+
+
+def _for_peer(tick: bytes) -> bytes:
+    """The same change on the channel that ccxt listens to without a login: two bytes more."""
+    return tick.replace(b'.raw"', b'.100ms"', 1)
 
 
 class Crowd:
@@ -215,6 +230,8 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path, size: int = CR
         echo_env = env | {"MALLOC_TOP_PAD_": "1048576"}  # a floor is clean: no page faults by the allocator's mood
         echo = start(data / "echo.out", "bench.echo", venue.address + ECHO_PATH, env=echo_env)
         children.append(echo)
+        peer_url = venue.address + PEER_PATH
+        children.append(start(data / "peer.out", "bench.ccxt_peer", peer_url, "x" * ORDER_BYTES, env=echo_env))
         crowd_env = environment(data / "crowd", crowd.venue.address + Deribit.path, fsync)
         many = start(data / "crowd.out", "replenisher", "run", str(crowd.config), env=crowd_env)
         children.append(many)
@@ -223,7 +240,7 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path, size: int = CR
         crowd.venue.ladders_rest(LADDER * size)
         venue.settle()
         bench = Bench(venue, daemon, echo, crowd)
-        with pinned(cpu, daemon.pid, echo.pid, many.pid):
+        with pinned(cpu, daemon.pid, echo.pid, many.pid, children[2].pid):
             bench.warm_up()
             run_blocks(bench, fsync, rounds)
         found = results(bench.rounds, size)
@@ -292,6 +309,11 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
         "cases": cases,
         "refill_p50_us": percentile_us(refill.first_ns, 0.5),
         "refill_p99_us": percentile_us(refill.first_ns, 0.99),
+        "peer": {
+            "p50_us": (peer_us := percentile_us(rounds["peer"].first_ns, 0.5)),
+            "p99_us": percentile_us(rounds["peer"].first_ns, 0.99),
+            "ratio_to_echo": round(peer_us / floor_us, 2),
+        },
         "crowd": {
             "instruments": crowd,
             "p50_us": (many_us := percentile_us(rounds["crowd"].first_ns, 0.5)),
@@ -338,7 +360,8 @@ def table(found: dict[str, Any]) -> str:
             if case["orders"] > 1:
                 last = case["last_p50_us"], case["last_p99_us"], case["last_ratio_to_echo"]
                 rows.append((f"{name}, last order", *last, faults))
-        many = mode["crowd"]
+        peer, many = mode["peer"], mode["crowd"]
+        rows.append(("ccxt's client alone", peer["p50_us"], peer["p99_us"], peer["ratio_to_echo"], None))
         ratio = round(many["p50_us"] / echo["p50_us"], 2)
         rows.append((f"one of {many['instruments']}", many["p50_us"], many["p99_us"], ratio, None))
         refill_us = mode["refill_p50_us"]

@@ -36,6 +36,7 @@ CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 PATIENCE_S = 10.0
 LOOK_S = 0.1  # how often whatever is waited for is looked at while nothing arrives
 ECHO_PATH = "/echo"
+PEER_PATH = "/peer"
 ORDER = re.compile(rb'"private/(?:buy|sell|edit|cancel)')
 
 
@@ -92,6 +93,8 @@ class BenchVenue:
         self._names: dict[Wire, str] = {}
         self._connections = 0
         self._echo: Wire | None = None
+        self._peer: Wire | None = None
+        self._peer_is_ready = False
         self._trading: Wire | None = None  # the one of the daemon's on which orders come
         self._orders = 0  # that the daemon has sent
         self._listener = socket.create_server((HOST, 0))
@@ -129,6 +132,12 @@ class BenchVenue:
     def echo_is_there(self) -> None:
         """Until the echo has connected."""
         self.serve_until(lambda: self._echo is not None, "the echo's connection")
+
+    def peer_is_there(self, snapshot: bytes) -> None:
+        """Until the peer has subscribed and has been shown a book."""
+        self.serve_until(lambda: self._peer_is_ready, "the peer's subscription")
+        assert self._peer is not None, "it has subscribed"
+        self._peer.send(snapshot)
 
     def settle(self) -> None:
         """Until the daemon has dealt with everything it was sent.
@@ -175,12 +184,12 @@ class BenchVenue:
     def echo(self, frame: bytes) -> Burst:
         """Send a frame to the echo, and read the one it answers with."""
         assert self._echo is not None, "the echo is there before it is measured"
-        data = self._echo.framed(frame)
-        sent_ns = self._echo.send_framed(data)
-        arrivals = self._echo.read()
-        if len(arrivals) != 1:
-            raise BenchFailed("the echo did not answer")
-        return Burst(sent_ns, [arrivals[0].at_ns])
+        return _round_trip(self._echo, frame, "the echo")
+
+    def peer(self, frame: bytes) -> Burst:
+        """Send a book change to the peer, and read the order it answers with."""
+        assert self._peer is not None, "the peer is there before it is measured"
+        return _round_trip(self._peer, frame, "the peer")
 
     @property
     def messages(self) -> int:
@@ -255,7 +264,7 @@ class BenchVenue:
 
     def _hear(self, wire: Wire) -> None:
         arrivals = wire.read()
-        if wire.path and wire not in self._names and wire is not self._echo:
+        if wire.path and wire not in self._names and wire not in (self._echo, self._peer):
             self._opened(wire)
         for frame, _ in arrivals:
             self._answer(wire, frame)
@@ -265,6 +274,9 @@ class BenchVenue:
     def _opened(self, wire: Wire) -> None:
         if wire.path == ECHO_PATH:
             self._echo = wire
+            return
+        if wire.path == PEER_PATH:
+            self._peer = wire
             return
         self._connections += 1
         name = f"connection-{self._connections}"
@@ -283,6 +295,10 @@ class BenchVenue:
             self._carry_all()
 
     def _answer(self, wire: Wire, frame: bytes) -> None:
+        if wire is self._peer:
+            asked = msgspec.json.decode(frame)
+            wire.send(msgspec.json.encode({"jsonrpc": "2.0", "id": asked["id"], "result": asked["params"]["channels"]}))
+            self._peer_is_ready = True
         if (name := self._names.get(wire)) is None:
             return
         if ORDER.search(frame):
@@ -306,6 +322,15 @@ class BenchVenue:
                 self._end(wire)
             case _ as never:
                 assert_never(never)
+
+
+def _round_trip(wire: Wire, frame: bytes, who: str) -> Burst:
+    data = wire.framed(frame)
+    sent_ns = wire.send_framed(data)
+    arrivals = wire.read()
+    if len(arrivals) != 1:
+        raise BenchFailed(f"{who} did not answer")
+    return Burst(sent_ns, [arrivals[0].at_ns])
 
 
 def _is_on(channel: str, action: Action) -> bool:
