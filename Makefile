@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-exchange bench-recorder \
+.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -50,8 +50,14 @@ conformance: install ## a client that others wrote lives a whole life on the exc
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh
 
-bench: install ## tick to order, against a bare echo
+bench: install ## tick to order, against a bare echo and ccxt's client
 	$(BIN)/python -m bench.tick_to_order $(ARGS)
+
+bench-engine: install ## events a second through the engine; REPLENISHER_TEST_DATA says where the recording lies
+	$(BIN)/python -m bench.engine_steps $(ARGS)
+
+bench-long: install ## what a daemon uses of a core and of memory in ten minutes; ARGS="--minutes 1" for less
+	$(BIN)/python -m bench.long_run $(ARGS)
 
 bench-exchange: install ## orders a second through the exchange's matching and through its socket
 	$(BIN)/python -m bench.exchange_orders $(ARGS)

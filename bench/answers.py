@@ -12,6 +12,7 @@ from typing import assert_never
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
+    AskCash,
     AskOpenOrders,
     AskOrder,
     AskPosition,
@@ -26,6 +27,7 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import (
     BalanceReported,
+    CashReported,
     Event,
     OpenOrdersReported,
     OrderCanceled,
@@ -86,6 +88,8 @@ class Answers:
                     yield PositionReported(at=at, instrument=key, amount=self._position)
                 case AskBalance(venue=venue, currency=currency):
                     yield BalanceReported(at=at, venue=venue, currency=currency, balance=CASH)
+                case AskCash(venue=venue, currency=currency):
+                    yield CashReported(at=at, venue=venue, currency=currency, venue_time=at)
                 case AskOrder():
                     raise AssertionError("nothing is left without an answer here")
                 case MoveSlot() | Denied() | Pause() | DayMarked():

@@ -237,6 +237,8 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path, size: int = CR
         children.append(many)
         venue.ladders_rest(LADDER)
         venue.echo_is_there()
+        if size > LADDER:
+            print(f"waiting until {size} ladders rest: the daemon asks as fast as the venue allows", file=sys.stderr)
         crowd.venue.ladders_rest(LADDER * size)
         venue.settle()
         bench = Bench(venue, daemon, echo, crowd)
@@ -380,8 +382,11 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--rounds", type=int, default=2000, metavar="N", help="of each kind, an even number")
     parser.add_argument("--fsync", choices=[*MODES, "both"], default="both", help="of the journal")
+    parser.add_argument("--crowd", type=int, default=CROWD, metavar="N", help=f"instruments of the crowd ({CROWD})")
     parser.add_argument("--cpu", type=int, metavar="N", help="where all loops run; -1: wherever (the last one)")
     chosen = parser.parse_args(words)
+    if chosen.crowd < 1:
+        parser.error("--crowd must be 1 or more")
     if chosen.rounds < 2 or chosen.rounds % 2:
         parser.error("--rounds must be an even number, 2 or more")
     return chosen
@@ -397,7 +402,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         for fsync in MODES if chosen.fsync == "both" else (chosen.fsync,):
             with tempfile.TemporaryDirectory(prefix="replenisher-bench-") as data:
-                modes[fsync], order_bytes = measure(fsync, chosen.rounds, cpu, Path(data))
+                modes[fsync], order_bytes = measure(fsync, chosen.rounds, cpu, Path(data), chosen.crowd)
     except BenchFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1

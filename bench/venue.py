@@ -34,6 +34,7 @@ INSTRUMENTS = (synthetic_instrument("deribit").name,)  # the only one, or the fi
 MAKER_RATE = Decimal("-0.0001")  # a rebate, so that there are fees to audit
 CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 PATIENCE_S = 10.0
+START_S_MAX = 60.0  # of a daemon with one instrument; it is a second more for each further one
 LOOK_S = 0.1  # how often whatever is waited for is looked at while nothing arrives
 ECHO_PATH = "/echo"
 PEER_PATH = "/peer"
@@ -125,7 +126,7 @@ class BenchVenue:
 
     def ladders_rest(self, orders: int) -> None:
         """Until the daemon has placed its first ladders, and dealt with the answers."""
-        patience_s = PATIENCE_S * len(self._markets)
+        patience_s = START_S_MAX + len(self._markets)
         self.serve_until(lambda: len(self._exchange.open_orders(ACCOUNT)) == orders, "the first ladders", patience_s)
         self.settle()
 

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from bench import tick_to_order, venue
+from bench import engine_steps, tick_to_order, venue
 from bench.daemon import CONFIG
 from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
 from bench.venue import BenchFailed
@@ -24,8 +25,9 @@ ROUNDS = 4
 
 def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_agree() -> None:
     command = [sys.executable, "-m", "bench.tick_to_order", "--json", "--rounds", str(ROUNDS), "--fsync", "interval"]
+    command += ["--crowd", "3"]
 
-    ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=120, check=False)
 
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
@@ -39,6 +41,11 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
         assert case["page_faults_per_message"] >= 0
     assert mode["refill_p50_us"] > echo_us
     assert (found["p50_us"], found["refill_p50_us"]) == (mode["cases"]["one"]["p50_us"], mode["refill_p50_us"])
+    assert mode["peer"]["p50_us"] > echo_us
+    assert mode["crowd"]["instruments"] == 3
+    assert mode["crowd"]["ratio_to_one"] == pytest.approx(mode["crowd"]["p50_us"] / found["p50_us"], abs=0.01)
+    assert mode["crowd"]["audit"]["orders"] == 3 * LADDER
+    assert mode["crowd"]["audit"]["differences"] == []
     assert found["tick_bytes"] == 504
     assert mode["audit"]["differences"] == []
     assert mode["audit"]["fills"] == mode["audit"]["refills"] == 4  # two of them while warming up
@@ -69,7 +76,62 @@ def test_a_round_with_another_number_of_orders_is_a_failure(
     monkeypatch.setattr(venue, "PATIENCE_S", 1.0)
 
     with pytest.raises(BenchFailed, match=sentence):
-        tick_to_order.measure("interval", ROUNDS, None, tmp_path)
+        tick_to_order.measure("interval", ROUNDS, None, tmp_path, 1)
+
+
+def test_a_tape_goes_through_the_engine_and_one_tape_has_one_outcome(recordings: Callable[[str], Path]) -> None:
+    tape = recordings(str(engine_steps.RECORDING))
+    command = [
+        sys.executable,
+        "-m",
+        "bench.engine_steps",
+        "--json",
+        "--passes",
+        "2",
+        "--events",
+        "1500",
+        "--tape",
+        tape,
+    ]
+
+    runs = [
+        subprocess.run(
+            [*command, "--tape", tape],
+            cwd=CONFIG.parent.parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        for _ in range(2)
+    ]
+
+    first, again = (json.loads(run.stdout) for run in runs)
+    assert first["hash"] == again["hash"]
+    assert (first["orders"], first["fills"]) == (again["orders"], again["fills"])
+    assert first["changes"] + first["trades"] == first["events"] == 1500
+    assert first["orders"] >= LADDER
+    assert first["fills"] > 0
+    assert first["steps"] >= 2 * first["events"]
+    assert len(first["pass_events_per_second"]) == len(first["rss_mb"]) == first["passes"] == 2
+    slowest, fastest = min(first["pass_events_per_second"]), max(first["pass_events_per_second"])
+    assert slowest - 1 <= first["events_per_second"] <= fastest + 1
+    levels_an_event = first["levels"] / first["events"]
+    assert first["levels_per_second"] == pytest.approx(first["events_per_second"] * levels_an_event, rel=0.01)
+
+
+def test_a_daemon_is_watched_while_the_market_goes_on() -> None:
+    command = [sys.executable, "-m", "bench.long_run", "--json", "--minutes", "0.05"]
+
+    ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=180, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["messages_per_second"] > 0
+    assert found["cpu_percent"] >= 0
+    assert 10 < found["rss_first_mb"] <= found["rss_mb"]
+    assert found["orders"] >= LADDER
+    assert found["audit"]["differences"] == []
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -1,5 +1,6 @@
 """`replenisher run`: one life of the daemon, from a checked configuration to its exit code."""
 
+import gc
 import secrets
 import sys
 import time
@@ -103,6 +104,8 @@ def _live(
         with ExitStack() as page:
             if screen:
                 life.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
+            gc.collect()
+            gc.freeze()  # all that was imported is there for good: nobody looks through it while quotes wait
             exit_code = uvloop.run(supervisor.live())
     finally:
         if recorder.status.error:
