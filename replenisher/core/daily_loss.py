@@ -5,7 +5,7 @@ lost today: after its pause the account quotes again only if the P&L has come ba
 count anew is midnight, or an operator who says `resume`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from replenisher.core.state import State
 from replenisher.model.command import DayMarked, Pause
@@ -18,9 +18,16 @@ class DailyLoss:
 
     def __init__(self) -> None:
         self._by_venue: dict[str, dict[str, float | None]] = {}
+        self._midnight = 0  # when the next day begins
 
-    def look(self, state: State, touched: Iterable[str], at: int) -> Iterator[DayMarked | Pause]:
-        """A mark where a day begins, and a pause where too much of it was lost."""
+    def look(self, state: State, touched: Sequence[str], at: int) -> Iterator[DayMarked | Pause]:
+        """A mark where a day begins, and a pause where too much of it was lost.
+
+        Where nothing was touched no P&L is another one, and no pause has begun or ended.
+        """
+        if not touched and at < self._midnight:
+            return
+        self._midnight = (at // DAY_NS + 1) * DAY_NS
         for instrument in touched:
             # What is not traded has no book here to mark it.
             if state.setup.watching(instrument):

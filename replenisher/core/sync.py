@@ -44,11 +44,14 @@ class Stage(StrEnum):
     SYNCED = "synced"
 
 
+CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
+
+
 class Sync(msgspec.Struct):
     """The sync of one venue."""
 
     venue: str
-    stage: Stage = Stage.CLOSED
+    stage: Stage = CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # by currency
     orders_of: dict[str, str] = msgspec.field(default_factory=dict)  # order asked for -> its instrument
@@ -56,12 +59,12 @@ class Sync(msgspec.Struct):
     @property
     def is_open(self) -> bool:
         """Whether the venue can be asked anything at all."""
-        return self.stage is not Stage.CLOSED
+        return self.stage is not CLOSED
 
     @property
     def is_synced(self) -> bool:
         """Whether quotes may be shown."""
-        return self.stage is Stage.SYNCED
+        return self.stage is SYNCED
 
     def open(self, instruments: Iterable[str], at: int) -> None:
         """A session began: ask for everything that rests or may have traded."""
@@ -73,7 +76,7 @@ class Sync(msgspec.Struct):
 
     def close(self) -> None:
         """The session ended: nothing we were told still counts as current."""
-        self.stage = Stage.CLOSED
+        self.stage = CLOSED
         self.open_questions.clear()
         self.orders_of.clear()
 
@@ -87,7 +90,7 @@ class Sync(msgspec.Struct):
 
     def ask_order(self, order_id: str, instrument: str, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
-        if self.stage is not Stage.CLOSED and (Topic.ORDER, order_id) not in self.open_questions:
+        if self.stage is not CLOSED and (Topic.ORDER, order_id) not in self.open_questions:
             self.orders_of[order_id] = instrument
             self.ask(Topic.ORDER, order_id, at)
 
@@ -99,7 +102,7 @@ class Sync(msgspec.Struct):
 
     def has_read(self, topic: Topic, subject: str) -> bool:
         """Whether this session has answered everything that was asked about a subject."""
-        return self.stage is not Stage.CLOSED and (topic, subject) not in self.open_questions
+        return self.stage is not CLOSED and (topic, subject) not in self.open_questions
 
     def failed(self, question: str, subject: str, at: int) -> None:
         """A question got no answer: ask again a little later."""
@@ -136,14 +139,14 @@ class Sync(msgspec.Struct):
             for currency in currencies:
                 self.ask(Topic.BALANCE, currency, at)
         elif self.stage is Stage.HOLDINGS:
-            self.stage = Stage.SYNCED
+            self.stage = SYNCED
             return True
         return False
 
     def due(self, cursors: dict[str, int], timeout_ns: int, at: int) -> list[Question]:
         """The questions to ask now."""
         questions: list[Question] = []
-        if self.stage is Stage.CLOSED:
+        if self.stage is CLOSED:
             return questions
         for (topic, subject), ask_at in self.open_questions.items():
             if ask_at <= at:
@@ -155,7 +158,7 @@ class Sync(msgspec.Struct):
 
     def next_deadline(self) -> int | None:
         """When the next question is due."""
-        return min(self.open_questions.values(), default=None) if self.stage is not Stage.CLOSED else None
+        return min(self.open_questions.values(), default=None) if self.stage is not CLOSED else None
 
     def _question(self, topic: Topic, subject: str, cursors: dict[str, int], deadline: int) -> Question:
         match topic:
