@@ -79,6 +79,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     key: Key | Unanswered
     session_ns: int | Unanswered  # until the daemon's own session stood, with its dead-man switch read back
     cancels_orphans: bool = True  # the venue takes our orders off the book when we are gone
+    is_switch_of_session: bool = True  # else it is a timer of the whole account, and is not set for a look
     switch_by_default: bool | Unanswered  # whether other connections of the account cancel on disconnect, too
     rate: RateLimit | Unanswered
     balances: Mapping[str, Decimal] | Unanswered  # by currency
@@ -152,7 +153,8 @@ def _key(venue: str, key: Key | Unanswered) -> Finding:
     if key.withdraws:
         return found(Light.AMBER, f"it may withdraw: {key.told}", "trade with a key that may not touch the wallet")
     if key.trades is None:
-        return found(Light.GREEN, "the login is taken; the venue names no rights")
+        advice = "see to it at the venue that this key may trade, and may not withdraw"
+        return found(Light.AMBER, "the login is taken; the venue names no rights", advice)
     return found(Light.GREEN, f"it may trade: {key.told}")
 
 
@@ -172,6 +174,9 @@ def _switch(venue: str, answers: Answers) -> Finding:
     if not answers.cancels_orphans:
         advice = "watch the daemon: if it dies, what rests has to be canceled at the venue by hand, or by its next life"
         return found(Light.AMBER, "nothing there cancels our orders when we are gone", advice)
+    if not answers.is_switch_of_session:
+        advice = "trade on an account of its own: when the timer runs out, what others have there is canceled, too"
+        return found(Light.AMBER, "a timer of the whole account, which `run` holds; it was not set now", advice)
     elsewhere = "" if isinstance(by_default, Unanswered) else f"; by default {'on' if by_default else 'off'}"
     if isinstance(session_ns, Unanswered):
         advice = "let the key write to the account: the daemon shows nothing on a session without this switch"

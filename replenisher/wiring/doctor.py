@@ -61,10 +61,11 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
 
 def _asked(config: Config, name: str, child: Child | None, clock: SessionClock) -> Answers:
     """All that the venue says: over REST where we speak it, and in any case by the session of the daemon."""
-    reached = reach(config, name, child, clock)
+    reached = reach(config, name, child, clock, is_trial=True)
     if config.venues[name].adapter != "deribit":
         told = _heard(config, name, reached, clock, is_whole=True).answers()
-        return msgspec.structs.replace(told, cancels_orphans=reached.venue.capabilities.cancels_orphans)
+        cancels_orphans = reached.venue.capabilities.cancels_orphans
+        return msgspec.structs.replace(told, cancels_orphans=cancels_orphans, is_switch_of_session=False)
     with Rest(http_address(url_of(config, name, child)), clock.now) as rest:
         answers = examine(rest, credentials_of(config, name), name, instruments_on(config, name), secrets.token_hex(8))
     session_ns = _heard(config, name, reached, clock, is_whole=False).session()

@@ -32,10 +32,10 @@ class Reached(NamedTuple):
     carrier: CarrierOf
 
 
-def reach(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
-    """What one life needs of a venue."""
+def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *, is_trial: bool = False) -> Reached:
+    """What one life needs of a venue; on trial nothing is done to the account that outlasts it."""
     if config.venues[name].adapter == CCXT:
-        return _reach_through_ccxt(config, name, child, clock)
+        return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
     venue = venue_of(config, name, child)
 
     def carrier(
@@ -46,7 +46,9 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock) -
     return Reached(venue, carrier)
 
 
-def _reach_through_ccxt(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
+def _reach_through_ccxt(
+    config: Config, name: str, child: Child | None, clock: SessionClock, *, is_trial: bool
+) -> Reached:
     from replenisher.venues.ccxt.carrier import Caller  # what it stands on takes a second to load
     from replenisher.venues.ccxt.client import Keys, client_of
 
@@ -68,7 +70,7 @@ def _reach_through_ccxt(config: Config, name: str, child: Child | None, clock: S
         random=random.SystemRandom().random,
         settings=Patience(
             poll_ns=section.poll_ms * MS_NS,
-            dead_man_switch_s=section.dead_man_switch_s,
+            dead_man_switch_s=0 if is_trial else section.dead_man_switch_s,
             is_exclusive=section.exclusive,
         ),
     )

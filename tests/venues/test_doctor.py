@@ -66,7 +66,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         ("key", may(trades=False), RED, "it may not trade: account:read", "let the key trade"),
         ("key", may(arms_switch=False), RED, "may not arm the dead-man switch", "write to the account"),
         ("key", may(withdraws=True), AMBER, "it may withdraw", "may not touch the wallet"),
-        ("key", may(trades=None, arms_switch=None, withdraws=None), GREEN, "the venue names no rights", ""),
+        ("key", may(trades=None, arms_switch=None, withdraws=None), AMBER, "names no rights", "may not withdraw"),
         ("session", ill(session_ns=Unanswered("refused to log in")), RED, "refused to log in", "needs this session"),
         (
             "cancel-on-disconnect",
@@ -75,6 +75,8 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
             "not enabled on our session",
             "write to the account",
         ),
+        ("cancel-on-disconnect", ill(cancels_orphans=False), AMBER, "nothing there cancels", "watch the daemon"),
+        ("cancel-on-disconnect", ill(is_switch_of_session=False), AMBER, "not set now", "an account of its own"),
         (
             "rate limit",
             ill(rate=RateLimit(per_s=5, burst=20)),

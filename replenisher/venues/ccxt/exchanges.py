@@ -43,6 +43,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     trades_limit: int | None = None  # a page of our own trades
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
     needs_until: bool = False
+    # `cancel_all_orders_after` is a timer of the whole account that needs nothing but a time. Elsewhere ccxt gives the
+    # same name to what serves one symbol, one kind of market, or only the end of a socket.
+    has_switch: bool = False
     is_paced: bool = True  # by ccxt, as it knows what each request costs; False where our own budget is the venue's
     standing: Standing = Standing.UNTESTED
 
@@ -82,12 +85,13 @@ TRAITS: dict[str, Traits] = {
     **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
     **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-")),
     "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),)),
-    "okx": Traits(trade_name_paths=(("info", "clOrdId"),)),
+    "okx": Traits(trade_name_paths=(("info", "clOrdId"),), has_switch=True),
+    **dict.fromkeys(("kraken", "krakenfutures", "myokx", "okxus"), Traits(has_switch=True)),
     "cryptocom": Traits(name_param="client_oid"),
     **dict.fromkeys(
         (
-            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "deepcoin", "gemini", "hashkey", "kraken"),
-            *("krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx", "okxus", "phemex", "poloniex", "whitebit"),
+            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "deepcoin", "gemini", "hashkey", "kucoin"),
+            *("kucoinfutures", "mexc", "phemex", "poloniex", "whitebit"),
         ),
         USUAL,
     ),

@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backoff_first_ns: int = 500 * MS_NS
     backoff_max_ns: int = 30 * SECOND_NS
     depth: int = 50  # levels a side
-    dead_man_switch_s: int = 60
+    dead_man_switch_s: int = 60  # 0 where we only look: it would cancel what others have on the account
     is_exclusive: bool = False  # nobody else trades on the account
 
 
@@ -49,6 +49,11 @@ class Exchange(msgspec.Struct, frozen=True):
     def can(self, what: str) -> bool:
         """Whether the exchange itself has a method; ccxt's emulations are two steps, or a walk through a cache."""
         return self.has.get(what) is True
+
+    @property
+    def has_switch(self) -> bool:
+        """Whether it cancels all there is when we are silent for a while."""
+        return self.traits.has_switch and self.can("cancelAllOrdersAfter")
 
 
 class LoadMarkets(msgspec.Struct, frozen=True):

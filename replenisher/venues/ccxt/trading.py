@@ -1,9 +1,10 @@
 """The private side: a session, our orders and fills as they are told and as they are asked for, the dead-man switch.
 
 ccxt has no login to wait for and no word that a subscription stands. So the session is open once a first private
-question was answered, and what a stream should tell is asked for as well, from time to time: an execution has an id and
-counts once, whoever told it first. Where there is no stream, the question is all there is, and is asked more often.
-Requests do not travel on the streams: a session outlives them, so that what must be canceled is canceled at once.
+question was answered and, where there is one, the dead-man switch is set. What a stream should tell is asked for as
+well, from time to time: an execution has an id and counts once, whoever told it first. Where there is no
+stream, the question is all there is, and is asked more often. Requests do not travel on the streams: a session outlives
+them, so that what must be canceled is canceled at once.
 
 Executions often name only the venue's order id, which the answer to the place has still to tell us. Such a one is kept
 back while a place is under way on its instrument, and told as nobody's only when none is.
@@ -139,12 +140,11 @@ class Trading:
         self.is_open = True
         self._unanswered = 0
         self.watch(at)
-        if self._exchange.can("cancelAllOrdersAfter"):
-            self._due[HoldSwitch()] = at
+        if self._holds_switch:
+            self._due[HoldSwitch()] = self._hold_again_at(at)
         self._tell(SessionOpened(at=at, venue=self._venue))
 
     def _check(self, what: Asked, at: int) -> None:
-        settings = self._settings
         match what:
             case CheckFills(instrument=key):
                 self._due[what] = at + self._every("watchMyTrades")
@@ -154,10 +154,20 @@ class Trading:
                 self._due[what] = at + self._every("watchOrders")
                 self._calls.ask(what, at, "fetch_open_orders", self._listed[key].symbol)
             case HoldSwitch():
-                self._due[what] = at + settings.dead_man_switch_s * SECOND_NS // 3
-                self._calls.ask(what, at, "cancel_all_orders_after", settings.dead_man_switch_s * 1000)
+                self._due[what] = self._hold_again_at(at)
+                self._hold_switch(at)
             case _:
                 raise AssertionError("nothing else is asked again and again")
+
+    @property
+    def _holds_switch(self) -> bool:
+        return self._exchange.has_switch and self._settings.dead_man_switch_s > 0
+
+    def _hold_switch(self, at: int) -> None:
+        self._calls.ask(HoldSwitch(), at, "cancel_all_orders_after", self._settings.dead_man_switch_s * 1000)
+
+    def _hold_again_at(self, at: int) -> int:
+        return at + self._settings.dead_man_switch_s * SECOND_NS // 3
 
     def _every(self, stream: str) -> int:
         return self._settings.check_ns if self._exchange.can(stream) else self._settings.poll_ns
@@ -190,6 +200,8 @@ class Trading:
         """An answer; returns why the session cannot go on."""
         try:
             match call.what:
+                case LogIn() if self._holds_switch:
+                    self._hold_switch(at)
                 case LogIn():
                     self._open(at)
                 case CheckFills(instrument=key):
@@ -198,7 +210,8 @@ class Trading:
                 case CheckOrders(instrument=key):
                     self._resting(key, value, call.asked_at, at)
                 case HoldSwitch():
-                    pass
+                    if not self.is_open:
+                        self._open(at)
                 case PlaceOrder() | AmendOrder() | CancelOrder() | Batch() | Search(what=CancelOrder()):
                     self._entry.answered(call, value, at)
                     self._release(at)
@@ -212,7 +225,7 @@ class Trading:
         """No answer; returns why the session cannot go on."""
         match call.what:
             case LogIn():
-                return str(failure)
+                return f"refused the login: {failure}"
             case HoldSwitch():
                 return f"the dead-man switch cannot be held: {failure}"
             case CheckFills():

@@ -22,6 +22,7 @@ from replenisher.venues.ccxt.link import (
     Exchange,
     FetchBook,
     FetchTrades,
+    HoldSwitch,
     LoadMarkets,
     LogIn,
     MeasureClock,
@@ -103,8 +104,11 @@ class CcxtVenue:
             case MeasureClock():
                 self._clock_told(call, value, at)
             case FetchBook() | FetchTrades():
-                if self._phase is Phase.UP and call.asked_at >= self._up_at:
+                if self._is_of_these_streams(call):
                     self._doubt(self._market.answered(call, value, at), at)
+            case LogIn() | HoldSwitch() if not self._trading.is_open:
+                if self._is_of_these_streams(call):
+                    self._trading.answered(call, value, at)
             case _:
                 self._distrust(self._trading.answered(call, value, at), at)
 
@@ -120,11 +124,12 @@ class CcxtVenue:
             case MeasureClock():
                 self._loaded(at)  # without a clock of its own, the venue's is taken to be ours
             case FetchBook() | FetchTrades():
-                if self._phase is Phase.UP and call.asked_at >= self._up_at:
+                if self._is_of_these_streams(call):
                     self._market.failed(call, failure, at)
-            case LogIn():
-                is_refusal = failure.kind in KEY_REFUSED
-                self._end_session(f"refused the login: {failure}", at, is_refusal=is_refusal)
+            case LogIn() | HoldSwitch() if not self._trading.is_open:
+                if self._is_of_these_streams(call):
+                    reason = self._trading.failed(call, failure, at)
+                    self._end_session(reason, at, is_refusal=failure.kind in KEY_REFUSED)
             case _:
                 self._distrust(self._trading.failed(call, failure, at), at)
 
@@ -233,6 +238,10 @@ class CcxtVenue:
             else:
                 self._trading.log_in(at)
 
+    def _is_of_these_streams(self, call: Call[Asked]) -> bool:
+        """Whether something was asked since the streams began: an answer to an earlier attempt is none to this one."""
+        return self._phase is Phase.UP and call.asked_at >= self._up_at
+
     def _doubt(self, reason: str, at: int) -> None:
         """If there is a reason to, begin every stream anew."""
         if reason and self._phase is Phase.UP:
@@ -269,5 +278,5 @@ def capabilities_of(exchange: Exchange) -> Capabilities:
     """
     return Capabilities(
         amends_price=exchange.can("editOrder") and exchange.traits.amends,
-        cancels_orphans=exchange.can("cancelAllOrdersAfter"),
+        cancels_orphans=exchange.has_switch,
     )

@@ -15,7 +15,7 @@ from aiohttp import web
 from replenisher.live.clock import SessionClock
 from replenisher.venues.ccxt.calls import Failure, Invoke
 from replenisher.venues.ccxt.carrier import Caller
-from replenisher.venues.ccxt.client import Keys, client_of
+from replenisher.venues.ccxt.client import Client, Keys, client_of
 from replenisher.venues.ccxt.exchanges import TRAITS
 from tests.venues.ccxt.given import NAME
 from tests.waiting import eventually
@@ -108,17 +108,12 @@ async def server() -> AsyncIterator[tuple[str, list[str]]]:
         await runner.cleanup()
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
-async def test_an_order_leaves_with_our_name_and_post_only(server: tuple[str, list[str]], name: str, kind: str) -> None:
-    address, requests = server
-    made = client_of(name, KEYS, address=address)
-    market = SPOT if kind == "spot" else SWAP
+async def call(made: Client, market: dict[str, Any], method: str, *arguments: Any) -> list[Any]:
+    """Let the carrier call a method once; returns how that ended."""
     made.of_ccxt.enableRateLimit = False
     made.of_ccxt.set_markets([market])
     made.of_ccxt.markets_loading = asyncio.get_running_loop().create_future()
     made.of_ccxt.markets_loading.set_result(made.of_ccxt.markets)
-    params = {made.exchange.traits.name_param: NAME, "postOnly": True}
-    terms = (market["symbol"], "limit", "buy", 1.0, 60000.0, params)
     heard = Heard()
 
     async with asyncio.TaskGroup() as tasks:
@@ -131,10 +126,36 @@ async def test_an_order_leaves_with_our_name_and_post_only(server: tuple[str, li
             lambda _: None,
             SessionClock().now,
         )
-        caller.carry([Invoke(1, "create_order", terms)])
+        caller.carry([Invoke(1, method, arguments)])
         await eventually(lambda: heard.ended, "the call is over")
         await caller.finish()
+    return heard.ended
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+async def test_an_order_leaves_with_our_name_and_post_only(server: tuple[str, list[str]], name: str, kind: str) -> None:
+    address, requests = server
+    made = client_of(name, KEYS, address=address)
+    market = SPOT if kind == "spot" else SWAP
+    params = {made.exchange.traits.name_param: NAME, "postOnly": True}
+
+    ended = await call(made, market, "create_order", market["symbol"], "limit", "buy", 1.0, 60000.0, params)
 
     orders = [request for request in requests if NAME in request]
-    assert orders, (heard.ended, requests)
+    assert orders, (ended, requests)
     assert any(word in orders[0].lower().partition(" ")[2] for word in POST_ONLY), orders[0]
+
+
+@pytest.mark.parametrize("name", [name for name, traits in sorted(TRAITS.items()) if traits.has_switch])
+async def test_a_dead_man_switch_that_we_hold_needs_nothing_but_a_time(
+    server: tuple[str, list[str]], name: str
+) -> None:
+    address, requests = server
+    made = client_of(name, KEYS, address=address)
+
+    ended = await call(made, SWAP, "cancel_all_orders_after", 60_000)
+
+    assert made.exchange.has_switch
+    assert len(requests) == 1, (ended, requests)
+    assert "after" in requests[0].lower() and "60" in requests[0]
+    assert "BTC" not in requests[0], "it is for the whole account"

@@ -17,7 +17,8 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.order import Request
-from replenisher.venues.ccxt.link import Settings
+from replenisher.venues.ccxt.exchanges import Traits
+from replenisher.venues.ccxt.link import Exchange, Settings
 from tests.venues.ccxt.given import KEY, MARKET, MS, NAME, T0, Desk, S, cancel, exchange, order, place, trade
 
 BID, ASK = [[60000.0, 1.0], [59999.0, 2.0]], [[60000.1, 1.0], [60001.0, 2.0]]
@@ -303,18 +304,46 @@ def test_a_session_whose_trades_cannot_be_asked_for_any_more_is_lost() -> None:
     ]
 
 
-def test_the_dead_man_switch_is_held_where_there_is_one() -> None:
-    desk = Desk(exchange(also={"cancelAllOrdersAfter": True}), Settings(dead_man_switch_s=60)).up()
-    desk.later(1)
-    assert desk.call("cancel_all_orders_after").arguments == (60_000,)
+TIMED = exchange(also={"cancelAllOrdersAfter": True}, traits=Traits(has_switch=True))
+
+
+def test_no_session_is_open_before_the_dead_man_switch_is_held_and_it_is_held_again() -> None:
+    desk = Desk(TIMED, Settings(dead_man_switch_s=60)).up()
+    desk.venue.send([place()], desk.at)
+    assert [type(fact) for fact in desk.heard()] == [NotSent]
+
+    desk.answer("cancel_all_orders_after", {})
+
+    assert [type(fact) for fact in desk.heard()] == [SessionOpened]
     for _ in range(5):
         desk.book(BID, ASK)
         desk.later(4 * S)
     assert desk.call("cancel_all_orders_after").arguments == (60_000,)
 
-    without = Desk().up()
-    without.later(1)
-    assert "cancel_all_orders_after" not in without.calls()
+
+def test_a_dead_man_switch_that_cannot_be_set_keeps_the_session_shut() -> None:
+    desk = Desk(TIMED, Settings(dead_man_switch_s=60)).up()
+
+    desk.fail("cancel_all_orders_after", "PermissionDenied")
+
+    lost = desk.one(SessionLost)
+    assert lost.is_refusal
+    assert lost.reason == "the dead-man switch cannot be held: PermissionDenied: why not"
+
+
+@pytest.mark.parametrize(
+    ("seen", "settings"),
+    [
+        (exchange(), Settings()),
+        (exchange(also={"cancelAllOrdersAfter": True}), Settings()),  # of one symbol, say
+        (TIMED, Settings(dead_man_switch_s=0)),  # for a look
+    ],
+)
+def test_nothing_is_set_that_would_cancel_what_others_have(seen: Exchange, settings: Settings) -> None:
+    desk = Desk(seen, settings).up()
+    desk.later(60 * S)
+
+    assert "cancel_all_orders_after" not in desk.calls()
 
 
 def test_after_a_suspension_everything_begins_anew() -> None:
