@@ -157,6 +157,12 @@ balances: -> instruments: {BTC-PERPETUAL: {tick: 2, tick_steps: [{above_price: 9
     exchange.instruments.BTC-PERPETUAL.tick_steps[0].tick: 3 is not allowed, it must be a multiple of the tick below
 balances: -> instruments: {BTC-PERPETUAL: {lot: 10, min_amount: 15}}\n  balances:
     exchange.instruments.BTC-PERPETUAL.min_amount: 15 is not allowed, it must be a multiple of the lot, 10
+balances: -> instruments: {BTC-PERPETUAL: {interruptions: [{state: open, after_s: 1, for_s: 1}]}}\n  balances:
+    exchange.instruments.BTC-PERPETUAL.interruptions[0].state: 'open' is not allowed, it must be 'locked', 'halted'
+balances: -> instruments: {A_B-PERPETUAL: {interruptions: [{state: locked, after_s: 1}]}}\n  balances:
+    exchange.instruments.A_B-PERPETUAL.interruptions[0].for_s is missing, it has no default
+balances: -> instruments: {BTC_USDC: {interruptions: [&x {state: locked, after_s: 1, for_s: 2}, *x]}}\n  balances:
+    exchange.instruments.BTC_USDC.interruptions[1].after_s: 1.0 is not allowed, the one before it must have ended
 source: synthetic} -> source: recorded, tape: x}\n  instruments: {BTC-PERPETUAL: {}}
     exchange.instruments.BTC-PERPETUAL: the recording plays as BTC_USDT-PERPETUAL, give this one a market of its own
 source: synthetic -> source: recorded

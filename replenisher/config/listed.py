@@ -29,6 +29,7 @@ def contradictions(section: ExchangeSection) -> Iterator[tuple[Path_, str]]:
         if name is None:
             yield at, f"{spell(at)}: {key!r} is not allowed, {RULE}"
             continue
+        yield from _overlaps(at, own)
         market = own.market or section.market
         if isinstance(market, RecordedMarket):
             if key != INSTRUMENT_NAME:
@@ -41,6 +42,13 @@ def contradictions(section: ExchangeSection) -> Iterator[tuple[Path_, str]]:
             if market.start_price is None:
                 where = (*at, "market", "start_price")
                 yield where, f"{spell(where)} is missing, {key} has no usual price to start at"
+
+
+def _overlaps(at: Path_, own: ListedInstrument) -> Iterator[tuple[Path_, str]]:
+    for place, (before, after) in enumerate(pairwise(own.interruptions), start=1):
+        if after.after_s < before.after_s + before.for_s:
+            where = (*at, "interruptions", place, "after_s")
+            yield where, not_allowed(where, after.after_s, "the one before it must have ended")
 
 
 def _grid_contradictions(at: Path_, own: ListedInstrument) -> Iterator[tuple[Path_, str]]:

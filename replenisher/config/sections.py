@@ -164,6 +164,14 @@ class Settlement(Section):
     every_s: int = Field(86_400, ge=1, description="counted from 08:00 UTC")
 
 
+class Interruption(Section):
+    """A time in which an instrument does not trade, to rehearse it."""
+
+    state: Literal["locked", "halted", "settlement"] = Field(description="only of `locked` orders can be cancelled")
+    after_s: float = Field(ge=0, le=31_536_000, description="counted from the start of the exchange")
+    for_s: float = Field(gt=0, le=31_536_000)
+
+
 class ListedInstrument(Section):
     """One instrument of the simulated exchange. What is not given is usual for its name, or said of all of them."""
 
@@ -174,6 +182,7 @@ class ListedInstrument(Section):
     lot: Money | None = Field(None, description="the step of amounts")
     min_amount: Money | None = Field(None, description="of an order; a lot if not given")
     price_band_pct: float | None = Field(None, gt=0, lt=100, description="of this instrument alone")
+    interruptions: tuple[Interruption, ...] = Field((), description="when it does not trade, one after the other")
 
 
 class ExchangeSection(Section):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import islice
 
 from replenisher.exchange.candles import Candles
+from replenisher.exchange.interruptions import Interruptions
 from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.timetable import Timetable
@@ -25,13 +26,14 @@ class Board:
         self.market = market = listing.market
         self.trade_seq = trade_seq  # of the last print
         self.state = InstrumentState.OPEN
-        self.still_since = at  # when it came into that state
+        self.state_since = at
         self._change_id = change_id
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
         self.marking = Marking(market, at, listing.funding_rate_8h)
         self.settlement_price = self.marking.mark(at)  # of the last settlement; before the first one, of the start
         self.timetable = Timetable(listing, at)
+        self.interruptions = Interruptions(listing.interruptions, at)
         self.candles = Candles(market.instrument)
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         for level in market.depth():
@@ -49,15 +51,15 @@ class Board:
 
     @property
     def next_at(self) -> int | None:
-        """When something happens by itself: money moves, or the market does, which stands still while it is halted."""
+        """When something happens by itself: the state changes, money moves, or the market does unless it is halted."""
         if self.state.is_final:
             return None
-        paid_at = self.timetable.next_at
         moves = self.state is InstrumentState.OPEN or self.state is InstrumentState.LOCKED
-        moves_at = self.market.next_at if moves else None
-        if paid_at is None or moves_at is None:
-            return moves_at if paid_at is None else paid_at
-        return min(paid_at, moves_at)
+        first = self.market.next_at if moves else None
+        for at in (self.interruptions.next_at, self.timetable.next_at):
+            if at is not None and (first is None or at < first):
+                first = at
+        return first
 
     def view(self) -> BookView:
         """The whole book, as the changes told so far add up to it."""

@@ -43,13 +43,24 @@ class Consequences:
         return trades
 
     def go_on(self, board: Board, at: int) -> None:
-        """What happens on one instrument by itself at a moment: money first."""
+        """What happens on one instrument by itself at a moment: first its state, then money."""
+        if state := board.interruptions.due(at):
+            self._enter(board, state)
         for occasion in board.timetable.due(at):
             self._pay(board, occasion)
         if board.state in STILL or board.state.is_final:
             return
         for happening in board.market.advance(at):
             self.settle(board, happening)
+
+    def _enter(self, board: Board, state: InstrumentState) -> None:
+        """An instrument is locked, halted, or goes on where it was; one that has ended stays so."""
+        if board.state.is_final:
+            return
+        if board.state in STILL:
+            board.market.stand_still(self._clearing.at - board.state_since)
+        board.state_since = self._clearing.at
+        self._clearing.change_state(board, state)
 
     def _pay(self, board: Board, occasion: Occasion) -> None:
         """Funding, settlement or delivery of every position in an instrument."""

@@ -28,7 +28,6 @@ from replenisher.exchange.words import (
     AccountView,
     BookView,
     CashChange,
-    InstrumentState,
     InstrumentView,
     OrderRequest,
     OrderState,
@@ -377,19 +376,6 @@ class Exchange:
     def reports(self) -> list[Report]:
         """What happened since the last call, in order; the list is the caller's."""
         return self._clearing.reports()
-
-    # --- The venue's own hand -------------------------------------------------------------------------------------
-
-    def set_state(self, instrument: str, state: InstrumentState, at: int) -> None:
-        """Lock an instrument, halt it, or let it go on."""
-        self.advance(at)
-        board = self._boards[instrument]
-        if board.state is state or board.state.is_final:
-            return
-        if board.state in STILL:
-            board.market.stand_still(self._at - board.still_since)
-        board.still_since = self._at
-        self._clearing.change_state(board, state)
 
     # --- Opening ------------------------------------------------------------------------------------------------
 

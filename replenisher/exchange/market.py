@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from replenisher.exchange.interruptions import Interruption
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -152,3 +153,4 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     funding_every_ns: int = 0  # of a perpetual; 0 is never
     funding_rate_8h: Decimal | None = None  # what longs pay to shorts; None is what the premium of the mark says
     settlement_every_ns: int = 0  # 0 is never
+    interruptions: tuple[Interruption, ...] = ()  # one after the other

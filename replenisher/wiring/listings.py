@@ -24,10 +24,12 @@ from replenisher.exchange import queue
 from replenisher.exchange.dialects.deribit.naming import Grid, instrument_of, read_name, usual_grid
 from replenisher.exchange.exchange import Listing
 from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.interruptions import Interruption
 from replenisher.exchange.market import Market
 from replenisher.exchange.recorded import RecordedMarket as TapeMarket
 from replenisher.exchange.recorded import recorded_instrument
 from replenisher.exchange.synthetic import SyntheticMarket
+from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
 from replenisher.store import tape as tapes
@@ -82,6 +84,14 @@ def _listing(
         funding_every_ns=section.funding.every_s * SECOND_NS,
         funding_rate_8h=None if section.funding.rate_8h_bps is None else section.funding.rate_8h_bps / BPS,
         settlement_every_ns=section.settlement.every_s * SECOND_NS,
+        interruptions=tuple(
+            Interruption(
+                state=InstrumentState(each.state),
+                after_ns=round(each.after_s * SECOND_NS),
+                for_ns=round(each.for_s * SECOND_NS),
+            )
+            for each in details.interruptions
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from replenisher.exchange.interruptions import Interruption
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.selftrade import SelfTradeMode, SelfTrading
 from replenisher.exchange.words import (
@@ -14,7 +15,7 @@ from replenisher.exchange.words import (
 )
 from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side
-from tests.exchange.stand import PERPETUAL, SPOT, D, Stand, listing
+from tests.exchange.stand import PERPETUAL, SPOT, START, D, Stand, listing
 
 BUY, SELL = Side.BUY, Side.SELL
 SECOND = 10**9
@@ -294,6 +295,12 @@ def test_margin_refuses_what_the_account_cannot_carry_and_lets_it_close() -> Non
 # --- Only while it trades -------------------------------------------------------------------------------------------
 
 
+def interrupted(state: InstrumentState, *, pace: float = 1e-6) -> Stand:
+    """In a second the instrument comes into that state, for ten minutes."""
+    interruption = Interruption(state=state, after_ns=SECOND, for_ns=600 * SECOND)
+    return Stand(listing(PERPETUAL, pace=pace, interruptions=(interruption,)))
+
+
 @pytest.mark.parametrize(
     ("state", "refusal", "may_cancel"),
     [
@@ -305,35 +312,55 @@ def test_margin_refuses_what_the_account_cannot_carry_and_lets_it_close() -> Non
 def test_an_instrument_that_does_not_trade_takes_no_orders(
     state: InstrumentState, refusal: Refusal, may_cancel: bool
 ) -> None:
-    stand = Stand()
+    stand = interrupted(state)
     order = stand.taken(BUY, 100, stand.bid() - 500)
     stand.exchange.reports()
 
-    stand.exchange.set_state(PERPETUAL, state, stand.at)
+    stand.wait(SECOND)
 
     (told,) = stand.exchange.reports()
     assert told == InstrumentChanged(instrument=PERPETUAL, state=state, at=stand.at)
     assert stand.place(BUY, 100, stand.bid() - 500).refusal is refusal
     canceled = stand.exchange.cancel("main", order.order_id, method="private/cancel", at=stand.at)
     assert (canceled.refusal is None) is may_cancel
-    stand.exchange.set_state(PERPETUAL, InstrumentState.OPEN, stand.at)
+    stand.wait(599 * SECOND)
+    assert stand.place(BUY, 100, stand.bid() - 500).refusal is refusal
+    stand.wait(SECOND)
     assert stand.place(BUY, 100, stand.bid() - 500).refusal is None
 
 
 def test_a_halted_market_stands_still_and_goes_on_where_it_was() -> None:
-    stand, undisturbed = Stand(), Stand()
-    stand.exchange.set_state(PERPETUAL, InstrumentState.HALTED, stand.at)
+    stand, undisturbed = interrupted(InstrumentState.HALTED, pace=3.0), Stand()
+    stand.wait(SECOND)
     stand.exchange.reports()
 
-    stand.wait(600 * SECOND)
+    stand.wait(599 * SECOND)
     told = stand.exchange.reports()
-    stand.exchange.set_state(PERPETUAL, InstrumentState.OPEN, stand.at)
-    stand.wait(SECOND)
-    undisturbed.wait(SECOND)
+    stand.wait(2 * SECOND)
+    undisturbed.wait(2 * SECOND)
 
     assert told == []
     ours, theirs = stand.exchange.book(PERPETUAL), undisturbed.exchange.book(PERPETUAL)
     assert (ours.bids, ours.asks) == (theirs.bids, theirs.asks)
+
+
+def test_one_interruption_may_follow_the_other_and_what_has_ended_is_not_opened_again() -> None:
+    planned = [
+        Interruption(state=state, after_ns=after_s * SECOND, for_ns=2 * SECOND)
+        for state, after_s in ((InstrumentState.LOCKED, 1), (InstrumentState.HALTED, 3))
+    ]
+    stand = Stand(listing(PERPETUAL, pace=1e-6, interruptions=tuple(planned), expires_at=START + 4 * SECOND))
+    stand.exchange.reports()
+
+    stand.wait(10 * SECOND)
+
+    told = [each for each in stand.exchange.reports() if isinstance(each, InstrumentChanged)]
+    assert [((each.at - START) // SECOND, each.state.value) for each in told] == [
+        (1, "locked"),
+        (3, "halted"),
+        (4, "settlement"),
+        (4, "delivered"),
+    ]
 
 
 # --- Market maker protection ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from replenisher.exchange.dialects.deribit import ApiKey
 from replenisher.exchange.dialects.deribit.errors import ANSWERED
 from replenisher.exchange.dialects.deribit.naming import instrument_of, read_name, usual_grid
 from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.interruptions import Interruption
 from replenisher.exchange.market import Listing
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import InstrumentState
@@ -24,6 +25,11 @@ READER = ApiKey("reader-id", "reader-secret", "main", scope="account:read trade:
 CLUMSY = ApiKey("clumsy-id", "clumsy-secret", "sub")
 HASTY = ApiKey("hasty-id", "hasty-secret", "sub")
 ORDER = {"instrument_name": PERPETUAL, "amount": 100, "price": 50_000}
+INTERRUPTED = (
+    ("BTC_USDT-PERPETUAL", InstrumentState.LOCKED, 10019),
+    ("BTC_USDC-PERPETUAL", InstrumentState.SETTLEMENT, 10041),
+    ("ETH_USDC-PERPETUAL", InstrumentState.HALTED, 10012),
+)
 
 
 def listing(name: str, **terms: Any) -> Listing:
@@ -38,6 +44,11 @@ def listing(name: str, **terms: Any) -> Listing:
     quiet = SyntheticSettings(minutes_per_second=1e-9)
     market = SyntheticMarket(instrument, quiet, random.Random(7), time.time_ns())
     return Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"), **terms)
+
+
+def from_now_on(state: InstrumentState) -> Interruption:
+    """An interruption that outlasts the test."""
+    return Interruption(state=state, after_ns=0, for_ns=3600 * 10**9)
 
 
 class Provocations:
@@ -60,7 +71,11 @@ class Provocations:
 
 async def test_every_code_of_the_page_is_provoked_over_a_socket(tmp_path: Path) -> None:
     keys = (MAIN, OTHER, READER, CLUMSY, HASTY)
-    listings = listing(PERPETUAL, price_band=Decimal("0.3")), listing(SPOT)
+    listings = (
+        listing(PERPETUAL, price_band=Decimal("0.3")),
+        listing(SPOT),
+        *(listing(name, interruptions=(from_now_on(state),)) for name, state, _ in INTERRUPTED),
+    )
     provoke = Provocations()
     async with venue(tmp_path / "ledger", *listings, keys=keys, credits_burst=200) as exchange:
         main, other = await exchange.connect(MAIN), await exchange.connect(OTHER)
@@ -72,7 +87,7 @@ async def test_every_code_of_the_page_is_provoked_over_a_socket(tmp_path: Path) 
         await lives_of_orders(provoke, main, other)
         await self_trades_and_protection(provoke, main, other)
         await histories(provoke, main)
-        await states_of_an_instrument(provoke, exchange, main)
+        await states_of_an_instrument(provoke, main)
         await haste(provoke, exchange)
     async with venue(tmp_path / "other", listing(PERPETUAL), public_without_login=False) as closed:
         await provoke(11056, await closed.connect(), "public/ticker", instrument_name=PERPETUAL)
@@ -198,15 +213,9 @@ async def histories(provoke: Provocations, main: Client) -> None:
     await provoke(11049, main, "private/get_transaction_log", currency="BTC", **backwards)
 
 
-async def states_of_an_instrument(provoke: Provocations, exchange: Venue, main: Client) -> None:
-    for state, code in (
-        (InstrumentState.LOCKED, 10019),
-        (InstrumentState.SETTLEMENT, 10041),
-        (InstrumentState.HALTED, 10012),
-    ):
-        exchange.exchange.set_state(PERPETUAL, state, time.time_ns())
-        await provoke(code, main, "private/buy", **ORDER)
-    exchange.exchange.set_state(PERPETUAL, InstrumentState.OPEN, time.time_ns())
+async def states_of_an_instrument(provoke: Provocations, main: Client) -> None:
+    for name, _, code in INTERRUPTED:
+        await provoke(code, main, "private/buy", **(ORDER | {"instrument_name": name}))
 
 
 async def haste(provoke: Provocations, exchange: Venue) -> None:

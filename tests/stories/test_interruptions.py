@@ -1,0 +1,43 @@
+"""An instrument is locked, then halted: the daemon shows nothing meanwhile, and comes back each time."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from tests.stories.desk import Desk, Record
+
+LOCKED = {"state": "locked", "after_s": 4, "for_s": 2}  # orders can be cancelled
+HALTED = {"state": "halted", "after_s": 8, "for_s": 2}  # not even that
+OPEN_AGAIN_NS = 10 * 10**9
+
+
+def test_it_pulls_its_quotes_while_an_instrument_does_not_trade_and_comes_back(tmp_path: Path) -> None:
+    listed = json.dumps({"BTC-PERPETUAL": {"interruptions": [LOCKED, HALTED]}})
+    desk = Desk(tmp_path, REPLENISHER_EXCHANGE__INSTRUMENTS=listed)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the second of them is over", lambda: len(daemon.told("instrument_opened")) == 3)
+        back_at = heard_at(daemon.told("instrument_opened")[-1])
+        daemon.until("it quotes again", lambda: "order" in kinds(desk, back_at))
+        ended = daemon.stop()
+
+    assert ended.code == 0
+    changes = [fact["reason"] for fact in ended.told if fact["event"].startswith("instrument_")]
+    assert changes == ["open", "locked", "open", "halted", "open"]
+    locked, halted = (heard_at(fact) for fact in daemon.told("instrument_closed"))
+    assert "closed" in kinds(desk, locked, heard_at(daemon.told("instrument_opened")[1]))
+    assert kinds(desk, halted, desk.ledger()[0]["at"] + OPEN_AGAIN_NS) == {"request", "rejected"}
+    refused = {(fact["request"], fact["reason"]) for fact in ended.told if fact["event"] == "refused"}
+    assert ("cancel", "halted") in refused
+    desk.assert_books_agree()
+
+
+def kinds(desk: Desk, start_ns: int, end_ns: int | None = None) -> set[str]:
+    """What kinds of facts the exchange wrote down between two moments."""
+    return {
+        record["type"] for record in desk.ledger() if start_ns <= record["at"] and (not end_ns or record["at"] < end_ns)
+    }
+
+
+def heard_at(fact: Record) -> int:
+    """When the daemon told a fact, in nanoseconds."""
+    return round(datetime.fromisoformat(fact["ts"]).timestamp() * 10**6) * 1000
