@@ -102,7 +102,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
             del state.strays[venue_order_id]
     for order in list(state.orders.on(fact.instrument)):
         if order.order_id not in resting and order.pending is None:
-            sync.ask_order(order.order_id, order.instrument, fact.at)
+            sync.ask_order(order, fact.at)
     if state.stopping is not None:
         state.stopping.shown(fact.instrument, list(resting))
     state.revisit(fact.instrument)
@@ -123,7 +123,7 @@ def time_out(state: State, order: Order, at: int) -> None:
             order.pending = None
             order.cancel_after = at + min(1 << order.cancels, CANCEL_BACKOFF_S_MAX) * SECOND_NS // 4
     order.reason = "not answered in time"
-    state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, at)
+    state.sync_of(order.instrument).ask_order(order, at)
     state.orders.file(order)
     state.revisit(order.instrument)
 
@@ -133,7 +133,7 @@ def lose_track(state: State, order: Order, at: int) -> None:
     if order.pending is not None:
         time_out(state, order, at)
     elif order.status is Status.UNKNOWN:
-        state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, at)
+        state.sync_of(order.instrument).ask_order(order, at)
 
 
 def _works(state: State, order: Order, fact: OrderWorking) -> None:
@@ -215,7 +215,7 @@ def _request_is_refused(state: State, order: Order, fact: RequestRejected) -> No
     else:
         order.amend_after = fact.at + SECOND_NS
     # "Not open" is not an end: it was filled, canceled or replaced, and only the venue can say which.
-    state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, fact.at)
+    state.sync_of(order.instrument).ask_order(order, fact.at)
 
 
 def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:
@@ -274,7 +274,7 @@ def _fence(state: State, order: Order, valid_until: int) -> int:
 def _ask_behind(state: State, order: Order, missing_ns: int, at: int) -> None:
     """Ask about an order again once the fence is behind us."""
     ask_at = at + max(missing_ns, 0) + SECOND_NS // 10
-    state.sync_of(order.instrument).ask_order(order.order_id, order.instrument, ask_at)
+    state.sync_of(order.instrument).ask_order(order, ask_at)
 
 
 def eat_slot(state: State, order: Order, at: int) -> None:

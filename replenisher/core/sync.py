@@ -14,6 +14,7 @@ from typing import assert_never
 
 import msgspec
 
+from replenisher.core.orders import Order
 from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
 
 RETRY_NS = 1_000_000_000
@@ -54,7 +55,7 @@ class Sync(msgspec.Struct):
     stage: Stage = CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # by currency
-    orders_of: dict[str, str] = msgspec.field(default_factory=dict)  # order asked for -> its instrument
+    sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
 
     @property
     def is_open(self) -> bool:
@@ -78,7 +79,7 @@ class Sync(msgspec.Struct):
         """The session ended: nothing we were told still counts as current."""
         self.stage = CLOSED
         self.open_questions.clear()
-        self.orders_of.clear()
+        self.sought.clear()
 
     def ask(self, topic: Topic, subject: str, at: int) -> None:
         """Put a question on the list, to be asked at `at`."""
@@ -88,17 +89,17 @@ class Sync(msgspec.Struct):
         """Look into the book of one currency as soon as may be."""
         self.ask(Topic.CASH, currency, max(at, self.cash_asked_at.get(currency, 0) + CASH_PAUSE_NS))
 
-    def ask_order(self, order_id: str, instrument: str, at: int) -> None:
+    def ask_order(self, order: Order, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
-        if self.stage is not CLOSED and (Topic.ORDER, order_id) not in self.open_questions:
-            self.orders_of[order_id] = instrument
-            self.ask(Topic.ORDER, order_id, at)
+        if self.stage is not CLOSED and (Topic.ORDER, order.order_id) not in self.open_questions:
+            self.sought[order.order_id] = order
+            self.ask(Topic.ORDER, order.order_id, at)
 
     def answered(self, topic: Topic, subject: str) -> None:
         """A question has its answer."""
         self.open_questions.pop((topic, subject), None)
         if topic is Topic.ORDER:
-            self.orders_of.pop(subject, None)
+            self.sought.pop(subject, None)
 
     def has_read(self, topic: Topic, subject: str) -> bool:
         """Whether this session has answered everything that was asked about a subject."""
@@ -165,7 +166,10 @@ class Sync(msgspec.Struct):
             case Topic.OPEN_ORDERS:
                 return AskOpenOrders(instrument=subject, deadline=deadline)
             case Topic.ORDER:
-                return AskOrder(order_id=subject, instrument=self.orders_of[subject], deadline=deadline)
+                order = self.sought[subject]
+                return AskOrder(
+                    order_id=subject, instrument=order.instrument, placed_at=order.created_at, deadline=deadline
+                )
             case Topic.TRADES:
                 return AskTrades(instrument=subject, since=max(0, cursors[subject] - OVERLAP_NS), deadline=deadline)
             case Topic.POSITION:

@@ -106,6 +106,7 @@ class AskOrder(Wish, frozen=True, kw_only=True):
     order_id: str
     instrument: str
     deadline: int
+    placed_at: int = 0  # not before: nobody need look further back
 
 
 class AskTrades(Wish, frozen=True, kw_only=True):

@@ -109,7 +109,7 @@ def test_a_missed_place_is_unknown_counts_fully_blocks_its_slot_and_is_never_rep
     assert not any(isinstance(wish, PlaceOrder | AmendOrder | CancelOrder) for wish in wishes)
     (question,) = world.outgoing
     assert isinstance(question, AskOrder)
-    assert question.order_id == unknown.order_id
+    assert (question.order_id, question.placed_at) == (unknown.order_id, unknown.created_at)
 
 
 def test_not_found_before_its_deadline_has_passed_at_the_venue_is_no_evidence() -> None:

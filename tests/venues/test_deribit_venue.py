@@ -62,7 +62,9 @@ Json = dict[str, Any]
 
 S = 1_000_000_000
 MS = 1_000_000
+MINUTE = 60 * S
 T0 = 1_700_000_000 * S
+HISTORY = "private/get_order_history_by_instrument"
 KEY = "deribit/BTC-PERPETUAL"
 OURS = "mmx00000a000001"
 DEFINITION: Json = {
@@ -998,7 +1000,7 @@ def test_questions_are_answered_with_the_venues_words() -> None:
     far.venue.send(
         [
             AskOpenOrders(instrument=KEY, deadline=due),
-            AskOrder(order_id=OURS, instrument=KEY, deadline=due),
+            AskOrder(order_id=OURS, instrument=KEY, placed_at=T0, deadline=due),
             AskTrades(instrument=KEY, since=T0 - S, deadline=due),
             AskPosition(instrument=KEY, deadline=due),
             AskBalance(venue="deribit", currency="BTC", deadline=due),
@@ -1056,11 +1058,59 @@ def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_rec
 
 def test_not_found_is_told_as_of_the_venues_own_clock() -> None:
     far = make_open(skew_ns=7 * MS)
-    far.venue.send([AskOrder(order_id=OURS, instrument=KEY, deadline=T0 + S)], far.at)
+    far.venue.send([AskOrder(order_id=OURS, instrument=KEY, placed_at=T0 - 28 * MINUTE, deadline=T0 + S)], far.at)
 
     told = far.answer(TRADING, "private/get_order_state_by_label", [])
 
     assert told == [OrderNotFound(at=T0, order_id=OURS, venue_time=T0 + 7 * MS)]
+
+
+def ask_about_an_order_of_half_an_hour_ago(far: Far, **error: Any) -> Json:
+    """What is asked when it is not among the recent ones."""
+    far.venue.send([AskOrder(order_id=OURS, instrument=KEY, placed_at=T0 - 31 * MINUTE, deadline=T0 + S)], far.at)
+    assert far.answer(TRADING, "private/get_order_state_by_label", [], **error) == []
+    return far.take(TRADING, HISTORY)
+
+
+@pytest.mark.parametrize("error", [{}, {"error": {"code": 10004, "message": "order_not_found"}}])
+def test_an_order_of_half_an_hour_ago_is_sought_in_the_archive_before_it_counts_as_never_there(error: Json) -> None:
+    far = make_open()
+    request = ask_about_an_order_of_half_an_hour_ago(far, **error)
+    strangers = order("cancelled", label="by hand"), order("cancelled", instrument_name="BTC-25DEC26")
+
+    page = {"orders": [*strangers, order("filled", filled_amount=100.0)], "continuation": None}
+    (found,) = far.reply(TRADING, request, page)
+
+    assert request["params"]["historical"] and request["params"]["include_unfilled"]
+    assert isinstance(found, OrderReported)
+    assert (found.order.status, found.order.filled) == (Status.FILLED, 100)
+
+
+def test_the_archive_is_read_back_to_when_the_order_was_placed_and_no_further() -> None:
+    far = make_open()
+
+    def page(age_minutes: int, continuation: str | None) -> Json:
+        ended_ms = (T0 - age_minutes * MINUTE) // MS
+        return {"orders": [order("cancelled", label="x", last_update_timestamp=ended_ms)], "continuation": continuation}
+
+    first = ask_about_an_order_of_half_an_hour_ago(far)
+    assert far.reply(TRADING, first, page(30, "where it goes on")) == []
+    second = far.take(TRADING, HISTORY)
+    told = far.reply(TRADING, second, page(33, "and on"))
+
+    assert ("continuation" in first["params"], second["params"]["continuation"]) == (False, "where it goes on")
+    assert told == [OrderNotFound(at=T0, order_id=OURS, venue_time=T0)]
+
+
+def test_an_archive_without_an_answer_is_no_evidence() -> None:
+    far = make_open()
+    ask_about_an_order_of_half_an_hour_ago(far)
+
+    told = far.wait(S)
+
+    assert [fact for fact in told if isinstance(fact, QuestionFailed)] == [
+        QuestionFailed(at=T0 + S, venue="deribit", question="AskOrder", subject=OURS, message="no answer in time")
+    ]
 
 
 def test_a_question_without_an_answer_fails_at_its_deadline() -> None:

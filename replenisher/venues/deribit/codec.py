@@ -325,6 +325,13 @@ class Placed(msgspec.Struct, frozen=True):
     trades: tuple[WireTrade, ...] = ()
 
 
+class OrdersPage(msgspec.Struct, frozen=True):
+    """The reply to a question for orders that have ended, the last one first."""
+
+    orders: tuple[WireOrder, ...]
+    continuation: str | None = None  # where the next page begins
+
+
 class TradesPage(msgspec.Struct, frozen=True):
     """The reply to a question for our trades."""
 
@@ -391,6 +398,7 @@ decode_changes = msgspec.json.Decoder(Changes).decode
 decode_placed = msgspec.json.Decoder(Placed).decode
 decode_order = msgspec.json.Decoder(WireOrder).decode
 decode_orders = msgspec.json.Decoder(tuple[WireOrder, ...]).decode
+decode_orders_page = msgspec.json.Decoder(OrdersPage).decode
 decode_trades_page = msgspec.json.Decoder(TradesPage).decode
 decode_position = msgspec.json.Decoder(WirePosition).decode
 decode_summary = msgspec.json.Decoder(AccountSummary).decode

@@ -12,7 +12,7 @@ from typing import assert_never
 
 import msgspec
 
-from replenisher.model.command import OrderCommand, Question
+from replenisher.model.command import AskOrder, OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, requests
@@ -98,7 +98,13 @@ class Unsubscribe(msgspec.Struct, frozen=True):
     channels: tuple[str, ...]
 
 
-Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | OrderCommand | Question
+class Search(msgspec.Struct, frozen=True):
+    """What became of an order that is not among the recent ones?"""
+
+    question: AskOrder
+
+
+Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | Search | OrderCommand | Question
 
 
 class LoggedIn(msgspec.Struct, frozen=True):

@@ -64,6 +64,7 @@ from replenisher.venues.deribit.link import (
     Lost,
     MeasureClock,
     Notified,
+    Search,
     Subscribe,
     Unanswered,
     Unsubscribe,
@@ -71,9 +72,10 @@ from replenisher.venues.deribit.link import (
 from replenisher.venues.deribit.refusals import rejection
 
 TRADES_PER_PAGE = 1000
-ARCHIVED_AFTER_NS = (
-    DAY_NS - MINUTE_NS
-)  # older trades are told only to who asks for the archive; less what clocks differ
+ORDERS_PER_PAGE = 1000
+# What ended before that is told only to who asks for the archive; less what clocks differ.
+TRADES_ARCHIVED_AFTER_NS = DAY_NS - MINUTE_NS
+ORDERS_ARCHIVED_AFTER_NS = 30 * MINUTE_NS - MINUTE_NS
 CASH_PER_PAGE = 250
 CASH_REMEMBERED_MAX = 20_000
 ORDER_NOT_FOUND = 10004
@@ -179,7 +181,7 @@ class Trading:
                 params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
             case AskTrades(instrument=key, since=since):
                 method = "private/get_user_trades_by_instrument_and_time"
-                is_archived = at - since > ARCHIVED_AFTER_NS and key not in self._read_archive
+                is_archived = at - since > TRADES_ARCHIVED_AFTER_NS and key not in self._read_archive
                 if is_archived:
                     self._asks_archive.add(key)
                 params = {
@@ -202,6 +204,19 @@ class Trading:
             case _:
                 assert_never(question)
         self.link.ask(method, params, question, at, deadline=question.deadline)
+
+    def _search(self, question: AskOrder, at: int, continuation: str | None = None) -> None:
+        params: dict[str, requests.Param] = {
+            "instrument_name": self._instruments[question.instrument].name,
+            "count": ORDERS_PER_PAGE,
+            "include_unfilled": True,
+            "historical": True,
+            "with_continuation": True,
+        }
+        if continuation is not None:
+            params["continuation"] = continuation
+        method = "private/get_order_history_by_instrument"
+        self.link.ask(method, params, Search(question), at, deadline=question.deadline)
 
     def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
         params: dict[str, requests.Param] = {
@@ -252,6 +267,8 @@ class Trading:
         match what:
             case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._failed(what, reason, at)
+            case Search(question=question):
+                self._failed(question, reason, at)
             case _:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
 
@@ -261,7 +278,7 @@ class Trading:
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
                 self._order_answered(what, reply, at)
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
+            case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._question_answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
@@ -404,9 +421,10 @@ class Trading:
 
     # --- Answers to questions -------------------------------------------------------------------------------------
 
-    def _question_answered(self, question: Question, reply: codec.Frame, at: int) -> None:
+    def _question_answered(self, what: Question | Search, reply: codec.Frame, at: int) -> None:
+        question = what.question if isinstance(what, Search) else what
         try:
-            told = self._report(question, reply, at)
+            told = self._report(what, reply, at)
         except codec.UNREADABLE as error:
             self._failed(question, f"unreadable answer: {error}", at)
             return
@@ -415,27 +433,31 @@ class Trading:
         elif told is not None:
             self._facts.append(told)
 
-    def _report(self, question: Question, reply: codec.Frame, at: int) -> Event | str | None:
+    def _report(self, what: Question | Search, reply: codec.Frame, at: int) -> Event | str | None:
         """The answer as a fact, or why there is none; None if the answer has not come to its end."""
         if reply.error:
-            if isinstance(question, AskOrder) and reply.error.code == ORDER_NOT_FOUND and reply.us_in is not None:
-                return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
+            if isinstance(what, AskOrder) and reply.error.code == ORDER_NOT_FOUND:
+                return self._not_recent(what, reply, at)
             return str(reply.error)
-        match question:
+        match what:
             case AskOpenOrders(instrument=key):
                 instrument = self._instruments[key]
                 orders = codec.decode_orders(reply.result)
                 reports = tuple(codec.report_of(order, instrument) for order in orders)
                 return OpenOrdersReported(at=at, instrument=key, orders=reports)
             case AskOrder():
-                return self._order_report(question, reply, at)
+                orders = codec.decode_orders(reply.result)
+                return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
+            case Search(question=question):
+                page = codec.decode_orders_page(reply.result)
+                return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
             case AskTrades(instrument=key):
-                page = codec.decode_trades_page(reply.result)
-                fills = tuple(self._fill(trade, at) for trade in page.trades)
-                has_more = page.has_more
+                trades = codec.decode_trades_page(reply.result)
+                fills = tuple(self._fill(trade, at) for trade in trades.trades)
+                has_more = trades.has_more
                 if key in self._asks_archive:
                     self._asks_archive.discard(key)
-                    if not page.has_more:
+                    if not trades.has_more:
                         self._read_archive.add(key)
                     has_more = True  # what is recent comes after the archive
                 return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
@@ -444,14 +466,14 @@ class Trading:
                 average_price = position.average_price or Decimal(0)
                 return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
             case AskCash():
-                return self._cash_report(question, reply, at)
+                return self._cash_report(what, reply, at)
             case AskBalance(currency=currency):
                 balance = codec.decode_summary(reply.result).balance
                 return BalanceReported(
                     at=at, venue=self._venue, currency=currency, balance=balance, venue_time=_venue_time(reply)
                 )
             case _:
-                assert_never(question)
+                assert_never(what)
 
     def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
         """The rows are told oldest first, when the last page, which has the oldest, is there."""
@@ -472,21 +494,33 @@ class Trading:
             del self._cash_told[next(iter(self._cash_told))]
         return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=_venue_time(reply))
 
-    def _order_report(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
+    def _order_report(
+        self, question: AskOrder, orders: Sequence[codec.WireOrder], reply: codec.Frame, at: int
+    ) -> OrderReported | None:
         # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
         instrument = self._instruments[question.instrument]
         found = [
-            order
-            for order in codec.decode_orders(reply.result)
-            if order.label == question.order_id and order.instrument_name == instrument.name
+            order for order in orders if order.label == question.order_id and order.instrument_name == instrument.name
         ]
-        if found:
-            latest = max(found, key=lambda order: order.last_update_timestamp)
-            report = codec.report_of(latest, instrument)
-            return OrderReported(at=at, order=report, venue_time=_venue_time(reply))
-        if reply.us_in is None:
-            return "no such order, but the answer does not say as of when"
-        return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
+        if not found:
+            return None
+        latest = max(found, key=lambda order: order.last_update_timestamp)
+        return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=_venue_time(reply))
+
+    def _not_recent(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
+        """An order that was placed long ago may as well have ended long ago."""
+        if at - question.placed_at > ORDERS_ARCHIVED_AFTER_NS:
+            self._search(question, at)
+            return None
+        return _not_found(question, reply, at)
+
+    def _not_on(self, page: codec.OrdersPage, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
+        """The archive goes back in time; what ended before an order was placed tells nothing about it."""
+        oldest = min((order.venue_time for order in page.orders), default=0)
+        if page.continuation is not None and oldest >= question.placed_at - MINUTE_NS:  # whatever the clocks differ by
+            self._search(question, at, page.continuation)
+            return None
+        return _not_found(question, reply, at)
 
     def _failed(self, question: Question, message: str, at: int) -> None:
         match question:
@@ -528,6 +562,13 @@ def _refused(command: OrderCommand, request: Request, error: codec.WireError, at
 
 def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
     return OrderCanceled(at=at, order_id=order.label, venue_time=order.venue_time, reason=order.cancel_reason)
+
+
+def _not_found(question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
+    """That there is no such order is only evidence as of some moment."""
+    if reply.us_in is None:
+        return "no such order, but the answer does not say as of when"
+    return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
 
 
 def _venue_time(reply: codec.Frame) -> int:
