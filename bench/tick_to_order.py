@@ -66,7 +66,7 @@ TICK_BYTES = 504
 ORDER_BYTES = 180  # of the peer's answer, about as many as an amend has
 CROWD = 100  # instruments
 BLOCK = 50  # rounds of one kind in a row, an even number
-REFILLS = 5  # one refill for so many rounds
+REFILLS = 5  # one refill, and one round of the crowd, for so many others
 PROGRESS_S = 2.0
 STOP_S_MAX = 60.0
 
@@ -124,7 +124,7 @@ class Bench:
         for name in CASES:
             self._measured(name, self._daemon, partial(self._ticks, name, size))
         self._crowd.venue.settle()  # it has waited for its turn, and may have wondered at the silence
-        for _ in range(size):
+        for _ in range(max(2, size // REFILLS)):
             self.rounds["crowd"].add(self._crowd.tick())
         self._venue.settle()
         self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
