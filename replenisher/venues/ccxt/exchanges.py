@@ -38,6 +38,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
     cash_rows: tuple[str, str, str] | None = None  # in the balances' `info`: the list, a row's currency, its cash
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
+    open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
     history_params: Mapping[str, Any] = {}  # of the question for orders that are over
     trades_params: Mapping[str, Any] = {}
     trades_limit: int | None = None  # a page of our own trades
@@ -83,18 +84,17 @@ TRAITS: dict[str, Traits] = {
     "deribit": DERIBIT,
     "binance": msgspec.structs.replace(BINANCE, standing=Standing.MAPPED),
     **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
-    **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-")),
-    "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),)),
-    "okx": Traits(trade_name_paths=(("info", "clOrdId"),), has_switch=True),
-    **dict.fromkeys(("kraken", "krakenfutures", "myokx", "okxus"), Traits(has_switch=True)),
+    **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-", open_limit=100)),
+    "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),), open_limit=50),
+    **dict.fromkeys(("bybiteu", "bybitid"), Traits(open_limit=50)),
+    "okx": Traits(trade_name_paths=(("info", "clOrdId"),), open_limit=100, has_switch=True),
+    **dict.fromkeys(("myokx", "okxus"), Traits(open_limit=100, has_switch=True)),
+    **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True)),
+    **dict.fromkeys(("bitget", "deepcoin", "poloniex", "whitebit"), Traits(open_limit=100)),
+    **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50)),
+    "hashkey": Traits(open_limit=500),
     "cryptocom": Traits(name_param="client_oid"),
-    **dict.fromkeys(
-        (
-            *("bingx", "bitget", "bitrue", "bitstamp", "bybiteu", "bybitid", "deepcoin", "gemini", "hashkey", "kucoin"),
-            *("kucoinfutures", "mexc", "phemex", "poloniex", "whitebit"),
-        ),
-        USUAL,
-    ),
+    **dict.fromkeys(("bingx", "bitrue", "bitstamp", "gemini", "mexc", "phemex"), USUAL),
 }
 
 

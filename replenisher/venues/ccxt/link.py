@@ -101,6 +101,7 @@ class Search(msgspec.Struct, frozen=True):
 
     what: AskOrder | CancelOrder
     among: Literal["open", "over"]
+    is_whole: bool = True  # every order that rests was in the answer to the first step
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -146,6 +147,12 @@ class Clock:
     def venue_ms(self, at: int) -> int:
         """The same as exchanges write it."""
         return self.venue_time(at) // MS_NS
+
+
+def ask_open_orders(calls: Calls[Asked], what: Asked, exchange: Exchange, symbol: str, at: int) -> None:
+    """Ask which orders rest, and for as many as are told at once."""
+    limit = exchange.traits.open_limit
+    calls.ask(what, at, "fetch_open_orders", symbol, *(() if limit is None else (None, limit)))
 
 
 def ask_trades(

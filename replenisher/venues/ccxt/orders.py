@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from replenisher.venues.ccxt.calls import Call, Calls, Failure
-from replenisher.venues.ccxt.link import Asked, Batch, Clock, Exchange, Listed, Search
+from replenisher.venues.ccxt.link import Asked, Batch, Clock, Exchange, Listed, Search, ask_open_orders
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.placed import Placements
 from replenisher.venues.ccxt.replies import Replies
@@ -116,7 +116,7 @@ class OrderEntry:
                 # A cancel only takes risk away: it may leave late.
                 self._calls.ask(command, at, "cancel_order", venue_order_id, symbol)
             case CancelOrder():
-                self._calls.ask(Search(command, "open"), at, "fetch_open_orders", symbol)
+                ask_open_orders(self._calls, Search(command, "open"), self._exchange, symbol, at)
             case _:
                 assert_never(command)
 

@@ -1,10 +1,10 @@
 """The engine's questions through ccxt: what rests, what became of an order, our trades, our position, our cash.
 
 Not found. ccxt cannot ask for an order by our own name everywhere, so it is sought: first among the orders that rest,
-then by its id if we know it, else in the list of those that are over. That it is in neither proves something only when
-the venue can no longer execute the place. Where a request carries a deadline, the engine's own fence sees to that.
-Where it does not, the place must have been answered or given up by ccxt, and the order must have been absent for
-`absence_ns` from the first answer to the last.
+then by its id if we know it, else in the list of those that are over. That it is in neither proves something only if
+all that rest were in the answer, and when the venue can no longer execute the place. Where a request carries a
+deadline, the engine's own fence sees to that. Where it does not, the place must have been answered or given up by ccxt,
+and the order must have been absent for `absence_ns` from the first answer to the last.
 
 Pages. Some exchanges answer with the oldest trades since a time, others with the newest. A full page is therefore
 followed back in time until nothing new comes, and the engine is told that there may be more, so that it asks once more
@@ -42,7 +42,17 @@ from replenisher.venues.ccxt.holdings import (
     position_of,
     report_of,
 )
-from replenisher.venues.ccxt.link import Asked, Clock, Exchange, Listed, Page, Search, Settings, ask_trades
+from replenisher.venues.ccxt.link import (
+    Asked,
+    Clock,
+    Exchange,
+    Listed,
+    Page,
+    Search,
+    Settings,
+    ask_open_orders,
+    ask_trades,
+)
 from replenisher.venues.ccxt.names import Names
 
 FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
@@ -79,9 +89,10 @@ class Questions:
         """Ask the exchange."""
         match question:
             case AskOpenOrders(instrument=key):
-                self._calls.ask(question, at, "fetch_open_orders", self._listed[key].symbol)
+                ask_open_orders(self._calls, question, self._exchange, self._listed[key].symbol, at)
             case AskOrder(instrument=key):
-                self._calls.ask(Search(question, "open"), at, "fetch_open_orders", self._listed[key].symbol)
+                search = Search(question, "open")
+                ask_open_orders(self._calls, search, self._exchange, self._listed[key].symbol, at)
             case AskTrades(instrument=key, since=since):
                 symbol = self._listed[key].symbol
                 ask_trades(self._calls, Page(question, {}), self._exchange, self._clock, symbol, since, at)
@@ -118,8 +129,8 @@ class Questions:
             match call.what:
                 case Search(what=AskOrder() as asked, among="open"):
                     self._sought_among_open(asked, value, call.asked_at, at)
-                case Search(what=AskOrder() as asked):
-                    self._sought_among_over(asked, value, call.asked_at, at)
+                case Search(what=AskOrder() as asked, is_whole=is_whole):
+                    self._sought_among_over(asked, value, call.asked_at, at, is_whole=is_whole)
                 case Page(what=AskTrades() as asked, have=have):
                     self._page(asked, have, value, at)
                 case AskOpenOrders(instrument=key):
@@ -138,8 +149,8 @@ class Questions:
     def failed(self, call: Call[Asked], failure: Failure, at: int) -> None:
         """A question that was refused or lost."""
         match call.what:
-            case Search(what=AskOrder() as asked, among="over") if failure.kind == "OrderNotFound":
-                self._absent(asked, call.asked_at, at)
+            case Search(what=AskOrder() as asked, among="over", is_whole=is_whole) if failure.kind == "OrderNotFound":
+                self._absent(asked, call.asked_at, at, is_whole=is_whole)
             case Search(what=AskOrder() as question):
                 self.fail(question, str(failure), at)
             case Page(what=question):
@@ -167,24 +178,27 @@ class Questions:
         if self._reported(question, orders, asked_at, at):
             return
         symbol, exchange = self._listed[question.instrument].symbol, self._exchange
-        over, venue_order_id = Search(question, "over"), self._names.id_of(question.order_id)
+        venue_order_id = self._names.id_of(question.order_id)
         if venue_order_id and exchange.can("fetchOrder"):
-            self._calls.ask(over, at, "fetch_order", venue_order_id, symbol)
+            self._calls.ask(Search(question, "over"), at, "fetch_order", venue_order_id, symbol)
             return
+        limit = exchange.traits.open_limit
+        is_whole = limit is None or len(orders) < limit
         for what, method in (
             ("fetchCanceledAndClosedOrders", "fetch_canceled_and_closed_orders"),
             ("fetchOrders", "fetch_orders"),
             ("fetchClosedOrders", "fetch_closed_orders"),
         ):
             if exchange.can(what):
+                over = Search(question, "over", is_whole)
                 self._calls.ask(over, at, method, symbol, None, None, dict(exchange.traits.history_params))
                 return
-        self._absent(question, asked_at, at)
+        self._absent(question, asked_at, at, is_whole=is_whole)
 
-    def _sought_among_over(self, question: AskOrder, value: Any, asked_at: int, at: int) -> None:
+    def _sought_among_over(self, question: AskOrder, value: Any, asked_at: int, at: int, *, is_whole: bool) -> None:
         orders = [value] if isinstance(value, Mapping) else value
         if not self._reported(question, orders, asked_at, at):
-            self._absent(question, asked_at, at)
+            self._absent(question, asked_at, at, is_whole=is_whole)
 
     def _reported(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
         for order in orders:
@@ -195,8 +209,11 @@ class Questions:
                 return True
         return False
 
-    def _absent(self, question: AskOrder, asked_at: int, at: int) -> None:
+    def _absent(self, question: AskOrder, asked_at: int, at: int, *, is_whole: bool) -> None:
         order_id = question.order_id
+        if not is_whole:
+            self.fail(question, "not there, but more orders may rest than one answer holds", at)
+            return
         if self._is_placing(order_id):
             self.fail(question, "not there, but its place is still under way", at)
             return

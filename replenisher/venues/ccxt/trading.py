@@ -43,6 +43,7 @@ from replenisher.venues.ccxt.link import (
     LogIn,
     Search,
     Settings,
+    ask_open_orders,
     ask_trades,
 )
 from replenisher.venues.ccxt.names import Names
@@ -152,7 +153,7 @@ class Trading:
                 ask_trades(self._calls, what, self._exchange, self._clock, symbol, since, at)
             case CheckOrders(instrument=key):
                 self._due[what] = at + self._every("watchOrders")
-                self._calls.ask(what, at, "fetch_open_orders", self._listed[key].symbol)
+                ask_open_orders(self._calls, what, self._exchange, self._listed[key].symbol, at)
             case HoldSwitch():
                 self._due[what] = self._hold_again_at(at)
                 self._hold_switch(at)

@@ -146,6 +146,20 @@ async def test_an_order_leaves_with_our_name_and_post_only(server: tuple[str, li
     assert any(word in orders[0].lower().partition(" ")[2] for word in POST_ONLY), orders[0]
 
 
+@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if TRAITS[case[0]].open_limit])
+async def test_as_many_resting_orders_as_are_told_at_once_are_asked_for(
+    server: tuple[str, list[str]], name: str, kind: str
+) -> None:
+    address, requests = server
+    made = client_of(name, KEYS, address=address)
+    market, limit = SPOT if kind == "spot" else SWAP, made.exchange.traits.open_limit
+
+    await call(made, market, "fetch_open_orders", market["symbol"], None, limit)
+
+    if not name.startswith("kucoin"):  # of its contracts ccxt asks for no number, and gets the 50 that are usual
+        assert str(limit) in requests[-1] or "2000" in requests[-1], requests
+
+
 @pytest.mark.parametrize("name", [name for name, traits in sorted(TRAITS.items()) if traits.has_switch])
 async def test_a_dead_man_switch_that_we_hold_needs_nothing_but_a_time(
     server: tuple[str, list[str]], name: str

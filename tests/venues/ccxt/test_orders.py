@@ -345,6 +345,19 @@ def test_not_found_counts_only_when_the_order_was_absent_for_long_enough() -> No
     assert facts[-1].venue_time - T0 >= 30 * S
 
 
+def test_a_full_page_of_orders_that_rest_does_not_prove_that_another_one_does_not() -> None:
+    desk = desk_with(traits=Traits(open_limit=2))
+    for rest, told in ((2, QuestionFailed), (1, OrderNotFound)):
+        for _ in range(2):
+            desk.venue.send([ask_order()], desk.at)
+            question = desk.call("fetch_open_orders")
+            assert question.arguments == ("BTC/USDT", None, 2)
+            desk.venue.answered(question.number, [order(f"v{i}", "") for i in range(rest)], desk.at)
+            desk.answer("fetch_closed_orders", [])
+            desk.at += 60 * S
+        assert isinstance(desk.heard()[-1], told)
+
+
 def test_an_order_that_appears_after_all_was_never_absent() -> None:
     desk = desk_with()
     for _ in range(20):
