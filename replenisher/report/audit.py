@@ -7,6 +7,10 @@ and no print fills more than its amount.
 
 The exchange's book is its ledger file, or what it answers when asked over the wire. Only what both books can tell is
 compared, and `Audit.source` says which it was: over the wire (`wire`) there are no causes and no exchange id.
+
+Money moves on a position also after a daemon has stopped, or between two of its looks into the exchange's book of cash.
+What came after the last look cannot be in ours yet: it is taken over from theirs and counted (`cash_unread`), and the
+next life reads it. What came before that look must be in both.
 """
 
 from collections import defaultdict
@@ -39,6 +43,7 @@ class OurBook(msgspec.Struct, frozen=True, kw_only=True):
     fills: list[FillRow]
     balances: list[BalanceRow]
     cash_moves: list[CashRow]
+    cash_looks: dict[str, int]  # up to when the exchange's book of cash was read, by currency
     instruments: dict[str, Instrument]
 
 
@@ -50,6 +55,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     refills: int
     open_orders: int  # that rest in either book
+    cash_unread: int  # how often money moved after our last look
     differences: tuple[Difference, ...]
 
     def exit_code(self, *, allow_empty: bool = False) -> int:
@@ -69,6 +75,7 @@ def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_s
         fills=ours.counts.fills,
         refills=ours.counts.refills,
         open_orders=len(open_here | open_there),
+        cash_unread=len(unread(ours, theirs)),
         differences=tuple(compare(ours, theirs, is_stopped=is_stopped)),
     )
 
@@ -83,6 +90,7 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
         fills=queries.fills(connection, key),
         balances=queries.balances(connection, key),
         cash_moves=queries.cash_moves(connection, key),
+        cash_looks=queries.cash_looks(connection, key),
         instruments=queries.instruments(connection, key.venue),
     )
 
@@ -97,12 +105,31 @@ def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterato
     yield from recount(
         fills=ours.fills,
         balances=ours.balances,
-        cash_moves=ours.cash_moves,
+        cash_moves=[*ours.cash_moves, *unread(ours, theirs)],
         instruments=ours.instruments,
         theirs=theirs,
     )
     if theirs.source == "file":
         yield from _check_causes(theirs.trades)
+
+
+def unread(ours: OurBook, theirs: ExchangeBook) -> list[CashRow]:
+    """What moved our cash after we last looked, as our next look will find it."""
+    heard = {(row.currency, row.kind, row.venue_id) for row in ours.cash_moves}
+    return [
+        CashRow(
+            at=move.at,
+            venue_time=move.at,
+            venue_id=move.cash_id,
+            kind=move.kind,
+            instrument=move.instrument,
+            currency=move.currency,
+            amount=move.amount,
+        )
+        for move in theirs.moves
+        if (move.currency, move.kind, move.cash_id) not in heard
+        and move.at > ours.cash_looks.get(move.currency, move.at)
+    ]
 
 
 # --- Fills ----------------------------------------------------------------------------------------------------------

@@ -112,6 +112,13 @@ def cash_moves(connection: Connection, key: AccountKey) -> list[CashRow]:
     return _rows(connection, CashRow, tables.cash_moves, key, "venue_time", "venue_id")
 
 
+def cash_looks(connection: Connection, key: AccountKey) -> dict[str, int]:
+    """By currency, up to when the venue's book of our cash was read; nothing of one that was never."""
+    looks = tables.cash_looks.c
+    last = _of(key, tables.cash_looks).with_only_columns(looks.currency, func.max(looks.venue_time).label("until"))
+    return {row.currency: row.until for row in connection.execute(last.group_by(looks.currency))}
+
+
 def counts(connection: Connection, key: AccountKey) -> Counts:
     """How many orders, fills and refills there are."""
     requests = tables.requests.c

@@ -244,6 +244,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.lives,
         tables.requests,
         tables.cash_moves,
+        tables.cash_looks,
         tables.balances,
         tables.positions,
         tables.decisions,

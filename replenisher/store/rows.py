@@ -28,6 +28,7 @@ from replenisher.model.command import (
 from replenisher.model.event import (
     BalanceReported,
     CashMoved,
+    CashReported,
     Event,
     InstrumentDefined,
     OrderFilled,
@@ -115,6 +116,17 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.fills].extend(_fill(fill, origin, life) for fill in event.fills)
         case CashMoved():
             rows[tables.cash_moves].append(_cash_move(event, origin, life))
+        case CashReported():
+            rows[tables.cash_looks].append(
+                {
+                    **origin,
+                    "at": event.at,
+                    "venue": event.venue,
+                    "account": life.account(event.venue),
+                    "currency": event.currency,
+                    "venue_time": event.venue_time,
+                }
+            )
         case BalanceReported():
             rows[tables.balances].append(
                 {

@@ -257,6 +257,19 @@ cash_moves = Table(
     PrimaryKeyConstraint("venue", "account", "kind", "currency", "venue_id"),
 )
 
+cash_looks = Table(
+    "cash_looks",
+    metadata,  # one row each time the venue's book of our cash was read to its end
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("currency"),
+    _time("venue_time"),  # up to when it told us
+    _key_by_origin(),
+    Index(None, "venue", "account", "currency", "venue_time"),
+)
+
 balances = Table(
     "balances",
     metadata,

@@ -25,6 +25,7 @@ QUERIES = (
     "select currency, balance from balances where account = :account order by epoch, step",
     "select name, contract_value, inverse from instruments where :account != ''",
     "select instrument, kind, venue_id, currency, amount from cash_moves where account = :account and instrument != ''",
+    "select currency, max(venue_time) from cash_looks where account = :account group by currency",
 )
 
 
@@ -64,11 +65,15 @@ def asked(url: str, account: str) -> list[list[tuple]]:
 
 def check(database: str, ledger: Path, account: str) -> list[str]:
     """Every complaint; none if the books agree."""
-    ours, orders, told, contracts, paid = asked(database, account)
+    ours, orders, told, contracts, paid, looks = asked(database, account)
     paid = [(*row[:4], Decimal(row[4])) for row in paid]
     ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
     mine = [r for r in records if r.get("account") == account.partition("@")[0]]
+    read = {(row[1], row[2]) for row in paid}
+    unread = [r for r in mine if r["type"] == "cash" and (r["kind"], r["cash_id"]) not in read]
+    unread = [r for r in unread if r["at"] > dict(looks).get(r["currency"], r["at"])]  # after our last look
+    mine = [r for r in mine if r not in unread]
     trades = [r for r in mine if r["type"] == "trade"]
     moves = [r for r in mine if r["type"] == "cash"]
     there_paid = [tuple(Decimal(r[n]) if n == "amount" else r[n] for n in PAID) for r in moves]

@@ -44,7 +44,7 @@ def test_two_books_that_agree(world: World) -> None:
     assert result.fills == world.ledger.read_text().count('"type": "trade"') > 5
     assert result.refills > 0
     told = json.loads(msgspec.json.encode(result))
-    assert set(told) == {"source", "orders", "fills", "refills", "open_orders", "differences"}
+    assert set(told) == {"source", "orders", "fills", "refills", "open_orders", "cash_unread", "differences"}
     assert told["source"] == "file"
     assert check(world.database.url, world.ledger, ACCOUNT) == []
 
@@ -273,6 +273,25 @@ def test_a_balance_after_money_moved_is_held_against_the_exchanges(world: World)
     row = cash_balance_at_the_exchange(world)
 
     assert any(row in each.row and each.kind == "balance_after" for each in audited(world).differences)
+
+
+@pytest.mark.parametrize(("later_ns", "unread", "kinds"), [(1, 1, set()), (0, 0, {"balance", "cash_missing"})])
+def test_money_that_moved_after_our_last_look_is_counted_and_what_moved_before_it_is_missing(
+    world: World, later_ns: int, unread: int, kinds: set[str]
+) -> None:
+    last_look = world.database.read(lambda connection: queries.cash_looks(connection, KEY))["BTC"] + later_ns
+    gained = Decimal("0.00000500")
+    records = [json.loads(line) for line in world.ledger.read_text().splitlines()]
+    left = next(record for record in reversed(records) if "position" in record)
+    paid = next(record for record in reversed(records) if record["type"] == "cash")
+    after = {"balance": str(Decimal(left["balance"]) + gained), "position": left["position"], "size": left["position"]}
+    records.append({**paid, **after, "cash_id": "99", "kind": "funding", "amount": str(gained), "at": last_look})
+    world.ledger.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    result = audited(world)
+
+    assert (result.cash_unread, {each.kind for each in result.differences}) == (unread, kinds)
+    assert bool(check(world.database.url, world.ledger, ACCOUNT)) is bool(kinds)
 
 
 def test_the_independent_check_is_short_independent_and_a_program(world: World) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from replenisher.exchange.accounts import Account, Contract, fee
 from replenisher.model.command import AmendOrder, Intent
-from replenisher.model.event import BalanceReported, CashKind, CashMoved, Event, OrderFilled, TradesReported
+from replenisher.model.event import (
+    BalanceReported,
+    CashKind,
+    CashMoved,
+    CashReported,
+    Event,
+    OrderFilled,
+    TradesReported,
+)
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
@@ -136,7 +144,8 @@ class World:
             venue_id=f"9{self._paid}",
             instrument=KEY,
         )
-        self._tell([fact])
+        look = CashReported(at=self._at, venue="deribit", currency=self._currency, venue_time=self._at)
+        self._tell([fact, look])
 
     def _amend(self, order_id: str, intent: Intent, fields: dict[str, object]) -> None:
         price, amount = self._instrument.price(fields["price"]), self._instrument.amount(fields["quantity"])
