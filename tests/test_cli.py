@@ -396,6 +396,24 @@ def test_every_verb_has_an_example_in_its_help_and_the_example_parses(verb: tupl
     assert "--child" not in command.get_help(context)
 
 
+def test_a_look_at_an_exchange_that_nobody_has_tried_needs_no_word(replenisher: Command, tmp_path: Path) -> None:
+    """Only `run` puts money there, and it alone takes `--accept-untested`."""
+    config = tmp_path / "k.yaml"
+    config.write_text(
+        "version: 1\nmode: live\nvenues: {k: {adapter: ccxt, exchange: kraken, api_key: me, api_secret: mine}}\n"
+        "risk: {max_position_quote: 9, max_order_quote: 9, max_open_orders: 9, max_daily_loss_quote: 9, "
+        "price_collar_bps: 9}\n"
+        "strategies:\n  - {id: core, strategy: pure_mm, venue: k, instrument: BTC/USD, size_unit: quote,\n"
+        "     order_amount: 5, order_levels: 1, bid_spread_bps: 6, ask_spread_bps: 6, fair_value: {source: mid}}\n"
+    )
+
+    looked, run = replenisher("check", config), replenisher("run", config, "--live")
+
+    assert (looked.returncode, looked.stderr) == (0, "")
+    assert run.returncode == 78
+    assert run.stderr.endswith("add --accept-untested\n")
+
+
 def test_the_verbs_are_all_there() -> None:
     assert {" ".join(verb) for verb in VERBS} == {
         *(

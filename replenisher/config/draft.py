@@ -48,13 +48,14 @@ def questions(answers: Answers) -> list[Question]:
         Question("levels", "Levels a side", "5", _levels),
         Question("spread_bps", "From fair value to the first level, in basis points", "8", _amount),
         Question("spacing_bps", "From one level to the next, in basis points", "4", _amount),
-        _money("max_order_quote", "Largest order, in the quote currency", _level_quote(answers)),
+        _money("max_order_quote", "Largest order, in the quote currency", _level_quote(answers, mode)),
         _money("max_position_quote", "Largest position, in the quote currency", answers.get("max_order_quote", "0")),
         _money("max_daily_loss_quote", "Largest loss of a day, in the quote currency"),
     ]
     if mode == "paper":
-        held = ", ".join(f"{currency}=AMOUNT" for currency in _currencies(instrument))
-        asked.append(Question("balances", f"What the simulated account holds, as {held}", None, _balances, True))
+        needed = _currencies(instrument)
+        held = ", ".join(f"{currency}=AMOUNT" for currency in needed)
+        asked.append(Question("balances", f"What the simulated account holds, as {held}", None, _funds(needed), True))
     return asked
 
 
@@ -111,14 +112,14 @@ strategies:
 """
 
 
-def _level_quote(answers: Answers) -> str:
-    """What a level is worth in the quote currency, where that can be known without asking the venue."""
+def _level_quote(answers: Answers, mode: str) -> str:
+    """What a level is worth in the quote currency, where that can be known without asking the venue for its price."""
     name, size = read_name(answers.get("instrument", "")), answers.get("size", "0")
     grid = usual_grid(name) if name is not None else None
     match answers.get("size_unit"):
         case "quote":
             return size
-        case "base" if grid is not None:
+        case "base" if grid is not None and mode == "paper":
             return f"{Decimal(size) * grid.start_price:f}"
         case _:
             return "0"
@@ -192,6 +193,14 @@ def _balances(text: str) -> dict[str, Decimal]:
     if not parts or any(not amount or not currency.isalnum() for currency, _, amount in parts):
         raise WrongAnswer("it must be like BTC=10, or BTC=1,USDC=50000")
     return {currency.upper(): _amount(amount) for currency, _, amount in parts}
+
+
+def _funds(needed: list[str]) -> Callable[[str], object]:
+    def require(text: str) -> None:
+        if missing := [currency for currency in needed if currency not in _balances(text)]:
+            raise WrongAnswer(f"it must name {' and '.join(missing)} as well: nothing can be traded without")
+
+    return require
 
 
 def _currencies(instrument: str) -> list[str]:

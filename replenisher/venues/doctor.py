@@ -13,6 +13,7 @@ import msgspec
 from replenisher.core.budget import RateLimit
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.venues.ccxt.exchanges import Standing
 
 OFFSET_AMBER_NS = 250 * MS_NS  # a machine that keeps time by NTP is within 50 ms
 OFFSET_RED_NS = 2 * SECOND_NS  # deadlines of orders, and the midnight at which a day's loss begins, are then wrong
@@ -105,6 +106,20 @@ def about_venue(venue: str, address: str, ours: RateLimit, answers: Answers) -> 
         yield _switch(venue, answers)
         yield _rate(venue, ours, answers.rate)
         yield _balances(venue, answers)
+
+
+def tried(venue: str, exchange: str, standing: Standing) -> Finding:
+    """How far an exchange that is reached through ccxt has been tried."""
+    is_untested = standing is Standing.UNTESTED
+    return Finding(
+        about=venue,
+        check="tried",
+        light=Light.AMBER if is_untested else Light.GREEN,
+        found=f"{exchange} through ccxt: {standing}",
+        advice="begin small, and compare with the venue's own pages; `run --live` wants --accept-untested"
+        if is_untested
+        else "",
+    )
 
 
 def unreachable(venue: str, reason: str) -> Finding:

@@ -17,8 +17,9 @@ from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
 from replenisher.live.trial import hear
+from replenisher.venues.ccxt.exchanges import standing_of
 from replenisher.venues.deribit.examination import examine, http_address
-from replenisher.venues.doctor import Answers, Finding, about_venue, unreachable
+from replenisher.venues.doctor import Answers, Finding, about_venue, tried, unreachable
 from replenisher.venues.hearing import Hearing
 from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
@@ -49,7 +50,9 @@ def doctor(config: Config, tell: Tell) -> list[Finding]:
 
 def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iterator[Finding]:
     """One venue, and the strategies on it."""
-    clock = SessionClock()
+    clock, exchange = SessionClock(), config.venues[name].exchange
+    if exchange is not None:
+        yield tried(name, exchange, standing_of(exchange))
     try:
         answers = _asked(config, name, child, clock)
     except Unreachable as error:

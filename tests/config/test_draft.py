@@ -99,6 +99,7 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
         ("max_position_quote", "4999", "it must be at least 5000: less would let no order through"),
         ("balances", "10", "it must be like BTC=10, or BTC=1,USDC=50000"),
         ("balances", "BTC=0", "it must be greater than 0"),
+        ("balances", "USD=3", "it must name BTC as well: nothing can be traded without"),
         ("balances", "", "it must be like BTC=10, or BTC=1,USDC=50000"),
     ],
 )
@@ -109,6 +110,7 @@ def test_a_wrong_answer_is_told_what_it_must_be(key: str, text: str, said: str) 
 def test_a_size_in_coins_is_weighed_at_the_usual_price() -> None:
     assert "at least 1200" in refusal("max_order_quote", "1000", size="0.02", size_unit="base")
     assert refusal("max_order_quote", "1200", size="0.02", size_unit="base") == ""
+    assert refusal("max_order_quote", "1000", size="0.02", size_unit="base", mode="live") == "", "its price is its own"
 
 
 @pytest.mark.parametrize(

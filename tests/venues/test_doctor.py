@@ -5,6 +5,7 @@ import pytest
 
 from replenisher.core.budget import RateLimit
 from replenisher.model.units import MS_NS
+from replenisher.venues.ccxt.exchanges import Standing
 from replenisher.venues.doctor import (
     Answers,
     Clock,
@@ -12,6 +13,7 @@ from replenisher.venues.doctor import (
     Light,
     Unanswered,
     about_venue,
+    tried,
     unreachable,
     verdict,
 )
@@ -104,6 +106,12 @@ def test_what_is_ill_is_told_with_a_number_and_what_to_do(
     assert ill.light is light
     assert told in ill.found
     assert advice in ill.advice
+
+
+def test_an_exchange_that_nobody_has_tried_is_amber() -> None:
+    assert tried("k", "kraken", Standing.UNTESTED).light is AMBER
+    assert tried("k", "deribit", Standing.PROVED).light is GREEN
+    assert tried("k", "deribit", Standing.PROVED).found == "deribit through ccxt: proved on the simulated exchange"
 
 
 def test_a_slow_way_proves_no_offset() -> None:
