@@ -21,7 +21,7 @@ from replenisher.report.wire import Key, read_exchange
 from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
 from tests.report.world import ACCOUNT, World
-from tests.stories.desk import Desk, Ended, Process
+from tests.stories.desk import PAPER, Desk, Ended, Process
 
 KEY = Key("paper", "paper")
 MS = 1_000_000
@@ -68,6 +68,24 @@ def test_an_audit_over_the_wire_finds_what_one_of_the_file_finds(traded: Traded)
     assert findings["fills"] == traded.summary["fills"] > 0
     of_the_file = compared(traded.desk.database, read_ledger(traded.ledger, "main"))
     assert findings | {"source": "file"} == json.loads(msgspec.json.encode(of_the_file))
+
+
+def test_of_spot_both_coins_are_told_over_the_wire_and_both_books_agree(tmp_path: Path) -> None:
+    config, ledger = tmp_path / "spot.yaml", tmp_path / "books.jsonl"
+    text = PAPER.read_text().replace("instrument: BTC-PERPETUAL", "instrument: BTC_USDC")
+    config.write_text(text.replace('{BTC: "10"}', '{BTC: "2", USDC: "100000"}\n  instruments: {BTC_USDC: {}}'))
+    desk = Desk(tmp_path, config)
+    with listening(desk, config, "--ledger", ledger) as (_, url):
+        life = desk.run("--duration", "6", **{ADDRESS: url})
+        over_the_wire = audited(desk, url)
+        wire = read_exchange(url, KEY, page=7, cash_page=5)
+
+    assert (life.code, life.stderr) == (0, "")
+    findings = json.loads(over_the_wire.stdout)
+    assert (findings["source"], findings["differences"], findings["fills"] > 0) == ("wire", [], True)
+    assert_told(wire, read_ledger(ledger, "main"))
+    assert {each.currency for each in wire.balances if each.trades} == {"BTC", "USDC"}
+    assert wire.positions == {}
 
 
 @pytest.mark.parametrize("page", [3, 7, 500])

@@ -1,0 +1,46 @@
+"""A dated future ends while the daemon trades it: the position is paid out, in both books, and the daemon stops."""
+
+import asyncio
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from replenisher.exchange.dialects.deribit import ApiKey
+from tests.exchange.deribit_socket import venue
+from tests.exchange.stand import listing
+from tests.stories.desk import PAPER, Desk, fills
+
+FUTURE = "BTC-29DEC34"  # by its name it lasts; this exchange lets it end sooner
+LIFE_S = 12
+PAPER_KEY = ApiKey("paper", "paper", "main")
+# Nobody comes so far for what is offered: what is bought is held to the end.
+BUYS_ONLY = (("instrument: BTC-PERPETUAL", f"instrument: {FUTURE}"), ("ask_spread_bps: 8", "ask_spread_bps: 150"))
+
+
+async def test_a_future_is_delivered_while_the_daemon_trades_it(tmp_path: Path) -> None:
+    text = PAPER.read_text()
+    for old, new in BUYS_ONLY:
+        assert old in text
+        text = text.replace(old, new)
+    config = tmp_path / "future.yaml"
+    config.write_text(text)
+    desk = Desk(tmp_path, config, REPLENISHER_EXCHANGE__INSTRUMENTS=f'{{"{FUTURE}": {{}}}}')
+    desk.data.mkdir()
+    now = time.time_ns()
+    future = listing(FUTURE, at=now, expires_at=now + LIFE_S * 10**9)
+    async with venue(desk.ledger_file, future, keys=(PAPER_KEY,)) as exchange:
+        desk.connect(exchange.url)
+        with desk.running("run", config) as daemon:
+            ended = await asyncio.to_thread(daemon.wait)
+        findings = await asyncio.to_thread(desk.assert_books_agree)
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert findings["source"] == "wire"
+    (paid,) = [record for record in desk.ledger() if record["type"] == "cash"]
+    bought = sum(Decimal(record["amount"]) for record in fills(desk.ledger()))
+    assert (paid["kind"], Decimal(paid["size"]), paid["position"]) == ("delivery", bought, "0")
+    (told,) = [fact for fact in ended.told if fact["event"] == "cash_moved" and fact["kind"] == "delivery"]
+    assert Decimal(told["amount"]) == Decimal(paid["amount"])
+    assert Decimal(ended.summary["instruments"][f"deribit/{FUTURE}"]["position"]) == 0
+    assert Decimal(ended.summary["balances"]["deribit/BTC"]) == Decimal(paid["balance"])
+    assert ended.summary["stop"]["verdict"] == "flat"
