@@ -194,8 +194,7 @@ def _switch(venue: str, answers: Answers) -> Finding:
         return found(Light.AMBER, "a timer of the whole account, which `run` holds; it was not set now", advice)
     elsewhere = "" if isinstance(by_default, Unanswered) else f"; by default {'on' if by_default else 'off'}"
     if isinstance(session_ns, Unanswered):
-        advice = "let the key write to the account: the daemon shows nothing on a session without this switch"
-        return found(Light.RED, f"not enabled on our session{elsewhere}", advice)
+        return found(Light.AMBER, f"not seen, as no session stood{elsewhere}", "mend the session first")
     return found(Light.GREEN, f"enabled on our session and read back{elsewhere}")
 
 

@@ -63,8 +63,8 @@ class Hearing:
         match fact:
             case SessionOpened():
                 self.opened_at = self.opened_at or fact.at
-            case SessionLost():
-                self.reason, self.is_refused = fact.reason, self.is_refused or fact.is_refusal
+            case SessionLost() if not self.is_refused:  # of what comes after a refusal, nothing is news
+                self.reason, self.is_refused = fact.reason, fact.is_refusal
             case ClockOffset():
                 self._offset_ns = fact.offset_ns
             case InstrumentDefined():

@@ -122,7 +122,7 @@ def test_a_key_that_may_only_read_is_red_and_what_it_may_is_told(desk: Desk) -> 
 
     assert ended.code == 1
     assert findings(ended)["key"]["found"] == "it may not trade: account:read_write trade:read"
-    assert (lights(ended)["session"], lights(ended)["cancel-on-disconnect"]) == ("red", "red")
+    assert (lights(ended)["session"], lights(ended)["cancel-on-disconnect"]) == ("red", "amber")
 
 
 def test_what_would_go_wrong_is_found_before_it_does(desk: Desk, exchange: tuple[str, Path]) -> None:
@@ -146,6 +146,7 @@ def test_what_would_go_wrong_is_found_before_it_does(desk: Desk, exchange: tuple
     assert "would fall onto the price of a nearer level" in red[core, "levels"]["found"]
     assert "may be shown: max_open_orders" in red[core, "limits and funds"]["found"]
     assert "the venue lists no such instrument" in red[edge, "instrument"]["found"]
+    assert red["deribit", "session"]["found"].startswith("ETH-PERPETUAL: ")
     assert all(each["advice"] for each in red.values())
 
 

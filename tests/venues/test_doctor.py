@@ -73,9 +73,9 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         (
             "cancel-on-disconnect",
             ill(session_ns=Unanswered("x")),
-            RED,
-            "not enabled on our session",
-            "write to the account",
+            AMBER,
+            "not seen, as no session stood; by default off",
+            "mend the session",
         ),
         ("cancel-on-disconnect", ill(cancels_orphans=False), AMBER, "nothing there cancels", "watch the daemon"),
         ("cancel-on-disconnect", ill(is_switch_of_session=False), AMBER, "not set now", "an account of its own"),

@@ -97,9 +97,13 @@ def test_a_refused_key_is_told_as_such() -> None:
 
 
 def test_an_instrument_that_is_not_offered_is_told_as_such() -> None:
-    heard = hearing(InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="not offered", is_final=True))
+    heard = hearing(
+        InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="not offered", is_final=True),
+        SessionLost(at=0, venue=VENUE, reason="stop"),
+    )
 
     assert heard.is_refused
+    assert heard.session() == Unanswered("BTC-PERPETUAL: not offered")
     assert heard.answers().listings == {PERPETUAL.name: Unanswered("not offered")}
 
 
