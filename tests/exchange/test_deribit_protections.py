@@ -96,13 +96,13 @@ def test_market_maker_protection_from_its_limits_to_its_end(clients: Clients) ->
 @pytest.mark.parametrize(
     ("method", "params", "burst"),
     [
+        ("public/get_time", {}, 100),
+        ("private/get_positions", {}, 100),
         ("public/subscribe", {"channels": []}, 10),
         ("public/get_instruments", {"currency": "BTC"}, 50),
     ],
 )
-def test_who_asks_too_often_for_what_is_dear_is_cut_off(
-    clients: Clients, method: str, params: dict[str, Any], burst: int
-) -> None:
+def test_who_asks_too_often_is_cut_off(clients: Clients, method: str, params: dict[str, Any], burst: int) -> None:
     for _ in range(burst):
         clients.result("a", method, **params)
     refused = clients.error("a", method, **params)

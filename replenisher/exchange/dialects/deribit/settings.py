@@ -12,8 +12,8 @@ class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
     token_s: int = 900
     credits_per_s: float = 30  # matching engine requests, for each account
     credits_burst: int = 100
-    requests_per_s: float = 1000  # of all other methods, for each account, or connection without one
-    requests_burst: int = 1500
+    requests_per_s: float = 20  # of all other methods, for each account or connection without one; a few are dearer
+    requests_burst: int = 100
     testnet: bool = True
     changes_before_reply: bool = False
     order_reply_ms: float = 0.0  # how much later than others a request is answered that went to the matching engine
