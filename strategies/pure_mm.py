@@ -118,6 +118,11 @@ class PureMarketMaking:
             )
         return self
 
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.source is Source.LAST
+
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""
         instrument = view.instrument

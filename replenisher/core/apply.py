@@ -65,7 +65,8 @@ def apply(state: State, event: Event) -> None:
             _apply_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
-            state.look_at(event.instrument)
+            if event.instrument in state.setup.heeding_trades:
+                state.look_at(event.instrument)
         case LinkAlive():
             for instrument in state.setup.instruments(event.venue):
                 state.book(instrument).heard_at = event.at

@@ -1,58 +1,77 @@
 """The order book of one instrument as the venue publishes it: integers only, best price at hand in O(1).
 
-A side keeps its prices sorted towards the touch, so that the busy end of the list is its cheap end: a change near the
-touch moves a few integers, whatever the depth of the book.
+A side is a dictionary and its best price. Nothing is kept sorted: by far the most changes are behind the touch, where
+order does not matter. When the best level goes, the next one is looked for tick by tick, as it is near in a busy book;
+in one with gaps all prices are looked at instead.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+import heapq
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
+NEAR_TICKS = 64  # a look at so many ticks costs about as much as one at all levels of a small book
+
 
 class BookSide:
     """One side of a book: price in ticks to quantity in lots."""
 
-    __slots__ = ("_keys", "_sign", "quantities")
+    __slots__ = ("_best", "_sign", "quantities")
 
     def __init__(self, side: Side) -> None:
         self._sign = side.sign
-        self._keys: list[int] = []  # price x sign, ascending: the best is last
+        self._best: int | None = None
         self.quantities: dict[int, int] = {}
 
     def replace(self, levels: Sequence[Level]) -> None:
         """Forget everything and take these levels."""
         self.quantities = {price: quantity for price, quantity in levels if quantity > 0}
-        self._keys = sorted(self._sign * price for price in self.quantities)
+        self._best = self._best_of(self.quantities)
 
     def change(self, levels: Sequence[Level]) -> None:
         """The quantities at some prices are now these; 0 removes the level."""
-        quantities, keys, sign = self.quantities, self._keys, self._sign
+        quantities = self.quantities
+        before = self._best
+        reach = None if before is None else before * self._sign  # grows towards the other side
         for price, quantity in levels:
             if quantity > 0:
-                if price not in quantities:
-                    insort(keys, sign * price)
                 quantities[price] = quantity
-            elif price in quantities:
-                del quantities[price]
-                del keys[bisect_left(keys, sign * price)]
+                if reach is None or price * self._sign > reach:
+                    reach, self._best = price * self._sign, price
+            else:
+                quantities.pop(price, None)
+        if self._best is not None and self._best not in quantities:
+            self._best = self._behind(self._best)
 
     def best(self) -> int | None:
         """The best price, if there is any."""
-        return self._sign * self._keys[-1] if self._keys else None
+        return self._best
 
     def prices(self) -> Iterator[int]:
         """Prices from the touch outwards."""
-        sign = self._sign
-        return (sign * key for key in reversed(self._keys))
+        price = self._best
+        while price is not None:
+            yield price
+            price = self._behind(price)
 
     def levels(self, depth: int) -> list[Level]:
         """The best `depth` levels from the touch outwards."""
-        sign = self._sign
-        return [(sign * key, self.quantities[sign * key]) for key in self._keys[: -depth - 1 : -1]]
+        best = heapq.nlargest if self._sign > 0 else heapq.nsmallest
+        return [(price, self.quantities[price]) for price in best(depth, self.quantities)]
+
+    def _behind(self, price: int) -> int | None:
+        """The next price from here outwards."""
+        quantities, sign = self.quantities, self._sign
+        for near in range(price - sign, price - sign * NEAR_TICKS, -sign):
+            if near in quantities:
+                return near
+        return self._best_of([other for other in quantities if (price - other) * sign > 0])
+
+    def _best_of(self, prices: Collection[int]) -> int | None:
+        return (max if self._sign > 0 else min)(prices, default=None)
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):

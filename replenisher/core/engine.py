@@ -45,7 +45,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     """What a plan depends on beside what is ours."""
 
     touch: Touch | None  # of the others
-    last_trade: int | None
+    last_trade: int | None  # where the strategy heeds it
     shown_touch: tuple[int, int] | None
     absence: str  # why nothing may be shown; empty if something may
     cash_moves: int  # how often any balance has changed
@@ -205,7 +205,8 @@ class Engine:
         absence = why_absent(state, setup, at)
         if not absence and touch is None:
             absence = "one side of the book is empty"
-        return Seen(touch, book.last_trade, book.shown_touch, absence, state.account.cash_moves)
+        last_trade = book.last_trade if setup.heeds_trades else None
+        return Seen(touch, last_trade, book.shown_touch, absence, state.account.cash_moves)
 
     def _wanted(self, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
         instrument = self.state.instruments.get(setup.instrument)

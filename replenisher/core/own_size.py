@@ -130,13 +130,14 @@ class OwnSize:
         ours = self._levels[side]
         if not ours:
             return
-        for price, shown in levels:
-            if (level := ours.get(price)) is not None:
-                for presence in level.presences:
-                    presence.echo(venue_time)
-                self._disturbed(level, at)
-                level.settle(shown, at)
-                self._sweep(side, price, level, at)
+        shown = dict(levels)
+        for price in ours.keys() & shown.keys():  # few of many
+            level = ours[price]
+            for presence in level.presences:
+                presence.echo(venue_time)
+            self._disturbed(level, at)
+            level.settle(shown[price], at)
+            self._sweep(side, price, level, at)
 
     def replaced(self, book: Book, venue_time: int, at: int) -> None:
         """A snapshot replaced the book: every level was published."""

@@ -32,6 +32,7 @@ class StrategySetup:
     instrument: str  # key
     policy: QuotingPolicy
     limits: Limits
+    heeds_trades: bool = True  # whether it depends on the last trade; if not, a trade is no reason to ask it
 
     @cached_property
     def ladder(self) -> tuple[str, str]:
@@ -63,6 +64,11 @@ class Setup:
     def watching(self, instrument: str) -> Sequence[StrategySetup]:
         """The strategies that quote an instrument."""
         return self._watching.get(instrument, ())
+
+    @cached_property
+    def heeding_trades(self) -> frozenset[str]:
+        """The instruments on which a trade may change what somebody wants."""
+        return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)
 
     @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:

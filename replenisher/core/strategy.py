@@ -3,6 +3,9 @@
 A strategy is a frozen value with one method, `quote(view)`. It sees the market without our own orders, and its own
 inventory; it returns what it would like to show and the numbers that led there. Whether that may be shown, and which
 commands bring it about, is not its business.
+
+Its answer depends on the view and on nothing else, and on `at` only as a label: while market and inventory stay as they
+are it is not asked again. One that says `heeds_trades = False` is shown no trades, and is not asked for their sake.
 """
 
 from decimal import Decimal
@@ -29,7 +32,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: int  # session time
     instrument: Instrument
     touch: Touch  # the others' best bid and ask
-    last_trade: int | None  # ticks
+    last_trade: int | None  # ticks; None also for a strategy that does not heed it
     inventory: Decimal  # of this strategy, in the wire amount, negative is short
 
 

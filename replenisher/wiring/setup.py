@@ -44,9 +44,10 @@ def _amends_price(section: VenueSection) -> bool:
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:
     age_s = section.max_order_age_s
+    strategy = config.strategy(section.id)
     return StrategySetup(
         id=section.id,
-        strategy=config.strategy(section.id),
+        strategy=strategy,
         venue=section.venue,
         instrument=instrument_key(section.venue, section.instrument),
         policy=QuotingPolicy(
@@ -57,6 +58,7 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             amend=section.amend,
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
+        heeds_trades=getattr(strategy, "heeds_trades", True),
     )
 
 

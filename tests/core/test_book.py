@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from replenisher.core.book import Book, BookSide
 from replenisher.model.order import Side
 
-LEVELS = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=40)
+PRICES = st.integers(1, 40) | st.integers(1, 8).map(lambda price: price * 100)  # close together, and far apart
+LEVELS = st.lists(st.tuples(PRICES, st.integers(0, 9)), max_size=40)
 
 
 @given(st.sampled_from(Side), LEVELS, LEVELS)
@@ -17,9 +18,9 @@ def test_a_side_is_a_sorted_dictionary(
     book_side.replace(first)
     expected = {price: quantity for price, quantity in first if quantity}
 
-    for price, quantity in changes:
-        book_side.change([(price, quantity)])
-        expected[price] = quantity
+    for start in range(0, len(changes), 3):
+        book_side.change(changes[start : start + 3])
+        expected |= dict(changes[start : start + 3])
         expected = {price: quantity for price, quantity in expected.items() if quantity}
 
     best_first = sorted(expected.items(), reverse=side is Side.BUY)
