@@ -32,7 +32,7 @@ async def hear(
             await trial.news((due - now) / SECOND_NS)
             if clock.now() >= due:
                 trial.hear(lambda: venue.wake(clock.now()))
-        trial.hear(lambda: venue.stop(clock.now()))
+        trial.end()
         await trial.carrier.finish()
 
 
@@ -56,6 +56,12 @@ class _Trial:
             self._venue.send(self._hearing.questions(self._deadline), self._clock.now())
         self.carrier.carry(self._venue.actions())
         self._heard.set()
+
+    def end(self) -> None:
+        """Have everything ended. What the venue tells of that is no news: it would hide why something failed."""
+        self._venue.stop(self._clock.now())
+        self._venue.facts()
+        self.carrier.carry(self._venue.actions())
 
     def ended(self, reason: str) -> None:
         """A connection ended."""

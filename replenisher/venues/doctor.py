@@ -58,6 +58,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     arms_switch: bool | None
     withdraws: bool | None
     told: str  # in the venue's own words
+    is_taken: bool = True  # False if it did not come to a login
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +102,10 @@ def about_venue(venue: str, address: str, ours: RateLimit, answers: Answers) -> 
     yield _reachable(venue, address, answers.clock)
     yield _clock(venue, answers.clock)
     yield _key(venue, answers.key)
-    if not isinstance(answers.key, Unanswered):  # without a login nothing below could be asked
-        yield _session(venue, answers.session_ns)
+    if isinstance(answers.key, Unanswered):
+        return
+    yield _session(venue, answers.session_ns)
+    if answers.key.is_taken:  # without a login nothing below could be asked
         yield _switch(venue, answers)
         yield _rate(venue, ours, answers.rate)
         yield _balances(venue, answers)
@@ -167,6 +170,8 @@ def _key(venue: str, key: Key | Unanswered) -> Finding:
         return found(Light.RED, f"it may not arm the dead-man switch: {key.told}", advice)
     if key.withdraws:
         return found(Light.AMBER, f"it may withdraw: {key.told}", "trade with a key that may not touch the wallet")
+    if not key.is_taken:
+        return found(Light.AMBER, "not tried, as it did not come to a login", "mend the session first")
     if key.trades is None:
         advice = "see to it at the venue that this key may trade, and may not withdraw"
         return found(Light.AMBER, "the login is taken; the venue names no rights", advice)

@@ -63,7 +63,7 @@ class Hearing:
         match fact:
             case SessionOpened():
                 self.opened_at = self.opened_at or fact.at
-            case SessionLost() if not self.is_refused:  # of what comes after a refusal, nothing is news
+            case SessionLost() if not self.is_refused:  # a refusal for good says more than what follows from it
                 self.reason, self.is_refused = fact.reason, fact.is_refusal
             case ClockOffset():
                 self._offset_ns = fact.offset_ns
@@ -104,10 +104,10 @@ class Hearing:
         """All of it; raises `Unreachable` if nobody has said a word."""
         if not self.is_open and not self.is_refused and not self._instruments:
             raise Unreachable(self.reason or f"venue {self._venue} did not answer in time")
-        whole = Key(trades=None, arms_switch=None, withdraws=None, told="")
+        key = Key(trades=None, arms_switch=None, withdraws=None, told="", is_taken=self.is_open)
         return Answers(
             clock=NOT_TOLD if self._offset_ns is None else Clock(self._offset_ns, 0),
-            key=Unanswered(self.reason) if self.is_refused and not self._closed else whole,
+            key=Unanswered(self.reason) if self.is_refused and not self._closed else key,
             session_ns=self.session(),
             switch_by_default=NOT_TOLD,
             rate=Unanswered("the session tells no limits"),

@@ -103,6 +103,28 @@ def test_a_venue_that_does_not_answer_is_75_and_said_so(desk: Desk) -> None:
     assert lights(ended)["database"] == "green"
 
 
+def test_through_ccxt_it_is_said_as_well_why_nobody_answers(desk: Desk) -> None:
+    written(desk, "    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n")
+
+    ended = look(desk, **{URL: "ws://127.0.0.1:1/ws/api/v2"})
+
+    assert ended.code == 75
+    assert findings(ended)["reachable"]["found"].startswith("ExchangeNotAvailable: ")
+
+
+def test_through_ccxt_an_instrument_that_is_not_offered_is_the_reason_and_nothing_else_is_blamed(
+    desk: Desk, exchange: tuple[str, Path]
+) -> None:
+    written(desk, "    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n")
+    written(desk, "instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL")
+
+    ended = look(desk, **{URL: exchange[0]})
+
+    red = {check for check, light in lights(ended).items() if light == "red"}
+    assert (ended.code, red) == (1, {"session", "instrument"})
+    assert findings(ended)["session"]["found"].startswith("ETH-PERPETUAL: not offered")
+
+
 def test_a_key_that_the_venue_does_not_know_is_red_and_its_secret_is_not_told(
     desk: Desk, exchange: tuple[str, Path]
 ) -> None:

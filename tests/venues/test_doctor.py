@@ -69,6 +69,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         ("key", may(arms_switch=False), RED, "may not arm the dead-man switch", "write to the account"),
         ("key", may(withdraws=True), AMBER, "it may withdraw", "may not touch the wallet"),
         ("key", may(trades=None, arms_switch=None, withdraws=None), AMBER, "names no rights", "may not withdraw"),
+        ("key", may(is_taken=False), AMBER, "it did not come to a login", "mend the session"),
         ("session", ill(session_ns=Unanswered("refused to log in")), RED, "refused to log in", "needs this session"),
         (
             "cancel-on-disconnect",

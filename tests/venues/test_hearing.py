@@ -18,7 +18,7 @@ from replenisher.model.event import (
     SessionOpened,
 )
 from replenisher.model.instrument import Kind
-from replenisher.venues.doctor import Clock, Listing, Unanswered
+from replenisher.venues.doctor import Clock, Key, Listing, Unanswered
 from replenisher.venues.hearing import Hearing
 from tests.venues.examined import PERPETUAL, VENUE
 
@@ -97,13 +97,12 @@ def test_a_refused_key_is_told_as_such() -> None:
 
 
 def test_an_instrument_that_is_not_offered_is_told_as_such() -> None:
-    heard = hearing(
-        InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="not offered", is_final=True),
-        SessionLost(at=0, venue=VENUE, reason="stop"),
-    )
+    heard = hearing(InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="not offered", is_final=True))
 
     assert heard.is_refused
     assert heard.session() == Unanswered("BTC-PERPETUAL: not offered")
+    assert isinstance(key := heard.answers().key, Key)
+    assert not key.is_taken
     assert heard.answers().listings == {PERPETUAL.name: Unanswered("not offered")}
 
 
