@@ -10,7 +10,7 @@ from replenisher.exchange.interruptions import Interruptions
 from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.timetable import Timetable
-from replenisher.exchange.words import Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
+from replenisher.exchange.words import STILL, Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -54,8 +54,7 @@ class Board:
         """When something happens by itself: the state changes, money moves, or the market does unless it is halted."""
         if self.state.is_final:
             return None
-        moves = self.state is InstrumentState.OPEN or self.state is InstrumentState.LOCKED
-        first = self.market.next_at if moves else None
+        first = None if self.state in STILL else self.market.next_at
         for at in (self.interruptions.next_at, self.timetable.next_at):
             if at is not None and (first is None or at < first):
                 first = at

@@ -17,9 +17,7 @@ from replenisher.exchange.payments import payments
 from replenisher.exchange.protection import MmpGroup
 from replenisher.exchange.register import OrderEntry
 from replenisher.exchange.timetable import Occasion
-from replenisher.exchange.words import InstrumentState, MmpTriggered, TradeView
-
-STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT)  # not even a cancel is taken
+from replenisher.exchange.words import STILL, InstrumentState, MmpTriggered, TradeView
 
 
 class Consequences:

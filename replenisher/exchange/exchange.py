@@ -15,7 +15,7 @@ from replenisher.exchange.accounts import ZERO
 from replenisher.exchange.board import Board
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.clearing import Clearing
-from replenisher.exchange.consequences import STILL, Consequences
+from replenisher.exchange.consequences import Consequences
 from replenisher.exchange.funding import Funding
 from replenisher.exchange.funds import Funds
 from replenisher.exchange.judging import Judge
@@ -25,6 +25,7 @@ from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.selftrade import SelfTrading
 from replenisher.exchange.words import (
+    STILL,
     AccountView,
     BookView,
     CashChange,

@@ -72,14 +72,12 @@ class InstrumentState(StrEnum):
     DELIVERED = "delivered"  # for good: it has expired, and its positions are paid out
 
     @property
-    def takes_cancels(self) -> bool:
-        """Whether an order can be taken off the book."""
-        return self in (InstrumentState.OPEN, InstrumentState.LOCKED)
-
-    @property
     def is_final(self) -> bool:
         """Whether it never trades again."""
         return self in (InstrumentState.CLOSED, InstrumentState.DELIVERED)
+
+
+STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT)  # not even a cancel is taken
 
 
 class OrderState(StrEnum):
