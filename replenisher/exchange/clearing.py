@@ -12,6 +12,7 @@ from replenisher.exchange.accounts import ZERO, fee
 from replenisher.exchange.board import Board
 from replenisher.exchange.ledger import Append, Ledger
 from replenisher.exchange.market import Cause, Depth, Happening, Traded
+from replenisher.exchange.protection import MmpGroup
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.timetable import Occasion
 from replenisher.exchange.words import (
@@ -124,6 +125,12 @@ class Clearing:
         """An instrument is in another state from now on."""
         board.state = state
         self.report(InstrumentChanged(instrument=board.instrument.name, state=state, at=self.at))
+
+    def freeze_mmp(self, group: MmpGroup, until: int | None) -> None:
+        """A group takes no protected orders until then; None takes them again."""
+        self.write(
+            ledger.MmpFrozen(account=group.account, index=group.index, group=group.name, frozen_until=until, at=self.at)
+        )
 
     def move_cash(self, board: Board, account: str, occasion: Occasion, price: Decimal, amount: Decimal) -> None:
         """Let an account be paid for its position, or pay."""

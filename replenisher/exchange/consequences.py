@@ -121,11 +121,12 @@ class Consequences:
                 continue
             group = MmpGroup(placed.account, board.index_name, placed.mmp_group)
             quantity = contract.base_quantity(trade.amount, trade.price) * placed.side.sign
-            if self._clearing.register.protection.count(group, quantity, self._clearing.at):
-                self._trigger(group)
+            frozen_until = self._clearing.register.protection.count(group, quantity, self._clearing.at)
+            if frozen_until is not None:
+                self._trigger(group, frozen_until)
 
-    def _trigger(self, group: MmpGroup) -> None:
-        frozen_until = self._clearing.register.protection.frozen(group.account, self._clearing.at)[group]
+    def _trigger(self, group: MmpGroup, frozen_until: int) -> None:
+        self._clearing.freeze_mmp(group, frozen_until)
         self._clearing.report(
             MmpTriggered(
                 account=group.account,

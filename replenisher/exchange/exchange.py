@@ -266,9 +266,11 @@ class Exchange:
         """The groups of an account that take no orders, and until when; 0 is until they are reset."""
         return self._register.protection.frozen(account, at)
 
-    def reset_mmp(self, group: MmpGroup) -> None:
+    def reset_mmp(self, group: MmpGroup, at: int) -> None:
         """Let a group take orders again."""
-        self._register.protection.reset(group)
+        self.advance(at)
+        self._clearing.freeze_mmp(group, None)
+        self._clearing.flush()
 
     # --- Looking --------------------------------------------------------------------------------------------------
 

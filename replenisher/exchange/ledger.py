@@ -186,6 +186,16 @@ class MmpConfigured(Line, frozen=True, kw_only=True, tag="mmp"):
     at: int
 
 
+class MmpFrozen(Line, frozen=True, kw_only=True, tag="mmp_frozen"):
+    """A group of protected orders has traded too much and takes no new ones, or is reset."""
+
+    account: str
+    index: str
+    group: str
+    frozen_until: int | None  # 0: until it is reset; None: it was
+    at: int
+
+
 Record = (
     Opened
     | Listed
@@ -199,6 +209,7 @@ Record = (
     | Rejected
     | SelfTradingChosen
     | MmpConfigured
+    | MmpFrozen
 )
 
 

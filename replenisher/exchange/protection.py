@@ -90,10 +90,10 @@ class Protection:
             if group.account == account and watch.frozen_until is not None and watch.is_frozen(at)
         }
 
-    def reset(self, group: MmpGroup) -> None:
-        """Take orders again; what has traded no longer counts."""
+    def freeze(self, group: MmpGroup, until: int | None) -> None:
+        """Take no orders until then; None takes them again. What has traded no longer counts."""
         if watch := self._watches.get(group):
-            watch.frozen_until = None
+            watch.frozen_until = until
             watch.fills.clear()
 
     def is_frozen(self, group: MmpGroup, at: int) -> bool:
@@ -101,14 +101,12 @@ class Protection:
         watch = self._watches.get(group)
         return watch is not None and watch.is_frozen(at)
 
-    def count(self, group: MmpGroup, quantity: Decimal, at: int) -> bool:
-        """A protected order has traded a signed quantity; whether that triggers the protection of its group."""
+    def count(self, group: MmpGroup, quantity: Decimal, at: int) -> int | None:
+        """A protected order has traded a signed quantity; until when its group is to be frozen, if that triggers it."""
         watch = self._watches.get(group)
         if watch is None or watch.is_frozen(at):
-            return False
+            return None
         watch.fills.append((at, quantity))
         if not watch.exceeds(at):
-            return False
-        watch.frozen_until = at + watch.limits.frozen_ns if watch.limits.frozen_ns else UNTIL_RESET
-        watch.fills.clear()
-        return True
+            return None
+        return at + watch.limits.frozen_ns if watch.limits.frozen_ns else UNTIL_RESET

@@ -174,6 +174,9 @@ class Register:
             case ledger.MmpConfigured():
                 group, limits = _mmp_terms(record)
                 self.protection.configure(group, limits)
+            case ledger.MmpFrozen():
+                group = MmpGroup(record.account, record.index, record.group)
+                self.protection.freeze(group, record.frozen_until)
             case ledger.Request() | ledger.Rejected():
                 pass
             case _:

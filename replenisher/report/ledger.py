@@ -165,7 +165,11 @@ class _Mmp(msgspec.Struct, tag_field="type", tag="mmp"):
     """Likewise."""
 
 
-_Unneeded = _Listed | _Request | _Rejected | _SelfTrading | _Mmp
+class _MmpFrozen(msgspec.Struct, tag_field="type", tag="mmp_frozen"):
+    """Likewise."""
+
+
+_Unneeded = _Listed | _Request | _Rejected | _SelfTrading | _Mmp | _MmpFrozen
 _Record = _Opened | _Deposit | _Order | _Amended | _Closed | _Trade | _Cash | _Unneeded
 
 

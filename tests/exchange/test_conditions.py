@@ -3,6 +3,7 @@
 import pytest
 
 from replenisher.exchange.interruptions import Interruption
+from replenisher.exchange.ledger import read_ledger
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.selftrade import SelfTradeMode, SelfTrading
 from replenisher.exchange.words import (
@@ -409,16 +410,25 @@ def test_a_group_that_trades_too_much_is_cancelled_and_frozen(limit: dict, trigg
     assert stand.place(BUY, 10, stand.bid() - 500, mmp=True, mmp_group="ladder").refusal is None
 
 
-def test_without_a_frozen_time_only_a_reset_thaws() -> None:
+def next_life(*lives: Stand) -> Stand:
+    """An exchange that goes on where those before it have ended."""
+    at, told = lives[-1].at, b"".join(bytes(life.ledger) for life in lives)
+    return Stand(listing(PERPETUAL, at=at), at=at, past=read_ledger(told))
+
+
+def test_without_a_frozen_time_only_a_reset_thaws_and_no_restart() -> None:
     stand = Stand()
     protected(stand, MmpLimits(interval_ns=10 * SECOND, frozen_ns=0, quantity=D("0.001")))
 
     stand.at += 3600 * SECOND
     frozen = stand.place(BUY, 10, stand.bid() - 500, mmp=True, mmp_group="ladder")
-    stand.exchange.reset_mmp(GROUP)
-    thawed = stand.place(BUY, 10, stand.bid() - 500, mmp=True, mmp_group="ladder")
+    second = next_life(stand)
+    still_frozen = second.place(BUY, 10, second.bid() - 500, mmp=True, mmp_group="ladder")
+    second.exchange.reset_mmp(GROUP, second.at)
+    for thawed in (second, next_life(stand, second)):
+        assert thawed.place(BUY, 10, thawed.bid() - 500, mmp=True, mmp_group="ladder").refusal is None
 
-    assert (frozen.refusal, thawed.refusal) == (Refusal.MMP_FROZEN, None)
+    assert frozen.refusal is still_frozen.refusal is Refusal.MMP_FROZEN
 
 
 def test_what_traded_before_the_interval_does_not_count() -> None:

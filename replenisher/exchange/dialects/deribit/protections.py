@@ -54,7 +54,7 @@ def get_mmp_status(desk: Desk, call: Call) -> list[Shape]:
 
 def reset_mmp(desk: Desk, call: Call) -> str:
     """`private/reset_mmp`."""
-    desk.exchange.reset_mmp(_group(desk, call))
+    desk.exchange.reset_mmp(_group(desk, call), call.at)
     return "ok"
 
 
