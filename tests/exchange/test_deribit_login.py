@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -119,6 +120,21 @@ def test_the_token_of_a_session_outlives_its_connection(clients: Clients) -> Non
     renewed = clients.result("d", "public/auth", grant_type="refresh_token", refresh_token=told["refresh_token"])
     assert renewed["scope"] == told["scope"]
     assert clients.result("d", "private/get_positions") == []
+
+
+@pytest.mark.parametrize(("goodbye", "code"), [({}, 13009), ({"invalidate_token": False}, None)])
+def test_a_logout_ends_the_token_of_a_session_unless_it_is_to_live_on(
+    goodbye: dict[str, Any], code: int | None, clients: Clients
+) -> None:
+    told = log_in(clients, "c", ALICE, scope="session:desk")
+    clients.send("c", json.dumps({"id": 1, "method": "private/logout", "params": goodbye}))
+    clients.connect("d")
+
+    reply = clients.ask("d", "private/get_positions", access_token=told["access_token"])
+
+    assert reply.get("error", {}).get("code") == code
+    renewal = {"grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
+    assert ("error" in clients.ask("d", "public/auth", **renewal)) == (code is not None)
 
 
 def test_failed_logins_are_counted_for_a_minute(clients: Clients) -> None:

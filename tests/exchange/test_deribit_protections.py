@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from replenisher.exchange.dialects.dialect import DROPPED
-from tests.exchange.clients import ALICE, BOB, START, Clients
+from replenisher.exchange.interruptions import Interruption
+from replenisher.exchange.words import InstrumentState
+from tests.exchange.clients import ALICE, BOB, START, Clients, S
 from tests.exchange.stand import listing
 
 NAME = "BTC-PERPETUAL"
@@ -132,3 +134,36 @@ def test_funding_is_told_in_the_transaction_log() -> None:
     assert (row["type"], row["instrument_name"], row["side"]) == ("settlement", name, "long")
     assert row["change"] == row["interest_pl"] == pytest.approx(after - before, abs=1e-12)
     assert [each["type"] for each in log["logs"]][-1] == "deposit"
+
+
+def test_a_locked_index_is_told_to_who_asks_and_to_who_listens() -> None:
+    lock = Interruption(state=InstrumentState.LOCKED, after_ns=S, for_ns=2 * S)
+    clients = Clients(besides=[listing("ETH-PERPETUAL", at=START, pace=1e-9)], terms={"interruptions": (lock,)})
+    clients.connect("a", ALICE)
+    clients.result("a", "public/subscribe", channels=["platform_state"])
+
+    before = clients.result("a", "public/status")
+    clients.wait(2)
+    locked = clients.result("a", "public/status")
+    clients.wait(2)
+
+    assert before == clients.result("a", "public/status") == {"locked": "false", "locked_indices": []}
+    assert locked == {"locked": "partial", "locked_indices": ["btc_usd"]}
+    assert clients.heard("a", "platform_state") == [
+        {"price_index": "btc_usd", "locked": True},
+        {"price_index": "btc_usd", "locked": False},
+    ]
+
+
+def test_a_future_is_listed_until_it_expires_and_then_among_what_has_expired() -> None:
+    future = listing("ETH-25DEC26", at=START, pace=1e-9, expires_at=START + S)
+    clients = Clients(besides=[future])
+    clients.connect("a", ALICE)
+
+    def listed(**more: Any) -> list[str]:
+        told = clients.result("a", "public/get_instruments", currency="any", **more)
+        return [instrument["instrument_name"] for instrument in told]
+
+    assert (listed(), listed(expired=True)) == ([NAME, "ETH-25DEC26"], [])
+    clients.wait(2)
+    assert (listed(), listed(expired=True)) == ([NAME], ["ETH-25DEC26"])

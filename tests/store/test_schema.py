@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import ColumnElement, column, insert, inspect, select, table, text
 
 from replenisher.errors import ConfigurationError
 from replenisher.store import schema, tables
@@ -49,6 +51,28 @@ def test_up_down_and_up_again(database: Database) -> None:
 
     assert left == {"alembic_version"}
     schema.check(database.url)
+
+
+def test_rows_go_up_and_down_with_the_schema(database: Database) -> None:
+    moved = {**balance(1), "kind": "funding", "venue_id": "7", "amount": Decimal("-0.1"), "venue_time": 5}
+    del moved["balance"]
+    schema.upgrade(database.url, "0001")
+    older = table("cash_moves", *(column(name, tables.cash_moves.c[name].type) for name in moved))
+    database.write(lambda connection: connection.execute(insert(older), moved))
+
+    def rows(*which: ColumnElement[Any]) -> list[dict[str, Any]]:
+        return database.read(lambda connection: [dict(row) for row in connection.execute(select(*which)).mappings()])
+
+    schema.upgrade(database.url)
+    assert rows(*tables.cash_moves.c) == [moved | {"instrument": ""}]
+
+    schema.downgrade(database.url, "0001", drop_rows=True)
+    assert rows(*older.c) == [moved]
+    assert "instrument" not in {each["name"] for each in database.read(lambda c: inspect(c).get_columns("cash_moves"))}
+
+    schema.upgrade(database.url)
+    schema.check(database.url)
+    assert rows(*tables.cash_moves.c) == [moved | {"instrument": ""}]
 
 
 def test_the_way_down_is_closed_while_there_are_rows(ledger_url: str) -> None:

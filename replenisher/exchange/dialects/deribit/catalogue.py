@@ -8,7 +8,7 @@ from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel
 from replenisher.exchange.dialects.deribit.errors import NOT_FOUND, refuse, refuse_param
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.funding import Funding
-from replenisher.exchange.words import BookView, InstrumentView, PositionView
+from replenisher.exchange.words import BookView, InstrumentState, InstrumentView, PositionView
 from replenisher.model.instrument import Instrument, Kind
 
 NOTHING = Decimal(0)
@@ -85,6 +85,11 @@ class Catalogue:
     def index_names(self) -> list[str]:
         """Every index of this exchange."""
         return sorted({index_name(instrument) for instrument in self._instruments.values()})
+
+    def locked_indices(self) -> list[str]:
+        """Those of which every instrument is locked."""
+        taking = {index_name(view.instrument) for view in self.views() if view.state is not InstrumentState.LOCKED}
+        return [name for name in self.index_names() if name not in taking]
 
     def exists(self, channel: Channel) -> bool:
         """Whether there is anything to tell on a channel."""

@@ -27,7 +27,9 @@ def auth(desk: Desk, call: Call) -> Shape:
 
 def logout(desk: Desk, call: Call) -> None:
     """`private/logout` closes the connection without an answer, and leaves its orders alone."""
-    call.params.flag("invalidate_token", default=True)  # a token ends with its connection in any case
+    assert call.login is not None, "the method is private"
+    if call.params.flag("invalidate_token", default=True):
+        desk.doorkeeper.forget(call.login)
     call.session.cancels_on_disconnect = False
     call.session.says_goodbye = True
 
@@ -54,8 +56,10 @@ def get_time(desk: Desk, call: Call) -> int:
 
 
 def status(desk: Desk, call: Call) -> Shape:
-    """`public/status`: nothing is ever locked here."""
-    return {"locked": "false", "locked_indices": []}
+    """`public/status`: the indices of which nothing takes an order."""
+    locked = desk.catalogue.locked_indices()
+    some = "true" if locked == desk.catalogue.index_names() else "partial"
+    return {"locked": some if locked else "false", "locked_indices": locked}
 
 
 def set_heartbeat(desk: Desk, call: Call) -> str:

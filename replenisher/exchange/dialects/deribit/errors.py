@@ -104,7 +104,9 @@ ANSWERED: dict[int, Meaning] = {
     TOO_MANY_REQUESTS: Meaning("too_many_requests", "the account has no credits left; the session ends"),
     NOT_OWNER_OF_ORDER: Meaning("not_owner_of_order", "the order is another account's"),
     MUST_BE_WEBSOCKET: Meaning("must_be_websocket_request", "a method about a connection came over HTTP"),
-    INVALID_FOR_INSTRUMENT: Meaning("invalid_args_for_instrument", "the instrument has no funding, or no such order"),
+    INVALID_FOR_INSTRUMENT: Meaning(
+        "invalid_args_for_instrument", "spot, where there is no position, or a contract without funding"
+    ),
     WHOLE_COST_TOO_LOW: Meaning("whole_cost_too_low", "worth less than the instrument's smallest notional"),
     NOT_IMPLEMENTED: Meaning("not_implemented", "the venue's method or parameter is not offered here"),
     INVALID_MAX_SHOW_AMOUNT: Meaning("invalid_max_show_amount", "`display_amount` exceeds the amount"),
@@ -118,9 +120,9 @@ ANSWERED: dict[int, Meaning] = {
     OTHER_REJECT: Meaning("other_reject <Reason>", "`reduce_only`, and it would not reduce"),
     NO_ADVANCED_FOR_FUTURES: Meaning("no_adv_for_futures", "`advanced` with a future or perpetual"),
     NOT_ADVANCED: Meaning("not_adv_order", "`advanced` in an edit of an order that is not"),
-    BAD_ARGUMENT: Meaning("bad_argument", "one entry of a list is not what it must be"),
+    BAD_ARGUMENT: Meaning("bad_argument", "a `continuation` with which no page ended"),
     NOT_OPEN_ORDER: Meaning("not_open_order", "a cancel of an order that has ended"),
-    UNSUPPORTED_COMBINATION: Meaning("unsupported_arg_combination", "options of an order that exclude each other"),
+    UNSUPPORTED_COMBINATION: Meaning("unsupported_arg_combination", "`historical` together with `include_old`"),
     BAD_ARGUMENTS: Meaning("bad_arguments", "a time that ends before it begins"),
     BAD_REQUEST: Meaning("bad_request", "the frame is not JSON"),
     POST_ONLY_REJECT: Meaning("post_only_reject", "it would have traded at once"),

@@ -7,6 +7,7 @@ exchange that is enough.
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 from collections import deque
@@ -102,6 +103,11 @@ class Doorkeeper:
         if asked is None:
             refuse_param("scope")
         return self._issue(key, asked, at, on_socket=on_socket)
+
+    def forget(self, login: Login) -> None:
+        """Its tokens mean nothing any more, on no connection."""
+        with contextlib.suppress(ValueError):  # it may be older than all that are kept
+            self._logins.remove(login)
 
     def login_of(self, request: HttpRequest | None, present: Login | None, params: Params, at: int) -> Login | None:
         """Who asks: a connection logs in once, an HTTP request proves itself each time; None for nobody.

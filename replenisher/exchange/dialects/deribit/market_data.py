@@ -10,7 +10,7 @@ from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_
 from replenisher.exchange.dialects.deribit.market_shapes import chart
 from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number, rate
-from replenisher.exchange.words import Print
+from replenisher.exchange.words import InstrumentState, Print
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS
 
@@ -22,11 +22,13 @@ PRINTS_MAX = 10_000  # how many of the past are looked through
 
 
 def get_instruments(desk: Desk, call: Call) -> list[Shape]:
-    """`public/get_instruments`; what has expired is not kept."""
-    chosen = instruments(desk, call)
-    if call.params.flag("expired"):
-        return []
-    return [desk.market.instrument(view) for view in desk.catalogue.views() if view.instrument in chosen]
+    """`public/get_instruments`: those that have expired, or the others."""
+    chosen, expired = instruments(desk, call), call.params.flag("expired")
+    return [
+        desk.market.instrument(view)
+        for view in desk.catalogue.views()
+        if view.instrument in chosen and (view.state is InstrumentState.DELIVERED) is expired
+    ]
 
 
 def get_instrument(desk: Desk, call: Call) -> Shape:

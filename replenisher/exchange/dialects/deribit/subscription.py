@@ -40,7 +40,7 @@ OF_THE_BOOK = frozenset(
 )
 OF_TRADES = frozenset({Topic.TRADES, Topic.CHART, Topic.TICKER, Topic.INCREMENTAL_TICKER})
 OF_THE_ACCOUNT = frozenset({Topic.ORDERS, Topic.FILLS, Topic.CHANGES, Topic.PORTFOLIO})
-OF_STATES = frozenset({Topic.STATE, Topic.TICKER, Topic.INCREMENTAL_TICKER})
+OF_STATES = frozenset({Topic.STATE, Topic.PLATFORM, Topic.TICKER, Topic.INCREMENTAL_TICKER})
 
 
 class Subscription:
@@ -62,6 +62,9 @@ class Subscription:
             case Topic.BOOK:
                 return [book_snapshot(self._desk.catalogue.book(name))]
             case Topic.TRADES | Topic.CHART | Topic.STATE | Topic.MMP | Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
+                return []
+            case Topic.PLATFORM:
+                self._frames({}, at)  # what stands is not told, only what changes
                 return []
             case _:
                 return self._frames({name: []}, at)
@@ -112,8 +115,10 @@ class Subscription:
                 return [candle(self._candle(name, prints[-1].at)) for name, prints in rows.items()]
             case Topic.STATE | Topic.MMP:
                 return [told for found in rows.values() for told in found]
-            case Topic.PLATFORM | Topic.PUBLIC_METHODS:
-                return []  # nothing of these ever changes here
+            case Topic.PLATFORM:
+                return [frame for index in catalogue.index_names() for frame in self._lock(index)]
+            case Topic.PUBLIC_METHODS:
+                return []  # it never changes while the exchange runs
             case Topic.PORTFOLIO:
                 return [self._portfolio(currency) for currency in self._currencies(rows)]
             case Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
@@ -168,6 +173,10 @@ class Subscription:
             return []
         self._told[name] = shape
         return [shape]
+
+    def _lock(self, index: str) -> list[Shape]:
+        is_locked = index in self._desk.catalogue.locked_indices()
+        return self._news(index, {"price_index": index, "locked": is_locked}, ("locked",))
 
     def _differences(self, name: str, shape: Shape) -> list[Shape]:
         """All of a ticker for the first time, then what of it is another."""
