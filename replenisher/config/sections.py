@@ -181,6 +181,7 @@ class ListedInstrument(Section):
     tick_steps: tuple[TickAbove, ...] = Field((), description="coarser ticks for higher prices, ascending")
     lot: Money | None = Field(None, description="the step of amounts")
     min_amount: Money | None = Field(None, description="of an order; a lot if not given")
+    min_notional: Money | None = Field(None, description="of an order, in the quote currency; none if not given")
     price_band_pct: float | None = Field(None, gt=0, lt=100, description="of this instrument alone")
     interruptions: tuple[Interruption, ...] = Field((), description="when it does not trade, one after the other")
 

@@ -149,6 +149,7 @@ def _instrument(
         lot=lot,
         min_amount=details.min_amount or (lot if details.lot or usual is None else usual.min_amount),
         start_price=start_price,
+        min_notional=details.min_notional or Decimal(0),
     )
     return instrument_of(venue, understood, grid), start_price
 

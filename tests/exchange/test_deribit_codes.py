@@ -38,9 +38,9 @@ def listing(name: str, **terms: Any) -> Listing:
     assert understood is not None
     grid = usual_grid(understood)
     assert grid is not None
-    instrument = instrument_of("deribit", understood, grid)
     if name == SPOT:
-        instrument = msgspec.structs.replace(instrument, min_amount=Decimal("0.001"), min_notional=Decimal(10))
+        grid = msgspec.structs.replace(grid, min_amount=Decimal("0.001"), min_notional=Decimal(10))
+    instrument = instrument_of("deribit", understood, grid)
     quiet = SyntheticSettings(minutes_per_second=1e-9)
     market = SyntheticMarket(instrument, quiet, random.Random(7), time.time_ns())
     return Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"), **terms)

@@ -34,11 +34,12 @@ def test_without_a_list_the_perpetual_is_listed() -> None:
 
 
 def test_kinds_side_by_side() -> None:
+    least = {"min_amount": "0.001", "min_notional": 20}
     found = listings(
         {
             "BTC-PERPETUAL": None,
             "BTC-25DEC26": {"fees": {"maker_bps": -1, "taker_bps": 5}},
-            "BTC_USDC": {"tick": "0.01", "tick_steps": [{"above_price": 10000, "tick": 1}], "min_amount": "0.001"},
+            "BTC_USDC": {"tick": "0.01", "tick_steps": [{"above_price": 10000, "tick": 1}], **least},
             "SOL_USDC-PERPETUAL": {
                 "market": {"source": "synthetic", "start_price": 150},
                 "tick": "0.01",
@@ -56,7 +57,8 @@ def test_kinds_side_by_side() -> None:
     }
     assert found["BTC-25DEC26"].maker_rate == Decimal("-0.0001")
     assert found["BTC-25DEC26"].expires_at is not None
-    assert found["BTC_USDC"].market.instrument.min_amount == Decimal("0.001")
+    spot = found["BTC_USDC"].market.instrument
+    assert (spot.min_amount, spot.min_notional) == (Decimal("0.001"), Decimal(20))
 
 
 @pytest.mark.parametrize("name", ["BTC-PERPETUAL", "BTC-25DEC26", "BTC_USDC", "ETH_USDC-PERPETUAL", "ETH-PERPETUAL"])

@@ -46,6 +46,7 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     min_amount: Decimal
     start_price: Decimal
+    min_notional: Decimal = Decimal(0)  # in the quote currency
 
 
 def _grid(tick: str, lot: str, start_price: str) -> Grid:
@@ -112,6 +113,7 @@ def instrument_of(venue: str, name: Name, grid: Grid) -> Instrument:
         quote_currency=name.quote,
         settlement_currency=name.settlement,
         min_amount=grid.min_amount,
+        min_notional=grid.min_notional,
     )
 
 
