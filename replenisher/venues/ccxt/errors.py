@@ -43,13 +43,20 @@ KEY_REFUSED = frozenset(name for name, reason in REFUSALS.items() if reason is _
 CONCERNS_ALL = KEY_REFUSED | {"RateLimitExceeded", "DDoSProtection"}  # of several orders in one request, each
 FOR_NOW = frozenset({_RATE, _HALTED})
 
-# The code alone does not tell here: busy, shutting down, "unknown", "execution status unknown".
-BINANCE_UNPROVEN = frozenset({-1000, -1001, -1006, -1007, -1008, -1016, -2021, -2022})
+# Codes that tell nothing, though ccxt has a refusal's class for some: busy, shutting down, "unknown", a timeout behind
+# the exchange's own door, "submitted to the system for processing". By how the exchange's name begins.
+UNPROVEN_CODES = {
+    "binance": frozenset({-1000, -1001, -1006, -1007, -1008, -1016, -2021, -2022, -5041}),
+    "bybit": frozenset({170035, 170146, 170147}),
+    "kucoin": frozenset({408000}),
+}
 
-_CODE = re.compile(r'"code"\s*:\s*"?(-?\d+)')
-# What a refusal without a class of its own says. A duplicate is no refusal: the order of this name may be ours.
+_CODE = re.compile(r'"(?:ret_?)?code"\s*:\s*"?(-?\d+)', re.IGNORECASE)
+# What a refusal without a class of its own says. A duplicate is no refusal: the order of this name may be ours. And
+# whatever speaks of a timeout may have come too late to say what became of the request.
 _WORDS: tuple[tuple[re.Pattern[str], RejectReason | None], ...] = (
-    (re.compile(r"duplicate", re.IGNORECASE), None),
+    (re.compile(r"duplicate|time[ -]?out|timed out", re.IGNORECASE), None),
+    (re.compile(r"unknown order(?! type)", re.IGNORECASE), RejectReason.NOT_OPEN),
     (re.compile(r"post.?only|immediately match|would take", re.IGNORECASE), RejectReason.POST_ONLY),
     (re.compile(r"insufficient|not enough", re.IGNORECASE), RejectReason.FUNDS),
     (re.compile(r"market is closed", re.IGNORECASE), _HALTED),
@@ -107,7 +114,7 @@ def _reason(exchange: str, failure: Failure) -> RejectReason | None:
     code = int(told[1]) if (told := _CODE.search(failure.message)) else None
     if exchange == "deribit" and code is not None:
         return deribit_rejection(code)
-    if exchange.startswith("binance") and code in BINANCE_UNPROVEN:
+    if any(exchange.startswith(name) and code in codes for name, codes in UNPROVEN_CODES.items()):
         return None
     reason = REFUSALS.get(failure.kind)
     if reason is _OTHER:

@@ -43,10 +43,14 @@ def body_of(row: Row) -> str:
 
 def raised_by_ccxt(row: Row) -> Failure:
     """What ccxt makes of that answer."""
-    client = getattr(ccxt, row["exchange"])()
-    body = body_of(row)
+    return ccxts(row["exchange"], json.loads(body_of(row)))
+
+
+def ccxts(exchange: str, answer: dict[str, Any]) -> Failure:
+    """The same of any answer."""
+    client, body = getattr(ccxt, exchange)(), json.dumps(answer)
     with pytest.raises(ccxt.BaseError) as caught:
-        client.handle_errors(400, "Bad Request", "https://x/y", "POST", {}, body, json.loads(body), {}, "")
+        client.handle_errors(400, "Bad Request", "https://x/y", "POST", {}, body, answer, {}, "")
     return Failure(type(caught.value).__name__, str(caught.value))
 
 
@@ -102,6 +106,31 @@ def test_what_binance_says_decides_how_long_we_wait(code: int, text: str, reason
     failure = raised_by_ccxt({"exchange": "binance", "code": code, "msg": text})
 
     assert verdict("binance", failure, PLACE).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("exchange", "answer"),
+    [
+        ("binance", {"code": -5041, "msg": "Time out for too many requests from this account queueing."}),
+        ("bybit", {"retCode": 170035, "retMsg": "Submitted to the system for processing!"}),
+        ("bybit", {"retCode": 170146, "retMsg": "Order creation timeout"}),
+        ("bybit", {"retCode": 170146, "retMsg": ""}),
+        ("bybiteu", {"retCode": 170147, "retMsg": "Order cancellation timeout"}),
+        ("kucoin", {"code": "408000", "msg": "Network timeout, please try again later"}),
+        ("kucoin", {"code": "400100", "msg": "the order timed out"}),
+    ],
+)
+def test_what_ccxt_calls_a_refusal_though_the_order_may_rest_is_unknown(exchange: str, answer: dict[str, Any]) -> None:
+    for request in (PLACE, CANCEL):
+        assert verdict(exchange, ccxts(exchange, answer), request).outcome is Outcome.UNKNOWN
+
+
+def test_an_order_that_kraken_does_not_know_is_not_open() -> None:
+    failure = ccxts("kraken", {"error": ["EOrder:Unknown order"], "result": None})
+
+    assert failure.kind == "InvalidOrder"
+    assert verdict("kraken", failure, CANCEL).reason is RejectReason.NOT_OPEN
+    assert verdict("kraken", failure, PLACE).outcome is Outcome.UNKNOWN
 
 
 def test_every_class_of_ccxt_is_decided_and_no_parent_is_surer_than_its_meaning() -> None:
