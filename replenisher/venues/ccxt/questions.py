@@ -7,8 +7,8 @@ deadline, the engine's own fence sees to that. Where it does not, the place must
 and the order must have been absent for `absence_ns` from the first answer to the last.
 
 Pages. Some exchanges answer with the oldest trades since a time, others with the newest. A full page is therefore
-followed back in time until nothing new comes, and the engine is told that there may be more, so that it asks once more
-from where this ended: with both kinds nothing is left out.
+followed back in time until nothing new comes, or what comes is older than was asked for. The engine is told that there
+may be more, so that it asks once more from where this ended: with both kinds nothing is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -231,8 +231,9 @@ class Questions:
         fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in have}
         together = {**have, **fresh}
         is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
-        if is_full and fresh and len(together) < PAGES_MAX * len(trades):
-            oldest = min(int(trade["timestamp"]) for trade in fresh.values())
+        since_ms = question.since // MS_NS
+        oldest_ms = min((int(trade["timestamp"]) for trade in fresh.values()), default=-1)  # of none: no more
+        if is_full and oldest_ms >= since_ms and len(together) < PAGES_MAX * len(trades):
             ask_trades(
                 self._calls,
                 Page(question, together),
@@ -241,14 +242,14 @@ class Questions:
                 listed.symbol,
                 question.since,
                 at,
-                until_ms=oldest,
+                until_ms=oldest_ms,
             )
             return
         ordered = sorted(together.values(), key=lambda trade: (int(trade["timestamp"]), str(trade["id"])))
         fills = tuple(
             fill_of(trade, self._names.of_trade(trade), listed.instrument, at)
             for trade in ordered
-            if int(trade["timestamp"]) * MS_NS >= question.since - MS_NS
+            if int(trade["timestamp"]) >= since_ms
         )
         # At least one page was full, and it went beyond what was asked for again for safety's sake.
         has_more = bool(have) and fills[-1].venue_time > question.since + SECOND_NS

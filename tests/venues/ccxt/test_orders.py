@@ -474,3 +474,15 @@ def test_no_trade_is_left_out_however_an_exchange_pages(oldest_first: bool, coun
         raise AssertionError("it was never told that there are no more")
 
     assert seen == {each["id"] for each in ledger.trades}
+
+
+def test_an_exchange_that_answers_with_older_trades_than_were_asked_for_is_not_followed_into_the_past() -> None:
+    desk = desk_with()
+    since = T0 + 500 * S
+    ledger = Ledger(400, oldest_first=False)
+    desk.venue.send([AskTrades(instrument=KEY, since=since, deadline=0)], desk.at)
+
+    desk.answer("fetch_my_trades", ledger.page(0, None, 50))
+
+    told = desk.one(TradesReported)
+    assert (told.fills, told.has_more) == ((), False)
