@@ -24,7 +24,7 @@ STATUS = {
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 # What reading raises when a structure is not as ccxt promises.
-UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError)
+UNREADABLE = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError)
 
 
 def changed_at(order: Structure, traits: Traits) -> int | None:

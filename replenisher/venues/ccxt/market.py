@@ -16,7 +16,7 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     TradePrinted,
 )
-from replenisher.model.instrument import instrument_key
+from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.book import OffGrid
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
@@ -73,9 +73,7 @@ class Market:
                 continue
             known = self.listed.get(key)
             version = known.instrument.version if known else 1
-            fresh = instrument_of(
-                self._venue, name, market, self._exchange.precision_mode, self._exchange.traits, version
-            )
+            fresh = self._read(name, market, version)
             if isinstance(fresh, str):
                 self._tell_state(key, False, fresh, at, is_final=True)
                 continue
@@ -89,6 +87,14 @@ class Market:
             is_open = market.get("active") is not False
             self._tell_state(key, is_open, "open" if is_open else "not active", at)
         return is_changed
+
+    def _read(self, name: str, market: Mapping[str, Any], version: int) -> Instrument | str:
+        try:
+            return instrument_of(
+                self._venue, name, market, self._exchange.precision_mode, self._exchange.traits, version
+            )
+        except UNREADABLE as error:
+            return f"its terms cannot be read: {error!r}"
 
     def _tell_state(self, key: str, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
         if self._states.get(key) != (is_open, reason):

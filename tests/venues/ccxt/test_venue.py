@@ -304,6 +304,28 @@ def test_a_session_whose_trades_cannot_be_asked_for_any_more_is_lost() -> None:
     ]
 
 
+def test_terms_that_cannot_be_read_close_an_instrument_and_end_nothing() -> None:
+    desk = Desk(market=MARKET | {"precision": {"price": "?", "amount": 0.001}})
+    desk.venue.start(T0)
+
+    desk.answer("load_markets", {"BTC/USDT": desk.market})
+
+    assert desk.one(InstrumentStateChanged).reason.startswith("its terms cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("stream", "value"), [("orders", [None]), ("fills", [[]]), ("fills", ["a word"]), ("book", {"bids": [[]]})]
+)
+def test_news_that_are_not_as_ccxt_promises_end_what_they_came_by_and_not_the_daemon(
+    stream: str, value: object
+) -> None:
+    desk = Desk().up()
+
+    desk.watch(stream, value)
+
+    assert len(desk.restarts) == 1
+
+
 TIMED = exchange(also={"cancelAllOrdersAfter": True}, traits=Traits(has_switch=True))
 
 
