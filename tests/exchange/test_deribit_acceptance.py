@@ -174,10 +174,11 @@ def test_item_3_an_idle_connection_without_subscription_is_dropped_after_a_minut
     assert clients.ended == {"a": Close("a", DROPPED, "idle")}
 
 
-def test_item_3_too_many_requests_end_the_session() -> None:
-    clients = started(credits_per_s=5, credits_burst=20)
+@pytest.mark.parametrize("order_reply_ms", [0, 50])
+def test_item_3_too_many_requests_end_the_session(order_reply_ms: float) -> None:
+    clients = started(credits_per_s=5, credits_burst=20, order_reply_ms=order_reply_ms)
     for number in range(20):
-        clients.buy("a", 50_000 - number)
+        clients.ask_later("a", "private/buy", **ORDER | {"price": 50_000 - number})
 
     assert clients.error("a", "private/buy", **ORDER)["code"] == 10028
 

@@ -206,6 +206,17 @@ def test_the_rest_of_the_site_is_not_here(client: Client) -> None:
     assert client.send(HttpRequest("GET", "/api/v20/public/test"))[0] == 404
 
 
+def test_who_asks_too_often_without_a_login_has_no_credits_left(client: Client) -> None:
+    for _ in range(100):
+        assert client.get("public/get_time")[0] == 200
+
+    status, reply = client.get("public/get_time")
+
+    assert (status, reply["error"]["code"]) == (400, 10028)
+    client.at += S
+    assert client.get("public/get_time")[0] == 200
+
+
 def test_what_is_about_a_connection_needs_a_socket(client: Client) -> None:
     for method in ("public/subscribe", "private/logout", "public/set_heartbeat"):
         status, reply = client.get(method)

@@ -135,6 +135,7 @@ class Deribit:
             outcome: Shape = {"result": self._dispatch.answer(session, request, at)}
         except Refused as refused:
             outcome = {"error": refused.fault}
+            is_held &= refused.fault.code != TOO_MANY_REQUESTS  # it never got there, and nobody would hear it later
         return self._reply(outcome, request.get("id"), at, self._held_us if is_held else 0)
 
     def _read(self, message: str | bytes | HttpRequest) -> dict[str, Any]:

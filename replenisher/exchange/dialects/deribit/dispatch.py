@@ -55,6 +55,7 @@ DEARER = {
     Pool.SUBSCRIBE: (3_000, 30_000),
     Pool.INSTRUMENTS: (10_000, 500_000),
 }
+NOBODY = ""  # who asks over HTTP without a login
 SAYS_NOTHING = (None, False, "false", "")
 
 
@@ -106,8 +107,13 @@ class Dispatch:
         refuse(SCOPE_EXCEEDED if self._desk.doorkeeper.scope_of(login.key).allows(row.scope) else FORBIDDEN)
 
     def _charge(self, row: Method, call: Call) -> None:
-        """A request costs credits of its method's pool: those of the account, or of the connection that has none."""
-        buckets = call.session.buckets if call.login is None else self._buckets[call.account]
+        """A request costs credits of its method's pool: of the account, of the connection, or of all such requests."""
+        if call.login is not None:
+            buckets = self._buckets[call.account]
+        elif call.session.request is None:
+            buckets = call.session.buckets
+        else:
+            buckets = self._buckets[NOBODY]  # all requests come from one address
         if row.pool not in buckets:
             buckets[row.pool] = self._bucket(row.pool, call.at)
         if not buckets[row.pool].take(call.at):
