@@ -114,7 +114,7 @@ class Caller:
         try:
             value = await getattr(self._client, call.method)(*call.arguments)
         except Exception as error:  # noqa: BLE001 - of ccxt anything may come, its parsers' stumbling included: it is told
-            was_sent = not isinstance(error, NotSentInTime | HostNotAllowed)
+            was_sent = under_way.has_left or not isinstance(error, NotSentInTime | HostNotAllowed)
             failure = Failure(type(error).__name__, self._plain(error), was_sent)
             self._ended(str(failure))
             self._hear(partial(self._listener.failed, call.number, failure, self._now()))
@@ -175,11 +175,12 @@ class Caller:
 
 
 class _UnderWay:
-    """The call that a task makes: until when it may leave, and whether something of it has."""
+    """The call that a task makes: until when it may leave, and how far it has come."""
 
     def __init__(self, deadline: int) -> None:
         self.deadline = deadline
-        self.has_begun = False
+        self.has_begun = False  # it is out of the queue
+        self.has_left = False  # something of it is on the wire
 
 
 _current: ContextVar[_UnderWay] = ContextVar("call")
@@ -194,6 +195,8 @@ def _only_to(hosts: frozenset[str]) -> Any:
     async def guard(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.host not in hosts:
             raise HostNotAllowed(f"{request.url.host} is not a host of this venue")
+        if (under_way := _current.get(None)) is not None:
+            under_way.has_left = True
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

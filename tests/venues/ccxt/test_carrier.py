@@ -232,6 +232,21 @@ async def test_a_request_to_a_host_that_is_not_the_venues_is_not_made(action: Ac
         assert here.server.asked == []
 
 
+async def test_an_order_that_is_sent_elsewhere_by_the_venue_is_not_and_yet_was_sent() -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": "http://elsewhere.invalid/"})
+
+    async with room() as here:
+        here.carry(Invoke(1, "load_markets"))
+        await eventually(lambda: here.heard.answers)
+        here.server.answers["private/buy"] = elsewhere
+        here.carry(Invoke(2, "create_order", ("BTC-PERPETUAL", "limit", "buy", 10, 60000.0, {})))
+        await eventually(lambda: here.heard.failures)
+
+        assert "elsewhere.invalid is not a host of this venue" in str(here.heard.failures[2])
+        assert here.heard.failures[2].was_sent
+
+
 async def test_a_stream_is_called_again_and_again_and_its_end_is_told() -> None:
     async with room() as here:
         here.carry(BOOK)
