@@ -106,7 +106,7 @@ NAMES = st.sampled_from(
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(sorted(METHODS)), st.dictionaries(NAMES, JUNK)), max_size=12))
 def test_whatever_a_client_sends_is_answered_once(requests: list[tuple[str, dict[str, Any]]]) -> None:
-    clients = Clients(changes_before_reply=True)
+    clients = Clients()
     clients.connect("a", ALICE)
 
     for method, params in requests:

@@ -20,7 +20,7 @@ def test_an_order_is_answered_and_its_change_is_told(clients: Clients) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_change_goes_out_before_or_after_the_reply(first: bool) -> None:
-    clients = Clients(changes_before_reply=first)
+    clients = Clients(order_reply_ms=1 if first else 0)
     clients.connect("a", ALICE)
     clients.result("a", "private/subscribe", channels=["user.changes.any.any.raw"])
 
@@ -29,6 +29,7 @@ def test_a_change_goes_out_before_or_after_the_reply(first: bool) -> None:
         '{"jsonrpc":"2.0","id":99,"method":"private/buy","params":'
         '{"instrument_name":"BTC-PERPETUAL","amount":10,"price":50000}}',
     )
+    clients.wait(0.001)
 
     assert [json.loads(frame).get("id") for frame in clients.inbox["a"]] == ([None, 99] if first else [99, None])
 

@@ -2,8 +2,8 @@
 
 A request is answered at once: the market runs up to now, the method is called, the reply goes out, then what the
 exchange reported about it, then the first frames of new subscriptions. A venue may as well tell an order's change
-before it answers the request that caused it; `changes_before_reply` does that. Or it answers what went to its matching
-engine later than a question that came after it; then `order_reply_ms` holds such replies back.
+before it answers the request that caused it, and answer that later than a question that came after it: `order_reply_ms`
+holds back the replies to what went to the matching engine.
 """
 
 from collections import deque
@@ -105,8 +105,6 @@ class Deribit:
         session.last_heard = at
         known = set(session.subscriptions)
         reply = self._answer(session, frame, at)
-        if self._settings.changes_before_reply:
-            self._publish(at)
         if not session.says_goodbye:
             self._respond(Send(connection, self._encoded(reply)), reply["usDiff"], at)
         self._publish(at)

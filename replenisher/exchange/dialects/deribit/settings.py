@@ -15,6 +15,5 @@ class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: float = 20  # of all other methods, for each account or connection without one; a few are dearer
     requests_burst: int = 100
     testnet: bool = True
-    changes_before_reply: bool = False
     order_reply_ms: float = 0.0  # how much later than others a request is answered that went to the matching engine
     public_without_login: bool = True
