@@ -76,7 +76,7 @@ def tape(lines: list[str], *, cut_bytes: int = 0) -> Mistake:
     return prepare
 
 
-def statement(sql: str, *, also: Callable[[Desk], object] = lambda desk: None) -> Mistake:
+def statement(sql: str, *, verb: str = "run", also: Callable[[Desk], object] = lambda desk: None) -> Mistake:
     """Somebody has changed the database of yesterday, if there is one."""
 
     def prepare(desk: Desk) -> list[str | Path]:
@@ -85,7 +85,7 @@ def statement(sql: str, *, also: Callable[[Desk], object] = lambda desk: None) -
         with closing(sqlite3.connect(desk.database)) as connection, connection:
             connection.executescript(sql)
         also(desk)
-        return ["run", PAPER]
+        return [verb, PAPER]
 
     return prepare
 
@@ -300,6 +300,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         ),
         CONFIGURATION,
         "the database has schema 9999, which is newer than this replenisher knows",
+    ),
+    (
+        "an audit of an older schema",
+        (OLD,),
+        statement("update alembic_version set version_num = '0001';", verb="audit"),
+        CONFIGURATION,
+        "the database has schema 0001, which is older than this replenisher's: say `replenisher db upgrade`",
     ),
     ("a file that is no database", EITHER, no_database, CONFIGURATION, "is not a database of replenisher"),
     ("a port in use", EITHER, a_port_in_use, FAILURE, " is in use: Address already in use"),

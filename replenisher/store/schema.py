@@ -51,6 +51,13 @@ def require_known(url: str) -> None:
         database.read(_refuse_newer)
 
 
+def require_same(url: str) -> None:
+    """Refuse a database that this code cannot read row by row: one with an older or a newer schema."""
+    with closing(Database(url)) as database, explained(database):
+        database.read(_refuse_newer)
+        database.read(_refuse_older)
+
+
 def _downgrade(connection: Connection, revision: str, *, drop_rows: bool) -> None:
     if not drop_rows and (table := _table_with_rows(connection)):
         raise ConfigurationError(
@@ -76,6 +83,15 @@ def _refuse_newer(connection: Connection) -> None:
             raise ConfigurationError(
                 f"the database has schema {revision}, which is newer than this replenisher knows: update replenisher"
             )
+
+
+def _refuse_older(connection: Connection) -> None:
+    head = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and revision != head:
+        raise ConfigurationError(
+            f"the database has schema {revision}, which is older than this replenisher's: say `replenisher db upgrade`"
+        )
 
 
 def _refuse_different(connection: Connection) -> None:

@@ -124,6 +124,7 @@ def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
     venue = _audited_venue(config)
     is_asked = config.mode == "paper" and config.venues[venue].url is not None
     theirs = _asked_book(config, venue) if is_asked else _filed_book(config, venue)
+    schema.require_same(config.database_url)
     with closing(Database(config.database_url)) as database, explained(database):
         if is_asked:
             account = database.read(partial(_newest_account, config, venue))
