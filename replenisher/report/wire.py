@@ -208,7 +208,11 @@ class _Exchange:
 
 
 def _book(exchange: _Exchange, page: int, cash_page: int) -> ExchangeBook:
-    listed = exchange.ask("public/get_instruments", list[_Instrument], currency="any")
+    listed = [
+        each
+        for expired in (False, True)  # what has been delivered was traded too
+        for each in exchange.ask("public/get_instruments", list[_Instrument], currency="any", expired=expired)
+    ]
     names = [each.instrument_name for each in listed]
     # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
     orders = {order.order_id: order for name in names for order in _orders(exchange, name, page)}
