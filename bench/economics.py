@@ -4,7 +4,7 @@ The world. The synthetic market that paper trading shows: takers of whom a share
 that jumps by J = 6 bps. The real engine, session, codecs, dialect and exchange meet on virtual time (`world.py`), with
 the delays of paper trading and no rate limit. A seed is one order flow; both quoters meet the same fifty.
 
-The quoters. *Blind*: `blind.yaml`, one level half a basis point from mid, which is below pi x J, what an informed taker
+The quoters. *Blind*: `blind.yaml`, one level 0.58 bps from mid, which is below pi x J, what an informed taker
 costs on average. *Paper*: the strategy of the shipped `paper.yaml`, as it is.
 
 The figures, each the mean over the seeds with its 95 % interval (Student's t, a seed is one observation):
