@@ -36,6 +36,8 @@ ZERO = Decimal(0)
 SMALLEST = Decimal("1e-8")
 CASH_PAGE = 250  # the venue gives no more of its cash book at once
 CASH_PAGE_S = 1.0  # nor more often, once a few credits are spent, which the daemon spends as well
+ASK_S = 0.05  # the venue answers 20 questions a second for long,
+ASKED_AT_ONCE_S = 2.0  # and more after a rest: of that we take less than half, as the daemon asks as well
 FAR_MS = 32_503_708_800_000  # later than anything
 MOVES: dict[str, Literal["settlement", "delivery", "transfer"]] = {
     "settlement": "settlement",
@@ -173,7 +175,8 @@ class _Exchange:
         self._url = url
         self._socket = socket
         self._asked = 0
-        self._next_cash_page = 0.0  # on the machine's own clock
+        self._next_cash_page = 0.0  # on the machine's own clock, as is
+        self._asked_until = 0.0  # the time that our questions so far have used up
 
     def log_in(self, key: Key) -> None:
         """Open the account."""
@@ -191,7 +194,10 @@ class _Exchange:
         self._next_cash_page = monotonic() + CASH_PAGE_S
 
     def ask(self, method: str, kind: type[T], **params: object) -> T:
-        """What the exchange answers; a refusal is no answer."""
+        """What the exchange answers; a refusal is no answer. Who asks too often is cut off, so this may wait."""
+        now = monotonic()
+        self._asked_until = max(self._asked_until, now - ASKED_AT_ONCE_S) + ASK_S
+        sleep(max(0.0, self._asked_until - now))
         self._asked += 1
         request = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
         self._socket.send(msgspec.json.encode(request).decode())

@@ -91,7 +91,7 @@ def test_a_tape_plays_to_its_end_with_fills_and_refills(
 def test_a_tape_without_trades_fills_nobody(recordings: Recordings, tmp_path: Path) -> None:
     tape = cut(recordings(TAPE), tmp_path / "silent.jsonl.gz", without=TRADES)
 
-    desk, ended = play(tmp_path / "desk", tape, speed=30)
+    desk, ended = play(tmp_path / "desk", tape, speed=10)
 
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.summary["orders"] > 0
