@@ -380,7 +380,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.tick_to_order", description="Tick to order, measured.")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--rounds", type=int, default=2000, metavar="N", help="of each kind, an even number")
+    parser.add_argument("--rounds", type=int, default=600, metavar="N", help="of each kind, an even number")
     parser.add_argument("--fsync", choices=[*MODES, "both"], default="both", help="of the journal")
     parser.add_argument("--crowd", type=int, default=CROWD, metavar="N", help=f"instruments of the crowd ({CROWD})")
     parser.add_argument("--cpu", type=int, metavar="N", help="where all loops run; -1: wherever (the last one)")

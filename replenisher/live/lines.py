@@ -140,7 +140,7 @@ def number(value: Decimal, decimals: int, width: int) -> str:
 def span(duration_ns: int) -> str:
     """How long something has lasted, in at most four characters up to ten thousand days."""
     seconds = max(0, duration_ns) / SECOND_NS
-    if seconds < 10:
+    if seconds < 9.95:  # beyond it the tenth would round to a digit more
         return f"{seconds:.1f}s"
     for limit, unit_s, unit in ((120, 1, "s"), (7_200, 60, "m"), (2 * DAY_S, 3_600, "h")):
         if seconds < limit:

@@ -276,9 +276,9 @@ def test_a_size_that_is_too_long_is_told_in_larger_units(value: str, decimals: i
 
 
 def test_times_are_short() -> None:
-    spans = [span(seconds * SECOND) for seconds in (0, 9, 10, 119, 120, 7_199, 7_200, 172_799, 172_800)]
+    spans = [span(int(seconds * SECOND)) for seconds in (0, 9, 9.97, 10, 119, 120, 7_199, 7_200, 172_799, 172_800)]
 
-    assert spans == ["0.0s", "9.0s", "10s", "119s", "2m", "119m", "2h", "47h", "2d"]
+    assert spans == ["0.0s", "9.0s", "9s", "10s", "119s", "2m", "119m", "2h", "47h", "2d"]
     assert clock(3_661) == "01:01:01"
     assert clock(90_061) == "1d 01:01:01"
     assert time_of_day(T0 + 5_000_000) == "22:13:20.005"

@@ -33,7 +33,7 @@ from replenisher.model.event import (
     QuestionFailed,
     TradesReported,
 )
-from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Calls, Failure
 from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
@@ -191,7 +191,8 @@ class Questions:
         ):
             if exchange.can(what):
                 over = Search(question, "over", is_whole)
-                self._calls.ask(over, at, method, symbol, None, None, dict(exchange.traits.history_params))
+                since_ms = max(0, self._clock.venue_ms(question.placed_at - MINUTE_NS))  # the clocks may differ
+                self._calls.ask(over, at, method, symbol, since_ms, None, dict(exchange.traits.history_params))
                 return
         self._absent(question, asked_at, at, is_whole=is_whole)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from replenisher.model.command import AskBalance, AskOpenOrders, AskOrder, AskPosition, AskTrades
@@ -322,9 +323,12 @@ def test_an_order_is_sought_among_those_that_rest_and_then_among_those_that_are_
     desk.answer("fetch_open_orders", [])
     assert desk.call("fetch_order").arguments[0] == "v7"
 
-    desk.venue.send([ask_order("abc000000000009")], desk.at)
+    placed_at = desk.at - 3600 * S
+    desk.venue.send([msgspec.structs.replace(ask_order("abc000000000009"), placed_at=placed_at)], desk.at)
     desk.answer("fetch_open_orders", [])
-    desk.answer("fetch_closed_orders", [order("v9", "abc000000000009", "closed")])
+    call = desk.call("fetch_closed_orders")
+    assert call.arguments[1] == (placed_at - 60 * S) * 1000 // S, "not the page of those that ended last"
+    desk.venue.answered(call.number, [order("v9", "abc000000000009", "closed")], desk.at)
     assert desk.one(OrderReported).order.status is Status.FILLED
 
 
