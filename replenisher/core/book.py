@@ -13,8 +13,6 @@ import msgspec
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
-NEAR_TICKS = 64  # a look at so many ticks costs about as much as one at all levels of a small book
-
 
 class BookSide:
     """One side of a book: price in ticks to quantity in lots."""
@@ -33,18 +31,15 @@ class BookSide:
 
     def change(self, levels: Sequence[Level]) -> None:
         """The quantities at some prices are now these; 0 removes the level."""
-        quantities = self.quantities
-        before = self._best
-        reach = None if before is None else before * self._sign  # grows towards the other side
+        quantities, best, sign = self.quantities, self._best, self._sign
         for price, quantity in levels:
             if quantity > 0:
                 quantities[price] = quantity
-                if reach is None or price * self._sign > reach:
-                    reach, self._best = price * self._sign, price
+                if best is None or (price - best) * sign > 0:
+                    best = price
             else:
                 quantities.pop(price, None)
-        if self._best is not None and self._best not in quantities:
-            self._best = self._behind(self._best)
+        self._best = best if best is None or best in quantities else self._behind(best)
 
     def best(self) -> int | None:
         """The best price, if there is any."""
@@ -65,7 +60,8 @@ class BookSide:
     def _behind(self, price: int) -> int | None:
         """The next price from here outwards."""
         quantities, sign = self.quantities, self._sign
-        for near in range(price - sign, price - sign * NEAR_TICKS, -sign):
+        # As many ticks as there are levels: should none of them be one, this has cost no more than what follows.
+        for near in range(price - sign, price - sign * (len(quantities) + 1), -sign):
             if near in quantities:
                 return near
         return self._best_of([other for other in quantities if (price - other) * sign > 0])

@@ -140,7 +140,8 @@ class Engine:
                 plans += fresh
         if plans:
             commands += self._carry_out(plans, at)
-        commands += self._cancel_left_over(touched, at)
+        if state.earlier_lives:
+            commands += self._cancel_left_over(touched, at)
         if state.strays:
             commands += self._cancel_strays(at)
         for instrument in touched:
