@@ -145,7 +145,10 @@ class Running:
             at=at,
             past=ledger.past,
         )
-        generous = DeribitSettings(keys=(ALICE,), credits_per_s=1e6, credits_burst=1_000_000)
+        much = 1_000_000
+        generous = DeribitSettings(
+            keys=(ALICE,), credits_per_s=much, credits_burst=much, requests_per_s=much, requests_burst=much
+        )
         await serve(
             exchange,
             ServerSettings(deribit=generous),
