@@ -94,8 +94,9 @@ def check(database: str, ledger: Path, account: str) -> list[str]:
         elif end is None or status not in ends[end["state"]] or Decimal(filled) != Decimal(end["filled_amount"]):
             found.append(f"order {label}: {status} here, {end and end['state']} there")
     left = [r for r in mine if "position" in r]
-    order = {(r["instrument"], r.get("trade_id", r.get("cash_id"))): i for i, r in enumerate(left)}
-    events = sorted([*ours, *paid], key=lambda row: order.get((row[0], row[2 if len(row) == 5 else 1]), len(mine)))
+    order = {(r["instrument"], r["type"], r.get("trade_id", r.get("cash_id"))): i for i, r in enumerate(left)}
+    done = [((row[0], "trade", row[1]), row) for row in ours] + [((row[0], "cash", row[2]), row) for row in paid]
+    events = [row for _, row in sorted(done, key=lambda each: order.get(each[0], len(mine)))]
     change, positions = moved(events, {name: (Decimal(value), inverse) for name, value, inverse in contracts})
     for currency in {t["fee_currency"] for t in trades}:
         rows = (r for r in mine if currency in (r.get("currency"), r.get("fee_currency")))

@@ -198,10 +198,10 @@ class Desk:
         """The two books agree in the program's eyes and in those of a check that knows nothing of the program."""
         exchange_id = self.ledger()[0]["exchange_id"]
         account = "main" if EXCHANGE in self.variables else f"main@{exchange_id}"
-        assert check(self.database_url, self.ledger_file, account) == []
+        complaints = check(self.database_url, self.ledger_file, account)
+        assert not complaints, complaints
         findings = self.audit()
-        assert findings["differences"] == []
-        assert findings["open_orders"] == 0
+        assert (findings["differences"], findings["open_orders"]) == ([], 0), findings
         assert findings["fills"] == len(fills(self.ledger()))
         return findings
 
