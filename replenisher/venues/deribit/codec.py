@@ -13,7 +13,7 @@ import msgspec
 from replenisher.model.event import CashKind, CashMoved, Level, OrderFilled, OrderReport
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep, instrument_key
 from replenisher.model.order import Liquidity, Side, Status
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, US_NS
 
 ON_GRID = 1e-3  # of a tick: what a double may miss by, far below any real price off the grid
 
@@ -61,6 +61,11 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     error: WireError | None = None
     us_in: int | None = msgspec.field(name="usIn", default=None)
     us_out: int | None = msgspec.field(name="usOut", default=None)
+
+    @property
+    def venue_time(self) -> int:
+        """When the request came in, by the venue's clock; 0 if a reply does not say."""
+        return (self.us_in or 0) * US_NS
 
 
 decode_frame = msgspec.json.Decoder(Frame).decode

@@ -1,4 +1,4 @@
-"""Deribit's private side: the dead-man switch, our orders and fills, and the answers to our questions.
+"""Deribit's private side: the dead-man switch, our orders and fills.
 
 The session counts as open only when everything that protects us is proven: login, cancel-on-disconnect armed and read
 back, and every channel of our own changes in the venue's answer.
@@ -10,7 +10,6 @@ The same trades may come twice, in a reply and on the stream; a fill is known by
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import assert_never
 
 from replenisher.model.command import (
@@ -27,29 +26,20 @@ from replenisher.model.command import (
     Question,
 )
 from replenisher.model.event import (
-    BalanceReported,
-    CashReported,
     Event,
     NotSent,
-    OpenOrdersReported,
     OrderCanceled,
     OrderFilled,
-    OrderNotFound,
     OrderRejected,
-    OrderReported,
     OrderWorking,
     OutcomeUnknown,
-    PositionReported,
-    QuestionFailed,
     RejectReason,
     RequestRejected,
     SessionLost,
     SessionOpened,
-    TradesReported,
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
-from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
@@ -69,16 +59,9 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.deribit.questions import Questions
 from replenisher.venues.deribit.refusals import rejection
 
-TRADES_PER_PAGE = 1000
-ORDERS_PER_PAGE = 1000
-# What ended before that is told only to who asks for the archive; less what clocks differ.
-TRADES_ARCHIVED_AFTER_NS = DAY_NS - MINUTE_NS
-ORDERS_ARCHIVED_AFTER_NS = 30 * MINUTE_NS - MINUTE_NS
-CASH_PER_PAGE = 250
-CASH_REMEMBERED_MAX = 20_000
-ORDER_NOT_FOUND = 10004
 UNAUTHORIZED = 13009
 SWITCH_SCOPE = "connection"
 
@@ -105,10 +88,7 @@ class Trading:
         self._is_armed = False
         self._may_subscribe = False
         self._subscribing = False
-        self._asks_archive: set[str] = set()  # instruments whose archived trades are asked for
-        self._read_archive: set[str] = set()  # and of which this session has had them all
-        self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
-        self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
+        self._questions = Questions(venue, self._fill, instruments, clock, link, facts)
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame."""
@@ -151,9 +131,9 @@ class Trading:
                     self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
             case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 if self.is_open:
-                    self._ask(command, at)
+                    self._questions.ask(command, at)
                 else:
-                    self._failed(command, "no session", at)
+                    self._questions.failed(command, "no session", at)
             case _:
                 assert_never(command)
 
@@ -170,64 +150,6 @@ class Trading:
                 self.link.send(requests.cancel(number, command))
             case _:
                 assert_never(command)
-
-    def _ask(self, question: Question, at: int) -> None:
-        match question:
-            case AskOpenOrders(instrument=key):
-                method = "private/get_open_orders_by_instrument"
-                params: dict[str, requests.Param] = {"instrument_name": self._instruments[key].name}
-            case AskOrder(instrument=key, order_id=order_id):
-                method = "private/get_order_state_by_label"
-                params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
-            case AskTrades(instrument=key, since=since):
-                method = "private/get_user_trades_by_instrument_and_time"
-                is_archived = at - since > TRADES_ARCHIVED_AFTER_NS and key not in self._read_archive
-                if is_archived:
-                    self._asks_archive.add(key)
-                params = {
-                    "instrument_name": self._instruments[key].name,
-                    "start_timestamp": since // MS_NS,
-                    "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-                    "count": TRADES_PER_PAGE,
-                    "sorting": "asc",
-                    "historical": is_archived,
-                }
-            case AskPosition(instrument=key):
-                method = "private/get_position"
-                params = {"instrument_name": self._instruments[key].name}
-            case AskCash():
-                self._ask_cash(question, at)
-                return
-            case AskBalance(currency=currency):
-                method = "private/get_account_summary"
-                params = {"currency": currency}
-            case _:
-                assert_never(question)
-        self.link.ask(method, params, question, at, deadline=question.deadline)
-
-    def _search(self, question: AskOrder, at: int, continuation: str | None = None) -> None:
-        params: dict[str, requests.Param] = {
-            "instrument_name": self._instruments[question.instrument].name,
-            "count": ORDERS_PER_PAGE,
-            "include_unfilled": True,
-            "historical": True,
-            "with_continuation": True,
-        }
-        if continuation is not None:
-            params["continuation"] = continuation
-        method = "private/get_order_history_by_instrument"
-        self.link.ask(method, params, Search(question), at, deadline=question.deadline)
-
-    def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
-        params: dict[str, requests.Param] = {
-            "currency": question.currency,
-            "start_timestamp": question.since // MS_NS,
-            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-            "count": CASH_PER_PAGE,
-        }
-        if continuation is not None:
-            params["continuation"] = continuation
-        self.link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
 
     # --- What the link tells --------------------------------------------------------------------------------------
 
@@ -253,8 +175,7 @@ class Trading:
 
     def _lost(self, lost: Lost, at: int) -> None:
         self.is_open = self._is_armed = self._subscribing = False
-        self._asks_archive.clear()
-        self._read_archive.clear()
+        self._questions.forget()
         told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
         self._facts.append(told)
         for what in lost.unanswered:
@@ -265,10 +186,8 @@ class Trading:
 
     def _unanswered(self, what: Asked, reason: str, at: int) -> None:
         match what:
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
-                self._failed(what, reason, at)
-            case Search(question=question):
-                self._failed(question, reason, at)
+            case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
+                self._questions.failed(what, reason, at)
             case _:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
 
@@ -279,7 +198,7 @@ class Trading:
             case PlaceOrder() | AmendOrder() | CancelOrder():
                 self._order_answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
-                self._question_answered(what, reply, at)
+                self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
             case MeasureClock() | Define() | Unsubscribe():
@@ -405,7 +324,7 @@ class Trading:
             is_canceled, time, reason = order.order_state == "cancelled", order.venue_time, order.cancel_reason
         else:
             # Canceled by label: the answer is how many there were.
-            is_canceled, time, reason = codec.decode_int(reply.result) > 0, _venue_time(reply), "user_request"
+            is_canceled, time, reason = codec.decode_int(reply.result) > 0, reply.venue_time, "user_request"
         if is_canceled:
             return OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason=reason)
         return RequestRejected(
@@ -418,122 +337,6 @@ class Trading:
 
     def _instrument(self, name: str) -> Instrument:
         return self._instruments[f"{self._venue}/{name}"]
-
-    # --- Answers to questions -------------------------------------------------------------------------------------
-
-    def _question_answered(self, what: Question | Search, reply: codec.Frame, at: int) -> None:
-        question = what.question if isinstance(what, Search) else what
-        try:
-            told = self._report(what, reply, at)
-        except codec.UNREADABLE as error:
-            self._failed(question, f"unreadable answer: {error}", at)
-            return
-        if isinstance(told, str):
-            self._failed(question, told, at)
-        elif told is not None:
-            self._facts.append(told)
-
-    def _report(self, what: Question | Search, reply: codec.Frame, at: int) -> Event | str | None:
-        """The answer as a fact, or why there is none; None if the answer has not come to its end."""
-        if reply.error:
-            if isinstance(what, AskOrder) and reply.error.code == ORDER_NOT_FOUND:
-                return self._not_recent(what, reply, at)
-            return str(reply.error)
-        match what:
-            case AskOpenOrders(instrument=key):
-                instrument = self._instruments[key]
-                orders = codec.decode_orders(reply.result)
-                reports = tuple(codec.report_of(order, instrument) for order in orders)
-                return OpenOrdersReported(at=at, instrument=key, orders=reports)
-            case AskOrder():
-                orders = codec.decode_orders(reply.result)
-                return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
-            case Search(question=question):
-                page = codec.decode_orders_page(reply.result)
-                return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
-            case AskTrades(instrument=key):
-                trades = codec.decode_trades_page(reply.result)
-                fills = tuple(self._fill(trade, at) for trade in trades.trades)
-                has_more = trades.has_more
-                if key in self._asks_archive:
-                    self._asks_archive.discard(key)
-                    if not trades.has_more:
-                        self._read_archive.add(key)
-                    has_more = True  # what is recent comes after the archive
-                return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
-            case AskPosition(instrument=key):
-                position = codec.decode_position(reply.result)
-                average_price = position.average_price or Decimal(0)
-                return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
-            case AskCash():
-                return self._cash_report(what, reply, at)
-            case AskBalance(currency=currency):
-                balance = codec.decode_summary(reply.result).balance
-                return BalanceReported(
-                    at=at, venue=self._venue, currency=currency, balance=balance, venue_time=_venue_time(reply)
-                )
-            case _:
-                assert_never(what)
-
-    def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
-        """The rows are told oldest first, when the last page, which has the oldest, is there."""
-        page = codec.decode_cash_page(reply.result)
-        rows = self._cash_rows.setdefault(question.currency, [])
-        if rows and page.logs and page.logs[0].id >= rows[-1].id:
-            rows.clear()  # of a question that was never answered to its end
-        rows.extend(page.logs)
-        if page.continuation is not None:
-            self._ask_cash(question, at, page.continuation)
-            return None
-        for entry in reversed(rows):
-            if (entry.currency, entry.id) not in self._cash_told:
-                self._cash_told[entry.currency, entry.id] = None
-                self._facts.extend(codec.cash_moves_of(entry, self._venue, at))
-        rows.clear()
-        while len(self._cash_told) > CASH_REMEMBERED_MAX:
-            del self._cash_told[next(iter(self._cash_told))]
-        return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=_venue_time(reply))
-
-    def _order_report(
-        self, question: AskOrder, orders: Sequence[codec.WireOrder], reply: codec.Frame, at: int
-    ) -> OrderReported | None:
-        # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
-        instrument = self._instruments[question.instrument]
-        found = [
-            order for order in orders if order.label == question.order_id and order.instrument_name == instrument.name
-        ]
-        if not found:
-            return None
-        latest = max(found, key=lambda order: order.last_update_timestamp)
-        return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=_venue_time(reply))
-
-    def _not_recent(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
-        """An order that was placed long ago may as well have ended long ago."""
-        if at - question.placed_at > ORDERS_ARCHIVED_AFTER_NS:
-            self._search(question, at)
-            return None
-        return _not_found(question, reply, at)
-
-    def _not_on(self, page: codec.OrdersPage, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
-        """The archive goes back in time; what ended before an order was placed tells nothing about it."""
-        oldest = min((order.venue_time for order in page.orders), default=0)
-        if page.continuation is not None and oldest >= question.placed_at - MINUTE_NS:  # whatever the clocks differ by
-            self._search(question, at, page.continuation)
-            return None
-        return _not_found(question, reply, at)
-
-    def _failed(self, question: Question, message: str, at: int) -> None:
-        match question:
-            case AskOrder(order_id=subject):
-                pass
-            case AskBalance(currency=subject) | AskCash(currency=subject):
-                pass
-            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
-                pass
-            case _:
-                assert_never(question)
-        name = type(question).__name__
-        self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
 
 
 def request_of(command: OrderCommand) -> Request:
@@ -562,14 +365,3 @@ def _refused(command: OrderCommand, request: Request, error: codec.WireError, at
 
 def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
     return OrderCanceled(at=at, order_id=order.label, venue_time=order.venue_time, reason=order.cancel_reason)
-
-
-def _not_found(question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
-    """That there is no such order is only evidence as of some moment."""
-    if reply.us_in is None:
-        return "no such order, but the answer does not say as of when"
-    return OrderNotFound(at=at, order_id=question.order_id, venue_time=_venue_time(reply))
-
-
-def _venue_time(reply: codec.Frame) -> int:
-    return (reply.us_in or 0) * US_NS

@@ -1,0 +1,230 @@
+"""The engine's questions to Deribit, and their answers: our orders and trades, our position, our cash.
+
+An answer may take several requests: cash comes in pages, newest first, and an order that is not among the recent ones
+is sought in the archive. The engine is told once, when the answer has come to its end.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import assert_never
+
+from replenisher.model.command import (
+    AskBalance,
+    AskCash,
+    AskOpenOrders,
+    AskOrder,
+    AskPosition,
+    AskTrades,
+    Question,
+)
+from replenisher.model.event import (
+    BalanceReported,
+    CashReported,
+    Event,
+    OpenOrdersReported,
+    OrderFilled,
+    OrderNotFound,
+    OrderReported,
+    PositionReported,
+    QuestionFailed,
+    TradesReported,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.units import MINUTE_NS, MS_NS
+from replenisher.venues.deribit import archive, codec, requests
+from replenisher.venues.deribit.link import Clock, Link, Search
+
+TRADES_PER_PAGE = 1000
+CASH_PER_PAGE = 250
+CASH_REMEMBERED_MAX = 20_000
+ORDER_NOT_FOUND = 10004
+
+
+class Questions:
+    """Asks over one connection, and tells what it learns."""
+
+    def __init__(
+        self,
+        venue: str,
+        fill_of: Callable[[codec.WireTrade, int], OrderFilled],
+        instruments: dict[str, Instrument],
+        clock: Clock,
+        link: Link,
+        facts: list[Event],
+    ) -> None:
+        self._venue = venue
+        self._fill_of = fill_of
+        self._instruments = instruments
+        self._clock = clock
+        self._link = link
+        self._facts = facts
+        self._archived_trades = archive.ArchivedTrades()
+        self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
+        self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
+
+    def ask(self, question: Question, at: int) -> None:
+        """Ask the venue."""
+        match question:
+            case AskOpenOrders(instrument=key):
+                method = "private/get_open_orders_by_instrument"
+                params: dict[str, requests.Param] = {"instrument_name": self._instruments[key].name}
+            case AskOrder(instrument=key, order_id=order_id):
+                method = "private/get_order_state_by_label"
+                params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
+            case AskTrades(instrument=key, since=since):
+                method = "private/get_user_trades_by_instrument_and_time"
+                params = {
+                    "instrument_name": self._instruments[key].name,
+                    "start_timestamp": since // MS_NS,
+                    "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
+                    "count": TRADES_PER_PAGE,
+                    "sorting": "asc",
+                    "historical": self._archived_trades.asks(key, since, at),
+                }
+            case AskPosition(instrument=key):
+                method = "private/get_position"
+                params = {"instrument_name": self._instruments[key].name}
+            case AskCash():
+                self._ask_cash(question, at)
+                return
+            case AskBalance(currency=currency):
+                method = "private/get_account_summary"
+                params = {"currency": currency}
+            case _:
+                assert_never(question)
+        self._link.ask(method, params, question, at, deadline=question.deadline)
+
+    def _search(self, question: AskOrder, at: int, continuation: str | None = None) -> None:
+        method = "private/get_order_history_by_instrument"
+        params = archive.search(self._instruments[question.instrument], continuation)
+        self._link.ask(method, params, Search(question), at, deadline=question.deadline)
+
+    def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
+        params: dict[str, requests.Param] = {
+            "currency": question.currency,
+            "start_timestamp": question.since // MS_NS,
+            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
+            "count": CASH_PER_PAGE,
+        }
+        if continuation is not None:
+            params["continuation"] = continuation
+        self._link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
+
+    def answered(self, what: Question | Search, reply: codec.Frame, at: int) -> None:
+        """Tell the answer, or why there is none."""
+        try:
+            told = self._report(what, reply, at)
+        except codec.UNREADABLE as error:
+            told = f"unreadable answer: {error}"
+        if isinstance(told, str):
+            self.failed(what, told, at)
+        elif told is not None:
+            self._facts.append(told)
+
+    def failed(self, what: Question | Search, message: str, at: int) -> None:
+        """Tell that there is no answer."""
+        question = what.question if isinstance(what, Search) else what
+        match question:
+            case AskOrder(order_id=subject):
+                pass
+            case AskBalance(currency=subject) | AskCash(currency=subject):
+                pass
+            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
+                pass
+            case _:
+                assert_never(question)
+        name = type(question).__name__
+        self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
+
+    def forget(self) -> None:
+        """The session is over."""
+        self._archived_trades.forget()
+
+    def _report(self, what: Question | Search, reply: codec.Frame, at: int) -> Event | str | None:
+        """The answer as a fact, or why there is none; None if the answer has not come to its end."""
+        if reply.error:
+            if isinstance(what, AskOrder) and reply.error.code == ORDER_NOT_FOUND:
+                return self._not_recent(what, reply, at)
+            return str(reply.error)
+        match what:
+            case AskOpenOrders(instrument=key):
+                instrument = self._instruments[key]
+                orders = codec.decode_orders(reply.result)
+                reports = tuple(codec.report_of(order, instrument) for order in orders)
+                return OpenOrdersReported(at=at, instrument=key, orders=reports)
+            case AskOrder():
+                orders = codec.decode_orders(reply.result)
+                return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
+            case Search(question=question):
+                page = codec.decode_orders_page(reply.result)
+                return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
+            case AskTrades(instrument=key):
+                trades = codec.decode_trades_page(reply.result)
+                fills = tuple(self._fill_of(trade, at) for trade in trades.trades)
+                has_more = self._archived_trades.answered(key, trades.has_more)
+                return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
+            case AskPosition(instrument=key):
+                position = codec.decode_position(reply.result)
+                average_price = position.average_price or Decimal(0)
+                return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
+            case AskCash():
+                return self._cash_report(what, reply, at)
+            case AskBalance(currency=currency):
+                balance = codec.decode_summary(reply.result).balance
+                return BalanceReported(
+                    at=at, venue=self._venue, currency=currency, balance=balance, venue_time=reply.venue_time
+                )
+            case _:
+                assert_never(what)
+
+    def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
+        """The rows are told oldest first, when the last page, which has the oldest, is there."""
+        page = codec.decode_cash_page(reply.result)
+        rows = self._cash_rows.setdefault(question.currency, [])
+        if rows and page.logs and page.logs[0].id >= rows[-1].id:
+            rows.clear()  # of a question that was never answered to its end
+        rows.extend(page.logs)
+        if page.continuation is not None:
+            self._ask_cash(question, at, page.continuation)
+            return None
+        for entry in reversed(rows):
+            if (entry.currency, entry.id) not in self._cash_told:
+                self._cash_told[entry.currency, entry.id] = None
+                self._facts.extend(codec.cash_moves_of(entry, self._venue, at))
+        rows.clear()
+        while len(self._cash_told) > CASH_REMEMBERED_MAX:
+            del self._cash_told[next(iter(self._cash_told))]
+        return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=reply.venue_time)
+
+    def _order_report(
+        self, question: AskOrder, orders: Sequence[codec.WireOrder], reply: codec.Frame, at: int
+    ) -> OrderReported | None:
+        # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
+        instrument = self._instruments[question.instrument]
+        found = [
+            order for order in orders if order.label == question.order_id and order.instrument_name == instrument.name
+        ]
+        if not found:
+            return None
+        latest = max(found, key=lambda order: order.last_update_timestamp)
+        return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=reply.venue_time)
+
+    def _not_recent(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
+        if archive.may_have(question, at):
+            self._search(question, at)
+            return None
+        return _not_found(question, reply, at)
+
+    def _not_on(self, page: codec.OrdersPage, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
+        continuation = archive.next_page(question, page)
+        if continuation is not None:
+            self._search(question, at, continuation)
+            return None
+        return _not_found(question, reply, at)
+
+
+def _not_found(question: AskOrder, reply: codec.Frame, at: int) -> Event | str:
+    """That there is no such order is only evidence as of some moment."""
+    if reply.us_in is None:
+        return "no such order, but the answer does not say as of when"
+    return OrderNotFound(at=at, order_id=question.order_id, venue_time=reply.venue_time)
