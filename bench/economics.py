@@ -24,13 +24,11 @@ What is printed, with `--json` as one document:
 """
 
 import argparse
-import hashlib
 import json
 import os
 import sys
-import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -40,6 +38,8 @@ from random import Random
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from bench.fingerprint import fingerprint
+from bench.progress import Progress
 from bench.venue import BenchFailed
 from bench.world import World
 from replenisher.config import load
@@ -69,7 +69,6 @@ BPS = 10_000
 ACCOUNT = "main"
 ZERO = Decimal(0)
 ROUNDING = Decimal("1e-8")  # of the settlement currency, at each fill
-PROGRESS_S = 2.0
 
 
 class Case(NamedTuple):
@@ -178,7 +177,7 @@ def run(case: Case, seed: int, seconds: int) -> Run:
         fills=len(witness.fills),
         refills=witness.refills,
         orders=witness.orders,
-        hash=fingerprint(f"{fill.trade_id} {fill.price} {fill.amount}" for fill in witness.fills),
+        hash=fingerprint(repr([(fill.trade_id, fill.price, fill.amount) for fill in witness.fills]).encode()),
     )
 
 
@@ -188,11 +187,6 @@ def _pnl_quote(exchange: Exchange, instrument: Instrument, paid_in: Decimal, mid
     cash = exchange.account(ACCOUNT, instrument.settlement_currency).balance - paid_in
     open_profit = position.size * (1 / position.average_price - 1 / mid) if position.size else 0
     return (cash + open_profit) * mid
-
-
-def fingerprint(parts: Iterable[str]) -> str:
-    """Sixteen digits that change when anything does."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 class Figure(NamedTuple):
@@ -221,14 +215,15 @@ class Figure(NamedTuple):
         return {"mean": round(self.mean, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
 
 
-def measure(seeds: int, seconds: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Every case on every seed, on as many processes as there are CPUs; `progress` is told runs done and to do."""
+def measure(seeds: int, seconds: int) -> dict[str, Any]:
+    """Every case on every seed, on as many processes as there are CPUs."""
+    progress = Progress()
     jobs = [(case, seed, seconds) for case in CASES for seed in range(1, seeds + 1)]
     runs: dict[str, list[Run]] = {case.name: [] for case in CASES}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for done, (job, found) in enumerate(zip(jobs, pool.map(run, *zip(*jobs, strict=True)), strict=True), start=1):
             runs[job[0].name].append(found)
-            progress(done, len(jobs))
+            progress.say(f"{done} of {len(jobs)} runs")
     return document(runs, seeds, seconds)
 
 
@@ -250,7 +245,7 @@ def document(runs: Mapping[str, Sequence[Run]], seeds: int, seconds: int) -> dic
                 "fills": sum(each.fills for each in found),
                 "refills": sum(each.refills for each in found),
                 "orders": sum(each.orders for each in found),
-                "hash": fingerprint(each.hash for each in found),
+                "hash": fingerprint("".join(each.hash for each in found).encode()),
             }
             for name, found in runs.items()
         },
@@ -294,16 +289,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     if chosen.seeds < 2 or chosen.seconds * SECOND_NS <= MARKOUT_NS:
         parser.error("it takes at least 2 seeds, and more than 10 seconds")
-    told = time.monotonic()
-
-    def progress(done: int, jobs: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > PROGRESS_S:
-            told = time.monotonic()
-            print(f"{done} of {jobs} runs", file=sys.stderr, flush=True)
-
     try:
-        found = measure(chosen.seeds, chosen.seconds, progress)
+        found = measure(chosen.seeds, chosen.seconds)
     except BenchFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1

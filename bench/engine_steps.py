@@ -19,7 +19,6 @@ What is printed, with `--json` as one document:
 
 import argparse
 import gc
-import hashlib
 import json
 import os
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 import msgspec
 
 from bench.answers import Answers
+from bench.fingerprint import fingerprint
 from replenisher.config import load
 from replenisher.core.engine import Engine
 from replenisher.core.state import State
@@ -188,7 +188,7 @@ def document(tape: Tape, run: Run) -> dict[str, Any]:
         "orders": run.answers.orders,
         "fills": run.answers.fills,
         "steps": run.steps,
-        "hash": hashlib.blake2b(run.engine.state.dump(), digest_size=8).hexdigest(),
+        "hash": fingerprint(run.engine.state.dump()),
         "rss_mb": [lap.rss_mb for lap in run.laps],
     }
 

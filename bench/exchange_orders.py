@@ -13,14 +13,13 @@ socket costs at least.
 
 What is printed, with `--json` as one document:
     {"matching" | "socket": {"orders", "fills", "requests", "orders_per_second", "requests_per_second",
-                             "ledger_sha256": of the whole ledger; that of `matching` is the same in every run},
+                             "hash": of the whole ledger; that of `matching` is the same in every run},
      "echo": {"frames", "frames_per_second"},
      "socket_ratio_to_echo": requests a second through the socket over frames a second of the echo}
 """
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
 import subprocess
@@ -38,6 +37,9 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.exchange import INSTRUMENT, MAKER, TAKER, exchange_of_two
+from bench.fingerprint import fingerprint
+from bench.progress import Progress
+from bench.venue import BenchFailed
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import OrderRequest, Outcome
 from replenisher.model.order import Side
@@ -47,12 +49,7 @@ BATCH = 100
 TICKS_BEHIND = 2
 AMOUNT = Decimal(10)
 REQUESTS, ORDERS, FILLS = 5, 3, 2  # of one row of a block: placed, taken, placed, amended, cancelled
-PROGRESS_S = 2.0
 ROOT = Path(__file__).parent.parent
-
-
-class BenchFailed(Exception):
-    """There was nothing to measure, or something else than what should have been."""
 
 
 @dataclass(slots=True)
@@ -75,7 +72,7 @@ class Run:
             "requests": REQUESTS * self.rows,
             "orders_per_second": round(orders / seconds),
             "requests_per_second": round(REQUESTS * self.rows / seconds),
-            "ledger_sha256": hashlib.sha256(ledger).hexdigest(),
+            "hash": fingerprint(ledger),
         }
 
 
@@ -229,15 +226,13 @@ async def measure(rows: int, exchange_url: str, echo_url: str) -> tuple[Matching
     matching = Matching()
     async with AsyncExitStack() as stack:
         socket = await connected(stack, exchange_url, echo_url, matching)
-        told = time.monotonic()
+        progress = Progress()
         for number in range(rows // BATCH):
             side = Side.SELL if number % 2 else Side.BUY
             matching.block(side)
             await socket.block(side)
             await socket.echo_block()
-            if time.monotonic() - told > PROGRESS_S:
-                told = time.monotonic()
-                print(f"bench: {(number + 1) * BATCH} of {rows} rows", file=sys.stderr)
+            progress.say(f"bench: {(number + 1) * BATCH} of {rows} rows")
     return matching, socket
 
 
@@ -272,7 +267,7 @@ def table(found: dict[str, Any]) -> str:
     for name in ("matching", "socket"):
         row = found[name]
         rates = f"{row['orders_per_second']:>10,}{row['requests_per_second']:>12,}"
-        lines.append(f"{name:<10}{rates}{row['orders']:>10,}{row['fills']:>10,}  {row['ledger_sha256'][:16]}")
+        lines.append(f"{name:<10}{rates}{row['orders']:>10,}{row['fills']:>10,}  {row['hash']}")
     lines.append(f"{'echo':<10}{'':>10}{found['echo']['frames_per_second']:>12,}")
     lines.append(f"through the socket: {found['socket_ratio_to_echo']} of what the echo does")
     return "\n".join(lines)

@@ -13,7 +13,6 @@ What is printed, with `--json` as one document:
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
 import sys
@@ -28,6 +27,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from bench.daemon import CONFIG, Child, environment, findings, start
+from bench.fingerprint import fingerprint
+from bench.progress import Progress
 from bench.venue import BenchFailed
 from replenisher.wiring.market import PAPER_KEY
 
@@ -35,7 +36,7 @@ PAPER = CONFIG.parent.parent / "configs" / "paper.yaml"
 TIME_SCALE = 50  # minutes of the market's own time in a minute, chosen for about fifty messages a second
 CHANNELS = ("book.BTC-PERPETUAL.raw", "trades.BTC-PERPETUAL.raw")
 LOOK_S = 1.0
-PROGRESS_S = 10.0
+PROGRESS_EVERY_S = 10.0
 START_S_MAX = 60.0
 STOP_S_MAX = 60.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -123,20 +124,16 @@ async def measure(seconds: float, data: Path) -> dict[str, Any]:
         seen = [0]
         counting = asyncio.create_task(count(client, seen))
         watched, recorder = Watched(daemon.pid), Watched(recorder_of(daemon))
-        begun = told = time.monotonic()
+        progress, begun = Progress(PROGRESS_EVERY_S), time.monotonic()
         while (elapsed := time.monotonic() - begun) < seconds:
             watched.look()
             recorder.look()
             if daemon.exit_code is not None:
                 raise BenchFailed(f"the daemon ended:\n{daemon.last_words()}")
-            if time.monotonic() - told > PROGRESS_S:
-                told = time.monotonic()
+            if progress.is_due():
                 rate = f"{seen[0] / elapsed:.0f} messages a second"
                 used = f"{watched.cpu_percent(elapsed)} % of a core, {watched.rss_mb[-1]} MB"
-                print(
-                    f"{elapsed:.0f} of {seconds:.0f} s: {rate}, {used}",
-                    file=sys.stderr,
-                )
+                print(f"{elapsed:.0f} of {seconds:.0f} s: {rate}, {used}", file=sys.stderr)
             await asyncio.sleep(LOOK_S)
         watched.look()
         recorder.look()
@@ -164,7 +161,7 @@ async def measure(seconds: float, data: Path) -> dict[str, Any]:
             "orders": said["orders"],
             "fills": said["fills"],
             "audit": said,
-            "hash": hashlib.blake2b(ledger.read_bytes(), digest_size=8).hexdigest(),
+            "hash": fingerprint(ledger.read_bytes()),
         }
     finally:
         for child in children:

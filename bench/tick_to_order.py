@@ -45,7 +45,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,6 +56,7 @@ import yaml
 
 from bench.daemon import CONFIG, Child, environment, findings, pinned, start
 from bench.market import Place
+from bench.progress import Progress
 from bench.venue import ECHO_PATH, INSTRUMENTS, PEER_PATH, BenchFailed, BenchVenue, Burst
 from replenisher.exchange.dialects.deribit import Deribit
 from replenisher.model.order import Side
@@ -67,7 +67,6 @@ ORDER_BYTES = 180  # of the peer's answer, about as many as an amend has
 CROWD = 100  # instruments
 BLOCK = 50  # rounds of one kind in a row, an even number
 REFILLS = 5  # one refill, and one round of the crowd, for so many others
-PROGRESS_S = 2.0
 STOP_S_MAX = 60.0
 
 # Prices and sizes are chosen so that each has as many digits as the next one, and none is written with an exponent.
@@ -274,14 +273,12 @@ def audited(
 
 def run_blocks(bench: Bench, fsync: str, rounds: int) -> None:
     """All rounds of one mode, with a word on stderr now and then."""
-    told, done = time.monotonic(), 0
+    progress, done = Progress(), 0
     while done < rounds:
         size = min(BLOCK, rounds - done)
         bench.block(size)
         done += size
-        if time.monotonic() - told > PROGRESS_S:
-            told = time.monotonic()
-            print(f"fsync {fsync}: {done} of {rounds} rounds", file=sys.stderr)
+        progress.say(f"fsync {fsync}: {done} of {rounds} rounds")
 
 
 def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:

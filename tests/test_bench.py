@@ -160,5 +160,5 @@ def test_orders_through_matching_and_through_the_socket_are_counted_in_the_ledge
         assert (found[way]["orders"], found[way]["requests"], found[way]["fills"]) == (300, 500, 200)
         assert found[way]["orders_per_second"] > 0
     assert found["echo"]["frames"] == 500
-    assert found["matching"]["ledger_sha256"] == again["matching"]["ledger_sha256"]
-    assert found["matching"]["ledger_sha256"] != found["socket"]["ledger_sha256"]
+    assert found["matching"]["hash"] == again["matching"]["hash"]
+    assert found["matching"]["hash"] != found["socket"]["hash"]

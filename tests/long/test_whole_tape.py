@@ -6,10 +6,10 @@ from time import monotonic
 
 import pytest
 
+from bench.progress import Progress
 from tests.stories.desk import REPLAY, Desk
 from tests.stories.test_recorded import TAPE, Recordings, assert_played_to_its_end
 
-TOLD_EVERY_S = 5.0
 TAPE_S_MAX = 600.0
 
 
@@ -18,17 +18,15 @@ def test_a_whole_tape_at_ten_times_life(
 ) -> None:
     tape = recordings(TAPE)
     desk = Desk(tmp_path / "desk", REPLAY)
-    began = told = monotonic()
+    progress, began = Progress(), monotonic()
 
     def is_over() -> bool:
         """Whether the last word is said; on the way, how far it is."""
-        nonlocal told
         lines = daemon.lines()
-        if monotonic() - told > TOLD_EVERY_S:
-            told = monotonic()
+        if progress.is_due():
             filled = sum('"event": "filled"' in line for line in lines)
             with capsys.disabled():
-                print(f"{told - began:.0f} s: {filled} fills", file=sys.stderr, flush=True)
+                print(f"{monotonic() - began:.0f} s: {filled} fills", file=sys.stderr, flush=True)
         return bool(lines) and '"event": "summary"' in lines[-1]
 
     with desk.running("run", REPLAY, "--tape", tape, "--speed", "10") as daemon:
