@@ -4,12 +4,23 @@ It never steps and it counts the time a machine was suspended. What the wall clo
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from replenisher.model.event import ClockStepped, Suspended
 
 STEP_NS_MIN = 500_000_000  # a smaller difference is the clock being slewed
 SUSPENDED_NS_MIN = 2_000_000_000
+
+
+class Clock(Protocol):
+    """What tells the time of a life."""
+
+    def now(self) -> int:
+        """Session time, in nanoseconds since the epoch."""
+
+    def look(self) -> Iterable[ClockStepped | Suspended]:
+        """What else happened to time since the last look."""
 
 
 class SessionClock:

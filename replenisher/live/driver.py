@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import get_args
+from typing import Protocol, get_args
 
 from replenisher.core.engine import Engine
-from replenisher.live.clock import SessionClock
+from replenisher.live.clock import Clock
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
@@ -34,6 +34,26 @@ ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the marke
 SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
+class Alarm(Protocol):
+    """Something that was put off."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+
+
+class Loop(Protocol):
+    """What a driver needs of an event loop."""
+
+    def call_soon(self, callback: Callable[..., object], *args: object) -> object:
+        """Call back once what is being done is done."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> Alarm:
+        """Call back in so many seconds."""
+
+    def create_future(self) -> asyncio.Future[None]:
+        """Something that is awaited."""
+
+
 class Driver:
     """Carries facts in and wishes out. It decides nothing."""
 
@@ -42,23 +62,24 @@ class Driver:
         engine: Engine,
         journal: Journal,
         venues: Mapping[str, Venue],
-        clock: SessionClock,
+        clock: Clock,
         observe: Callable[[Step], None],
+        loop: Loop,
     ) -> None:
         self.engine = engine
         self.clock = clock
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failed = loop.create_future()
         self._journal = journal
         self._venues = venues
         self._carriers: dict[str, Carrier] = {}
         self._observe = observe
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._inbox: list[Event] = []
         self._turn_due = False
         self._is_over = False
-        self._wake: asyncio.TimerHandle | None = None
+        self._wake: Alarm | None = None
         self._wake_at = 0  # session time of that
-        self._clock_look: asyncio.TimerHandle | None = None
+        self._clock_look: Alarm | None = None
 
     def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
         """Begin to live: tell the engine the first fact and let the venues connect."""

@@ -14,7 +14,7 @@ from functools import partial
 from replenisher.core.engine import Engine
 from replenisher.core.stopping import Verdict
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
-from replenisher.live.clock import SessionClock
+from replenisher.live.clock import Clock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
 from replenisher.live.jobs import hourly
@@ -53,7 +53,7 @@ class Life:
     journal: Journal
     venues: Mapping[str, Venue]
     carriers: Mapping[str, CarrierOf]
-    clock: SessionClock
+    clock: Clock
     started: Started
     observers: Sequence[Callable[[Step], None]]
     status: Callable[[], Answer]
@@ -82,7 +82,8 @@ class Supervisor:
         """Run until it is over; the exit code. Raises `Unreachable` if no session comes up at start."""
         life = self._life
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe)
+        loop = asyncio.get_running_loop()
+        self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe, loop)
         with hourly(retention=life.retention):
             async with asyncio.TaskGroup() as tasks:
                 carriers = {

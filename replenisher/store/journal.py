@@ -36,6 +36,7 @@ from replenisher.errors import ReplenisherError
 from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS, MS_NS
+from replenisher.store.disk import Disk
 
 FORMAT = 1
 RING_NS = 60_000_000_000
@@ -218,26 +219,27 @@ class Journal:
     """The one writer of a journal. It is opened, a life begins in it, and steps are appended."""
 
     @classmethod
-    def open(cls, directory: Path, *, new_id: str, policy: Policy) -> "Journal":
+    def open(cls, directory: Path, *, new_id: str, policy: Policy, disk: Disk = os) -> "Journal":
         """Take a journal for writing, cut off a torn tail, and read what it remembers into `boot`.
 
         `new_id` (16 hex digits) names the journal if this is its first life.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        lock = _lock(directory)
+        lock = _lock(directory, disk)
         try:
-            boot, last_segment = _boot(directory, new_id)
+            boot, last_segment = _boot(directory, new_id, disk)
         except BaseException:
-            os.close(lock)
+            disk.close(lock)
             raise
-        return cls(directory, lock, boot, last_segment, policy)
+        return cls(directory, lock, boot, last_segment, policy, disk)
 
-    def __init__(self, directory: Path, lock: int, boot: Boot, last_segment: int, policy: Policy) -> None:
+    def __init__(self, directory: Path, lock: int, boot: Boot, last_segment: int, policy: Policy, disk: Disk) -> None:
         self.boot = boot
         self.step = boot.step  # the last step this journal was told of
         self._policy = policy
         self._sync_every_ns = _sync_every_ns(policy)
         self._directory = directory
+        self._disk = disk
         self._lock = lock
         self._segment = last_segment
         self._epoch = boot.epoch
@@ -289,7 +291,7 @@ class Journal:
         """Bring everything written to the disk itself."""
         if self._fd >= 0:
             try:
-                os.fdatasync(self._fd)
+                self._disk.fdatasync(self._fd)
             except OSError as error:
                 raise self._full(error) from error
         self._synced_at, self._synced_end = at, self._end
@@ -317,11 +319,11 @@ class Journal:
         """Give the journal back; what was written is on disk."""
         if self._fd >= 0:
             if self._policy.fsync is not Fsync.NEVER:
-                os.fdatasync(self._fd)
-            os.close(self._fd)
+                self._disk.fdatasync(self._fd)
+            self._disk.close(self._fd)
             self._fd = -1
         if self._lock >= 0:
-            os.close(self._lock)
+            self._disk.close(self._lock)
             self._lock = -1
 
     # Bytes
@@ -342,11 +344,11 @@ class Journal:
         buffer = self._unwritten
         if buffer:
             try:
-                written = os.write(self._fd, buffer)
+                written = self._disk.write(self._fd, buffer)
                 if written < len(buffer):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:
-                os.ftruncate(self._fd, self._end)
+                self._disk.ftruncate(self._fd, self._end)
                 raise self._full(error) from error
             self._end += written
             buffer.clear()
@@ -377,13 +379,13 @@ class Journal:
         payload = self._encoder.encode(header)
         record = _PREFIX.pack(len(payload), zlib.crc32(payload)) + payload
         try:
-            fd = _create(path, record)
+            fd = _create(path, record, self._disk)
         except OSError as error:
             path.unlink(missing_ok=True)
             raise self._full(error) from error
         if self._fd >= 0:
-            os.close(self._fd)
-        os.fsync(self._lock)  # the directory's own entry of the new file
+            self._disk.close(self._fd)
+        self._disk.fsync(self._lock)  # the directory's own entry of the new file
         self._fd, self._segment, self._end = fd, header.segment, len(record)
         self._synced_at, self._synced_end = at, self._end
 
@@ -399,31 +401,31 @@ def _sync_every_ns(policy: Policy) -> int:
             return FOREVER_NS
 
 
-def _create(path: Path, record: bytes) -> int:
+def _create(path: Path, record: bytes, disk: Disk) -> int:
     """A new file with one record in it, on disk; it is appended to through the descriptor."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        if os.write(fd, record) < len(record):
+        if disk.write(fd, record) < len(record):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(fd)
+        disk.fsync(fd)
     except OSError:
-        os.close(fd)
+        disk.close(fd)
         raise
     return fd
 
 
-def _lock(directory: Path) -> int:
+def _lock(directory: Path, disk: Disk) -> int:
     """An open directory that only one process at a time can hold."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = disk.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(fd)
+        disk.close(fd)
         raise JournalInUse(f"the journal in {directory} is written by another process") from error
     return fd
 
 
-def _boot(directory: Path, new_id: str) -> tuple[Boot, int]:
+def _boot(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
     """What the journal remembers, and the number of its last segment; a torn tail is cut off on the way."""
     known = segments(directory)
     while known:
@@ -433,7 +435,7 @@ def _boot(directory: Path, new_id: str) -> tuple[Boot, int]:
             segment.path.unlink()  # its life or its rotation never got to its first step
             continue
         if found[-1][1] < segment.size:
-            os.truncate(segment.path, found[-1][1])
+            disk.truncate(segment.path, found[-1][1])
         header = _decode_header(found[0][0], segment)
         starts = [end for _, end in found]
         decoded = [_decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
