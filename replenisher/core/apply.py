@@ -13,7 +13,7 @@ from replenisher.core.order_facts import (
 )
 from replenisher.core.state import State
 from replenisher.core.stopping import Stopping
-from replenisher.core.sync import CASH_EVERY_NS, Stage, Topic
+from replenisher.core.sync import CASH_EVERY_NS, SYNCED, Stage, Topic
 from replenisher.model.command import Pause
 from replenisher.model.event import (
     BalanceReported,
@@ -55,14 +55,16 @@ from replenisher.model.event import (
     Woke,
 )
 from replenisher.model.instrument import Instrument, Kind, venue_of
-from replenisher.model.order import Side, Status
+from replenisher.model.order import BUY, SELL, Status
 
 
 def apply(state: State, event: Event) -> None:
     """Take in one fact."""
     match event:
-        case BookChanged() | BookSnapshot():
-            _apply_book(state, event)
+        case BookChanged():
+            _change_book(state, event)
+        case BookSnapshot():
+            _replace_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
             if event.instrument in state.setup.heeding_trades:
@@ -153,9 +155,10 @@ def advance(state: State, at: int) -> None:
                 del state.pauses[strategy]
                 state.revisit_all()
     for venue, sync in state.syncs.items():
-        if not sync.is_synced:
+        if sync.stage is not SYNCED:
             _advance_sync(state, venue, at)
-    _advance_stop(state, at)
+    if state.stopping is not None:
+        _advance_stop(state, state.stopping, at)
 
 
 def apply_fill(state: State, fill: OrderFilled) -> None:
@@ -183,19 +186,22 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
             eat_slot(state, order, fill.at)
 
 
-def _apply_book(state: State, event: BookChanged | BookSnapshot) -> None:
-    book, own = state.book(event.instrument), state.own_size(event.instrument)
-    if isinstance(event, BookSnapshot):
-        book.replace(event.bids, event.asks, event.venue_time, event.at)
-        own.replaced(book, event.venue_time, event.at)
-        state.revisit(event.instrument)
-    else:
-        if book.distrust:
-            return  # Changes to a book we do not have mean nothing.
-        book.change(event.bids, event.asks, event.venue_time, event.at)
-        own.updated(Side.BUY, event.bids, event.venue_time, event.at)
-        own.updated(Side.SELL, event.asks, event.venue_time, event.at)
-        state.look_at(event.instrument)
+def _change_book(state: State, event: BookChanged) -> None:
+    book = state.book(event.instrument)
+    if book.distrust:
+        return  # Changes to a book we do not have mean nothing.
+    book.change(event.bids, event.asks, event.venue_time, event.at)
+    own = state.own_size(event.instrument)
+    own.updated(BUY, event.bids, event.venue_time, event.at)
+    own.updated(SELL, event.asks, event.venue_time, event.at)
+    state.look_at(event.instrument)
+
+
+def _replace_book(state: State, event: BookSnapshot) -> None:
+    book = state.book(event.instrument)
+    book.replace(event.bids, event.asks, event.venue_time, event.at)
+    state.own_size(event.instrument).replaced(book, event.venue_time, event.at)
+    state.revisit(event.instrument)
 
 
 def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None:
@@ -309,17 +315,15 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         state.revisit_all()
 
 
-def _advance_stop(state: State, at: int) -> None:
-    if state.stopping is None:
-        return
+def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
     live = [order.order_id for order in state.orders.all_live()] + [label for label, _ in state.strays.values()]
     if live:
-        state.stopping.asked_at = 0
-    elif not state.stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
-        state.stopping.asked_at = at
-        for instrument in state.stopping.unverified:
+        stopping.asked_at = 0
+    elif not stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
+        stopping.asked_at = at
+        for instrument in stopping.unverified:
             state.sync_of(instrument).ask(Topic.OPEN_ORDERS, instrument, at)
-    state.stopping.expire(live, at)
+    stopping.expire(live, at)
 
 
 def _cash_currencies(state: State, venue: str) -> list[str]:

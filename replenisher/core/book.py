@@ -17,21 +17,21 @@ from replenisher.model.order import BUY, SELL, Side
 class BookSide:
     """One side of a book: price in ticks to quantity in lots."""
 
-    __slots__ = ("_best", "_sign", "quantities")
+    __slots__ = ("_sign", "best", "quantities")
 
     def __init__(self, side: Side) -> None:
         self._sign = side.sign
-        self._best: int | None = None
+        self.best: int | None = None  # the best price, if there is any
         self.quantities: dict[int, int] = {}
 
     def replace(self, levels: Sequence[Level]) -> None:
         """Forget everything and take these levels."""
         self.quantities = {price: quantity for price, quantity in levels if quantity > 0}
-        self._best = self._best_of(self.quantities)
+        self.best = self._best_of(self.quantities)
 
     def change(self, levels: Sequence[Level]) -> None:
         """The quantities at some prices are now these; 0 removes the level."""
-        quantities, best, sign = self.quantities, self._best, self._sign
+        quantities, best, sign = self.quantities, self.best, self._sign
         for price, quantity in levels:
             if quantity > 0:
                 quantities[price] = quantity
@@ -39,25 +39,21 @@ class BookSide:
                     best = price
             else:
                 quantities.pop(price, None)
-        self._best = best if best is None or best in quantities else self._behind(best)
-
-    def best(self) -> int | None:
-        """The best price, if there is any."""
-        return self._best
+        self.best = best if best is None or best in quantities else self.behind(best)
 
     def prices(self) -> Iterator[int]:
         """Prices from the touch outwards."""
-        price = self._best
+        price = self.best
         while price is not None:
             yield price
-            price = self._behind(price)
+            price = self.behind(price)
 
     def levels(self, depth: int) -> list[Level]:
         """The best `depth` levels from the touch outwards."""
         best = heapq.nlargest if self._sign > 0 else heapq.nsmallest
         return [(price, self.quantities[price]) for price in best(depth, self.quantities)]
 
-    def _behind(self, price: int) -> int | None:
+    def behind(self, price: int) -> int | None:
         """The next price from here outwards."""
         quantities, sign = self.quantities, self._sign
         # As many ticks as there are levels: should none of them be one, this has cost no more than what follows.
@@ -124,10 +120,11 @@ class Book:
     @property
     def shown_touch(self) -> tuple[int, int] | None:
         """The best bid and ask as published, our own orders included; None where a side is empty."""
-        bid, ask = self.bids.best(), self.asks.best()
+        bid, ask = self.bids.best, self.asks.best
         return (bid, ask) if bid is not None and ask is not None else None
 
     @property
     def is_crossed(self) -> bool:
         """Whether the best bid has reached the best ask, which no true book shows."""
-        return (touch := self.shown_touch) is not None and touch[0] >= touch[1]
+        bid, ask = self.bids.best, self.asks.best
+        return bid is not None and ask is not None and bid >= ask

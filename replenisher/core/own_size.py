@@ -85,7 +85,7 @@ class OwnSize:
         self._levels: dict[Side, dict[int, OwnLevel]] = {side: {} for side in Side}
         self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
         self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
-        self._settles_at = NEVER  # no level settles earlier, unless this is past
+        self._settles_at = NEVER  # when one of the levels behind the last touch will have been still
 
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
         """A place or amend left us: from now on `quantity` lots may show at `price`."""
@@ -130,14 +130,14 @@ class OwnSize:
         ours = self._levels[side]
         if not ours:
             return
-        shown = dict(levels)
-        for price in ours.keys() & shown.keys():  # few of many
-            level = ours[price]
-            for presence in level.presences:
-                presence.echo(venue_time)
-            self._disturbed(level, at)
-            level.settle(shown[price], at)
-            self._sweep(side, price, level, at)
+        for price, shown in levels:
+            if price in ours:  # few of many
+                level = ours[price]
+                for presence in level.presences:
+                    presence.echo(venue_time)
+                self._disturbed(level, at)
+                level.settle(shown, at)
+                self._sweep(side, price, level, at)
 
     def replaced(self, book: Book, venue_time: int, at: int) -> None:
         """A snapshot replaced the book: every level was published."""
@@ -145,13 +145,9 @@ class OwnSize:
             shown = book.side(side).quantities
             self.updated(side, [(price, shown.get(price, 0)) for price in ours], venue_time, at)
 
-    def others(self, side: Side, price: int, shown: int, at: int) -> int:
-        """How many of the `shown` lots belong to others."""
-        level = self._levels[side].get(price)
-        return shown if level is None else level.settle(shown, at)
-
     def touch(self, book: Book, at: int) -> Touch | None:
         """The best bid and ask of the others; None where one side has nobody else."""
+        self._settles_at = NEVER
         bid = self._best(BUY, book.bids, at)
         ask = self._best(SELL, book.asks, at)
         if bid is None or ask is None:
@@ -159,20 +155,25 @@ class OwnSize:
         return Touch(bid[0], bid[1], ask[0], ask[1])
 
     def settles_at(self, at: int) -> int | None:
-        """When a level of ours may next have been still for long enough, so that a decrease of the others shows."""
-        if self._settles_at <= at:
-            levels = [level for ours in self._levels.values() for level in ours.values()]
-            self._settles_at = min((level.still_from for level in levels if level.still_from > at), default=NEVER)
-        return None if self._settles_at == NEVER else self._settles_at
+        """When the last touch may be another one without any news: a level it came from will have been still by then.
+
+        What becomes of our levels behind it cannot be seen in it.
+        """
+        return self._settles_at if at < self._settles_at < NEVER else None
 
     def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
-        best, ours = levels.best(), self._levels[side]
-        if best is not None and best not in ours:
-            return best, levels.quantities[best]
-        for price in levels.prices():
-            quantity = self.others(side, price, levels.quantities[price], at)
-            if quantity > 0:
+        ours = self._levels[side]
+        price = levels.best
+        while price is not None:
+            shown = levels.quantities[price]
+            level = ours.get(price)
+            if level is None:
+                return price, shown
+            if at < level.still_from < self._settles_at:
+                self._settles_at = level.still_from
+            if (quantity := level.settle(shown, at)) > 0:
                 return price, quantity
+            price = levels.behind(price)
         return None
 
     def _presence(self, order_id: str, side: Side, price: int, book: Book, at: int) -> Presence:
@@ -202,7 +203,6 @@ class OwnSize:
     def _disturbed(self, level: OwnLevel, at: int) -> None:
         """Something happened at a level of ours."""
         level.still_from = at + self._echo_ns_max
-        self._settles_at = min(self._settles_at, level.still_from)
 
     def _sweep(self, side: Side, price: int, level: OwnLevel, at: int) -> None:
         """Forget presences that no longer matter, and the level with the last of them."""

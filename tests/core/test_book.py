@@ -27,7 +27,7 @@ def test_a_side_is_a_sorted_dictionary(
     assert list(book_side.prices()) == [price for price, _ in best_first]
     assert book_side.levels(3) == best_first[:3]
     assert book_side.levels(100) == best_first
-    assert book_side.best() == (best_first[0][0] if best_first else None)
+    assert book_side.best == (best_first[0][0] if best_first else None)
 
 
 def test_a_book_is_trusted_from_its_snapshot_to_its_loss() -> None:
@@ -40,4 +40,4 @@ def test_a_book_is_trusted_from_its_snapshot_to_its_loss() -> None:
     assert book.is_crossed
     book.lose("gap")
 
-    assert (book.distrust, book.bids.best(), book.asks.best()) == ("gap", None, None)
+    assert (book.distrust, book.bids.best, book.asks.best) == ("gap", None, None)

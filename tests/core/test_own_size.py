@@ -64,13 +64,20 @@ class Watch:
         return self.touch()
 
     def wait(self, duration_ns: int) -> Touch | None:
-        """Time passes in silence."""
+        """Time passes in silence. A touch that becomes another one meanwhile has said when it may."""
+        before, settles_at = self.touch(), self.settles_at()
         self.at += duration_ns
-        return self.touch()
+        touch = self.touch()
+        assert touch == before or (settles_at is not None and settles_at <= self.at)
+        return touch
 
     def touch(self) -> Touch | None:
         """The others' touch."""
         return self.state.touch_of(KEY, self.at)
+
+    def settles_at(self) -> int | None:
+        """When it may be another one without any news."""
+        return self.state.own_size(KEY).settles_at(self.at)
 
     # --- Words about one order -----------------------------------------------------------------------------------
 
@@ -262,6 +269,16 @@ def test_a_level_that_is_only_ours_is_no_market() -> None:
     watch.tell(watch.shows(SIZE, T0 + MS))
 
     assert watch.wait(ECHO) == Touch(BID - 10, 7, ASK, OTHERS)
+
+
+def test_what_settles_behind_the_touch_wakes_nobody() -> None:
+    at_the_touch, behind = resting(BID), resting(BID - 10)
+
+    at_the_touch.tell(at_the_touch.shows(OTHERS, T0 + MS))
+    behind.tell(behind.shows(7, T0 + MS))
+
+    assert at_the_touch.settles_at() == at_the_touch.at + ECHO
+    assert behind.settles_at() is None
 
 
 @pytest.mark.parametrize("order", list(merges(["works"], ["old", "new"])), ids="-".join)
