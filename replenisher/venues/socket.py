@@ -9,18 +9,15 @@ what we write is cut off, as a cancel that waits behind a full buffer is worth n
 import asyncio
 import socket as sockets
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, assert_never
+from typing import Protocol, assert_never
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import broadcast  # writes at once and without waiting, on a client's connection too
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event
 
+from replenisher.venues.direct import FRAME_BYTES_MAX, Direct
 from replenisher.venues.venue import Action, Close, Connect, Send
 
-FRAME_BYTES_MAX = 8 * 1024 * 1024
 UNSENT_BYTES_MAX = 256 * 1024
 CLOSE_TIMEOUT_S = 1.0
 OPEN_TIMEOUT_S = 10.0
@@ -40,48 +37,6 @@ class Listener(Protocol):
         """A connection ended or could not be opened; nothing more comes from it."""
 
 
-class Direct(ClientConnection):
-    """The library's connection, but that it hands over whole messages itself, without a queue and a task switch."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.failure: Exception | None = None  # what handing over raised
-        self._hand_over: Callable[[bytes], None] | None = None
-        self._early: list[bytes] = []  # messages from before anybody listened
-        self._parts: list[bytes] = []  # of a message that comes in fragments
-
-    def hand_over_to(self, take: Callable[[bytes], None]) -> None:
-        """From now on every message goes here; those that are there already go first."""
-        self._hand_over = take
-        early, self._early = self._early, []
-        for message in early:
-            self._deliver(message)
-
-    def process_event(self, event: Event) -> None:
-        """A frame was parsed."""
-        if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            super().process_event(event)
-        elif event.fin and not self._parts:
-            self._deliver(bytes(event.data))
-        else:
-            self._parts.append(bytes(event.data))
-            if event.fin:
-                whole, self._parts = b"".join(self._parts), []
-                self._deliver(whole)
-
-    def _deliver(self, message: bytes) -> None:
-        if self.failure is not None:
-            return  # nobody trades on half deaf
-        if self._hand_over is None:
-            self._early.append(message)
-            return
-        try:
-            self._hand_over(message)
-        except Exception as error:  # noqa: BLE001 - whatever the listener raised ends its connection, and then the group
-            self.failure = error
-            self.transport.abort()
-
-
 class Sockets:
     """The open connections of one venue.
 
@@ -98,17 +53,23 @@ class Sockets:
         self._unwanted: set[str] = set()  # given up while dialing
 
     def carry(self, actions: Iterable[Action]) -> None:
-        """Do what a venue asks for, in order."""
+        """Do what a venue asks for, in order; all frames of one connection leave with one write."""
+        spoken_on: dict[str, None] = {}
         for action in actions:
             match action:
                 case Send(connection, frame):
-                    self._send(connection, frame)
+                    # A frame for a connection that has just ended is lost, and `closed` says so.
+                    if websocket := self._open.get(connection):
+                        websocket.put(frame)
+                        spoken_on[connection] = None
                 case Connect(connection, url):
                     self._connect(connection, url)
                 case Close(connection, reason):
                     self._close(connection, reason)
                 case _:
                     assert_never(action)
+        for connection in spoken_on:
+            self._flush(connection)
 
     async def finish(self) -> None:
         """Close whatever is open, and wait until it is."""
@@ -123,15 +84,15 @@ class Sockets:
         self._dialing.add(connection)
         self._readers[connection] = self._tasks.create_task(self._run(connection, url), name=f"socket {connection}")
 
-    def _send(self, connection: str, frame: str) -> None:
-        # A frame for a connection that has just ended is lost, and `closed` says so.
+    def _flush(self, connection: str) -> None:
         if websocket := self._open.get(connection):
-            broadcast((websocket,), frame)
+            websocket.flush()
             if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
                 websocket.transport.abort()
 
     def _close(self, connection: str, reason: str) -> None:
         if websocket := self._open.pop(connection, None):
+            websocket.flush()
             self._tasks.create_task(websocket.close(reason=reason[:100]), name=f"close {connection}")
         elif connection in self._dialing:
             self._dialing.remove(connection)
