@@ -1,0 +1,108 @@
+"""The list of faults is whole: each is covered by tests that are there, or says what it waits for."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replenisher.config.reading import read_yaml  # refuses a key that is given twice
+
+ROOT = Path(__file__).parent.parent.parent
+COVERAGE = Path(__file__).with_name("coverage.yaml")
+REASONS = frozenset({"behaviour", "scenario", "test", "binance", "hedge", "security"})
+EXCUSES = ("skip", "xfail")  # marks under which a test proves nothing
+
+
+@cache
+def defined_in(file: Path) -> frozenset[str]:
+    """The tests that a file defines and that are always run."""
+    names: set[str] = set()
+    for node in ast.parse(file.read_text()).body if file.is_file() else ():
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                marks = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
+                if not any(excuse in marks for excuse in EXCUSES):
+                    names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):  # a machine of hypothesis
+                names.add(name)
+    return frozenset(name for name in names if name.startswith(("test_", "Test")))
+
+
+def expected(catalogue: dict[str, int]) -> list[str]:
+    """Every fault there is, in order."""
+    return [f"{kind}{number}" for kind, count in catalogue.items() for number in range(1, count + 1)]
+
+
+def complaints(coverage: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with the list."""
+    faults, ids = coverage["faults"], expected(coverage["catalogue"])
+    yield from (f"{fault} is missing" for fault in ids if fault not in faults)
+    yield from (f"{fault} is unknown" for fault in faults if fault not in ids)
+    for fault, entry in faults.items():
+        if not entry.get("fault"):
+            yield f"{fault} does not say what goes wrong"
+        if ("tests" in entry) == ("waits" in entry):
+            yield f"{fault} must either have tests or wait"
+        elif "waits" in entry:
+            yield from _complaints_about_waiting(fault, entry["waits"])
+        else:
+            yield from _complaints_about_tests(fault, entry["tests"])
+
+
+def _complaints_about_waiting(fault: str, waits: dict[str, str]) -> Iterator[str]:
+    (reason, what), *others = waits.items()
+    if others or reason not in REASONS or not what:
+        yield f"{fault} must wait for one of: {', '.join(sorted(REASONS))}"
+
+
+def _complaints_about_tests(fault: str, tests: list[str]) -> Iterator[str]:
+    if not tests:
+        yield f"{fault} has no test"
+    for test in tests:
+        file, _, name = test.partition("::")
+        if name not in defined_in(ROOT / file):
+            yield f"{fault}: there is no {test}"
+
+
+def test_every_fault_has_tests_that_are_there_or_says_what_it_waits_for() -> None:
+    coverage = read_yaml(COVERAGE)
+
+    assert list(complaints(coverage)) == []
+    assert list(coverage["faults"]) == expected(coverage["catalogue"])
+    assert sum(coverage["catalogue"].values()) == 100
+
+
+HERE = "tests/chaos/test_coverage.py::test_a_planted_mistake_is_found"
+
+
+@pytest.mark.parametrize(
+    ("faults", "complaint"),
+    [
+        ({}, "A1 is missing"),
+        ({"A1": {"fault": "f", "tests": [HERE]}, "B1": {"fault": "f", "tests": [HERE]}}, "B1 is unknown"),
+        ({"A1": {"tests": [HERE]}}, "A1 does not say what goes wrong"),
+        ({"A1": {"fault": "f"}}, "A1 must either have tests or wait"),
+        ({"A1": {"fault": "f", "tests": [HERE], "waits": {"hedge": "h"}}}, "A1 must either have tests or wait"),
+        ({"A1": {"fault": "f", "tests": []}}, "A1 has no test"),
+        ({"A1": {"fault": "f", "tests": [f"{HERE}_not"]}}, f"A1: there is no {HERE}_not"),
+        ({"A1": {"fault": "f", "tests": ["tests/none.py::test_it"]}}, "A1: there is no tests/none.py::test_it"),
+        (
+            {"A1": {"fault": "f", "waits": {"time": "t"}}},
+            "A1 must wait for one of: behaviour, binance, hedge, scenario, security, test",
+        ),
+    ],
+)
+def test_a_planted_mistake_is_found(faults: dict[str, Any], complaint: str) -> None:
+    assert list(complaints({"catalogue": {"A": 1}, "faults": faults})) == [complaint]
+
+
+def test_a_test_that_is_skipped_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "test_some.py"
+    file.write_text(
+        "@pytest.mark.skip(reason='later')\ndef test_later(): ...\ndef test_now(): ...\nTestLife = Life.TestCase\n"
+    )
+
+    assert defined_in(file) == {"test_now", "TestLife"}
