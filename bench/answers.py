@@ -3,6 +3,7 @@
 That is the most work for an engine, and not the truth about fills: a bench counts what a step costs, not what it earns.
 """
 
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -47,14 +48,20 @@ CASH = Decimal(100_000)
 MAKER_RATE = Decimal("0.0002")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Resting:
     """An order on this venue's book."""
 
+    order_id: str
     side: Side
     price: int
     quantity: int  # lots, filled ones included
     filled: int = 0
+
+
+def best_first(order: Resting) -> tuple[int, str]:
+    """Where an order stands in the queue of its side: by price, then by age, as later ids are larger."""
+    return (-order.price * order.side.sign, order.order_id)
 
 
 class Answers:
@@ -65,6 +72,7 @@ class Answers:
         self.orders = 0
         self._instrument = instrument
         self._resting: dict[str, Resting] = {}
+        self._queues: dict[Side, list[Resting]] = {side: [] for side in Side}  # best first
         self._position = Decimal(0)
         self._numbers = count(1)
 
@@ -78,7 +86,8 @@ class Answers:
                 case AmendOrder():
                     yield self._amended(command, touch, at)
                 case CancelOrder():
-                    self._resting.pop(command.order_id, None)
+                    if (order := self._resting.get(command.order_id)) is not None:
+                        self._leaves(order)
                     yield OrderCanceled(at=at, order_id=command.order_id, venue_time=at, reason="user_request")
                 case AskOpenOrders(instrument=key):
                     yield OpenOrdersReported(at=at, instrument=key, orders=())
@@ -99,26 +108,30 @@ class Answers:
 
     def after(self, trade: TradePrinted) -> Iterator[Event]:
         """The fills of whatever a print has reached, best price first, up to its own quantity."""
-        side, left = trade.taker.opposite, trade.quantity
-        reached = [
-            (order_id, order)
-            for order_id, order in self._resting.items()
-            if order.side is side and (order.price - trade.price) * side.sign >= 0
-        ]
-        for order_id, order in sorted(reached, key=lambda each: -each[1].price * side.sign):
+        queue, left = self._queues[trade.taker.opposite], trade.quantity
+        while queue and (queue[0].price - trade.price) * queue[0].side.sign >= 0:
+            order = queue[0]
             lots = min(left, order.quantity - order.filled)
             if lots <= 0:
                 return
             left -= lots
             order.filled += lots
             if order.filled == order.quantity:
-                del self._resting[order_id]
-            yield self._fill(order_id, order, lots, trade.at)
+                self._leaves(order)
+            yield self._fill(order, lots, trade.at)
+
+    def _rests(self, order: Resting) -> None:
+        self._resting[order.order_id] = order
+        insort(self._queues[order.side], order, key=best_first)
+
+    def _leaves(self, order: Resting) -> None:
+        del self._resting[order.order_id]
+        self._queues[order.side].remove(order)
 
     def _placed(self, place: PlaceOrder, touch: tuple[int, int] | None, at: int) -> Event:
         if _would_take(place.side, place.price, touch):
             return OrderRejected(at=at, order_id=place.order_id, reason=RejectReason.POST_ONLY, message="it would take")
-        self._resting[place.order_id] = Resting(place.side, place.price, place.quantity)
+        self._rests(Resting(place.order_id, place.side, place.price, place.quantity))
         return self._working(place.order_id, place.price, place.quantity, Request.PLACE, at)
 
     def _amended(self, amend: AmendOrder, touch: tuple[int, int] | None, at: int) -> Event:
@@ -128,7 +141,9 @@ class Answers:
             return RequestRejected(
                 at=at, order_id=amend.order_id, request=Request.AMEND, reason=reason, message=reason.value
             )
+        self._leaves(order)
         order.price, order.quantity = amend.price, amend.quantity
+        self._rests(order)
         return self._working(amend.order_id, amend.price, amend.quantity, Request.AMEND, at)
 
     def _working(self, order_id: str, price: int, quantity: int, answers: Request, at: int) -> OrderWorking:
@@ -142,7 +157,7 @@ class Answers:
             answers=answers,
         )
 
-    def _fill(self, order_id: str, order: Resting, lots: int, at: int) -> OrderFilled:
+    def _fill(self, order: Resting, lots: int, at: int) -> OrderFilled:
         instrument = self._instrument
         amount, price = instrument.amount(lots), instrument.price(order.price)
         self.fills += 1
@@ -150,8 +165,8 @@ class Answers:
         return OrderFilled(
             at=at,
             instrument=instrument.key,
-            order_id=order_id,
-            venue_order_id=f"v-{order_id}",
+            order_id=order.order_id,
+            venue_order_id=f"v-{order.order_id}",
             venue_time=at,
             trade_id=str(next(self._numbers)),
             side=order.side,

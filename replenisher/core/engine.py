@@ -107,8 +107,8 @@ class Engine:
         """The session time at which the engine wants to be woken, should nothing happen before."""
         state, soonest = self.state, self.soonest
         for sync in state.syncs.values():
-            if (deadline := sync.next_deadline()) is not None and deadline < soonest:
-                soonest = deadline
+            if (next_due := sync.next_due) < soonest:
+                soonest = next_due
         for pause in state.pauses.values():
             if pause.until and pause.until < soonest:
                 soonest = pause.until
@@ -149,7 +149,7 @@ class Engine:
             self.soonest = min(self.soonest, deadline)
             self._note_settling(instrument, at)
         for venue, sync in state.syncs.items():
-            if sync.open_questions:
+            if sync.next_due <= at:
                 commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
 
         self.number += 1

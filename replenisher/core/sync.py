@@ -45,6 +45,7 @@ class Stage(StrEnum):
     SYNCED = "synced"
 
 
+NEVER = 1 << 62
 CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
 
 
@@ -54,6 +55,7 @@ class Sync(msgspec.Struct):
     venue: str
     stage: Stage = CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
+    first_due: int | None = None  # the soonest of these times; None until it is looked up
     cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # by currency
     sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
 
@@ -69,8 +71,8 @@ class Sync(msgspec.Struct):
 
     def open(self, instruments: Iterable[str], at: int) -> None:
         """A session began: ask for everything that rests or may have traded."""
+        self.close()
         self.stage = Stage.ORDERS
-        self.open_questions.clear()
         for instrument in instruments:
             self.ask(Topic.OPEN_ORDERS, instrument, at)
             self.ask(Topic.TRADES, instrument, at)
@@ -79,11 +81,13 @@ class Sync(msgspec.Struct):
         """The session ended: nothing we were told still counts as current."""
         self.stage = CLOSED
         self.open_questions.clear()
+        self.first_due = None
         self.sought.clear()
 
     def ask(self, topic: Topic, subject: str, at: int) -> None:
         """Put a question on the list, to be asked at `at`."""
         self.open_questions[topic, subject] = at
+        self.first_due = None
 
     def hasten_cash(self, currency: str, at: int) -> None:
         """Look into the book of one currency as soon as may be."""
@@ -98,6 +102,7 @@ class Sync(msgspec.Struct):
     def answered(self, topic: Topic, subject: str) -> None:
         """A question has its answer."""
         self.open_questions.pop((topic, subject), None)
+        self.first_due = None
         if topic is Topic.ORDER:
             self.sought.pop(subject, None)
 
@@ -109,7 +114,7 @@ class Sync(msgspec.Struct):
         """A question got no answer: ask again a little later."""
         key = (Topic(question), subject)
         if key in self.open_questions:
-            self.open_questions[key] = at + RETRY_NS
+            self.ask(*key, at + RETRY_NS)
 
     def advance(
         self,
@@ -145,21 +150,24 @@ class Sync(msgspec.Struct):
         return False
 
     def due(self, cursors: dict[str, int], timeout_ns: int, at: int) -> list[Question]:
-        """The questions to ask now."""
+        """The questions to ask now, if any is due."""
         questions: list[Question] = []
-        if self.stage is CLOSED:
-            return questions
         for (topic, subject), ask_at in self.open_questions.items():
             if ask_at <= at:
-                self.open_questions[topic, subject] = at + timeout_ns + RETRY_NS
+                self.ask(topic, subject, at + timeout_ns + RETRY_NS)
                 if topic is Topic.CASH:
                     self.cash_asked_at[subject] = at
                 questions.append(self._question(topic, subject, cursors, at + timeout_ns))
         return questions
 
-    def next_deadline(self) -> int | None:
-        """When the next question is due."""
-        return min(self.open_questions.values(), default=None) if self.stage is not CLOSED else None
+    @property
+    def next_due(self) -> int:
+        """When the next question is due; never while there is nobody to ask."""
+        if self.stage is CLOSED:
+            return NEVER
+        if self.first_due is None:
+            self.first_due = min(self.open_questions.values(), default=NEVER)
+        return self.first_due
 
     def _question(self, topic: Topic, subject: str, cursors: dict[str, int], deadline: int) -> Question:
         match topic:
