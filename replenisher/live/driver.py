@@ -1,13 +1,13 @@
 """The only loop: what has arrived goes to the engine at once, its step into the journal, its wishes to the venue.
 
 A turn is: drain the venues' facts, step, write the step, send. Frames that arrive together are one turn. Nothing waits
-inside a turn, and nothing is kept from one turn to the next.
+inside a turn, and nothing is kept from one turn to the next. What nobody's order waits for comes after the bytes have
+left: watching, the journal's way from the operating system to the disk, and the next alarm.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Protocol, get_args
 
 from replenisher.core.engine import Engine
@@ -76,6 +76,8 @@ class Driver:
         self._loop = loop
         self._inbox: list[Event] = []
         self._turn_due = False
+        self._unwatched: list[Step] = []
+        self._look_back_due = False
         self._is_over = False
         self._wake: Alarm | None = None
         self._wake_at = 0  # session time of that
@@ -143,18 +145,45 @@ class Driver:
             if commands:
                 self._send(commands)
             self._carry()
-            # Watching comes after the bytes: the loop writes to its sockets before it calls this.
-            self._loop.call_soon(self._guarded, partial(self._observe, step))
+            self._unwatched.append(step)
+        if not self._look_back_due:
+            self._look_back_due = True
+            # The loop writes to its sockets at the end of a round, before it calls this in the next one.
+            self._loop.call_soon(self._guarded, self._look_back)
+
+    def _look_back(self) -> None:
+        """What can wait until the bytes have left."""
+        self._look_back_due = False
+        steps, self._unwatched = self._unwatched, []
+        for step in steps:
+            self._observe(step)
+        if self._is_over:
+            return
+        self._sync_journal()
         if self._journal.is_full:
             with suppress(JournalFull):  # then the next step cannot be written either, and that is told
                 self._journal.rotate(self.engine.state.dump(), self.clock.now())
         self._set_alarm()
 
+    def _sync_journal(self) -> None:
+        """Bring to the disk what is due there."""
+        at = self.clock.now()
+        try:
+            self._journal.tick(at)
+        except JournalFull as full:
+            self._pause_for(full, at)
+            self.venue_heard()
+
+    def _pause_for(self, full: JournalFull, at: int) -> None:
+        """Show nothing while the journal takes nothing."""
+        if "" not in self.engine.state.pauses:
+            self._inbox.append(PauseAsked(at=at, reason=str(full)))
+
     def _written(self, step: Step) -> tuple[Command, ...]:
         """The commands that may leave, once the step is in the journal."""
         try:
             self._journal.append(step)
-            if any(type(event) in ALARMS for event in step.events):
+            if not ALARMS.isdisjoint(map(type, step.events)):
                 self._journal.keep_ring(step.at)
         except JournalFull as full:
             # No record, no order. Cancels need no record: they only take risk away.
@@ -162,8 +191,7 @@ class Driver:
                 if isinstance(command, PlaceOrder | AmendOrder):
                     request = Request.PLACE if isinstance(command, PlaceOrder) else Request.AMEND
                     self._inbox.append(NotSent(at=step.at, order_id=command.order_id, request=request))
-            if "" not in self.engine.state.pauses:
-                self._inbox.append(PauseAsked(at=step.at, reason=str(full)))
+            self._pause_for(full, step.at)
             return tuple(command for command in step.commands if isinstance(command, CancelOrder | Question))
         return step.commands
 
@@ -207,11 +235,11 @@ class Driver:
                 venue.wake(at)
         if (deadline := self.engine.next_deadline) is not None and at >= deadline:
             self._inbox.append(Woke(at=at))
-        self._turn()
+        self.venue_heard()
 
     def _look_at_clocks(self) -> None:
         self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
-        self._guarded(lambda: self._journal.tick(self.clock.now()))
+        self._guarded(self._sync_journal)
         for fact in self.clock.look():
             self.tell(fact)
             if isinstance(fact, Suspended):

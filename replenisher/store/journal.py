@@ -11,8 +11,9 @@ bytes: boot is the newest header and the steps after it. Steps are numbered thro
 appended with one unbuffered `os.write`, so the death of the process tears at most the last record. A torn tail is cut
 off at open. A bad record that good ones follow is not a torn tail but damage: it is an error and nothing is cut.
 
-What survives the loss of power is decided by `fsync`. The start of a life is synced always, so that an epoch (and
-with it a client order id) is never used twice.
+What survives the loss of power is decided by `fsync`: under `always` a record is on the disk itself before its commands
+leave; under `interval` it comes there a moment later, so that no order waits for it. The start of a life is synced
+always, so that an epoch (and with it a client order id) is never used twice.
 
 Steps that only looked at the market are not written: they wait in a ring of the last minute, and `keep_ring` writes
 them when something alarms. They then lie behind steps with higher numbers, so whoever reads sorts by number.
@@ -40,7 +41,6 @@ from replenisher.store.disk import Disk
 
 FORMAT = 1
 RING_NS = 60_000_000_000
-FOREVER_NS = 1 << 62
 SEGMENT_BYTES = 32 * 1024 * 1024
 
 _PREFIX = struct.Struct("<II")  # length, crc32
@@ -237,7 +237,6 @@ class Journal:
         self.boot = boot
         self.step = boot.step  # the last step this journal was told of
         self._policy = policy
-        self._sync_every_ns = _sync_every_ns(policy)
         self._directory = directory
         self._disk = disk
         self._lock = lock
@@ -297,8 +296,12 @@ class Journal:
         self._synced_at, self._synced_end = at, self._end
 
     def tick(self, at: int) -> None:
-        """Some time has passed: under `interval`, the last records reach the disk even if no other follows."""
-        if self._policy.fsync is Fsync.INTERVAL and self._end > self._synced_end:
+        """Under `interval`, bring what was written to the disk once that is due: when nobody's order waits for it."""
+        if (
+            self._policy.fsync is Fsync.INTERVAL
+            and self._end > self._synced_end
+            and at - self._synced_at >= self._policy.fsync_interval_ms * MS_NS
+        ):
             self.sync(at)
 
     def expired(self, now: int, *, recorded_segment: int) -> list[Segment]:
@@ -352,7 +355,7 @@ class Journal:
                 raise self._full(error) from error
             self._end += written
             buffer.clear()
-        if at - self._synced_at >= self._sync_every_ns:
+        if self._policy.fsync is Fsync.ALWAYS:
             self.sync(at)
 
     def _full(self, error: OSError) -> JournalFull:
@@ -388,17 +391,6 @@ class Journal:
         self._disk.fsync(self._lock)  # the directory's own entry of the new file
         self._fd, self._segment, self._end = fd, header.segment, len(record)
         self._synced_at, self._synced_end = at, self._end
-
-
-def _sync_every_ns(policy: Policy) -> int:
-    """How long after a sync a record may be written without another one; less than nothing is always."""
-    match policy.fsync:
-        case Fsync.ALWAYS:
-            return -FOREVER_NS
-        case Fsync.INTERVAL:
-            return policy.fsync_interval_ms * MS_NS
-        case Fsync.NEVER:
-            return FOREVER_NS
 
 
 def _create(path: Path, record: bytes, disk: Disk) -> int:

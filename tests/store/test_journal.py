@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -265,6 +266,47 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Pa
         journal.append(step(1, [started()]))
 
     assert [segment.number for segment in segments(tmp_path)] == [1]
+
+
+class Watched:
+    """The machine's disk, and how often something was brought to it that had been appended."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def fdatasync(self, fd: int) -> None:
+        self.syncs += 1
+        os.fdatasync(fd)
+
+
+@pytest.mark.parametrize(("fsync", "syncs"), [(Fsync.ALWAYS, 3), (Fsync.INTERVAL, 0), (Fsync.NEVER, 0)])
+def test_only_under_always_an_order_waits_for_the_disk(tmp_path: Path, fsync: Fsync, syncs: int) -> None:
+    disk = Watched()
+    with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(fsync=fsync), disk=disk)) as journal:
+        journal.begin(1, b"", T0)
+        for number in range(1, 4):
+            journal.append(step(number, [filled("order", f"fill {number}")]))
+
+        assert disk.syncs == syncs
+
+
+def test_under_interval_the_disk_has_everything_once_the_interval_is_over(tmp_path: Path) -> None:
+    disk, interval = Watched(), 200_000_000
+    policy = Policy(fsync=Fsync.INTERVAL, fsync_interval_ms=200)
+    with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)) as journal:
+        journal.begin(1, b"", T0)
+        synced: list[int] = []
+        for number, at in enumerate((T0 + 1, T0 + interval, T0 + interval + 1, T0 + 2 * interval), start=1):
+            journal.append(step(number, [filled("order", f"fill {number}")]))
+            journal.tick(at)
+            synced.append(disk.syncs)
+        journal.tick(T0 + 9 * interval)  # nothing was written since
+
+    assert synced == [0, 1, 1, 2]
+    assert disk.syncs == 3, "and once more at the close"
 
 
 @pytest.mark.parametrize("fsync", Fsync)
