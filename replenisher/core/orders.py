@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
@@ -120,6 +121,7 @@ class Orders:
         "by_id",
         "ended",
         "first_deadline",
+        "held_back_until",
         "live",
     )
 
@@ -128,6 +130,7 @@ class Orders:
         self.live: dict[Ladder, dict[str, Order]] = {}
         self.ended: dict[str, None] = {}  # oldest first
         self.first_deadline = NEVER  # no request is due earlier than this
+        self.held_back_until = 0  # session time from which on no cancel or amend has to wait any more
         self._changed: dict[str, Order] = {}
         self._on: dict[str, list[dict[str, Order]]] = {}  # instrument -> its ladders
         self._loads: dict[Ladder, Load] = {}
@@ -149,6 +152,7 @@ class Orders:
         order_id = order.order_id
         self._changed[order_id] = order
         self._count(order)
+        self.held_back_until = max(self.held_back_until, order.cancel_after, order.amend_after)
         ladder = self.live.get((order.strategy, order.instrument))
         if ladder is None:
             ladder = self.live[order.strategy, order.instrument] = {}
@@ -236,8 +240,7 @@ class Orders:
 
     def on(self, instrument: str) -> Iterator[Order]:
         """Every order on one instrument that may be live, whichever strategy's."""
-        for ladder in self._on.get(instrument, ()):
-            yield from ladder.values()
+        return chain.from_iterable([ladder.values() for ladder in self._on.get(instrument, ())])
 
     def all_live(self) -> Iterator[Order]:
         """Every order that may be live."""

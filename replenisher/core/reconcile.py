@@ -18,7 +18,7 @@ import msgspec
 
 from replenisher.core.orders import Order
 from replenisher.core.slots import PartialFill, RefillPolicy
-from replenisher.model.order import BUY, SELL, WORKING, Side
+from replenisher.model.order import WORKING, Side
 from replenisher.model.step import Quote
 
 
@@ -80,7 +80,6 @@ class Show(msgspec.Struct, frozen=True):
 Wish = Keep | Change | Withdraw | Show
 BY_LEVEL = attrgetter("level")  # orders that were placed first come first among equals
 BY_LEVEL_OF_QUOTE = attrgetter("quote.level")
-BY_SLOT = attrgetter("quote.level", "quote.side")
 Item = TypeVar("Item")
 
 
@@ -88,9 +87,6 @@ def reconcile(
     wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, *, amends_price: bool, at: int
 ) -> list[Wish]:
     """The wishes for one ladder: withdrawals first, then changes and shows from the touch outwards."""
-    following = _follow(wanted, orders, policy, amends_price, at)
-    if following is not None:
-        return following
     keeps: list[Wish] = []
     withdrawals: list[Wish] = []
     changes: list[Change | Show] = []
@@ -110,41 +106,6 @@ def reconcile(
                 changes.append(wish)
     changes.sort(key=BY_LEVEL_OF_QUOTE)
     return [*withdrawals, *keeps, *changes]
-
-
-def _follow(
-    wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, amends_price: bool, at: int
-) -> list[Wish] | None:
-    """The wishes of a ladder that follows the market: every order stays, or is amended into the quote of its own slot.
-
-    That is the best there is as long as no order that must move could stay as it is for the quote of another slot. None
-    where one could, where something is missing, left over or under way, or where an order may not be amended: then
-    somebody has to look at everything.
-    """
-    if len(wanted) != len(orders):
-        return None
-    quote_of = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
-    keeps: list[Wish] = []
-    changes: list[Change] = []
-    for order in orders:
-        quote = quote_of.get(order.level if order.side is BUY else ~order.level)
-        if quote is None or order.pending is not None or order.status is not WORKING:
-            return None
-        if serves(order, quote, policy, at):
-            keeps.append(Keep(order, quote.level))
-        elif _may_become(order, quote, policy, amends_price, at):
-            changes.append(Change(order, quote, order.filled_lots + quote.quantity))
-        else:
-            return None
-    if changes:
-        prices = {side: [quote.price for quote in wanted if quote.side is side] for side in (BUY, SELL)}
-        for change in changes:
-            price, own = change.order.price, change.quote.price
-            for other in prices[change.quote.side]:
-                if other != own and abs(price - other) * 10_000 <= policy.tolerance_bps * other:
-                    return None
-        changes.sort(key=BY_SLOT)
-    return [*keeps, *changes]
 
 
 def _reconcile_side(
@@ -211,7 +172,7 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     return True
 
 
-def _may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
+def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
     """Whether an order may be amended into a wanted quote."""
     if policy.amend is NEVER or is_too_old(order, policy, at) or at < order.amend_after:
         return False
@@ -241,7 +202,7 @@ def _best_matching(
         gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
         for i, order in enumerate(orders):
             for j, quote in enumerate(quotes):
-                saved = 2 if serves(order, quote, policy, at) else _may_become(order, quote, policy, amends_price, at)
+                saved = 2 if serves(order, quote, policy, at) else may_become(order, quote, policy, amends_price, at)
                 if saved:
                     gains[i][j] = saved * unit + (order.level == quote.level)
         for i in range(len(orders)):

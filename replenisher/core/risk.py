@@ -1,4 +1,4 @@
-"""Risk: `permit` trims what a strategy wants to show; `objection` is the independent last word on every single order.
+"""Risk: `permit` trims what a strategy wants to show; the `Gate` is the independent last word on every single order.
 
 A limit denies what adds risk: orders that reduce the position, and every cancel, pass. Exposure is the worst case: the
 position plus everything that may still fill, resting, in flight or UNKNOWN, with the larger of the two quantities of an
@@ -23,6 +23,7 @@ from replenisher.model.step import Quote
 
 BPS = 10_000
 CROSSES_OWN = "would cross our own order"
+NO_PRICE = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +179,7 @@ class Bound:
         return load.buy_lot_ticks + load.sell_lot_ticks
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True):
     """A bound, and the orders that count towards it."""
 
     bound: Bound
@@ -211,31 +211,43 @@ def permit(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tupl
     return tuple(permitted), ", ".join(reasons)
 
 
-def objection(
-    side: Side, price: int, quantity: int, exposures: Sequence[Exposure], orders: Iterable[Order], amended: Load | None
-) -> str | None:
-    """Why an order must not be sent; None if it may. `quantity` is what may still fill of it, in lots.
+class Gate:
+    """The last word on every single order of one ladder, good as long as only that ladder sends on its instrument.
 
-    The same rules as `permit`, on other evidence: everything that may be live, not what is wanted. Of that, `orders`
-    are those on the instrument, and `amended` is what the order itself counts.
+    The same rules as `permit`, on other evidence: everything that may be live, not what is wanted.
     """
-    if crosses_own(side, price, orders):
-        return CROSSES_OWN
-    for each in exposures:
-        load = each.load if amended is None else each.load.minus(amended)
-        reason = each.bound.objection(side, price, quantity, load, load.orders + each.elsewhere)
-        if reason is not None:
-            return reason
-    return None
 
+    __slots__ = ("_exposures", "_highest_buy", "_lowest_sell")
 
-def crosses_own(side: Side, price: int, orders: Iterable[Order]) -> bool:
-    """Whether an order at `price` could trade with one of ours that may be live."""
-    sign = side.sign
-    for order in orders:
-        if order.side is not side and (sign * (price - order.price) >= 0 or sign * (price - order.prices[-1]) >= 0):
-            return True
-    return False
+    def __init__(self, exposures: Sequence[Exposure], orders: Iterable[Order]) -> None:
+        self._exposures = exposures
+        self._highest_buy, self._lowest_sell = -NO_PRICE, NO_PRICE  # at which one of ours may rest
+        for order in orders:
+            self.passed(order.side, order.price)
+            if order.pending is not None:
+                self.passed(order.side, order.prices[-1])
+
+    def passed(self, side: Side, price: int) -> None:
+        """An order of ours may rest there."""
+        if side is BUY:
+            if price > self._highest_buy:
+                self._highest_buy = price
+        elif price < self._lowest_sell:
+            self._lowest_sell = price
+
+    def objection(self, side: Side, price: int, quantity: int, amended: Load | None) -> str | None:
+        """Why an order must not be sent; None if it may.
+
+        `quantity` is what may still fill of it, in lots, and `amended` what it counts already.
+        """
+        if price >= self._lowest_sell if side is BUY else price <= self._highest_buy:
+            return CROSSES_OWN
+        for each in self._exposures:
+            load = each.load if amended is None else each.load.minus(amended)
+            reason = each.bound.objection(side, price, quantity, load, load.orders + each.elsewhere)
+            if reason is not None:
+                return reason
+        return None
 
 
 def _first(reasons: Iterable[str | None]) -> str | None:

@@ -15,7 +15,7 @@ from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders, Pending
-from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, crosses_own
+from replenisher.core.risk import CROSSES_OWN, Bound, Exposure, Gate, Limits, Measure, Stake
 from replenisher.core.state import State
 from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
 from replenisher.model.event import (
@@ -94,7 +94,8 @@ def asked(
     side: Side, price: int, quantity: int, allowed: Limits, at_stake: AtStake, amended: Order | None = None
 ) -> str:
     counted = None if amended is None else at_stake.orders.load_of(amended)
-    return risk.objection(side, price, quantity, [at_stake.exposure(allowed)], at_stake.orders.on(KEY), counted) or ""
+    gate = Gate([at_stake.exposure(allowed)], at_stake.orders.on(KEY))
+    return gate.objection(side, price, quantity, counted) or ""
 
 
 def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: AtStake) -> tuple[tuple[Quote, ...], str]:
@@ -220,11 +221,14 @@ def test_at_a_spot_venue_what_rests_on_a_side_reserves_its_funds_and_no_others()
 def test_two_of_our_own_never_cross() -> None:
     offer = order(0, 100_010, side=Side.SELL, pending=Pending(Request.AMEND, 0, 100_005, 10))
 
-    assert crosses_own(Side.BUY, 100_005, [offer])
-    assert not crosses_own(Side.BUY, 100_004, [offer])
-    assert crosses_own(Side.SELL, 100_000, [order(0, 100_000)])
-    assert not crosses_own(Side.SELL, 100_001, [order(0, 100_000)])
-    assert not crosses_own(Side.BUY, 100_010, [order(0, 100_020)])
+    for side, price, ours, objection in [
+        (Side.BUY, 100_005, offer, CROSSES_OWN),
+        (Side.BUY, 100_004, offer, None),
+        (Side.SELL, 100_000, order(0, 100_000), CROSSES_OWN),
+        (Side.SELL, 100_001, order(0, 100_000), None),
+        (Side.BUY, 100_010, order(0, 100_020), None),
+    ]:
+        assert Gate([], [ours]).objection(side, price, 10, None) == objection
 
 
 # --- What trims a ladder -------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""The agenda: when to look again, should nothing happen before.
+
+A step pays for the instruments that it has touched and for those whose time has come, whatever their number.
+"""
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from replenisher.core.plan import Plan
+from replenisher.core.state import State
+from replenisher.core.stopping import Verdict
+from replenisher.model.order import WORKING
+
+FAR = 1 << 62
+
+
+class Alarms:
+    """One session time for each instrument, and the earliest of them at hand.
+
+    An alarm that is put off keeps its place, and is moved on when that has come: most are put off again before.
+    """
+
+    __slots__ = ("_places", "_queue", "_times")
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._places: dict[str, int] = {}  # instrument -> the time at which it stands in the queue
+        self._queue: list[tuple[int, str]] = []  # a heap; what is not in `_places` is void
+
+    @property
+    def first(self) -> int:
+        """None is earlier."""
+        return self._queue[0][0] if self._queue else FAR
+
+    def set(self, instrument: str, at: int) -> None:
+        """Look at this instrument at this time, and at no other."""
+        self._times[instrument] = at
+        if at < self._places.get(instrument, FAR):
+            self._places[instrument] = at
+            heappush(self._queue, (at, instrument))
+
+    def due(self, at: int) -> list[str]:
+        """The instruments whose time has come, the earliest first; each is told once."""
+        due: list[str] = []
+        while self._queue and self._queue[0][0] <= at:
+            place, instrument = heappop(self._queue)
+            if self._places.get(instrument) != place:
+                continue
+            del self._places[instrument]
+            if self._times[instrument] <= at:
+                due.append(instrument)
+            else:
+                self.set(instrument, self._times[instrument])
+        return due
+
+
+class Agenda:
+    """What time alone may change."""
+
+    __slots__ = ("_affordable_at", "_revisits", "_settlings")
+
+    def __init__(self) -> None:
+        self._revisits = Alarms()  # when our wishes may be others
+        self._settlings = Alarms()  # when a level of ours has been still, and may show a decrease of the others
+        self._affordable_at: dict[str, int] = {}  # instrument -> when the rate budget allows what it refused
+
+    def deadline(self, state: State) -> int | None:
+        """The session time at which to look again."""
+        soonest = min(self._revisits.first, self._settlings.first, state.orders.first_deadline)
+        for sync in state.syncs.values():
+            if sync.next_due < soonest:
+                soonest = sync.next_due
+        for pause in state.pauses.values():
+            if pause.until and pause.until < soonest:
+                soonest = pause.until
+        if state.stopping is not None and state.stopping.verdict is Verdict.OPEN:
+            soonest = min(soonest, state.stopping.deadline)
+        return soonest if soonest < FAR else None
+
+    def remind(self, state: State, at: int) -> None:
+        """Session time has come to `at`: note in the state what is due."""
+        if self._revisits.first <= at:
+            for instrument in self._revisits.due(at):
+                state.revisit(instrument)
+        if self._settlings.first <= at:
+            for instrument in self._settlings.due(at):
+                state.look_at(instrument)
+
+    def cannot_pay(self, instrument: str, until: int) -> None:
+        """The rate budget has refused a request."""
+        self._affordable_at[instrument] = min(until, self._affordable_at.get(instrument, FAR))
+
+    def looked_at(self, state: State, instrument: str, at: int) -> None:
+        """A market was looked at: note when it may look otherwise although it has not moved."""
+        settles_at = state.own_size(instrument).settles_at(at)
+        if settles_at is not None:
+            self._settlings.set(instrument, settles_at)
+
+    def decided(self, state: State, instrument: str, plans: Sequence[Plan], at: int) -> None:
+        """All that is wanted on an instrument was decided: note when that may change without any news.
+
+        A request that is not answered has its own deadline, which the orders keep.
+        """
+        soonest = self._affordable_at.pop(instrument, FAR)
+        if at < state.orders.held_back_until:
+            for order in state.orders.on(instrument):
+                if at < order.cancel_after < soonest:
+                    soonest = order.cancel_after
+                if at < order.amend_after < soonest:
+                    soonest = order.amend_after
+        for plan in plans:
+            if plan.setup.instrument == instrument:
+                soonest = min(soonest, _changes_at(state, plan, at))
+        self._revisits.set(instrument, soonest)
+        self.looked_at(state, instrument, at)
+
+
+def _changes_at(state: State, plan: Plan, at: int) -> int:
+    """When time may change what one strategy wants or may show."""
+    setup = plan.setup
+    candidates = [state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1]
+    if setup.policy.max_order_age_ns is not None:
+        resting = [order for order in state.orders.of(setup.ladder) if order.status is WORKING]
+        candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
+    if at < state.slots.last_opening:
+        keys = [(setup.id, setup.instrument, quote.side, quote.level) for quote in plan.permitted]
+        candidates.append(state.slots.next_opening(keys, at) or FAR)
+    return min((candidate for candidate in candidates if candidate > at), default=FAR)

@@ -1,0 +1,194 @@
+"""What is sent of all that is wished: in which order, past the gate, and as far as the rate budget pays for it."""
+
+from collections.abc import Sequence
+
+from replenisher.core.agenda import Agenda
+from replenisher.core.budget import Budget
+from replenisher.core.expect import expect
+from replenisher.core.orders import Order
+from replenisher.core.plan import Plan
+from replenisher.core.reconcile import Change, Show, Withdraw
+from replenisher.core.risk import CROSSES_OWN, Gate
+from replenisher.core.setup import StrategySetup, VenueSetup
+from replenisher.core.state import State
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, MoveSlot, PlaceOrder
+from replenisher.model.instrument import venue_of
+from replenisher.model.order import WORKING
+from replenisher.model.step import Quote
+
+SHOWN = (Change, Show)  # a tuple, as a union that is written where it is used is made anew each time
+QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
+
+
+class Dispatch:
+    """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
+
+    __slots__ = ("_agenda", "_at", "_budgets", "_gate", "_judged", "_state", "commands")
+
+    def __init__(self, state: State, agenda: Agenda, at: int) -> None:
+        self.commands: list[Command] = []
+        self._state, self._agenda, self._at = state, agenda, at
+        self._budgets: dict[str, Budget] = {}  # by venue, as of now
+        self._judged: Plan | None = None  # whose orders the gate looks at
+        self._gate = Gate((), ())
+
+    def give(self, command: Command) -> None:
+        """One more command: noted, and on its way."""
+        expect(self._state, command, self._at)
+        self.commands.append(command)
+
+    def carry_out(self, plans: Sequence[Plan]) -> None:
+        """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
+        withdrawn: list[Order] = []
+        shown: list[tuple[Plan, Change | Show]] = []
+        for plan in plans:
+            for wish in plan.wishes:
+                # Also where the amend may not be sent now: its old slot is given to somebody else.
+                if not isinstance(wish, Show) and wish.order.level != wish.level:
+                    self.give(MoveSlot(order_id=wish.order.order_id, level=wish.level))
+                if isinstance(wish, Withdraw):
+                    withdrawn.append(wish.order)
+                elif isinstance(wish, SHOWN):
+                    shown.append((plan, wish))
+        for order in withdrawn:
+            self._withdraw(order)
+        if len(shown) > 1:
+            shown.sort(key=self._only_moves)
+        for plan, wish in shown:
+            self._show(plan, wish)
+
+    def cancel_left_over(self) -> list[str]:
+        """Orders of a strategy that is configured no longer: nobody else would take them off. Their instruments."""
+        state = self._state
+        instruments: list[str] = []
+        for ladder in state.orders.live.keys() - state.setup.ladders:
+            for order in state.orders.of(ladder):
+                instruments.append(order.instrument)
+                if order.status is WORKING and order.pending is None:
+                    self._withdraw(order)
+        return instruments
+
+    def cancel_strays(self) -> None:
+        """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
+        for venue_order_id, (label, instrument) in list(self._state.strays.items()):
+            self.give(
+                CancelOrder(
+                    order_id=label,
+                    venue_order_id=venue_order_id,
+                    instrument=instrument,
+                    deadline=self._at + self._venue_of(instrument).request_timeout_ns,
+                )
+            )
+
+    def _only_moves(self, each: tuple[Plan, Change | Show]) -> bool:
+        """Whether a wish puts nothing back that was eaten: then it comes after those that do."""
+        plan, wish = each
+        if isinstance(wish, Change):
+            return True
+        key = (plan.setup.id, plan.setup.instrument, wish.quote.side, wish.quote.level)
+        return self._state.eaten_slot(key) is None
+
+    def _withdraw(self, order: Order) -> None:
+        if self._at < order.cancel_after or not self._state.sync_of(order.instrument).is_open:
+            return
+        venue = self._venue_of(order.instrument)
+        if self._can_pay(venue, order.instrument, 0):
+            self.give(
+                CancelOrder(
+                    order_id=order.order_id,
+                    venue_order_id=order.venue_order_id,
+                    instrument=order.instrument,
+                    deadline=self._at + venue.request_timeout_ns,
+                )
+            )
+
+    def _show(self, plan: Plan, wish: Change | Show) -> None:
+        """Place or amend one order, if the gate lets it pass and the budget can pay for it."""
+        state, setup, quote = self._state, plan.setup, wish.quote
+        amended = wish.order if isinstance(wish, Change) else None
+        gate = self._gate_of(plan)
+        counted = None if amended is None else state.orders.load_of(amended)
+        reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
+        if reason is CROSSES_OWN:
+            return  # The other one is on its way out; this one follows it.
+        if reason is not None:
+            self._deny(setup, quote, reason)
+            if amended is not None and amended.price != quote.price:
+                self._withdraw(amended)  # Where it rests now it is not wanted either.
+            return
+        venue = state.setup.venue(setup.venue)
+        reserve = state.orders.open + (amended is None)  # one cancel for every order
+        if not self._can_pay(venue, setup.instrument, reserve):
+            return
+        deadline = self._at + venue.request_timeout_ns
+        self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, quote, deadline))
+        gate.passed(quote.side, quote.price)
+
+    def _gate_of(self, plan: Plan) -> Gate:
+        """The gate that judges the orders of a plan: the same one as long as only they are sent."""
+        if plan is not self._judged:
+            state, setup = self._state, plan.setup
+            exposures = state.exposures(setup, plan.bounds, with_ladder=True)
+            self._gate = Gate(exposures, state.orders.on(setup.instrument))
+            # What several ladders count together is a sum of now: with the next order it is another one.
+            is_running = not exposures or exposures[0].load is state.orders.load_in(setup.ladder)
+            self._judged = plan if is_running else None
+        return self._gate
+
+    def _place(self, setup: StrategySetup, quote: Quote, deadline: int) -> PlaceOrder:
+        is_refill = self._state.eaten_slot((setup.id, setup.instrument, quote.side, quote.level)) is not None
+        return PlaceOrder(
+            order_id=self._state.next_order_id(),
+            instrument=setup.instrument,
+            strategy=setup.id,
+            side=quote.side,
+            level=quote.level,
+            price=quote.price,
+            quantity=quote.quantity,
+            intent=REFILL if is_refill else QUOTE,
+            valid_until=deadline,
+            deadline=deadline,
+        )
+
+    def _deny(self, setup: StrategySetup, quote: Quote, reason: str) -> None:
+        """Record a denial when its reason is a new one for the slot."""
+        if self._state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).denied != reason:
+            self.give(
+                Denied(
+                    instrument=setup.instrument,
+                    strategy=setup.id,
+                    side=quote.side,
+                    level=quote.level,
+                    price=quote.price,
+                    quantity=quote.quantity,
+                    reason=reason,
+                )
+            )
+
+    def _can_pay(self, venue: VenueSetup, instrument: str, reserve: int) -> bool:
+        """Spend one request of the venue's rate budget, or note when it can be spent."""
+        budget = self._budgets.get(venue.name)
+        if budget is None:
+            budget = self._budgets[venue.name] = self._state.budget(venue.name, self._at)
+        if budget.spend(reserve):
+            return True
+        self._agenda.cannot_pay(instrument, budget.affords_at(venue.rate_limit, reserve))
+        return False
+
+    def _venue_of(self, instrument: str) -> VenueSetup:
+        return self._state.setup.venue(venue_of(instrument))
+
+
+def _amend(wish: Change, deadline: int) -> AmendOrder:
+    order = wish.order
+    is_top_up = order.filled_lots > 0 and order.remaining < wish.quote.quantity
+    return AmendOrder(
+        order_id=order.order_id,
+        venue_order_id=order.venue_order_id,
+        instrument=order.instrument,
+        price=wish.quote.price,
+        quantity=wish.quantity,
+        intent=REFILL if is_top_up else QUOTE,
+        valid_until=deadline,
+        deadline=deadline,
+    )

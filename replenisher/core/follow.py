@@ -1,0 +1,73 @@
+"""The short way to the difference, for a ladder that follows the market or is put back after a fill.
+
+Every order stays, or is amended into the quote of its own slot, and what is missing is placed. That is the best there
+is, and what `reconcile` would find, as long as no order that must move could stay as it is for the quote of another
+slot: it would give that quote more than any amend, and each order has the most it can have in its own slot.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+
+from replenisher.core.orders import Order
+from replenisher.core.reconcile import Change, QuotingPolicy, Show, may_become, serves
+from replenisher.model.order import BUY, WORKING
+from replenisher.model.step import Quote
+
+BY_SLOT = attrgetter("quote.level", "quote.side")
+PRICE = attrgetter("price")
+NEAR = 1e-6  # of a tick: more than a quotient of doubles can miss
+
+
+def follow(
+    wanted: Sequence[Quote],
+    orders: Sequence[Order],
+    policy: QuotingPolicy,
+    is_open: Callable[[Quote], bool],
+    *,
+    amends_price: bool,
+    at: int,
+) -> list[Change | Show] | None:
+    """What is to be done, from the touch outwards; nothing for an order that stays as it is.
+
+    None where this way is not surely the best: where an order is left over, may not be amended, or could serve another
+    quote as it is, or where the slot of something missing is not open. Then somebody has to look at everything.
+    """
+    missing = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
+    assert len(missing) == len(wanted), "a strategy filled one slot twice"
+    changes: list[Change] = []
+    never_ages = policy.max_order_age_ns is None
+    for order in orders:
+        quote = missing.pop(order.level if order.side is BUY else ~order.level, None)
+        if order.pending is not None or order.status is not WORKING:
+            continue  # it holds its slot
+        if quote is None:
+            return None
+        is_exact = order.price == quote.price and order.quantity == quote.quantity and not order.filled_lots
+        if (is_exact and never_ages) or serves(order, quote, policy, at):
+            continue
+        if not may_become(order, quote, policy, amends_price, at):
+            return None
+        changes.append(Change(order, quote, order.filled_lots + quote.quantity))
+    if changes and _could_serve_another(changes, wanted, policy.tolerance_bps):
+        return None
+    wishes: list[Change | Show] = [*changes]
+    for quote in missing.values():
+        if not is_open(quote):
+            return None
+        wishes.append(Show(quote))
+    if len(wishes) > 1:
+        wishes.sort(key=BY_SLOT)
+    return wishes
+
+
+def _could_serve_another(changes: Sequence[Change], wanted: Sequence[Quote], tolerance_bps: float) -> bool:
+    """Whether an order that must move stands about as close to another quote's price as the policy tolerates."""
+    prices = sorted(map(PRICE, wanted))  # of both sides, which are far from each other
+    reach = tolerance_bps * prices[-1] / 10_000 + NEAR
+    for change in changes:
+        price = change.order.price
+        near = bisect_right(prices, price + reach) - bisect_left(prices, price - reach)
+        if near > (abs(price - change.quote.price) <= reach):
+            return True
+    return False

@@ -1,0 +1,186 @@
+"""The plan: what one strategy wants now, how much of it may be shown, and the wishes that lead there."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from replenisher.core.absence import why_absent
+from replenisher.core.book import Touch
+from replenisher.core.follow import follow
+from replenisher.core.orders import Order
+from replenisher.core.reconcile import Keep, Wish, reconcile
+from replenisher.core.risk import Bound, permit
+from replenisher.core.setup import StrategySetup
+from replenisher.core.state import State
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.order import BUY
+from replenisher.model.step import Decision, Quote
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """What a plan depends on beside what is ours."""
+
+    touch: Touch | None  # of the others
+    last_trade: int | None  # where the strategy heeds it
+    shown_touch: tuple[int, int] | None
+    absence: str  # why nothing may be shown; empty if something may
+    cash_moves: int  # how often any balance has changed
+
+    def means_the_same_as(self, before: "Seen") -> bool:
+        """Whether the same quotes would be judged the same: by the same mark, cash and touch as published."""
+        return (
+            self.touch is not None
+            and before.touch is not None
+            and self.touch.bid + self.touch.ask == before.touch.bid + before.touch.ask
+            and self.shown_touch == before.shown_touch
+            and self.absence == before.absence
+            and self.cash_moves == before.cash_moves
+        )
+
+
+class Plan(msgspec.Struct):
+    """What one strategy wants in this step, and the wishes that lead there."""
+
+    setup: StrategySetup
+    seen: Seen
+    wanted: Quotes
+    permitted: tuple[Quote, ...]
+    withheld: str  # why less than wanted was permitted
+    bounds: tuple[Bound, ...]
+    wishes: Sequence[Wish]  # none about an order that stays as it is
+    is_complete: bool  # all that is wanted may be shown, and stands
+
+    def decision(self) -> Decision:
+        """The same for the record."""
+        return Decision(
+            strategy=self.setup.id,
+            instrument=self.setup.instrument,
+            fair_value=self.wanted.fair_value,
+            terms=self.wanted.terms,
+            wanted=self.wanted.quotes,
+            permitted=self.permitted,
+            withheld=self.withheld,
+        )
+
+
+class Planner:
+    """Asks the strategies. It remembers the plans that left nothing to do, so that it need not ask without need."""
+
+    __slots__ = ("at_rest",)
+
+    def __init__(self) -> None:
+        self.at_rest: dict[str, Plan] = {}  # strategy -> its last plan, if that left nothing to do
+
+    def after_news(self, state: State, instrument: str, at: int) -> list[Plan]:
+        """The plans of all who quote an instrument on which something of ours has changed."""
+        return [self._plan(state, setup, at) for setup in state.setup.watching(instrument)]
+
+    def after_move(self, state: State, instrument: str, at: int) -> list[Plan]:
+        """The plans of the strategies for which it matters that a market has moved and nothing of ours.
+
+        It does not matter to a strategy that had all it wanted, as long as it sees what it saw then, or wants what it
+        wanted then at the same mark. What time alone changes has its deadline.
+        """
+        plans: list[Plan] = []
+        for setup in state.setup.watching(instrument):
+            before = self.at_rest.get(setup.id)
+            if before is None:
+                plans.append(self._plan(state, setup, at))
+                continue
+            seen = _seen(state, setup, at)
+            if seen == before.seen:
+                continue
+            wanted = _wanted(state, setup, seen, at)
+            is_same = wanted is before.wanted or wanted.quotes == before.wanted.quotes
+            if is_same and seen.means_the_same_as(before.seen):
+                before.seen = seen
+            else:
+                plans.append(self._plan(state, setup, at, seen, wanted))
+        return plans
+
+    def _plan(
+        self, state: State, setup: StrategySetup, at: int, seen: Seen | None = None, wanted: Quotes | None = None
+    ) -> Plan:
+        if seen is None or wanted is None:
+            seen = _seen(state, setup, at)
+            wanted = _wanted(state, setup, seen, at)
+        _require_sane(wanted)
+        permitted, withheld = wanted.quotes, seen.absence
+        bounds: tuple[Bound, ...] = ()
+        if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
+            mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
+            bounds = state.bounds(setup, mark)
+            if permitted:
+                permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+        wishes, is_all = _difference(state, setup, permitted, at)
+        is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
+        plan = Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
+        if is_complete:
+            self.at_rest[setup.id] = plan
+        else:
+            self.at_rest.pop(setup.id, None)
+        return plan
+
+
+def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
+    book = state.book(setup.instrument)
+    touch = state.touches.get(setup.instrument)
+    absence = why_absent(state, setup, at)
+    if not absence and touch is None:
+        absence = "one side of the book is empty"
+    last_trade = book.last_trade if setup.heeds_trades else None
+    return Seen(touch, last_trade, book.shown_touch, absence, state.account.cash_moves)
+
+
+def _wanted(state: State, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
+    instrument = state.instruments.get(setup.instrument)
+    if instrument is None or seen.touch is None or seen.absence:
+        return NO_QUOTES
+    view = View(
+        at=at,
+        instrument=instrument,
+        touch=seen.touch,
+        last_trade=seen.last_trade,
+        inventory=state.account.inventory(setup.instrument, setup.id),
+    )
+    return setup.strategy.quote(view)
+
+
+def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:
+    """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
+    orders, policy = state.orders.of(setup.ladder), setup.policy
+    amends_price = state.setup.venue(setup.venue).amends_price
+    is_open = partial(_is_open, state, setup, state.book(setup.instrument).shown_touch, at)
+    following = follow(permitted, orders, policy, is_open, amends_price=amends_price, at=at)
+    if following is not None:
+        return following, True
+    showable = _showable(permitted, orders, is_open)
+    wishes = reconcile(showable, orders, policy, amends_price=amends_price, at=at)
+    return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)
+
+
+def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, at: int, quote: Quote) -> bool:
+    """Whether an order may be placed for a quote that has none."""
+    return state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).is_open(touch, at)
+
+
+def _showable(quotes: Sequence[Quote], orders: Sequence[Order], is_open: Callable[[Quote], bool]) -> list[Quote]:
+    """The quotes whose slots have an order already or may be given one now."""
+    taken = {order.level if order.side is BUY else ~order.level for order in orders}
+    return [
+        quote for quote in quotes if (quote.level if quote.side is BUY else ~quote.level) in taken or is_open(quote)
+    ]
+
+
+def _is_idle(wish: Wish) -> bool:
+    """Whether a wish leaves everything as it is."""
+    return isinstance(wish, Keep) and wish.level == wish.order.level
+
+
+def _require_sane(quotes: Quotes) -> None:
+    """A strategy's answer, checked: what it got wrong is ours, and stops the engine."""
+    total = math.fsum(quotes.terms.values()) + (quotes.fair_value or 0.0)
+    assert math.isfinite(total), f"a strategy used a number that is none: {quotes.terms}"
+    assert quotes.fair_value is not None or not quotes.quotes, "a strategy quoted without a fair value"
