@@ -92,10 +92,8 @@ class Account(msgspec.Struct):
     cash_moves: int = 0  # how often any balance has changed
 
     def position(self, instrument: str) -> Position:
-        """The position in one instrument."""
-        if instrument not in self.positions:
-            self.positions[instrument] = Position()
-        return self.positions[instrument]
+        """The position in one instrument, to be looked at only."""
+        return self.positions.get(instrument) or Position()
 
     def inventory(self, instrument: str, strategy: str) -> Decimal:
         """One strategy's share of a position, in the wire amount."""
@@ -105,12 +103,11 @@ class Account(msgspec.Struct):
         """Whether this fill is booked already: venues tell a fill more than once."""
         return _fill_key(fill) in self.remembered
 
-    def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> None:
-        """Book a fill that is not known yet."""
-        key = _fill_key(fill)
-        is_news = self._remember(key)
-        assert is_news, f"fill {key} would be booked twice"
-        position = self.position(instrument.key)
+    def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> bool:
+        """Book a fill, once; whether it was news."""
+        if not self._remember(_fill_key(fill)):
+            return False
+        position = self._held(instrument.key)
         realized = position.fill(instrument, fill.side, fill.amount, fill.price)
         shares = self.inventories.setdefault(instrument.key, {})
         shares[strategy] = shares.get(strategy, ZERO) + fill.amount * fill.side.sign
@@ -124,6 +121,7 @@ class Account(msgspec.Struct):
         if fill.fee_currency == instrument.settlement_currency:
             position.fees += fill.fee
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
+        return True
 
     def is_untouched(self, instrument: str) -> bool:
         """Whether nothing of a position is booked yet, neither a fill nor what was taken over."""
@@ -135,7 +133,7 @@ class Account(msgspec.Struct):
 
     def adopt(self, instrument: Instrument, amount: Decimal, price: Decimal) -> None:
         """Take over a position that stood before our first fill: nobody's inventory, cost as of now."""
-        position = self.position(instrument.key)
+        position = self._held(instrument.key)
         side = Side.BUY if amount > 0 else Side.SELL
         position.fill(instrument, side, abs(amount), price)
         shares = self.inventories.setdefault(instrument.key, {})
@@ -160,7 +158,7 @@ class Account(msgspec.Struct):
             self._move(move.venue, move.currency, move.amount)
         if instrument is None or self.is_untouched(instrument.key):
             return True
-        position = self.position(instrument.key)
+        position = self._held(instrument.key)
         match move.kind:
             case CashKind.SETTLEMENT:
                 position.settle(instrument, move.amount)
@@ -176,6 +174,13 @@ class Account(msgspec.Struct):
     def balance(self, venue: str, currency: str) -> Decimal | None:
         """Our cash in one currency; None until the venue has told it."""
         return self.balances.get(f"{venue}/{currency}")
+
+    def _held(self, instrument: str) -> Position:
+        """The position in one instrument, to be changed; made when something is first booked."""
+        position = self.positions.get(instrument)
+        if position is None:
+            position = self.positions[instrument] = Position()
+        return position
 
     def _remember(self, key: str) -> bool:
         """Whether this is heard for the first time."""

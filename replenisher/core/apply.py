@@ -4,6 +4,7 @@ from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
 from replenisher.core.order_facts import (
+    apply_answer,
     apply_open_orders,
     apply_order_fact,
     eat_slot,
@@ -84,14 +85,16 @@ def apply(state: State, event: Event) -> None:
             | NotSent()
             | OrderCanceled()
             | OrderExpired()
-            | OrderReported()
-            | OrderNotFound()
         ):
             apply_order_fact(state, event)
         case OrderFilled():
             apply_fill(state, event)
         case TradesReported():
             _apply_trades(state, event)
+        case OrderReported():
+            apply_answer(state, event.order.order_id, event)
+        case OrderNotFound():
+            apply_answer(state, event.order_id, event)
         case OpenOrdersReported():
             apply_open_orders(state, event)
         case PositionReported():
@@ -163,11 +166,10 @@ def advance(state: State, at: int) -> None:
 
 def apply_fill(state: State, fill: OrderFilled) -> None:
     """Book one execution, once, whatever we believe of its order."""
-    if state.account.knows(fill):
-        return
     order = state.orders.get(fill.order_id) if fill.order_id else None
     instrument = state.instruments[fill.instrument]
-    state.account.book(fill, instrument, order.strategy if order is not None else EXTERNAL)
+    if not state.account.book(fill, instrument, EXTERNAL if order is None else order.strategy):
+        return
     if state.sync_of(fill.instrument).has_read(Topic.TRADES, fill.instrument):
         # Only then: news must not hide what an unanswered question about older trades would still tell.
         state.account.caught_up(fill.instrument, fill.venue_time)
@@ -226,14 +228,14 @@ def _apply_trades(state: State, event: TradesReported) -> None:
 def _apply_position(state: State, event: PositionReported) -> None:
     sync = state.sync_of(event.instrument)
     sync.answered(Topic.POSITION, event.instrument)
-    ours = state.account.position(event.instrument)
-    if ours.size == event.amount:
+    ours = state.account.position(event.instrument).size
+    if ours == event.amount:
         return
     if state.account.is_untouched(event.instrument) and event.average_price > 0:
         state.account.adopt(state.instruments[event.instrument], event.amount, event.average_price)
     else:
         state.pauses[""] = Pause(
-            reason=f"the venue's position in {event.instrument} is {event.amount}, the sum of our fills is {ours.size}",
+            reason=f"the venue's position in {event.instrument} is {event.amount}, the sum of our fills is {ours}",
             until=0,
         )
 

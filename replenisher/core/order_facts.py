@@ -32,29 +32,15 @@ READ_LAG_NS = SECOND_NS  # how much later than `valid_until` "not found" becomes
 CANCEL_BACKOFF_S_MAX = 8
 REFUSALS_MAX = 5  # places refused for no known reason within a minute, before the strategy is paused
 OrderFact = (
-    OrderWorking
-    | OrderRejected
-    | RequestRejected
-    | OutcomeUnknown
-    | NotSent
-    | OrderCanceled
-    | OrderExpired
-    | OrderReported
-    | OrderNotFound
+    OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
 )
 
 
 def apply_order_fact(state: State, fact: OrderFact) -> None:
-    """Take in one fact about one order; facts about orders that are not ours change nothing."""
-    if isinstance(fact, OrderReported | OrderNotFound):
-        order_id = fact.order.order_id if isinstance(fact, OrderReported) else fact.order_id
-        for sync in state.syncs.values():
-            sync.answered(Topic.ORDER, order_id)
-    else:
-        order_id = fact.order_id
-    order = state.orders.get(order_id)
+    """Take in what was said about one order; facts about orders that are not ours change nothing."""
+    order = state.orders.get(fact.order_id)
     if order is None:
-        _forget_stray(state, order_id, fact)
+        _forget_stray(state, fact)
         return
     match fact:
         case OrderWorking():
@@ -72,6 +58,20 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
             _ends(state, order, Transition.CANCELED, fact.reason, fact.venue_time, fact.at)
         case OrderExpired():
             _ends(state, order, Transition.EXPIRED, fact.reason, fact.venue_time, fact.at)
+        case _:
+            assert_never(fact)
+    state.orders.file(order)
+    state.revisit(order.instrument)
+
+
+def apply_answer(state: State, order_id: str, fact: OrderReported | OrderNotFound) -> None:
+    """Take in what the venue answered when it was asked for one order."""
+    for sync in state.syncs.values():
+        sync.answered(Topic.ORDER, order_id)
+    order = state.orders.get(order_id)
+    if order is None:
+        return
+    match fact:
         case OrderReported():
             _is_reported(state, order, fact.order, as_of=fact.venue_time, at=fact.at)
         case OrderNotFound():
@@ -298,8 +298,8 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
         _ask_behind(state, order, fence - fact.venue_time, fact.at)
 
 
-def _forget_stray(state: State, order_id: str, fact: OrderFact) -> None:
+def _forget_stray(state: State, fact: OrderFact) -> None:
     if isinstance(fact, OrderCanceled | OrderExpired):
         for venue_order_id, (label, _) in list(state.strays.items()):
-            if label == order_id:
+            if label == fact.order_id:
                 del state.strays[venue_order_id]

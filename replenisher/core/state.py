@@ -198,7 +198,7 @@ class State:
     def pnl_of(self, instrument: str) -> float | None:
         """P&L since our first fill on one instrument, marked to the others' mid; None without a mark for a position."""
         position = self.account.position(instrument)
-        if position.size == 0 and position.realized == 0 and position.fees == 0:
+        if not (position.size or position.realized or position.fees):
             return 0.0
         touch = self.touches.get(instrument)
         if touch is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.core.account import ZERO, Position, booked
+from replenisher.core.account import ZERO, booked
 from replenisher.core.orders import Order
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State, slot_of
@@ -90,7 +90,7 @@ def as_json(value: Any) -> Any:
 def holding(state: State, instrument: Instrument) -> Holding:
     """What we have in one instrument."""
     key = instrument.key
-    position = state.account.positions.get(key, Position())
+    position = state.account.position(key)
     inventory = {setup.id: ZERO for setup in state.setup.strategies if setup.instrument == key}
     mark, mark_source = _mark(state, instrument)
     unrealized: Decimal | None = None

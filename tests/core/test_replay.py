@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from replenisher.core.account import Position
 from replenisher.core.engine import Engine
 from replenisher.core.replay import fold
 from replenisher.core.slots import PartialFill, RefillPolicy, Slot
@@ -77,9 +76,6 @@ def memory_of(state: State) -> Memory:
     """What a snapshot holds, without places that only were looked at."""
     memory = msgspec.msgpack.decode(state.dump(), type=Memory)
     memory.slots = [(key, slot) for key, slot in memory.slots if slot != Slot()]
-    memory.account.positions = {
-        key: position for key, position in memory.account.positions.items() if position != Position()
-    }
     for order in memory.orders:
         order.venue_time = order.updated_at = 0
     for _, slot in memory.slots:
