@@ -31,9 +31,7 @@ from replenisher.model.units import SECOND_NS
 READ_LAG_NS = SECOND_NS  # how much later than `valid_until` "not found" becomes evidence
 CANCEL_BACKOFF_S_MAX = 8
 REFUSALS_MAX = 5  # places refused for no known reason within a minute, before the strategy is paused
-OrderFact = (
-    OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
-)
+OrderFact = OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
 
 
 def apply_order_fact(state: State, fact: OrderFact) -> None:
