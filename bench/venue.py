@@ -146,8 +146,14 @@ class BenchVenue:
         A ping is answered by the library when it reads, before what it read is dealt with; a second ping is read only
         after that. So the answer to the second one says that all is done.
         """
-        self._await_pongs()
-        self._await_pongs()
+        self._await_pongs(list(self._wires.values()))
+        self._await_pongs(list(self._wires.values()))
+
+    def settle_others(self) -> None:
+        """The same with the echo and the peer."""
+        others = [wire for wire in (self._echo, self._peer) if wire is not None]
+        self._await_pongs(others)
+        self._await_pongs(others)
 
     # --- What is measured ----------------------------------------------------------------------------------------
 
@@ -227,8 +233,7 @@ class BenchVenue:
             raise BenchFailed(f"{self._orders - before} orders came, not {orders}, after {provocation.frame}")
         return Burst(sent_ns, orders_ns)
 
-    def _await_pongs(self) -> None:
-        wires = list(self._wires.values())
+    def _await_pongs(self, wires: Sequence[Wire]) -> None:
         pongs = sum(wire.pongs for wire in wires) + len(wires)
         for wire in wires:
             wire.ping()
