@@ -1,6 +1,7 @@
 """Between a venue's sockets and the loop: the venue hears what happens on them, and a turn is taken for it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from replenisher.venues.venue import FrameVenue
 
@@ -15,13 +16,13 @@ class Relay:
 
     def opened(self, connection: str, at: int) -> None:
         """A connection is open."""
-        self._hear(lambda: self._venue.opened(connection, at))
+        self._hear(partial(self._venue.opened, connection, at))
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """One frame arrived."""
-        self._hear(lambda: self._venue.received(connection, frame, at))
+        self._hear(partial(self._venue.received, connection, frame, at))
 
     def closed(self, connection: str, reason: str, at: int) -> None:
         """A connection ended or could not be opened."""
         self._ended(reason)
-        self._hear(lambda: self._venue.closed(connection, reason, at))
+        self._hear(partial(self._venue.closed, connection, reason, at))

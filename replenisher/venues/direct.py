@@ -7,7 +7,7 @@ the handshake, control frames, fragments, closing, and whatever breaks the proto
 that it stands at the start of one whenever the next comes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import urandom
 from struct import pack
 from typing import Any
@@ -39,7 +39,7 @@ class Direct(ClientConnection):
         self._early: list[bytes] = []  # messages from before anybody listened
         self._parts: list[bytes] = []  # of a message that comes in fragments
         self._unread = b""  # the start of a frame that is not whole yet, or the last bytes of a head that is not
-        self._unsent: list[bytes] = []  # frames, until the next flush
+        self._unsent: list[str] = []  # messages, until the next flush
 
     def hand_over_to(self, take: Callable[[bytes], None]) -> None:
         """From now on every message goes here; those that are there already go first."""
@@ -50,15 +50,13 @@ class Direct(ClientConnection):
 
     def put(self, text: str) -> None:
         """Have a message sent with the next flush."""
-        self._unsent.append(text_frame(text))
+        self._unsent.append(text)
 
     def flush(self) -> None:
         """Send what was put; it is lost if the connection is about to end."""
-        if self._unsent:
-            data = b"".join(self._unsent)
-            self._unsent.clear()
-            if self.protocol.state is State.OPEN:
-                self.transport.write(data)
+        texts, self._unsent = self._unsent, []
+        if texts and self.protocol.state is State.OPEN:
+            self.transport.write(text_frames(texts))
 
     # --- What arrives ---------------------------------------------------------------------------------------------
 
@@ -139,15 +137,19 @@ class Direct(ClientConnection):
             self.transport.abort()
 
 
-def text_frame(text: str) -> bytes:
-    """A message of a client on the wire, masked with a key that nobody can foresee (RFC 6455, 5.3)."""
-    payload = text.encode()
-    length = len(payload)
-    if length < LENGTH_IN_2:
-        header = pack("!BB", TEXT, MASKED | length)
-    elif length < 1 << 16:
-        header = pack("!BBH", TEXT, MASKED | LENGTH_IN_2, length)
-    else:
-        header = pack("!BBQ", TEXT, MASKED | LENGTH_IN_8, length)
-    key = urandom(4)
-    return b"%b%b%b" % (header, key, apply_mask(payload, key))
+def text_frames(texts: Sequence[str]) -> bytes:
+    """Messages of a client on the wire, each masked with a key that nobody can foresee (RFC 6455, 5.3)."""
+    keys = urandom(4 * len(texts))
+    parts: list[bytes] = []
+    for number, text in enumerate(texts):
+        payload = text.encode()
+        length = len(payload)
+        if length < LENGTH_IN_2:
+            parts.append(pack("!BB", TEXT, MASKED | length))
+        elif length < 1 << 16:
+            parts.append(pack("!BBH", TEXT, MASKED | LENGTH_IN_2, length))
+        else:
+            parts.append(pack("!BBQ", TEXT, MASKED | LENGTH_IN_8, length))
+        key = keys[4 * number : 4 * number + 4]
+        parts += (key, apply_mask(payload, key))
+    return b"".join(parts)

@@ -54,22 +54,24 @@ class Sockets:
 
     def carry(self, actions: Iterable[Action]) -> None:
         """Do what a venue asks for, in order; all frames of one connection leave with one write."""
-        spoken_on: dict[str, None] = {}
+        spoken_on: dict[Direct, None] = {}
         for action in actions:
             match action:
-                case Send(connection, frame):
+                case Send():
                     # A frame for a connection that has just ended is lost, and `closed` says so.
-                    if websocket := self._open.get(connection):
-                        websocket.put(frame)
-                        spoken_on[connection] = None
+                    if websocket := self._open.get(action.connection):
+                        websocket.put(action.frame)
+                        spoken_on[websocket] = None
                 case Connect(connection, url):
                     self._connect(connection, url)
                 case Close(connection, reason):
                     self._close(connection, reason)
                 case _:
                     assert_never(action)
-        for connection in spoken_on:
-            self._flush(connection)
+        for websocket in spoken_on:
+            websocket.flush()
+            if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+                websocket.transport.abort()
 
     async def finish(self) -> None:
         """Close whatever is open, and wait until it is."""
@@ -83,12 +85,6 @@ class Sockets:
         assert connection not in self._readers, "a connection is opened again only after it was told closed"
         self._dialing.add(connection)
         self._readers[connection] = self._tasks.create_task(self._run(connection, url), name=f"socket {connection}")
-
-    def _flush(self, connection: str) -> None:
-        if websocket := self._open.get(connection):
-            websocket.flush()
-            if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
-                websocket.transport.abort()
 
     def _close(self, connection: str, reason: str) -> None:
         if websocket := self._open.pop(connection, None):
