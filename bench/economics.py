@@ -30,11 +30,9 @@ import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from decimal import Decimal
 from math import sqrt
 from pathlib import Path
-from random import Random
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
@@ -45,9 +43,8 @@ from bench.world import World
 from replenisher.config import load
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
-from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.flow import SyntheticSettings
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.command import Intent, PlaceOrder
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument
@@ -55,7 +52,7 @@ from replenisher.model.order import Side
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.deribit.link import Credentials
-from replenisher.wiring.listings import synthetic_instrument
+from replenisher.wiring.listings import listings_of
 from replenisher.wiring.market import PAPER_KEY
 
 ROOT = Path(__file__).parent.parent
@@ -140,19 +137,15 @@ def run(case: Case, seed: int, seconds: int) -> Run:
     config = load(case.file)
     section = config.exchange
     assert section is not None, "both configurations have an exchange"
-    instrument = synthetic_instrument(section.venue)
-    flow = replace(SyntheticSettings(), informed_share=case.informed_share)
-    market = SyntheticMarket(instrument, flow, Random(seed), START)
+    informed = section.market.model_copy(update={"informed_share": case.informed_share})
+    section = section.model_copy(update={"market": informed})
+    listings = listings_of(section, tape=None, seed=seed, clock=lambda: START)
+    market = listings[0].market
+    instrument = market.instrument
     exchange = Exchange(
         exchange_id="ec" * 8,
         seed=seed,
-        listings=[
-            Listing(
-                market=market,
-                maker_rate=section.fees.maker_bps / Decimal(BPS),
-                taker_rate=section.fees.taker_bps / Decimal(BPS),
-            )
-        ],
+        listings=listings,
         balances={ACCOUNT: dict(section.balances)},
         append=lambda _: None,
         at=START,

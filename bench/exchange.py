@@ -1,7 +1,6 @@
 """The exchange under the bench: a quiet market, two clients; `python -m bench.exchange LEDGER` lets them connect."""
 
 import asyncio
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -10,36 +9,27 @@ from pathlib import Path
 
 import uvloop
 
+from bench.small_exchange import QUIET, exchange_of, listing_of
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import NO_PAST, Past
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
-from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.wiring.listings import synthetic_instrument
 
 MAKER, TAKER = "maker", "taker"  # account, id and secret alike
-INSTRUMENT = synthetic_instrument("deribit")
-STILL = SyntheticSettings(minutes_per_second=1e-9)  # nobody but the two does anything
 
 
 def exchange_of_two(append: Callable[[bytes], None], at: int, past: Past = NO_PAST) -> Exchange:
     """An exchange on which both have more than enough, and pay as on the venue."""
-    return Exchange(
-        exchange_id="00000000bench000",
-        seed=7,
-        listings=[
-            Listing(
-                market=SyntheticMarket(INSTRUMENT, STILL, random.Random(7), at),
-                maker_rate=Decimal(0),
-                taker_rate=Decimal("0.0005"),
-            )
-        ],
-        balances={account: {"BTC": Decimal(1000)} for account in (MAKER, TAKER)},
+    return exchange_of(
+        MAKER,
+        TAKER,
+        listings=(listing_of(QUIET, at=at, maker_rate=Decimal(0)),),
+        cash={"BTC": Decimal(1000)},
         append=append,
         at=at,
         past=past,
+        exchange_id="00000000bench000",
     )
 
 

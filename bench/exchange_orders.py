@@ -36,9 +36,10 @@ from typing import Any
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.exchange import INSTRUMENT, MAKER, TAKER, exchange_of_two
+from bench.exchange import MAKER, TAKER, exchange_of_two
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
+from bench.small_exchange import BTC_PERPETUAL
 from bench.venue import BenchFailed
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import OrderRequest, Outcome
@@ -78,10 +79,10 @@ class Run:
 
 def prices(exchange: Exchange) -> tuple[Decimal, dict[Side, Decimal]]:
     """One price in the middle of the spread, and one on either side that nobody takes."""
-    book = exchange.book(INSTRUMENT.name)
+    book = exchange.book(BTC_PERPETUAL.name)
     (bid, _), (ask, _) = book.bids[0], book.asks[0]
-    middle = (bid + ask) / 2 // INSTRUMENT.tick * INSTRUMENT.tick
-    behind = {side: middle - side.sign * TICKS_BEHIND * INSTRUMENT.tick for side in Side}
+    middle = (bid + ask) / 2 // BTC_PERPETUAL.tick * BTC_PERPETUAL.tick
+    behind = {side: middle - side.sign * TICKS_BEHIND * BTC_PERPETUAL.tick for side in Side}
     if not bid < min(behind.values()) < max(behind.values()) < ask:
         raise BenchFailed(f"there is no room between {bid} and {ask}")
     return middle, behind
@@ -113,7 +114,7 @@ class Matching:
                     MAKER,
                     order_id,
                     amount=AMOUNT,
-                    price=self.behind[side] - side.sign * INSTRUMENT.tick,
+                    price=self.behind[side] - side.sign * BTC_PERPETUAL.tick,
                     post_only=False,
                     reject_post_only=False,
                     valid_until=None,
@@ -130,7 +131,7 @@ class Matching:
         request = OrderRequest(
             account=account,
             connection=account,
-            instrument=INSTRUMENT.name,
+            instrument=BTC_PERPETUAL.name,
             side=side,
             amount=AMOUNT,
             price=price,
@@ -169,7 +170,7 @@ class Socket:
         await self._batch(self.taker, f"private/{side.opposite}", [self._order(self.middle)] * BATCH)
         placed = await self._batch(self.maker, f"private/{side}", [self._order(self.behind[side])] * BATCH)
         ids = [reply["order"]["order_id"] for reply in placed]
-        further = float(self.behind[side] - side.sign * INSTRUMENT.tick)
+        further = float(self.behind[side] - side.sign * BTC_PERPETUAL.tick)
         edits = [{"order_id": order_id, "amount": float(AMOUNT), "price": further} for order_id in ids]
         await self._batch(self.maker, "private/edit", edits)
         await self._batch(self.maker, "private/cancel", [{"order_id": order_id} for order_id in ids])
@@ -200,7 +201,7 @@ class Socket:
         return [reply["result"] for reply in replies]
 
     def _order(self, price: Decimal) -> dict[str, Any]:
-        return {"instrument_name": INSTRUMENT.name, "amount": float(AMOUNT), "price": float(price), "type": "limit"}
+        return {"instrument_name": BTC_PERPETUAL.name, "amount": float(AMOUNT), "price": float(price), "type": "limit"}
 
 
 async def connected(stack: AsyncExitStack, exchange_url: str, echo_url: str, matching: Matching) -> Socket:

@@ -17,21 +17,20 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from bench.market import Place, ScriptedMarket
+from bench.small_exchange import BTC_PERPETUAL, MAKER_RATE, TAKER_RATE, exchange_of
 from bench.wire import Arrival, Wire
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.dialects.dialect import Action, Close, Send
-from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.exchange import Listing
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import HOST
 from replenisher.live.clock import SessionClock
 from replenisher.model.order import Side
-from replenisher.wiring.listings import synthetic_instrument
 from replenisher.wiring.market import PAPER_KEY
 
 ACCOUNT = "main"
-INSTRUMENTS = (synthetic_instrument("deribit").name,)  # the only one, or the first of many
-MAKER_RATE = Decimal("-0.0001")  # a rebate, so that there are fees to audit
+INSTRUMENTS = (BTC_PERPETUAL.name,)  # the only one, or the first of many
 CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 PATIENCE_S = 10.0
 START_S_MAX = 60.0  # of a daemon with one instrument; it is a second more for each further one
@@ -70,18 +69,16 @@ class BenchVenue:
         self.beside: BenchVenue | None = None  # another one, which must not fall silent while we wait
         self._clock = SessionClock()
         self._file = LedgerFile(ledger)
-        perpetual = synthetic_instrument("deribit")
         self._markets = {
-            name: ScriptedMarket(msgspec.structs.replace(perpetual, name=name), levels) for name in instruments
+            name: ScriptedMarket(msgspec.structs.replace(BTC_PERPETUAL, name=name), levels) for name in instruments
         }
-        self._exchange = Exchange(
-            exchange_id="be" * 8,
-            seed=0,
+        self._exchange = exchange_of(
+            ACCOUNT,
             listings=[
-                Listing(market=market, maker_rate=MAKER_RATE, taker_rate=Decimal("0.0005"))
+                Listing(market=market, maker_rate=MAKER_RATE, taker_rate=TAKER_RATE)
                 for market in self._markets.values()
             ],
-            balances={ACCOUNT: {"BTC": Decimal(10 * len(instruments))}},
+            cash={"BTC": Decimal(10 * len(instruments))},
             append=self._file.append,
             at=self._clock.now(),
             past=self._file.past,

@@ -1,45 +1,23 @@
 """Some clients of one exchange that speaks Deribit's dialect, on virtual time."""
 
 import json
-import random
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from bench.small_exchange import BTC_PERPETUAL, QUIET, exchange_of, listing_of
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
 from replenisher.exchange.dialects.dialect import Close, Send
-from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.market import Listing
-from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.instrument import Instrument
 
 MS = 1_000_000
 S = 1_000_000_000
 START = 1_700_000_000 * S
-QUIET = SyntheticSettings(minutes_per_second=1e-9)  # nobody else does anything during a test
-LIVELY = SyntheticSettings(minutes_per_second=20.0)
-
-
-def perpetual(name: str, tick: str) -> Instrument:
-    return Instrument(
-        venue="deribit",
-        name=name,
-        kind=Kind.PERPETUAL,
-        tick_steps=(TickStep(Decimal(0), Decimal(tick)),),
-        lot=Decimal(10),
-        amount_unit=AmountUnit.QUOTE,
-        inverse=True,
-        base_currency="BTC",
-        quote_currency="USD",
-        settlement_currency="BTC",
-        min_amount=Decimal(10),
-    )
-
 
 RICH = {"BTC": Decimal(10), "ETH": Decimal(100), "USDC": Decimal(1_000_000)}
-BTC_PERPETUAL = perpetual("BTC-PERPETUAL", "0.5")
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
 BOB = ApiKey("bob-id", "bob-secret", "bob")
 
@@ -57,15 +35,11 @@ class Clients:
     ) -> None:
         self.at = START
         self.ledger: list[bytes] = []
-        listed = SyntheticMarket(instrument, market, random.Random(7), START)
-        self.exchange = Exchange(
-            exchange_id="0123456789abcdef",
-            seed=7,
-            listings=[
-                Listing(market=listed, maker_rate=Decimal("-0.0001"), taker_rate=Decimal("0.0005"), **terms),
-                *besides,
-            ],
-            balances={"alice": RICH, "bob": RICH},
+        self.exchange = exchange_of(
+            "alice",
+            "bob",
+            listings=(listing_of(market, at=START, instrument=instrument, **terms), *besides),
+            cash=RICH,
             append=self.ledger.append,
             at=START,
         )

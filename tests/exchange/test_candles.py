@@ -1,26 +1,13 @@
 from decimal import Decimal
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.exchange.candles import Candles, Day
 from replenisher.exchange.words import Print
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 
 D = Decimal
 MINUTE = 60 * 1_000_000_000
 HOUR = 60 * MINUTE
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(D(0), D("0.5")),),
-    lot=D(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=D(10),
-)
 
 
 def candles(*trades: tuple[int, int, int]) -> Candles:

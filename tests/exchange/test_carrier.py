@@ -1,18 +1,13 @@
 import json
-import random
-from decimal import Decimal
 
 import pytest
 
+from bench.small_exchange import exchange_of
 from replenisher.exchange.carrier import Carrier, Hangup
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
 from replenisher.exchange.dialects.dialect import Action, HttpReply, HttpRequest, Send
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.latency import Latency
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.units import MS_NS
-from replenisher.wiring.listings import synthetic_instrument
 
 START = 1_700_000_000_000_000_000
 THERE, BACK = 30 * MS_NS, 20 * MS_NS
@@ -43,17 +38,7 @@ class Line:
     """A carrier of a real dialect, thirty milliseconds away and twenty back, on virtual time."""
 
     def __init__(self) -> None:
-        market = SyntheticMarket(
-            synthetic_instrument("deribit"), SyntheticSettings(minutes_per_second=1e-9), random.Random(7), START
-        )
-        exchange = Exchange(
-            exchange_id="0123456789abcdef",
-            seed=7,
-            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal(0))],
-            balances={"alice": {"BTC": Decimal(10)}},
-            append=lambda _: None,
-            at=START,
-        )
+        exchange = exchange_of("alice", at=START)
         self.carrier = Carrier(
             Deribit(exchange, DeribitSettings(keys=(ALICE,))), Latency(request_ms=30, response_ms=20)
         )

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from bench.small_exchange import LIVELY
 from replenisher.exchange.dialects.deribit.login import request_data, signature
 from replenisher.exchange.dialects.dialect import DROPPED, Close, HttpReply, HttpRequest
-from tests.exchange.clients import ALICE, BOB, LIVELY, MS, START, Clients, S
+from tests.exchange.clients import ALICE, BOB, MS, START, Clients, S
 from tests.exchange.stand import SPOT, listing
 
 BTC = "BTC-PERPETUAL"

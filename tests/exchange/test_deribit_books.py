@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.small_exchange import LIVELY
 from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.book_batch import BookBatch
 from replenisher.exchange.dialects.deribit.channels import parse
 from replenisher.exchange.dialects.deribit.desk import open_desk
 from replenisher.exchange.dialects.deribit.subscription import Subscription
 from replenisher.exchange.words import Action, BookLevel, BookUpdate, InstrumentChanged, InstrumentState
-from tests.exchange.clients import ALICE, LIVELY, MS, START, Clients
+from tests.exchange.clients import ALICE, MS, START, Clients
 
 
 def test_raw_channels_are_not_for_strangers(clients: Clients) -> None:

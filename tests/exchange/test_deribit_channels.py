@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from bench.small_exchange import LIVELY
 from replenisher.exchange.dialects.deribit.book_shapes import grouped
-from tests.exchange.clients import ALICE, LIVELY, Clients
+from tests.exchange.clients import ALICE, Clients
 from tests.exchange.stand import SPOT, listing
 
 BTC = "BTC-PERPETUAL"

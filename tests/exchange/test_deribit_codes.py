@@ -1,6 +1,5 @@
 """Every error code that `docs/venues.md` calls implemented is the answer to something, over a real socket."""
 
-import random
 import re
 import time
 from decimal import Decimal
@@ -9,13 +8,12 @@ from typing import Any
 
 import msgspec
 
+from bench.small_exchange import QUIET, listing_of
 from replenisher.exchange.dialects.deribit import ApiKey
 from replenisher.exchange.dialects.deribit.errors import ANSWERED
 from replenisher.exchange.dialects.deribit.naming import instrument_of, read_name, usual_grid
-from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.interruptions import Interruption
 from replenisher.exchange.market import Listing
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import InstrumentState
 from tests.exchange.deribit_socket import MAIN, OTHER, Client, Venue, venue
 from tests.exchange.stand import PERPETUAL, SPOT
@@ -41,9 +39,7 @@ def listing(name: str, **terms: Any) -> Listing:
     if name == SPOT:
         grid = msgspec.structs.replace(grid, min_amount=Decimal("0.001"), min_notional=Decimal(10))
     instrument = instrument_of("deribit", understood, grid)
-    quiet = SyntheticSettings(minutes_per_second=1e-9)
-    market = SyntheticMarket(instrument, quiet, random.Random(7), time.time_ns())
-    return Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"), **terms)
+    return listing_of(QUIET, at=time.time_ns(), instrument=instrument, **terms)
 
 
 def from_now_on(state: InstrumentState) -> Interruption:

@@ -1,7 +1,5 @@
 import base64
 import json
-import random
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,32 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.small_exchange import exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.login import request_data, signature
 from replenisher.exchange.dialects.dialect import HttpReply, HttpRequest
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
-from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 
 MS = 1_000_000
 S = 1_000_000_000
 START = 1_700_000_000 * S
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 CREDENTIALS = {"grant_type": "client_credentials", "client_id": "alice-id", "client_secret": "alice-secret"}
 ORDER = {"instrument_name": "BTC-PERPETUAL", "amount": 100, "price": 50_000, "label": "7", "post_only": "true"}
 
@@ -45,16 +27,7 @@ class Client:
     def __init__(self) -> None:
         self.at = START
         self.requests = 0
-        market = SyntheticMarket(BTC_PERPETUAL, SyntheticSettings(minutes_per_second=1e-9), random.Random(7), START)
-        exchange = Exchange(
-            exchange_id="0123456789abcdef",
-            seed=7,
-            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"))],
-            balances={"alice": {"BTC": Decimal(10)}},
-            append=lambda _: None,
-            at=START,
-        )
-        self.dialect = Deribit(exchange, DeribitSettings(keys=(ALICE,), token_s=60))
+        self.dialect = Deribit(exchange_of("alice", at=START), DeribitSettings(keys=(ALICE,), token_s=60))
 
     def send(self, request: HttpRequest) -> tuple[int, dict[str, Any]]:
         """Status and content of the one reply."""

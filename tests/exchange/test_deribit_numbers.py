@@ -2,13 +2,16 @@ import json
 import re
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.exchange.dialects.deribit.numbers import number_text
 from replenisher.exchange.flow import SyntheticSettings
-from tests.exchange.clients import ALICE, Clients, perpetual
+from replenisher.model.instrument import TickStep
+from tests.exchange.clients import ALICE, Clients
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,9 @@ def test_no_digit_of_a_number_is_ever_lost(value: Decimal) -> None:
 
 def test_a_price_of_seventeen_digits_reaches_the_book_and_comes_back_unharmed() -> None:
     finest = SyntheticSettings(minutes_per_second=1e-9, start_price_ticks=60_000 * 10**12, step_ticks=10**12)
-    clients = Clients(finest, perpetual("FINE-PERPETUAL", "0.000000000001"))
+    ticks = (TickStep(Decimal(0), Decimal("0.000000000001")),)
+    fine = msgspec.structs.replace(BTC_PERPETUAL, name="FINE-PERPETUAL", tick_steps=ticks)
+    clients = Clients(finest, fine)
     clients.connect("a", ALICE)
     clients.result("a", "private/subscribe", channels=["book.FINE-PERPETUAL.raw"])
 

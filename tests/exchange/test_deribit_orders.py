@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.clients import ALICE, LIVELY, MS, START, Clients, S
+from bench.small_exchange import LIVELY
+from tests.exchange.clients import ALICE, MS, START, Clients, S
 
 
 def test_an_order_is_answered_and_its_change_is_told(clients: Clients) -> None:

@@ -2,19 +2,18 @@
 
 from collections.abc import Container, Sequence
 from decimal import Decimal
-from random import Random
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.small_exchange import BTC_PERPETUAL, exchange_of
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.exchange import Listing
 from replenisher.exchange.flow import NANOSECONDS, SyntheticSettings
 from replenisher.exchange.ledger import NO_PAST, Past, read_ledger
 from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import (
     AccountUpdate,
     Action,
@@ -30,26 +29,12 @@ from replenisher.exchange.words import (
     Refusal,
     TimeInForce,
 )
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Side
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
 START = 1_700_000_000 * NANOSECONDS
 NAME = "BTC-PERPETUAL"
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name=NAME,
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(D(0), D("0.5")),),
-    lot=D(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=D(10),
-)
 
 
 class Stand:
@@ -58,20 +43,14 @@ class Stand:
     def __init__(self, past: Past = NO_PAST, at: int = START, exchange_id: str = "00112233aabbccdd") -> None:
         self.at = at
         self.ledger = bytearray()
-        self.exchange = Exchange(
-            exchange_id=exchange_id,
-            seed=7,
-            listings=[
-                Listing(
-                    market=SyntheticMarket(BTC_PERPETUAL, SyntheticSettings(), Random(7), at),
-                    maker_rate=D("-0.0001"),
-                    taker_rate=D("0.0005"),
-                )
-            ],
-            balances={"main": {"BTC": D("10")}, "other": {"BTC": D("10")}},
-            append=self.ledger.extend,
+        self.exchange = exchange_of(
+            "main",
+            "other",
+            flow=SyntheticSettings(),
             at=at,
+            append=self.ledger.extend,
             past=past,
+            exchange_id=exchange_id,
         )
 
     @property
@@ -584,14 +563,7 @@ class OneDay:
 def test_when_its_market_ends_an_instrument_closes_but_still_lets_go_of_orders() -> None:
     stand = Stand()
     listing = Listing(market=OneDay(), maker_rate=D("0"), taker_rate=D("0"))
-    stand.exchange = Exchange(
-        exchange_id="00",
-        seed=1,
-        listings=[listing],
-        balances={"main": {"BTC": D("1")}},
-        append=stand.ledger.extend,
-        at=START,
-    )
+    stand.exchange = exchange_of("main", listings=(listing,), append=stand.ledger.extend, at=START)
     order = stand.resting(BUY, "50", D("60000"))
     stand.exchange.reports()
 

@@ -4,35 +4,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 from random import Random
 from statistics import mean
 
 import msgspec
 import pytest
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.exchange.flow import NANOSECONDS, OrderFlow, SyntheticSettings
 from replenisher.exchange.market import ClientOrder, Happening
 from replenisher.exchange.matching import Book, Match
 from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 from tests.exchange.spread_law import measure
 
 START = 1_700_000_000 * NANOSECONDS
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 
 
 def acts(

@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import os
-import random
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from decimal import Decimal
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -20,31 +17,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import connect
 
+from bench.small_exchange import exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
-from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 
 DEADLINE_S = 30.0
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
 BASIC = b"Authorization: Basic YWxpY2UtaWQ6YWxpY2Utc2VjcmV0\r\n"
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 
 HANDSHAKE = (
     b"GET /ws/api/v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -134,17 +115,7 @@ class Running:
         assert task is not None
         self._task.set_result((asyncio.get_running_loop(), task))
         ledger = LedgerFile(self._path)
-        at = time.time_ns()
-        market = SyntheticMarket(BTC_PERPETUAL, SyntheticSettings(minutes_per_second=1e-9), random.Random(7), at)
-        exchange = Exchange(
-            exchange_id=os.urandom(8).hex(),
-            seed=7,
-            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal("0.0005"))],
-            balances={"alice": {"BTC": Decimal(10)}},
-            append=ledger.append,
-            at=at,
-            past=ledger.past,
-        )
+        exchange = exchange_of("alice", at=time.time_ns(), append=ledger.append, past=ledger.past)
         much = 1_000_000
         generous = DeribitSettings(
             keys=(ALICE,), credits_per_s=much, credits_burst=much, requests_per_s=much, requests_burst=much

@@ -2,24 +2,11 @@ from decimal import Decimal
 
 import pytest
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.exchange.marking import Marking
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 
 S = 1_000_000_000
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 
 
 class Still:

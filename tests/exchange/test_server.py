@@ -1,13 +1,11 @@
 import asyncio
 import json
 import os
-import random
 import socket
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,35 +16,20 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from bench.small_exchange import QUIET, exchange_of
 from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
-from replenisher.exchange.exchange import Exchange, Listing
+from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.latency import Latency
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
-from replenisher.exchange.synthetic import SyntheticMarket
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from tests.waiting import a_turn, eventually
 
-QUIET = SyntheticSettings(minutes_per_second=1e-9)
 USUAL = SyntheticSettings()
 LIVELY = SyntheticSettings(minutes_per_second=60.0)
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
 DEADLINE_S = 10
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 
 
 def settings(**changes: Any) -> ServerSettings:
@@ -64,20 +47,8 @@ class Running:
 
 def open_exchange(ledger: LedgerFile, market: SyntheticSettings, *, age_s: int = 0) -> Exchange:
     at = time.time_ns() - age_s * 1_000_000_000
-    return Exchange(
-        exchange_id=os.urandom(8).hex(),
-        seed=7,
-        listings=[
-            Listing(
-                market=SyntheticMarket(BTC_PERPETUAL, market, random.Random(7), at),
-                maker_rate=Decimal(0),
-                taker_rate=Decimal("0.0005"),
-            )
-        ],
-        balances={"alice": {"BTC": Decimal(10)}},
-        append=ledger.append,
-        at=at,
-        past=ledger.past,
+    return exchange_of(
+        "alice", flow=market, at=at, append=ledger.append, past=ledger.past, exchange_id=os.urandom(8).hex()
     )
 
 

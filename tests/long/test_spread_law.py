@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from bench.small_exchange import BTC_PERPETUAL
 from tests.exchange.spread_law import HEADING, measure
-from tests.exchange.test_flow import BTC_PERPETUAL
 
 MINUTES = 100_000
 TOLD_EVERY_MINUTES = 10_000

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.model.command import Command, Intent, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
@@ -14,7 +15,7 @@ from replenisher.model.event import (
     OrderFilled,
     Started,
 )
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import Decision, OrderState, Quote, Step
 from replenisher.store import tables
@@ -28,26 +29,12 @@ KEY = "deribit/BTC-PERPETUAL"
 ACCOUNT = "main@00112233aabbccdd"
 JOURNAL_ID = "0123456789abcdef"
 
-PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
-
 
 def started(epoch: int = 1, at: int = T0, account: str = ACCOUNT) -> Started:
     return Started(at=at, epoch=epoch, namespace="tst", config_version="c1", accounts={"deribit": account})
 
 
-def defined(at: int = T0, instrument: Instrument = PERPETUAL) -> InstrumentDefined:
+def defined(at: int = T0, instrument: Instrument = BTC_PERPETUAL) -> InstrumentDefined:
     return InstrumentDefined(at=at, instrument=instrument)
 
 

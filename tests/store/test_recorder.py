@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
 from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, MoveSlot, Pause
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
@@ -28,7 +29,6 @@ from tests.store.given import (
     ACCOUNT,
     JOURNAL_ID,
     KEY,
-    PERPETUAL,
     T0,
     a_day,
     an_order_that_fills,
@@ -297,7 +297,7 @@ def test_a_half_written_record_is_waited_for(journal: Path, database: Database) 
 
 
 def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Database) -> None:
-    coarser = msgspec.structs.replace(PERPETUAL, tick_steps=(TickStep(Decimal(0), Decimal(5)),), version=2)
+    coarser = msgspec.structs.replace(BTC_PERPETUAL, tick_steps=(TickStep(Decimal(0), Decimal(5)),), version=2)
     write_journal(journal, [step(1, [started(), defined()]), step(2, [defined(instrument=coarser)])])
     Recorder(journal, database).record_all()
     orders = [order("old", Status.WORKING, price=3), order("new", Status.WORKING, price=3, instrument_version=2)]

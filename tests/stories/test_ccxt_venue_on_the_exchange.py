@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from replenisher.exchange.flow import SyntheticSettings
+from bench.small_exchange import QUIET
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import (
     AskBalance,
@@ -60,7 +60,6 @@ from tests.waiting import eventually
 Told = TypeVar("Told", bound=Event)
 S = 1_000_000_000
 STREAMS = ("watchOrderBook", "watchTrades", "watchOrders", "watchMyTrades")
-QUIET = SyntheticSettings(minutes_per_second=1e-9)
 
 
 class Desk:

@@ -2,26 +2,21 @@
 
 import random
 from collections import deque
-from decimal import Decimal
 
 import pytest
 
+from bench.small_exchange import BTC_PERPETUAL, exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
 from replenisher.exchange.dialects.dialect import Send as Answer
-from replenisher.exchange.exchange import Exchange, Listing
-from replenisher.exchange.flow import SyntheticSettings
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.command import Intent, PlaceOrder
 from replenisher.model.order import Side
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.venue import Close, Connect, Send
-from replenisher.wiring.listings import synthetic_instrument
 
 START = 1_800_000_000_000_000_000
 S = 1_000_000_000
 MAKER = ApiKey("me", "secret", "main")
-QUIET = SyntheticSettings(minutes_per_second=1e-9)
 ORDER = PlaceOrder(
     order_id="abc000000000001",
     instrument="deribit/BTC-PERPETUAL",
@@ -43,22 +38,13 @@ class Wire:
         self.at = START
         self.is_cut = False
         self.last_sign_of_life = START
-        instrument = synthetic_instrument("deribit")
-        market = SyntheticMarket(instrument, QUIET, random.Random(7), START)
-        self.exchange = Exchange(
-            exchange_id="00112233aabbccdd",
-            seed=7,
-            listings=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal(0))],
-            balances={"main": {"BTC": Decimal(10)}},
-            append=lambda _: None,
-            at=START,
-        )
+        self.exchange = exchange_of("main", at=START)
         self._dialect = Deribit(self.exchange, DeribitSettings(keys=(MAKER,)))
         self.venue = DeribitVenue(
             name="deribit",
             url="ws://far",
             credentials=Credentials(MAKER.client_id, MAKER.client_secret),
-            instruments=[instrument.name],
+            instruments=[BTC_PERPETUAL.name],
             namespace="abc",
             random=random.Random(7).random,
             settings=Settings(dead_man_switch_s=dead_man_switch_s),

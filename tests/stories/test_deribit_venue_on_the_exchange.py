@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 from websockets.asyncio.client import connect
 
+from bench.small_exchange import BTC_PERPETUAL, QUIET, exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
-from replenisher.exchange.exchange import Exchange, Listing
 from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
-from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.live.clock import SessionClock
 from replenisher.model.command import (
     AmendOrder,
@@ -53,7 +52,6 @@ from replenisher.model.event import (
     TradePrinted,
     TradesReported,
 )
-from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Request, Side, Status
 from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
@@ -66,19 +64,6 @@ S = 1_000_000_000
 KEY = "deribit/BTC-PERPETUAL"
 MAKER = ApiKey("maker-id", "maker-secret", "maker")
 TAKER = ApiKey("taker-id", "taker-secret", "taker")
-BTC_PERPETUAL = Instrument(
-    venue="deribit",
-    name="BTC-PERPETUAL",
-    kind=Kind.PERPETUAL,
-    tick_steps=(TickStep(Decimal(0), Decimal("0.5")),),
-    lot=Decimal(10),
-    amount_unit=AmountUnit.QUOTE,
-    inverse=True,
-    base_currency="BTC",
-    quote_currency="USD",
-    settlement_currency="BTC",
-    min_amount=Decimal(10),
-)
 
 
 class Desk:
@@ -151,20 +136,8 @@ class Desk:
 async def exchange_running(path: Path, clock: SessionClock, market: SyntheticSettings) -> AsyncIterator[str]:
     at = clock.now()
     ledger = LedgerFile(path)
-    exchange = Exchange(
-        exchange_id=os.urandom(8).hex(),
-        seed=7,
-        listings=[
-            Listing(
-                market=SyntheticMarket(BTC_PERPETUAL, market, random.Random(7), at),
-                maker_rate=Decimal("-0.0001"),
-                taker_rate=Decimal("0.0005"),
-            )
-        ],
-        balances={"maker": {"BTC": Decimal(10)}, "taker": {"BTC": Decimal(10)}},
-        append=ledger.append,
-        at=at,
-        past=ledger.past,
+    exchange = exchange_of(
+        "maker", "taker", flow=market, at=at, append=ledger.append, past=ledger.past, exchange_id=os.urandom(8).hex()
     )
     announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     settings = ServerSettings(deribit=DeribitSettings(keys=(MAKER, TAKER)))
@@ -210,8 +183,7 @@ async def sell_at_market(url: str, amount: int) -> None:
 
 
 async def test_an_order_is_placed_amended_filled_in_part_and_canceled(tmp_path: Path) -> None:
-    quiet = SyntheticSettings(minutes_per_second=1e-9)
-    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, url):
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", QUIET) as (desk, clock, url):
         defined = await desk.hear(InstrumentDefined)
         assert defined.instrument == BTC_PERPETUAL
         book = await desk.hear(BookSnapshot)
@@ -271,8 +243,7 @@ async def test_an_order_is_placed_amended_filled_in_part_and_canceled(tmp_path: 
 
 
 async def test_what_would_take_is_refused_and_what_comes_too_late_as_well(tmp_path: Path) -> None:
-    quiet = SyntheticSettings(minutes_per_second=1e-9)
-    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, _):
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", QUIET) as (desk, clock, _):
         book = await desk.hear(BookSnapshot)
         now = clock.now()
         shared = {"instrument": KEY, "strategy": "core", "side": Side.BUY, "level": 0, "quantity": 1}
@@ -290,8 +261,7 @@ async def test_what_would_take_is_refused_and_what_comes_too_late_as_well(tmp_pa
 
 
 async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
-    quiet = SyntheticSettings(minutes_per_second=1e-9)
-    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", quiet) as (desk, clock, url):
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", QUIET) as (desk, clock, url):
         book = await desk.hear(BookSnapshot)
         since = clock.now()
         order = PlaceOrder(
