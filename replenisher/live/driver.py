@@ -31,6 +31,7 @@ from replenisher.venues.venue import Carrier, Venue
 
 CLOCK_LOOK_S = 1.0
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
+OF_AN_ACCOUNT = (AskBalance, AskCash)  # questions that no instrument is named in
 SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
@@ -248,4 +249,4 @@ class Driver:
 
 
 def _venue_of(command: OrderCommand | Question) -> str:
-    return command.venue if isinstance(command, AskBalance | AskCash) else venue_of(command.instrument)
+    return command.venue if isinstance(command, OF_AN_ACCOUNT) else venue_of(command.instrument)

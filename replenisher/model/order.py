@@ -67,11 +67,12 @@ class Request(StrEnum):
 
 ORDER_ID_LENGTH = 15  # namespace 3, epoch 6, counter 6
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+DIGITS = frozenset(BASE36)
 
 
 def is_order_id(text: str, namespace: str) -> bool:
     """Whether a label at a venue is a client order id of this namespace."""
-    return len(text) == ORDER_ID_LENGTH and text.startswith(namespace) and set(text) <= set(BASE36)
+    return len(text) == ORDER_ID_LENGTH and text.startswith(namespace) and DIGITS.issuperset(text)
 
 
 # Names for what is compared for every order, price and size: Python 3.11 looks a member of an enum up by a function

@@ -104,18 +104,20 @@ class _BookFrame(msgspec.Struct, frozen=True, gc=False):
 _decode_book_frame = msgspec.json.Decoder(_BookFrame).decode
 decode_book = msgspec.json.Decoder(BookData).decode
 
-BOOK_MARK = '"channel":"book.'
-BOOK_MARK_BYTES = BOOK_MARK.encode()
+BOOK_MARK, BOOK_MARK_BYTES = '"channel":"book.', b'"channel":"book.'
+MARKED_WITHIN = 120  # bytes
 
 
 def book_in(frame: str | bytes) -> BookData | None:
     """The book of a frame that is recognised at a glance; any other frame takes the long way."""
+    return _decode_book_frame(frame).params.data if _has(frame, BOOK_MARK, BOOK_MARK_BYTES) else None
+
+
+def _has(frame: str | bytes, mark: str, mark_bytes: bytes) -> bool:
+    """Whether a mark stands near the beginning of a frame."""
     if isinstance(frame, bytes):
-        if frame.find(BOOK_MARK_BYTES, 0, 120) < 0:
-            return None
-    elif frame.find(BOOK_MARK, 0, 120) < 0:
-        return None
-    return _decode_book_frame(frame).params.data
+        return frame.find(mark_bytes, 0, MARKED_WITHIN) >= 0
+    return frame.find(mark, 0, MARKED_WITHIN) >= 0
 
 
 class PublicTrade(msgspec.Struct, frozen=True, gc=False):
@@ -411,6 +413,25 @@ decode_cash_page = msgspec.json.Decoder(CashPage).decode
 decode_token = msgspec.json.Decoder(Token).decode
 decode_switch = msgspec.json.Decoder(DeadManSwitch).decode
 decode_int = msgspec.json.Decoder(int).decode
+
+
+class _ChangesParams(msgspec.Struct, frozen=True):
+    data: Changes
+
+
+class _ChangesFrame(msgspec.Struct, frozen=True):
+    params: _ChangesParams
+
+
+_decode_changes_frame = msgspec.json.Decoder(_ChangesFrame).decode
+
+CHANGES_MARK, CHANGES_MARK_BYTES = '"channel":"user.changes.', b'"channel":"user.changes.'
+
+
+def changes_in(frame: str | bytes) -> Changes | None:
+    """What a frame says of our own orders, recognised at a glance; any other frame takes the long way."""
+    return _decode_changes_frame(frame).params.data if _has(frame, CHANGES_MARK, CHANGES_MARK_BYTES) else None
+
 
 STATUS = {
     "open": Status.WORKING,

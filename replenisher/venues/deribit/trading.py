@@ -91,8 +91,16 @@ class Trading:
         self._questions = Questions(venue, self._fill, instruments, clock, link, facts)
 
     def received(self, frame: str | bytes, at: int) -> None:
-        """One frame."""
-        if self.link.heard(at):
+        """One frame; what happens to our orders takes the short way."""
+        if not self.link.heard(at):
+            return
+        try:
+            changes = codec.changes_in(frame)
+        except codec.UNREADABLE:
+            changes = None  # the long way finds out what is wrong with it
+        if changes is not None:
+            self._changed(changes, at)
+        else:
             self._told(self.link.received(frame, at), at)
 
     def closed(self, reason: str, at: int) -> None:
@@ -165,7 +173,7 @@ class Trading:
             case Unanswered(what=what):
                 self._unanswered(what, "no answer in time", at)
             case Notified(channel=channel) if channel.startswith("user.changes."):
-                self._changes(event, at)
+                self._notified(event, at)
             case Notified():
                 pass
             case Lost():
@@ -248,15 +256,23 @@ class Trading:
 
     # --- Our orders -----------------------------------------------------------------------------------------------
 
-    def _changes(self, event: Notified, at: int) -> None:
+    def _notified(self, event: Notified, at: int) -> None:
         try:
             changes = codec.decode_changes(event.data)
-            told = self._facts_of(changes.orders, changes.trades, None, at)
         except codec.UNREADABLE as error:
-            # It may have been a fill. The next session starts by asking for what we missed.
-            self._give_up(f"unreadable changes: {error}", at)
-            return
-        self._facts.extend(told)
+            self._unreadable(error, at)
+        else:
+            self._changed(changes, at)
+
+    def _changed(self, changes: codec.Changes, at: int) -> None:
+        try:
+            self._facts += self._facts_of(changes.orders, changes.trades, None, at)
+        except codec.UNREADABLE as error:
+            self._unreadable(error, at)
+
+    def _unreadable(self, error: Exception, at: int) -> None:
+        # It may have been a fill. The next session starts by asking for what we missed.
+        self._give_up(f"unreadable changes: {error}", at)
 
     def _facts_of(
         self,
