@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
 from replenisher.model.instrument import Instrument
 from replenisher.report.audit import Audit, audit
@@ -21,7 +22,6 @@ from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
 from tests.report.independent_check import check
 from tests.report.world import ACCOUNT, World
-from tests.store.given import PERPETUAL
 
 KEY = AccountKey("deribit", ACCOUNT)
 
@@ -50,11 +50,11 @@ def test_two_books_that_agree(world: World) -> None:
 
 
 LINEAR = msgspec.structs.replace(
-    PERPETUAL, inverse=False, contract_value=Decimal("0.001"), settlement_currency="USDT", quote_currency="USDT"
+    BTC_PERPETUAL, inverse=False, contract_value=Decimal("0.001"), settlement_currency="USDT", quote_currency="USDT"
 )
 
 
-@pytest.mark.parametrize("instrument", [PERPETUAL, LINEAR], ids=["inverse", "linear"])
+@pytest.mark.parametrize("instrument", [BTC_PERPETUAL, LINEAR], ids=["inverse", "linear"])
 @pytest.mark.parametrize("seed", range(4))
 def test_books_agree_whatever_was_traded(tmp_path: Path, ledger_url: str, seed: int, instrument: Instrument) -> None:
     with closing(World(tmp_path, ledger_url, orders=60, seed=seed, instrument=instrument)) as world:

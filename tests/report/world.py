@@ -5,6 +5,7 @@ import random
 from decimal import Decimal
 from pathlib import Path
 
+from bench.small_exchange import BTC_PERPETUAL
 from replenisher.exchange.accounts import Account, Contract, fee
 from replenisher.model.command import AmendOrder, Intent
 from replenisher.model.event import (
@@ -21,7 +22,7 @@ from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.step import OrderState, Step
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
-from tests.store.given import KEY, PERPETUAL, SECOND, T0, defined, order, place, started, step, write_journal
+from tests.store.given import KEY, SECOND, T0, defined, order, place, started, step, write_journal
 
 EXCHANGE_ID = "00112233aabbccdd"
 ACCOUNT = f"main@{EXCHANGE_ID}"
@@ -32,7 +33,7 @@ class World:
     """Plays the exchange and the daemon at once, and lets both keep their books, ours in a ledger with no rows."""
 
     def __init__(
-        self, directory: Path, url: str, *, orders: int = 12, seed: int = 7, instrument: Instrument = PERPETUAL
+        self, directory: Path, url: str, *, orders: int = 12, seed: int = 7, instrument: Instrument = BTC_PERPETUAL
     ) -> None:
         self._instrument = instrument
         self._currency = instrument.settlement_currency
