@@ -72,7 +72,7 @@ class Answers:
         self.orders = 0
         self._instrument = instrument
         self._resting: dict[str, Resting] = {}
-        self._queues: dict[Side, list[Resting]] = {side: [] for side in Side}  # best first
+        self._reached_by: dict[Side, list[Resting]] = {side: [] for side in Side}  # by what side of taker, best first
         self._position = Decimal(0)
         self._numbers = count(1)
 
@@ -106,27 +106,29 @@ class Answers:
                 case _:
                     assert_never(command)
 
-    def after(self, trade: TradePrinted) -> Iterator[Event]:
+    def after(self, trade: TradePrinted) -> Sequence[Event]:
         """The fills of whatever a print has reached, best price first, up to its own quantity."""
-        queue, left = self._queues[trade.taker.opposite], trade.quantity
+        queue, left = self._reached_by[trade.taker], trade.quantity
+        fills: list[Event] = []
         while queue and (queue[0].price - trade.price) * queue[0].side.sign >= 0:
             order = queue[0]
             lots = min(left, order.quantity - order.filled)
             if lots <= 0:
-                return
+                break
             left -= lots
             order.filled += lots
             if order.filled == order.quantity:
                 self._leaves(order)
-            yield self._fill(order, lots, trade.at)
+            fills.append(self._fill(order, lots, trade.at))
+        return fills
 
     def _rests(self, order: Resting) -> None:
         self._resting[order.order_id] = order
-        insort(self._queues[order.side], order, key=best_first)
+        insort(self._reached_by[order.side.opposite], order, key=best_first)
 
     def _leaves(self, order: Resting) -> None:
         del self._resting[order.order_id]
-        self._queues[order.side].remove(order)
+        self._reached_by[order.side.opposite].remove(order)
 
     def _placed(self, place: PlaceOrder, touch: tuple[int, int] | None, at: int) -> Event:
         if _would_take(place.side, place.price, touch):

@@ -6,15 +6,19 @@ journal and no wire; the venue is `answers.py`, which answers at once: its answe
 is timed, that venue included; only decoding is not.
 
 An event is one change of the book or one trade. What the strategy and the timers cause besides (answers, fills, the
-engine's own deadlines) is work, and not counted. The tape is played several times in a row, each pass behind the one
-before, by one engine: what it holds of memory must not grow. Seconds are those of the processor, so that what else runs
-on the machine does not count.
+engine's own deadlines) is work, and not counted. The tape is played many times in a row, each pass behind the one
+before, by one engine. Seconds are those of the processor, so that what else runs on the machine does not count.
+
+What the engine holds of memory grows until two stores are full: ended orders, which a late fill may name, and fills,
+which a venue may tell again. Both are bounded by a number. From the pass on that fills them, memory must not grow.
 
 What is printed, with `--json` as one document:
     {"events_per_second": over all passes, "levels_per_second", "events", "changes", "trades", "levels": of one pass,
      "passes", "pass_events_per_second": of each, "orders", "fills": of all passes, "steps",
      "hash": of what outlives the process, after the last pass; one tape has one outcome,
-     "rss_mb": after each pass}
+     "pass_hashes", "rss_mb", "blocks": after each pass, as Python counts what it has allocated,
+     "ended_orders", "known_fills": what the stores hold after each pass,
+     "full_after": the first pass after which both are full; null if they never are}
 """
 
 import argparse
@@ -33,7 +37,9 @@ import msgspec
 from bench.answers import Answers
 from bench.fingerprint import fingerprint
 from replenisher.config import load
+from replenisher.core.account import FILLS_REMEMBERED_MAX
 from replenisher.core.engine import Engine
+from replenisher.core.orders import ENDED_REMEMBERED_MAX
 from replenisher.core.state import State
 from replenisher.exchange.recorded import recorded_instrument
 from replenisher.model.event import (
@@ -91,6 +97,15 @@ class Lap:
 
     seconds: float
     rss_mb: float
+    blocks: int  # of memory that Python has allocated
+    ended_orders: int
+    known_fills: int
+    hash: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the stores drop what is oldest."""
+        return self.ended_orders == ENDED_REMEMBERED_MAX and self.known_fills == FILLS_REMEMBERED_MAX
 
 
 @dataclass(slots=True)
@@ -158,8 +173,17 @@ def play(run: Run, facts: Sequence[MarketFact]) -> None:
     seconds = time.process_time() - begun
     if waiting:
         engine.step(waiting)
+    gc.collect()
+    lap = Lap(
+        seconds=seconds,
+        rss_mb=rss_mb(),
+        blocks=sys.getallocatedblocks(),
+        ended_orders=len(state.orders.ended),
+        known_fills=len(state.account.remembered),
+        hash=fingerprint(state.dump()),
+    )
     run.steps += steps
-    run.laps.append(Lap(seconds, rss_mb()))
+    run.laps.append(lap)
 
 
 def later(facts: Sequence[MarketFact], by_ns: int) -> list[MarketFact]:
@@ -188,22 +212,36 @@ def document(tape: Tape, run: Run) -> dict[str, Any]:
         "orders": run.answers.orders,
         "fills": run.answers.fills,
         "steps": run.steps,
-        "hash": fingerprint(run.engine.state.dump()),
+        "hash": run.laps[-1].hash,
+        "pass_hashes": [lap.hash for lap in run.laps],
         "rss_mb": [lap.rss_mb for lap in run.laps],
+        "blocks": [lap.blocks for lap in run.laps],
+        "ended_orders": [lap.ended_orders for lap in run.laps],
+        "known_fills": [lap.known_fills for lap in run.laps],
+        "full_after": next((number for number, lap in enumerate(run.laps, start=1) if lap.is_full), None),
     }
 
 
 def table(found: dict[str, Any]) -> str:
     """The same for people."""
-    rss = found["rss_mb"]
+    columns = ("pass_events_per_second", "rss_mb", "blocks", "ended_orders", "known_fills", "pass_hashes")
+    heads = ("events/s", "MB", "blocks", "ended orders", "known fills", "hash")
+    passes = zip(*(found[column] for column in columns), strict=True)
+    rows = [("pass", *heads), *((number, *row) for number, row in enumerate(passes, start=1))]
+    full_after = found["full_after"]
+    growth = "the stores are not full yet: more passes show whether memory grows behind that"
+    if full_after is not None:
+        full, last = (found["rss_mb"][number - 1] for number in (full_after, found["passes"]))
+        growth = f"memory {full} MB after pass {full_after}, which has filled the stores, and {last} MB after the last"
     return "\n".join(
         [
+            *("{:>4} {:>9} {:>7} {:>9} {:>13} {:>12}  {}".format(*row) for row in rows),
             f"{found['events']:,} events a pass: {found['changes']:,} changes of the book with "
             f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades",
             f"{found['events_per_second']:,} events and {found['levels_per_second']:,} levels a second "
             f"over {found['passes']} passes, the slowest at {min(found['pass_events_per_second']):,}",
             f"{found['orders']:,} orders, {found['fills']:,} fills, {found['steps']:,} steps, hash {found['hash']}",
-            f"memory {rss[0]} MB after the first pass, {rss[-1]} MB after the last",
+            growth,
         ]
     )
 
@@ -213,7 +251,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     folder = os.environ.get("REPLENISHER_TEST_DATA")
     parser = argparse.ArgumentParser(prog="python -m bench.engine_steps", description="Steps of the engine, counted.")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--passes", type=int, default=10, metavar="N", help="how often the tape is played (10)")
+    parser.add_argument("--passes", type=int, default=20, metavar="N", help="how often the tape is played (20)")
     parser.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
     parser.add_argument(
         "--tape",

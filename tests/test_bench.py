@@ -116,7 +116,10 @@ def test_a_tape_goes_through_the_engine_and_one_tape_has_one_outcome(recordings:
     assert first["orders"] >= LADDER
     assert first["fills"] > 0
     assert first["steps"] >= 2 * first["events"]
-    assert len(first["pass_events_per_second"]) == len(first["rss_mb"]) == first["passes"] == 2
+    assert first["pass_hashes"] == again["pass_hashes"]
+    assert len(first["pass_events_per_second"]) == len(first["rss_mb"]) == len(first["blocks"]) == first["passes"] == 2
+    assert first["fills"] == first["known_fills"][-1], "far too few to forget any"
+    assert first["full_after"] is None
     slowest, fastest = min(first["pass_events_per_second"]), max(first["pass_events_per_second"])
     assert slowest - 1 <= first["events_per_second"] <= fastest + 1
     levels_an_event = first["levels"] / first["events"]

@@ -1,5 +1,6 @@
 """Our orders: the only place where an order changes. Each change follows the LIFECYCLE table of the model."""
 
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import chain
@@ -128,7 +129,7 @@ class Orders:
     def __init__(self) -> None:
         self.by_id: dict[str, Order] = {}
         self.live: dict[Ladder, dict[str, Order]] = {}
-        self.ended: dict[str, None] = {}  # oldest first
+        self.ended: deque[str] = deque()  # oldest first
         self.first_deadline = NEVER  # no request is due earlier than this
         self.held_back_until = 0  # session time from which on no cancel or amend has to wait any more
         self._changed: dict[str, Order] = {}
@@ -142,6 +143,8 @@ class Orders:
         assert order.order_id not in self.by_id, f"order id {order.order_id} is used twice"
         self.by_id[order.order_id] = order
         self.file(order)
+        if order.status in TERMINAL:
+            self._remember_ended(order.order_id)
 
     def get(self, order_id: str) -> Order | None:
         """The order of this client order id, if it is one of ours."""
@@ -159,12 +162,14 @@ class Orders:
             self._on.setdefault(order.instrument, []).append(ladder)
         if order.status not in TERMINAL:
             ladder[order_id] = order
-        elif ladder.pop(order_id, None) is not None or order_id not in self.ended:
-            self.ended[order_id] = None
-            if len(self.ended) > ENDED_REMEMBERED_MAX:
-                oldest = next(iter(self.ended))
-                del self.ended[oldest]
-                del self.by_id[oldest]
+        elif ladder.pop(order_id, None) is not None:
+            self._remember_ended(order_id)
+
+    def _remember_ended(self, order_id: str) -> None:
+        """An order has ended; the one that ended first may have to be forgotten for it."""
+        self.ended.append(order_id)
+        if len(self.ended) > ENDED_REMEMBERED_MAX:
+            del self.by_id[self.ended.popleft()]
 
     def changed(self) -> list[Order]:
         """The orders touched since the last call."""
