@@ -66,9 +66,9 @@ class Slot(msgspec.Struct):
         self.opens_at = at + policy.delay_ns
         self.awaits_opposite = policy.mode is RefillMode.OPPOSITE_SIDE
         if policy.max_per_minute is not None:
-            self.refills = [then for then in self.refills if then > at - MINUTE_NS]
-            if len(self.refills) >= policy.max_per_minute:
-                self.opens_at = max(self.opens_at, self.refills[-policy.max_per_minute] + MINUTE_NS)
+            refills = self._refills_within_a_minute(at)
+            if len(refills) >= policy.max_per_minute:
+                self.opens_at = max(self.opens_at, refills[-policy.max_per_minute] + MINUTE_NS)
 
     def refuse(self, reason: RejectReason, touch: tuple[int, int] | None, at: int) -> None:
         """The venue refused a place: wait for what would make the next one succeed."""
@@ -96,7 +96,7 @@ class Slot(msgspec.Struct):
     def fill_with_order(self, at: int, *, is_refill: bool) -> None:
         """An order is on its way into the slot."""
         if is_refill:
-            self.refills.append(at)
+            self.refills = [*self._refills_within_a_minute(at), at]
         self.awaits_opposite = False
         self.refused_at_touch = None
         self.denied = ""
@@ -106,6 +106,9 @@ class Slot(msgspec.Struct):
         if at < self.opens_at or self.awaits_opposite:
             return False
         return self.refused_at_touch is None or self.refused_at_touch != touch
+
+    def _refills_within_a_minute(self, at: int) -> list[int]:
+        return [then for then in self.refills if then > at - MINUTE_NS]
 
 
 NOTHING = Slot()  # what is remembered of a slot to which nothing has happened

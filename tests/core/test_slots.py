@@ -1,8 +1,9 @@
 """Slots: never two orders that may be live in one, whatever the budget leaves unsent."""
 
 from replenisher.core.budget import RateLimit
+from replenisher.core.slots import Slot
 from replenisher.model.order import Side
-from tests.core.world import buy, quoting, sell, want
+from tests.core.world import SECOND, buy, quoting, sell, want
 
 
 def test_an_amend_that_cannot_be_paid_for_leaves_its_slot_to_the_order_that_moves_in() -> None:
@@ -27,3 +28,12 @@ def test_the_slot_of_an_order_that_leaves_is_not_filled_before_the_venue_confirm
     assert world.outgoing == [canceled]
     world.settle()
     assert world.order(Side.BUY).price == 99_950
+
+
+def test_a_slot_remembers_the_refills_of_one_minute_and_no_more() -> None:
+    slot = Slot()
+
+    for second in range(300):
+        slot.fill_with_order(second * SECOND, is_refill=True)
+
+    assert slot.refills == [second * SECOND for second in range(240, 300)]
