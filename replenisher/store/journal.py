@@ -237,6 +237,7 @@ class Journal:
         self.boot = boot
         self.step = boot.step  # the last step this journal was told of
         self._policy = policy
+        self._is_synced_always = policy.fsync is Fsync.ALWAYS
         self._directory = directory
         self._disk = disk
         self._lock = lock
@@ -355,7 +356,7 @@ class Journal:
                 raise self._full(error) from error
             self._end += written
             buffer.clear()
-        if self._policy.fsync is Fsync.ALWAYS:
+        if self._is_synced_always:
             self.sync(at)
 
     def _full(self, error: OSError) -> JournalFull:

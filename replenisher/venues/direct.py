@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
+from websockets.protocol import CONNECTING, OPEN, Event
 
 try:
     from websockets.speedups import apply_mask
@@ -55,20 +55,20 @@ class Direct(ClientConnection):
     def flush(self) -> None:
         """Send what was put; it is lost if the connection is about to end."""
         texts, self._unsent = self._unsent, []
-        if texts and self.protocol.state is State.OPEN:
+        if texts and self.protocol.state is OPEN:
             self.transport.write(text_frames(texts))
 
     # --- What arrives ---------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Some bytes arrived, which may end anywhere."""
-        if self.protocol.state is State.CONNECTING:
+        if self.protocol.state is CONNECTING:
             data = self._answered(data)
         elif self._unread:
             data, self._unread = self._unread + data, b""
         start = 0
         while start < len(data):
-            if self.protocol.state is not State.OPEN:
+            if self.protocol.state is not OPEN:
                 super().data_received(data[start:])
                 return
             end = self._take(data, start)

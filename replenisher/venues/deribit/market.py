@@ -54,6 +54,9 @@ class FeedPhase(StrEnum):
     LIVE = "live"
 
 
+LIVE = FeedPhase.LIVE  # asked for with every change of a book
+
+
 class Feed:
     """One instrument: what it is, whether it is open, and how far its book can be trusted."""
 
@@ -348,7 +351,7 @@ class Market:
         feed = self.feeds.get(book.instrument_name)
         if feed is None or feed.grid is None:
             return
-        live = feed.phase is FeedPhase.LIVE
+        live = feed.phase is LIVE
         if book.is_snapshot:
             if not live and feed.phase is not FeedPhase.ASKED:
                 return  # a leftover of a subscription that we are giving up
