@@ -1,23 +1,34 @@
 """One connection's life without the connection: when to dial, when to doubt it, and what was asked on it.
 
 Theory. A connection is either wanted or not. While it is wanted it goes round: dialing, open, perhaps given up,
-waiting, dialing. Silence is not proof of death, so it is answered with a probe first; only an unanswered probe ends
-the connection. A connection that we give up is lost at that moment, whatever the carrier still has to say about it.
-Waiting times are drawn from the whole range [0, cap), so that many clients cut off together do not come back together,
-and the number of attempts in any minute is bounded whatever the draws.
+waiting, dialing. Neither silence nor a request that is not answered proves death, so both are met with a probe first,
+and only a probe that is not answered ends the connection. A frame proves one direction, an answer both: what arrives
+after a probe and is not its answer, settles nothing. A connection that we give up is lost at that moment, whatever the
+carrier still has to say about it. Waiting times are drawn from the whole range [0, cap), so that many clients cut off
+together do not come back together, and the number of attempts in any minute is bounded whatever the draws.
 """
 
-from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 import msgspec
 
-from replenisher.model.units import MINUTE_NS, SECOND_NS
+from replenisher.model.units import SECOND_NS
+from replenisher.venues.limiter import Bucket
 from replenisher.venues.venue import Action, Close, Connect
 
 Asked = TypeVar("Asked")
+
+DIAL_COST = 10
+
+
+def dials() -> Bucket:
+    """The attempts to connect that all sessions of a venue share: four at once, and one more every ten seconds.
+
+    So there are never more than ten in a minute, and nobody waits a minute for the next.
+    """
+    return Bucket(capacity=4 * DIAL_COST, per_second=1)
 
 
 class Phase(StrEnum):
@@ -34,7 +45,7 @@ OPEN = Phase.OPEN  # asked for with every frame
 
 
 class Doubt(StrEnum):
-    """What a session wants done about a connection that does not speak."""
+    """What a session wants done about a connection that does not speak, or does not answer."""
 
     PROBE = "probe"  # ask something that must be answered
     DEAD = "dead"  # give it up
@@ -45,30 +56,39 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     dial_ns: int = 10 * SECOND_NS
     silence_ns: int = 750_000_000  # nothing heard for so long: probe
-    answer_ns: int = 5 * SECOND_NS  # nothing heard after a probe: dead
+    unanswered_ns: int = SECOND_NS  # nothing of what we asked answered for so long: probe
+    answer_ns: int = 5 * SECOND_NS  # a probe not answered for so long: dead
     backoff_first_ns: int = 250_000_000
-    backoff_max_ns: int = 30 * SECOND_NS
+    backoff_max_ns: int = 15 * SECOND_NS
     settled_ns: int = 10 * SECOND_NS  # a connection that was ready for so long ends a series of failures
-    attempts_per_minute: int = 10
+    overrun_ns: int = 5 * SECOND_NS  # the least to wait after one that ended because we had asked too often
 
 
 class Session(Generic[Asked]):
     """The timers and the request table of one connection; it appends what the carrier has to do to `actions`."""
 
     def __init__(
-        self, connection: str, url: str, pace: Pace, random: Callable[[], float], actions: list[Action]
+        self,
+        connection: str,
+        url: str,
+        pace: Pace,
+        random: Callable[[], float],
+        attempts: Bucket,
+        actions: list[Action],
     ) -> None:
         self.connection = connection
         self.phase = Phase.IDLE
         self._url = url
         self._pace = pace
         self._random = random
+        self._attempts = attempts
         self._actions = actions
         self._failures = 0
-        self._attempts: deque[int] = deque(maxlen=pace.attempts_per_minute)
+        self._has_overrun = False
         self._dial_at = 0
         self._dialed_at = 0
         self.heard_at = 0
+        self._unproven_since: int | None = None  # since when nothing has been answered although we ask
         self._probed_at: int | None = None
         self._ready_at: int | None = None
         self._last_id = 0
@@ -78,19 +98,26 @@ class Session(Generic[Asked]):
     def start(self, at: int) -> None:
         """Want the connection: dial at once."""
         assert self.phase is Phase.IDLE, "a session is started once"
-        self._dial(at)
+        self._dial_or_wait(at)
 
     def opened(self, at: int) -> None:
         """The carrier has it open."""
         if self.phase is Phase.DIALING:
             self.phase = Phase.OPEN
             self.heard_at = at
-            self._probed_at = None
+            self._unproven_since = self._probed_at = None
 
     def heard(self, at: int) -> None:
-        """A frame arrived: the connection is alive."""
+        """A frame arrived: the venue reaches us."""
         self.heard_at = at
-        self._probed_at = None
+
+    def proven(self) -> None:
+        """The probe is answered: the connection is whole, whatever became of other requests."""
+        self._unproven_since = self._probed_at = None
+
+    def overran(self) -> None:
+        """The venue ends the connection because we have asked too often: leave it in peace for a while."""
+        self._has_overrun = True
 
     def ready(self, at: int) -> None:
         """Login and subscriptions are done: from here on the connection counts as a success."""
@@ -100,12 +127,15 @@ class Session(Generic[Asked]):
         """The carrier says that it is closed, or never opened: wait before the next attempt."""
         if self.phase in (Phase.IDLE, Phase.WAITING):
             return
-        if self._ready_at is not None and at - self._ready_at >= self._pace.settled_ns:
+        has_settled = self._ready_at is not None and at - self._ready_at >= self._pace.settled_ns
+        if has_settled and not self._has_overrun:
             self._failures = 0
-        self._ready_at = None
-        self.phase = Phase.WAITING
-        self._dial_at = self._next_attempt(at)
+        cap = min(self._pace.backoff_max_ns, self._pace.backoff_first_ns << min(self._failures, 30))
+        self._dial_at = at + int(self._random() * cap) + (self._pace.overrun_ns if self._has_overrun else 0)
         self._failures += 1
+        self._ready_at = None
+        self._has_overrun = False
+        self.phase = Phase.WAITING
 
     def give_up(self, reason: str) -> None:
         """Close the connection; nothing that still arrives on it counts."""
@@ -120,13 +150,13 @@ class Session(Generic[Asked]):
         self.phase = Phase.IDLE
 
     def wake(self, at: int) -> Doubt | None:
-        """Dial if it is time to, and say what to do about a silent connection."""
+        """Dial if it is time to, and say what to do about a connection in doubt."""
         match self.phase:
             case Phase.WAITING if at >= self._dial_at:
-                self._dial(at)
+                self._dial_or_wait(at)
             case Phase.DIALING if at >= self._dialed_at + self._pace.dial_ns:
                 return Doubt.DEAD
-            case Phase.OPEN if self._probed_at is None and at >= self.heard_at + self._pace.silence_ns:
+            case Phase.OPEN if self._probed_at is None and at >= self._doubtful_at:
                 self._probed_at = at
                 return Doubt.PROBE
             case Phase.OPEN if self._probed_at is not None and at >= self._probed_at + self._pace.answer_ns:
@@ -141,7 +171,7 @@ class Session(Generic[Asked]):
         phase = self.phase
         if phase is OPEN:
             probed_at, first = self._probed_at, self._first_deadline
-            due = self.heard_at + self._pace.silence_ns if probed_at is None else probed_at + self._pace.answer_ns
+            due = self._doubtful_at if probed_at is None else probed_at + self._pace.answer_ns
             return due if first is None or due < first else first
         if phase is Phase.WAITING:
             return self._dial_at
@@ -151,18 +181,23 @@ class Session(Generic[Asked]):
 
     # --- The request table --------------------------------------------------------------------------------------
 
-    def ask(self, what: Asked, deadline: int) -> int:
+    def ask(self, what: Asked, deadline: int, at: int) -> int:
         """Remember what is asked now, under the id that it goes out with."""
         self._last_id += 1
+        if self._unproven_since is None:
+            self._unproven_since = at
         self._asked[self._last_id] = (what, deadline)
         if self._first_deadline is None or deadline < self._first_deadline:
             self._first_deadline = deadline
         return self._last_id
 
-    def answered(self, request_id: int) -> Asked | None:
+    def answered(self, request_id: int, at: int) -> Asked | None:
         """What this id asked, once; None if it was answered before, expired, or never asked."""
         entry = self._asked.pop(request_id, None)
-        return entry[0] if entry else None
+        if entry is None:
+            return None
+        self._unproven_since = at if self._asked else None  # what is still to be answered is given as long again
+        return entry[0]
 
     def expired(self, at: int) -> list[Asked]:
         """What was not answered by its deadline; it is forgotten here."""
@@ -180,17 +215,22 @@ class Session(Generic[Asked]):
         self._first_deadline = None
         return unanswered
 
-    # --- Attempts -----------------------------------------------------------------------------------------------
+    # --- Inside ---------------------------------------------------------------------------------------------------
 
-    def _dial(self, at: int) -> None:
+    @property
+    def _doubtful_at(self) -> int:
+        """When we may no longer take it for granted that each side reaches the other."""
+        silent_at = self.heard_at + self._pace.silence_ns
+        if self._unproven_since is None:
+            return silent_at
+        return min(silent_at, self._unproven_since + self._pace.unanswered_ns)
+
+    def _dial_or_wait(self, at: int) -> None:
+        """Dial, as soon as all sessions together may."""
+        if not self._attempts.take(DIAL_COST, at):
+            self.phase = Phase.WAITING
+            self._dial_at = max(at + 1, self._attempts.affordable_at(DIAL_COST))
+            return
         self.phase = Phase.DIALING
         self._dialed_at = at
-        self._attempts.append(at)
         self._actions.append(Connect(self.connection, self._url))
-
-    def _next_attempt(self, at: int) -> int:
-        cap = min(self._pace.backoff_max_ns, self._pace.backoff_first_ns << min(self._failures, 30))
-        drawn = at + int(self._random() * cap)
-        if len(self._attempts) < self._pace.attempts_per_minute:
-            return drawn
-        return max(drawn, self._attempts[0] + MINUTE_NS)

@@ -137,6 +137,27 @@ class Far:
     def answer(self, connection: str, method: str, result: object = None, error: Json | None = None) -> list[Event]:
         return self.reply(connection, self.take(connection, method), result, error)
 
+    def answer_probes(self, *connections: str) -> list[Event]:
+        """Say that the connections, all of them if none is named, are whole."""
+        self.collect()
+        told: list[Event] = []
+        for connection in connections or (MARKET, TRADING):
+            for probe in [request for request in self.requests[connection] if request["method"] == "public/test"]:
+                self.requests[connection].remove(probe)
+                told += self.reply(connection, probe, {"version": "1"})
+        return told
+
+    def live(self, ns: int, *connections: str) -> list[Event]:
+        """Let time pass on connections that are whole, all of them if none is named."""
+        told: list[Event] = []
+        for _ in range(ns // (100 * MS)):
+            told += self.wait(100 * MS)
+            told += self.answer_probes(*connections)
+            for connection in connections or (MARKET, TRADING):
+                if any(request["method"] == "public/get_time" for request in self.requests[connection]):
+                    told += self.answer(connection, "public/get_time", (self.at + self.skew_ns) // MS)
+        return told
+
     def frame(self, connection: str, body: Json) -> list[Event]:
         self.venue.received(connection, json.dumps(body, separators=(",", ":")).encode(), self.at)
         return self.collect()
@@ -349,7 +370,7 @@ def test_books_that_keep_breaking_are_asked_for_less_and_less_often() -> None:
         begin = far.at
         while not any(request["method"] == "public/unsubscribe" for request in far.requests[MARKET]):
             far.wait(100 * MS)
-            far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+            far.answer_probes()
         asked_at.append(round((far.at - begin) / S))
         request = far.take(MARKET, "public/unsubscribe")
         far.reply(MARKET, request, request["params"]["channels"])
@@ -415,7 +436,7 @@ def test_a_subscription_without_a_snapshot_is_asked_for_again() -> None:
     told = []
     for _ in range(60):
         told += far.wait(100 * MS)
-        far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        far.answer_probes()
 
     assert [fact.reason for fact in told if isinstance(fact, FeedLost)] == ["subscribed, but no snapshot came"]
     assert far.take(MARKET, "public/unsubscribe")
@@ -427,9 +448,7 @@ def test_a_quiet_book_stays_trusted_because_the_venue_answers_probes() -> None:
 
     for _ in range(50):
         far.wait(100 * MS)
-        while probes := [request for request in far.requests[MARKET] if request["method"] == "public/test"]:
-            far.requests[MARKET].remove(probes[0])
-            alive += [fact.at for fact in far.reply(MARKET, probes[0], {"version": "1"}) if isinstance(fact, LinkAlive)]
+        alive += [fact.at for fact in far.answer_probes() if isinstance(fact, LinkAlive)]
 
     assert 4 <= len(alive) <= 10
     assert max(later - earlier for earlier, later in itertools.pairwise(alive)) < 2 * S
@@ -453,14 +472,56 @@ def test_a_dead_connection_is_closed_told_and_dialed_again() -> None:
     told = far.wait(20 * S)
 
     assert {(close.connection, close.reason) for close in far.closes} == {
-        (MARKET, "no sign of life"),
-        (TRADING, "no sign of life"),
+        (MARKET, "does not answer"),
+        (TRADING, "does not answer"),
     }
     assert kinds(told) == ["FeedLost", "SessionLost"]
     assert far.book(2, 1) == []  # nobody listens to a connection that was given up
     far.venue.closed(MARKET, "closed", far.at)
     far.wait(S)
     assert far.dialed == [MARKET, TRADING, MARKET]
+
+
+def test_a_trading_connection_that_speaks_and_does_not_hear_us_is_lost_within_seconds() -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+    told: list[Event] = []
+
+    for _ in range(40):
+        told += far.wait(100 * MS)
+        far.frame(TRADING, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        far.answer_probes(MARKET)
+
+    (lost,) = [fact for fact in told if isinstance(fact, SessionLost)]
+    assert lost.at - T0 == 4 * S  # doubted after one second, given up three seconds later
+    assert [close.connection for close in far.closes] == [TRADING]
+
+
+def test_orders_that_the_venue_takes_its_time_to_answer_cost_no_session() -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+
+    told = far.live(10 * S)
+
+    assert not any(isinstance(fact, SessionLost) for fact in told)
+
+
+def test_a_session_that_was_ended_for_its_requests_is_not_opened_again_at_once() -> None:
+    far = make_open()
+    far.at += 20 * S
+    far.venue.send([place(far.at)], far.at)
+
+    refused = far.answer(TRADING, "private/buy", error={"code": 10028, "message": "too_many_requests"})
+    far.venue.closed(TRADING, "1008 too_many_requests", far.at)
+    lost = far.collect()
+    far.wait(5 * S)
+    dialed_within_5s = far.dialed.count(TRADING)
+    far.wait(S)
+
+    assert [fact.reason for fact in refused if isinstance(fact, OrderRejected)] == [RejectReason.RATE]
+    assert kinds(lost) == ["SessionLost"]
+    assert dialed_within_5s == 1
+    assert far.dialed.count(TRADING) == 2
 
 
 def test_a_test_request_is_answered() -> None:
@@ -541,6 +602,19 @@ def test_an_instrument_the_venue_does_not_know_is_told_closed_and_the_others_tra
     )
     assert kinds(far.book(1)) == ["BookSnapshot"]
     assert isinstance(far.facts[-2], SessionOpened)
+
+
+@pytest.mark.parametrize(("code", "is_open"), [(10028, True), (13028, True), (10041, False), (11051, False)])
+def test_an_instrument_that_the_venue_will_not_define_now_is_not_gone_for_good(code: int, is_open: bool) -> None:
+    far = make_open()
+    far.live(61 * S)
+
+    told = far.answer(MARKET, "public/get_instrument", error={"code": code, "message": "not now"})
+
+    states = [(fact.is_open, fact.is_final) for fact in told if isinstance(fact, InstrumentStateChanged)]
+    assert states == ([] if is_open else [(False, False)])
+    far.live(6 * S)
+    assert far.take(MARKET, "public/get_instrument"), "it is asked again soon"
 
 
 def test_garbage_ends_the_connection_rather_than_be_guessed_at() -> None:
@@ -1136,8 +1210,7 @@ def test_many_questions_are_asked_no_faster_than_the_venue_allows() -> None:
     at_once = len(far.requests[TRADING])
     for _ in range(10):
         far.wait(500 * MS)
-        far.frame(TRADING, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
-        far.frame(MARKET, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        far.answer_probes()
 
     assert at_once <= 80
     assert at_once + 16 * 4 <= len(far.requests[TRADING]) <= at_once + 16 * 6
@@ -1173,8 +1246,7 @@ def test_the_clock_is_measured_again_and_a_slow_answer_does_not_move_it() -> Non
     far = make_open()
     for _ in range(60):
         far.wait(S)
-        for connection in (MARKET, TRADING):
-            far.frame(connection, {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+        far.answer_probes()
     quick, slow = far.take(MARKET, "public/get_time"), far.take(TRADING, "public/get_time")
 
     far.at += MS

@@ -16,7 +16,7 @@ from replenisher.model.command import AskOrder, OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, requests
-from replenisher.venues.deribit.refusals import is_no_permission
+from replenisher.venues.deribit.refusals import is_no_permission, is_overrun
 from replenisher.venues.deribit.scope import is_barred_from_trading
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import OPEN, Doubt, Pace, Phase, Session
@@ -51,12 +51,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How patient we are with Deribit."""
 
     market_pace: Pace = Pace()
-    trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS)
+    trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS, answer_ns=3 * SECOND_NS)
     dead_man_switch_s: int = 60  # at the latest so long after our last sign of life the venue cancels our orders
     request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
     alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
     clock_every_ns: int = MINUTE_NS
     define_every_ns: int = MINUTE_NS  # how often an instrument's definition and state are asked again
+    define_again_ns: int = 5 * SECOND_NS  # and how soon where there was no answer to it
     snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
     resync_first_ns: int = SECOND_NS  # the second resync in a row waits so long, each further one twice as long
     resync_max_ns: int = MINUTE_NS
@@ -176,6 +177,7 @@ class Link:
         settings: Settings,
         clock: Clock,
         bucket: Bucket,
+        attempts: Bucket,
         random: Callable[[], float],
         facts: list[Event],
         actions: list[Action],
@@ -190,7 +192,7 @@ class Link:
         self._random = random
         self._facts = facts
         self._actions = actions
-        self._session: Session[Asked] = Session(connection, url, pace, random, actions)
+        self._session: Session[Asked] = Session(connection, url, pace, random, attempts, actions)
         self._waiting: deque[_Waiting] = deque()
         self._is_logging_in = False
         self._refresh_token = ""
@@ -242,7 +244,7 @@ class Link:
         """Do what has become due."""
         match self._session.wake(at):
             case Doubt.DEAD:
-                return [self.give_up("no sign of life")]
+                return [self.give_up("does not answer")]
             case Doubt.PROBE:
                 self._probe(at)
             case None:
@@ -300,7 +302,7 @@ class Link:
 
     def order_id(self, command: OrderCommand, at: int) -> int:
         """The id under which an order's request goes out; its deadline is the engine's to watch."""
-        return self._session.ask(command, at + ORDER_REMEMBERED_NS)
+        return self._session.ask(command, at + ORDER_REMEMBERED_NS, at)
 
     def send(self, frame: str) -> None:
         """Send one frame as it is."""
@@ -330,7 +332,7 @@ class Link:
             return
         self._is_logging_in = True
         nonce = f"{int(self._random() * 2**52):013x}"
-        number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns)
+        number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns, at)
         self._bucket.owe(REQUEST_COST, at)
         key = self._credentials
         self.send(requests.login(number, key.client_id, key.client_secret, self._clock.venue_ms(at), nonce))
@@ -338,9 +340,14 @@ class Link:
     # --- Inside ---------------------------------------------------------------------------------------------------
 
     def _replied(self, message: codec.Frame, at: int) -> LinkEvent | None:
-        what = self._session.answered(message.id) if isinstance(message.id, int) else None
+        what = self._session.answered(message.id, at) if isinstance(message.id, int) else None
+        if message.error and is_overrun(message.error.code):
+            self._session.overran()  # the venue ends the connection
         match what:
-            case None | Chore.PROBE:
+            case None:
+                return None
+            case Chore.PROBE:
+                self._session.proven()
                 return None
             case MeasureClock():
                 return self._clock_told(what, message, at)
@@ -412,13 +419,13 @@ class Link:
     def _now(self, method: str, params: Mapping[str, requests.Param], what: Asked, at: int) -> None:
         """What keeps the connection alive does not queue behind what we are curious about."""
         self._bucket.owe(REQUEST_COST, at)
-        number = self._session.ask(what, at + self._settings.request_timeout_ns)
+        number = self._session.ask(what, at + self._settings.request_timeout_ns, at)
         self.send(requests.request(number, method, params))
 
     def _send_waiting(self, at: int) -> None:
         while self._waiting and self._bucket.take(self._waiting[0].cost, at):
             entry = self._waiting.popleft()
-            number = self._session.ask(entry.what, entry.deadline)
+            number = self._session.ask(entry.what, entry.deadline, at)
             self.send(requests.request(number, entry.method, entry.params))
 
     def _lost(self, reason: str) -> Lost:

@@ -18,6 +18,7 @@ from replenisher.model.event import (
     InstrumentDefined,
     InstrumentStateChanged,
     LinkAlive,
+    RejectReason,
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument, instrument_key
@@ -37,6 +38,7 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.deribit.refusals import rejection
 
 # Of the whole platform, because it is one subscription for any number of instruments; we do without where it is not
 # offered, as definitions are asked again from time to time anyway.
@@ -214,7 +216,7 @@ class Market:
 
     def _defined(self, feed: Feed, reply: codec.Frame, at: int) -> None:
         if reply.error:
-            self._tell_state(feed, False, f"not offered: {reply.error}", at, is_final=True)
+            self._undefined(feed, reply.error, at)
         else:
             try:
                 self._learn(feed, codec.decode_definition(reply.result), at)
@@ -224,6 +226,18 @@ class Market:
         if not self._awaited and not self._subscribed:
             self._subscribed = True
             self._subscribe([feed for feed in self.feeds.values() if feed.instrument], at)
+
+    def _undefined(self, feed: Feed, error: codec.WireError, at: int) -> None:
+        """Only a refusal of the instrument itself says that there is none; any other says nothing of it, or not now."""
+        match rejection(error.code):
+            case RejectReason.OTHER:
+                self._tell_state(feed, False, f"not offered: {error}", at, is_final=True)
+                return
+            case RejectReason.HALTED:
+                self._tell_state(feed, False, str(error), at)
+            case _:
+                pass
+        self._define_at = min(self._define_at, at + self._settings.define_again_ns)
 
     def _learn(self, feed: Feed, definition: codec.Definition, at: int) -> None:
         known = feed.instrument

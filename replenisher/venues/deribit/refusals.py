@@ -9,6 +9,8 @@ _PERMISSION = RejectReason.PERMISSION
 _HALTED = RejectReason.HALTED
 _RATE = RejectReason.RATE
 
+TOO_MANY_REQUESTS = 10028
+
 REJECTIONS: dict[int, RejectReason] = {
     11054: RejectReason.POST_ONLY,
     11021: RejectReason.POST_ONLY,
@@ -23,7 +25,7 @@ REJECTIONS: dict[int, RejectReason] = {
     **dict.fromkeys((10000, 10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
     **dict.fromkeys((13004, 13009, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
     **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13030, 13043, 13503), _HALTED),
-    **dict.fromkeys((10028, 10047, 10066), _RATE),
+    **dict.fromkeys((TOO_MANY_REQUESTS, 10047, 10066), _RATE),
     # Refused for what the request is. Ours to mend, not to repeat.
     **dict.fromkeys((10020, 10024, 10025, 10030, 10031, 10033, 10034, 10035, 10036, 10044), RejectReason.OTHER),
     **dict.fromkeys((10045, 10046, 10048, 10049, 11029, 11030, 11035, 11036, 11037, 11038), RejectReason.OTHER),
@@ -31,6 +33,11 @@ REJECTIONS: dict[int, RejectReason] = {
     **dict.fromkeys((13016, 13018, 13020, 13032, 13036, 13040, 13042, 13666, 13777), RejectReason.OTHER),
     **dict.fromkeys((-32600, -32601, -32602, -32700, -32000), RejectReason.OTHER),
 }
+
+
+def is_overrun(code: int) -> bool:
+    """Whether we have asked more often than the venue allows, which also ends the session."""
+    return code == TOO_MANY_REQUESTS
 
 
 def is_no_permission(code: int) -> bool:

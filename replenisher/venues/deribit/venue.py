@@ -20,7 +20,7 @@ from replenisher.venues.deribit.link import (
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.trading import Trading
 from replenisher.venues.limiter import Bucket
-from replenisher.venues.session import Pace
+from replenisher.venues.session import Pace, dials
 from replenisher.venues.venue import Action, Capabilities
 
 MARKET = "market"
@@ -54,6 +54,7 @@ class DeribitVenue:
         self._actions: list[Action] = []
         clock = Clock()
         bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
+        attempts = dials()
 
         def link(connection: str, pace: Pace) -> Link:
             return Link(
@@ -65,6 +66,7 @@ class DeribitVenue:
                 settings=settings,
                 clock=clock,
                 bucket=bucket,
+                attempts=attempts,
                 random=random,
                 facts=self._facts,
                 actions=self._actions,
