@@ -3,6 +3,7 @@
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import count, repeat
 from typing import Annotated, Self, assert_never
 
 from pydantic import ConfigDict, Field, model_validator
@@ -152,12 +153,10 @@ class PureMarketMaking:
         for side in self.ladder:
             prices = instrument.round_prices(side, self._prices(side, centre, fair))
             sizes = self._lots(instrument, side, fair, self._size_factor(side, lean_now))
-            taken: set[int] = set()
-            for level, (price, lots) in enumerate(zip(prices, sizes, strict=True)):
-                # Levels that the tick has pushed onto one price become one: the nearest keeps it.
-                if lots > 0 and price > 0 and price not in taken:
-                    taken.add(price)
-                    quotes.append(Quote(side, level, price, lots))
+            rungs = list(map(Quote, repeat(side), count(), prices, sizes))
+            if rungs and (min(prices) <= 0 or min(sizes) <= 0 or len(set(prices)) < len(prices)):
+                rungs = _standing(rungs)
+            quotes += rungs
         if self.price_floor is not None or self.price_ceiling is not None:
             tick = instrument.tick_float
             quotes = [quote for quote in quotes if self._is_within_bounds(quote.side, quote.price * tick)]
@@ -291,3 +290,12 @@ class PureMarketMaking:
         """Nothing is bought above the ceiling, nothing sold below the floor."""
         bound = self.price_ceiling if side is BUY else self.price_floor
         return bound is None or (price - bound) * side.sign <= 0
+
+
+def _standing(rungs: list[Quote]) -> list[Quote]:
+    """Those that can stand. Levels that the tick has pushed onto one price become one: the nearest keeps it."""
+    nearest: dict[int, Quote] = {}
+    for quote in rungs:
+        if quote.quantity > 0 and quote.price > 0:
+            nearest.setdefault(quote.price, quote)
+    return list(nearest.values())

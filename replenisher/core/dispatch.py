@@ -23,14 +23,15 @@ QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_budgets", "_gate", "_judged", "_state", "commands")
+    __slots__ = ("_agenda", "_at", "_budgets", "_gate", "_judged", "_state", "_venue", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
         self._budgets: dict[str, Budget] = {}  # by venue, as of now
-        self._judged: Plan | None = None  # whose orders the gate looks at
-        self._gate = Gate((), ())
+        self._judged: Plan | None = None  # whose orders the gate and the venue are for
+        self._gate: Gate
+        self._venue: VenueSetup
 
     def give(self, command: Command) -> None:
         """One more command: noted, and on its way."""
@@ -104,11 +105,12 @@ class Dispatch:
 
     def _show(self, plan: Plan, wish: Change | Show) -> None:
         """Place or amend one order, if the gate lets it pass and the budget can pay for it."""
-        state, setup, quote = self._state, plan.setup, wish.quote
+        if plan is not self._judged:
+            self._judge(plan)
+        setup, quote, orders = plan.setup, wish.quote, self._state.orders
         amended = wish.order if isinstance(wish, Change) else None
-        gate = self._gate_of(plan)
-        counted = None if amended is None else state.orders.load_of(amended)
-        reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
+        counted = None if amended is None else orders.counted(amended)
+        reason = self._gate.objection(quote.side, quote.price, quote.quantity, counted)
         if reason is CROSSES_OWN:
             return  # The other one is on its way out; this one follows it.
         if reason is not None:
@@ -116,26 +118,23 @@ class Dispatch:
             if amended is not None and amended.price != quote.price:
                 self._withdraw(amended)  # Where it rests now it is not wanted either.
             return
-        venue = state.setup.venue(setup.venue)
-        reserve = state.orders.open + (amended is None)  # one cancel for every order
-        if not self._can_pay(venue, setup.instrument, reserve):
-            return
-        deadline = self._at + venue.request_timeout_ns
-        self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, quote, deadline))
-        gate.passed(quote.side, quote.price)
+        reserve = orders.open + (amended is None)  # one cancel for every order
+        if self._can_pay(self._venue, setup.instrument, reserve):
+            self.give(self._amend(wish) if isinstance(wish, Change) else self._place(setup, quote))
+            self._gate.passed(quote.side, quote.price)
 
-    def _gate_of(self, plan: Plan) -> Gate:
-        """The gate that judges the orders of a plan: the same one as long as only they are sent."""
-        if plan is not self._judged:
-            state, setup = self._state, plan.setup
-            exposures = state.exposures(setup, plan.bounds, with_ladder=True)
-            self._gate = Gate(exposures, state.orders.on(setup.instrument))
-            # What several ladders count together is a sum of now: with the next order it is another one.
-            is_running = not exposures or exposures[0].load is state.orders.load_in(setup.ladder)
-            self._judged = plan if is_running else None
-        return self._gate
+    def _judge(self, plan: Plan) -> None:
+        """Turn to the orders of this plan. Their gate is the same one as long as only they are sent."""
+        state, setup = self._state, plan.setup
+        exposures = state.exposures(setup, plan.bounds, with_ladder=True)
+        self._gate = Gate(exposures, state.orders.on(setup.instrument))
+        # What several ladders count together is a sum of now: with the next order it is another one.
+        is_running = not exposures or exposures[0].load is state.orders.load_in(setup.ladder)
+        self._judged = plan if is_running else None
+        self._venue = state.setup.venue(setup.venue)
 
-    def _place(self, setup: StrategySetup, quote: Quote, deadline: int) -> PlaceOrder:
+    def _place(self, setup: StrategySetup, quote: Quote) -> PlaceOrder:
+        deadline = self._at + self._venue.request_timeout_ns
         is_refill = self._state.eaten_slot((setup.id, setup.instrument, quote.side, quote.level)) is not None
         return PlaceOrder(
             order_id=self._state.next_order_id(),
@@ -146,6 +145,20 @@ class Dispatch:
             price=quote.price,
             quantity=quote.quantity,
             intent=REFILL if is_refill else QUOTE,
+            valid_until=deadline,
+            deadline=deadline,
+        )
+
+    def _amend(self, wish: Change) -> AmendOrder:
+        order, deadline = wish.order, self._at + self._venue.request_timeout_ns
+        is_top_up = order.filled_lots > 0 and order.remaining < wish.quote.quantity
+        return AmendOrder(
+            order_id=order.order_id,
+            venue_order_id=order.venue_order_id,
+            instrument=order.instrument,
+            price=wish.quote.price,
+            quantity=wish.quantity,
+            intent=REFILL if is_top_up else QUOTE,
             valid_until=deadline,
             deadline=deadline,
         )
@@ -177,18 +190,3 @@ class Dispatch:
 
     def _venue_of(self, instrument: str) -> VenueSetup:
         return self._state.setup.venue(venue_of(instrument))
-
-
-def _amend(wish: Change, deadline: int) -> AmendOrder:
-    order = wish.order
-    is_top_up = order.filled_lots > 0 and order.remaining < wish.quote.quantity
-    return AmendOrder(
-        order_id=order.order_id,
-        venue_order_id=order.venue_order_id,
-        instrument=order.instrument,
-        price=wish.quote.price,
-        quantity=wish.quantity,
-        intent=REFILL if is_top_up else QUOTE,
-        valid_until=deadline,
-        deadline=deadline,
-    )

@@ -55,6 +55,13 @@ class Load(msgspec.Struct):
             self.sell_lot_ticks - part.sell_lot_ticks,
         )
 
+    def without(self, side: Side, lots: int, ticks: int) -> "Load":
+        """What there is beside one order."""
+        orders, worth = self.orders - 1, lots * ticks
+        if side is BUY:
+            return Load(orders, self.buy_lots - lots, self.sell_lots, self.buy_lot_ticks - worth, self.sell_lot_ticks)
+        return Load(orders, self.buy_lots, self.sell_lots - lots, self.buy_lot_ticks, self.sell_lot_ticks - worth)
+
 
 def sum_of(loads: Iterable[Load]) -> Load:
     """All of them together."""

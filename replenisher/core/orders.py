@@ -155,7 +155,10 @@ class Orders:
         order_id = order.order_id
         self._changed[order_id] = order
         self._count(order)
-        self.held_back_until = max(self.held_back_until, order.cancel_after, order.amend_after)
+        if order.cancel_after > self.held_back_until:
+            self.held_back_until = order.cancel_after
+        if order.amend_after > self.held_back_until:
+            self.held_back_until = order.amend_after
         ladder = self.live.get((order.strategy, order.instrument))
         if ladder is None:
             ladder = self.live[order.strategy, order.instrument] = {}
@@ -190,12 +193,9 @@ class Orders:
         loads = self._loads_on.get(instrument, ())
         return loads[0] if len(loads) == 1 else sum_of(loads)
 
-    def load_of(self, order: Order) -> Load:
-        """The part that one order has in these."""
-        load = Load()
-        if (counted := self._counted.get(order.order_id)) is not None:
-            load.add(order.side, *counted)
-        return load
+    def counted(self, order: Order) -> tuple[int, int] | None:
+        """The lots and ticks with which one order is in these; None if it is not."""
+        return self._counted.get(order.order_id)
 
     def _count(self, order: Order) -> None:
         """Bring the loads up to date with one order."""

@@ -12,6 +12,8 @@ mark it says once how many lots may be on each side (the room), and every order 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import compress
+from operator import attrgetter, mul
 
 import msgspec
 
@@ -24,6 +26,7 @@ from replenisher.model.step import Quote
 BPS = 10_000
 CROSSES_OWN = "would cross our own order"
 NO_PRICE = 1 << 62
+PRICE, QUANTITY = attrgetter("price"), attrgetter("quantity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,36 +143,34 @@ class Bound:
 
     def takes(self, quotes: Sequence[Quote], load: Load, orders: int) -> bool:
         """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
+        if not quotes:
+            return True
         measure = self.measure
         instrument = measure.instrument
-        inverse, has_bands = instrument.inverse, measure.is_banded
-        lowest, highest = max(1, self.lowest), self.highest
-        lots_min, units_min, units_max = measure.lots_min, measure.units_min, measure.order_units_max
-        buys, sells, buy_units, sell_units = load.buy_lots, load.sell_lots, 0, 0
-        for quote in quotes:
-            price = quote.price
-            lots = quote.quantity
-            units = lots if inverse else lots * price
-            if not (lowest <= price <= highest and lots_min <= lots and units_min <= units <= units_max):
-                return False
-            if has_bands and not instrument.is_on_tick(price):
-                return False
-            if quote.side is BUY:
-                buys += lots
-                buy_units += units
-            else:
-                sells += lots
-                sell_units += units
-        total_max = measure.total_units_max
-        if total_max is not None and self._units(load) + buy_units + sell_units > total_max:
+        prices: list[int] = list(map(PRICE, quotes))
+        lots: list[int] = list(map(QUANTITY, quotes))
+        units = lots if instrument.inverse else list(map(mul, lots, prices))
+        if not (
+            max(1, self.lowest) <= min(prices)
+            and max(prices) <= self.highest
+            and measure.lots_min <= min(lots)
+            and measure.units_min <= min(units)
+            and max(units) <= measure.order_units_max
+            and orders + len(quotes) <= measure.limits.max_open_orders
+        ):
             return False
-        needed = load.buy_lot_ticks + buy_units if measure.is_spot else buys
+        if measure.is_banded and not all(map(instrument.is_on_tick, prices)):
+            return False
+        total_max = measure.total_units_max
+        if total_max is not None and self._units(load) + sum(units) > total_max:
+            return False
+        are_buys = [quote.side is BUY for quote in quotes]
+        buys = sum(compress(lots, are_buys))
+        sells = load.sell_lots + sum(lots) - buys
+        buys += load.buy_lots
+        needed = load.buy_lot_ticks + sum(compress(units, are_buys)) if measure.is_spot else buys
         return (
-            orders + len(quotes) <= measure.limits.max_open_orders
-            and buys <= self.buy_room
-            and sells <= self.sell_room
-            and needed <= self.buy_funds
-            and sells <= self.sell_funds
+            buys <= self.buy_room and sells <= self.sell_room and needed <= self.buy_funds and sells <= self.sell_funds
         )
 
     def _units(self, load: Load) -> int:
@@ -221,11 +222,20 @@ class Gate:
 
     def __init__(self, exposures: Sequence[Exposure], orders: Iterable[Order]) -> None:
         self._exposures = exposures
-        self._highest_buy, self._lowest_sell = -NO_PRICE, NO_PRICE  # at which one of ours may rest
+        highest_buy, lowest_sell = -NO_PRICE, NO_PRICE
+        moving: list[Order] = []
         for order in orders:
-            self.passed(order.side, order.price)
+            price = order.price
             if order.pending is not None:
-                self.passed(order.side, order.prices[-1])
+                moving.append(order)
+            if order.side is BUY:
+                if price > highest_buy:
+                    highest_buy = price
+            elif price < lowest_sell:
+                lowest_sell = price
+        self._highest_buy, self._lowest_sell = highest_buy, lowest_sell  # at which one of ours may rest
+        for order in moving:
+            self.passed(order.side, order.prices[-1])
 
     def passed(self, side: Side, price: int) -> None:
         """An order of ours may rest there."""
@@ -235,15 +245,16 @@ class Gate:
         elif price < self._lowest_sell:
             self._lowest_sell = price
 
-    def objection(self, side: Side, price: int, quantity: int, amended: Load | None) -> str | None:
+    def objection(self, side: Side, price: int, quantity: int, amended: tuple[int, int] | None) -> str | None:
         """Why an order must not be sent; None if it may.
 
-        `quantity` is what may still fill of it, in lots, and `amended` what it counts already.
+        `quantity` is what may still fill of it, in lots; if it rests already, `amended` are the lots and ticks with
+        which it counts now.
         """
         if price >= self._lowest_sell if side is BUY else price <= self._highest_buy:
             return CROSSES_OWN
         for each in self._exposures:
-            load = each.load if amended is None else each.load.minus(amended)
+            load = each.load if amended is None else each.load.without(side, *amended)
             reason = each.bound.objection(side, price, quantity, load, load.orders + each.elsewhere)
             if reason is not None:
                 return reason

@@ -93,7 +93,7 @@ def stake(
 def asked(
     side: Side, price: int, quantity: int, allowed: Limits, at_stake: AtStake, amended: Order | None = None
 ) -> str:
-    counted = None if amended is None else at_stake.orders.load_of(amended)
+    counted = None if amended is None else at_stake.orders.counted(amended)
     gate = Gate([at_stake.exposure(allowed)], at_stake.orders.on(KEY))
     return gate.objection(side, price, quantity, counted) or ""
 
