@@ -16,7 +16,6 @@ from replenisher.model.instrument import venue_of
 from replenisher.model.order import WORKING
 from replenisher.model.step import Quote
 
-SHOWN = (Change, Show)  # a tuple, as a union that is written where it is used is made anew each time
 QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 
 
@@ -42,18 +41,23 @@ class Dispatch:
         """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
         withdrawn: list[Order] = []
         shown: list[tuple[Plan, Change | Show]] = []
+        is_any_placed = False
         for plan in plans:
             for wish in plan.wishes:
-                # Also where the amend may not be sent now: its old slot is given to somebody else.
-                if not isinstance(wish, Show) and wish.order.level != wish.level:
-                    self.give(MoveSlot(order_id=wish.order.order_id, level=wish.level))
-                if isinstance(wish, Withdraw):
-                    withdrawn.append(wish.order)
-                elif isinstance(wish, SHOWN):
+                if isinstance(wish, Show):
                     shown.append((plan, wish))
+                    is_any_placed = True
+                    continue
+                # Also where the amend may not be sent now: its old slot is given to somebody else.
+                if wish.order.level != wish.level:
+                    self.give(MoveSlot(order_id=wish.order.order_id, level=wish.level))
+                if isinstance(wish, Change):
+                    shown.append((plan, wish))
+                elif isinstance(wish, Withdraw):
+                    withdrawn.append(wish.order)
         for order in withdrawn:
             self._withdraw(order)
-        if len(shown) > 1:
+        if is_any_placed and len(shown) > 1:
             shown.sort(key=self._only_moves)
         for plan, wish in shown:
             self._show(plan, wish)

@@ -174,7 +174,9 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
 
 def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
     """Whether an order may be amended into a wanted quote."""
-    if policy.amend is NEVER or is_too_old(order, policy, at) or at < order.amend_after:
+    if policy.amend is NEVER or at < order.amend_after:
+        return False
+    if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
         return False
     if order.price == quote.price and quote.quantity <= order.remaining:
         return True
