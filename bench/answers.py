@@ -22,6 +22,7 @@ from replenisher.model.command import (
     Command,
     DayMarked,
     Denied,
+    Halt,
     MoveSlot,
     Pause,
     PlaceOrder,
@@ -101,7 +102,7 @@ class Answers:
                     yield CashReported(at=at, venue=venue, currency=currency, venue_time=at)
                 case AskOrder():
                     raise AssertionError("nothing is left without an answer here")
-                case MoveSlot() | Denied() | Pause() | DayMarked():
+                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked():
                     pass
                 case _:
                     assert_never(command)

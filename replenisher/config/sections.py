@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 
 from replenisher.core.reconcile import Amend
+from replenisher.core.risk import OnBreach
 from replenisher.core.slots import PartialFill, RefillMode
 
 Money = Annotated[Decimal, Field(gt=0, le=10**15)]
@@ -209,6 +210,9 @@ class ExchangeSection(Section):
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 
 
+BreachedLimit = Literal["max_daily_loss_quote", "max_position_quote"]
+
+
 class Risk(Section):
     """The limits of one account. Money is in the quote currency."""
 
@@ -220,8 +224,17 @@ class Risk(Section):
     max_total_quote: Money | None = Field(None, description="all resting orders together")
     max_leverage: Money = Field(Decimal(1), description="worst-case position over cash, for contracts on margin")
     max_data_age_ms: Milliseconds = 2000
-    on_breach: Literal["pause", "stop"] = "pause"
+    on_breach: OnBreach = Field(
+        OnBreach.PAUSE, description="pause and reduce last for the cool-off, halt until `resume --reason`"
+    )
+    on_breach_of: dict[BreachedLimit, OnBreach] = Field({}, description="the same, of one limit")
     cooloff_s: int = Field(900, ge=0)
+    max_messages_per_minute: int = Field(6000, ge=1, description="orders, amends and cancels, to all venues; else halt")
+    max_fills_per_minute: int = Field(3000, ge=1, description="of one strategy; else halt")
+    max_loop_lag_ms: Milliseconds = Field(
+        1000, description="later than this quotes are canceled first; again and again it is a halt"
+    )
+    max_clock_offset_ms: Milliseconds = Field(5000, description="between a venue's clock and ours; else halt")
     on_start: Literal["cancel"] = Field("cancel", description="what happens to orders that an earlier life left behind")
 
 

@@ -1,5 +1,6 @@
 """Absence: why a strategy may show nothing at all. The one list of dangers; what follows from it is a cancel."""
 
+from replenisher.core.halts import why_halted
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 
@@ -10,10 +11,16 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
     sync = state.syncs.get(setup.venue)
     if state.stopping is not None:
         return f"stopping: {state.stopping.reason}"
-    if pause is not None:
+    if state.halts:
+        return why_halted(state)
+    if pause is not None and not pause.reduces:
         return f"paused: {pause.reason}"
+    if state.journal_blocked:
+        return state.journal_blocked
     if sync is None or not sync.is_synced:
         return f"not in sync with {setup.venue}: {'connecting' if sync is None else sync.stage}"
+    if setup.venue in state.skews:
+        return f"the clock of {setup.venue} is too far from ours"
     if setup.instrument in state.closed:
         return f"closed: {state.closed[setup.instrument]}"
     if state.earlier_lives and state.has_earlier_lives(setup.instrument):

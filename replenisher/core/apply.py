@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
+from replenisher.core.halts import apply_clock_offset, apply_lag, resume
 from replenisher.core.order_facts import (
     apply_answer,
     apply_open_orders,
@@ -30,7 +31,10 @@ from replenisher.model.event import (
     FeedLost,
     InstrumentDefined,
     InstrumentStateChanged,
+    JournalBlocked,
+    JournalFreed,
     LinkAlive,
+    LoopLagged,
     NotSent,
     OpenOrdersReported,
     OrderCanceled,
@@ -118,7 +122,7 @@ def apply(state: State, event: Event) -> None:
         case InstrumentStateChanged():
             _apply_instrument_state(state, event)
         case ClockOffset():
-            state.clock_offsets_ns[event.venue] = event.offset_ns
+            apply_clock_offset(state, event)
         case Started():
             _start(state, event)
         case Suspended():
@@ -132,8 +136,14 @@ def apply(state: State, event: Event) -> None:
             state.pauses[""] = Pause(reason="the operator canceled everything", until=0)
             state.revisit_all()
         case ResumeAsked():
-            state.pauses.clear()
-            state.day_marks.clear()  # The operator takes today's loss as it is.
+            resume(state, event.reason)
+        case LoopLagged():
+            apply_lag(state, event)
+        case JournalBlocked():
+            state.journal_blocked = event.reason
+            state.revisit_all()
+        case JournalFreed():
+            state.journal_blocked = ""
             state.revisit_all()
         case StopAsked():
             if state.stopping is None:

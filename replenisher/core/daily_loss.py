@@ -7,8 +7,9 @@ count anew is midnight, or an operator who says `resume`.
 
 from collections.abc import Iterator, Sequence
 
+from replenisher.core.halts import latch
 from replenisher.core.state import State
-from replenisher.model.command import DayMarked, Pause
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
 from replenisher.model.instrument import venue_of
 from replenisher.model.units import DAY_NS
 
@@ -20,10 +21,10 @@ class DailyLoss:
         self._by_venue: dict[str, dict[str, float | None]] = {}
         self._midnight = 0  # when the next day begins
 
-    def look(self, state: State, touched: Sequence[str], at: int) -> Iterator[DayMarked | Pause]:
-        """A mark where a day begins, and a pause where too much of it was lost.
+    def look(self, state: State, touched: Sequence[str], at: int) -> Iterator[DayMarked | Pause | Halt]:
+        """A mark where a day begins, and a latch where too much of it was lost.
 
-        Where nothing was touched no P&L is another one, and no pause has begun or ended.
+        Where nothing was touched no P&L is another one, and no latch has begun or ended.
         """
         if not touched and at < self._midnight:
             return
@@ -43,6 +44,6 @@ class DailyLoss:
                 yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)
                 continue
             lost_quote = mark.pnl_quote - pnl_quote
-            if lost_quote > float(limits.max_daily_loss_quote) and "" not in state.pauses:
+            if lost_quote > float(limits.max_daily_loss_quote):
                 reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
-                yield Pause(reason=reason, until=0 if limits.halts_on_breach else at + limits.cooloff_ns)
+                yield from latch(state, limits.on_loss, HaltCause.LOSS, reason, at)

@@ -30,7 +30,7 @@ class Engine:
     @property
     def next_deadline(self) -> int | None:
         """The session time at which the engine wants to be woken, should nothing happen before."""
-        return self.agenda.deadline(self.state)
+        return self.at if self.state.found else self.agenda.deadline(self.state)
 
     def step(self, events: Sequence[Event]) -> Step:
         """Apply everything that has arrived, and decide once per touched market."""
@@ -46,6 +46,10 @@ class Engine:
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)
+        if state.found:
+            found, state.found = state.found, {}
+            for latch in found.values():
+                dispatch.give(latch)
         plans = self._decide(dispatch, at)
         commands = dispatch.commands
         for venue, sync in state.syncs.items():

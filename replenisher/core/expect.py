@@ -8,6 +8,7 @@ from replenisher.model.command import (
     Command,
     DayMarked,
     Denied,
+    Halt,
     Intent,
     MoveSlot,
     Pause,
@@ -46,6 +47,9 @@ def expect(state: State, command: Command, at: int) -> None:
             state.slots.of(key).denied = command.reason
         case Pause():
             state.pauses[command.strategy] = command
+            state.revisit_all()
+        case Halt():
+            state.halts[command.cause] = command
             state.revisit_all()
         case DayMarked():
             state.day_marks[command.venue] = command

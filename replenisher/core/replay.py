@@ -17,5 +17,6 @@ def fold(state: State, steps: Iterable[Step]) -> None:
         for command in step.commands:
             expect(state, command, step.at)
     state.orders.changed()
+    state.found.clear()
     state.to_revisit.clear()
     state.to_look_at.clear()

@@ -12,6 +12,7 @@ mark it says once how many lots may be on each side (the room), and every order 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from itertools import compress
 from operator import attrgetter, mul
 
@@ -22,11 +23,20 @@ from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
+from replenisher.model.units import SECOND_NS
 
 BPS = 10_000
 CROSSES_OWN = "would cross our own order"
 NO_PRICE = 1 << 62
 PRICE, QUANTITY = attrgetter("price"), attrgetter("quantity")
+
+
+class OnBreach(StrEnum):
+    """What follows when a limit is broken."""
+
+    PAUSE = "pause"  # nothing is shown until a cool-off is over
+    REDUCE = "reduce"  # until then, only what makes the position smaller is shown
+    HALT = "halt"  # nothing is shown until an operator says why it may go on; the daemon ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +51,13 @@ class Limits:
     max_data_age_ns: int
     max_leverage: Decimal  # worst-case position over cash, for contracts on margin
     max_total_quote: Decimal | None = None  # all open orders together; None is no limit of its own
-    cooloff_ns: int = 900 * 1_000_000_000
-    halts_on_breach: bool = False  # end the process instead of pausing
+    on_loss: OnBreach = OnBreach.PAUSE  # of max_daily_loss_quote
+    on_position: OnBreach = OnBreach.PAUSE  # of max_position_quote, by fills
+    cooloff_ns: int = 900 * SECOND_NS
+    max_messages_per_minute: int | None = None  # orders, amends and cancels, to all venues; None is no limit
+    max_fills_per_minute: int | None = None  # of one strategy
+    max_loop_lag_ns: int | None = None  # by how much too late we may look at what happens
+    max_clock_offset_ns: int | None = None  # how far a venue's clock may be from ours
 
 
 class Measure:

@@ -21,7 +21,7 @@ from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
-from replenisher.model.command import DayMarked, Pause
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
@@ -37,6 +37,7 @@ class Memory(msgspec.Struct, kw_only=True):
     slots: list[tuple[SlotKey, Slot]] = msgspec.field(default_factory=list)
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
+    halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
 
 
@@ -74,6 +75,11 @@ class State:
     syncs: dict[str, Sync] = field(default_factory=dict)
     clock_offsets_ns: dict[str, int] = field(default_factory=dict)
     pauses: dict[str, Pause] = field(default_factory=dict)
+    halts: dict[HaltCause, Halt] = field(default_factory=dict)
+    found: dict[tuple[type, str], Halt | Pause] = field(default_factory=dict)  # latches that are to be recorded next
+    lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
+    skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
+    journal_blocked: str = ""  # why the journal cannot be written; empty while it can
     strays: dict[str, tuple[str, str]] = field(default_factory=dict)  # venue order id -> (label, instrument)
     stopping: Stopping | None = None
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
@@ -228,6 +234,11 @@ class State:
         """Note that every strategy needs a new decision."""
         for setup in self.setup.strategies:
             self.to_revisit[setup.instrument] = None
+
+    def halt(self, cause: HaltCause, reason: str) -> None:
+        """Have everything halted, once for each cause; the engine records it before it decides anything else."""
+        if cause not in self.halts:
+            self.found.setdefault((Halt, cause), Halt(cause=cause, reason=reason))
 
     def next_order_id(self) -> str:
         """Namespace 3, epoch 6, counter 6: fixed width, never used before."""

@@ -13,17 +13,21 @@ from replenisher.core.stopping import Verdict
 from replenisher.live.monitor import NewFills, is_quiet
 from replenisher.live.standing import as_json
 from replenisher.logs import logger
-from replenisher.model.command import AmendOrder, Command, Denied, Intent, Pause, PlaceOrder
+from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder
 from replenisher.model.event import (
     CashMoved,
     ClockStepped,
     Event,
     InstrumentStateChanged,
+    JournalBlocked,
+    JournalFreed,
+    LoopLagged,
     OrderFilled,
     OrderRejected,
     OutcomeUnknown,
     QuestionFailed,
     RequestRejected,
+    ResumeAsked,
     SessionLost,
     SessionOpened,
     Started,
@@ -36,7 +40,20 @@ from replenisher.model.step import OrderState, Step
 Telling = tuple[str, dict[str, Any]]  # a verb, and what there is to say about it
 
 ALARMING = frozenset(
-    {"session_lost", "feed_lost", "unknown", "denied", "rejected", "refused", "paused", "suspended", "clock_stepped"}
+    {
+        "session_lost",
+        "feed_lost",
+        "unknown",
+        "denied",
+        "rejected",
+        "refused",
+        "paused",
+        "halted",
+        "suspended",
+        "lagged",
+        "clock_stepped",
+        "journal_blocked",
+    }
 )
 NO_SNAPSHOT_YET = "no snapshot yet"
 
@@ -54,6 +71,7 @@ class Chronicle:
         self._state = state
         self._new_fills = NewFills(state.account)
         self._pauses: dict[str, Pause] = {}
+        self._halts: dict[HaltCause, Halt] = {}
         self._synced: set[str] = set()
         self._distrust: dict[str, str] = {}
         self._verdict = Verdict.OPEN
@@ -105,6 +123,15 @@ class Chronicle:
                 return [("suspended", {"gap_s": event.gap_ns / 1e9})]
             case ClockStepped():
                 return [("clock_stepped", {"step_s": event.step_ns / 1e9})]
+            case LoopLagged():
+                return [("lagged", {"lag_s": event.lag_ns / 1e9})]
+            case JournalBlocked():
+                return [("journal_blocked", {"reason": event.reason})]
+            case JournalFreed():
+                return [("journal_freed", {})]
+            case ResumeAsked() if self._halts:
+                lifted = ", ".join(self._halts)
+                return [("resumed", {"halt": lifted, "reason": event.reason})] if event.reason else []
             case StopAsked():
                 return [("stopping", {"reason": event.reason})]
             case _:
@@ -138,7 +165,7 @@ class Chronicle:
 
     def _changes(self) -> list[Telling]:
         """What is different from how we stood after the step before."""
-        return [*self._feeds(), *self._syncs(), *self._paused(), *self._stopped()]
+        return [*self._feeds(), *self._syncs(), *self._halted(), *self._paused(), *self._stopped()]
 
     def _feeds(self) -> list[Telling]:
         tellings: list[Telling] = []
@@ -157,6 +184,11 @@ class Chronicle:
         new, self._synced = sorted(synced - self._synced), synced
         return [("synced", {"venue": venue}) for venue in new]
 
+    def _halted(self) -> list[Telling]:
+        new = [halt for cause, halt in self._state.halts.items() if self._halts.get(cause) != halt]
+        self._halts = dict(self._state.halts)
+        return [("halted", {"cause": halt.cause, "reason": halt.reason}) for halt in new]
+
     def _paused(self) -> list[Telling]:
         pauses = self._state.pauses
         if pauses == self._pauses:
@@ -165,6 +197,7 @@ class Chronicle:
         for strategy, pause in pauses.items():
             if self._pauses.get(strategy) != pause:
                 about = {"strategy": strategy or "all", "reason": pause.reason, "until": pause.until}
+                about |= {"reduces": True} if pause.reduces else {}
                 tellings.append(("paused", about))
         tellings += [("resumed", {"strategy": gone or "all"}) for gone in self._pauses if gone not in pauses]
         self._pauses = dict(pauses)

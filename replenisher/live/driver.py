@@ -22,7 +22,7 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import Event, FeedLost, NotSent, PauseAsked, SessionLost, Suspended, Woke
+from replenisher.model.event import Event, FeedLost, JournalBlocked, JournalFreed, NotSent, SessionLost, Suspended, Woke
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
@@ -172,13 +172,13 @@ class Driver:
         try:
             self._journal.tick(at)
         except JournalFull as full:
-            self._pause_for(full, at)
+            self._block_for(full, at)
             self.venue_heard()
 
-    def _pause_for(self, full: JournalFull, at: int) -> None:
+    def _block_for(self, full: JournalFull, at: int) -> None:
         """Show nothing while the journal takes nothing."""
-        if "" not in self.engine.state.pauses:
-            self._inbox.append(PauseAsked(at=at, reason=str(full)))
+        if not self.engine.state.journal_blocked:
+            self._inbox.append(JournalBlocked(at=at, reason=str(full)))
 
     def _written(self, step: Step) -> tuple[Command, ...]:
         """The commands that may leave, once the step is in the journal."""
@@ -192,9 +192,16 @@ class Driver:
                 if isinstance(command, PlaceOrder | AmendOrder):
                     request = Request.PLACE if isinstance(command, PlaceOrder) else Request.AMEND
                     self._inbox.append(NotSent(at=step.at, order_id=command.order_id, request=request))
-            self._pause_for(full, step.at)
+            self._block_for(full, step.at)
             return tuple(command for command in step.commands if isinstance(command, CancelOrder | Question))
         return step.commands
+
+    def _try_journal(self) -> None:
+        """See whether there is room again for what waits to be written."""
+        at = self.clock.now()
+        with suppress(JournalFull):
+            self._journal.keep_ring(at)
+            self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command]) -> None:
         wanted: dict[str, list[OrderCommand | Question]] = {}
@@ -241,6 +248,8 @@ class Driver:
     def _look_at_clocks(self) -> None:
         self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
         self._guarded(self._sync_journal)
+        if self.engine.state.journal_blocked:
+            self._try_journal()
         for fact in self.clock.look():
             self.tell(fact)
             if isinstance(fact, Suspended):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from replenisher.core.engine import Engine
+from replenisher.core.halts import why_halted
 from replenisher.core.stopping import Verdict
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.clock import Clock
@@ -19,7 +20,7 @@ from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
 from replenisher.live.jobs import hourly
 from replenisher.logs import logger
-from replenisher.model.command import CancelOrder, Pause
+from replenisher.model.command import CancelOrder
 from replenisher.model.event import (
     CancelAllAsked,
     InstrumentStateChanged,
@@ -131,10 +132,6 @@ class Supervisor:
         for observe in self._life.observers:
             observe(step)
         state = self._life.engine.state
-        for command in step.commands:
-            if isinstance(command, Pause) and not command.until and state.setup.limits.halts_on_breach:
-                self._exit_code = RISK_HALT
-                self._ask_to_stop(command.reason)
         for event in step.events:
             if isinstance(event, InstrumentStateChanged) and event.is_final:
                 self._on_closed_for_good(event)
@@ -144,7 +141,9 @@ class Supervisor:
                 keys = f"venues.{event.venue}.api_key and api_secret"
                 self._end(ConfigurationError(f"venue {event.venue} {event.reason}; check {keys}"))
         if state.stopping is not None and state.stopping.verdict is not Verdict.OPEN and not self._over.done():
-            if state.stopping.verdict is Verdict.LEFT:
+            if state.halts:
+                self._exit_code = self._exit_code or RISK_HALT
+            elif state.stopping.verdict is Verdict.LEFT:
                 self._exit_code = self._exit_code or FAILURE
             self._over.set_result(None)
 
@@ -184,6 +183,8 @@ class Supervisor:
                 return
             if not waiting:
                 begun = float("inf")
+                if halted := why_halted(life.engine.state):  # in this life, or in an earlier one
+                    self._ask_to_stop(halted)
             if objection := life.objection():
                 self._end(ConfigurationError(objection))
                 return
@@ -245,7 +246,7 @@ class Supervisor:
             case "pause":
                 self._driver.tell(PauseAsked(at=at, reason="the operator"))
             case "resume":
-                self._driver.tell(ResumeAsked(at=at))
+                self._resume(str(request.get("reason", "")), at)
             case "cancel-all":
                 self._driver.tell(CancelAllAsked(at=at))
             case "stop":
@@ -253,6 +254,11 @@ class Supervisor:
             case _:
                 return self._life.status()
         return {"asked": request["verb"]}
+
+    def _resume(self, reason: str, at: int) -> None:
+        if not reason and (halted := why_halted(self._life.engine.state)):
+            raise ReplenisherError(f"{halted}; only `resume --reason` lifts that")
+        self._driver.tell(ResumeAsked(at=at, reason=reason))
 
     def _ask_to_stop(self, reason: str) -> None:
         if self._life.engine.state.stopping is None:

@@ -83,6 +83,27 @@ class Pause(Wish, frozen=True, kw_only=True):
     reason: str
     until: int  # session time; 0 is until an operator resumes
     strategy: str = ""  # only this one; empty is all of them
+    reduces: bool = False  # whether what makes the position smaller may still be shown
+
+
+class HaltCause(StrEnum):
+    """What went so wrong that a human must look before anything is shown again."""
+
+    LOSS = "loss"  # more was lost in a day than may be
+    POSITION = "position"  # beyond its limit, or not what our fills say
+    MESSAGE_RATE = "message_rate"  # more requests than anybody meant to send
+    REPEATED_EXECUTION = "repeated_execution"  # a strategy was filled more often than anybody meant
+    CLOCK_SKEW = "clock_skew"  # the venue's clock and ours are too far apart
+    LOOP_LAG = "loop_lag"  # we look at what happens too late, again and again
+    JOURNAL = "journal"  # we can no longer remember what we do
+    KEY = "key"  # the venue has taken back what it allowed us
+
+
+class Halt(Wish, frozen=True, kw_only=True):
+    """Show nothing until an operator says why it may go on. It ends the life, and outlives it. Nothing is sent."""
+
+    cause: HaltCause
+    reason: str
 
 
 class DayMarked(Wish, frozen=True, kw_only=True):
@@ -143,5 +164,5 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause | DayMarked
+LocalCommand = MoveSlot | Denied | Pause | Halt | DayMarked
 Command = OrderCommand | LocalCommand | Question

@@ -51,6 +51,22 @@ class Suspended(Fact, frozen=True, kw_only=True):
     gap_ns: int
 
 
+class LoopLagged(Fact, frozen=True, kw_only=True):
+    """We looked at what had arrived, or at what was due, by `lag_ns` too late; it is told before any of that is."""
+
+    lag_ns: int
+
+
+class JournalBlocked(Fact, frozen=True, kw_only=True):
+    """The journal cannot be written: what is decided waits in memory, and only cancels and questions leave."""
+
+    reason: str
+
+
+class JournalFreed(Fact, frozen=True, kw_only=True):
+    """The journal is written again, all that had waited first."""
+
+
 # --- The operator ------------------------------------------------------------------------------------------------
 
 
@@ -61,7 +77,9 @@ class PauseAsked(Fact, frozen=True, kw_only=True):
 
 
 class ResumeAsked(Fact, frozen=True, kw_only=True):
-    """End a pause."""
+    """End every pause; and every halt, if it is said why."""
+
+    reason: str = ""
 
 
 class CancelAllAsked(Fact, frozen=True, kw_only=True):
@@ -385,5 +403,5 @@ SyncEvent = (
 )
 SessionEvent = SessionOpened | SessionLost | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
-LifeEvent = Started | Woke | ClockStepped | Suspended
+LifeEvent = Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

@@ -247,6 +247,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.cash_looks,
         tables.balances,
         tables.positions,
+        tables.halts,
         tables.decisions,
     ):
         insert_new(connection, table, rows.get(table, []))

@@ -21,6 +21,7 @@ from replenisher.model.command import (
     Command,
     DayMarked,
     Denied,
+    Halt,
     MoveSlot,
     Pause,
     PlaceOrder,
@@ -33,6 +34,7 @@ from replenisher.model.event import (
     InstrumentDefined,
     OrderFilled,
     PositionReported,
+    ResumeAsked,
     Started,
     TradesReported,
 )
@@ -95,6 +97,9 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
     for index, command in enumerate(step.commands):
         request = _request(command, step, life, instruments)
         rows[tables.requests].append({**request, **origin, "index": index, "at": step.at})
+        if isinstance(command, Halt):
+            halted = {"kind": "halted", "cause": command.cause, "reason": command.reason}
+            rows[tables.halts].append({**origin, "index": index, "at": step.at, **halted})
     for order in step.orders:
         rows[tables.orders].append(_order(order, step, life, instruments))
     for index, decision in enumerate(step.decisions):
@@ -142,6 +147,9 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.positions].append(
                 {**origin, "at": event.at, **_place(event.instrument, life), "amount": event.amount}
             )
+        case ResumeAsked():
+            resumed = {"kind": "resumed", "cause": "", "reason": event.reason}
+            rows[tables.halts].append({**origin, "at": event.at, **resumed})
         case _:
             pass  # the other facts show in the orders they changed
 
@@ -275,6 +283,8 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "move", **(_place(moved, life) if moved else {})}
         case Pause():
             row |= {"kind": "pause", "reason": command.reason, "until": command.until}
+        case Halt():
+            row |= {"kind": "halt", "reason": f"{command.cause}: {command.reason}"}
         case DayMarked():
             row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"

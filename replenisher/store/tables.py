@@ -296,6 +296,18 @@ positions = Table(
     Index(None, "venue", "account", "instrument", "at"),
 )
 
+halts = Table(
+    "halts",
+    metadata,  # one row each time everything was halted, and each time an operator resumed
+    *_origin(),
+    _text("kind"),  # halted or resumed
+    _time("at"),
+    _text("cause"),  # of a halt; empty for resumed
+    _text("reason"),  # the operator's own words for resumed; empty if only a pause was ended
+    PrimaryKeyConstraint("journal_id", "epoch", "step", "index", "kind"),
+    Index(None, "at"),
+)
+
 decisions = Table(
     "decisions",
     metadata,

@@ -87,6 +87,11 @@ def _limits(risk: Risk) -> Limits:
         max_data_age_ns=risk.max_data_age_ms * MS_NS,
         max_leverage=Decimal(risk.max_leverage),
         max_total_quote=risk.max_total_quote,
+        on_loss=risk.on_breach_of.get("max_daily_loss_quote", risk.on_breach),
+        on_position=risk.on_breach_of.get("max_position_quote", risk.on_breach),
         cooloff_ns=risk.cooloff_s * SECOND_NS,
-        halts_on_breach=risk.on_breach == "stop",
+        max_messages_per_minute=risk.max_messages_per_minute,
+        max_fills_per_minute=risk.max_fills_per_minute,
+        max_loop_lag_ns=risk.max_loop_lag_ms * MS_NS,
+        max_clock_offset_ns=risk.max_clock_offset_ms * MS_NS,
     )

@@ -15,9 +15,9 @@ from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders, Pending
-from replenisher.core.risk import CROSSES_OWN, Bound, Exposure, Gate, Limits, Measure, Stake
+from replenisher.core.risk import CROSSES_OWN, Bound, Exposure, Gate, Limits, Measure, OnBreach, Stake
 from replenisher.core.state import State
-from replenisher.model.command import CancelOrder, Command, Denied, Pause, PlaceOrder
+from replenisher.model.command import CancelOrder, Command, Denied, HaltCause, Pause, PlaceOrder
 from replenisher.model.event import (
     BalanceReported,
     BookChanged,
@@ -436,8 +436,8 @@ def test_too_large_a_loss_in_a_day_pauses_until_an_operator_resumes() -> None:
     assert len(world.live()) == 2, "an operator does"
 
 
-def test_a_pause_outlives_the_process() -> None:
-    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), halts_on_breach=True))
+def test_a_halt_outlives_the_process_and_ends_only_with_a_reason() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), on_loss=OnBreach.HALT))
     lose(world, 20, 104_000)
     world.settle()
 
@@ -447,8 +447,12 @@ def test_a_pause_outlives_the_process() -> None:
     later.wait(600 * SECOND)
 
     assert later.live() == []
-    assert "max_daily_loss_quote" in later.state.pauses[""].reason
+    assert "max_daily_loss_quote" in later.state.halts[HaltCause.LOSS].reason
+    later.tell(PauseAsked(at=0, reason="lunch"))
     later.tell(ResumeAsked(at=0))
+    assert later.live() == []
+    assert later.state.pauses == {}, "a pause is what a plain resume ends"
+    later.tell(ResumeAsked(at=0, reason="the fat finger is gone"))
     assert len(later.live()) == 2
 
 

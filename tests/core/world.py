@@ -29,6 +29,7 @@ from replenisher.model.command import (
     CancelOrder,
     Command,
     Denied,
+    Halt,
     MoveSlot,
     Pause,
     PlaceOrder,
@@ -242,7 +243,7 @@ class ToyVenue:
                 self.private.append(
                     BalanceReported(at=now, venue=VENUE, currency=command.currency, balance=self.balance)
                 )
-            case MoveSlot() | Denied() | Pause():
+            case MoveSlot() | Denied() | Pause() | Halt():
                 raise AssertionError(f"{command} is no business of a venue")
 
     def _place(self, command: PlaceOrder, now: int) -> None:
@@ -455,7 +456,7 @@ class World:
         step = self.engine.step([stamped(fact, self.at) for fact in facts])
         self.steps.append(step)
         self.wanted.append(wishes_of(self).quotes if self.setup.strategies else ())
-        self.outgoing += [wish for wish in step.commands if not isinstance(wish, MoveSlot | Denied | Pause)]
+        self.outgoing += [wish for wish in step.commands if not isinstance(wish, MoveSlot | Denied | Pause | Halt)]
         return step.commands
 
     def wake(self, at: int | None = None) -> tuple[Command, ...]:

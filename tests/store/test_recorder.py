@@ -17,8 +17,8 @@ from sqlalchemy import Connection, select
 
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
-from replenisher.model.command import AmendOrder, CancelOrder, Denied, Intent, MoveSlot, Pause
-from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, TradesReported
+from replenisher.model.command import AmendOrder, CancelOrder, Denied, Halt, HaltCause, Intent, MoveSlot, Pause
+from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, ResumeAsked, TradesReported
 from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side, Status
 from replenisher.store import tables
@@ -93,6 +93,7 @@ def test_every_kind_of_money_and_wish_has_its_row(journal: Path, database: Datab
         MoveSlot(order_id="a", level=3),
         Denied(instrument=KEY, strategy="core", side=Side.SELL, level=1, price=3, quantity=4, reason="collar"),
         Pause(reason="daily loss", until=0),
+        Halt(cause=HaltCause.LOSS, reason="daily loss"),
     ]
     money = [
         CashMoved(
@@ -106,6 +107,7 @@ def test_every_kind_of_money_and_wish_has_its_row(journal: Path, database: Datab
         ),
         BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal("9.99999999")),
         PositionReported(at=T0, instrument=KEY, amount=Decimal("-2.2e3")),
+        ResumeAsked(at=T0, reason="the loss is understood"),
     ]
     moved = [order("a", Status.WORKING, level=3)]
     write_journal(journal, [step(1, [started(), defined()]), step(2, money, wishes, moved), step(3, money[:1])])
@@ -113,13 +115,15 @@ def test_every_kind_of_money_and_wish_has_its_row(journal: Path, database: Datab
     Recorder(journal, database).record_all()
 
     requests = rows(database, tables.requests)
-    assert [row["kind"] for row in requests] == ["amend", "cancel", "move", "denied", "pause"]
-    assert [row["index"] for row in requests] == [0, 1, 2, 3, 4]
+    assert [row["kind"] for row in requests] == ["amend", "cancel", "move", "denied", "pause", "halt"]
+    assert [row["index"] for row in requests] == [0, 1, 2, 3, 4, 5]
     assert requests[0]["amount"] == Decimal(20) and requests[0]["intent"] == "refill"
     assert requests[2]["instrument"] == "BTC-PERPETUAL" and requests[2]["level"] == 3
     assert [row["amount"] for row in rows(database, tables.cash_moves)] == [Decimal("0.00000001")]
     assert [row["balance"] for row in rows(database, tables.balances)] == [Decimal("9.99999999")]
     assert [row["amount"] for row in rows(database, tables.positions)] == [Decimal(-2200)]
+    halts = [(row["kind"], row["cause"], row["reason"]) for row in rows(database, tables.halts)]
+    assert sorted(halts) == [("halted", "loss", "daily loss"), ("resumed", "", "the loss is understood")]
 
 
 def test_numbers_reach_sql_as_the_venue_wrote_them(journal: Path, database: Database) -> None:

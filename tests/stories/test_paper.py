@@ -176,33 +176,24 @@ def test_a_daemon_that_nobody_hears_stops_verified_flat(tmp_path: Path) -> None:
     desk.assert_books_agree()
 
 
-def test_a_breach_ends_the_life_with_a_code_of_its_own_and_the_next_one_waits_for_the_operator(tmp_path: Path) -> None:
+def test_a_halt_ends_the_life_with_a_code_of_its_own_and_the_next_one_too(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    strict = {"REPLENISHER_RISK__MAX_DAILY_LOSS_QUOTE": "0.01", "REPLENISHER_RISK__ON_BREACH": "stop"}
+    strict = {"REPLENISHER_RISK__MAX_DAILY_LOSS_QUOTE": "0.01", "REPLENISHER_RISK__ON_BREACH": "halt"}
 
     breached = desk.run(**strict)
 
     reason = breached.summary["stop"]["reason"]
     assert (breached.code, breached.stderr) == (3, "")
-    assert reason.startswith("max_daily_loss_quote: ")
+    assert reason.startswith("halted: max_daily_loss_quote: ")
     assert breached.summary["stop"] == {"reason": reason, "verdict": "flat", "left": []}
 
-    with desk.running("run", desk.config) as daemon:
-        daemon.until("it is in sync", lambda: any('"synced"' in line for line in daemon.lines()))
-        said = [json.loads(line) for line in daemon.lines()]
-        assert [fact["reason"] for fact in said if fact["event"] == "paused"] == [reason]
-        asked = orders_asked_for(desk)
-        status = desk.answer("status")
-        assert status["not_quoting"] == {"core": f"paused: {reason}"}
-        assert status["live_orders"] == 0
-        assert orders_asked_for(desk) == asked, "a paused daemon asks for nothing"
+    asked = orders_asked_for(desk)
+    again = desk.run()
 
-        desk.answer("resume")
-
-        daemon.until("it trades again", lambda: trades(desk, breached.summary["fills"]))
-        ended = daemon.stop()
-
-    assert (ended.code, ended.stderr) == (0, "")
+    assert (again.code, again.stderr) == (3, "")
+    assert again.summary["stop"] == {"reason": reason, "verdict": "flat", "left": []}
+    assert again.summary["not_quoting"] == {"core": f"stopping: {reason}"}
+    assert orders_asked_for(desk) == asked, "a halted daemon asks for nothing"
     desk.assert_books_agree()
 
 

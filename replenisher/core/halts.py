@@ -1,0 +1,77 @@
+"""Halts: what no waiting mends. Everything is canceled, and stays away until an operator says why it may go on.
+
+A pause ends by itself or with `resume`. A halt outlives the process, ends only with `resume --reason`, and is what the
+daemon ends for: a supervisor that starts it again gets the same answer. What was found is written down by the engine
+before anything else is decided (`State.halt`), so that the record of a halt always comes before what follows from it.
+"""
+
+from collections.abc import Iterator
+
+from replenisher.core.risk import OnBreach
+from replenisher.core.state import State
+from replenisher.model.command import Halt, HaltCause, Pause
+from replenisher.model.event import ClockOffset, LoopLagged
+from replenisher.model.units import MINUTE_NS
+
+LAGS_MAX = 10  # within a minute, before it is a halt
+SKEWS_MAX = 3  # measured one after the other at one venue
+
+
+def latch(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: int) -> Iterator[Pause | Halt]:
+    """What follows from a broken limit, if that does not hold already."""
+    if on_breach is OnBreach.HALT:
+        if cause not in state.halts:
+            yield Halt(cause=cause, reason=reason)
+    elif "" not in state.pauses:
+        until = at + state.setup.limits.cooloff_ns
+        yield Pause(reason=reason, until=until, reduces=on_breach is OnBreach.REDUCE)
+
+
+def why_halted(state: State) -> str:
+    """What everything is halted for; empty if it is not."""
+    return f"halted: {'; '.join(halt.reason for halt in state.halts.values())}" if state.halts else ""
+
+
+def resume(state: State, reason: str) -> None:
+    """The operator lifts every pause, and every halt if there is a reason why."""
+    state.pauses.clear()
+    if reason:
+        state.halts.clear()
+        state.found.clear()
+        state.lags.clear()
+        state.skews.clear()
+    if not state.halts:
+        state.day_marks.clear()  # The operator takes today's loss as it is.
+    state.revisit_all()
+
+
+def apply_lag(state: State, lag: LoopLagged) -> None:
+    """We looked too late: what rests rests at the price of a market that we did not see, so it is canceled first.
+
+    No book is lost by that, nor believed before it has spoken again. Once is the machine; again and again it is a halt.
+    """
+    limit_ns = state.setup.limits.max_loop_lag_ns
+    if limit_ns is None or lag.lag_ns <= limit_ns:
+        return
+    for instrument, book in state.books.items():
+        book.heard_at = 0
+        state.revisit(instrument)
+    state.lags[:] = [at for at in state.lags if at > lag.at - MINUTE_NS] + [lag.at]
+    if len(state.lags) >= LAGS_MAX:
+        reason = f"max_loop_lag_ms: exceeded {len(state.lags)} times in a minute, lastly by {lag.lag_ns / 1e9:.1f} s"
+        state.halt(HaltCause.LOOP_LAG, reason)
+
+
+def apply_clock_offset(state: State, measured: ClockOffset) -> None:
+    """The venue's clock, as just measured: too far from ours nothing is shown, and if it stays so it is a halt."""
+    state.clock_offsets_ns[measured.venue] = measured.offset_ns
+    limit_ns = state.setup.limits.max_clock_offset_ns
+    if limit_ns is None or abs(measured.offset_ns) <= limit_ns:
+        if state.skews.pop(measured.venue, 0):
+            state.revisit_all()
+        return
+    state.skews[measured.venue] = seen = state.skews.get(measured.venue, 0) + 1
+    state.revisit_all()
+    if seen >= SKEWS_MAX:
+        reason = f"max_clock_offset_ms: the clock of {measured.venue} is {measured.offset_ns / 1e9:+.1f} s from ours"
+        state.halt(HaltCause.CLOCK_SKEW, reason)
