@@ -3,9 +3,11 @@
 Rules. Values are in the settlement currency and rounded half-even to 1e-8 at each fill, as venues settle them. A fill
 that adds to a position adds its value to the entry value; a fill that reduces it releases the entry value in
 proportion (all of it when the position closes) and the difference is realized. What is left of a fill that goes
-through zero opens the other side. Balance = opening + realized - fees + cash movements. Settlement pays out a part of
-what a position has gained, so its entry value moves by as much; delivery ends the position; funding is earned by it.
-Spot is cash: a fill moves both of its currencies, and its position is only how much was bought since we trade it.
+through zero opens the other side. Balance = opening + realized - fees + cash movements. Where an instrument pays at
+settlement, as Deribit's contracts do, what fills realize is no cash yet: balance = opening - fees + cash movements, and
+the rest is `unsettled`. Settlement pays out that and a part of what a position has gained, so its entry value moves by
+as much; delivery ends the position; funding is earned by it. Spot is cash: a fill moves both of its currencies, and its
+position is only how much was bought since we trade it.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -55,7 +57,7 @@ class Position(msgspec.Struct):
         return realized
 
     def settle(self, instrument: Instrument, amount: Decimal) -> None:
-        """Money was paid out of what the position had gained (or lost): it goes on from there."""
+        """Money was paid out of what the open position had gained (or lost): it goes on from there."""
         is_long = self.size > 0
         self.entry_value += amount if is_long is not instrument.inverse else -amount
         self.realized += amount
@@ -86,6 +88,7 @@ class Account(msgspec.Struct):
     positions: dict[str, Position] = msgspec.field(default_factory=dict)  # by instrument
     inventories: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)  # instrument -> strategy -> amount
     balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
+    unsettled: dict[str, Decimal] = msgspec.field(default_factory=dict)  # likewise: realized, and no cash yet
     balance_times: dict[str, int] = msgspec.field(default_factory=dict)  # as of when the venue told them
     remembered: dict[str, None] = msgspec.field(default_factory=dict)  # what was booked lately, oldest first
     cursors: dict[str, int] = msgspec.field(default_factory=dict)  # by instrument and `venue/currency`, in venue time
@@ -116,6 +119,8 @@ class Account(msgspec.Struct):
             worth = booked(instrument.value(fill.amount, fill.price))
             self._move(instrument.venue, instrument.base_currency, fill.side.sign * fill.amount)
             self._move(instrument.venue, instrument.settlement_currency, -fill.side.sign * worth)
+        elif instrument.pays_at_settlement:
+            self._wait(instrument.venue, instrument.settlement_currency, realized)
         else:
             self._move(instrument.venue, instrument.settlement_currency, realized)
         if fill.fee_currency == instrument.settlement_currency:
@@ -139,9 +144,12 @@ class Account(msgspec.Struct):
         shares = self.inventories.setdefault(instrument.key, {})
         shares[EXTERNAL] = shares.get(EXTERNAL, ZERO) + amount
 
-    def set_balance(self, venue: str, currency: str, balance: Decimal, venue_time: int = 0) -> None:
-        """The venue's word on our cash in one currency, as of its own clock."""
+    def set_balance(
+        self, venue: str, currency: str, balance: Decimal, venue_time: int = 0, unsettled: Decimal = ZERO
+    ) -> None:
+        """The venue's word on our cash in one currency, as of its own clock, and on what is no cash yet."""
         self.balances[f"{venue}/{currency}"] = balance
+        self.unsettled[f"{venue}/{currency}"] = unsettled
         self.cash_moves += 1
         self.balance_times[f"{venue}/{currency}"] = venue_time
 
@@ -156,14 +164,15 @@ class Account(msgspec.Struct):
         self.cash_moves += 1
         if move.venue_time >= self.balance_times.get(f"{move.venue}/{move.currency}", 0):
             self._move(move.venue, move.currency, move.amount)
+            self._wait(move.venue, move.currency, -move.realized)
         if instrument is None or self.is_untouched(instrument.key):
             return True
         position = self._held(instrument.key)
         match move.kind:
             case CashKind.SETTLEMENT:
-                position.settle(instrument, move.amount)
+                position.settle(instrument, move.amount - move.realized)
             case CashKind.DELIVERY:
-                position.deliver(move.amount)
+                position.deliver(move.amount - move.realized)
                 self.inventories[instrument.key] = dict.fromkeys(self.inventories[instrument.key], ZERO)
             case CashKind.FUNDING:
                 position.realized += move.amount
@@ -174,6 +183,11 @@ class Account(msgspec.Struct):
     def balance(self, venue: str, currency: str) -> Decimal | None:
         """Our cash in one currency; None until the venue has told it."""
         return self.balances.get(f"{venue}/{currency}")
+
+    def funds(self, venue: str, currency: str) -> Decimal | None:
+        """What stands behind positions in one currency: our cash, and what will be with the next settlement."""
+        balance = self.balance(venue, currency)
+        return None if balance is None else balance + self.unsettled.get(f"{venue}/{currency}", ZERO)
 
     def _held(self, instrument: str) -> Position:
         """The position in one instrument, to be changed; made when something is first booked."""
@@ -195,6 +209,12 @@ class Account(msgspec.Struct):
         key = f"{venue}/{currency}"
         if key in self.balances:
             self.balances[key] += amount
+            self.cash_moves += 1
+
+    def _wait(self, venue: str, currency: str, amount: Decimal) -> None:
+        key = f"{venue}/{currency}"
+        if amount and key in self.balances:
+            self.unsettled[key] = self.unsettled.get(key, ZERO) + amount
             self.cash_moves += 1
 
 

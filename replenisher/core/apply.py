@@ -104,7 +104,7 @@ def apply(state: State, event: Event) -> None:
         case PositionReported():
             _apply_position(state, event)
         case BalanceReported():
-            state.account.set_balance(event.venue, event.currency, event.balance, event.venue_time)
+            state.account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
             state.sync(event.venue).answered(Topic.BALANCE, event.currency)
         case QuestionFailed():
             state.sync(event.venue).failed(event.question, event.subject, event.at)

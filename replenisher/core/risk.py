@@ -92,7 +92,7 @@ class Stake:
     """What an account, or one strategy's share of it, holds at one moment."""
 
     position: Decimal  # wire amount, negative is short
-    cash: Decimal | None  # settlement currency; None until the venue has told it
+    cash: Decimal | None  # settlement currency, what waits for a settlement included; None until the venue has told it
     base_cash: Decimal | None  # base currency, for spot
     mark: Decimal  # the others' mid, in price units
 

@@ -172,7 +172,7 @@ class State:
             return known[1]
         stake = Stake(
             position=position,
-            cash=self.account.balance(instrument.venue, instrument.settlement_currency),
+            cash=self.account.funds(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
             mark=mark,
         )

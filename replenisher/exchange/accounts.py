@@ -3,8 +3,12 @@
 Theory. Every amount of money is rounded to eight places, half to even, at the moment it arises, and from then on it is
 exact. A fill is worth `amount * contract_value / price` in the settlement currency of an inverse contract, and
 `amount * contract_value * price` in that of a linear one. A position carries the value at which it was entered;
-reducing it releases that value in proportion, and the difference to what the fill is worth is realized. The balance
-moves by deposits, by `realized - fee` at each fill, and by what is settled without one: funding, settlement, delivery.
+reducing it releases that value in proportion, and the difference to what the fill is worth is realized.
+
+Profit is not cash until it is settled, as at Deribit: a fill moves the balance by its fee and nothing else. What fills
+realize, and what funding pays or costs, waits in the position; a settlement pays it out together with what the position
+has gained, which goes on from the settlement's price, and a delivery ends it. What it was built for is remembered as
+well, whatever was settled since: that is its average price.
 
 Spot knows no position: what is bought is in the balance, and what it cost is out of it. Its fee is taken from what the
 fill brings: from the base currency of who buys, from the quote currency of who sells.
@@ -69,8 +73,10 @@ class Position:
     """What an account holds of one instrument, and at what value it came to hold it."""
 
     size: Decimal = ZERO  # negative is short
-    entry_value: Decimal = ZERO  # never negative, in the settlement currency
-    realized: Decimal = ZERO  # ever since
+    entry_value: Decimal = ZERO  # since the last settlement; never negative, in the settlement currency
+    built_value: Decimal = ZERO  # likewise, but no settlement changes it
+    realized: Decimal = ZERO  # since the last settlement, funding included: it waits for the next one
+    funded: Decimal = ZERO  # the part of it that is funding
 
     def apply(self, contract: Contract, side: Side, amount: Decimal, price: Decimal) -> Decimal:
         """Trade, and return what it realized."""
@@ -78,8 +84,9 @@ class Position:
         reduced = min(amount, abs(self.size)) if self.size * side.sign < 0 else ZERO
         realized = ZERO
         if reduced:
-            whole = reduced == abs(self.size)
-            released = self.entry_value if whole else rounded(self.entry_value * reduced / abs(self.size))
+            held = abs(self.size)
+            released = self.entry_value if reduced == held else rounded(self.entry_value * reduced / held)
+            self.built_value -= self.built_value if reduced == held else rounded(self.built_value * reduced / held)
             exit_value = worth if reduced == amount else rounded(worth * reduced / amount)
             # Value in coin of an inverse contract falls as the price rises: what a long gains, it gains the other way.
             gains_upwards = (self.size > 0) != contract.inverse
@@ -89,37 +96,50 @@ class Position:
         self.size += side.sign * amount
         if amount > reduced:
             self.entry_value += worth
+            self.built_value += worth
         self.realized += realized
         return realized
 
     def unrealized(self, contract: Contract, mark: Decimal) -> Decimal:
         """What closing at the mark would realize."""
+        return self._gain(contract, mark, self.entry_value)
+
+    def total(self, contract: Contract, mark: Decimal) -> Decimal:
+        """What the open position has gained since it was built, whatever of it was settled."""
+        return self._gain(contract, mark, self.built_value)
+
+    def fund(self, amount: Decimal) -> None:
+        """Let funding be paid, or cost: it waits as what fills realize does."""
+        self.realized += amount
+        self.funded += amount
+
+    def settle(self, contract: Contract, price: Decimal) -> Decimal:
+        """Pay out all that waits and what closing at a price would realize; the position goes on from that price."""
+        paid = self.realized + self.unrealized(contract, price)
+        if self.size:
+            self.entry_value = value(contract, abs(self.size), price)
+        self.realized = self.funded = ZERO
+        return paid
+
+    def deliver(self, contract: Contract, price: Decimal) -> Decimal:
+        """Pay out the same; nothing is left of the position."""
+        paid = self.settle(contract, price)
+        self.size = self.entry_value = self.built_value = ZERO
+        return paid
+
+    def average_price(self, contract: Contract) -> Decimal:
+        """The price at which the open position was built; zero when there is none."""
+        if not self.size or not self.built_value:
+            return ZERO
+        units = abs(self.size) * contract.contract_value
+        return rounded(units / self.built_value if contract.inverse else self.built_value / units)
+
+    def _gain(self, contract: Contract, mark: Decimal, paid: Decimal) -> Decimal:
         if not self.size or not mark:
             return ZERO
         now = value(contract, abs(self.size), mark)
         gains_upwards = (self.size > 0) != contract.inverse
-        return now - self.entry_value if gains_upwards else self.entry_value - now
-
-    def settle(self, contract: Contract, price: Decimal) -> Decimal:
-        """Pay out what closing at a price would realize; the position goes on from that price."""
-        profit = self.unrealized(contract, price)
-        if self.size:
-            self.entry_value = value(contract, abs(self.size), price)
-        self.realized += profit
-        return profit
-
-    def deliver(self, contract: Contract, price: Decimal) -> Decimal:
-        """Pay out what closing at a price would realize; nothing is left of the position."""
-        profit = self.settle(contract, price)
-        self.size = self.entry_value = ZERO
-        return profit
-
-    def average_price(self, contract: Contract) -> Decimal:
-        """The price at which the open position was entered; zero when there is none."""
-        if not self.size or not self.entry_value:
-            return ZERO
-        units = abs(self.size) * contract.contract_value
-        return rounded(units / self.entry_value if contract.inverse else self.entry_value / units)
+        return now - paid if gains_upwards else paid - now
 
 
 @dataclass(slots=True)
@@ -135,7 +155,7 @@ class Account:
         self.balances[currency] = self.balance(currency) + amount
 
     def balance(self, currency: str) -> Decimal:
-        """Cash: realized profit is in it, unrealized is not."""
+        """Cash: no profit is in it before it is settled."""
         return self.balances.get(currency, ZERO)
 
     def position(self, instrument: str) -> Position:
@@ -149,6 +169,4 @@ class Account:
             self.deposit(contract.spot_of, side.sign * amount)
             self.deposit(contract.settlement_currency, -side.sign * value(contract, amount, price))
             return ZERO
-        realized = self.position(contract.name).apply(contract, side, amount, price)
-        self.deposit(contract.settlement_currency, realized)
-        return realized
+        return self.position(contract.name).apply(contract, side, amount, price)

@@ -133,39 +133,53 @@ class Clearing:
         )
 
     def move_cash(self, board: Board, account: str, occasion: Occasion, price: Decimal, amount: Decimal) -> None:
-        """Let an account be paid for its position, or pay."""
+        """Let an account be paid for its position, or pay; what funding brings is not cash yet."""
         name = board.instrument.name
-        contract = self.register.contract(name)
-        client, currency = self.register.client(account), contract.settlement_currency
-        money = client.account
-        size = money.position(name).size
-        self.write(
-            ledger.Cash(
-                cash_id=str(len(client.cash) + 1),  # its number in the account's cash book
-                kind=occasion.value,
-                account=account,
-                instrument=name,
-                currency=currency,
-                amount=amount,
-                price=price,
-                size=size,
-                balance=money.balance(currency) + amount,
-                position=ZERO if occasion is Occasion.DELIVERY else size,
-                at=self.at,
-            )
+        client, currency = self.register.client(account), self.register.contract(name).settlement_currency
+        position = client.account.position(name)
+        move = CashMove(
+            account=account,
+            instrument=name,
+            kind=occasion.value,
+            currency=currency,
+            amount=amount,
+            realized=position.realized,
+            funding=position.funded,
+            price=price,
+            size=position.size,
+            at=self.at,
         )
-        self.report(
-            CashMove(
-                account=account,
-                instrument=name,
-                kind=occasion.value,
-                currency=currency,
-                amount=amount,
-                price=price,
-                size=size,
-                at=self.at,
+        if occasion is Occasion.FUNDING:
+            self.write(
+                ledger.Funded(
+                    account=account,
+                    instrument=name,
+                    currency=currency,
+                    amount=amount,
+                    price=price,
+                    size=position.size,
+                    at=self.at,
+                )
             )
-        )
+        else:
+            self.write(
+                ledger.Cash(
+                    cash_id=str(len(client.cash) + 1),  # its number in the account's cash book
+                    kind="delivery" if occasion is Occasion.DELIVERY else "settlement",
+                    account=account,
+                    instrument=name,
+                    currency=currency,
+                    amount=amount,
+                    realized=position.realized,
+                    funding=position.funded,
+                    price=price,
+                    size=position.size,
+                    balance=client.account.balance(currency) + amount,
+                    position=ZERO if occasion is Occasion.DELIVERY else position.size,
+                    at=self.at,
+                )
+            )
+        self.report(move)
 
     def settle(
         self,

@@ -77,6 +77,7 @@ class Exchange:
         self._clearing = Clearing(self._register, append, max(at, self._register.last_at))
         self._clearing.write(
             ledger.Opened(
+                books=ledger.BOOKS,
                 exchange_id=self._register.exchange_id or exchange_id,
                 at=self._at,
                 seed=seed,

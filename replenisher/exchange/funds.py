@@ -1,8 +1,9 @@
 """What an account can pay for: its money, what of it is held, and what would be after an order.
 
 Theory. Of contracts the worst position is held: the larger one, had all orders of one side been filled, at the mark,
-divided by the leverage. What positions would realize at the mark counts as money. Of spot everything is held that
-resting orders would give away: the quote currency of those that buy, the base currency of those that sell.
+divided by the leverage. What waits for a settlement counts as money, and what positions would realize at the mark. Of
+spot everything is held that resting orders would give away: the quote currency of those that buy, the base currency of
+those that sell.
 
 An order is tried out first: what it would trade at once, at the prices and fees it would get, and what would rest. It
 is affordable if nothing is missing afterwards, or if it makes what is held no larger. So an order that adds risk never
@@ -46,21 +47,26 @@ class Funds:
         """An account's cash in one currency, what positions are worth on top of it, and what is held."""
         client = self._register.client(account)
         balance = client.account.balance(currency)
-        unrealized, margin, reserved = ZERO, ZERO, ZERO
+        realized, unrealized, total, margin, reserved = ZERO, ZERO, ZERO, ZERO, ZERO
         for contract in self._touched(client):
             if contract.spot_of:
                 reserved += self._reserved(client, contract, currency)
             elif contract.settlement_currency == currency:
                 position = client.account.position(contract.name)
-                unrealized += position.unrealized(contract, self._marks(contract.name))
+                mark = self._marks(contract.name)
+                realized += position.realized
+                unrealized += position.unrealized(contract, mark)
+                total += position.total(contract, mark)
                 margin += self._margin(client, contract, position.size)
         return AccountView(
             account=account,
             currency=currency,
             balance=balance,
+            realized=realized,
             unrealized=unrealized,
+            total=total,
             margin=margin,
-            available=balance + unrealized - margin - reserved,
+            available=balance + realized + unrealized - margin - reserved,
         )
 
     def margins(self, account: str, contract: Contract) -> tuple[Decimal, Decimal]:

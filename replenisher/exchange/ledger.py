@@ -15,6 +15,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.order import Side
 
 Append = Callable[[bytes], None]
+BOOKS = 2  # the rules by which money is booked: since the second ones, profit waits for a settlement
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag=str.lower):
@@ -29,6 +30,7 @@ class Opened(Line, frozen=True, kw_only=True):
     seed: int
     market: str
     life: int  # counted from 1
+    books: int = 1  # by which rules money was booked
 
 
 class Listed(Line, frozen=True, kw_only=True, tag="instrument"):
@@ -138,15 +140,29 @@ class Trade(Line, frozen=True, kw_only=True):
     cause: CauseOfFill | None = None  # of a maker's fill
 
 
-class Cash(Line, frozen=True, kw_only=True):
-    """Money moved on a position without a fill: funding, settlement or delivery."""
+class Funded(Line, frozen=True, kw_only=True):
+    """Funding paid a position, or cost it; the money waits for the next settlement."""
 
-    cash_id: str
-    kind: Literal["funding", "settlement", "delivery"]
     account: str
     instrument: str
     currency: str
     amount: Decimal
+    price: Decimal  # at which the position was valued
+    size: Decimal  # of the position
+    at: int
+
+
+class Cash(Line, frozen=True, kw_only=True):
+    """Money moved on a position without a fill: settlement or delivery."""
+
+    cash_id: str
+    kind: Literal["settlement", "delivery"]
+    account: str
+    instrument: str
+    currency: str
+    amount: Decimal
+    realized: Decimal  # the part of it that fills and funding had made since the last one
+    funding: Decimal  # the part of that which is funding
     price: Decimal  # at which the position was valued
     size: Decimal  # of the position, before it
     balance: Decimal  # after it, as is the position
@@ -205,6 +221,7 @@ Record = (
     | Amended
     | Closed
     | Trade
+    | Funded
     | Cash
     | Rejected
     | SelfTradingChosen
@@ -236,6 +253,11 @@ def read_ledger(data: bytes) -> Past:
             raise ConfigurationError(f"the exchange's ledger is damaged at line {number}: {error}") from error
         if number == 1 and not isinstance(records[0], Opened):
             raise ConfigurationError("the exchange's ledger is damaged at line 1: it does not begin with 'opened'")
+        if isinstance(opened := records[-1], Opened) and opened.books != BOOKS:
+            raise ConfigurationError(
+                "the exchange's ledger was written by a version that paid profit at each fill: begin a new one"
+                " (`run --fresh` sets the data directory aside)"
+            )
     return Past(records=tuple(records), kept_bytes=len(data) - len(torn))
 
 

@@ -18,8 +18,9 @@ def payments(board: Board, register: Register, occasion: Occasion, at: int) -> I
     """Account, amount and the price at which its position is valued, for every position in an instrument.
 
     Funding: longs pay to shorts, or receive if the rate is negative, the rate of eight hours for as long as the
-    interval, of the value at the mark. Settlement: what closing at the mark would realize. Delivery: what closing at
-    the index would, or at the mark where there is no index. Nothing is paid while nobody knows a price.
+    interval, of the value at the mark. Settlement: what waits, and what closing at the mark would realize. Delivery:
+    what waits, and what closing at the index would, or at the mark where there is no index. Nothing is paid while
+    nobody knows a price.
     """
     name = board.instrument.name
     contract = register.contract(name)
@@ -36,7 +37,7 @@ def payments(board: Board, register: Register, occasion: Occasion, at: int) -> I
                 amount = -paid if position.size > 0 else paid
             case Occasion.SETTLEMENT | Occasion.DELIVERY:
                 amount = copy(position).settle(contract, price)
-        if amount or occasion is Occasion.DELIVERY:
+        if amount or occasion is Occasion.DELIVERY or (occasion is Occasion.SETTLEMENT and position.realized):
             yield account, amount, price
 
 

@@ -46,6 +46,7 @@ def recorded_instrument(venue: str, tick: Decimal, lot: Decimal) -> Instrument:
         base_currency="BTC",
         quote_currency="USDT",
         settlement_currency="USDT",
+        pays_at_settlement=True,
         min_amount=lot,
     )
 

@@ -91,7 +91,6 @@ class Client:
     trade_times: list[int] = field(default_factory=list)
     working: defaultdict[tuple[str, Side], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     deposited: set[str] = field(default_factory=set)  # currencies
-    funded: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # by instrument
     cash: list[CashChange] = field(default_factory=list)  # oldest first
     told: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # balances after the last one
 
@@ -100,11 +99,12 @@ class Client:
         kind: str,
         currency: str,
         at: int,
+        realized: Decimal,
         trade: TradeView | None = None,
         position: Decimal = ZERO,
         move: CashMove | None = None,
     ) -> None:
-        """Remember that the cash in a currency has moved to where it is now."""
+        """Remember that the cash in a currency has moved to where it is now, and what waits besides it."""
         balance = self.account.balance(currency)
         change = CashChange(
             number=len(self.cash) + 1,
@@ -113,6 +113,7 @@ class Client:
             kind=kind,
             change=balance - self.told[currency],
             balance=balance,
+            realized=realized,
             trade=trade,
             move=move,
             position=position,
@@ -157,7 +158,9 @@ class Register:
                 client = self.client(record.account)
                 client.deposited.add(record.currency)
                 client.account.deposit(record.currency, record.amount)
-                client.note_cash("deposit", record.currency, record.at)
+                client.note_cash("deposit", record.currency, record.at, self._realized(client, record.currency))
+            case ledger.Funded():
+                self.client(record.account).account.position(record.instrument).fund(record.amount)
             case ledger.Cash():
                 self._move_cash(record)
             case ledger.Order():
@@ -236,7 +239,7 @@ class Register:
         )
         client = self.client(trade.account)
         for currency in filter(None, (trade.fee_currency, trade.other_currency)):
-            client.note_cash("trade", currency, trade.at, view, trade.position)
+            client.note_cash("trade", currency, trade.at, self._realized(client, currency), view, trade.position)
         client.trades.append(view)
         client.trade_times.append(trade.at)
         return view
@@ -256,8 +259,10 @@ class Register:
             instrument=instrument,
             size=position.size,
             average_price=position.average_price(self.contract(instrument)),
+            entry_value=position.entry_value,
+            built_value=position.built_value,
             realized=position.realized,
-            funded=self.client(account).funded[instrument],
+            funded=position.funded,
         )
 
     def accounts(self) -> list[str]:
@@ -265,8 +270,9 @@ class Register:
         return list(self._clients)
 
     def holders(self, instrument: str) -> list[str]:
-        """The accounts that have a position in an instrument."""
-        return [name for name, client in self._clients.items() if client.account.position(instrument).size]
+        """The accounts that have a position in an instrument, or had one whose profit still waits."""
+        positions = {name: client.account.position(instrument) for name, client in self._clients.items()}
+        return [name for name, position in positions.items() if position.size or position.realized]
 
     def open_interest(self, instrument: str) -> Decimal:
         """The longs or the shorts of all accounts, whichever is more: each contract has one of both."""
@@ -278,17 +284,15 @@ class Register:
         """Book what a position is paid, or costs; it must come out as it was written down."""
         client, contract = self.client(record.account), self.contract(record.instrument)
         position = client.account.position(record.instrument)
+        waited = position.realized, position.funded
         match record.kind:
-            case "funding":
-                amount = record.amount
-                client.funded[record.instrument] += amount
             case "settlement":
                 amount = position.settle(contract, record.price)
             case "delivery":
                 amount = position.deliver(contract, record.price)
         client.account.deposit(record.currency, amount)
-        told = (record.amount, record.balance, record.position)
-        if (amount, client.account.balance(record.currency), position.size) != told:
+        told = (record.amount, record.realized, record.funding, record.balance, record.position)
+        if (amount, *waited, client.account.balance(record.currency), position.size) != told:
             raise ArithmeticError(f"{record.kind} {record.cash_id} is not what the records before it make")
         move = CashMove(
             account=record.account,
@@ -296,11 +300,20 @@ class Register:
             kind=record.kind,
             currency=record.currency,
             amount=amount,
+            realized=record.realized,
+            funding=record.funding,
             price=record.price,
             size=record.size,
             at=record.at,
         )
-        client.note_cash(record.kind, record.currency, record.at, position=position.size, move=move)
+        waits = self._realized(client, record.currency)
+        client.note_cash(record.kind, record.currency, record.at, waits, position=position.size, move=move)
+
+    def _realized(self, client: Client, currency: str) -> Decimal:
+        """What waits for the next settlements in a currency."""
+        positions = client.account.positions.items()
+        waiting = (held.realized for name, held in positions if self.contract(name).settlement_currency == currency)
+        return sum(waiting, ZERO)
 
     def _open(self, record: ledger.Order) -> None:
         self._rank += 1

@@ -1,9 +1,9 @@
 """When money moves on an instrument without a fill: funding, settlement, delivery.
 
-Funding is exchanged between the longs and the shorts of a perpetual, settlement pays out what positions have gained
-since the last one, and delivery ends a dated future. The first two come at whole multiples of their interval since the
-epoch, those of settlement eight hours later, so that a daily one comes at 08:00 UTC. What was due while nobody ran the
-exchange is not made up for, but a future that expired meanwhile is delivered at once.
+Funding is exchanged between the longs and the shorts of a perpetual, settlement pays out what was realized and what
+positions have gained since the last one, and delivery ends a dated future. The first two come at whole multiples of
+their interval since the epoch, those of settlement eight hours later, so that a daily one comes at 08:00 UTC. What was
+due while nobody ran the exchange is not made up for, but a future that expired meanwhile is delivered at once.
 """
 
 from enum import StrEnum

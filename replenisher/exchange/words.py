@@ -170,6 +170,8 @@ class CashMove(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # funding, settlement or delivery
     currency: str
     amount: Decimal
+    realized: Decimal  # what waited for the next settlement before it: of another kind than funding, a part of it
+    funding: Decimal  # the part of that which is funding
     price: Decimal  # at which the position was valued
     size: Decimal  # of the position, before it
     at: int
@@ -184,6 +186,7 @@ class CashChange(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # deposit, trade, or that of the move
     change: Decimal
     balance: Decimal  # after it
+    realized: Decimal  # likewise: what waits for the next settlement
     trade: TradeView | None = None
     move: CashMove | None = None
     position: Decimal = Decimal(0)  # after it, of the instrument that it was about
@@ -195,8 +198,10 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     size: Decimal
     average_price: Decimal
-    realized: Decimal  # since the account was opened
-    funded: Decimal = Decimal(0)  # likewise: what funding paid, or cost
+    entry_value: Decimal  # since the last settlement; in the settlement currency, as are the rest
+    built_value: Decimal  # what it was built for, whatever was settled since
+    realized: Decimal  # since the last settlement, funding included
+    funded: Decimal = Decimal(0)  # the part of it that is funding
 
 
 class BookLevel(msgspec.Struct, frozen=True):
@@ -291,7 +296,9 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     currency: str
     balance: Decimal
-    unrealized: Decimal  # what its positions would bring at the mark
+    realized: Decimal  # what waits for the next settlement
+    unrealized: Decimal  # what its positions would bring at the mark besides
+    total: Decimal  # what its positions have gained since they were built
     margin: Decimal  # what its positions and orders hold
     available: Decimal
 

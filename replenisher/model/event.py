@@ -285,6 +285,7 @@ class CashMoved(Fact, frozen=True, kw_only=True):
     kind: CashKind
     currency: str
     amount: Decimal
+    realized: Decimal = Decimal(0)  # the part of it that fills had realized before
     venue_time: int
     venue_id: str
     instrument: str = ""  # on whose position; empty if it was about none
@@ -346,11 +347,12 @@ class PositionReported(Fact, frozen=True, kw_only=True):
 
 
 class BalanceReported(Fact, frozen=True, kw_only=True):
-    """Our cash in one currency, as the venue sees it: realized P&L in, unrealized P&L out."""
+    """Our cash in one currency, as the venue sees it, and what fills have made that is no cash before a settlement."""
 
     venue: str
     currency: str
     balance: Decimal
+    unsettled: Decimal = Decimal(0)
     venue_time: int = 0  # as of when; 0 where the venue does not say
 
 

@@ -65,6 +65,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     base_currency: str
     quote_currency: str
     settlement_currency: str
+    pays_at_settlement: bool = False  # whether what fills realize is cash only once it is settled
     min_amount: Decimal  # in the wire amount
     min_notional: Decimal = Decimal(0)  # in the quote currency
     version: int = 1

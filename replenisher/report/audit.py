@@ -125,6 +125,7 @@ def unread(ours: OurBook, theirs: ExchangeBook) -> list[CashRow]:
             instrument=move.instrument,
             currency=move.currency,
             amount=move.amount,
+            realized=move.realized,
         )
         for move in theirs.moves
         if (move.currency, move.kind, move.cash_id) not in heard

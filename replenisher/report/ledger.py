@@ -12,6 +12,9 @@ import msgspec
 from replenisher.errors import ConfigurationError
 from replenisher.model.order import Side
 
+MoveKind = Literal["funding", "settlement", "delivery", "transfer"]
+Part = tuple[MoveKind, Decimal, Decimal]  # amount, and the part of it that fills had realized before
+
 
 class Cause(msgspec.Struct, frozen=True):
     """The print that filled a resting order."""
@@ -34,6 +37,7 @@ class ExchangeTrade(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     fee_currency: str
     liquidity: Literal["M", "T"]
+    realized: Decimal
     balance: Decimal  # after it
     position: Decimal  # after it
     at: int
@@ -59,10 +63,11 @@ class ExchangeCash(msgspec.Struct, frozen=True, kw_only=True):
     """Money that moved without a fill, and what that left behind."""
 
     cash_id: str
-    kind: Literal["funding", "settlement", "delivery", "transfer"]
+    kind: MoveKind
     instrument: str  # on whose position; empty if on none
     currency: str
     amount: Decimal
+    realized: Decimal = Decimal(0)  # the part of it that fills had realized before
     balance: Decimal  # after it
     position: Decimal  # after it
     at: int
@@ -89,6 +94,13 @@ class ExchangeBook(msgspec.Struct, frozen=True, kw_only=True):
     balances: tuple[ExchangeBalance, ...]  # likewise
     positions: dict[str, Decimal]
     moves: tuple[ExchangeCash, ...] = ()  # likewise
+
+
+def parts(kind: MoveKind, amount: Decimal, realized: Decimal, funding: Decimal) -> list[Part]:
+    """What a row was made of: what funding had brought, and the rest, of which fills had realized something."""
+    rest = kind, amount - funding, realized - funding
+    funded: list[Part] = [("funding", funding, Decimal(0))] if funding else []
+    return [*funded, rest] if any(rest[1:]) or kind == "delivery" or not funded else funded
 
 
 # --- The file's records ---------------------------------------------------------------------------------------------
@@ -135,14 +147,20 @@ class _Trade(ExchangeTrade, frozen=True, kw_only=True, tag_field="type", tag="tr
 
 class _Cash(msgspec.Struct, tag_field="type", tag="cash"):
     cash_id: str
-    kind: Literal["funding", "settlement", "delivery"]
+    kind: Literal["settlement", "delivery"]
     account: str
     instrument: str
     currency: str
     amount: Decimal
+    realized: Decimal  # the part of it that waited for it
+    funding: Decimal  # the part of that which is funding
     balance: Decimal
     position: Decimal
     at: int
+
+
+class _Funded(msgspec.Struct, tag_field="type", tag="funded"):
+    """Not needed: it is a part of the next settlement."""
 
 
 class _Listed(msgspec.Struct, tag_field="type", tag="instrument"):
@@ -169,7 +187,7 @@ class _MmpFrozen(msgspec.Struct, tag_field="type", tag="mmp_frozen"):
     """Likewise."""
 
 
-_Unneeded = _Listed | _Request | _Rejected | _SelfTrading | _Mmp | _MmpFrozen
+_Unneeded = _Funded | _Listed | _Request | _Rejected | _SelfTrading | _Mmp | _MmpFrozen
 _Record = _Opened | _Deposit | _Order | _Amended | _Closed | _Trade | _Cash | _Unneeded
 
 
@@ -270,10 +288,24 @@ class _Folding:
 
     def _take_cash(self, record: _Cash) -> None:
         self._rows += 1
-        told = {name: getattr(record, name) for name in ExchangeCash.__struct_fields__ if name != "trades"}
-        self._moves.append(ExchangeCash(**told, trades=len(self._trades)))
+        balance = record.balance - record.amount
+        for kind, amount, realized in parts(record.kind, record.amount, record.realized, record.funding):
+            balance += amount
+            move = ExchangeCash(
+                cash_id=record.cash_id,
+                kind=kind,
+                instrument=record.instrument,
+                currency=record.currency,
+                amount=amount,
+                realized=realized,
+                balance=balance,
+                position=record.position,
+                at=record.at,
+                trades=len(self._trades),
+            )
+            self._moves.append(move)
+            self._now_holds(record.at, record.currency, balance)
         self._positions[record.instrument] = record.position
-        self._now_holds(record.at, record.currency, record.balance)
 
     def _now_holds(self, at: int, currency: str, balance: Decimal) -> None:
         self._cash[currency] = balance

@@ -1,8 +1,8 @@
 """The recount: positions and balances, added up anew from our fills and held against the exchange's.
 
-A balance starts with the first one the venue told us, and moves by what each fill realized, its fee, and the money
-that moved without a fill. The exchange wrote down position and balance after each trade, so the first trade after
-which the books disagree can be named.
+A balance starts with the first one the venue told us, and moves by the fee of each fill, by what the fill realized
+unless its instrument pays that at settlement, and by the money that moved without a fill. The exchange wrote down what
+each trade realized, and position and balance after it, so the first one about which the books disagree can be named.
 """
 
 from bisect import bisect_right
@@ -108,6 +108,8 @@ class _Recount:
             told = self._theirs.moves[number]
             if move.amount != told.amount:
                 yield differs("cash_amount", row, move.amount, told.amount)
+            if move.realized != told.realized:
+                yield differs("cash_realized", row, move.realized, told.realized)
             if move.instrument != told.instrument:
                 yield differs("cash_instrument", row, move.instrument, told.instrument)
         for number in sorted(set(range(len(self._theirs.moves))) - set(numbers)):
@@ -125,9 +127,9 @@ class _Recount:
         if instrument is not None:
             position = self._positions[move.instrument]
             if move.kind == CashKind.SETTLEMENT:
-                position.settle(instrument, move.amount)
+                position.settle(instrument, move.amount - move.realized)
             elif move.kind == CashKind.DELIVERY:
-                position.deliver(move.amount)
+                position.deliver(move.amount - move.realized)
         opening = self._openings.get(move.currency)
         if opening is None or (move.at <= opening.at if number is None else number < opening.moves):
             return
@@ -149,7 +151,7 @@ class _Recount:
             worth = booked(instrument.value(fill.amount, fill.price))
             self._earn(instrument.base_currency, index, fill.side.sign * fill.amount)
             self._earn(instrument.settlement_currency, index, -fill.side.sign * worth)
-        else:
+        elif not instrument.pays_at_settlement:
             self._earn(instrument.settlement_currency, index, realized)
         self._earn(fill.fee_currency, index, -fill.fee)
         if index < len(self._theirs.trades):
@@ -157,6 +159,7 @@ class _Recount:
             row = fill_name(trade)
             if instrument.kind is not Kind.SPOT:  # of which no exchange keeps a position
                 yield from self._compare_after(row, "position", trade.instrument, position.size, trade.position)
+                yield from self._compare_after(row, "profit", trade.instrument, realized, trade.realized)
             cash = self._cash.get(trade.fee_currency)
             if cash is not None and index >= self._openings[trade.fee_currency].trades:
                 yield from self._compare_after(row, "balance", trade.fee_currency, cash, trade.balance)

@@ -6,7 +6,7 @@ text is read exactly. The wire tells less than the file:
 - of an order that was amended, the last price and amount, and none that it had before;
 - of a fill, not which print caused it;
 - of positions, only what they are now. What they were after each trade follows backwards, by the amount of every trade
-  and what was delivered since; of money likewise, by profit, fee, and the cash book's rows that are no trade;
+  and what was delivered since; of money likewise, by fees and the cash book's rows that are no trade;
 - of the exchange, not the id under which it keeps its ledger.
 
 The book is read in several requests: while orders rest it can change between them.
@@ -25,7 +25,16 @@ from websockets.sync.client import ClientConnection, connect
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.order import Side
 from replenisher.model.units import MS_NS
-from replenisher.report.ledger import ExchangeBalance, ExchangeBook, ExchangeCash, ExchangeOrder, ExchangeTrade
+from replenisher.report.ledger import (
+    ExchangeBalance,
+    ExchangeBook,
+    ExchangeCash,
+    ExchangeOrder,
+    ExchangeTrade,
+    MoveKind,
+    Part,
+    parts,
+)
 
 PAGE = 500  # rows an answer
 ANSWER_S_MAX = 10.0
@@ -39,7 +48,7 @@ CASH_PAGE_S = 1.0  # nor more often, once a few credits are spent, which the dae
 ASK_S = 0.05  # the venue answers 20 questions a second for long,
 ASKED_AT_ONCE_S = 2.0  # and more after a rest: of that we take less than half, as the daemon asks as well
 FAR_MS = 32_503_708_800_000  # later than anything
-MOVES: dict[str, Literal["settlement", "delivery", "transfer"]] = {
+MOVES: dict[str, MoveKind] = {
     "settlement": "settlement",
     "delivery": "delivery",
     "deposit": "transfer",
@@ -145,7 +154,9 @@ class _CashRow(msgspec.Struct, frozen=True, kw_only=True):
     balance: Decimal
     side: str = "-"
     amount: Decimal = ZERO
+    session_rpl: Decimal | None = None
     interest_pl: Decimal | None = None
+    total_interest_pl: Decimal | None = None
     instrument_name: str | None = None
     trade_id: str | None = None
     order_id: str | None = None
@@ -331,14 +342,29 @@ def _order(told: _Order) -> ExchangeOrder:
     )
 
 
-def _in_order(trades: Sequence[_Trade], rows: Sequence[_CashRow]) -> list[_Trade | _CashRow]:
+class _Move(msgspec.Struct, frozen=True):
+    """A part of a row that is no trade."""
+
+    row: _CashRow
+    part: Part
+
+
+def _moves(row: _CashRow) -> list[_Move]:
+    if row.type not in MOVES:
+        return []
+    funding = (row.interest_pl if row.total_interest_pl is None else row.total_interest_pl) or ZERO
+    realized = row.session_rpl or funding
+    return [_Move(row, part) for part in parts(MOVES[row.type], row.change, realized, funding)]
+
+
+def _in_order(trades: Sequence[_Trade], rows: Sequence[_CashRow]) -> list[_Trade | _Move]:
     """Trades and what moved money without one, as the cash book has them one after the other."""
     numbers: dict[tuple[str, str], int] = {}
     for row in rows:
         if row.trade_id is not None and row.order_id is not None:
             key = row.trade_id, row.order_id
             numbers[key] = min(row.id, numbers.get(key, row.id))  # of spot, each currency has a row
-    steps: list[tuple[int, _Trade | _CashRow]] = [(row.id, row) for row in rows if row.type in MOVES]
+    steps: list[tuple[int, _Trade | _Move]] = [(row.id, move) for row in rows for move in _moves(row)]
     for trade in sorted(trades, key=_when):
         # One that happened since the book was read comes last.
         steps.append((numbers.get((trade.trade_id, trade.order_id), FAR_MS), trade))
@@ -358,7 +384,7 @@ class _WalkBack:
         self._cash = defaultdict(Decimal, cash)
         self._spot = spot
 
-    def over(self, steps: Sequence[_Trade | _CashRow]) -> None:
+    def over(self, steps: Sequence[_Trade | _Move]) -> None:
         """Find out what each step left behind; the last one left what there is now."""
         trades = sum(isinstance(step, _Trade) for step in steps)
         moves = len(steps) - trades
@@ -367,8 +393,8 @@ class _WalkBack:
                 self._hold(step.timestamp, self._undo(step), trades, moves)
                 trades -= 1
             else:
-                held = {step.currency: self._cash[step.currency]}
-                self._hold(step.timestamp, held, trades, moves)
+                held = {step.row.currency: self._cash[step.row.currency]}
+                self._hold(step.row.timestamp, held, trades, moves)
                 moves -= 1
                 self._undo_move(step, trades)
         for told in (self.trades, self.moves, self.balances):
@@ -381,25 +407,24 @@ class _WalkBack:
                 ExchangeBalance(at=timestamp * MS_NS, currency=currency, balance=balance, trades=trades, moves=moves)
             )
 
-    def _undo_move(self, row: _CashRow, trades: int) -> None:
+    def _undo_move(self, move: _Move, trades: int) -> None:
+        row, (kind, amount, realized) = move.row, move.part
         instrument = row.instrument_name or ""
-        kind: Literal["funding", "settlement", "delivery", "transfer"] = (
-            "funding" if row.interest_pl else MOVES[row.type]
-        )
         self.moves.append(
             ExchangeCash(
                 cash_id=str(row.id),
                 kind=kind,
                 instrument=instrument,
                 currency=row.currency,
-                amount=row.change,
+                amount=amount,
+                realized=realized,
                 balance=self._cash[row.currency],
                 position=self._positions[instrument] if instrument else ZERO,
                 at=row.timestamp * MS_NS,
                 trades=trades,
             )
         )
-        self._cash[row.currency] -= row.change
+        self._cash[row.currency] -= amount
         if kind == "delivery":
             self._positions[instrument] = -row.amount if row.side == "short" else row.amount
 
@@ -417,6 +442,7 @@ class _WalkBack:
                 fee=trade.fee,
                 fee_currency=trade.fee_currency,
                 liquidity=trade.liquidity,
+                realized=trade.profit_loss,
                 balance=self._cash[trade.fee_currency],
                 position=self._positions[trade.instrument_name],
                 at=trade.timestamp * MS_NS,
@@ -431,11 +457,10 @@ class _WalkBack:
         return held
 
     def _changes(self, trade: _Trade) -> dict[str, Decimal]:
-        """How a trade moved cash, the currency of its fee first."""
+        """How a trade moved cash, the currency of its fee first. What a contract realizes waits for a settlement."""
         changes = {trade.fee_currency: -trade.fee}
         spot = self._spot.get(trade.instrument_name)
         if spot is None:
-            changes[trade.fee_currency] += trade.profit_loss
             return changes
         worth = (trade.amount * trade.price).quantize(SMALLEST, ROUND_HALF_EVEN)
         for currency, change in ((spot.base_currency, trade.amount), (spot.quote_currency, -worth)):

@@ -72,6 +72,7 @@ class CashRow(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str  # empty if it was about none
     currency: str
     amount: Decimal
+    realized: Decimal  # the part of it that fills had realized before
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,6 +157,7 @@ instruments = Table(
     _text("base_currency"),
     _text("quote_currency"),
     _text("settlement_currency"),
+    Column("pays_at_settlement", Boolean, nullable=False),
     _exact("min_amount"),
     _exact("min_notional"),
     _time("at"),
@@ -251,6 +252,7 @@ cash_moves = Table(
     _text("venue_id"),
     _text("instrument"),  # on whose position; empty if it was about none
     _exact("amount"),
+    _exact("realized"),  # the part of it that fills had realized before
     _time("venue_time"),
     _time("at"),
     *_origin(),

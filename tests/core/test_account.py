@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replenisher.core.account import EXTERNAL, Account, Position, booked
+from replenisher.model.event import CashKind, CashMoved
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from tests.core.world import INVERSE, KEY, LINEAR, VENUE, filled
+
+SETTLED = msgspec.structs.replace(INVERSE, pays_at_settlement=True)
 
 FILLS = st.lists(
     st.tuples(st.sampled_from(Side), st.integers(50_000, 150_000), st.integers(1, 50), st.integers(-9, 9)), max_size=15
@@ -119,3 +122,61 @@ def test_a_delivery_leaves_nothing_of_a_position() -> None:
     position.deliver(Decimal("0.004"))
 
     assert (position.size, position.entry_value, position.realized) == (0, 0, Decimal("0.004"))
+
+
+def settlement(amount: str, *, realized: str, kind: CashKind = CashKind.SETTLEMENT, venue_time: int = 10) -> CashMoved:
+    return CashMoved(
+        at=10,
+        venue=VENUE,
+        kind=kind,
+        currency="BTC",
+        amount=Decimal(amount),
+        realized=Decimal(realized),
+        venue_time=venue_time,
+        venue_id="S1",
+        instrument=KEY,
+    )
+
+
+def test_where_profit_waits_for_a_settlement_it_is_cash_once_and_no_sooner() -> None:
+    # 2,000 USD bought at 50,000 (0.04 BTC); the half sold at 62,500 gains 0.004, the rest at the mark as much.
+    account = book(SETTLED, [(Side.BUY, 100_000, 200, 7), (Side.SELL, 125_000, 100, 7)])
+
+    assert account.balance(VENUE, "BTC") == Decimal(1_000) - Decimal("14e-8"), "fees are paid at once"
+    assert account.funds(VENUE, "BTC") == account.balance(VENUE, "BTC") + Decimal("0.004")
+    before = account.position(KEY).pnl_quote(SETTLED, 62_500.0)
+
+    account.move_cash(settlement("0.008", realized="0.004"), SETTLED)
+
+    assert account.balance(VENUE, "BTC") == account.funds(VENUE, "BTC") == Decimal("1000.008") - Decimal("14e-8")
+    assert account.position(KEY).unrealized(SETTLED, 62_500.0) == pytest.approx(0, abs=1e-12)
+    assert account.position(KEY).pnl_quote(SETTLED, 62_500.0) == pytest.approx(before), "our profit is counted once"
+
+
+def test_a_fill_that_was_heard_of_before_the_settlement_it_came_after_waits_for_the_next_one() -> None:
+    account = book(SETTLED, [(Side.BUY, 100_000, 200, 0), (Side.SELL, 125_000, 100, 0)])
+
+    # The venue settled 0.008 of what was still 2,000 USD at 62,500; then the half was sold there and gained nothing.
+    account.move_cash(settlement("0.008", realized="0"), SETTLED)
+
+    assert account.balance(VENUE, "BTC") == Decimal("1000.008")
+    assert account.position(KEY).pnl_quote(SETTLED, 62_500.0) == pytest.approx(0.008 * 62_500)
+
+
+def test_a_delivery_pays_what_waited_too_and_leaves_nothing() -> None:
+    account = book(SETTLED, [(Side.BUY, 100_000, 200, 0), (Side.SELL, 125_000, 100, 0)])
+
+    account.move_cash(settlement("0.008", realized="0.004", kind=CashKind.DELIVERY), SETTLED)
+
+    position = account.position(KEY)
+    assert (position.size, position.entry_value, position.realized) == (0, 0, Decimal("0.008"))
+    assert account.balance(VENUE, "BTC") == account.funds(VENUE, "BTC") == Decimal("1000.008")
+
+
+def test_what_waits_is_the_venues_word_when_it_tells_the_balance() -> None:
+    account = book(SETTLED, [(Side.BUY, 100_000, 200, 0), (Side.SELL, 125_000, 100, 0)])
+
+    account.set_balance(VENUE, "BTC", Decimal(7), venue_time=20, unsettled=Decimal("-0.5"))
+    account.move_cash(settlement("0.008", realized="0.004"), SETTLED)
+
+    assert (account.balance(VENUE, "BTC"), account.funds(VENUE, "BTC")) == (Decimal(7), Decimal("6.5"))

@@ -24,7 +24,8 @@ def test_an_inverse_long_gains_in_coin_when_the_price_rises() -> None:
     realized = account.fill(INVERSE, SELL, D("10000"), D("62500"), fee=D("-0.00004"))  # worth 0.16 BTC
 
     assert realized == D("0.04")
-    assert account.balance("BTC") == D("1.04004")
+    assert account.balance("BTC") == D("1.00004"), "profit waits for a settlement"
+    assert account.position("BTC-PERPETUAL").realized == D("0.04")
     assert account.position("BTC-PERPETUAL").size == 0
     assert account.position("BTC-PERPETUAL").entry_value == 0
 
@@ -119,4 +120,22 @@ def test_no_money_is_made_or_lost_between_accounts(contract: Contract, fills: li
         assert position.entry_value >= 0
     assert sum(position.size for position in positions) == 0
     balances = sum(account.balance(contract.settlement_currency) for account in accounts)
-    assert balances == 300 - fees + sum(position.realized for position in positions)
+    assert balances == 300 - fees
+    gained = sum(position.realized + position.unrealized(contract, D(60_000)) for position in positions)
+    assert gained == sum(position.settle(contract, D(60_000)) for position in positions)
+    assert abs(gained) <= D("1e-8") * (len(fills) + 3), "but for rounding, what some gain others lose"
+
+
+def test_a_settlement_pays_what_waited_and_what_was_gained_and_the_average_price_stays() -> None:
+    position = Position()
+    position.apply(LINEAR, BUY, D("2"), D("50000"))
+    position.apply(LINEAR, SELL, D("1"), D("51000"))
+    position.fund(D("-3"))
+
+    paid = position.settle(LINEAR, D("52000"))
+
+    assert paid == D("1000") - 3 + 2000
+    assert (position.realized, position.funded, position.unrealized(LINEAR, D("52000"))) == (0, 0, 0)
+    assert position.average_price(LINEAR) == D("50000")
+    assert (position.unrealized(LINEAR, D("53000")), position.total(LINEAR, D("53000"))) == (1000, 3000)
+    assert position.apply(LINEAR, SELL, D("1"), D("53000")) == 1000, "what was paid is not realized again"

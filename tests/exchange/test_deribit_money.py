@@ -34,8 +34,10 @@ def funded() -> Clients:
 def test_the_cash_book_adds_up_row_by_row(funded: Clients) -> None:
     rows = log(funded, count=250)["logs"]
 
-    assert [row["type"] for row in rows[-2:]] == ["trade", "deposit"]
-    assert {row["type"] for row in rows[:-2]} == {"settlement"}
+    assert [row["type"] for row in rows] == ["settlement", "trade", "deposit"]
+    settled = rows[0]
+    assert settled["change"] == settled["cashflow"] == pytest.approx(settled["session_rpl"] + settled["session_upl"])
+    assert settled["session_rpl"] == settled["total_interest_pl"] < 0 != settled["session_upl"], "hours of funding"
     for later, earlier in pairwise(rows):
         assert later["user_seq"] > earlier["user_seq"]
         assert later["balance"] == pytest.approx(earlier["balance"] + later["change"], abs=1e-12)
@@ -47,7 +49,7 @@ def test_the_cash_book_adds_up_row_by_row(funded: Clients) -> None:
 def test_the_cash_book_is_read_in_pages_and_by_what_is_looked_for(funded: Clients) -> None:
     everything = log(funded, count=250)["logs"]
 
-    first = log(funded, count=10)
+    first = log(funded, count=1)
     second = log(funded, count=250, continuation=first["continuation"])
 
     assert first["logs"] + second["logs"] == everything
@@ -71,7 +73,10 @@ def test_funding_is_told_hour_by_hour_and_by_the_position(funded: Clients) -> No
     assert hours[-1]["interest_8h"] == pytest.approx(0.008)
     assert value == pytest.approx(sum(hour["interest_1h"] for hour in hours))
     assert ticker["funding_8h"] == ticker["current_funding"] == 0.008
-    assert position["realized_funding"] == pytest.approx(-25 * 0.001 * 20 / position["mark_price"], rel=0.05)
+    hours_since_settlement = 23 - 8
+    expected = -hours_since_settlement * 0.001 * 20 / position["mark_price"]
+    assert position["realized_funding"] == pytest.approx(expected, rel=0.02)
+    assert position["realized_profit_loss"] == position["realized_funding"]
 
 
 def test_the_settlement_price_is_that_of_the_last_settlement(funded: Clients) -> None:
@@ -79,10 +84,33 @@ def test_the_settlement_price_is_that_of_the_last_settlement(funded: Clients) ->
 
     ticker = funded.result("a", "public/ticker", instrument_name=BTC)
     position = funded.result("a", "private/get_position", instrument_name=BTC)
-    settled = [row for row in log(funded, count=250)["logs"] if row["type"] == "settlement" and row["session_upl"]]
+    (settled,) = [row for row in log(funded, count=250)["logs"] if row["type"] == "settlement"]
+    (bought,) = [row for row in log(funded, count=250)["logs"] if row["type"] == "trade"]
 
-    assert ticker["settlement_price"] == position["settlement_price"] == settled[0]["price"]
-    assert position["average_price"] == pytest.approx(settled[0]["price"], rel=1e-4), "it goes on from there"
+    assert ticker["settlement_price"] == position["settlement_price"] == settled["price"]
+    assert position["average_price"] == pytest.approx(bought["price"], rel=1e-4), "what it was built for"
+    for member, price in (("floating_profit_loss", settled["price"]), ("total_profit_loss", bought["price"])):
+        assert position[member] == pytest.approx(20 / price - 20 / position["mark_price"], abs=2e-8)
+
+
+def test_equity_is_the_balance_and_what_the_session_has_made(funded: Clients) -> None:
+    funded.connect("a", ALICE)
+    bid, _ = funded.touch()
+    funded.result("a", "private/sell", instrument_name=BTC, amount=10, type="market")
+
+    summary = funded.result("a", "private/get_account_summary", currency="BTC")
+    position = funded.result("a", "private/get_position", instrument_name=BTC)
+    (sold, *_) = log(funded, query="trade")["logs"]
+
+    session = summary["session_rpl"] + summary["session_upl"]
+    assert summary["session_rpl"] == position["realized_profit_loss"] != position["realized_funding"]
+    assert summary["session_upl"] == position["floating_profit_loss"]
+    assert summary["futures_pl"] == position["total_profit_loss"]
+    assert summary["equity"] == pytest.approx(summary["balance"] + session, abs=1e-12)
+    assert summary["balance"] == sold["balance"], "as the last row has left it"
+    assert sold["change"] == -sold["commission"] < 0 != sold["cashflow"]
+    held = summary["initial_margin"] + max(session, 0)
+    assert summary["available_withdrawal_funds"] == pytest.approx(summary["equity"] - held, abs=1e-12)
 
 
 def test_margins_are_told_for_an_order_before_it_is_placed() -> None:

@@ -108,8 +108,9 @@ def assert_money_is_conserved(stand: Stand, trades: list[dict]) -> None:
             house.fill(contract, other, D(trade["amount"]), D(trade["price"]), ZERO)
     mark = stand.exchange.mark_price(PERPETUAL)
     held = [stand.exchange.account(account, "BTC") for account in ACCOUNTS]
-    in_btc = sum((view.balance + view.unrealized for view in held), ZERO) + fees["BTC"]
-    in_btc += house.balance("BTC") + house.position(PERPETUAL).unrealized(CONTRACTS[PERPETUAL], mark)
+    in_btc = sum((view.balance + view.realized + view.unrealized for view in held), ZERO) + fees["BTC"]
+    others = house.position(PERPETUAL)
+    in_btc += house.balance("BTC") + others.realized + others.unrealized(CONTRACTS[PERPETUAL], mark)
     in_usdc = sum((stand.balance("USDC", account) for account in ACCOUNTS), ZERO) + fees["USDC"] + house.balance("USDC")
 
     assert in_usdc == 3 * DEPOSIT["USDC"]

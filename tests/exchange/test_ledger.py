@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.ledger import Deposit, Ledger, Opened, read_ledger
+from replenisher.exchange.ledger import BOOKS, Deposit, Ledger, Opened, read_ledger
 
 
 def written() -> bytes:
     pieces: list[bytes] = []
     ledger = Ledger(pieces.append)
-    ledger.write(Opened(exchange_id="00112233aabbccdd", at=1, seed=7, market="synthetic", life=1))
+    ledger.write(Opened(exchange_id="00112233aabbccdd", at=1, seed=7, market="synthetic", life=1, books=BOOKS))
     ledger.write(Deposit(account="main", currency="BTC", amount=Decimal("10.00000001"), at=1))
     ledger.flush()
     ledger.flush()
@@ -23,7 +23,7 @@ def test_what_was_done_at_once_is_appended_in_one_piece_and_reads_back_the_same(
     past = read_ledger(written())
 
     assert past.records == (
-        Opened(exchange_id="00112233aabbccdd", at=1, seed=7, market="synthetic", life=1),
+        Opened(exchange_id="00112233aabbccdd", at=1, seed=7, market="synthetic", life=1, books=BOOKS),
         Deposit(account="main", currency="BTC", amount=Decimal("10.00000001"), at=1),
     )
     assert past.kept_bytes == len(written())
@@ -69,3 +69,10 @@ def test_a_damaged_line_is_named_by_its_number(damage: bytes) -> None:
 def test_a_file_that_is_no_ledger_is_refused_at_its_first_line() -> None:
     with pytest.raises(ConfigurationError, match="line 1"):
         read_ledger(written().splitlines(keepends=True)[1])
+
+
+def test_a_ledger_whose_fills_paid_their_profit_at_once_is_not_gone_on_with() -> None:
+    first = b'{"type":"opened","exchange_id":"00112233aabbccdd","at":1,"seed":7,"market":"synthetic","life":1}\n'
+
+    with pytest.raises(ConfigurationError, match="paid profit at each fill.*--fresh"):
+        read_ledger(first)

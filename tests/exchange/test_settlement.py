@@ -34,6 +34,7 @@ def test_longs_pay_shorts_every_eight_hours() -> None:
     stand = held(funding_every_ns=8 * HOUR, funding_rate_8h=D("0.0001"))
     mark = stand.exchange.mark_price(PERPETUAL)
     before = stand.balance("BTC"), stand.balance("BTC", "other")
+    available = stand.available("BTC")
 
     stand.wait(8 * HOUR)
 
@@ -42,7 +43,9 @@ def test_longs_pay_shorts_every_eight_hours() -> None:
         ("main", "funding", -paid),
         ("other", "funding", paid),
     ]
-    assert (stand.balance("BTC"), stand.balance("BTC", "other")) == (before[0] - paid, before[1] + paid)
+    assert (stand.balance("BTC"), stand.balance("BTC", "other")) == before, "it waits for a settlement"
+    assert [stand.exchange.account(name, "BTC").realized for name in ("main", "other")] == [-paid, paid]
+    assert stand.available("BTC") == available - paid
     assert stand.size() == 6000
 
 
@@ -128,9 +131,30 @@ def test_the_log_of_an_account_adds_up_to_its_balance() -> None:
 
     log = list(stand.exchange.cash_changes("main", "BTC"))[::-1]
 
-    assert {entry.kind for entry in log} == {"deposit", "trade", "funding", "settlement"}
+    assert {entry.kind for entry in log} == {"deposit", "trade", "settlement"}
     total = D(0)
     for entry in log:
         total += entry.change
         assert entry.balance == total
     assert total == stand.balance("BTC")
+
+
+def test_what_fills_realize_is_cash_only_once_it_is_settled() -> None:
+    stand = held(settlement_every_ns=24 * HOUR)
+    before = stand.balance("BTC")
+
+    stand.taken(SELL, 6000)
+
+    sold = [line for line in stand.lines("trade") if line["account"] == "main" and line["side"] == "sell"]
+    realized, fees = (sum(D(line[member]) for line in sold) for member in ("realized", "fee"))
+    view = stand.exchange.account("main", "BTC")
+    assert realized != 0
+    assert (view.balance, view.realized, view.unrealized) == (before - fees, realized, 0)
+    assert view.available == view.balance + realized
+
+    stand.wait(24 * HOUR)
+
+    view = stand.exchange.account("main", "BTC")
+    assert (view.balance, view.realized) == (before - fees + realized, 0), "though nothing is held any more"
+    (paid,) = [line for line in stand.lines("cash") if line["account"] == "main"]
+    assert (D(paid["amount"]), paid["size"]) == (realized, "0")

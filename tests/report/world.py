@@ -115,19 +115,24 @@ class World:
         position = self._account.position("BTC-PERPETUAL")
         if not position.size:
             return
-        self._paid += 1
         size, price = position.size, self._instrument.price(self._random.randint(90_000, 110_000))
-        if kind == "settlement":
-            amount = position.settle(contract, price)
+        about = {"account": "main", "instrument": "BTC-PERPETUAL", "currency": self._currency}
+        if kind == "funding":
+            position.fund(amount)
+            self._write("funded", **about, amount=str(amount), price=str(price), size=str(size), at=self._at)
+            return
+        self._paid += 1
+        realized, funding = position.realized, position.funded
+        amount = position.settle(contract, price)
         self._account.deposit(self._currency, amount)
         record = {
             "type": "cash",
             "cash_id": f"9{self._paid}",
             "kind": kind,
-            "account": "main",
-            "instrument": "BTC-PERPETUAL",
-            "currency": self._currency,
+            **about,
             "amount": str(amount),
+            "realized": str(realized),
+            "funding": str(funding),
             "price": str(price),
             "size": str(size),
             "balance": str(self._account.balance(self._currency)),
@@ -135,18 +140,26 @@ class World:
             "at": self._at,
         }
         self._records.append(record)
-        fact = CashMoved(
-            at=self._at,
-            venue="deribit",
-            kind=CashKind(kind),
-            currency=self._currency,
-            amount=amount,
-            venue_time=self._at,
-            venue_id=f"9{self._paid}",
-            instrument=KEY,
-        )
+        facts = [
+            CashMoved(
+                at=self._at,
+                venue="deribit",
+                kind=part,
+                currency=self._currency,
+                amount=paid,
+                realized=made,
+                venue_time=self._at,
+                venue_id=f"9{self._paid}",
+                instrument=KEY,
+            )
+            for part, paid, made in (
+                (CashKind.FUNDING, funding, Decimal(0)),
+                (CashKind.SETTLEMENT, amount - funding, realized - funding),
+            )
+            if paid or made
+        ]
         look = CashReported(at=self._at, venue="deribit", currency=self._currency, venue_time=self._at)
-        self._tell([fact, look])
+        self._tell([*facts, look])
 
     def _amend(self, order_id: str, intent: Intent, fields: dict[str, object]) -> None:
         price, amount = self._instrument.price(fields["price"]), self._instrument.amount(fields["quantity"])

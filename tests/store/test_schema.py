@@ -64,7 +64,7 @@ def test_rows_go_up_and_down_with_the_schema(database: Database) -> None:
         return database.read(lambda connection: [dict(row) for row in connection.execute(select(*which)).mappings()])
 
     schema.upgrade(database.url)
-    assert rows(*tables.cash_moves.c) == [moved | {"instrument": ""}]
+    assert rows(*tables.cash_moves.c) == [moved | {"instrument": "", "realized": Decimal(0)}]
 
     schema.downgrade(database.url, "0001", drop_rows=True)
     assert rows(*older.c) == [moved]
@@ -72,7 +72,7 @@ def test_rows_go_up_and_down_with_the_schema(database: Database) -> None:
 
     schema.upgrade(database.url)
     schema.check(database.url)
-    assert rows(*tables.cash_moves.c) == [moved | {"instrument": ""}]
+    assert rows(*tables.cash_moves.c) == [moved | {"instrument": "", "realized": Decimal(0)}]
 
 
 def test_the_way_down_is_closed_while_there_are_rows(ledger_url: str) -> None:

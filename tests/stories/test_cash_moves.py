@@ -1,7 +1,9 @@
-"""Funding and settlement while the daemon trades: told once, booked once, and the books agree about them."""
+"""Funding and settlement while the daemon trades: profit waits, is paid once, and the books agree about it."""
 
 import time
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tests.stories.desk import Desk
 
@@ -25,8 +27,16 @@ def test_money_that_moves_without_a_fill_is_in_both_books(tmp_path: Path) -> Non
         ended = daemon.stop()
 
     assert ended.code == 0
-    assert kinds(desk) == ["funding", "settlement"]
-    assert [fact["kind"] for fact in ended.told if fact["event"] == "cash_moved"] == ["transfer", *kinds(desk)]
+    assert kinds(desk) == ["funded", "settlement"]
+    told = [fact for fact in ended.told if fact["event"] == "cash_moved"]
+    assert [fact["kind"] for fact in told] == ["transfer", "funding", "settlement"]
+    (paid,) = [record for record in desk.ledger() if record["type"] == "cash"]
+    assert sum(Decimal(fact["amount"]) for fact in told[1:]) == Decimal(paid["amount"])
+    waited = [record for record in before(desk, paid) if record["type"] in ("trade", "funded")]
+    made = [Decimal(record["realized" if record["type"] == "trade" else "amount"]) for record in waited]
+    assert Decimal(paid["realized"]) == sum(made) != 0, "all that fills and funding have made so far"
+    fees = sum(Decimal(record["fee"]) for record in desk.ledger() if record["type"] == "trade")
+    assert Decimal(ended.summary["balances"]["deribit/BTC"]) == 10 - fees + Decimal(paid["amount"])
     desk.assert_books_agree()
 
 
@@ -34,4 +44,10 @@ def kinds(desk: Desk) -> list[str]:
     """Why money moved without a fill, as the exchange wrote it down."""
     if not desk.ledger_file.exists():
         return []
-    return [record["kind"] for record in desk.ledger() if record["type"] == "cash"]
+    return [record.get("kind", record["type"]) for record in desk.ledger() if record["type"] in ("funded", "cash")]
+
+
+def before(desk: Desk, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the exchange wrote down before a record."""
+    records = desk.ledger()
+    return records[: records.index(record)]

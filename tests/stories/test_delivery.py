@@ -39,6 +39,11 @@ async def test_a_future_is_delivered_while_the_daemon_trades_it(tmp_path: Path) 
     (paid,) = [record for record in desk.ledger() if record["type"] == "cash"]
     traded = [Decimal(record["amount"]) * (1 if record["side"] == "buy" else -1) for record in fills(desk.ledger())]
     assert (paid["kind"], Decimal(paid["size"]), paid["position"]) == ("delivery", sum(traded), "0")
+    waited = sum(Decimal(record["realized"]) for record in fills(desk.ledger()))
+    assert Decimal(paid["realized"]) == waited, "what was realized before is paid with it"
+    assert Decimal(paid["balance"]) == 10 - sum(Decimal(fill["fee"]) for fill in fills(desk.ledger())) + Decimal(
+        paid["amount"]
+    )
     (told,) = [fact for fact in ended.told if fact["event"] == "cash_moved" and fact["kind"] == "delivery"]
     assert Decimal(told["amount"]) == Decimal(paid["amount"])
     assert Decimal(ended.summary["instruments"][f"deribit/{FUTURE}"]["position"]) == 0

@@ -71,9 +71,24 @@ def test_funding_is_parted_from_the_settlement_that_it_came_with(recordings: Rec
 
     moves = [move for entry in page.logs for move in codec.cash_moves_of(entry, "deribit", T0)]
 
-    settled = [(move.kind, move.amount, move.instrument) for move in moves if move.venue_id == "61311"]
+    settled = [(move.kind, move.amount, move.realized, move.instrument) for move in moves if move.venue_id == "61311"]
+    funding, realized = Decimal("0.00001243"), Decimal("-0.00004467")
     assert settled == [
-        (CashKind.FUNDING, Decimal("0.00000993"), KEY),
-        (CashKind.SETTLEMENT, Decimal("0.00215706") - Decimal("0.00000993"), KEY),
+        (CashKind.FUNDING, funding, Decimal(0), KEY),
+        (CashKind.SETTLEMENT, Decimal("0.00215706") - funding, realized - funding, KEY),
     ]
+    paid = next(move for move in moves if move.kind is CashKind.SETTLEMENT)
+    assert abs(paid.amount - paid.realized - Decimal("0.00220172")) <= Decimal("1e-8"), "the rest is session_upl"
     assert {move.kind for move in moves} == {CashKind.FUNDING, CashKind.SETTLEMENT, CashKind.TRANSFER}
+
+
+def test_what_the_session_has_realized_is_told_beside_the_balance(recordings: Recordings) -> None:
+    lines = [
+        msgspec.json.decode(line) for line in recordings("private/roq_deribit_recorded.jsonl").read_bytes().splitlines()
+    ]
+    portfolio = next(line for line in lines if "user_portfolio" in line["src"])["msg"]["params"]["data"]
+
+    summary = codec.decode_summary(msgspec.json.encode(portfolio))
+
+    assert (summary.balance, summary.session_rpl) == (Decimal("10.00295099"), Decimal("-4e-7"))
+    assert summary.balance + summary.session_rpl == Decimal(str(portfolio["equity"])), "it is in no balance yet"

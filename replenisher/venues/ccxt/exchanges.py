@@ -36,7 +36,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     amend_params: Mapping[str, Any] = {}
     counts_contracts: bool = True  # an amount of a derivative is a number of contracts, as nearly everywhere
     changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
-    cash_rows: tuple[str, str, str] | None = None  # in the balances' `info`: the list, a row's currency, its cash
+    cash_rows: tuple[str, str, str, str] | None = None  # in the balances' `info`: the list; a row's currency, its cash,
+    # and what waits for a settlement besides
+    pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
     history_params: Mapping[str, Any] = {}  # of the question for orders that are over
@@ -63,7 +65,8 @@ DERIBIT = Traits(
     amend_params={"post_only": True, "reject_post_only": True},  # `edit_order` does not know `postOnly`
     counts_contracts=False,  # the wire amount is USD or coins, whatever `contractSize` says
     changed_path=("info", "last_update_timestamp"),
-    cash_rows=("summaries", "currency", "balance"),  # ccxt's `total` is the equity, unrealized P&L included
+    cash_rows=("summaries", "currency", "balance", "session_rpl"),  # ccxt's `total` is the equity, all profit included
+    pays_at_settlement=True,
     book_limit=50,
     history_params={"include_old": True, "include_unfilled": True},
     trades_params={"sorting": "asc"},

@@ -99,14 +99,14 @@ def position_of(position: Structure | None) -> tuple[Decimal, Decimal]:
     return (-size if position.get("side") == "short" else size), exact(position.get("entryPrice") or 0)
 
 
-def cash_of(balances: Structure, currency: str, traits: Traits) -> Decimal:
-    """Our cash in a currency; 0 where an exchange leaves out what we do not hold."""
+def cash_of(balances: Structure, currency: str, traits: Traits) -> tuple[Decimal, Decimal]:
+    """Our cash in a currency, and what waits for a settlement; 0 where an exchange leaves out what we do not hold."""
     if traits.cash_rows is not None:
-        rows, key, cash = traits.cash_rows
-        held = [row[cash] for row in balances["info"][rows] if row[key] == currency]
-        return exact(held[0]) if held else Decimal(0)
+        rows, key, cash, waits = traits.cash_rows
+        held = [(row[cash], row[waits]) for row in balances["info"][rows] if row[key] == currency]
+        return (exact(held[0][0]), exact(held[0][1])) if held else (Decimal(0), Decimal(0))
     total = (balances.get(currency) or {}).get("total")
-    return Decimal(0) if total is None else exact(total)
+    return Decimal(0) if total is None else exact(total), Decimal(0)
 
 
 def _fee(trade: Structure) -> tuple[Decimal, str] | None:

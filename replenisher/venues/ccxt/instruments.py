@@ -75,6 +75,7 @@ def instrument_of(
         base_currency=str(market["base"]),
         quote_currency=quote,
         settlement_currency=str(market.get("settle") or quote),
+        pays_at_settlement=traits.pays_at_settlement and kind is not Kind.SPOT,
         min_amount=max(lot, _least(limits, "amount")),
         min_notional=_least(limits, "cost"),
         version=version,

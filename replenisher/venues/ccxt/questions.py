@@ -139,8 +139,10 @@ class Questions:
                 case AskPosition(instrument=key):
                     self._tell(self._position(key, value, at))
                 case AskBalance(currency=currency):
-                    cash = cash_of(value, currency, self._exchange.traits)
-                    self._tell(BalanceReported(at=at, venue=self._venue, currency=currency, balance=cash))
+                    cash, waits = cash_of(value, currency, self._exchange.traits)
+                    self._tell(
+                        BalanceReported(at=at, venue=self._venue, currency=currency, balance=cash, unsettled=waits)
+                    )
                 case _:
                     raise AssertionError("this is no question")
         except UNREADABLE as error:

@@ -236,6 +236,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             base_currency=self.base_currency,
             quote_currency=self.quote_currency,
             settlement_currency=self.settlement_currency or self.quote_currency,
+            pays_at_settlement=kind in (Kind.PERPETUAL, Kind.FUTURE),
             min_amount=self.min_trade_amount,
             version=version,
         )
@@ -363,7 +364,8 @@ class AccountSummary(msgspec.Struct, frozen=True):
     """The reply to a question for an account's cash."""
 
     currency: str
-    balance: Decimal
+    balance: Decimal  # without what the session has made since the last settlement
+    session_rpl: Decimal = Decimal(0)  # what of that is realized, funding included
 
 
 class CashEntry(msgspec.Struct, frozen=True):
@@ -374,7 +376,9 @@ class CashEntry(msgspec.Struct, frozen=True):
     timestamp: int
     currency: str
     change: Decimal
-    interest_pl: Decimal | None = None  # the part of it that is funding
+    session_rpl: Decimal | None = None  # the part of it that was realized since the last settlement
+    interest_pl: Decimal | None = None  # funding since the last trade
+    total_interest_pl: Decimal | None = None  # the part of what was realized that is funding
     instrument_name: str | None = None
 
 
@@ -481,8 +485,12 @@ def cash_moves_of(entry: CashEntry, venue: str, at: int) -> list[CashMoved]:
     """A row of our cash's book as facts: none for a trade, which is a fill; two if a settlement has funding in it."""
     if entry.type == "trade":
         return []
-    funding = entry.interest_pl or Decimal(0)
-    parts = [(CashKind.FUNDING, funding), (CASH_KINDS.get(entry.type, CashKind.FEE), entry.change - funding)]
+    zero = Decimal(0)
+    funding = entry.interest_pl if entry.total_interest_pl is None else entry.total_interest_pl
+    funding = funding or zero
+    realized = (entry.session_rpl or funding) - funding
+    kind = CASH_KINDS.get(entry.type, CashKind.FEE)
+    parts = [(CashKind.FUNDING, funding, zero), (kind, entry.change - funding, realized)]
     return [
         CashMoved(
             at=at,
@@ -490,12 +498,13 @@ def cash_moves_of(entry: CashEntry, venue: str, at: int) -> list[CashMoved]:
             kind=kind,
             currency=entry.currency,
             amount=amount,
+            realized=realized,
             venue_time=entry.timestamp * MS_NS,
             venue_id=str(entry.id),
             instrument=instrument_key(venue, entry.instrument_name) if entry.instrument_name else "",
         )
-        for kind, amount in parts
-        if amount or kind is CashKind.DELIVERY  # which ends a position, whatever it brings
+        for kind, amount, realized in parts
+        if amount or realized or kind is CashKind.DELIVERY  # which ends a position, whatever it brings
     ]
 
 

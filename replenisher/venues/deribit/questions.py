@@ -170,9 +170,14 @@ class Questions:
             case AskCash():
                 return self._cash_report(what, reply, at)
             case AskBalance(currency=currency):
-                balance = codec.decode_summary(reply.result).balance
+                summary = codec.decode_summary(reply.result)
                 return BalanceReported(
-                    at=at, venue=self._venue, currency=currency, balance=balance, venue_time=reply.venue_time
+                    at=at,
+                    venue=self._venue,
+                    currency=currency,
+                    balance=summary.balance,
+                    unsettled=summary.session_rpl,
+                    venue_time=reply.venue_time,
                 )
             case _:
                 assert_never(what)

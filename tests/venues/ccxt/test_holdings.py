@@ -114,13 +114,16 @@ def test_a_position_has_a_sign_and_a_price(recordings: Recordings) -> None:
 
 
 def test_cash_is_what_is_realized_not_the_equity() -> None:
-    rows = [{"currency": "BTC", "balance": 10.5, "equity": 11.0}, {"currency": "ETH", "balance": 1.0}]
+    rows = [
+        {"currency": "BTC", "balance": 10.5, "session_rpl": 0.25, "equity": 11.0},
+        {"currency": "ETH", "balance": 1.0, "session_rpl": 0.0},
+    ]
     deribit = {"info": {"summaries": rows}, "BTC": {"total": 11.0}}
 
-    assert holdings.cash_of(deribit, "BTC", DERIBIT) == Decimal("10.5")
-    assert holdings.cash_of(deribit, "SOL", DERIBIT) == 0
-    assert holdings.cash_of({"USDT": {"free": 1.0, "total": 2.5}}, "USDT", USUAL) == Decimal("2.5")
-    assert holdings.cash_of({}, "USDT", USUAL) == 0
+    assert holdings.cash_of(deribit, "BTC", DERIBIT) == (Decimal("10.5"), Decimal("0.25"))
+    assert holdings.cash_of(deribit, "SOL", DERIBIT) == (0, 0)
+    assert holdings.cash_of({"USDT": {"free": 1.0, "total": 2.5}}, "USDT", USUAL) == (Decimal("2.5"), 0)
+    assert holdings.cash_of({}, "USDT", USUAL) == (0, 0)
 
 
 def test_what_an_answer_leaves_out_stays_open() -> None:

@@ -44,8 +44,9 @@ class MoneyShapes:
     def portfolio(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
         """An account's cash in one currency with all that hangs on it.
 
-        What is realized is in the balance at once, so there is none of the session's left to be settled; nobody is
-        ever liquidated.
+        The balance is what settlements have left: equity is that, what the session has realized (`session_rpl`) and
+        what its positions have gained in it (`session_upl`). Profit of the session cannot be taken away before it is
+        settled. Nobody is ever liquidated.
         """
         held, deltas = NOTHING, dict[str, Decimal]()
         for position in positions:
@@ -54,33 +55,34 @@ class MoneyShapes:
             held += self._catalogue.margins(account.account, position.instrument)[0]
             index = index_name(instrument)
             deltas[index] = deltas.get(index, NOTHING) + size_in_currency(instrument, position.size, mark)
-        profit, equity = number(account.unrealized), number(account.balance + account.unrealized)
-        initial, available = number(account.margin), number(account.available)
+        session = account.realized + account.unrealized
+        realized, unrealized, total = number(account.realized), number(account.unrealized), number(account.total)
+        equity, initial = number(account.balance + session), number(account.margin)
         maintenance, delta = number(held / 2), number(sum(deltas.values(), NOTHING))
         return {
             "currency": account.currency,
             "balance": number(account.balance),
             "equity": equity,
             "margin_balance": equity,
-            "available_funds": available,
-            "available_withdrawal_funds": available,
+            "available_funds": number(account.available),
+            "available_withdrawal_funds": number(account.available - max(session, NOTHING)),
             "initial_margin": initial,
             "projected_initial_margin": initial,
             "maintenance_margin": maintenance,
             "projected_maintenance_margin": maintenance,
-            "session_upl": profit,
-            "session_rpl": ZERO,
-            "futures_pl": profit,
-            "futures_session_upl": profit,
-            "futures_session_rpl": ZERO,
-            "total_pl": profit,
+            "session_upl": unrealized,
+            "session_rpl": realized,
+            "futures_pl": total,
+            "futures_session_upl": unrealized,
+            "futures_session_rpl": realized,
+            "total_pl": total,
             "delta_total": delta,
             "projected_delta_total": delta,
             "delta_total_map": {index: number(value) for index, value in deltas.items()},
             "estimated_liquidation_ratio": ZERO,
             "estimated_liquidation_ratio_map": dict.fromkeys(deltas, ZERO),
             "fee_balance": ZERO,
-            "spot_reserve": number(account.balance + account.unrealized - account.margin - account.available),
+            "spot_reserve": number(account.balance + session - account.margin - account.available),
             "additional_reserve": ZERO,
             "locked_balance": ZERO,
             "portfolio_margining_enabled": False,

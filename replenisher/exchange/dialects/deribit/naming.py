@@ -112,6 +112,7 @@ def instrument_of(venue: str, name: Name, grid: Grid) -> Instrument:
         base_currency=name.base,
         quote_currency=name.quote,
         settlement_currency=name.settlement,
+        pays_at_settlement=name.kind is not Kind.SPOT,
         min_amount=grid.min_amount,
         min_notional=grid.min_notional,
     )

@@ -99,10 +99,13 @@ class Shapes:
         return [self.fill(fill, account) for fill in fills]
 
     def position(self, position: PositionView, account: str) -> Shape:
-        """The position object. What is realized is paid at once; a spot balance is none."""
+        """The position object; a spot balance is none.
+
+        Floating and realized profit, funding in it, are those since the last settlement; total profit, without what
+        was realized, and average price are those since the position was built.
+        """
         instrument = self._catalogue.instrument(position.instrument)
         mark = self._catalogue.mark(position.instrument)
-        floating = floating_profit(instrument, position, mark)
         in_currency = size_in_currency(instrument, position.size, mark)
         initial, by_orders = self._catalogue.margins(account, position.instrument)
         shape: Shape = {
@@ -118,9 +121,9 @@ class Shapes:
             "mark_price": number(mark),
             "delta": number(in_currency),
             "average_price": number(position.average_price),
-            "floating_profit_loss": number(floating),
+            "floating_profit_loss": number(_gain(instrument, position.size, position.entry_value, mark)),
             "realized_profit_loss": number(position.realized),
-            "total_profit_loss": number(floating + position.realized),
+            "total_profit_loss": number(_gain(instrument, position.size, position.built_value, mark)),
             "leverage": self._catalogue.leverage_max,
             "size_currency": number(in_currency),
         }
@@ -150,10 +153,9 @@ def size_in_currency(instrument: Instrument, size: Decimal, mark: Decimal) -> De
     return (instrument.value(size, mark) if mark else NOTHING).quantize(SATOSHI)
 
 
-def floating_profit(instrument: Instrument, position: PositionView, mark: Decimal) -> Decimal:
-    """What closing at the mark would earn, in the settlement currency."""
-    if not position.size or not mark or not position.average_price:
+def _gain(instrument: Instrument, size: Decimal, paid: Decimal, mark: Decimal) -> Decimal:
+    """What closing at the mark would earn on a position that was paid so much for, in the settlement currency."""
+    if not size or not mark:
         return NOTHING
-    now = instrument.value(position.size, mark)
-    then = instrument.value(position.size, position.average_price)
-    return ((then - now) if instrument.inverse else (now - then)).quantize(SATOSHI)
+    gain = instrument.value(abs(size), mark) - paid
+    return (gain if (size > 0) != instrument.inverse else -gain).quantize(SATOSHI)

@@ -1,7 +1,8 @@
 """The method that tells an account's cash book: every deposit, every fill and what is settled without one.
 
-The last one comes first. Funding and settlement are both told as `settlement`, as the venue does: `interest_pl` is the
-part of the change that is funding.
+The last one comes first. `change` is how cash moved. At a fill that is its fee, for profit waits; at a settlement or a
+delivery it is all that waited and what the position had gained: `session_rpl` and `session_upl`, and of the first
+`total_interest_pl` is funding, which has no row of its own. `cashflow` is what a fill realized, or else the change.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from replenisher.exchange.dialects.deribit.market_data import period
 from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number
 from replenisher.exchange.words import CashChange, CashMove, TradeView
+from replenisher.model.instrument import Kind
 
 COUNT = 100  # rows, where a client does not say how many
 COUNT_MAX = 250
@@ -50,16 +52,14 @@ def _query(text: str) -> Callable[[CashChange], bool]:
 
     def is_meant(change: CashChange) -> bool:
         trade = change.trade
-        words = (
-            {_type(change)} if trade is None else {_type(change), trade.liquidity.value, *_side(change, trade).split()}
-        )
+        words = {change.kind} if trade is None else {change.kind, trade.liquidity.value, *_side(change, trade).split()}
         return not wanted or any(word in words for word in wanted)
 
     return is_meant
 
 
 def _row(desk: Desk, call: Call, change: CashChange) -> Shape:
-    """One row. What positions were worth at the time is not kept, so the equity is told without it."""
+    """One row. What positions had gained at the time is not kept, so the equity is told without it."""
     trade = change.trade
     shape: Shape = {
         "id": change.number,
@@ -67,12 +67,12 @@ def _row(desk: Desk, call: Call, change: CashChange) -> Shape:
         "user_id": desk.shapes.user_id(call.account),
         "username": call.account,
         "timestamp": milliseconds(change.at),
-        "type": _type(change),
+        "type": change.kind,
         "currency": change.currency,
         "change": number(change.change),
         "cashflow": number(change.change),
         "balance": number(change.balance),
-        "equity": number(change.balance),
+        "equity": number(change.balance + change.realized),
         "commission": ZERO,
         "side": "-",
         "price": None,
@@ -88,32 +88,31 @@ def _row(desk: Desk, call: Call, change: CashChange) -> Shape:
     return shape if trade is None else shape | _fill(desk, change, trade)
 
 
-def _type(change: CashChange) -> str:
-    return "settlement" if change.kind == "funding" else change.kind
-
-
 def _settled(desk: Desk, change: CashChange, move: CashMove) -> Shape:
     instrument = desk.catalogue.instrument(move.instrument)
-    is_funding = move.kind == "funding"
+    gained = number(move.amount - move.realized)
     return {
-        "side": "long" if move.size > 0 else "short",
+        "commission": None,
+        "side": "long" if move.size > 0 else "short" if move.size else "-",
         "price": number(move.price),
         "price_currency": instrument.quote_currency,
         "amount": number(abs(move.size)),
         "position": number(change.position),
-        "interest_pl": number(move.amount) if is_funding else ZERO,
-        "total_interest_pl": number(move.amount) if is_funding else ZERO,
-        "session_upl": ZERO if is_funding else number(move.amount),
-        "session_rpl": number(move.amount) if is_funding else ZERO,
+        "interest_pl": number(move.funding),
+        "total_interest_pl": number(move.funding),
+        "session_upl": gained,
+        "session_rpl": number(move.realized),
         "instrument_name": move.instrument,
-        "info": {"settlement_price": number(move.price), "floating_pl": ZERO if is_funding else number(move.amount)},
+        "info": {"settlement_price": number(move.price), "floating_pl": gained},
     }
 
 
 def _fill(desk: Desk, change: CashChange, trade: TradeView) -> Shape:
     instrument = desk.catalogue.instrument(trade.instrument)
+    is_spot = instrument.kind is Kind.SPOT
     return {
         "user_role": trade.liquidity.value,
+        "cashflow": number(change.change if is_spot else trade.realized),
         "commission": number(trade.fee) if trade.fee_currency == change.currency else ZERO,
         "side": _side(change, trade),
         "price": number(trade.price),
@@ -125,7 +124,7 @@ def _fill(desk: Desk, change: CashChange, trade: TradeView) -> Shape:
         "order_id": trade.order_id,
         "mark_price": number(trade.mark),
         "interest_pl": ZERO,
-        "profit_as_cashflow": True,
+        "profit_as_cashflow": not is_spot,
         "instrument_name": trade.instrument,
         "info": "Source: api",
     }
