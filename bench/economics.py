@@ -175,11 +175,11 @@ def run(case: Case, seed: int, seconds: int) -> Run:
 
 
 def _pnl_quote(exchange: Exchange, instrument: Instrument, paid_in: Decimal, mid: Decimal) -> Decimal:
-    """What the accounts of the exchange say: cash, less what was paid in, and the position at the mid."""
+    """What the accounts of the exchange say: cash, less what was paid in, what waits, and the position at the mid."""
     position = exchange.position(ACCOUNT, instrument.name)
-    cash = exchange.account(ACCOUNT, instrument.settlement_currency).balance - paid_in
-    open_profit = position.size * (1 / position.average_price - 1 / mid) if position.size else 0
-    return (cash + open_profit) * mid
+    account = exchange.account(ACCOUNT, instrument.settlement_currency)
+    gained = position.entry_value - abs(position.size) / mid
+    return (account.balance - paid_in + account.realized + (gained if position.size > 0 else -gained)) * mid
 
 
 class Figure(NamedTuple):

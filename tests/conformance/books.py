@@ -22,6 +22,7 @@ class Books(NamedTuple):
     fills: dict[str, Record]
     positions: dict[str, Record]
     balances: dict[str, Decimal]
+    waiting: dict[str, Decimal]  # realized, and no cash before a settlement; by currency
     deposits: dict[str, Decimal]
 
 
@@ -72,17 +73,22 @@ def read(ledger: list[Record], account: str, symbols: dict[str, str]) -> Books:
     deposits: dict[str, Decimal] = defaultdict(Decimal)
     for record in of_type(mine, "deposit"):
         deposits[record["currency"]] += Decimal(record["amount"])
-    moves = [record | decimals(record) for record in mine if record["type"] in ("trade", "cash")]
+    moves = [record | decimals(record) for record in mine if record["type"] in ("trade", "funded", "cash")]
     trades = of_type(moves, "trade")
+    positions = {
+        name: _position(listed[name], [move for move in moves if move["instrument"] == name])
+        for name in {trade["instrument"] for trade in trades}
+        if not listed[name]["spot_of"]
+    }
+    waiting: dict[str, Decimal] = defaultdict(Decimal)
+    for name, position in positions.items():
+        waiting[listed[name]["settlement_currency"]] += position["realizedPnl"]
     return Books(
         orders={order["order_id"]: _order(order, ledger, trades, symbols) for order in of_type(mine, "order")},
         fills={trade["trade_id"]: _fill(trade, symbols) for trade in trades},
-        positions={
-            symbols[name]: _position(listed[name], [move for move in moves if move["instrument"] == name])
-            for name in {trade["instrument"] for trade in trades}
-            if not listed[name]["spot_of"]
-        },
+        positions={symbols[name]: position for name, position in positions.items()},
         balances=_balances(deposits, moves, listed),
+        waiting=dict(waiting),
         deposits=dict(deposits),
     )
 
@@ -139,11 +145,14 @@ def _fill(trade: Record, symbols: dict[str, str]) -> Record:
 
 def _position(instrument: Record, moves: list[Record]) -> Record:
     """Size and average entry price; the cost of what is left shrinks in proportion when a part is closed."""
-    size, entry = ZERO, ZERO
+    size, entry, realized = ZERO, ZERO, ZERO
     for move in moves:
-        if move["type"] == "cash":  # what is settled was entered at the price of the settlement from then on
-            size = move["position"]
-            entry = entry if move["kind"] == "funding" else _worth(instrument, abs(size), move["price"])
+        if move["type"] == "cash":  # what waited is paid; what a position was built for stays
+            size, realized = move["position"], ZERO
+            entry = entry if size else ZERO
+            continue
+        realized += move["amount"] if move["type"] == "funded" else move["realized"]
+        if move["type"] == "funded":
             continue
         amount, worth = move["amount"], _worth(instrument, move["amount"], move["price"])
         signed = amount if move["side"] == "buy" else -amount
@@ -155,7 +164,6 @@ def _position(instrument: Record, moves: list[Record]) -> Record:
         assert size == move["position"], f"the ledger contradicts itself at trade {move['trade_id']}"
     units = abs(size) * Decimal(instrument["contract_value"])
     average = q8(units / entry if instrument["inverse"] else entry / units) if size else ZERO
-    realized = sum((trade["realized"] for trade in of_type(moves, "trade")), ZERO)
     return {"contracts": size, "entryPrice": average, "realizedPnl": realized}
 
 
@@ -166,9 +174,11 @@ def _worth(instrument: Record, amount: Decimal, price: Decimal) -> Decimal:
 
 
 def _balances(deposits: Record, moves: list[Record], listed: dict[str, Record]) -> dict[str, Decimal]:
-    """Cash by currency: what a contract realizes and is settled for, both sides of a trade on spot, less all fees."""
+    """Cash by currency: what a contract is settled for, both sides of a trade on spot, less all fees."""
     balances = dict(deposits)
     for move in moves:
+        if move["type"] == "funded":  # it waits, as what a contract realizes does
+            continue
         instrument = listed[move["instrument"]]
         base, quote = instrument["spot_of"], instrument["settlement_currency"]
         told = move.get("fee_currency", quote)
@@ -178,8 +188,6 @@ def _balances(deposits: Record, moves: list[Record], listed: dict[str, Record]) 
             sign = 1 if move["side"] == "buy" else -1
             balances[base] += sign * move["amount"]
             balances[quote] -= sign * q8(move["amount"] * move["price"])
-        else:
-            balances[quote] += move["realized"]
         balances[told] -= move.get("fee", ZERO)
         assert balances[told] == move["balance"], "the ledger contradicts itself on a balance"
     return balances
@@ -218,6 +226,8 @@ def _compare_holdings(found: Comparison, books: Books, held: Record) -> None:
     one_by_one = [place | {"id": symbol} for symbol, place in held["one_by_one"].items()]
     found.rows("positions, one by one", books.positions, one_by_one)
     fetched = {summary["currency"]: summary for summary in held["fetched"]["info"]["summaries"]}
+    for name, waits in books.waiting.items():
+        found.value(f"session profit {name}", waits, fetched[name]["session_rpl"], kind="session profit")
     for name, balance in books.balances.items():
         found.value(f"balance {name}", balance, fetched[name]["balance"], kind="balances")
         found.value(f"equity {name}", exact(fetched[name]["equity"]), held["fetched"]["total"][name], kind="balances")

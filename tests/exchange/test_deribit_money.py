@@ -95,7 +95,6 @@ def test_the_settlement_price_is_that_of_the_last_settlement(funded: Clients) ->
 
 def test_equity_is_the_balance_and_what_the_session_has_made(funded: Clients) -> None:
     funded.connect("a", ALICE)
-    bid, _ = funded.touch()
     funded.result("a", "private/sell", instrument_name=BTC, amount=10, type="market")
 
     summary = funded.result("a", "private/get_account_summary", currency="BTC")

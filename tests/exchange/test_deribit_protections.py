@@ -114,15 +114,20 @@ def test_who_asks_too_often_is_cut_off(clients: Clients, method: str, params: di
     assert "b" not in clients.ended
 
 
-def test_funding_is_told_in_the_transaction_log() -> None:
+def test_funding_waits_for_the_settlement_in_whose_row_it_is_told() -> None:
     name, every_ns = "ETH-PERPETUAL", 8 * 3600 * 10**9
-    funded = listing(name, at=START, pace=1e-9, funding_every_ns=every_ns, funding_rate_8h=Decimal("0.001"))
+    terms = {"funding_every_ns": every_ns, "funding_rate_8h": Decimal("0.001"), "settlement_every_ns": 3 * every_ns}
+    funded = listing(name, at=START, pace=1e-9, **terms)
     clients = Clients(besides=[funded])
     clients.connect("a", ALICE)
     clients.result("a", "private/buy", instrument_name=name, amount=3000, type="market")
-    before = clients.result("a", "private/get_account_summary", currency="ETH")["balance"]
+    before = clients.result("a", "private/get_account_summary", currency="ETH")
 
     clients.at += every_ns
+    clients.dialect.wake(clients.at)
+    clients.connect("between", ALICE)
+    between = clients.result("between", "private/get_account_summary", currency="ETH")
+    clients.at += 2 * every_ns
     clients.dialect.wake(clients.at)
     clients.connect("later", ALICE)
 
@@ -130,10 +135,14 @@ def test_funding_is_told_in_the_transaction_log() -> None:
         "later", "private/get_transaction_log", currency="ETH", start_timestamp=0, end_timestamp=2_000_000_000_000
     )
     after = clients.result("later", "private/get_account_summary", currency="ETH")["balance"]
+    assert between["balance"] == before["balance"]
+    assert between["session_rpl"] < before["session_rpl"] == 0
     row = log["logs"][0]
     assert (row["type"], row["instrument_name"], row["side"]) == ("settlement", name, "long")
-    assert row["change"] == row["interest_pl"] == pytest.approx(after - before, abs=1e-12)
-    assert [each["type"] for each in log["logs"]][-1] == "deposit"
+    assert row["change"] == pytest.approx(after - before["balance"], abs=1e-12)
+    assert row["total_interest_pl"] == row["session_rpl"] <= between["session_rpl"]
+    assert [each["type"] for each in log["logs"]].count("settlement") == 1
+    assert log["logs"][-1]["type"] == "deposit"
 
 
 def test_a_locked_index_is_told_to_who_asks_and_to_who_listens() -> None:

@@ -431,9 +431,10 @@ def test_both_lives_of_a_ledger_add_up() -> None:
     lines = first.lines() + second.lines()
 
     own = [line for line in lines if line["type"] == "trade" and line["account"] == "main"]
-    balance = D(10) + sum(D(line["realized"]) - D(line["fee"]) for line in own)
+    balance = D(10) - sum(D(line["fee"]) for line in own)
     size = sum(D(line["amount"]) * (1 if line["side"] == "buy" else -1) for line in own)
     assert balance == second.exchange.account("main", "BTC").balance == D(own[-1]["balance"])
+    assert second.exchange.account("main", "BTC").realized == sum(D(line["realized"]) for line in own)
     assert size == second.exchange.position("main", NAME).size == D(own[-1]["position"])
     assert len({(line["trade_id"], line["side"]) for line in own}) == len(own)
     causes: dict[str, Decimal] = {}

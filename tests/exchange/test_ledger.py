@@ -74,5 +74,5 @@ def test_a_file_that_is_no_ledger_is_refused_at_its_first_line() -> None:
 def test_a_ledger_whose_fills_paid_their_profit_at_once_is_not_gone_on_with() -> None:
     first = b'{"type":"opened","exchange_id":"00112233aabbccdd","at":1,"seed":7,"market":"synthetic","life":1}\n'
 
-    with pytest.raises(ConfigurationError, match="paid profit at each fill.*--fresh"):
+    with pytest.raises(ConfigurationError, match=r"paid profit at each fill.*--fresh"):
         read_ledger(first)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def test_a_second_life_continues_the_books_of_the_first(two_lives: Told) -> None
     trade_ids = [fill["trade_id"] for fill in fills(ledger)]
     assert len(set(trade_ids)) == len(trade_ids)
     assert len(trade_ids) == sum(life.summary["fills"] for life in two_lives.lives)
-    assert two_lives.lives[1].summary["balances"]["deribit/BTC"] == fills(ledger)[-1]["balance"]
+    assert Decimal(two_lives.lives[1].summary["balances"]["deribit/BTC"]) == Decimal(fills(ledger)[-1]["balance"])
 
 
 def test_both_books_agree_over_both_lives(two_lives: Told) -> None:
