@@ -7,7 +7,7 @@ socket, no random source of its own: `at` is nanoseconds since the epoch, UTC, a
 the values that go in and come out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from replenisher.exchange import ledger
@@ -289,10 +289,10 @@ class Exchange:
         entries = self._register.client(account).open_orders.values()
         return [entry.view() for entry in entries if instrument in (None, entry.placed.instrument)]
 
-    def ended_orders(self, account: str, instrument: str) -> Iterator[OrderView]:
+    def ended_orders(self, account: str, instruments: Container[str]) -> Iterator[OrderView]:
         """What rests no longer of an account, the last one to end first; looked up only as far as it is read."""
         entries = reversed(self._register.client(account).ended_orders)
-        return (entry.view() for entry in entries if entry.placed.instrument == instrument)
+        return (entry.view() for entry in entries if entry.placed.instrument in instruments)
 
     def trades(
         self, account: str, *, since: int | None = None, until: int | None = None, newest_first: bool = False

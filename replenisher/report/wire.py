@@ -15,6 +15,7 @@ The book is read in several requests: while orders rest it can change between th
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import product
 from time import monotonic, sleep
 from typing import Literal, TypeVar
 
@@ -44,9 +45,11 @@ INVALID_CREDENTIALS = 13004
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-8")
 CASH_PAGE = 250  # the venue gives no more of its cash book at once
-CASH_PAGE_S = 1.0  # nor more often, once a few credits are spent, which the daemon spends as well
-ASK_S = 0.05  # the venue answers 20 questions a second for long,
-ASKED_AT_ONCE_S = 2.0  # and more after a rest: of that we take less than half, as the daemon asks as well
+# How long the credits of a question take to come back. After a rest the venue answers more at once: of that we take
+# less than half, as the daemon asks as well.
+ASK_S = 0.05
+COSTS_S = {"private/get_transaction_log": 1.0}
+ASKED_AT_ONCE_S = 2.0
 FAR_MS = 32_503_708_800_000  # later than anything
 MOVES: dict[str, MoveKind] = {
     "settlement": "settlement",
@@ -105,6 +108,7 @@ class _Instrument(msgspec.Struct, frozen=True):
     kind: str
     base_currency: str
     quote_currency: str
+    settlement_currency: str = ""  # spot has none
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -121,7 +125,6 @@ class _Order(msgspec.Struct, frozen=True):
 
 class _Trade(msgspec.Struct, frozen=True, kw_only=True):
     trade_id: str
-    trade_seq: int
     timestamp: int
     instrument_name: str
     order_id: str
@@ -186,8 +189,7 @@ class _Exchange:
         self._url = url
         self._socket = socket
         self._asked = 0
-        self._next_cash_page = 0.0  # on the machine's own clock, as is
-        self._asked_until = 0.0  # the time that our questions so far have used up
+        self._paid_until = 0.0  # by the machine's own clock: when the credits of all questions so far are back
 
     def log_in(self, key: Key) -> None:
         """Open the account."""
@@ -199,16 +201,11 @@ class _Exchange:
             client_secret=key.client_secret,
         )
 
-    def wait_for_a_page_of_cash(self) -> None:
-        """Let the venue's credits for its cash book come back: whoever asks too often is cut off."""
-        sleep(max(0.0, self._next_cash_page - monotonic()))
-        self._next_cash_page = monotonic() + CASH_PAGE_S
-
     def ask(self, method: str, kind: type[T], **params: object) -> T:
         """What the exchange answers; a refusal is no answer. Who asks too often is cut off, so this may wait."""
         now = monotonic()
-        self._asked_until = max(self._asked_until, now - ASKED_AT_ONCE_S) + ASK_S
-        sleep(max(0.0, self._asked_until - now))
+        self._paid_until = max(self._paid_until, now - ASKED_AT_ONCE_S) + COSTS_S.get(method, ASK_S)
+        sleep(max(0.0, self._paid_until - now))
         self._asked += 1
         request = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
         self._socket.send(msgspec.json.encode(request).decode())
@@ -230,10 +227,10 @@ def _book(exchange: _Exchange, page: int, cash_page: int) -> ExchangeBook:
         for expired in (False, True)  # what has been delivered was traded too
         for each in exchange.ask("public/get_instruments", list[_Instrument], currency="any", expired=expired)
     ]
-    names = [each.instrument_name for each in listed]
+    currencies = sorted({each.settlement_currency or each.quote_currency for each in listed})
     # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
-    orders = {order.order_id: order for name in names for order in _orders(exchange, name, page)}
-    trades = [trade for name in names for trade in _trades(exchange, name, page)]
+    orders = {order.order_id: order for order in _orders(exchange, currencies, page)}
+    trades = list(_trades(exchange, currencies, page))
     positions = exchange.ask("private/get_positions", list[_Position], currency="any")
     cash = exchange.ask("private/get_account_summaries", _Summaries).summaries
     rows = [row for each in cash for row in _cash_rows(exchange, each.currency, cash_page)]
@@ -258,7 +255,6 @@ def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashR
     """All of an account's cash book in one currency, the newest first."""
     more: dict[str, object] = {}
     while True:
-        exchange.wait_for_a_page_of_cash()
         answer = exchange.ask(
             "private/get_transaction_log",
             _CashPage,
@@ -274,48 +270,50 @@ def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashR
         more = {"continuation": answer.continuation}
 
 
-def _orders(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Order]:
+def _orders(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[_Order]:
     """What rests, then all that has ended."""
-    yield from exchange.ask("private/get_open_orders_by_instrument", list[_Order], instrument_name=instrument)
-    offset = 0
-    while found := exchange.ask(
-        "private/get_order_history_by_instrument",
-        list[_Order],
-        instrument_name=instrument,
-        include_old=True,
-        include_unfilled=True,
-        count=page,
-        offset=offset,
-    ):
-        yield from found
-        offset += len(found)
+    yield from exchange.ask("private/get_open_orders", list[_Order])
+    for currency in currencies:
+        offset = 0
+        while found := exchange.ask(
+            "private/get_order_history_by_currency",
+            list[_Order],
+            currency=currency,
+            include_old=True,
+            include_unfilled=True,
+            count=page,
+            offset=offset,
+        ):
+            yield from found
+            offset += len(found)
 
 
-def _trades(exchange: _Exchange, instrument: str, page: int) -> Iterator[_Trade]:
+def _trades(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[_Trade]:
     """Every fill: those of the last day, then what is in the archive. What moves there meanwhile is told by both.
 
     A print whose two sides are ours counts twice under one number.
     """
     assert page > 2, "a page that ends within a print must bring the next one too"
     known: set[tuple[str, Side]] = set()
-    for historical in (False, True):
-        start_seq, has_more = 0, True
+    for currency, historical in product(currencies, (False, True)):
+        since: dict[str, object] = {}
+        has_more = True
         while has_more:
             answer = exchange.ask(
-                "private/get_user_trades_by_instrument",
+                "private/get_user_trades_by_currency",
                 _Trades,
-                instrument_name=instrument,
-                start_seq=start_seq,
+                currency=currency,
                 count=page,
                 sorting="asc",
                 historical=historical,
+                **since,
             )
             for trade in answer.trades:
                 if (trade.trade_id, trade.direction) not in known:
                     known.add((trade.trade_id, trade.direction))
                     yield trade
             has_more = answer.has_more and bool(answer.trades)
-            start_seq = answer.trades[-1].trade_seq if answer.trades else start_seq
+            since = {"start_id": answer.trades[-1].trade_id} if answer.trades else {}
 
 
 # --- Understanding --------------------------------------------------------------------------------------------------

@@ -72,15 +72,15 @@ def get_order_state_by_label(desk: Desk, call: Call) -> list[Shape]:
 
 def get_order_history_by_instrument(desk: Desk, call: Call) -> Any:
     """`private/get_order_history_by_instrument`."""
-    return _ended(desk, call, [instrument(desk, call).name])
+    return _ended(desk, call, {instrument(desk, call).name})
 
 
 def get_order_history_by_currency(desk: Desk, call: Call) -> Any:
     """`private/get_order_history_by_currency`."""
-    return _ended(desk, call, [each.name for each in instruments(desk, call)])
+    return _ended(desk, call, {each.name for each in instruments(desk, call)})
 
 
-def _ended(desk: Desk, call: Call, names: list[str]) -> Any:
+def _ended(desk: Desk, call: Call, names: set[str]) -> Any:
     """What has ended, the last one first; an order without a fill is told only on request."""
     params = call.params
     wanted = _retained(call, lambda order: _is_recent(order, call.at))
@@ -88,22 +88,16 @@ def _ended(desk: Desk, call: Call, names: list[str]) -> Any:
     count, offset = params.count(HISTORY_COUNT), params.whole("offset", 0)
     if not 0 <= offset <= OFFSET_MAX:
         refuse_param("offset", "value not in range")
-    ended: Iterator[OrderView] = (
-        order for order in _newest_first(desk, call, names) if wanted(order) and (with_unfilled or order.filled_amount)
+    ended = (
+        order
+        for order in desk.exchange.ended_orders(call.account, names)
+        if wanted(order) and (with_unfilled or order.filled_amount)
     )
     if not params.flag("with_continuation") and "continuation" not in params:
         return _orders(desk, islice(ended, offset, offset + count))
     page = list(islice(_after(ended, params.text("continuation", default="")), offset, offset + count + 1))
     more = len(page) > count
     return {"orders": _orders(desk, page[:count]), "continuation": page[count - 1].order_id if more else None}
-
-
-def _newest_first(desk: Desk, call: Call, names: list[str]) -> Iterator[OrderView]:
-    """The ended orders of some instruments; looked up only as far as they are read where it is one."""
-    if len(names) == 1:
-        return desk.exchange.ended_orders(call.account, names[0])
-    ended = [order for name in names for order in desk.exchange.ended_orders(call.account, name)]
-    return iter(sorted(ended, key=lambda order: order.updated_at, reverse=True))
 
 
 def _after(orders: Iterator[OrderView], continuation: str) -> Iterator[OrderView]:
@@ -137,27 +131,27 @@ def get_user_trades_by_order(desk: Desk, call: Call) -> list[Shape]:
     order = desk.exchange.order(call.account, order_id)
     if order is None:
         refuse(ORDER_NOT_FOUND)
-    trades = (trade for trade in _trades(desk, call, [order.instrument]) if trade.order_id == order_id)
+    trades = (trade for trade in _trades(desk, call, {order.instrument}) if trade.order_id == order_id)
     return desk.shapes.fills(trades, call.account)
 
 
 def get_user_trades_by_instrument(desk: Desk, call: Call) -> Shape:
     """`private/get_user_trades_by_instrument`, with or without bounds of time."""
-    return _page(desk, call, [instrument(desk, call).name])
+    return _page(desk, call, {instrument(desk, call).name})
 
 
 def get_user_trades_by_currency(desk: Desk, call: Call) -> Shape:
     """`private/get_user_trades_by_currency`, with or without bounds of time."""
-    return _page(desk, call, [each.name for each in instruments(desk, call)])
+    return _page(desk, call, {each.name for each in instruments(desk, call)})
 
 
-def _page(desk: Desk, call: Call, names: list[str]) -> Shape:
+def _page(desk: Desk, call: Call, names: set[str]) -> Shape:
     count = call.params.count()
     page = list(islice(_trades(desk, call, names), count + 1))
     return {"trades": desk.shapes.fills(page[:count], call.account), "has_more": len(page) > count}
 
 
-def _trades(desk: Desk, call: Call, names: list[str]) -> Iterator[TradeView]:
+def _trades(desk: Desk, call: Call, names: set[str]) -> Iterator[TradeView]:
     """The trades of some instruments that a request is about, in the order in which it wants them."""
     params = call.params
     check_subaccount(desk, call)
