@@ -141,7 +141,7 @@ class PureMarketMaking:
 
     def _answer(self, instrument: Instrument, inventory: Decimal, fair: float) -> Quotes:
         """The ladder around a fair value. That, the instrument and the inventory are all it depends on."""
-        inventory_quote = self._inventory_quote(instrument, inventory, fair)
+        inventory_quote = self._inventory_quote(instrument, inventory, fair) if inventory else 0.0
         lean_now = 0.0
         if inventory_quote != self.inventory.target_quote:
             ladder_quote = self._ladder_amount * self._worth_of_one(instrument, fair)
@@ -152,7 +152,8 @@ class PureMarketMaking:
         quotes: list[Quote] = []
         for side in self.ladder:
             prices = instrument.round_prices(side, self._prices(side, centre, fair))
-            sizes = self._lots(instrument, side, fair, self._size_factor(side, lean_now))
+            factor = self._size_factor(side, lean_now) if self._leans_by_size else 1.0
+            sizes = self._lots(instrument, side, fair, factor)
             rungs = list(map(Quote, repeat(side), count(), prices, sizes))
             if rungs and (min(prices) <= 0 or min(sizes) <= 0 or len(set(prices)) < len(prices)):
                 rungs = _standing(rungs)
@@ -220,7 +221,7 @@ class PureMarketMaking:
 
     def _inventory_quote(self, instrument: Instrument, inventory: Decimal, price: float) -> float:
         """What an inventory is worth, in the quote currency."""
-        return float(instrument.notional_quote(inventory, Decimal(repr(price)))) if inventory else 0.0
+        return float(instrument.notional_quote(inventory, Decimal(repr(price))))
 
     @cached_property
     def _last(self) -> dict[str, tuple[Quotes, Instrument, Decimal]]:
@@ -282,8 +283,6 @@ class PureMarketMaking:
         return {side: [rung.spread_bps for rung in rungs] for side, rungs in self.ladder.items()}
 
     def _size_factor(self, side: Side, lean_now: float) -> float:
-        if not self._leans_by_size:
-            return 1.0
         return max(0.0, min(2.0, 1.0 - side.sign * lean_now))
 
     def _is_within_bounds(self, side: Side, price: float) -> bool:

@@ -20,17 +20,13 @@ class Alarms:
     An alarm that is put off keeps its place, and is moved on when that has come: most are put off again before.
     """
 
-    __slots__ = ("_places", "_queue", "_times")
+    __slots__ = ("_places", "_queue", "_times", "first")
 
     def __init__(self) -> None:
+        self.first = FAR  # none is earlier
         self._times: dict[str, int] = {}
         self._places: dict[str, int] = {}  # instrument -> the time at which it stands in the queue
         self._queue: list[tuple[int, str]] = []  # a heap; what is not in `_places` is void
-
-    @property
-    def first(self) -> int:
-        """None is earlier."""
-        return self._queue[0][0] if self._queue else FAR
 
     def set(self, instrument: str, at: int) -> None:
         """Look at this instrument at this time, and at no other."""
@@ -38,6 +34,8 @@ class Alarms:
         if at < self._places.get(instrument, FAR):
             self._places[instrument] = at
             heappush(self._queue, (at, instrument))
+            if at < self.first:
+                self.first = at
 
     def due(self, at: int) -> list[str]:
         """The instruments whose time has come, the earliest first; each is told once."""
@@ -51,6 +49,7 @@ class Alarms:
                 due.append(instrument)
             else:
                 self.set(instrument, self._times[instrument])
+        self.first = self._queue[0][0] if self._queue else FAR
         return due
 
 
@@ -110,19 +109,22 @@ class Agenda:
                     soonest = order.amend_after
         for plan in plans:
             if plan.setup.instrument == instrument:
-                soonest = min(soonest, _changes_at(state, plan, at))
+                soonest = _changes_at(state, plan, soonest, at)
         self._revisits.set(instrument, soonest)
         self.looked_at(state, instrument, at)
 
 
-def _changes_at(state: State, plan: Plan, at: int) -> int:
-    """When time may change what one strategy wants or may show."""
+def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
+    """When time may change what one strategy wants or may show, if that is sooner."""
     setup = plan.setup
-    candidates = [state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1]
+    too_old_at = state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1
+    if at < too_old_at < soonest:
+        soonest = too_old_at
     if setup.policy.max_order_age_ns is not None:
-        resting = [order for order in state.orders.of(setup.ladder) if order.status is WORKING]
-        candidates += [order.created_at + setup.policy.max_order_age_ns for order in resting]
+        for order in state.orders.of(setup.ladder):
+            if order.status is WORKING and at < order.created_at + setup.policy.max_order_age_ns < soonest:
+                soonest = order.created_at + setup.policy.max_order_age_ns
     if at < state.slots.last_opening:
         keys = [(setup.id, setup.instrument, quote.side, quote.level) for quote in plan.permitted]
-        candidates.append(state.slots.next_opening(keys, at) or FAR)
-    return min((candidate for candidate in candidates if candidate > at), default=FAR)
+        soonest = min(soonest, state.slots.next_opening(keys, at) or FAR)
+    return soonest

@@ -245,7 +245,7 @@ class Orders:
 
     def on(self, instrument: str) -> Iterator[Order]:
         """Every order on one instrument that may be live, whichever strategy's."""
-        return chain.from_iterable([ladder.values() for ladder in self._on.get(instrument, ())])
+        return chain.from_iterable(map(dict.values, self._on.get(instrument, ())))
 
     def all_live(self) -> Iterator[Order]:
         """Every order that may be live."""

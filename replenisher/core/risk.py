@@ -13,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from itertools import compress
-from operator import attrgetter, mul
 
 import msgspec
 
@@ -28,7 +26,6 @@ from replenisher.model.units import SECOND_NS
 BPS = 10_000
 CROSSES_OWN = "would cross our own order"
 NO_PRICE = 1 << 62
-PRICE, QUANTITY = attrgetter("price"), attrgetter("quantity")
 
 
 class OnBreach(StrEnum):
@@ -158,34 +155,36 @@ class Bound:
 
     def takes(self, quotes: Sequence[Quote], load: Load, orders: int) -> bool:
         """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
-        if not quotes:
-            return True
         measure = self.measure
         instrument = measure.instrument
-        prices: list[int] = list(map(PRICE, quotes))
-        lots: list[int] = list(map(QUANTITY, quotes))
-        units = lots if instrument.inverse else list(map(mul, lots, prices))
-        if not (
-            max(1, self.lowest) <= min(prices)
-            and max(prices) <= self.highest
-            and measure.lots_min <= min(lots)
-            and measure.units_min <= min(units)
-            and max(units) <= measure.order_units_max
-            and orders + len(quotes) <= measure.limits.max_open_orders
-        ):
-            return False
-        if measure.is_banded and not all(map(instrument.is_on_tick, prices)):
-            return False
+        inverse, has_bands = instrument.inverse, measure.is_banded
+        lowest, highest = max(1, self.lowest), self.highest
+        lots_min, units_min, units_max = measure.lots_min, measure.units_min, measure.order_units_max
+        buys, sells, buy_units, sell_units = load.buy_lots, load.sell_lots, 0, 0
+        for quote in quotes:
+            price = quote.price
+            lots = quote.quantity
+            units = lots if inverse else lots * price
+            if not (lowest <= price <= highest and lots_min <= lots and units_min <= units <= units_max):
+                return False
+            if has_bands and not instrument.is_on_tick(price):
+                return False
+            if quote.side is BUY:
+                buys += lots
+                buy_units += units
+            else:
+                sells += lots
+                sell_units += units
         total_max = measure.total_units_max
-        if total_max is not None and self._units(load) + sum(units) > total_max:
+        if total_max is not None and self._units(load) + buy_units + sell_units > total_max:
             return False
-        are_buys = [quote.side is BUY for quote in quotes]
-        buys = sum(compress(lots, are_buys))
-        sells = load.sell_lots + sum(lots) - buys
-        buys += load.buy_lots
-        needed = load.buy_lot_ticks + sum(compress(units, are_buys)) if measure.is_spot else buys
+        needed = load.buy_lot_ticks + buy_units if measure.is_spot else buys
         return (
-            buys <= self.buy_room and sells <= self.sell_room and needed <= self.buy_funds and sells <= self.sell_funds
+            orders + len(quotes) <= measure.limits.max_open_orders
+            and buys <= self.buy_room
+            and sells <= self.sell_room
+            and needed <= self.buy_funds
+            and sells <= self.sell_funds
         )
 
     def _units(self, load: Load) -> int:
@@ -208,8 +207,13 @@ def permit(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tupl
 
     The exposures hold what is there *beside* this ladder: the ladder itself is what is judged.
     """
-    if all(each.bound.takes(quotes, each.load, each.load.orders + each.elsewhere) for each in exposures):
-        return tuple(quotes), ""
+    for each in exposures:
+        if not each.bound.takes(quotes, each.load, each.load.orders + each.elsewhere):
+            return _as_far_as_may_be(quotes, exposures)
+    return tuple(quotes), ""
+
+
+def _as_far_as_may_be(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tuple[Quote, ...], str]:
     permitted: list[Quote] = []
     reasons: dict[str, None] = {}
     loads = [msgspec.structs.replace(each.load) for each in exposures]

@@ -190,9 +190,13 @@ class State:
         With it, the loads are those that are kept: they have in them what is sent meanwhile.
         """
         load, own = self.orders.load_on(setup.instrument), self.orders.load_in(setup.ladder)
-        loads = [load, own] if with_ladder else [load.minus(own), Load()]
-        elsewhere = (self.orders.open - load.orders, 0)
-        return [Exposure(*each) for each in zip(bounds, loads, elsewhere, strict=False)]
+        elsewhere = self.orders.open - load.orders
+        if not with_ladder:
+            load, own = load.minus(own), Load()
+        exposures = [Exposure(bounds[0], load, elsewhere)] if bounds else []
+        if len(bounds) > 1:
+            exposures.append(Exposure(bounds[1], own))
+        return exposures
 
     def _measure(self, strategy: str, limits: Limits, instrument: Instrument) -> Measure:
         """Limits in the numbers of an instrument, worked out once for each definition of it."""

@@ -1,6 +1,6 @@
 """An instrument as its venue defines it: its grid of prices and amounts, and what a position in it is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -134,7 +134,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             rounded = (rounded / coarser).to_integral_value(rounding) * coarser
         return int(rounded / self.tick)
 
-    def round_prices(self, side: Side, prices: Sequence[float]) -> list[int]:
+    def round_prices(self, side: Side, prices: Iterable[float]) -> list[int]:
         """`round_price` of each.
 
         A quotient of doubles misses the true one by far less than a millionth of a tick. So it tells between which two
@@ -142,12 +142,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         if len(self.tick_steps) > 1:
             return [self.round_price(side, price) for price in prices]
-        tick, up, nearly = self.tick_float, side is SELL, 1 - NEAR_A_TICK
-        exact = [price / tick for price in prices]
-        return [
-            below + up if NEAR_A_TICK < ticks - below < nearly and ticks < TICKS_MAX else self.round_price(side, price)
-            for price, ticks, below in zip(prices, exact, map(int, exact), strict=True)
-        ]
+        tick, up = self.tick_float, side is SELL
+        rounded: list[int] = []
+        for price in prices:
+            exact = price / tick
+            below = int(exact)
+            if NEAR_A_TICK < exact - below < 1 - NEAR_A_TICK and exact < TICKS_MAX:
+                rounded.append(below + up)
+            else:
+                rounded.append(self.round_price(side, price))
+        return rounded
 
     def amount_of_quote(self, notional_quote: Decimal, price: Decimal) -> Decimal:
         """The wire amount worth `notional_quote` at `price`, not yet rounded to lots."""
