@@ -236,12 +236,21 @@ class PureMarketMaking:
         if known is not None and known[0][0] is instrument and known[0][1:] == key[1:]:
             return known[1]
         exact_price, exact_factor = Decimal(repr(price)), Decimal(repr(factor))
-        lots = tuple(
-            instrument.lots(self._wire_amount(instrument, rung.amount, exact_price) * exact_factor)
-            for rung in self.ladder[side]
-        )
-        self._sizes[side] = (key, lots)
-        return lots
+        lots: list[int] = []
+        for level, (rung, alike) in enumerate(zip(self.ladder[side], self._alike[side], strict=True)):
+            if alike < level:
+                lots.append(lots[alike])
+            else:
+                amount = self._wire_amount(instrument, rung.amount, exact_price)
+                lots.append(instrument.lots(amount * exact_factor))
+        self._sizes[side] = (key, tuple(lots))
+        return self._sizes[side][1]
+
+    @cached_property
+    def _alike(self) -> dict[Side, list[int]]:
+        """For each level of a side, the first one with the same amount: in a flat ladder there is one size to find."""
+        amounts = {side: [rung.amount for rung in rungs] for side, rungs in self.ladder.items()}
+        return {side: [known.index(amount) for amount in known] for side, known in amounts.items()}
 
     @cached_property
     def _counts_in_quote(self) -> bool:
