@@ -70,9 +70,10 @@ STATUS: dict[str, object] = COUNTS | {
         }
     },
     "balances": {"deribit/BTC": "10.00000724"},
+    "halts": [{"type": "Halt", "cause": "clock_skew", "reason": "the clock of deribit is +61.0 s from ours"}],
     "pauses": [
-        {"type": "Pause", "reason": "the operator", "until": 0, "strategy": "edge"},
-        {"type": "Pause", "reason": "a daily loss", "until": 1_600_000_000_000, "strategy": ""},
+        {"type": "Pause", "reason": "the operator", "until": 0, "strategy": "edge", "reduces": False},
+        {"type": "Pause", "reason": "a daily loss", "until": 1_600_000_000_000, "strategy": "", "reduces": True},
     ],
     "sync": {"deribit": "synced"},
     "stop": None,
@@ -95,8 +96,9 @@ deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
 balance                10.00000724 BTC at deribit
+halt                   everything, until `resume --reason`: the clock of deribit is +61.0 s from ours
 pause                  edge, until `resume`: the operator
-pause                  all strategies, for 10m more: a daily loss
+reduce                 all strategies, for 10m more: a daily loss
 
 strategy  instrument             side  #     price    size  filled   age  is
 core      deribit/BTC-PERPETUAL  buy   0  59,918.5   1,000       ·  0.5s  working

@@ -1,11 +1,14 @@
 """The operator's door: the verbs that a running daemon answers."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replenisher.cli.program import AsJson, File, app, progress, show
+
+if TYPE_CHECKING:
+    from replenisher.config import Config
 
 Patience = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="How long to wait, in seconds.")]
 
@@ -31,19 +34,50 @@ def pause(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
     _take_down(file, "pause", timeout, as_json)
 
 
-@app.command(epilog="Example: replenisher resume configs/paper.yaml")
-def resume(file: File, as_json: AsJson = False) -> None:
+@app.command(epilog='Example: replenisher resume configs/paper.yaml --reason "the feed is mended"')
+def resume(
+    file: File,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why it may go on: lifts a halt too, and is recorded.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """End every pause, and say who quotes again.
 
-    The loss of the day counts anew from here.
+    The loss of the day counts anew from here. A halt ends only with --reason, which also works while no daemon runs.
     """
-    asked = _asked(file, "resume")
-    answer = asked | {"not_quoting": _asked(file, "status")["not_quoting"]}
+    from replenisher.config import load
+    from replenisher.live.control import NoDaemon, ask
+
+    config = load(file)
+    try:
+        asked = ask(config.data_dir, "resume", reason=reason)
+    except NoDaemon:
+        if not reason:
+            raise
+        _resume_alone(config, reason, as_json)
+        return
+    answer = asked | {"not_quoting": ask(config.data_dir, "status")["not_quoting"]}
     if as_json:
         show(answer, as_json)
     else:
         for strategy, absence in answer["not_quoting"].items():
             typer.echo(f"{strategy}: {f'shows nothing yet: {absence}' if absence else 'quoting'}")
+
+
+def _resume_alone(config: "Config", reason: str, as_json: bool) -> None:
+    """Resume what an earlier life has left halted or paused."""
+    from replenisher.wiring.memory import resume as lift
+
+    with progress("resume: writing it down"):
+        answer = lift(config, reason)
+    if as_json:
+        show(answer, as_json)
+    else:
+        for latch in answer["lifted"]:
+            typer.echo(f"lifted: {latch}")
+        later = "" if answer["is_recorded"] else "; the database is told then"
+        typer.echo(f"no daemon runs now, the next `run` quotes again{later}")
 
 
 @app.command("cancel-all", epilog="Example: replenisher cancel-all configs/paper.yaml")

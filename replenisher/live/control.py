@@ -3,8 +3,8 @@
 `sole_daemon` comes first: it locks the directory itself, writes nothing, and ends with the process, however that ends.
 So a socket file that is already there belongs to a daemon that died, and is replaced.
 
-A request is `{"verb": ...}`; an answer is whatever the daemon says, or `{"error": sentence}`. `stop` is answered twice:
-at once, and with the last word when the daemon has stopped.
+A request is `{"verb": ...}`, of `resume` with its `reason`; an answer is whatever the daemon says, or
+`{"error": sentence}`. `stop` is answered twice: at once, and with the last word when the daemon has stopped.
 """
 
 import asyncio
@@ -48,6 +48,10 @@ def sole_daemon(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(directory)
+
+
+class NoDaemon(ReplenisherError):
+    """Nobody answers on a data directory."""
 
 
 class Door:
@@ -111,15 +115,15 @@ class Door:
             return {"error": str(error)}, False
 
 
-def ask(data_dir: Path, verb: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Answer:
+def ask(data_dir: Path, verb: str, *, timeout_s: float = REQUEST_TIMEOUT_S, **more: str) -> Answer:
     """The answer of the daemon that runs on `data_dir`; of `stop`, its last word."""
     try:
         with _connect(data_dir, timeout_s) as connection, connection.makefile("rb") as lines:
-            connection.sendall(msgspec.json.encode({"verb": verb}) + b"\n")
+            connection.sendall(msgspec.json.encode({"verb": verb, **more}) + b"\n")
             answer = _read(lines.readline())
             return _read(lines.readline()) if verb == "stop" else answer
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-        raise ReplenisherError(f"no daemon runs on {data_dir}") from None
+        raise NoDaemon(f"no daemon runs on {data_dir}") from None
     except ConnectionError:
         raise ReplenisherError(ENDED_SILENTLY) from None
     except TimeoutError:

@@ -27,7 +27,7 @@ from replenisher.live.standing import (
     holding,
     live_orders,
 )
-from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, Pause, PlaceOrder
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Halt, Intent, Pause, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
     ClockOffset,
@@ -157,6 +157,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
     instruments: dict[str, Holding]
     balances: dict[str, Decimal]  # by `venue/currency`
+    halts: list[Halt]
     pauses: list[Pause]
     sync: dict[str, str]  # venue -> stage
     stop: Stop | None
@@ -356,6 +357,7 @@ class Monitor:
             withheld={setup.id: self._withheld.get(setup.id, "") for setup in state.setup.strategies},
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
             balances=dict(state.account.balances),
+            halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),
             sync={venue.name: _stage(state, venue.name) for venue in state.setup.venues},
             stop=None

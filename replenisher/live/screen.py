@@ -258,7 +258,7 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
         return "!", backstage.alarm, ALARM
     if summary.stop is not None and summary.stop.verdict:
         if summary.stop.verdict == Verdict.FLAT:
-            return "○", f"stopped, verified flat: {summary.stop.reason}", GOOD
+            return "○", f"stopped, verified flat: {summary.stop.reason}", ALARM if summary.halts else GOOD
         left = ", ".join(summary.stop.left) or "orders"
         return "!", f"stopped, but there may be left: {left}", ALARM
     reasons = {strategy: reason for strategy, reason in summary.not_quoting.items() if reason}
@@ -268,7 +268,7 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
     for strategy, reason in [*reasons.items(), *summary.withheld.items()]:
         if reason:
             words += f" · {strategy}: {reason}"
-    return "●", words, GOOD
+    return "●", words, ALARM if reasons else GOOD
 
 
 def _foot(summary: Summary, width: int) -> Line:

@@ -67,10 +67,13 @@ def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _dangers(answer: Answer) -> Iterator[tuple[str, str]]:
+    for halt in answer["halts"]:
+        yield "halt", f"everything, until `resume --reason`: {halt['reason']}"
     for pause in answer["pauses"]:
         left_ns = pause["until"] - answer["at"]
         until = f"for {span(left_ns)} more" if pause["until"] else "until `resume`"
-        yield "pause", f"{pause['strategy'] or 'all strategies'}, {until}: {pause['reason']}"
+        label = "reduce" if pause["reduces"] else "pause"
+        yield label, f"{pause['strategy'] or 'all strategies'}, {until}: {pause['reason']}"
     if answer["stop"] is not None:
         yield "stop", f"{answer['stop']['verdict'] or 'under way'}: {answer['stop']['reason']}"
 

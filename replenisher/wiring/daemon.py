@@ -1,9 +1,7 @@
 """`replenisher run`: one life of the daemon, from a checked configuration to its exit code."""
 
 import gc
-import secrets
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,8 +11,6 @@ from rich.console import Console
 
 from replenisher.config import Config
 from replenisher.core.engine import Engine
-from replenisher.core.replay import fold
-from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
@@ -24,17 +20,14 @@ from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import Life, Supervisor
 from replenisher.logs import Printer, configure, logger
 from replenisher.model.event import Started
-from replenisher.store.journal import Fsync, Journal, Policy
+from replenisher.store.journal import Journal
 from replenisher.streams import silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
+from replenisher.wiring.memory import RECORDER_S_MAX, begin_life, open_journal, record_task
 from replenisher.wiring.offered import objections, require_offered
-from replenisher.wiring.recording import Recording, Task
-from replenisher.wiring.setup import setup_of
+from replenisher.wiring.recording import Recording
 from replenisher.wiring.venues import reach
-
-EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
-RECORDER_S_MAX = 30.0
 
 
 def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) -> int:
@@ -55,21 +48,12 @@ def _live(
     """One life; its exit code, the orders that may have outlived it, and whether the venue could not say."""
     accounts = accounts_of(config, child.announcement.exchange_id if child is not None else None)
     database_upgrade(config)
-    policy = Policy(
-        fsync=Fsync(config.journal.fsync),
-        fsync_interval_ms=config.journal.fsync_interval_ms,
-        market_data=config.journal.market_data,
-        keep_days=config.journal.keep_days,
-    )
-    journal = Journal.open(config.data_dir / "journal", new_id=secrets.token_hex(8), policy=policy)
+    journal = open_journal(config)
     stack.callback(journal.close)
-    state = State.load(setup_of(config), journal.boot.snapshot)
-    fold(state, journal.boot.steps)
     clock = SessionClock()
-    epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
-    journal.begin(epoch, state.dump(), clock.now())
+    state, epoch = begin_life(config, journal, clock.now())
 
-    recorder = Recording(Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX))
+    recorder = Recording(record_task(config))
     monitor = Monitor(state)
     reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)

@@ -1,0 +1,77 @@
+"""What is remembered of earlier lives: the journal, opened for one more, and the state that follows from it."""
+
+import secrets
+import time
+from typing import Any
+
+from replenisher.config import Config
+from replenisher.core.replay import fold
+from replenisher.core.state import State
+from replenisher.errors import ReplenisherError
+from replenisher.live.clock import SessionClock
+from replenisher.live.control import sole_daemon
+from replenisher.model.command import Halt, Pause
+from replenisher.model.event import ResumeAsked
+from replenisher.model.step import Step
+from replenisher.store.journal import Fsync, Journal, Policy, segments
+from replenisher.wiring.books import database_upgrade
+from replenisher.wiring.recording import Recording, Task
+from replenisher.wiring.setup import setup_of
+
+EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
+RECORDER_S_MAX = 30.0
+
+
+def open_journal(config: Config) -> Journal:
+    """The journal of a configuration, for this process alone."""
+    policy = Policy(
+        fsync=Fsync(config.journal.fsync),
+        fsync_interval_ms=config.journal.fsync_interval_ms,
+        market_data=config.journal.market_data,
+        keep_days=config.journal.keep_days,
+    )
+    return Journal.open(config.data_dir / "journal", new_id=secrets.token_hex(8), policy=policy)
+
+
+def begin_life(config: Config, journal: Journal, at: int) -> tuple[State, int]:
+    """The state in which one more life begins, and its epoch."""
+    state = State.load(setup_of(config), journal.boot.snapshot)
+    fold(state, journal.boot.steps)
+    epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
+    journal.begin(epoch, state.dump(), at)
+    return state, epoch
+
+
+def record_task(config: Config) -> Task:
+    """What the recorder of this configuration does."""
+    return Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX)
+
+
+def resume(config: Config, reason: str) -> dict[str, Any]:
+    """Lift what no running daemon can be told to lift: a life of its own, of one step, in which an operator resumes."""
+    nothing = ReplenisherError(f"no daemon runs on {config.data_dir}, and none left a halt or a pause there")
+    if not segments(config.data_dir / "journal"):
+        raise nothing
+    with sole_daemon(config.data_dir):
+        journal = open_journal(config)
+        try:
+            at = SessionClock().now()
+            state, _ = begin_life(config, journal, at)
+            latches: list[Halt | Pause] = [*state.halts.values(), *state.pauses.values()]
+            lifted = [latch.reason for latch in latches]
+            if not lifted:
+                raise nothing
+            asked = ResumeAsked(at=at, reason=reason)
+            journal.append(Step(number=journal.boot.step + 1, at=at, events=(asked,), commands=()))
+        finally:
+            journal.close()
+        return {"asked": "resume", "lifted": lifted, "is_recorded": _is_recorded(config)}
+
+
+def _is_recorded(config: Config) -> bool:
+    """Bring what was just written into the database; if that is away, the next life does."""
+    try:
+        database_upgrade(config)
+    except ReplenisherError:
+        return False
+    return Recording(record_task(config)).drain()
