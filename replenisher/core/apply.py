@@ -22,6 +22,7 @@ from replenisher.model.event import (
     BookChanged,
     BookSnapshot,
     CancelAllAsked,
+    CancelsSent,
     CashKind,
     CashMoved,
     CashReported,
@@ -112,6 +113,8 @@ def apply(state: State, event: Event) -> None:
             _open_session(state, event.venue, event.at)
         case SessionLost():
             _lose_session(state, event.venue, event.at)
+        case CancelsSent():
+            state.budget(event.venue, event.at).owe(len(event.order_ids))
         case CashMoved():
             _apply_cash(state, event)
         case CashReported():

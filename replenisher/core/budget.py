@@ -34,6 +34,10 @@ class Budget(msgspec.Struct):
         self.credits -= 1
         return True
 
+    def owe(self, requests: int) -> None:
+        """Pay for requests that were sent already, if need be out of credits still to come."""
+        self.credits -= requests
+
     def affords_at(self, limit: RateLimit, reserve: int) -> int:
         """The session time at which one more request above the reserve can be paid."""
         missing = max(0.0, 1 + reserve - self.credits)

@@ -15,6 +15,7 @@ from replenisher.live.standing import as_json
 from replenisher.logs import logger
 from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder
 from replenisher.model.event import (
+    CancelsSent,
     CashMoved,
     ClockStepped,
     Event,
@@ -101,6 +102,8 @@ class Chronicle:
                 return [("session_opened", {"venue": event.venue})]
             case SessionLost():
                 return [("session_lost", {"venue": event.venue, "reason": event.reason})]
+            case CancelsSent():
+                return [("cancels_sent", {"venue": event.venue, "orders": len(event.order_ids)})]
             case OrderRejected():
                 about = {"order_id": event.order_id, "reason": event.reason, "message": event.message}
                 return [("rejected", about | self._where(orders.get(event.order_id)))]

@@ -176,6 +176,16 @@ class SessionLost(Fact, frozen=True, kw_only=True):
     is_refusal: bool = False  # of our key, or of what it may do: asking again with the same one is no use
 
 
+class CancelsSent(Fact, frozen=True, kw_only=True):
+    """Without a session, our side of the wire has asked for orders to be canceled over another connection.
+
+    Each of these requests counts against the rate limit as one of our own commands does.
+    """
+
+    venue: str
+    order_ids: tuple[str, ...]
+
+
 class OrderWorking(Fact, frozen=True, kw_only=True):
     """The venue says that an order of ours rests, with this price and total quantity."""
 
@@ -403,7 +413,7 @@ SyncEvent = (
     | CashReported
     | QuestionFailed
 )
-SessionEvent = SessionOpened | SessionLost | CashMoved
+SessionEvent = SessionOpened | SessionLost | CancelsSent | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
 LifeEvent = Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

@@ -84,7 +84,7 @@ class Session(Generic[Asked]):
         self._attempts = attempts
         self._actions = actions
         self._failures = 0
-        self._has_overrun = False
+        self.has_overrun = False
         self._dial_at = 0
         self._dialed_at = 0
         self.heard_at = 0
@@ -117,7 +117,7 @@ class Session(Generic[Asked]):
 
     def overran(self) -> None:
         """The venue ends the connection because we have asked too often: leave it in peace for a while."""
-        self._has_overrun = True
+        self.has_overrun = True
 
     def ready(self, at: int) -> None:
         """Login and subscriptions are done: from here on the connection counts as a success."""
@@ -128,13 +128,13 @@ class Session(Generic[Asked]):
         if self.phase in (Phase.IDLE, Phase.WAITING):
             return
         has_settled = self._ready_at is not None and at - self._ready_at >= self._pace.settled_ns
-        if has_settled and not self._has_overrun:
+        if has_settled and not self.has_overrun:
             self._failures = 0
         cap = min(self._pace.backoff_max_ns, self._pace.backoff_first_ns << min(self._failures, 30))
-        self._dial_at = at + int(self._random() * cap) + (self._pace.overrun_ns if self._has_overrun else 0)
+        self._dial_at = at + int(self._random() * cap) + (self._pace.overrun_ns if self.has_overrun else 0)
         self._failures += 1
         self._ready_at = None
-        self._has_overrun = False
+        self.has_overrun = False
         self.phase = Phase.WAITING
 
     def give_up(self, reason: str) -> None:

@@ -22,6 +22,7 @@ from replenisher.model.event import (
     BalanceReported,
     BookChanged,
     CancelAllAsked,
+    CancelsSent,
     CashKind,
     CashMoved,
     ClockOffset,
@@ -357,6 +358,17 @@ def test_cancels_are_always_affordable() -> None:
 
     assert shown == 4, "of eight credits four are kept for cancels"
     assert cancels(wishes) == shown
+
+
+def test_cancels_that_were_sent_without_a_session_are_paid_for_like_our_own() -> None:
+    world = quoting((), rate_limit=RateLimit(per_s=1.0, burst=8.0))
+    world.state.budgets[VENUE] = Budget(8.0, world.at)
+
+    world.tell(CancelsSent(at=0, venue=VENUE, order_ids=tuple("abcdef")), at=world.at)
+    wishes = want(world, ladder(2))
+
+    placed = [wish for wish in wishes if isinstance(wish, PlaceOrder)]
+    assert len(placed) == 1, "two credits are left, and one of them is kept for a cancel"
 
 
 def test_what_the_budget_cannot_pay_is_sent_when_it_can() -> None:

@@ -11,6 +11,7 @@ from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.live.chronicle import Chronicle, Telling, tell
 from replenisher.logs import configure
 from replenisher.model.event import (
+    CancelsSent,
     FeedLost,
     OrderRejected,
     PauseAsked,
@@ -154,6 +155,16 @@ def test_a_lost_session_is_told_with_its_reason() -> None:
     world.tell(SessionLost(at=0, venue=VENUE, reason="the venue hung up"))
 
     assert tellings[0] == ("session_lost", {"venue": VENUE, "reason": "the venue hung up"})
+
+
+def test_cancels_without_a_session_are_told() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    world.tell(CancelsSent(at=0, venue=VENUE, order_ids=("a", "b")))
+
+    assert tellings[0] == ("cancels_sent", {"venue": VENUE, "orders": 2})
 
 
 def test_a_stop_is_told_when_it_begins_and_when_it_is_verified() -> None:

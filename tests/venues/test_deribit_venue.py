@@ -27,6 +27,7 @@ from replenisher.model.event import (
     BalanceReported,
     BookChanged,
     BookSnapshot,
+    CancelsSent,
     ClockOffset,
     Event,
     FeedLost,
@@ -1065,6 +1066,7 @@ def test_a_lost_session_leaves_orders_open_and_questions_failed() -> None:
     assert far.collect() == [
         SessionLost(at=T0, venue="deribit", reason="reset"),
         QuestionFailed(at=T0, venue="deribit", question="AskOpenOrders", subject=KEY, message="reset"),
+        CancelsSent(at=T0, venue="deribit", order_ids=(OURS,)),
     ]
 
 

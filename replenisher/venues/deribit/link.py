@@ -105,7 +105,13 @@ class Search(msgspec.Struct, frozen=True):
     question: AskOrder
 
 
-Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | Search | OrderCommand | Question
+class Abandon(msgspec.Struct, frozen=True):
+    """Cancel this order, whose session is lost."""
+
+    order_id: str
+
+
+Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | Search | OrderCommand | Abandon | Question
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
@@ -138,6 +144,7 @@ class Lost(msgspec.Struct, frozen=True):
     reason: str
     unanswered: tuple[Asked, ...]
     is_refusal: bool = False  # of the key, or of what it may do
+    is_overrun: bool = False  # the venue ended it, as we had asked too often
 
 
 LinkEvent = LoggedIn | Answered | Unanswered | Notified | Lost
@@ -236,9 +243,9 @@ class Link:
 
     def closed(self, reason: str, at: int) -> Lost | None:
         """The carrier says that the connection ended."""
-        was_ours = self._session.phase in (Phase.DIALING, Phase.OPEN)
+        lost = self._lost(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
         self._session.closed(at)
-        return self._lost(reason) if was_ours else None
+        return lost
 
     def wake(self, at: int) -> list[LinkEvent]:
         """Do what has become due."""
@@ -300,9 +307,9 @@ class Link:
         self._waiting.append(_Waiting(method, params, what, due, cost))
         self._send_waiting(at)
 
-    def order_id(self, command: OrderCommand, at: int) -> int:
-        """The id under which an order's request goes out; its deadline is the engine's to watch."""
-        return self._session.ask(command, at + ORDER_REMEMBERED_NS, at)
+    def order_id(self, request: OrderCommand | Abandon, at: int) -> int:
+        """The id under which an order's request goes out; its deadline is for others to watch."""
+        return self._session.ask(request, at + ORDER_REMEMBERED_NS, at)
 
     def send(self, frame: str) -> None:
         """Send one frame as it is."""
@@ -432,7 +439,7 @@ class Link:
         self.is_logged_in = self._is_logging_in = False
         never_sent = [entry.what for entry in self._waiting]
         self._waiting.clear()
-        return Lost(reason, tuple(self._session.forget() + never_sent))
+        return Lost(reason, tuple(self._session.forget() + never_sent), is_overrun=self._session.has_overrun)
 
 
 def _name(what: Asked) -> str:

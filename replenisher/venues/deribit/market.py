@@ -26,6 +26,7 @@ from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
+    Abandon,
     Answered,
     Define,
     Link,
@@ -38,6 +39,7 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.refusals import rejection
 
 # Of the whole platform, because it is one subscription for any number of instruments; we do without where it is not
@@ -82,11 +84,20 @@ class Feed:
 class Market:
     """The machine of the `market` connection."""
 
-    def __init__(self, venue: str, names: Sequence[str], link: Link, settings: Settings, facts: list[Event]) -> None:
+    def __init__(
+        self,
+        venue: str,
+        names: Sequence[str],
+        link: Link,
+        orphans: Orphans,
+        settings: Settings,
+        facts: list[Event],
+    ) -> None:
         self.feeds = {name: Feed(venue, name) for name in names}
         self.defined: dict[str, Instrument] = {}  # by instrument key
         self.link = link
         self._venue = venue
+        self._orphans = orphans
         self._settings = settings
         self._facts = facts
         self._awaited: set[str] = set(names)  # names the venue has not answered about on this connection
@@ -166,6 +177,10 @@ class Market:
                 self._acknowledged(channels, reply, at)
             case Answered(what=Unsubscribe(channels=channels)):
                 self._left(channels, at)
+            case Answered(what=Abandon() as what, reply=reply):
+                self._orphans.answered(what, reply, at)
+            case Unanswered(what=Abandon()):
+                pass  # they are abandoned again and again
             case Answered() | Unanswered():
                 raise AssertionError("the market connection asks nothing else")
             case Notified():

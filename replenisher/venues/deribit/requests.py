@@ -44,11 +44,15 @@ def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_un
 
 def cancel(request_id: int, command: CancelOrder) -> str:
     """A cancel by the venue's id, or by our label while the venue has not told us its id."""
-    if command.venue_order_id:
-        method, params = "private/cancel", f'"order_id":{_text(command.venue_order_id)}'
-    else:
-        method, params = "private/cancel_by_label", f'"label":"{command.order_id}"'
-    return f'{{"jsonrpc":"2.0","id":{request_id},"method":"{method}","params":{{{params}}}}}'
+    if not command.venue_order_id:
+        return cancel_by_label(request_id, command.order_id)
+    params = f'"order_id":{_text(command.venue_order_id)}'
+    return f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/cancel","params":{{{params}}}}}'
+
+
+def cancel_by_label(request_id: int, order_id: str) -> str:
+    """A cancel by our label, whatever the venue calls the order and whichever connection it was placed on."""
+    return f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/cancel_by_label","params":{{"label":"{order_id}"}}}}'
 
 
 def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int, nonce: str) -> str:

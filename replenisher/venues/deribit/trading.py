@@ -43,6 +43,7 @@ from replenisher.model.order import Request
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
+    Abandon,
     Answered,
     Asked,
     Chore,
@@ -59,10 +60,12 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.questions import Questions
 from replenisher.venues.deribit.refusals import rejection
 
 UNAUTHORIZED = 13009
+ENDED = ("filled", "cancelled", "rejected")
 SWITCH_SCOPE = "connection"
 
 
@@ -76,6 +79,7 @@ class Trading:
         instruments: dict[str, Instrument],
         clock: Clock,
         link: Link,
+        orphans: Orphans,
         facts: list[Event],
     ) -> None:
         self.link = link
@@ -84,6 +88,7 @@ class Trading:
         self._is_ours = is_ours
         self._instruments = instruments  # by key; the market side fills it
         self._clock = clock
+        self._orphans = orphans
         self._facts = facts
         self._is_armed = False
         self._may_subscribe = False
@@ -111,13 +116,24 @@ class Trading:
         """Do what has become due."""
         for event in self.link.wake(at):
             self._told(event, at)
+        self._orphans.wake(at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        wake, orphaned = self.link.next_wake, self._orphans.next_wake
+        if wake is None or orphaned is None:
+            return orphaned if wake is None else wake
+        return wake if wake < orphaned else orphaned
 
     def stop(self, at: int) -> None:
         """Close for good."""
+        self._orphans.forget()
         self._told(self.link.stop(), at)
 
     def suspended(self, at: int) -> None:
-        """The process did not run: start over."""
+        """The process did not run: start over, and touch nothing before a sync, as somebody else may trade by now."""
+        self._orphans.forget()
         self._told(self.link.start_over("suspended"), at)
 
     def instruments_known(self, at: int) -> None:
@@ -149,6 +165,7 @@ class Trading:
         number = self.link.order_id(command, at)
         match command:
             case PlaceOrder():
+                self._orphans.placed(command)
                 until = self._clock.venue_ms(command.valid_until)
                 self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
             case AmendOrder():
@@ -188,6 +205,11 @@ class Trading:
         self._facts.append(told)
         for what in lost.unanswered:
             self._unanswered(what, lost.reason, at)
+        if lost.is_overrun:
+            self._orphans.forget()  # the venue knows that it has ended, and one request more would end the others
+        else:
+            self._orphans.lost(at)
+            self._orphans.wake(at)
 
     def _give_up(self, reason: str, at: int) -> None:
         self._told(self.link.give_up(reason), at)
@@ -209,7 +231,7 @@ class Trading:
                 self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
-            case MeasureClock() | Define() | Unsubscribe():
+            case MeasureClock() | Define() | Unsubscribe() | Abandon():
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
                 assert_never(what)
@@ -251,6 +273,7 @@ class Trading:
             self._give_up(f"not subscribed to {', '.join(sorted(missing))}", at)
             return
         self.is_open = True
+        self._orphans.forget()
         self.link.ready(at)
         self._facts.append(SessionOpened(at=at, venue=self._venue))
 
@@ -287,6 +310,8 @@ class Trading:
         for order in orders:
             if not self._is_ours(order.label):
                 continue
+            if order.order_state in ENDED:
+                self._orphans.ended(order.label)
             match order.order_state:
                 case "open" | "filled" | "triggered":
                     terms.append(self._working(order, answers, at))
@@ -319,7 +344,10 @@ class Trading:
     def _order_answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> None:
         request = request_of(command)
         if reply.error:
-            self._facts.append(_refused(command, request, reply.error, at))
+            refused = _refused(command, request, reply.error, at)
+            if isinstance(refused, OrderRejected):
+                self._orphans.ended(command.order_id)
+            self._facts.append(refused)
             return
         try:
             match command:
@@ -342,6 +370,7 @@ class Trading:
             # Canceled by label: the answer is how many there were.
             is_canceled, time, reason = codec.decode_int(reply.result) > 0, reply.venue_time, "user_request"
         if is_canceled:
+            self._orphans.ended(command.order_id)
             return OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason=reason)
         return RequestRejected(
             at=at,

@@ -18,6 +18,7 @@ from replenisher.venues.deribit.link import (
     Settings,
 )
 from replenisher.venues.deribit.market import Market
+from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.trading import Trading
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import Pace, dials
@@ -72,13 +73,16 @@ class DeribitVenue:
                 actions=self._actions,
             )
 
-        self._market = Market(name, instruments, link(MARKET, settings.market_pace), settings, self._facts)
+        market_link = link(MARKET, settings.market_pace)
+        orphans = Orphans(name, market_link, self._facts)
+        self._market = Market(name, instruments, market_link, orphans, settings, self._facts)
         self._trading = Trading(
             name,
             self._is_ours,
             self._market.defined,
             clock,
             link(TRADING, settings.trading_pace),
+            orphans,
             self._facts,
         )
         self._known = 0
@@ -114,7 +118,7 @@ class DeribitVenue:
     @property
     def next_wake(self) -> int | None:
         """The session time at which `wake` wants to be called."""
-        market, trading = self._market.next_wake, self._trading.link.next_wake
+        market, trading = self._market.next_wake, self._trading.next_wake
         if market is None or trading is None:
             return trading if market is None else market
         return min(market, trading)
