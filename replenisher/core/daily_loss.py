@@ -19,16 +19,16 @@ class DailyLoss:
 
     def __init__(self) -> None:
         self._by_venue: dict[str, dict[str, float | None]] = {}
-        self._midnight = 0  # when the next day begins
+        self.next_day = 0  # when it begins
 
     def look(self, state: State, touched: Sequence[str], at: int) -> Iterator[DayMarked | Pause | Halt]:
         """A mark where a day begins, and a latch where too much of it was lost.
 
         Where nothing was touched no P&L is another one, and no latch has begun or ended.
         """
-        if not touched and at < self._midnight:
+        if not touched and at < self.next_day:
             return
-        self._midnight = (at // DAY_NS + 1) * DAY_NS
+        self.next_day = (at // DAY_NS + 1) * DAY_NS
         for instrument in touched:
             # What is not traded has no book here to mark it.
             if state.setup.watching(instrument):

@@ -12,6 +12,7 @@ from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.state import State
+from replenisher.model.command import Command
 from replenisher.model.event import Event
 from replenisher.model.step import Step
 
@@ -43,15 +44,10 @@ class Engine:
         self.at = at
         advance(state, at)
         self.agenda.remind(state, at)
-        dispatch = Dispatch(state, self.agenda, at)
-        for limit in self.daily_loss.look(state, self._revalued(at), at):
-            dispatch.give(limit)
-        if state.found:
-            found, state.found = state.found, {}
-            for latch in found.values():
-                dispatch.give(latch)
-        plans = self._decide(dispatch, at)
-        commands = dispatch.commands
+        commands: list[Command] = []
+        plans: list[Plan] = []
+        if state.is_anything_to_do or at >= self.daily_loss.next_day:
+            commands, plans = self._react(at)
         for venue, sync in state.syncs.items():
             if sync.next_due <= at:
                 commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
@@ -65,6 +61,19 @@ class Engine:
             decisions=tuple([plan.decision() for plan in plans]) if commands else (),
             orders=tuple([order.report() for order in state.orders.changed()]),
         )
+
+    def _react(self, at: int) -> tuple[list[Command], list[Plan]]:
+        """What follows from all that was noted."""
+        state = self.state
+        dispatch = Dispatch(state, self.agenda, at)
+        for limit in self.daily_loss.look(state, self._revalued(at), at):
+            dispatch.give(limit)
+        if state.found:
+            found, state.found = state.found, {}
+            for latch in found.values():
+                dispatch.give(latch)
+        plans = self._decide(dispatch, at)
+        return dispatch.commands, plans
 
     def _decide(self, dispatch: Dispatch, at: int) -> list[Plan]:
         """Plan for every market that was touched, and send what the plans wish for."""

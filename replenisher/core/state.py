@@ -226,6 +226,11 @@ class State:
                 return slot_of(order)
         return None
 
+    @property
+    def is_anything_to_do(self) -> bool:
+        """Whether a step has noted anything that it must look after. Most do not: a trade is news to few."""
+        return bool(self.to_revisit or self.to_look_at or self.found or self.strays or self.earlier_lives)
+
     def revisit(self, instrument: str) -> None:
         """Note that an instrument needs a new decision."""
         self.to_revisit[instrument] = None
