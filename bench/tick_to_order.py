@@ -84,7 +84,7 @@ LOTS = 100_002  # at the touch, both sides together
 BEHIND = {Side.BUY: (10, 20, 30, 40), Side.SELL: (10, 20, 30, 140)}  # lots, and a few more with every change
 STILL, ONE_MOVES, ALL_MOVE = 48_001, 51_501, 73_001  # of them on the bid; the rest is on the ask
 CASES = {"one": (ONE_MOVES, 1), "all": (ALL_MOVE, 10)}
-OTHERS = ("echo in turn", "peer in turn")
+OTHERS = ECHO_IN_TURN, PEER_IN_TURN = "echo in turn", "peer in turn"
 LADDER = 10
 
 
@@ -190,13 +190,13 @@ class Bench:
 
     def _in_turn(self, size: int) -> None:
         """The echo and the peer, each after the same work of the venue as before a round of the daemon's."""
-        work = {"echo in turn": self._venue.echo, "peer in turn": self._venue.peer}
-        frames = {"echo in turn": self._tick, "peer in turn": _for_peer(self._tick)}
         for number in range(2 * size):
             name = OTHERS[number // 2 % 2]
-            self._venue.settle_others()
+            is_echo = name == ECHO_IN_TURN
+            (self._venue.settle_echo if is_echo else self._venue.settle_peer)()
             change = self._venue.book_change(levels(STILL if number % 2 else ONE_MOVES))
-            self.rounds[name].add(work[name](frames[name]))
+            burst = self._venue.echo(self._tick) if is_echo else self._venue.peer(_for_peer(self._tick))
+            self.rounds[name].add(burst)
             self._venue.tick(change, 1)
 
 
@@ -308,7 +308,7 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
     """The numbers of one mode."""
     echo, refill = rounds["echo"], rounds["refill"]
     floor_us = percentile_us(echo.first_ns, 0.5)
-    in_turn_us = percentile_us(rounds["echo in turn"].first_ns, 0.5)
+    in_turn_us = percentile_us(rounds[ECHO_IN_TURN].first_ns, 0.5)
     cases = {}
     for name, (_, orders) in CASES.items():
         found = rounds[name]
@@ -330,7 +330,7 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
             "p99_us": percentile_us(echo.first_ns, 0.99),
             "page_faults_per_message": echo.page_faults_per_message,
             "in_turn_p50_us": in_turn_us,
-            "in_turn_p99_us": percentile_us(rounds["echo in turn"].first_ns, 0.99),
+            "in_turn_p99_us": percentile_us(rounds[ECHO_IN_TURN].first_ns, 0.99),
         },
         "cases": cases,
         "refill_p50_us": percentile_us(refill.first_ns, 0.5),
@@ -339,8 +339,8 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
             "p50_us": (peer_us := percentile_us(rounds["peer"].first_ns, 0.5)),
             "p99_us": percentile_us(rounds["peer"].first_ns, 0.99),
             "ratio_to_echo": round(peer_us / floor_us, 2),
-            "in_turn_p50_us": percentile_us(rounds["peer in turn"].first_ns, 0.5),
-            "in_turn_p99_us": percentile_us(rounds["peer in turn"].first_ns, 0.99),
+            "in_turn_p50_us": percentile_us(rounds[PEER_IN_TURN].first_ns, 0.5),
+            "in_turn_p99_us": percentile_us(rounds[PEER_IN_TURN].first_ns, 0.99),
         },
         "crowd": {
             "instruments": crowd,

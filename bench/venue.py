@@ -143,14 +143,17 @@ class BenchVenue:
         A ping is answered by the library when it reads, before what it read is dealt with; a second ping is read only
         after that. So the answer to the second one says that all is done.
         """
-        self._await_pongs(list(self._wires.values()))
-        self._await_pongs(list(self._wires.values()))
+        self._settle(list(self._wires.values()))
 
-    def settle_others(self) -> None:
-        """The same with the echo and the peer."""
-        others = [wire for wire in (self._echo, self._peer) if wire is not None]
-        self._await_pongs(others)
-        self._await_pongs(others)
+    def settle_echo(self) -> None:
+        """The same with the echo."""
+        assert self._echo is not None, "the echo is there before it is measured"
+        self._settle([self._echo])
+
+    def settle_peer(self) -> None:
+        """The same with the peer."""
+        assert self._peer is not None, "the peer is there before it is measured"
+        self._settle([self._peer])
 
     # --- What is measured ----------------------------------------------------------------------------------------
 
@@ -229,6 +232,10 @@ class BenchVenue:
         if self._orders - before != orders:
             raise BenchFailed(f"{self._orders - before} orders came, not {orders}, after {provocation.frame}")
         return Burst(sent_ns, orders_ns)
+
+    def _settle(self, wires: Sequence[Wire]) -> None:
+        self._await_pongs(wires)
+        self._await_pongs(wires)
 
     def _await_pongs(self, wires: Sequence[Wire]) -> None:
         pongs = sum(wire.pongs for wire in wires) + len(wires)
