@@ -1,6 +1,8 @@
 """What is sent of all that is wished: in which order, past the gate, and as far as the rate budget pays for it."""
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import not_
 
 from replenisher.core.agenda import Agenda
 from replenisher.core.budget import Budget
@@ -16,21 +18,19 @@ from replenisher.model.instrument import venue_of
 from replenisher.model.order import WORKING
 from replenisher.model.step import Quote
 
+Shown = tuple[Plan, Sequence[Change | Show]]
 QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 
 
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_budgets", "_gate", "_judged", "_state", "_venue", "commands")
+    __slots__ = ("_agenda", "_at", "_budgets", "_state", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
         self._budgets: dict[str, Budget] = {}  # by venue, as of now
-        self._judged: Plan | None = None  # whose orders the gate and the venue are for
-        self._gate: Gate
-        self._venue: VenueSetup
 
     def give(self, command: Command) -> None:
         """One more command: noted, and on its way."""
@@ -40,27 +40,28 @@ class Dispatch:
     def carry_out(self, plans: Sequence[Plan]) -> None:
         """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
         withdrawn: list[Order] = []
-        shown: list[tuple[Plan, Change | Show]] = []
+        shown: list[Shown] = []
         is_any_placed = False
         for plan in plans:
+            wishes: list[Change | Show] = []
             for wish in plan.wishes:
                 if isinstance(wish, Show):
-                    shown.append((plan, wish))
+                    wishes.append(wish)
                     is_any_placed = True
                     continue
                 # Also where the amend may not be sent now: its old slot is given to somebody else.
                 if wish.order.level != wish.level:
                     self.give(MoveSlot(order_id=wish.order.order_id, level=wish.level))
                 if isinstance(wish, Change):
-                    shown.append((plan, wish))
+                    wishes.append(wish)
                 elif isinstance(wish, Withdraw):
                     withdrawn.append(wish.order)
+            if wishes:
+                shown.append((plan, wishes))
         for order in withdrawn:
             self._withdraw(order)
-        if is_any_placed and len(shown) > 1:
-            shown.sort(key=self._only_moves)
-        for plan, wish in shown:
-            self._show(plan, wish)
+        for each in self._refills_first(shown) if is_any_placed else shown:
+            self._show(*each)
 
     def cancel_left_over(self) -> list[str]:
         """Orders of a strategy that is configured no longer: nobody else would take them off. Their instruments."""
@@ -85,13 +86,23 @@ class Dispatch:
                 )
             )
 
-    def _only_moves(self, each: tuple[Plan, Change | Show]) -> bool:
-        """Whether a wish puts nothing back that was eaten: then it comes after those that do."""
-        plan, wish = each
+    def _refills_first(self, shown: list[Shown]) -> list[Shown]:
+        """What puts back what was eaten comes before anything that only moves."""
+        if len(shown) == 1 and len(shown[0][1]) == 1:
+            return shown
+        refills: list[Shown] = []
+        others: list[Shown] = []
+        for plan, wishes in shown:
+            are_refills = [self._is_refill(plan, wish) for wish in wishes]
+            refills.append((plan, list(compress(wishes, are_refills))))
+            others.append((plan, list(compress(wishes, map(not_, are_refills)))))
+        return [*refills, *others]
+
+    def _is_refill(self, plan: Plan, wish: Change | Show) -> bool:
         if isinstance(wish, Change):
-            return True
+            return False
         key = (plan.setup.id, plan.setup.instrument, wish.quote.side, wish.quote.level)
-        return self._state.eaten_slot(key) is None
+        return self._state.eaten_slot(key) is not None
 
     def _withdraw(self, order: Order) -> None:
         if self._at < order.cancel_after or not self._state.sync_of(order.instrument).is_open:
@@ -107,38 +118,41 @@ class Dispatch:
                 )
             )
 
-    def _show(self, plan: Plan, wish: Change | Show) -> None:
-        """Place or amend one order, if the gate lets it pass and the budget can pay for it."""
-        if plan is not self._judged:
-            self._judge(plan)
-        setup, quote, orders = plan.setup, wish.quote, self._state.orders
-        amended = wish.order if isinstance(wish, Change) else None
-        counted = None if amended is None else orders.counted(amended)
-        reason = self._gate.objection(quote.side, quote.price, quote.quantity, counted)
-        if reason is CROSSES_OWN:
-            return  # The other one is on its way out; this one follows it.
-        if reason is not None:
-            self._deny(setup, quote, reason)
-            if amended is not None and amended.price != quote.price:
-                self._withdraw(amended)  # Where it rests now it is not wanted either.
-            return
-        reserve = orders.open + (amended is None)  # one cancel for every order
-        if self._can_pay(self._venue, setup.instrument, reserve):
-            self.give(self._amend(wish) if isinstance(wish, Change) else self._place(setup, quote))
-            self._gate.passed(quote.side, quote.price)
+    def _show(self, plan: Plan, wishes: Sequence[Change | Show]) -> None:
+        """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
+        orders, setup = self._state.orders, plan.setup
+        venue = self._state.setup.venue(setup.venue)
+        deadline = self._at + venue.request_timeout_ns
+        gate = self._gate(plan)
+        for wish in wishes:
+            quote = wish.quote
+            amended = wish.order if isinstance(wish, Change) else None
+            counted = None if amended is None else orders.counted(amended)
+            reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
+            if reason is CROSSES_OWN:
+                continue  # The other one is on its way out; this one follows it.
+            if reason is not None:
+                self._deny(setup, quote, reason)
+                if amended is not None and amended.price != quote.price:
+                    self._withdraw(amended)  # Where it rests now it is not wanted either.
+                continue
+            reserve = orders.open + (amended is None)  # one cancel for every order
+            if self._can_pay(venue, setup.instrument, reserve):
+                self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, quote, deadline))
+                if gate.is_running:
+                    gate.passed(quote.side, quote.price)
+                else:
+                    gate = self._gate(plan)
 
-    def _judge(self, plan: Plan) -> None:
-        """Turn to the orders of this plan. Their gate is the same one as long as only they are sent."""
+    def _gate(self, plan: Plan) -> Gate:
+        """What judges the orders of a plan as long as no other plan's are sent."""
         state, setup = self._state, plan.setup
         exposures = state.exposures(setup, plan.bounds, with_ladder=True)
-        self._gate = Gate(exposures, state.orders.on(setup.instrument))
         # What several ladders count together is a sum of now: with the next order it is another one.
         is_running = not exposures or exposures[0].load is state.orders.load_in(setup.ladder)
-        self._judged = plan if is_running else None
-        self._venue = state.setup.venue(setup.venue)
+        return Gate(exposures, state.orders.on(setup.instrument), is_running=is_running)
 
-    def _place(self, setup: StrategySetup, quote: Quote) -> PlaceOrder:
-        deadline = self._at + self._venue.request_timeout_ns
+    def _place(self, setup: StrategySetup, quote: Quote, deadline: int) -> PlaceOrder:
         is_refill = self._state.eaten_slot((setup.id, setup.instrument, quote.side, quote.level)) is not None
         return PlaceOrder(
             order_id=self._state.next_order_id(),
@@ -149,20 +163,6 @@ class Dispatch:
             price=quote.price,
             quantity=quote.quantity,
             intent=REFILL if is_refill else QUOTE,
-            valid_until=deadline,
-            deadline=deadline,
-        )
-
-    def _amend(self, wish: Change) -> AmendOrder:
-        order, deadline = wish.order, self._at + self._venue.request_timeout_ns
-        is_top_up = order.filled_lots > 0 and order.remaining < wish.quote.quantity
-        return AmendOrder(
-            order_id=order.order_id,
-            venue_order_id=order.venue_order_id,
-            instrument=order.instrument,
-            price=wish.quote.price,
-            quantity=wish.quantity,
-            intent=REFILL if is_top_up else QUOTE,
             valid_until=deadline,
             deadline=deadline,
         )
@@ -194,3 +194,18 @@ class Dispatch:
 
     def _venue_of(self, instrument: str) -> VenueSetup:
         return self._state.setup.venue(venue_of(instrument))
+
+
+def _amend(wish: Change, deadline: int) -> AmendOrder:
+    order, quote = wish.order, wish.quote
+    is_top_up = order.filled_lots > 0 and order.remaining < quote.quantity
+    return AmendOrder(
+        order_id=order.order_id,
+        venue_order_id=order.venue_order_id,
+        instrument=order.instrument,
+        price=quote.price,
+        quantity=wish.quantity,
+        intent=REFILL if is_top_up else QUOTE,
+        valid_until=deadline,
+        deadline=deadline,
+    )

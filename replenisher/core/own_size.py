@@ -94,8 +94,8 @@ class OwnSize:
         presence.rise(quantity)
         if before == price:
             presence.low = min(presence.low, quantity)
-        else:
-            self.leaving(order_id)
+        elif before is not None and (left := self._of_order[order_id].get(before)) is not None:
+            left.low = 0
 
     def rests(
         self, order_id: str, side: Side, price: int, remaining: int, book: Book, venue_time: int, at: int

@@ -237,10 +237,11 @@ class Gate:
     The same rules as `permit`, on other evidence: everything that may be live, not what is wanted.
     """
 
-    __slots__ = ("_exposures", "_highest_buy", "_lowest_sell")
+    __slots__ = ("_exposures", "_highest_buy", "_lowest_sell", "is_running")
 
-    def __init__(self, exposures: Sequence[Exposure], orders: Iterable[Order]) -> None:
+    def __init__(self, exposures: Sequence[Exposure], orders: Iterable[Order], *, is_running: bool = False) -> None:
         self._exposures = exposures
+        self.is_running = is_running  # the loads have in them what is sent meanwhile; if not, it judges one order
         highest_buy, lowest_sell = -NO_PRICE, NO_PRICE
         moving: list[Order] = []
         for order in orders:
