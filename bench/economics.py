@@ -176,8 +176,8 @@ def run(case: Case, seed: int, seconds: int) -> Run:
 
 def _pnl_quote(exchange: Exchange, instrument: Instrument, paid_in: Decimal, mid: Decimal) -> Decimal:
     """What the accounts of the exchange say: cash, less what was paid in, what waits, and the position at the mid."""
-    position = exchange.position(ACCOUNT, instrument.name)
-    account = exchange.account(ACCOUNT, instrument.settlement_currency)
+    position = exchange.views.position(ACCOUNT, instrument.name)
+    account = exchange.views.account(ACCOUNT, instrument.settlement_currency)
     gained = position.entry_value - abs(position.size) / mid
     return (account.balance - paid_in + account.realized + (gained if position.size > 0 else -gained)) * mid
 

@@ -79,7 +79,7 @@ class Run:
 
 def prices(exchange: Exchange) -> tuple[Decimal, dict[Side, Decimal]]:
     """One price in the middle of the spread, and one on either side that nobody takes."""
-    book = exchange.book(BTC_PERPETUAL.name)
+    book = exchange.views.book(BTC_PERPETUAL.name)
     (bid, _), (ask, _) = book.bids[0], book.asks[0]
     middle = (bid + ask) / 2 // BTC_PERPETUAL.tick * BTC_PERPETUAL.tick
     behind = {side: middle - side.sign * TICKS_BEHIND * BTC_PERPETUAL.tick for side in Side}

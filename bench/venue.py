@@ -124,7 +124,9 @@ class BenchVenue:
     def ladders_rest(self, orders: int) -> None:
         """Until the daemon has placed its first ladders, and dealt with the answers."""
         patience_s = START_S_MAX + len(self._markets)
-        self.serve_until(lambda: len(self._exchange.open_orders(ACCOUNT)) == orders, "the first ladders", patience_s)
+        self.serve_until(
+            lambda: len(self._exchange.views.open_orders(ACCOUNT)) == orders, "the first ladders", patience_s
+        )
         self.settle()
 
     def echo_is_there(self) -> None:
@@ -174,7 +176,7 @@ class BenchVenue:
         The private message goes out first and alone; the public ones about the same trade follow after the order, as
         two connections are in no order anyway.
         """
-        mine = [order for order in self._exchange.open_orders(ACCOUNT) if order.side is side]
+        mine = [order for order in self._exchange.views.open_orders(ACCOUNT) if order.side is side]
         best = max(mine, key=lambda order: side.sign * (order.price or 0))
         at = self._clock.now()
         self._markets[INSTRUMENTS[0]].eat(best.order_id, at)

@@ -118,7 +118,7 @@ class Clients:
         self.at = until
 
     def touch(self) -> tuple[float, float]:
-        book = self.exchange.book("BTC-PERPETUAL")
+        book = self.exchange.views.book("BTC-PERPETUAL")
         return float(book.bids[0][0]), float(book.asks[0][0])
 
     def _drain(self) -> None:

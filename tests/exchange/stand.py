@@ -73,10 +73,10 @@ class Stand:
         )
 
     def bid(self, name: str = PERPETUAL) -> Decimal:
-        return self.exchange.book(name).bids[0][0]
+        return self.exchange.views.book(name).bids[0][0]
 
     def ask(self, name: str = PERPETUAL) -> Decimal:
-        return self.exchange.book(name).asks[0][0]
+        return self.exchange.views.book(name).asks[0][0]
 
     def place(
         self, side: Side, amount: object, price: Decimal | None = None, *, account: str = "main", **more: Any
@@ -101,18 +101,18 @@ class Stand:
 
     def order(self, order: OrderView) -> OrderView:
         """The order as it is now."""
-        found = self.exchange.order(order.account, order.order_id)
+        found = self.exchange.views.order(order.account, order.order_id)
         assert found is not None
         return found
 
     def size(self, account: str = "main", name: str = PERPETUAL) -> Decimal:
-        return self.exchange.position(account, name).size
+        return self.exchange.views.position(account, name).size
 
     def balance(self, currency: str, account: str = "main") -> Decimal:
-        return self.exchange.account(account, currency).balance
+        return self.exchange.views.account(account, currency).balance
 
     def available(self, currency: str, account: str = "main") -> Decimal:
-        return self.exchange.account(account, currency).available
+        return self.exchange.views.account(account, currency).available
 
     def lines(self, kind: str) -> list[dict[str, Any]]:
         """The ledger's records of one kind."""

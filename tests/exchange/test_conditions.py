@@ -26,7 +26,7 @@ SECOND = 10**9
 
 def test_fill_or_kill_fills_all_at_once() -> None:
     stand = Stand()
-    price, shown = stand.exchange.book(PERPETUAL).asks[0]
+    price, shown = stand.exchange.views.book(PERPETUAL).asks[0]
 
     order = stand.taken(BUY, shown, price, time_in_force=TimeInForce.FOK)
 
@@ -35,14 +35,14 @@ def test_fill_or_kill_fills_all_at_once() -> None:
 
 def test_fill_or_kill_of_one_lot_too_many_touches_nothing() -> None:
     stand = Stand()
-    book = stand.exchange.book(PERPETUAL)
+    book = stand.exchange.views.book(PERPETUAL)
     price, shown = book.asks[0]
 
     order = stand.taken(BUY, shown + 10, price, time_in_force=TimeInForce.FOK)
 
     assert (order.state, order.filled_amount) == (OrderState.CANCELLED, 0)
-    assert stand.exchange.book(PERPETUAL) == book
-    assert stand.exchange.open_orders("main") == []
+    assert stand.exchange.views.book(PERPETUAL) == book
+    assert stand.exchange.views.open_orders("main") == []
 
 
 def test_fill_or_kill_that_would_need_its_own_order_is_killed_and_leaves_that_order_alone() -> None:
@@ -158,7 +158,7 @@ def test_or_the_newcomer_is_refused_as_the_account_has_chosen() -> None:
 def test_who_does_not_reach_his_own_order_is_not_refused() -> None:
     stand = Stand()
     stand.exchange.choose_self_trading("main", SelfTrading(SelfTradeMode.REJECT_TAKER), stand.at)
-    price, shown = stand.exchange.book(PERPETUAL).asks[0]
+    price, shown = stand.exchange.views.book(PERPETUAL).asks[0]
     stand.taken(SELL, 100, price)
 
     taken, beyond = stand.taken(BUY, shown, price), stand.place(BUY, 10, price)
@@ -184,7 +184,7 @@ def test_subaccounts_are_oneself_where_the_account_says_so(extends: bool) -> Non
 
 def test_nobody_buys_far_above_the_mark_or_sells_far_below() -> None:
     stand = Stand(listing(PERPETUAL, price_band=D("0.05")))
-    lowest, highest = stand.exchange.price_band(PERPETUAL) or (D(0), D(0))
+    lowest, highest = stand.exchange.views.price_band(PERPETUAL) or (D(0), D(0))
 
     high, low = stand.place(BUY, 100, D(70_000)), stand.place(SELL, 100, D(50_000))
     passive = stand.place(BUY, 100, D(50_000)), stand.place(SELL, 100, D(70_000))
@@ -196,7 +196,7 @@ def test_nobody_buys_far_above_the_mark_or_sells_far_below() -> None:
 
 def test_a_market_order_goes_to_the_edge_of_the_band_and_no_further() -> None:
     stand = Stand(listing(PERPETUAL, price_band=D("0.0005")))
-    _, highest = stand.exchange.price_band(PERPETUAL) or (D(0), D(0))
+    _, highest = stand.exchange.views.price_band(PERPETUAL) or (D(0), D(0))
 
     order = stand.taken(BUY, 1_000_000)
 
@@ -341,7 +341,7 @@ def test_a_halted_market_stands_still_and_goes_on_where_it_was() -> None:
     undisturbed.wait(2 * SECOND)
 
     assert told == []
-    ours, theirs = stand.exchange.book(PERPETUAL), undisturbed.exchange.book(PERPETUAL)
+    ours, theirs = stand.exchange.views.book(PERPETUAL), undisturbed.exchange.views.book(PERPETUAL)
     assert (ours.bids, ours.asks) == (theirs.bids, theirs.asks)
 
 
@@ -405,7 +405,7 @@ def test_a_group_that_trades_too_much_is_cancelled_and_frozen(limit: dict, trigg
     until = stand.at + 5 * SECOND
     assert told == [MmpTriggered(account="main", index="btc_usd", group="ladder", frozen_until=until, at=stand.at)]
     assert again.refusal is Refusal.MMP_FROZEN
-    assert stand.exchange.mmp_frozen("main", stand.at) == {GROUP: until}
+    assert stand.exchange.views.mmp_frozen("main", stand.at) == {GROUP: until}
     stand.at = until
     assert stand.place(BUY, 10, stand.bid() - 500, mmp=True, mmp_group="ladder").refusal is None
 
@@ -441,4 +441,4 @@ def test_what_traded_before_the_interval_does_not_count() -> None:
     stand.taken(BUY, 600, price, mmp=True, mmp_group="ladder")
     stand.taken(SELL, 600, price, account="other")
 
-    assert stand.exchange.mmp_frozen("main", stand.at) == {}
+    assert stand.exchange.views.mmp_frozen("main", stand.at) == {}

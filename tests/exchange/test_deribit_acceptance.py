@@ -195,8 +195,8 @@ def test_item_3_orders_are_cancelled_when_the_connection_closes_but_not_at_a_log
     clients.dialect.closed("a", clients.at)
     clients.send("b", '{"id":1,"method":"private/logout","params":{}}')
 
-    assert clients.exchange.open_orders("alice") == []
-    assert len(clients.exchange.open_orders("bob")) == 1
+    assert clients.exchange.views.open_orders("alice") == []
+    assert len(clients.exchange.views.open_orders("bob")) == 1
 
 
 # --- 4: what may come in any order ------------------------------------------------------------------------------------

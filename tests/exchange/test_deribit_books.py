@@ -59,7 +59,7 @@ def test_the_changes_of_a_book_form_a_chain_that_adds_up_to_the_book(interval: s
         last = change["change_id"]
         apply(book, change)
     if interval == "raw":
-        view = clients.exchange.book("BTC-PERPETUAL")
+        view = clients.exchange.views.book("BTC-PERPETUAL")
         assert last == view.change_id
         assert book["bids"] == {float(price): float(amount) for price, amount in view.bids}
         assert book["asks"] == {float(price): float(amount) for price, amount in view.asks}

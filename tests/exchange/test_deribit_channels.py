@@ -48,7 +48,7 @@ def test_a_grouped_book_is_told_whole_and_only_when_it_is_another(clients: Clien
 def test_an_ungrouped_window_has_no_more_levels_than_asked_for(clients: Clients) -> None:
     (window,) = subscribe(clients, f"book.{BTC}.none.10.agg2")
 
-    book = clients.exchange.book(BTC)
+    book = clients.exchange.views.book(BTC)
     assert [tuple(map(D, map(str, row))) for row in window["bids"]] == [*book.bids[:10]]
     assert [tuple(map(D, map(str, row))) for row in window["asks"]] == [*book.asks[:10]]
 
@@ -80,7 +80,7 @@ def test_an_index_and_what_a_perpetual_costs_are_told_as_they_change() -> None:
     prices = [told["price"] for told in clients.inbox_data("a", index)]
     assert len(prices) > 3
     assert all(earlier != later for earlier, later in pairwise(prices))
-    assert prices[-1] == pytest.approx(float(clients.exchange.index_price(BTC)), rel=0.001)
+    assert prices[-1] == pytest.approx(float(clients.exchange.views.index_price(BTC)), rel=0.001)
     assert set(prices[1:-1]) <= {told["index_price"] for told in clients.inbox_data("a", costs)}
 
 

@@ -60,7 +60,7 @@ def test_cancel_on_disconnect_fires_when_the_heartbeat_is_lost(clients: Clients)
 
     clients.wait(30)
 
-    assert clients.exchange.open_orders("alice") == []
+    assert clients.exchange.views.open_orders("alice") == []
 
 
 def test_cancel_on_disconnect_fires_after_ten_silent_minutes(clients: Clients) -> None:
@@ -69,10 +69,10 @@ def test_cancel_on_disconnect_fires_after_ten_silent_minutes(clients: Clients) -
     clients.buy("a", 50_000)
 
     clients.wait(599)
-    assert len(clients.exchange.open_orders("alice")) == 1
+    assert len(clients.exchange.views.open_orders("alice")) == 1
     clients.wait(2)
 
-    assert clients.exchange.open_orders("alice") == []
+    assert clients.exchange.views.open_orders("alice") == []
 
 
 def test_cancel_on_disconnect_can_be_asked_for_and_for_connections_to_come(clients: Clients) -> None:
@@ -99,7 +99,7 @@ def test_too_many_order_requests_end_the_session_and_its_orders() -> None:
 
     assert refused == {"code": 10028, "message": "too_many_requests"}
     assert "a" in clients.ended
-    assert clients.exchange.open_orders("alice") == []
+    assert clients.exchange.views.open_orders("alice") == []
 
 
 def test_credits_come_back_with_time() -> None:

@@ -55,11 +55,11 @@ class Stand:
 
     @property
     def bid(self) -> Decimal:
-        return self.exchange.book(NAME).bids[0][0]
+        return self.exchange.views.book(NAME).bids[0][0]
 
     @property
     def ask(self) -> Decimal:
-        return self.exchange.book(NAME).asks[0][0]
+        return self.exchange.views.book(NAME).asks[0][0]
 
     def place(
         self,
@@ -113,12 +113,12 @@ class Stand:
         return [msgspec.json.decode(line) for line in bytes(self.ledger).splitlines()]
 
     def trades(self, account: str = "main", **more: object) -> list:
-        return list(self.exchange.trades(account, **more))
+        return list(self.exchange.views.trades(account, **more))
 
 
 def test_a_resting_order_is_answered_shown_and_told_to_its_owner() -> None:
     stand = Stand()
-    before = stand.exchange.book(NAME).change_id
+    before = stand.exchange.views.book(NAME).change_id
 
     order = stand.resting(BUY, "1000", stand.bid - 3, label="level-0")
 
@@ -171,7 +171,7 @@ def test_money_of_a_fill_is_in_the_ledger_to_the_last_digit() -> None:
     rebate = (worth * D("-0.0001")).quantize(D("1e-8"))
     assert (made["account"], made["liquidity"], made["label"]) == ("main", "M", "m")
     assert D(made["fee"]) == rebate
-    assert D(made["balance"]) == D(10) - rebate == stand.exchange.account("main", "BTC").balance
+    assert D(made["balance"]) == D(10) - rebate == stand.exchange.views.account("main", "BTC").balance
     assert D(made["position"]) == D(600)
     assert made["cause"] == {"trade_id": made["cause"]["trade_id"], "price": str(price), "amount": "600"}
     assert taken["cause"] is None
@@ -189,7 +189,7 @@ def test_a_market_order_walks_the_book_and_an_immediate_one_leaves_no_rest() -> 
     assert sum(trade.amount for trade in market.trades) == D(5000)
     assert immediate.order.state is OrderState.CANCELLED
     assert D(0) < immediate.order.filled_amount < D(100000)
-    assert stand.exchange.open_orders("main") == []
+    assert stand.exchange.views.open_orders("main") == []
 
 
 def test_a_post_only_order_that_would_take_is_refused_or_moved_just_inside_as_asked() -> None:
@@ -225,17 +225,17 @@ def test_a_post_only_order_that_would_take_is_refused_or_moved_just_inside_as_as
 )
 def test_a_bad_order_is_refused_and_leaves_no_trace_but_the_refusal(change: dict, refusal: Refusal) -> None:
     stand = Stand()
-    book = stand.exchange.book(NAME)
+    book = stand.exchange.views.book(NAME)
 
     outcome = stand.place(BUY, "100", D("50000"), label="x", change=change)
 
     assert outcome.refusal is refusal
     assert outcome.order is None
     assert stand.exchange.reports() == []
-    assert stand.exchange.book(NAME) == book
+    assert stand.exchange.views.book(NAME) == book
     assert [line["type"] for line in stand.lines()[-2:]] == ["request", "rejected"]
     assert stand.lines()[-1]["code"] == refusal.value
-    assert stand.exchange.orders_by_label("main", "x") == []
+    assert stand.exchange.views.orders_by_label("main", "x") == []
 
 
 def test_an_amend_names_the_total_and_what_is_filled_stays_filled() -> None:
@@ -250,7 +250,7 @@ def test_an_amend_names_the_total_and_what_is_filled_stays_filled() -> None:
     assert too_small.refusal is Refusal.INVALID_AMOUNT
     assert amended.order is not None
     assert (amended.order.amount, amended.order.filled_amount, amended.order.replaced) == (D(700), D(400), True)
-    assert (price - 1, D(300)) in stand.exchange.book(NAME).bids
+    assert (price - 1, D(300)) in stand.exchange.views.book(NAME).bids
 
 
 def test_an_amend_that_would_take_is_refused_and_the_order_rests_as_before() -> None:
@@ -260,7 +260,7 @@ def test_an_amend_that_would_take_is_refused_and_the_order_rests_as_before() -> 
     outcome = stand.amend(order.order_id, "1000", stand.ask)
 
     assert outcome.refusal is Refusal.POST_ONLY
-    assert stand.exchange.order("main", order.order_id) == order
+    assert stand.exchange.views.order("main", order.order_id) == order
 
 
 def test_nobody_touches_an_order_that_is_not_his_or_not_there_or_over() -> None:
@@ -277,7 +277,7 @@ def test_nobody_touches_an_order_that_is_not_his_or_not_there_or_over() -> None:
     assert (done.state, done.cancel_reason) == (OrderState.CANCELLED, "user_request")
     assert cancel("main", order.order_id).refusal is Refusal.NOT_OPEN
     assert stand.amend(order.order_id, "500").refusal is Refusal.NOT_OPEN
-    assert stand.exchange.order("other", order.order_id) is None
+    assert stand.exchange.views.order("other", order.order_id) is None
 
 
 def test_cancel_all_takes_what_fits_as_one_event() -> None:
@@ -290,7 +290,7 @@ def test_cancel_all_takes_what_fits_as_one_event() -> None:
     count = stand.exchange.cancel_all("main", connection="c1", reason="cancel_on_disconnect", method="", at=stand.at)
 
     assert count == 2
-    assert stand.exchange.open_orders("main") == [stays]
+    assert stand.exchange.views.open_orders("main") == [stays]
     book_update, account_update = stand.exchange.reports()
     assert isinstance(book_update, BookUpdate)
     assert [level.action for level in book_update.bids] == [Action.DELETE, Action.DELETE]
@@ -301,18 +301,18 @@ def test_cancel_all_takes_what_fits_as_one_event() -> None:
 def test_an_order_that_only_reduces_needs_no_funds() -> None:
     stand = Stand()
     stand.place(BUY, "20000", None)
-    reserved = stand.exchange.account("main", "BTC")
+    reserved = stand.exchange.views.account("main", "BTC")
 
     reducing = stand.resting(SELL, "20000", stand.ask + 10)
 
     assert D(0) < reserved.balance - reserved.available < D("0.01")
-    assert stand.exchange.account("main", "BTC").available == reserved.available
+    assert stand.exchange.views.account("main", "BTC").available == reserved.available
     assert reducing.state is OrderState.OPEN
 
 
 def test_the_book_changes_told_chain_and_add_up_to_the_book() -> None:
     stand = Stand()
-    shown = stand.exchange.book(NAME)
+    shown = stand.exchange.views.book(NAME)
     bids, asks, last = dict(shown.bids), dict(shown.asks), shown.change_id
 
     stand.wait(30 * NANOSECONDS)
@@ -328,7 +328,7 @@ def test_the_book_changes_told_chain_and_add_up_to_the_book() -> None:
                 side[level.price] = level.amount
                 if level.action is Action.DELETE:
                     del side[level.price]
-    now = stand.exchange.book(NAME)
+    now = stand.exchange.views.book(NAME)
     assert (dict(now.bids), dict(now.asks), now.change_id) == (bids, asks, last)
 
 
@@ -388,12 +388,12 @@ def busy_life(stand: Stand, seconds: int = 20) -> None:
 def test_after_a_restart_everything_is_as_it_was_but_orders_of_the_lost_connection() -> None:
     first = Stand()
     busy_life(first)
-    before = first.exchange
+    before = first.exchange.views
 
     second = Stand(read_ledger(bytes(first.ledger)), at=first.at + NANOSECONDS, exchange_id="another one")
-    after = second.exchange
+    after = second.exchange.views
 
-    assert after.exchange_id == "00112233aabbccdd"
+    assert second.exchange.exchange_id == "00112233aabbccdd"
     assert len(first.trades()) > 20
     assert second.trades() == first.trades()
     assert after.position("main", NAME) == before.position("main", NAME)
@@ -410,7 +410,7 @@ def test_ids_of_the_next_life_go_on_where_the_last_one_ended() -> None:
     busy_life(first)
     old_orders = {line["order_id"] for line in first.lines() if line["type"] == "order"}
     old_trade = max(int(line["trade_id"]) for line in first.lines() if line["type"] == "trade")
-    old_change = first.exchange.book(NAME).change_id
+    old_change = first.exchange.views.book(NAME).change_id
 
     second = Stand(read_ledger(bytes(first.ledger)), at=first.at + NANOSECONDS)
     order = second.resting(BUY, "1000", second.bid + D("0.5"))
@@ -419,7 +419,7 @@ def test_ids_of_the_next_life_go_on_where_the_last_one_ended() -> None:
     assert order.order_id not in old_orders
     assert int(order.order_id) == max(map(int, old_orders)) + 1
     assert int(trade.trade_id) > old_trade
-    assert second.exchange.book(NAME).change_id > old_change
+    assert second.exchange.views.book(NAME).change_id > old_change
 
 
 def test_both_lives_of_a_ledger_add_up() -> None:
@@ -433,9 +433,9 @@ def test_both_lives_of_a_ledger_add_up() -> None:
     own = [line for line in lines if line["type"] == "trade" and line["account"] == "main"]
     balance = D(10) - sum(D(line["fee"]) for line in own)
     size = sum(D(line["amount"]) * (1 if line["side"] == "buy" else -1) for line in own)
-    assert balance == second.exchange.account("main", "BTC").balance == D(own[-1]["balance"])
-    assert second.exchange.account("main", "BTC").realized == sum(D(line["realized"]) for line in own)
-    assert size == second.exchange.position("main", NAME).size == D(own[-1]["position"])
+    assert balance == second.exchange.views.account("main", "BTC").balance == D(own[-1]["balance"])
+    assert second.exchange.views.account("main", "BTC").realized == sum(D(line["realized"]) for line in own)
+    assert size == second.exchange.views.position("main", NAME).size == D(own[-1]["position"])
     assert len({(line["trade_id"], line["side"]) for line in own}) == len(own)
     causes: dict[str, Decimal] = {}
     for line in own:
@@ -489,7 +489,7 @@ def test_whatever_clients_do_with_whomever_they_trade_the_ledger_tells_all_of_it
 
     for act, account, side, steps, lots in requests:
         price = (stand.bid + stand.ask) / 2 // D("0.5") * D("0.5") + 2 * steps
-        resting = stand.exchange.open_orders(account)
+        resting = stand.exchange.views.open_orders(account)
         match act:
             case "cancel":
                 if resting:
@@ -508,9 +508,9 @@ def test_whatever_clients_do_with_whomever_they_trade_the_ledger_tells_all_of_it
                 change = {"time_in_force": in_force, "post_only": act == "quote"}
                 stand.place(side, str(lots * 10), price, account, change=change)
 
-    after = Stand(read_ledger(bytes(stand.ledger)), at=stand.at).exchange
+    after = Stand(read_ledger(bytes(stand.ledger)), at=stand.at).exchange.views
     for account in ("main", "other"):
-        before = stand.exchange
+        before = stand.exchange.views
         assert all(order.amount > order.filled_amount for order in before.open_orders(account))
         assert after.position(account, NAME) == before.position(account, NAME)
         assert after.account(account, "BTC").balance == before.account(account, "BTC").balance

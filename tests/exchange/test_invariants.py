@@ -57,9 +57,9 @@ def ask_one(stand: Stand, wish: dict) -> None:
     account, name = wish["account"], wish["name"]
     price = None
     if wish["from_mid_ticks"] is not None:
-        middle = stand.exchange.mark_price(name) // TICKS * TICKS
+        middle = stand.exchange.views.mark_price(name) // TICKS * TICKS
         price = middle + wish["from_mid_ticks"] * TICKS
-    before = {currency: stand.exchange.account(account, currency) for currency in DEPOSIT}
+    before = {currency: stand.exchange.views.account(account, currency) for currency in DEPOSIT}
 
     outcome = stand.place(
         wish["side"],
@@ -73,10 +73,10 @@ def ask_one(stand: Stand, wish: dict) -> None:
 
     if outcome.order is not None:
         for currency, was in before.items():
-            now = stand.exchange.account(account, currency)
+            now = stand.exchange.views.account(account, currency)
             assert now.available >= 0 or now.margin <= was.margin, "an order that adds risk leaves nothing missing"
     for owner in ACCOUNTS:
-        for order in stand.exchange.open_orders(owner):
+        for order in stand.exchange.views.open_orders(owner):
             assert order.filled_amount < order.amount
             assert order.time_in_force is TimeInForce.GTC, "only what may rest rests"
 
@@ -106,8 +106,8 @@ def assert_money_is_conserved(stand: Stand, trades: list[dict]) -> None:
         if sides[trade["trade_id"]] == 1:
             other = Side(trade["side"]).opposite
             house.fill(contract, other, D(trade["amount"]), D(trade["price"]), ZERO)
-    mark = stand.exchange.mark_price(PERPETUAL)
-    held = [stand.exchange.account(account, "BTC") for account in ACCOUNTS]
+    mark = stand.exchange.views.mark_price(PERPETUAL)
+    held = [stand.exchange.views.account(account, "BTC") for account in ACCOUNTS]
     in_btc = sum((view.balance + view.realized + view.unrealized for view in held), ZERO) + fees["BTC"]
     others = house.position(PERPETUAL)
     in_btc += house.balance("BTC") + others.realized + others.unrealized(CONTRACTS[PERPETUAL], mark)

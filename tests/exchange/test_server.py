@@ -136,7 +136,7 @@ async def test_orders_die_with_a_lost_connection_that_asked_for_it(tmp_path: Pat
 
         client.transport.abort()
 
-        await eventually(lambda: not exchange.exchange.open_orders("alice"))
+        await eventually(lambda: not exchange.exchange.views.open_orders("alice"))
 
 
 async def test_a_logout_closes_the_connection_and_leaves_the_orders(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_logout_closes_the_connection_and_leaves_the_orders(tmp_path: Pa
             await client.recv()
 
         assert client.close_code == 1000
-        assert len(exchange.exchange.open_orders("alice")) == 1
+        assert len(exchange.exchange.views.open_orders("alice")) == 1
 
 
 async def test_a_session_that_the_venue_ends_is_told_why(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_what_a_client_sent_before_it_hung_up_still_counts(tmp_path: Path)
         await client.send(json.dumps(cancel))
         await client.close()
 
-        await eventually(lambda: not exchange.exchange.open_orders("alice"))
+        await eventually(lambda: not exchange.exchange.views.open_orders("alice"))
 
 
 async def test_both_ways_take_their_time(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ async def test_an_order_counts_though_its_client_does_not_wait_for_the_answer(tm
         )
         writer.close()
 
-        await eventually(lambda: len(exchange.exchange.open_orders("alice")) == 1)
+        await eventually(lambda: len(exchange.exchange.views.open_orders("alice")) == 1)
 
 
 async def test_one_connection_too_many_is_answered_429(tmp_path: Path) -> None:

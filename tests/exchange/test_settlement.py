@@ -19,7 +19,7 @@ def held(*, name: str = PERPETUAL, size: int = 6000, **terms: object) -> Stand:
     """`main` is long and `other` is short; nothing of a market stirs."""
     stand = Stand(listing(name, pace=QUIET, **terms))
     price = stand.bid(name) + (stand.ask(name) - stand.bid(name)) // 2
-    price -= price % stand.exchange.instruments()[0].instrument.tick
+    price -= price % stand.exchange.views.instruments()[0].instrument.tick
     stand.taken(BUY, size, price, instrument=name)
     stand.taken(SELL, size, price, instrument=name, account="other")
     stand.exchange.reports()
@@ -32,7 +32,7 @@ def moves(stand: Stand) -> list[CashMove]:
 
 def test_longs_pay_shorts_every_eight_hours() -> None:
     stand = held(funding_every_ns=8 * HOUR, funding_rate_8h=D("0.0001"))
-    mark = stand.exchange.mark_price(PERPETUAL)
+    mark = stand.exchange.views.mark_price(PERPETUAL)
     before = stand.balance("BTC"), stand.balance("BTC", "other")
     available = stand.available("BTC")
 
@@ -44,7 +44,7 @@ def test_longs_pay_shorts_every_eight_hours() -> None:
         ("other", "funding", paid),
     ]
     assert (stand.balance("BTC"), stand.balance("BTC", "other")) == before, "it waits for a settlement"
-    assert [stand.exchange.account(name, "BTC").realized for name in ("main", "other")] == [-paid, paid]
+    assert [stand.exchange.views.account(name, "BTC").realized for name in ("main", "other")] == [-paid, paid]
     assert stand.available("BTC") == available - paid
     assert stand.size() == 6000
 
@@ -57,13 +57,13 @@ def test_a_rate_is_that_of_eight_hours_whatever_the_interval(every_h: int, share
     stand.wait(every_h * HOUR)
 
     first = moves(stand)[0]
-    expected = D(600_000) / stand.exchange.mark_price(PERPETUAL) * D("0.001") * share
+    expected = D(600_000) / stand.exchange.views.mark_price(PERPETUAL) * D("0.001") * share
     assert abs(-first.amount - expected) <= D("1e-8")
 
 
 def test_settlement_pays_out_what_was_gained_and_the_position_goes_on() -> None:
     stand = held(settlement_every_ns=24 * HOUR)
-    gained = stand.exchange.account("main", "BTC").unrealized
+    gained = stand.exchange.views.account("main", "BTC").unrealized
     before = stand.balance("BTC")
 
     stand.wait(24 * HOUR)
@@ -73,16 +73,16 @@ def test_settlement_pays_out_what_was_gained_and_the_position_goes_on() -> None:
     assert states == [InstrumentState.SETTLEMENT, InstrumentState.OPEN]
     (ours, theirs) = [report for report in told if isinstance(report, CashMove)]
     assert ours.amount == -theirs.amount == gained == stand.balance("BTC") - before != 0
-    assert stand.exchange.account("main", "BTC").unrealized == 0
+    assert stand.exchange.views.account("main", "BTC").unrealized == 0
     assert stand.size() == 6000
 
 
 def test_a_future_is_delivered_on_its_day_and_is_gone() -> None:
     stand = held(name=FUTURE)
-    expires_at = stand.exchange.instruments()[0].expires_at
+    expires_at = stand.exchange.views.instruments()[0].expires_at
     assert expires_at is not None
     order = stand.taken(BUY, 100, stand.bid(FUTURE) - 500, instrument=FUTURE)
-    entry = stand.exchange.position("main", FUTURE)
+    entry = stand.exchange.views.position("main", FUTURE)
     balance = stand.balance("BTC")
     stand.exchange.reports()
 
@@ -97,7 +97,7 @@ def test_a_future_is_delivered_on_its_day_and_is_gone() -> None:
     assert stand.size(name=FUTURE) == stand.size("other", FUTURE) == 0
     assert (stand.order(order).state, stand.order(order).cancel_reason) == (OrderState.CANCELLED, "settlement")
     assert stand.place(BUY, 100, stand.bid(FUTURE), instrument=FUTURE).refusal is Refusal.BOOK_CLOSED
-    assert stand.exchange.instruments()[0].state is InstrumentState.DELIVERED
+    assert stand.exchange.views.instruments()[0].state is InstrumentState.DELIVERED
 
 
 def test_a_future_that_expired_while_nobody_ran_the_exchange_is_delivered_at_once() -> None:
@@ -120,8 +120,10 @@ def test_after_a_restart_the_money_is_what_it_was() -> None:
 
     for account in ("main", "other"):
         assert again.balance("BTC", account) == stand.balance("BTC", account)
-        assert again.exchange.position(account, PERPETUAL) == stand.exchange.position(account, PERPETUAL)
-        assert list(again.exchange.cash_changes(account, "BTC")) == list(stand.exchange.cash_changes(account, "BTC"))
+        assert again.exchange.views.position(account, PERPETUAL) == stand.exchange.views.position(account, PERPETUAL)
+        assert list(again.exchange.views.cash_changes(account, "BTC")) == list(
+            stand.exchange.views.cash_changes(account, "BTC")
+        )
 
 
 def test_the_log_of_an_account_adds_up_to_its_balance() -> None:
@@ -129,7 +131,7 @@ def test_the_log_of_an_account_adds_up_to_its_balance() -> None:
     stand.wait(25 * HOUR)
     stand.taken(SELL, 2000)
 
-    log = list(stand.exchange.cash_changes("main", "BTC"))[::-1]
+    log = list(stand.exchange.views.cash_changes("main", "BTC"))[::-1]
 
     assert {entry.kind for entry in log} == {"deposit", "trade", "settlement"}
     total = D(0)
@@ -147,14 +149,14 @@ def test_what_fills_realize_is_cash_only_once_it_is_settled() -> None:
 
     sold = [line for line in stand.lines("trade") if line["account"] == "main" and line["side"] == "sell"]
     realized, fees = (sum(D(line[member]) for line in sold) for member in ("realized", "fee"))
-    view = stand.exchange.account("main", "BTC")
+    view = stand.exchange.views.account("main", "BTC")
     assert realized != 0
     assert (view.balance, view.realized, view.unrealized) == (before - fees, realized, 0)
     assert view.available == view.balance + realized
 
     stand.wait(24 * HOUR)
 
-    view = stand.exchange.account("main", "BTC")
+    view = stand.exchange.views.account("main", "BTC")
     assert (view.balance, view.realized) == (before - fees + realized, 0), "though nothing is held any more"
     (paid,) = [line for line in stand.lines("cash") if line["account"] == "main"]
     assert (D(paid["amount"]), paid["size"]) == (realized, "0")

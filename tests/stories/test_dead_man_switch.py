@@ -12,13 +12,13 @@ def test_the_venue_cancels_the_orders_of_whoever_is_silent_for_that_long(dead_ma
     wire.venue.send([ORDER], wire.at)
     wire.carry()
     wire.run_to(START + 300 * S)
-    assert len(wire.exchange.open_orders("main")) == 1
+    assert len(wire.exchange.views.open_orders("main")) == 1
 
     wire.is_cut = True
     wire.run_to(wire.last_sign_of_life + (dead_man_switch_s // 2 - 3) * S)  # a shorter trouble costs no order
-    assert len(wire.exchange.open_orders("main")) == 1
+    assert len(wire.exchange.views.open_orders("main")) == 1
     wire.run_to(wire.last_sign_of_life + dead_man_switch_s * S)
 
-    assert wire.exchange.open_orders("main") == []
-    (order,) = wire.exchange.orders_by_label("main", ORDER.order_id)
+    assert wire.exchange.views.open_orders("main") == []
+    (order,) = wire.exchange.views.orders_by_label("main", ORDER.order_id)
     assert order.cancel_reason == "cancel_on_disconnect"

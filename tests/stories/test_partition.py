@@ -13,7 +13,7 @@ def test_an_order_leaves_the_book_by_another_way_within_seconds() -> None:
     wire.venue.send([ORDER], wire.at)
     wire.carry()
     wire.run_to(START + 10 * S)
-    assert len(wire.exchange.open_orders("main")) == 1
+    assert len(wire.exchange.views.open_orders("main")) == 1
 
     wire.unheard.add(TRADING)
     cut_at = wire.at
@@ -23,7 +23,7 @@ def test_an_order_leaves_the_book_by_another_way_within_seconds() -> None:
 
     (lost,) = [fact for fact in wire.facts if isinstance(fact, SessionLost)]
     assert lost.at - cut_at <= 5 * S
-    assert wire.exchange.open_orders("main") == []
+    assert wire.exchange.views.open_orders("main") == []
     assert [fact.order_id for fact in wire.facts if isinstance(fact, OrderCanceled)] == [ORDER.order_id]
     (order,) = wire.exchange.orders_by_label("main", ORDER.order_id)
     assert order.cancel_reason == "user_request", "its own end, and not that of the connection"

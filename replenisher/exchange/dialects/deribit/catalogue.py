@@ -3,12 +3,10 @@
 import re
 from decimal import Decimal
 
-from replenisher.exchange.candles import Candles
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel
 from replenisher.exchange.dialects.deribit.errors import NOT_FOUND, refuse, refuse_param
-from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.funding import Funding
-from replenisher.exchange.words import BookView, InstrumentState, InstrumentView, PositionView
+from replenisher.exchange.views import Views
+from replenisher.exchange.words import InstrumentState, InstrumentView, PositionView
 from replenisher.model.instrument import Instrument, Kind
 
 NOTHING = Decimal(0)
@@ -33,22 +31,17 @@ def top(levels: tuple[tuple[Decimal, Decimal], ...]) -> tuple[Decimal, Decimal]:
 
 
 class Catalogue:
-    """The instruments of the exchange and their prices."""
+    """The instruments of the exchange, by the names that the wire has for them and their groups."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self.leverage_max = exchange.max_leverage
-        self._instruments = {view.instrument.name: view.instrument for view in exchange.instruments()}
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._instruments = {view.instrument.name: view.instrument for view in views.instruments()}
 
     # --- Instruments
 
-    def views(self) -> list[InstrumentView]:
-        """Every instrument as it stands."""
-        return self._exchange.instruments()
-
     def view(self, name: str) -> InstrumentView:
         """One instrument as it stands."""
-        return next(view for view in self._exchange.instruments() if view.instrument.name == name)
+        return next(view for view in self._views.instruments() if view.instrument.name == name)
 
     def instrument(self, name: str, *, missing: int = NOT_FOUND) -> Instrument:
         """The instrument of this name; the client is told if there is none, or if no instrument has such a name."""
@@ -88,7 +81,11 @@ class Catalogue:
 
     def locked_indices(self) -> list[str]:
         """Those of which every instrument is locked."""
-        taking = {index_name(view.instrument) for view in self.views() if view.state is not InstrumentState.LOCKED}
+        taking = {
+            index_name(view.instrument)
+            for view in self._views.instruments()
+            if view.state is not InstrumentState.LOCKED
+        }
         return [name for name in self.index_names() if name not in taking]
 
     def exists(self, channel: Channel) -> bool:
@@ -108,33 +105,13 @@ class Catalogue:
 
     # --- Prices
 
-    def book(self, name: str) -> BookView:
-        """The whole public book."""
-        return self._exchange.book(name)
-
-    def position(self, account: str, name: str) -> PositionView:
-        """An account's position."""
-        return self._exchange.position(account, name)
-
     def positions(self, account: str, currency: str) -> list[PositionView]:
         """All that an account holds of contracts that settle in a currency, flat ones included."""
         return [
-            self._exchange.position(account, each.name)
+            self._views.position(account, each.name)
             for each in self._instruments.values()
             if each.kind is not Kind.SPOT and each.settlement_currency == currency
         ]
-
-    def mark(self, name: str) -> Decimal:
-        """What a position is valued at."""
-        return self._exchange.mark_price(name)
-
-    def settlement_price(self, name: str) -> Decimal:
-        """At which positions were settled last."""
-        return self._exchange.settlement_price(name)
-
-    def index(self, name: str) -> Decimal:
-        """What the instrument is worth elsewhere."""
-        return self._exchange.index_price(name)
 
     def index_by_name(self, name: str) -> Decimal:
         """An index: what the first instrument that follows it knows of it."""
@@ -143,36 +120,20 @@ class Catalogue:
             if not INDEX_NAME.fullmatch(name):
                 refuse_param("index_name")
             refuse(NOT_FOUND)
-        return self.index(followers[0].name)
-
-    def funding_8h(self, name: str) -> float:
-        """The present rate of a perpetual."""
-        return self._exchange.funding_8h(name)
-
-    def funding(self, name: str) -> Funding:
-        """What its rate came to, hour by hour."""
-        return self._exchange.funding(name)
-
-    def candles(self, name: str) -> Candles:
-        """What was traded, minute by minute."""
-        return self._exchange.candles(name)
-
-    def open_interest(self, name: str) -> Decimal:
-        """What is held of an instrument."""
-        return self._exchange.open_interest(name)
+        return self._views.index_price(followers[0].name)
 
     def price_band(self, name: str) -> tuple[Decimal, Decimal]:
         """Between which prices orders are taken."""
-        return self._exchange.price_band(name) or (NOTHING, 2 * self.mark(name))
+        return self._views.price_band(name) or (NOTHING, 2 * self._views.mark_price(name))
 
     def margins(self, account: str, name: str) -> tuple[Decimal, Decimal]:
         """What a position holds of the settlement currency, and what orders hold besides."""
-        held, by_orders = self._exchange.margins(account, name)
+        held, by_orders = self._views.margins(account, name)
         return held.quantize(SATOSHI), by_orders.quantize(SATOSHI)
 
     def last_price(self, name: str) -> Decimal | None:
         """The price of the last print."""
-        return next((printed.price for printed in self._exchange.prints(name, 1)), None)
+        return next((printed.price for printed in self._views.prints(name, 1)), None)
 
 
 def _is_of(instrument: Instrument, currency: str) -> bool:

@@ -10,12 +10,14 @@ from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.dialects.deribit.shapes import Shapes
 from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.views import Views
 
 
 class Desk(msgspec.Struct, frozen=True):
     """The rooms a method can enter."""
 
     exchange: Exchange
+    views: Views
     settings: DeribitSettings
     catalogue: Catalogue
     shapes: Shapes
@@ -27,15 +29,17 @@ class Desk(msgspec.Struct, frozen=True):
 
 def open_desk(exchange: Exchange, settings: DeribitSettings) -> Desk:
     """Everything that stands behind the dialect of one exchange."""
-    catalogue = Catalogue(exchange)
+    views = exchange.views
+    catalogue = Catalogue(views)
     accounts = list(dict.fromkeys(key.account for key in settings.keys))
     return Desk(
         exchange=exchange,
+        views=views,
         settings=settings,
         catalogue=catalogue,
-        shapes=Shapes(catalogue, {account: number for number, account in enumerate(accounts, start=1)}),
-        market=MarketShapes(catalogue),
-        money=MoneyShapes(catalogue, _limits(settings)),
+        shapes=Shapes(catalogue, views, {account: number for number, account in enumerate(accounts, start=1)}),
+        market=MarketShapes(catalogue, views),
+        money=MoneyShapes(catalogue, views, _limits(settings)),
         doorkeeper=Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
         accounts_that_cancel=set(),
     )

@@ -49,7 +49,7 @@ def get_open_orders_by_instrument(desk: Desk, call: Call) -> list[Shape]:
 def _open(desk: Desk, call: Call, names: set[str]) -> list[Shape]:
     if call.params.choice("type", TYPES, default="all") not in RESTING_TYPES:
         return []
-    return _orders(desk, (order for order in desk.exchange.open_orders(call.account) if order.instrument in names))
+    return _orders(desk, (order for order in desk.views.open_orders(call.account) if order.instrument in names))
 
 
 def get_open_orders_by_label(desk: Desk, call: Call) -> list[Shape]:
@@ -59,7 +59,7 @@ def get_open_orders_by_label(desk: Desk, call: Call) -> list[Shape]:
 
 def get_order_state(desk: Desk, call: Call) -> Shape:
     """`private/get_order_state`, whatever it is."""
-    order = desk.exchange.order(call.account, order_id_of(call.params))
+    order = desk.views.order(call.account, order_id_of(call.params))
     if order is None:
         refuse(ORDER_NOT_FOUND)
     return desk.shapes.order(order)
@@ -90,7 +90,7 @@ def _ended(desk: Desk, call: Call, names: set[str]) -> Any:
         refuse_param("offset", "value not in range")
     ended = (
         order
-        for order in desk.exchange.ended_orders(call.account, names)
+        for order in desk.views.ended_orders(call.account, names)
         if wanted(order) and (with_unfilled or order.filled_amount)
     )
     if not params.flag("with_continuation") and "continuation" not in params:
@@ -110,7 +110,7 @@ def _after(orders: Iterator[OrderView], continuation: str) -> Iterator[OrderView
 def _labelled(desk: Desk, call: Call) -> list[OrderView]:
     names = {each.name for each in instruments(desk, call)}
     return [
-        order for order in desk.exchange.orders_by_label(call.account, label(call.params)) if order.instrument in names
+        order for order in desk.views.orders_by_label(call.account, label(call.params)) if order.instrument in names
     ]
 
 
@@ -128,7 +128,7 @@ def _orders(desk: Desk, orders: Iterable[OrderView]) -> list[Shape]:
 def get_user_trades_by_order(desk: Desk, call: Call) -> list[Shape]:
     """`private/get_user_trades_by_order`: a bare list."""
     order_id = order_id_of(call.params)
-    order = desk.exchange.order(call.account, order_id)
+    order = desk.views.order(call.account, order_id)
     if order is None:
         refuse(ORDER_NOT_FOUND)
     trades = (trade for trade in _trades(desk, call, {order.instrument}) if trade.order_id == order_id)
@@ -160,7 +160,7 @@ def _trades(desk: Desk, call: Call, names: set[str]) -> Iterator[TradeView]:
     first, last = (params.whole(name) if name in params else None for name in ("start_seq", "end_seq"))
     first_id, last_id = params.id_number("start_id"), params.id_number("end_id")
     newest_first = is_newest_first(call)
-    trades = desk.exchange.trades(call.account, since=start, until=end, newest_first=newest_first)
+    trades = desk.views.trades(call.account, since=start, until=end, newest_first=newest_first)
     return (
         trade
         for trade in trades

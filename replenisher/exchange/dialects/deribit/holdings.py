@@ -25,14 +25,14 @@ def get_position(desk: Desk, call: Call) -> Shape:
     held = instrument(desk, call)
     if held.kind is Kind.SPOT:
         refuse(INVALID_FOR_INSTRUMENT)
-    return desk.shapes.position(desk.exchange.position(call.account, held.name), call.account)
+    return desk.shapes.position(desk.views.position(call.account, held.name), call.account)
 
 
 def get_positions(desk: Desk, call: Call) -> list[Shape]:
     """`private/get_positions`: those that are not flat."""
     check_subaccount(desk, call)
     chosen = [each for each in instruments(desk, call) if each.kind is not Kind.SPOT]
-    positions = [desk.exchange.position(call.account, each.name) for each in chosen]
+    positions = [desk.views.position(call.account, each.name) for each in chosen]
     return [desk.shapes.position(position, call.account) for position in positions if position.size]
 
 
@@ -42,7 +42,7 @@ def get_margins(desk: Desk, call: Call) -> Shape:
     traded = instrument(desk, call)
     if amount <= 0 or price <= 0:
         refuse_param("amount" if amount <= 0 else "price", "value must be positive")
-    held = number((traded.value(amount, price) / desk.catalogue.leverage_max).quantize(SATOSHI))
+    held = number((traded.value(amount, price) / desk.views.max_leverage).quantize(SATOSHI))
     lowest, highest = desk.catalogue.price_band(traded.name)
     return {"buy": held, "sell": held, "min_price": number(lowest), "max_price": number(highest)}
 
@@ -76,7 +76,7 @@ def get_subaccounts(desk: Desk, call: Call) -> list[Shape]:
     if call.params.flag("with_portfolio"):
         shape["portfolio"] = {
             currency.lower(): desk.money.purse(
-                desk.exchange.account(call.account, currency), _positions(desk, call, currency)
+                desk.views.account(call.account, currency), _positions(desk, call, currency)
             )
             for currency in desk.catalogue.currencies()
         }
@@ -99,7 +99,7 @@ def check_subaccount(desk: Desk, call: Call) -> None:
 
 
 def _summary(desk: Desk, call: Call, currency: str) -> Shape:
-    return desk.money.summary(desk.exchange.account(call.account, currency), _positions(desk, call, currency))
+    return desk.money.summary(desk.views.account(call.account, currency), _positions(desk, call, currency))
 
 
 def _positions(desk: Desk, call: Call, currency: str) -> Sequence[PositionView]:
@@ -118,10 +118,10 @@ def _owner(desk: Desk, call: Call) -> Shape:
         "security_keys_enabled": False,
         "interuser_transfers_enabled": False,
         "block_rfq_self_match_prevention": False,
-        "mmp_enabled": bool(desk.exchange.mmp_limits(call.account)),
+        "mmp_enabled": bool(desk.views.mmp_limits(call.account)),
         "referrer_id": None,
-        "self_trading_reject_mode": desk.exchange.self_trading(call.account).mode,
-        "self_trading_extended_to_subaccounts": desk.exchange.self_trading(call.account).extends_to_subaccounts,
+        "self_trading_reject_mode": desk.views.self_trading(call.account).mode,
+        "self_trading_extended_to_subaccounts": desk.views.self_trading(call.account).extends_to_subaccounts,
     }
 
 

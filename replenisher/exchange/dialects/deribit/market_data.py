@@ -26,7 +26,7 @@ def get_instruments(desk: Desk, call: Call) -> list[Shape]:
     chosen, expired = instruments(desk, call), call.params.flag("expired")
     return [
         desk.market.instrument(view)
-        for view in desk.catalogue.views()
+        for view in desk.views.instruments()
         if view.instrument in chosen and (view.state is InstrumentState.DELIVERED) is expired
     ]
 
@@ -94,12 +94,12 @@ def get_index_price_names(desk: Desk, call: Call) -> list[str]:
 
 def get_last_trades_by_instrument(desk: Desk, call: Call) -> Shape:
     """`public/get_last_trades_by_instrument`, with or without bounds of time."""
-    return _page(desk, call, desk.exchange.prints(instrument(desk, call).name, PRINTS_MAX))
+    return _page(desk, call, desk.views.prints(instrument(desk, call).name, PRINTS_MAX))
 
 
 def get_last_trades_by_currency(desk: Desk, call: Call) -> Shape:
     """`public/get_last_trades_by_currency`, with or without bounds of time."""
-    prints = [printed for each in instruments(desk, call) for printed in desk.exchange.prints(each.name, PRINTS_MAX)]
+    prints = [printed for each in instruments(desk, call) for printed in desk.views.prints(each.name, PRINTS_MAX)]
     return _page(desk, call, sorted(prints, key=lambda printed: int(printed.trade_id), reverse=True))
 
 
@@ -124,20 +124,20 @@ def get_tradingview_chart_data(desk: Desk, call: Call) -> Shape:
     """`public/get_tradingview_chart_data`."""
     start, end = _whole_period(call)
     length = RESOLUTIONS_NS[call.params.choice("resolution", tuple(RESOLUTIONS_NS))]
-    return chart(desk.catalogue.candles(instrument(desk, call).name).stretch(start, end, length))
+    return chart(desk.views.candles(instrument(desk, call).name).stretch(start, end, length))
 
 
 def get_funding_rate_history(desk: Desk, call: Call) -> list[Shape]:
     """`public/get_funding_rate_history`: hour by hour."""
     start, end = _whole_period(call)
-    hours = desk.catalogue.funding(_perpetual(desk, call).name).hours
+    hours = desk.views.funding(_perpetual(desk, call).name).hours
     return [desk.market.funding_hour(hour) for hour in hours if start <= hour.at <= end]
 
 
 def get_funding_rate_value(desk: Desk, call: Call) -> Any:
     """`public/get_funding_rate_value`: what the hours between two moments came to."""
     start, end = _whole_period(call)
-    return rate(desk.catalogue.funding(_perpetual(desk, call).name).interest(start, end))
+    return rate(desk.views.funding(_perpetual(desk, call).name).interest(start, end))
 
 
 def _perpetual(desk: Desk, call: Call) -> Instrument:

@@ -9,6 +9,7 @@ from replenisher.exchange.dialects.deribit.book_shapes import best, rows
 from replenisher.exchange.dialects.deribit.catalogue import Catalogue, index_name, wire_kind
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number, rate
 from replenisher.exchange.funding import FundingHour
+from replenisher.exchange.views import Views
 from replenisher.exchange.words import InstrumentView, Print
 from replenisher.model.instrument import Kind
 
@@ -19,8 +20,9 @@ SETTLEMENT_PERIODS = {Kind.PERPETUAL: "perpetual", Kind.FUTURE: "month"}
 class MarketShapes:
     """Turns what the public sees into what `json` can write."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, views: Views) -> None:
         self._catalogue = catalogue
+        self._views = views
 
     def instrument(self, view: InstrumentView) -> Shape:
         """The instrument object."""
@@ -55,7 +57,7 @@ class MarketShapes:
         }
         if instrument.kind is not Kind.SPOT:
             shape |= {
-                "max_leverage": self._catalogue.leverage_max,
+                "max_leverage": self._views.max_leverage,
                 "future_type": kind,
                 "settlement_currency": instrument.settlement_currency,
                 "settlement_period": SETTLEMENT_PERIODS.get(instrument.kind, "none"),
@@ -81,8 +83,8 @@ class MarketShapes:
 
     def ticker(self, name: str, at: int) -> Shape:
         """The ticker of an instrument."""
-        catalogue = self._catalogue
-        mark, index = number(catalogue.mark(name)), number(catalogue.index(name))
+        catalogue, views = self._catalogue, self._views
+        mark, index = number(views.mark_price(name)), number(views.index_price(name))
         lowest, highest = catalogue.price_band(name)
         shape: Shape = {
             "timestamp": milliseconds(at),
@@ -91,19 +93,19 @@ class MarketShapes:
             "index_price": index,
             "instrument_name": name,
             "last_price": number(last) if (last := catalogue.last_price(name)) is not None else None,
-            "settlement_price": number(catalogue.settlement_price(name)),
+            "settlement_price": number(views.settlement_price(name)),
             "min_price": number(lowest),
             "max_price": number(highest),
-            "open_interest": number(catalogue.open_interest(name)),
+            "open_interest": number(views.open_interest(name)),
             "mark_price": mark,
-            **best(catalogue.book(name)),
+            **best(views.book(name)),
             "estimated_delivery_price": index,
         }
         return shape | self._funding(name)
 
     def order_book(self, name: str, depth: int, at: int) -> Shape:
         """The answer to `public/get_order_book`: a ticker with its book."""
-        book = self._catalogue.book(name)
+        book = self._views.book(name)
         return self.ticker(name, at) | {
             "timestamp": milliseconds(book.at),
             "change_id": book.change_id,
@@ -113,22 +115,23 @@ class MarketShapes:
 
     def summary(self, name: str, at: int) -> Shape:
         """One row of the book summaries; a price that there is not is null."""
-        catalogue, instrument = self._catalogue, self._catalogue.instrument(name)
-        book, stats = catalogue.book(name), self._stats(name, at)
+        catalogue, views = self._catalogue, self._views
+        instrument = catalogue.instrument(name)
+        book, stats = views.book(name), self._stats(name, at)
         bid, ask = (levels[0][0] if levels else None for levels in (book.bids, book.asks))
         shape: Shape = {
             "volume_usd": stats["volume_usd"],
             "volume": stats["volume"],
             "quote_currency": instrument.quote_currency,
             "price_change": stats["price_change"],
-            "open_interest": number(catalogue.open_interest(name)),
+            "open_interest": number(views.open_interest(name)),
             "mid_price": _or_null((bid + ask) / 2 if bid is not None and ask is not None else None),
-            "mark_price": number(catalogue.mark(name)),
+            "mark_price": number(views.mark_price(name)),
             "low": stats["low"],
             "last": _or_null(catalogue.last_price(name)),
             "instrument_name": name,
             "high": stats["high"],
-            "estimated_delivery_price": number(catalogue.index(name)),
+            "estimated_delivery_price": number(views.index_price(name)),
             "creation_timestamp": milliseconds(at),
             "bid_price": _or_null(bid),
             "base_currency": instrument.base_currency,
@@ -143,8 +146,8 @@ class MarketShapes:
         """What a perpetual costs to hold."""
         return {
             "timestamp": milliseconds(at),
-            "interest": rate(self._catalogue.funding_8h(name)),
-            "index_price": number(self._catalogue.index(name)),
+            "interest": rate(self._views.funding_8h(name)),
+            "index_price": number(self._views.index_price(name)),
         }
 
     def funding_hour(self, hour: FundingHour) -> Shape:
@@ -163,7 +166,7 @@ class MarketShapes:
         return {"timestamp": milliseconds(at), "price": price, "index_name": name}
 
     def _stats(self, name: str, at: int) -> Shape:
-        day = self._catalogue.candles(name).day(at)
+        day = self._views.candles(name).day(at)
         return {
             "high": _or_null(day.high),
             "low": _or_null(day.low),
@@ -176,7 +179,7 @@ class MarketShapes:
     def _funding(self, name: str) -> Shape:
         if self._catalogue.instrument(name).kind is not Kind.PERPETUAL:
             return {}
-        now = rate(self._catalogue.funding_8h(name))
+        now = rate(self._views.funding_8h(name))
         return {"interest_value": now, "current_funding": now, "funding_8h": now}
 
 

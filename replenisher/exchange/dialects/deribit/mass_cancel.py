@@ -15,7 +15,7 @@ RESTING_TYPES = ("all", "limit")  # what rests here is a limit order
 
 def cancel_all(desk: Desk, call: Call) -> Any:
     """`private/cancel_all`."""
-    return _cancel(desk, call, [view.instrument for view in desk.catalogue.views()])
+    return _cancel(desk, call, [view.instrument for view in desk.views.instruments()])
 
 
 def cancel_all_by_instrument(desk: Desk, call: Call) -> Any:
@@ -47,16 +47,14 @@ def _cancel(desk: Desk, call: Call, chosen: Sequence[Instrument], wanted: str | 
     count, reports = 0, list[Any]()
     for each in chosen:
         resting = [
-            order.order_id
-            for order in desk.exchange.open_orders(call.account, each.name)
-            if wanted in (None, order.label)
+            order.order_id for order in desk.views.open_orders(call.account, each.name) if wanted in (None, order.label)
         ]
         if not resting:
             continue
         count += desk.exchange.cancel_all(
             call.account, instrument=each.name, label=wanted, method=call.method, at=call.at
         )
-        ended = [order for order_id in resting if (order := desk.exchange.order(call.account, order_id))]
+        ended = [order for order_id in resting if (order := desk.views.order(call.account, order_id))]
         reports.append(
             {
                 "currency": each.settlement_currency,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, Catalogue, index_name
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number
 from replenisher.exchange.dialects.deribit.shapes import size_in_currency
+from replenisher.exchange.views import Views
 from replenisher.exchange.words import AccountView, PositionView
 
 NO_OPTIONS: Shape = {
@@ -37,8 +38,9 @@ PURSE = (
 class MoneyShapes:
     """Turns cash and positions into what `json` can write."""
 
-    def __init__(self, catalogue: Catalogue, limits: Shape) -> None:
+    def __init__(self, catalogue: Catalogue, views: Views, limits: Shape) -> None:
         self._catalogue = catalogue
+        self._views = views
         self._limits = limits
 
     def portfolio(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
@@ -51,7 +53,7 @@ class MoneyShapes:
         held, deltas = NOTHING, dict[str, Decimal]()
         for position in positions:
             instrument = self._catalogue.instrument(position.instrument)
-            mark = self._catalogue.mark(instrument.name)
+            mark = self._views.mark_price(instrument.name)
             held += self._catalogue.margins(account.account, position.instrument)[0]
             index = index_name(instrument)
             deltas[index] = deltas.get(index, NOTHING) + size_in_currency(instrument, position.size, mark)
@@ -114,6 +116,6 @@ class MoneyShapes:
                 "kind": str(view.instrument.kind),
                 "index_name": index_name(view.instrument),
             }
-            for view in self._catalogue.views()
+            for view in self._views.instruments()
             if view.instrument.settlement_currency == currency
         ]

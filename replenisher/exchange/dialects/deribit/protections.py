@@ -38,13 +38,13 @@ def set_mmp_config(desk: Desk, call: Call) -> list[Shape]:
 
 def get_mmp_config(desk: Desk, call: Call) -> list[Shape]:
     """`private/get_mmp_config`."""
-    found = desk.exchange.mmp_limits(call.account)
+    found = desk.views.mmp_limits(call.account)
     return [_config(group, limits) for group, limits in found.items() if _is_asked_for(call.params, group)]
 
 
 def get_mmp_status(desk: Desk, call: Call) -> list[Shape]:
     """`private/get_mmp_status`: the groups that are frozen."""
-    frozen = desk.exchange.mmp_frozen(call.account, call.at)
+    frozen = desk.views.mmp_frozen(call.account, call.at)
     return [
         _named(group) | {"frozen_until": milliseconds(until)}
         for group, until in frozen.items()

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, SATOSHI, Catalogue, wire_kind
 from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds, number, rate
+from replenisher.exchange.views import Views
 from replenisher.exchange.words import MmpTriggered, OrderView, PositionView, TradeView
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Liquidity, Side
@@ -13,8 +14,9 @@ from replenisher.model.order import Liquidity, Side
 class Shapes:
     """Turns values into what `json` can write."""
 
-    def __init__(self, catalogue: Catalogue, user_ids: Mapping[str, int]) -> None:
+    def __init__(self, catalogue: Catalogue, views: Views, user_ids: Mapping[str, int]) -> None:
         self._catalogue = catalogue
+        self._views = views
         self._user_ids = user_ids
 
     def user_id(self, account: str) -> int:
@@ -105,7 +107,7 @@ class Shapes:
         was realized, and average price are those since the position was built.
         """
         instrument = self._catalogue.instrument(position.instrument)
-        mark = self._catalogue.mark(position.instrument)
+        mark = self._views.mark_price(position.instrument)
         in_currency = size_in_currency(instrument, position.size, mark)
         initial, by_orders = self._catalogue.margins(account, position.instrument)
         shape: Shape = {
@@ -115,20 +117,20 @@ class Shapes:
             "initial_margin": number(initial),
             "open_orders_margin": number(by_orders),
             "direction": direction(position.size),
-            "index_price": number(self._catalogue.index(position.instrument)),
+            "index_price": number(self._views.index_price(position.instrument)),
             "instrument_name": position.instrument,
-            "settlement_price": number(self._catalogue.settlement_price(position.instrument)),
+            "settlement_price": number(self._views.settlement_price(position.instrument)),
             "mark_price": number(mark),
             "delta": number(in_currency),
             "average_price": number(position.average_price),
             "floating_profit_loss": number(_gain(instrument, position.size, position.entry_value, mark)),
             "realized_profit_loss": number(position.realized),
             "total_profit_loss": number(_gain(instrument, position.size, position.built_value, mark)),
-            "leverage": self._catalogue.leverage_max,
+            "leverage": self._views.max_leverage,
             "size_currency": number(in_currency),
         }
         if instrument.kind is Kind.PERPETUAL:
-            interest = rate(self._catalogue.funding_8h(position.instrument))
+            interest = rate(self._views.funding_8h(position.instrument))
             shape |= {"interest_value": interest, "realized_funding": number(position.funded)}
         return shape
 

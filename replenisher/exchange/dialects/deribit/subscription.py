@@ -60,7 +60,7 @@ class Subscription:
         name = self.channel.instrument
         match self.channel.topic:
             case Topic.BOOK:
-                return [book_snapshot(self._desk.catalogue.book(name))]
+                return [book_snapshot(self._desk.views.book(name))]
             case Topic.TRADES | Topic.CHART | Topic.STATE | Topic.MMP | Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
                 return []
             case Topic.PLATFORM:
@@ -88,14 +88,14 @@ class Subscription:
 
     def _frames(self, rows: dict[str, list[Any]], at: int) -> list[Any]:
         """The data of the frames about some instruments, with what was gathered of each."""
-        market, catalogue, channel = self._desk.market, self._desk.catalogue, self.channel
+        market, views, channel = self._desk.market, self._desk.views, self.channel
         match channel.topic:
             case Topic.BOOK:
                 change = self._book.take()
                 return [book_change(change)] if change else []
             case Topic.WINDOW:
-                step = group_step(channel.group, catalogue.instrument(channel.instrument).tick)
-                window = book_window(catalogue.book(channel.instrument), step, channel.depth)
+                step = group_step(channel.group, self._desk.catalogue.instrument(channel.instrument).tick)
+                window = book_window(views.book(channel.instrument), step, channel.depth)
                 return self._news(channel.instrument, window, ("bids", "asks"))
             case Topic.TICKER:
                 return [market.ticker(name, at) for name in rows]
@@ -103,7 +103,7 @@ class Subscription:
                 return [frame for name in rows for frame in self._differences(name, market.ticker(name, at))]
             case Topic.QUOTE:
                 touch = ("best_bid_price", "best_bid_amount", "best_ask_price", "best_ask_amount")
-                return [frame for name in rows for frame in self._news(name, quote(catalogue.book(name)), touch)]
+                return [frame for name in rows for frame in self._news(name, quote(views.book(name)), touch)]
             case Topic.PERPETUAL:
                 members = ("interest", "index_price")
                 return [frame for name in rows for frame in self._news(name, market.perpetual(name, at), members)]
@@ -116,7 +116,7 @@ class Subscription:
             case Topic.STATE | Topic.MMP:
                 return [told for found in rows.values() for told in found]
             case Topic.PLATFORM:
-                return [frame for index in catalogue.index_names() for frame in self._lock(index)]
+                return [frame for index in self._desk.catalogue.index_names() for frame in self._lock(index)]
             case Topic.PUBLIC_METHODS:
                 return []  # it never changes while the exchange runs
             case Topic.PORTFOLIO:
@@ -190,7 +190,7 @@ class Subscription:
 
     def _candle(self, name: str, at: int) -> Any:
         length = self.channel.resolution_ns
-        return self._desk.catalogue.candles(name).stretch(at // length * length, at, length)[-1]
+        return self._desk.views.candles(name).stretch(at // length * length, at, length)[-1]
 
     def _currencies(self, rows: dict[str, list[Any]]) -> list[str]:
         """Those whose money what was gathered has moved, as far as the channel is about them."""
@@ -203,7 +203,7 @@ class Subscription:
 
     def _portfolio(self, currency: str) -> Shape:
         positions = self._desk.catalogue.positions(self._account, currency)
-        return self._desk.money.portfolio(self._desk.exchange.account(self._account, currency), positions)
+        return self._desk.money.portfolio(self._desk.views.account(self._account, currency), positions)
 
     def _private(self, name: str, updates: list[AccountUpdate]) -> list[Any]:
         shapes = self._desk.shapes
@@ -218,7 +218,7 @@ class Subscription:
                 return [fills] if fills else []
             case _:
                 positions = [update.position for update in updates if update.position is not None]
-                position = positions[-1] if positions else self._desk.catalogue.position(self._account, name)
+                position = positions[-1] if positions else self._desk.views.position(self._account, name)
                 is_spot = self._desk.catalogue.instrument(name).kind is Kind.SPOT  # which is held as cash
                 shown = (
                     [] if is_spot else [shapes.position(position, self._account)]

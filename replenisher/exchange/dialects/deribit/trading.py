@@ -97,14 +97,14 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
 def edit(desk: Desk, call: Call) -> Shape:
     """`private/edit`: the amount is the total, what was filled included."""
     order_id = order_id_of(call.params)
-    return _edit(desk, call, order_id, desk.exchange.order(call.account, order_id))
+    return _edit(desk, call, order_id, desk.views.order(call.account, order_id))
 
 
 def edit_by_label(desk: Desk, call: Call) -> Shape:
     """`private/edit_by_label`, where exactly one open order of the instrument has the label."""
     instrument = desk.catalogue.instrument(call.params.text("instrument_name"), missing=INVALID_INSTRUMENT)
     wanted = label(call.params)
-    orders = [order for order in desk.exchange.open_orders(call.account, instrument.name) if order.label == wanted]
+    orders = [order for order in desk.views.open_orders(call.account, instrument.name) if order.label == wanted]
     if not orders:
         refuse(ORDER_NOT_FOUND)
     if len(orders) > 1:
@@ -132,7 +132,7 @@ def _edit(desk: Desk, call: Call, order_id: str, order: OrderView | None) -> Sha
     )
     if outcome.refusal is Refusal.POST_ONLY and not params.flag("reject_post_only"):
         refuse(NO_PRICE_MODIFICATION)
-    if outcome.refusal is Refusal.NOT_OPEN and (ended := desk.exchange.order(call.account, order_id)) is not None:
+    if outcome.refusal is Refusal.NOT_OPEN and (ended := desk.views.order(call.account, order_id)) is not None:
         refuse(ENDED[ended.state])  # `order` may be from before: the market goes on while the exchange judges
     return _order_and_trades(desk, call, outcome)
 

@@ -33,7 +33,7 @@ def get_transaction_log(desk: Desk, call: Call) -> Shape:
     is_meant = _query(params.text("query", default=""))
     changes = (
         change
-        for change in desk.exchange.cash_changes(call.account, currency)
+        for change in desk.views.cash_changes(call.account, currency)
         if (start is None or change.at >= start)
         and (end is None or change.at <= end)
         and (first is None or change.number <= first)
