@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import Change, QuotingPolicy, Show, may_become, serves
+from replenisher.core.strategy import Nonsense
 from replenisher.model.order import BUY, WORKING
 from replenisher.model.step import Quote
 
@@ -34,7 +35,8 @@ def follow(
     quote as it is, or where the slot of something missing is not open. Then somebody has to look at everything.
     """
     missing = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
-    assert len(missing) == len(wanted), "a strategy filled one slot twice"
+    if len(missing) < len(wanted):
+        raise Nonsense("it filled one slot twice")
     changes: list[Change] = []
     never_ages = policy.max_order_age_ns is None
     for order in orders:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import PurePath
 
 import msgspec
 
@@ -14,9 +15,12 @@ from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
-from replenisher.model.order import BUY
+from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
+from replenisher.model.command import Pause
+from replenisher.model.order import BUY, Side
 from replenisher.model.step import Decision, Quote
+
+HUGE = 1 << 53  # no price, size or level is so large, and every number format can hold it
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -106,15 +110,19 @@ class Planner:
         if seen is None or wanted is None:
             seen = _seen(state, setup, at)
             wanted = _wanted(state, setup, seen, at)
-        _require_sane(wanted)
         permitted, withheld = wanted.quotes, seen.absence
         bounds: tuple[Bound, ...] = ()
-        if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
-            mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
-            bounds = state.bounds(setup, mark)
-            if permitted:
-                permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
-        wishes, is_all = _difference(state, setup, permitted, at)
+        try:
+            _require_sense(wanted)
+            if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
+                mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
+                bounds = state.bounds(setup, mark)
+                if permitted:
+                    permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+            wishes, is_all = _difference(state, setup, permitted, at)
+        except Nonsense as nonsense:
+            _give_up(state, setup, str(nonsense))
+            return self._plan(state, setup, at, seen, NO_QUOTES)
         is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
         plan = Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
         if is_complete:
@@ -145,7 +153,31 @@ def _wanted(state: State, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
         last_trade=seen.last_trade,
         inventory=state.account.inventory(setup.instrument, setup.id),
     )
-    return setup.strategy.quote(view)
+    try:
+        answer = setup.strategy.quote(view)
+        if not setup.is_ours:
+            _require_numbers(answer)
+        return answer
+    except Nonsense as nonsense:
+        _give_up(state, setup, str(nonsense))
+    except Exception as error:  # noqa: BLE001 - whatever a strategy fails of is its own affair, and not the others'
+        _give_up(state, setup, f"it raised {_described(error)}")
+    return NO_QUOTES
+
+
+def _give_up(state: State, setup: StrategySetup, reason: str) -> None:
+    """A strategy does not do what it is for: it is paused, the others go on."""
+    reason = f"strategy {setup.id} failed: {reason}"
+    state.found.setdefault((Pause, setup.id), Pause(reason=reason, until=0, strategy=setup.id))
+
+
+def _described(error: Exception) -> str:
+    """An exception in one line: what it is, what it says, and where it was raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" ({PurePath(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:
@@ -179,8 +211,23 @@ def _is_idle(wish: Wish) -> bool:
     return isinstance(wish, Keep) and wish.level == wish.order.level
 
 
-def _require_sane(quotes: Quotes) -> None:
-    """A strategy's answer, checked: what it got wrong is ours, and stops the engine."""
-    total = math.fsum(quotes.terms.values()) + (quotes.fair_value or 0.0)
-    assert math.isfinite(total), f"a strategy used a number that is none: {quotes.terms}"
-    assert quotes.fair_value is not None or not quotes.quotes, "a strategy quoted without a fair value"
+def _require_sense(answer: Quotes) -> None:
+    """Refuse what means nothing on any market. What only this market or our limits forbid is for `permit`."""
+    if not math.isfinite(math.fsum(answer.terms.values()) + (answer.fair_value or 0.0)):
+        raise Nonsense(f"it used a number that is none: {answer.terms}")
+    if answer.quotes and answer.fair_value is None:
+        raise Nonsense("it quoted without a fair value")
+
+
+def _require_numbers(answer: Quotes) -> None:
+    """Refuse what is not what the types say: a record of it could not be read again."""
+    if not isinstance(answer, Quotes):
+        raise Nonsense(f"it must answer with Quotes, not {type(answer).__name__}")
+    for quote in answer.quotes:
+        for number in (quote.price, quote.quantity, quote.level):
+            if type(number) is not int or abs(number) > HUGE:
+                raise Nonsense(f"it wants a price, quantity or level that is no whole number: {quote}")
+        if not isinstance(quote.side, Side):
+            raise Nonsense(f"it wants a side that is neither Side.BUY nor Side.SELL: {quote}")
+    if not all(isinstance(number, float | int) for number in (*answer.terms.values(), answer.fair_value or 0.0)):
+        raise Nonsense(f"it used a term that is no number: {answer.terms}")

@@ -26,6 +26,10 @@ class WrongArgument(ValueError):
         self.key = key
 
 
+class Nonsense(Exception):
+    """An answer of a strategy that means nothing on any market; the operator is told what is wrong with it."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The market and our stake in it, at one moment."""
 
