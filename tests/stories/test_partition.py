@@ -25,7 +25,7 @@ def test_an_order_leaves_the_book_by_another_way_within_seconds() -> None:
     assert lost.at - cut_at <= 5 * S
     assert wire.exchange.views.open_orders("main") == []
     assert [fact.order_id for fact in wire.facts if isinstance(fact, OrderCanceled)] == [ORDER.order_id]
-    (order,) = wire.exchange.orders_by_label("main", ORDER.order_id)
+    (order,) = wire.exchange.views.orders_by_label("main", ORDER.order_id)
     assert order.cancel_reason == "user_request", "its own end, and not that of the connection"
     assert sum(isinstance(fact, BookSnapshot) for fact in wire.facts) == 1
     assert not any(isinstance(fact, FeedLost) for fact in wire.facts), "the market is heard all the time"
