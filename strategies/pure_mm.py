@@ -150,10 +150,8 @@ class PureMarketMaking:
         half_spread = fair * self._nearest_bps / BPS
         centre = fair - lean_now * half_spread if self._leans_by_price else fair
         quotes: list[Quote] = []
-        for side in self.ladder:
+        for side, sizes in self._sizes(instrument, fair, lean_now if self._leans_by_size else 0.0).items():
             prices = instrument.round_prices(side, self._prices(side, centre, fair))
-            factor = self._size_factor(side, lean_now) if self._leans_by_size else 1.0
-            sizes = self._lots(instrument, side, fair, factor)
             rungs = list(map(Quote, repeat(side), count(), prices, sizes))
             if rungs and (min(prices) <= 0 or min(sizes) <= 0 or len(set(prices)) < len(prices)):
                 rungs = _standing(rungs)
@@ -228,29 +226,37 @@ class PureMarketMaking:
         """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
         return {}
 
-    def _lots(self, instrument: Instrument, side: Side, price: float, factor: float) -> tuple[int, ...]:
-        """The size of each level of a side; worked out anew only when something that counts has changed."""
+    def _sizes(self, instrument: Instrument, price: float, lean_now: float) -> dict[Side, list[int]]:
+        """The size of each level in lots; worked out anew only when something that counts has changed."""
         counts = self._counts_in_base if instrument.inverse else self._counts_in_quote
-        key = (instrument, price if counts else 0.0, factor)
-        known = self._sizes.get(side)
-        if known is not None and known[0][0] is instrument and known[0][1:] == key[1:]:
-            return known[1]
-        exact_price, exact_factor = Decimal(repr(price)), Decimal(repr(factor))
-        lots: list[int] = []
-        for level, (rung, alike) in enumerate(zip(self.ladder[side], self._alike[side], strict=True)):
-            if alike < level:
-                lots.append(lots[alike])
-            else:
-                amount = self._wire_amount(instrument, rung.amount, exact_price)
-                lots.append(instrument.lots(amount * exact_factor))
-        self._sizes[side] = (key, tuple(lots))
-        return self._sizes[side][1]
+        basis = (price if counts else 0.0, lean_now)
+        last = self._last_sizes.get(instrument.key)
+        if last is not None and last[1] is instrument and last[2] == basis:
+            return last[0]
+        exact_price = Decimal(repr(price))
+        amounts = [self._wire_amount(instrument, amount, exact_price) for amount in self._amounts]
+        sizes: dict[Side, list[int]] = {}
+        for side, places in self._places.items():
+            factor = Decimal(repr(self._size_factor(side, lean_now)))
+            lots = [instrument.lots(amount * factor) for amount in amounts]
+            sizes[side] = [lots[place] for place in places]
+        self._last_sizes[instrument.key] = (sizes, instrument, basis)
+        return sizes
 
     @cached_property
-    def _alike(self) -> dict[Side, list[int]]:
-        """For each level of a side, the first one with the same amount: in a flat ladder there is one size to find."""
-        amounts = {side: [rung.amount for rung in rungs] for side, rungs in self.ladder.items()}
-        return {side: [known.index(amount) for amount in known] for side, known in amounts.items()}
+    def _amounts(self) -> list[Decimal]:
+        """Every amount that a level has, once: a flat ladder has one."""
+        return list(dict.fromkeys(rung.amount for rungs in self.ladder.values() for rung in rungs))
+
+    @cached_property
+    def _places(self) -> dict[Side, list[int]]:
+        """Which of these amounts each level has."""
+        return {side: [self._amounts.index(rung.amount) for rung in rungs] for side, rungs in self.ladder.items()}
+
+    @cached_property
+    def _last_sizes(self) -> dict[str, tuple[dict[Side, list[int]], Instrument, tuple[float, float]]]:
+        """The last sizes for each instrument, and what they were worked out from."""
+        return {}
 
     @cached_property
     def _counts_in_quote(self) -> bool:
@@ -259,11 +265,6 @@ class PureMarketMaking:
     @cached_property
     def _counts_in_base(self) -> bool:
         return self.size_unit is AmountUnit.BASE
-
-    @cached_property
-    def _sizes(self) -> dict[Side, tuple[tuple[Instrument, float, float], tuple[int, ...]]]:
-        """The last sizes of each side, and what they were worked out from."""
-        return {}
 
     def _wire_amount(self, instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
         match self.size_unit:
