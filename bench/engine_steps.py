@@ -56,7 +56,7 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
 from replenisher.store import tape as tapes
-from replenisher.venues.binance import codec
+from replenisher.venues.binance import recording
 from replenisher.wiring.setup import setup_of
 
 CONFIG = Path(__file__).with_name("engine_steps.yaml")
@@ -120,11 +120,11 @@ class Run:
 
 def read(path: Path) -> Tape:
     """Decode a recording; session time is the venue's."""
-    found = codec.survey(tapes.read(path))
+    found = recording.survey(tapes.read(path))
     instrument = recorded_instrument(VENUE, found.tick, found.lot)
     facts = [
         msgspec.structs.replace(fact, at=venue_time)
-        for venue_time, fact in codec.facts(tapes.read(path), instrument)
+        for venue_time, fact in recording.facts(tapes.read(path), instrument)
         if isinstance(fact, MarketFact)
     ]
     return Tape(instrument, facts)

@@ -33,7 +33,7 @@ from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
 from replenisher.store import tape as tapes
-from replenisher.venues.binance import codec
+from replenisher.venues.binance import recording
 
 BPS = Decimal(10_000)
 
@@ -111,11 +111,11 @@ def _market(
             return SyntheticMarket(instrument, _synthetic_settings(market, instrument, start_price), chance, clock())
         case RecordedMarket():
             assert tape is not None, "a recorded market without a tape is refused earlier"
-            found = codec.survey(tapes.read(tape))
+            found = recording.survey(tapes.read(tape))
             instrument = recorded_instrument(section.venue, found.tick, found.lot)
             return TapeMarket(
                 instrument,
-                codec.facts(tapes.read(tape), instrument),
+                recording.facts(tapes.read(tape), instrument),
                 model=_queue_model(section.queue_model),
                 start=clock(),  # not before: to survey a long tape takes seconds
                 speed=market.speed,

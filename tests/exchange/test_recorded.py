@@ -17,7 +17,8 @@ from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeBook, 
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.order import Side
 from replenisher.store import tape
-from replenisher.venues.binance import codec
+from replenisher.venues.binance import codec, recording
+from replenisher.venues.binance.book_sync import BookSync
 
 BUY, SELL = Side.BUY, Side.SELL
 KEY = "deribit/BTC_USDT-PERPETUAL"
@@ -534,14 +535,14 @@ def messages_of(path: Path) -> list[codec.Message | None]:
 
 
 @cache
-def survey_of(path: Path) -> codec.Survey:
-    return codec.survey(tape.read(path))
+def survey_of(path: Path) -> recording.Survey:
+    return recording.survey(tape.read(path))
 
 
 @cache
 def facts_of(path: Path) -> list[tuple[int, TapeFact]]:
     survey = survey_of(path)
-    return list(codec.facts(tape.read(path), recorded_instrument("deribit", survey.tick, survey.lot)))
+    return list(recording.facts(tape.read(path), recorded_instrument("deribit", survey.tick, survey.lot)))
 
 
 def market_on(path: Path, speed: float = 1.0) -> RecordedMarket:
@@ -556,10 +557,10 @@ def test_depth_alone_gives_the_recorded_best_bid_and_ask(
 ) -> None:
     path = recordings(name)
     survey = survey_of(path)
-    ticks, lots = codec.whole_steps(survey.tick), codec.whole_steps(survey.lot)
+    ticks, lots = recording.whole_steps(survey.tick), recording.whole_steps(survey.lot)
     tickers = [message for message in messages_of(path) if isinstance(message, codec.BookTicker)]
     ticker_ids = [ticker.last_id for ticker in tickers]
-    sync = codec.BookSync()
+    sync = BookSync()
     update_ids = [
         allowed.last_id
         for message in messages_of(path)
@@ -591,7 +592,7 @@ def test_the_naive_rule_shows_a_crossed_book(recordings: Callable[[str], Path]) 
     """Snapshot, then only the diffs that arrive after it: those it should have joined are forgotten."""
     path = recordings(SPOT)
     survey = survey_of(path)
-    ticks, lots = codec.whole_steps(survey.tick), codec.whole_steps(survey.lot)
+    ticks, lots = recording.whole_steps(survey.tick), recording.whole_steps(survey.lot)
 
     book: TapeBook | None = None
     updates = crossed = 0

@@ -16,19 +16,9 @@ from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 from replenisher.store import tape
 from replenisher.store.tape import TapeLine
-from replenisher.venues.binance.codec import (
-    BookSync,
-    BookTicker,
-    DepthSnapshot,
-    DepthUpdate,
-    Gap,
-    MarketFact,
-    Trade,
-    decode,
-    facts,
-    survey,
-    whole_steps,
-)
+from replenisher.venues.binance.book_sync import BookSync, Gap
+from replenisher.venues.binance.codec import BookTicker, DepthSnapshot, DepthUpdate, Trade, decode
+from replenisher.venues.binance.recording import MarketFact, facts, survey, whole_steps
 
 MS = 1_000_000
 

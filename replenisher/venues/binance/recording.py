@@ -1,0 +1,289 @@
+"""A recording of Binance's market data as facts, and what there is in it.
+
+Theory of the clock. A fact of a tape has the venue's time: that of the transaction, or where there is none (the depth
+of spot) that of the message. The recorder's clock would do for distances, but it stamps what arrived, and a trade often
+arrives after the book change that already contains it. So facts are handed on in the order of the venue's time, trades
+before the book change of the same time: then a trade is always told before the change that reports it.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache
+from math import gcd
+from typing import assert_never
+
+import msgspec
+
+from replenisher.errors import ConfigurationError
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+from replenisher.store.tape import TapeLine
+from replenisher.venues.binance.book_sync import Allowed, BookSync, Gap
+from replenisher.venues.binance.codec import (
+    BookTicker,
+    DepthSnapshot,
+    DepthUpdate,
+    Message,
+    TextLevel,
+    Trade,
+    decode,
+)
+
+NUMBERS_REMEMBERED = 1 << 16
+SLACK_NS = 1_000_000_000  # how much later than a newer message an older one may arrive and still be put in its place
+
+MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tape turned out to hold, read once from end to end."""
+
+    symbol: str
+    tick: Decimal
+    lot: Decimal
+    messages: int
+    depth_updates: int  # of the synced book
+    trades: int
+    gaps: int
+    started_at: int  # venue time at which the book is first trusted
+    ended_at: int  # venue time of the last update or trade
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the tape plays at speed 1."""
+        return self.ended_at - self.started_at
+
+
+def survey(lines: Iterable[TapeLine]) -> Survey:
+    """Judge every message of a tape before anything starts, and find the grid on which its numbers lie."""
+    findings = _Findings()
+    line: TapeLine | None = None
+    for line in lines:
+        try:
+            findings.see(_decoded(line))
+        except ValueError as fault:
+            raise line.error(str(fault)) from fault
+    if line is None:
+        raise ConfigurationError("there is nothing on the tape")
+    if not findings.depth_updates:
+        raise line.error("the tape ends here, and no depth snapshot has joined its depth updates")
+    return findings.survey()
+
+
+class _Findings:
+    """What a survey has found so far."""
+
+    def __init__(self) -> None:
+        self.depth_updates = 0
+        self._sync = BookSync()
+        self._tick, self._lot = _CommonStep(), _CommonStep()
+        self._symbol = ""
+        self._messages = self._trades = self._gaps = self._started_at = self._ended_at = 0
+
+    def see(self, message: Message | None) -> None:
+        """One more message."""
+        self._messages += 1
+        match message:
+            case DepthUpdate():
+                self._one_symbol(message.symbol)
+                self._book(message)
+            case DepthSnapshot():
+                self._book(message)
+            case Trade():
+                self._one_symbol(message.symbol)
+                self._number(message.price, message.quantity)
+                self._trades += 1
+                self._ended_at = max(self._ended_at, message.venue_time)
+            case BookTicker() | None:
+                pass
+            case _ as never:
+                assert_never(never)
+
+    def survey(self) -> Survey:
+        """All of it."""
+        return Survey(
+            symbol=self._symbol,
+            tick=self._tick.step,
+            lot=self._lot.step,
+            messages=self._messages,
+            depth_updates=self.depth_updates,
+            trades=self._trades,
+            gaps=self._gaps,
+            started_at=self._started_at,
+            ended_at=self._ended_at,
+        )
+
+    def _one_symbol(self, symbol: str) -> None:
+        self._symbol = self._symbol or symbol
+        if symbol != self._symbol:
+            raise ValueError(f"it tells of {symbol}, the lines before it of {self._symbol}")
+
+    def _number(self, price: str, quantity: str) -> None:
+        self._tick.see(price)
+        self._lot.see(quantity)
+
+    def _book(self, message: DepthSnapshot | DepthUpdate) -> None:
+        for price, quantity in (*message.bids, *message.asks):
+            self._number(price, quantity)
+        for allowed in self._sync.told(message):
+            match allowed:
+                case DepthUpdate():
+                    self.depth_updates += 1
+                    self._started_at = self._started_at or allowed.venue_time
+                    self._ended_at = max(self._ended_at, allowed.venue_time)
+                case Gap():
+                    self._gaps += 1
+                case DepthSnapshot():
+                    pass
+                case _ as never:
+                    assert_never(never)
+
+
+def facts(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[tuple[int, MarketFact]]:
+    """What a tape tells about `instrument`, each fact with its venue time, in that order; trades before the book.
+
+    The book begins with a snapshot, at the time of the update that it joins. Trades from before are told as well.
+    """
+    pending: list[tuple[int, int, int, MarketFact]] = []
+    newest = 0
+    for number, (venue_time, fact) in enumerate(_as_received(lines, instrument)):
+        rank = 0 if isinstance(fact, TradePrinted) else 1
+        heapq.heappush(pending, (venue_time, rank, number, fact))
+        newest = max(newest, venue_time)
+        while pending[0][0] < newest - SLACK_NS:
+            yield _without_rank(heapq.heappop(pending))
+    while pending:
+        yield _without_rank(heapq.heappop(pending))
+
+
+def _without_rank(entry: tuple[int, int, int, MarketFact]) -> tuple[int, MarketFact]:
+    return entry[0], entry[3]
+
+
+def _as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[tuple[int, MarketFact]]:
+    """The facts with their venue time, in the order in which the recorder got them."""
+    sync, grid = BookSync(), _Grid(instrument)
+    book_time = 0  # the book's own time never runs backwards, so that no two of its changes are ever exchanged
+    for line in lines:
+        message = _decoded(line)
+        try:
+            match message:
+                case Trade():
+                    if message.kind == "MARKET":
+                        yield message.venue_time, grid.trade(message, line.received_at)
+                case DepthSnapshot() | DepthUpdate():
+                    allowed = sync.told(message)
+                    for change, venue_time in _timed(allowed):
+                        book_time = max(book_time, venue_time)
+                        yield book_time, grid.book(change, book_time, line.received_at)
+                case BookTicker() | None:
+                    pass
+                case _ as never:
+                    assert_never(never)
+        except ValueError as fault:
+            raise line.error(str(fault)) from fault
+
+
+def _timed(allowed: list[Allowed]) -> Iterator[tuple[Allowed, int]]:
+    """What the sync let through, each with its venue time: a snapshot has that of the update it joins, a gap none."""
+    for place, change in enumerate(allowed):
+        match change:
+            case DepthUpdate():
+                yield change, change.venue_time
+            case DepthSnapshot():
+                joined = allowed[place + 1]
+                assert isinstance(joined, DepthUpdate), "a snapshot is let through with the update that it joins"
+                yield change, joined.venue_time
+            case Gap():
+                yield change, 0
+            case _ as never:
+                assert_never(never)
+
+
+def _decoded(line: TapeLine) -> Message | None:
+    try:
+        return decode(line.raw)
+    except msgspec.DecodeError as fault:
+        raise line.error(f"not a market data message ({fault})") from fault
+
+
+class _Grid:
+    """Turns numbers as text into ticks and lots of one instrument, and messages into facts about it."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._key = instrument.key
+        self._ticks = whole_steps(instrument.tick)
+        self._lots = whole_steps(instrument.lot)
+
+    def levels(self, written: list[TextLevel]) -> tuple[Level, ...]:
+        ticks, lots = self._ticks, self._lots
+        return tuple([(ticks(price), lots(quantity)) for price, quantity in written])
+
+    def trade(self, trade: Trade, at: int) -> TradePrinted:
+        return TradePrinted(
+            at=at,
+            instrument=self._key,
+            venue_time=trade.venue_time,
+            trade_id=str(trade.trade_id),
+            price=self._ticks(trade.price),
+            quantity=self._lots(trade.quantity),
+            taker=Side.SELL if trade.buyer_is_maker else Side.BUY,
+        )
+
+    def book(self, change: Allowed, venue_time: int, at: int) -> BookSnapshot | BookChanged | FeedLost:
+        match change:
+            case Gap():
+                missing = f"update {change.found_id} does not follow {change.after_id}"
+                return FeedLost(at=at, instrument=self._key, reason=missing)
+            case DepthSnapshot():
+                kind: type[BookSnapshot] | type[BookChanged] = BookSnapshot
+            case DepthUpdate():
+                kind = BookChanged
+        bids, asks = self.levels(change.bids), self.levels(change.asks)
+        return kind(at=at, instrument=self._key, venue_time=venue_time, bids=bids, asks=asks)
+
+
+# --- Numbers -----------------------------------------------------------------------------------------------------
+
+
+def whole_steps(step: Decimal) -> Callable[[str], int]:
+    """How often `step` goes into the number that a text spells, exactly; ValueError if it does not go evenly."""
+
+    @lru_cache(NUMBERS_REMEMBERED)
+    def count(text: str) -> int:
+        try:
+            number = Decimal(text)
+            steps = int(number / step)
+        except (ArithmeticError, ValueError):
+            raise ValueError(f"{text!r} is not a number") from None
+        if steps * step != number:
+            raise ValueError(f"{text} is not a multiple of {step}")
+        return steps
+
+    return count
+
+
+class _CommonStep:
+    """The largest step of which every number seen so far is a multiple."""
+
+    def __init__(self) -> None:
+        self._digits = 0
+        self._divisor = 0
+
+    def see(self, text: str) -> None:
+        """One more number, as text."""
+        before, _, after = text.partition(".")
+        if not (before + after).isdecimal():
+            raise ValueError(f"{text!r} is not a number")
+        if len(after) > self._digits:
+            self._divisor *= 10 ** (len(after) - self._digits)
+            self._digits = len(after)
+        self._divisor = gcd(self._divisor, int(before + after.ljust(self._digits, "0")))
+
+    @property
+    def step(self) -> Decimal:
+        """The step without trailing zeros; 0 if there was no number but 0."""
+        step = Decimal(self._divisor).scaleb(-self._digits).normalize()
+        return step.quantize(Decimal(1)) if step == step.to_integral_value() else step
