@@ -21,7 +21,7 @@ from replenisher.live.lines import (
     time_of_day,
     width_of,
 )
-from replenisher.live.monitor import Picture, SeenFill
+from replenisher.live.picture import Picture, SeenFill
 from replenisher.live.standing import BookLevel, BookTop, EmptySlot, Holding, LiveOrder
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Request, Side

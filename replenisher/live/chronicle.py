@@ -10,7 +10,8 @@ from typing import Any
 from replenisher.core.account import EXTERNAL
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
-from replenisher.live.monitor import NewFills, is_quiet
+from replenisher.live.monitor import is_quiet
+from replenisher.live.new_fills import NewFills
 from replenisher.live.standing import as_json
 from replenisher.logs import logger
 from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder

@@ -5,42 +5,34 @@ at the types. Fills are told any number of times and counted once.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from decimal import Decimal
 from math import ceil
 from typing import Any
 
 import msgspec
 
 from replenisher.core.absence import why_absent
-from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, Account
+from replenisher.core.account import EXTERNAL
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
+from replenisher.live.new_fills import NewFills
+from replenisher.live.picture import Picture, SeenFill, Stop, Summary
 from replenisher.live.standing import (
-    BookTop,
-    EmptySlot,
-    Holding,
-    LiveOrder,
     as_json,
     book_top,
     empty_slots,
     holding,
     live_orders,
 )
-from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Halt, Intent, Pause, PlaceOrder
+from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
     ClockOffset,
-    Event,
     LinkAlive,
-    OrderFilled,
     OrderWorking,
     Started,
     TradePrinted,
-    TradesReported,
 )
-from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity, Side, Status
+from replenisher.model.order import Status
 from replenisher.model.step import OrderState, Step
 from replenisher.model.units import MINUTE_NS
 
@@ -56,51 +48,6 @@ def is_quiet(step: Step) -> bool:
     if step.commands or step.orders:
         return False
     return all(type(event) in QUIET for event in step.events)
-
-
-class NewFills:
-    """Tells a fill that is new from one that was told before, in this life or an earlier one."""
-
-    def __init__(self, account: Account) -> None:
-        self._before = Account(remembered=dict(account.remembered))
-        self._since: dict[tuple[str, str, Side], None] = {}
-
-    def among(self, events: Iterable[Event]) -> list[OrderFilled]:
-        """The fills that these facts tell for the first time."""
-        new: list[OrderFilled] = []
-        for event in events:
-            if isinstance(event, OrderFilled | TradesReported):
-                told = (event,) if isinstance(event, OrderFilled) else event.fills
-                new += [fill for fill in told if self._is_new(fill)]
-        return new
-
-    def _is_new(self, fill: OrderFilled) -> bool:
-        key = (fill.instrument, fill.trade_id, fill.side)
-        if key in self._since or self._before.knows(fill):
-            return False
-        self._since[key] = None
-        if len(self._since) > FILLS_REMEMBERED_MAX:
-            del self._since[next(iter(self._since))]
-        return True
-
-
-class SeenFill(msgspec.Struct, frozen=True, kw_only=True):
-    """One fill of ours as it is shown: with the slot it hit, and how soon that was refilled."""
-
-    at: int
-    instrument: str
-    order_id: str
-    trade_id: str
-    strategy: str
-    side: Side
-    level: int | None  # None for a fill that no order of ours explains
-    price: Decimal
-    amount: Decimal
-    fee: Decimal  # negative is a rebate
-    fee_currency: str
-    liquidity: Liquidity
-    emptied: bool = False  # whether it ate the last of its order
-    refilled_after_ns: int | None = None
 
 
 class Eaten(msgspec.Struct, frozen=True):
@@ -122,56 +69,6 @@ class Counts(msgspec.Struct, kw_only=True):
     unknown: int = 0  # places that were not answered in time
     fills: int = 0
     refills: int = 0  # places and amends that put back what a fill ate
-
-
-class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """A stop that was asked for; the verdict is empty until it is over."""
-
-    reason: str
-    verdict: str
-    left: list[str]
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One life on one page. Amounts of money are exact or None."""
-
-    at: int
-    uptime_s: float
-    orders: int
-    amended: int
-    canceled: int
-    rejected: int
-    expired: int
-    denied: int
-    unknown: int
-    fills: int
-    refills: int
-    fills_per_minute: int
-    refill_p50_ms: float | None
-    refill_p99_ms: float | None
-    refill_samples: int
-    live_orders: int
-    in_flight: int  # requests sent and not answered yet
-    unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate
-    not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
-    withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
-    instruments: dict[str, Holding]
-    balances: dict[str, Decimal]  # by `venue/currency`
-    halts: list[Halt]
-    pauses: list[Pause]
-    sync: dict[str, str]  # venue -> stage
-    stop: Stop | None
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an operator is shown, at one moment."""
-
-    summary: Summary
-    instruments: dict[str, Instrument]
-    ladder: tuple[LiveOrder, ...]
-    empty_slots: tuple[EmptySlot, ...]
-    book: dict[str, BookTop]
-    fills: tuple[SeenFill, ...]  # newest first
 
 
 class Monitor:

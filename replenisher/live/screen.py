@@ -36,7 +36,7 @@ from replenisher.live.lines import (
     printable,
     width_of,
 )
-from replenisher.live.monitor import Picture, Summary
+from replenisher.live.picture import Picture, Summary
 from replenisher.model.order import Side
 
 GOOD = "green"

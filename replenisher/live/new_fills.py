@@ -1,0 +1,33 @@
+"""Which fills are new: a fill may be told any number of times, by this life and by earlier ones."""
+
+from collections.abc import Iterable
+
+from replenisher.core.account import FILLS_REMEMBERED_MAX, Account
+from replenisher.model.event import Event, OrderFilled, TradesReported
+from replenisher.model.order import Side
+
+
+class NewFills:
+    """Tells a fill that is new from one that was told before, in this life or an earlier one."""
+
+    def __init__(self, account: Account) -> None:
+        self._before = Account(remembered=dict(account.remembered))
+        self._since: dict[tuple[str, str, Side], None] = {}
+
+    def among(self, events: Iterable[Event]) -> list[OrderFilled]:
+        """The fills that these facts tell for the first time."""
+        new: list[OrderFilled] = []
+        for event in events:
+            if isinstance(event, OrderFilled | TradesReported):
+                told = (event,) if isinstance(event, OrderFilled) else event.fills
+                new += [fill for fill in told if self._is_new(fill)]
+        return new
+
+    def _is_new(self, fill: OrderFilled) -> bool:
+        key = (fill.instrument, fill.trade_id, fill.side)
+        if key in self._since or self._before.knows(fill):
+            return False
+        self._since[key] = None
+        if len(self._since) > FILLS_REMEMBERED_MAX:
+            del self._since[next(iter(self._since))]
+        return True

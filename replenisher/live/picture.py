@@ -1,0 +1,79 @@
+"""The picture: everything an operator is shown of one life at one moment, as values."""
+
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.live.standing import BookTop, EmptySlot, Holding, LiveOrder
+from replenisher.model.command import Halt, Pause
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Liquidity, Side
+
+
+class SeenFill(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill of ours as it is shown: with the slot it hit, and how soon that was refilled."""
+
+    at: int
+    instrument: str
+    order_id: str
+    trade_id: str
+    strategy: str
+    side: Side
+    level: int | None  # None for a fill that no order of ours explains
+    price: Decimal
+    amount: Decimal
+    fee: Decimal  # negative is a rebate
+    fee_currency: str
+    liquidity: Liquidity
+    emptied: bool = False  # whether it ate the last of its order
+    refilled_after_ns: int | None = None
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop that was asked for; the verdict is empty until it is over."""
+
+    reason: str
+    verdict: str
+    left: list[str]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One life on one page. Amounts of money are exact or None."""
+
+    at: int
+    uptime_s: float
+    orders: int
+    amended: int
+    canceled: int
+    rejected: int
+    expired: int
+    denied: int
+    unknown: int
+    fills: int
+    refills: int
+    fills_per_minute: int
+    refill_p50_ms: float | None
+    refill_p99_ms: float | None
+    refill_samples: int
+    live_orders: int
+    in_flight: int  # requests sent and not answered yet
+    unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate
+    not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
+    withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
+    instruments: dict[str, Holding]
+    balances: dict[str, Decimal]  # by `venue/currency`
+    halts: list[Halt]
+    pauses: list[Pause]
+    sync: dict[str, str]  # venue -> stage
+    stop: Stop | None
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator is shown, at one moment."""
+
+    summary: Summary
+    instruments: dict[str, Instrument]
+    ladder: tuple[LiveOrder, ...]
+    empty_slots: tuple[EmptySlot, ...]
+    book: dict[str, BookTop]
+    fills: tuple[SeenFill, ...]  # newest first
