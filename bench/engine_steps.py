@@ -37,7 +37,7 @@ import msgspec
 from bench.answers import Answers
 from bench.fingerprint import fingerprint
 from replenisher.config import load
-from replenisher.core.account import FILLS_REMEMBERED_MAX
+from replenisher.core.account import FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE
 from replenisher.core.engine import Engine
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
 from replenisher.core.state import State
@@ -105,7 +105,8 @@ class Lap:
     @property
     def is_full(self) -> bool:
         """Whether the stores drop what is oldest."""
-        return self.ended_orders == ENDED_REMEMBERED_MAX and self.known_fills == FILLS_REMEMBERED_MAX
+        fills_min = FILLS_REMEMBERED_MAX - FORGOTTEN_AT_ONCE
+        return self.ended_orders == ENDED_REMEMBERED_MAX and self.known_fills >= fills_min
 
 
 @dataclass(slots=True)

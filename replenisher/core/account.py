@@ -11,6 +11,7 @@ position is only how much was bought since we trade it.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import islice
 
 import msgspec
 
@@ -22,6 +23,7 @@ ZERO = Decimal(0)
 BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
 EXTERNAL = "external"  # whose fills those are that no order of ours explains
 FILLS_REMEMBERED_MAX = 20_000
+FORGOTTEN_AT_ONCE = 250  # to find the first entry of a dictionary takes the longer, the more have gone before it
 
 
 def booked(value: Decimal) -> Decimal:
@@ -202,7 +204,8 @@ class Account(msgspec.Struct):
             return False
         self.remembered[key] = None
         if len(self.remembered) > FILLS_REMEMBERED_MAX:
-            del self.remembered[next(iter(self.remembered))]
+            for oldest in list(islice(self.remembered, FORGOTTEN_AT_ONCE)):
+                del self.remembered[oldest]
         return True
 
     def _move(self, venue: str, currency: str, amount: Decimal) -> None:

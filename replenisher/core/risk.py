@@ -84,8 +84,7 @@ class Measure:
         self.collar = Decimal(repr(limits.price_collar_bps)) / BPS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stake:
+class Stake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an account, or one strategy's share of it, holds at one moment."""
 
     position: Decimal  # wire amount, negative is short

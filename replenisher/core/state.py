@@ -5,7 +5,7 @@ rest (books, sessions, budgets) is worthless after a restart and is learned anew
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
 import msgspec
@@ -180,7 +180,7 @@ class State:
         # A share that holds all there is, within the same limits, is bound already.
         if setup.limits != self.setup.limits or inventory != position:
             own = self._measure(setup.id, setup.limits, instrument)
-            bounds = (*bounds, Bound(own, replace(stake, position=inventory)))
+            bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory)))
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, Account
+from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE, Account
 from replenisher.core.order_facts import READ_LAG_NS
 from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
 from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
@@ -529,11 +529,17 @@ def test_a_trade_id_counts_once_a_side() -> None:
 
 def test_fills_are_remembered_for_long_and_not_for_ever() -> None:
     account = Account()
-    for n in range(FILLS_REMEMBERED_MAX + 1):
-        account.book(filled(LINEAR, "", f"T{n}", Side.BUY, 100_000, 1, venue_time=n), LINEAR, EXTERNAL)
+    fills = [
+        filled(LINEAR, "", f"T{n}", Side.BUY, 100_000, 1, venue_time=n) for n in range(2 * FILLS_REMEMBERED_MAX + 1)
+    ]
 
-    assert len(account.remembered) == FILLS_REMEMBERED_MAX
-    assert not account.knows(filled(LINEAR, "", "T0", Side.BUY, 100_000, 1, venue_time=0))
+    for fill in fills:
+        account.book(fill, LINEAR, EXTERNAL)
+
+        assert len(account.remembered) <= FILLS_REMEMBERED_MAX
+    kept = FILLS_REMEMBERED_MAX - FORGOTTEN_AT_ONCE
+    assert all(account.knows(fill) for fill in fills[-kept:])
+    assert not any(account.knows(fill) for fill in fills[:FILLS_REMEMBERED_MAX])
 
 
 def test_ended_orders_are_remembered_for_long_and_not_for_ever() -> None:
