@@ -181,8 +181,10 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     """Book one execution, once, whatever we believe of its order."""
     order = state.orders.get(fill.order_id) if fill.order_id else None
     instrument = state.instruments[fill.instrument]
-    if not state.account.book(fill, instrument, EXTERNAL if order is None else order.strategy):
+    strategy = EXTERNAL if order is None else order.strategy
+    if not state.account.book(fill, instrument, strategy):
         return
+    state.executed.append((strategy, fill))
     if state.sync_of(fill.instrument).has_read(Topic.TRADES, fill.instrument):
         # Only then: news must not hide what an unanswered question about older trades would still tell.
         state.account.caught_up(fill.instrument, fill.venue_time)

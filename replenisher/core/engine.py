@@ -10,8 +10,10 @@ from replenisher.core.agenda import Agenda
 from replenisher.core.apply import advance, apply
 from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
+from replenisher.core.halts import judge_positions
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.state import State
+from replenisher.core.throttle import Throttle
 from replenisher.model.command import Command
 from replenisher.model.event import Event
 from replenisher.model.step import Step
@@ -27,6 +29,7 @@ class Engine:
     planner: Planner = field(default_factory=Planner)
     agenda: Agenda = field(default_factory=Agenda)
     daily_loss: DailyLoss = field(default_factory=DailyLoss)
+    throttle: Throttle = field(default_factory=Throttle)
 
     @property
     def next_deadline(self) -> int | None:
@@ -48,6 +51,8 @@ class Engine:
         plans: list[Plan] = []
         if state.is_anything_to_do or at >= self.daily_loss.next_day:
             commands, plans = self._react(at)
+            if commands:
+                self.throttle.sent(state, commands, at)
         for venue, sync in state.syncs.items():
             if sync.next_due <= at:
                 commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
@@ -68,6 +73,10 @@ class Engine:
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)
+        if state.executed:
+            self.throttle.filled(state)
+            judge_positions(state, at)
+            state.executed.clear()
         if state.found:
             found, state.found = state.found, {}
             for latch in found.values():

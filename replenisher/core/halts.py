@@ -6,8 +6,9 @@ before anything else is decided (`State.halt`), so that the record of a halt alw
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 
-from replenisher.core.risk import OnBreach
+from replenisher.core.risk import BPS, OnBreach
 from replenisher.core.state import State
 from replenisher.model.command import Halt, HaltCause, Pause
 from replenisher.model.event import ClockOffset, LoopLagged
@@ -43,6 +44,24 @@ def resume(state: State, reason: str) -> None:
     if not state.halts:
         state.day_marks.clear()  # The operator takes today's loss as it is.
     state.revisit_all()
+
+
+def judge_positions(state: State, at: int) -> None:
+    """What follows if a fill has brought a position beyond its limit; the gate lets no order of ours do that alone.
+
+    A position that only the market has made worth more is none of this. So that a fill at a price that was within the
+    limit when its order was sent is none either, the limit is as much wider as an order may stand from the mark.
+    """
+    limits = state.setup.limits
+    for _, fill in state.executed:
+        instrument, size = state.instruments[fill.instrument], state.account.position(fill.instrument).size
+        touch = state.touches.get(fill.instrument)
+        mark = fill.price if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
+        most = instrument.amount_of_quote(limits.max_position_quote, mark)
+        if size * fill.side.sign > most * (1 + Decimal(repr(limits.price_collar_bps)) / BPS):
+            reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"
+            for broken in latch(state, limits.on_position, HaltCause.POSITION, reason, at):
+                state.found.setdefault((type(broken), HaltCause.POSITION), broken)
 
 
 def apply_lag(state: State, lag: LoopLagged) -> None:

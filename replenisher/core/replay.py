@@ -18,5 +18,6 @@ def fold(state: State, steps: Iterable[Step]) -> None:
             expect(state, command, step.at)
     state.orders.changed()
     state.found.clear()
+    state.executed.clear()
     state.to_revisit.clear()
     state.to_look_at.clear()

@@ -22,6 +22,7 @@ from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
+from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
@@ -77,6 +78,7 @@ class State:
     pauses: dict[str, Pause] = field(default_factory=dict)
     halts: dict[HaltCause, Halt] = field(default_factory=dict)
     found: dict[tuple[type, str], Halt | Pause] = field(default_factory=dict)  # latches that are to be recorded next
+    executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
     journal_blocked: str = ""  # why the journal cannot be written; empty while it can

@@ -1,0 +1,253 @@
+"""Halts: what ends a life, what only an operator's reason lifts, and what is no reason to halt."""
+
+from decimal import Decimal
+
+import pytest
+
+from replenisher.core.absence import why_absent
+from replenisher.core.risk import OnBreach
+from replenisher.model.command import Command, Halt, HaltCause, Pause, PlaceOrder
+from replenisher.model.event import (
+    ClockOffset,
+    JournalBlocked,
+    JournalFreed,
+    LoopLagged,
+    PauseAsked,
+    ResumeAsked,
+    TradesReported,
+)
+from replenisher.model.order import Side
+from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled, ladder, limits, quoting, want
+
+
+def halts(world: World) -> list[Halt]:
+    """What was recorded of halts, in all steps."""
+    return [wish for step in world.steps for wish in step.commands if isinstance(wish, Halt)]
+
+
+def absence(world: World) -> str:
+    return why_absent(world.state, world.setup.strategies[0], world.at)
+
+
+def assert_halted(world: World, cause: HaltCause, reason: str) -> None:
+    """Halted, once, for a reason that everybody is told; nothing rests, and nothing comes back."""
+    world.wake()
+    world.settle()
+    assert [(halt.cause, halt.reason) for halt in halts(world)] == [(cause, reason)]
+    assert absence(world) == f"halted: {reason}"
+    assert world.venue.resting() == []
+    number = next(step.number for step in world.steps if any(isinstance(wish, Halt) for wish in step.commands))
+    want(world, ladder(2, centre=100_005))
+    assert not [wish for step in world.steps[number - 1 :] for wish in step.commands if isinstance(wish, PlaceOrder)]
+
+
+def runaway(world: World, moves: int) -> list[Command]:
+    """A strategy that wants another ladder with every look at the market."""
+    wishes: list[Command] = []
+    for move in range(moves):
+        wishes += want(world, ladder(2, centre=100_003 + move % 2 * 3))
+        world.settle()
+    return wishes
+
+
+# --- The latch ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_breach", OnBreach)
+def test_a_pause_of_the_operator_replaces_no_halt_and_a_plain_resume_lifts_none(on_breach: OnBreach) -> None:
+    world = quoting(ladder(2), limits=limits(max_messages_per_minute=20, on_loss=on_breach, on_position=on_breach))
+    runaway(world, 10)
+    reason = "max_messages_per_minute: more than 20 were sent in one"
+    assert_halted(world, HaltCause.MESSAGE_RATE, reason)
+
+    world.tell(PauseAsked(at=0, reason="lunch"))
+    assert absence(world) == f"halted: {reason}"
+    world.tell(ResumeAsked(at=0))
+    assert absence(world) == f"halted: {reason}"
+    assert world.state.pauses == {}
+
+    world.wait(60 * SECOND)
+    world.tell(ResumeAsked(at=0, reason="the strategy is mended"))
+    assert absence(world) == ""
+
+
+# --- Message rate, and repeated execution --------------------------------------------------------------------------
+
+
+def test_as_many_requests_as_may_be_in_a_minute_are_no_halt_however_they_come() -> None:
+    world = quoting(ladder(2), limits=limits(max_messages_per_minute=44))
+    runaway(world, 10)  # four a look, after the four of the start
+
+    for _ in range(5):
+        world.wait(30 * SECOND)
+        runaway(world, 5)
+
+    assert halts(world) == []
+
+
+def test_a_strategy_that_is_filled_again_and_again_is_a_halt() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_fills_per_minute=5))
+
+    for fill in range(6):
+        world.venue.fill(world.at_venue(world.order(Side.BUY)), 1, world.at + fill)
+        world.hear()
+
+    reason = "max_fills_per_minute: strategy core was filled more than 5 times in one"
+    assert_halted(world, HaltCause.REPEATED_EXECUTION, reason)
+
+
+@pytest.mark.parametrize(("apart_s", "is_halted"), [(20, False), (1, True)])
+def test_fills_that_are_told_at_once_count_as_of_when_they_happened(apart_s: int, is_halted: bool) -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_fills_per_minute=5))
+    order_id = world.order(Side.BUY).order_id
+    missed = tuple(
+        filled(LINEAR, order_id, f"M{n}", Side.BUY, 99_990, 1, venue_time=world.at + n * apart_s * SECOND)
+        for n in range(20)
+    )
+
+    world.tell(TradesReported(at=0, instrument=KEY, fills=missed, has_more=False))
+
+    assert bool(halts(world)) is is_halted
+
+
+def test_fills_that_no_order_of_ours_explains_are_nobodys_repetition() -> None:
+    world = quoting(ladder(1), limits=limits(max_fills_per_minute=2))
+
+    for n in range(5):
+        world.tell(filled(LINEAR, "", f"X{n}", Side.BUY, 99_990, 1, venue_time=world.at))
+
+    assert halts(world) == []
+
+
+# --- Position ----------------------------------------------------------------------------------------------------
+
+TEN_LOTS = Decimal(100)  # ten lots at about 10,000
+
+
+def over_the_limit(on_position: OnBreach) -> tuple[World, tuple[Command, ...]]:
+    """Somebody else trades on the account, and brings its position far over the limit."""
+    world = quoting(ladder(1), limits=limits(max_position_quote=2 * TEN_LOTS, on_position=on_position))
+    assert len(world.live()) == 2
+    return world, world.tell(filled(LINEAR, "", "X1", Side.BUY, 99_990, 50, venue_time=world.at))
+
+
+def test_a_fill_far_beyond_the_position_limit_halts_where_it_should() -> None:
+    world, _ = over_the_limit(OnBreach.HALT)
+
+    reason = f"max_position_quote: filled up to 0.050 in {KEY}, and 0.02 is the limit"
+    assert_halted(world, HaltCause.POSITION, reason)
+
+
+@pytest.mark.parametrize("on_breach", [OnBreach.PAUSE, OnBreach.REDUCE])
+def test_or_lasts_for_the_cool_off(on_breach: OnBreach) -> None:
+    world, wishes = over_the_limit(on_breach)
+
+    (pause,) = (wish for wish in wishes if isinstance(wish, Pause))
+    assert pause.until == world.at + world.setup.limits.cooloff_ns
+    assert pause.reduces is (on_breach is OnBreach.REDUCE)
+    world.settle()
+    assert {order.side for order in world.live()} == ({Side.SELL} if pause.reduces else set())
+
+
+def test_what_makes_a_position_smaller_is_no_breach_however_large_it_is() -> None:
+    world, _ = over_the_limit(OnBreach.PAUSE)
+    world.tell(ResumeAsked(at=0))
+    assert world.state.pauses == {}
+
+    world.tell(filled(LINEAR, "", "X2", Side.SELL, 100_010, 1, venue_time=world.at))
+
+    assert world.state.pauses == {}
+
+
+def test_a_position_that_the_market_alone_makes_worth_more_is_no_breach() -> None:
+    world = quoting(ladder(1), limits=limits(max_position_quote=2 * TEN_LOTS, price_collar_bps=5_000.0))
+    world.tell(filled(LINEAR, "", "X1", Side.BUY, 99_990, 20, venue_time=world.at))
+
+    world.venue.set_others(Side.SELL, 100_010, 0, world.at)
+    world.venue.set_others(Side.SELL, 120_000, 5, world.at)
+    world.venue.set_others(Side.BUY, 119_000, 5, world.at)
+    world.hear()
+
+    assert world.state.pauses == {}
+
+
+# --- Late looks, and clocks ----------------------------------------------------------------------------------------
+
+
+def lagging(world: World, lag_s: float) -> tuple[Command, ...]:
+    return world.tell(LoopLagged(at=0, lag_ns=int(lag_s * SECOND)))
+
+
+def test_after_a_late_look_quotes_are_canceled_first_and_come_back_with_the_next_word_of_the_market() -> None:
+    world = quoting(ladder(2), limits=limits(max_loop_lag_ns=SECOND))
+
+    lagging(world, 0.9)
+    assert len(world.live()) == 4
+
+    lagging(world, 1.1)
+    assert absence(world) == "book: too old"
+    world.arrive()
+    assert world.venue.resting() == []
+    world.venue.publish(Side.BUY, 99_990, world.at)
+    world.settle()
+    assert len(world.venue.resting()) == 4
+    assert halts(world) == []
+
+
+def test_late_looks_again_and_again_are_a_halt() -> None:
+    world = quoting(ladder(2), limits=limits(max_loop_lag_ns=SECOND))
+
+    for _ in range(10):
+        world.wait(2 * SECOND)
+        lagging(world, 1.5)
+
+    reason = "max_loop_lag_ms: exceeded 10 times in a minute, lastly by 1.5 s"
+    assert_halted(world, HaltCause.LOOP_LAG, reason)
+
+
+def test_late_looks_now_and_then_are_none() -> None:
+    world = quoting(ladder(2), limits=limits(max_loop_lag_ns=SECOND))
+
+    for _ in range(30):
+        world.wait(10 * SECOND)
+        lagging(world, 1.5)
+
+    assert halts(world) == []
+
+
+def test_a_clock_that_is_too_far_from_ours_takes_everything_down_until_it_is_near_again() -> None:
+    world = quoting(ladder(2), limits=limits(max_clock_offset_ns=SECOND))
+
+    world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=-2 * SECOND))
+    assert absence(world) == f"the clock of {VENUE} is too far from ours"
+    world.settle()
+    assert world.venue.resting() == []
+    world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=-SECOND))
+    world.settle()
+    assert len(world.venue.resting()) == 4
+
+
+def test_a_clock_that_stays_too_far_from_ours_is_a_halt() -> None:
+    world = quoting(ladder(2), limits=limits(max_clock_offset_ns=SECOND))
+
+    for _ in range(3):
+        world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=61 * SECOND))
+
+    assert_halted(world, HaltCause.CLOCK_SKEW, f"max_clock_offset_ms: the clock of {VENUE} is +61.0 s from ours")
+
+
+# --- The journal -------------------------------------------------------------------------------------------------
+
+
+def test_while_the_journal_cannot_be_written_nothing_is_shown_and_then_everything_again() -> None:
+    world = quoting(ladder(2))
+
+    world.tell(JournalBlocked(at=0, reason="the journal in j cannot be written: No space left on device"))
+    assert absence(world) == "the journal in j cannot be written: No space left on device"
+    world.settle()
+    assert world.venue.resting() == []
+    assert halts(world) == []
+
+    world.tell(JournalFreed(at=0))
+    world.settle()
+    assert len(world.venue.resting()) == 4
