@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -19,13 +20,14 @@ from tests.core.world import ASK, BID, KEY, Wishes, World, buy, ladder, sell, se
 class Moody:
     """A strategy that does whatever a test wants of it."""
 
-    answer: Callable[[View], object]
+    answer: Callable[[View], Any]
 
     def quote(self, view: View) -> Quotes:
-        return self.answer(view)  # type: ignore[return-value]
+        answer: Quotes = self.answer(view)
+        return answer
 
 
-def quotes(*wanted: Quote, fair_value: float | None = 10_000.0, **terms: float) -> Quotes:
+def quotes(*wanted: Quote, fair_value: float | None = 10_000.0, **terms: Any) -> Quotes:
     return Quotes(fair_value=fair_value, quotes=wanted, terms=terms)
 
 
@@ -53,27 +55,32 @@ def look(world: World) -> None:
     world.settle()
 
 
-NONSENSE = {
+def bid(price: Any = BID, quantity: Any = 10, *, side: Any = Side.BUY, level: Any = 0) -> Quotes:
+    """One wanted order, of whatever it may be made of."""
+    return quotes(Quote(side, level, price, quantity))
+
+
+NONSENSE: dict[str, Callable[[View], Any]] = {
     "raises": raising,
     "nothing": lambda _: None,
     "a list": lambda _: [buy(0, BID)],
-    "a price that is none": lambda _: quotes(Quote(Side.BUY, 0, math.nan, 10)),  # type: ignore[arg-type]
-    "a broken price": lambda _: quotes(Quote(Side.BUY, 0, BID - 0.5, 10)),  # type: ignore[arg-type]
-    "no price": lambda _: quotes(Quote(Side.BUY, 0, None, 10)),  # type: ignore[arg-type]
-    "no size": lambda _: quotes(Quote(Side.BUY, 0, BID, None)),  # type: ignore[arg-type]
-    "a price that no number format holds": lambda _: quotes(buy(0, 10**30)),
-    "a side that is a word": lambda _: quotes(Quote("buy", 0, BID, 10)),  # type: ignore[arg-type]
-    "a level that is none": lambda _: quotes(Quote(Side.BUY, math.inf, BID, 10)),  # type: ignore[arg-type]
+    "a price that is none": lambda _: bid(math.nan),
+    "a broken price": lambda _: bid(BID - 0.5),
+    "no price": lambda _: bid(None),
+    "no size": lambda _: bid(quantity=None),
+    "a price that no number format holds": lambda _: bid(10**30),
+    "a side that is a word": lambda _: bid(side="buy"),
+    "a level that is none": lambda _: bid(level=math.inf),
     "two orders in one slot": lambda _: quotes(buy(0, BID), buy(0, BID - 10)),
     "no fair value": lambda _: quotes(buy(0, BID), fair_value=None),
     "a fair value that is none": lambda _: quotes(buy(0, BID), fair_value=math.nan),
     "an endless term": lambda _: quotes(buy(0, BID), spread=math.inf),
-    "a term that is a word": lambda _: quotes(buy(0, BID), spread="wide"),  # type: ignore[arg-type]
+    "a term that is a word": lambda _: quotes(buy(0, BID), spread="wide"),
 }
 
 
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)
-def test_a_strategy_that_raises_or_answers_nonsense_pauses_itself_only(answer: Callable[[View], object]) -> None:
+def test_a_strategy_that_raises_or_answers_nonsense_pauses_itself_only(answer: Callable[[View], Any]) -> None:
     moody = Moody(well)
     world = beside(moody)
 
