@@ -1,8 +1,9 @@
 """What quoting earns where some of the takers know better: `python -m bench.economics [--json]`.
 
 The world. The synthetic market that paper trading shows: takers of whom a share pi is informed, and an efficient price
-that jumps by J = 6 bps. The real engine, session, codecs, dialect and exchange meet on virtual time (`world.py`), with
-the delays of paper trading and no rate limit. A seed is one order flow; both quoters meet the same fifty.
+that jumps by J = 6 bps. The real engine, session, codecs, dialect and exchange meet on virtual time
+(`replenisher/simulate`), with the delays of paper trading and no rate limit. A seed is one order flow; both quoters
+meet the same fifty.
 
 The quoters. *Blind*: `blind.yaml`, one level 0.58 bps from mid, which is below pi x J, what an informed taker
 costs on average. *Paper*: the strategy of the shipped `paper.yaml`, as it is.
@@ -30,16 +31,17 @@ import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
 from bench.venue import BenchFailed
-from bench.world import World
 from replenisher.config import load
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
@@ -50,16 +52,20 @@ from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Step
-from replenisher.model.units import SECOND_NS
-from replenisher.venues.deribit.link import Credentials
+from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Oracle
+from replenisher.simulate.exchange_end import Opened
+from replenisher.simulate.life import Life
+from replenisher.simulate.world import World
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.market import PAPER_KEY
+from replenisher.wiring.simulation import scene_of
 
 ROOT = Path(__file__).parent.parent
 BLIND, PAPER = ROOT / "bench" / "blind.yaml", ROOT / "configs" / "paper.yaml"
 START = 1_700_000_000 * SECOND_NS
 MARKOUT_NS = 10 * SECOND_NS
-DELAY_MS = 2
+DELAY_NS = 2 * MS_NS
 CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 T_95 = 2.01  # Student's t for the usual fifty seeds
 BPS = 10_000
@@ -95,22 +101,25 @@ class Run(NamedTuple):
     hash: str
 
 
-class Witness:
+class Witness(Check):
     """Sees every step: when the others' mid was where, and what was filled."""
 
-    def __init__(self, world: World, instrument: str, tick: float) -> None:
-        self._state = world.engine.state
-        self._instrument, self._tick = instrument, tick
+    name = "economics"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
         self._times: list[int] = []
         self._mids: list[float] = []
         self.fills: list[OrderFilled] = []
         self.orders = self.refills = 0
 
-    def see(self, step: Step) -> None:
+    def stepped(self, daemon: Daemon, step: Step) -> None:
         """One step of the engine."""
-        if (touch := self._state.touch_of(self._instrument, step.at)) is not None:
+        assert isinstance(daemon, Life), "there is no other daemon here"
+        (instrument,) = self.oracle.instruments
+        if (touch := daemon.engine.state.touch_of(instrument, step.at)) is not None:
             self._times.append(step.at)
-            self._mids.append((touch.bid + touch.ask) / 2 * self._tick)
+            self._mids.append((touch.bid + touch.ask) / 2 * daemon.engine.state.instruments[instrument].tick_float)
         self.fills += [event for event in step.events if isinstance(event, OrderFilled)]
         placed = [command for command in step.commands if isinstance(command, PlaceOrder)]
         self.orders += len(placed)
@@ -152,12 +161,19 @@ def run(case: Case, seed: int, seconds: int) -> Run:
     )
     keys = (ApiKey(PAPER_KEY, PAPER_KEY, ACCOUNT),)
     dialect = Deribit(exchange, DeribitSettings(keys=keys, credits_per_s=CREDITS, credits_burst=CREDITS))
-    world = World(config, dialect, Credentials(PAPER_KEY, PAPER_KEY), seed=seed, delay_ms=DELAY_MS, at=START)
-    witness = Witness(world, instrument.key, float(instrument.tick))
-    world.run(START + seconds * SECOND_NS, witness.see)
-    until = world.at
-    if not world.stop():
-        raise BenchFailed(f"{case.name}, seed {seed}: not verified flat")
+    scene = replace(
+        scene_of(config),
+        open_exchange=lambda _seed: lambda _at, _past, _append: Opened(exchange, dialect),
+        delays_ns=(DELAY_NS, DELAY_NS),
+    )
+    with TemporaryDirectory(prefix="economics-") as folder:
+        world = World(scene, seed=seed, at=START, directory=Path(folder), checks=[Witness])
+        (witness,) = world.checks
+        assert isinstance(witness, Witness), "it is the only one"
+        world.run(seconds)
+        until = world.at
+        if world.stop() != "exit 0":
+            raise BenchFailed(f"{case.name}, seed {seed}: not verified flat")
     bid, ask = market.best(Side.BUY), market.best(Side.SELL)
     assert bid is not None and ask is not None, "the synthetic market always has two sides"
     mid = (bid + ask) * instrument.tick / 2

@@ -430,6 +430,7 @@ def test_the_verbs_are_all_there() -> None:
             "cancel-all",
             "stop",
             "audit",
+            "simulate",
         ),
         *("db upgrade", "db downgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
     }

@@ -13,11 +13,18 @@ from replenisher.errors import ReplenisherError
 from replenisher.streams import flush
 
 # isort: off
-from replenisher.cli import wizard, trading, door, books, offers  # in the order in which `--help` lists their verbs
+from replenisher.cli import (
+    wizard,
+    trading,
+    door,
+    books,
+    simulation,
+    offers,
+)  # in the order in which `--help` lists their verbs
 
 # isort: on
 
-__all__ = ["app", "books", "door", "main", "offers", "trading", "wizard"]
+__all__ = ["app", "books", "door", "main", "offers", "simulation", "trading", "wizard"]
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.errors import ConfigurationError
+from replenisher.live.birth import begin
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
@@ -24,9 +25,10 @@ from replenisher.store.journal import Journal
 from replenisher.streams import silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
-from replenisher.wiring.memory import RECORDER_S_MAX, begin_life, open_journal, record_task
+from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task
 from replenisher.wiring.offered import objections, require_offered
 from replenisher.wiring.recording import Recording
+from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import reach
 
 
@@ -51,7 +53,7 @@ def _live(
     journal = open_journal(config)
     stack.callback(journal.close)
     clock = SessionClock()
-    state, epoch = begin_life(config, journal, clock.now())
+    state, epoch = begin(journal, setup_of(config), clock.now())
 
     recorder = Recording(record_task(config))
     monitor = Monitor(state)

@@ -1,13 +1,11 @@
-"""What is remembered of earlier lives: the journal, opened for one more, and the state that follows from it."""
+"""What is remembered of earlier lives: the journal, opened for one more, and the latches that it keeps."""
 
 import secrets
-import time
 from typing import Any
 
 from replenisher.config import Config
-from replenisher.core.replay import fold
-from replenisher.core.state import State
 from replenisher.errors import ReplenisherError
+from replenisher.live.birth import begin
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import sole_daemon
 from replenisher.model.command import Halt, Pause
@@ -18,7 +16,6 @@ from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.recording import Recording, Task
 from replenisher.wiring.setup import setup_of
 
-EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 RECORDER_S_MAX = 30.0
 
 
@@ -31,15 +28,6 @@ def open_journal(config: Config) -> Journal:
         keep_days=config.journal.keep_days,
     )
     return Journal.open(config.data_dir / "journal", new_id=secrets.token_hex(8), policy=policy)
-
-
-def begin_life(config: Config, journal: Journal, at: int) -> tuple[State, int]:
-    """The state in which one more life begins, and its epoch."""
-    state = State.load(setup_of(config), journal.boot.snapshot)
-    fold(state, journal.boot.steps)
-    epoch = max(int(time.time()) - EPOCH_ZERO_S, journal.boot.epoch + 1)
-    journal.begin(epoch, state.dump(), at)
-    return state, epoch
 
 
 def record_task(config: Config) -> Task:
@@ -56,7 +44,7 @@ def resume(config: Config, reason: str) -> dict[str, Any]:
         journal = open_journal(config)
         try:
             at = SessionClock().now()
-            state, _ = begin_life(config, journal, at)
+            state, _ = begin(journal, setup_of(config), at)
             latches: list[Halt | Pause] = [*state.halts.values(), *state.pauses.values()]
             lifted = [latch.reason for latch in latches]
             if not lifted:

@@ -111,6 +111,11 @@ class Market:
         """Whether the venue has, at some time, answered about every instrument."""
         return all(feed.is_open is not None for feed in self.feeds.values())
 
+    def change_id(self, instrument: str) -> int | None:
+        """The number of the last change that is in a book, by key; None while it is not trusted."""
+        feed = self.feeds[instrument.partition("/")[2]]
+        return feed.change_id if feed.phase is FeedPhase.LIVE else None
+
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame; a change of a book, by far the most frequent, takes the short way."""
         if not self.link.heard(at):

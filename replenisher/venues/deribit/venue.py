@@ -138,6 +138,10 @@ class DeribitVenue:
         self._market.stop(at)
         self._trading.stop(at)
 
+    def change_id(self, instrument: str) -> int | None:
+        """The venue's number of the last change that is in a book, by key; None while it is not trusted."""
+        return self._market.change_id(instrument)
+
     def facts(self) -> list[Event]:
         """What was learned since the last call."""
         told = self._facts.copy()

@@ -1,0 +1,74 @@
+"""The verb that lets everything go wrong: the whole system on virtual time, seed after seed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replenisher.cli.program import AsJson, app
+
+if TYPE_CHECKING:
+    from replenisher.simulate.run import Outcome
+
+
+@app.command(epilog="Example: replenisher simulate --seeds 1..200 --minutes 10")
+def simulate(
+    seeds: Annotated[str, typer.Option(metavar="A..B", help="The seeds: one, or the first and the last.")] = "1..20",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Simulated, with faults; a while without follows.")] = 10,
+    config: Annotated[
+        Path | None, typer.Option(metavar="CONFIG", help="A paper configuration; else one that is shipped.")
+    ] = None,
+    faults: Annotated[
+        str, typer.Option(metavar="NAMES", help="Which may happen: all, none, or names with commas between them.")
+    ] = "all",
+    jobs: Annotated[int | None, typer.Option(min=1, help="Seeds at a time; else one a CPU.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run daemon, exchange and database in one process on virtual time, and let things go wrong.
+
+    A line a seed says how long was simulated, how many messages crossed, what went wrong how often while an order was
+    at stake, the hash of every byte and row, and whether every invariant held. The same seed gives the same line. The
+    exit code is 1 if one did not hold; what failed is said with the command that shows it again.
+    """
+    from replenisher.wiring import simulation
+
+    chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
+    task = simulation.Task(shipped, minutes, simulation.faults_named(faults))
+    failed: list[dict[str, Any]] = []
+    for outcome in simulation.simulate(task, chosen, min(jobs or simulation.cpus(), len(chosen))):
+        typer.echo(json.dumps(_document(outcome)) if as_json else _line(outcome))
+        if outcome.violation is not None:
+            words = f"replenisher simulate --seeds {outcome.seed} --minutes {minutes:g} --faults '{faults}'"
+            words += "" if config is None else f" --config {config}"
+            again = {"commit": simulation.commit(), "again": words}
+            failed.append(again)
+            typer.echo(json.dumps(again) if as_json else f"  at commit {again['commit']}: {words}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _seeds(words: str) -> range:
+    first, _, last = words.partition("..")
+    try:
+        chosen = range(int(first), int(last or first) + 1)
+    except ValueError:
+        chosen = range(0)
+    if not chosen or chosen[0] < 0:
+        raise typer.BadParameter(f"{words!r} is neither a seed nor a range like 1..200", param_hint="--seeds")
+    return chosen
+
+
+def _line(outcome: "Outcome") -> str:
+    verdict = "ok"
+    if (found := outcome.violation) is not None:
+        verdict = f"FAILED {found.invariant} after {found.after_s:.3f} s: {found.sentence}"
+    size = f"{outcome.seconds:.0f} s  {outcome.messages:,} messages"
+    happened = ", ".join(f"{name} {count}" for name, count in outcome.tally.items()) or "nothing went wrong"
+    return f"seed {outcome.seed}  {size}  {outcome.hash}  {verdict}  {happened}"
+
+
+def _document(outcome: "Outcome") -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    document: dict[str, Any] = to_builtins(outcome)
+    return document

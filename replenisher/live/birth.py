@@ -1,0 +1,18 @@
+"""How a life begins: what the journal remembers becomes the state, and the new life gets its place in the journal."""
+
+from replenisher.core.replay import fold
+from replenisher.core.setup import Setup
+from replenisher.core.state import State
+from replenisher.model.units import SECOND_NS
+from replenisher.store.journal import Journal
+
+EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
+
+
+def begin(journal: Journal, setup: Setup, at: int) -> tuple[State, int]:
+    """The state in which one more life begins, and its epoch, which is on disk before this returns."""
+    state = State.load(setup, journal.boot.snapshot)
+    fold(state, journal.boot.steps)
+    epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1)
+    journal.begin(epoch, state.dump(), at)
+    return state, epoch

@@ -1,0 +1,159 @@
+"""The port of the checks: what a check is told, and who collects what it objects to.
+
+A check holds the whole system to one invariant, which is its `name`. It is told what crossed the network, what the
+exchange wrote into its ledger, what the daemon wrote down, and when daemons began and ended; at the end of a run it
+reads both books. It never asks the engine what the engine thinks of itself. Each of its methods returns a sentence
+that says what is wrong, or None; it overrides those that it needs, and costs nothing for the others.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from replenisher.core.book import Book
+from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.ledger import Record
+from replenisher.model.step import Step
+from replenisher.store.database import Database
+
+Objection = str | None
+
+
+class Daemon(Protocol):
+    """One life of a daemon, as far as a check may look at it."""
+
+    number: int  # counted from 1
+    epoch: int  # part of all of its order ids
+
+    def change_id(self, instrument: str) -> int | None:
+        """The change of the exchange's book up to which its own claims to be told; None while it trusts none."""
+
+    def book(self, instrument: str) -> Book:
+        """Its book of an instrument, by key."""
+
+    def reasons(self) -> list[str]:
+        """The names that it has for showing less than it would like to."""
+
+
+class Oracle(Protocol):
+    """The truth: the exchange itself."""
+
+    @property
+    def at(self) -> int:
+        """The time."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """Its present life; it changes when the exchange is started anew."""
+
+    account: str  # ours, as the exchange calls it
+    namespace: str  # what our order ids begin with
+    instruments: Sequence[str]  # that are quoted, by key
+
+
+class Books(msgspec.Struct, frozen=True):
+    """Both books when everything is over."""
+
+    database: Database  # ours
+    ledger: Sequence[Record]  # the exchange's, over all of its lives
+
+
+class Check:
+    """One invariant. `at` is always the simulated time, in nanoseconds since the epoch."""
+
+    name: ClassVar[str]
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+
+    def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """A daemon let a frame go."""
+
+    def heard(self, link: str, frame: str) -> Objection:
+        """A frame has reached the exchange; `link` is what the exchange calls the connection."""
+
+    def told(self, link: str, frame: str) -> Objection:
+        """The exchange let a frame go."""
+
+    def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """A frame has reached a daemon, and it has not looked at it yet."""
+
+    def recorded(self, record: Record) -> Objection:
+        """The exchange wrote a line into its ledger."""
+
+    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+        """A daemon took a step, has journaled it if it must, and has sent what it asks for."""
+
+    def began(self, daemon: Daemon) -> Objection:
+        """A life of a daemon began."""
+
+    def ended(self, daemon: Daemon, how: str) -> Objection:
+        """A life of a daemon is over: `exit N`, `killed` or `power lost`."""
+
+    def struck(self, fault: str) -> Objection:
+        """A fault befell something."""
+
+    def calmed(self) -> Objection:
+        """From now on there are no faults any more."""
+
+    def stopping(self) -> Objection:
+        """The operator is about to stop the last daemon."""
+
+    def closed(self, books: Books) -> Objection:
+        """Everything has ended and is written down."""
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """An invariant that does not hold."""
+
+    invariant: str
+    after_s: float  # since the run began
+    sentence: str
+
+
+class Court:
+    """Tells every check what it wants to hear."""
+
+    def __init__(self, checks: Sequence[Check], elapsed_s: Callable[[], float]) -> None:
+        self.violations: list[Violation] = []
+        self._elapsed_s = elapsed_s
+        self.sent = self._hearers(checks, "sent")
+        self.heard = self._hearers(checks, "heard")
+        self.told = self._hearers(checks, "told")
+        self.received = self._hearers(checks, "received")
+        self.recorded = self._hearers(checks, "recorded")
+        self.stepped = self._hearers(checks, "stepped")
+        self.began = self._hearers(checks, "began")
+        self.ended = self._hearers(checks, "ended")
+        self.struck = self._hearers(checks, "struck")
+        self.calmed = self._hearers(checks, "calmed")
+        self.stopping = self._hearers(checks, "stopping")
+        self.closed = self._hearers(checks, "closed")
+
+    def object(self, invariant: str, sentence: str) -> None:
+        """Note what is wrong."""
+        self.violations.append(Violation(invariant=invariant, after_s=self._elapsed_s(), sentence=sentence))
+
+    def _hearers(self, checks: Sequence[Check], about: str) -> "Hearers":
+        heeding = [check for check in checks if getattr(type(check), about) is not getattr(Check, about)]
+        return Hearers([(check.name, getattr(check, about)) for check in heeding], self.object)
+
+
+class Hearers:
+    """The checks that want to hear of one kind of thing; false if there are none."""
+
+    __slots__ = ("_hear", "_object")
+
+    def __init__(self, hear: list[tuple[str, Callable[..., Objection]]], object_: Callable[[str, str], None]) -> None:
+        self._hear = hear
+        self._object = object_
+
+    def __bool__(self) -> bool:
+        return bool(self._hear)
+
+    def __call__(self, *args: Any) -> None:
+        """Tell all of them, and note what they say."""
+        for name, hear in self._hear:
+            if (sentence := hear(*args)) is not None:
+                self._object(name, sentence)

@@ -1,0 +1,84 @@
+"""From a seed to a verdict: faults for so many minutes, none for a while, and then a stop that must leave nothing.
+
+The second phase is what makes the first one worth something: whatever has happened, a daemon that is left in peace must
+find back, quote, stop verified-flat, and have both books agree.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from replenisher.model.units import MINUTE_NS, SECOND_NS
+from replenisher.simulate.court import Check, Violation
+from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.swarm import Plan
+from replenisher.simulate.world import Scene, World
+from replenisher.store import schema
+
+START = 1_750_000_000 * SECOND_NS
+CALM_S = 35
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one seed."""
+
+    seed: int
+    seconds: float  # of simulated time
+    messages: int
+    befell: Mapping[str, int]  # how often each fault happened at all
+    tally: Mapping[str, int]  # how often it hit while an order of ours was at stake, and what came of it
+    hash: str  # over every byte on the wire and every row
+    violation: Violation | None = None  # the first one
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing was found that must not be."""
+        return self.violation is None
+
+
+def run(
+    scene: Scene, *, seed: int, minutes: float, plan: Plan, checks: Sequence[type[Check]], at: int = START
+) -> Outcome:
+    """One seed from its start to its verdict."""
+    with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
+        directory = Path(folder)
+        (directory / "rows.db").write_bytes(empty_database())
+        with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+            world = World(
+                scene, seed=seed, at=at, directory=directory / "journal", database=database, plan=plan, checks=checks
+            )
+            live(world, minutes * MINUTE_NS / SECOND_NS)
+            return Outcome(
+                seed=seed,
+                seconds=(world.at - at) / SECOND_NS,
+                messages=world.tap.frames,
+                befell=dict(sorted(world.befell.items())),
+                tally=dict(sorted(world.tally.items())),
+                hash=world.tap.digest(),
+                violation=world.court.violations[0] if world.court.violations else None,
+            )
+
+
+def live(world: World, seconds: float) -> None:
+    """Both phases and the end."""
+    world.run(seconds)
+    world.calm()
+    world.life.resume()
+    world.run(CALM_S)
+    if not world.court.violations and (how := world.stop()) != "exit 0":
+        world.court.object("L6", f"the stop was not verified flat: {how}")
+    if not world.court.violations:
+        world.close()
+
+
+@cache
+def empty_database() -> bytes:
+    """A database with its tables, made once a process."""
+    with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
+        file = Path(folder) / "rows.db"
+        schema.upgrade(f"sqlite:///{file}")
+        return file.read_bytes()

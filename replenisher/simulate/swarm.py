@@ -1,0 +1,53 @@
+"""Which faults a seed meets and how often: rates are themselves drawn, so that every seed is another kind of bad day.
+
+In a third of the seeds most kinds never happen, so that what is left is seen undisturbed by the others. A script says
+instead exactly what happens when; it is how a seed that once failed stays a test.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import msgspec
+
+from replenisher.simulate.faults import FAULTS, FrameFault, TimedFault
+
+CALM_SHARE = 1 / 3  # of the seeds
+LIKELY, UNLIKELY = 0.6, 0.12  # that a kind happens at all
+
+
+class Cue(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault that happens once: after so long, or to the frame that is the `nth` to fit from then on."""
+
+    fault: str
+    after_s: float = 0.0
+    nth: int = 1
+    connection: str = ""  # which one it befalls, where that matters; empty is whichever
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The bad day of one run."""
+
+    rates: Mapping[str, float] = field(default_factory=dict)  # by fault: a share of frames, or times an hour
+    script: Sequence[Cue] = ()
+
+
+NO_FAULTS = Plan()
+
+
+def drawn(chance: Random, allowed: Sequence[str]) -> Plan:
+    """The plan of one seed, of the faults that are allowed; what is drawn does not depend on which those are."""
+    is_calm = chance.random() < CALM_SHARE
+    rates = {}
+    for fault in FAULTS:
+        happens = chance.random() < (UNLIKELY if is_calm else LIKELY)
+        share = chance.random() ** 2
+        if happens and fault.name in allowed:
+            rates[fault.name] = share * most(fault)
+    return Plan(rates=rates)
+
+
+def most(fault: FrameFault | TimedFault) -> float:
+    """The highest rate of a kind."""
+    return fault.share_max if isinstance(fault, FrameFault) else fault.per_hour_max

@@ -1,0 +1,131 @@
+"""Virtual time: one heap of timed happenings, and an event loop that lives on it.
+
+What is due at the same moment happens in the order in which it was put there, so one seed has one outcome. A process is
+a `VirtualLoop`: it can stand still, as one that is stopped or waits for its disk does, and it can die, whereupon
+nothing that it had put off happens any more.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, cast
+
+from replenisher.model.units import SECOND_NS
+
+Callback = Callable[..., object]
+
+
+class Died(BaseException):
+    """A process ends in the middle of what it is doing. No `except` of its own may hold this up."""
+
+
+class Timeline:
+    """What happens when."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at  # nanoseconds since the epoch
+        self._heap: list[tuple[int, int, Callback, tuple[Any, ...]]] = []
+        self._numbers = count()
+
+    def put(self, at: int, happens: Callback, *args: Any) -> None:
+        """Let this happen then, or as soon as may be."""
+        heappush(self._heap, (at, next(self._numbers), happens, args))
+
+    def run(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass up to and including `until`, unless it is over before."""
+        heap = self._heap
+        while heap and heap[0][0] <= until and not is_over():
+            at, _, happens, args = heappop(heap)
+            if at > self.at:
+                self.at = at
+            happens(*args)
+        if not is_over():
+            self.at = max(self.at, until)
+
+
+class Timer:
+    """Something put off, which may be called off."""
+
+    __slots__ = ("args", "callback")
+
+    def __init__(self, callback: Callback, args: tuple[object, ...]) -> None:
+        self.callback: Callback | None = callback
+        self.args = args
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self.callback = None
+
+
+class VirtualLoop:
+    """What one process has instead of asyncio's loop: as much of it as the driver asks for."""
+
+    def __init__(self, timeline: Timeline, died: Callable[[], None]) -> None:
+        self._timeline = timeline
+        self._died = died
+        self._ready: deque[tuple[Callback, tuple[object, ...]]] = deque()
+        self._is_due = False  # whether what is ready has its place on the timeline
+        self.still_until = 0
+        self.is_over = False
+
+    def call_soon(self, callback: Callback, *args: object, context: object = None) -> None:
+        """Call back once what is being done is done; a future names a context, and here there is only one."""
+        self._ready.append((callback, args))
+        if not self._is_due:
+            self._is_due = True
+            self._timeline.put(self._timeline.at, self._run_ready)
+
+    def call_later(self, delay: float, callback: Callback, *args: object) -> Timer:
+        """Call back in so many seconds."""
+        timer = Timer(callback, args)
+        self._timeline.put(self._timeline.at + round(delay * SECOND_NS), self._ring, timer)
+        return timer
+
+    def create_future(self) -> "asyncio.Future[None]":
+        """Something that is awaited."""
+        return asyncio.Future(loop=cast(asyncio.AbstractEventLoop, self))
+
+    def get_debug(self) -> bool:
+        """A future asks for this."""
+        return False
+
+    def stand_still(self, until: int) -> None:
+        """Do nothing before then: the process is stopped, or waits for something that it cannot do without."""
+        self.still_until = max(self.still_until, until)
+
+    def take(self, callback: Callback, *args: object) -> None:
+        """Something reaches the process from outside: now, or when it runs again."""
+        if self.is_over:
+            return
+        if self._timeline.at < self.still_until:
+            self._timeline.put(self.still_until, self.take, callback, *args)
+            return
+        self._do(callback, args)
+
+    def end(self) -> None:
+        """The process is no more."""
+        self.is_over = True
+        self._ready.clear()
+
+    def _ring(self, timer: Timer) -> None:
+        if timer.callback is not None:
+            self.take(timer.callback, *timer.args)
+
+    def _run_ready(self) -> None:
+        self._is_due = False
+        ready = self._ready
+        while ready and not self.is_over:
+            if self._timeline.at < self.still_until:
+                self._is_due = True
+                self._timeline.put(self.still_until, self._run_ready)
+                return
+            self._do(*ready.popleft())
+
+    def _do(self, callback: Callback, args: tuple[object, ...]) -> None:
+        try:
+            callback(*args)
+        except Died:
+            self.end()
+            self._died()

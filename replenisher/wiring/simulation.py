@@ -1,0 +1,146 @@
+"""`replenisher simulate`: what a paper configuration says, on virtual time, seed after seed on every CPU."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import replenisher
+from replenisher.config import Config, load
+from replenisher.errors import ConfigurationError
+from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
+from replenisher.exchange.dialects.deribit.login import ApiKey
+from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.ledger import Append, Past
+from replenisher.simulate.chance import seeded
+from replenisher.simulate.checks import ALL
+from replenisher.simulate.exchange_end import Opened
+from replenisher.simulate.faults import NAMES
+from replenisher.simulate.life import Making
+from replenisher.simulate.run import Outcome, run
+from replenisher.simulate.swarm import drawn
+from replenisher.simulate.world import Scene
+from replenisher.store.journal import Fsync, Policy
+from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.wiring.listings import listings_of
+from replenisher.wiring.market import PAPER_KEY
+from replenisher.wiring.setup import setup_of
+from replenisher.wiring.venues import instruments_on
+
+
+def _shipped() -> Path:
+    """The configuration that is simulated if none is named: beside the package, or inside it once installed."""
+    package = Path(replenisher.__file__).parent
+    inside = package / "configs"
+    return (inside if inside.is_dir() else package.parent / "configs") / "simulate.yaml"
+
+
+SHIPPED = _shipped()
+
+
+class Task(NamedTuple):
+    """What every seed is run with."""
+
+    file: Path
+    minutes: float
+    faults: tuple[str, ...]  # that may happen
+
+
+def simulate(task: Task, seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
+    """The outcome of each seed, in their order."""
+    scene_of(load(task.file))  # what is wrong with it is said here and not in a child
+    if jobs == 1:
+        yield from map(partial(_one, task), seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(partial(_one, task), seeds)
+
+
+def faults_named(words: str) -> tuple[str, ...]:
+    """The kinds of fault that `all`, `none` or a list of names with commas between them stands for."""
+    if words in ("all", "none"):
+        return NAMES if words == "all" else ()
+    names = tuple(name.strip() for name in words.split(","))
+    for name in names:
+        if name not in NAMES:
+            raise ConfigurationError(f"the command line: --faults: {name!r} is none of {', '.join(NAMES)}")
+    return names
+
+
+def commit() -> str:
+    """Which code this is: the commit of the checkout, or the version that is installed."""
+    git = Path(replenisher.__file__).parent.parent / ".git"
+    if not (git / "HEAD").is_file():
+        return version("replenisher")
+    word = (git / "HEAD").read_text().strip().removeprefix("ref: ")
+    branch, packed = git / word, git / "packed-refs"
+    if branch.is_file():
+        word = branch.read_text().strip()
+    elif packed.is_file():
+        word = next((line.split()[0] for line in packed.read_text().splitlines() if line.endswith(f" {word}")), word)
+    return word[:12]
+
+
+def cpus() -> int:
+    """How many seeds can run at a time."""
+    return os.cpu_count() or 1
+
+
+def _one(task: Task, seed: int) -> Outcome:
+    plan = drawn(seeded(seed, "swarm"), task.faults)
+    return run(scene_of(load(task.file)), seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
+
+
+def scene_of(config: Config) -> Scene:
+    """What is simulated under this configuration."""
+    section = config.exchange
+    if config.mode != "paper" or section is None or len(config.venues) != 1:
+        raise ConfigurationError(f"{config.path}: only mode paper with an exchange and one venue can be simulated")
+    (name,) = config.venues
+    account = config.venues[name].account
+    settings = DeribitSettings(
+        keys=(ApiKey(PAPER_KEY, PAPER_KEY, account, section.key_scope),),
+        credits_per_s=section.rate.per_s,
+        credits_burst=section.rate.burst,
+        token_s=section.token_s,
+        order_reply_ms=section.latency.order_reply_ms,
+    )
+
+    def opened(seed: int, at: int, past: Past, append: Append) -> Opened:
+        exchange = Exchange(
+            exchange_id=f"{seeded(seed, 'exchange').getrandbits(64):016x}",
+            seed=seed,
+            listings=listings_of(section, tape=config.tape, seed=seed, clock=lambda: at),
+            balances={account: dict(section.balances)},
+            append=append,
+            at=at,
+            past=past,
+        )
+        return Opened(exchange, Deribit(exchange, settings))
+
+    def making(exchange_id: str) -> Making:
+        return Making(
+            setup=setup_of(config),
+            config_version=config.fingerprint(),
+            accounts={name: f"{account}@{exchange_id}"},
+            policy=Policy(
+                fsync=Fsync(config.journal.fsync),
+                fsync_interval_ms=config.journal.fsync_interval_ms,
+                market_data=config.journal.market_data,
+            ),
+            venue=lambda random: DeribitVenue(
+                name=name,
+                url="virtual",
+                credentials=Credentials(PAPER_KEY, PAPER_KEY),
+                instruments=instruments_on(config, name),
+                namespace=config.namespace,
+                random=random,
+                settings=Settings(dead_man_switch_s=config.venues[name].dead_man_switch_s),
+            ),
+        )
+
+    return Scene(making=making, open_exchange=lambda seed: partial(opened, seed), account=account)

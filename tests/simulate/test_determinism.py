@@ -1,0 +1,41 @@
+"""One seed has one outcome, to the last byte, whatever the hash seed of the process; another seed has another."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+SEEDS = "3..4"
+
+
+def outcomes(hash_seed: str) -> list[dict[str, Any]]:
+    """What a process of its own finds."""
+    command = [sys.executable, "-m", "replenisher", "simulate", "--seeds", SEEDS, "--minutes", "3", "--json"]
+    command += ["--faults", "cut,killed,power lost,answer lost,database gone", "--jobs", "1"]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def found() -> list[dict[str, Any]]:
+    return outcomes("1")
+
+
+def test_the_same_seed_gives_the_same_bytes_and_rows_under_another_hash_seed(found: list[dict[str, Any]]) -> None:
+    assert outcomes("2") == found
+
+
+def test_another_seed_gives_others(found: list[dict[str, Any]]) -> None:
+    third, fourth = found
+
+    assert third["hash"] != fourth["hash"]
+    assert third["messages"] > 1000 < fourth["messages"]
+
+
+def test_faults_did_hit_where_they_could_hurt(found: list[dict[str, Any]]) -> None:
+    assert any(outcome["tally"] for outcome in found)

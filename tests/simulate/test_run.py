@@ -1,0 +1,140 @@
+"""A run: a quiet one ends flat with agreeing books, faults hit, and each planted bug is found by its own invariant."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replenisher.config import load
+from replenisher.core.book import BookSide
+from replenisher.model.order import LIFECYCLE, Status, Transition
+from replenisher.report.audit import audit
+from replenisher.report.ledger import read_ledger
+from replenisher.simulate.checks import ALL
+from replenisher.simulate.faults import NAMES
+from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.run import START, empty_database, live
+from replenisher.simulate.swarm import Cue
+from replenisher.simulate.world import World
+from replenisher.store import recorder, tables
+from replenisher.store.queries import AccountKey
+from replenisher.venues.deribit.link import Link
+from replenisher.venues.session import Session
+from replenisher.wiring.simulation import SHIPPED, scene_of
+from tests.simulate.kit import outcome_of, script, swarm
+
+KILLED = Cue(fault="killed", after_s=20)
+CUT = (Cue(fault="cut", after_s=20, connection="trading"),)
+UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place is taken, and nobody hears of it
+
+
+def test_a_quiet_run_ends_flat_and_both_books_agree(tmp_path: Path) -> None:
+    (tmp_path / "rows.db").write_bytes(empty_database())
+    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+        world = World(
+            scene_of(load(SHIPPED)), seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL
+        )
+        live(world, 120)
+        (tmp_path / "ledger").write_bytes(world.ledger_bytes())
+        key = AccountKey("deribit", f"main@{world.exchange.exchange_id}")
+        found = database.read(lambda connection: audit(connection, key, read_ledger(tmp_path / "ledger", "main")))
+
+    assert world.court.violations == []
+    assert world.ends == ["exit 0"]
+    assert world.exchange.open_orders("main") == []
+    assert found.differences == ()
+    assert found.fills > 10 < found.orders
+
+
+@pytest.mark.parametrize("fault", NAMES)
+def test_each_fault_can_be_cued_and_hits(fault: str) -> None:
+    found = outcome_of(5, plan=script(Cue(fault=fault, after_s=15), Cue(fault="cut", after_s=20, connection="market")))
+
+    assert found.befell[fault] == (2 if fault == "cut" else 1)
+    assert found.violation is None
+
+
+def test_a_daemon_that_died_lives_again_on_the_same_files() -> None:
+    found = outcome_of(5, plan=script(KILLED, Cue(fault="power lost", after_s=40)))
+
+    assert found.tally["restarts"] == 2
+    assert found.violation is None
+
+
+def test_every_seed_is_another_kind_of_bad_day() -> None:
+    plans = [swarm(seed, NAMES).rates for seed in range(300)]
+    quiet = [plan for plan in plans if len(plan) <= len(NAMES) / 3]
+
+    assert 0.2 < len(quiet) / len(plans) < 0.5
+    assert len({tuple(plan.items()) for plan in plans}) > 280
+    assert {name for plan in plans for name in plan} == set(NAMES)
+    assert set(swarm(1, ["cut"]).rates) <= {"cut"}
+
+
+# --- Planted bugs --------------------------------------------------------------------------------------------------
+
+
+def forget_a_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = recorder.rows_of
+    forgotten: list[Any] = []
+
+    def forgetful(*args: Any) -> Any:
+        rows = genuine(*args)
+        if (fills := rows.get(tables.fills)) and not forgotten:
+            forgotten.append(fills.pop())
+        return rows
+
+    monkeypatch.setattr(recorder, "rows_of", forgetful)
+
+
+def take_silence_for_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIFECYCLE[Status.PENDING], Transition.TIMED_OUT, Status.REJECTED)
+
+
+def send_places_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = Link.send
+
+    def twice(self: Link, frame: str) -> None:
+        for _ in range(2 if "private/buy" in frame else 1):
+            genuine(self, frame)
+
+    monkeypatch.setattr(Link, "send", twice)
+
+
+def keep_levels_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = BookSide.change
+
+    def change(self: BookSide, levels: Any) -> None:
+        genuine(self, [(price, quantity or 1) for price, quantity in levels])
+
+    monkeypatch.setattr(BookSide, "change", change)
+
+
+def never_dial_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = Session._dial_or_wait
+
+    monkeypatch.setattr(Session, "_dial_or_wait", lambda self, at: None if self._failures else genuine(self, at))
+
+
+@pytest.mark.parametrize(
+    ("plant", "cues", "invariant"),
+    [
+        (forget_a_fill, CUT, "S2"),
+        (take_silence_for_a_no, UNHEARD, "S5"),
+        (send_places_twice, CUT, "S6"),
+        (keep_levels_that_are_gone, CUT, "S12"),
+        (never_dial_again, CUT, "L1"),
+    ],
+)
+def test_a_planted_bug_is_found_by_its_invariant(
+    plant: Callable[[pytest.MonkeyPatch], None], cues: Sequence[Cue], invariant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome_of(5, plan=script(*cues)).violation is None
+    plant(monkeypatch)
+
+    found = outcome_of(5, plan=script(*cues))
+
+    assert found.violation is not None
+    assert found.violation.invariant == invariant
