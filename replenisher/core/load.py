@@ -11,7 +11,7 @@ import msgspec
 from replenisher.model.order import BUY, Side
 
 
-class Load(msgspec.Struct):
+class Load(msgspec.Struct, gc=False):
     """What may be on the book of one instrument, by side."""
 
     orders: int = 0  # of both sides

@@ -17,7 +17,7 @@ ENDED_REMEMBERED_MAX = 10_000
 NEVER = 1 << 62
 
 
-class Pending(msgspec.Struct):
+class Pending(msgspec.Struct, gc=False):
     """The one request about an order that the venue has not answered."""
 
     request: Request

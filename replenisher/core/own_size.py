@@ -24,7 +24,7 @@ from replenisher.model.order import BUY, SELL, Side
 NEVER = 1 << 62
 
 
-class Presence(msgspec.Struct):
+class Presence(msgspec.Struct, gc=False):
     """One order of ours at one price."""
 
     order_id: str
@@ -55,7 +55,7 @@ class Presence(msgspec.Struct):
             self.high, self.high_until = self.left, NEVER
 
 
-class OwnLevel(msgspec.Struct):
+class OwnLevel(msgspec.Struct, gc=False):
     """All our orders at one price, and what we believe the others have there."""
 
     others: int  # last settled

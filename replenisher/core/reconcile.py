@@ -44,14 +44,14 @@ class QuotingPolicy:
     amend: Amend = Amend.AUTO
 
 
-class Keep(msgspec.Struct, frozen=True):
+class Keep(msgspec.Struct, frozen=True, gc=False):
     """Leave an order as it is, serving this level."""
 
     order: Order
     level: int
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """Amend an order into this quote; `quantity` is the new total, filled lots included."""
 
     order: Order
@@ -64,14 +64,14 @@ class Change(msgspec.Struct, frozen=True):
         return self.quote.level
 
 
-class Withdraw(msgspec.Struct, frozen=True):
+class Withdraw(msgspec.Struct, frozen=True, gc=False):
     """Cancel an order, which holds this level until the venue confirms."""
 
     order: Order
     level: int
 
 
-class Show(msgspec.Struct, frozen=True):
+class Show(msgspec.Struct, frozen=True, gc=False):
     """Place a new order."""
 
     quote: Quote

@@ -193,7 +193,7 @@ class Bound:
         return load.buy_lot_ticks + load.sell_lot_ticks
 
 
-class Exposure(msgspec.Struct, frozen=True):
+class Exposure(msgspec.Struct, frozen=True, gc=False):
     """A bound, and the orders that count towards it."""
 
     bound: Bound
