@@ -5,19 +5,17 @@ text is read exactly. The wire tells less than the file:
 
 - of an order that was amended, the last price and amount, and none that it had before;
 - of a fill, not which print caused it;
-- of positions, only what they are now. What they were after each trade follows backwards, by the amount of every trade
-  and what was delivered since; of money likewise, by fees and the cash book's rows that are no trade;
+- of positions and money, only what they are now: what they were after each trade is found by `walk_back`;
 - of the exchange, not the id under which it keeps its ledger.
 
 The book is read in several requests: while orders rest it can change between them.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import product
 from time import monotonic, sleep
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from websockets.exceptions import WebSocketException
@@ -25,25 +23,25 @@ from websockets.sync.client import ClientConnection, connect
 
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.order import Side
-from replenisher.model.units import MS_NS
-from replenisher.report.ledger import (
-    ExchangeBalance,
-    ExchangeBook,
-    ExchangeCash,
-    ExchangeOrder,
-    ExchangeTrade,
-    MoveKind,
-    Part,
-    parts,
+from replenisher.report.answers import (
+    CashPage,
+    CashRow,
+    Instrument,
+    Order,
+    Position,
+    Reply,
+    Summaries,
+    Trade,
+    Trades,
 )
+from replenisher.report.ledger import ExchangeBook, ExchangeOrder
+from replenisher.report.walk_back import WalkBack, in_order
 
 PAGE = 500  # rows an answer
 ANSWER_S_MAX = 10.0
 CLOSE_S_MAX = 1.0
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 INVALID_CREDENTIALS = 13004
-ZERO = Decimal(0)
-SMALLEST = Decimal("1e-8")
 CASH_PAGE = 250  # the venue gives no more of its cash book at once
 # How long the credits of a question take to come back. After a rest the venue answers more at once: of that we take
 # less than half, as the daemon asks as well.
@@ -51,11 +49,6 @@ ASK_S = 0.05
 COSTS_S = {"private/get_transaction_log": 1.0}
 ASKED_AT_ONCE_S = 2.0
 FAR_MS = 32_503_708_800_000  # later than anything
-MOVES: dict[str, MoveKind] = {
-    "settlement": "settlement",
-    "delivery": "delivery",
-    "deposit": "transfer",
-}
 
 T = TypeVar("T")
 
@@ -87,99 +80,6 @@ def read_exchange(url: str, key: Key, *, page: int = PAGE, cash_page: int = CASH
         raise Unreachable(f"the exchange at {url} cannot be reached: {str(error) or type(error).__name__}") from error
     except msgspec.DecodeError as error:
         raise Unreachable(f"the exchange at {url} does not answer as Deribit does: {error}") from error
-
-
-# --- What it answers ------------------------------------------------------------------------------------------------
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: int
-    message: str
-
-
-class _Reply(msgspec.Struct, frozen=True):
-    id: int | None = None  # a notification has none
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
-
-
-class _Instrument(msgspec.Struct, frozen=True):
-    instrument_name: str
-    kind: str
-    base_currency: str
-    quote_currency: str
-    settlement_currency: str = ""  # spot has none
-
-
-class _Order(msgspec.Struct, frozen=True):
-    order_id: str
-    label: str
-    instrument_name: str
-    direction: Side
-    price: msgspec.Raw  # a number, or the words "market_price"
-    amount: Decimal
-    filled_amount: Decimal
-    order_state: Literal["open", "filled", "cancelled"]
-    replaced: bool
-
-
-class _Trade(msgspec.Struct, frozen=True, kw_only=True):
-    trade_id: str
-    timestamp: int
-    instrument_name: str
-    order_id: str
-    label: str = ""
-    direction: Side
-    price: Decimal
-    amount: Decimal
-    profit_loss: Decimal
-    fee: Decimal
-    fee_currency: str
-    liquidity: Literal["M", "T"]
-
-
-class _Trades(msgspec.Struct, frozen=True):
-    trades: list[_Trade]
-    has_more: bool
-
-
-class _Position(msgspec.Struct, frozen=True):
-    instrument_name: str
-    size: Decimal
-
-
-class _CashRow(msgspec.Struct, frozen=True, kw_only=True):
-    id: int
-    type: str
-    timestamp: int
-    currency: str
-    change: Decimal
-    balance: Decimal
-    side: str = "-"
-    amount: Decimal = ZERO
-    session_rpl: Decimal | None = None
-    interest_pl: Decimal | None = None
-    total_interest_pl: Decimal | None = None
-    instrument_name: str | None = None
-    trade_id: str | None = None
-    order_id: str | None = None
-
-
-class _CashPage(msgspec.Struct, frozen=True):
-    logs: list[_CashRow]
-    continuation: int | None = None
-
-
-class _Summary(msgspec.Struct, frozen=True):
-    currency: str
-    balance: Decimal
-
-
-class _Summaries(msgspec.Struct, frozen=True):
-    summaries: list[_Summary]
-
-
-# --- Asking ---------------------------------------------------------------------------------------------------------
 
 
 class _Exchange:
@@ -217,29 +117,29 @@ class _Exchange:
             raise ConfigurationError(told) if is_our_mistake else Unreachable(told)
         return msgspec.json.decode(reply.result, type=kind)
 
-    def _receive(self) -> _Reply:
-        return msgspec.json.decode(self._socket.recv(ANSWER_S_MAX), type=_Reply)
+    def _receive(self) -> Reply:
+        return msgspec.json.decode(self._socket.recv(ANSWER_S_MAX), type=Reply)
 
 
 def _book(exchange: _Exchange, page: int, cash_page: int) -> ExchangeBook:
     listed = [
         each
         for expired in (False, True)  # what has been delivered was traded too
-        for each in exchange.ask("public/get_instruments", list[_Instrument], currency="any", expired=expired)
+        for each in exchange.ask("public/get_instruments", list[Instrument], currency="any", expired=expired)
     ]
     currencies = sorted({each.settlement_currency or each.quote_currency for each in listed})
     # What rests is asked for first: an order that ends meanwhile is then told twice, the second time as it ended.
     orders = {order.order_id: order for order in _orders(exchange, currencies, page)}
     trades = list(_trades(exchange, currencies, page))
-    positions = exchange.ask("private/get_positions", list[_Position], currency="any")
-    cash = exchange.ask("private/get_account_summaries", _Summaries).summaries
+    positions = exchange.ask("private/get_positions", list[Position], currency="any")
+    cash = exchange.ask("private/get_account_summaries", Summaries).summaries
     rows = [row for each in cash for row in _cash_rows(exchange, each.currency, cash_page)]
-    walk = _WalkBack(
+    walk = WalkBack(
         positions={each.instrument_name: each.size for each in positions},
         cash={each.currency: each.balance for each in cash},
         spot={each.instrument_name: each for each in listed if each.kind == "spot"},
     )
-    walk.over(_in_order(trades, rows))
+    walk.over(in_order(trades, rows))
     return ExchangeBook(
         source="wire",
         exchange_id="",
@@ -251,13 +151,13 @@ def _book(exchange: _Exchange, page: int, cash_page: int) -> ExchangeBook:
     )
 
 
-def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashRow]:
+def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[CashRow]:
     """All of an account's cash book in one currency, the newest first."""
     more: dict[str, object] = {}
     while True:
         answer = exchange.ask(
             "private/get_transaction_log",
-            _CashPage,
+            CashPage,
             currency=currency,
             start_timestamp=0,
             end_timestamp=FAR_MS,
@@ -270,14 +170,14 @@ def _cash_rows(exchange: _Exchange, currency: str, page: int) -> Iterator[_CashR
         more = {"continuation": answer.continuation}
 
 
-def _orders(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[_Order]:
+def _orders(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[Order]:
     """What rests, then all that has ended."""
-    yield from exchange.ask("private/get_open_orders", list[_Order])
+    yield from exchange.ask("private/get_open_orders", list[Order])
     for currency in currencies:
         offset = 0
         while found := exchange.ask(
             "private/get_order_history_by_currency",
-            list[_Order],
+            list[Order],
             currency=currency,
             include_old=True,
             include_unfilled=True,
@@ -288,7 +188,7 @@ def _orders(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterat
             offset += len(found)
 
 
-def _trades(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[_Trade]:
+def _trades(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterator[Trade]:
     """Every fill: those of the last day, then what is in the archive. What moves there meanwhile is told by both.
 
     A print whose two sides are ours counts twice under one number.
@@ -301,7 +201,7 @@ def _trades(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterat
         while has_more:
             answer = exchange.ask(
                 "private/get_user_trades_by_currency",
-                _Trades,
+                Trades,
                 currency=currency,
                 count=page,
                 sorting="asc",
@@ -316,16 +216,7 @@ def _trades(exchange: _Exchange, currencies: Sequence[str], page: int) -> Iterat
             since = {"start_id": answer.trades[-1].trade_id} if answer.trades else {}
 
 
-# --- Understanding --------------------------------------------------------------------------------------------------
-
-
-def _when(trade: _Trade) -> tuple[int, int]:
-    """The order in which trades happened: many share one tick of the clock, and the venue counts them."""
-    digits = "".join(each for each in trade.trade_id if each.isdecimal())
-    return trade.timestamp, int(digits or 0)
-
-
-def _order(told: _Order) -> ExchangeOrder:
+def _order(told: Order) -> ExchangeOrder:
     price = bytes(told.price)
     return ExchangeOrder(
         order_id=told.order_id,
@@ -338,129 +229,3 @@ def _order(told: _Order) -> ExchangeOrder:
         state=told.order_state,
         filled_amount=told.filled_amount,
     )
-
-
-class _Move(msgspec.Struct, frozen=True):
-    """A part of a row that is no trade."""
-
-    row: _CashRow
-    part: Part
-
-
-def _moves(row: _CashRow) -> list[_Move]:
-    if row.type not in MOVES:
-        return []
-    funding = (row.interest_pl if row.total_interest_pl is None else row.total_interest_pl) or ZERO
-    realized = row.session_rpl or funding
-    return [_Move(row, part) for part in parts(MOVES[row.type], row.change, realized, funding)]
-
-
-def _in_order(trades: Sequence[_Trade], rows: Sequence[_CashRow]) -> list[_Trade | _Move]:
-    """Trades and what moved money without one, as the cash book has them one after the other."""
-    numbers: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if row.trade_id is not None and row.order_id is not None:
-            key = row.trade_id, row.order_id
-            numbers[key] = min(row.id, numbers.get(key, row.id))  # of spot, each currency has a row
-    steps: list[tuple[int, _Trade | _Move]] = [(row.id, move) for row in rows for move in _moves(row)]
-    for trade in sorted(trades, key=_when):
-        # One that happened since the book was read comes last.
-        steps.append((numbers.get((trade.trade_id, trade.order_id), FAR_MS), trade))
-    return [step for _, step in sorted(steps, key=lambda each: each[0])]
-
-
-class _WalkBack:
-    """Positions and cash as they are now, and on the way back over what moved them, as they were."""
-
-    def __init__(
-        self, *, positions: dict[str, Decimal], cash: dict[str, Decimal], spot: dict[str, _Instrument]
-    ) -> None:
-        self.trades: list[ExchangeTrade] = []
-        self.moves: list[ExchangeCash] = []
-        self.balances: list[ExchangeBalance] = []
-        self._positions = defaultdict(Decimal, positions)
-        self._cash = defaultdict(Decimal, cash)
-        self._spot = spot
-
-    def over(self, steps: Sequence[_Trade | _Move]) -> None:
-        """Find out what each step left behind; the last one left what there is now."""
-        trades = sum(isinstance(step, _Trade) for step in steps)
-        moves = len(steps) - trades
-        for step in reversed(steps):
-            if isinstance(step, _Trade):
-                self._hold(step.timestamp, self._undo(step), trades, moves)
-                trades -= 1
-            else:
-                held = {step.row.currency: self._cash[step.row.currency]}
-                self._hold(step.row.timestamp, held, trades, moves)
-                moves -= 1
-                self._undo_move(step, trades)
-        for told in (self.trades, self.moves, self.balances):
-            told.reverse()
-
-    def _hold(self, timestamp: int, held: dict[str, Decimal], trades: int, moves: int) -> None:
-        """What there was after a step; of several currencies, in the order in which the file has them."""
-        for currency, balance in reversed(held.items()):
-            self.balances.append(
-                ExchangeBalance(at=timestamp * MS_NS, currency=currency, balance=balance, trades=trades, moves=moves)
-            )
-
-    def _undo_move(self, move: _Move, trades: int) -> None:
-        row, (kind, amount, realized) = move.row, move.part
-        instrument = row.instrument_name or ""
-        self.moves.append(
-            ExchangeCash(
-                cash_id=str(row.id),
-                kind=kind,
-                instrument=instrument,
-                currency=row.currency,
-                amount=amount,
-                realized=realized,
-                balance=self._cash[row.currency],
-                position=self._positions[instrument] if instrument else ZERO,
-                at=row.timestamp * MS_NS,
-                trades=trades,
-            )
-        )
-        self._cash[row.currency] -= amount
-        if kind == "delivery":
-            self._positions[instrument] = -row.amount if row.side == "short" else row.amount
-
-    def _undo(self, trade: _Trade) -> dict[str, Decimal]:
-        """Go back before a trade; what there was after it of each currency that it moved."""
-        self.trades.append(
-            ExchangeTrade(
-                trade_id=trade.trade_id,
-                instrument=trade.instrument_name,
-                order_id=trade.order_id,
-                label=trade.label,
-                side=trade.direction,
-                price=trade.price,
-                amount=trade.amount,
-                fee=trade.fee,
-                fee_currency=trade.fee_currency,
-                liquidity=trade.liquidity,
-                realized=trade.profit_loss,
-                balance=self._cash[trade.fee_currency],
-                position=self._positions[trade.instrument_name],
-                at=trade.timestamp * MS_NS,
-            )
-        )
-        changes = self._changes(trade)
-        held = {currency: self._cash[currency] for currency in changes}
-        for currency, change in changes.items():
-            self._cash[currency] -= change
-        if trade.instrument_name not in self._spot:
-            self._positions[trade.instrument_name] -= trade.amount * trade.direction.sign
-        return held
-
-    def _changes(self, trade: _Trade) -> dict[str, Decimal]:
-        """How a trade moved cash, the currency of its fee first. What a contract realizes waits for a settlement."""
-        changes = {trade.fee_currency: -trade.fee}
-        spot = self._spot.get(trade.instrument_name)
-        if spot is None:
-            return changes
-        worth = (trade.amount * trade.price).quantize(SMALLEST, ROUND_HALF_EVEN)
-        for currency, change in ((spot.base_currency, trade.amount), (spot.quote_currency, -worth)):
-            changes[currency] = changes.get(currency, ZERO) + trade.direction.sign * change
-        return changes
