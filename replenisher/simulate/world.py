@@ -261,7 +261,7 @@ class World:
     def _struck(self, fault: str, frame: str) -> None:
         """A fault hits where it could hurt: while an order of ours works, or is on its way."""
         self.befell[fault] += 1
-        if self.exchange.open_orders(self.account) or is_order(frame) or is_order_answer(frame):
+        if self.exchange.views.open_orders(self.account) or is_order(frame) or is_order_answer(frame):
             self.tally[fault] += 1
         if self.court.struck:
             self.court.struck(fault)

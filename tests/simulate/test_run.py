@@ -43,7 +43,7 @@ def test_a_quiet_run_ends_flat_and_both_books_agree(tmp_path: Path) -> None:
 
     assert world.court.violations == []
     assert world.ends == ["exit 0"]
-    assert world.exchange.open_orders("main") == []
+    assert world.exchange.views.open_orders("main") == []
     assert found.differences == ()
     assert found.fills > 10 < found.orders
 

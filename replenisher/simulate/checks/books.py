@@ -29,7 +29,7 @@ class TrustedBookIsTheirs(Check):
         self._frames += 1
         if self._frames % EVERY == 0 or '"type":"snapshot"' in frame:
             for key in self.oracle.instruments:
-                view = self.oracle.exchange.book(key.partition("/")[2])
+                view = self.oracle.exchange.views.book(key.partition("/")[2])
                 self._views[view.change_id] = view
             while len(self._views) > REMEMBERED_MAX:
                 del self._views[next(iter(self._views))]
@@ -45,7 +45,7 @@ class TrustedBookIsTheirs(Check):
 
     def _compare(self, daemon: Daemon, key: str, view: BookView) -> Objection:
         book = daemon.book(key)
-        listed = {each.instrument.key: each.instrument for each in self.oracle.exchange.instruments()}[key]
+        listed = {each.instrument.key: each.instrument for each in self.oracle.exchange.views.instruments()}[key]
         for side, ours, theirs in (("bids", book.bids, view.bids), ("asks", book.asks, view.asks)):
             if ours.quantities != (wanted := _whole(theirs, listed)):
                 wrong = sorted(set(ours.quantities.items()) ^ set(wanted.items()))[:4]

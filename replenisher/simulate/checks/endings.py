@@ -21,7 +21,7 @@ class OnlyEvidenceEnds(Check):
         for order in step.orders:
             if not order.status.is_terminal:
                 continue
-            theirs = self.oracle.exchange.orders_by_label(self.oracle.account, order.order_id)
+            theirs = self.oracle.exchange.views.orders_by_label(self.oracle.account, order.order_id)
             if any(view.state is OrderState.OPEN for view in theirs):
                 return f"order {order.order_id} counts as {order.status} ({order.reason}) while it rests"
             if not theirs:

@@ -45,7 +45,7 @@ class PlacedOnce(Check):
         if not isinstance(record, Order) or record.account != self.oracle.account:
             return None
         slot = self._slots.get(record.label)
-        for other in self.oracle.exchange.open_orders(self.oracle.account):
+        for other in self.oracle.exchange.views.open_orders(self.oracle.account):
             if slot is not None and other.label != record.label and self._slots.get(other.label) == slot:
                 return f"orders {other.label} and {record.label} both rest in slot {slot}"
         return None

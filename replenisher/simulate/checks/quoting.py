@@ -29,7 +29,7 @@ class QuotesAgain(Check):
         """A moment of the daemon's life; there are many of them."""
         if self._bound is not None and self._bound - LOOK_NS <= self.oracle.at <= self._bound:
             self._reasons = daemon.reasons()
-            self._is_quoting = self._is_quoting or bool(self.oracle.exchange.open_orders(self.oracle.account))
+            self._is_quoting = self._is_quoting or bool(self.oracle.exchange.views.open_orders(self.oracle.account))
         return None
 
     def stopping(self) -> Objection:
