@@ -7,13 +7,15 @@ from replenisher.core.state import State
 
 def why_absent(state: State, setup: StrategySetup, at: int) -> str:
     """The first reason why nothing may be shown, in a few words; empty while something may. It only looks."""
-    pause = state.pauses.get("") or state.pauses.get(setup.id)
+    pause = state.pauses.get("")
+    if pause is None or pause.reduces:
+        pause = state.pauses.get(setup.id)
     sync = state.syncs.get(setup.venue)
     if state.stopping is not None:
         return f"stopping: {state.stopping.reason}"
     if state.halts:
         return why_halted(state)
-    if pause is not None and not pause.reduces:
+    if pause is not None:
         return f"paused: {pause.reason}"
     if state.journal_blocked:
         return state.journal_blocked

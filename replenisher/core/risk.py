@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
+from replenisher.core.account import ZERO
 from replenisher.core.load import Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
@@ -25,6 +26,7 @@ from replenisher.model.units import SECOND_NS
 
 BPS = 10_000
 CROSSES_OWN = "would cross our own order"
+REDUCES = "only what reduces the position may be shown"
 NO_PRICE = 1 << 62
 
 
@@ -91,6 +93,7 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cash: Decimal | None  # settlement currency, what waits for a settlement included; None until the venue has told it
     base_cash: Decimal | None  # base currency, for spot
     mark: Decimal  # the others' mid, in price units
+    reduces: bool = False  # whether only what makes the account's position smaller may be shown
 
 
 class Bound:
@@ -104,7 +107,7 @@ class Bound:
         away = mark * measure.collar
         self.lowest = _ceiling(mark - away, instrument.tick)  # ticks
         self.highest = int((mark + away) // instrument.tick)
-        reach = instrument.amount_of_quote(limits.max_position_quote, mark)
+        reach = ZERO if stake.reduces else instrument.amount_of_quote(limits.max_position_quote, mark)
         self.buy_room, self.sell_room = self._lots_within(reach)
         if measure.is_spot:
             self.buy_funds = _whole(stake.cash, instrument.notional_unit)  # units, of all buys
@@ -149,8 +152,14 @@ class Bound:
             on_side, room, funds = load.sell_lots + lots, self.sell_room, self.sell_funds
             needed = on_side
         if on_side > room:
-            return "max_position_quote"
+            return REDUCES if self.stake.reduces else "max_position_quote"
         return "funds" if needed > funds else None
+
+    def within(self, side: Side, lots: int, load: Load) -> int:
+        """As much of an order as makes the position smaller, where nothing else may be shown; elsewhere all of it."""
+        if not self.stake.reduces:
+            return lots
+        return min(lots, self.buy_room - load.buy_lots if side is BUY else self.sell_room - load.sell_lots)
 
     def takes(self, quotes: Sequence[Quote], load: Load, orders: int) -> bool:
         """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
@@ -216,7 +225,16 @@ def _as_far_as_may_be(quotes: Sequence[Quote], exposures: Sequence[Exposure]) ->
     permitted: list[Quote] = []
     reasons: dict[str, None] = {}
     loads = [msgspec.structs.replace(each.load) for each in exposures]
-    for quote in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
+    for wanted in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
+        quote = wanted
+        lots = min(
+            each.bound.within(quote.side, quote.quantity, load) for each, load in zip(exposures, loads, strict=True)
+        )
+        if lots < quote.quantity:
+            reasons[REDUCES] = None
+            if lots <= 0:
+                continue
+            quote = msgspec.structs.replace(quote, quantity=lots)
         reason = _first(
             each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
             for each, load in zip(exposures, loads, strict=True)

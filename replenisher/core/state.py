@@ -172,17 +172,19 @@ class State:
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
             return known[1]
+        pause = self.pauses.get("")
         stake = Stake(
             position=position,
             cash=self.account.funds(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
             mark=mark,
+            reduces=pause is not None and pause.reduces,
         )
         bounds: tuple[Bound, ...] = (Bound(self._measure("", self.setup.limits, instrument), stake),)
         # A share that holds all there is, within the same limits, is bound already.
         if setup.limits != self.setup.limits or inventory != position:
             own = self._measure(setup.id, setup.limits, instrument)
-            bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory)))
+            bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory, reduces=False)))
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
 
@@ -242,7 +244,8 @@ class State:
         self.to_look_at[instrument] = None
 
     def revisit_all(self) -> None:
-        """Note that every strategy needs a new decision."""
+        """Note that every strategy needs a new decision, perhaps within other bounds."""
+        self.known_bounds.clear()
         for setup in self.setup.strategies:
             self.to_revisit[setup.instrument] = None
 

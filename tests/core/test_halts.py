@@ -17,7 +17,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.order import Side
-from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled, ladder, limits, quoting, want
+from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled, ladder, limits, quoting, sell, want
 
 
 def halts(world: World) -> list[Halt]:
@@ -147,6 +147,37 @@ def test_or_lasts_for_the_cool_off(on_breach: OnBreach) -> None:
     assert pause.reduces is (on_breach is OnBreach.REDUCE)
     world.settle()
     assert {order.side for order in world.live()} == ({Side.SELL} if pause.reduces else set())
+
+
+def test_reducing_shows_no_more_than_the_position_and_ends_when_there_is_none() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), on_loss=OnBreach.REDUCE))
+    order_id = world.order(Side.BUY).order_id
+    world.tell(filled(LINEAR, order_id, "L1", Side.BUY, 104_000, 50, venue_time=world.at))
+    assert world.state.pauses[""].reduces
+    world.settle()
+    want(world, ladder(3, 20))
+    world.settle()
+
+    assert world.shown() == {sell(0, 100_020, 20), sell(1, 100_030, 20), sell(2, 100_040, 10)}
+
+    for _ in range(2):
+        world.venue.fill(world.at_venue(world.order(Side.SELL)), 20, world.at)
+        world.hear()
+        world.settle()
+    assert sum(quote.quantity for quote in world.shown()) == 10
+    assert {quote.side for quote in world.shown()} == {Side.SELL}
+
+    world.venue.fill(world.at_venue(world.live()[0]), 10, world.at)
+    world.hear()
+    world.settle()
+    assert world.shown() == set()
+
+    world.wait(world.setup.limits.cooloff_ns)
+    world.settle()
+    assert world.shown() == set(), "what was lost today is lost"
+    world.tell(ResumeAsked(at=0))
+    world.settle()
+    assert {quote.side for quote in world.shown()} == {Side.BUY, Side.SELL}
 
 
 def test_what_makes_a_position_smaller_is_no_breach_however_large_it_is() -> None:
