@@ -13,6 +13,7 @@ def test_the_venue_cancels_the_orders_of_whoever_is_silent_for_that_long(dead_ma
     wire.carry()
     wire.run_to(START + 300 * S)
     assert len(wire.exchange.views.open_orders("main")) == 1
+    assert wire.closed == []
 
     wire.is_cut = True
     wire.run_to(wire.last_sign_of_life + (dead_man_switch_s // 2 - 3) * S)  # a shorter trouble costs no order

@@ -37,6 +37,8 @@ class Wire:
         self.at = START
         self.is_cut = False
         self.unheard: set[str] = set()  # connections on which the exchange hears nothing any more, and still speaks
+        self.silenced: tuple[str, ...] = ()  # what the exchange says of these channels is lost
+        self.closed: list[tuple[str, str]] = []  # by the venue, and why
         self.facts: list[Event] = []
         self.last_sign_of_life = START
         self.exchange = exchange_of("main", at=START)
@@ -78,7 +80,9 @@ class Wire:
                     self.last_sign_of_life = self.at
                     self._dialect.received(connection, frame, self.at)
                 case Close(connection, reason):
-                    raise AssertionError(f"{connection} was closed: {reason}")
+                    self.closed.append((connection, reason))
+                    self._dialect.closed(connection, self.at)
+                    self.venue.closed(connection, reason, self.at)
             self._answer()
             actions.extend(self.venue.actions())
         self._answer()
@@ -86,5 +90,8 @@ class Wire:
 
     def _answer(self) -> None:
         for action in self._dialect.actions():
-            if isinstance(action, Answer) and not self.is_cut:
+            if isinstance(action, Answer) and not self.is_cut and not self._is_silenced(action.frame):
                 self.venue.received(action.connection, action.frame, self.at)
+
+    def _is_silenced(self, frame: str) -> bool:
+        return any(f'"channel":"{channel}' in frame for channel in self.silenced)

@@ -3,11 +3,12 @@
 from typing import TypeVar
 
 import msgspec
+import pytest
 
-from replenisher.model.command import PlaceOrder
-from replenisher.model.event import CancelsSent, Event, OrderCanceled, SessionLost
+from replenisher.model.command import AskTrades, PlaceOrder
+from replenisher.model.event import CancelsSent, Event, FeedLost, OrderCanceled, SessionLost
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.test_deribit_venue import MS, OURS, T0, Far, S, kinds, make_open, order, place
+from tests.venues.test_deribit_venue import KEY, MS, OURS, T0, Far, Json, S, kinds, make_open, order, place, trade
 
 BY_LABEL = "private/cancel_by_label"
 Kind = TypeVar("Kind")
@@ -19,6 +20,17 @@ def of_kind(told: list[Event], kind: type[Kind]) -> list[Kind]:
 
 def another(number: int) -> PlaceOrder:
     return msgspec.structs.replace(place(), order_id=f"{OURS[:-1]}{number}")
+
+
+def printed(at: int) -> Json:
+    return {
+        "instrument_name": "BTC-PERPETUAL",
+        "timestamp": at // MS,
+        "trade_id": "9",
+        "price": 10000.5,
+        "amount": 10.0,
+        "direction": "buy",
+    }
 
 
 def labels(far: Far, connection: str) -> list[str]:
@@ -131,3 +143,128 @@ def test_after_a_suspension_nothing_is_canceled_before_a_sync() -> None:
     far.live(3 * S, MARKET)
 
     assert labels(far, MARKET) == []
+
+
+# --- Streams that are dead on a connection that lives --------------------------------------------------------------
+
+
+def test_a_session_whose_own_channel_does_not_tell_what_was_answered_is_opened_anew() -> None:
+    far = make_open()
+    far.at += S
+    changed = {"last_update_timestamp": far.at // MS}
+    far.venue.send([place(far.at)], far.at)
+    far.answer(TRADING, "private/buy", {"order": order(**changed), "trades": []})
+
+    told = far.live(3 * S)
+
+    assert [fact.reason for fact in of_kind(told, SessionLost)] == [
+        "what was answered is not told on user.changes.BTC-PERPETUAL.raw"
+    ]
+    far.venue.closed(TRADING, "closed", far.at)
+    far.live(S, MARKET)
+    assert far.dialed == [MARKET, TRADING, TRADING]
+
+
+def test_a_fill_that_only_a_question_tells_of_is_the_end_of_a_deaf_session() -> None:
+    far = make_open()
+    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
+    traded = trade(timestamp=(T0 + 4 * S) // MS)
+    far.live(5 * S)
+
+    far.answer(TRADING, "private/get_user_trades_by_instrument_and_time", {"trades": [traded], "has_more": False})
+
+    assert of_kind(far.live(3 * S), SessionLost)
+
+
+def test_what_happened_before_the_session_need_not_be_told_on_its_channels() -> None:
+    far = make_open()
+    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
+
+    told = far.answer(
+        TRADING, "private/get_user_trades_by_instrument_and_time", {"trades": [trade()], "has_more": False}
+    )
+
+    assert kinds(told) == ["TradesReported"]
+    assert not of_kind(far.live(3 * S), SessionLost)
+
+
+@pytest.mark.parametrize("is_told_first", [True, False])
+def test_a_channel_that_tells_what_was_answered_is_believed(is_told_first: bool) -> None:
+    far = make_open()
+    far.at += S
+    changed = order(last_update_timestamp=far.at // MS)
+    far.venue.send([place(far.at)], far.at)
+    if is_told_first:
+        far.changes(orders=[changed])
+    far.answer(TRADING, "private/buy", {"order": changed, "trades": []})
+    told = far.live(S)
+    if not is_told_first:
+        far.changes(orders=[changed])
+
+    assert not of_kind(told + far.live(5 * S), SessionLost)
+
+
+def test_a_book_whose_changes_have_ended_is_lost_when_the_venue_answers_with_a_later_one() -> None:
+    far = make_open()
+    far.live(5 * S)
+    far.change_id = 7  # the venue's own book moves on, and nothing is told of it
+
+    told = far.live(8 * S)
+
+    (lost,) = of_kind(told, FeedLost)
+    assert lost.reason == "the venue's own book is ahead of change 1, and none followed"
+    assert lost.at - T0 <= 13 * S
+    assert far.take(MARKET, "public/unsubscribe")
+
+
+def test_a_book_that_is_only_quiet_is_asked_for_and_stays() -> None:
+    far = make_open()
+
+    asked = 0
+    for _ in range(200):
+        far.wait(100 * MS)
+        asked += sum(request["method"] == "public/get_order_book" for request in far.requests[MARKET])
+        assert not of_kind(far.answer_chores(), FeedLost)
+
+    assert asked == 4  # in twenty seconds
+
+
+def test_a_book_that_moves_is_not_asked_for() -> None:
+    far = make_open()
+
+    for number in range(1, 100):
+        far.wait(200 * MS)
+        far.book(number + 1, number)
+        assert not any(request["method"] == "public/get_order_book" for request in far.requests[MARKET])
+        far.answer_chores()
+
+
+def test_changes_that_come_a_moment_after_the_answer_are_no_loss() -> None:
+    far = make_open()
+    far.live(4900 * MS)
+    far.wait(200 * MS)
+    far.answer(MARKET, "public/get_order_book", {"change_id": 3})
+
+    far.book(2, 1)
+    far.book(3, 2)
+
+    assert not of_kind(far.live(5 * S), FeedLost)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_print_that_does_not_move_the_book_is_a_reason_to_ask_for_it(moves: bool) -> None:
+    far = make_open()
+    far.at += 100 * MS
+    far.wait(1900 * MS)
+    far.answer_chores()
+    if moves:
+        far.book(2, 1)
+    far.notify(MARKET, "trades.BTC-PERPETUAL.raw", [printed(far.at)])
+
+    asked = []
+    for _ in range(20):
+        far.wait(100 * MS)
+        asked += [request for request in far.requests[MARKET] if request["method"] == "public/get_order_book"]
+        far.answer_chores()
+
+    assert len(asked) == (0 if moves else 1)

@@ -105,6 +105,7 @@ class Far:
         self.requests: dict[str, list[Json]] = {MARKET: [], TRADING: []}
         self.dialed: list[str] = []
         self.closes: list[Close] = []
+        self.change_id = 0  # of the book, as last told
 
     def collect(self) -> list[Event]:
         """Facts since the last call; frames and connects are filed."""
@@ -148,15 +149,25 @@ class Far:
                 told += self.reply(connection, probe, {"version": "1"})
         return told
 
+    def answer_chores(self, *connections: str) -> list[Event]:
+        """What a whole connection answers: probes, and how things stand."""
+        told = self.answer_probes(*connections)
+        standing = {
+            "public/get_time": (self.at + self.skew_ns) // MS,
+            "public/get_order_book": {"change_id": self.change_id},
+        }
+        for connection in connections or (MARKET, TRADING):
+            for request in [each for each in self.requests[connection] if each["method"] in standing]:
+                self.requests[connection].remove(request)
+                told += self.reply(connection, request, standing[request["method"]])
+        return told
+
     def live(self, ns: int, *connections: str) -> list[Event]:
         """Let time pass on connections that are whole, all of them if none is named."""
         told: list[Event] = []
         for _ in range(ns // (100 * MS)):
             told += self.wait(100 * MS)
-            told += self.answer_probes(*connections)
-            for connection in connections or (MARKET, TRADING):
-                if any(request["method"] == "public/get_time" for request in self.requests[connection]):
-                    told += self.answer(connection, "public/get_time", (self.at + self.skew_ns) // MS)
+            told += self.answer_chores(*connections)
         return told
 
     def frame(self, connection: str, body: Json) -> list[Event]:
@@ -198,6 +209,7 @@ class Far:
         self.reply(MARKET, request, request["params"]["channels"])
 
     def book(self, change_id: int, previous: int | None = None, bids: Any = (), asks: Any = ()) -> list[Event]:
+        self.change_id = change_id
         data: Json = {"type": "snapshot" if previous is None else "change", "timestamp": self.at // MS}
         data |= {"instrument_name": "BTC-PERPETUAL", "change_id": change_id, "bids": bids, "asks": asks}
         if previous is not None:
@@ -834,15 +846,10 @@ def test_a_login_is_renewed_before_it_expires() -> None:
 
     for _ in range(72 * 11):
         far.wait(S)
+        far.answer_chores()
         for connection in (MARKET, TRADING):
             for request in list(far.requests[connection]):
-                if request["method"] == "public/test":
-                    far.requests[connection].remove(request)
-                    far.reply(connection, request, {})
-                elif request["method"] == "public/get_time":
-                    far.requests[connection].remove(request)
-                    far.reply(connection, request, far.at // MS)
-                elif request["method"] == "public/get_instrument":
+                if request["method"] == "public/get_instrument":
                     far.requests[connection].remove(request)
                     far.reply(connection, request, DEFINITION)
                 elif request["method"] == "public/auth":
@@ -1246,9 +1253,8 @@ def test_after_a_suspension_both_connections_start_over() -> None:
 
 def test_the_clock_is_measured_again_and_a_slow_answer_does_not_move_it() -> None:
     far = make_open()
-    for _ in range(60):
-        far.wait(S)
-        far.answer_probes()
+    far.live(60 * S - 100 * MS)
+    far.wait(100 * MS)
     quick, slow = far.take(MARKET, "public/get_time"), far.take(TRADING, "public/get_time")
 
     far.at += MS

@@ -141,6 +141,15 @@ class PublicTrade(msgspec.Struct, frozen=True, gc=False):
 decode_trades = msgspec.json.Decoder(list[PublicTrade]).decode
 
 
+class BookPlace(msgspec.Struct, frozen=True):
+    """Where a book stands that was asked for."""
+
+    change_id: int
+
+
+decode_book_place = msgspec.json.Decoder(BookPlace).decode
+
+
 class _Table(dict[float, int]):
     """Doubles by what they are on a grid, worked out when first met. Levels repeat, so this halves a book's cost."""
 

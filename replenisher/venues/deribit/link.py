@@ -61,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
     resync_first_ns: int = SECOND_NS  # the second resync in a row waits so long, each further one twice as long
     resync_max_ns: int = MINUTE_NS
+    look_every_ns: int = SECOND_NS  # how often books are looked at for whether they still move as they should
     book_settled_ns: int = MINUTE_NS  # a book that held for so long ends a series of resyncs
 
 
@@ -83,6 +84,12 @@ class Chore(StrEnum):
 
 class Define(msgspec.Struct, frozen=True):
     """What is this instrument?"""
+
+    name: str
+
+
+class Check(msgspec.Struct, frozen=True):
+    """How far has the book of this instrument come?"""
 
     name: str
 
@@ -111,7 +118,7 @@ class Abandon(msgspec.Struct, frozen=True):
     order_id: str
 
 
-Asked = MeasureClock | Chore | Define | Subscribe | Unsubscribe | Search | OrderCommand | Abandon | Question
+Asked = MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe | Search | OrderCommand | Abandon | Question
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
@@ -260,7 +267,7 @@ class Link:
                 assert_never(doubt)
         overdue: list[LinkEvent] = []
         for what in self._session.expired(at):
-            if isinstance(what, Chore | MeasureClock | Define | Subscribe | Unsubscribe):
+            if isinstance(what, Chore | MeasureClock | Define | Check | Subscribe | Unsubscribe):
                 if what is Chore.PROBE:
                     continue  # the session's own patience decides about silence
                 return [*overdue, self.give_up(f"no answer: {_name(what)}")]

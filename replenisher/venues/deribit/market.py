@@ -23,11 +23,12 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import MS_NS
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
     Abandon,
     Answered,
+    Check,
     Define,
     Link,
     LinkEvent,
@@ -41,6 +42,7 @@ from replenisher.venues.deribit.link import (
 )
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.refusals import rejection
+from replenisher.venues.deribit.watch import BookWatch
 
 # Of the whole platform, because it is one subscription for any number of instruments; we do without where it is not
 # offered, as definitions are asked again from time to time anyway.
@@ -64,7 +66,7 @@ LIVE = FeedPhase.LIVE  # asked for with every change of a book
 class Feed:
     """One instrument: what it is, whether it is open, and how far its book can be trusted."""
 
-    def __init__(self, venue: str, name: str) -> None:
+    def __init__(self, venue: str, name: str, books: int) -> None:
         self.name = name
         self.key = instrument_key(venue, name)
         self.channels = (f"book.{name}.raw", f"trades.{name}.raw")
@@ -73,6 +75,7 @@ class Feed:
         self.grid: codec.Grid | None = None
         self.phase = FeedPhase.OFF
         self.change_id = 0
+        self.watch = BookWatch(books)
         self.due: int | None = None  # when a phase that waits has waited long enough
         self.failures = 0
         self.live_since = 0
@@ -93,7 +96,7 @@ class Market:
         settings: Settings,
         facts: list[Event],
     ) -> None:
-        self.feeds = {name: Feed(venue, name) for name in names}
+        self.feeds = {name: Feed(venue, name, len(names)) for name in names}
         self.defined: dict[str, Instrument] = {}  # by instrument key
         self.link = link
         self._venue = venue
@@ -103,6 +106,7 @@ class Market:
         self._awaited: set[str] = set(names)  # names the venue has not answered about on this connection
         self._subscribed = False
         self._define_at = 0
+        self._look_at = 0
         self._alive_at = 0
         self._feeds_due: int | None = None
 
@@ -144,6 +148,8 @@ class Market:
             return
         if at >= self._define_at:
             self._define_all(at)
+        if at >= self._look_at:
+            self._look(at)
         if self._feeds_due is not None and at >= self._feeds_due:
             for feed in self.feeds.values():
                 if feed.due is not None and at >= feed.due:
@@ -164,7 +170,7 @@ class Market:
         wake = self.link.next_wake
         if wake is None or not self.link.is_logged_in:
             return wake
-        wake = min(wake, self._define_at)
+        wake = min(wake, self._define_at, self._look_at)
         return wake if self._feeds_due is None else min(wake, self._feeds_due)
 
     # --- What the link tells --------------------------------------------------------------------------------------
@@ -175,9 +181,12 @@ class Market:
                 pass
             case LoggedIn():
                 self._awaited = set(self.feeds)
+                self._look_at = at + self._settings.look_every_ns
                 self._define_all(at)
             case Answered(what=Define(name=name), reply=reply):
                 self._defined(self.feeds[name], reply, at)
+            case Answered(what=Check(name=name), reply=reply):
+                self._checked(self.feeds[name], reply, at)
             case Answered(what=Subscribe(channels=channels), reply=reply):
                 self._acknowledged(channels, reply, at)
             case Answered(what=Unsubscribe(channels=channels)):
@@ -379,6 +388,27 @@ class Market:
     def _rearm(self) -> None:
         self._feeds_due = min((feed.due for feed in self.feeds.values() if feed.due is not None), default=None)
 
+    # --- Whether the books still move ------------------------------------------------------------------------------
+
+    def _look(self, at: int) -> None:
+        self._look_at = at + self._settings.look_every_ns
+        for feed in self.feeds.values():
+            if feed.phase is not LIVE:
+                continue
+            if feed.watch.is_deaf(feed.change_id, at):
+                self._distrust(feed, f"the venue's own book is ahead of change {feed.change_id}, and none followed", at)
+            elif feed.watch.is_in_doubt(at):
+                params: dict[str, requests.Param] = {"instrument_name": feed.name, "depth": 1}
+                self.link.ask("public/get_order_book", params, Check(feed.name), at)
+
+    def _checked(self, feed: Feed, reply: codec.Frame, at: int) -> None:
+        if feed.phase is not LIVE or reply.error:
+            return  # an answer that is none proves nothing, and is asked for again
+        try:
+            feed.watch.answered(codec.decode_book_place(reply.result).change_id, feed.change_id, at)
+        except codec.UNREADABLE as error:
+            self._distrust(feed, f"unreadable book: {error}", at)
+
     # --- Books and prints -----------------------------------------------------------------------------------------
 
     def _book(self, book: codec.BookData, at: int) -> None:
@@ -402,6 +432,7 @@ class Market:
             self._define([feed], at)  # the tick may have changed
             return
         feed.change_id = book.change_id
+        feed.watch.changed_at = at
         venue_time = book.timestamp * MS_NS
         if not book.is_snapshot:
             self._facts.append(BookChanged(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
@@ -409,6 +440,7 @@ class Market:
         if not live:
             feed.phase = FeedPhase.LIVE
             feed.live_since = at
+            feed.watch.begin(at)
             feed.due = None
             self._rearm()
             self.link.ready(at)
@@ -425,6 +457,7 @@ class Market:
                 self._distrust(feed, f"trade {trade.trade_id}: {error}", at)
                 self._define([feed], at)
                 continue
+            feed.watch.printed(at)
             self._facts.append(
                 TradePrinted(
                     at=at,

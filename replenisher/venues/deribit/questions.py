@@ -33,6 +33,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.deribit import archive, codec, requests
 from replenisher.venues.deribit.link import Clock, Link, Search
+from replenisher.venues.deribit.watch import OwnChanges
 
 TRADES_PER_PAGE = 1000
 CASH_PER_PAGE = 250
@@ -50,6 +51,7 @@ class Questions:
         instruments: dict[str, Instrument],
         clock: Clock,
         link: Link,
+        own_changes: OwnChanges,
         facts: list[Event],
     ) -> None:
         self._venue = venue
@@ -57,6 +59,7 @@ class Questions:
         self._instruments = instruments
         self._clock = clock
         self._link = link
+        self._own_changes = own_changes
         self._facts = facts
         self._archived_trades = archive.ArchivedTrades()
         self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
@@ -160,6 +163,8 @@ class Questions:
                 return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
             case AskTrades(instrument=key):
                 trades = codec.decode_trades_page(reply.result)
+                for trade in trades.trades:
+                    self._own_changes.prove(trade.instrument_name, trade.timestamp, at)
                 fills = tuple(self._fill_of(trade, at) for trade in trades.trades)
                 has_more = self._archived_trades.answered(key, trades.has_more)
                 return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
@@ -212,6 +217,7 @@ class Questions:
         if not found:
             return None
         latest = max(found, key=lambda order: order.last_update_timestamp)
+        self._own_changes.prove(latest.instrument_name, latest.last_update_timestamp, at)
         return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=reply.venue_time)
 
     def _not_recent(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:

@@ -40,12 +40,14 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
+from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
     Abandon,
     Answered,
     Asked,
+    Check,
     Chore,
     Clock,
     Define,
@@ -63,6 +65,7 @@ from replenisher.venues.deribit.link import (
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.questions import Questions
 from replenisher.venues.deribit.refusals import rejection
+from replenisher.venues.deribit.watch import OwnChanges
 
 UNAUTHORIZED = 13009
 ENDED = ("filled", "cancelled", "rejected")
@@ -93,7 +96,8 @@ class Trading:
         self._is_armed = False
         self._may_subscribe = False
         self._subscribing = False
-        self._questions = Questions(venue, self._fill, instruments, clock, link, facts)
+        self._own_changes = OwnChanges()
+        self._questions = Questions(venue, self._fill, instruments, clock, link, self._own_changes, facts)
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame; what happens to our orders takes the short way."""
@@ -116,15 +120,15 @@ class Trading:
         """Do what has become due."""
         for event in self.link.wake(at):
             self._told(event, at)
+        if deaf := self._own_changes.deaf(at):
+            self._give_up(f"what was answered is not told on {', '.join(map(channel_of, deaf))}", at)
         self._orphans.wake(at)
 
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        wake, orphaned = self.link.next_wake, self._orphans.next_wake
-        if wake is None or orphaned is None:
-            return orphaned if wake is None else wake
-        return wake if wake < orphaned else orphaned
+        wakes = (self.link.next_wake, self._orphans.next_wake, self._own_changes.next_look)
+        return min((wake for wake in wakes if wake is not None), default=None)
 
     def stop(self, at: int) -> None:
         """Close for good."""
@@ -201,6 +205,7 @@ class Trading:
     def _lost(self, lost: Lost, at: int) -> None:
         self.is_open = self._is_armed = self._subscribing = False
         self._questions.forget()
+        self._own_changes.forget()
         told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
         self._facts.append(told)
         for what in lost.unanswered:
@@ -231,7 +236,7 @@ class Trading:
                 self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
-            case MeasureClock() | Define() | Unsubscribe() | Abandon():
+            case MeasureClock() | Define() | Check() | Unsubscribe() | Abandon():
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
                 assert_never(what)
@@ -255,23 +260,26 @@ class Trading:
                     else:
                         self._give_up("cancel-on-disconnect is off although we turned it on", at)
                 case Subscribe(channels=channels):
-                    self._open(set(channels) - set(codec.decode_channels(reply.result)), at)
+                    self._open(set(channels) - set(codec.decode_channels(reply.result)), reply, at)
                 case _:
                     raise AssertionError("the link answers this itself")
         except codec.UNREADABLE as error:
             self._give_up(f"unreadable answer: {what}: {error}", at)
 
     def _subscribe(self, at: int) -> None:
-        channels = tuple(f"user.changes.{instrument.name}.raw" for instrument in self._instruments.values())
+        channels = tuple(channel_of(instrument.name) for instrument in self._instruments.values())
         if self._is_armed and self._may_subscribe and channels:
             self._subscribing = True
             asked = Subscribe(channels)
             self.link.ask("private/subscribe", {"channels": channels}, asked, at, cost=SUBSCRIBE_COST)
 
-    def _open(self, missing: set[str], at: int) -> None:
+    def _open(self, missing: set[str], reply: codec.Frame, at: int) -> None:
         if missing:
             self._give_up(f"not subscribed to {', '.join(sorted(missing))}", at)
             return
+        subscribed_ms = reply.venue_time // MS_NS or self._clock.venue_ms(at)
+        for instrument in self._instruments.values():
+            self._own_changes.begin(instrument.name, subscribed_ms)
         self.is_open = True
         self._orphans.forget()
         self.link.ready(at)
@@ -288,6 +296,7 @@ class Trading:
             self._changed(changes, at)
 
     def _changed(self, changes: codec.Changes, at: int) -> None:
+        self._own_changes.told(changes)
         try:
             self._facts += self._facts_of(changes.orders, changes.trades, None, at)
         except codec.UNREADABLE as error:
@@ -353,6 +362,7 @@ class Trading:
             match command:
                 case PlaceOrder() | AmendOrder():
                     placed = codec.decode_placed(reply.result)
+                    self._own_changes.prove(placed.order.instrument_name, placed.order.last_update_timestamp, at)
                     self._facts.extend(self._facts_of((placed.order,), placed.trades, request, at))
                 case CancelOrder():
                     self._facts.append(self._cancel_answered(command, reply, at))
@@ -365,6 +375,7 @@ class Trading:
     def _cancel_answered(self, command: CancelOrder, reply: codec.Frame, at: int) -> Event:
         if command.venue_order_id:
             order = codec.decode_order(reply.result)
+            self._own_changes.prove(order.instrument_name, order.last_update_timestamp, at)
             is_canceled, time, reason = order.order_state == "cancelled", order.venue_time, order.cancel_reason
         else:
             # Canceled by label: the answer is how many there were.
@@ -382,6 +393,11 @@ class Trading:
 
     def _instrument(self, name: str) -> Instrument:
         return self._instruments[f"{self._venue}/{name}"]
+
+
+def channel_of(name: str) -> str:
+    """The channel of our own changes on an instrument."""
+    return f"user.changes.{name}.raw"
 
 
 def request_of(command: OrderCommand) -> Request:
