@@ -72,10 +72,11 @@ class Plan(msgspec.Struct):
 class Planner:
     """Asks the strategies. It remembers the plans that left nothing to do, so that it need not ask without need."""
 
-    __slots__ = ("at_rest",)
+    __slots__ = ("_checked", "at_rest")
 
     def __init__(self) -> None:
         self.at_rest: dict[str, Plan] = {}  # strategy -> its last plan, if that left nothing to do
+        self._checked: dict[str, Quotes] = {}  # strategy -> its last answer of numbers; it may give the same one again
 
     def after_news(self, state: State, instrument: str, at: int) -> list[Plan]:
         """The plans of all who quote an instrument on which something of ours has changed."""
@@ -96,7 +97,7 @@ class Planner:
             seen = _seen(state, setup, at)
             if seen == before.seen:
                 continue
-            wanted = _wanted(state, setup, seen, at)
+            wanted = self._wanted(state, setup, seen, at)
             is_same = wanted is before.wanted or wanted.quotes == before.wanted.quotes
             if is_same and seen.means_the_same_as(before.seen):
                 before.seen = seen
@@ -109,7 +110,7 @@ class Planner:
     ) -> Plan:
         if seen is None or wanted is None:
             seen = _seen(state, setup, at)
-            wanted = _wanted(state, setup, seen, at)
+            wanted = self._wanted(state, setup, seen, at)
         permitted, withheld = wanted.quotes, seen.absence
         bounds: tuple[Bound, ...] = ()
         try:
@@ -131,6 +132,29 @@ class Planner:
             self.at_rest.pop(setup.id, None)
         return plan
 
+    def _wanted(self, state: State, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
+        instrument = state.instruments.get(setup.instrument)
+        if instrument is None or seen.touch is None or seen.absence:
+            return NO_QUOTES
+        view = View(
+            at=at,
+            instrument=instrument,
+            touch=seen.touch,
+            last_trade=seen.last_trade,
+            inventory=state.account.inventory(setup.instrument, setup.id),
+        )
+        try:
+            answer = setup.strategy.quote(view)
+            if answer is not self._checked.get(setup.id):
+                _require_numbers(answer)
+                self._checked[setup.id] = answer
+            return answer
+        except Nonsense as nonsense:
+            _give_up(state, setup, str(nonsense))
+        except Exception as error:  # noqa: BLE001 - whatever a strategy fails of is its own affair, and not the others'
+            _give_up(state, setup, f"it raised {_described(error)}")
+        return NO_QUOTES
+
 
 def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
     book = state.book(setup.instrument)
@@ -140,29 +164,6 @@ def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
         absence = "one side of the book is empty"
     last_trade = book.last_trade if setup.heeds_trades else None
     return Seen(touch, last_trade, book.shown_touch, absence, state.account.cash_moves)
-
-
-def _wanted(state: State, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
-    instrument = state.instruments.get(setup.instrument)
-    if instrument is None or seen.touch is None or seen.absence:
-        return NO_QUOTES
-    view = View(
-        at=at,
-        instrument=instrument,
-        touch=seen.touch,
-        last_trade=seen.last_trade,
-        inventory=state.account.inventory(setup.instrument, setup.id),
-    )
-    try:
-        answer = setup.strategy.quote(view)
-        if not setup.is_ours:
-            _require_numbers(answer)
-        return answer
-    except Nonsense as nonsense:
-        _give_up(state, setup, str(nonsense))
-    except Exception as error:  # noqa: BLE001 - whatever a strategy fails of is its own affair, and not the others'
-        _give_up(state, setup, f"it raised {_described(error)}")
-    return NO_QUOTES
 
 
 def _give_up(state: State, setup: StrategySetup, reason: str) -> None:

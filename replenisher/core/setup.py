@@ -32,7 +32,6 @@ class StrategySetup:
     instrument: str  # key
     policy: QuotingPolicy
     limits: Limits
-    is_ours: bool = False  # whether its answers are whole numbers by construction; those of others are looked at
     heeds_trades: bool = True  # whether it depends on the last trade; if not, a trade is no reason to ask it
 
     @cached_property

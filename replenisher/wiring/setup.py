@@ -58,7 +58,6 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             amend=section.amend,
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
-        is_ours=type(strategy).__module__.startswith("replenisher."),
         heeds_trades=getattr(strategy, "heeds_trades", True),
     )
 
