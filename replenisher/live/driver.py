@@ -172,13 +172,15 @@ class Driver:
         try:
             self._journal.tick(at)
         except JournalFull as full:
-            self._block_for(full, at)
-            self.venue_heard()
+            if self._block_for(full, at):
+                self.venue_heard()
 
-    def _block_for(self, full: JournalFull, at: int) -> None:
-        """Show nothing while the journal takes nothing."""
-        if not self.engine.state.journal_blocked:
+    def _block_for(self, full: JournalFull, at: int) -> bool:
+        """Show nothing while the journal takes nothing; whether that is news."""
+        is_news = not self.engine.state.journal_blocked
+        if is_news:
             self._inbox.append(JournalBlocked(at=at, reason=str(full)))
+        return is_news
 
     def _written(self, step: Step) -> tuple[Command, ...]:
         """The commands that may leave, once the step is in the journal."""
@@ -201,6 +203,7 @@ class Driver:
         at = self.clock.now()
         with suppress(JournalFull):
             self._journal.keep_ring(at)
+            self._journal.tick(at)  # what the disk does not take is not written either
             self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command]) -> None:
