@@ -5,17 +5,39 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from replenisher.model.command import AskTrades, PlaceOrder
-from replenisher.model.event import CancelsSent, Event, FeedLost, OrderCanceled, SessionLost
+from replenisher.model.command import AskOpenOrders, AskTrades, PlaceOrder
+from replenisher.model.event import (
+    CancelsSent,
+    Event,
+    FeedLost,
+    OrderCanceled,
+    QuestionFailed,
+    SessionLost,
+    SessionOpened,
+)
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.test_deribit_venue import KEY, MS, OURS, T0, Far, Json, S, kinds, make_open, order, place, trade
+from tests.venues.test_deribit_venue import (
+    DEFINITION,
+    KEY,
+    MS,
+    OURS,
+    T0,
+    Far,
+    Json,
+    S,
+    kinds,
+    make_open,
+    order,
+    place,
+    trade,
+)
 
 BY_LABEL = "private/cancel_by_label"
 Kind = TypeVar("Kind")
 
 
-def of_kind(told: list[Event], kind: type[Kind]) -> list[Kind]:
-    return [fact for fact in told if isinstance(fact, kind)]
+def of_kind(told: list[Event], *kinds: type[Kind]) -> list[Kind]:
+    return [fact for fact in told if isinstance(fact, kinds)]
 
 
 def another(number: int) -> PlaceOrder:
@@ -268,3 +290,60 @@ def test_a_print_that_does_not_move_the_book_is_a_reason_to_ask_for_it(moves: bo
         far.answer_chores()
 
     assert len(asked) == (0 if moves else 1)
+
+
+# --- Instruments that come later -----------------------------------------------------------------------------------
+
+
+def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
+    far = Far("BTC-PERPETUAL", "LATER")
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
+    far.subscribe()
+    far.book(1)
+    far.open_trading()
+    far.live(61 * S)
+
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    told = far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
+    request = far.take(TRADING, "private/subscribe")
+    told += far.reply(TRADING, request, request["params"]["channels"])
+    told += far.live(5 * S)
+
+    assert request["params"]["channels"] == ["user.changes.LATER.raw"]
+    assert not of_kind(told, SessionLost, SessionOpened)
+
+
+def test_a_channel_that_is_refused_later_ends_the_session_as_it_would_have_at_first() -> None:
+    far = Far("BTC-PERPETUAL", "LATER")
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
+    far.subscribe()
+    far.book(1)
+    far.open_trading()
+    far.live(61 * S)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
+
+    (lost,) = far.answer(TRADING, "private/subscribe", [])
+
+    assert lost == SessionLost(at=far.at, venue="deribit", reason="not subscribed to user.changes.LATER.raw")
+
+
+def test_what_is_asked_of_an_instrument_without_terms_fails() -> None:
+    far = make_open()
+
+    far.venue.send([AskOpenOrders(instrument="deribit/LATER", deadline=T0 + S)], far.at)
+
+    (failed,) = far.collect()
+    assert failed == QuestionFailed(
+        at=T0,
+        venue="deribit",
+        question="AskOpenOrders",
+        subject="deribit/LATER",
+        message="the venue has not told its terms",
+    )

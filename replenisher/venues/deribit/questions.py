@@ -66,7 +66,10 @@ class Questions:
         self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
 
     def ask(self, question: Question, at: int) -> None:
-        """Ask the venue."""
+        """Ask the venue, or say that an instrument is none that it has."""
+        if not isinstance(question, AskBalance | AskCash) and question.instrument not in self._instruments:
+            self.failed(question, "the venue has not told its terms", at)
+            return
         match question:
             case AskOpenOrders(instrument=key):
                 method = "private/get_open_orders_by_instrument"

@@ -95,7 +95,7 @@ class Trading:
         self._facts = facts
         self._is_armed = False
         self._may_subscribe = False
-        self._subscribing = False
+        self._listened_to: set[str] = set()  # instruments whose channel was asked for in this session
         self._own_changes = OwnChanges()
         self._questions = Questions(venue, self._fill, instruments, clock, link, self._own_changes, facts)
 
@@ -142,8 +142,6 @@ class Trading:
 
     def instruments_known(self, at: int) -> None:
         """Orders of these instruments, one more than before, can be read in ticks and so be listened to."""
-        if self._subscribing:
-            self._give_up("an instrument came to be offered", at)  # the next session listens to it, too
         self._may_subscribe = True
         self._subscribe(at)
 
@@ -203,7 +201,8 @@ class Trading:
                 assert_never(event)
 
     def _lost(self, lost: Lost, at: int) -> None:
-        self.is_open = self._is_armed = self._subscribing = False
+        self.is_open = self._is_armed = False
+        self._listened_to.clear()
         self._questions.forget()
         self._own_changes.forget()
         told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
@@ -260,26 +259,32 @@ class Trading:
                     else:
                         self._give_up("cancel-on-disconnect is off although we turned it on", at)
                 case Subscribe(channels=channels):
-                    self._open(set(channels) - set(codec.decode_channels(reply.result)), reply, at)
+                    self._subscribed(channels, reply, at)
                 case _:
                     raise AssertionError("the link answers this itself")
         except codec.UNREADABLE as error:
             self._give_up(f"unreadable answer: {what}: {error}", at)
 
     def _subscribe(self, at: int) -> None:
-        channels = tuple(channel_of(instrument.name) for instrument in self._instruments.values())
-        if self._is_armed and self._may_subscribe and channels:
-            self._subscribing = True
-            asked = Subscribe(channels)
-            self.link.ask("private/subscribe", {"channels": channels}, asked, at, cost=SUBSCRIBE_COST)
+        names = [each.name for each in self._instruments.values() if each.name not in self._listened_to]
+        if self._is_armed and self._may_subscribe and names:
+            self._listened_to.update(names)
+            channels = tuple(map(channel_of, names))
+            self.link.ask("private/subscribe", {"channels": channels}, Subscribe(channels), at, cost=SUBSCRIBE_COST)
 
-    def _open(self, missing: set[str], reply: codec.Frame, at: int) -> None:
+    def _subscribed(self, channels: Sequence[str], reply: codec.Frame, at: int) -> None:
+        missing = set(channels) - set(codec.decode_channels(reply.result))
         if missing:
             self._give_up(f"not subscribed to {', '.join(sorted(missing))}", at)
             return
         subscribed_ms = reply.venue_time // MS_NS or self._clock.venue_ms(at)
-        for instrument in self._instruments.values():
-            self._own_changes.begin(instrument.name, subscribed_ms)
+        for name in self._listened_to:
+            if channel_of(name) in channels:
+                self._own_changes.begin(name, subscribed_ms)
+        if not self.is_open:
+            self._open(at)
+
+    def _open(self, at: int) -> None:
         self.is_open = True
         self._orphans.forget()
         self.link.ready(at)
