@@ -14,7 +14,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.state import State
 from replenisher.live.clock import SessionClock
 from replenisher.live.driver import Driver
-from replenisher.model.event import Started
+from replenisher.model.event import Event, JournalFreed, Started
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, Policy
 from tests.core.world import VENUE, Wishes, one_strategy
@@ -98,6 +98,10 @@ class Life:
     def blocked(self) -> str:
         return self.driver.engine.state.journal_blocked
 
+    def heard(self, kind: type[Event]) -> list[Event]:
+        """The facts of a kind that the engine was told of."""
+        return [event for step in self.seen for event in step.events if isinstance(event, kind)]
+
 
 @asynccontextmanager
 async def life(directory: Path) -> AsyncIterator[Life]:
@@ -132,9 +136,11 @@ async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_pat
         assert os.strerror(errno.EIO) in one.blocked
 
         one.loop.ring()
-        assert one.blocked, "what could be written, but not brought to the disk, is not safe"
+        assert one.blocked
+        assert not one.heard(JournalFreed), "what could be written, but not brought to the disk, is not safe"
 
         one.disk.is_broken = False
         one.loop.ring()
         assert one.blocked == ""
+        assert one.heard(JournalFreed)
         assert one.disk.syncs > 0
