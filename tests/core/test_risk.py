@@ -342,6 +342,16 @@ def test_a_strategys_own_limits_hold_for_its_own_orders_alone() -> None:
     assert len(world.state.orders.of(own.ladder)) == 1
 
 
+def test_what_two_strategies_send_in_one_step_counts_together_order_by_order() -> None:
+    first, second = Wishes((buy(0, 99_980), buy(1, 99_970))), Wishes((buy(0, 99_960), buy(1, 99_950)))
+    world = World(setup([("first", first), ("second", second)], limits=limits(max_open_orders=3)))
+
+    world.open()
+
+    placed = [[wish.price for wish in step.commands if isinstance(wish, PlaceOrder)] for step in world.steps]
+    assert [prices for prices in placed if prices] == [[99_980, 99_970, 99_960]]
+
+
 def test_two_strategies_never_cross_each_other() -> None:
     world = World(setup([("buyer", Wishes((buy(0, 100_003),))), ("seller", Wishes((sell(0, 100_001),)))]))
 
