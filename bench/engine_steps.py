@@ -10,7 +10,9 @@ engine's own deadlines) is work, and not counted. The tape is played many times 
 before, by one engine. Seconds are those of the processor, so that what else runs on the machine does not count.
 
 What the engine holds of memory grows until two stores are full: ended orders, which a late fill may name, and fills,
-which a venue may tell again. Both are bounded by a number. From the pass on that fills them, memory must not grow.
+which a venue may tell again. Both are bounded by a number. From the pass on that fills them, the blocks that Python
+has allocated must not grow. What the system has given may, once or twice, by a megabyte: a dictionary in which entries
+come and go is rebuilt now and then beside the old one.
 
 What is printed, with `--json` as one document:
     {"events_per_second": over all passes, "levels_per_second", "events", "changes", "trades", "levels": of one pass,
@@ -232,8 +234,11 @@ def table(found: dict[str, Any]) -> str:
     full_after = found["full_after"]
     growth = "the stores are not full yet: more passes show whether memory grows behind that"
     if full_after is not None:
-        full, last = (found["rss_mb"][number - 1] for number in (full_after, found["passes"]))
-        growth = f"memory {full} MB after pass {full_after}, which has filled the stores, and {last} MB after the last"
+        full, last = (
+            f"{found['rss_mb'][number - 1]} MB in {found['blocks'][number - 1]:,} blocks"
+            for number in (full_after, found["passes"])
+        )
+        growth = f"memory: {full} after pass {full_after}, which has filled the stores, {last} after the last"
     return "\n".join(
         [
             *("{:>4} {:>9} {:>7} {:>9} {:>13} {:>12}  {}".format(*row) for row in rows),
