@@ -61,6 +61,9 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     is_taken: bool = True  # False if it did not come to a login
 
 
+OVER = frozenset({"delivered", "archivized", "closed", "terminated"})  # states from which an instrument never returns
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and its market, as the venue has them now."""
 
@@ -72,6 +75,11 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     last: Decimal | None = None
     price_min: Decimal | None = None  # of the band in which orders are taken
     price_max: Decimal | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will never trade again."""
+        return self.state in OVER
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
         name = strategy.instrument.partition("/")[2]
         listing = answers.listings[name]
         yield _instrument(strategy, name, listing)
-        if isinstance(listing, Listing):
+        if isinstance(listing, Listing) and not listing.is_over:
             fit = fit_of(strategy.strategy, listing, at)
             yield from _about(strategy, setup.limits, answers, fit, beside)
             beside += 0 if fit is None else len(fit.stand)
@@ -46,6 +46,8 @@ def _about(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit | N
 def _instrument(setup: StrategySetup, name: str, listing: Listing | Unanswered) -> Finding:
     if isinstance(listing, Unanswered):
         return _found(setup, "instrument", Light.RED, f"{name}: {listing.reason}", "name one that the venue lists")
+    if listing.is_over:
+        return _found(setup, "instrument", Light.RED, f"{name} is {listing.state}", "it has ended: name another")
     if not listing.is_open:
         advice = "wait until it opens, or trade another: the venue takes no orders for it"
         return _found(setup, "instrument", Light.RED, f"{name} is {listing.state}", advice)

@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.market import PAPER_KEY
-from replenisher.wiring.offered import require_offered
+from replenisher.wiring.offered import require_offered, require_undelivered
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -83,6 +84,7 @@ def _refuse_other_exchange(config: Config, connection: Connection) -> None:
 def check(config: Config) -> dict[str, Any]:
     """What would be traded, and where everything would lie. Nothing is started and nothing is written."""
     require_offered(config)
+    require_undelivered(config, time.time_ns())
     require_database(config)
     return {
         "configuration": str(config.path),

@@ -4,13 +4,16 @@ Of the exchange that we start, the terms are known before it is; of any other ve
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from replenisher.config import Config
 from replenisher.config.listed import listed
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
+from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.model.units import SECOND_NS
 from replenisher.venues.doctor import Listing
 from replenisher.venues.fit import fit_of, too_small
 from replenisher.wiring.listings import synthetic_start
@@ -35,6 +38,19 @@ def require_offered(config: Config) -> None:
         start = synthetic_start(config.exchange, section.instrument)
         if start and (objection := _objection(config, place, start[0], mark=start[1])):  # of a recording, it is told
             raise ConfigurationError(objection)
+
+
+def require_undelivered(config: Config, at: int) -> None:
+    """Refuse a dated future whose day is past, as Deribit's names tell it. A life may still begin, to book its end."""
+    for place, section in enumerate(config.strategies):
+        venue = config.venues[section.venue]
+        name = read_name(section.instrument) if "deribit" in (venue.adapter, venue.exchange) else None
+        if name is not None and name.expires_at is not None and name.expires_at <= at:
+            day = datetime.fromtimestamp(name.expires_at // SECOND_NS, UTC)
+            raise ConfigurationError(
+                f"{config.where(('strategies', place, 'instrument'))}: strategies[{place}].instrument: "
+                f"{section.instrument!r} is not allowed, it was delivered on {day:%d %B %Y at %H:%M} UTC"
+            )
 
 
 def objections(config: Config, state: State) -> Callable[[], str]:

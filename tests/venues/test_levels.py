@@ -235,3 +235,12 @@ def test_amounts_are_said_in_the_unit_of_the_instrument() -> None:
         judged(setup_of(ladder), listed(instrument=spot))["sizes"].found
         == "0.02 BTC a level; the minimum is 0.0001 BTC"
     )
+
+
+@pytest.mark.parametrize("state", ["delivered", "archivized"])
+def test_of_what_has_ended_nothing_is_said_but_that_it_has(state: str) -> None:
+    findings = judged(answers=listed(is_open=False, state=state))
+
+    assert list(findings) == ["instrument"]
+    assert (findings["instrument"].light, findings["instrument"].found) == (RED, f"BTC-PERPETUAL is {state}")
+    assert findings["instrument"].advice == "it has ended: name another"
