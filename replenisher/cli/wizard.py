@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,8 +27,9 @@ def _flag(help_: str, metavar: str) -> Any:
 def new_config(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written.")] = Path("replenisher.yaml"),
     mode: Annotated[str | None, _flag("paper, testnet or live; else paper.", "MODE")] = None,
-    venue: Annotated[str | None, _flag("Else deribit.", "VENUE")] = None,
-    instrument: Annotated[str | None, _flag("As the venue calls it.", "NAME")] = None,
+    venue: Annotated[str | None, _flag("Else deribit; others by ccxt's name.", "VENUE")] = None,
+    adapter: Annotated[str | None, _flag("deribit or ccxt; else what the venue has.", "NAME")] = None,
+    instrument: Annotated[str | None, _flag("As the venue calls it, or ccxt.", "NAME")] = None,
     size: Annotated[str | None, _flag("Of a level, in --size-unit.", "AMOUNT")] = None,
     size_unit: Annotated[str | None, _flag("base, quote or contract.", "UNIT")] = None,
     levels: Annotated[str | None, _flag("A side; else 5.", "N")] = None,
@@ -49,6 +51,7 @@ def new_config(
     given = {
         "mode": mode,
         "venue": venue,
+        "adapter": adapter,
         "instrument": instrument,
         "size": size,
         "size_unit": size_unit,
@@ -69,6 +72,8 @@ def new_config(
         file.write_text(text)
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from None
+    if answers["adapter"] == "ccxt":
+        typer.echo(f"{drafts.standing_told(answers['venue'])}.")
     typer.echo(f"{file} is written. Look at it, then:\n  replenisher doctor {file}\n  replenisher run {file}")
 
 
@@ -111,13 +116,16 @@ def _judged(question: "Question", text: str) -> str:
 
 def _require_tradable(file: Path, text: str) -> None:
     """Refuse to write what `check` would refuse to trade on."""
-    from replenisher.config import load
-    from replenisher.wiring.offered import require_offered
+    from replenisher.config import load, require_reachable
+    from replenisher.wiring.offered import require_offered, require_undelivered
 
     with tempfile.TemporaryDirectory() as room:
         trial = Path(room) / file.name
         trial.write_text(text)
         try:
-            require_offered(load(trial))
+            config = load(trial)
+            require_offered(config)
+            require_undelivered(config, time.time_ns())
+            require_reachable(config)
         except ConfigurationError as error:
             raise ConfigurationError(str(error).replace(str(trial), f"{file} is not written")) from None

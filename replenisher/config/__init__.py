@@ -5,7 +5,7 @@
 
 from replenisher.config.loading import Config, data_directory, load, market_overrides
 from replenisher.config.opinions import installed
-from replenisher.config.readiness import CCXT, HOSTS, require_exchange, require_ready
+from replenisher.config.readiness import CCXT, HOSTS, require_exchange, require_reachable, require_ready
 from replenisher.config.schema import schema
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "load",
     "market_overrides",
     "require_exchange",
+    "require_reachable",
     "require_ready",
     "schema",
 ]

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from replenisher.config.readiness import HOSTS
+from replenisher.config.readiness import CCXT
 from replenisher.exchange.dialects.deribit.naming import RULE, read_name, usual_grid
 from replenisher.model.instrument import AmountUnit, Kind
+from replenisher.venues.ccxt.exchanges import TRAITS, Standing, standing_of
 
 MODES = ("paper", "testnet", "live")
+DIRECT = "deribit"  # whose wire we speak ourselves; the simulated exchange speaks it, too
 LEVELS_MAX = 50
 Answers = dict[str, str]
 
@@ -38,11 +40,14 @@ class Question:
 
 def questions(answers: Answers) -> list[Question]:
     """What has to be decided; a later question may depend on the answers so far."""
-    mode, instrument = answers.get("mode", "paper"), answers.get("instrument", "")
+    mode, venue, instrument = answers.get("mode", "paper"), answers.get("venue", DIRECT), answers.get("instrument", "")
+    adapters = (DIRECT, CCXT) if venue == DIRECT else (CCXT,)
+    example = "BTC-PERPETUAL" if venue == DIRECT else None
     asked = [
         Question("mode", f"Mode ({', '.join(MODES)})", "paper", _one_of(MODES)),
-        Question("venue", f"Venue ({', '.join(HOSTS)})", "deribit", _one_of(tuple(HOSTS))),
-        Question("instrument", "Instrument", "BTC-PERPETUAL", _instrument(mode), must_be_said=True),
+        Question("venue", f"Venue ({DIRECT}, or by ccxt's name: binance, okx, ...)", DIRECT, _venue(mode)),
+        Question("adapter", f"Adapter ({', '.join(adapters)})", adapters[0], _one_of(adapters)),
+        Question("instrument", "Instrument", example, _instrument(mode, venue), must_be_said=True),
         Question("size_unit", f"Unit of sizes ({', '.join(AmountUnit)})", "quote", _one_of(tuple(AmountUnit)), True),
         _money("size", "Size of a level, in that unit"),
         Question("levels", "Levels a side", "5", _levels),
@@ -73,8 +78,10 @@ def draft(answers: Answers) -> str:
     """The file, with a word on what an operator may want to change."""
     mode, venue, name = answers["mode"], answers["venue"], answers["instrument"]
     levels, spacing = int(answers["levels"]), Decimal(answers["spacing_bps"])
-    keys = f"REPLENISHER_VENUES__{venue.upper()}__API_KEY and __API_SECRET"
-    note = "" if mode == "paper" else f"  # the keys come from the environment: {keys}"
+    is_through_ccxt = answers["adapter"] == CCXT
+    keys = f"REPLENISHER_VENUES__{venue.upper()}__API_KEY, __API_SECRET"
+    keys += ", some __API_PASSWORD" if is_through_ccxt else ""
+    note = "" if mode == "paper" else f"  # keys from the environment: {keys}"
     return f"""\
 # yaml-language-server: $schema=./replenisher.schema.json
 # Your editor knows every key after: replenisher config schema > replenisher.schema.json
@@ -83,9 +90,9 @@ mode: {mode}{note}
 
 venues:
   {venue}:
-    adapter: {venue}
+    adapter: {_adapter(venue) if is_through_ccxt else DIRECT}
     account: main
-    dead_man_switch_s: 60  # when we are silent for so long, the venue has canceled our orders
+{_switch(venue, is_through_ccxt=is_through_ccxt)}\
 {_exchange(answers) if mode == "paper" else ""}
 risk:  # of the whole account, in the quote currency
   max_position_quote: {answers["max_position_quote"]}
@@ -110,6 +117,23 @@ strategies:
     refill: {{mode: per_level, delay_s: 0, max_per_minute: 30}}  # a level that was eaten comes back at once
     order_refresh_tolerance_bps: {spacing / 2:f}  # an order this close to its price is left alone
 """
+
+
+def standing_told(venue: str) -> str:
+    """How far a venue has been tried through ccxt, and what follows from it."""
+    standing = standing_of(venue)
+    is_untested = standing is Standing.UNTESTED
+    return f"{venue} through ccxt: {standing}" + ("; `run --live` wants --accept-untested" if is_untested else "")
+
+
+def _adapter(venue: str) -> str:
+    return f"{CCXT}\n    exchange: {venue}  # {standing_told(venue)}"
+
+
+def _switch(venue: str, *, is_through_ccxt: bool) -> str:
+    if is_through_ccxt and not TRAITS[venue].has_switch:
+        return "    # there is no dead-man switch through ccxt: what rests when this program dies goes on resting\n"
+    return "    dead_man_switch_s: 60  # when we are silent for so long, the venue has canceled our orders\n"
 
 
 def _level_quote(answers: Answers, mode: str) -> str:
@@ -175,8 +199,23 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return require
 
 
-def _instrument(mode: str) -> Callable[[str], str]:
+def _venue(mode: str) -> Callable[[str], str]:
     def require(text: str) -> str:
+        if text not in TRAITS:
+            raise WrongAnswer(f"it must be one of: {', '.join(sorted(TRAITS))}")
+        if mode == "paper" and text != DIRECT:
+            raise WrongAnswer(f"the simulated exchange of mode paper speaks as {DIRECT} does")
+        return text
+
+    return require
+
+
+def _instrument(mode: str, venue: str) -> Callable[[str], str]:
+    def require(text: str) -> str:
+        if venue != DIRECT:  # only the venue knows what it lists
+            if not text or any(each.isspace() or each in "#{}" for each in text):
+                raise WrongAnswer("it must be a symbol of ccxt's, such as BTC/USDT or BTC/USDT:USDT")
+            return text
         name = read_name(text)
         if name is None:
             raise WrongAnswer(RULE)

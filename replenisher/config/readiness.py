@@ -39,6 +39,17 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         require_exchange(config)
 
 
+def require_reachable(config: Config) -> None:
+    """Refuse what ccxt cannot reach, keys and the operator's word for real money apart."""
+    for name, section in config.venues.items():
+        if section.adapter == CCXT:
+            from replenisher.config.through_ccxt import objections  # ccxt is heavy, and needed by few
+
+            for at, objection in objections(config, name, accepts_untested=True):
+                if at[-1] == "exchange":
+                    raise _fault(config, at, objection)
+
+
 def require_exchange(config: Config) -> None:
     """Refuse to start an exchange that has no section, or no tape to play."""
     if config.exchange is None:

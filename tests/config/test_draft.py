@@ -10,6 +10,7 @@ from strategies.pure_mm import PureMarketMaking
 SAID: Answers = {
     "mode": "paper",
     "venue": "deribit",
+    "adapter": "deribit",
     "instrument": "BTC-PERPETUAL",
     "size": "1000",
     "size_unit": "quote",
@@ -86,7 +87,9 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
     ("key", "text", "said"),
     [
         ("mode", "demo", "it must be one of: paper, testnet, live"),
-        ("venue", "nowhere", "it must be one of: deribit"),
+        ("venue", "nowhere", "it must be one of: binance, binancecoinm, "),
+        ("venue", "okx", "the simulated exchange of mode paper speaks as deribit does"),
+        ("adapter", "fix", "it must be one of: deribit, ccxt"),
         ("instrument", "BTC", "it must be like BTC-PERPETUAL, BTC_USDC-PERPETUAL, BTC-25DEC26 or BTC_USDC"),
         ("instrument", "DOGE_USDC", "the simulated exchange has no usual ticks for it, take one on BTC or ETH"),
         ("size_unit", "coins", "it must be one of: base, quote, contract"),
@@ -121,3 +124,45 @@ def test_the_account_is_asked_for_what_the_instrument_needs(instrument: str, hel
     (asked,) = [question.asks for question in questions({"instrument": instrument}) if question.key == "balances"]
 
     assert asked.endswith(f"as {held}")
+
+
+OKX = SAID | {"mode": "live", "venue": "okx", "adapter": "ccxt", "instrument": "BTC/USDT:USDT"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (OKX, "    exchange: okx  # okx through ccxt: untested; `run --live` wants --accept-untested\n"),
+        (OKX | {"venue": "binance"}, "    exchange: binance  # binance through ccxt: mapping tested\n"),
+        (
+            SAID | {"adapter": "ccxt"},
+            "    exchange: deribit  # deribit through ccxt: proved on the simulated exchange\n",
+        ),
+    ],
+    ids=["okx", "binance", "deribit"],
+)
+def test_a_venue_through_ccxt_says_how_far_it_has_been_tried(tmp_path: Path, answers: Answers, told: str) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text(text := draft(answers))
+
+    config = load(file)
+
+    (section,) = config.venues.values()
+    assert (section.adapter, section.exchange) == ("ccxt", answers["venue"])
+    assert config.strategies[0].instrument == answers["instrument"]
+    assert told in text
+    assert ("dead_man_switch_s: 60" in text) is (answers["venue"] == "okx"), "only where there is one to hold"
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("text", ["", "BTC USDT", "BTC/USDT # perpetual"])
+def test_what_can_be_no_symbol_is_refused(text: str) -> None:
+    assert refusal("instrument", text, mode="live", venue="okx").startswith("it must be a symbol of ccxt's, such as")
+    assert refusal("instrument", "BTC/USDT", mode="live", venue="okx") == ""
+
+
+def test_a_venue_that_only_ccxt_reaches_has_one_adapter_and_no_usual_instrument() -> None:
+    asked = {question.key: question for question in questions({"mode": "live", "venue": "okx"})}
+
+    assert (asked["adapter"].usual, asked["instrument"].usual) == ("ccxt", None)
+    assert refusal("adapter", "deribit", mode="live", venue="okx") == "it must be one of: ccxt"

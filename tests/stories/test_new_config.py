@@ -20,6 +20,7 @@ MONEY = [
     "500",
 ]
 PERPETUAL = ["--instrument", "BTC-PERPETUAL", "--size-unit", "quote", "--balances", "BTC=10", *MONEY]
+THROUGH_CCXT = ["--adapter", "ccxt", *PERPETUAL]
 SPOT = ["--instrument", "BTC_USDC", "--size-unit", "quote", "--balances", "BTC=2,USDC=100000", *MONEY]
 
 
@@ -30,11 +31,12 @@ def desk(tmp_path: Path) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("flags", [PERPETUAL, SPOT], ids=["perpetual", "spot"])
+@pytest.mark.parametrize("flags", [PERPETUAL, SPOT, THROUGH_CCXT], ids=["perpetual", "spot", "through ccxt"])
 def test_what_flags_have_made_passes_the_check_and_trades(desk: Desk, flags: list[str]) -> None:
     made = desk.command("new-config", desk.config, *flags)
     assert (made.code, made.stderr) == (0, "")
-    assert made.stdout.startswith(f"{desk.config} is written.")
+    assert f"{desk.config} is written." in made.stdout
+    assert ("deribit through ccxt: proved on the simulated exchange." in made.stdout) is (flags is THROUGH_CCXT)
 
     assert desk.command("check", desk.config).code == 0
     ended = desk.run("--duration", "5")
@@ -71,6 +73,26 @@ def test_what_could_not_be_traded_on_is_not_written(desk: Desk) -> None:
     assert ended.code == 78
     assert ended.stderr.startswith(f"replenisher: {desk.config} is not written: strategies[0]: the sizes of bids 0")
     assert not desk.config.exists()
+
+
+LIVE = ["--mode", "live", "--instrument", "BTC/USDT:USDT", "--size-unit", "quote", *MONEY]
+
+
+def test_a_configuration_for_an_untested_exchange_says_so_and_asks_for_no_balance(desk: Desk) -> None:
+    made = desk.command("new-config", desk.config, "--venue", "okx", *LIVE)
+
+    assert (made.code, made.stderr) == (0, "")
+    assert made.stdout.startswith("okx through ccxt: untested; `run --live` wants --accept-untested.\n")
+    secrets = ("API_KEY", "API_SECRET", "API_PASSWORD")
+    desk.variables |= {f"REPLENISHER_VENUES__OKX__{secret}": "secret" for secret in secrets}
+    assert desk.command("check", desk.config).code == 0
+
+
+def test_a_testnet_that_ccxt_does_not_know_is_refused_before_anything_is_written(desk: Desk) -> None:
+    ended = desk.command("new-config", desk.config, "--venue", "kraken", *LIVE, "--mode", "testnet")
+
+    assert (ended.code, desk.config.exists()) == (78, False)
+    assert ended.stderr.endswith("'kraken' is not allowed, ccxt knows no testnet of it\n")
 
 
 def test_a_file_that_is_there_is_left_alone_unless_forced(desk: Desk) -> None:
