@@ -521,14 +521,23 @@ def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "scope", ["account:read_write trade:read", "account:read_write", "account:read trade:read_write"]
+    ("adapter", "scope"),
+    [
+        ("deribit", "account:read_write trade:read"),
+        ("deribit", "account:read_write"),
+        ("deribit", "account:read trade:read_write"),
+        ("ccxt", "account:read_write trade:read"),
+        ("ccxt", "account:read_write"),
+    ],
 )
 def test_a_key_without_the_rights_that_trading_needs_is_a_mistake_and_nothing_is_ordered(
-    tmp_path: Path, yesterday: Path, scope: str
+    tmp_path: Path, yesterday: Path, adapter: str, scope: str
 ) -> None:
     desk = Desk(tmp_path / "room")
     shutil.copytree(yesterday, desk.data)
     written("queue_model: risk_averse", f"queue_model: risk_averse\n  key_scope: {scope!r}")(desk)
+    if adapter == "ccxt":
+        written("    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n", desk.config)(desk)
     before, ordered = kept(desk), len(orders_asked_for(desk))
 
     ended = desk.run()

@@ -93,7 +93,7 @@ class Driver:
         self._look_at_clocks()
         self._turn()
 
-    def stop(self) -> None:
+    def stop(self, *, is_flat: bool = False) -> None:
         """Close every connection; no turn is taken any more."""
         self._is_over = True
         for handle in (self._wake, self._clock_look):
@@ -101,7 +101,7 @@ class Driver:
                 handle.cancel()
         at = self.clock.now()
         for name, venue in self._venues.items():
-            venue.stop(at)
+            venue.stop(at, is_flat=is_flat)
             self._carriers[name].carry(venue.actions())
 
     def tell(self, *facts: Event) -> None:

@@ -105,7 +105,7 @@ class Supervisor:
                 finally:
                     for companion in companions:
                         companion.cancel()
-                    self._driver.stop()
+                    self._driver.stop(is_flat=self.is_verified)
                     await door.close({"exit_code": self._exit_code, "left": self.left()})
                     for carrier in carriers.values():
                         await carrier.finish()
@@ -118,6 +118,12 @@ class Supervisor:
         """Whether the life ended without the venue's word that nothing of ours rests."""
         stopping = self._life.engine.state.stopping
         return self._signals > 1 or (stopping is not None and stopping.verdict is not Verdict.FLAT)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the life ended with the venue's word that nothing of ours rests."""
+        stopping = self._life.engine.state.stopping
+        return self._signals <= 1 and stopping is not None and stopping.verdict is Verdict.FLAT
 
     def left(self) -> list[str]:
         """The orders that may still rest."""

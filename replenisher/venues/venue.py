@@ -71,8 +71,8 @@ class Venue(Protocol):
     def suspended(self, at: int) -> None:
         """The process did not run for a while: give up what is open and connect afresh, as every book is lost."""
 
-    def stop(self, at: int) -> None:
-        """Close every connection and open none again."""
+    def stop(self, at: int, *, is_flat: bool = False) -> None:
+        """Close every connection and open none again. Where nothing of ours rests, nobody need cancel for us."""
 
     def facts(self) -> list[Event]:
         """What was learned since the last call; the list is the caller's."""

@@ -32,7 +32,7 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         request_timeout_ns=section.request_timeout_ms * MS_NS,
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
         amends_price=_amends_price(section),
-        tells_cash_moves=section.adapter != CCXT and CAPABILITIES.tells_cash_moves,
+        tells_cash_moves=_tells_cash_moves(section),
     )
 
 
@@ -40,6 +40,12 @@ def _amends_price(section: VenueSection) -> bool:
     if section.adapter == CCXT:
         return section.exchange in TRAITS and TRAITS[section.exchange].amends
     return CAPABILITIES.amends_price
+
+
+def _tells_cash_moves(section: VenueSection) -> bool:
+    if section.adapter == CCXT:
+        return section.exchange in TRAITS and TRAITS[section.exchange].tells_cash_moves
+    return CAPABILITIES.tells_cash_moves
 
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:

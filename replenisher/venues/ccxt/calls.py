@@ -14,6 +14,7 @@ class Invoke(msgspec.Struct, frozen=True):
     method: str
     arguments: tuple[Any, ...] = ()
     deadline: int = 0  # session time after which it may no longer leave us; 0 is whenever
+    is_farewell: bool = False  # the carrier does not end before it has, or before its patience has
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -62,11 +63,13 @@ class Calls(Generic[Asked]):
         self._last = 0
         self._open: dict[int, Call[Asked]] = {}
 
-    def ask(self, what: Asked, at: int, method: str, *arguments: Any, deadline: int = 0) -> None:
+    def ask(
+        self, what: Asked, at: int, method: str, *arguments: Any, deadline: int = 0, is_farewell: bool = False
+    ) -> None:
         """Have the carrier call a method, and remember what for."""
         self._last += 1
         self._open[self._last] = Call(what, at)
-        self._actions.append(Invoke(self._last, method, arguments, deadline))
+        self._actions.append(Invoke(self._last, method, arguments, deadline, is_farewell))
 
     def answered(self, number: int) -> Call[Asked] | None:
         """What this number asked, once."""

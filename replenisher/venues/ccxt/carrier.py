@@ -21,6 +21,7 @@ import aiohttp
 from replenisher.venues.ccxt.calls import Action, Failure, Invoke, Restart, Watch
 
 MESSAGE_MAX = 300  # characters of an exception, which may hold a whole page of HTML
+FAREWELL_S_MAX = 5.0  # that an end waits for the last word to be heard
 MEMORY = ("orderbooks", "trades", "orders", "myTrades")  # what ccxt gathers from streams
 
 
@@ -68,6 +69,7 @@ class Caller:
         self._ended = ended
         self._now = now
         self._calls: set[asyncio.Task[None]] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
         self._streams: set[asyncio.Task[None]] = set()
         self._secrets = [secret for secret in (client.apiKey, client.secret, client.password) if secret]
         self._queue = client.throttle
@@ -85,7 +87,8 @@ class Caller:
         for action in actions:
             match action:
                 case Invoke():
-                    self._calls.add(self._run(self._invoke(action), action.method, self._calls))
+                    among = self._farewells if action.is_farewell else self._calls
+                    among.add(self._run(self._invoke(action), action.method, among))
                 case Watch():
                     self._streams.add(self._run(self._watch(action), action.stream, self._streams))
                 case Restart():
@@ -94,10 +97,14 @@ class Caller:
                     assert_never(action)
 
     async def finish(self) -> None:
-        """End everything, and wait until it has ended."""
+        """End everything, and wait until it has ended; a last word may still be said."""
         for task in [*self._calls, *self._streams]:
             task.cancel()
-        if ending := [*self._calls, *self._streams]:
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=FAREWELL_S_MAX)
+        for task in self._farewells:
+            task.cancel()
+        if ending := [*self._calls, *self._streams, *self._farewells]:
             await asyncio.wait(ending)
         session = self._client.session
         await self._client.close()

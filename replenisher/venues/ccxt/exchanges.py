@@ -39,6 +39,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     cash_rows: tuple[str, str, str, str] | None = None  # in the balances' `info`: the list; a row's currency, its cash,
     # and what waits for a settlement besides
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
+    cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
+    tells_funding: bool = False  # ccxt has a history of what funding paid and cost
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
     history_params: Mapping[str, Any] = {}  # of the question for orders that are over
@@ -51,6 +53,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     has_switch: bool = False
     is_paced: bool = True  # by ccxt, as it knows what each request costs; False where our own budget is the venue's
     standing: Standing = Standing.UNTESTED
+
+    @property
+    def tells_cash_moves(self) -> bool:
+        """Whether it can be asked what moved our cash without a fill."""
+        return bool(self.cash_log) or self.tells_funding
 
 
 USUAL = Traits()
@@ -67,6 +74,7 @@ DERIBIT = Traits(
     changed_path=("info", "last_update_timestamp"),
     cash_rows=("summaries", "currency", "balance", "session_rpl"),  # ccxt's `total` is the equity, all profit included
     pays_at_settlement=True,
+    cash_log="private_get_get_transaction_log",
     book_limit=50,
     history_params={"include_old": True, "include_unfilled": True},
     trades_params={"sorting": "asc"},
@@ -83,7 +91,14 @@ BINANCE = Traits(
     trade_name_paths=(("info", "C"), ("info", "c")),
 )
 
-TRAITS: dict[str, Traits] = {
+FUNDED = frozenset(
+    (
+        *("binance", "binancecoinm", "binanceusdm", "bingx", "bitget", "bybit", "bybiteu", "bybitid", "gate", "gateeu"),
+        *("krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx", "okx", "okxus", "phemex", "whitebit"),
+    )
+)
+
+ROWS: dict[str, Traits] = {
     "deribit": DERIBIT,
     "binance": msgspec.structs.replace(BINANCE, standing=Standing.MAPPED),
     **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
@@ -99,6 +114,7 @@ TRAITS: dict[str, Traits] = {
     "cryptocom": Traits(name_param="client_oid"),
     **dict.fromkeys(("bingx", "bitrue", "bitstamp", "gemini", "mexc", "phemex"), USUAL),
 }
+TRAITS = {name: msgspec.structs.replace(row, tells_funding=name in FUNDED) for name, row in ROWS.items()}
 
 
 def standing_of(exchange: str) -> Standing:

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from replenisher.model.command import AskOrder, AskTrades, CancelOrder, OrderCommand, Question
+from replenisher.model.command import AskCash, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Calls
 from replenisher.venues.ccxt.exchanges import Traits
+from replenisher.venues.deribit.codec import CashEntry
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class Listed(msgspec.Struct, frozen=True):
 
     symbol: str
     instrument: Instrument
+    id: str  # the exchange's own
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -68,6 +70,10 @@ class LogIn(msgspec.Struct, frozen=True):
     """May we trade? There is no login; the first private question is one."""
 
 
+class LookAtRights(msgspec.Struct, frozen=True):
+    """May this key trade? Asked by cancelling an order that does not exist."""
+
+
 class FetchBook(msgspec.Struct, frozen=True):
     """How does the book of this instrument look?"""
 
@@ -96,6 +102,10 @@ class HoldSwitch(msgspec.Struct, frozen=True):
     """Cancel everything unless we say this again in time."""
 
 
+class DropSwitch(msgspec.Struct, frozen=True):
+    """Cancel nothing: nothing of ours rests, and we go."""
+
+
 class Search(msgspec.Struct, frozen=True):
     """What became of an order: asked in steps, first among those that rest, then among those that are over."""
 
@@ -111,6 +121,21 @@ class Page(msgspec.Struct, frozen=True):
     have: Mapping[str, Any]  # by trade id
 
 
+class CashPage(msgspec.Struct, frozen=True):
+    """More of the exchange's log of our cash, going back in time; with the rows that we have by now."""
+
+    what: AskCash
+    rows: tuple[CashEntry, ...]
+
+
+class Funding(msgspec.Struct, frozen=True):
+    """What did funding bring, and cost? Asked of one instrument after the other, and known up to `until`."""
+
+    what: AskCash
+    of: tuple[str, ...]
+    until: int
+
+
 class Batch(msgspec.Struct, frozen=True):
     """Several places, or several cancels, in one request."""
 
@@ -121,13 +146,17 @@ Asked = (
     LoadMarkets
     | MeasureClock
     | LogIn
+    | LookAtRights
     | FetchBook
     | FetchTrades
     | CheckFills
     | CheckOrders
     | HoldSwitch
+    | DropSwitch
     | Search
     | Page
+    | CashPage
+    | Funding
     | Batch
     | OrderCommand
     | Question

@@ -81,7 +81,7 @@ class Market:
                 if known is not None:
                     fresh = msgspec.structs.replace(fresh, version=version + 1)
                 is_changed = True
-                self.listed[key] = Listed(str(market["symbol"]), fresh)
+                self.listed[key] = Listed(str(market["symbol"]), fresh, str(market.get("id") or ""))
                 self._feeds[name] = Feed(fresh, self._tell, self._settings.ghost_ns)
                 self._tell(InstrumentDefined(at=at, instrument=fresh))
             is_open = market.get("active") is not False

@@ -7,8 +7,9 @@ deadline, the engine's own fence sees to that. Where it does not, the place must
 and the order must have been absent for `absence_ns` from the first answer to the last.
 
 Pages. Some exchanges answer with the oldest trades since a time, others with the newest. A full page is therefore
-followed back in time until nothing new comes, or what comes is older than was asked for. The engine is told that there
-may be more, so that it asks once more from where this ended: with both kinds nothing is left out.
+followed back in time until nothing new comes, or what comes is older than was asked for, however many pages that takes:
+to end sooner would leave a hole behind what is told. The engine is told that there may be more, so that it asks once
+more from where this ended: with both kinds nothing is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Calls, Failure
+from replenisher.venues.ccxt.cash import Cash
 from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
     cash_of,
@@ -44,8 +46,10 @@ from replenisher.venues.ccxt.holdings import (
 )
 from replenisher.venues.ccxt.link import (
     Asked,
+    CashPage,
     Clock,
     Exchange,
+    Funding,
     Listed,
     Page,
     Search,
@@ -56,7 +60,6 @@ from replenisher.venues.ccxt.link import (
 from replenisher.venues.ccxt.names import Names
 
 FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
-PAGES_MAX = 20
 
 
 class Questions:
@@ -84,6 +87,7 @@ class Questions:
         self._settings = settings
         self._tell = tell
         self._absent_since: dict[str, int] = {}
+        self._cash = Cash(venue, exchange, listed, calls, clock, tell)
 
     def ask(self, question: Question, at: int) -> None:
         """Ask the exchange."""
@@ -105,7 +109,7 @@ class Questions:
             case AskBalance():
                 self._calls.ask(question, at, "fetch_balance")
             case AskCash():
-                raise AssertionError("a venue that does not tell moves of cash is not asked for them")
+                self._cash.ask(question, at)
             case _:
                 assert_never(question)
 
@@ -133,6 +137,8 @@ class Questions:
                     self._sought_among_over(asked, value, call.asked_at, at, is_whole=is_whole)
                 case Page(what=AskTrades() as asked, have=have):
                     self._page(asked, have, value, at)
+                case CashPage() | Funding():
+                    self._cash.answered(call, value, at)
                 case AskOpenOrders(instrument=key):
                     reports = tuple(self._report(order, key, call.asked_at) for order in value)
                     self._tell(OpenOrdersReported(at=at, instrument=key, orders=reports))
@@ -141,7 +147,14 @@ class Questions:
                 case AskBalance(currency=currency):
                     cash, waits = cash_of(value, currency, self._exchange.traits)
                     self._tell(
-                        BalanceReported(at=at, venue=self._venue, currency=currency, balance=cash, unsettled=waits)
+                        BalanceReported(
+                            at=at,
+                            venue=self._venue,
+                            currency=currency,
+                            balance=cash,
+                            unsettled=waits,
+                            venue_time=self._clock.venue_time(call.asked_at),
+                        )
                     )
                 case _:
                     raise AssertionError("this is no question")
@@ -155,7 +168,7 @@ class Questions:
                 self._absent(asked, call.asked_at, at, is_whole=is_whole)
             case Search(what=AskOrder() as question):
                 self.fail(question, str(failure), at)
-            case Page(what=question):
+            case Page(what=question) | CashPage(what=question) | Funding(what=question):
                 self.fail(question, str(failure), at)
             case AskOpenOrders() | AskPosition() | AskBalance() as question:
                 self.fail(question, str(failure), at)
@@ -236,7 +249,7 @@ class Questions:
         is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
         since_ms = question.since // MS_NS
         oldest_ms = min((int(trade["timestamp"]) for trade in fresh.values()), default=-1)  # of none: no more
-        if is_full and oldest_ms >= since_ms and len(together) < PAGES_MAX * len(trades):
+        if is_full and oldest_ms >= since_ms:
             ask_trades(
                 self._calls,
                 Page(question, together),

@@ -1,7 +1,8 @@
 """The private side: a session, our orders and fills as they are told and as they are asked for, the dead-man switch.
 
-ccxt has no login to wait for and no word that a subscription stands. So the session is open once a first private
-question was answered and, where there is one, the dead-man switch is set. What a stream should tell is asked for as
+ccxt has no login to wait for, no way to ask what a key may do, and no word that a subscription stands. So the session
+is open once a first private question was answered, the cancel of an order that does not exist was not refused for want
+of permission and, where there is one, the dead-man switch is set. What a stream should tell is asked for as
 well, from time to time: an execution has an id and counts once, whoever told it first. Where there is no
 stream, the question is all there is, and is asked more often. Requests do not travel on the streams: a session outlives
 them, so that what must be canceled is canceled at once.
@@ -27,9 +28,11 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import Event, NotSent, OpenOrdersReported, SessionOpened
+from replenisher.model.event import Event, NotSent, OpenOrdersReported, RejectReason, SessionOpened
+from replenisher.model.order import Request
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
+from replenisher.venues.ccxt.errors import verdict
 from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee, report_of
 from replenisher.venues.ccxt.link import (
     Asked,
@@ -37,10 +40,12 @@ from replenisher.venues.ccxt.link import (
     CheckFills,
     CheckOrders,
     Clock,
+    DropSwitch,
     Exchange,
     HoldSwitch,
     Listed,
     LogIn,
+    LookAtRights,
     Search,
     Settings,
     ask_open_orders,
@@ -55,6 +60,7 @@ from replenisher.venues.ccxt.replies import REQUESTS, Replies
 UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
 OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
 TOLD_MAX = 10_000
+NO_ORDER = "0"  # the id of none
 ORDERS, FILLS = "orders ", "fills "  # the streams, with the instrument behind
 
 
@@ -111,6 +117,11 @@ class Trading:
         """Ask something that only a good key is answered."""
         self._calls.ask(LogIn(), at, "fetch_balance")
 
+    def say_farewell(self, at: int) -> None:
+        """Nothing of ours rests and we go: nobody needs to cancel for us."""
+        if self.is_open and self._holds_switch:
+            self._calls.ask(DropSwitch(), at, "cancel_all_orders_after", 0, is_farewell=True)
+
     def lose(self) -> None:
         """Nothing is heard any more."""
         self.is_open = False
@@ -136,6 +147,13 @@ class Trading:
             if self._exchange.can("watchMyTrades"):
                 self._actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
             self._due[CheckFills(key)] = self._due[CheckOrders(key)] = at
+
+    def _let_in(self, at: int) -> None:
+        """The key is good: nothing is in the way but the dead-man switch."""
+        if self._holds_switch:
+            self._hold_switch(at)
+        else:
+            self._open(at)
 
     def _open(self, at: int) -> None:
         self.is_open = True
@@ -201,10 +219,13 @@ class Trading:
         """An answer; returns why the session cannot go on."""
         try:
             match call.what:
-                case LogIn() if self._holds_switch:
-                    self._hold_switch(at)
                 case LogIn():
-                    self._open(at)
+                    symbol = next(iter(self._listed.values())).symbol
+                    self._calls.ask(LookAtRights(), at, "cancel_order", NO_ORDER, symbol)
+                case LookAtRights():
+                    self._let_in(at)
+                case DropSwitch():
+                    pass
                 case CheckFills(instrument=key):
                     self._unanswered = 0
                     self._fills(key, value, at, is_asked=True)
@@ -227,6 +248,12 @@ class Trading:
         match call.what:
             case LogIn():
                 return f"refused the login: {failure}"
+            case LookAtRights():
+                if verdict(self._exchange.id, failure, Request.CANCEL).reason is RejectReason.PERMISSION:
+                    return f"refused the key the right to trade: {failure}"
+                self._let_in(at)  # there is no such order, and so the key may cancel; or nothing is proven
+            case DropSwitch():
+                pass  # it cancels what is not there
             case HoldSwitch():
                 return f"the dead-man switch cannot be held: {failure}"
             case CheckFills():

@@ -25,6 +25,7 @@ from replenisher.venues.ccxt.link import (
     HoldSwitch,
     LoadMarkets,
     LogIn,
+    LookAtRights,
     MeasureClock,
     Settings,
 )
@@ -106,9 +107,9 @@ class CcxtVenue:
             case FetchBook() | FetchTrades():
                 if self._is_of_these_streams(call):
                     self._doubt(self._market.answered(call, value, at), at)
-            case LogIn() | HoldSwitch() if not self._trading.is_open:
-                if self._is_of_these_streams(call):
-                    self._trading.answered(call, value, at)
+            case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
+                if self._is_of_these_streams(call) and (reason := self._trading.answered(call, value, at)):
+                    self._end_session(reason, at)
             case _:
                 self._distrust(self._trading.answered(call, value, at), at)
 
@@ -126,9 +127,8 @@ class CcxtVenue:
             case FetchBook() | FetchTrades():
                 if self._is_of_these_streams(call):
                     self._market.failed(call, failure, at)
-            case LogIn() | HoldSwitch() if not self._trading.is_open:
-                if self._is_of_these_streams(call):
-                    reason = self._trading.failed(call, failure, at)
+            case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
+                if self._is_of_these_streams(call) and (reason := self._trading.failed(call, failure, at)):
                     self._end_session(reason, at, is_refusal=failure.kind in KEY_REFUSED)
             case _:
                 self._distrust(self._trading.failed(call, failure, at), at)
@@ -178,8 +178,10 @@ class CcxtVenue:
         if self._phase is Phase.UP:
             self._end_session("suspended", at)
 
-    def stop(self, at: int) -> None:
+    def stop(self, at: int, *, is_flat: bool = False) -> None:
         """End everything and begin nothing again."""
+        if is_flat:
+            self._trading.say_farewell(at)
         if self._phase is not Phase.IDLE:
             self._end_session("stop", at)
         self._phase = Phase.IDLE
@@ -279,4 +281,5 @@ def capabilities_of(exchange: Exchange) -> Capabilities:
     return Capabilities(
         amends_price=exchange.can("editOrder") and exchange.traits.amends,
         cancels_orphans=exchange.has_switch,
+        tells_cash_moves=exchange.traits.tells_cash_moves,
     )

@@ -133,7 +133,7 @@ class DeribitVenue:
         self._market.suspended(at)
         self._trading.suspended(at)
 
-    def stop(self, at: int) -> None:
+    def stop(self, at: int, *, is_flat: bool = False) -> None:
         """Close both connections and open none again."""
         self._market.stop(at)
         self._trading.stop(at)

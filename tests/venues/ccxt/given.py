@@ -70,12 +70,18 @@ class Desk:
 
     def up(self) -> "Desk":
         """Connected, logged in, and with a book if books are watched."""
+        self.known()
+        self.fail("cancel_order", "OrderNotFound")
+        self.heard()
+        return self
+
+    def known(self) -> "Desk":
+        """Connected, and the key is one; whether it may trade is still to be heard."""
         self.venue.start(self.at)
         self.answer("load_markets", {self.market["symbol"]: self.market})
         if self.venue._exchange.can("fetchTime"):
             self.answer("fetch_time", self.at // MS)
         self.answer("fetch_balance", {})
-        self.heard()
         return self
 
     def answer(self, method: str, value: Any) -> None:

@@ -286,3 +286,23 @@ async def test_a_socket_that_ends_is_told_even_if_nobody_waits_on_it() -> None:
 
         await eventually(lambda: here.heard.cuts)
         assert here.heard.cuts[0].startswith("a socket ended")
+
+
+async def test_a_last_word_is_still_said_and_nothing_else_is_waited_for() -> None:
+    said = asyncio.Event()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await asyncio.wait_for(said.wait(), 5)
+        return web.json_response({"jsonrpc": "2.0", "result": 7})
+
+    async def never(request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("it is given up")
+
+    async with room() as here:
+        here.server.answers = {"public/get_time": slowly, "public/get_currencies": never}
+        here.carry(Invoke(1, "fetch_currencies"), Invoke(2, "fetch_time", is_farewell=True), Restart("stop"))
+        await eventually(lambda: len(here.server.asked) == 2)
+        asyncio.get_running_loop().call_later(0.05, said.set)  # while the room is being left
+
+    assert (here.heard.answers, here.heard.failures) == ({2: 7}, {})

@@ -17,6 +17,7 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.order import Request
+from replenisher.venues.ccxt.calls import Failure
 from replenisher.venues.ccxt.exchanges import Traits
 from replenisher.venues.ccxt.link import Exchange, Settings
 from tests.venues.ccxt.given import KEY, MARKET, MS, NAME, T0, Desk, S, cancel, exchange, order, place, trade
@@ -39,6 +40,8 @@ def test_a_session_begins_with_markets_clock_and_a_first_private_question() -> N
     assert desk.one(ClockOffset).offset_ns == 3 * S
     assert [watch.method for watch in desk.streams] == ["watch_order_book", "watch_trades"]
     desk.answer("fetch_balance", {})
+    assert desk.call("cancel_order").arguments == ("0", MARKET["symbol"])
+    desk.venue.answered(4, {}, desk.at)
 
     assert desk.one(SessionOpened).venue == "x"
     assert [watch.method for watch in desk.streams[2:]] == ["watch_orders", "watch_my_trades"]
@@ -366,6 +369,50 @@ def test_nothing_is_set_that_would_cancel_what_others_have(seen: Exchange, setti
     desk.later(60 * S)
 
     assert "cancel_all_orders_after" not in desk.calls()
+
+
+def test_whoever_goes_with_nothing_resting_lets_go_of_the_dead_man_switch() -> None:
+    desk = Desk(TIMED, Settings(dead_man_switch_s=60)).up()
+    desk.answer("cancel_all_orders_after", {})
+
+    desk.venue.stop(desk.at, is_flat=True)
+
+    farewell = desk.call("cancel_all_orders_after")
+    assert (farewell.arguments, farewell.is_farewell) == ((0,), True)
+    desk.venue.failed(farewell.number, Failure("RequestTimeout", "", True), desk.at)
+    assert [type(fact) for fact in desk.heard()] == [SessionOpened, SessionLost], "nothing depends on the answer"
+
+
+@pytest.mark.parametrize("settings", [Settings(dead_man_switch_s=60), Settings(dead_man_switch_s=0)])
+def test_a_dead_man_switch_stays_for_what_may_rest_and_is_not_touched_by_who_only_looked(settings: Settings) -> None:
+    desk = Desk(TIMED, settings).up()
+    if settings.dead_man_switch_s:
+        desk.answer("cancel_all_orders_after", {})
+
+    desk.venue.stop(desk.at, is_flat=not settings.dead_man_switch_s)
+
+    assert "cancel_all_orders_after" not in desk.calls()
+
+
+@pytest.mark.parametrize("kind", ["PermissionDenied", "AuthenticationError"])
+def test_a_key_that_may_not_even_cancel_what_is_not_there_may_not_trade(kind: str) -> None:
+    desk = Desk().known()
+
+    assert desk.venue.actions() == []
+    desk.fail("cancel_order", kind, "read-only key")
+
+    lost = desk.one(SessionLost)
+    assert lost.is_refusal
+    assert lost.reason == f"refused the key the right to trade: {kind}: read-only key"
+
+
+@pytest.mark.parametrize("kind", ["OrderNotFound", "BadRequest", "RequestTimeout", "KeyError"])
+def test_a_key_that_is_not_refused_is_let_in(kind: str) -> None:
+    desk = Desk().known()
+
+    desk.fail("cancel_order", kind)
+
+    assert desk.one(SessionOpened).venue == "x"
 
 
 def test_after_a_suspension_everything_begins_anew() -> None:

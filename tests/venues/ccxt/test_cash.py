@@ -1,0 +1,141 @@
+"""What moved our cash without a fill, as ccxt tells it: Deribit's own log, and elsewhere a history of funding."""
+
+from decimal import Decimal
+from typing import Any
+
+import ccxt.pro
+import msgspec
+import pytest
+
+from replenisher.model.command import AskBalance, AskCash
+from replenisher.model.event import BalanceReported, CashKind, CashMoved, CashReported, QuestionFailed
+from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
+from tests.venues.ccxt.given import MARKET, MS, T0, Desk, S, exchange
+from tests.venues.test_deribit_venue import Recordings
+
+SWAP = MARKET | {"id": "BTCUSDT-SWAP", "symbol": "BTC/USDT:USDT", "type": "swap", "settle": "USDT", "linear": True}
+PERPETUAL = SWAP | {"id": "BTC-PERPETUAL", "symbol": "BTC/USD:BTC", "settle": "BTC", "linear": False, "inverse": True}
+FUNDED = Traits(tells_funding=True)
+LOGGED = msgspec.structs.replace(DERIBIT, needs_until=False)
+
+
+def desk_with(traits: Traits, market: dict[str, Any]) -> Desk:
+    desk = Desk(exchange(traits=traits), market=market | {"contractSize": 1.0}).up()
+    desk.heard()
+    return desk
+
+
+def ask(desk: Desk, currency: str) -> None:
+    desk.venue.send([AskCash(venue="x", currency=currency, since=T0 - S, deadline=0)], desk.at)
+
+
+def paid(at: int, amount: float, **more: Any) -> dict[str, Any]:
+    return {"timestamp": at // MS, "amount": amount, "code": "USDT", "id": None} | more
+
+
+def test_funding_is_told_oldest_first_and_then_how_far_it_was_read() -> None:
+    desk = desk_with(FUNDED, SWAP)
+    ask(desk, "USDT")
+
+    call = desk.call("fetch_funding_history")
+    rows = [paid(T0 + 8 * S, 0.25, id="f2"), paid(T0, -0.5), paid(T0 - 9 * S, 1.0)]
+    desk.venue.answered(call.number, rows, desk.at)
+
+    assert call.arguments == ("BTC/USDT:USDT", (T0 - S) // MS)
+    first, second, read = desk.heard()
+    assert isinstance(first, CashMoved) and isinstance(second, CashMoved)
+    assert [(move.kind, move.amount, move.venue_id) for move in (first, second)] == [
+        (CashKind.FUNDING, Decimal("-0.5"), f"BTC/USDT:USDT {T0 // MS}"),
+        (CashKind.FUNDING, Decimal("0.25"), "f2"),
+    ]
+    assert first.instrument == "x/BTC/USDT:USDT"
+    assert read == CashReported(at=desk.at, venue="x", currency="USDT", venue_time=T0)
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    desk = desk_with(FUNDED, SWAP)
+    for amounts in ([0.1], [0.1, 0.2]):
+        ask(desk, "USDT")
+        desk.answer("fetch_funding_history", [paid(T0 + int(10 * each) * S, each) for each in amounts])
+
+    assert [fact.amount for fact in desk.heard() if isinstance(fact, CashMoved)] == [Decimal("0.1"), Decimal("0.2")]
+
+
+def test_of_a_full_answer_only_what_it_told_counts_as_read() -> None:
+    desk = desk_with(FUNDED, SWAP)
+    ask(desk, "USDT")
+
+    desk.answer("fetch_funding_history", [paid(T0 - S + number * MS, 0.01) for number in range(100)])
+
+    assert desk.one(CashReported).venue_time == T0 - S + 99 * MS
+
+
+def test_a_currency_in_which_nothing_is_funded_is_read_without_a_question() -> None:
+    desk = desk_with(FUNDED, SWAP)
+    ask(desk, "BTC")
+
+    assert desk.one(CashReported).currency == "BTC"
+    assert desk.calls() == []
+
+
+@pytest.mark.parametrize("answer", [[{"timestamp": None, "amount": 1.0}], {"rows": []}, None])
+def test_a_history_that_cannot_be_read_is_asked_for_again(answer: Any) -> None:
+    desk = desk_with(FUNDED, SWAP)
+    ask(desk, "USDT")
+
+    desk.answer("fetch_funding_history", answer)
+
+    assert desk.one(QuestionFailed).subject == "USDT"
+
+
+def test_deribits_log_is_read_to_its_end_and_told_as_the_direct_venue_tells_it(recordings: Recordings) -> None:
+    lines = recordings("private/deribit_docs_examples.jsonl").read_bytes().splitlines()
+    told = [msgspec.json.decode(line) for line in lines]
+    page = next(each for each in told if each.get("section") == "/private/get_transaction_log")["msg"]
+    desk = desk_with(LOGGED, PERPETUAL)
+    ask(desk, "BTC")
+
+    first = desk.call("private_get_get_transaction_log")
+    desk.venue.answered(first.number, as_text(page), desk.at)
+    second = desk.call("private_get_get_transaction_log")
+    desk.venue.answered(second.number, {"result": {"logs": [], "continuation": None}}, desk.at)
+
+    assert first.arguments[0]["start_timestamp"] == (T0 - S) // MS
+    assert second.arguments[0]["continuation"] == page["result"]["continuation"]
+    *moves, read = desk.heard()
+    assert isinstance(read, CashReported)
+    kinds = [(move.kind, move.amount, move.realized) for move in moves if isinstance(move, CashMoved)]
+    assert kinds == [
+        (CashKind.TRANSFER, Decimal("0.65"), 0),
+        (CashKind.FUNDING, Decimal("0.00001243"), 0),
+        (CashKind.SETTLEMENT, Decimal("0.00214463"), Decimal("-0.0000571")),
+        (CashKind.TRANSFER, Decimal("-2.5"), 0),
+    ]
+    assert {move.instrument for move in moves if move.kind is CashKind.SETTLEMENT} == {"x/BTC/USD:BTC"}
+
+
+def as_text(value: Any) -> Any:
+    """As ccxt hands on what Deribit says: every number is text."""
+    if isinstance(value, dict):
+        return {key: as_text(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [as_text(each) for each in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def test_a_balance_is_as_of_when_it_was_asked_for() -> None:
+    desk = desk_with(FUNDED, SWAP)
+    desk.venue.send([AskBalance(venue="x", currency="USDT", deadline=0)], desk.at)
+    desk.at += S
+
+    desk.answer("fetch_balance", {"USDT": {"total": 5.0}})
+
+    assert desk.one(BalanceReported).venue_time == T0, "what moves meanwhile may not be in it"
+
+
+@pytest.mark.parametrize("name", sorted(TRAITS))
+def test_funding_is_told_wherever_ccxt_has_a_history_of_it(name: str) -> None:
+    client = getattr(ccxt.pro, name)()
+
+    assert TRAITS[name].tells_funding is (client.has.get("fetchFundingHistory") is True)
+    assert not TRAITS[name].cash_log or hasattr(client, TRAITS[name].cash_log)
