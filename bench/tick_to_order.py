@@ -139,7 +139,7 @@ class Bench:
         self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
         self._measured("echo", self._echo, partial(self._echoes, size))
         self._peers(size)
-        self._in_turn(size // 2)
+        self._in_turn(max(2, size // 2))
 
     def warm_up(self) -> None:
         """A few rounds that do not count; the last order is what the echo learns to send."""
