@@ -7,6 +7,7 @@ other. Whoever only reads changes no byte. A database belongs to the thread that
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 from typing import TypeVar
 
 import msgspec
@@ -81,6 +82,9 @@ def explained(database: Database) -> Iterator[None]:
         if isinstance(error, OperationalError | InterfaceError):
             raise Unreachable(f"the database {database.name} cannot be reached: {error.orig}") from error
         raise ConfigurationError(f"{database.name} is not a database of replenisher: {error.orig}") from error
+    except SSLCertVerificationError as error:
+        told = f"its certificate is not trusted: {error.verify_message}"
+        raise ConfigurationError(f"the database {database.name} cannot be used: {told}") from error
     except (sqlite3.Error, OSError) as error:
         raise Unreachable(f"the database {database.name} cannot be reached: {error}") from error
 

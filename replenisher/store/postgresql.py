@@ -110,6 +110,10 @@ def _ssl_context(mode: str, authority: object) -> ssl.SSLContext | bool | None:
             return None
         case "require":
             return True
-    context = ssl.create_default_context(cafile=None if authority is None else str(authority))
+    try:
+        context = ssl.create_default_context(cafile=None if authority is None else str(authority))
+    except OSError as error:  # of a file that is there but holds no certificate, too
+        why = error.strerror or error
+        raise ConfigurationError(f"database.url: sslrootcert={authority} cannot be read: {why}") from error
     context.check_hostname = mode == "verify-full"
     return context
