@@ -13,7 +13,15 @@ from pydantic import PrivateAttr, ValidationError
 from replenisher.config import listed, mistakes, opinions
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_, Raw, Sources
-from replenisher.config.sections import LiveMarket, RecordedMarket, Sections, StrategySection, TighterRisk
+from replenisher.config.sections import (
+    PAPER_KEY,
+    ExchangeSection,
+    LiveMarket,
+    RecordedMarket,
+    Sections,
+    StrategySection,
+    TighterRisk,
+)
 from replenisher.core.slots import PartialFill
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
@@ -193,9 +201,7 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     if config.exchange.venue not in config.venues:
         at = ("exchange", "venue")
         yield at, not_allowed(at, config.exchange.venue, f"it must be one of venues: {', '.join(config.venues)}")
-    if scopes.parse(config.exchange.key_scope) is None:
-        at = ("exchange", "key_scope")
-        yield at, not_allowed(at, config.exchange.key_scope, "it must be like account:read_write trade:read")
+    yield from _account_contradictions(config, config.exchange)
     if config.exchange.faults:
         at = ("exchange", "faults")
         yield at, f"{spell(at)}: the simulated exchange makes no faults yet, leave the list empty"
@@ -203,6 +209,24 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
         at = ("exchange", "market", "source")
         yield at, not_allowed(at, "live", "a market from a live feed is not offered yet, take synthetic or recorded")
     yield from listed.contradictions(config.exchange)
+
+
+def _account_contradictions(config: Config, exchange: ExchangeSection) -> Iterator[tuple[Path_, str]]:
+    taken = {PAPER_KEY, *(venue.account for name, venue in config.venues.items() if name == exchange.venue)}
+    owners = taken - {PAPER_KEY} | set(exchange.accounts)
+    scoped: list[tuple[Path_, str]] = [(("exchange",), exchange.key_scope)]
+    for name, account in exchange.accounts.items():
+        at: Path_ = ("exchange", "accounts", name)
+        scoped.append((at, account.key_scope))
+        if name in taken:
+            yield at, f"{spell(at)}: {name!r} is not allowed, the venue's own account or its key has that name"
+        if account.owner is not None and account.owner not in owners - {name}:
+            rule = f"it must be another account: {', '.join(sorted(owners - {name}))}"
+            yield (*at, "owner"), not_allowed((*at, "owner"), account.owner, rule)
+    for stem, scope in scoped:
+        if scopes.parse(scope) is None:
+            at = (*stem, "key_scope")
+            yield at, not_allowed(at, scope, "it must be like account:read_write trade:read")
 
 
 def _without_password(url: str) -> str:

@@ -21,6 +21,8 @@ Milliseconds = Annotated[int, Field(ge=1, le=int(timedelta(days=1) / timedelta(m
 WORD = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 CURRENCY = r"^[A-Z0-9]{2,12}$"
 NAMESPACE = r"^[a-z0-9]{3}$"
+MAY_TRADE = "account:read_write trade:read_write"  # a key's scope
+PAPER_KEY = "paper"  # id and secret alike: the exchange listens on loopback alone and nothing on it is worth anything
 Word = Annotated[str, Field(pattern=WORD)]
 Currency = Annotated[str, Field(pattern=CURRENCY)]
 
@@ -187,6 +189,14 @@ class ListedInstrument(Section):
     interruptions: tuple[Interruption, ...] = Field((), description="when it does not trade, one after the other")
 
 
+class SimulatedAccount(Section):
+    """One more account of the simulated exchange, for other clients. Its name is the id and the secret of its key."""
+
+    balances: dict[Currency, Money] = Field(min_length=1)
+    owner: Word | None = Field(None, description="the account that this one is a subaccount of")
+    key_scope: str = Field(MAY_TRADE, description="what its key may do")
+
+
 class ExchangeSection(Section):
     """The simulated exchange of paper mode."""
 
@@ -199,13 +209,15 @@ class ExchangeSection(Section):
     queue_model: QueueModel = "risk_averse"
     fees: Fees = Fees()
     price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
-    key_scope: str = Field("account:read_write trade:read_write", description="what the simulated key may do")
+    key_scope: str = Field(MAY_TRADE, description="what the simulated key may do")
     token_s: int = Field(900, ge=10, le=31_536_000, description="how long a login is good for")
     funding: Funding = Funding()
     settlement: Settlement = Settlement()
     latency: Latency = Latency()
     rate: Rate = Rate()
     balances: dict[Currency, Money] = Field(min_length=1)
+    accounts: dict[Word, SimulatedAccount] = Field({}, description="besides the one that the venue trades on, by name")
+    max_leverage: int = Field(50, ge=1, le=1000, description="a position over the margin that it holds")
     faults: tuple[dict[str, Any], ...] = ()
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 

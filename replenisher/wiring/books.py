@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config, require_ready
+from replenisher.config.sections import PAPER_KEY
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.report.audit import audit as compare_books
 from replenisher.report.ledger import ExchangeBook, read_ledger
@@ -21,7 +22,6 @@ from replenisher.store import queries, schema, tables
 from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
-from replenisher.wiring.market import PAPER_KEY
 from replenisher.wiring.offered import require_offered, require_undelivered
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from replenisher.config import Config
-from replenisher.config.sections import ExchangeSection
+from replenisher.config.sections import PAPER_KEY, ExchangeSection
 from replenisher.errors import ReplenisherError
 from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
@@ -24,7 +24,6 @@ from replenisher.exchange.server import HOST, ServerSettings, serve
 from replenisher.live.clock import SessionClock
 from replenisher.wiring.listings import listings_of
 
-PAPER_KEY = "paper"  # id and secret alike: the exchange listens on loopback alone and nothing on it is worth anything
 DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000)}}
 
 
@@ -54,14 +53,19 @@ def run_exchange(
         exchange_id=secrets.token_hex(8),
         seed=chosen_seed,
         listings=listings,
-        balances={account: dict(section.balances)},
+        balances={account: dict(section.balances)} | {n: dict(each.balances) for n, each in section.accounts.items()},
         append=file.append,
         at=clock.now(),
         past=file.past,
+        max_leverage=section.max_leverage,
+        owners={name: each.owner for name, each in section.accounts.items() if each.owner is not None},
     )
     settings = ServerSettings(
         deribit=DeribitSettings(
-            keys=(_key(config, section, account),),
+            keys=(
+                _key(config, section, account),
+                *(ApiKey(name, name, name, each.key_scope) for name, each in section.accounts.items()),
+            ),
             credits_per_s=section.rate.per_s,
             credits_burst=section.rate.burst,
             token_s=section.token_s,

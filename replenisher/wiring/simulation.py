@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import replenisher
 from replenisher.config import Config, load
+from replenisher.config.sections import PAPER_KEY
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
@@ -27,7 +28,6 @@ from replenisher.store.journal import Fsync, Policy
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.market import PAPER_KEY
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import instruments_on
 
@@ -119,6 +119,7 @@ def scene_of(config: Config) -> Scene:
             append=append,
             at=at,
             past=past,
+            max_leverage=section.max_leverage,
         )
         return Opened(exchange, Deribit(exchange, settings))
 

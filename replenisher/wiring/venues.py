@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from replenisher.config import CCXT, Config
+from replenisher.config.sections import PAPER_KEY
 from replenisher.live.clock import SessionClock
 from replenisher.live.relay import Relay
 from replenisher.live.supervisor import CarrierOf
@@ -17,7 +18,6 @@ from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
 from replenisher.venues.venue import Carrier, Venue
 from replenisher.wiring.child import Child
-from replenisher.wiring.market import PAPER_KEY
 
 ADAPTER_URLS = {
     "testnet": "wss://test.deribit.com/ws/api/v2",
