@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
-from replenisher.core.halts import apply_clock_offset, apply_lag, resume
+from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
 from replenisher.core.order_facts import (
     apply_answer,
     apply_open_orders,
@@ -113,6 +113,7 @@ def apply(state: State, event: Event) -> None:
             _open_session(state, event.venue, event.at)
         case SessionLost():
             _lose_session(state, event.venue, event.at)
+            apply_refusal(state, event)
         case CancelsSent():
             state.budget(event.venue, event.at).owe(len(event.order_ids))
         case CashMoved():
@@ -293,6 +294,7 @@ def _start(state: State, event: Started) -> None:
 
 
 def _open_session(state: State, venue: str, at: int) -> None:
+    state.let_in[venue] = None
     instruments = state.setup.instruments(venue)
     for instrument in instruments:
         state.account.cursors.setdefault(instrument, state.first_started_at + state.clock_offsets_ns.get(venue, 0))

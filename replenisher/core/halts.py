@@ -8,13 +8,16 @@ before anything else is decided (`State.halt`), so that the record of a halt alw
 from collections.abc import Iterator
 from decimal import Decimal
 
+from replenisher.core.orders import Order
 from replenisher.core.risk import BPS, OnBreach
 from replenisher.core.state import State
 from replenisher.model.command import Halt, HaltCause, Pause
-from replenisher.model.event import ClockOffset, LoopLagged
+from replenisher.model.event import ClockOffset, LoopLagged, RejectReason, SessionLost
+from replenisher.model.instrument import venue_of
 from replenisher.model.units import MINUTE_NS
 
 LAGS_MAX = 10  # within a minute, before it is a halt
+REFUSALS_MAX = 5  # places refused within a minute for no known reason, or because we may not trade
 SKEWS_MAX = 3  # measured one after the other at one venue
 
 
@@ -62,6 +65,32 @@ def judge_positions(state: State, at: int) -> None:
             reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"
             for broken in latch(state, limits.on_position, HaltCause.POSITION, reason, at):
                 state.found.setdefault((type(broken), HaltCause.POSITION), broken)
+
+
+def count_refusal(state: State, order: Order, reason: RejectReason, message: str, at: int) -> None:
+    """A place was refused. What trying again cannot mend is paused or halted, by whose fault it seems to be."""
+    strategy, venue = order.strategy, venue_of(order.instrument)
+    if reason is RejectReason.FROZEN:
+        # Resetting it by ourselves would make it no protection.
+        state.pause(
+            strategy, f"{venue} has frozen our quotes: look why, and reset its protection there"
+        )
+    if reason not in (RejectReason.PERMISSION, RejectReason.OTHER):
+        return
+    recent = [then for then in state.refusals.get(strategy, []) if then > at - MINUTE_NS]
+    state.refusals[strategy] = [*recent, at]
+    if len(recent) + 1 < REFUSALS_MAX:
+        return
+    if reason is RejectReason.PERMISSION:
+        state.halt(HaltCause.KEY, f"{venue} takes no order of ours any more: {message}")
+    else:
+        state.pause(strategy, f"{venue} refuses for no known reason: {message}")
+
+
+def apply_refusal(state: State, lost: SessionLost) -> None:
+    """A session ended because of our key: one that was good before in this life is revoked, and will not be again."""
+    if lost.is_refusal and lost.venue in state.let_in:
+        state.halt(HaltCause.KEY, f"{lost.venue} {lost.reason}")
 
 
 def apply_lag(state: State, lag: LoopLagged) -> None:

@@ -6,10 +6,11 @@ is asked for it by its own id.
 
 from typing import assert_never
 
+from replenisher.core.halts import count_refusal
 from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State, slot_of
 from replenisher.core.sync import Topic
-from replenisher.model.command import Intent, Pause
+from replenisher.model.command import Intent
 from replenisher.model.event import (
     NotSent,
     OpenOrdersReported,
@@ -30,7 +31,6 @@ from replenisher.model.units import SECOND_NS
 
 READ_LAG_NS = SECOND_NS  # how much later than `valid_until` "not found" becomes evidence
 CANCEL_BACKOFF_S_MAX = 8
-REFUSALS_MAX = 5  # places refused for no known reason within a minute, before the strategy is paused
 OrderFact = OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
 
 
@@ -191,15 +191,7 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
     _ends(state, order, Transition.REJECTED, f"{reason}: {message}" if message else str(reason), 0, at)
     slot = state.slots.refuse(slot_of(order), reason, state.book(order.instrument).shown_touch, at)
     slot.was_eaten = slot.was_eaten or order.intent is Intent.REFILL  # The next place here is the refill still.
-    if reason is RejectReason.OTHER:
-        _count_refusal(state, order.strategy, at)
-
-
-def _count_refusal(state: State, strategy: str, at: int) -> None:
-    recent = [then for then in state.refusals.get(strategy, []) if then > at - 60 * SECOND_NS]
-    state.refusals[strategy] = [*recent, at]
-    if len(recent) + 1 >= REFUSALS_MAX:
-        state.pauses[strategy] = Pause(reason="the venue refuses for no known reason", until=0, strategy=strategy)
+    count_refusal(state, order, reason, message, at)
 
 
 def _request_is_refused(state: State, order: Order, fact: RequestRejected) -> None:

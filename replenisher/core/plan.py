@@ -16,7 +16,6 @@ from replenisher.core.risk import Bound, permit
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
-from replenisher.model.command import Pause
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Decision, Quote
 
@@ -168,8 +167,7 @@ def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
 
 def _give_up(state: State, setup: StrategySetup, reason: str) -> None:
     """A strategy does not do what it is for: it is paused, the others go on."""
-    reason = f"strategy {setup.id} failed: {reason}"
-    state.found.setdefault((Pause, setup.id), Pause(reason=reason, until=0, strategy=setup.id))
+    state.pause(setup.id, f"strategy {setup.id} failed: {reason}")
 
 
 def _described(error: Exception) -> str:

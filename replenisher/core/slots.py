@@ -85,6 +85,7 @@ class Slot(msgspec.Struct):
                 | RejectReason.PERMISSION
                 | RejectReason.RATE
                 | RejectReason.HALTED
+                | RejectReason.FROZEN
                 | RejectReason.NOT_OPEN
                 | RejectReason.OTHER
             ):

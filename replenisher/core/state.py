@@ -79,6 +79,7 @@ class State:
     halts: dict[HaltCause, Halt] = field(default_factory=dict)
     found: dict[tuple[type, str], Halt | Pause] = field(default_factory=dict)  # latches that are to be recorded next
     executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
+    let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
     journal_blocked: str = ""  # why the journal cannot be written; empty while it can
@@ -253,6 +254,11 @@ class State:
         """Have everything halted, once for each cause; the engine records it before it decides anything else."""
         if cause not in self.halts:
             self.found.setdefault((Halt, cause), Halt(cause=cause, reason=reason))
+
+    def pause(self, strategy: str, reason: str) -> None:
+        """Have one strategy paused until an operator resumes, recorded in the same way."""
+        if strategy not in self.pauses:
+            self.found.setdefault((Pause, strategy), Pause(reason=reason, until=0, strategy=strategy))
 
     def next_order_id(self) -> str:
         """Namespace 3, epoch 6, counter 6: fixed width, never used before."""

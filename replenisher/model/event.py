@@ -207,6 +207,7 @@ class RejectReason(StrEnum):
     PERMISSION = "permission"
     RATE = "rate"
     HALTED = "halted"  # maintenance, settlement, closed book
+    FROZEN = "frozen"  # the venue's own protection of market makers holds, until somebody resets it there
     TOO_LATE = "too_late"  # it reached the venue after `valid_until`
     NOT_OPEN = "not_open"  # amend or cancel of an order that is filled, canceled or was never there
     NOT_SENT = "not_sent"  # it never left us

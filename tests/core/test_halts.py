@@ -12,12 +12,30 @@ from replenisher.model.event import (
     JournalBlocked,
     JournalFreed,
     LoopLagged,
+    OrderRejected,
     PauseAsked,
+    RejectReason,
     ResumeAsked,
+    SessionLost,
+    SessionOpened,
     TradesReported,
 )
 from replenisher.model.order import Side
-from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled, ladder, limits, quoting, sell, want
+from tests.core.world import (
+    KEY,
+    LINEAR,
+    SECOND,
+    VENUE,
+    Wishes,
+    World,
+    filled,
+    ladder,
+    limits,
+    one_strategy,
+    quoting,
+    sell,
+    want,
+)
 
 
 def halts(world: World) -> list[Halt]:
@@ -265,6 +283,63 @@ def test_a_clock_that_stays_too_far_from_ours_is_a_halt() -> None:
         world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=61 * SECOND))
 
     assert_halted(world, HaltCause.CLOCK_SKEW, f"max_clock_offset_ms: the clock of {VENUE} is +61.0 s from ours")
+
+
+# --- What the venue takes back -----------------------------------------------------------------------------------
+
+
+def refused(world: World, reason: RejectReason) -> None:
+    """The venue refuses all places that are under way."""
+    for wish in list(world.outgoing):
+        world.outgoing.remove(wish)
+        if isinstance(wish, PlaceOrder):
+            world.tell(OrderRejected(at=0, order_id=wish.order_id, reason=reason, message="said the venue"))
+
+
+def test_a_key_that_is_revoked_in_the_middle_of_a_session_is_a_halt() -> None:
+    world = quoting(ladder(1))
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="refused the login: invalid_credentials", is_refusal=True))
+
+    assert [(halt.cause, halt.reason) for halt in halts(world)] == [
+        (HaltCause.KEY, "toy refused the login: invalid_credentials")
+    ]
+    world.tell(SessionOpened(at=0, venue=VENUE))
+    world.settle()
+    assert world.venue.resting() == []
+
+
+@pytest.mark.parametrize("is_refusal", [False, True])
+def test_no_other_end_of_a_session_is(is_refusal: bool) -> None:
+    world = World(one_strategy(Wishes())) if is_refusal else quoting(ladder(1))
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="closed", is_refusal=is_refusal))
+
+    assert halts(world) == []
+
+
+def test_orders_that_are_refused_because_we_may_not_trade_are_a_halt() -> None:
+    world = quoting()
+
+    want(world, ladder(3))
+    refused(world, RejectReason.PERMISSION)
+
+    assert_halted(world, HaltCause.KEY, "toy takes no order of ours any more: said the venue")
+
+
+def test_what_the_venue_has_frozen_waits_for_the_operator() -> None:
+    world = quoting()
+
+    want(world, ladder(1))
+    refused(world, RejectReason.FROZEN)
+
+    assert absence(world).startswith("paused: toy has frozen our quotes: ")
+    world.wait(3_600 * SECOND)
+    assert world.outgoing == [], "neither an order nor a reset"
+    world.tell(ResumeAsked(at=0))
+    world.settle()
+    assert len(world.live()) == 2
+    assert halts(world) == []
 
 
 # --- The journal -------------------------------------------------------------------------------------------------

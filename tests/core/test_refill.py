@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replenisher.core.order_facts import REFUSALS_MAX
+from replenisher.core.halts import REFUSALS_MAX
 from replenisher.core.slots import PartialFill, RefillMode, RefillPolicy
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Intent, MoveSlot, PlaceOrder
 from replenisher.model.event import OrderRejected, OrderReported, RejectReason, ResumeAsked
@@ -221,7 +221,7 @@ def test_a_post_only_refusal_waits_for_another_touch() -> None:
     assert len(places(list(other_touch))) == 1
 
 
-@pytest.mark.parametrize("reason", [RejectReason.FUNDS, RejectReason.SIZE, RejectReason.PERMISSION, RejectReason.RATE])
+@pytest.mark.parametrize("reason", [RejectReason.FUNDS, RejectReason.SIZE, RejectReason.PRICE, RejectReason.RATE])
 def test_other_refusals_back_off_up_to_a_minute(reason: RejectReason) -> None:
     world = quoting()
     want(world, [buy(0, 99_980)])

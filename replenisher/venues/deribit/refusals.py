@@ -17,6 +17,7 @@ REJECTIONS: dict[int, RejectReason] = {
     10009: RejectReason.FUNDS,
     10039: RejectReason.FUNDS,
     13888: RejectReason.TOO_LATE,
+    13030: RejectReason.FROZEN,
     **dict.fromkeys((10004, 10010, 11008, 11044), _NOT_OPEN),
     **dict.fromkeys((10002, 10021, 10022, 10027, 10032, 11022), _SIZE),
     # Limits of the account on open orders and positions: asking for less may pass.
@@ -24,7 +25,7 @@ REJECTIONS: dict[int, RejectReason] = {
     **dict.fromkeys((10003, 10005, 10006, 10007, 10011, 10023, 10026, 10043, 13910, 13918), _PRICE),
     **dict.fromkeys((10000, 10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
     **dict.fromkeys((13004, 13009, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
-    **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13030, 13043, 13503), _HALTED),
+    **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13043, 13503), _HALTED),
     **dict.fromkeys((TOO_MANY_REQUESTS, 10047, 10066), _RATE),
     # Refused for what the request is. Ours to mend, not to repeat.
     **dict.fromkeys((10020, 10024, 10025, 10030, 10031, 10033, 10034, 10035, 10036, 10044), RejectReason.OTHER),
