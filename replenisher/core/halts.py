@@ -72,9 +72,7 @@ def count_refusal(state: State, order: Order, reason: RejectReason, message: str
     strategy, venue = order.strategy, venue_of(order.instrument)
     if reason is RejectReason.FROZEN:
         # Resetting it by ourselves would make it no protection.
-        state.pause(
-            strategy, f"{venue} has frozen our quotes: look why, and reset its protection there"
-        )
+        state.pause(strategy, f"{venue} has frozen our quotes: look why, and reset its protection there")
     if reason not in (RejectReason.PERMISSION, RejectReason.OTHER):
         return
     recent = [then for then in state.refusals.get(strategy, []) if then > at - MINUTE_NS]
