@@ -15,6 +15,11 @@ from typing import Any, cast
 from replenisher.model.units import SECOND_NS
 
 Callback = Callable[..., object]
+AT_ONCE_MAX = 100_000  # so many things at one moment, each of them the next one's cause, never end
+
+
+class Stuck(Exception):
+    """Time does not pass any more: what happens makes something else happen at once, and so on."""
 
 
 class Died(BaseException):
@@ -35,11 +40,14 @@ class Timeline:
 
     def run(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
         """Let time pass up to and including `until`, unless it is over before."""
-        heap = self._heap
+        heap, at_once = self._heap, 0
         while heap and heap[0][0] <= until and not is_over():
             at, _, happens, args = heappop(heap)
+            at_once += 1
             if at > self.at:
-                self.at = at
+                self.at, at_once = at, 0
+            elif at_once > AT_ONCE_MAX:
+                raise Stuck(f"the last of {AT_ONCE_MAX:,} things at one moment was {happens!r}")
             happens(*args)
         if not is_over():
             self.at = max(self.at, until)

@@ -24,7 +24,7 @@ from replenisher.simulate.life import Life, Making, Place
 from replenisher.simulate.network import DELAYS_NS, Link, Network
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.swarm import NO_FAULTS, Plan
-from replenisher.simulate.timeline import Timeline
+from replenisher.simulate.timeline import Stuck, Timeline
 from replenisher.simulate.trouble import Trouble
 from replenisher.simulate.wiretap import Wiretap
 from replenisher.store import tables
@@ -125,14 +125,21 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let time pass, unless something is found that must not be."""
-        self._timeline.run(self.at + round(seconds * SECOND_NS), lambda: bool(self.court.violations))
+        self._let_pass(self.at + round(seconds * SECOND_NS))
+
+    def _let_pass(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
+        violations = self.court.violations
+        try:
+            self._timeline.run(until, lambda: bool(violations) or is_over())
+        except Stuck as stuck:
+            self.court.object("L5", str(stuck))
 
     def calm(self) -> None:
         """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""
         self._trouble.end()
         while self._lasting:
             self._lasting.pop()()
-        self._timeline.run(self.life.loop.still_until, lambda: bool(self.court.violations))
+        self._let_pass(self.life.loop.still_until)
         if self.court.calmed:
             self.court.calmed()
 
@@ -142,8 +149,7 @@ class World:
             self.court.stopping()
         self._is_ending = True
         self.life.stop()
-        until = self.at + STOP_S_MAX * SECOND_NS
-        self._timeline.run(until, lambda: self.life.is_over or bool(self.court.violations))
+        self._let_pass(self.at + STOP_S_MAX * SECOND_NS, lambda: self.life.is_over)
         return self._ends[-1] if self.life.is_over else "did not end"
 
     def close(self) -> None:

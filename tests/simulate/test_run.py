@@ -113,8 +113,17 @@ def keep_levels_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def never_dial_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = Session._dial_or_wait
+    genuine = Session.closed
 
+    def closed(self: Session[Any], at: int) -> None:
+        genuine(self, at)
+        self._dial_at = at + 10**18
+
+    monkeypatch.setattr(Session, "closed", closed)
+
+
+def dial_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = Session._dial_or_wait
     monkeypatch.setattr(Session, "_dial_or_wait", lambda self, at: None if self._failures else genuine(self, at))
 
 
@@ -126,6 +135,7 @@ def never_dial_again(monkeypatch: pytest.MonkeyPatch) -> None:
         (send_places_twice, CUT, "S6"),
         (keep_levels_that_are_gone, CUT, "S12"),
         (never_dial_again, CUT, "L1"),
+        (dial_without_end, CUT, "L5"),
     ],
 )
 def test_a_planted_bug_is_found_by_its_invariant(
