@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
+from replenisher.core.comparison import apply_position
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
 from replenisher.core.order_facts import (
     apply_answer,
@@ -103,7 +104,7 @@ def apply(state: State, event: Event) -> None:
         case OpenOrdersReported():
             apply_open_orders(state, event)
         case PositionReported():
-            _apply_position(state, event)
+            apply_position(state, event)
         case BalanceReported():
             state.account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
             state.sync(event.venue).answered(Topic.BALANCE, event.currency)
@@ -241,21 +242,6 @@ def _apply_trades(state: State, event: TradesReported) -> None:
         sync.ask(Topic.TRADES, event.instrument, event.at)
 
 
-def _apply_position(state: State, event: PositionReported) -> None:
-    sync = state.sync_of(event.instrument)
-    sync.answered(Topic.POSITION, event.instrument)
-    ours = state.account.position(event.instrument).size
-    if ours == event.amount:
-        return
-    if state.account.is_untouched(event.instrument) and event.average_price > 0:
-        state.account.adopt(state.instruments[event.instrument], event.amount, event.average_price)
-    else:
-        state.pauses[""] = Pause(
-            reason=f"the venue's position in {event.instrument} is {event.amount}, the sum of our fills is {ours}",
-            until=0,
-        )
-
-
 def _apply_cash(state: State, move: CashMoved) -> None:
     instrument = state.instruments.get(move.instrument)
     if state.account.move_cash(move, instrument) and move.kind in (CashKind.SETTLEMENT, CashKind.DELIVERY):
@@ -331,6 +317,8 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     if sync.advance(instruments, sorted(currencies), live, at, positions=positions, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
+        if all(each.name in state.syncs and state.syncs[each.name].is_synced for each in state.setup.venues):
+            state.takes_over = False  # There was nothing else to take over.
         state.revisit_all()
 
 

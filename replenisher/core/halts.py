@@ -40,6 +40,7 @@ def resume(state: State, reason: str) -> None:
     """The operator lifts every pause, and every halt if there is a reason why."""
     state.pauses.clear()
     if reason:
+        state.takes_over = HaltCause.UNEXPLAINED_POSITION in state.halts
         state.halts.clear()
         state.found.clear()
         state.lags.clear()

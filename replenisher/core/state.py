@@ -39,6 +39,7 @@ class Memory(msgspec.Struct, kw_only=True):
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
     halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
+    takes_over: bool = False  # whether an operator wants a position that our fills do not explain taken over
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
 
 
@@ -79,6 +80,8 @@ class State:
     halts: dict[HaltCause, Halt] = field(default_factory=dict)
     found: dict[tuple[type, str], Halt | Pause] = field(default_factory=dict)  # latches that are to be recorded next
     executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
+    takes_over: bool = False
+    differences: dict[str, tuple[Decimal, Decimal, int]] = field(default_factory=dict)  # theirs, ours, how often told
     let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours

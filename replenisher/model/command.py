@@ -90,12 +90,12 @@ class HaltCause(StrEnum):
     """What went so wrong that a human must look before anything is shown again."""
 
     LOSS = "loss"  # more was lost in a day than may be
-    POSITION = "position"  # beyond its limit, or not what our fills say
+    POSITION = "position"  # filled beyond its limit
+    UNEXPLAINED_POSITION = "unexplained_position"  # not what our fills say
     MESSAGE_RATE = "message_rate"  # more requests than anybody meant to send
     REPEATED_EXECUTION = "repeated_execution"  # a strategy was filled more often than anybody meant
     CLOCK_SKEW = "clock_skew"  # the venue's clock and ours are too far apart
     LOOP_LAG = "loop_lag"  # we look at what happens too late, again and again
-    JOURNAL = "journal"  # we can no longer remember what we do
     KEY = "key"  # the venue has taken back what it allowed us
 
 

@@ -1,11 +1,13 @@
 """Sync: before the first quote of every session our books are in line with the venue's."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 import pytest
 
 from replenisher.core.account import EXTERNAL
+from replenisher.core.comparison import AGREEING
 from replenisher.core.sync import RETRY_NS, Stage
 from replenisher.model.command import (
     AskBalance,
@@ -13,6 +15,7 @@ from replenisher.model.command import (
     AskPosition,
     AskTrades,
     CancelOrder,
+    HaltCause,
     PlaceOrder,
     Question,
 )
@@ -22,6 +25,7 @@ from replenisher.model.event import (
     OpenOrdersReported,
     PositionReported,
     QuestionFailed,
+    ResumeAsked,
     SessionLost,
     SessionOpened,
     Started,
@@ -157,21 +161,70 @@ def test_a_position_from_before_our_first_fill_is_taken_over_as_nobodys() -> Non
     assert account.inventory(KEY, "core") == 0
 
 
-def test_a_position_that_our_fills_do_not_explain_pauses() -> None:
+def unexplained(told: Iterable[str], fill_after: int = -1) -> World:
+    """A desk with ten lots whose venue, in a new session, tells one position after the other."""
     world = quoting(ladder(1))
     world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
     world.hear()
     world.settle()
-
-    world.venue.position += Decimal("0.5")
-    world.venue.average_price = Decimal(9_000)
     world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
     world.tell(SessionOpened(at=0, venue=VENUE))
+    for number, position in enumerate(told):
+        world.venue.position, world.venue.average_price = Decimal(position), Decimal(9_000)
+        if number == fill_after:
+            world.tell(filled(LINEAR, "", "late", Side.BUY, 99_990, 490, venue_time=world.at))
+        world.settle()
+        world.wait(SECOND)
     world.settle()
+    return world
+
+
+def test_a_position_that_our_fills_do_not_explain_is_a_halt_once_the_venue_has_said_it_several_times() -> None:
+    world = unexplained(["0.510"] * (AGREEING + 1))
+
+    reason = f"the venue's position in {KEY} is 0.510, the sum of our fills is 0.010"
+    assert {cause: halt.reason for cause, halt in world.state.halts.items()} == {HaltCause.UNEXPLAINED_POSITION: reason}
+    assert world.live() == []
+    assert world.state.account.position(KEY).size == Decimal("0.010"), "no fill is invented"
+
+
+@pytest.mark.parametrize("told", [["0.510", "0.510", "0.010"], ["0", "0.010"], ["0.510", "0", "0.510", "0", "0.010"]])
+def test_answers_that_are_late_or_empty_are_asked_for_again(told: list[str]) -> None:
+    world = unexplained(told)
+
+    assert world.state.halts == {}
+    assert len(world.live()) == 2
+
+
+def test_a_fill_that_is_told_late_explains_the_difference() -> None:
+    world = unexplained(["0.500"] * 4, fill_after=2)
     world.wait(SECOND)
 
-    assert "0.510" in world.state.pauses[""].reason
-    assert not world.live()
+    assert world.state.halts == {}
+    assert len(world.live()) == 2
+
+
+@pytest.mark.parametrize("position", ["0.510", "-0.2", "0"])
+def test_an_operator_may_take_over_once_what_nobody_can_explain(position: str) -> None:
+    before = unexplained([position] * (AGREEING + 1))
+    assert before.state.halts
+    before.tell(ResumeAsked(at=0, reason="I traded by hand"))
+
+    world = before.reborn()
+    world.open(epoch=2)
+    world.wait(AGREEING * SECOND)
+    for _ in range(AGREEING):
+        world.settle()
+        world.wait(SECOND)
+    world.settle()
+
+    account = world.state.account
+    assert world.state.halts == {}
+    assert account.position(KEY).size == Decimal(position)
+    assert account.inventory(KEY, "core") == Decimal("0.010")
+    assert account.inventories[KEY][EXTERNAL] == Decimal(position) - Decimal("0.010")
+    assert len(world.live()) == 2
+    assert not world.state.takes_over, "once"
 
 
 def test_the_position_is_compared_only_when_the_trades_before_it_are_read() -> None:
