@@ -101,6 +101,10 @@ max_open_orders: 40 -> max_open_orders: yes
     risk.max_open_orders: 'yes' is not allowed, it must be a whole number
 max_order_quote: 20000 -> max_order_quote: false
     risk.max_order_quote: false is not allowed, it must be a number
+on_breach: pause -> on_breach: stop
+    risk.on_breach: 'stop' is not allowed, it must be 'pause', 'reduce' or 'halt'
+on_breach: pause -> on_breach_of: {max_open_orders: halt}
+    risk.on_breach_of.max_open_orders
 cooloff_s: 900 -> cooloff_s: 15:00
     risk.cooloff_s: '15:00' is not allowed, it must be a whole number
 market_data: false -> market_data: 7
