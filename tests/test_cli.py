@@ -42,7 +42,7 @@ COUNTS: dict[str, object] = (
     {"orders": 15, "amended": 137, "canceled": 1, "rejected": 2, "expired": 3, "denied": 4, "unknown": 5}
     | {"fills": 8, "refills": 6, "fills_per_minute": 7}
     | {"refill_p50_ms": 9.442, "refill_p99_ms": 16.23, "refill_samples": 6}
-    | {"live_orders": 2, "in_flight": 1, "unanswered": 0}
+    | {"live_orders": 2, "in_flight": 1, "unanswered": 0, "uncovered": 0}
 )
 LADDER: list[dict[str, object]] = [
     ORDER,

@@ -62,6 +62,9 @@ class VenueSection(Section):
     dead_man_switch_s: int = Field(
         60, ge=23, le=600, description="the venue cancels our orders at the latest so long after our last sign of life"
     )
+    connection_age_h_max: float | None = Field(
+        None, gt=0, le=168, description="deribit: a connection is replaced at this age, before it is cut"
+    )
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)

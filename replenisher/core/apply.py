@@ -29,6 +29,7 @@ from replenisher.model.event import (
     CashReported,
     ClockOffset,
     ClockStepped,
+    CoverLost,
     Event,
     FeedLost,
     InstrumentDefined,
@@ -115,6 +116,10 @@ def apply(state: State, event: Event) -> None:
         case SessionLost():
             _lose_session(state, event.venue, event.at)
             apply_refusal(state, event)
+        case CoverLost():
+            for order in state.orders.all_live():
+                if venue_of(order.instrument) == event.venue:
+                    order.is_covered = False
         case CancelsSent():
             state.budget(event.venue, event.at).owe(len(event.order_ids))
         case CashMoved():

@@ -53,6 +53,7 @@ class Order(msgspec.Struct, kw_only=True):
     cancel_after: int = 0  # session time before which a cancel is not repeated
     cancels: int = 0  # sent without an end
     amend_after: int = 0  # session time before which an amend is not tried again
+    is_covered: bool = True  # the venue's dead-man switch, where it has one, takes it off the book when we are gone
 
     @property
     def remaining(self) -> int:

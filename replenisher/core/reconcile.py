@@ -174,7 +174,7 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
 
 def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
     """Whether an order may be amended into a wanted quote."""
-    if policy.amend is NEVER or at < order.amend_after:
+    if policy.amend is NEVER or at < order.amend_after or not order.is_covered:
         return False
     if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
         return False

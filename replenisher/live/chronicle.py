@@ -19,6 +19,7 @@ from replenisher.model.event import (
     CancelsSent,
     CashMoved,
     ClockStepped,
+    CoverLost,
     Event,
     InstrumentStateChanged,
     JournalBlocked,
@@ -103,6 +104,8 @@ class Chronicle:
                 return [("session_opened", {"venue": event.venue})]
             case SessionLost():
                 return [("session_lost", {"venue": event.venue, "reason": event.reason})]
+            case CoverLost():
+                return [("cover_lost", {"venue": event.venue})]
             case CancelsSent():
                 return [("cancels_sent", {"venue": event.venue, "orders": len(event.order_ids)})]
             case OrderRejected():

@@ -250,6 +250,7 @@ class Monitor:
                 order.status is Status.UNKNOWN or (order.pending is not None and order.pending.is_overdue)
                 for order in live
             ),
+            uncovered=sum(not order.is_covered for order in live),
             not_quoting={setup.id: why_absent(state, setup, at) for setup in state.setup.strategies},
             withheld={setup.id: self._withheld.get(setup.id, "") for setup in state.setup.strategies},
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},

@@ -58,6 +58,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     live_orders: int
     in_flight: int  # requests sent and not answered yet
     unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate
+    uncovered: int  # live orders that the venue's dead-man switch would leave on the book
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
     instruments: dict[str, Holding]

@@ -31,6 +31,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
+    if answer["uncovered"]:
+        yield "not covered", f"{answer['uncovered']} orders by the dead-man switch, each until it is next moved"
 
 
 def _rows(rows: Answer) -> str:

@@ -176,6 +176,12 @@ class SessionLost(Fact, frozen=True, kw_only=True):
     is_refusal: bool = False  # of our key, or of what it may do: asking again with the same one is no use
 
 
+class CoverLost(Fact, frozen=True, kw_only=True):
+    """No order placed so far is covered by the venue's dead-man switch any more: their connection was retired."""
+
+    venue: str
+
+
 class CancelsSent(Fact, frozen=True, kw_only=True):
     """Without a session, our side of the wire has asked for orders to be canceled over another connection.
 
@@ -414,7 +420,7 @@ SyncEvent = (
     | CashReported
     | QuestionFailed
 )
-SessionEvent = SessionOpened | SessionLost | CancelsSent | CashMoved
+SessionEvent = SessionOpened | SessionLost | CancelsSent | CoverLost | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
 LifeEvent = Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

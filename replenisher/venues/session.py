@@ -78,6 +78,7 @@ class Session(Generic[Asked]):
     ) -> None:
         self.connection = connection
         self.phase = Phase.IDLE
+        self.lasts = True  # another attempt follows when the connection ends
         self._url = url
         self._pace = pace
         self._random = random
@@ -126,6 +127,9 @@ class Session(Generic[Asked]):
     def closed(self, at: int) -> None:
         """The carrier says that it is closed, or never opened: wait before the next attempt."""
         if self.phase in (Phase.IDLE, Phase.WAITING):
+            return
+        if not self.lasts:
+            self.phase = Phase.IDLE
             return
         has_settled = self._ready_at is not None and at - self._ready_at >= self._pace.settled_ns
         if has_settled and not self.has_overrun:
@@ -198,6 +202,11 @@ class Session(Generic[Asked]):
             return None
         self._unproven_since = at if self._asked else None  # what is still to be answered is given as long again
         return entry[0]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether everything that was asked has its answer."""
+        return not self._asked
 
     def expired(self, at: int) -> list[Asked]:
         """What was not answered by its deadline; it is forgotten here."""

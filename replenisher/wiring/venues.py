@@ -10,7 +10,7 @@ from replenisher.config.sections import PAPER_KEY
 from replenisher.live.clock import SessionClock
 from replenisher.live.relay import Relay
 from replenisher.live.supervisor import CarrierOf
-from replenisher.model.units import MS_NS
+from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.venues.ccxt.link import Settings as Patience
 from replenisher.venues.ccxt.venue import CcxtVenue
 from replenisher.venues.deribit.link import Credentials, Settings
@@ -85,6 +85,7 @@ def _reach_through_ccxt(
 
 def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
     """The machine that speaks to a venue; `child` is the exchange that we have started, if we have."""
+    section = config.venues[name]
     return DeribitVenue(
         name=name,
         url=url_of(config, name, child),
@@ -92,7 +93,10 @@ def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
         instruments=instruments_on(config, name),
         namespace=config.namespace,
         random=random.SystemRandom().random,
-        settings=Settings(dead_man_switch_s=config.venues[name].dead_man_switch_s),
+        settings=Settings(
+            dead_man_switch_s=section.dead_man_switch_s,
+            age_ns_max=None if section.connection_age_h_max is None else round(section.connection_age_h_max * HOUR_NS),
+        ),
     )
 
 

@@ -114,6 +114,14 @@ def test_an_order_that_is_too_old_is_replaced_not_amended() -> None:
     assert wishes([quote(0, 100_000)], [old], policy(max_order_age_ns=100 * SECOND + 1)) == [Keep(old, 0)]
 
 
+def test_an_order_that_the_dead_man_switch_no_longer_covers_is_replaced_when_it_must_move_and_not_before() -> None:
+    uncovered = order(0, 100_000, is_covered=False)
+
+    assert wishes([quote(0, 100_000)], [uncovered]) == [Keep(uncovered, 0)]
+    assert wishes([quote(0, 100_500)], [uncovered]) == [Withdraw(uncovered, 0)]
+    assert wishes([quote(0, 100_000, 5)], [uncovered]) == [Withdraw(uncovered, 0)]
+
+
 def test_an_order_whose_amend_was_just_refused_is_not_amended_again_at_once() -> None:
     refused = order(0, 100_000, amend_after=NOW + 1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
-from replenisher.model.event import FeedLost, NotSent, PauseAsked, SessionOpened, StopAsked, TradesReported
+from replenisher.model.event import CoverLost, FeedLost, NotSent, PauseAsked, SessionOpened, StopAsked, TradesReported
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Step
 from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, want, wishes_of
@@ -157,6 +157,22 @@ def test_a_request_without_an_answer_shows_as_such() -> None:
 
     summary = monitor.summary(world.state, world.at)
     assert (summary["unknown"], summary["unanswered"]) == (1, 1)
+
+
+def test_orders_that_the_dead_man_switch_does_not_cover_are_counted_until_they_are_replaced() -> None:
+    world, monitor = opened()
+
+    world.tell(CoverLost(at=0, venue=VENUE))
+    at_first = monitor.summary(world.state, world.at)["uncovered"]
+    want(world, [buy(0, 99_980)])  # one of them, which stays
+    world.settle()
+    in_between = monitor.summary(world.state, world.at)["uncovered"]
+    want(world, [buy(0, 99_940)])
+    world.settle()
+
+    assert (at_first, in_between) == (6, 1)
+    assert monitor.summary(world.state, world.at)["uncovered"] == 0
+    assert len(world.shown()) == 1
 
 
 def test_the_summary_says_what_is_held_and_what_it_is_worth() -> None:

@@ -5,6 +5,7 @@ from collections import deque
 
 from bench.small_exchange import BTC_PERPETUAL, exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, Deribit, DeribitSettings
+from replenisher.exchange.dialects.dialect import Close as HangUp
 from replenisher.exchange.dialects.dialect import Send as Answer
 from replenisher.model.command import Intent, PlaceOrder
 from replenisher.model.event import Event
@@ -33,7 +34,7 @@ ORDER = PlaceOrder(
 class Wire:
     """A venue and an exchange that hear each other at once, until the wire is cut and neither is told."""
 
-    def __init__(self, dead_man_switch_s: int = 60) -> None:
+    def __init__(self, dead_man_switch_s: int = 60, age_ns_max: int | None = None) -> None:
         self.at = START
         self.is_cut = False
         self.unheard: set[str] = set()  # connections on which the exchange hears nothing any more, and still speaks
@@ -50,7 +51,7 @@ class Wire:
             instruments=[BTC_PERPETUAL.name],
             namespace="abc",
             random=random.Random(7).random,
-            settings=Settings(dead_man_switch_s=dead_man_switch_s),
+            settings=Settings(dead_man_switch_s=dead_man_switch_s, age_ns_max=age_ns_max),
         )
         self.venue.start(START)
         self.carry()
@@ -90,6 +91,8 @@ class Wire:
 
     def _answer(self) -> None:
         for action in self._dialect.actions():
+            if isinstance(action, HangUp) and not self.is_cut:
+                self.venue.closed(action.connection, action.reason, self.at)
             if isinstance(action, Answer) and not self.is_cut and not self._is_silenced(action.frame):
                 self.venue.received(action.connection, action.frame, self.at)
 

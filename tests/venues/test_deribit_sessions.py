@@ -8,6 +8,7 @@ import pytest
 from replenisher.model.command import AskOpenOrders, AskTrades, PlaceOrder
 from replenisher.model.event import (
     CancelsSent,
+    CoverLost,
     Event,
     FeedLost,
     OrderCanceled,
@@ -15,6 +16,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
 )
+from replenisher.venues.deribit.link import Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING
 from tests.venues.test_deribit_venue import (
     DEFINITION,
@@ -25,6 +27,7 @@ from tests.venues.test_deribit_venue import (
     Far,
     Json,
     S,
+    amend,
     kinds,
     make_open,
     order,
@@ -53,6 +56,15 @@ def printed(at: int) -> Json:
         "amount": 10.0,
         "direction": "buy",
     }
+
+
+def book_frame(at: int, change_id: int, previous: int | None = None) -> Json:
+    data: Json = {"type": "snapshot" if previous is None else "change", "timestamp": at // MS}
+    data |= {"instrument_name": "BTC-PERPETUAL", "change_id": change_id, "bids": [], "asks": []}
+    if previous is not None:
+        data["prev_change_id"] = previous
+    params = {"channel": "book.BTC-PERPETUAL.raw", "data": data}
+    return {"jsonrpc": "2.0", "method": "subscription", "params": params}
 
 
 def labels(far: Far, connection: str) -> list[str]:
@@ -347,3 +359,140 @@ def test_what_is_asked_of_an_instrument_without_terms_fails() -> None:
         subject="deribit/LATER",
         message="the venue has not told its terms",
     )
+
+
+# --- The next connection stands before the last one is retired -----------------------------------------------------
+
+TRADING_2, MARKET_2 = f"{TRADING}.2", f"{MARKET}.2"
+AGED = Settings(age_ns_max=50 * S)
+
+
+def make_aged() -> Far:
+    """Connections that have just come to the age at which each gets an heir."""
+    far = make_open(settings=AGED)
+    far.venue.send([place()], far.at)
+    far.answer(TRADING, "private/buy", {"order": order(), "trades": []})
+    far.live(50 * S - 100 * MS)
+    far.wait(100 * MS)
+    far.answer_chores()
+    far.facts.clear()
+    return far
+
+
+def test_an_heir_takes_over_without_anybody_losing_a_session() -> None:
+    far = make_aged()
+    assert far.dialed[2:] == [MARKET_2, TRADING_2]
+
+    far.open_trading(TRADING_2)
+    far.venue.send([amend(far.at), another(2)], far.at)
+    far.collect()
+
+    assert kinds(far.facts) == ["ClockOffset", "CoverLost"]
+    assert [request["method"] for request in far.requests[TRADING_2]] == ["private/edit", "private/buy"]
+    assert far.take(TRADING, "private/logout")
+    far.venue.closed(TRADING, "logged out", far.at)
+    assert set(kinds(far.live(5 * S))) == {"LinkAlive"}
+    assert TRADING not in far.dialed[2:]
+
+
+def test_the_retired_connection_is_heard_until_everything_that_was_asked_on_it_is_answered() -> None:
+    far = make_aged()
+    far.venue.send([another(3)], far.at)
+
+    far.open_trading(TRADING_2)
+    far.collect()
+    before = [request["method"] for request in far.requests[TRADING]]
+    told = far.answer(TRADING, "private/buy", {"order": order(label=another(3).order_id), "trades": []})
+
+    assert "private/logout" not in before
+    assert kinds(told) == ["OrderWorking"]
+    assert far.take(TRADING, "private/logout")
+
+
+def test_a_retired_connection_does_not_wait_for_ever() -> None:
+    far = make_aged()
+    far.venue.send([another(3)], far.at)
+    far.open_trading(TRADING_2)
+
+    far.live(6 * S, TRADING, TRADING_2, MARKET)
+
+    assert far.take(TRADING, "private/logout")
+
+
+def test_whoever_is_lost_after_the_takeover_is_the_new_one() -> None:
+    far = make_aged()
+    far.open_trading(TRADING_2)
+    far.venue.closed(TRADING, "logged out", far.at)
+    far.collect()
+
+    far.venue.closed(TRADING_2, "reset", far.at)
+
+    told = far.collect()
+    assert kinds(told)[0] == "SessionLost"
+    assert of_kind(told, CancelsSent)[0].order_ids == (OURS,), "what came from the first one is an orphan, too"
+
+
+def test_an_heir_that_does_not_come_to_stand_is_noticed_by_nobody_and_tried_again_later() -> None:
+    far = make_aged()
+    far.connect(TRADING_2)
+
+    far.venue.closed(TRADING_2, "reset", far.at)
+    told = far.live(9 * S, MARKET, TRADING)
+    far.venue.send([amend(far.at)], far.at)
+    far.answer(TRADING, "private/edit", {"order": order(), "trades": []})
+    told += far.live(S, MARKET, TRADING)
+    far.define()
+    told += far.live(40 * S, MARKET, TRADING)
+    dialed_within_50s = far.dialed.count(TRADING_2)
+    far.live(15 * S, MARKET, TRADING)
+
+    assert not of_kind(told, SessionLost, CoverLost)
+    assert dialed_within_50s == 1
+    assert far.dialed.count(TRADING_2) == 2
+
+
+def test_a_session_that_is_lost_while_its_heir_connects_comes_back_by_itself() -> None:
+    far = make_aged()
+    far.connect(TRADING_2)
+
+    far.venue.closed(TRADING, "reset", far.at)
+    told = far.collect()
+    far.venue.closed(TRADING_2, "stop", far.at)
+    far.requests[TRADING].clear()
+    far.wait(S)
+    far.open_trading()
+    told += far.facts
+
+    assert [close.connection for close in far.closes] == [TRADING_2]
+    assert SessionLost in map(type, told)
+    assert isinstance(far.facts[-1], SessionOpened)
+
+
+def test_a_book_is_handed_over_without_being_lost() -> None:
+    far = make_aged()
+    far.connect(MARKET_2)
+    far.answer(MARKET_2, "public/get_instrument", DEFINITION)
+    far.subscribe(MARKET_2)
+    far.book(2, 1, bids=[["new", 9998.0, 10.0]])
+
+    untold = far.frame(MARKET_2, book_frame(far.at, 3))
+    told = far.collect()
+    far.venue.closed(MARKET, "stop", far.at)
+
+    assert kinds(untold + told) == ["BookSnapshot"]
+    assert [close.connection for close in far.closes] == [MARKET]
+    assert far.book(4, 3) == [], "nobody listens to the old one any more"
+    assert kinds(far.frame(MARKET_2, book_frame(far.at, 4, 3))) == ["BookChanged"]
+    assert not of_kind(far.facts, FeedLost)
+
+
+def test_orphans_are_canceled_over_the_market_connection_of_the_day() -> None:
+    far = make_aged()
+    far.connect(MARKET_2)
+    far.answer(MARKET_2, "public/get_instrument", DEFINITION)
+    far.subscribe(MARKET_2)
+    far.frame(MARKET_2, book_frame(far.at, 3))
+
+    far.venue.closed(TRADING, "reset", far.at)
+
+    assert labels(far, MARKET_2) == [OURS]

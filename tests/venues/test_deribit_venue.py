@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -102,7 +103,7 @@ class Far:
             settings=settings,
         )
         self.facts: list[Event] = []
-        self.requests: dict[str, list[Json]] = {MARKET: [], TRADING: []}
+        self.requests: defaultdict[str, list[Json]] = defaultdict(list)
         self.dialed: list[str] = []
         self.closes: list[Close] = []
         self.change_id = 0  # of the book, as last told
@@ -143,7 +144,7 @@ class Far:
         """Say that the connections, all of them if none is named, are whole."""
         self.collect()
         told: list[Event] = []
-        for connection in connections or (MARKET, TRADING):
+        for connection in connections or list(self.requests):
             for probe in [request for request in self.requests[connection] if request["method"] == "public/test"]:
                 self.requests[connection].remove(probe)
                 told += self.reply(connection, probe, {"version": "1"})
@@ -156,7 +157,7 @@ class Far:
             "public/get_time": (self.at + self.skew_ns) // MS,
             "public/get_order_book": {"change_id": self.change_id},
         }
-        for connection in connections or (MARKET, TRADING):
+        for connection in connections or list(self.requests):
             for request in [each for each in self.requests[connection] if each["method"] in standing]:
                 self.requests[connection].remove(request)
                 told += self.reply(connection, request, standing[request["method"]])
@@ -204,9 +205,9 @@ class Far:
         for name in self.names:
             self.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": name} | changes)
 
-    def subscribe(self) -> None:
-        request = self.take(MARKET, "public/subscribe")
-        self.reply(MARKET, request, request["params"]["channels"])
+    def subscribe(self, connection: str = MARKET) -> None:
+        request = self.take(connection, "public/subscribe")
+        self.reply(connection, request, request["params"]["channels"])
 
     def book(self, change_id: int, previous: int | None = None, bids: Any = (), asks: Any = ()) -> list[Event]:
         self.change_id = change_id
@@ -222,12 +223,12 @@ class Far:
         self.subscribe()
         self.book(1, bids=[["new", 9999.5, 100.0]], asks=[["new", 10000.5, 200.0]])
 
-    def open_trading(self) -> None:
-        self.connect(TRADING)
-        self.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
-        self.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
-        request = self.take(TRADING, "private/subscribe")
-        self.reply(TRADING, request, request["params"]["channels"])
+    def open_trading(self, connection: str = TRADING) -> None:
+        self.connect(connection)
+        self.answer(connection, "private/enable_cancel_on_disconnect", "ok")
+        self.answer(connection, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+        request = self.take(connection, "private/subscribe")
+        self.reply(connection, request, request["params"]["channels"])
 
     def changes(self, orders: Any = (), trades: Any = ()) -> list[Event]:
         data = {"instrument_name": "BTC-PERPETUAL", "orders": orders, "trades": trades, "positions": []}

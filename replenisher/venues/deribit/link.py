@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
     alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
     clock_every_ns: int = MINUTE_NS
+    age_ns_max: int | None = None  # a connection that is so old is replaced
     define_every_ns: int = MINUTE_NS  # how often an instrument's definition and state are asked again
     define_again_ns: int = 5 * SECOND_NS  # and how soon where there was no answer to it
     snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
@@ -80,6 +81,7 @@ class Chore(StrEnum):
     PROBE = "probe"
     ARM_SWITCH = "arm cancel-on-disconnect"
     VERIFY_SWITCH = "verify cancel-on-disconnect"
+    LOG_OUT = "log out"
 
 
 class Define(msgspec.Struct, frozen=True):
@@ -198,6 +200,7 @@ class Link:
     ) -> None:
         self.connection = connection
         self.is_logged_in = False
+        self.logged_in_at = 0
         self._venue = venue
         self._credentials = credentials
         self._settings = settings
@@ -340,6 +343,24 @@ class Link:
         """End the connection if there is one; another one follows."""
         return self.give_up(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
 
+    @property
+    def is_carried(self) -> bool:
+        """Whether the carrier has it, and will say when it is closed."""
+        return self._session.phase in (Phase.DIALING, Phase.OPEN, Phase.GIVEN_UP)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether everything that was asked has its answer."""
+        return not self._waiting and self._session.is_answered
+
+    def lasts(self, is_lasting: bool) -> None:
+        """Whether another connection follows when this one ends."""
+        self._session.lasts = is_lasting
+
+    def log_out(self, at: int) -> None:
+        """Say goodbye: the venue closes the connection, and cancels nothing."""
+        self._now("private/logout", {"invalidate_token": True}, Chore.LOG_OUT, at)
+
     def log_in(self, at: int) -> None:
         """Prove who we are, again if need be."""
         if self._is_logging_in:
@@ -418,6 +439,7 @@ class Link:
         if self.is_logged_in:
             return None
         self.is_logged_in = True
+        self.logged_in_at = at
         interval_s = max(HEARTBEAT_S_MIN, (self._settings.dead_man_switch_s - TESTED_LATE_S) // 2)
         self._now("public/set_heartbeat", {"interval": interval_s}, Chore.SET_HEARTBEAT, at)
         return LoggedIn()

@@ -83,6 +83,11 @@ class Feed:
         self.is_open: bool | None = None  # as last told
         self.is_final = False
 
+    def inherit(self, other: "Feed") -> None:
+        """Know what another one knows of the instrument; the book it must get for itself."""
+        self.definition, self.instrument, self.grid = other.definition, other.instrument, other.grid
+        self.is_locked, self.is_open, self.is_final = other.is_locked, other.is_open, other.is_final
+
 
 class Market:
     """The machine of the `market` connection."""
@@ -95,9 +100,14 @@ class Market:
         orphans: Orphans,
         settings: Settings,
         facts: list[Event],
+        predecessor: "Market | None" = None,
     ) -> None:
         self.feeds = {name: Feed(venue, name, len(names)) for name in names}
         self.defined: dict[str, Instrument] = {}  # by instrument key
+        if predecessor is not None:
+            self.defined |= predecessor.defined
+            for name, feed in self.feeds.items():
+                feed.inherit(predecessor.feeds[name])
         self.link = link
         self._venue = venue
         self._orphans = orphans
@@ -163,6 +173,26 @@ class Market:
     def stop(self, at: int) -> None:
         """Close for good."""
         self._told(self.link.stop(), at)
+
+    # --- Succession -----------------------------------------------------------------------------------------------
+
+    def stands_for(self, chief: "Market") -> bool:
+        """Whether every book that the predecessor shows is here, too, in the same ticks."""
+        return self._subscribed and all(
+            feed.phase is LIVE and feed.instrument == chief.feeds[name].instrument
+            for name, feed in self.feeds.items()
+            if chief.feeds[name].phase is LIVE
+        )
+
+    def succeed(self, chief: "Market", at: int) -> None:
+        """Tell the books from the snapshots on that came here, instead of those of the predecessor, which is closed."""
+        books = [fact for fact in self._facts if isinstance(fact, BookSnapshot | BookChanged | FeedLost)]
+        chief.defined |= self.defined
+        self.defined = chief.defined  # others look into the same one
+        self._facts, chief._facts = chief._facts, []
+        self._facts += books
+        self._orphans.take_way(self.link)
+        chief.stop(at)
 
     @property
     def next_wake(self) -> int | None:

@@ -23,12 +23,16 @@ LATE_NS = SECOND_NS  # how long after its `valid_until` a place may still be gra
 class Orphans:
     """The orders placed in this session that may rest, and their end without it."""
 
-    def __init__(self, venue: str, way: Link, facts: list[Event]) -> None:
+    def __init__(self, venue: str, facts: list[Event]) -> None:
         self._venue = venue
-        self._way = way
+        self._way: Link | None = None
         self._facts = facts
         self._may_rest: dict[str, int] = {}  # order id -> session time after which its place cannot be granted
         self._due: int | None = None
+
+    def take_way(self, way: Link) -> None:
+        """This is the market connection now."""
+        self._way = way
 
     def placed(self, command: PlaceOrder) -> None:
         """An order goes out."""
@@ -52,10 +56,11 @@ class Orphans:
         if self._due is None or at < self._due:
             return
         self._due = at + AGAIN_NS
-        if not self._way.is_logged_in:
+        way = self._way
+        if way is None or not way.is_logged_in:
             return
         for order_id in self._may_rest:
-            self._way.send(requests.cancel_by_label(self._way.order_id(Abandon(order_id), at), order_id))
+            way.send(requests.cancel_by_label(way.order_id(Abandon(order_id), at), order_id))
         self._facts.append(CancelsSent(at=at, venue=self._venue, order_ids=tuple(self._may_rest)))
 
     @property

@@ -10,6 +10,7 @@ The same trades may come twice, in a reply and on the stream; a fill is known by
 """
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import assert_never
 
 from replenisher.model.command import (
@@ -26,6 +27,7 @@ from replenisher.model.command import (
     Question,
 )
 from replenisher.model.event import (
+    CoverLost,
     Event,
     NotSent,
     OrderCanceled,
@@ -40,7 +42,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import (
     SUBSCRIBE_COST,
@@ -68,8 +70,17 @@ from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.watch import OwnChanges
 
 UNAUTHORIZED = 13009
+RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers
 ENDED = ("filled", "cancelled", "rejected")
 SWITCH_SCOPE = "connection"
+
+
+class Role(StrEnum):
+    """What a connection is among those of its side: only what becomes of the chief is told."""
+
+    HEIR = "heir"
+    CHIEF = "chief"
+    RETIRED = "retired"
 
 
 class Trading:
@@ -84,9 +95,12 @@ class Trading:
         link: Link,
         orphans: Orphans,
         facts: list[Event],
+        role: Role = Role.CHIEF,
     ) -> None:
         self.link = link
         self.is_open = False
+        self._role = role
+        self._leaves_at: int | None = None  # at the latest, once retired
         self._venue = venue
         self._is_ours = is_ours
         self._instruments = instruments  # by key; the market side fills it
@@ -94,7 +108,7 @@ class Trading:
         self._orphans = orphans
         self._facts = facts
         self._is_armed = False
-        self._may_subscribe = False
+        self._may_subscribe = role is Role.HEIR  # to what its predecessor listens to
         self._listened_to: set[str] = set()  # instruments whose channel was asked for in this session
         self._own_changes = OwnChanges()
         self._questions = Questions(venue, self._fill, instruments, clock, link, self._own_changes, facts)
@@ -120,19 +134,26 @@ class Trading:
         """Do what has become due."""
         for event in self.link.wake(at):
             self._told(event, at)
+        if self._role is Role.RETIRED:
+            self._leave(at)
+            return
         if deaf := self._own_changes.deaf(at):
             self._give_up(f"what was answered is not told on {', '.join(map(channel_of, deaf))}", at)
-        self._orphans.wake(at)
+        if self._role is Role.CHIEF:
+            self._orphans.wake(at)
 
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        wakes = (self.link.next_wake, self._orphans.next_wake, self._own_changes.next_look)
+        wakes = [self.link.next_wake, self._leaves_at]
+        if self._role is Role.CHIEF:
+            wakes += [self._orphans.next_wake, self._own_changes.next_look]
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def stop(self, at: int) -> None:
         """Close for good."""
-        self._orphans.forget()
+        if self._role is Role.CHIEF:
+            self._orphans.forget()
         self._told(self.link.stop(), at)
 
     def suspended(self, at: int) -> None:
@@ -144,6 +165,29 @@ class Trading:
         """Orders of these instruments, one more than before, can be read in ticks and so be listened to."""
         self._may_subscribe = True
         self._subscribe(at)
+
+    # --- Succession -----------------------------------------------------------------------------------------------
+
+    def stands_for(self, chief: "Trading") -> bool:
+        """Whether the session stands, and there is one to take over."""
+        return self.is_open and chief.is_open
+
+    def succeed(self, chief: "Trading", at: int) -> None:
+        """Orders go out here from now on; what was asked of the predecessor is still answered there.
+
+        Cancel-on-disconnect covers the orders of the connection that they were placed on, so those that rest now are
+        covered no more once that one has logged out, and whether an amend over this one changes that is not documented.
+        """
+        self._role, chief._role = Role.CHIEF, Role.RETIRED
+        self._facts.append(CoverLost(at=at, venue=self._venue))
+        chief._leaves_at = at + RETIRING_NS
+        chief._leave(at)
+
+    def _leave(self, at: int) -> None:
+        """Log out once everything is answered: a connection that just ends takes its orders with it."""
+        if self._leaves_at is not None and (self.link.is_answered or at >= self._leaves_at):
+            self._leaves_at = None
+            self.link.log_out(at)
 
     # --- What the engine wishes -----------------------------------------------------------------------------------
 
@@ -205,10 +249,14 @@ class Trading:
         self._listened_to.clear()
         self._questions.forget()
         self._own_changes.forget()
-        told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
-        self._facts.append(told)
+        self._leaves_at = None
+        if self._role is Role.CHIEF:
+            told = SessionLost(at=at, venue=self._venue, reason=lost.reason, is_refusal=lost.is_refusal)
+            self._facts.append(told)
         for what in lost.unanswered:
             self._unanswered(what, lost.reason, at)
+        if self._role is not Role.CHIEF:
+            return
         if lost.is_overrun:
             self._orphans.forget()  # the venue knows that it has ended, and one request more would end the others
         else:
@@ -239,6 +287,8 @@ class Trading:
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
                 assert_never(what)
+        if self._role is Role.RETIRED:
+            self._leave(at)
 
     # --- Opening --------------------------------------------------------------------------------------------------
 
@@ -286,8 +336,10 @@ class Trading:
 
     def _open(self, at: int) -> None:
         self.is_open = True
-        self._orphans.forget()
         self.link.ready(at)
+        if self._role is not Role.CHIEF:
+            return
+        self._orphans.forget()
         self._facts.append(SessionOpened(at=at, venue=self._venue))
 
     # --- Our orders -----------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from replenisher.venues.deribit.link import (
 )
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.orphans import Orphans
-from replenisher.venues.deribit.trading import Trading
+from replenisher.venues.deribit.succession import Succession
+from replenisher.venues.deribit.trading import Role, Trading
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import Pace, dials
 from replenisher.venues.venue import Action, Capabilities
@@ -73,42 +74,61 @@ class DeribitVenue:
                 actions=self._actions,
             )
 
-        market_link = link(MARKET, settings.market_pace)
-        orphans = Orphans(name, market_link, self._facts)
-        self._market = Market(name, instruments, market_link, orphans, settings, self._facts)
-        self._trading = Trading(
-            name,
-            self._is_ours,
-            self._market.defined,
-            clock,
-            link(TRADING, settings.trading_pace),
-            orphans,
-            self._facts,
-        )
+        def market(connection: str, predecessor: Market | None) -> Market:
+            # What an heir sees is not told before it takes over.
+            facts = self._facts if predecessor is None else []
+            way = link(connection, settings.market_pace)
+            if predecessor is None:
+                orphans.take_way(way)
+            return Market(name, instruments, way, orphans, settings, facts, predecessor)
+
+        def trading(connection: str, predecessor: Trading | None) -> Trading:
+            return Trading(
+                name,
+                self._is_ours,
+                self._market.chief.defined,
+                clock,
+                link(connection, settings.trading_pace),
+                orphans,
+                self._facts,
+                Role.CHIEF if predecessor is None else Role.HEIR,
+            )
+
+        orphans = Orphans(name, self._facts)
+        self._market = Succession(MARKET, settings.age_ns_max, market)
+        self._trading = Succession(TRADING, settings.age_ns_max, trading)
         self._known = 0
 
     def start(self, at: int) -> None:
         """Begin to connect."""
-        self._market.link.start(at)
-        self._trading.link.start(at)
+        self._market.chief.link.start(at)
+        self._trading.chief.link.start(at)
 
     def opened(self, connection: str, at: int) -> None:
         """A connection that we asked for is open."""
-        self._side(connection).link.opened(at)
+        side = self._trading.of(connection) or self._market.of(connection)
+        if side is not None:
+            side.link.opened(at)
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """One frame arrived."""
-        if connection == TRADING:
-            self._trading.received(frame, at)
-            return
-        self._market.received(frame, at)
-        if self._known != len(self._market.defined) and self._market.knows_instruments:
-            self._known = len(self._market.defined)
-            self._trading.instruments_known(at)
+        if (trading := self._trading.of(connection)) is not None:
+            trading.received(frame, at)
+            if trading is not self._trading.chief:
+                self._trading.settle(at)
+        elif (market := self._market.of(connection)) is not None:
+            market.received(frame, at)
+            if market is not self._market.chief:
+                self._market.settle(at)
+            elif self._known != len(market.defined) and market.knows_instruments:
+                self._known = len(market.defined)
+                for each in self._trading.each():
+                    each.instruments_known(at)
 
     def closed(self, connection: str, reason: str, at: int) -> None:
         """A connection ended, or could not be opened."""
-        self._side(connection).closed(reason, at)
+        self._market.closed(connection, reason, at)
+        self._trading.closed(connection, reason, at)
 
     def wake(self, at: int) -> None:
         """`next_wake` has come."""
@@ -125,8 +145,9 @@ class DeribitVenue:
 
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue, in this order."""
+        trading = self._trading.chief
         for command in commands:
-            self._trading.send(command, at)
+            trading.send(command, at)
 
     def suspended(self, at: int) -> None:
         """The process did not run for a while: what is open may be dead or far behind, so both start over."""
@@ -134,13 +155,9 @@ class DeribitVenue:
         self._trading.suspended(at)
 
     def stop(self, at: int, *, is_flat: bool = False) -> None:
-        """Close both connections and open none again."""
+        """Close every connection and open none again."""
         self._market.stop(at)
         self._trading.stop(at)
-
-    def change_id(self, instrument: str) -> int | None:
-        """The venue's number of the last change that is in a book, by key; None while it is not trusted."""
-        return self._market.change_id(instrument)
 
     def facts(self) -> list[Event]:
         """What was learned since the last call."""
@@ -154,8 +171,9 @@ class DeribitVenue:
         self._actions.clear()
         return wanted
 
-    def _side(self, connection: str) -> Market | Trading:
-        return self._trading if connection == TRADING else self._market
+    def change_id(self, instrument: str) -> int | None:
+        """The venue's number of the last change that is in a book, by key; None while it is not trusted."""
+        return self._market.chief.change_id(instrument)
 
     def _is_ours(self, label: str) -> bool:
         return is_order_id(label, self._namespace)
