@@ -357,6 +357,17 @@ def test_changes_that_name_their_predecessor_are_told() -> None:
     assert told == [BookChanged(at=T0, instrument=KEY, venue_time=T0, bids=((19_999, 0),), asks=((20_001, 220),))]
 
 
+def test_a_change_that_is_told_again_changes_nothing() -> None:
+    far = make_open()
+    far.book(5, 1, bids=[["new", 9999.0, 10.0]])
+    far.book(6, 5, bids=[["delete", 9999.0, 0.0]])
+
+    again = far.book(5, 1, bids=[["new", 9999.0, 10.0]]) + far.book(6, 5, bids=[["delete", 9999.0, 0.0]])
+
+    assert again == []
+    assert kinds(far.book(7, 6)) == ["BookChanged"]
+
+
 def test_a_gap_is_feed_lost_at_once_and_no_book_is_told_until_a_new_snapshot() -> None:
     far = make_open()
 
@@ -379,7 +390,7 @@ def test_books_that_keep_breaking_are_asked_for_less_and_less_often() -> None:
     far = make_open()
     asked_at = []
 
-    for number in range(5):
+    for number in range(6):
         assert kinds(far.book(1000 + number, 999)) == ["FeedLost"]
         begin = far.at
         while not any(request["method"] == "public/unsubscribe" for request in far.requests[MARKET]):
@@ -391,7 +402,7 @@ def test_books_that_keep_breaking_are_asked_for_less_and_less_often() -> None:
         far.subscribe()
         far.book(number)
 
-    assert asked_at == [0, 1, 2, 4, 8]
+    assert asked_at == [0, 1, 2, 4, 8, 15]
 
 
 def test_a_snapshot_always_replaces() -> None:

@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     define_again_ns: int = 5 * SECOND_NS  # and how soon where there was no answer to it
     snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
     resync_first_ns: int = SECOND_NS  # the second resync in a row waits so long, each further one twice as long
-    resync_max_ns: int = MINUTE_NS
+    resync_max_ns: int = 15 * SECOND_NS
     look_every_ns: int = SECOND_NS  # how often books are looked at for whether they still move as they should
     book_settled_ns: int = MINUTE_NS  # a book that held for so long ends a series of resyncs
 

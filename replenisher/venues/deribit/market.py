@@ -451,6 +451,8 @@ class Market:
                 return  # a leftover of a subscription that we are giving up
         elif not live:
             return  # changes of a book that we do not have
+        elif book.change_id <= feed.change_id:
+            return  # told before, and in the book already
         elif book.prev_change_id != feed.change_id:
             self._distrust(feed, f"gap: change {feed.change_id} was followed by one after {book.prev_change_id}", at)
             return
