@@ -1052,6 +1052,17 @@ def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown() -> None:
     assert far.closes == []
 
 
+@pytest.mark.parametrize(
+    "changes", [([order(instrument_name="BTC-P?RPETUAL")], []), ([], [trade(instrument_name="BTC-P?RPETUAL")])]
+)
+def test_changes_of_what_is_not_traded_end_the_session_too(changes: tuple[Any, Any]) -> None:
+    far = make_open()
+
+    told = far.changes(*changes)
+
+    assert kinds(told) == ["SessionLost"]
+
+
 def test_changes_that_cannot_be_read_end_the_session_because_they_may_have_been_a_fill() -> None:
     far = make_open()
 

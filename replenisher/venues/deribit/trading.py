@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+import msgspec
+
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
@@ -405,6 +407,7 @@ class Trading:
         )
 
     def _fill(self, trade: codec.WireTrade, at: int) -> OrderFilled:
+        self._instrument(trade.instrument_name)
         return codec.fill_of(trade, self._venue, trade.label if self._is_ours(trade.label) else "", at)
 
     def _order_answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> None:
@@ -449,7 +452,11 @@ class Trading:
         )
 
     def _instrument(self, name: str) -> Instrument:
-        return self._instruments[f"{self._venue}/{name}"]
+        """What one of ours is about; what is about anything else cannot be read."""
+        instrument = self._instruments.get(f"{self._venue}/{name}")
+        if instrument is None:
+            raise msgspec.ValidationError(f"{name!r} is not traded here")
+        return instrument
 
 
 def channel_of(name: str) -> str:
