@@ -7,15 +7,23 @@ that says what is wrong, or None; it overrides those that it needs, and costs no
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 
 from replenisher.core.book import Book
+from replenisher.core.setup import Setup
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
+from replenisher.model.order import Side
 from replenisher.model.step import Step
 from replenisher.store.database import Database
+from replenisher.store.journal import Policy
+
+if TYPE_CHECKING:
+    from replenisher.simulate.evidence import Evidence
 
 Objection = str | None
 
@@ -35,6 +43,9 @@ class Daemon(Protocol):
     def reasons(self) -> list[str]:
         """The names that it has for showing less than it would like to."""
 
+    def parts(self) -> Sequence[object]:
+        """All that it holds, to be measured and not to be asked."""
+
 
 class Oracle(Protocol):
     """The truth: the exchange itself."""
@@ -50,6 +61,17 @@ class Oracle(Protocol):
     account: str  # ours, as the exchange calls it
     namespace: str  # what our order ids begin with
     instruments: Sequence[str]  # that are quoted, by key
+    setup: Setup  # what a daemon was told of its limits
+    record_every_ns: int  # how often the recorder looks
+    policy: Policy  # when the journal is brought to the disk
+
+    @property
+    def is_journal_safe(self) -> bool:
+        """Whether power loss could take nothing of what is in the journal's file."""
+
+    @property
+    def evidence(self) -> "Evidence":
+        """What the ledger and the frames prove about our orders."""
 
 
 class Books(msgspec.Struct, frozen=True):
@@ -57,6 +79,34 @@ class Books(msgspec.Struct, frozen=True):
 
     database: Database  # ours
     ledger: Sequence[Record]  # the exchange's, over all of its lives
+    journal: Path  # the directory of all that was journaled
+    secrets: Sequence[str]  # that must be found nowhere
+
+
+class FillRow(msgspec.Struct, frozen=True):
+    """A row of `fills`; numbers are as they stand there."""
+
+    instrument: str
+    trade_id: str
+    side: Side
+    order_id: str
+    price: str
+    amount: str
+    fee: str
+    fee_currency: str
+    liquidity: str
+    at: int
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """A row of `orders`, as it stands now."""
+
+    order_id: str
+    amount: Decimal
+    filled: Decimal
+    status: str
+    epoch: int  # of the life that last touched it, as is the next
+    step: int
 
 
 class Check:
@@ -84,6 +134,21 @@ class Check:
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """A daemon took a step, has journaled it if it must, and has sent what it asks for."""
+
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """Bytes of a daemon's went to its journal's file."""
+
+    def booked(self, row: FillRow) -> Objection:
+        """The recorder has committed a row of `fills` that was not there."""
+
+    def ordered(self, row: OrderRow) -> Objection:
+        """The recorder has committed a row of `orders`, new or changed."""
+
+    def committed(self, epoch: int, step: int) -> Objection:
+        """The recorder has committed everything up to this step."""
+
+    def dialed(self, daemon: Daemon, connection: str) -> Objection:
+        """A daemon tries to open a connection."""
 
     def began(self, daemon: Daemon) -> Objection:
         """A life of a daemon began."""
@@ -124,6 +189,11 @@ class Court:
         self.received = self._hearers(checks, "received")
         self.recorded = self._hearers(checks, "recorded")
         self.stepped = self._hearers(checks, "stepped")
+        self.wrote = self._hearers(checks, "wrote")
+        self.booked = self._hearers(checks, "booked")
+        self.ordered = self._hearers(checks, "ordered")
+        self.committed = self._hearers(checks, "committed")
+        self.dialed = self._hearers(checks, "dialed")
         self.began = self._hearers(checks, "began")
         self.ended = self._hearers(checks, "ended")
         self.struck = self._hearers(checks, "struck")

@@ -33,6 +33,7 @@ class SimulatedDisk:
         self.writes = self.synced_writes = 0
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
+        self.wrote: Callable[[bytes], None] | None = None  # is told what was written
         self._files: dict[Path, Written] = {}
         self._open: dict[int, Path] = {}
 
@@ -55,6 +56,8 @@ class SimulatedDisk:
         written = os.write(fd, data)
         self._files[self._open[fd]].end += written
         self.writes += 1
+        if self.wrote is not None:
+            self.wrote(bytes(data))
         self.after()
         return written
 

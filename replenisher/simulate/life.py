@@ -90,6 +90,8 @@ class Life:
         self.loop = VirtualLoop(place.timeline, self._died)
         place.disk.before = lambda: self._pass("before_write")
         place.disk.after = lambda: self._pass("after_write")
+        wrote = place.court.wrote
+        place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None
         self._making = making
         self._chance = chance
         self._follower: Follower | None = None
@@ -107,6 +109,7 @@ class Life:
         journal = Journal.open(
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
+        self._journal = journal
         state, self.epoch = begin(journal, making.setup, place.timeline.at)
         self.engine = Engine(state, number=journal.boot.step)
         started = Started(
@@ -237,6 +240,10 @@ class Life:
     def book(self, instrument: str) -> Book:
         """Its book of an instrument."""
         return self.engine.state.book(instrument)
+
+    def parts(self) -> list[object]:
+        """All that it holds."""
+        return [self.engine, self.driver, self.venue, self._journal] if self.epoch else []
 
     def reasons(self) -> list[str]:
         """Why it shows nothing, one for each strategy that does so."""

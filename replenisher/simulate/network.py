@@ -144,6 +144,8 @@ class Network:
 
     def _dial(self, end: End, connection: str) -> None:
         self._dialed += 1
+        if self._court.dialed:
+            self._court.dialed(end, connection)
         link = Link(f"{connection}-{self._dialed}", connection, end, self._way(), self._way())
         self.links[link.name] = link
         self._timeline.put(self._timeline.at + link.up.delay_ns, self._reach, link)

@@ -22,9 +22,11 @@ class SimulatedDatabase(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        self.beside = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)  # for whoever only looks
         self.is_locked = False
         self.goes_away: str = ""  # "before" or "after" the next COMMIT; empty if it does not
         self.commits = 0
+        self.committed: Callable[[], None] = lambda: None  # is called after each
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` and commit it, unless something fails."""
@@ -35,7 +37,13 @@ class SimulatedDatabase(Database):
             return super().write(lambda connection: _gone(work(connection)))
         done = super().write(work)
         self.commits += 1
+        self.committed()
         return _gone(done) if goes_away else done
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.beside.close()
+        super().close()
 
 
 def _gone(_: T) -> T:

@@ -18,10 +18,12 @@ from replenisher.model.units import SECOND_NS
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.court import Books, Check, Court
 from replenisher.simulate.disk import SimulatedDisk
+from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.exchange_end import ExchangeEnd, Open
 from replenisher.simulate.faults import is_order, is_order_answer
 from replenisher.simulate.life import Life, Making, Place
 from replenisher.simulate.network import DELAYS_NS, Link, Network
+from replenisher.simulate.new_rows import NewRows
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.swarm import NO_FAULTS, Plan
 from replenisher.simulate.timeline import Stuck, Timeline
@@ -41,6 +43,7 @@ class Scene:
     making: Callable[[str], Making]  # told the exchange's id, which is part of the account's key
     open_exchange: Callable[[int], Open]  # told the seed
     account: str  # ours, as the exchange calls it
+    secrets: Sequence[str] = ()  # that must be found nowhere
     delays_ns: tuple[int, int] = DELAYS_NS  # the shortest and the longest, one way
 
 
@@ -64,14 +67,17 @@ class World:
         self.tally: Counter[str] = Counter()  # each fault that could hurt, and what came of them
         self.tap = Wiretap()
         self._timeline = Timeline(at)
-        self.checks = [check(self) for check in checks]
-        self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS)
+        self.evidence = Evidence(self)
+        looking = [self.evidence, *(check(self) for check in checks)] if checks else []
+        self.court = Court(looking, lambda: (self.at - at) / SECOND_NS)
         self._records = msgspec.json.Decoder(Record)
         self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
+        self.setup, self.policy = making.setup, making.policy
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
         self._making = making
+        self._secrets = scene.secrets
         self._disk = SimulatedDisk()
         self._lasting: list[Callable[[], None]] = []  # what ends when there are no faults any more
         self._trouble = Trouble(plan, self._timeline, self, seeded(seed, "trouble"), self._struck)
@@ -87,6 +93,9 @@ class World:
         )
         self._counter.answer = self._network.answer
         shortest, longest = RECORD_EVERY_S
+        self.record_every_ns = round(shortest * (longest / shortest) ** network_chance.random() * SECOND_NS)
+        if database is not None and checks:
+            database.committed = NewRows(database.beside, self.court).tell
         self._place = Place(
             timeline=self._timeline,
             network=self._network,
@@ -94,7 +103,7 @@ class World:
             database=database,
             directory=directory,
             court=self.court,
-            record_every_ns=round(shortest * (longest / shortest) ** network_chance.random() * SECOND_NS),
+            record_every_ns=self.record_every_ns,
         )
         self._lives = 0
         self._life_chance = seeded(seed, "lives")
@@ -113,6 +122,11 @@ class World:
     def exchange(self) -> Exchange:
         """The truth."""
         return self._counter.exchange
+
+    @property
+    def is_journal_safe(self) -> bool:
+        """Whether power loss could take nothing of what is in the journal's file."""
+        return self._disk.synced_writes == self._disk.writes
 
     @property
     def ends(self) -> Sequence[str]:
@@ -159,7 +173,7 @@ class World:
         if left := self.life.drain():
             self.court.object("L8", f"rows are left when everything works: {left}")
         if self.court.closed:
-            self.court.closed(Books(self._place.database, self._counter.ledger()))
+            self.court.closed(Books(self._place.database, self._counter.ledger(), self._place.directory, self._secrets))
         self._place.database.read(self._tap_rows)
 
     def _tap_rows(self, connection: Connection) -> None:

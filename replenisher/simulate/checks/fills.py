@@ -4,35 +4,30 @@ from collections import Counter
 
 from sqlalchemy import select
 
-from replenisher.exchange.ledger import Trade
-from replenisher.simulate.court import Books, Check, Objection
+from replenisher.simulate.court import Books, Check, FillRow, Objection
 from replenisher.store import tables
 
 
 class FilledOnce(Check):
-    """Compares the exchange's trades with our fills, row by row."""
+    """Compares the exchange's trades with our fills: a row when it is committed, all of them at the end."""
 
     name = "S2"
 
+    def booked(self, row: FillRow) -> Objection:
+        """A row must stand for a trade."""
+        if (row.instrument, row.trade_id, row.side) in self.oracle.evidence.trades:
+            return None
+        return f"a fill was booked that is no trade: {row.instrument} {row.trade_id} {row.side} {row.amount}"
+
     def closed(self, books: Books) -> Objection:
         """The two must be the same, how often each is there included."""
-        theirs = Counter(
-            (record.instrument, record.trade_id, record.side, record.price, record.amount, record.label)
-            for record in books.ledger
-            if isinstance(record, Trade) and record.account == self.oracle.account
-        )
         columns = tables.fills.c
-        query = select(
-            columns.instrument, columns.trade_id, columns.side, columns.price, columns.amount, columns.order_id
-        )
+        query = select(columns.instrument, columns.trade_id, columns.side)
         rows = books.database.read(lambda connection: list(connection.execute(query)))
         ours = Counter(tuple(row) for row in rows)
+        theirs: Counter[tuple[str, ...]] = Counter(self.oracle.evidence.trades.keys())
         for fill in theirs - ours:
-            return f"a trade was never booked: {_told(fill)}"
+            return f"a trade was never booked: {' '.join(fill)}"
         for fill in ours - theirs:
-            return f"a fill was booked that is no trade, or once too often: {_told(fill)}"
+            return f"a fill was booked that is no trade, or once too often: {' '.join(fill)}"
         return None
-
-
-def _told(fill: tuple[object, ...]) -> str:
-    return " ".join(str(part) for part in fill)

@@ -1,0 +1,64 @@
+"""S15: no money is made up or lost, and every number of the exchange's stands in SQL digit for digit."""
+
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from replenisher.exchange.ledger import Cash, Deposit, Trade
+from replenisher.model.event import CashKind
+from replenisher.simulate.court import Books, Check, FillRow, Objection
+from replenisher.store import tables
+
+ZERO = Decimal(0)
+
+
+class MoneyIsConserved(Check):
+    """Compares each row with its trade, and in the end adds up both books, currency by currency."""
+
+    name = "S15"
+
+    def booked(self, row: FillRow) -> Objection:
+        """A row has the numbers of its trade."""
+        trade = self.oracle.evidence.trades.get((row.instrument, row.trade_id, row.side))
+        if trade is None:
+            return None
+        ours = (Decimal(row.price), Decimal(row.fee), row.fee_currency, row.liquidity[:1].upper())
+        theirs = (trade.price, trade.fee, trade.fee_currency, trade.liquidity)
+        return None if ours == theirs else f"the row of trade {row.trade_id} says {ours}, and the exchange {theirs}"
+
+    def closed(self, books: Books) -> Objection:
+        """What was paid in, less fees, with what moved besides, is what there is."""
+        paid_in: dict[str, Decimal] = {}
+        theirs: dict[str, Decimal] = {}
+        for record in books.ledger:
+            match record:
+                case Deposit(account=self.oracle.account):
+                    paid_in[record.currency] = paid_in.get(record.currency, ZERO) + record.amount
+                case Trade(account=self.oracle.account):
+                    theirs[record.fee_currency] = theirs.get(record.fee_currency, ZERO) - record.fee
+                case Cash(account=self.oracle.account):
+                    theirs[record.currency] = theirs.get(record.currency, ZERO) + record.amount
+                case _:
+                    pass
+        ours = _moved(books)
+        for currency, amount in paid_in.items():
+            balance = self.oracle.exchange.views.account(self.oracle.account, currency).balance
+            if balance != amount + theirs.get(currency, ZERO):
+                return f"{currency}: the ledger adds up to {amount + theirs.get(currency, ZERO)}, not to {balance}"
+            if ours.get(currency, ZERO) != theirs.get(currency, ZERO):
+                return f"{currency}: our rows add up to {ours.get(currency, ZERO)}, not to {theirs[currency]}"
+        return None
+
+
+def _moved(books: Books) -> dict[str, Decimal]:
+    """What our rows say has moved."""
+    fills, moves = tables.fills.c, tables.cash_moves.c
+    sums: dict[str, Decimal] = {}
+    paid = books.database.read(lambda connection: list(connection.execute(select(fills.fee_currency, fills.fee))))
+    for currency, fee in paid:
+        sums[currency] = sums.get(currency, ZERO) - fee
+    query = select(moves.currency, moves.amount).where(moves.kind != CashKind.TRANSFER)  # what was paid in
+    moved = books.database.read(lambda connection: list(connection.execute(query)))
+    for currency, amount in moved:
+        sums[currency] = sums.get(currency, ZERO) + amount
+    return sums

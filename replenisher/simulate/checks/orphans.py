@@ -1,0 +1,55 @@
+"""S8: a daemon that has gone leaves no order behind, and none is there when the next one shows its first."""
+
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.order_frames import order_frame
+
+DEAD_MAN_NS = 61 * SECOND_NS  # a minute is configured
+
+
+class NoOrphans(Check):
+    """Looks at what rests at the exchange under our name."""
+
+    name = "S8"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._has_placed: set[int] = set()  # lives
+        self._dead: list[tuple[int, str]] = []  # until when the orders of a life may rest, and what they begin with
+
+    def ended(self, daemon: Daemon, how: str) -> Objection:
+        """A stop that says that it is flat is flat; any other end is the dead-man switch's."""
+        left = [order.label for order in self.oracle.evidence.ours()]
+        if how == "exit 0" and left:
+            return f"life {daemon.number} ended as flat, and {', '.join(left)} still rest"
+        self._dead.append((self.oracle.at + DEAD_MAN_NS, prefix(self.oracle.namespace, daemon.epoch)))
+        return None
+
+    def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """The first order of a life."""
+        if daemon.number in self._has_placed:
+            return None
+        request = order_frame(frame)
+        if request is None or not request.is_place:
+            return None
+        self._has_placed.add(daemon.number)
+        own = prefix(self.oracle.namespace, daemon.epoch)
+        left = [order.label for order in self.oracle.evidence.ours() if not order.label.startswith(own)]
+        return f"life {daemon.number} shows its first order while {', '.join(left)} still rest" if left else None
+
+    def told(self, link: str, frame: str) -> Objection:
+        """The exchange is there: a moment like any other."""
+        if not self._dead or self.oracle.at < self._dead[0][0]:
+            return None
+        _, own = self._dead.pop(0)
+        left = [order.label for order in self.oracle.evidence.ours() if order.label.startswith(own)]
+        return f"{', '.join(left)} still rest {DEAD_MAN_NS / 1e9:.0f} s after their daemon's end" if left else None
+
+
+def prefix(namespace: str, epoch: int) -> str:
+    """What the ids of one life begin with: the epoch is written in six digits to base 36."""
+    digits = ""
+    while epoch:
+        epoch, digit = divmod(epoch, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return namespace + digits.rjust(6, "0")

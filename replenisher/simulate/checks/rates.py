@@ -1,0 +1,37 @@
+"""S14: the exchange never has to tell us that we ask too much, and every order could be canceled at any time."""
+
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.order_frames import order_frame
+
+TOO_MANY = '"code":10028'
+
+
+class RatesAreKept(Check):
+    """Keeps a bucket of its own for what is sent about orders."""
+
+    name = "S14"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._credits: float | None = None  # None: full
+        self._at = 0
+
+    def told(self, link: str, frame: str) -> Objection:
+        """The exchange complains."""
+        return f"the exchange says that we ask too much: {frame}" if TOO_MANY in frame else None
+
+    def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """A request is paid for."""
+        request = order_frame(frame)
+        if request is None:
+            return None
+        limit = self.oracle.setup.venues[0].rate_limit
+        before = limit.burst if self._credits is None else self._credits
+        elapsed_s = (self.oracle.at - self._at) / SECOND_NS
+        self._credits = min(limit.burst, before + elapsed_s * limit.per_s) - 1
+        self._at = self.oracle.at
+        needed = len(self.oracle.evidence.resting) if request.is_place or request.verb == "edit" else 0
+        if self._credits < needed:
+            return f"with {self._credits:.1f} credits left for the cancels of {needed} orders this left: {frame}"
+        return None

@@ -1,0 +1,30 @@
+"""L6: a stop is over after fifteen seconds, verified flat, as nothing is in its way."""
+
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+
+BOUND_NS = 15 * SECOND_NS
+
+
+class StopsInTime(Check):
+    """Times the last life."""
+
+    name = "L6"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._asked_at: int | None = None
+
+    def stopping(self) -> Objection:
+        """The operator asks."""
+        self._asked_at = self.oracle.at
+        return None
+
+    def ended(self, daemon: Daemon, how: str) -> Objection:
+        """How it went."""
+        if self._asked_at is None:
+            return None
+        took_ns = self.oracle.at - self._asked_at
+        if how == "exit 0" and took_ns <= BOUND_NS:
+            return None
+        return f"the stop took {took_ns / 1e9:.1f} s: {how}"

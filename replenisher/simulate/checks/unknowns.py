@@ -1,0 +1,56 @@
+"""L2: ten seconds after the exchange answers again no order is UNKNOWN any more."""
+
+from replenisher.model.order import Status
+from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.faults import is_answer
+
+BOUND_NS = 10 * SECOND_NS
+EARLIEST_NS = SECOND_NS  # an answer sooner than that may have been under way before
+
+
+class UnknownsAreResolved(Check):
+    """Follows what is journaled of each order, once the faults are over."""
+
+    name = "L2"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._calm_at: int | None = None
+        self._answered_at: int | None = None
+        self._unknown: dict[str, int] = {}  # since when
+
+    def calmed(self) -> Objection:
+        """The faults are over."""
+        self._calm_at = self.oracle.at
+        return None
+
+    def began(self, daemon: Daemon) -> Objection:
+        """A life has no answer yet."""
+        self._answered_at = None
+        return None
+
+    def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """The exchange answers."""
+        if self._calm_at is None or self._answered_at is not None or self.oracle.at < self._calm_at + EARLIEST_NS:
+            return None
+        if connection == "trading" and is_answer(frame):
+            self._answered_at = self.oracle.at
+        return None
+
+    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+        """What is known of the orders that a step touched."""
+        for order in step.orders:
+            if order.status is not Status.UNKNOWN:
+                self._unknown.pop(order.order_id, None)
+            else:
+                self._unknown.setdefault(order.order_id, step.at)
+        if self._answered_at is None or not self._unknown:
+            return None
+        for order_id, since in self._unknown.items():
+            if step.at > max(since, self._answered_at) + BOUND_NS:
+                return (
+                    f"order {order_id} is UNKNOWN for more than {BOUND_NS // SECOND_NS} s, though the exchange answers"
+                )
+        return None

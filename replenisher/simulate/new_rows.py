@@ -1,0 +1,45 @@
+"""Reads what the recorder has committed since the last look, on a connection of its own, and tells it row by row."""
+
+import sqlite3
+from decimal import Decimal
+
+from replenisher.model.order import Side
+from replenisher.simulate.court import Court, FillRow, OrderRow
+
+SIDES = {side.value: side for side in Side}
+INDEX = "CREATE INDEX looked_through ON orders (updated_epoch, updated_step)"
+FILLS = """
+    SELECT rowid, instrument, trade_id, side, order_id, price, amount, fee, fee_currency, liquidity, at
+    FROM fills WHERE rowid > ? ORDER BY rowid
+"""
+ORDERS = """
+    SELECT order_id, amount, filled, status, updated_epoch, updated_step
+    FROM orders WHERE (updated_epoch, updated_step) > (?, ?) ORDER BY updated_epoch, updated_step
+"""
+CURSOR = "SELECT epoch, step FROM cursor"
+
+
+class NewRows:
+    """Remembers how far it has read."""
+
+    def __init__(self, connection: sqlite3.Connection, court: Court) -> None:
+        connection.execute(INDEX)
+        self._connection = connection
+        self._court = court
+        self._last_fill = 0
+        self._last_order = (0, 0)
+
+    def tell(self) -> None:
+        """Tell the checks what is new."""
+        court, ask = self._court, self._connection.execute
+        if court.booked:
+            for rowid, instrument, trade_id, side, *rest in ask(FILLS, (self._last_fill,)).fetchall():
+                self._last_fill = rowid
+                court.booked(FillRow(instrument, trade_id, SIDES[side], *rest))
+        if court.ordered:
+            for order_id, amount, filled, status, epoch, step in ask(ORDERS, self._last_order).fetchall():
+                self._last_order = (epoch, step)
+                court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))
+        if court.committed:
+            for epoch, step in ask(CURSOR).fetchall():
+                court.committed(epoch, step)
