@@ -29,8 +29,8 @@ from replenisher.simulate.checks.writing_ahead import WrittenAhead
 from replenisher.simulate.court import Check
 
 SAFETY: tuple[type[Check], ...] = (
-    PositionIsTheirs,
     FilledOnce,
+    PositionIsTheirs,
     OrdersOnlyGoOn,
     WorstCaseIsWithinLimits,
     OnlyEvidenceEnds,
