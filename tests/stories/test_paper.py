@@ -6,16 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import select
 
-from replenisher.store import tables
-from replenisher.store.database import Database
 from tests.stories.desk import DEADLINE_S, Desk, Ended, Process, contents, fills, lives, orders_asked_for, resting
 
 FILLS_MIN = 3  # before a story goes on: enough to have something to lose
@@ -179,47 +175,6 @@ def test_a_daemon_that_nobody_hears_stops_verified_flat(tmp_path: Path) -> None:
     assert resting(desk.ledger()) == set()
     assert desk.exchange_is_gone()
     desk.assert_books_agree()
-
-
-def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_may_go_on(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    strict = {"REPLENISHER_RISK__MAX_DAILY_LOSS_QUOTE": "0.01", "REPLENISHER_RISK__ON_BREACH": "halt"}
-
-    breached = desk.run(**strict)
-
-    stop = breached.summary["stop"]
-    assert (breached.code, breached.stderr, stop["verdict"], stop["left"]) == (3, "", "flat", [])
-    assert stop["reason"].startswith("halted: max_daily_loss_quote: ")
-
-    asked = orders_asked_for(desk)
-    again = desk.run()
-
-    assert (again.code, again.stderr, again.summary["stop"]) == (3, "", stop)
-    (halted,) = (fact for fact in again.told if fact["event"] == "halted")
-    assert (halted["level"], halted["cause"], f"halted: {halted['reason']}") == ("warning", "loss", stop["reason"])
-    assert orders_asked_for(desk) == asked, "a halted daemon asks for nothing"
-
-    unexplained = desk.command("resume", desk.config)
-    assert (unexplained.code, unexplained.stderr) == (1, f"replenisher: no daemon runs on {desk.data}\n")
-    resumed = desk.command("resume", desk.config, "--reason", "the limit was a typing error")
-    assert (resumed.code, resumed.stderr) == (0, "")
-    assert resumed.stdout == f"lifted: {halted['reason']}\nno daemon runs now, the next `run` quotes again\n"
-    twice = desk.command("resume", desk.config, "--reason", "to be sure")
-    assert twice.stderr == f"replenisher: no daemon runs on {desk.data}, and none left a halt or a pause there\n"
-    assert halts(desk) == [("halted", "loss", halted["reason"]), ("resumed", "", "the limit was a typing error")]
-
-    with desk.running("run", desk.config) as daemon:
-        daemon.until("it trades again", lambda: trades(desk, breached.summary["fills"]))
-        ended = daemon.stop()
-    assert (ended.code, ended.stderr) == (0, "")
-    desk.assert_books_agree()
-
-
-def halts(desk: Desk) -> list[tuple[str, str, str]]:
-    """What the database tells of halts, in the order in which it happened."""
-    with closing(Database(desk.database_url)) as database:
-        rows = database.read(lambda connection: connection.execute(select(tables.halts).order_by("at")).all())
-    return [(row.kind, row.cause, row.reason) for row in rows]
 
 
 # --- An operator at the door of a running daemon -----------------------------------------------------------------

@@ -1,0 +1,143 @@
+"""A desk that is halted, and a strategy that fails: the real program, from the breach to quotes again."""
+
+from contextlib import closing
+from pathlib import Path
+from signal import SIGKILL
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from replenisher.live.control import SOCKET
+from replenisher.store import tables
+from replenisher.store.database import Database
+from tests.stories.desk import PAPER, Desk, fills, orders_asked_for, resting
+
+STRICT = {"REPLENISHER_RISK__MAX_DAILY_LOSS_QUOTE": "0.01", "REPLENISHER_RISK__ON_BREACH": "halt"}
+MOODY = """
+from dataclasses import dataclass
+
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.order import Side
+from replenisher.model.step import Quote
+
+asked = 0
+
+
+@dataclass(frozen=True)
+class Moody:
+    lots: int
+
+    def quote(self, view: View) -> Quotes:
+        global asked
+        asked += 1
+        if asked > 20:
+            raise KeyError("the twenty-first")
+        return Quotes(fair_value=1.0, quotes=(Quote(Side.BUY, 0, view.touch.bid - 200, self.lots),), terms={})
+"""
+
+
+def trades(desk: Desk, before: int = 0) -> bool:
+    """Whether the desk has orders on the book, and some were eaten since there were `before` fills."""
+    ledger = desk.ledger()
+    return len(fills(ledger)) >= before + 3 and bool(resting(ledger))
+
+
+def trade_and_stop(desk: Desk, before: int) -> None:
+    """A life in which all is well; then both books agree."""
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it trades again", lambda: trades(desk, before))
+        ended = daemon.stop()
+    assert (ended.code, ended.stderr) == (0, "")
+    desk.assert_books_agree()
+
+
+def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_may_go_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+
+    breached = desk.run(**STRICT)
+
+    stop = breached.summary["stop"]
+    assert (breached.code, breached.stderr, stop["verdict"], stop["left"]) == (3, "", "flat", [])
+    assert stop["reason"].startswith("halted: max_daily_loss_quote: ")
+
+    asked = orders_asked_for(desk)
+    again = desk.run()
+
+    assert (again.code, again.stderr, again.summary["stop"]) == (3, "", stop)
+    (halted,) = (fact for fact in again.told if fact["event"] == "halted")
+    assert (halted["level"], halted["cause"], f"halted: {halted['reason']}") == ("warning", "loss", stop["reason"])
+    assert orders_asked_for(desk) == asked, "a halted daemon asks for nothing"
+
+    unexplained = desk.command("resume", desk.config)
+    assert (unexplained.code, unexplained.stderr) == (1, f"replenisher: no daemon runs on {desk.data}\n")
+    resumed = desk.command("resume", desk.config, "--reason", "the limit was a typing error")
+    assert (resumed.code, resumed.stderr) == (0, "")
+    assert resumed.stdout == f"lifted: {halted['reason']}\nno daemon runs now, the next `run` quotes again\n"
+    twice = desk.command("resume", desk.config, "--reason", "to be sure")
+    assert twice.stderr == f"replenisher: no daemon runs on {desk.data}, and none left a halt or a pause there\n"
+    assert halts(desk) == [("halted", "loss", halted["reason"]), ("resumed", "", "the limit was a typing error")]
+
+    trade_and_stop(desk, breached.summary["fills"])
+
+
+def test_a_running_daemon_lets_nobody_out_of_a_halt_without_a_reason_and_remembers_the_one_it_is_told(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    with desk.exchange() as (exchange, url):
+        desk.connect(url)
+        breached = desk.run(**STRICT)
+        assert breached.code == 3
+        exchange.stop(SIGKILL)
+
+    with desk.running("run", desk.config) as daemon:  # it cannot get as far as to end by itself
+        daemon.until("its door is open", (desk.data / SOCKET).exists)
+        refused = desk.command("resume", desk.config)
+        (halt,) = desk.answer("status")["halts"]
+        sentence = f"replenisher: halted: {halt['reason']}; only `resume --reason` lifts that\n"
+        assert (refused.code, refused.stderr) == (1, sentence)
+        resumed = desk.command("resume", desk.config, "--reason", "seen")
+        assert (resumed.code, resumed.stdout.startswith("core: shows nothing yet: not in sync")) == (0, True)
+        daemon.until("it says so", lambda: daemon.told("resumed"))
+        assert {"halt": "loss", "reason": "seen"}.items() <= daemon.told("resumed")[0].items()
+        assert desk.answer("status")["halts"] == []
+        daemon.stop(SIGKILL)
+
+    with desk.exchange(urlsplit(url).port):
+        trade_and_stop(desk, breached.summary["fills"])
+    assert halts(desk) == [("halted", "loss", halt["reason"]), ("resumed", "", "seen")]
+
+
+def test_a_strategy_that_raises_takes_its_own_orders_with_it_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "moody.py").write_text(MOODY)
+    config = tmp_path / "desk.yaml"
+    moody = "  - {id: moody, strategy: 'moody.py:Moody', venue: deribit, instrument: BTC-PERPETUAL, lots: 100}\n"
+    config.write_text(PAPER.read_text() + moody)
+    desk = Desk(tmp_path / "desk", config)
+
+    with desk.running("run", config) as daemon:
+        daemon.until("the strategy has failed", lambda: daemon.told("paused"))
+        (paused,) = daemon.told("paused")
+        reason = "strategy moody failed: it raised KeyError: 'the twenty-first' (moody.py:19)"
+        assert (paused["level"], paused["strategy"], paused["reason"]) == ("warning", "moody", reason)
+        daemon.until("its order is gone", lambda: {order["strategy"] for order in ladder(desk)} == {"core"})
+        before = len(fills(desk.ledger()))
+        assert desk.answer("status")["not_quoting"] == {"core": "", "moody": f"paused: {reason}"}
+        daemon.until("the other one trades on", lambda: trades(desk, before))
+        ended = daemon.stop()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    desk.assert_books_agree()
+
+
+def ladder(desk: Desk) -> list[dict[str, str]]:
+    """What the daemon says rests."""
+    orders: list[dict[str, str]] = desk.answer("status")["ladder"]
+    return orders
+
+
+def halts(desk: Desk) -> list[tuple[str, str, str]]:
+    """What the database tells of halts, in the order in which it happened."""
+    with closing(Database(desk.database_url)) as database:
+        rows = database.read(lambda connection: connection.execute(select(tables.halts).order_by("at")).all())
+    return [(row.kind, row.cause, row.reason) for row in rows]
