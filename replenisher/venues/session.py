@@ -175,7 +175,12 @@ class Session(Generic[Asked]):
         phase = self.phase
         if phase is OPEN:
             probed_at, first = self._probed_at, self._first_deadline
-            due = self._doubtful_at if probed_at is None else probed_at + self._pace.answer_ns
+            if probed_at is not None:
+                due = probed_at + self._pace.answer_ns
+            elif self._unproven_since is None:
+                due = self.heard_at + self._pace.silence_ns
+            else:
+                due = self._doubtful_at
             return due if first is None or due < first else first
         if phase is Phase.WAITING:
             return self._dial_at

@@ -386,6 +386,15 @@ def test_a_gap_is_feed_lost_at_once_and_no_book_is_told_until_a_new_snapshot() -
     assert kinds(far.book(21, 20)) == ["BookChanged"]
 
 
+def test_the_last_change_once_more_is_no_gap() -> None:
+    far = make_open()
+    change = {"bids": [["new", 9999.0, 10.0]]}
+
+    first, again, next_one = far.book(2, 1, **change), far.book(2, 1, **change), far.book(3, 2, **change)
+
+    assert kinds(first + again + next_one) == ["BookChanged", "BookChanged"]
+
+
 def test_books_that_keep_breaking_are_asked_for_less_and_less_often() -> None:
     far = make_open()
     asked_at = []

@@ -28,7 +28,7 @@ class Orphans:
         self._way: Link | None = None
         self._facts = facts
         self._may_rest: dict[str, int] = {}  # order id -> session time after which its place cannot be granted
-        self._due: int | None = None
+        self.next_wake: int | None = None  # when `wake` has something to do
 
     def take_way(self, way: Link) -> None:
         """This is the market connection now."""
@@ -44,29 +44,24 @@ class Orphans:
 
     def lost(self, at: int) -> None:
         """The session is lost: from now on they are orphans."""
-        self._due = at if self._may_rest else None
+        self.next_wake = at if self._may_rest else None
 
     def forget(self) -> None:
         """Somebody else looks after them."""
         self._may_rest.clear()
-        self._due = None
+        self.next_wake = None
 
     def wake(self, at: int) -> None:
         """Cancel what may rest, if it is time to and there is a way."""
-        if self._due is None or at < self._due:
+        if self.next_wake is None or at < self.next_wake:
             return
-        self._due = at + AGAIN_NS
+        self.next_wake = at + AGAIN_NS
         way = self._way
         if way is None or not way.is_logged_in:
             return
         for order_id in self._may_rest:
             way.send(requests.cancel_by_label(way.order_id(Abandon(order_id), at), order_id))
         self._facts.append(CancelsSent(at=at, venue=self._venue, order_ids=tuple(self._may_rest)))
-
-    @property
-    def next_wake(self) -> int | None:
-        """When `wake` has something to do."""
-        return self._due
 
     def answered(self, what: Abandon, reply: codec.Frame, at: int) -> None:
         """The venue says how many orders of that label it has canceled, or why none."""
@@ -84,4 +79,4 @@ class Orphans:
         if is_canceled or at > valid_until:
             self.ended(what.order_id)
         if not self._may_rest:
-            self._due = None
+            self.next_wake = None

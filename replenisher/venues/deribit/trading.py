@@ -147,10 +147,11 @@ class Trading:
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        wakes = [self.link.next_wake, self._leaves_at]
-        if self._role is Role.CHIEF:
-            wakes += [self._orphans.next_wake, self._own_changes.next_look]
-        return min((wake for wake in wakes if wake is not None), default=None)
+        wake, look = self.link.next_wake, self._own_changes.next_look
+        if look is not None and self._role is not Role.RETIRED and (wake is None or look < wake):
+            wake = look
+        also = self._orphans.next_wake if self._role is Role.CHIEF else self._leaves_at
+        return also if wake is None or (also is not None and also < wake) else wake
 
     def stop(self, at: int) -> None:
         """Close for good."""

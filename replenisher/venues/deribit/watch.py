@@ -40,6 +40,7 @@ class OwnChanges:
     """The channels of our own orders and trades, one for each instrument, by the venue's time in ms."""
 
     def __init__(self) -> None:
+        self.next_look: int | None = None  # when `deaf` has something to look at
         self._told: dict[str, int] = {}
         self._debts: dict[str, Debt] = {}
 
@@ -52,6 +53,7 @@ class OwnChanges:
         """The channels are gone."""
         self._told.clear()
         self._debts.clear()
+        self.next_look = None
 
     def told(self, changes: codec.Changes) -> None:
         """A channel has told something."""
@@ -66,22 +68,24 @@ class OwnChanges:
         """An answer shows that something happened to us at that moment."""
         if (debt := self._debts.get(name)) is not None:
             debt.prove(venue_ms, self._told[name], at)
+            if self.next_look is None:
+                self.next_look = debt.due
 
     def deaf(self, at: int) -> list[str]:
         """The instruments whose channel has not told what it must."""
-        return [name for name, debt in self._debts.items() if debt.is_unpaid(self._told[name], at)]
-
-    @property
-    def next_look(self) -> int | None:
-        """When `deaf` has something to look at."""
-        return min((debt.due for debt in self._debts.values() if debt.due is not None), default=None)
+        if self.next_look is None or at < self.next_look:
+            return []
+        deaf = [name for name, debt in self._debts.items() if debt.is_unpaid(self._told[name], at)]
+        self.next_look = min((debt.due for debt in self._debts.values() if debt.due is not None), default=None)
+        return deaf
 
 
 class BookWatch:
     """One book whose changes are numbered without a gap: all that can be wrong with it is that they have ended.
 
     A book that moves proves itself. One that does not is asked for, sooner where a print says that it should have
-    moved; and if the venue's answer is ahead of it, the changes have a moment to come.
+    moved; and if the venue's answer is ahead of it, the changes have a moment to come. The numbers are shared by many
+    books, but an answer has that of its own book's last change: a recorded chain of options has old ones beside new.
     """
 
     __slots__ = ("_asked_at", "_debt", "_printed_at", "_quiet_ns", "changed_at")
