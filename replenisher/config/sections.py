@@ -68,6 +68,9 @@ class VenueSection(Section):
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)
+    sync_every_s: float = Field(
+        15, ge=1, le=3600, description="how often our orders, fills, position and cash are compared with the venue's"
+    )
     poll_ms: Milliseconds = Field(1000, description="through ccxt: how often what no stream tells is asked for")
     exclusive: bool = Field(
         False, description="through ccxt: nobody else trades on this account, so one request may cancel all of it"

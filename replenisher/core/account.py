@@ -94,6 +94,7 @@ class Account(msgspec.Struct):
     balance_times: dict[str, int] = msgspec.field(default_factory=dict)  # as of when the venue told them
     remembered: dict[str, None] = msgspec.field(default_factory=dict)  # what was booked lately, oldest first
     cursors: dict[str, int] = msgspec.field(default_factory=dict)  # by instrument and `venue/currency`, in venue time
+    agreed: dict[str, None] = msgspec.field(default_factory=dict)  # instruments whose position was compared before
     cash_moves: int = 0  # how often any balance has changed
 
     def position(self, instrument: str) -> Position:
@@ -135,16 +136,25 @@ class Account(msgspec.Struct):
         return instrument not in self.inventories
 
     def caught_up(self, instrument: str, venue_time: int) -> None:
-        """Every fill of ours up to this venue time is booked."""
+        """Every fill of ours, or every move of cash, up to this venue time is booked."""
         self.cursors[instrument] = max(self.cursors.get(instrument, 0), venue_time)
 
-    def adopt(self, instrument: Instrument, amount: Decimal, price: Decimal) -> None:
-        """Take over a position that stood before our first fill: nobody's inventory, cost as of now."""
+    def agree(self, instrument: str) -> None:
+        """The venue's position is ours: from now on only our fills change it."""
+        self.agreed[instrument] = None
+
+    def disagree(self, instrument: str) -> None:
+        """An operator lets what differs be taken over, as if the position were compared for the first time."""
+        self.agreed.pop(instrument, None)
+
+    def take_over(self, instrument: Instrument, amount: Decimal, price: Decimal) -> None:
+        """A part of the venue's position that none of our fills explains is nobody's inventory, at that price."""
         position = self._held(instrument.key)
         side = Side.BUY if amount > 0 else Side.SELL
         position.fill(instrument, side, abs(amount), price)
         shares = self.inventories.setdefault(instrument.key, {})
         shares[EXTERNAL] = shares.get(EXTERNAL, ZERO) + amount
+        self.agree(instrument.key)
 
     def set_balance(
         self, venue: str, currency: str, balance: Decimal, venue_time: int = 0, unsettled: Decimal = ZERO

@@ -3,7 +3,14 @@
 from typing import assert_never
 
 from replenisher.core.account import EXTERNAL
-from replenisher.core.comparison import apply_position
+from replenisher.core.comparison import (
+    apply_balance,
+    apply_position,
+    begin_rounds,
+    has_position,
+    orders_were_read,
+    trades_were_read,
+)
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
 from replenisher.core.order_facts import (
     apply_answer,
@@ -104,11 +111,11 @@ def apply(state: State, event: Event) -> None:
             apply_answer(state, event.order_id, event)
         case OpenOrdersReported():
             apply_open_orders(state, event)
+            orders_were_read(state, event.instrument, event.at)
         case PositionReported():
             apply_position(state, event)
         case BalanceReported():
-            state.account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
-            state.sync(event.venue).answered(Topic.BALANCE, event.currency)
+            apply_balance(state, event)
         case QuestionFailed():
             state.sync(event.venue).failed(event.question, event.subject, event.at)
         case SessionOpened():
@@ -146,7 +153,7 @@ def apply(state: State, event: Event) -> None:
             state.pauses[""] = Pause(reason="the operator canceled everything", until=0)
             state.revisit_all()
         case ResumeAsked():
-            resume(state, event.reason)
+            resume(state, event.reason, event.at)
         case LoopLagged():
             apply_lag(state, event)
         case JournalBlocked():
@@ -192,9 +199,6 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     if not state.account.book(fill, instrument, strategy):
         return
     state.executed.append((strategy, fill))
-    if state.sync_of(fill.instrument).has_read(Topic.TRADES, fill.instrument):
-        # Only then: news must not hide what an unanswered question about older trades would still tell.
-        state.account.caught_up(fill.instrument, fill.venue_time)
     state.revisit(fill.instrument)
     if order is None:
         return
@@ -240,11 +244,14 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
 def _apply_trades(state: State, event: TradesReported) -> None:
     for fill in event.fills:
         apply_fill(state, fill)
+        # Not where a stream tells a fill: that must not hide an older one which it has not told.
         state.account.caught_up(event.instrument, fill.venue_time)
     sync = state.sync_of(event.instrument)
     sync.answered(Topic.TRADES, event.instrument)
     if event.has_more:
         sync.ask(Topic.TRADES, event.instrument, event.at)
+    else:
+        trades_were_read(state, event.instrument, event.at)
 
 
 def _apply_cash(state: State, move: CashMoved) -> None:
@@ -316,14 +323,12 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         for currency in _currencies(state.instruments[instrument])
     }
     live = any(order.instrument in instruments for order in state.orders.all_live()) or bool(state.strays)
-    spot = {key for key in instruments if key in state.instruments and state.instruments[key].kind is Kind.SPOT}
     cash = _cash_currencies(state, venue)
-    positions = [key for key in instruments if key not in spot]  # what is held of spot, the balances tell
+    positions = [key for key in instruments if has_position(state, key)]
     if sync.advance(instruments, sorted(currencies), live, at, positions=positions, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
-        if all(each.name in state.syncs and state.syncs[each.name].is_synced for each in state.setup.venues):
-            state.takes_over = False  # There was nothing else to take over.
+        begin_rounds(state, venue, sorted(currencies), at)
         state.revisit_all()
 
 

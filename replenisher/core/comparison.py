@@ -1,50 +1,137 @@
-"""Comparison: the venue's word on a position against the sum of our fills.
+"""The comparison: what the venue shows of us, asked again and again while we quote, against what we believe.
 
-A difference is a fill that we do not know, or an answer that was late. So it is asked about again, and the trades with
-it, until the venue has said the same several times and no fill has come meanwhile. What is left then nobody can
-explain: it is never papered over by a fill that we invent, but halts everything. An operator who resumes with a reason
-takes over what the venue says, once, as nobody's.
+One round asks about each instrument: our open orders and our trades, and then the position; and about each currency:
+our cash. The next round follows `sync_every_s` later, those of several instruments one after the other. As long as all
+is as we believe, nothing follows from it. What is under way is no difference: an order is judged only by an answer that
+was asked for after its last change, and by none while a request about it is open (`order_facts`).
+
+A difference is nothing to act on, either, before it has been read several times. A fill may have been told to one of us
+only, a position may be told late, or empty once. So our trades are read again and then the position. If it still
+differs, quotes are pulled and the sync begins anew, at whose end nothing of ours can fill while holdings are read.
+What then stays unexplained, in answers that agree, is never made good by a fill of our own invention:
+
+- the first time that a position is compared at all, it is from before our first fill: it is taken over as nobody's,
+- else everything is halted. An operator who resumes, and says why, lets it be taken over the same way.
+
+Cash comes and goes without us. Where the same difference is read several times, the venue's word counts.
 """
 
 from decimal import Decimal
 
+from replenisher.core.account import ZERO
 from replenisher.core.state import State
-from replenisher.core.sync import RETRY_NS, Topic
-from replenisher.model.command import HaltCause
-from replenisher.model.event import PositionReported
+from replenisher.core.sync import Stage, Topic
+from replenisher.model.command import HaltCause, TakenOver
+from replenisher.model.event import BalanceReported, PositionReported
+from replenisher.model.instrument import Kind, venue_of
+from replenisher.model.units import SECOND_NS
 
-AGREEING = 3  # answers, before a difference counts
+READS = 3  # answers that say the same, before a difference counts
+AGAIN_NS = 2 * SECOND_NS  # between two of them
 
 
-def apply_position(state: State, told: PositionReported) -> None:
-    """The venue told a position that we had asked for."""
-    key, sync, account = told.instrument, state.sync_of(told.instrument), state.account
+def begin_rounds(state: State, venue: str, currencies: list[str], at: int) -> None:
+    """The venue is in sync: ask on, one instrument after the other."""
+    sync, every_ns = state.sync(venue), state.setup.venue(venue).sync_every_ns
+    instruments = state.setup.instruments(venue)
+    for number, instrument in enumerate(instruments, 1):
+        first = at + every_ns * number // len(instruments)
+        sync.ask(Topic.OPEN_ORDERS, instrument, first)
+        sync.ask(Topic.TRADES, instrument, first)
+    for currency in currencies:
+        sync.ask(Topic.BALANCE, currency, at + every_ns)
+
+
+def orders_were_read(state: State, instrument: str, at: int) -> None:
+    """Our open orders were told and compared: they are again in the next round."""
+    sync = state.sync_of(instrument)
+    if sync.is_synced and (Topic.OPEN_ORDERS, instrument) not in sync.open_questions:
+        sync.ask(Topic.OPEN_ORDERS, instrument, _next_round(state, instrument, at))
+
+
+def trades_were_read(state: State, instrument: str, at: int) -> None:
+    """Our trades were told to their end: what they add up to can be compared."""
+    sync = state.sync_of(instrument)
+    if not has_position(state, instrument):
+        _round_is_over(state, instrument, at)
+    elif sync.is_synced or (Topic.POSITION, instrument) in sync.doubts:
+        sync.ask(Topic.POSITION, instrument, at)
+
+
+def has_position(state: State, instrument: str) -> bool:
+    """Whether the venue keeps a position there; of spot the balances tell what is held."""
+    return instrument in state.instruments and state.instruments[instrument].kind is not Kind.SPOT
+
+
+def apply_position(state: State, event: PositionReported) -> None:
+    """The venue told a position: it is the sum of our fills, or it is read again, or it counts as unexplained."""
+    key, sync = event.instrument, state.sync_of(event.instrument)
     sync.answered(Topic.POSITION, key)
-    ours = account.position(key).size
-    if ours == told.amount:
-        state.differences.pop(key, None)
+    ours = state.account.position(key).size
+    if event.amount == ours:
+        sync.doubts.pop((Topic.POSITION, key), None)
+        state.account.agree(key)
+        _round_is_over(state, key, event.at)
         return
-    if account.is_untouched(key) and told.average_price > 0:
-        account.adopt(state.instruments[key], told.amount, told.average_price)
-        return
-    before = state.differences.get(key)
-    times = before[2] + 1 if before is not None and before[:2] == (told.amount, ours) else 1
-    state.differences[key] = (told.amount, ours, times)
-    price = _price(state, told)
-    if times < AGREEING or (state.takes_over and price is None):
-        sync.ask(Topic.POSITION, key, told.at + RETRY_NS)
-        sync.ask(Topic.TRADES, key, told.at)
-    elif state.takes_over and price is not None:
-        account.adopt(state.instruments[key], told.amount - ours, price)
-        state.revisit(key)
+    if sync.stage not in (Stage.HOLDINGS, Stage.SYNCED):
+        return  # it was asked for before this sync began
+    doubt = sync.doubt(Topic.POSITION, key, event.amount, ours)
+    if not sync.is_synced and doubt.agreeing >= READS and (price := _price_of(state, event)):
+        del sync.doubts[Topic.POSITION, key]
+        _judge(state, event, ours, price)
+    elif sync.is_synced and doubt.reads >= READS:
+        sync.open(state.setup.instruments(venue_of(key)), event.at)
+        state.revisit_all()
     else:
-        reason = f"the venue's position in {key} is {told.amount}, the sum of our fills is {ours}"
-        state.halt(HaltCause.UNEXPLAINED_POSITION, reason)
+        sync.ask(Topic.TRADES, key, event.at + AGAIN_NS)
 
 
-def _price(state: State, told: PositionReported) -> Decimal | None:
-    """What a difference is taken over at: what the venue says the position cost, or what it is worth now."""
-    if told.average_price > 0:
-        return told.average_price
-    touch = state.touches.get(told.instrument)
-    return None if touch is None else (touch.bid + touch.ask) * state.instruments[told.instrument].tick / 2
+def apply_balance(state: State, event: BalanceReported) -> None:
+    """The venue told our cash: its word counts at once where nothing is shown, else only after several readings."""
+    sync, account = state.sync(event.venue), state.account
+    about = (Topic.BALANCE, event.currency)
+    sync.answered(*about)
+    balance = account.balance(event.venue, event.currency)
+    unsettled = account.unsettled.get(f"{event.venue}/{event.currency}", ZERO)
+    if not sync.is_synced or balance is None:
+        account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
+    elif (event.balance, event.unsettled) == (balance, unsettled):
+        sync.doubts.pop(about, None)
+        sync.ask(*about, event.at + state.setup.venue(event.venue).sync_every_ns)
+    elif sync.doubt(*about, event.balance + event.unsettled, balance + unsettled).reads >= READS:
+        del sync.doubts[about]
+        account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
+        sync.ask(*about, event.at + state.setup.venue(event.venue).sync_every_ns)
+    else:
+        sync.ask(*about, event.at + AGAIN_NS)
+
+
+def _judge(state: State, event: PositionReported, ours: Decimal, price: Decimal) -> None:
+    key = event.instrument
+    if key in state.account.agreed:
+        reason = f"the venue's position in {key} is {event.amount}, the sum of our fills is {ours}"
+        state.halt(HaltCause.UNEXPLAINED_POSITION, reason, key)
+    else:
+        state.found[TakenOver, key] = TakenOver(instrument=key, amount=event.amount - ours, price=price)
+    state.revisit(key)
+
+
+def _price_of(state: State, event: PositionReported) -> Decimal:
+    """At what price an unexplained part of a position counts as entered; 0 if nobody can say yet.
+
+    Of a whole position the venue says what it cost; of a part of one nobody does, so that it counts from now on.
+    """
+    instrument, touch = state.instruments[event.instrument], state.touch_of(event.instrument, event.at)
+    if touch is None or (not state.account.position(event.instrument).size and event.average_price > 0):
+        return event.average_price
+    return (touch.bid + touch.ask) * instrument.tick / 2
+
+
+def _round_is_over(state: State, instrument: str, at: int) -> None:
+    sync = state.sync_of(instrument)
+    if sync.is_synced:
+        sync.ask(Topic.TRADES, instrument, _next_round(state, instrument, at))
+
+
+def _next_round(state: State, instrument: str, at: int) -> int:
+    return at + state.setup.venue(venue_of(instrument)).sync_every_ns

@@ -13,6 +13,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    TakenOver,
 )
 from replenisher.model.order import AMEND, CANCEL, PLACE
 
@@ -51,6 +52,9 @@ def expect(state: State, command: Command, at: int) -> None:
         case Halt():
             state.halts[command.cause] = command
             state.revisit_all()
+        case TakenOver():
+            state.account.take_over(state.instruments[command.instrument], command.amount, command.price)
+            state.revisit(command.instrument)
         case DayMarked():
             state.day_marks[command.venue] = command
         case _:

@@ -36,11 +36,12 @@ def why_halted(state: State) -> str:
     return f"halted: {'; '.join(halt.reason for halt in state.halts.values())}" if state.halts else ""
 
 
-def resume(state: State, reason: str) -> None:
+def resume(state: State, reason: str, at: int) -> None:
     """The operator lifts every pause, and every halt if there is a reason why."""
     state.pauses.clear()
     if reason:
-        state.takes_over = HaltCause.UNEXPLAINED_POSITION in state.halts
+        if unexplained := state.halts.get(HaltCause.UNEXPLAINED_POSITION):
+            _accept(state, unexplained.instrument, at)
         state.halts.clear()
         state.found.clear()
         state.lags.clear()
@@ -48,6 +49,14 @@ def resume(state: State, reason: str) -> None:
     if not state.halts:
         state.day_marks.clear()  # The operator takes today's loss as it is.
     state.revisit_all()
+
+
+def _accept(state: State, instrument: str, at: int) -> None:
+    """What differs may be taken over: the sync that comes finds out what that is by now."""
+    state.account.disagree(instrument)
+    sync = state.sync_of(instrument)
+    if sync.is_open:
+        sync.open(state.setup.instruments(venue_of(instrument)), at)
 
 
 def judge_positions(state: State, at: int) -> None:

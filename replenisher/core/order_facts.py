@@ -83,10 +83,13 @@ def apply_answer(state: State, order_id: str, fact: OrderReported | OrderNotFoun
 def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
     """The venue told which orders rest on an instrument: compare with what we believe."""
     sync = state.sync_of(fact.instrument)
+    asked_at = sync.asked_at.pop((Topic.OPEN_ORDERS, fact.instrument), fact.at)
     sync.answered(Topic.OPEN_ORDERS, fact.instrument)
     resting = {report.order_id: report for report in fact.orders if state.is_ours(report.order_id)}
     for report in resting.values():
         order = state.orders.get(report.order_id)
+        if order is not None and order.status.is_terminal and order.updated_at >= asked_at:
+            continue  # it has ended since we asked
         if order is None or order.status.is_terminal:
             # It carries our name but the journal knows no live order by it: canceled, never adopted.
             state.strays[report.venue_order_id] = (report.order_id, fact.instrument)
@@ -99,7 +102,7 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
         if instrument == fact.instrument and venue_order_id not in shown:
             del state.strays[venue_order_id]
     for order in list(state.orders.on(fact.instrument)):
-        if order.order_id not in resting and order.pending is None:
+        if order.order_id not in resting and order.pending is None and order.updated_at < asked_at:
             sync.ask_order(order, fact.at)
     if state.stopping is not None:
         state.stopping.shown(fact.instrument, list(resting))

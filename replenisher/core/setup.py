@@ -8,6 +8,7 @@ from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.strategy import Strategy
+from replenisher.model.units import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class VenueSetup:
     request_timeout_ns: int
     own_echo_ns_max: int
     amends_price: bool
+    sync_every_ns: int = 15 * SECOND_NS  # between two comparisons of what the venue shows of us with what we believe
     tells_cash_moves: bool = False  # whether it can be asked what moved our cash without a fill
 
 

@@ -21,7 +21,7 @@ from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
-from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
@@ -39,7 +39,6 @@ class Memory(msgspec.Struct, kw_only=True):
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
     halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
-    takes_over: bool = False  # whether an operator wants a position that our fills do not explain taken over
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
 
 
@@ -78,10 +77,8 @@ class State:
     clock_offsets_ns: dict[str, int] = field(default_factory=dict)
     pauses: dict[str, Pause] = field(default_factory=dict)
     halts: dict[HaltCause, Halt] = field(default_factory=dict)
-    found: dict[tuple[type, str], Halt | Pause] = field(default_factory=dict)  # latches that are to be recorded next
+    found: dict[tuple[type, str], Halt | Pause | TakenOver] = field(default_factory=dict)  # to be recorded next
     executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
-    takes_over: bool = False
-    differences: dict[str, tuple[Decimal, Decimal, int]] = field(default_factory=dict)  # theirs, ours, how often told
     let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
@@ -253,10 +250,10 @@ class State:
         for setup in self.setup.strategies:
             self.to_revisit[setup.instrument] = None
 
-    def halt(self, cause: HaltCause, reason: str) -> None:
+    def halt(self, cause: HaltCause, reason: str, instrument: str = "") -> None:
         """Have everything halted, once for each cause; the engine records it before it decides anything else."""
         if cause not in self.halts:
-            self.found.setdefault((Halt, cause), Halt(cause=cause, reason=reason))
+            self.found.setdefault((Halt, cause), Halt(cause=cause, reason=reason, instrument=instrument))
 
     def pause(self, strategy: str, reason: str) -> None:
         """Have one strategy paused until an operator resumes, recorded in the same way."""

@@ -5,10 +5,13 @@ before is canceled, because nothing is permitted yet. Then, when nothing of ours
 more; and when they are booked, *holdings*: position and cash, which therefore cannot change while they are read, and
 which our fills must explain in whatever order the venue answers. Only then may anything be shown.
 
-A question without an answer is asked again. An order whose fate is unknown is asked for by its own id at any time.
+While we quote the same questions are asked again and again, each a while after its last answer: `comparison` says what
+follows from the answers. A question without an answer is asked again. An order whose fate is unknown is asked for by
+its own id at any time.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
@@ -49,6 +52,21 @@ NEVER = 1 << 62
 CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
 
 
+class Doubt(msgspec.Struct):
+    """A holding that the venue tells and our books do not explain."""
+
+    told: Decimal
+    ours: Decimal
+    reads: int = 1  # in a row that differed
+    agreeing: int = 1  # of them, the last ones that said just this
+
+    def read(self, told: Decimal, ours: Decimal) -> None:
+        """It differs again."""
+        self.reads += 1
+        self.agreeing = self.agreeing + 1 if (told, ours) == (self.told, self.ours) else 1
+        self.told, self.ours = told, ours
+
+
 class Sync(msgspec.Struct):
     """The sync of one venue."""
 
@@ -56,8 +74,9 @@ class Sync(msgspec.Struct):
     stage: Stage = CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     first_due: int | None = None  # the soonest of these times; None until it is looked up
-    cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # by currency
+    asked_at: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # when each was last asked
     sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
+    doubts: dict[tuple[Topic, str], Doubt] = msgspec.field(default_factory=dict)  # what is told and not explained
 
     @property
     def is_open(self) -> bool:
@@ -70,7 +89,7 @@ class Sync(msgspec.Struct):
         return self.stage is SYNCED
 
     def open(self, instruments: Iterable[str], at: int) -> None:
-        """A session began: ask for everything that rests or may have traded."""
+        """A session began, or what we believe is in doubt: ask for everything that rests or may have traded."""
         self.close()
         self.stage = Stage.ORDERS
         for instrument in instruments:
@@ -83,6 +102,7 @@ class Sync(msgspec.Struct):
         self.open_questions.clear()
         self.first_due = None
         self.sought.clear()
+        self.doubts.clear()
 
     def ask(self, topic: Topic, subject: str, at: int) -> None:
         """Put a question on the list, to be asked at `at`."""
@@ -91,7 +111,7 @@ class Sync(msgspec.Struct):
 
     def hasten_cash(self, currency: str, at: int) -> None:
         """Look into the book of one currency as soon as may be."""
-        self.ask(Topic.CASH, currency, max(at, self.cash_asked_at.get(currency, 0) + CASH_PAUSE_NS))
+        self.ask(Topic.CASH, currency, max(at, self.asked_at.get((Topic.CASH, currency), 0) + CASH_PAUSE_NS))
 
     def ask_order(self, order: Order, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
@@ -106,9 +126,14 @@ class Sync(msgspec.Struct):
         if topic is Topic.ORDER:
             self.sought.pop(subject, None)
 
-    def has_read(self, topic: Topic, subject: str) -> bool:
-        """Whether this session has answered everything that was asked about a subject."""
-        return self.stage is not CLOSED and (topic, subject) not in self.open_questions
+    def doubt(self, topic: Topic, subject: str, told: Decimal, ours: Decimal) -> Doubt:
+        """What the venue tells of a holding is not what our books say."""
+        doubt = self.doubts.get((topic, subject))
+        if doubt is None:
+            doubt = self.doubts[topic, subject] = Doubt(told, ours)
+        else:
+            doubt.read(told, ours)
+        return doubt
 
     def failed(self, question: str, subject: str, at: int) -> None:
         """A question got no answer: ask again a little later."""
@@ -155,8 +180,8 @@ class Sync(msgspec.Struct):
         for (topic, subject), ask_at in self.open_questions.items():
             if ask_at <= at:
                 self.ask(topic, subject, at + timeout_ns + RETRY_NS)
-                if topic is Topic.CASH:
-                    self.cash_asked_at[subject] = at
+                if topic is not Topic.ORDER:
+                    self.asked_at[topic, subject] = at
                 questions.append(self._question(topic, subject, cursors, at + timeout_ns))
         return questions
 

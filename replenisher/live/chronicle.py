@@ -10,11 +10,12 @@ from typing import Any
 from replenisher.core.account import EXTERNAL
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
+from replenisher.core.sync import Topic
 from replenisher.live.monitor import is_quiet
 from replenisher.live.new_fills import NewFills
 from replenisher.live.standing import as_json
 from replenisher.logs import logger
-from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder
+from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder, TakenOver
 from replenisher.model.event import (
     CancelsSent,
     CashMoved,
@@ -46,6 +47,9 @@ ALARMING = frozenset(
     {
         "session_lost",
         "feed_lost",
+        "traded_by_others",
+        "position_differs",
+        "taken_over",
         "unknown",
         "denied",
         "rejected",
@@ -77,6 +81,7 @@ class Chronicle:
         self._halts: dict[HaltCause, Halt] = {}
         self._synced: set[str] = set()
         self._distrust: dict[str, str] = {}
+        self._doubted: frozenset[str] = frozenset()
         self._verdict = Verdict.OPEN
 
     def observe(self, step: Step) -> None:
@@ -153,6 +158,9 @@ class Chronicle:
             case Denied():
                 slot = _slot(command.strategy, command.side, command.level)
                 return [("denied", {"instrument": command.instrument, "slot": slot, "reason": command.reason})]
+            case TakenOver():
+                about = {"instrument": command.instrument, "amount": command.amount, "price": command.price}
+                return [("taken_over", about | {"slot": EXTERNAL})]
             case _:
                 return []
 
@@ -172,7 +180,7 @@ class Chronicle:
 
     def _changes(self) -> list[Telling]:
         """What is different from how we stood after the step before."""
-        return [*self._feeds(), *self._syncs(), *self._halted(), *self._paused(), *self._stopped()]
+        return [*self._feeds(), *self._syncs(), *self._doubts(), *self._halted(), *self._paused(), *self._stopped()]
 
     def _feeds(self) -> list[Telling]:
         tellings: list[Telling] = []
@@ -190,6 +198,22 @@ class Chronicle:
         synced = {venue for venue, sync in self._state.syncs.items() if sync.is_synced}
         new, self._synced = sorted(synced - self._synced), synced
         return [("synced", {"venue": venue}) for venue in new]
+
+    def _doubts(self) -> list[Telling]:
+        """A position that was read wrong twice in a row; once it may have been told late."""
+        tellings: list[Telling] = []
+        doubted = {
+            instrument: doubt
+            for sync in self._state.syncs.values()
+            for (topic, instrument), doubt in sync.doubts.items()
+            if topic is Topic.POSITION and doubt.reads > 1
+        }
+        for instrument, doubt in doubted.items():
+            if instrument not in self._doubted:
+                about = {"instrument": instrument, "told": doubt.told, "ours": doubt.ours}
+                tellings.append(("position_differs", about))
+        self._doubted = frozenset(doubted)
+        return tellings
 
     def _halted(self) -> list[Telling]:
         new = [halt for cause, halt in self._state.halts.items() if self._halts.get(cause) != halt]
@@ -219,7 +243,7 @@ class Chronicle:
 
 
 def _filled(fill: OrderFilled, order: OrderState | None) -> Telling:
-    return "filled", {
+    return "traded_by_others" if order is None else "filled", {
         "instrument": fill.instrument,
         "slot": EXTERNAL if order is None else _slot(order.strategy, order.side, order.level),
         "side": fill.side,

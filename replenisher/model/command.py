@@ -3,6 +3,7 @@
 Prices are in ticks, quantities in lots. `deadline` is the session time after which a missing answer is itself a fact.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -104,6 +105,18 @@ class Halt(Wish, frozen=True, kw_only=True):
 
     cause: HaltCause
     reason: str
+    instrument: str = ""  # that it is about, if it is about one
+
+
+class TakenOver(Wish, frozen=True, kw_only=True):
+    """A part of a position that no fill of ours explains counts as ours from now on, but as no strategy's.
+
+    It is what stood there before our first fill, or what an operator has accepted. Nothing is sent.
+    """
+
+    instrument: str
+    amount: Decimal  # in the wire amount, negative is short
+    price: Decimal  # at which it counts as entered
 
 
 class DayMarked(Wish, frozen=True, kw_only=True):
@@ -164,5 +177,5 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause | Halt | DayMarked
+LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked
 Command = OrderCommand | LocalCommand | Question

@@ -25,6 +25,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    TakenOver,
 )
 from replenisher.model.event import (
     BalanceReported,
@@ -287,6 +288,9 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "pause", "reason": command.reason, "until": command.until}
         case Halt():
             row |= {"kind": "halt", "reason": f"{command.cause}: {command.reason}"}
+        case TakenOver():
+            row |= {"kind": "take_over", **_place(command.instrument, life)}
+            row |= {"price": command.price, "amount": command.amount}
         case DayMarked():
             row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"

@@ -32,6 +32,7 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         request_timeout_ns=section.request_timeout_ms * MS_NS,
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
         amends_price=_amends_price(section),
+        sync_every_ns=int(section.sync_every_s * SECOND_NS),
         tells_cash_moves=_tells_cash_moves(section),
     )
 

@@ -642,7 +642,8 @@ def test_money_moves_without_fills_too() -> None:
 
 def test_what_moved_before_the_venue_told_our_balance_is_in_it() -> None:
     world = quoting(ladder(1))
-    world.tell(BalanceReported(at=0, venue=VENUE, currency="USDT", balance=Decimal(500), venue_time=T0))
+    for _ in range(3):
+        world.tell(BalanceReported(at=0, venue=VENUE, currency="USDT", balance=Decimal(500), venue_time=T0))
     about = {"at": 0, "venue": VENUE, "kind": CashKind.TRANSFER, "currency": "USDT", "amount": Decimal(7)}
 
     world.tell(CashMoved(**about, venue_time=T0 - 1, venue_id="1"))

@@ -1,13 +1,10 @@
 """Sync: before the first quote of every session our books are in line with the venue's."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from replenisher.core.account import EXTERNAL
-from replenisher.core.comparison import AGREEING
 from replenisher.core.sync import RETRY_NS, Stage
 from replenisher.model.command import (
     AskBalance,
@@ -15,7 +12,6 @@ from replenisher.model.command import (
     AskPosition,
     AskTrades,
     CancelOrder,
-    HaltCause,
     PlaceOrder,
     Question,
 )
@@ -25,7 +21,6 @@ from replenisher.model.event import (
     OpenOrdersReported,
     PositionReported,
     QuestionFailed,
-    ResumeAsked,
     SessionLost,
     SessionOpened,
     Started,
@@ -146,87 +141,6 @@ def test_of_a_spot_pair_no_position_is_asked_for_but_both_of_its_coins() -> None
     assert world.state.syncs[VENUE].stage is Stage.SYNCED
 
 
-def test_a_position_from_before_our_first_fill_is_taken_over_as_nobodys() -> None:
-    world = begun()
-    world.venue.position, world.venue.average_price = Decimal("-0.25"), Decimal(9_000)
-
-    world.tell(SessionOpened(at=0, venue=VENUE))
-    world.settle()
-
-    account = world.state.account
-    assert world.state.pauses == {}
-    assert account.position(KEY).size == Decimal("-0.25")
-    assert account.position(KEY).entry_value == Decimal(2_250)
-    assert account.inventories[KEY] == {EXTERNAL: Decimal("-0.25")}
-    assert account.inventory(KEY, "core") == 0
-
-
-def unexplained(told: Iterable[str], fill_after: int = -1) -> World:
-    """A desk with ten lots whose venue, in a new session, tells one position after the other."""
-    world = quoting(ladder(1))
-    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
-    world.hear()
-    world.settle()
-    world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
-    world.tell(SessionOpened(at=0, venue=VENUE))
-    for number, position in enumerate(told):
-        world.venue.position, world.venue.average_price = Decimal(position), Decimal(9_000)
-        if number == fill_after:
-            world.tell(filled(LINEAR, "", "late", Side.BUY, 99_990, 490, venue_time=world.at))
-        world.settle()
-        world.wait(SECOND)
-    world.settle()
-    return world
-
-
-def test_a_position_that_our_fills_do_not_explain_is_a_halt_once_the_venue_has_said_it_several_times() -> None:
-    world = unexplained(["0.510"] * (AGREEING + 1))
-
-    reason = f"the venue's position in {KEY} is 0.510, the sum of our fills is 0.010"
-    assert {cause: halt.reason for cause, halt in world.state.halts.items()} == {HaltCause.UNEXPLAINED_POSITION: reason}
-    assert world.live() == []
-    assert world.state.account.position(KEY).size == Decimal("0.010"), "no fill is invented"
-
-
-@pytest.mark.parametrize("told", [["0.510", "0.510", "0.010"], ["0", "0.010"], ["0.510", "0", "0.510", "0", "0.010"]])
-def test_answers_that_are_late_or_empty_are_asked_for_again(told: list[str]) -> None:
-    world = unexplained(told)
-
-    assert world.state.halts == {}
-    assert len(world.live()) == 2
-
-
-def test_a_fill_that_is_told_late_explains_the_difference() -> None:
-    world = unexplained(["0.500"] * 4, fill_after=2)
-    world.wait(SECOND)
-
-    assert world.state.halts == {}
-    assert len(world.live()) == 2
-
-
-@pytest.mark.parametrize("position", ["0.510", "-0.2", "0"])
-def test_an_operator_may_take_over_once_what_nobody_can_explain(position: str) -> None:
-    before = unexplained([position] * (AGREEING + 1))
-    assert before.state.halts
-    before.tell(ResumeAsked(at=0, reason="I traded by hand"))
-
-    world = before.reborn()
-    world.open(epoch=2)
-    world.wait(AGREEING * SECOND)
-    for _ in range(AGREEING):
-        world.settle()
-        world.wait(SECOND)
-    world.settle()
-
-    account = world.state.account
-    assert world.state.halts == {}
-    assert account.position(KEY).size == Decimal(position)
-    assert account.inventory(KEY, "core") == Decimal("0.010")
-    assert account.inventories[KEY][EXTERNAL] == Decimal(position) - Decimal("0.010")
-    assert len(world.live()) == 2
-    assert not world.state.takes_over, "once"
-
-
 def test_the_position_is_compared_only_when_the_trades_before_it_are_read() -> None:
     world = quoting(ladder(1))
     resting = world.at_venue(world.order(Side.BUY))
@@ -305,7 +219,7 @@ def test_an_answer_to_a_question_nobody_has_asked_changes_no_stage() -> None:
     wishes = world.tell(BalanceReported(at=0, venue=VENUE, currency="USDT", balance=Decimal(7)))
 
     assert wishes == ()
-    assert world.state.account.balance(VENUE, "USDT") == Decimal(7)
+    assert world.state.syncs[VENUE].stage is Stage.SYNCED
 
 
 def test_every_session_begins_in_sync_anew() -> None:

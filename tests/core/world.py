@@ -30,9 +30,11 @@ from replenisher.model.command import (
     Command,
     Denied,
     Halt,
+    LocalCommand,
     MoveSlot,
     Pause,
     PlaceOrder,
+    TakenOver,
 )
 from replenisher.model.event import (
     BalanceReported,
@@ -161,6 +163,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
         "request_timeout_ns": TIMEOUT,
         "own_echo_ns_max": ECHO,
         "amends_price": True,
+        "sync_every_ns": 3_600 * SECOND,
     }
     return Setup(
         namespace="tst",
@@ -243,7 +246,7 @@ class ToyVenue:
                 self.private.append(
                     BalanceReported(at=now, venue=VENUE, currency=command.currency, balance=self.balance)
                 )
-            case MoveSlot() | Denied() | Pause() | Halt():
+            case MoveSlot() | Denied() | Pause() | Halt() | TakenOver():
                 raise AssertionError(f"{command} is no business of a venue")
 
     def _place(self, command: PlaceOrder, now: int) -> None:
@@ -456,7 +459,7 @@ class World:
         step = self.engine.step([stamped(fact, self.at) for fact in facts])
         self.steps.append(step)
         self.wanted.append(wishes_of(self).quotes if self.setup.strategies else ())
-        self.outgoing += [wish for wish in step.commands if not isinstance(wish, MoveSlot | Denied | Pause | Halt)]
+        self.outgoing += [wish for wish in step.commands if not isinstance(wish, LocalCommand)]
         return step.commands
 
     def wake(self, at: int | None = None) -> tuple[Command, ...]:

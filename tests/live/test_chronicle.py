@@ -3,12 +3,13 @@
 import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 import structlog
 
 from replenisher.core.slots import PartialFill, RefillPolicy
-from replenisher.live.chronicle import Chronicle, Telling, tell
+from replenisher.live.chronicle import ALARMING, Chronicle, Telling, tell
 from replenisher.logs import configure
 from replenisher.model.event import (
     CancelsSent,
@@ -21,7 +22,7 @@ from replenisher.model.event import (
     StopAsked,
 )
 from replenisher.model.order import Side
-from tests.core.world import KEY, SECOND, VENUE, World
+from tests.core.world import KEY, SECOND, VENUE, World, filled
 from tests.live.watched import Steps, eat, world_with
 
 
@@ -191,3 +192,36 @@ def test_a_line_is_json_with_exact_numbers_and_without_secrets(printed: io.Strin
     line, odd = (json.loads(text) for text in printed.getvalue().splitlines())
     assert (line["event"], line["price"], line["level"]) == ("filled", "49990.0", "info")
     assert odd["client_secret"] == "***"
+
+
+def test_a_trade_by_somebody_else_on_our_account_is_an_alarm() -> None:
+    world, tellings = told()
+    world.open()
+    tellings.clear()
+
+    by_hand = filled(world.venue.instrument, "", "H1", Side.BUY, 100_000, 1, venue_time=world.at)
+    world.tell(by_hand)
+    world.tell(by_hand)
+
+    ((verb, about),) = tellings
+    assert (verb, about["slot"], about["trade_id"]) == ("traded_by_others", "external", "H1")
+    assert verb in ALARMING
+
+
+def test_a_position_that_differs_is_an_alarm_within_seconds_and_then_what_was_taken_over() -> None:
+    world, tellings = told()
+    world.venue.position, world.venue.average_price = Decimal(500), Decimal(50_000)
+    world.open()
+    for _ in range(2):
+        world.wait(2 * SECOND)
+        world.settle()
+
+    assert verbs(tellings)[3:] == ["position_differs", "taken_over", "synced"]
+    assert tellings[3][1] == {"instrument": KEY, "told": Decimal(500), "ours": Decimal(0)}
+    assert tellings[4][1] == {
+        "instrument": KEY,
+        "amount": Decimal(500),
+        "price": Decimal(50_000),
+        "slot": "external",
+    }
+    assert {"position_differs", "taken_over"} <= ALARMING

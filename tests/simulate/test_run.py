@@ -78,12 +78,13 @@ def test_every_seed_is_another_kind_of_bad_day() -> None:
 
 def forget_a_fill(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = recorder.rows_of
-    forgotten: list[Any] = []
+    forgotten: set[str] = set()  # the first trade, however often it is told
 
     def forgetful(*args: Any) -> Any:
         rows = genuine(*args)
-        if (fills := rows.get(tables.fills)) and not forgotten:
-            forgotten.append(fills.pop())
+        if fills := rows.get(tables.fills):
+            forgotten.update(fill["trade_id"] for fill in fills[:1] if not forgotten)
+            fills[:] = [fill for fill in fills if fill["trade_id"] not in forgotten]
         return rows
 
     monkeypatch.setattr(recorder, "rows_of", forgetful)
