@@ -39,7 +39,7 @@ IMPURE = frozenset(
     ]
 )
 BANNED_NAMES = frozenset(["utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "service"])
-EXCUSES_MAX = 11
+EXCUSES_MAX = 12
 EXCUSE = re.compile(r"#\s*(?:type:\s*ignore|noqa)", re.IGNORECASE)
 EXCUSE_WITH_CODE_AND_REASON = re.compile(
     r"# (?:type: ignore\[[a-z-]+(?:, ?[a-z-]+)*\]|noqa: [A-Z]+[0-9]+(?:, ?[A-Z]+[0-9]+)*) (?:#|-) \S.{9,}"

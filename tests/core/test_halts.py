@@ -106,7 +106,7 @@ def test_as_many_requests_as_may_be_in_a_minute_are_no_halt() -> None:
         runaway(world, 11)
     assert halts(world) == []
 
-    runaway(world, 2)
+    runaway(world, 3)
     assert [halt.cause for halt in halts(world)] == [HaltCause.MESSAGE_RATE]
 
 
