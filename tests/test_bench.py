@@ -42,7 +42,10 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
         assert case["ratio_to_echo_in_turn"] == pytest.approx(in_turn, abs=0.01)
         assert case["page_faults_per_message"] >= 0
     assert (found["p50_us"], found["refill_p50_us"]) == (mode["cases"]["one"]["p50_us"], mode["refill_p50_us"])
-    waits = [mode["refill_p50_us"], *(mode[who][p50] for who in ("echo", "peer") for p50 in ("p50_us", "in_turn_p50_us"))]
+    waits = [
+        mode["refill_p50_us"],
+        *(mode[who][p50] for who in ("echo", "peer") for p50 in ("p50_us", "in_turn_p50_us")),
+    ]
     assert min(waits) > 0
     assert mode["crowd"]["instruments"] == 3
     assert mode["crowd"]["ratio_to_one"] == pytest.approx(mode["crowd"]["p50_us"] / found["p50_us"], abs=0.01)
