@@ -348,7 +348,7 @@ class OrderNotFound(Fact, frozen=True, kw_only=True):
 
 
 class TradesReported(Fact, frozen=True, kw_only=True):
-    """One page of our own executions, oldest first."""
+    """One page of our own executions, oldest first. If it `has_more`, the next question goes on where it ends."""
 
     instrument: str
     fills: tuple[OrderFilled, ...]

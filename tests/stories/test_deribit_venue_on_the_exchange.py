@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from websockets.asyncio.client import connect
 
 from bench.small_exchange import BTC_PERPETUAL, QUIET, exchange_of
@@ -53,6 +54,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.order import Liquidity, Request, Side, Status
+from replenisher.venues.deribit import own_trades
 from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
@@ -305,6 +307,46 @@ async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
         assert not trades.has_more
         assert position.amount == 20
         assert balance.balance == 10 - fill.fee
+
+
+async def test_trades_are_paged_by_their_number_to_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_trades, "PER_PAGE", 2)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", QUIET) as (desk, clock, url):
+        book = await desk.hear(BookSnapshot)
+        since = clock.now()
+        desk.send(
+            PlaceOrder(
+                order_id="abc000000000001",
+                strategy="core",
+                side=Side.BUY,
+                level=0,
+                price=book.bids[0][0] + 1,
+                quantity=5,
+                intent=Intent.QUOTE,
+                valid_until=since + 5 * S,
+                **_due(clock),
+            )
+        )
+        await desk.hear(OrderWorking)
+        for _ in range(5):
+            await sell_at_market(url, 10)
+        await eventually(lambda: len(fills_among(desk.facts)) == 5, "five fills are told")
+        happened = [fill.trade_id for fill in fills_among(desk.facts)]
+
+        pages: list[TradesReported] = []
+        while not pages or pages[-1].has_more:
+            desk.facts.clear()
+            desk.send(AskTrades(since=since - S, **_due(clock)))
+            pages.append(await desk.hear(TradesReported))
+
+        assert list(dict.fromkeys(fill.trade_id for page in pages for fill in page.fills)) == happened
+        assert len(pages) == 4, "each but the first begins with the trade that the one before ended with"
+
+
+def fills_among(facts: list[Event]) -> list[OrderFilled]:
+    return [fact for fact in facts if isinstance(fact, OrderFilled)]
 
 
 async def test_a_lively_book_chains_and_stays_alive(tmp_path: Path) -> None:

@@ -1150,12 +1150,11 @@ def test_questions_are_answered_with_the_venues_words() -> None:
 
 def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_recent_ones() -> None:
     far = make_open()
-    method = "private/get_user_trades_by_instrument_and_time"
     yesterday = T0 - 25 * 3600 * S
 
-    def ask(since: int) -> Json:
+    def ask(since: int, by: str = "_and_time") -> Json:
         far.venue.send([AskTrades(instrument=KEY, since=since, deadline=far.at + S)], far.at)
-        return far.take(TRADING, method)
+        return far.take(TRADING, f"private/get_user_trades_by_instrument{by}")
 
     def answer(request: Json, *trades: Json, has_more: bool = False) -> bool:
         (told,) = far.reply(TRADING, request, {"trades": [*trades], "has_more": has_more})
@@ -1164,11 +1163,51 @@ def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_rec
 
     first = ask(yesterday)
     assert (first["params"]["historical"], answer(first, trade(), has_more=True)) == (True, True)
-    second = ask(yesterday + S)
+    second = ask(yesterday + S, by="")
     assert (second["params"]["historical"], answer(second)) == (True, True), "the recent ones are still to come"
     third = ask(yesterday + S)
     assert (third["params"]["historical"], answer(third, trade(trade_id="t2"))) == (False, False)
     assert ask(yesterday + S)["params"]["historical"] is False, "once a session is enough"
+
+
+def test_more_trades_in_a_millisecond_than_a_page_holds_are_paged_by_their_number() -> None:
+    far = make_open()
+    happened = [trade(trade_id=f"t{number}", trade_seq=number) for number in range(5, 12)]
+    told: list[str] = []
+    asked: list[Json] = []
+    method = "private/get_user_trades_by_instrument_and_time"
+
+    has_more = True
+    while has_more and len(asked) < 10:
+        far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=far.at + S)], far.at)
+        request = far.take(TRADING, method)
+        asked.append(request["params"])
+        first = asked[-1].get("start_seq", 0)
+        rest = [each for each in happened if each["trade_seq"] >= first]
+        (page,) = far.reply(TRADING, request, {"trades": rest[:3], "has_more": len(rest) > 3})
+        assert isinstance(page, TradesReported)
+        told += [fill.trade_id for fill in page.fills]
+        has_more, method = page.has_more, "private/get_user_trades_by_instrument"
+
+    assert list(dict.fromkeys(told)) == [each["trade_id"] for each in happened]
+    assert [params.get("start_seq") for params in asked] == [None, 7, 9]
+    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=far.at + S)], far.at)
+    far.take(TRADING, "private/get_user_trades_by_instrument_and_time")  # the next time, from a time again
+
+
+def test_a_page_of_trades_that_was_not_answered_is_asked_for_again() -> None:
+    far = make_open()
+    question = AskTrades(instrument=KEY, since=T0, deadline=far.at + S)
+    by_time, by_number = (f"private/get_user_trades_by_instrument{each}" for each in ("_and_time", ""))
+    far.venue.send([question], far.at)
+    far.answer(TRADING, by_time, {"trades": [trade()], "has_more": True})
+
+    for _ in range(2):
+        far.venue.send([question], far.at)
+        (failed,) = far.reply(
+            TRADING, far.take(TRADING, by_number), None, error={"code": 10041, "message": "settlement_in_progress"}
+        )
+        assert isinstance(failed, QuestionFailed)
 
 
 def test_not_found_is_told_as_of_the_venues_own_clock() -> None:

@@ -1,47 +1,17 @@
-"""Deribit's archive: what ended over a day (trades) or half an hour (orders) ago is told only to who asks there.
+"""Deribit's archive of orders: what ended over half an hour ago is told only to who asks there.
 
-Trades are read in order of time, so the archive comes before what is recent. An order is sought the other way round:
-among the recent ones first, then page by page back in time, until there can be nothing about it any more.
+An order is sought among the recent ones first, then page by page back in time, until there can be nothing about it any
+more.
 """
 
 from replenisher.model.command import AskOrder
 from replenisher.model.instrument import Instrument
-from replenisher.model.units import DAY_NS, MINUTE_NS
+from replenisher.model.units import MINUTE_NS
 from replenisher.venues.deribit import codec, requests
 
 ORDERS_PER_PAGE = 1000
 CLOCKS_DIFFER_NS = MINUTE_NS  # at the most
-TRADES_ARCHIVED_AFTER_NS = DAY_NS - CLOCKS_DIFFER_NS
 ORDERS_ARCHIVED_AFTER_NS = 30 * MINUTE_NS - CLOCKS_DIFFER_NS
-
-
-class ArchivedTrades:
-    """Of which instruments one session still has to read archived trades."""
-
-    def __init__(self) -> None:
-        self._asked: set[str] = set()
-        self._read: set[str] = set()  # to the end
-
-    def asks(self, instrument: str, since: int, at: int) -> bool:
-        """Whether the next question for trades goes to the archive."""
-        is_archived = at - since > TRADES_ARCHIVED_AFTER_NS and instrument not in self._read
-        if is_archived:
-            self._asked.add(instrument)
-        return is_archived
-
-    def answered(self, instrument: str, has_more: bool) -> bool:
-        """Whether there are more trades than this answer has, of which we are told what the venue says about it."""
-        if instrument not in self._asked:
-            return has_more
-        self._asked.discard(instrument)
-        if not has_more:
-            self._read.add(instrument)
-        return True  # what is recent comes after the archive
-
-    def forget(self) -> None:
-        """The session is over."""
-        self._asked.clear()
-        self._read.clear()
 
 
 def may_have(question: AskOrder, at: int) -> bool:

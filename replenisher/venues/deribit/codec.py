@@ -325,6 +325,7 @@ class WireTrade(msgspec.Struct, frozen=True, gc=False):
     fee_currency: str
     liquidity: str
     label: str = ""
+    trade_seq: int = 0  # its number among all trades of the instrument
 
 
 class Changes(msgspec.Struct, frozen=True):

@@ -33,9 +33,9 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.deribit import archive, codec, requests
 from replenisher.venues.deribit.link import Clock, Link, Search
+from replenisher.venues.deribit.own_trades import OwnTrades
 from replenisher.venues.deribit.watch import OwnChanges
 
-TRADES_PER_PAGE = 1000
 CASH_PER_PAGE = 250
 CASH_REMEMBERED_MAX = 20_000
 ORDER_NOT_FOUND = 10004
@@ -61,7 +61,7 @@ class Questions:
         self._link = link
         self._own_changes = own_changes
         self._facts = facts
-        self._archived_trades = archive.ArchivedTrades()
+        self._own_trades = OwnTrades()
         self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
         self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
 
@@ -77,16 +77,9 @@ class Questions:
             case AskOrder(instrument=key, order_id=order_id):
                 method = "private/get_order_state_by_label"
                 params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
-            case AskTrades(instrument=key, since=since):
-                method = "private/get_user_trades_by_instrument_and_time"
-                params = {
-                    "instrument_name": self._instruments[key].name,
-                    "start_timestamp": since // MS_NS,
-                    "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-                    "count": TRADES_PER_PAGE,
-                    "sorting": "asc",
-                    "historical": self._archived_trades.asks(key, since, at),
-                }
+            case AskTrades(instrument=key):
+                until_ms = self._clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
+                method, params = self._own_trades.ask(question, self._instruments[key].name, until_ms, at)
             case AskPosition(instrument=key):
                 method = "private/get_position"
                 params = {"instrument_name": self._instruments[key].name}
@@ -144,7 +137,7 @@ class Questions:
 
     def forget(self) -> None:
         """The session is over."""
-        self._archived_trades.forget()
+        self._own_trades.forget()
 
     def _report(self, what: Question | Search, reply: codec.Frame, at: int) -> Event | str | None:
         """The answer as a fact, or why there is none; None if the answer has not come to its end."""
@@ -169,7 +162,7 @@ class Questions:
                 for trade in trades.trades:
                     self._own_changes.prove(trade.instrument_name, trade.timestamp, at)
                 fills = tuple(self._fill_of(trade, at) for trade in trades.trades)
-                has_more = self._archived_trades.answered(key, trades.has_more)
+                has_more = self._own_trades.answered(what, trades)
                 return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
             case AskPosition(instrument=key):
                 position = codec.decode_position(reply.result)
