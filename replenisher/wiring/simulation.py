@@ -25,11 +25,11 @@ from replenisher.simulate.run import Outcome, run
 from replenisher.simulate.swarm import drawn
 from replenisher.simulate.world import Scene
 from replenisher.store.journal import Fsync, Policy
-from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import instruments_on
+from replenisher.wiring.venues import instruments_on, patience_with
 
 
 def _shipped() -> Path:
@@ -141,7 +141,7 @@ def scene_of(config: Config) -> Scene:
                 instruments=instruments_on(config, name),
                 namespace=config.namespace,
                 random=random,
-                settings=Settings(dead_man_switch_s=config.venues[name].dead_man_switch_s),
+                settings=patience_with(config, name),
             ),
         )
 

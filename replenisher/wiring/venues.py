@@ -85,7 +85,6 @@ def _reach_through_ccxt(
 
 def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
     """The machine that speaks to a venue; `child` is the exchange that we have started, if we have."""
-    section = config.venues[name]
     return DeribitVenue(
         name=name,
         url=url_of(config, name, child),
@@ -93,10 +92,16 @@ def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
         instruments=instruments_on(config, name),
         namespace=config.namespace,
         random=random.SystemRandom().random,
-        settings=Settings(
-            dead_man_switch_s=section.dead_man_switch_s,
-            age_ns_max=None if section.connection_age_h_max is None else round(section.connection_age_h_max * HOUR_NS),
-        ),
+        settings=patience_with(config, name),
+    )
+
+
+def patience_with(config: Config, name: str) -> Settings:
+    """What is configured of how patient we are with Deribit."""
+    section = config.venues[name]
+    return Settings(
+        dead_man_switch_s=section.dead_man_switch_s,
+        age_ns_max=None if section.connection_age_h_max is None else round(section.connection_age_h_max * HOUR_NS),
     )
 
 

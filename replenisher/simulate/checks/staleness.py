@@ -7,6 +7,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
+from replenisher.venues.deribit.venue import MARKET
 
 CHANGE = re.compile(r'"timestamp":(\d+),(?:"prev_change_id":(\d+),)?"instrument_name":"[^"]+","change_id":(\d+)')
 LABEL = re.compile(r'"label":"([^"]+)"')
@@ -25,6 +26,7 @@ class NoQuoteOnAStaleBook(Check):
         self._forget()
 
     def _forget(self) -> None:
+        self._followed = MARKET  # the connection that the last snapshot came on: an heir takes over with it
         self._change_id: int | None = None  # of the book that is whole; None while there is none
         self._late_ns = 0  # how late the last frame of it was
         self._heard_at = 0
@@ -51,12 +53,17 @@ class NoQuoteOnAStaleBook(Check):
 
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """A frame has reached the daemon."""
-        if connection != "market":
+        if not connection.startswith(MARKET):
             if '"label":"' in frame:
                 self._known.update(LABEL.findall(frame))
             return None
+        found = CHANGE.search(frame) if '"channel":"book.' in frame else None
+        if found is not None and found[2] is None:
+            self._followed = connection
+        if connection != self._followed:
+            return None
         self._heard_at = self.oracle.at
-        if '"channel":"book.' in frame and (found := CHANGE.search(frame)):
+        if found is not None:
             timestamp, previous, change_id = found.groups()
             if previous is None or int(previous) == self._change_id:
                 self._change_id = int(change_id)

@@ -35,7 +35,7 @@ class UnknownsAreResolved(Check):
         """The exchange answers."""
         if self._calm_at is None or self._answered_at is not None or self.oracle.at < self._calm_at + EARLIEST_NS:
             return None
-        if connection == "trading" and is_answer(frame):
+        if connection.startswith("trading") and is_answer(frame):
             self._answered_at = self.oracle.at
         return None
 
