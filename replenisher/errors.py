@@ -2,10 +2,10 @@
 
     ReplenisherError            1   a failure that is nobody's mistake
     ├── ConfigurationError     78   the YAML, a secret, a tape or a schema is not what it must be
-    ├── Unreachable            75   a venue or a database does not answer at start: try again later
-    └── RiskHalt                3   a limit was broken: do not restart without looking
+    └── Unreachable            75   a venue or a database does not answer at start: try again later
 
-What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception.
+What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception; and what of it no
+waiting mends is a halt (`replenisher.core.halts`), which ends the process with 3.
 What we do wrong ourselves is an `AssertionError`; it stops trading and cancels.
 """
 
@@ -26,9 +26,3 @@ class Unreachable(ReplenisherError):
     """A venue or a database does not answer at start."""
 
     exit_code = 75
-
-
-class RiskHalt(ReplenisherError):
-    """A limit was broken and trading stopped for good."""
-
-    exit_code = 3

@@ -1,11 +1,13 @@
 """A run: a quiet one ends flat with agreeing books, faults hit, and each planted bug is found by its own invariant."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from replenisher.config import load
 from replenisher.core.book import BookSide
@@ -46,6 +48,20 @@ def test_a_quiet_run_ends_flat_and_both_books_agree(tmp_path: Path) -> None:
     assert world.exchange.views.open_orders("main") == []
     assert found.differences == ()
     assert found.fills > 10 < found.orders
+
+
+def test_a_desk_that_is_halted_again_and_again_holds_every_invariant(tmp_path: Path) -> None:
+    (tmp_path / "rows.db").write_bytes(empty_database())
+    config = SHIPPED.read_text().replace("on_breach: pause", "on_breach: halt")
+    (tmp_path / "strict.yaml").write_text(re.sub("max_daily_loss_quote: .*", "max_daily_loss_quote: 0.01", config))
+    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+        scene = scene_of(load(tmp_path / "strict.yaml"))
+        world = World(scene, seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL)
+        live(world, 120)
+        halts = database.read(lambda connection: connection.execute(select(tables.halts.c.kind)).scalars().all())
+
+    assert world.court.violations == []
+    assert halts.count("halted") >= 1 <= halts.count("resumed")
 
 
 @pytest.mark.parametrize("fault", NAMES)

@@ -1,5 +1,8 @@
 """S17: after a halt no order leaves before an operator has said why it may, in whichever life; and SQL has it."""
 
+from contextlib import suppress
+
+import msgspec
 from sqlalchemy import select
 
 from replenisher.model.command import Halt
@@ -8,6 +11,9 @@ from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 from replenisher.store import tables
+from replenisher.store.journal import records
+
+STEPS = msgspec.msgpack.Decoder(Step)
 
 
 class HaltIsALatch(Check):
@@ -20,7 +26,16 @@ class HaltIsALatch(Check):
         self._halted = ""  # why; empty while nothing is
         self._noted: set[tuple[str, str]] = set()
 
-    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """A step is journaled before what it asks for leaves, and watched after that: so the journal tells when."""
+        if b"Halt" not in data and b"ResumeAsked" not in data:
+            return None
+        for payload, _ in records(data):
+            with suppress(msgspec.DecodeError):  # a header is no step
+                self._note(STEPS.decode(payload))
+        return None
+
+    def _note(self, step: Step) -> None:
         """A halt is decided after the facts of its step, so it outlives a resume among them."""
         for event in step.events:
             if isinstance(event, ResumeAsked) and event.reason:
@@ -29,7 +44,6 @@ class HaltIsALatch(Check):
             if isinstance(command, Halt):
                 self._halted = command.reason
                 self._noted.add((command.cause, command.reason))
-        return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """An order leaves."""

@@ -6,7 +6,7 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 
 BOUND_NS = 30 * SECOND_NS
 LOOK_NS = 5 * SECOND_NS  # before that: in so long a time an order of ours must be seen
-HALTS = ("paused", "closed")
+HALTS = ("halted", "paused", "closed")
 
 
 class QuotesAgain(Check):
