@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 
 from replenisher.core.reconcile import Amend
 from replenisher.core.risk import OnBreach
+from replenisher.core.setup import OnStart
 from replenisher.core.slots import PartialFill, RefillMode
 
 Money = Annotated[Decimal, Field(gt=0, le=10**15)]
@@ -253,7 +254,11 @@ class Risk(Section):
         1000, description="later than this quotes are canceled first; again and again it is a halt"
     )
     max_clock_offset_ms: Milliseconds = Field(5000, description="between a venue's clock and ours; else halt")
-    on_start: Literal["cancel"] = Field("cancel", description="what happens to orders that an earlier life left behind")
+    on_start: OnStart = Field(
+        OnStart.CANCEL,
+        description="what happens to orders that an earlier life left: they are canceled before the first quote, or"
+        " stay if they fit one (adopt), or the daemon touches nothing and ends (abort)",
+    )
 
 
 class TighterRisk(Section):

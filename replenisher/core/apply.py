@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from replenisher.core import starting
 from replenisher.core.account import EXTERNAL
 from replenisher.core.comparison import (
     apply_balance,
@@ -297,6 +298,7 @@ def _open_session(state: State, venue: str, at: int) -> None:
     for instrument in instruments:
         state.account.cursors.setdefault(instrument, state.first_started_at + state.clock_offsets_ns.get(venue, 0))
     state.sync(venue).open(instruments, at)
+    starting.begin(state, venue, at)
     for order in list(state.orders.all_live()):
         if order.instrument in instruments:
             lose_track(state, order, at)
@@ -322,13 +324,18 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         if instrument in state.instruments
         for currency in _currencies(state.instruments[instrument])
     }
-    live = any(order.instrument in instruments for order in state.orders.all_live()) or bool(state.strays)
+    starting.object_to(state, venue)
+    live = bool(state.strays) or any(
+        order.instrument in instruments and starting.is_in_the_way(state, order, at)
+        for order in state.orders.all_live()
+    )
     cash = _cash_currencies(state, venue)
     positions = [key for key in instruments if has_position(state, key)]
     if sync.advance(instruments, sorted(currencies), live, at, positions=positions, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
         begin_rounds(state, venue, sorted(currencies), at)
+        starting.is_over(state, venue)
         state.revisit_all()
 
 

@@ -11,7 +11,7 @@ from replenisher.core.orders import Order
 from replenisher.core.plan import Plan
 from replenisher.core.reconcile import Change, Show, Withdraw
 from replenisher.core.risk import CROSSES_OWN, Gate
-from replenisher.core.setup import StrategySetup, VenueSetup
+from replenisher.core.setup import OnStart, StrategySetup, VenueSetup
 from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, MoveSlot, PlaceOrder
 from replenisher.model.instrument import venue_of
@@ -70,7 +70,7 @@ class Dispatch:
         for ladder in state.orders.live.keys() - state.setup.ladders:
             for order in state.orders.of(ladder):
                 instruments.append(order.instrument)
-                if order.status is WORKING and order.pending is None:
+                if order.status is WORKING and order.pending is None and state.setup.on_start is not OnStart.ABORT:
                     self._withdraw(order)
         return instruments
 

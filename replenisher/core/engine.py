@@ -70,6 +70,8 @@ class Engine:
     def _react(self, at: int) -> tuple[list[Command], list[Plan]]:
         """What follows from all that was noted."""
         state = self.state
+        if state.objection:
+            return [], []
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)

@@ -14,11 +14,13 @@ from replenisher.core.orders import Order
 from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
 from replenisher.core.setup import StrategySetup
+from replenisher.core.starting import are_left_alone
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Decision, Quote
 
+LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
 HUGE = 1 << 53  # no price, size or level is so large, and every number format can hold it
 
 
@@ -119,7 +121,8 @@ class Planner:
                 bounds = state.bounds(setup, mark)
                 if permitted:
                     permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
-            wishes, is_all = _difference(state, setup, permitted, at)
+            is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
+            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, permitted, at)
         except Nonsense as nonsense:
             _give_up(state, setup, str(nonsense))
             return self._plan(state, setup, at, seen, NO_QUOTES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from replenisher.core.budget import RateLimit
@@ -9,6 +10,14 @@ from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.strategy import Strategy
 from replenisher.model.units import SECOND_NS
+
+
+class OnStart(StrEnum):
+    """What becomes of orders that an earlier life has left."""
+
+    CANCEL = "cancel"
+    ADOPT = "adopt"
+    ABORT = "abort"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,7 @@ class Setup:
     venues: tuple[VenueSetup, ...]
     strategies: tuple[StrategySetup, ...]
     limits: Limits  # of each account
+    on_start: OnStart = OnStart.CANCEL
 
     def venue(self, name: str) -> VenueSetup:
         """One venue's constants."""

@@ -17,7 +17,7 @@ from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
-from replenisher.core.setup import Setup, StrategySetup
+from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
@@ -91,6 +91,8 @@ class State:
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
+    left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
+    objection: str = ""  # why this life must end before it has touched anything
     known_bounds: dict[str, tuple[Basis, tuple[Bound, ...]]] = field(default_factory=dict)  # by strategy, and of what
     measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
 
@@ -270,11 +272,11 @@ class State:
 
     def has_earlier_lives(self, instrument: str) -> bool:
         """Whether an order that an earlier life of ours left live is live still."""
-        by_id = self.orders.by_id
+        by_id, adopted = self.orders.by_id, self.setup.ladders if self.setup.on_start is OnStart.ADOPT else ()
         for order_id in list(self.earlier_lives):
             if (order := by_id.get(order_id)) is None or order.status.is_terminal:
                 del self.earlier_lives[order_id]
-            elif order.instrument == instrument:
+            elif order.instrument == instrument and (order.strategy, instrument) not in adopted:
                 return True
         return False
 

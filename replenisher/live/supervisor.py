@@ -14,7 +14,7 @@ from functools import partial
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.core.stopping import Verdict
-from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.errors import ConfigurationError, ReplenisherError, RiskHalt, Unreachable
 from replenisher.live.clock import Clock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
@@ -105,7 +105,8 @@ class Supervisor:
                 finally:
                     for companion in companions:
                         companion.cancel()
-                    self._driver.stop(is_flat=self.is_verified)
+                    # An objection leaves everything as it is, so that no timer of ours may end it later.
+                    self._driver.stop(is_flat=self.is_verified or bool(life.engine.state.objection))
                     await door.close({"exit_code": self._exit_code, "left": self.left()})
                     for carrier in carriers.values():
                         await carrier.finish()
@@ -138,6 +139,8 @@ class Supervisor:
         for observe in self._life.observers:
             observe(step)
         state = self._life.engine.state
+        if state.objection:
+            self._end(RiskHalt(state.objection))
         for event in step.events:
             if isinstance(event, InstrumentStateChanged) and event.is_final:
                 self._on_closed_for_good(event)

@@ -22,6 +22,7 @@ def setup_of(config: Config) -> Setup:
         venues=tuple(_venue(name, section) for name, section in config.venues.items()),
         strategies=tuple(_strategy(config, section) for section in config.strategies),
         limits=_limits(config.risk),
+        on_start=config.risk.on_start,
     )
 
 

@@ -15,7 +15,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
-from replenisher.core.setup import Setup, StrategySetup, VenueSetup
+from replenisher.core.setup import OnStart, Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Quotes, Strategy, View
@@ -157,6 +157,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
     """The constants of a life."""
     all_limits = other.pop("limits", limits())
     quoting = other.pop("policy", policy())
+    on_start = other.pop("on_start", OnStart.CANCEL)
     venue = {
         "name": VENUE,
         "rate_limit": RateLimit(per_s=1_000.0, burst=10_000.0),
@@ -175,6 +176,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
             for name, strategy in strategies
         ),
         limits=all_limits,
+        on_start=on_start,
     )
 
 

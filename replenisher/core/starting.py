@@ -1,0 +1,69 @@
+"""Starting: what becomes of the orders that an earlier life has left at a venue, in the first session of this one.
+
+`cancel` takes them off before the first quote: nothing is permitted yet, so that the sync does it by itself. `adopt`
+leaves them where they rest until everything is known; then they are live orders like any others, and those that fit a
+wanted quote stay. For that there is not much time: what nobody can manage must not rest. `abort` touches nothing, and
+ends the life if there are any. An order that is not ours is touched by none of them, and one that carries our name but
+is not in the journal is never adopted.
+"""
+
+from replenisher.core.orders import Order
+from replenisher.core.setup import OnStart, StrategySetup
+from replenisher.core.state import State
+from replenisher.core.sync import Topic
+from replenisher.model.instrument import venue_of
+from replenisher.model.order import Status
+from replenisher.model.units import SECOND_NS
+
+ADOPT_NS_MAX = 10 * SECOND_NS  # how long orders are left alone that may be adopted
+NEVER = 1 << 62
+
+
+def begin(state: State, venue: str, at: int) -> None:
+    """A session has opened: in the first one orders may have to be left alone for a while."""
+    if state.setup.on_start is OnStart.ADOPT:
+        state.left_alone_until.setdefault(venue, at + ADOPT_NS_MAX)
+    elif state.setup.on_start is OnStart.ABORT:
+        state.left_alone_until.setdefault(venue, NEVER)
+
+
+def are_left_alone(state: State, setup: StrategySetup, at: int) -> bool:
+    """Whether a strategy that may show nothing leaves what rests as it is."""
+    if at >= state.left_alone_until.get(setup.venue, 0):
+        return False
+    if state.setup.on_start is OnStart.ABORT:
+        return True
+    if state.stopping is not None or state.halts or state.pauses or state.journal_blocked:
+        return False
+    return not state.sync(setup.venue).is_synced or not state.book(setup.instrument).updated_at
+
+
+def is_in_the_way(state: State, order: Order, at: int) -> bool:
+    """Whether the sync has to wait for an order's end."""
+    venue = venue_of(order.instrument)
+    if state.setup.on_start is not OnStart.ADOPT or at >= state.left_alone_until.get(venue, 0):
+        return True
+    is_known = order.status is Status.WORKING and order.pending is None
+    return (
+        not is_known
+        or (Topic.ORDER, order.order_id) in state.sync(venue).open_questions
+        or (order.strategy, order.instrument) not in state.setup.ladders
+    )
+
+
+def object_to(state: State, venue: str) -> None:
+    """End the life if the venue shows orders of an earlier one, and they are not to be touched."""
+    if state.setup.on_start is not OnStart.ABORT or not state.left_alone_until.get(venue):
+        return
+    resting = {label for label, instrument in state.strays.values() if venue_of(instrument) == venue}
+    if not resting and not state.sync(venue).open_questions:
+        resting = {order.order_id for order in state.orders.all_live() if venue_of(order.instrument) == venue}
+    if resting:
+        names = ", ".join(sorted(resting))
+        state.objection = f"on_start is abort, and {len(resting)} of our orders rest at {venue}: {names}"
+
+
+def is_over(state: State, venue: str) -> None:
+    """The venue is in sync: nothing was left that is not to be touched."""
+    if state.setup.on_start is OnStart.ABORT:
+        state.left_alone_until[venue] = 0
