@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from replenisher.config import Config, load, market_overrides, require_ready, schema
 from replenisher.config.mistakes import unknown_key
 from replenisher.config.reading import read_yaml
+from replenisher.core.risk import OnBreach
 from replenisher.errors import ConfigurationError
+from replenisher.wiring.setup import setup_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PAPER = (CONFIGS / "paper.yaml").read_text()
@@ -480,6 +482,14 @@ def test_the_shipped_replay_waits_for_a_tape(tmp_path: Path) -> None:
         ConfigurationError, match=r"exchange\.market\.tape is missing, name a recording with --tape FILE"
     ):
         ready(CONFIGS / "replay.yaml")
+
+
+def test_what_follows_when_one_limit_is_broken_may_be_said_of_it_alone(write: Write) -> None:
+    path = write(("on_breach: pause", "on_breach: reduce\n  on_breach_of: {max_position_quote: halt}"))
+
+    limits = setup_of(load(path)).limits
+
+    assert (limits.on_loss, limits.on_position) == (OnBreach.REDUCE, OnBreach.HALT)
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:
