@@ -2,7 +2,8 @@
 
     ReplenisherError            1   a failure that is nobody's mistake
     ├── ConfigurationError     78   the YAML, a secret, a tape or a schema is not what it must be
-    └── Unreachable            75   a venue or a database does not answer at start: try again later
+    ├── Unreachable            75   a venue or a database does not answer at start: try again later
+    └── OrdersLeft              3   orders of ours rest that the configuration forbids to touch: look first
 
 What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception; and what of it no
 waiting mends is a halt (`replenisher.core.halts`), which ends the process with 3.
@@ -26,3 +27,9 @@ class Unreachable(ReplenisherError):
     """A venue or a database does not answer at start."""
 
     exit_code = 75
+
+
+class OrdersLeft(ReplenisherError):
+    """Orders of an earlier life rest, and nothing may be done about them."""
+
+    exit_code = 3

@@ -14,7 +14,7 @@ from functools import partial
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.core.stopping import Verdict
-from replenisher.errors import ConfigurationError, ReplenisherError, RiskHalt, Unreachable
+from replenisher.errors import ConfigurationError, OrdersLeft, ReplenisherError, Unreachable
 from replenisher.live.clock import Clock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
@@ -140,7 +140,7 @@ class Supervisor:
             observe(step)
         state = self._life.engine.state
         if state.objection:
-            self._end(RiskHalt(state.objection))
+            self._end(OrdersLeft(state.objection))
         for event in step.events:
             if isinstance(event, InstrumentStateChanged) and event.is_final:
                 self._on_closed_for_good(event)
