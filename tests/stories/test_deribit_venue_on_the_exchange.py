@@ -36,7 +36,9 @@ from replenisher.model.event import (
     BalanceReported,
     BookChanged,
     BookSnapshot,
+    CoverLost,
     Event,
+    FeedLost,
     InstrumentDefined,
     LinkAlive,
     OpenOrdersReported,
@@ -49,14 +51,15 @@ from replenisher.model.event import (
     PositionReported,
     RejectReason,
     RequestRejected,
+    SessionLost,
     SessionOpened,
     TradePrinted,
     TradesReported,
 )
 from replenisher.model.order import Liquidity, Request, Side, Status
 from replenisher.venues.deribit import own_trades
-from replenisher.venues.deribit.link import Credentials
-from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
 from replenisher.venues.socket import Sockets
 from tests.waiting import eventually
 
@@ -71,8 +74,11 @@ TAKER = ApiKey("taker-id", "taker-secret", "taker")
 class Desk:
     """The smallest thing that can stand where the daemon stands: a venue, its sockets, and a pile of facts."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, clock: SessionClock, url: str) -> None:
+    def __init__(
+        self, tasks: asyncio.TaskGroup, clock: SessionClock, url: str, settings: Settings | None = None
+    ) -> None:
         self.facts: list[Event] = []
+        self.ended: list[str] = []  # connections
         self._clock = clock
         self._venue = DeribitVenue(
             name="deribit",
@@ -81,6 +87,7 @@ class Desk:
             instruments=["BTC-PERPETUAL"],
             namespace="abc",
             random=random.Random(7).random,
+            settings=settings,
         )
         self._sockets = Sockets(tasks, self, clock.now)
         self._alarm: asyncio.TimerHandle | None = None
@@ -103,6 +110,7 @@ class Desk:
         self._carry()
 
     def closed(self, connection: str, reason: str, at: int) -> None:
+        self.ended.append(connection)
         self._venue.closed(connection, reason, at)
         self._carry()
 
@@ -154,10 +162,12 @@ async def exchange_running(path: Path, clock: SessionClock, market: SyntheticSet
 
 
 @asynccontextmanager
-async def desk_on_the_exchange(path: Path, market: SyntheticSettings) -> AsyncIterator[tuple[Desk, SessionClock, str]]:
+async def desk_on_the_exchange(
+    path: Path, market: SyntheticSettings, settings: Settings | None = None
+) -> AsyncIterator[tuple[Desk, SessionClock, str]]:
     clock = SessionClock()
     async with exchange_running(path, clock, market) as url, asyncio.TaskGroup() as tasks:
-        desk = Desk(tasks, clock, url)
+        desk = Desk(tasks, clock, url, settings)
         desk.start()
         await desk.hear(SessionOpened)
         await desk.hear(BookSnapshot)
@@ -182,6 +192,35 @@ async def sell_at_market(url: str, amount: int) -> None:
         for method, params in calls:
             await client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             assert "result" in json.loads(await client.recv())
+
+
+async def test_an_order_rests_on_while_both_connections_are_replaced(tmp_path: Path) -> None:
+    aging = Settings(age_ns_max=S)
+    async with desk_on_the_exchange(tmp_path / "ledger.jsonl", QUIET, aging) as (desk, clock, _):
+        touch = (await desk.hear(BookSnapshot)).bids[0][0]
+        now = clock.now()
+        order = PlaceOrder(
+            order_id="abc000000000001",
+            instrument=KEY,
+            strategy="core",
+            side=Side.BUY,
+            level=0,
+            price=touch,
+            quantity=10,
+            intent=Intent.QUOTE,
+            valid_until=now + 5 * S,
+            deadline=now + 5 * S,
+        )
+        desk.send(order)
+        await desk.hear(OrderWorking)
+
+        await desk.hear(CoverLost)
+        await eventually(lambda: {MARKET, TRADING} <= set(desk.ended), "the first connections have ended")
+        desk.send(AskOpenOrders(instrument=KEY, deadline=clock.now() + 30 * S))
+        resting = await desk.hear(OpenOrdersReported)
+
+        assert [report.order_id for report in resting.orders] == [order.order_id]
+        assert not any(isinstance(fact, SessionLost | FeedLost | OrderCanceled) for fact in desk.facts)
 
 
 async def test_an_order_is_placed_amended_filled_in_part_and_canceled(tmp_path: Path) -> None:
