@@ -3,10 +3,13 @@
 A turn is: drain the venues' facts, step, write the step, send. Frames that arrive together are one turn. Nothing waits
 inside a turn, and nothing is kept from one turn to the next. What nobody's order waits for comes after the bytes have
 left: watching, the journal's way from the operating system to the disk, and the next alarm.
+
+Whoever stood still, because the process was stopped, the machine slept, a disk was slow or a strategy thought for long,
+looks at what rests first: that is canceled before anything is heard that has arrived meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, get_args
 
@@ -22,14 +25,26 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import Event, FeedLost, JournalBlocked, JournalFreed, NotSent, SessionLost, Suspended, Woke
+from replenisher.model.event import (
+    Event,
+    FeedLost,
+    JournalBlocked,
+    JournalFreed,
+    LoopLagged,
+    NotSent,
+    SessionLost,
+    Suspended,
+    Woke,
+)
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
 from replenisher.store.journal import Journal, JournalFull
 from replenisher.venues.venue import Carrier, Venue
 
-CLOCK_LOOK_S = 1.0
+CLOCK_LOOK_S = 0.5  # as much of a standstill may not be seen
+GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
 OF_AN_ACCOUNT = (AskBalance, AskCash)  # questions that no instrument is named in
 SENT = (*get_args(OrderCommand), *get_args(Question))
@@ -83,11 +98,16 @@ class Driver:
         self._wake: Alarm | None = None
         self._wake_at = 0  # session time of that
         self._clock_look: Alarm | None = None
+        self._look_due = 0  # session time of that
+        self._turn_at = 0  # session time at which this turn began
+        self._lag_ns = 0  # how much too late we are, until the engine has been told
+        self._lag_ns_max = min(engine.state.setup.limits.max_loop_lag_ns or GAP_NS_MIN, GAP_NS_MIN)
 
     def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
         """Begin to live: tell the engine the first fact and let the venues connect."""
         self._carriers.update(carriers)
         self.tell(first)
+        self._look_due = self.clock.now()
         for venue in self._venues.values():
             venue.start(self.clock.now())
         self._look_at_clocks()
@@ -138,19 +158,51 @@ class Driver:
             self.failed.set_exception(error)
 
     def _take_turn(self) -> None:
+        self._turn_at = self.clock.now()
+        self._note_lag(self._turn_at - self._look_due)
         self._carry()
-        while self._inbox:
-            events, self._inbox = self._inbox, []
-            step = self.engine.step(events)
-            commands = self._written(step)
-            if commands:
-                self._send(commands)
-            self._carry()
-            self._unwatched.append(step)
+        while self._inbox or self._lag_ns:
+            if self._lag_ns:
+                self._catch_up()
+            else:
+                events, self._inbox = self._inbox, []
+                self._step(events)
         if not self._look_back_due:
             self._look_back_due = True
             # The loop writes to its sockets at the end of a round, before it calls this in the next one.
             self._loop.call_soon(self._guarded, self._look_back)
+
+    def _step(self, events: Sequence[Event]) -> None:
+        step = self.engine.step(events)
+        commands = self._written(step)
+        if commands:
+            at = self.clock.now()
+            if self._note_lag(at - self._turn_at):  # what was decided then may be wrong by now
+                commands = self._hold_back(commands, step.at)
+            self._send(commands, at)
+        self._carry()
+        self._unwatched.append(step)
+
+    def _note_lag(self, lag_ns: int) -> bool:
+        """Whether we are too late, which is the next thing that the engine is told."""
+        is_late = lag_ns > self._lag_ns_max
+        if is_late:
+            self._lag_ns = max(self._lag_ns, lag_ns)
+        return is_late
+
+    def _catch_up(self) -> None:
+        """Cancel first; what has arrived meanwhile is heard after that, unless so much that we begin anew."""
+        lag_ns, self._lag_ns = self._lag_ns, 0
+        at = self._turn_at = self.clock.now()
+        self._look_due = at + round(CLOCK_LOOK_S * SECOND_NS)
+        never_sent = [fact for fact in self._inbox if isinstance(fact, NotSent)]  # else they would have timed out by now
+        self._inbox = [fact for fact in self._inbox if not isinstance(fact, NotSent)]
+        self._step([*never_sent, LoopLagged(at=at, lag_ns=lag_ns)])
+        if lag_ns >= GAP_NS_MIN:
+            self._inbox.append(Suspended(at=at, gap_ns=lag_ns))
+            for venue in self._venues.values():
+                venue.suspended(at)
+            self._carry()
 
     def _look_back(self) -> None:
         """What can wait until the bytes have left."""
@@ -189,14 +241,17 @@ class Driver:
             if not ALARMS.isdisjoint(map(type, step.events)):
                 self._journal.keep_ring(step.at)
         except JournalFull as full:
-            # No record, no order. Cancels need no record: they only take risk away.
-            for command in step.commands:
-                if isinstance(command, PlaceOrder | AmendOrder):
-                    request = Request.PLACE if isinstance(command, PlaceOrder) else Request.AMEND
-                    self._inbox.append(NotSent(at=step.at, order_id=command.order_id, request=request))
             self._block_for(full, step.at)
-            return tuple(command for command in step.commands if isinstance(command, CancelOrder | Question))
+            return self._hold_back(step.commands, step.at)  # no record, no order
         return step.commands
+
+    def _hold_back(self, commands: Iterable[Command], at: int) -> tuple[Command, ...]:
+        """Those that may leave whatever has happened: cancels only take risk away, and questions add none."""
+        for command in commands:
+            if isinstance(command, PlaceOrder | AmendOrder):
+                request = Request.PLACE if isinstance(command, PlaceOrder) else Request.AMEND
+                self._inbox.append(NotSent(at=at, order_id=command.order_id, request=request))
+        return tuple(command for command in commands if isinstance(command, CancelOrder | Question))
 
     def _try_journal(self) -> None:
         """See whether there is room again for what waits to be written."""
@@ -206,13 +261,13 @@ class Driver:
             self._journal.tick(at)  # what the disk does not take is not written either
             self.tell(JournalFreed(at=at))
 
-    def _send(self, commands: Iterable[Command]) -> None:
+    def _send(self, commands: Iterable[Command], at: int) -> None:
         wanted: dict[str, list[OrderCommand | Question]] = {}
         for command in commands:
             if isinstance(command, SENT):
                 wanted.setdefault(_venue_of(command), []).append(command)
         for name, wishes in wanted.items():
-            self._venues[name].send(wishes, self.clock.now())
+            self._venues[name].send(wishes, at)
 
     def _carry(self) -> None:
         """Move what the venues have to say into the inbox, and what they want done to their carriers."""
@@ -249,15 +304,16 @@ class Driver:
         self.venue_heard()
 
     def _look_at_clocks(self) -> None:
+        at = self.clock.now()
+        if self._note_lag(at - self._look_due):
+            self.venue_heard()
+        self._look_due = at + round(CLOCK_LOOK_S * SECOND_NS)
         self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
         self._guarded(self._sync_journal)
         if self.engine.state.journal_blocked:
             self._try_journal()
         for fact in self.clock.look():
             self.tell(fact)
-            if isinstance(fact, Suspended):
-                for venue in self._venues.values():
-                    venue.suspended(fact.at)
 
 
 def _venue_of(command: OrderCommand | Question) -> str:

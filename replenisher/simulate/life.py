@@ -19,7 +19,7 @@ from replenisher.errors import ReplenisherError
 from replenisher.live.birth import begin
 from replenisher.live.driver import Driver
 from replenisher.live.relay import Relay
-from replenisher.model.event import ClockStepped, PauseAsked, ResumeAsked, Started, StopAsked, Suspended
+from replenisher.model.event import ClockStepped, PauseAsked, ResumeAsked, Started, StopAsked
 from replenisher.model.step import Step
 from replenisher.simulate.court import Court
 from replenisher.simulate.disk import SimulatedDisk
@@ -61,13 +61,13 @@ class VirtualClock:
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
-        self.happened: list[ClockStepped | Suspended] = []
+        self.happened: list[ClockStepped] = []
 
     def now(self) -> int:
         """Session time."""
         return self._timeline.at
 
-    def look(self) -> Iterable[ClockStepped | Suspended]:
+    def look(self) -> Iterable[ClockStepped]:
         """What happened to it."""
         happened, self.happened = self.happened, []
         return happened
@@ -176,8 +176,7 @@ class Life:
         self.driver.tell(PauseAsked(at=self._clock.now(), reason="the operator"))
 
     def suspend(self, for_ns: int) -> None:
-        """The machine sleeps, and its clock knows."""
-        self._clock.happened.append(Suspended(at=self._clock.now() + for_ns, gap_ns=for_ns))
+        """The machine sleeps, or the process is stopped."""
         self.loop.stand_still(self._clock.now() + for_ns)
 
     def kill(self, how: str) -> None:

@@ -4,20 +4,32 @@ import asyncio
 import errno
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from replenisher.core.engine import Engine
 from replenisher.core.state import State
 from replenisher.live.clock import SessionClock
 from replenisher.live.driver import Driver
-from replenisher.model.event import Event, JournalFreed, Started
+from replenisher.model.command import Command, OrderCommand, Question
+from replenisher.model.event import (
+    Event,
+    InstrumentDefined,
+    JournalFreed,
+    LoopLagged,
+    SessionOpened,
+    Started,
+    Suspended,
+)
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal, Policy
-from tests.core.world import VENUE, Wishes, one_strategy
+from replenisher.venues.venue import Capabilities
+from tests.core.world import LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
 
 CALLS_MAX = 100
 
@@ -28,9 +40,14 @@ class Disk:
     def __init__(self) -> None:
         self.is_broken = False
         self.syncs = 0
+        self.before_write: Callable[[], None] = lambda: None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
+
+    def write(self, fd: int, data: bytes) -> int:
+        self.before_write()
+        return os.write(fd, data)
 
     def fdatasync(self, fd: int) -> None:
         if self.is_broken:
@@ -85,6 +102,65 @@ class ByHand:
         self.go_round()
 
 
+class Clock:
+    """Session time passes only when the test says so."""
+
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self) -> int:
+        return self.at
+
+    def look(self) -> tuple[()]:
+        return ()
+
+
+class NearVenue:
+    """The toy venue, so near that it answers at once; what it was asked, and that it was told of a gap, is kept."""
+
+    name, next_wake = VENUE, None
+    capabilities = Capabilities(amends_price=True, cancels_orphans=True)
+
+    def __init__(self) -> None:
+        self.toy = ToyVenue(LINEAR)
+        self.asked: list[Command] = []
+        self.gaps = 0
+
+    def start(self, at: int) -> None:
+        self.toy.private += [InstrumentDefined(at=at, instrument=LINEAR), SessionOpened(at=at, venue=VENUE)]
+        self.toy.public.append(self.toy.snapshot(at))
+
+    def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
+        self.asked += commands
+        for command in commands:
+            self.toy.take(command, at)
+
+    def facts(self) -> list[Event]:
+        facts = [*self.toy.private, *self.toy.public]
+        self.toy.private.clear()
+        self.toy.public.clear()
+        return facts
+
+    def suspended(self, at: int) -> None:
+        self.gaps += 1
+
+    def actions(self) -> tuple[()]:
+        return ()
+
+    def wake(self, at: int) -> None: ...
+
+    def stop(self, at: int, *, is_flat: bool = False) -> None: ...
+
+
+class NoCarrier:
+    """There is nothing to carry."""
+
+    def carry(self, actions: Sequence[object]) -> None:
+        assert not actions
+
+    async def finish(self) -> None: ...
+
+
 @dataclass
 class Life:
     """A driver without a venue, on a disk and a loop of the test's."""
@@ -93,6 +169,8 @@ class Life:
     disk: Disk
     loop: ByHand
     seen: list[Step] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    venue: NearVenue = field(default_factory=NearVenue)
 
     @property
     def blocked(self) -> str:
@@ -144,3 +222,96 @@ async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_pat
         assert one.blocked == ""
         assert one.heard(JournalFreed)
         assert one.disk.syncs > 0
+
+
+@asynccontextmanager
+async def quoting(directory: Path) -> AsyncIterator[Life]:
+    """A driver whose two orders rest; a second too late is too late."""
+    disk, loop, clock, venue = Disk(), ByHand(), Clock(), NearVenue()
+    journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
+    journal.begin(1, b"", clock.now())
+    seen: list[Step] = []
+    constants = one_strategy(Wishes(ladder(1)), limits=limits(max_loop_lag_ns=SECOND))
+    engine = Engine(State(constants), number=0)
+    driver = Driver(engine, journal, {VENUE: venue}, clock, observe=seen.append, loop=loop)
+    started = Started(at=clock.now(), epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"})
+    driver.start({VENUE: NoCarrier()}, started)
+    loop.go_round()
+    assert len(venue.toy.resting()) == 2
+    venue.asked.clear()
+    seen.clear()
+    yield Life(driver, disk, loop, seen, clock, venue)
+    driver.stop()
+    journal.close()
+    assert not driver.failed.done()
+
+
+def kinds(items: Sequence[object]) -> list[str]:
+    """What they are, in order."""
+    return [type(item).__name__ for item in items]
+
+
+@pytest.mark.parametrize("is_seen_by", ["news", "the clock"])
+async def test_whoever_comes_too_late_cancels_before_it_hears_what_has_arrived(tmp_path: Path, is_seen_by: str) -> None:
+    async with quoting(tmp_path) as one:
+        one.clock.at += 3 * SECOND
+        if is_seen_by == "news":
+            one.venue.toy.public.append(one.venue.toy.snapshot(one.clock.at))
+            one.driver.venue_heard()
+            one.loop.go_round()
+        else:
+            one.loop.ring()
+
+        assert kinds(one.seen[0].events) == ["LoopLagged"]
+        assert kinds(one.seen[0].commands) == ["CancelOrder", "CancelOrder"]
+        assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
+        (lagged,) = one.heard(LoopLagged)
+        assert isinstance(lagged, LoopLagged) and 2 * SECOND < lagged.lag_ns <= 3 * SECOND
+        assert (one.venue.gaps, one.heard(Suspended)) == (0, [])
+
+
+async def test_a_moment_too_late_is_nothing(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        one.clock.at += SECOND
+        one.loop.ring()
+
+        assert (one.heard(LoopLagged), one.venue.asked) == ([], [])
+        assert len(one.venue.toy.resting()) == 2
+
+
+async def test_a_process_that_was_stopped_for_long_cancels_and_begins_anew_with_every_feed(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        one.clock.at += 120 * SECOND
+        one.venue.toy.public.append(one.venue.toy.snapshot(one.clock.at))  # it waited all that time
+        one.driver.venue_heard()
+        one.loop.go_round()
+
+        assert [kinds(step.events) for step in one.seen][:1] == [["LoopLagged"]]
+        assert one.venue.gaps == 1
+        assert one.heard(Suspended)
+        assert one.venue.toy.resting() == []
+        assert one.driver.engine.state.book(LINEAR.key).distrust == "the process did not run for 119.5 s"
+
+
+async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        wishes = one.driver.engine.state.setup.strategies[0].strategy
+        assert isinstance(wishes, Wishes)
+        wishes.quotes = ladder(2, quantity=5)  # two orders more, and two that shrink
+
+        def take_three_seconds() -> None:
+            one.disk.before_write = lambda: None
+            one.clock.at += 3 * SECOND
+
+        one.disk.before_write = take_three_seconds
+        one.driver.engine.planner.at_rest.clear()
+        one.venue.toy.public.append(one.venue.toy.snapshot(one.clock.at))
+        one.driver.venue_heard()
+        one.loop.go_round()
+
+        decided = kinds(one.seen[0].commands)
+        assert decided.count("PlaceOrder") == 2
+        assert decided.count("AmendOrder") == 2
+        assert kinds(one.venue.asked) == ["CancelOrder", "CancelOrder"]
+        assert kinds(one.seen[1].events) == ["NotSent"] * 4 + ["LoopLagged"]
+        assert one.venue.toy.resting() == []
