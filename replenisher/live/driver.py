@@ -195,7 +195,7 @@ class Driver:
         lag_ns, self._lag_ns = self._lag_ns, 0
         at = self._turn_at = self.clock.now()
         self._look_due = at + round(CLOCK_LOOK_S * SECOND_NS)
-        never_sent = [fact for fact in self._inbox if isinstance(fact, NotSent)]  # else they would have timed out by now
+        never_sent = [fact for fact in self._inbox if isinstance(fact, NotSent)]  # else these time out in that step
         self._inbox = [fact for fact in self._inbox if not isinstance(fact, NotSent)]
         self._step([*never_sent, LoopLagged(at=at, lag_ns=lag_ns)])
         if lag_ns >= GAP_NS_MIN:

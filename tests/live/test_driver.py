@@ -309,9 +309,8 @@ async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path:
         one.driver.venue_heard()
         one.loop.go_round()
 
-        decided = kinds(one.seen[0].commands)
-        assert decided.count("PlaceOrder") == 2
-        assert decided.count("AmendOrder") == 2
-        assert kinds(one.venue.asked) == ["CancelOrder", "CancelOrder"]
+        decided = one.seen[0].commands
+        assert sorted(kinds(decided)) == ["AmendOrder", "AmendOrder", "PlaceOrder", "PlaceOrder"]
         assert kinds(one.seen[1].events) == ["NotSent"] * 4 + ["LoopLagged"]
-        assert one.venue.toy.resting() == []
+        assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
+        assert not set(decided) & set(one.venue.asked)
