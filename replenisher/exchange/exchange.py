@@ -80,10 +80,11 @@ class Exchange:
         self._funds = Funds(self._register, self._mark_of, max_leverage)
         self._judge = Judge(self._register, self._funds)
         self._consequences = Consequences(self._clearing, self._judge, self._boards)
+        self._coming: tuple[int | None, list[Board]] | None = None  # what is next; None while it is not known
         self.views = Views(self._clearing, self._register, self._funds, self._judge, self._boards)
         self._close_orders_of_earlier_lives()
         self._open_accounts(balances)
-        self._clearing.flush()
+        self._finish()
 
     @property
     def exchange_id(self) -> str:
@@ -107,6 +108,7 @@ class Exchange:
             self._at = max(self._at, next_at)
             for board in due:
                 self._consequences.go_on(board, next_at)
+            self._coming = None
         self._at = max(self._at, at)
         self._clearing.flush()
 
@@ -211,7 +213,7 @@ class Exchange:
             and (connection or self._boards[entry.placed.instrument].state not in STILL)
         ]
         self._consequences.cancel(fitting, reason)
-        self._clearing.flush()
+        self._finish()
         return len(fitting)
 
     # --- What an account chooses ----------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ class Exchange:
                 at=self._at,
             )
         )
-        self._clearing.flush()
+        self._finish()
 
     def configure_mmp(self, group: MmpGroup, limits: MmpLimits, at: int) -> None:
         """Protect a group of orders; an interval of nothing takes the protection away."""
@@ -245,13 +247,13 @@ class Exchange:
                 at=self._at,
             )
         )
-        self._clearing.flush()
+        self._finish()
 
     def reset_mmp(self, group: MmpGroup, at: int) -> None:
         """Let a group take orders again."""
         self.advance(at)
         self._clearing.freeze_mmp(group, None)
-        self._clearing.flush()
+        self._finish()
 
     def reports(self) -> list[Report]:
         """What happened since the last call, in order; the list is the caller's."""
@@ -302,6 +304,11 @@ class Exchange:
 
     def _next(self) -> tuple[int | None, list[Board]]:
         """The next moment at which something happens by itself, and the boards on which it does."""
+        if self._coming is None:
+            self._coming = self._look_ahead()
+        return self._coming
+
+    def _look_ahead(self) -> tuple[int | None, list[Board]]:
         first: int | None = None
         due: list[Board] = []
         for board in self._boards.values():
@@ -312,6 +319,11 @@ class Exchange:
                 first, due = at, []
             due.append(board)
         return first, due
+
+    def _finish(self) -> None:
+        """What was asked for is done: it goes into the ledger, and what comes next may be something else."""
+        self._coming = None
+        self._clearing.flush()
 
     def _mark_of(self, instrument: str) -> Decimal:
         """What an instrument is worth; zero for one that is no longer listed."""
@@ -336,13 +348,13 @@ class Exchange:
 
     def _refuse(self, account: str, label: str, refusal: Refusal, board: Board | None = None) -> Outcome:
         self._clearing.write(ledger.Rejected(account=account, label=label, code=refusal.value, at=self._at))
-        self._clearing.flush()
+        self._finish()
         band = self._judge.band(board, self._at) if board and refusal in OUT_OF_BAND else None
         limit = None if band is None else band[OUT_OF_BAND.index(refusal)]
         return Outcome(order=None, refusal=refusal, limit=limit)
 
     def _answer(self, board: Board, happening: Happening, entry: OrderEntry, *, rests: bool = True) -> Outcome:
         trades = self._consequences.settle(board, happening, touched=[entry], rests=rests)
-        self._clearing.flush()
+        self._finish()
         own = tuple(trade for trade in trades if trade.order_id == entry.placed.order_id)
         return Outcome(order=entry.view(), trades=own)

@@ -16,7 +16,7 @@ from math import exp
 
 from replenisher.exchange.funding import Funding
 from replenisher.exchange.market import Market
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL
 from replenisher.model.units import SECOND_NS
 
 BASIS_NS = 30 * SECOND_NS
@@ -35,24 +35,23 @@ class Marking:
         self._tick = float(market.instrument.tick)
         self._grid = Decimal(1).scaleb(market.instrument.tick.adjusted() - 1)  # a digit finer than orders
         self._at = at
-        self._published_at = at
         self._middle = self._known_middle(0.0)
-        self._index = self._known_index()
+        self._publish(at)
         self._basis = self._middle - self._index  # ticks, as are the two it is made of
-        self.funding = Funding(self.funding_8h(at), self.index, at)
+        self.funding = Funding(self.funding_8h(at), self._index_price, at)
 
     def observe(self, at: int) -> None:
         """Look at the market as it stands now; until now it stood as it did at the last look."""
         self._basis, self._at = self._basis_at(at), max(at, self._at)
         self._middle = self._known_middle(self._middle)
         if self._market.index is None or at - self._published_at >= INDEX_NS:
-            self._index, self._published_at = self._known_index(), at
-        self.funding.observe(self.funding_8h(at), self.index, at)
+            self._publish(at)
+        self.funding.observe(self.funding_8h(at), self._index_price, at)
 
     @property
     def index(self) -> Decimal:
         """The price elsewhere; zero while nothing was ever known."""
-        return self._price(self._index)
+        return self._index_price
 
     def mark(self, at: int) -> Decimal:
         """What positions are valued at; zero while nothing was ever known."""
@@ -78,12 +77,13 @@ class Marking:
 
     def _known_middle(self, before: float) -> float:
         """The middle of the book, or the one side it has; what was known before, while it is empty."""
-        touch = [price for side in Side if (price := self._market.best(side)) is not None]
+        touch = [price for side in (BUY, SELL) if (price := self._market.best(side)) is not None]
         return sum(touch) / len(touch) if touch else before
 
-    def _known_index(self) -> float:
+    def _publish(self, at: int) -> None:
         elsewhere = self._market.index
-        return self._middle if elsewhere is None else elsewhere
+        self._index = self._middle if elsewhere is None else elsewhere
+        self._index_price, self._published_at = self._price(self._index), at
 
     def _price(self, ticks: float) -> Decimal:
         return Decimal(ticks * self._tick).quantize(self._grid, ROUND_HALF_EVEN)

@@ -39,6 +39,8 @@ class Timetable:
 
     def due(self, at: int) -> list[Occasion]:
         """What comes now, in the order in which it is done; each occasion that has passed comes once."""
+        if self.next_at is None or at < self.next_at:
+            return []
         due = [occasion for occasion in Occasion if self._next.get(occasion, at + 1) <= at]
         for occasion in due:
             if occasion is Occasion.DELIVERY:

@@ -32,7 +32,7 @@ from replenisher.simulate.wiretap import Wiretap
 from replenisher.store import tables
 
 RESTART_S_MEAN, RESTART_S_MAX = 5.0, 60.0
-RECORD_EVERY_S = (0.2, 10.0)  # how often the recorder looks, drawn for each run
+RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
 
 

@@ -99,10 +99,12 @@ class Succession(Generic[AnySide]):
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        if self._age_ns_max is None:
-            return self.chief.next_wake
-        wakes = [side.next_wake for side in self.each()]
-        return min((wake for wake in (*wakes, self._due) if wake is not None), default=None)
+        soonest = self._due
+        for side in (self.chief, *self._others.values()):
+            wake = side.next_wake
+            if wake is not None and (soonest is None or wake < soonest):
+                soonest = wake
+        return soonest
 
     def settle(self, at: int) -> None:
         """Let the heir take over if it can."""

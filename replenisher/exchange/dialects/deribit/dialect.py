@@ -51,6 +51,7 @@ class Deribit:
         self._settings = settings
         self._dispatch = Dispatch(open_desk(exchange, settings))
         self._sessions: dict[str, Session] = {}
+        self._sessions_due: int | None = None  # the first deadline of all sessions
         self._actions: list[Action] = []
         self._held: deque[tuple[int, Send | HttpReply]] = deque()  # replies, and when they are due
         self._held_us = round(settings.order_reply_ms * MS_NS / US_NS)
@@ -60,9 +61,7 @@ class Deribit:
     @property
     def next_wake(self) -> int | None:
         """When the market moves by itself, or a connection's deadline comes."""
-        deadlines = [session.next_wake for session in self._sessions.values()]
-        deadlines.append(self._exchange.next_at)
-        deadlines.append(self._held[0][0] if self._held else None)
+        deadlines = (self._sessions_due, self._exchange.next_at, self._held[0][0] if self._held else None)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def actions(self) -> list[Action]:
@@ -73,10 +72,12 @@ class Deribit:
     def opened(self, connection: str, at: int) -> None:
         """A client has connected."""
         self._sessions[connection] = Session(connection, at)
+        self._look_at_deadlines()
 
     def closed(self, connection: str, at: int) -> None:
         """A connection has ended; its orders end with it if their owner asked for that."""
         session = self._sessions.pop(connection, None)
+        self._look_at_deadlines()
         if session is None or session.login is None or not session.cancels_on_disconnect:
             return
         self._exchange.cancel_all(
@@ -92,9 +93,12 @@ class Deribit:
         """Run the market, and do what has become due on each connection."""
         self._run_market(at)
         self._release(at)
+        if self._sessions_due is None or at < self._sessions_due:
+            return
         for session in list(self._sessions.values()):
             self._tell_gathered(session, at)
             self._keep_alive(session, at)
+        self._look_at_deadlines()
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """One request of one client. A frame that comes after the end of its session is nobody's."""
@@ -115,6 +119,7 @@ class Deribit:
             self._end(session, GOODBYE, "logout", at)
         elif reply.get("error") == fault(TOO_MANY_REQUESTS):
             self._end(session, TERMINATED, "too_many_requests", at)
+        self._look_at_deadlines()
 
     def requested(self, connection: str, request: HttpRequest, at: int) -> None:
         """One HTTP request: a session of its own, which ends with the reply."""
@@ -189,7 +194,11 @@ class Deribit:
         for event in self._events(self._exchange.reports()):
             for session in self._sessions.values():
                 for name, subscription in session.subscriptions.items():
-                    self._notify(session, name, subscription.hear(event, at))
+                    if frames := subscription.hear(event, at):
+                        self._notify(session, name, frames)
+                    due = subscription.due_at
+                    if due is not None and (self._sessions_due is None or due < self._sessions_due):
+                        self._sessions_due = due
 
     def _events(self, reports: list[Report]) -> Iterator[Event]:
         """Reports one by one; the prints of one event are told together."""
@@ -204,6 +213,11 @@ class Deribit:
                 yield report
         if prints:
             yield tuple(prints)
+
+    def _look_at_deadlines(self) -> None:
+        """See when the first session must be looked at; events in between may only bring that forward."""
+        deadlines = [due for session in self._sessions.values() if (due := session.next_wake) is not None]
+        self._sessions_due = min(deadlines, default=None)
 
     def _tell_gathered(self, session: Session, at: int) -> None:
         for name, subscription in session.subscriptions.items():
