@@ -60,7 +60,7 @@ def object_to(state: State, venue: str) -> None:
         resting = {order.order_id for order in state.orders.all_live() if venue_of(order.instrument) == venue}
     if resting:
         names = ", ".join(sorted(resting))
-        state.objection = f"on_start is abort, and {len(resting)} of our orders rest at {venue}: {names}"
+        state.objection = f"risk.on_start is abort, and orders of ours rest at {venue}: {names}"
 
 
 def is_over(state: State, venue: str) -> None:

@@ -22,7 +22,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity, Status
+from replenisher.model.order import Liquidity, Status, is_order_id
 from replenisher.report.difference import Difference, differs, fill_name, order_name
 from replenisher.report.ledger import ExchangeBook, ExchangeOrder, ExchangeTrade
 from replenisher.report.recount import recount
@@ -45,6 +45,11 @@ class OurBook(msgspec.Struct, frozen=True, kw_only=True):
     cash_moves: list[CashRow]
     cash_looks: dict[str, int]  # up to when the exchange's book of cash was read, by currency
     instruments: dict[str, Instrument]
+    namespaces: frozenset[str]
+
+    def has_named(self, label: str) -> bool:
+        """Whether an order at the exchange carries a name of ours; any other is somebody else's on the account."""
+        return any(is_order_id(label, namespace) for namespace in self.namespaces)
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +73,7 @@ def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_s
     """Compare one account's two books; `is_stopped` holds them to no order resting."""
     ours = our_book(connection, key)
     open_here = {order.order_id for order in ours.orders if not order.status.is_terminal}
-    open_there = {order.label or order.order_id for order in theirs.orders if order.state == "open"}
+    open_there = {order.label for order in theirs.orders if order.state == "open" and ours.has_named(order.label)}
     return Audit(
         source=theirs.source,
         orders=ours.counts.orders,
@@ -92,6 +97,7 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
         cash_moves=queries.cash_moves(connection, key),
         cash_looks=queries.cash_looks(connection, key),
         instruments=queries.instruments(connection, key.venue),
+        namespaces=queries.namespaces(connection, key),
     )
 
 
@@ -100,7 +106,7 @@ def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterato
     exchange_id = ours.key.account.partition("@")[2]
     if theirs.source == "file" and exchange_id and exchange_id != theirs.exchange_id:
         yield differs("exchange", f"account {ours.key.account}", exchange_id, theirs.exchange_id)
-    yield from _compare_fills(ours.fills, theirs.trades)
+    yield from _compare_fills(ours, theirs.trades)
     yield from _compare_orders(ours, theirs.orders, is_stopped=is_stopped)
     yield from recount(
         fills=ours.fills,
@@ -136,10 +142,10 @@ def unread(ours: OurBook, theirs: ExchangeBook) -> list[CashRow]:
 # --- Fills ----------------------------------------------------------------------------------------------------------
 
 
-def _compare_fills(ours: Iterable[FillRow], theirs: Iterable[ExchangeTrade]) -> Iterator[Difference]:
-    """Each trade exactly once in both, and told alike."""
+def _compare_fills(ours: OurBook, theirs: Iterable[ExchangeTrade]) -> Iterator[Difference]:
+    """Each trade exactly once in both, and told alike; also those of others, which move the position as ours do."""
     unmatched: dict[tuple[str, str], list[FillRow]] = defaultdict(list)
-    for fill in ours:
+    for fill in ours.fills:
         unmatched[fill.instrument, fill.trade_id].append(fill)
     seen: set[tuple[str, str]] = set()
     for trade in theirs:
@@ -149,7 +155,7 @@ def _compare_fills(ours: Iterable[FillRow], theirs: Iterable[ExchangeTrade]) -> 
             # Both sides of one trade can be ours; a fill with the wrong side is better than none.
             fill = next((each for each in candidates if each.side is trade.side), candidates[0])
             candidates.remove(fill)
-            yield from _compare_fill(fill, trade)
+            yield from _compare_fill(fill, trade, trade.label if ours.has_named(trade.label) else "")
         else:
             yield differs("trade_twice" if key in seen else "fill_missing", fill_name(trade), None, _gist(trade))
         seen.add(key)
@@ -158,7 +164,7 @@ def _compare_fills(ours: Iterable[FillRow], theirs: Iterable[ExchangeTrade]) -> 
             yield differs("fill_twice" if key in seen else "fill_foreign", fill_name(fill), _gist(fill), None)
 
 
-def _compare_fill(ours: FillRow, theirs: ExchangeTrade) -> Iterator[Difference]:
+def _compare_fill(ours: FillRow, theirs: ExchangeTrade, order_id: str) -> Iterator[Difference]:
     pairs: dict[str, tuple[object, object]] = {
         "side": (ours.side, theirs.side),
         "price": (ours.price, theirs.price),
@@ -166,7 +172,7 @@ def _compare_fill(ours: FillRow, theirs: ExchangeTrade) -> Iterator[Difference]:
         "fee": (ours.fee, theirs.fee),
         "fee_currency": (ours.fee_currency, theirs.fee_currency),
         "liquidity": (ours.liquidity, LIQUIDITY[theirs.liquidity]),
-        "order": (ours.order_id, theirs.label),
+        "order": (ours.order_id, order_id),
         "venue_order": (ours.venue_order_id, theirs.order_id),
     }
     for name, (our_value, their_value) in pairs.items():
@@ -182,10 +188,12 @@ def _gist(fill: FillRow | ExchangeTrade) -> str:
 
 
 def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stopped: bool) -> Iterator[Difference]:
-    """Each order of ours in both books, and ended in both; nothing else of our account at the exchange."""
+    """Each order of ours in both books, and ended in both; nothing else that carries our name at the exchange."""
     unmatched = {order.order_id: order for order in ours.orders}
     seen: set[str] = set()
     for order in theirs:
+        if order.label not in unmatched and not ours.has_named(order.label):
+            continue
         if own := unmatched.pop(order.label, None):
             yield from _compare_order(own, order, ours.asked.get(own.order_id, set()), is_stopped=is_stopped)
         else:

@@ -154,6 +154,12 @@ def accounts(connection: Connection, venue: str) -> list[str]:
     return list(dict.fromkeys(row.accounts[venue] for row in connection.execute(query) if venue in row.accounts))
 
 
+def namespaces(connection: Connection, key: AccountKey) -> frozenset[str]:
+    """What the ids of our orders on an account begin with: those of all lives."""
+    lives = connection.execute(select(tables.lives.c.namespace, tables.lives.c.accounts))
+    return frozenset(row.namespace for row in lives if row.accounts.get(key.venue) == key.account)
+
+
 def refuse_other_exchange(connection: Connection, key: AccountKey) -> None:
     """A simulated exchange's id is part of the account key; a ledger holds the trades of one exchange only."""
     name, _, exchange_id = key.account.partition("@")

@@ -187,7 +187,7 @@ def test_the_life_ends_and_everything_is_as_it_was(is_stray: bool) -> None:
 
     assert changes(wishes) == []
     names = ", ".join(sorted(order.order_id for order in world.venue.resting()))
-    assert world.state.objection == f"on_start is abort, and 2 of our orders rest at toy: {names}"
+    assert world.state.objection == f"risk.on_start is abort, and orders of ours rest at toy: {names}"
     assert len(world.venue.resting()) == 2
 
 

@@ -26,6 +26,7 @@ QUERIES = (
     "select name, contract_value, inverse from instruments where :account != ''",
     f"select {PAID} from cash_moves where account = :account and instrument != ''",
     "select currency, max(venue_time) from cash_looks where account = :account group by currency",
+    "select distinct namespace from lives where :account != ''",
 )
 
 
@@ -75,7 +76,8 @@ def asked(url: str, account: str) -> list[list[tuple]]:
 
 def check(database: str, ledger: Path, account: str) -> list[str]:
     """Every complaint; none if the books agree."""
-    ours, orders, told, contracts, paid, looks = asked(database, account)
+    ours, orders, told, contracts, paid, looks, namespaces = asked(database, account)
+    names = tuple(name for (name,) in namespaces)  # an order of another name is somebody else's
     paid = [(*row[:4], *map(Decimal, row[4:])) for row in paid]
     ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
@@ -83,7 +85,9 @@ def check(database: str, ledger: Path, account: str) -> list[str]:
     unread = [r for r in mine if r["type"] == "cash" and r["cash_id"] not in {row[2] for row in paid}]
     unread = [r for r in unread if r["at"] > dict(looks).get(r["currency"], r["at"])]  # after our last look
     mine = [r for r in mine if r not in unread]
+    mine = [r for r in mine if r["type"] != "order" or r["label"].startswith(names)]
     trades = [r for r in mine if r["type"] == "trade"]
+    trades = [t if t["label"].startswith(names) else t | {"label": ""} for t in trades]
     there_paid = [part for r in mine if r["type"] == "cash" for part in parts(r)]
     unpaid = [*(Counter(paid) - Counter(there_paid)), *(Counter(there_paid) - Counter(paid))]
     theirs = [tuple(Decimal(t[n]) if n in ("price", "amount", "fee") else t[n] for n in TRADE) for t in trades]

@@ -172,8 +172,8 @@ def foreign_order(world: World) -> str:
 
 
 def foreign_order_at_the_exchange(world: World) -> str:
-    ledger(world, "order", lambda record: [record, {**record, "order_id": "77", "label": ""}])
-    return "exchange order 77"
+    ledger(world, "order", lambda record: [record, {**record, "order_id": "77", "label": "tst000001zzzzzz"}])
+    return "tst000001zzzzzz"
 
 
 def first_balance_told(world: World) -> str:
@@ -380,6 +380,14 @@ def test_an_order_that_was_refused_is_in_our_book_only(world: World) -> None:
 
     assert audited(world).differences == ()
     assert audited(world).orders == 13
+
+
+def test_an_order_of_somebody_else_on_the_account_is_none_of_our_book(world: World) -> None:
+    ledger(world, "order", lambda record: [record, {**record, "order_id": "77", "label": "by hand"}])
+
+    assert audited(world).differences == ()
+    assert audited(world).open_orders == 0
+    assert check(world.database.url, world.ledger, ACCOUNT) == []
 
 
 def test_an_audit_of_nothing_is_not_clean(ledger_url: str) -> None:

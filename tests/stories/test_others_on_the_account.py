@@ -1,0 +1,99 @@
+"""Somebody else on our account: a resting order, a trade by hand, and orders that carry our name."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from replenisher.config.sections import PAPER_KEY
+from tests.stories.desk import Desk, Record, fills, resting
+
+NAME = "BTC-PERPETUAL"
+OURS = "rpl000001000001"  # as an earlier life would have called an order that our journal has lost
+
+
+class Hand:
+    """A client of our account that is no part of the program."""
+
+    def __init__(self, client: ClientConnection) -> None:
+        self._client = client
+        self.ask("public/auth", grant_type="client_credentials", client_id=PAPER_KEY, client_secret=PAPER_KEY)
+
+    def ask(self, method: str, **params: Any) -> Any:
+        """What the exchange answers."""
+        self._client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+        return json.loads(self._client.recv())["result"]
+
+    def rest(self, label: str) -> str:
+        """An order far below the market; its id."""
+        bid = self.ask("public/ticker", instrument_name=NAME)["best_bid_price"]
+        price = round(bid * 0.97)
+        placed = self.ask("private/buy", instrument_name=NAME, amount=50, price=price, label=label)
+        return str(placed["order"]["order_id"])
+
+
+@contextmanager
+def hand(url: str) -> Iterator[Hand]:
+    """Log in beside the daemon."""
+    with connect(url) as client:
+        yield Hand(client)
+
+
+def ends(desk: Desk) -> dict[str, Record]:
+    """How orders have ended, by the exchange's books."""
+    return {record["order_id"]: record for record in desk.ledger() if record["type"] == "closed"}
+
+
+def test_a_strangers_order_and_a_trade_by_hand_disturb_nobody(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, REPLENISHER_VENUES__DERIBIT__SYNC_EVERY_S="1")
+    with desk.exchange() as (_, url), hand(url) as stranger:
+        desk.connect(url)
+        order_id = stranger.rest("by hand")
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("it trades", lambda: len(fills(desk.ledger())) > 1 and len(resting(desk.ledger())) > 1)
+
+            stranger.ask("private/buy", instrument_name=NAME, amount=700, type="market")
+            daemon.until("it says so", lambda: daemon.told("traded_by_others"))
+            before = len(fills(desk.ledger()))
+            daemon.until("it trades on", lambda: len(fills(desk.ledger())) > before + 2)
+            status = desk.answer("status")
+            ended = daemon.stop()
+
+        assert (ended.code, ended.stderr, ended.summary["stop"]["verdict"]) == (0, "", "flat")
+        assert status["not_quoting"] == {"core": ""}
+        assert not {"position_differs", "paused", "halted"} & {fact["event"] for fact in ended.told}
+        by_hand = [fact for fact in ended.told if fact["event"] == "traded_by_others"]
+        assert {(fact["slot"], fact["side"]) for fact in by_hand} == {("external", "buy")}
+        assert sum(float(fact["amount"]) for fact in by_hand) == 700
+        assert order_id not in ends(desk), "the stranger's order still rests"
+        assert resting(desk.ledger()) == {"by hand"}
+        desk.assert_books_agree()
+
+
+@pytest.mark.parametrize("on_start", ["cancel", "adopt", "abort"])
+def test_an_order_with_our_name_that_the_journal_does_not_know(on_start: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, REPLENISHER_RISK__ON_START=on_start)
+    with desk.exchange() as (_, url), hand(url) as stranger:
+        desk.connect(url)
+        order_id = stranger.rest(OURS)
+        stranger.rest("by hand")
+        with desk.running("run", desk.config) as daemon:
+            if on_start == "abort":
+                ended = daemon.wait()
+            else:
+                daemon.until("it is gone", lambda: order_id in ends(desk))
+                daemon.until("quotes rest", lambda: len(resting(desk.ledger())) > 2)
+                ended = daemon.stop()
+
+        if on_start == "abort":
+            sentence = f"replenisher: risk.on_start is abort, and orders of ours rest at deribit: {OURS}\n"
+            assert (ended.code, ended.stderr) == (3, sentence)
+            assert resting(desk.ledger()) == {OURS, "by hand"}
+        else:
+            assert (ended.code, ended.stderr) == (0, "")
+            assert ends(desk)[order_id]["reason"] == "user_request"
+            assert resting(desk.ledger()) == {"by hand"}
