@@ -257,8 +257,7 @@ class Driver:
         """See whether there is room again for what waits to be written."""
         at = self.clock.now()
         with suppress(JournalFull):
-            self._journal.keep_ring(at)
-            self._journal.tick(at)  # what the disk does not take is not written either
+            self._journal.recover(self.engine.state.dump(), at)
             self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command], at: int) -> None:

@@ -19,6 +19,8 @@ Steps that only looked at the market are not written: they wait in a ring of the
 them when something alarms. They then lie behind steps with higher numbers, so whoever reads sorts by number.
 
 A disk that is full loses nothing either: the steps that did not fit stay in memory and go first when there is room.
+After a sync that failed no later one is believed, as an operating system forgets what it could not write: all since the
+last good sync is written again, into a new segment.
 """
 
 import errno
@@ -28,6 +30,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -42,6 +45,7 @@ from replenisher.store.disk import Disk
 FORMAT = 1
 RING_NS = 60_000_000_000
 SEGMENT_BYTES = 32 * 1024 * 1024
+UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _PREFIX = struct.Struct("<II")  # length, crc32
 _MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke})
@@ -249,6 +253,8 @@ class Journal:
         self._synced_end = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._unwritten = bytearray()  # whole records that the disk has not taken yet
+        self._is_torn = False  # whether a part of a record lies behind the last whole one
+        self._is_doubtful = False  # whether a sync has failed, so that what was written may be gone
         self._ring: deque[Step] = deque()
 
     # A life, from its first record to its last
@@ -264,7 +270,7 @@ class Journal:
         assert self._fd >= 0, "a life begins before its first step"
         assert step.number > self.step, "steps are numbered upwards, through all lives"
         self.step = step.number
-        if self._policy.market_data or is_kept(step):
+        if is_kept(step) or (self._policy.market_data and not self._unwritten):  # what waits is kept small
             self._encode(step)
             self._write(step.at)
         else:
@@ -281,18 +287,38 @@ class Journal:
         """Whether the segment has its size, and the next step should go to a new one."""
         return self._end >= self._policy.segment_bytes
 
+    def complaint(self) -> str:
+        """Why no life should go on with it: too much waits in memory; empty while it may."""
+        if len(self._unwritten) <= UNWRITTEN_BYTES_MAX:
+            return ""
+        return f"the journal in {self._directory} takes nothing, and {len(self._unwritten):,} bytes wait for it"
+
     def rotate(self, snapshot: bytes, at: int) -> None:
         """Go on in a new segment, which starts with the state as of the last appended step."""
         self._write(at)
         self.sync(at)  # a segment that no longer grows may be relied on to be whole
         self._start_segment(snapshot, at)
 
+    def recover(self, snapshot: bytes, at: int) -> None:
+        """Write and sync all that waits, after something went wrong; `snapshot` is as for `rotate`."""
+        if self._is_doubtful:
+            self._mend()
+            doubtful = _path(self._directory, self._segment).read_bytes()[self._synced_end : self._end]
+            self._start_segment(snapshot, at)
+            self._unwritten[:0] = doubtful
+        self.keep_ring(at)
+        if self._policy.fsync is not Fsync.NEVER:
+            self.sync(at)
+
     def sync(self, at: int) -> None:
         """Bring everything written to the disk itself."""
+        if self._is_doubtful:
+            raise JournalFull(f"the journal in {self._directory} was not brought to the disk, and begins a new segment")
         if self._fd >= 0:
             try:
                 self._disk.fdatasync(self._fd)
             except OSError as error:
+                self._is_doubtful = True
                 raise self._full(error) from error
         self._synced_at, self._synced_end = at, self._end
 
@@ -321,14 +347,16 @@ class Journal:
 
     def close(self) -> None:
         """Give the journal back; what was written is on disk."""
-        if self._fd >= 0:
-            if self._policy.fsync is not Fsync.NEVER:
-                self._disk.fdatasync(self._fd)
-            self._disk.close(self._fd)
-            self._fd = -1
-        if self._lock >= 0:
-            self._disk.close(self._lock)
-            self._lock = -1
+        try:
+            if self._fd >= 0:
+                self._write(self._synced_at)
+                if self._policy.fsync is not Fsync.NEVER:
+                    self.sync(self._synced_at)
+        finally:
+            for fd in (self._fd, self._lock):
+                if fd >= 0:
+                    self._disk.close(fd)
+            self._fd = self._lock = -1
 
     # Bytes
 
@@ -347,17 +375,30 @@ class Journal:
         """Append all that is to be written with one call; on failure it stays, and the file ends where it did."""
         buffer = self._unwritten
         if buffer:
+            self._mend()
             try:
+                self._is_torn = True
                 written = self._disk.write(self._fd, buffer)
                 if written < len(buffer):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:
-                self._disk.ftruncate(self._fd, self._end)
+                with suppress(JournalFull):  # then before the next write
+                    self._mend()
                 raise self._full(error) from error
+            self._is_torn = False
             self._end += written
             buffer.clear()
         if self._is_synced_always:
             self.sync(at)
+
+    def _mend(self) -> None:
+        """Cut off what a failed write may have left."""
+        if self._is_torn:
+            try:
+                self._disk.ftruncate(self._fd, self._end)
+            except OSError as error:
+                raise self._full(error) from error
+            self._is_torn = False
 
     def _full(self, error: OSError) -> JournalFull:
         return JournalFull(f"the journal in {self._directory} cannot be written: {error.strerror}")
@@ -379,19 +420,28 @@ class Journal:
             at=at,
             snapshot=snapshot,
         )
-        path = self._directory / f"{header.segment:08d}.journal"
+        path = _path(self._directory, header.segment)
         payload = self._encoder.encode(header)
         record = _PREFIX.pack(len(payload), zlib.crc32(payload)) + payload
         try:
             fd = _create(path, record, self._disk)
+            try:
+                self._disk.fsync(self._lock)  # the directory's own entry of the new file
+            except OSError:
+                self._disk.close(fd)
+                raise
         except OSError as error:
             path.unlink(missing_ok=True)
             raise self._full(error) from error
         if self._fd >= 0:
             self._disk.close(self._fd)
-        self._disk.fsync(self._lock)  # the directory's own entry of the new file
         self._fd, self._segment, self._end = fd, header.segment, len(record)
         self._synced_at, self._synced_end = at, self._end
+        self._is_torn = self._is_doubtful = False
+
+
+def _path(directory: Path, segment: int) -> Path:
+    return directory / f"{segment:08d}.journal"
 
 
 def _create(path: Path, record: bytes, disk: Disk) -> int:

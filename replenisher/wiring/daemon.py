@@ -83,7 +83,7 @@ def _live(
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
         objection=objections(config, state),
-        look=lambda: _complaint(child, printer),
+        look=lambda: _complaint(child, printer) or journal.complaint(),
     )
     supervisor = Supervisor(life)
     try:

@@ -1,5 +1,6 @@
 """The journal survives what kills its writer."""
 
+import errno
 import os
 import resource
 import signal
@@ -269,17 +270,67 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Pa
 
 
 class Watched:
-    """The machine's disk, and how often something was brought to it that had been appended."""
+    """The machine's disk, and how often something was brought to it that had been appended; it may forget once."""
 
     def __init__(self) -> None:
         self.syncs = 0
+        self.forgets = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
     def fdatasync(self, fd: int) -> None:
+        if self.forgets:
+            self.forgets = False  # the kernel says so once; from then on it believes what it no longer has
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         self.syncs += 1
         os.fdatasync(fd)
+
+
+def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_written_again(tmp_path: Path) -> None:
+    disk, steps = Watched(), a_day()
+    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS), disk=disk)
+    with closing(journal):
+        journal.begin(1, b"", T0)
+        journal.append(steps[0])
+        safe = segments(tmp_path)[0].size
+        disk.forgets = True
+        for each in steps[1:3]:
+            with pytest.raises(JournalFull):
+                journal.append(each)
+
+        journal.recover(b"state", T0)
+        for each in steps[3:]:
+            journal.append(each)
+        assert disk.syncs > 0
+
+    # Power is lost, and with it what the first segment only seemed to have.
+    os.truncate(segments(tmp_path)[0].path, safe)
+    _, new = segments(tmp_path)
+    found = read_header(new)
+    assert found is not None and (found[0].snapshot, found[0].step) == (b"state", steps[2].number)
+    assert [each for each, _ in read_steps(new, found[1], is_last=True)] == steps[1:]
+    with closing(opened(tmp_path)) as journal:
+        assert list(journal.boot.steps) == steps[3:]
+
+
+def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
+    looks = step(2, [book_changed()])
+    policy = Policy(market_data=True)
+    with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy)) as journal:
+        journal.begin(1, b"", T0)
+        with _disk_of(segments(tmp_path)[0].size):
+            with pytest.raises(JournalFull):
+                journal.append(step(1, [started()]))
+            journal.append(looks)  # it has no room either, and waits in the ring
+            assert journal.complaint() == ""
+            number, fills = 2, (filled("o", "t"),) * 5_000
+            while not journal.complaint():
+                number += 1
+                with pytest.raises(JournalFull):
+                    journal.append(step(number, [TradesReported(at=T0, instrument=KEY, fills=fills, has_more=False)]))
+
+        assert "takes nothing, and" in journal.complaint()
 
 
 @pytest.mark.parametrize(("fsync", "syncs"), [(Fsync.ALWAYS, 3), (Fsync.INTERVAL, 0), (Fsync.NEVER, 0)])
