@@ -4,6 +4,7 @@ A frame fault befalls frames that fit it: a share of them. A timed fault befalls
 hour. `ids` are those of the catalogue in `docs/guarantees.md`: N network, X exchange, K local.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -14,6 +15,7 @@ import msgspec
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.network import Link
 
+SIZE = re.compile(r'"size":[-+.0-9e]+')
 ORDERS = tuple(f'"method":"private/{verb}"' for verb in ("buy", "sell", "edit", "cancel"))
 
 
@@ -149,6 +151,11 @@ def is_private(frame: str) -> bool:
     return '"channel":"user.' in frame
 
 
+def is_position(frame: str) -> bool:
+    """The answer to a question for a position."""
+    return '"usIn":' in frame and '"total_profit_loss":' in frame
+
+
 def is_subscribing(frame: str) -> bool:
     """A request for channels."""
     return '/subscribe"' in frame
@@ -168,6 +175,10 @@ def _leave_out_channel(passage: Passage) -> None:
     channels = request["params"]["channels"]
     del channels[passage.chance.randrange(len(channels))]
     passage.become(msgspec.json.encode(request).decode())
+
+
+def _tell_nothing_held(passage: Passage) -> None:
+    passage.become(SIZE.sub('"size":0.0', passage.frame))
 
 
 def _hold(passage: Passage) -> None:
@@ -214,6 +225,9 @@ FRAME_FAULTS = (
     FrameFault(name="garbled", ids=("N17",), share_max=0.002, is_up=False, fits=anything, befalls=_garble),
     FrameFault(
         name="channel left out", ids=("N9",), share_max=0.3, is_up=True, fits=is_subscribing, befalls=_leave_out_channel
+    ),
+    FrameFault(
+        name="position empty", ids=("X30",), share_max=0.1, is_up=False, fits=is_position, befalls=_tell_nothing_held
     ),
     FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.02, is_up=False, fits=is_private, befalls=Passage.lose),
 )
