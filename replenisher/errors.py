@@ -3,6 +3,7 @@
     ReplenisherError            1   a failure that is nobody's mistake
     ├── ConfigurationError     78   the YAML, a secret, a tape or a schema is not what it must be
     ├── Unreachable            75   a venue or a database does not answer at start: try again later
+    ├── Taken                  75   another daemon trades on the account: try again later
     └── OrdersLeft              3   orders of ours rest that the configuration forbids to touch: look first
 
 What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception; and what of it no
@@ -25,6 +26,12 @@ class ConfigurationError(ReplenisherError):
 
 class Unreachable(ReplenisherError):
     """A venue or a database does not answer at start."""
+
+    exit_code = 75
+
+
+class Taken(ReplenisherError):
+    """Somebody else trades on the account."""
 
     exit_code = 75
 

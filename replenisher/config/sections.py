@@ -38,6 +38,12 @@ class Database(Section):
     """Where orders and fills are recorded."""
 
     url: str = Field("sqlite:///replenisher.db", description="SQLAlchemy URL; a relative path is in the data directory")
+    lease_s: int = Field(
+        90,
+        ge=10,
+        le=3600,
+        description="one daemon an account: so long after the database was last reached nothing is shown any more",
+    )
 
 
 class Journal(Section):

@@ -17,8 +17,8 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
         return why_halted(state)
     if pause is not None:
         return f"paused: {pause.reason}"
-    if state.journal_blocked:
-        return state.journal_blocked
+    if state.lease_lost or state.journal_blocked:
+        return state.lease_lost or state.journal_blocked
     if sync is None or not sync.is_synced:
         return f"not in sync with {setup.venue}: {'connecting' if sync is None else sync.stage}"
     if setup.venue in state.skews:

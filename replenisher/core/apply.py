@@ -44,6 +44,8 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     JournalBlocked,
     JournalFreed,
+    LeaseHeld,
+    LeaseLost,
     LinkAlive,
     LoopLagged,
     NotSent,
@@ -162,6 +164,12 @@ def apply(state: State, event: Event) -> None:
             state.revisit_all()
         case JournalFreed():
             state.journal_blocked = ""
+            state.revisit_all()
+        case LeaseLost():
+            state.lease_lost = event.reason
+            state.revisit_all()
+        case LeaseHeld():
+            state.lease_lost = ""
             state.revisit_all()
         case StopAsked():
             if state.stopping is None:

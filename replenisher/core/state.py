@@ -83,6 +83,7 @@ class State:
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
     journal_blocked: str = ""  # why the journal cannot be written; empty while it can
+    lease_lost: str = ""  # why somebody else may trade on our accounts; empty while nobody may
     strays: dict[str, tuple[str, str]] = field(default_factory=dict)  # venue order id -> (label, instrument)
     stopping: Stopping | None = None
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason

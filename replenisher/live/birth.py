@@ -9,10 +9,13 @@ from replenisher.store.journal import Journal
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 
 
-def begin(journal: Journal, setup: Setup, at: int) -> tuple[State, int]:
-    """The state in which one more life begins, and its epoch, which is on disk before this returns."""
+def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> tuple[State, int]:
+    """The state in which one more life begins, and its epoch, which is on disk before this returns.
+
+    It is larger than that of every life before: of this journal, and of whoever had the lease on its accounts.
+    """
     state = State.load(setup, journal.boot.snapshot)
     fold(state, journal.boot.steps)
-    epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1)
+    epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1, epoch_before + 1)
     journal.begin(epoch, state.dump(), at)
     return state, epoch

@@ -25,6 +25,8 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     JournalBlocked,
     JournalFreed,
+    LeaseHeld,
+    LeaseLost,
     LoopLagged,
     OrderFilled,
     OrderRejected,
@@ -60,6 +62,7 @@ ALARMING = frozenset(
         "lagged",
         "clock_stepped",
         "journal_blocked",
+        "lease_lost",
     }
 )
 NO_SNAPSHOT_YET = "no snapshot yet"
@@ -141,6 +144,10 @@ class Chronicle:
                 return [("journal_blocked", {"reason": event.reason})]
             case JournalFreed():
                 return [("journal_freed", {})]
+            case LeaseLost():
+                return [("lease_lost", {"reason": event.reason})]
+            case LeaseHeld():
+                return [("lease_held", {})]
             case ResumeAsked() if self._halts:
                 lifted = ", ".join(self._halts)
                 return [("resumed", {"halt": lifted, "reason": event.reason})] if event.reason else []

@@ -15,6 +15,8 @@ from typing import Protocol, get_args
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import Clock
+from replenisher.live.lease import Lease
+from replenisher.live.outward import Outward
 from replenisher.model.command import (
     AmendOrder,
     AskBalance,
@@ -79,6 +81,7 @@ class Driver:
         journal: Journal,
         venues: Mapping[str, Venue],
         clock: Clock,
+        lease: Lease,
         observe: Callable[[Step], None],
         loop: Loop,
     ) -> None:
@@ -87,7 +90,7 @@ class Driver:
         self.failed = loop.create_future()
         self._journal = journal
         self._venues = venues
-        self._carriers: dict[str, Carrier] = {}
+        self._outward = Outward(venues, clock, lease, self.venue_heard)
         self._observe = observe
         self._loop = loop
         self._inbox: list[Event] = []
@@ -105,7 +108,7 @@ class Driver:
 
     def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
         """Begin to live: tell the engine the first fact and let the venues connect."""
-        self._carriers.update(carriers)
+        self._outward.carriers.update(carriers)
         self.tell(first)
         self._look_due = self.clock.now()
         for venue in self._venues.values():
@@ -122,7 +125,7 @@ class Driver:
         at = self.clock.now()
         for name, venue in self._venues.items():
             venue.stop(at, is_flat=is_flat)
-            self._carriers[name].carry(venue.actions())
+            self._outward.carry(name, venue.actions())
 
     def tell(self, *facts: Event) -> None:
         """Facts that come from elsewhere than a venue: the operator, the clock."""
@@ -216,7 +219,8 @@ class Driver:
         if self._journal.is_full:
             with suppress(JournalFull):  # then the next step cannot be written either, and that is told
                 self._journal.rotate(self.engine.state.dump(), self.clock.now())
-        self._set_alarm()
+        if not self._outward.is_silent:
+            self._set_alarm()
 
     def _sync_journal(self) -> None:
         """Bring to the disk what is due there."""
@@ -274,7 +278,7 @@ class Driver:
             self._inbox += venue.facts()
             actions = venue.actions()
             if actions:
-                self._carriers[name].carry(actions)
+                self._outward.carry(name, actions)
 
     def _set_alarm(self) -> None:
         """Be woken when the engine or a venue wants to be."""
@@ -294,6 +298,8 @@ class Driver:
 
     def _ring(self) -> None:
         self._wake = None
+        if self._outward.is_silent:
+            return
         at = self.clock.now()
         for venue in self._venues.values():
             if venue.next_wake is not None and at >= venue.next_wake:
@@ -302,12 +308,17 @@ class Driver:
             self._inbox.append(Woke(at=at))
         self.venue_heard()
 
+    def _look_at_lease(self) -> None:
+        if facts := self._outward.look(self.clock.now()):
+            self.tell(*facts)
+
     def _look_at_clocks(self) -> None:
         at = self.clock.now()
         if self._note_lag(at - self._look_due):
             self.venue_heard()
         self._look_due = at + round(CLOCK_LOOK_S * SECOND_NS)
         self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
+        self._guarded(self._look_at_lease)
         self._guarded(self._sync_journal)
         if self.engine.state.journal_blocked:
             self._try_journal()

@@ -14,11 +14,12 @@ from functools import partial
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.core.stopping import Verdict
-from replenisher.errors import ConfigurationError, OrdersLeft, ReplenisherError, Unreachable
+from replenisher.errors import ConfigurationError, OrdersLeft, ReplenisherError, Taken, Unreachable
 from replenisher.live.clock import Clock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
 from replenisher.live.jobs import hourly
+from replenisher.live.lease import Lease
 from replenisher.logs import logger
 from replenisher.model.command import CancelOrder
 from replenisher.model.event import (
@@ -55,6 +56,7 @@ class Life:
     venues: Mapping[str, Venue]
     carriers: Mapping[str, CarrierOf]
     clock: Clock
+    lease: Lease
     started: Started
     observers: Sequence[Callable[[Step], None]]
     status: Callable[[], Answer]
@@ -84,7 +86,7 @@ class Supervisor:
         life = self._life
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
-        self._driver = Driver(life.engine, life.journal, life.venues, life.clock, self._observe, loop)
+        self._driver = Driver(life.engine, life.journal, life.venues, life.clock, life.lease, self._observe, loop)
         with hourly(retention=life.retention):
             async with asyncio.TaskGroup() as tasks:
                 carriers = {
@@ -194,6 +196,11 @@ class Supervisor:
                 begun = float("inf")
                 if halted := why_halted(life.engine.state):  # in this life, or in an earlier one
                     self._ask_to_stop(halted)
+            if holder := life.lease.holder:
+                # No halt: nothing is wrong with the other one, and where it ends we may go on. And no flat stop, as
+                # nothing may leave any more; whoever trades now has canceled what was ours when it began.
+                self._end(Taken(holder))
+                return
             if objection := life.objection():
                 self._end(ConfigurationError(objection))
                 return

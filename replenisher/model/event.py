@@ -67,6 +67,16 @@ class JournalFreed(Fact, frozen=True, kw_only=True):
     """The journal is written again, all that had waited first."""
 
 
+class LeaseHeld(Fact, frozen=True, kw_only=True):
+    """Nobody else trades on our accounts: their leases are ours, again or for the first time in this life."""
+
+
+class LeaseLost(Fact, frozen=True, kw_only=True):
+    """A lease is ours no more, or may not be, as it could not be renewed: nothing is shown until it is held again."""
+
+    reason: str
+
+
 # --- The operator ------------------------------------------------------------------------------------------------
 
 
@@ -422,5 +432,7 @@ SyncEvent = (
 )
 SessionEvent = SessionOpened | SessionLost | CancelsSent | CoverLost | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
-LifeEvent = Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed
+LifeEvent = (
+    Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed | LeaseHeld | LeaseLost
+)
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

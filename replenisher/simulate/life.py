@@ -18,6 +18,7 @@ from replenisher.core.stopping import Verdict
 from replenisher.errors import ReplenisherError
 from replenisher.live.birth import begin
 from replenisher.live.driver import Driver
+from replenisher.live.lease import Lease
 from replenisher.live.relay import Relay
 from replenisher.model.event import ClockStepped, PauseAsked, ResumeAsked, Started, StopAsked
 from replenisher.model.step import Step
@@ -25,6 +26,7 @@ from replenisher.simulate.court import Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.network import Network
 from replenisher.simulate.rows import Follower, SimulatedDatabase
+from replenisher.simulate.tenancy import SimulatedKeeper, claim_of, epoch_before
 from replenisher.simulate.timeline import Died, Timeline, VirtualLoop
 from replenisher.store.journal import Journal, Policy
 from replenisher.store.recorder import Recorder
@@ -110,7 +112,10 @@ class Life:
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
         self._journal = journal
-        state, self.epoch = begin(journal, making.setup, place.timeline.at)
+        claim = claim_of(making.accounts, journal.boot.journal_id, self.number)
+        before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
+        state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
+        lease = Lease(SimulatedKeeper(place.timeline, place.database, claim, self.epoch), claim.life_ns)
         self.engine = Engine(state, number=journal.boot.step)
         started = Started(
             at=place.timeline.at,
@@ -120,7 +125,8 @@ class Life:
             accounts=making.accounts,
         )
         self.venue = making.venue(self._chance.random)
-        self.driver = Driver(self.engine, journal, {self.venue.name: self.venue}, self._clock, self._observe, self.loop)
+        venues = {self.venue.name: self.venue}
+        self.driver = Driver(self.engine, journal, venues, self._clock, lease, self._observe, self.loop)
         self.driver.failed.add_done_callback(self._failed)
         self._relay = Relay(self.venue, self.driver.hear, lambda _: None)
         if place.database is not None:

@@ -152,7 +152,7 @@ class World:
         """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""
         self._trouble.end()
         while self._lasting:
-            self._lasting.pop()()
+            self._lasting.pop(0)()  # a life that cannot begin yet waits behind what it waits for
         self._let_pass(self.life.loop.still_until)
         if self.court.calmed:
             self.court.calmed()

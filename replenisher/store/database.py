@@ -5,6 +5,7 @@ other. Whoever only reads changes no byte. A database belongs to the thread that
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ssl import SSLCertVerificationError
@@ -47,6 +48,12 @@ class Database:
         """What `work` finds, all of it as of one moment."""
         with self._engine.connect() as connection, connection.begin():
             return work(connection)
+
+    def now(self, connection: Connection) -> int:
+        """The time by the database's own clock, which all who share it share: a server's, or this machine's."""
+        if self.dialect == "sqlite":
+            return time.time_ns()
+        return postgresql.now(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` and commit it as a whole, or nothing of it."""

@@ -37,6 +37,12 @@ def engine_of(url: URL, *, lock_timeout_ms: int, **options: Any) -> Engine:
     return made
 
 
+def now(connection: Connection) -> int:
+    """The time by the server's clock, and not as of when the transaction began."""
+    moment = connection.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    return int(moment.scalar_one()) * 1000
+
+
 def _require_usable(url: URL) -> None:
     """One driver fits: it is synchronous, as the recorder's thread is, and its licence asks nothing of our users."""
     name = url.render_as_string()

@@ -326,6 +326,21 @@ decisions = Table(
     _key_by_origin(),
 )
 
+leases = Table(
+    "leases",
+    metadata,  # one row an account: who trades on it, or did last; not made of a journal (`leases.py`)
+    _text("venue"),
+    _text("account"),
+    _count("epoch"),
+    _text("journal_id"),
+    _text("host"),
+    _count("pid"),
+    _text("data_directory"),
+    _time("since"),
+    _time("until"),  # unless it is renewed; 0 once it was given back
+    PrimaryKeyConstraint("venue", "account"),
+)
+
 cursor = Table(
     "cursor",
     metadata,

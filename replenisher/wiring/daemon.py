@@ -16,6 +16,7 @@ from replenisher.live.birth import begin
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
+from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import Life, Supervisor
@@ -29,6 +30,7 @@ from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task
 from replenisher.wiring.offered import objections, require_offered
 from replenisher.wiring.recording import Recording
 from replenisher.wiring.setup import setup_of
+from replenisher.wiring.tenancy import claim_of, taken, untaken
 from replenisher.wiring.venues import reach
 
 
@@ -53,9 +55,11 @@ def _live(
     journal = open_journal(config)
     stack.callback(journal.close)
     clock = SessionClock()
-    state, epoch = begin(journal, setup_of(config), clock.now())
+    claim = claim_of(config, accounts, journal.boot.journal_id)
+    epoch_before = stack.enter_context(untaken(config, claim))
+    state, epoch = begin(journal, setup_of(config), clock.now(), epoch_before=epoch_before)
 
-    recorder = Recording(record_task(config))
+    recorder = Recording(record_task(config, taken(config, claim, epoch, clock)))
     monitor = Monitor(state)
     reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
@@ -66,6 +70,7 @@ def _live(
         venues={name: each.venue for name, each in reached.items()},
         carriers={name: each.carrier for name, each in reached.items()},
         clock=clock,
+        lease=Lease(recorder, claim.life_ns),
         started=Started(
             at=clock.now(),
             epoch=epoch,

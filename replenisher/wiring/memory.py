@@ -13,7 +13,7 @@ from replenisher.model.event import ResumeAsked
 from replenisher.model.step import Step
 from replenisher.store.journal import Fsync, Journal, Policy, segments
 from replenisher.wiring.books import database_upgrade
-from replenisher.wiring.recording import Recording, Task
+from replenisher.wiring.recording import Recording, Task, Tenancy
 from replenisher.wiring.setup import setup_of
 
 RECORDER_S_MAX = 30.0
@@ -30,9 +30,9 @@ def open_journal(config: Config) -> Journal:
     return Journal.open(config.data_dir / "journal", new_id=secrets.token_hex(8), policy=policy)
 
 
-def record_task(config: Config) -> Task:
-    """What the recorder of this configuration does."""
-    return Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX)
+def record_task(config: Config, tenancy: Tenancy | None = None) -> Task:
+    """What the recorder of this configuration does; it keeps the lease of a life that trades."""
+    return Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX, tenancy)
 
 
 def resume(config: Config, reason: str) -> dict[str, Any]:

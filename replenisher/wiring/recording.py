@@ -5,6 +5,10 @@ The recorder reads files and writes a database; it needs nothing of the daemon, 
 task on its first line of stdin, and tells on stdout how it is doing whenever that has changed. The line `drain` makes
 it catch up and end. If its stdin closes without that word the daemon is dead: it ends at once, and the next life goes
 on where the cursor in the database stands. One that dies itself is started again.
+
+It also keeps the lease on the accounts (`store/leases.py`): a line `renew TIME` has it renewed, in a thread that no
+backlog of rows holds up, and what came of that is told with the rest. Nothing renews it but such a line, so a daemon
+that does not run has no lease, whatever its recorder does. After the last row it is given back.
 """
 
 import fcntl
@@ -17,18 +21,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
+from replenisher.errors import ReplenisherError
+from replenisher.live.lease import Word
 from replenisher.logs import logger
-from replenisher.store.database import Database
+from replenisher.store import leases
+from replenisher.store.database import Database, said
+from replenisher.store.leases import Claim
 from replenisher.store.recorder import Recorder, RecorderStatus
 
 STDIN = 0
 DRAIN = b"drain\n"
+RENEW = b"renew "
 LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
+GIVE_BACK_S = 1.0  # how long giving back the lease may take
 END_S = 2.0  # how much longer than it was told the child may take to end
+
+
+class Tenancy(msgspec.Struct, frozen=True):
+    """The lease of one life."""
+
+    claim: Claim
+    epoch: int
+    asked_at: int  # session time of when it was taken
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -37,6 +57,14 @@ class Task(msgspec.Struct, frozen=True):
     journal: str
     database_url: str
     drain_s: float
+    tenancy: Tenancy | None = None  # none where nobody trades
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How it is doing."""
+
+    rows: RecorderStatus
+    lease: Word | None
 
 
 # --- The daemon's end --------------------------------------------------------------------------------------------
@@ -47,6 +75,7 @@ class Recording:
 
     def __init__(self, task: Task) -> None:
         self.status = RecorderStatus()
+        self.word = Word(asked_at=task.tenancy.asked_at if task.tenancy is not None else 0)
         self._task = task
         self._ending = threading.Event()
         self._changing = threading.Lock()  # no child is started any more once the last one was told to end
@@ -72,6 +101,13 @@ class Recording:
         self._stderr.close()
         return code == 0
 
+    def renew(self, at: int) -> None:
+        """Ask it to renew the lease; one that does not read any more is not waited for."""
+        stdin = self._child.stdin
+        assert stdin is not None, "it is a pipe"
+        with suppress(OSError, ValueError):  # a child that is gone is started anew, and asked again
+            stdin.write(RENEW + b"%d\n" % at)
+
     def _started(self) -> "subprocess.Popen[bytes]":
         # Its own session, so that Ctrl-C at the terminal reaches the daemon alone.
         child = subprocess.Popen(
@@ -80,11 +116,12 @@ class Recording:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             start_new_session=True,
+            bufsize=0,
         )
-        assert child.stdin is not None, "it is a pipe"
+        assert child.stdin is not None and child.stdout is not None, "they are pipes"
         with suppress(OSError):
             child.stdin.write(msgspec.json.encode(self._task) + b"\n")
-            child.stdin.flush()
+        os.set_blocking(child.stdin.fileno(), False)
         return child
 
     def _listen(self) -> None:
@@ -95,7 +132,9 @@ class Recording:
             with child.stdout:
                 for line in child.stdout:
                     with suppress(msgspec.DecodeError):  # the last line of a child that was killed
-                        self._learn(msgspec.json.decode(line, type=RecorderStatus))
+                        report = msgspec.json.decode(line, type=Report)
+                        self._learn(report.rows)
+                        self.word = report.lease or self.word
             code = child.wait()
             if self._ending.is_set():
                 return
@@ -133,26 +172,78 @@ def _alone(journal: Path) -> Iterator[None]:
 # --- The child's end ---------------------------------------------------------------------------------------------
 
 
+class Tenant:
+    """Keeps a lease, in a thread of its own: only the newest question counts."""
+
+    def __init__(self, tenancy: Tenancy, database_url: str) -> None:
+        self.word: Word | None = None  # what came of the last question
+        self._tenancy = tenancy
+        self._database_url = database_url
+        self._asked: SimpleQueue[int | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def renew(self, at: int) -> None:
+        """The daemon lives, and asks."""
+        self._asked.put(at)
+
+    def give_back(self, timeout_s: float) -> None:
+        """Let others trade at once."""
+        self._asked.put(None)
+        self._thread.join(timeout_s)
+
+    def _keep(self) -> None:
+        with closing(Database(self._database_url)) as database:
+            while (at := self._newest()) is not None:
+                self.word = self._renewed(database, at)
+            with suppress(SQLAlchemyError, OSError):  # then it runs out
+                claim, epoch = self._tenancy.claim, self._tenancy.epoch
+                database.write(lambda connection: leases.give_back(connection, claim, epoch))
+
+    def _newest(self) -> int | None:
+        at = self._asked.get()
+        while at is not None and not self._asked.empty():
+            at = self._asked.get()
+        return at
+
+    def _renewed(self, database: Database, at: int) -> Word:
+        claim, epoch = self._tenancy.claim, self._tenancy.epoch
+        try:
+            holder = database.write(lambda c: leases.renew(c, claim, epoch, database.now(c)))
+        except (SQLAlchemyError, OSError, ReplenisherError) as error:
+            last = self.word or Word(asked_at=self._tenancy.asked_at)
+            return msgspec.structs.replace(last, error=said(error))
+        return Word(asked_at=at, holder=holder)
+
+
 def main() -> int:
     """Record until told to drain; the exit code says whether everything is in the database."""
     stdout = sys.stdout.buffer
     task = msgspec.json.decode(_line(), type=Task)
     journal = Path(task.journal)
+    tenant = Tenant(task.tenancy, task.database_url) if task.tenancy is not None else None
     with _alone(journal), closing(Database(task.database_url)) as database:
         recorder = Recorder(journal, database)
         recorder.start()
-        told: RecorderStatus | None = None
+        told: Report | None = None
         while True:
-            if recorder.status != told:
-                told = recorder.status
+            report = Report(recorder.status, tenant.word if tenant is not None else None)
+            if report != told:
+                told = report
                 stdout.write(msgspec.json.encode(told) + b"\n")
                 stdout.flush()
             if select.select([STDIN], [], [], LOOK_S)[0]:
-                break
-        is_recorded = _line() == DRAIN and recorder.drain(task.drain_s)
+                line = _line()
+                if not line.startswith(RENEW):
+                    break
+                if tenant is not None and line.endswith(b"\n"):
+                    tenant.renew(int(line.removeprefix(RENEW)))
+        is_recorded = line == DRAIN and recorder.drain(task.drain_s)
         with suppress(OSError):
-            stdout.write(msgspec.json.encode(recorder.status) + b"\n")
+            stdout.write(msgspec.json.encode(Report(recorder.status, None)) + b"\n")
             stdout.flush()
+        if tenant is not None and line == DRAIN:
+            tenant.give_back(GIVE_BACK_S)
     return 0 if is_recorded else 1
 
 

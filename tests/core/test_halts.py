@@ -13,6 +13,8 @@ from replenisher.model.event import (
     ClockOffset,
     JournalBlocked,
     JournalFreed,
+    LeaseHeld,
+    LeaseLost,
     LoopLagged,
     OrderRejected,
     PauseAsked,
@@ -350,6 +352,20 @@ def test_what_the_venue_has_frozen_waits_for_the_operator() -> None:
 
 
 # --- The journal -------------------------------------------------------------------------------------------------
+
+
+def test_without_the_lease_of_the_account_nothing_is_shown_and_then_everything_again() -> None:
+    world = quoting(ladder(2))
+
+    world.tell(LeaseLost(at=0, reason="the lease of the account has run out: timed out"))
+    assert absence(world) == "the lease of the account has run out: timed out"
+    world.settle()
+    assert world.venue.resting() == []
+    assert halts(world) == []
+
+    world.tell(LeaseHeld(at=0))
+    world.settle()
+    assert len(world.venue.resting()) == 4
 
 
 def test_while_the_journal_cannot_be_written_nothing_is_shown_and_then_everything_again() -> None:

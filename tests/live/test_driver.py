@@ -16,17 +16,20 @@ from replenisher.core.engine import Engine
 from replenisher.core.state import State
 from replenisher.live.clock import SessionClock
 from replenisher.live.driver import Driver
+from replenisher.live.lease import Lease, Word
 from replenisher.model.command import Command, OrderCommand, Question
 from replenisher.model.event import (
     Event,
     InstrumentDefined,
     JournalFreed,
+    LeaseHeld,
     LoopLagged,
     SessionOpened,
     Started,
     Suspended,
 )
 from replenisher.model.step import Step
+from replenisher.model.units import DAY_NS
 from replenisher.store.journal import Journal, Policy
 from replenisher.venues.venue import Capabilities
 from tests.core.world import LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
@@ -161,6 +164,16 @@ class NoCarrier:
     async def finish(self) -> None: ...
 
 
+class Renewed:
+    """A keeper of the lease who always answers at once."""
+
+    def __init__(self, at: int) -> None:
+        self.word = Word(asked_at=at)
+
+    def renew(self, at: int) -> None:
+        self.word = Word(asked_at=at)
+
+
 @dataclass
 class Life:
     """A driver without a venue, on a disk and a loop of the test's."""
@@ -188,7 +201,9 @@ async def life(directory: Path) -> AsyncIterator[Life]:
     journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
     journal.begin(1, b"", clock.now())
     seen: list[Step] = []
-    driver = Driver(Engine(State(one_strategy(Wishes())), number=0), journal, {}, clock, observe=seen.append, loop=loop)
+    engine = Engine(State(one_strategy(Wishes())), number=0)
+    lease = Lease(Renewed(clock.now()), DAY_NS)
+    driver = Driver(engine, journal, {}, clock, lease, observe=seen.append, loop=loop)
     driver.start({}, Started(at=clock.now(), epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"}))
     yield Life(driver, disk, loop, seen)
     driver.stop()
@@ -203,7 +218,7 @@ async def test_watching_and_the_disk_come_when_the_turn_is_over(tmp_path: Path) 
 
         one.loop.go_round()
 
-        assert [type(event) for step in one.seen for event in step.events] == [Started]
+        assert [type(event) for step in one.seen for event in step.events] == [Started, LeaseHeld]
         assert one.disk.syncs == 1
 
 
@@ -233,7 +248,8 @@ async def quoting(directory: Path) -> AsyncIterator[Life]:
     seen: list[Step] = []
     constants = one_strategy(Wishes(ladder(1)), limits=limits(max_loop_lag_ns=SECOND))
     engine = Engine(State(constants), number=0)
-    driver = Driver(engine, journal, {VENUE: venue}, clock, observe=seen.append, loop=loop)
+    lease = Lease(Renewed(clock.now()), DAY_NS)
+    driver = Driver(engine, journal, {VENUE: venue}, clock, lease, observe=seen.append, loop=loop)
     started = Started(at=clock.now(), epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"})
     driver.start({VENUE: NoCarrier()}, started)
     loop.go_round()

@@ -1,0 +1,59 @@
+"""The lease on the timeline: the real rows and sentences, told and renewed a moment after they are asked for."""
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from replenisher.errors import Unreachable
+from replenisher.live.lease import Word
+from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.timeline import Timeline
+from replenisher.store import leases
+from replenisher.store.database import said
+from replenisher.store.leases import Claim
+
+LIFE_NS = 90 * SECOND_NS
+ANSWER_NS = 20 * MS_NS
+
+
+def claim_of(accounts: dict[str, str], journal_id: str, number: int) -> Claim:
+    """A life's claim, in which nothing of this machine is."""
+    return Claim(
+        accounts=accounts, journal_id=journal_id, life_ns=LIFE_NS, data_directory="data", host="simulated", pid=number
+    )
+
+
+def epoch_before(database: SimulatedDatabase, claim: Claim, at: int) -> int:
+    """The largest epoch that the accounts have had."""
+    return database.read(lambda connection: leases.epoch_before(connection, claim, at))
+
+
+class SimulatedKeeper:
+    """Renews the lease of one life; without a database nobody else is to be feared, and it is always held."""
+
+    def __init__(self, timeline: Timeline, database: SimulatedDatabase | None, claim: Claim, epoch: int) -> None:
+        self.word = Word(asked_at=timeline.at)
+        self._timeline, self._database = timeline, database
+        self._claim, self._epoch = claim, epoch
+        if database is None:
+            return
+        try:
+            database.write(lambda connection: leases.take(connection, claim, epoch, timeline.at))
+        except SQLAlchemyError as error:
+            raise Unreachable(said(error)) from error
+
+    def renew(self, at: int) -> None:
+        """The recorder's process does, a moment later."""
+        self._timeline.put(self._timeline.at + ANSWER_NS, self._renew, at)
+
+    def _renew(self, asked_at: int) -> None:
+        if self._database is None:
+            self.word = Word(asked_at=asked_at)
+            return
+        at = self._timeline.at
+        try:
+            holder = self._database.write(lambda c: leases.renew(c, self._claim, self._epoch, at))
+        except SQLAlchemyError as error:
+            self.word = msgspec.structs.replace(self.word, error=said(error))
+        else:
+            self.word = Word(asked_at=asked_at, holder=holder)
