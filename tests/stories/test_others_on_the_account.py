@@ -97,3 +97,27 @@ def test_an_order_with_our_name_that_the_journal_does_not_know(on_start: str, tm
             assert (ended.code, ended.stderr) == (0, "")
             assert ends(desk)[order_id]["reason"] == "user_request"
             assert resting(desk.ledger()) == {"by hand"}
+
+
+def test_what_was_held_before_the_first_life_is_taken_over_and_what_was_traded_between_lives_is_booked(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    with desk.exchange() as (_, url), hand(url) as stranger:
+        desk.connect(url)
+        stranger.ask("private/buy", instrument_name=NAME, amount=700, type="market")
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("it quotes", lambda: len(resting(desk.ledger())) > 1)
+            first = daemon.stop()
+        stranger.ask("private/sell", instrument_name=NAME, amount=300, type="market")
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("it quotes", lambda: len(resting(desk.ledger())) > 1)
+            second = daemon.stop()
+
+        (taken,) = (fact for fact in first.told if fact["event"] == "taken_over")
+        assert (taken["instrument"], float(taken["amount"]), taken["slot"]) == (f"deribit/{NAME}", 700, "external")
+        sold = [fact for fact in second.told if fact["event"] == "traded_by_others"]
+        assert sum(float(fact["amount"]) for fact in sold) == 300
+        assert {fact["side"] for fact in sold} == {"sell"}
+        assert not [fact for fact in second.told if fact["event"] in ("taken_over", "halted")]
+        assert (first.code, second.code) == (0, 0)
