@@ -35,6 +35,7 @@ from replenisher.model.event import (
     OrderCanceled,
     OrderFilled,
     OrderRejected,
+    OrderReport,
     OrderWorking,
     PositionReported,
     RejectReason,
@@ -43,7 +44,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity, Request, Side
+from replenisher.model.order import Liquidity, Request, Side, Status
 
 CASH = Decimal(100_000)
 MAKER_RATE = Decimal("0.0002")
@@ -91,7 +92,8 @@ class Answers:
                         self._leaves(order)
                     yield OrderCanceled(at=at, order_id=command.order_id, venue_time=at, reason="user_request")
                 case AskOpenOrders(instrument=key):
-                    yield OpenOrdersReported(at=at, instrument=key, orders=())
+                    orders = tuple(self._report(order, at) for order in self._resting.values())
+                    yield OpenOrdersReported(at=at, instrument=key, orders=orders)
                 case AskTrades(instrument=key):
                     yield TradesReported(at=at, instrument=key, fills=(), has_more=False)
                 case AskPosition(instrument=key):
@@ -158,6 +160,19 @@ class Answers:
             price=price,
             quantity=quantity,
             answers=answers,
+        )
+
+    def _report(self, order: Resting, at: int) -> OrderReport:
+        return OrderReport(
+            order_id=order.order_id,
+            venue_order_id=f"v-{order.order_id}",
+            instrument=self._instrument.key,
+            side=order.side,
+            price=order.price,
+            quantity=order.quantity,
+            filled=self._instrument.amount(order.filled),
+            status=Status.WORKING,
+            venue_time=at,
         )
 
     def _fill(self, order: Resting, lots: int, at: int) -> OrderFilled:
