@@ -12,11 +12,11 @@ from replenisher.core.comparison import (
     orders_were_read,
     trades_were_read,
 )
+from replenisher.core.evidence import apply_answer, apply_open_orders
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
 from replenisher.core.order_facts import (
-    apply_answer,
-    apply_open_orders,
     apply_order_fact,
+    comes_back,
     eat_slot,
     lose_track,
     show_at_rest,
@@ -217,7 +217,10 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     state.orders.book_fill(order, instrument, fill.amount, fill.at)
     if not order.status.is_terminal:
         show_at_rest(state, order, fill.venue_time, fill.at)
+    if was_over and order.remaining and fill.venue_time > order.ended_at:
+        comes_back(state, order, fill.venue_order_id, fill.at)  # it traded after its end, so it had none
     if order.status is Status.FILLED:
+        order.ended_at = max(order.ended_at, fill.venue_time)
         state.own_size(fill.instrument).ended(order.order_id, order.side, fill.venue_time, fill.at)
         if not was_over:
             eat_slot(state, order, fill.at)
@@ -294,6 +297,8 @@ def _start(state: State, event: Started) -> None:
     state.epoch, state.counter = event.epoch, 0
     state.forget_the_present()
     state.first_started_at = state.first_started_at or event.at
+    for order in list(state.orders.back.values()):
+        state.orders.gone(order)  # the sync of this life finds out anew what rests
     for order in list(state.orders.all_live()):
         state.earlier_lives[order.order_id] = None
         lose_track(state, order, event.at)
@@ -333,7 +338,7 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         for currency in _currencies(state.instruments[instrument])
     }
     starting.object_to(state, venue)
-    live = bool(state.strays) or any(
+    live = bool(state.strays or state.orders.back) or any(
         order.instrument in instruments and starting.is_in_the_way(state, order, at)
         for order in state.orders.all_live()
     )
@@ -349,6 +354,7 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
 
 def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
     live = [order.order_id for order in state.orders.all_live()] + [label for label, _ in state.strays.values()]
+    live += [label for label in state.orders.back if label not in live]
     if live:
         stopping.asked_at = 0
     elif not stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):

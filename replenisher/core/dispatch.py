@@ -70,7 +70,8 @@ class Dispatch:
         for ladder in state.orders.live.keys() - state.setup.ladders:
             for order in state.orders.of(ladder):
                 instruments.append(order.instrument)
-                if order.status is WORKING and order.pending is None and state.setup.on_start is not OnStart.ABORT:
+                is_left = (order.status is WORKING and order.pending is None) or order.is_in_doubt
+                if is_left and state.setup.on_start is not OnStart.ABORT:
                     self._withdraw(order)
         return instruments
 

@@ -94,7 +94,11 @@ def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:
         # A stray: the venue shows it, but we know no live order by its name. It is canceled once a report of it.
         state.strays.pop(command.venue_order_id, None)
         return
-    order.pending = Pending(CANCEL, command.deadline, order.price, order.quantity)
+    doubt = order.pending
+    if doubt is None:
+        order.pending = Pending(CANCEL, command.deadline, order.price, order.quantity)
+    else:
+        order.pending = Pending(CANCEL, command.deadline, doubt.price, doubt.quantity, doubt=doubt)
     order.cancels += 1
     state.slots.of(slot_of(order)).was_eaten = False  # What served it is not wanted: nothing is missing now.
     state.own_size(order.instrument).leaving(order.order_id)

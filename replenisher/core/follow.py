@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from replenisher.core.orders import Order
-from replenisher.core.reconcile import Change, QuotingPolicy, Show, may_become, serves
+from replenisher.core.reconcile import Change, QuotingPolicy, Show, may_become, may_serve, serves
 from replenisher.core.strategy import Nonsense
 from replenisher.model.order import BUY, WORKING
 from replenisher.model.step import Quote
@@ -31,8 +31,9 @@ def follow(
 ) -> list[Change | Show] | None:
     """What is to be done, from the touch outwards; nothing for an order that stays as it is.
 
-    None where this way is not surely the best: where an order is left over, may not be amended, or could serve another
-    quote as it is, or where the slot of something missing is not open. Then somebody has to look at everything.
+    None where this way is not surely the best: where an order is left over, may not be amended, could serve another
+    quote as it is, or is in doubt and not wanted; or where the slot of something missing is not open. Then somebody has
+    to look at everything.
     """
     missing = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
     if len(missing) < len(wanted):
@@ -42,6 +43,8 @@ def follow(
     for order in orders:
         quote = missing.pop(order.level if order.side is BUY else ~order.level, None)
         if order.pending is not None or order.status is not WORKING:
+            if order.is_in_doubt and not may_serve(order, quote, policy, at):
+                return None
             continue  # it holds its slot
         if quote is None:
             return None

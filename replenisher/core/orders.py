@@ -10,7 +10,7 @@ import msgspec
 from replenisher.core.load import Load, sum_of
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import AMEND, CANCEL, LIFECYCLE, PLACE, TERMINAL, Request, Side, Status, Transition
+from replenisher.model.order import CANCEL, LIFECYCLE, PLACE, TERMINAL, UNKNOWN, Request, Side, Status, Transition
 from replenisher.model.step import OrderState
 
 ENDED_REMEMBERED_MAX = 10_000
@@ -26,6 +26,7 @@ class Pending(msgspec.Struct, gc=False):
     quantity: int  # lots, what was asked for
     valid_until: int = 0  # session time after which the venue can no longer grant it
     is_overdue: bool = False  # not answered: the venue is asked what became of it
+    doubt: "Pending | None" = None  # of a cancel: an amend of which nobody knows what became of it, and which counts on
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -47,6 +48,9 @@ class Order(msgspec.Struct, kw_only=True):
     venue_time: int = 0  # of the newest word about price and quantity
     filled: Decimal = Decimal(0)  # wire amount
     filled_lots: int = 0
+    ended_at: int = 0  # venue time of the word that ended it; 0 while it lives, and if we only concluded it
+    not_found: int = 0  # how often in a row the venue knew no such order although it must have had it by then
+    not_found_since: int = 0  # venue time of the first of these answers
     status: Status = Status.PENDING
     pending: Pending | None = None
     reason: str = ""
@@ -62,16 +66,16 @@ class Order(msgspec.Struct, kw_only=True):
 
     @property
     def remaining_max(self) -> int:
-        """Lots that may still trade in the worst case: an amend in flight counts with the larger quantity."""
+        """Lots that may still trade in the worst case: an amend that may be granted counts with the larger quantity."""
         quantity = self.quantity
-        if self.pending is not None and self.pending.request is AMEND:
+        if self.pending is not None:
             quantity = max(quantity, self.pending.quantity)
         return max(0, quantity - self.filled_lots)
 
     @property
     def prices(self) -> tuple[int, ...]:
         """Every price at which it may rest now."""
-        if self.pending is not None and self.pending.request is AMEND and self.pending.price != self.price:
+        if self.pending is not None and self.pending.price != self.price:
             return (self.price, self.pending.price)
         return (self.price,)
 
@@ -79,6 +83,11 @@ class Order(msgspec.Struct, kw_only=True):
     def is_canceling(self) -> bool:
         """Whether a cancel is on its way."""
         return self.pending is not None and self.pending.request is CANCEL
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether its place or amend was not answered: where it is not wanted, it is canceled without waiting."""
+        return self.status is UNKNOWN if self.pending is None else self.pending.is_overdue
 
     def move(self, transition: Transition, at: int) -> None:
         """Go where the LIFECYCLE table says."""
@@ -112,7 +121,11 @@ Ladder = tuple[str, str]  # (strategy, instrument): whose orders are reconciled 
 
 
 class Orders:
-    """All our orders: the live ones by ladder, the ended ones for as long as a late fill may name them."""
+    """All our orders: the live ones by ladder, the ended ones for as long as a late fill may name them.
+
+    An ended order that turns out to rest is `back` until the venue says that it is gone: it stays ended, it counts like
+    a live one, and its slot is not open.
+    """
 
     __slots__ = (
         "_changed",
@@ -120,6 +133,7 @@ class Orders:
         "_loads",
         "_loads_on",
         "_on",
+        "back",
         "by_id",
         "ended",
         "first_deadline",
@@ -130,6 +144,7 @@ class Orders:
     def __init__(self) -> None:
         self.by_id: dict[str, Order] = {}
         self.live: dict[Ladder, dict[str, Order]] = {}
+        self.back: dict[str, Order] = {}  # ended for us, and resting nonetheless
         self.ended: deque[str] = deque()  # oldest first
         self.first_deadline = NEVER  # no request is due earlier than this
         self.held_back_until = 0  # session time from which on no cancel or amend has to wait any more
@@ -173,7 +188,26 @@ class Orders:
         """An order has ended; the one that ended first may have to be forgotten for it."""
         self.ended.append(order_id)
         if len(self.ended) > ENDED_REMEMBERED_MAX:
-            del self.by_id[self.ended.popleft()]
+            forgotten = self.by_id.pop(self.ended.popleft())
+            if self.back:
+                self.gone(forgotten)
+
+    def comes_back(self, order: Order) -> None:
+        """An order that had ended for us rests."""
+        self.back[order.order_id] = order
+        self.file(order)
+
+    def gone(self, order: Order) -> None:
+        """It rests no more."""
+        if self.back.pop(order.order_id, None) is not None:
+            self._count(order)
+
+    def is_back_in(self, ladder: Ladder, side: Side, level: int) -> bool:
+        """Whether an order that had ended rests in this slot."""
+        return any(
+            (order.strategy, order.instrument) == ladder and order.side is side and order.level == level
+            for order in self.back.values()
+        )
 
     def changed(self) -> list[Order]:
         """The orders touched since the last call."""
@@ -203,12 +237,12 @@ class Orders:
     def _count(self, order: Order) -> None:
         """Bring the loads up to date with one order."""
         counted = None
-        if order.status not in TERMINAL:
+        if order.status not in TERMINAL or order.order_id in self.back:
             lots, price, pending = order.quantity, order.price, order.pending
             if pending is not None:
                 if pending.deadline < self.first_deadline:
                     self.first_deadline = pending.deadline
-                if pending.request is AMEND:
+                if pending.request is not PLACE:
                     lots, price = max(lots, pending.quantity), max(price, pending.price)
             counted = (max(0, lots - order.filled_lots), price)
         before = self._counted.get(order.order_id)
@@ -256,10 +290,14 @@ class Orders:
             yield from ladder.values()
 
     def book_fill(self, order: Order, instrument: Instrument, amount: Decimal, at: int) -> None:
-        """Count a fill towards its order, whatever the order's status."""
+        """Count a fill towards its order, whatever the order's status.
+
+        While an amend may still be granted, it is full only once it has traded the larger of the two quantities.
+        """
         order.filled += amount
         order.filled_lots = instrument.lots(order.filled)
-        is_all = order.filled_lots >= order.quantity
+        order.not_found = 0
+        is_all = order.remaining_max == 0
         order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
         if order.pending is not None and order.pending.request is PLACE:
             order.pending = None  # a fill is the best of acceptances

@@ -197,6 +197,8 @@ def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], 
 
 def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, at: int, quote: Quote) -> bool:
     """Whether an order may be placed for a quote that has none."""
+    if state.orders.back and state.orders.is_back_in(setup.ladder, quote.side, quote.level):
+        return False
     return state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).is_open(touch, at)
 
 

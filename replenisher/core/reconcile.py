@@ -1,6 +1,7 @@
 """The difference: the fewest commands that turn the live orders of a ladder into the wanted quotes.
 
-1. An order with an unanswered request holds its slot and is left alone; so is the quote of that slot.
+1. An order with an unanswered request holds its slot and is left alone; so is the quote of that slot. Once the answer
+   is overdue, it is canceled if it is not what the slot should show, wherever it rests and whether it does.
 2. An order close enough to a wanted quote is kept; an order that is not is amended into one, where the venue and the
    policy allow it. Who serves whom is decided for the fewest commands, and then for the most orders in their own slots.
 3. An order may thereby change its slot; nothing is sent for that alone.
@@ -114,11 +115,18 @@ def _reconcile_side(
     free = [order for order in orders if order.status is WORKING and order.pending is None]
     held: set[int] = set()
     missing = wanted
-    if len(free) < len(orders):
-        held = {order.level for order in orders if order.status is not WORKING or order.pending is not None}
-        missing = [quote for quote in wanted if quote.level not in held]
-
     wishes: list[Wish] = []
+    if len(free) < len(orders):
+        busy = [order for order in orders if order.status is not WORKING or order.pending is not None]
+        held = {order.level for order in busy}
+        missing = [quote for quote in wanted if quote.level not in held]
+        quotes = {quote.level: quote for quote in wanted}
+        wishes += [
+            Withdraw(order, order.level)
+            for order in busy
+            if order.is_in_doubt and not may_serve(order, quotes.get(order.level), policy, at)
+        ]
+
     taken = set(held)
     matched = _best_matching(free, missing, policy, amends_price, at)
     for order, quote, is_kept in matched:
@@ -170,6 +178,13 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     if policy.refill.partial_fill is PartialFill.TOP_UP:
         return remaining >= quantity * policy.refill.min_fraction
     return True
+
+
+def may_serve(order: Order, quote: Quote | None, policy: QuotingPolicy, at: int) -> bool:
+    """Whether an order in doubt is left to the question about it: it may be what its slot should show."""
+    if quote is None:
+        return False
+    return serves(order, quote, policy, at) or (order.pending is not None and order.pending.price == quote.price)
 
 
 def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:

@@ -29,6 +29,7 @@ class VenueSetup:
     request_timeout_ns: int
     own_echo_ns_max: int
     amends_price: bool
+    forgets_ns: int = 5 * SECOND_NS  # for how long it may not know an order that rests, when it is asked for it
     sync_every_ns: int = 15 * SECOND_NS  # between two comparisons of what the venue shows of us with what we believe
     tells_cash_moves: bool = False  # whether it can be asked what moved our cash without a fill
 

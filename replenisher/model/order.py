@@ -78,7 +78,7 @@ def is_order_id(text: str, namespace: str) -> bool:
 # Names for what is compared for every order, price and size: Python 3.11 looks a member of an enum up by a function
 # that is itself written in Python, which costs more than the comparison.
 BUY, SELL = Side.BUY, Side.SELL
-PENDING, WORKING = Status.PENDING, Status.WORKING
+PENDING, WORKING, UNKNOWN = Status.PENDING, Status.WORKING, Status.UNKNOWN
 PLACE, AMEND, CANCEL = Request.PLACE, Request.AMEND, Request.CANCEL
 
 

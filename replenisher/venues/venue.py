@@ -46,6 +46,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     amends_price: bool  # an amend may change the price, atomically
     cancels_orphans: bool  # it takes our orders off the book when we are gone
+    forgets_ns: int  # for how long it may not know an order that rests, when it is asked for it
     tells_cash_moves: bool = False  # it can be asked what moved our cash without a fill
 
 

@@ -11,7 +11,7 @@ from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.venues.ccxt.exchanges import TRAITS
+from replenisher.venues.ccxt.exchanges import FORGETS_NS, TRAITS
 from replenisher.venues.deribit.venue import CAPABILITIES
 
 
@@ -33,6 +33,7 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         request_timeout_ns=section.request_timeout_ms * MS_NS,
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
         amends_price=_amends_price(section),
+        forgets_ns=FORGETS_NS if section.adapter == CCXT else CAPABILITIES.forgets_ns,
         sync_every_ns=int(section.sync_every_s * SECOND_NS),
         tells_cash_moves=_tells_cash_moves(section),
     )

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE, Account
-from replenisher.core.order_facts import READ_LAG_NS
+from replenisher.core.evidence import READ_LAG_NS
 from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
-from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
+from replenisher.model.command import AmendOrder, AskOrder, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
     NotSent,
@@ -104,10 +104,11 @@ def test_a_missed_place_is_unknown_counts_fully_blocks_its_slot_and_is_never_rep
     wishes = want(world, [buy(0, 99_950)])
 
     assert unknown.status is Status.UNKNOWN
-    assert unknown.pending is None
     assert unknown.remaining_max == 10
-    assert not any(isinstance(wish, PlaceOrder | AmendOrder | CancelOrder) for wish in wishes)
-    (question,) = world.outgoing
+    assert [(type(wish), wish.venue_order_id) for wish in wishes] == [(CancelOrder, "")], (
+        "where it may rest, it is unwanted"
+    )
+    question, _ = world.outgoing
     assert isinstance(question, AskOrder)
     assert (question.order_id, question.placed_at) == (unknown.order_id, unknown.created_at)
 
@@ -123,11 +124,6 @@ def test_not_found_before_its_deadline_has_passed_at_the_venue_is_no_evidence() 
 
     assert unknown.status is Status.UNKNOWN
     assert [type(wish) for wish in again] == [AskOrder]
-
-    world.tell(OrderNotFound(at=0, order_id=unknown.order_id, venue_time=fence + 1))
-
-    assert unknown.status is Status.REJECTED
-    assert world.order(Side.BUY).status is Status.PENDING, "the slot is free again"
 
 
 def test_a_clock_offset_moves_the_fence() -> None:
@@ -276,18 +272,6 @@ def test_a_cancel_that_never_left_us_is_tried_again_soon() -> None:
 
     assert at_once == ()
     assert [type(wish) for wish in later] == [CancelOrder]
-
-
-def test_the_venue_forgets_an_order_that_rested() -> None:
-    world = quoting([buy(0, 99_980)])
-    resting = world.order(Side.BUY)
-
-    early = world.tell(OrderNotFound(at=0, order_id=resting.order_id, venue_time=resting.valid_until))
-    assert resting.status is Status.WORKING, early
-    late = world.tell(OrderNotFound(at=0, order_id=resting.order_id, venue_time=world.at + 10 * SECOND))
-
-    assert resting.status is Status.CANCELED
-    assert any(isinstance(wish, AskTrades) for wish in late)
 
 
 # --- An amend that is not answered ---------------------------------------------------------------------------------

@@ -71,7 +71,20 @@ def test_an_order_takes_over_only_what_its_slot_allows_while_its_request_is_open
     waiting = order(0, 100_000, pending=Pending(Request.CANCEL, NOW + SECOND, 100_000, 10))
     unknown = order(1, 99_990, status=Status.UNKNOWN)
 
-    assert wishes([quote(0, 100_000), quote(1, 99_000)], [waiting, unknown]) == []
+    assert wishes([quote(0, 100_000), quote(1, 99_990)], [waiting, unknown]) == []
+
+
+def test_an_order_in_doubt_is_canceled_where_it_is_not_what_its_slot_should_show() -> None:
+    unknown = order(0, 99_990, status=Status.UNKNOWN)
+    overdue = order(1, 99_980, pending=Pending(Request.AMEND, NOW, 99_970, 10, is_overdue=True))
+    waiting = order(2, 99_960, pending=Pending(Request.AMEND, NOW, 99_950, 10))
+
+    assert wishes([quote(0, 99_990), quote(1, 99_970)], [unknown, overdue, waiting]) == []
+    assert wishes([quote(0, 99_980), quote(1, 99_990)], [unknown, overdue, waiting]) == [
+        Withdraw(unknown, 0),
+        Withdraw(overdue, 1),
+    ]
+    assert wishes([], [unknown, overdue, waiting]) == [Withdraw(unknown, 0), Withdraw(overdue, 1)]
 
 
 def test_where_a_price_cannot_be_amended_the_order_is_canceled_and_its_slot_waits() -> None:

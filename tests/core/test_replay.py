@@ -216,6 +216,6 @@ def test_the_outcome_does_not_depend_on_how_python_hashes() -> None:
 
 
 def test_the_kit_of_this_page_is_busy() -> None:
-    kinds = {type(command).__name__ for seed in range(6) for step in a_life(seed).steps for command in step.commands}
+    kinds = {type(command).__name__ for seed in range(12) for step in a_life(seed).steps for command in step.commands}
 
     assert kinds >= {"PlaceOrder", "AmendOrder", "CancelOrder", "MoveSlot", "AskOrder", "AskPosition"}

@@ -71,6 +71,7 @@ KEY = "toy/BTC-PERPETUAL"
 BID, ASK = 99_990, 100_010  # the others' touch, in ticks
 ECHO = 500 * MS
 TIMEOUT = 2 * SECOND
+FORGETS = 2 * SECOND
 
 LINEAR = Instrument(
     venue=VENUE,
@@ -164,6 +165,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
         "request_timeout_ns": TIMEOUT,
         "own_echo_ns_max": ECHO,
         "amends_price": True,
+        "forgets_ns": FORGETS,
         "sync_every_ns": 3_600 * SECOND,
     }
     return Setup(
@@ -285,7 +287,10 @@ class ToyVenue:
             self.publish(order.side, order.price, now)
 
     def _cancel(self, command: CancelOrder, now: int) -> None:
-        order = self.orders.get(command.venue_order_id)
+        # Without its id, by our own: each is used once.
+        label = command.order_id
+        named = (order for order in self.orders.values() if order.order_id == label)
+        order = self.orders.get(command.venue_order_id) if command.venue_order_id else next(named, None)
         if order is None or order.status is not Status.WORKING:
             self.private.append(
                 RequestRejected(

@@ -11,8 +11,12 @@ from typing import Any
 
 import msgspec
 
+from replenisher.model.units import SECOND_NS
+
 Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
 
+# Orders may be looked up in a copy of the exchange's books that lags behind them by some seconds.
+FORGETS_NS = 5 * SECOND_NS
 UNIFIED_NAME: Path = ("clientOrderId",)
 
 

@@ -59,6 +59,7 @@ from replenisher.venues.ccxt.link import (
 )
 from replenisher.venues.ccxt.names import Names
 
+ABSENT_REMEMBERED_MAX = 1000
 FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
 
 
@@ -234,10 +235,11 @@ class Questions:
             self.fail(question, "not there, but its place is still under way", at)
             return
         since = self._absent_since.setdefault(order_id, asked_at)
+        if len(self._absent_since) > ABSENT_REMEMBERED_MAX:
+            del self._absent_since[next(iter(self._absent_since))]
         if not self._exchange.traits.deadline_param and asked_at - since < self._settings.absence_ns:
             self.fail(question, "not there, but it may still arrive", at)
             return
-        del self._absent_since[order_id]
         self._tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._clock.venue_time(asked_at)))
 
     # --- Our trades -----------------------------------------------------------------------------------------------

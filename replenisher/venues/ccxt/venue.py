@@ -16,6 +16,7 @@ from replenisher.model.order import is_order_id
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Restart
 from replenisher.venues.ccxt.errors import KEY_REFUSED
+from replenisher.venues.ccxt.exchanges import FORGETS_NS
 from replenisher.venues.ccxt.link import (
     Asked,
     Clock,
@@ -281,5 +282,6 @@ def capabilities_of(exchange: Exchange) -> Capabilities:
     return Capabilities(
         amends_price=exchange.can("editOrder") and exchange.traits.amends,
         cancels_orphans=exchange.has_switch,
+        forgets_ns=FORGETS_NS,
         tells_cash_moves=exchange.traits.tells_cash_moves,
     )

@@ -413,7 +413,11 @@ class Trading:
 
     def _order_answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> None:
         request = request_of(command)
+        # After its deadline it answers nothing: the engine may be waiting for another request about this order by now.
+        is_late = at >= command.deadline and request is not Request.PLACE
         if reply.error:
+            if is_late:
+                return  # That nothing was changed is found out by the question that follows a missed answer.
             refused = _refused(command, request, reply.error, at)
             if isinstance(refused, OrderRejected):
                 self._orphans.ended(command.order_id)
@@ -424,9 +428,11 @@ class Trading:
                 case PlaceOrder() | AmendOrder():
                     placed = codec.decode_placed(reply.result)
                     self._own_changes.prove(placed.order.instrument_name, placed.order.last_update_timestamp, at)
-                    self._facts.extend(self._facts_of((placed.order,), placed.trades, request, at))
+                    self._facts.extend(self._facts_of((placed.order,), placed.trades, None if is_late else request, at))
                 case CancelOrder():
-                    self._facts.append(self._cancel_answered(command, reply, at))
+                    told = self._cancel_answered(command, reply, at)
+                    if not (is_late and isinstance(told, RequestRejected)):
+                        self._facts.append(told)
                 case _:
                     assert_never(command)
         except codec.UNREADABLE as error:

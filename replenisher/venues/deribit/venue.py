@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 from replenisher.model.order import is_order_id
+from replenisher.model.units import SECOND_NS
 from replenisher.venues.deribit.link import (
     CREDITS,
     CREDITS_PER_SECOND,
@@ -28,7 +29,8 @@ from replenisher.venues.venue import Action, Capabilities
 MARKET = "market"
 TRADING = "trading"
 
-CAPABILITIES = Capabilities(amends_price=True, cancels_orphans=True, tells_cash_moves=True)
+# An order is looked up where orders are matched, in no copy that lags: two seconds are for what lies between.
+CAPABILITIES = Capabilities(amends_price=True, cancels_orphans=True, forgets_ns=2 * SECOND_NS, tells_cash_moves=True)
 
 
 class DeribitVenue:
