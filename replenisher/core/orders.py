@@ -297,6 +297,11 @@ class Orders:
         order.filled += amount
         order.filled_lots = instrument.lots(order.filled)
         order.not_found = 0
+        if order.filled_lots > order.quantity:
+            # Only an amend that we never heard of can have made it so large.
+            if order.pending is not None:
+                order.price, order.quantity = order.pending.price, order.pending.quantity
+            order.quantity = max(order.quantity, order.filled_lots)
         is_all = order.remaining_max == 0
         order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
         if order.pending is not None and order.pending.request is PLACE:

@@ -161,6 +161,11 @@ def is_subscribing(frame: str) -> bool:
     return '/subscribe"' in frame
 
 
+def is_seeking(frame: str) -> bool:
+    """A question for one order, by our own id."""
+    return '/get_order_state_by_label"' in frame
+
+
 # --- What is done to it --------------------------------------------------------------------------------------------
 
 
@@ -179,6 +184,11 @@ def _leave_out_channel(passage: Passage) -> None:
 
 def _tell_nothing_held(passage: Passage) -> None:
     passage.become(SIZE.sub('"size":0.0', passage.frame))
+
+
+def _seek_another(passage: Passage) -> None:
+    before, after = passage.frame.split('"label":"')
+    passage.become(before + '"label":"nobody' + after[after.index('"') :])
 
 
 def _hold(passage: Passage) -> None:
@@ -230,6 +240,8 @@ FRAME_FAULTS = (
         name="position empty", ids=("X30",), share_max=0.1, is_up=False, fits=is_position, befalls=_tell_nothing_held
     ),
     FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.02, is_up=False, fits=is_private, befalls=Passage.lose),
+    # A venue that forgets an order for longer than we believe it might cannot be survived, so this happens seldom.
+    FrameFault(name="forgotten", ids=("X27",), share_max=0.02, is_up=True, fits=is_seeking, befalls=_seek_another),
 )
 
 

@@ -308,6 +308,17 @@ def test_an_order_that_has_traded_its_old_size_is_not_full_while_a_larger_one_ma
         assert len(places(wishes)) == 1, "its slot was eaten, and is refilled"
 
 
+def test_more_than_an_order_had_can_only_be_filled_by_an_amend_that_nobody_heard_of() -> None:
+    world = quoting([buy(0, 99_980)])
+    resting = world.order(Side.BUY)
+    want(world, [buy(0, 99_985, 25)])
+
+    world.tell(filled(LINEAR, resting.order_id, "T1", Side.BUY, 99_985, 15, venue_time=world.at))
+
+    assert (resting.price, resting.quantity, resting.remaining) == (99_985, 25, 10)
+    assert resting.status is Status.WORKING
+
+
 def test_an_old_word_that_says_what_an_amend_asks_for_is_not_its_grant() -> None:
     world = quoting([buy(0, 99_980)])
     resting = world.order(Side.BUY)
