@@ -67,7 +67,7 @@ def test_a_desk_that_is_halted_again_and_again_holds_every_invariant(tmp_path: P
 @pytest.mark.parametrize("fault", NAMES)
 def test_each_fault_can_be_cued_and_hits(fault: str) -> None:
     # An order is only asked for, and so forgotten, where nobody heard of it.
-    before = [Cue(fault=each, after_s=15) for each in ("answer lost", "word lost") if fault == "forgotten"]
+    before = [Cue(fault="request lost", after_s=15)] if fault == "forgotten" else []
     cut = Cue(fault="cut", after_s=20, connection="market")
 
     found = outcome_of(5, plan=script(Cue(fault=fault, after_s=15), *before, cut))
