@@ -68,7 +68,7 @@ class Order(msgspec.Struct, kw_only=True):
     def remaining_max(self) -> int:
         """Lots that may still trade in the worst case: an amend that may be granted counts with the larger quantity."""
         quantity = self.quantity
-        if self.pending is not None:
+        if self.pending is not None and self.pending.request is not PLACE:
             quantity = max(quantity, self.pending.quantity)
         return max(0, quantity - self.filled_lots)
 
