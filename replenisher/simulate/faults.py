@@ -42,6 +42,9 @@ class World(Protocol):
     def suspend(self, for_ns: int) -> None:
         """Its machine sleeps."""
 
+    def trade_by_hand(self, for_ns: int) -> None:
+        """Somebody else lets an order rest on our account."""
+
     def restart_exchange(self) -> None:
         """The exchange goes away, and comes back a while later."""
 
@@ -291,6 +294,10 @@ def _database_locked(world: World, _: str) -> None:
     world.for_a_while(for_ns, lambda: world.lock_database(is_locked=True), lambda: world.lock_database(is_locked=False))
 
 
+def _by_hand(world: World, _: str) -> None:
+    world.trade_by_hand(round(world.chance.uniform(1, 120) * SECOND_NS))
+
+
 def _crash(world: World, _: str) -> None:
     world.crash(world.chance.choice(("before_write", "after_write", "before_send", "after_send")))
 
@@ -320,6 +327,7 @@ TIMED_FAULTS = (
         per_hour_max=40,
         befalls=lambda world, _: world.lose_database(world.chance.choice(("before", "after"))),
     ),
+    TimedFault(name="by hand", ids=("X26",), per_hour_max=20, befalls=_by_hand),
 )
 FAULTS: tuple[FrameFault | TimedFault, ...] = (*FRAME_FAULTS, *TIMED_FAULTS)
 NAMES = tuple(fault.name for fault in FAULTS)

@@ -13,6 +13,7 @@ import msgspec
 from replenisher.simulate.faults import FAULTS, FrameFault, TimedFault
 
 CALM_SHARE = 1 / 3  # of the seeds
+SYNCS_ALWAYS_SHARE = 1 / 4  # likewise
 LIKELY, UNLIKELY = 0.6, 0.12  # that a kind happens at all
 
 
@@ -31,6 +32,7 @@ class Plan:
 
     rates: Mapping[str, float] = field(default_factory=dict)  # by fault: a share of frames, or times an hour
     script: Sequence[Cue] = ()
+    syncs_always: bool = False  # whether the journal is to be on the disk itself before an order leaves
 
 
 NO_FAULTS = Plan()
@@ -45,7 +47,7 @@ def drawn(chance: Random, allowed: Sequence[str]) -> Plan:
         share = chance.random() ** 2
         if happens and fault.name in allowed:
             rates[fault.name] = share * most(fault)
-    return Plan(rates=rates)
+    return Plan(rates=rates, syncs_always=chance.random() < SYNCS_ALWAYS_SHARE)
 
 
 def most(fault: FrameFault | TimedFault) -> float:

@@ -6,14 +6,18 @@ the same files, as a supervisor of processes would.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, select
 
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
+from replenisher.exchange.words import OrderRequest
+from replenisher.model.order import BUY, SELL
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.court import Books, Check, Court
@@ -30,10 +34,12 @@ from replenisher.simulate.timeline import Stuck, Timeline
 from replenisher.simulate.trouble import Trouble
 from replenisher.simulate.wiretap import Wiretap
 from replenisher.store import tables
+from replenisher.store.journal import Fsync
 
 RESTART_S_MEAN, RESTART_S_MAX = 5.0, 60.0
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
+BY_HAND_AMOUNT, BY_HAND_AWAY = Decimal(500), Decimal("0.012")  # of the mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,8 @@ class World:
         self._records = msgspec.json.Decoder(Record)
         self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
+        if plan.syncs_always:
+            making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
         self.setup, self.policy = making.setup, making.policy
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
@@ -105,6 +113,7 @@ class World:
             court=self.court,
             record_every_ns=self.record_every_ns,
         )
+        self.by_hand = 0
         self._lives = 0
         self._life_chance = seeded(seed, "lives")
         self._ends: list[str] = []
@@ -251,6 +260,34 @@ class World:
         """Its machine sleeps."""
         if not self.life.is_over:
             self.life.suspend(for_ns)
+
+    def trade_by_hand(self, for_ns: int) -> None:
+        """Somebody lets an order of his own rest on our account, too far away to be filled."""
+        if not self._counter.is_open:
+            return
+        exchange, side = self.exchange, self.chance.choice((BUY, SELL))
+        instrument = self.setup.strategies[0].instrument.partition("/")[2]
+        (tick,) = (each.instrument.tick for each in exchange.views.instruments() if each.instrument.name == instrument)
+        self.by_hand += 1
+        outcome = exchange.place(
+            OrderRequest(
+                account=self.account,
+                connection="by hand",
+                instrument=instrument,
+                side=side,
+                amount=BY_HAND_AMOUNT,
+                price=exchange.views.mark_price(instrument) * (1 - side.sign * BY_HAND_AWAY) // tick * tick,
+                label=f"by hand {self.by_hand}",
+                post_only=True,
+            ),
+            self.at,
+        )
+        if (order := outcome.order) is not None:
+            self.for_a_while(for_ns, lambda: None, lambda: self._cancel_by_hand(order.order_id))
+
+    def _cancel_by_hand(self, order_id: str) -> None:
+        if self._counter.is_open:
+            self.exchange.cancel(self.account, order_id, reason="by hand", method="private/cancel", at=self.at)
 
     def restart_exchange(self) -> None:
         """The exchange goes away, and comes back a while later."""

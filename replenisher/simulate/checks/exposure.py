@@ -21,7 +21,7 @@ class WorstCaseIsWithinLimits(Check):
             name, side = order.instrument, order.side
         else:
             return None  # it has ended: nothing can come of it
-        left = sum(order.left for order in evidence.resting.values() if (order.instrument, order.side) == (name, side))
+        left = sum(order.left for order in evidence.ours() if (order.instrument, order.side) == (name, side))
         coming = sum(
             place.amount for place in evidence.under_way.values() if (place.instrument, place.side) == (name, side)
         )
@@ -33,7 +33,7 @@ class WorstCaseIsWithinLimits(Check):
                 f"{name}: {evidence.positions[name]} is held, {left} rests to {side}, {coming} is under way:"
                 f" more than {most:f}"
             )
-        count = len(evidence.resting) + len(evidence.under_way)
+        count = sum(1 for _ in evidence.ours()) + len(evidence.under_way)
         if count > limits.max_open_orders:
             return f"{count} orders rest or are under way, and {limits.max_open_orders} may"
         return None

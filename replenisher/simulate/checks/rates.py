@@ -5,6 +5,7 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 
 TOO_MANY = '"code":10028'
+ROUNDING = 0.01
 
 
 class RatesAreKept(Check):
@@ -31,7 +32,9 @@ class RatesAreKept(Check):
         elapsed_s = (self.oracle.at - self._at) / SECOND_NS
         self._credits = min(limit.burst, before + elapsed_s * limit.per_s) - 1
         self._at = self.oracle.at
-        needed = len(self.oracle.evidence.resting) if request.is_place or request.verb == "edit" else 0
-        if self._credits < needed:
+        needed = len(self.oracle.evidence.resting)
+        if self._credits < needed - ROUNDING and (
+            request.is_place or request.verb == "edit"
+        ):  # a cancel is what credits are for
             return f"with {self._credits:.1f} credits left for the cancels of {needed} orders this left: {frame}"
         return None
