@@ -30,6 +30,7 @@ def written(path: Path, mode: str, venue: str, more: str = "") -> Path:
         ("live", f"adapter: ccxt, exchange: kraken, {KEYS}", "to go live with it all the same, add --accept-untested"),
         ("live", f"adapter: ccxt, exchange: okx, {KEYS}", "venues.k.api_password is missing, a key of okx has one"),
         ("live", f"adapter: ccxt, exchange: binance, {KEYS}, url: 'wss://x.y'", "ccxt has the addresses, leave it out"),
+        ("live", f"adapter: ccxt, exchange: binance, {KEYS}", "venues.k.allow_no_dead_man is missing, nothing cancels"),
         ("live", "adapter: ccxt, exchange: binance", "venues.k.api_key is missing, mode live needs it"),
         ("testnet", f"adapter: ccxt, exchange: kraken, {KEYS}", "ccxt knows no testnet of it"),
         (
@@ -57,7 +58,7 @@ def test_a_mistake_is_one_sentence_with_its_path(tmp_path: Path, mode: str, venu
     [
         ("live", f"adapter: ccxt, exchange: kraken, {KEYS}", True),
         ("live", f"adapter: ccxt, exchange: okx, {KEYS}, api_password: p", True),
-        ("live", f"adapter: ccxt, exchange: binance, {KEYS}", False),  # its mapping was tested
+        ("live", f"adapter: ccxt, exchange: binance, allow_no_dead_man: true, {KEYS}", False),  # its mapping was tested
         ("testnet", f"adapter: ccxt, exchange: bybit, {KEYS}", False),  # no money is at stake
         ("paper", "adapter: ccxt, exchange: kraken, url: 'http://127.0.0.1:1'", False),
     ],

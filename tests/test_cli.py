@@ -76,6 +76,7 @@ STATUS: dict[str, object] = COUNTS | {
         {"type": "Pause", "reason": "a daily loss", "until": 1_600_000_000_000, "strategy": "", "reduces": True},
     ],
     "sync": {"deribit": "synced"},
+    "dead_man_switch": {"deribit": "armed"},
     "stop": None,
     "ladder": LADDER,
     "empty_slots": [],
@@ -85,6 +86,7 @@ STATUS_PAGE = """\
 core                   quoting, less than wanted: max_open_orders
 edge                   shows nothing: paused: the operator
 deribit                synced
+dead man               deribit: armed, the venue cancels our orders when we are gone
 up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
 orders                 2 live, 1 in flight, 0 unanswered

@@ -5,7 +5,14 @@
 
 from replenisher.config.loading import Config, data_directory, load, market_overrides
 from replenisher.config.opinions import installed
-from replenisher.config.readiness import CCXT, HOSTS, require_exchange, require_reachable, require_ready
+from replenisher.config.readiness import (
+    CCXT,
+    HOSTS,
+    has_dead_man_switch,
+    require_exchange,
+    require_reachable,
+    require_ready,
+)
 from replenisher.config.schema import schema
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "HOSTS",
     "Config",
     "data_directory",
+    "has_dead_man_switch",
     "installed",
     "load",
     "market_overrides",

@@ -132,7 +132,10 @@ def _adapter(venue: str) -> str:
 
 def _switch(venue: str, *, is_through_ccxt: bool) -> str:
     if is_through_ccxt and not TRAITS[venue].has_switch:
-        return "    # there is no dead-man switch through ccxt: what rests when this program dies goes on resting\n"
+        return (
+            "    # there is no dead-man switch through ccxt: what rests when this program dies goes on resting\n"
+            "    allow_no_dead_man: false  # `run --live` wants true\n"
+        )
     return "    dead_man_switch_s: 60  # when we are silent for so long, the venue has canceled our orders\n"
 
 

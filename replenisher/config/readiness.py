@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from replenisher.config.loading import Config
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import NESTED, PREFIX, Path_
-from replenisher.config.sections import RecordedMarket
+from replenisher.config.sections import RecordedMarket, VenueSection
 from replenisher.errors import ConfigurationError
+from replenisher.venues.ccxt.exchanges import TRAITS
 
 CCXT = "ccxt"
 
@@ -35,6 +36,8 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         _require_host(config, name)
         if config.mode != "paper":
             _require_secrets(config, name)
+        if config.mode == "live":
+            _require_dead_man_switch(config, name)
     if config.starts_exchange:
         require_exchange(config)
 
@@ -121,6 +124,19 @@ def _require_secrets(config: Config, name: str) -> None:
             at: Path_ = ("venues", name, key)
             variable = PREFIX + NESTED.join(str(part) for part in at).upper()
             raise _fault(config, at, f"{spell(at)} is missing, mode {config.mode} needs it: set {variable}")
+
+
+def has_dead_man_switch(section: VenueSection) -> bool:
+    """Whether the venue, reached as configured, takes our orders off the book when we are gone."""
+    return section.adapter != CCXT or (section.exchange in TRAITS and TRAITS[section.exchange].has_switch)
+
+
+def _require_dead_man_switch(config: Config, name: str) -> None:
+    section = config.venues[name]
+    if not has_dead_man_switch(section) and not section.allow_no_dead_man:
+        at: Path_ = ("venues", name, "allow_no_dead_man")
+        why = f"nothing cancels our orders at {section.exchange} when this program dies"
+        raise _fault(config, at, f"{spell(at)} is missing, {why}: to go live all the same, say `true`")
 
 
 def _is_loopback(host: str) -> bool:

@@ -72,6 +72,9 @@ class VenueSection(Section):
     connection_age_h_max: float | None = Field(
         None, gt=0, le=168, description="deribit: a connection is replaced at this age, before it is cut"
     )
+    allow_no_dead_man: bool = Field(
+        False, description="go live where the venue has no such switch: orders of a daemon that dies stay there"
+    )
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
     rate_limit_per_s: float = Field(5, gt=0)
     rate_limit_burst: int = Field(20, ge=2)

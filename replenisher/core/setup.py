@@ -30,6 +30,7 @@ class VenueSetup:
     own_echo_ns_max: int
     amends_price: bool
     forgets_ns: int = 5 * SECOND_NS  # for how long it may not know an order that rests, when it is asked for it
+    cancels_orphans: bool = False  # whether it takes our orders off the book when we are gone
     sync_every_ns: int = 15 * SECOND_NS  # between two comparisons of what the venue shows of us with what we believe
     tells_cash_moves: bool = False  # whether it can be asked what moved our cash without a fill
 

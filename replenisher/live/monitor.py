@@ -12,6 +12,7 @@ import msgspec
 
 from replenisher.core.absence import why_absent
 from replenisher.core.account import EXTERNAL
+from replenisher.core.setup import VenueSetup
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
 from replenisher.live.new_fills import NewFills
@@ -258,6 +259,7 @@ class Monitor:
             halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),
             sync={venue.name: _stage(state, venue.name) for venue in state.setup.venues},
+            dead_man_switch={venue.name: _switch(state, venue) for venue in state.setup.venues},
             stop=None
             if stopping is None
             else Stop(reason=stopping.reason, verdict=str(stopping.verdict), left=list(stopping.left)),
@@ -274,6 +276,14 @@ def _slot_of(order: OrderState) -> SlotKey:
 def _stage(state: State, venue: str) -> str:
     sync = state.syncs.get(venue)
     return "closed" if sync is None else str(sync.stage)
+
+
+def _switch(state: State, venue: VenueSetup) -> str:
+    """Whether the venue would cancel for us; a session opens only once its switch was armed, and read back or held."""
+    if not venue.cancels_orphans:
+        return "none"
+    sync = state.syncs.get(venue.name)
+    return "armed" if sync is not None and sync.is_open else "not armed"
 
 
 def _percentile_ms(sorted_ns: list[int], fraction: float) -> float | None:

@@ -66,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     halts: list[Halt]
     pauses: list[Pause]
     sync: dict[str, str]  # venue -> stage
+    dead_man_switch: dict[str, str]  # venue -> armed, not armed, or none
     stop: Stop | None
 
 

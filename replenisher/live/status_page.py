@@ -11,6 +11,12 @@ LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
 
+SWITCH = {
+    "armed": "armed, the venue cancels our orders when we are gone",
+    "not armed": "not armed, there is no session",
+    "none": "none, what rests stays when we are gone",
+}
+
 Answer = Mapping[str, Any]
 
 
@@ -28,6 +34,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         less = f", less than wanted: {short}" if short and not absence else ""
         yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
     yield from answer["sync"].items()
+    for venue, switch in answer["dead_man_switch"].items():
+        yield "dead man", f"{venue}: {SWITCH[switch]}"
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, inspect
 
-from replenisher.config import Config, require_ready
-from replenisher.config.sections import PAPER_KEY
+from replenisher.config import Config, has_dead_man_switch, require_ready
+from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.report.audit import audit as compare_books
 from replenisher.report.ledger import ExchangeBook, read_ledger
@@ -93,10 +93,18 @@ def check(config: Config) -> dict[str, Any]:
         "data_directory": str(config.data_dir),
         "database": Database(config.database_url, must_exist=False).name,
         "starts_exchange": config.starts_exchange,
+        "dead_man_switch": {name: _switch(section) for name, section in config.venues.items()},
         "strategies": {
             section.id: f"{section.strategy} on {section.venue}/{section.instrument}" for section in config.strategies
         },
     }
+
+
+def _switch(section: VenueSection) -> str:
+    """What becomes of our orders at a venue when we die."""
+    if has_dead_man_switch(section):
+        return f"the venue cancels our orders {section.dead_man_switch_s} s after our last sign of life, at the latest"
+    return "none: orders of a daemon that dies stay at the venue until its next life, or a hand, cancels them"
 
 
 def database_upgrade(config: Config) -> None:

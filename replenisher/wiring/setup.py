@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from replenisher.config import CCXT, Config
+from replenisher.config import CCXT, Config, has_dead_man_switch
 from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, VenueSection
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
@@ -34,6 +34,7 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
         amends_price=_amends_price(section),
         forgets_ns=FORGETS_NS if section.adapter == CCXT else CAPABILITIES.forgets_ns,
+        cancels_orphans=has_dead_man_switch(section),
         sync_every_ns=int(section.sync_every_s * SECOND_NS),
         tells_cash_moves=_tells_cash_moves(section),
     )

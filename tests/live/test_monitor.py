@@ -7,7 +7,16 @@ import pytest
 
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
-from replenisher.model.event import CoverLost, FeedLost, NotSent, PauseAsked, SessionOpened, StopAsked, TradesReported
+from replenisher.model.event import (
+    CoverLost,
+    FeedLost,
+    NotSent,
+    PauseAsked,
+    SessionLost,
+    SessionOpened,
+    StopAsked,
+    TradesReported,
+)
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Step
 from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, want, wishes_of
@@ -31,8 +40,18 @@ def test_a_ladder_is_counted_order_by_order() -> None:
 
     assert (summary["orders"], summary["live_orders"], summary["fills"]) == (6, 6, 0)
     assert summary["sync"] == {VENUE: "synced"}
+    assert summary["dead_man_switch"] == {VENUE: "none"}
     assert summary["not_quoting"] == {"core": ""}
     assert summary["stop"] is None
+
+
+def test_the_dead_man_switch_is_armed_as_long_as_there_is_a_session() -> None:
+    world, monitor = opened(cancels_orphans=True)
+    assert monitor.summary(world.state, world.at)["dead_man_switch"] == {VENUE: "armed"}
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="cut"))
+
+    assert monitor.summary(world.state, world.at)["dead_man_switch"] == {VENUE: "not armed"}
 
 
 def test_a_fill_told_three_times_is_one_fill() -> None:

@@ -22,10 +22,13 @@ class Steps(list[Step]):
 
 
 def world_with(
-    quotes: tuple[Quote, ...] = ladder(3), instrument: Instrument = INVERSE, refill: RefillPolicy | None = None
+    quotes: tuple[Quote, ...] = ladder(3),
+    instrument: Instrument = INVERSE,
+    refill: RefillPolicy | None = None,
+    **venue: object,
 ) -> World:
     """A world that is not open yet."""
-    world = World(one_strategy(Wishes(quotes), policy=policy(refill)), instrument)
+    world = World(one_strategy(Wishes(quotes), policy=policy(refill), **venue), instrument)
     world.venue.others = {
         Side.BUY: {99_990 - 2 * i: 100 + i for i in range(40)},
         Side.SELL: {100_010 + 2 * i: 100 + i for i in range(40)},
