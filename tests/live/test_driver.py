@@ -122,7 +122,7 @@ class NearVenue:
     """The toy venue, so near that it answers at once; what it was asked, and that it was told of a gap, is kept."""
 
     name, next_wake = VENUE, None
-    capabilities = Capabilities(amends_price=True, cancels_orphans=True)
+    capabilities = Capabilities(amends_price=True, cancels_orphans=True, forgets_ns=0)
 
     def __init__(self) -> None:
         self.toy = ToyVenue(LINEAR)
