@@ -15,6 +15,7 @@ from itertools import islice
 
 import msgspec
 
+from replenisher.core.worth import Worth
 from replenisher.model.event import CashKind, CashMoved, OrderFilled
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
@@ -69,19 +70,23 @@ class Position(msgspec.Struct):
         self.size = self.entry_value = ZERO
         self.realized += amount
 
+    def worth(self, instrument: Instrument) -> Worth:
+        """What it would bring, as an estimate."""
+        return Worth(
+            held=abs(float(self.size)) * float(instrument.contract_value),
+            entry=float(self.entry_value),
+            settled=float(self.realized - self.fees),
+            is_long=self.size > 0,
+            is_inverse=instrument.inverse,
+        )
+
     def unrealized(self, instrument: Instrument, mark: float) -> float:
         """What closing at `mark` would realize, in the settlement currency. An estimate, not a booking."""
-        if self.size == 0 or mark <= 0:
-            return 0.0
-        held, entry = abs(float(self.size)) * float(instrument.contract_value), float(self.entry_value)
-        now = held / mark if instrument.inverse else held * mark
-        is_long = self.size > 0
-        return now - entry if is_long is not instrument.inverse else entry - now
+        return self.worth(instrument).unrealized(mark)
 
     def pnl_quote(self, instrument: Instrument, mark: float) -> float:
         """Realized and unrealized P&L after fees, in the quote currency at `mark`. An estimate, not a booking."""
-        settled = float(self.realized - self.fees) + self.unrealized(instrument, mark)
-        return settled * mark if instrument.inverse else settled
+        return self.worth(instrument).pnl_quote(mark)
 
 
 class Account(msgspec.Struct):

@@ -6,10 +6,9 @@ before anything else is decided (`State.halt`), so that the record of a halt alw
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from replenisher.core.orders import Order
-from replenisher.core.risk import BPS, OnBreach
+from replenisher.core.risk import OnBreach
 from replenisher.core.state import State
 from replenisher.model.command import Halt, HaltCause, Pause
 from replenisher.model.event import ClockOffset, LoopLagged, RejectReason, SessionLost
@@ -71,7 +70,7 @@ def judge_positions(state: State, at: int) -> None:
         touch = state.touches.get(fill.instrument)
         mark = fill.price if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
         most = instrument.amount_of_quote(limits.max_position_quote, mark)
-        if size * fill.side.sign > most * (1 + Decimal(repr(limits.price_collar_bps)) / BPS):
+        if size * fill.side.sign > most * (1 + state.measure("", limits, instrument).collar):
             reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"
             for broken in latch(state, limits.on_position, HaltCause.POSITION, reason, at):
                 state.found.setdefault((type(broken), HaltCause.POSITION), broken)

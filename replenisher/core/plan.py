@@ -1,9 +1,7 @@
 """The plan: what one strategy wants now, how much of it may be shown, and the wishes that lead there."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import PurePath
 
 import msgspec
 
@@ -13,15 +11,15 @@ from replenisher.core.follow import follow
 from replenisher.core.orders import Order
 from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
+from replenisher.core.sense import fail, require_sense
 from replenisher.core.setup import StrategySetup
 from replenisher.core.starting import are_left_alone
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
-from replenisher.model.order import BUY, Side
+from replenisher.model.order import BUY
 from replenisher.model.step import Decision, Quote
 
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
-HUGE = 1 << 53  # no price, size or level is so large, and every number format can hold it
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +75,7 @@ class Planner:
 
     def __init__(self) -> None:
         self.at_rest: dict[str, Plan] = {}  # strategy -> its last plan, if that left nothing to do
-        self._checked: dict[str, Quotes] = {}  # strategy -> its last answer of numbers; it may give the same one again
+        self._checked: dict[str, Quotes] = {}  # strategy -> its last answer of sense; it may give it again
 
     def after_news(self, state: State, instrument: str, at: int) -> list[Plan]:
         """The plans of all who quote an instrument on which something of ours has changed."""
@@ -115,7 +113,6 @@ class Planner:
         permitted, withheld = wanted.quotes, seen.absence
         bounds: tuple[Bound, ...] = ()
         try:
-            _require_sense(wanted)
             if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
                 mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
                 bounds = state.bounds(setup, mark)
@@ -124,7 +121,7 @@ class Planner:
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
             wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, permitted, at)
         except Nonsense as nonsense:
-            _give_up(state, setup, str(nonsense))
+            fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
         is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
         plan = Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
@@ -148,13 +145,11 @@ class Planner:
         try:
             answer = setup.strategy.quote(view)
             if answer is not self._checked.get(setup.id):
-                _require_numbers(answer)
+                require_sense(answer)
                 self._checked[setup.id] = answer
             return answer
-        except Nonsense as nonsense:
-            _give_up(state, setup, str(nonsense))
         except Exception as error:  # noqa: BLE001 - whatever a strategy fails of is its own affair, and not the others'
-            _give_up(state, setup, f"it raised {_described(error)}")
+            fail(state, setup, error)
         return NO_QUOTES
 
 
@@ -166,20 +161,6 @@ def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
         absence = "one side of the book is empty"
     last_trade = book.last_trade if setup.heeds_trades else None
     return Seen(touch, last_trade, book.shown_touch, absence, state.account.cash_moves)
-
-
-def _give_up(state: State, setup: StrategySetup, reason: str) -> None:
-    """A strategy does not do what it is for: it is paused, the others go on."""
-    state.pause(setup.id, f"strategy {setup.id} failed: {reason}")
-
-
-def _described(error: Exception) -> str:
-    """An exception in one line: what it is, what it says, and where it was raised."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = "" if place is None else f" ({PurePath(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"
-    return f"{type(error).__name__}: {error}{where}"
 
 
 def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:
@@ -213,25 +194,3 @@ def _showable(quotes: Sequence[Quote], orders: Sequence[Order], is_open: Callabl
 def _is_idle(wish: Wish) -> bool:
     """Whether a wish leaves everything as it is."""
     return isinstance(wish, Keep) and wish.level == wish.order.level
-
-
-def _require_sense(answer: Quotes) -> None:
-    """Refuse what means nothing on any market. What only this market or our limits forbid is for `permit`."""
-    if not math.isfinite(math.fsum(answer.terms.values()) + (answer.fair_value or 0.0)):
-        raise Nonsense(f"it used a number that is none: {answer.terms}")
-    if answer.quotes and answer.fair_value is None:
-        raise Nonsense("it quoted without a fair value")
-
-
-def _require_numbers(answer: Quotes) -> None:
-    """Refuse what is not what the types say: a record of it could not be read again."""
-    if not isinstance(answer, Quotes):
-        raise Nonsense(f"it must answer with Quotes, not {type(answer).__name__}")
-    for quote in answer.quotes:
-        for number in (quote.price, quote.quantity, quote.level):
-            if type(number) is not int or abs(number) > HUGE:
-                raise Nonsense(f"it wants a price, quantity or level that is no whole number: {quote}")
-        if not isinstance(quote.side, Side):
-            raise Nonsense(f"it wants a side that is neither Side.BUY nor Side.SELL: {quote}")
-    if not all(isinstance(number, float | int) for number in (*answer.terms.values(), answer.fair_value or 0.0)):
-        raise Nonsense(f"it used a term that is no number: {answer.terms}")

@@ -80,6 +80,11 @@ class Setup:
         return self._watching.get(instrument, ())
 
     @cached_property
+    def max_daily_loss_quote(self) -> float:
+        """That limit as a double, as P&L is one."""
+        return float(self.limits.max_daily_loss_quote)
+
+    @cached_property
     def heeding_trades(self) -> frozenset[str]:
         """The instruments on which a trade may change what somebody wants."""
         return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)

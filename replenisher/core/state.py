@@ -184,10 +184,10 @@ class State:
             mark=mark,
             reduces=pause is not None and pause.reduces,
         )
-        bounds: tuple[Bound, ...] = (Bound(self._measure("", self.setup.limits, instrument), stake),)
+        bounds: tuple[Bound, ...] = (Bound(self.measure("", self.setup.limits, instrument), stake),)
         # A share that holds all there is, within the same limits, is bound already.
         if setup.limits != self.setup.limits or inventory != position:
-            own = self._measure(setup.id, setup.limits, instrument)
+            own = self.measure(setup.id, setup.limits, instrument)
             bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory, reduces=False)))
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
@@ -206,23 +206,12 @@ class State:
             exposures.append(Exposure(bounds[1], own))
         return exposures
 
-    def _measure(self, strategy: str, limits: Limits, instrument: Instrument) -> Measure:
+    def measure(self, strategy: str, limits: Limits, instrument: Instrument) -> Measure:
         """Limits in the numbers of an instrument, worked out once for each definition of it."""
         measure = self.measures.get((strategy, instrument.key))
         if measure is None or measure.instrument is not instrument:
             measure = self.measures[strategy, instrument.key] = Measure(limits, instrument)
         return measure
-
-    def pnl_of(self, instrument: str) -> float | None:
-        """P&L since our first fill on one instrument, marked to the others' mid; None without a mark for a position."""
-        position = self.account.position(instrument)
-        if not (position.size or position.realized or position.fees):
-            return 0.0
-        touch = self.touches.get(instrument)
-        if touch is None:
-            return None
-        definition = self.instruments[instrument]
-        return position.pnl_quote(definition, (touch.bid + touch.ask) / 2 * definition.tick_float)
 
     def eaten_slot(self, key: SlotKey) -> SlotKey | None:
         """The slot that a place in `key` refills: itself, or one whose own refill has moved in from here."""

@@ -75,6 +75,8 @@ NONSENSE: dict[str, Callable[[View], Any]] = {
     "no fair value": lambda _: quotes(buy(0, BID), fair_value=None),
     "a fair value that is none": lambda _: quotes(buy(0, BID), fair_value=math.nan),
     "an endless term": lambda _: quotes(buy(0, BID), spread=math.inf),
+    "terms of which no sum exists": lambda _: quotes(buy(0, BID), spread=math.inf, skew=-math.inf),
+    "a term that no number format holds": lambda _: quotes(buy(0, BID), spread=10**30),
     "a term that is a word": lambda _: quotes(buy(0, BID), spread="wide"),
 }
 
