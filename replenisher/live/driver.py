@@ -140,12 +140,21 @@ class Driver:
 
     def hear(self, tell_venue: Callable[[], None]) -> None:
         """Let a venue hear of its connections, and take a turn for what it learns from that."""
-        self._guarded(tell_venue)
+        self._caught(tell_venue)
         self.venue_heard()
 
-    def carry_only(self) -> None:
-        """Send what the venues still want to send, without any further decision."""
-        self._carry()
+    def bypass(self, commands: Iterable[Command]) -> list[Event]:
+        """Once something has failed: send this without any decision, and hand out what the venues have heard."""
+        self._caught(self._wake_venues)
+        self._caught(lambda: self._send(commands, self.clock.now()))
+        self._caught(self._carry)
+        heard, self._inbox = self._inbox, []
+        return heard
+
+    def fail(self, error: BaseException) -> None:
+        """Something of ours has failed: the engine decides nothing any more."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
 
     def _turn(self) -> None:
         self._turn_due = False
@@ -153,12 +162,14 @@ class Driver:
             self._guarded(self._take_turn)
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        if self.failed.done():
-            return
+        if not self.failed.done():
+            self._caught(work)
+
+    def _caught(self, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - whatever fails here is our own fault: the supervisor cancels everything
-            self.failed.set_exception(error)
+            self.fail(error)
 
     def _take_turn(self) -> None:
         self._turn_at = self.clock.now()
@@ -294,16 +305,20 @@ class Driver:
         if self._wake is not None:
             self._wake.cancel()
         self._wake_at = soonest
-        self._wake = self._loop.call_later(max(0.0, (soonest - self.clock.now()) / 1e9), self._ring)
+        self._wake = self._loop.call_later(max(0.0, (soonest - self.clock.now()) / 1e9), self._guarded, self._ring)
+
+    def _wake_venues(self) -> None:
+        at = self.clock.now()
+        for venue in self._venues.values():
+            if venue.next_wake is not None and at >= venue.next_wake:
+                venue.wake(at)
 
     def _ring(self) -> None:
         self._wake = None
         if self._outward.is_silent:
             return
+        self._wake_venues()
         at = self.clock.now()
-        for venue in self._venues.values():
-            if venue.next_wake is not None and at >= venue.next_wake:
-                venue.wake(at)
         if (deadline := self.engine.next_deadline) is not None and at >= deadline:
             self._inbox.append(Woke(at=at))
         self.venue_heard()
@@ -313,13 +328,13 @@ class Driver:
             self.tell(*facts)
 
     def _look_at_clocks(self) -> None:
+        self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._guarded, self._look_at_clocks)
         at = self.clock.now()
         if self._note_lag(at - self._look_due):
             self.venue_heard()
         self._look_due = at + round(CLOCK_LOOK_S * SECOND_NS)
-        self._clock_look = self._loop.call_later(CLOCK_LOOK_S, self._look_at_clocks)
-        self._guarded(self._look_at_lease)
-        self._guarded(self._sync_journal)
+        self._look_at_lease()
+        self._sync_journal()
         if self.engine.state.journal_blocked:
             self._try_journal()
         for fact in self.clock.look():

@@ -1,15 +1,16 @@
 """One life of the daemon, from the first connection to a stop that is verified flat, or the sentence why it is not.
 
 The supervisor starts what a life needs, watches that nothing of it dies silently, turns signals into facts, and ends
-everything in order. What we did wrong ourselves ends here: it cancels what may rest and closes the sockets, whereupon
-the venue's own dead-man switch cancels once more.
+everything in order. What we did wrong ourselves ends here: what may rest is canceled without the engine
+(`emergency.py`), and the sockets are closed, whereupon the venue's own dead-man switch cancels once more.
 """
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
@@ -18,10 +19,11 @@ from replenisher.errors import ConfigurationError, OrdersLeft, ReplenisherError,
 from replenisher.live.clock import Clock
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.driver import Driver
+from replenisher.live.emergency import Emergency
 from replenisher.live.jobs import hourly
 from replenisher.live.lease import Lease
+from replenisher.live.watched import WatchedTasks
 from replenisher.logs import logger
-from replenisher.model.command import CancelOrder
 from replenisher.model.event import (
     CancelAllAsked,
     InstrumentStateChanged,
@@ -32,19 +34,18 @@ from replenisher.model.event import (
     Started,
     StopAsked,
 )
-from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
 from replenisher.store.journal import Journal
-from replenisher.venues.venue import Carrier, Venue
+from replenisher.venues.venue import Carrier, Tasks, Venue
 
 START_S_MAX = 20.0
 START_S_PER_INSTRUMENT = 0.5  # more: each is asked about six times, and venues count what they are asked
-EMERGENCY_S = 1.0  # how long cancels get before the sockets are closed, when something of ours has failed
+EMERGENCY_LOOK_S = 0.02  # how often it looks what the venues have answered
 FINE, FAILURE, RISK_HALT, INTERRUPTED = 0, 1, 3, 130
 
 
-# Whoever carries for a venue lives in the task group, and says what it has to tell, and why a connection ended.
-CarrierOf = Callable[[asyncio.TaskGroup, Callable[[Callable[[], None]], None], Callable[[str], None]], Carrier]
+# Whoever carries for a venue lives in these tasks, and says what it has to tell, and why a connection ended.
+CarrierOf = Callable[[Tasks, Callable[[Callable[[], None]], None], Callable[[str], None]], Carrier]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class Supervisor:
         self._life = life
         self._exit_code = FINE
         self._signals = 0
+        self._emergency: Emergency | None = None
         self._let_in: set[str] = set()  # the venues that have taken our key in this life
 
     async def live(self) -> int:
@@ -87,31 +89,33 @@ class Supervisor:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
         self._driver = Driver(life.engine, life.journal, life.venues, life.clock, life.lease, self._observe, loop)
+        tasks = WatchedTasks(self._driver.fail)
+        loop.set_exception_handler(self._on_unhandled)
         with hourly(retention=life.retention):
-            async with asyncio.TaskGroup() as tasks:
-                carriers = {
-                    name: carrier_of(tasks, self._driver.hear, partial(life.reasons.__setitem__, name))
-                    for name, carrier_of in life.carriers.items()
-                }
-                door = life.door(self._answer)
-                await door.open()
-                self._catch_signals()
-                companions = [self._accompany(self._watch()), self._accompany(self._refresh())]
-                if life.duration_s is not None:
-                    companions.append(self._accompany(self._stop_after(life.duration_s)))
-                try:
-                    self._driver.start(carriers, life.started)
-                    await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
-                    if self._driver.failed.done():
-                        await self._emergency(self._driver.failed.exception())
-                finally:
-                    for companion in companions:
-                        companion.cancel()
-                    # An objection leaves everything as it is, so that no timer of ours may end it later.
-                    self._driver.stop(is_flat=self.is_verified or bool(life.engine.state.objection))
-                    await door.close({"exit_code": self._exit_code, "left": self.left()})
-                    for carrier in carriers.values():
-                        await carrier.finish()
+            carriers = {
+                name: carrier_of(tasks, self._driver.hear, partial(life.reasons.__setitem__, name))
+                for name, carrier_of in life.carriers.items()
+            }
+            door = life.door(self._answer)
+            await door.open()
+            self._catch_signals()
+            companions = [tasks.create_task(self._watch()), tasks.create_task(self._refresh())]
+            if life.duration_s is not None:
+                companions.append(tasks.create_task(self._stop_after(life.duration_s)))
+            try:
+                self._driver.start(carriers, life.started)
+                await asyncio.wait([self._over, self._driver.failed], return_when=asyncio.FIRST_COMPLETED)
+                if self._driver.failed.done():
+                    await self._cancel_without_engine(self._driver.failed.exception())
+            finally:
+                for companion in companions:
+                    companion.cancel()
+                # An objection leaves everything as it is, so that no timer of ours may end it later.
+                self._driver.stop(is_flat=self.is_verified or bool(life.engine.state.objection))
+                await door.close({"exit_code": self._exit_code, "left": self.left()})
+                for carrier in carriers.values():
+                    await carrier.finish()
+                await tasks.finish()
         if self._over.done() and (error := self._over.exception()) is not None:
             raise error
         return self._exit_code
@@ -119,21 +123,34 @@ class Supervisor:
     @property
     def is_unverified(self) -> bool:
         """Whether the life ended without the venue's word that nothing of ours rests."""
+        if self._emergency is not None:
+            return not self._emergency.is_flat
         stopping = self._life.engine.state.stopping
         return self._signals > 1 or (stopping is not None and stopping.verdict is not Verdict.FLAT)
 
     @property
     def is_verified(self) -> bool:
         """Whether the life ended with the venue's word that nothing of ours rests."""
+        if self._emergency is not None:
+            return self._emergency.is_flat
         stopping = self._life.engine.state.stopping
         return self._signals <= 1 and stopping is not None and stopping.verdict is Verdict.FLAT
 
     def left(self) -> list[str]:
         """The orders that may still rest."""
+        if self._emergency is not None:
+            return self._emergency.left
         state = self._life.engine.state
         if state.stopping is not None and state.stopping.verdict is Verdict.FLAT:
             return []
         return sorted(order.order_id for order in state.orders.all_live())
+
+    def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something that the loop called back has raised, and nobody else will hear of it."""
+        if "handle" in context and (error := context.get("exception")) is not None:
+            self._driver.fail(error)
+        else:
+            loop.default_exception_handler(context)
 
     # --- What the life is watched for ----------------------------------------------------------------------------
 
@@ -164,16 +181,6 @@ class Supervisor:
             self._end(ConfigurationError(f"instrument {event.instrument} cannot be traded: {event.reason}"))
         elif all(setup.instrument in state.closed for setup in state.setup.strategies):
             self._ask_to_stop("the market has closed")
-
-    def _accompany(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Have this done beside the life; if it fails, something of ours has failed."""
-        companion = asyncio.create_task(work)
-        companion.add_done_callback(self._on_companion_done)
-        return companion
-
-    def _on_companion_done(self, companion: asyncio.Task[None]) -> None:
-        if not companion.cancelled() and (error := companion.exception()) and not self._driver.failed.done():
-            self._driver.failed.set_exception(error)
 
     async def _watch(self) -> None:
         """Every session must come up at start; and whatever the life depends on must go on."""
@@ -217,26 +224,16 @@ class Supervisor:
         await asyncio.sleep(duration_s)
         self._ask_to_stop("the duration is over")
 
-    async def _emergency(self, error: BaseException | None) -> None:
+    async def _cancel_without_engine(self, error: BaseException | None) -> None:
         """Something of ours failed: no decision can be trusted any more, so everything that may rest is canceled."""
-        life = self._life
         self._exit_code = FAILURE
         logger().error("failed", error=repr(error), exc_info=error)
-        at = life.clock.now()
-        for name, venue in life.venues.items():
-            cancels = [
-                CancelOrder(
-                    order_id=order.order_id,
-                    venue_order_id=order.venue_order_id,
-                    instrument=order.instrument,
-                    deadline=at,
-                )
-                for order in life.engine.state.orders.all_live()
-                if venue_of(order.instrument) == name
-            ]
-            venue.send(cancels, at)
-        self._driver.carry_only()
-        await asyncio.sleep(EMERGENCY_S)
+        clock = self._life.clock
+        emergency = self._emergency = Emergency(self._life.engine.state, clock.now())
+        while not emergency.is_over(at := clock.now()):
+            emergency.hear(self._driver.bypass(emergency.due(at)), at)
+            await asyncio.sleep(EMERGENCY_LOOK_S)
+        logger().error("failed_flat" if emergency.is_flat else "failed_and_left", left=emergency.left)
 
     # --- The operator --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from replenisher.venues.direct import FRAME_BYTES_MAX, Direct
-from replenisher.venues.venue import Action, Close, Connect, Send
+from replenisher.venues.venue import Action, Close, Connect, Send, Tasks
 
 UNSENT_BYTES_MAX = 256 * 1024
 CLOSE_TIMEOUT_S = 1.0
@@ -40,10 +40,10 @@ class Listener(Protocol):
 class Sockets:
     """The open connections of one venue.
 
-    Reading tasks belong to `tasks`: what a listener raises ends that group, so that nobody trades on half deaf.
+    Reading tasks belong to `tasks`: what a listener raises is told there, so that nobody trades on half deaf.
     """
 
-    def __init__(self, tasks: asyncio.TaskGroup, listener: Listener, now: Callable[[], int]) -> None:
+    def __init__(self, tasks: Tasks, listener: Listener, now: Callable[[], int]) -> None:
         self._tasks = tasks
         self._listener = listener
         self._now = now

@@ -8,7 +8,8 @@ What is told differs with the carrier. A venue whose wire we speak ourselves is 
 `socket.py`); one that is reached through ccxt is told what ccxt's methods return (`ccxt/`).
 """
 
-from collections.abc import Sequence
+from asyncio import Task
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -96,6 +97,13 @@ class FrameVenue(Venue, Protocol):
 
     def actions(self) -> list[Action]:
         """What the sockets have to do, in order; the list is the caller's."""
+
+
+class Tasks(Protocol):
+    """Whoever starts a carrier's tasks, and hears of it if one fails; a task group is one."""
+
+    def create_task(self, coro: Coroutine[Any, Any, None], /, *, name: str | None = None) -> Task[None]:
+        """Start one."""
 
 
 class Carrier(Protocol):

@@ -1,6 +1,5 @@
 """From a section of `venues` to the venue itself: where it is, with which key, the machine, and who carries for it."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from replenisher.venues.ccxt.venue import CcxtVenue
 from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
-from replenisher.venues.venue import Carrier, Venue
+from replenisher.venues.venue import Carrier, Tasks, Venue
 from replenisher.wiring.child import Child
 
 ADAPTER_URLS = {
@@ -38,9 +37,7 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *
         return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
     venue = venue_of(config, name, child)
 
-    def carrier(
-        tasks: asyncio.TaskGroup, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]
-    ) -> Carrier:
+    def carrier(tasks: Tasks, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]) -> Carrier:
         return Sockets(tasks, Relay(venue, hear, ended), clock.now)
 
     return Reached(venue, carrier)
@@ -75,9 +72,7 @@ def _reach_through_ccxt(
         ),
     )
 
-    def carrier(
-        tasks: asyncio.TaskGroup, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]
-    ) -> Carrier:
+    def carrier(tasks: Tasks, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]) -> Carrier:
         return Caller(tasks, client.of_ccxt, client.hosts, venue, hear, ended, clock.now)
 
     return Reached(venue, carrier)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
@@ -21,7 +22,7 @@ from replenisher.model.command import AmendOrder, CancelOrder, Denied, Halt, Hal
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, ResumeAsked, TradesReported
 from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side, Status
-from replenisher.store import tables
+from replenisher.store import schema, tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Journal, JournalCorrupt, Policy, segments
 from replenisher.store.recorder import Recorder
@@ -41,6 +42,7 @@ from tests.store.given import (
     step,
     write_journal,
 )
+from tests.stories.wire import Wire
 from tests.waiting import until
 
 
@@ -202,6 +204,29 @@ def test_a_kill_between_or_within_any_two_batches_is_healed(
 
         assert len(rows(database, tables.fills)) == 5
         assert {row["status"] for row in rows(database, tables.orders)} == {"filled"}
+        assert len(rows(database, tables.decisions)) == 5
+        assert rows(database, tables.cursor)[0]["step"] == steps[-1].number
+
+
+def test_a_connection_that_breaks_right_after_a_commit_writes_every_row_once(journal: Path, postgres_url: str) -> None:
+    steps = a_day()
+    write_journal(journal, steps, rotate_every=2)  # a segment is a batch
+    schema.upgrade(postgres_url)
+    with Wire(postgres_url).laid() as wire, closing(Database(wire.url)) as database:
+        recorder = Recorder(journal, database)
+        first = recorder.record_batch()
+        assert first is not None
+        wire.breaks_at = b"COMMIT\0"  # the server says that it has committed, and nobody hears it
+        with pytest.raises(SQLAlchemyError):
+            recorder.record_batch()
+        assert wire.broken == 1
+        with closing(Database(postgres_url)) as direct:
+            committed = rows(direct, tables.cursor)[0]["step"]
+        assert committed > first.cursor.step
+
+        recorder.record_all()
+
+        assert len(rows(database, tables.fills)) == 5
         assert len(rows(database, tables.decisions)) == 5
         assert rows(database, tables.cursor)[0]["step"] == steps[-1].number
 

@@ -132,9 +132,13 @@ class Desk:
         return self.variables.get(DATABASE, f"sqlite:///{self.database}")
 
     @contextmanager
-    def running(self, *arguments: str | Path, dies: str = "", **variables: str) -> Iterator[Process]:
-        """A command, for as long as the block takes at most; one that dies does so at a place that `mortal` counts."""
+    def running(self, *arguments: str | Path, dies: str = "", fails: str = "", **variables: str) -> Iterator[Process]:
+        """A command, for as long as the block takes at most.
+
+        One that dies does so at a place that `mortal` counts, and what fails of one is said in the words of `failing`.
+        """
         program = ["tests.stories.mortal", dies, "replenisher"] if dies else ["replenisher"]
+        program = ["tests.stories.failing", *fails.split()] if fails else program
         self._started += 1
         stdout, stderr = (self.room / f"{self._started}.{name}" for name in ("stdout", "stderr"))
         with stdout.open("wb") as out, stderr.open("wb") as err:

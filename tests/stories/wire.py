@@ -3,12 +3,12 @@
 The kernel closes the sockets of a process that is killed, and the exchange hears of it one way later. When a whole
 machine dies, or a router on the way forgets, nobody tells the exchange anything: it goes on filling the orders until
 its own heartbeat finds nobody. A wire can be either. It can also be cut: then it takes what it is given and carries
-nothing, and neither end hears why.
+nothing, and neither end hears why. Or it breaks at a word of the server's, which the client does not hear any more.
 """
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -23,6 +23,8 @@ class Wire:
     def __init__(self, far_url: str) -> None:
         self.keeps_silent = False  # about the ends of clients, until `tell`
         self.url = ""
+        self.breaks_at = b""  # the next connection on which the server says this breaks before it is heard
+        self.broken = 0
         self._far = urlsplit(far_url)
 
     @contextmanager
@@ -68,20 +70,32 @@ class Wire:
 
     async def _carry(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         far_reader, far = await asyncio.open_connection(self._far.hostname, self._far.port)
-        back = asyncio.create_task(self._pour(far_reader, near))
+        back = asyncio.create_task(self._pour(far_reader, near, self._breaks))
         back.add_done_callback(lambda _: near.close())
         try:
-            await self._pour(near_reader, far)
+            await self._pour(near_reader, far, lambda _: False)
             if self.keeps_silent:
                 await self._told.wait()
         finally:
             far.close()
             await back
 
-    async def _pour(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    def _breaks(self, data: bytes) -> bool:
+        """The server says something: whether that is the word."""
+        if not self.breaks_at or self.breaks_at not in data:
+            return False
+        self.breaks_at = b""
+        self.broken += 1
+        return True
+
+    async def _pour(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, is_over: Callable[[bytes], bool]
+    ) -> None:
         """Carry one way until the source ends. What a dead end no longer takes is lost; the source hears nothing."""
         with suppress(ConnectionError):
             while data := await source.read(BITE_BYTES):
                 await self._whole.wait()
+                if is_over(data):
+                    return
                 if not sink.is_closing():
                     sink.write(data)

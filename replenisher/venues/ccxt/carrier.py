@@ -19,6 +19,7 @@ from typing import Any, Protocol, assert_never
 import aiohttp
 
 from replenisher.venues.ccxt.calls import Action, Failure, Invoke, Restart, Watch
+from replenisher.venues.venue import Tasks
 
 MESSAGE_MAX = 300  # characters of an exception, which may hold a whole page of HTML
 FAREWELL_S_MAX = 5.0  # that an end waits for the last word to be heard
@@ -54,7 +55,7 @@ class Caller:
 
     def __init__(
         self,
-        tasks: asyncio.TaskGroup,
+        tasks: Tasks,
         client: Any,
         hosts: frozenset[str],
         listener: Listener,
