@@ -43,7 +43,7 @@ class Scene:
 
     def quotes(self) -> bool:
         """Whether it shows all that it wants to."""
-        return not self.desk.answer("status")["not_quoting"] and bool(resting(self.desk.ledger()))
+        return not any(self.desk.answer("status")["not_quoting"].values()) and bool(resting(self.desk.ledger()))
 
     def back_after_s(self) -> float:
         """How long it takes from now on until it quotes, without anybody's hand."""
