@@ -1,10 +1,17 @@
 """Streams that may break: a terminal or a reader that goes away must not change how the process ends."""
 
 import os
-from typing import TextIO
+from typing import Protocol, TextIO
 
 
-def silence(stream: TextIO) -> None:
+class Described(Protocol):
+    """What has a descriptor."""
+
+    def fileno(self) -> int:
+        """Its number."""
+
+
+def silence(stream: Described) -> None:
     """Let a stream that cannot be written lead nowhere: what waits in it would fail again when the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

@@ -20,7 +20,7 @@ from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.supervisor import Life, Supervisor
-from replenisher.logs import Printer, configure, logger
+from replenisher.logs import Printer, RotatedFile, configure, logger
 from replenisher.model.event import Started
 from replenisher.store.journal import Journal
 from replenisher.streams import silence
@@ -211,4 +211,4 @@ def _configure_logs(config: Config, *, screen: bool) -> Printer:
         return configure(as_json=True, stream=sys.stdout)
     logs = config.data_dir / "logs"
     logs.mkdir(exist_ok=True)
-    return configure(as_json=True, stream=(logs / "replenisher.jsonl").open("a", buffering=1))
+    return configure(as_json=True, stream=RotatedFile(logs / "replenisher.jsonl"))
