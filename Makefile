@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long lint typecheck floors unit conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
+.PHONY: help install paper test test-long test-processes lint typecheck floors unit conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -42,7 +42,10 @@ unit: install ## the tests: the core under branch coverage, the rest on two proc
 
 test-long: install ## a whole recording at ten times life, and the spread law; REPLENISHER_TEST_DATA says where recordings lie
 	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }
-	$(BIN)/pytest tests/long $(ARGS)
+	$(BIN)/pytest tests/long --ignore tests/long/test_processes.py $(ARGS)
+
+test-processes: install ## processes that are away for two minutes each, and fifty deaths on PostgreSQL; a quarter of an hour, with progress
+	$(BIN)/pytest tests/long/test_processes.py --capture=no --quiet $(ARGS)
 
 conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
 	$(BIN)/pytest tests/conformance --capture=no --quiet $(ARGS)
