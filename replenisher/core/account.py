@@ -27,6 +27,14 @@ FILLS_REMEMBERED_MAX = 20_000
 FORGOTTEN_AT_ONCE = 250  # to find the first entry of a dictionary takes the longer, the more have gone before it
 
 
+def remember(remembered: dict[str, None], key: str) -> None:
+    """Keep one key more, and forget the oldest ones when there are too many."""
+    remembered[key] = None
+    if len(remembered) > FILLS_REMEMBERED_MAX:
+        for oldest in list(islice(remembered, FORGOTTEN_AT_ONCE)):
+            del remembered[oldest]
+
+
 def booked(value: Decimal) -> Decimal:
     """A value as it is booked: rounded half-even to 1e-8."""
     return value.quantize(BOOKED_STEP, ROUND_HALF_EVEN)
@@ -112,11 +120,11 @@ class Account(msgspec.Struct):
 
     def knows(self, fill: OrderFilled) -> bool:
         """Whether this fill is booked already: venues tell a fill more than once."""
-        return _fill_key(fill) in self.remembered
+        return fill_key(fill) in self.remembered
 
     def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> bool:
         """Book a fill, once; whether it was news."""
-        if not self._remember(_fill_key(fill)):
+        if not self._remember(fill_key(fill)):
             return False
         position = self._held(instrument.key)
         realized = position.fill(instrument, fill.side, fill.amount, fill.price)
@@ -217,10 +225,7 @@ class Account(msgspec.Struct):
         """Whether this is heard for the first time."""
         if key in self.remembered:
             return False
-        self.remembered[key] = None
-        if len(self.remembered) > FILLS_REMEMBERED_MAX:
-            for oldest in list(islice(self.remembered, FORGOTTEN_AT_ONCE)):
-                del self.remembered[oldest]
+        remember(self.remembered, key)
         return True
 
     def _move(self, venue: str, currency: str, amount: Decimal) -> None:
@@ -236,5 +241,6 @@ class Account(msgspec.Struct):
             self.cash_moves += 1
 
 
-def _fill_key(fill: OrderFilled) -> str:
+def fill_key(fill: OrderFilled) -> str:
+    """What a fill is known by: of one trade of ours with ourselves there are two."""
     return f"{fill.instrument}#{fill.trade_id}#{fill.side}"

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable
 
-from replenisher.core.account import FILLS_REMEMBERED_MAX, Account
+from replenisher.core.account import Account, fill_key, remember
 from replenisher.model.event import Event, OrderFilled, TradesReported
-from replenisher.model.order import Side
 
 
 class NewFills:
     """Tells a fill that is new from one that was told before, in this life or an earlier one."""
 
     def __init__(self, account: Account) -> None:
-        self._before = Account(remembered=dict(account.remembered))
-        self._since: dict[tuple[str, str, Side], None] = {}
+        self._before = frozenset(account.remembered)
+        self._since: dict[str, None] = {}
 
     def among(self, events: Iterable[Event]) -> list[OrderFilled]:
         """The fills that these facts tell for the first time."""
@@ -24,10 +23,8 @@ class NewFills:
         return new
 
     def _is_new(self, fill: OrderFilled) -> bool:
-        key = (fill.instrument, fill.trade_id, fill.side)
-        if key in self._since or self._before.knows(fill):
+        key = fill_key(fill)
+        if key in self._since or key in self._before:
             return False
-        self._since[key] = None
-        if len(self._since) > FILLS_REMEMBERED_MAX:
-            del self._since[next(iter(self._since))]
+        remember(self._since, key)
         return True

@@ -15,8 +15,9 @@ What survives the loss of power is decided by `fsync`: under `always` a record i
 leave; under `interval` it comes there a moment later, so that no order waits for it. The start of a life is synced
 always, so that an epoch (and with it a client order id) is never used twice.
 
-Steps that only looked at the market are not written: they wait in a ring of the last minute, and `keep_ring` writes
-them when something alarms. They then lie behind steps with higher numbers, so whoever reads sorts by number.
+Steps that only looked at the market are not written: they wait in a ring of the last minute, or of its last
+`RING_STEPS_MAX` steps, and `keep_ring` writes them when something alarms. They then lie behind steps with higher
+numbers, so whoever reads sorts by number.
 
 A disk that is full loses nothing either: the steps that did not fit stay in memory and go first when there is room.
 After a sync that failed no later one is believed, as an operating system forgets what it could not write: all since the
@@ -44,6 +45,7 @@ from replenisher.store.disk import Disk
 
 FORMAT = 1
 RING_NS = 60_000_000_000
+RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
@@ -255,7 +257,7 @@ class Journal:
         self._unwritten = bytearray()  # whole records that the disk has not taken yet
         self._is_torn = False  # whether a part of a record lies behind the last whole one
         self._is_doubtful = False  # whether a sync has failed, so that what was written may be gone
-        self._ring: deque[Step] = deque()
+        self._ring: deque[Step] = deque(maxlen=RING_STEPS_MAX)
 
     # A life, from its first record to its last
 
@@ -405,7 +407,7 @@ class Journal:
 
     def _remember(self, step: Step) -> None:
         ring = self._ring
-        ring.append(step)
+        ring.append(step)  # at its full length it drops the oldest
         while step.at - ring[0].at > RING_NS:
             ring.popleft()
 

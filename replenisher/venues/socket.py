@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from replenisher.venues.direct import FRAME_BYTES_MAX, Direct
 from replenisher.venues.venue import Action, Close, Connect, Send, Tasks
 
-UNSENT_BYTES_MAX = 256 * 1024
+UNSENT_BYTES_MAX = 256 * 1024  # a venue that leaves more than this unread does not listen any more
 CLOSE_TIMEOUT_S = 1.0
 OPEN_TIMEOUT_S = 10.0
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -69,9 +69,11 @@ class Sockets:
                 case _:
                     assert_never(action)
         for websocket in spoken_on:
-            websocket.flush()
+            # What waits is from earlier writes: however much is said at once, it may first leave.
             if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
                 websocket.transport.abort()
+            else:
+                websocket.flush()
 
     async def finish(self) -> None:
         """Close whatever is open, and wait until it is."""

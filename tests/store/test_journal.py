@@ -29,6 +29,7 @@ from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from replenisher.store.journal import (
     DAY_NS,
+    RING_STEPS_MAX,
     Fsync,
     Journal,
     JournalCorrupt,
@@ -206,6 +207,17 @@ def test_the_markets_last_minute_is_written_when_something_alarms(tmp_path: Path
         assert segments(tmp_path)[0].size > size_before
     with closing(opened(tmp_path)) as journal:
         assert [each.number for each in journal.boot.steps] == [*range(40, 101), 101]
+
+
+def test_of_a_minute_in_which_too_much_happens_the_latest_steps_are_kept(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, Policy())) as journal:
+        journal.begin(1, b"", T0)
+        for number in range(1, RING_STEPS_MAX + 3):
+            journal.append(Step(number=number, at=T0, events=(book_changed(),), commands=()))
+        journal.keep_ring(T0)
+
+    with closing(opened(tmp_path)) as journal:
+        assert [each.number for each in journal.boot.steps] == [*range(3, RING_STEPS_MAX + 3)]
 
 
 def test_a_late_ring_is_not_played_again_onto_a_snapshot_that_has_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
+import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -220,6 +221,24 @@ async def test_a_venue_that_does_not_read_is_cut_off() -> None:
         await eventually(lambda: len(log.told) == 2)
 
     assert log.kinds() == [("opened", "trading"), ("closed", "trading")]
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_however_much_one_turn_has_to_say_a_venue_that_reads_is_not_cut_off(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def say_much() -> list[str]:
+        async with carrying() as (sockets, log, url):
+            sockets.carry([Connect("trading", url)])
+            await eventually(lambda: log.told)
+            sockets.carry([Send("trading", "x" * UNSENT_BYTES_MAX)] * 40)
+            await eventually(lambda: len(log.told) > 40)
+            sockets.carry([Send("trading", "one more")])
+            await eventually(lambda: len(log.told) > 41)
+        return [kind for kind, _ in log.kinds()]
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(say_much()) == ["opened", *["received"] * 41, "closed"]
 
 
 async def test_what_a_listener_raises_ends_the_whole_group() -> None:
