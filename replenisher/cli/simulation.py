@@ -23,6 +23,10 @@ def simulate(
         str, typer.Option(metavar="NAMES", help="Which may happen: all, none, or names with commas between them.")
     ] = "all",
     jobs: Annotated[int | None, typer.Option(min=1, help="Seeds at a time; else one a CPU.")] = None,
+    mutations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Plant these bugs, one at a time, and see which seed finds each."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run daemon, exchange and database in one process on virtual time, and let things go wrong.
@@ -33,6 +37,9 @@ def simulate(
     """
     from replenisher.wiring import simulation
 
+    if mutations is not None:
+        _find_mutations(mutations, _seeds(seeds), minutes, jobs or simulation.cpus(), as_json=as_json)
+        return
     chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
     task = simulation.Task(shipped, minutes, simulation.faults_named(faults))
     failed: list[dict[str, Any]] = []
@@ -45,6 +52,27 @@ def simulate(
             failed.append(again)
             typer.echo(json.dumps(again) if as_json else f"  at commit {again['commit']}: {words}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _find_mutations(file: Path, seeds: range, minutes: float, jobs: int, *, as_json: bool) -> None:
+    """A line a planted bug: which seed found it, and which invariant."""
+    from msgspec import to_builtins
+
+    from replenisher.wiring import mutations
+
+    planted = mutations.mutations_in(file)
+    caught = 0
+    for found in mutations.find(planted, seeds=seeds, minutes=minutes, jobs=jobs):
+        caught += found.is_caught
+        if as_json:
+            typer.echo(json.dumps(to_builtins(found)))
+            continue
+        verdict = "NOT FOUND" if found.seed is None else f"seed {found.seed:>3}  {found.invariant:<3}  {found.sentence}"
+        if found.without_faults:
+            verdict = f"TOO LOUD without faults, {found.without_faults}"
+        typer.echo(f"{found.mutation.name:<74}  {found.mutation.file:<26}  {verdict}")
+    typer.echo(f"{caught} of {len(planted)} planted bugs were found by an invariant", err=True)
+    raise typer.Exit(0 if caught == len(planted) else 1)
 
 
 def _seeds(words: str) -> range:

@@ -40,7 +40,7 @@ def _shipped() -> Path:
 
 
 SHIPPED = _shipped()
-SECRET = "sUxQ7c1e/55+canary"  # noqa: S105 - looked for wherever a run leaves something behind
+CANARY = "sUxQ7c1e/55+canary"  # looked for wherever a run leaves something behind
 
 
 class Task(NamedTuple):
@@ -104,7 +104,7 @@ def scene_of(config: Config) -> Scene:
     (name,) = config.venues
     account = config.venues[name].account
     settings = DeribitSettings(
-        keys=(ApiKey(PAPER_KEY, SECRET, account, section.key_scope),),
+        keys=(ApiKey(PAPER_KEY, CANARY, account, section.key_scope),),
         credits_per_s=section.rate.per_s,
         credits_burst=section.rate.burst,
         token_s=section.token_s,
@@ -137,7 +137,7 @@ def scene_of(config: Config) -> Scene:
             venue=lambda random: DeribitVenue(
                 name=name,
                 url="virtual",
-                credentials=Credentials(PAPER_KEY, SECRET),
+                credentials=Credentials(PAPER_KEY, CANARY),
                 instruments=instruments_on(config, name),
                 namespace=config.namespace,
                 random=random,
@@ -145,4 +145,4 @@ def scene_of(config: Config) -> Scene:
             ),
         )
 
-    return Scene(making=making, open_exchange=lambda seed: partial(opened, seed), account=account, secrets=(SECRET,))
+    return Scene(making=making, open_exchange=lambda seed: partial(opened, seed), account=account, secrets=(CANARY,))

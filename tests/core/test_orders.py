@@ -20,6 +20,7 @@ from replenisher.model.event import (
     OrderExpired,
     OrderNotFound,
     OrderRejected,
+    OrderReport,
     OrderReported,
     OrderWorking,
     OutcomeUnknown,
@@ -175,6 +176,35 @@ def test_an_unknown_order_ends_by_the_venues_word(status: Status) -> None:
     world.tell(OrderReported(at=0, venue_time=world.at, order=world.venue.report(resting, world.at)))
 
     assert unknown.status is status
+
+
+def test_an_order_that_ended_with_fills_we_miss_counts_until_they_are_booked() -> None:
+    world = unanswered()
+    unknown = world.order(Side.BUY)
+    report = OrderReport(
+        order_id=unknown.order_id,
+        venue_order_id="V9",
+        instrument=KEY,
+        side=Side.BUY,
+        price=unknown.price,
+        quantity=unknown.quantity,
+        filled=INVERSE.amount(unknown.quantity),
+        status=Status.FILLED,
+        venue_time=world.at,
+    )
+
+    world.outgoing.clear()
+    world.tell(OrderReported(at=0, venue_time=world.at, order=report))
+
+    assert unknown.remaining_max == unknown.quantity
+    assert not unknown.status.is_terminal
+    assert any(isinstance(question, AskTrades) for question in world.outgoing)
+    assert not any(isinstance(wish, PlaceOrder) for wish in world.outgoing), "its slot is not free"
+
+    price, lots = unknown.price, unknown.quantity
+    world.tell(filled(INVERSE, unknown.order_id, "7", Side.BUY, price, lots, venue_time=world.at))
+
+    assert unknown.status is Status.FILLED
 
 
 def test_an_order_that_we_believed_refused_and_that_rests_after_all_is_canceled() -> None:

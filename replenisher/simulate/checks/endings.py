@@ -24,6 +24,8 @@ class OnlyEvidenceEnds(Check):
             theirs = self.oracle.exchange.views.orders_by_label(self.oracle.account, order.order_id)
             if any(view.state is OrderState.OPEN for view in theirs):
                 return f"order {order.order_id} counts as {order.status} ({order.reason}) while it rests"
+            if order.order_id in self.oracle.evidence.under_way:
+                return f"order {order.order_id} counts as {order.status} ({order.reason}) while it may still be taken"
             if not theirs:
                 self._never_taken[order.order_id] = order.status
         return None
