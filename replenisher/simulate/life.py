@@ -94,6 +94,7 @@ class Life:
         place.disk.after = lambda: self._pass("after_write")
         wrote = place.court.wrote
         place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None
+        self._parts: list[object] = []
         self._making = making
         self._chance = chance
         self._follower: Follower | None = None
@@ -111,7 +112,6 @@ class Life:
         journal = Journal.open(
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
-        self._journal = journal
         claim = claim_of(making.accounts, journal.boot.journal_id, self.number)
         before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
         state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
@@ -127,6 +127,7 @@ class Life:
         self.venue = making.venue(self._chance.random)
         venues = {self.venue.name: self.venue}
         self.driver = Driver(self.engine, journal, venues, self._clock, lease, self._observe, self.loop)
+        self._parts = [self.engine, self.driver, self.venue, journal]
         self.driver.failed.add_done_callback(self._failed)
         self._relay = Relay(self.venue, self.driver.hear, lambda _: None)
         if place.database is not None:
@@ -248,7 +249,7 @@ class Life:
 
     def parts(self) -> list[object]:
         """All that it holds."""
-        return [self.engine, self.driver, self.venue, self._journal] if self.epoch else []
+        return self._parts
 
     def reasons(self) -> list[str]:
         """Why it shows nothing, one for each strategy that does so."""
