@@ -18,6 +18,7 @@ from replenisher.model.order import PLACE, Status, Transition
 from replenisher.model.units import SECOND_NS
 
 READ_LAG_NS = SECOND_NS  # how much later than `valid_until` what a venue shows becomes evidence
+UNBOOKED_NS = SECOND_NS // 4  # after how long an order that has ended with fills we miss is asked for again
 NOT_FOUND_TIMES = 3  # one answer may come from a part of the venue that lags, the next from one that does not
 SLACK_NS = SECOND_NS // 10  # so that an answer is surely as of after the moment for which it was asked
 
@@ -88,6 +89,10 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
     order.venue_order_id = report.venue_order_id or order.venue_order_id
     if report.filled > order.filled:
         state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, at)
+        if report.status.is_terminal:
+            # It rests no more, but as long as its fills are not booked no position has them: it goes on counting.
+            state.sync_of(order.instrument).ask_order(order, at + UNBOOKED_NS)
+            return
     match report.status:
         case Status.WORKING | Status.PENDING | Status.UNKNOWN:
             if order.pending is not None and order.pending.request is PLACE:

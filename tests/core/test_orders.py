@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE, Account
 from replenisher.core.evidence import READ_LAG_NS
 from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
-from replenisher.model.command import AmendOrder, AskOrder, CancelOrder, Intent, PlaceOrder
+from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
     NotSent,
