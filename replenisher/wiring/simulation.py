@@ -25,7 +25,7 @@ from replenisher.simulate.run import Outcome, run
 from replenisher.simulate.swarm import drawn
 from replenisher.simulate.world import Scene
 from replenisher.store.journal import Fsync, Policy
-from replenisher.venues.deribit.link import Credentials
+from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.setup import setup_of

@@ -12,7 +12,7 @@ from replenisher.live.supervisor import CarrierOf
 from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.venues.ccxt.link import Settings as Patience
 from replenisher.venues.ccxt.venue import CcxtVenue
-from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
 from replenisher.venues.venue import Carrier, Tasks, Venue

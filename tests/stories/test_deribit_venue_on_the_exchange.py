@@ -58,7 +58,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Liquidity, Request, Side, Status
 from replenisher.venues.deribit import own_trades
-from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
 from replenisher.venues.socket import Sockets
 from tests.waiting import eventually

@@ -10,7 +10,7 @@ from replenisher.exchange.dialects.dialect import Send as Answer
 from replenisher.model.command import Intent, PlaceOrder
 from replenisher.model.event import Event
 from replenisher.model.order import Side
-from replenisher.venues.deribit.link import Credentials, Settings
+from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.venue import Close, Connect, Send
 

@@ -13,9 +13,9 @@ from replenisher.core.budget import RateLimit
 from replenisher.errors import Unreachable
 from replenisher.model.units import MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit.examination import examine, http_address
-from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.requests import sign
 from replenisher.venues.deribit.scope import is_barred_from_trading, may_write
+from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
 from replenisher.venues.rest import Rest
 

@@ -16,7 +16,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
 )
-from replenisher.venues.deribit.link import Settings
+from replenisher.venues.deribit.settings import Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING
 from tests.venues.test_deribit_venue import (
     DEFINITION,

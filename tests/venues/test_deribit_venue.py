@@ -54,8 +54,8 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.order import Request, Side, Status
-from replenisher.venues.deribit.link import Credentials, Settings
 from replenisher.venues.deribit.requests import sign
+from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
 from replenisher.venues.venue import Close, Connect, Send
 

@@ -15,8 +15,8 @@ from replenisher.errors import Unreachable
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS, US_NS
 from replenisher.venues.deribit import codec, requests
-from replenisher.venues.deribit.link import Credentials
 from replenisher.venues.deribit.scope import EVERYTHING, may_write
+from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
 from replenisher.venues.rest import Reply, Rest
 

@@ -7,17 +7,33 @@ login, a chore without an answer) ends the connection, and the next one starts c
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import assert_never
 
 import msgspec
 
-from replenisher.model.command import AskOrder, OrderCommand, Question
+from replenisher.model.command import OrderCommand
 from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.refusals import is_no_permission, is_overrun
 from replenisher.venues.deribit.scope import is_barred_from_trading
+from replenisher.venues.deribit.settings import Credentials, Settings
+from replenisher.venues.deribit.words import (
+    Abandon,
+    Answered,
+    Asked,
+    Check,
+    Chore,
+    Define,
+    LinkEvent,
+    LoggedIn,
+    Lost,
+    MeasureClock,
+    Notified,
+    Subscribe,
+    Unanswered,
+    Unsubscribe,
+)
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import OPEN, Doubt, Pace, Phase, Session
 from replenisher.venues.venue import Action, Send
@@ -35,128 +51,6 @@ TESTED_LATE_S = 3
 ORDER_REMEMBERED_NS = MINUTE_NS  # an answer later than this finds nobody who asked
 CLOCK_WAY_MAX_NS = SECOND_NS  # there and back
 RENEW_AT = 0.8  # of a login's life
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """An API key of the venue."""
-
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.client_id!r}, ***)"
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How patient we are with Deribit."""
-
-    market_pace: Pace = Pace()
-    trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS, answer_ns=3 * SECOND_NS)
-    dead_man_switch_s: int = 60  # at the latest so long after our last sign of life the venue cancels our orders
-    request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
-    alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
-    clock_every_ns: int = MINUTE_NS
-    age_ns_max: int | None = None  # a connection that is so old is replaced
-    define_every_ns: int = MINUTE_NS  # how often an instrument's definition and state are asked again
-    define_again_ns: int = 5 * SECOND_NS  # and how soon where there was no answer to it
-    snapshot_ns: int = 5 * SECOND_NS  # a subscription that gives no book for so long is asked for again
-    resync_first_ns: int = SECOND_NS  # the second resync in a row waits so long, each further one twice as long
-    resync_max_ns: int = 15 * SECOND_NS
-    look_every_ns: int = SECOND_NS  # how often books are looked at for whether they still move as they should
-    book_settled_ns: int = MINUTE_NS  # a book that held for so long ends a series of resyncs
-
-
-class MeasureClock(msgspec.Struct, frozen=True):
-    """What time is it there?"""
-
-    sent_at: int
-
-
-class Chore(StrEnum):
-    """What a connection needs for itself."""
-
-    LOG_IN = "log in"
-    RENEW = "renew the login"
-    SET_HEARTBEAT = "set the heartbeat"
-    PROBE = "probe"
-    ARM_SWITCH = "arm cancel-on-disconnect"
-    VERIFY_SWITCH = "verify cancel-on-disconnect"
-    LOG_OUT = "log out"
-
-
-class Define(msgspec.Struct, frozen=True):
-    """What is this instrument?"""
-
-    name: str
-
-
-class Check(msgspec.Struct, frozen=True):
-    """How far has the book of this instrument come?"""
-
-    name: str
-
-
-class Subscribe(msgspec.Struct, frozen=True):
-    """Tell us what happens on these channels."""
-
-    channels: tuple[str, ...]
-
-
-class Unsubscribe(msgspec.Struct, frozen=True):
-    """No longer tell us what happens on these channels."""
-
-    channels: tuple[str, ...]
-
-
-class Search(msgspec.Struct, frozen=True):
-    """What became of an order that is not among the recent ones?"""
-
-    question: AskOrder
-
-
-class Abandon(msgspec.Struct, frozen=True):
-    """Cancel this order, whose session is lost."""
-
-    order_id: str
-
-
-Asked = MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe | Search | OrderCommand | Abandon | Question
-
-
-class LoggedIn(msgspec.Struct, frozen=True):
-    """The connection may be used."""
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """The reply to something the owner asked."""
-
-    what: Asked
-    reply: codec.Frame
-
-
-class Unanswered(msgspec.Struct, frozen=True):
-    """The deadline of something the owner asked has passed."""
-
-    what: Asked
-
-
-class Notified(msgspec.Struct, frozen=True):
-    """A frame of a subscription."""
-
-    channel: str
-    data: msgspec.Raw
-
-
-class Lost(msgspec.Struct, frozen=True):
-    """The connection is no more, with what was still to be answered on it."""
-
-    reason: str
-    unanswered: tuple[Asked, ...]
-    is_refusal: bool = False  # of the key, or of what it may do
-    is_overrun: bool = False  # the venue ended it, as we had asked too often
-
-
-LinkEvent = LoggedIn | Answered | Unanswered | Notified | Lost
 
 
 class Clock:

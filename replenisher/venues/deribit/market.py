@@ -24,25 +24,24 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec, requests
-from replenisher.venues.deribit.link import (
-    SUBSCRIBE_COST,
+from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
+from replenisher.venues.deribit.orphans import Orphans
+from replenisher.venues.deribit.refusals import rejection
+from replenisher.venues.deribit.settings import Settings
+from replenisher.venues.deribit.watch import BookWatch
+from replenisher.venues.deribit.words import (
     Abandon,
     Answered,
     Check,
     Define,
-    Link,
     LinkEvent,
     LoggedIn,
     Lost,
     Notified,
-    Settings,
     Subscribe,
     Unanswered,
     Unsubscribe,
 )
-from replenisher.venues.deribit.orphans import Orphans
-from replenisher.venues.deribit.refusals import rejection
-from replenisher.venues.deribit.watch import BookWatch
 
 # Of the whole platform, because it is one subscription for any number of instruments; we do without where it is not
 # offered, as definitions are asked again from time to time anyway.

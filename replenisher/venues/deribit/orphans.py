@@ -14,7 +14,8 @@ from replenisher.model.command import PlaceOrder
 from replenisher.model.event import CancelsSent, Event, OrderCanceled
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.deribit import codec, requests
-from replenisher.venues.deribit.link import Abandon, Link
+from replenisher.venues.deribit.link import Link
+from replenisher.venues.deribit.words import Abandon
 
 AGAIN_NS = SECOND_NS
 LATE_NS = SECOND_NS  # how long after its `valid_until` a place may still be granted

@@ -32,9 +32,10 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.deribit import archive, codec, requests
-from replenisher.venues.deribit.link import Clock, Link, Search
+from replenisher.venues.deribit.link import Clock, Link
 from replenisher.venues.deribit.own_trades import OwnTrades
 from replenisher.venues.deribit.watch import OwnChanges
+from replenisher.venues.deribit.words import Search
 
 CASH_PER_PAGE = 250
 CASH_REMEMBERED_MAX = 20_000

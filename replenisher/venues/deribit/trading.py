@@ -46,16 +46,18 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit import codec, requests
-from replenisher.venues.deribit.link import (
-    SUBSCRIBE_COST,
+from replenisher.venues.deribit.link import SUBSCRIBE_COST, Clock, Link
+from replenisher.venues.deribit.orphans import Orphans
+from replenisher.venues.deribit.questions import Questions
+from replenisher.venues.deribit.refusals import rejection
+from replenisher.venues.deribit.watch import OwnChanges
+from replenisher.venues.deribit.words import (
     Abandon,
     Answered,
     Asked,
     Check,
     Chore,
-    Clock,
     Define,
-    Link,
     LinkEvent,
     LoggedIn,
     Lost,
@@ -66,10 +68,6 @@ from replenisher.venues.deribit.link import (
     Unanswered,
     Unsubscribe,
 )
-from replenisher.venues.deribit.orphans import Orphans
-from replenisher.venues.deribit.questions import Questions
-from replenisher.venues.deribit.refusals import rejection
-from replenisher.venues.deribit.watch import OwnChanges
 
 UNAUTHORIZED = 13009
 RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers

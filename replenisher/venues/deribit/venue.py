@@ -10,16 +10,10 @@ from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 from replenisher.model.order import is_order_id
 from replenisher.model.units import SECOND_NS
-from replenisher.venues.deribit.link import (
-    CREDITS,
-    CREDITS_PER_SECOND,
-    Clock,
-    Credentials,
-    Link,
-    Settings,
-)
+from replenisher.venues.deribit.link import CREDITS, CREDITS_PER_SECOND, Clock, Link
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.orphans import Orphans
+from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.succession import Succession
 from replenisher.venues.deribit.trading import Role, Trading
 from replenisher.venues.limiter import Bucket
