@@ -2,18 +2,11 @@
 
 The session counts as open only when everything that protects us is proven: login, cancel-on-disconnect armed and read
 back, and every channel of our own changes in the venue's answer.
-
-One frame of `user.changes` is one event at the venue, told as facts in the order terms, fills, ending. Terms (price and
-total quantity) come first, because a fill is judged against them: an amend from 6 to 10 whose frame also brings 8
-filled must not look like a full fill of 6. An ending comes last, because what it leaves behind is what was not filled.
-The same trades may come twice, in a reply and on the stream; a fill is known by its trade id.
 """
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import assert_never
-
-import msgspec
 
 from replenisher.model.command import (
     AmendOrder,
@@ -32,24 +25,16 @@ from replenisher.model.event import (
     CoverLost,
     Event,
     NotSent,
-    OrderCanceled,
-    OrderFilled,
-    OrderRejected,
-    OrderWorking,
-    OutcomeUnknown,
-    RejectReason,
-    RequestRejected,
     SessionLost,
     SessionOpened,
 )
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Request
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Clock, Link
 from replenisher.venues.deribit.orphans import Orphans
+from replenisher.venues.deribit.own_orders import OwnOrders, request_of
 from replenisher.venues.deribit.questions import Questions
-from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.watch import OwnChanges
 from replenisher.venues.deribit.words import (
     Abandon,
@@ -71,7 +56,6 @@ from replenisher.venues.deribit.words import (
 
 UNAUTHORIZED = 13009
 RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers
-ENDED = ("filled", "cancelled", "rejected")
 SWITCH_SCOPE = "connection"
 
 
@@ -102,7 +86,6 @@ class Trading:
         self._role = role
         self._leaves_at: int | None = None  # at the latest, once retired
         self._venue = venue
-        self._is_ours = is_ours
         self._instruments = instruments  # by key; the market side fills it
         self._clock = clock
         self._orphans = orphans
@@ -111,7 +94,8 @@ class Trading:
         self._may_subscribe = role is Role.HEIR  # to what its predecessor listens to
         self._listened_to: set[str] = set()  # instruments whose channel was asked for in this session
         self._own_changes = OwnChanges()
-        self._questions = Questions(venue, self._fill, instruments, clock, link, self._own_changes, facts)
+        self._own_orders = OwnOrders(venue, is_ours, instruments, orphans, self._own_changes)
+        self._questions = Questions(venue, self._own_orders.fill, instruments, clock, link, self._own_changes, facts)
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame; what happens to our orders takes the short way."""
@@ -279,7 +263,7 @@ class Trading:
             self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
-                self._order_answered(what, reply, at)
+                self._facts += self._own_orders.answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
@@ -356,7 +340,7 @@ class Trading:
     def _changed(self, changes: codec.Changes, at: int) -> None:
         self._own_changes.told(changes)
         try:
-            self._facts += self._facts_of(changes.orders, changes.trades, None, at)
+            self._facts += self._own_orders.facts_of(changes.orders, changes.trades, None, at)
         except codec.UNREADABLE as error:
             self._unreadable(error, at)
 
@@ -364,134 +348,7 @@ class Trading:
         # It may have been a fill. The next session starts by asking for what we missed.
         self._give_up(f"unreadable changes: {error}", at)
 
-    def _facts_of(
-        self,
-        orders: Sequence[codec.WireOrder],
-        trades: Sequence[codec.WireTrade],
-        answers: Request | None,
-        at: int,
-    ) -> list[Event]:
-        """Terms, fills, endings: see above."""
-        terms: list[Event] = []
-        endings: list[Event] = []
-        for order in orders:
-            if not self._is_ours(order.label):
-                continue
-            if order.order_state in ENDED:
-                self._orphans.ended(order.label)
-            match order.order_state:
-                case "open" | "filled" | "triggered":
-                    terms.append(self._working(order, answers, at))
-                case "cancelled":
-                    endings.append(_canceled(order, at))
-                case "rejected":
-                    reason = order.cancel_reason or "rejected"
-                    endings.append(
-                        OrderRejected(at=at, order_id=order.label, reason=RejectReason.OTHER, message=reason)
-                    )
-                case _:
-                    pass
-        return [*terms, *(self._fill(trade, at) for trade in trades), *endings]
-
-    def _working(self, order: codec.WireOrder, answers: Request | None, at: int) -> OrderWorking:
-        instrument = self._instrument(order.instrument_name)
-        return OrderWorking(
-            at=at,
-            order_id=order.label,
-            venue_order_id=order.order_id,
-            venue_time=order.venue_time,
-            price=codec.ticks_of(order, instrument),
-            quantity=instrument.lots(order.amount),
-            answers=answers,
-        )
-
-    def _fill(self, trade: codec.WireTrade, at: int) -> OrderFilled:
-        self._instrument(trade.instrument_name)
-        return codec.fill_of(trade, self._venue, trade.label if self._is_ours(trade.label) else "", at)
-
-    def _order_answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> None:
-        request = request_of(command)
-        # After its deadline it answers nothing: the engine may be waiting for another request about this order by now.
-        is_late = at >= command.deadline and request is not Request.PLACE
-        if reply.error:
-            if is_late:
-                return  # That nothing was changed is found out by the question that follows a missed answer.
-            refused = _refused(command, request, reply.error, at)
-            if isinstance(refused, OrderRejected):
-                self._orphans.ended(command.order_id)
-            self._facts.append(refused)
-            return
-        try:
-            match command:
-                case PlaceOrder() | AmendOrder():
-                    placed = codec.decode_placed(reply.result)
-                    self._own_changes.prove(placed.order.instrument_name, placed.order.last_update_timestamp, at)
-                    self._facts.extend(self._facts_of((placed.order,), placed.trades, None if is_late else request, at))
-                case CancelOrder():
-                    told = self._cancel_answered(command, reply, at)
-                    if not (is_late and isinstance(told, RequestRejected)):
-                        self._facts.append(told)
-                case _:
-                    assert_never(command)
-        except codec.UNREADABLE as error:
-            message = f"unreadable answer: {error}"
-            self._facts.append(OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message))
-
-    def _cancel_answered(self, command: CancelOrder, reply: codec.Frame, at: int) -> Event:
-        if command.venue_order_id:
-            order = codec.decode_order(reply.result)
-            self._own_changes.prove(order.instrument_name, order.last_update_timestamp, at)
-            is_canceled, time, reason = order.order_state == "cancelled", order.venue_time, order.cancel_reason
-        else:
-            # Canceled by label: the answer is how many there were.
-            is_canceled, time, reason = codec.decode_int(reply.result) > 0, reply.venue_time, "user_request"
-        if is_canceled:
-            self._orphans.ended(command.order_id)
-            return OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason=reason)
-        return RequestRejected(
-            at=at,
-            order_id=command.order_id,
-            request=Request.CANCEL,
-            reason=RejectReason.NOT_OPEN,
-            message="nothing to cancel",
-        )
-
-    def _instrument(self, name: str) -> Instrument:
-        """What one of ours is about; what is about anything else cannot be read."""
-        instrument = self._instruments.get(f"{self._venue}/{name}")
-        if instrument is None:
-            raise msgspec.ValidationError(f"{name!r} is not traded here")
-        return instrument
-
 
 def channel_of(name: str) -> str:
     """The channel of our own changes on an instrument."""
     return f"user.changes.{name}.raw"
-
-
-def request_of(command: OrderCommand) -> Request:
-    """What a command asks of its order."""
-    match command:
-        case PlaceOrder():
-            return Request.PLACE
-        case AmendOrder():
-            return Request.AMEND
-        case CancelOrder():
-            return Request.CANCEL
-        case _:
-            assert_never(command)
-
-
-def _refused(command: OrderCommand, request: Request, error: codec.WireError, at: int) -> Event:
-    reason = rejection(error.code)
-    if reason is None:
-        return OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=str(error))
-    if request is not Request.PLACE:
-        return RequestRejected(at=at, order_id=command.order_id, request=request, reason=reason, message=str(error))
-    if reason is RejectReason.NOT_OPEN:
-        reason = RejectReason.OTHER  # a new order cannot be "not open"
-    return OrderRejected(at=at, order_id=command.order_id, reason=reason, message=str(error))
-
-
-def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
-    return OrderCanceled(at=at, order_id=order.label, venue_time=order.venue_time, reason=order.cancel_reason)
