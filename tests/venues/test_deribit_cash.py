@@ -8,7 +8,7 @@ import msgspec
 from replenisher.model.command import AskCash
 from replenisher.model.event import CashKind, CashMoved, CashReported, QuestionFailed
 from replenisher.venues.deribit import codec
-from tests.venues.test_deribit_venue import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
+from tests.venues.far import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
 
 METHOD = "private/get_transaction_log"
 

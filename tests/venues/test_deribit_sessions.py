@@ -18,7 +18,7 @@ from replenisher.model.event import (
 )
 from replenisher.venues.deribit.settings import Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.test_deribit_venue import (
+from tests.venues.far import (
     DEFINITION,
     KEY,
     MS,

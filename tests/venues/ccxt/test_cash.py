@@ -11,7 +11,7 @@ from replenisher.model.command import AskBalance, AskCash
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, CashReported, QuestionFailed
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
 from tests.venues.ccxt.given import MARKET, MS, T0, Desk, S, exchange
-from tests.venues.test_deribit_venue import Recordings
+from tests.venues.far import Recordings
 
 SWAP = MARKET | {"id": "BTCUSDT-SWAP", "symbol": "BTC/USDT:USDT", "type": "swap", "settle": "USDT", "linear": True}
 PERPETUAL = SWAP | {"id": "BTC-PERPETUAL", "symbol": "BTC/USD:BTC", "settle": "BTC", "linear": False, "inverse": True}
