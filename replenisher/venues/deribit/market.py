@@ -7,7 +7,6 @@ is subscribed gives no snapshot.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import assert_never
 
 from replenisher.model.event import (
@@ -21,14 +20,14 @@ from replenisher.model.event import (
     RejectReason,
     TradePrinted,
 )
-from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit.feed import LIVE, Feed, FeedPhase
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.settings import Settings
-from replenisher.venues.deribit.watch import BookWatch
 from replenisher.venues.deribit.words import (
     Abandon,
     Answered,
@@ -48,44 +47,6 @@ from replenisher.venues.deribit.words import (
 STATE_CHANNELS = ("instrument.state.any.any", "platform_state")
 CHANNELS_PER_REQUEST = 400  # a request may not be longer than 32 kB
 FINAL_STATES = ("closed", "terminated", "delivered", "archivized")  # it will not trade again
-
-
-class FeedPhase(StrEnum):
-    """How far one book is from being trusted."""
-
-    OFF = "off"  # not asked for, or refused
-    LEAVING = "leaving"  # unsubscribing, to subscribe afresh
-    ASKED = "asked"  # subscribed, no snapshot yet
-    LIVE = "live"
-
-
-LIVE = FeedPhase.LIVE  # asked for with every change of a book
-
-
-class Feed:
-    """One instrument: what it is, whether it is open, and how far its book can be trusted."""
-
-    def __init__(self, venue: str, name: str, books: int) -> None:
-        self.name = name
-        self.key = instrument_key(venue, name)
-        self.channels = (f"book.{name}.raw", f"trades.{name}.raw")
-        self.definition: codec.Definition | None = None
-        self.instrument: Instrument | None = None
-        self.grid: codec.Grid | None = None
-        self.phase = FeedPhase.OFF
-        self.change_id = 0
-        self.watch = BookWatch(books)
-        self.due: int | None = None  # when a phase that waits has waited long enough
-        self.failures = 0
-        self.live_since = 0
-        self.is_locked = False
-        self.is_open: bool | None = None  # as last told
-        self.is_final = False
-
-    def inherit(self, other: "Feed") -> None:
-        """Know what another one knows of the instrument; the book it must get for itself."""
-        self.definition, self.instrument, self.grid = other.definition, other.instrument, other.grid
-        self.is_locked, self.is_open, self.is_final = other.is_locked, other.is_open, other.is_final
 
 
 class Market:
