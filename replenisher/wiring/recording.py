@@ -146,11 +146,22 @@ class Recording:
             error = f"the recorder ended with exit code {code}" + (f": {words[-1]}" if words else "")
             self.status = msgspec.structs.replace(self.status, error=error)
             logger().error("recorder_ended", error=error)
-            self._ending.wait(RESTART_S)
-            with self._changing:
+            while not self._starts_again():
                 if self._ending.is_set():
                     return
+
+    def _starts_again(self) -> bool:
+        """A moment later; whether there is another child now."""
+        self._ending.wait(RESTART_S)
+        with self._changing:
+            if self._ending.is_set():
+                return False
+            try:
                 self._child = self._started()
+            except OSError as failure:  # no memory, or no descriptors
+                self.status = msgspec.structs.replace(self.status, error=f"no recorder: {failure.strerror}")
+                return False
+        return True
 
     def _learn(self, status: RecorderStatus) -> None:
         """Keep what the child says, and tell when rows begin to wait and when they do no more."""

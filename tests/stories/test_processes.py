@@ -1,5 +1,6 @@
 """Processes that are stopped, cut off or started anew around a desk: it quotes again without anybody's hand."""
 
+import resource
 from pathlib import Path
 from time import monotonic
 
@@ -34,5 +35,20 @@ def test_an_exchange_that_dies_and_comes_back_is_traded_on_again(tmp_path: Path)
     with Scene(tmp_path) as scene:
         with scene.without_exchange():
             scene.daemon.until("it knows", lambda: told(scene.daemon, "session_lost"))
+        scene.back_after_s()
+        scene.end_well()
+
+
+def test_a_daemon_without_descriptors_shows_nothing_and_comes_back_when_there_are_some(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        before = resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        with scene.without_exchange():
+            scene.daemon.until("it knows", lambda: told(scene.daemon, "session_lost"))
+        said = "[Errno 24] Too many open files"
+        scene.daemon.until("it has tried", lambda: any(said in line for line in scene.daemon.lines()))
+        assert not scene.daemon.told("failed")
+
+        resource.prlimit(scene.daemon.pid, resource.RLIMIT_NOFILE, before)
         scene.back_after_s()
         scene.end_well()

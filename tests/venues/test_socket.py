@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -12,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from replenisher.venues.socket import UNSENT_BYTES_MAX, Sockets
 from replenisher.venues.venue import Close, Connect, Send
+from tests.store.tls import Authority
 from tests.waiting import a_turn, eventually
 
 Conversation = Callable[[ServerConnection], Awaitable[None]]
@@ -127,6 +130,47 @@ async def test_a_refused_connection_is_told_closed() -> None:
 
     assert log.kinds() == [("closed", "market")]
     assert log.told[0][2]
+
+
+async def test_a_name_that_nobody_knows_is_told_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody_knows(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
+    log = Log()
+
+    async with asyncio.TaskGroup() as tasks:
+        Sockets(tasks, log, lambda: 7).carry([Connect("market", "wss://venue.example/ws/api/v2")])
+        await eventually(lambda: log.told)
+
+    assert log.kinds() == [("closed", "market")]
+    assert "Name or service not known" in log.told[0][2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "elsewhere.example"], ids=["of nobody we trust", "of somebody else"])
+async def test_a_certificate_that_is_not_the_venues_is_told_closed_once_and_hears_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate(host))
+    if host != "127.0.0.1":
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    reached: list[ServerConnection] = []
+
+    async def greet(connection: ServerConnection) -> None:
+        reached.append(connection)
+
+    log = Log()
+    async with serve(greet, "127.0.0.1", 0, ssl=context) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with asyncio.TaskGroup() as tasks:
+            Sockets(tasks, log, lambda: 7).carry([Connect("market", f"wss://127.0.0.1:{port}/ws/api/v2")])
+            await eventually(lambda: log.told)
+
+    assert log.kinds() == [("closed", "market")]
+    assert "certificate verify failed" in log.told[0][2]
+    assert reached == []
 
 
 async def test_a_server_that_is_no_websocket_is_told_closed() -> None:

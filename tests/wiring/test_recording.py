@@ -1,5 +1,6 @@
 """The recorder beside the daemon: it catches up when told to, ends with the daemon, and is started again if it dies."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -65,6 +66,28 @@ def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
 
     assert recording.drain()
     assert fills(task) == 6
+
+
+def test_one_that_cannot_be_started_again_is_tried_until_it_can(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_journal(Path(task.journal), a_day())
+    before = set(children())
+    recording = Recording(task)
+    until(lambda: recording.status.step == a_day()[-1].number, "all is recorded")
+    start, refused = subprocess.Popen.__init__, list[object]()
+
+    def has_no_descriptors(*arguments: object, **options: object) -> None:
+        refused.append(arguments)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", has_no_descriptors)
+    (child,) = set(children()) - before
+    os.kill(child, signal.SIGKILL)
+    until(lambda: "Too many open files" in recording.status.error, "it is told")
+    until(lambda: len(refused) > 1, "it is tried again")
+    monkeypatch.setattr(subprocess.Popen, "__init__", start)
+
+    until(lambda: not recording.status.error, "another one has caught up")
+    assert recording.drain()
 
 
 def test_a_database_that_is_away_is_told_and_nothing_is_claimed(task: Task, tmp_path: Path) -> None:
