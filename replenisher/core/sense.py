@@ -13,7 +13,8 @@ from replenisher.core.state import State
 from replenisher.core.strategy import Nonsense, Quotes
 from replenisher.model.order import BUY, SELL
 
-HUGE = 1 << 53  # no whole number of an answer is so large, and every number format can hold it
+MOST = 1 << 53  # no whole number of an answer is so large, and every number format can hold it
+LEAST = -MOST
 
 
 def require_sense(answer: Quotes) -> None:
@@ -23,20 +24,21 @@ def require_sense(answer: Quotes) -> None:
     """
     if not isinstance(answer, Quotes):
         raise Nonsense(f"it must answer with Quotes, not {type(answer).__name__}")
+    least, most = LEAST, MOST
     for quote in answer.quotes:
         price, quantity, level, side = quote.price, quote.quantity, quote.level, quote.side
         if not (
             type(price) is type(quantity) is type(level) is int
-            and -HUGE < price < HUGE
-            and -HUGE < quantity < HUGE
-            and -HUGE < level < HUGE
+            and least < price < most
+            and least < quantity < most
+            and least < level < most
         ):
             raise Nonsense(f"it wants a price, quantity or level that is no whole number: {quote}")
         if side is not BUY and side is not SELL:
             raise Nonsense(f"it wants a side that is neither Side.BUY nor Side.SELL: {quote}")
     numbers = (*answer.terms.values(), answer.fair_value or 0.0)
     for number in numbers:
-        if type(number) is not float and (type(number) is not int or not -HUGE < number < HUGE):
+        if type(number) is not float and (type(number) is not int or not least < number < most):
             raise Nonsense(f"it used a term that is no number: {answer.terms}")
     if not isfinite(sum(numbers)):
         raise Nonsense(f"it used a number that is none: {answer.terms}")
