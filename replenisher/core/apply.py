@@ -263,6 +263,7 @@ def _apply_trades(state: State, event: TradesReported) -> None:
     if event.has_more:
         sync.ask(Topic.TRADES, event.instrument, event.at)
     else:
+        sync.trades_as_of[event.instrument] = sync.asked_at.get((Topic.TRADES, event.instrument), 0)
         trades_were_read(state, event.instrument, event.at)
 
 

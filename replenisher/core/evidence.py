@@ -89,7 +89,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
     order.venue_order_id = report.venue_order_id or order.venue_order_id
     if report.filled > order.filled:
         state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, at)
-        if report.status.is_terminal:
+        if report.status.is_terminal and not _trades_are_lost(state, order, at):
             # It rests no more, but as long as its fills are not booked no position has them: it goes on counting.
             state.sync_of(order.instrument).ask_order(order, at + UNBOOKED_NS)
             return
@@ -103,7 +103,6 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
                 take_terms(order, report.price, report.quantity, report.venue_time)
             rests(state, order, at)
         case Status.FILLED:
-            # Its fills are booked when the trades arrive; the order itself can rest no more.
             end(state, order, Transition.FULLY_FILLED, report.reason, report.venue_time, at)
             eat_slot(state, order, at)
         case Status.CANCELED:
@@ -114,6 +113,16 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
             end(state, order, Transition.EXPIRED, report.reason, report.venue_time, at)
         case _:
             assert_never(report.status)
+
+
+def _trades_are_lost(state: State, order: Order, at: int) -> bool:
+    """Whether trades have been read that the venue had long enough to show, and what the order traded is not among them.
+
+    Waiting longer would keep its venue out of sync for ever. What the position says of it is judged there.
+    """
+    order.unbooked_since = order.unbooked_since or at
+    shown_by = order.unbooked_since + state.setup.venue(venue_of(order.instrument)).forgets_ns
+    return state.sync_of(order.instrument).trades_as_of.get(order.instrument, 0) > shown_by
 
 
 def _settle_amend(state: State, order: Order, amend: Pending, report: OrderReport, as_of: int, at: int) -> None:

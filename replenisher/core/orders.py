@@ -51,6 +51,7 @@ class Order(msgspec.Struct, kw_only=True):
     ended_at: int = 0  # venue time of the word that ended it; 0 while it lives, and if we only concluded it
     not_found: int = 0  # how often in a row the venue knew no such order although it must have had it by then
     not_found_since: int = 0  # venue time of the first of these answers
+    unbooked_since: int = 0  # session time of the first word that it has ended and traded more than is booked
     status: Status = Status.PENDING
     pending: Pending | None = None
     reason: str = ""

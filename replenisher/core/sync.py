@@ -75,6 +75,7 @@ class Sync(msgspec.Struct):
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     first_due: int | None = None  # the soonest of these times; None until it is looked up
     asked_at: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # when each was last asked
+    trades_as_of: dict[str, int] = msgspec.field(default_factory=dict)  # when those were asked for that were read last
     sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
     doubts: dict[tuple[Topic, str], Doubt] = msgspec.field(default_factory=dict)  # what is told and not explained
 

@@ -100,6 +100,55 @@ def test_three_answers_at_once_are_no_more_than_one() -> None:
     assert resting.status is Status.WORKING
 
 
+# --- Ended, and not booked yet -------------------------------------------------------------------------------------
+
+
+def traded_unheard(lots: int) -> tuple[World, Order]:
+    """An order has ended at the venue after it traded so much, and the stream told nothing of it."""
+    world = quoting([buy(0, 99_980)])
+    resting = world.order(Side.BUY)
+    at_venue = world.at_venue(resting)
+    world.venue.fill(at_venue, lots, world.at)
+    if at_venue.remaining:
+        at_venue.status = Status.CANCELED
+    world.venue.private.clear()
+    return world, resting
+
+
+@pytest.mark.parametrize(("lots", "status"), [(10, Status.FILLED), (4, Status.CANCELED)])
+def test_an_order_that_has_ended_counts_until_what_it_traded_is_booked(lots: int, status: Status) -> None:
+    world, order = traded_unheard(lots)
+
+    wishes = world.tell(told_when_asked(world, order))
+
+    assert world.state.orders.load_on(KEY).buy_lots == 10, "its fills do not count yet, so it does"
+    assert places(wishes) == []
+    assert any(isinstance(wish, AskTrades) for wish in wishes)
+    wishes = world.settle()
+    assert world.state.account.inventory(KEY, "core") == LINEAR.amount(lots)
+
+    wishes += world.wait(2 * SECOND)
+    wishes += world.settle()
+
+    assert (order.status, order.filled_lots) == (status, lots)
+    assert [type(wish) for wish in places(wishes)] == [PlaceOrder], "its slot is free again"
+    assert world.state.orders.load_on(KEY).buy_lots == 10, "its successor"
+
+
+def test_an_order_whose_trades_the_venue_never_shows_ends_after_they_were_read() -> None:
+    world, order = traded_unheard(10)
+    world.venue.fills.clear()
+    world.tell(told_when_asked(world, order))
+
+    world.wait(2 * FORGETS)  # while no question is answered
+    assert order.status is Status.WORKING
+
+    for _ in range(10):
+        world.settle()
+        world.wait(SECOND)
+    assert order.status is Status.FILLED
+
+
 # --- It had not ended ----------------------------------------------------------------------------------------------
 
 

@@ -12,15 +12,16 @@ from replenisher.core import evidence
 from replenisher.core.orders import Order
 from replenisher.core.state import State
 from replenisher.exchange.words import OrderState, OrderView
-from replenisher.model.event import OrderNotFound
+from replenisher.model.event import OrderNotFound, OrderReported
 from replenisher.model.order import Status
 from replenisher.model.step import Step
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.court import Check, Daemon, Objection
+from replenisher.simulate.faults import NAMES
 from replenisher.simulate.order_frames import order_frame
 from replenisher.simulate.run import Outcome
 from replenisher.simulate.swarm import Cue, Plan
-from tests.simulate.kit import outcome_of, script
+from tests.simulate.kit import outcome_of, script, swarm
 
 UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place is taken, and nobody hears of it
 SPEECHLESS = Plan(rates={"answer lost": 0.5, "request lost": 0.1, "word lost": 0.8, "held back": 0.05})
@@ -37,6 +38,10 @@ class Witness(Check):
             if order.status is Status.UNKNOWN:
                 views = self.oracle.exchange.views.orders_by_label(self.oracle.account, order.order_id)
                 met[f"unknown: {_described(views[0]) if views else 'not there'}"] += 1
+        touched = {order.order_id: order for order in step.orders}
+        for event in step.events:
+            if isinstance(event, OrderReported) and (order := touched.get(event.order.order_id)):
+                met[f"{event.order.status}: not booked"] += event.order.filled > order.filled
         return None
 
     def heard(self, link: str, frame: str) -> Objection:
@@ -73,6 +78,15 @@ def test_whatever_became_of_an_order_nobody_heard_of_is_found_out() -> None:
     assert met.keys() >= {f"cancel_by_label: {state}" for state in ("rests", "filled", "cancelled")}
     assert met.keys() >= {f"cancel: {state}" for state in ("rests", "partly filled", "filled", "cancelled")}
     assert met.keys() >= {f"edit: {state}" for state in ("rests", "partly filled", "filled")}
+
+
+def test_between_the_end_of_an_order_and_the_booking_of_what_it_traded_nothing_goes_beyond_the_limits() -> None:
+    met.clear()
+
+    found = lived(311, swarm(311, NAMES), minutes=2.5)
+
+    assert met["filled: not booked"]
+    assert found.violation is None
 
 
 @pytest.mark.parametrize("times", [1, 2])
