@@ -116,7 +116,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
 
 
 def _trades_are_lost(state: State, order: Order, at: int) -> bool:
-    """Whether trades have been read that the venue had long enough to show, and what the order traded is not among them.
+    """Whether what the order traded is not among trades that the venue had long enough to show.
 
     Waiting longer would keep its venue out of sync for ever. What the position says of it is judged there.
     """
