@@ -39,13 +39,16 @@ class DailyLoss:
             if watching := state.setup.watching(instrument):
                 self._by_venue.setdefault(watching[0].venue, {})[instrument] = self._pnl_quote(state, instrument)
         for venue, pnls in self._by_venue.items():
-            pnl_quote = 0.0
-            for pnl in pnls.values():
-                if pnl is None:
-                    break
-                pnl_quote += pnl
-            else:
-                yield from _judge(state, venue, pnl_quote, at)
+            known = [pnl for pnl in pnls.values() if pnl is not None]
+            if len(known) < len(pnls):
+                continue
+            pnl_quote = sum(known)
+            mark = state.day_marks.get(venue)
+            if mark is None or mark.day != at // DAY_NS:
+                yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)
+            elif (lost_quote := mark.pnl_quote - pnl_quote) > state.setup.max_daily_loss_quote:
+                reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
+                yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
 
     def _pnl_quote(self, state: State, instrument: str) -> float | None:
         """P&L since our first fill on one instrument, marked to the others' mid; None without a mark for a position."""
@@ -61,14 +64,3 @@ class DailyLoss:
         if known is None or known[0] != basis:
             known = self._worths[instrument] = basis, position.worth(definition)
         return known[1].pnl_quote((touch.bid + touch.ask) / 2 * definition.tick_float)
-
-
-def _judge(state: State, venue: str, pnl_quote: float, at: int) -> Iterator[DayMarked | Pause | Halt]:
-    mark = state.day_marks.get(venue)
-    if mark is None or mark.day != at // DAY_NS:
-        yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)
-        return
-    lost_quote = mark.pnl_quote - pnl_quote
-    if lost_quote > state.setup.max_daily_loss_quote:
-        reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
-        yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
