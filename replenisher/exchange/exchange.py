@@ -25,6 +25,7 @@ from replenisher.exchange.selftrade import SelfTrading
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import (
     STILL,
+    InstrumentState,
     OrderRequest,
     OrderState,
     Outcome,
@@ -215,6 +216,11 @@ class Exchange:
         self._consequences.cancel(fitting, reason)
         self._finish()
         return len(fitting)
+
+    def interrupt(self, instrument: str, state: InstrumentState, at: int) -> None:
+        """Let an instrument be locked or halted from now on, or open again; it is done as soon as the market goes on."""
+        self._boards[instrument].interruptions.turn(state, at)
+        self._coming = None
 
     # --- What an account chooses ----------------------------------------------------------------------------------
 

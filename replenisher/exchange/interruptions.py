@@ -27,6 +27,11 @@ class Interruptions:
             self._turns.append((at + each.after_ns + each.for_ns, InstrumentState.OPEN))
         self.next_at = self._next()  # when the instrument comes into another state; None if it never does
 
+    def turn(self, state: InstrumentState, at: int) -> None:
+        """Come into a state now, unasked; what is planned stays."""
+        self._turns.appendleft((at, state))
+        self.next_at = at
+
     def due(self, at: int) -> InstrumentState | None:
         """The state in which it is from now on, if that is another."""
         state = None

@@ -34,6 +34,10 @@ class Daemon(Protocol):
     number: int  # counted from 1
     epoch: int  # part of all of its order ids
 
+    @property
+    def at(self) -> int:
+        """What time it is for it: it may be held up in the middle of something."""
+
     def change_id(self, instrument: str) -> int | None:
         """The change of the exchange's book up to which its own claims to be told; None while it trusts none."""
 
@@ -150,6 +154,9 @@ class Check:
     def dialed(self, daemon: Daemon, connection: str) -> Objection:
         """A daemon tries to open a connection."""
 
+    def disconnected(self, daemon: Daemon, connection: str) -> Objection:
+        """A connection that stood has broken."""
+
     def began(self, daemon: Daemon) -> Objection:
         """A life of a daemon began."""
 
@@ -194,6 +201,7 @@ class Court:
         self.ordered = self._hearers(checks, "ordered")
         self.committed = self._hearers(checks, "committed")
         self.dialed = self._hearers(checks, "dialed")
+        self.disconnected = self._hearers(checks, "disconnected")
         self.began = self._hearers(checks, "began")
         self.ended = self._hearers(checks, "ended")
         self.struck = self._hearers(checks, "struck")

@@ -30,6 +30,9 @@ class SimulatedDisk:
 
     def __init__(self) -> None:
         self.is_full = False
+        self.write_ns = 0  # how long it takes to write
+        self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
+        self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
         self.writes = self.synced_writes = 0
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
@@ -40,7 +43,7 @@ class SimulatedDisk:
     def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
         """Open or make a file."""
         if flags & os.O_CREAT and self.is_full:
-            raise _full()
+            raise self._full()
         is_new = bool(flags & os.O_CREAT) and not path.exists()
         fd = os.open(path, flags, mode)
         self._open[fd] = path
@@ -52,7 +55,10 @@ class SimulatedDisk:
         """Append; a full disk takes nothing."""
         self.before()
         if self.is_full:
-            raise _full()
+            raise self._full()
+        if self.write_ns:
+            self._hit()
+            self.stall(self.write_ns)
         written = os.write(fd, data)
         self._files[self._open[fd]].end += written
         self.writes += 1
@@ -112,6 +118,10 @@ class SimulatedDisk:
                 file.synced = kept
         return lost
 
+    def _hit(self) -> None:
+        if self.hit is not None:
+            self.hit()
 
-def _full() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def _full(self) -> OSError:
+        self._hit()
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from replenisher.exchange.dialects.dialect import Action, Dialect
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import NO_PAST, Past, Record, read_ledger
+from replenisher.exchange.words import InstrumentState
 from replenisher.simulate.timeline import Timeline
 
 
@@ -43,6 +44,14 @@ class ExchangeEnd:
     def stop(self) -> None:
         """The process is gone."""
         self.is_open = False
+
+    def interrupt(self, instrument: str, state: InstrumentState) -> None:
+        """An instrument is locked or halted, or open again."""
+        states = {view.instrument.name: view.state for view in self.exchange.views.instruments()}
+        if self.is_open and states[instrument] is not state:
+            self.exchange.interrupt(instrument, state, self._timeline.at)
+            self._dialect.wake(self._timeline.at)
+            self._answer()
 
     def ledger(self) -> Sequence[Record]:
         """Everything that it has written down."""

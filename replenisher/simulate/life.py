@@ -5,8 +5,9 @@ that are not.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -24,7 +25,7 @@ from replenisher.model.event import ClockStepped, PauseAsked, ResumeAsked, Start
 from replenisher.model.step import Step
 from replenisher.simulate.court import Court
 from replenisher.simulate.disk import SimulatedDisk
-from replenisher.simulate.network import Network
+from replenisher.simulate.network import Hit, Network
 from replenisher.simulate.rows import Follower, SimulatedDatabase
 from replenisher.simulate.tenancy import SimulatedKeeper, claim_of, epoch_before
 from replenisher.simulate.timeline import Died, Timeline, VirtualLoop
@@ -59,20 +60,25 @@ class Place:
 
 
 class VirtualClock:
-    """Session time is the timeline's; what else happens to clocks is put in from outside."""
+    """Session time is the loop's; that somebody sets the wall clock is put in from outside."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self.happened: list[ClockStepped] = []
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self._step_ns = 0
+
+    def step(self, step_ns: int) -> None:
+        """Somebody sets it."""
+        self._step_ns += step_ns
 
     def now(self) -> int:
         """Session time."""
-        return self._timeline.at
+        return self._loop.at
 
-    def look(self) -> Iterable[ClockStepped]:
-        """What happened to it."""
-        happened, self.happened = self.happened, []
-        return happened
+    def look(self) -> Iterator[ClockStepped]:
+        """What happened to the wall clock."""
+        step_ns, self._step_ns = self._step_ns, 0
+        if step_ns:
+            yield ClockStepped(at=self.now(), step_ns=step_ns)
 
 
 class Life:
@@ -84,12 +90,13 @@ class Life:
         self.number = number
         self.epoch = 0
         self.is_over = False
-        self.crash_after: tuple[str, int] | None = None  # at which kind of moment to die, and how many to let pass
+        self._crash: tuple[str, int, Hit] | None = None  # at which kind of moment to die, and how many to let pass
         self._place = place
         self._over = over
         self._setup = making.setup
-        self._clock = VirtualClock(place.timeline)
         self.loop = VirtualLoop(place.timeline, self._died)
+        self.clock = VirtualClock(self.loop)
+        place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.at + for_ns)
         place.disk.before = lambda: self._pass("before_write")
         place.disk.after = lambda: self._pass("after_write")
         wrote = place.court.wrote
@@ -126,13 +133,13 @@ class Life:
         )
         self.venue = making.venue(self._chance.random)
         venues = {self.venue.name: self.venue}
-        self.driver = Driver(self.engine, journal, venues, self._clock, lease, self._observe, self.loop)
+        self.driver = Driver(self.engine, journal, venues, self.clock, lease, self._observe, self.loop)
         self._parts = [self.engine, self.driver, self.venue, journal]
         self.driver.failed.add_done_callback(self._failed)
         self._relay = Relay(self.venue, self.driver.hear, lambda _: None)
         if place.database is not None:
-            recorder = Recorder(place.directory, place.database)
-            self._follower = Follower(place.timeline, recorder, lambda: place.disk.writes, place.record_every_ns)
+            make = partial(Recorder, place.directory, place.database)
+            self._follower = Follower(place.timeline, make, lambda: place.disk.writes, place.record_every_ns)
         self.driver.start({self.venue.name: self}, started)
         if place.court.began:
             place.court.began(self)
@@ -141,7 +148,10 @@ class Life:
 
     def carry(self, actions: Iterable[Action]) -> None:
         """The driver's carrier is the network."""
-        self._place.network.carry(self, list(actions))
+        if self.loop.at > self._place.timeline.at:  # the journal's disk has held it up
+            self.loop.take(self._place.network.carry, self, list(actions))
+        else:
+            self._place.network.carry(self, list(actions))
 
     async def finish(self) -> None:
         """Nothing is left open by a process that is gone."""
@@ -159,37 +169,42 @@ class Life:
         self.loop.take(self._closed, connection, reason)
 
     def _opened(self, connection: str) -> None:
-        self._relay.opened(connection, self._clock.now())
+        self._relay.opened(connection, self.clock.now())
 
     def _received(self, connection: str, frame: str) -> None:
-        self._relay.received(connection, frame, self._clock.now())
+        self._relay.received(connection, frame, self.clock.now())
 
     def _closed(self, connection: str, reason: str) -> None:
-        self._relay.closed(connection, reason, self._clock.now())
+        self._relay.closed(connection, reason, self.clock.now())
 
     # --- What the operator and the world do to it -----------------------------------------------------------------
 
     def stop(self) -> None:
         """The operator asks it to stop."""
-        self.driver.tell(StopAsked(at=self._clock.now(), reason="the operator"))
+        self.driver.tell(StopAsked(at=self.clock.now(), reason="the operator"))
 
     def resume(self) -> None:
         """The operator lets it quote again, if something has paused or halted it."""
         if self.engine.state.pauses or self.engine.state.halts:
-            self.driver.tell(ResumeAsked(at=self._clock.now(), reason="what went wrong is over"))
+            self.driver.tell(ResumeAsked(at=self.clock.now(), reason="what went wrong is over"))
 
     def pause(self) -> None:
         """The operator wants nothing shown."""
-        self.driver.tell(PauseAsked(at=self._clock.now(), reason="the operator"))
-
-    def suspend(self, for_ns: int) -> None:
-        """The machine sleeps, or the process is stopped."""
-        self.loop.stand_still(self._clock.now() + for_ns)
+        self.driver.tell(PauseAsked(at=self.clock.now(), reason="the operator"))
 
     def kill(self, how: str) -> None:
         """The process ends between two of its callbacks."""
         self.loop.end()
         self._end(how)
+
+    def crash_at(self, moment: str, after: int, hit: Hit) -> None:
+        """Die at a moment of this kind, after so many of them."""
+        self._crash = (moment, after, hit)
+
+    def restart_recorder(self) -> None:
+        """The recorder's process died."""
+        if self._follower is not None:
+            self._follower.restart()
 
     def before_bytes(self) -> None:
         """A frame is about to leave."""
@@ -201,11 +216,12 @@ class Life:
 
     def _pass(self, moment: str) -> None:
         """Die here, if this is where to die."""
-        if self.crash_after is None or self.crash_after[0] != moment:
+        if self._crash is None or self._crash[0] != moment:
             return
-        _, still = self.crash_after
-        self.crash_after = (moment, still - 1)
+        _, still, hit = self._crash
+        self._crash = (moment, still - 1, hit)
         if still == 0:
+            hit()
             raise Died
 
     def _died(self) -> None:
@@ -239,6 +255,11 @@ class Life:
 
     # --- What a check may look at ---------------------------------------------------------------------------------
 
+    @property
+    def at(self) -> int:
+        """What time it is for it: a process that waits for its disk goes on later."""
+        return self.loop.at
+
     def change_id(self, instrument: str) -> int | None:
         """The change of the exchange's book up to which its own claims to be told; None while it trusts none."""
         return self.venue.change_id(instrument)
@@ -253,5 +274,5 @@ class Life:
 
     def reasons(self) -> list[str]:
         """Why it shows nothing, one for each strategy that does so."""
-        at, state = self._clock.now(), self.engine.state
+        at, state = self.clock.now(), self.engine.state
         return [reason for setup in self._setup.strategies if (reason := why_absent(state, setup, at))]

@@ -4,7 +4,7 @@ A connection never reorders what one side sent, and no two connections are in st
 happen to a frame or to a connection is told to it by `faults`; nothing here is drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol, assert_never
 
@@ -17,6 +17,9 @@ from replenisher.venues.venue import Action, Close, Connect, Send
 
 CLOSE_NS = SECOND_NS  # how long a socket waits for the other end's goodbye
 DELAYS_NS = (MS_NS // 2, 20 * MS_NS)  # the shortest and the longest, drawn for each way of each connection
+
+
+Hit = Callable[[], None]  # a fault makes something go otherwise
 
 
 class End(Daemon, Protocol):
@@ -66,19 +69,22 @@ class Tampering(Protocol):
 class Way:
     """One direction of a connection."""
 
-    __slots__ = ("delay_ns", "held", "is_dead", "last_at")
+    __slots__ = ("delay_ns", "held", "hit", "is_dead", "last_at", "silent", "streams")
 
     def __init__(self, delay_ns: int) -> None:
         self.delay_ns = delay_ns
         self.last_at = 0  # when the last frame arrives; none overtakes it
         self.is_dead = False  # whatever goes here arrives nowhere
         self.held: dict[str, int] = {}  # stream -> until when its frames are held back, while others pass
+        self.hit: Hit | None = None  # called by frames that come here while something is wrong with all of them
+        self.silent: dict[str, Hit] = {}  # streams of which nothing comes any more
+        self.streams: dict[str, None] = {}  # the channels that were told of so far
 
 
 class Link:
     """One connection, from its dialing to its end."""
 
-    __slots__ = ("connection", "down", "end", "is_open_here", "is_open_there", "name", "up")
+    __slots__ = ("connection", "down", "end", "is_open_here", "is_open_there", "name", "stood", "up")
 
     def __init__(self, name: str, connection: str, end: End, up: Way, down: Way) -> None:
         self.name = name  # as the exchange calls it
@@ -87,6 +93,7 @@ class Link:
         self.up, self.down = up, down
         self.is_open_here = True  # as the daemon sees it, from dialing on
         self.is_open_there = False  # as the exchange does
+        self.stood = False  # whether the daemon was told that it is open
 
 
 class Network:
@@ -164,12 +171,15 @@ class Network:
 
     def _opened(self, link: Link) -> None:
         if link.is_open_here and not link.down.is_dead:
+            link.stood = True
             link.end.opened(link.connection)
 
     def _send_up(self, link: Link, frame: str) -> None:
         self._tap.up(self._timeline.at, link.name, frame)
         if self._court.sent:
             self._court.sent(link.end, link.connection, frame)
+        if link.up.hit is not None:
+            link.up.hit()
         tampered = self._tampering.up(link, frame)
         for later_ns, text in ((0, frame),) if tampered is None else tampered:
             self._timeline.put(self._arrival(link.up, later_ns), self._heard, link, text)
@@ -182,6 +192,8 @@ class Network:
 
     def _leave(self, link: Link, reason: str) -> None:
         """The daemon says goodbye, and waits for the other end's for a moment only."""
+        if link.up.is_dead or link.down.is_dead:
+            self._tell_broken(link)
         self._timeline.put(self._arrival(link.up), self._end_there, link)
         link.is_open_here = False
         waits_ns = CLOSE_NS if link.up.is_dead or link.down.is_dead else link.up.delay_ns + link.down.delay_ns
@@ -210,15 +222,21 @@ class Network:
         self._tap.down(self._timeline.at, link.name, frame)
         if self._court.told:
             self._court.told(link.name, frame)
+        way, stream = link.down, stream_of(frame)
+        if way.hit is not None:
+            way.hit()
+        if stream:
+            way.streams[stream] = None
+            if stream in way.silent:
+                way.silent[stream]()
+                return
         tampered = self._tampering.down(link, frame)
-        if tampered is None and not link.down.held:
-            way, at = link.down, self._timeline.at
-            way.last_at = at = max(way.last_at, at + way.delay_ns)
+        if tampered is None and not way.held:
+            way.last_at = at = max(way.last_at, self._timeline.at + way.delay_ns)
             self._timeline.put(at, self._received, link, frame)
             return
-        stream = stream_of(frame)
         for later_ns, text in ((0, frame),) if tampered is None else tampered:
-            self._timeline.put(self._arrival_in_stream(link.down, stream, later_ns), self._received, link, text)
+            self._timeline.put(self._arrival_in_stream(way, stream, later_ns), self._received, link, text)
 
     def _received(self, link: Link, frame: str) -> None:
         if link.is_open_here and not link.down.is_dead:
@@ -266,7 +284,20 @@ class Network:
             self.links.pop(link.name, None)
         if link.is_open_here:
             link.is_open_here = False
+            self._tell_broken(link)
             link.end.closed(link.connection, reason)
+
+    def _tell_broken(self, link: Link) -> None:
+        if link.stood and self._court.disconnected:
+            self._court.disconnected(link.end, link.connection)
+
+    def reaches(self, end: End, connection: str) -> bool:
+        """Whether what the exchange tells on a connection of this name, or on its heir, gets to a daemon."""
+        return any(
+            link.end is end and link.is_open_there and link.is_open_here and not link.down.is_dead
+            for link in self.links.values()
+            if link.connection.startswith(connection)
+        )
 
     # --- When things arrive ---------------------------------------------------------------------------------------
 

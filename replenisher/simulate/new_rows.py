@@ -1,6 +1,7 @@
 """Reads what the recorder has committed since the last look, on a connection of its own, and tells it row by row."""
 
 import sqlite3
+from collections.abc import Callable
 from decimal import Decimal
 
 from replenisher.model.order import Side
@@ -22,20 +23,27 @@ CURSOR = "SELECT epoch, step FROM cursor"
 class NewRows:
     """Remembers how far it has read."""
 
-    def __init__(self, connection: sqlite3.Connection, court: Court) -> None:
-        connection.execute(INDEX)
+    def __init__(self, connection: Callable[[], sqlite3.Connection], court: Court) -> None:
+        connection().execute(INDEX)
         self._connection = connection
         self._court = court
+        self._told: set[tuple[str, str, str]] = set()  # fills: those that power loss took back come once more
         self._last_fill = 0
         self._last_order = (0, 0)
 
+    def rewind(self) -> None:
+        """The rows are fewer than they were."""
+        self._last_fill = 0
+
     def tell(self) -> None:
         """Tell the checks what is new."""
-        court, ask = self._court, self._connection.execute
+        court, ask = self._court, self._connection().execute
         if court.booked:
             for rowid, instrument, trade_id, side, *rest in ask(FILLS, (self._last_fill,)).fetchall():
                 self._last_fill = rowid
-                court.booked(FillRow(instrument, trade_id, SIDES[side], *rest))
+                if (key := (instrument, trade_id, side)) not in self._told:
+                    self._told.add(key)
+                    court.booked(FillRow(instrument, trade_id, SIDES[side], *rest))
         if court.ordered:
             for order_id, amount, filled, status, epoch, step in ask(ORDERS, self._last_order).fetchall():
                 self._last_order = (epoch, step)

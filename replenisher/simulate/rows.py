@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
+from random import Random
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from replenisher.errors import ReplenisherError
@@ -15,6 +17,7 @@ from replenisher.store.recorder import Recorder
 
 T = TypeVar("T")
 RETRY_NS = SECOND_NS
+LOST_MAX = 8  # commits that power loss may take back, at most
 
 
 class SimulatedDatabase(Database):
@@ -22,31 +25,66 @@ class SimulatedDatabase(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.beside = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)  # for whoever only looks
-        self.is_locked = False
-        self.goes_away: str = ""  # "before" or "after" the next COMMIT; empty if it does not
-        self.commits = 0
-        self.committed: Callable[[], None] = lambda: None  # is called after each
+        self._file = Path(url.removeprefix("sqlite:///"))
+        self._wal = self._file.with_name(f"{self._file.name}-wal")
+        self._ends: list[int] = []  # how long the write-ahead log was after each commit: none of it is ever synced
+        self._locked: Callable[[], None] | None = None
+        self._going: tuple[str, Callable[[], None]] | None = None
+        self.committed: Callable[[], None] = lambda: None  # is called after each commit
+        event.listen(self._engine, "connect", _never_checkpoint)
+        self._open_beside()
+
+    def lock(self, hit: Callable[[], None] | None) -> None:
+        """Somebody holds it, and whoever wants to write is told so by `hit`; None lets go."""
+        self._locked = hit
+
+    def go_away(self, when: str, hit: Callable[[], None]) -> None:
+        """Its connection ends `before` or `after` the next COMMIT, whereupon `hit` is called."""
+        self._going = (when, hit)
+
+    def lose_power(self, chance: Random) -> None:
+        """Take back some of the last commits: they are whole, but nothing has brought them to the disk."""
+        kept = chance.choice(self._ends[-LOST_MAX:]) if self._ends else 0
+        survives = {self._file: self._file.read_bytes(), self._wal: self._wal.read_bytes()[:kept]}
+        self.close()
+        for file, content in survives.items():
+            file.write_bytes(content)
+        self._ends = [end for end in self._ends if end <= kept]
+        self._open_beside()
+
+    def _open_beside(self) -> None:
+        self.beside = sqlite3.connect(self._file, isolation_level=None)  # for whoever only looks
+        _never_checkpoint(self.beside, None)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` and commit it, unless something fails."""
-        if self.is_locked:
+        if self._locked is not None:
+            self._locked()
             raise _error("database is locked")
-        goes_away, self.goes_away = self.goes_away, ""
-        if goes_away == "before":
-            return super().write(lambda connection: _gone(work(connection)))
+        going, self._going = self._going, None
+        if going is not None and going[0] == "before":
+            return super().write(lambda connection: _gone(work(connection), going[1]))
+        self._ends = self._ends or [self._wal_size()]
         done = super().write(work)
-        self.commits += 1
+        self._ends.append(self._wal_size())
         self.committed()
-        return _gone(done) if goes_away else done
+        return done if going is None else _gone(done, going[1])
 
     def close(self) -> None:
         """Let go of the file."""
         self.beside.close()
         super().close()
 
+    def _wal_size(self) -> int:
+        return self._wal.stat().st_size if self._wal.exists() else 0
 
-def _gone(_: T) -> T:
+
+def _never_checkpoint(connection: sqlite3.Connection, _entry: object) -> None:
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+
+
+def _gone(_: T, hit: Callable[[], None]) -> T:
+    hit()
     raise _error("the connection was lost")
 
 
@@ -57,9 +95,12 @@ def _error(words: str) -> OperationalError:
 class Follower:
     """Calls a recorder every `every_ns`, and a second later where it failed, if the journal has grown meanwhile."""
 
-    def __init__(self, timeline: Timeline, recorder: Recorder, grown: Callable[[], int], every_ns: int) -> None:
+    def __init__(
+        self, timeline: Timeline, make: Callable[[], Recorder], grown: Callable[[], int], every_ns: int
+    ) -> None:
         self._timeline = timeline
-        self._recorder = recorder
+        self._make = make
+        self._recorder = make()
         self._grown = grown  # how often something was written to the journal
         self._every_ns = every_ns
         self._seen = -1
@@ -73,6 +114,10 @@ class Follower:
         except (SQLAlchemyError, OSError, ReplenisherError) as error:
             return str(error)
         return ""
+
+    def restart(self) -> None:
+        """Its process died, and another one begins where the rows end."""
+        self._recorder = self._make()
 
     def end(self) -> None:
         """Its process is no more."""

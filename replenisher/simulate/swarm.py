@@ -10,7 +10,9 @@ from random import Random
 
 import msgspec
 
-from replenisher.simulate.faults import FAULTS, FrameFault, TimedFault
+from replenisher.simulate.faults import FAULTS
+from replenisher.simulate.frame_faults import FrameFault
+from replenisher.simulate.timed_faults import TimedFault
 
 CALM_SHARE = 1 / 3  # of the seeds
 SYNCS_ALWAYS_SHARE = 1 / 4  # likewise

@@ -76,6 +76,7 @@ class VirtualLoop:
         self._ready: deque[tuple[Callback, tuple[object, ...]]] = deque()
         self._is_due = False  # whether what is ready has its place on the timeline
         self.still_until = 0
+        self._hit: Callable[[], None] | None = None  # called when something has to wait for it
         self.is_over = False
 
     def call_soon(self, callback: Callback, *args: object, context: object = None) -> None:
@@ -88,7 +89,7 @@ class VirtualLoop:
     def call_later(self, delay: float, callback: Callback, *args: object) -> Timer:
         """Call back in so many seconds."""
         timer = Timer(callback, args)
-        self._timeline.put(self._timeline.at + round(delay * SECOND_NS), self._ring, timer)
+        self._timeline.put(self.at + round(delay * SECOND_NS), self._ring, timer)
         return timer
 
     def create_future(self) -> "asyncio.Future[None]":
@@ -99,18 +100,24 @@ class VirtualLoop:
         """A future asks for this."""
         return False
 
-    def stand_still(self, until: int) -> None:
+    @property
+    def at(self) -> int:
+        """The time, as the process sees it: what waits for its disk goes on later than it began."""
+        return max(self._timeline.at, self.still_until)
+
+    def stand_still(self, until: int, hit: Callable[[], None] | None = None) -> None:
         """Do nothing before then: the process is stopped, or waits for something that it cannot do without."""
         self.still_until = max(self.still_until, until)
+        self._hit = hit or self._hit
 
     def take(self, callback: Callback, *args: object) -> None:
         """Something reaches the process from outside: now, or when it runs again."""
         if self.is_over:
             return
         if self._timeline.at < self.still_until:
-            self._timeline.put(self.still_until, self.take, callback, *args)
-            return
-        self._do(callback, args)
+            self._wait(self.take, callback, *args)
+        else:
+            self._do(callback, args)
 
     def end(self) -> None:
         """The process is no more."""
@@ -127,9 +134,15 @@ class VirtualLoop:
         while ready and not self.is_over:
             if self._timeline.at < self.still_until:
                 self._is_due = True
-                self._timeline.put(self.still_until, self._run_ready)
+                self._wait(self._run_ready)
                 return
             self._do(*ready.popleft())
+
+    def _wait(self, callback: Callback, *args: object) -> None:
+        if self._hit is not None:
+            self._hit()
+            self._hit = None
+        self._timeline.put(self.still_until, callback, *args)
 
     def _do(self, callback: Callback, args: tuple[object, ...]) -> None:
         try:

@@ -1,29 +1,53 @@
 """Carries out a plan: lets faults befall frames and the world, until it is told to stop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import Protocol
 
 from replenisher.model.units import SECOND_NS
-from replenisher.simulate.faults import FRAME_FAULTS, TIMED_FAULTS, FrameFault, Passage, TimedFault, World
+from replenisher.simulate.faults import FAULTS
+from replenisher.simulate.frame_faults import FRAME_FAULTS, FrameFault, Passage
 from replenisher.simulate.network import Link
 from replenisher.simulate.swarm import Plan
+from replenisher.simulate.timed_faults import TIMED_FAULTS, TimedFault, World
 from replenisher.simulate.timeline import Timeline
 
 HOUR_NS = 3600 * SECOND_NS
-BY_NAME = {fault.name: fault for fault in (*FRAME_FAULTS, *TIMED_FAULTS)}
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+class Hits(Protocol):
+    """Who counts faults."""
+
+    def befalls(self, fault: str) -> None:
+        """One happens."""
+
+    def hit(self, fault: str, frame: str = "") -> bool:
+        """It changed something, perhaps this frame; whether that counts, because an order of ours was at stake."""
+
+
+class Once:
+    """One fault that happened: the first time that it changes something while an order is at stake is its hit."""
+
+    def __init__(self, fault: str, hits: Hits) -> None:
+        self._fault = fault
+        self._hits = hits
+        self._has_hit = False
+
+    def __call__(self) -> None:
+        """It has changed a byte, the time at which something arrives, or what lasts."""
+        self._has_hit = self._has_hit or self._hits.hit(self._fault)
 
 
 class Trouble:
-    """What goes wrong in one run. `struck` is told the name of each fault when it happens."""
+    """What goes wrong in one run."""
 
-    def __init__(
-        self, plan: Plan, timeline: Timeline, world: World, chance: Random, struck: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, plan: Plan, timeline: Timeline, world: World, chance: Random, hits: Hits) -> None:
         self._timeline = timeline
         self._world = world
         self._chance = chance
-        self._struck = struck
+        self._hits = hits
         self._is_over = False
         self._cued: dict[str, list[int]] = {}  # frame fault -> how many fitting frames are still let pass
         rated = [(fault, plan.rates[fault.name]) for fault in FRAME_FAULTS if plan.rates.get(fault.name)]
@@ -62,7 +86,10 @@ class Trouble:
             if fault.fits(frame) and (self._chance.random() < rate or self._is_cued(fault)):
                 passage = Passage(frame, link, self._chance, [(0, frame)])
                 fault.befalls(passage)
-                self._struck(fault.name, frame)
+                self._hits.befalls(fault.name)
+                self._hits.hit(fault.name, frame)
+                if passage.is_one_too_many:
+                    self._world.end_session(link, frame)
                 if passage.ending:
                     self._world.cut(link, passage.ending)
                 return passage.comes
@@ -89,5 +116,5 @@ class Trouble:
 
     def _strike(self, fault: TimedFault, connection: str) -> None:
         if not self._is_over:
-            self._struck(fault.name, "")
-            fault.befalls(self._world, connection)
+            self._hits.befalls(fault.name)
+            fault.befalls(self._world, connection, Once(fault.name, self._hits))

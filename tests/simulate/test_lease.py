@@ -35,6 +35,10 @@ class Sent(Check):
         Sent.frames += 1
 
 
+def counted() -> None:
+    """Nobody here counts what a fault hits."""
+
+
 @contextmanager
 def quoting_world(directory: Path) -> Iterator[tuple[World, SimulatedDatabase]]:
     """A desk that quotes, on a database of its own."""
@@ -50,14 +54,14 @@ def quoting_world(directory: Path) -> Iterator[tuple[World, SimulatedDatabase]]:
 @pytest.mark.parametrize("is_theirs", [False, True], ids=["still ours", "somebody else's"])
 def test_a_daemon_that_slept_past_its_lease_is_silent_until_it_was_read(tmp_path: Path, is_theirs: bool) -> None:
     with quoting_world(tmp_path) as (world, database):
-        world.lock_database(is_locked=True)
-        world.suspend(PAST_THE_LEASE_S * SECOND_NS)
+        world.victims.lock_database(counted, is_locked=True)
+        world.victims.suspend(counted, PAST_THE_LEASE_S * SECOND_NS)
         before = Sent.frames
 
         world.run(PAST_THE_LEASE_S + 30)
         assert Sent.frames == before
 
-        world.lock_database(is_locked=False)
+        world.victims.lock_database(counted, is_locked=False)
         if is_theirs:
             database.write(lambda connection: connection.execute(update(tables.leases).values(epoch=2**40)))
         world.run(QUOTING_S)
@@ -67,7 +71,7 @@ def test_a_daemon_that_slept_past_its_lease_is_silent_until_it_was_read(tmp_path
 
 def test_a_database_that_is_away_for_longer_than_the_lease_pulls_every_quote(tmp_path: Path) -> None:
     with quoting_world(tmp_path) as (world, _):
-        world.lock_database(is_locked=True)
+        world.victims.lock_database(counted, is_locked=True)
         world.run(80)
         assert world.exchange.views.open_orders("main")
 
@@ -77,6 +81,6 @@ def test_a_database_that_is_away_for_longer_than_the_lease_pulls_every_quote(tmp
         assert Sent.frames > before
         assert world.life.reasons() == ["the lease of the account has run out: database is locked"]
 
-        world.lock_database(is_locked=False)
+        world.victims.lock_database(counted, is_locked=False)
         world.run(5)
         assert world.exchange.views.open_orders("main")

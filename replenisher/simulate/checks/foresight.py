@@ -35,8 +35,8 @@ class NoForesight(Check):
         """What it says it knew."""
         number, at = self._last
         self._last = (step.number, step.at)
-        if step.at > self.oracle.at or step.at < at:
-            return f"step {step.number} is of {step.at}, after one of {at}, and it is {self.oracle.at}"
+        if step.at > daemon.at or step.at < at:
+            return f"step {step.number} is of {step.at}, after one of {at}, and it is {daemon.at}"
         if number and step.number != number + 1:
             return f"step {number} was followed by step {step.number}"
         for event in step.events:

@@ -17,9 +17,18 @@ class RatesAreKept(Check):
         super().__init__(oracle)
         self._credits: float | None = None  # None: full
         self._at = 0
+        self._excused = 0  # complaints that are a fault of this world's
+
+    def struck(self, fault: str) -> Objection:
+        """The exchange is about to complain for no reason."""
+        self._excused += fault == "too many requests"
+        return None
 
     def told(self, link: str, frame: str) -> Objection:
         """The exchange complains."""
+        if self._excused and TOO_MANY in frame:
+            self._excused -= 1
+            return None
         return f"the exchange says that we ask too much: {frame}" if TOO_MANY in frame else None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:

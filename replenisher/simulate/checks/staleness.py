@@ -48,7 +48,7 @@ class NoQuoteOnAStaleBook(Check):
 
     def struck(self, fault: str) -> Objection:
         """Whoever sleeps cancels nothing."""
-        self._sleeps = self._sleeps or fault == "suspended"
+        self._sleeps = self._sleeps or fault in ("suspended", "stalled")
         return None
 
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:

@@ -4,7 +4,7 @@ from replenisher.model.order import Status
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-from replenisher.simulate.faults import is_answer
+from replenisher.simulate.frame_faults import is_answer
 
 BOUND_NS = 10 * SECOND_NS
 EARLIEST_NS = SECOND_NS  # an answer sooner than that may have been under way before

@@ -1,0 +1,239 @@
+"""What may befall connections, the daemon, its machine, its disk, its database, and the exchange.
+
+A timed fault befalls the world so often an hour, or one connection, which may be named. Many of them only prepare
+something: a disk that is full harms nobody who does not write. So a fault is handed a `hit`, and whatever it makes go
+otherwise calls that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from replenisher.exchange.words import InstrumentState
+from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.simulate.disk import SimulatedDisk
+from replenisher.simulate.network import Hit, Link, Way
+
+DISCONNECTS = ("1006", "1012 service restart", "4000 heartbeat close")
+CRASHES = ("before_write", "after_write", "before_send", "after_send")
+COMMITS = ("before", "after")
+
+
+class World(Protocol):
+    """What timed faults are done to."""
+
+    chance: Random
+    disk: SimulatedDisk  # of the journal
+
+    def link(self, connection: str) -> Link | None:
+        """A connection of the daemon's that is open: that of this name, or whichever; None if there is none."""
+
+    def cut(self, link: Link, reason: str) -> None:
+        """Break it: both ends hear of it."""
+
+    def end_session(self, link: Link, frame: str) -> None:
+        """The exchange says that this request was one too many, and ends the session."""
+
+    def for_a_while(self, for_ns: int, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+        """Let something be so until then, or until there are no faults any more."""
+
+    def kill(self, hit: Hit, *, power_lost: bool = False) -> None:
+        """End the daemon; it is started again a while later."""
+
+    def crash(self, hit: Hit, moment: str) -> None:
+        """Let it die at the next such moment: before or after a write to the journal, or a frame's leaving."""
+
+    def suspend(self, hit: Hit, for_ns: int) -> None:
+        """Its process does not run."""
+
+    def step_clock(self, hit: Hit, step_ns: int) -> None:
+        """Somebody sets its machine's clock."""
+
+    def restart_exchange(self, hit: Hit) -> None:
+        """The exchange goes away, and comes back a while later."""
+
+    def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
+        """An instrument does not trade for a while."""
+
+    def lock_database(self, hit: Hit, *, is_locked: bool) -> None:
+        """Somebody holds the database."""
+
+    def lose_database(self, hit: Hit, when: str, *, recorder_dies: bool) -> None:
+        """The connection to it ends at the next COMMIT, before or after it, or the recorder's process does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedFault:
+    """Befalls the world so often an hour, or one connection, which may be named."""
+
+    name: str
+    ids: tuple[str, ...]
+    per_hour_max: float
+    befalls: Callable[[World, str, Hit], None]
+
+
+# --- Connections ---------------------------------------------------------------------------------------------------
+
+
+def _cut(world: World, connection: str, hit: Hit) -> None:
+    if link := world.link(connection):
+        hit()
+        world.cut(link, world.chance.choice(DISCONNECTS))
+
+
+def _half_open(world: World, connection: str, hit: Hit) -> None:
+    if link := world.link(connection):
+        _kill(link.up, hit)
+        _kill(link.down, hit)
+
+
+def _deaf(world: World, connection: str, hit: Hit) -> None:
+    if link := world.link(connection):
+        _kill(link.down, hit)
+
+
+def _mute(world: World, connection: str, hit: Hit) -> None:
+    if link := world.link(connection):
+        _kill(link.up, hit)
+
+
+def _kill(way: Way, hit: Hit) -> None:
+    way.is_dead, way.hit = True, hit
+
+
+def _slow(world: World, connection: str, hit: Hit) -> None:
+    if link := world.link(connection):
+        way, delay_ns = link.down, link.down.delay_ns
+
+        def begin() -> None:
+            way.delay_ns, way.hit = delay_ns + round(world.chance.uniform(0.1, 5) * SECOND_NS), hit
+
+        def end() -> None:
+            way.delay_ns, way.hit = delay_ns, None
+
+        world.for_a_while(_seconds(world, 1, 30), begin, end)
+
+
+def _silence_channel(world: World, connection: str, hit: Hit) -> None:
+    link = world.link(connection)
+    if link is None or not link.down.streams:
+        return
+    way, stream = link.down, world.chance.choice(list(link.down.streams))
+
+    def begin() -> None:
+        way.silent[stream] = hit
+
+    def end() -> None:
+        way.silent.pop(stream, None)
+
+    world.for_a_while(_seconds(world, 1, 60), begin, end)
+
+
+# --- The daemon and its machine ------------------------------------------------------------------------------------
+
+
+def _kill_daemon(world: World, _: str, hit: Hit) -> None:
+    world.kill(hit)
+
+
+def _lose_power(world: World, _: str, hit: Hit) -> None:
+    world.kill(hit, power_lost=True)
+
+
+def _crash(world: World, _: str, hit: Hit) -> None:
+    world.crash(hit, world.chance.choice(CRASHES))
+
+
+def _suspend(world: World, _: str, hit: Hit) -> None:
+    world.suspend(hit, _seconds(world, 5, 120))
+
+
+def _stall(world: World, _: str, hit: Hit) -> None:
+    world.suspend(hit, _seconds(world, 0.05, 5))
+
+
+def _step_clock(world: World, _: str, hit: Hit) -> None:
+    world.step_clock(hit, _seconds(world, -3600, 3600))
+
+
+def _fill_disk(world: World, _: str, hit: Hit) -> None:
+    disk = world.disk
+
+    def begin() -> None:
+        disk.is_full, disk.hit = True, hit
+
+    def end() -> None:
+        disk.is_full, disk.hit = False, None
+
+    world.for_a_while(_seconds(world, 0.1, 20), begin, end)
+
+
+def _slow_disk(world: World, _: str, hit: Hit) -> None:
+    disk = world.disk
+
+    def begin() -> None:
+        disk.write_ns, disk.hit = round(world.chance.expovariate(1 / (100 * MS_NS))), hit
+
+    def end() -> None:
+        disk.write_ns, disk.hit = 0, None
+
+    world.for_a_while(_seconds(world, 0.1, 20), begin, end)
+
+
+# --- The recorder and its database ---------------------------------------------------------------------------------
+
+
+def _lock_database(world: World, _: str, hit: Hit) -> None:
+    world.for_a_while(
+        _seconds(world, 1, 60),
+        lambda: world.lock_database(hit, is_locked=True),
+        lambda: world.lock_database(hit, is_locked=False),
+    )
+
+
+def _lose_database(world: World, _: str, hit: Hit) -> None:
+    world.lose_database(hit, world.chance.choice(COMMITS), recorder_dies=False)
+
+
+def _kill_recorder(world: World, _: str, hit: Hit) -> None:
+    world.lose_database(hit, world.chance.choice(COMMITS), recorder_dies=True)
+
+
+# --- The exchange --------------------------------------------------------------------------------------------------
+
+
+def _restart_exchange(world: World, _: str, hit: Hit) -> None:
+    world.restart_exchange(hit)
+
+
+def _interrupt(world: World, _: str, hit: Hit) -> None:
+    state = world.chance.choice((InstrumentState.LOCKED, InstrumentState.HALTED))
+    world.interrupt(hit, state, _seconds(world, 0.1, 30))
+
+
+def _seconds(world: World, shortest: float, longest: float) -> int:
+    return round(world.chance.uniform(shortest, longest) * SECOND_NS)
+
+
+TIMED_FAULTS = (
+    TimedFault(name="cut", ids=("N2", "N12", "X24"), per_hour_max=60, befalls=_cut),
+    TimedFault(name="half open", ids=("N3", "X24"), per_hour_max=20, befalls=_half_open),
+    TimedFault(name="deaf", ids=("N3", "X1"), per_hour_max=20, befalls=_deaf),
+    TimedFault(name="mute", ids=("N19",), per_hour_max=20, befalls=_mute),
+    TimedFault(name="slow", ids=("N14",), per_hour_max=20, befalls=_slow),
+    TimedFault(name="channel silent", ids=("N10", "T3"), per_hour_max=20, befalls=_silence_channel),
+    TimedFault(name="killed", ids=("K7",), per_hour_max=20, befalls=_kill_daemon),
+    TimedFault(name="crashed", ids=("K1", "K2", "K3", "K4", "K5"), per_hour_max=20, befalls=_crash),
+    TimedFault(name="power lost", ids=("K11",), per_hour_max=10, befalls=_lose_power),
+    TimedFault(name="suspended", ids=("K12",), per_hour_max=10, befalls=_suspend),
+    TimedFault(name="stalled", ids=("K13",), per_hour_max=20, befalls=_stall),
+    TimedFault(name="clock set", ids=("K12", "X16"), per_hour_max=10, befalls=_step_clock),
+    TimedFault(name="exchange restarted", ids=("X12",), per_hour_max=10, befalls=_restart_exchange),
+    TimedFault(name="interrupted", ids=("X12", "X17", "X25"), per_hour_max=10, befalls=_interrupt),
+    TimedFault(name="disk full", ids=("K8",), per_hour_max=10, befalls=_fill_disk),
+    TimedFault(name="disk slow", ids=("K9",), per_hour_max=20, befalls=_slow_disk),
+    TimedFault(name="database locked", ids=("K9",), per_hour_max=20, befalls=_lock_database),
+    TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),
+    TimedFault(name="recorder died", ids=("K4", "K10"), per_hour_max=20, befalls=_kill_recorder),
+)

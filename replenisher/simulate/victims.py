@@ -1,0 +1,159 @@
+"""What faults are done to: the daemon that lives now, its connections, its machine, its database, and the exchange."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import msgspec
+
+from replenisher.exchange.dialects.dialect import Close, Send
+from replenisher.exchange.words import InstrumentState
+from replenisher.model.units import SECOND_NS, US_NS
+from replenisher.simulate.exchange_end import ExchangeEnd
+from replenisher.simulate.life import Life, Place
+from replenisher.simulate.network import Hit, Link, Network
+from replenisher.simulate.timeline import Timeline
+
+PAUSE_S_MEAN, PAUSE_S_MAX = 5.0, 60.0  # until what has gone away comes back
+
+
+class Victims:
+    """Lets the world suffer. `life` is the daemon that lives now, or died last."""
+
+    life: Life
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        counter: ExchangeEnd,
+        network: Network,
+        place: Place,
+        instruments: Sequence[str],
+        chance: Random,
+    ) -> None:
+        self.chance = chance
+        self.rows_lost: Callable[[], None] = lambda: None  # is called when power loss took some back
+        self._instruments = instruments  # that are quoted, by key
+        self.disk = place.disk
+        self._timeline = timeline
+        self._counter = counter
+        self._network = network
+        self._place = place
+        self._lasting: list[Callable[[], None]] = []  # what ends when there are no faults any more
+
+    def for_a_while(self, for_ns: int, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+        """Let something be so until then, or until there are no faults any more."""
+        begins()
+
+        def end() -> None:
+            if ends in self._lasting:
+                self._lasting.remove(ends)
+                ends()
+
+        self._lasting.append(ends)
+        self._timeline.put(self._timeline.at + for_ns, end)
+
+    def recover(self) -> None:
+        """What lasts ends now."""
+        while self._lasting:
+            self._lasting.pop(0)()  # a life that cannot begin yet waits behind what it waits for
+
+    def pause_ns(self) -> int:
+        """How long something is gone."""
+        return round(min(self.chance.expovariate(1 / PAUSE_S_MEAN), PAUSE_S_MAX) * SECOND_NS)
+
+    # --- Connections ----------------------------------------------------------------------------------------------
+
+    def link(self, connection: str) -> Link | None:
+        """A connection of the daemon's that is open: that of this name, or whichever."""
+        links = [
+            link
+            for link in self._network.links.values()
+            if link.is_open_here and link.is_open_there and connection in ("", link.connection)
+        ]
+        return self.chance.choice(links) if links else None
+
+    def cut(self, link: Link, reason: str) -> None:
+        """Break it."""
+        self._network.cut(link, reason)
+
+    def end_session(self, link: Link, frame: str) -> None:
+        """The exchange says that this request was one too many, and ends the session."""
+        request_id, at_us = msgspec.json.decode(frame)["id"], self._timeline.at // US_NS
+        error = {"code": 10028, "message": "too_many_requests"}
+        reply = {"jsonrpc": "2.0", "id": request_id, "error": error, "usIn": at_us, "usOut": at_us, "usDiff": 0}
+        told = msgspec.json.encode(reply | {"testnet": False}).decode()
+        self._network.answer([Send(link.name, told), Close(link.name, 1008, "too_many_requests")])
+        self._counter.closed(link.name)
+
+    # --- The daemon and its machine -------------------------------------------------------------------------------
+
+    def kill(self, hit: Hit, *, power_lost: bool = False) -> None:
+        """End the daemon."""
+        if self.life.is_over:
+            return
+        hit()
+        if not power_lost:
+            self.life.kill("killed")
+            return
+        self._network.fall_silent(self.life)
+        self.life.kill("power lost")
+        self.disk.lose_power(self.chance)
+        if self._place.database is not None:
+            self._place.database.lose_power(self.chance)
+            self.rows_lost()
+
+    def crash(self, hit: Hit, moment: str) -> None:
+        """Let it die at the next such moment."""
+        self.life.crash_at(moment, 0, hit)
+
+    def suspend(self, hit: Hit, for_ns: int) -> None:
+        """Its process does not run."""
+        if not self.life.is_over:
+            self.life.loop.stand_still(self._timeline.at + for_ns, hit)
+
+    def step_clock(self, hit: Hit, step_ns: int) -> None:
+        """Somebody sets its machine's clock."""
+        if not self.life.is_over:
+            hit()
+            self.life.clock.step(step_ns)
+
+    # --- The database ---------------------------------------------------------------------------------------------
+
+    def lock_database(self, hit: Hit, *, is_locked: bool) -> None:
+        """Somebody holds it."""
+        if self._place.database is not None:
+            self._place.database.lock(hit if is_locked else None)
+
+    def lose_database(self, hit: Hit, when: str, *, recorder_dies: bool) -> None:
+        """The connection to it ends at the next COMMIT, or the recorder's process does."""
+        if self._place.database is not None:
+
+            def befall() -> None:
+                hit()
+                if recorder_dies:
+                    self.life.restart_recorder()
+
+            self._place.database.go_away(when, befall)
+
+    # --- The exchange ---------------------------------------------------------------------------------------------
+
+    def restart_exchange(self, hit: Hit) -> None:
+        """It goes away, and comes back a while later."""
+        if self._counter.is_open:
+            hit()
+            self.for_a_while(self.pause_ns(), self._lose_exchange, self._counter.start)
+
+    def _lose_exchange(self) -> None:
+        self._counter.stop()
+        self._network.refuse_all()
+
+    def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
+        """An instrument does not trade for a while."""
+        name = self.chance.choice(self._instruments).partition("/")[2]
+
+        def begin() -> None:
+            hit()
+            self._counter.interrupt(name, state)
+
+        if self._counter.is_open:
+            self.for_a_while(for_ns, begin, lambda: self._counter.interrupt(name, InstrumentState.OPEN))
