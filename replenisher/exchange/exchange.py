@@ -218,7 +218,7 @@ class Exchange:
         return len(fitting)
 
     def interrupt(self, instrument: str, state: InstrumentState, at: int) -> None:
-        """Let an instrument be locked or halted from now on, or open again; it is done as soon as the market goes on."""
+        """Let an instrument be locked or halted from now on, or open again; done when the market goes on."""
         self._boards[instrument].interruptions.turn(state, at)
         self._coming = None
 

@@ -181,10 +181,14 @@ class Life:
 
     def stop(self) -> None:
         """The operator asks it to stop."""
+        if self.is_over:
+            return
         self.driver.tell(StopAsked(at=self.clock.now(), reason="the operator"))
 
     def resume(self) -> None:
         """The operator lets it quote again, if something has paused or halted it."""
+        if self.is_over:
+            return
         if self.engine.state.pauses or self.engine.state.halts:
             self.driver.tell(ResumeAsked(at=self.clock.now(), reason="what went wrong is over"))
 
@@ -200,6 +204,10 @@ class Life:
     def crash_at(self, moment: str, after: int, hit: Hit) -> None:
         """Die at a moment of this kind, after so many of them."""
         self._crash = (moment, after, hit)
+
+    def live_on(self) -> None:
+        """Nothing kills it any more."""
+        self._crash = None
 
     def restart_recorder(self) -> None:
         """The recorder's process died."""

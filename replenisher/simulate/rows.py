@@ -42,6 +42,10 @@ class SimulatedDatabase(Database):
         """Its connection ends `before` or `after` the next COMMIT, whereupon `hit` is called."""
         self._going = (when, hit)
 
+    def stay(self) -> None:
+        """Its connection ends no more."""
+        self._going = None
+
     def lose_power(self, chance: Random) -> None:
         """Take back some of the last commits: they are whole, but nothing has brought them to the disk."""
         kept = chance.choice(self._ends[-LOST_MAX:]) if self._ends else 0

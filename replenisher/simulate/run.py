@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from time import process_time
+from traceback import format_exc
 
 import msgspec
 
@@ -33,6 +35,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tally: Mapping[str, int]  # how often it hit while an order of ours was at stake, and what came of it
     hash: str  # over every byte on the wire and every row
     violation: Violation | None = None  # the first one
+    traceback: str = ""  # of an exception that ended it
+    cpu_s: float = 0.0  # what it took; the one thing that differs from run to run
 
     @property
     def is_fine(self) -> bool:
@@ -44,6 +48,7 @@ def run(
     scene: Scene, *, seed: int, minutes: float, plan: Plan, checks: Sequence[type[Check]], at: int = START
 ) -> Outcome:
     """One seed from its start to its verdict."""
+    began = process_time()
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
         (directory / "rows.db").write_bytes(empty_database())
@@ -51,7 +56,12 @@ def run(
             world = World(
                 scene, seed=seed, at=at, directory=directory / "journal", database=database, plan=plan, checks=checks
             )
-            live(world, minutes * MINUTE_NS / SECOND_NS)
+            failure = ""
+            try:
+                live(world, minutes * MINUTE_NS / SECOND_NS)
+            except Exception as error:  # noqa: BLE001 - ours, in the exchange or here: the seed fails, the others go on
+                world.court.object("ours", f"{type(error).__name__}: {error}")
+                failure = format_exc()
             return Outcome(
                 seed=seed,
                 seconds=(world.at - at) / SECOND_NS,
@@ -60,6 +70,8 @@ def run(
                 tally=dict(sorted(world.tally.items())),
                 hash=world.tap.digest(),
                 violation=world.court.violations[0] if world.court.violations else None,
+                traceback=failure,
+                cpu_s=process_time() - began,
             )
 
 

@@ -53,7 +53,10 @@ class Victims:
         self._timeline.put(self._timeline.at + for_ns, end)
 
     def recover(self) -> None:
-        """What lasts ends now."""
+        """What lasts ends now, and what was to come does not."""
+        self.life.live_on()
+        if self._place.database is not None:
+            self._place.database.stay()
         while self._lasting:
             self._lasting.pop(0)()  # a life that cannot begin yet waits behind what it waits for
 

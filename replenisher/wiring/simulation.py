@@ -1,5 +1,6 @@
 """`replenisher simulate`: what a paper configuration says, on virtual time, seed after seed on every CPU."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,6 +24,7 @@ from replenisher.simulate.faults import NAMES
 from replenisher.simulate.life import Making
 from replenisher.simulate.run import Outcome, run
 from replenisher.simulate.swarm import drawn
+from replenisher.simulate.total import Total
 from replenisher.simulate.world import Scene
 from replenisher.store.journal import Fsync, Policy
 from replenisher.venues.deribit.settings import Credentials
@@ -39,6 +41,7 @@ def _shipped() -> Path:
     return (inside if inside.is_dir() else package.parent / "configs") / "simulate.yaml"
 
 
+__all__ = ["SHIPPED", "Task", "Total", "commit", "cpus", "faults_named", "scene_of", "simulate"]
 SHIPPED = _shipped()
 CANARY = "sUxQ7c1e/55+canary"  # looked for wherever a run leaves something behind
 
@@ -53,6 +56,8 @@ class Task(NamedTuple):
 
 def simulate(task: Task, seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
     """The outcome of each seed, in their order."""
+    gc.collect()
+    gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
     scene_of(load(task.file))  # what is wrong with it is said here and not in a child
     if jobs == 1:
         yield from map(partial(_one, task), seeds)

@@ -18,7 +18,9 @@ def outcomes(hash_seed: str) -> list[dict[str, Any]]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    *found, total = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert total["total"]["seeds"] == len(found)
+    return found
 
 
 @pytest.fixture(scope="module")

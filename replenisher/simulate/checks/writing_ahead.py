@@ -6,20 +6,22 @@ from replenisher.store.journal import Fsync
 
 
 class WrittenAhead(Check):
-    """Looks for our id in what was written at this very moment, as a turn has no second one."""
+    """Looks for our id in what this very turn has written."""
 
     name = "S10"
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self._written: list[bytes] = []
-        self._at = 0
+        self._at = 0  # when the turn began that wrote this
+        self._until = 0  # until when its disk held it up
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """Bytes are in the file."""
         if self.oracle.at != self._at:
             self._at = self.oracle.at
             self._written.clear()
+        self._until = daemon.at
         self._written.append(data)
         return None
 
@@ -34,7 +36,7 @@ class WrittenAhead(Check):
             if order is None:
                 return None  # it has ended: nothing can come of it
             label = order.label
-        if self._at != self.oracle.at or not any(label.encode() in data for data in self._written):
+        if self.oracle.at > self._until or not any(label.encode() in data for data in self._written):
             return f"order {label} left before it was written down: {frame}"
         if self.oracle.policy.fsync is Fsync.ALWAYS and not self.oracle.is_journal_safe:
             return f"order {label} left before its record was safe: {frame}"
