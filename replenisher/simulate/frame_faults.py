@@ -113,9 +113,9 @@ def is_read(frame: str) -> bool:
     return '"usIn":' in frame and ('"result":[' in frame or '"trades":[' in frame)
 
 
-def asks_for_label(frame: str) -> bool:
-    """A question for one order by our own id."""
-    return '"method":"private/get_order_state_by_label"' in frame
+def is_seeking(frame: str) -> bool:
+    """A question for one order, by our own id."""
+    return '/get_order_state_by_label"' in frame
 
 
 def is_position(frame: str) -> bool:
@@ -148,8 +148,9 @@ def _tell_nothing_held(passage: Passage) -> None:
     passage.become(SIZE.sub('"size":0.0', passage.frame))
 
 
-def _forget_order(passage: Passage) -> None:
-    passage.become(passage.frame.replace('"label":"', '"label":"-', 1))  # nobody has ever heard of that one
+def _seek_another(passage: Passage) -> None:
+    before, after = passage.frame.split('"label":"')
+    passage.become(before + '"label":"nobody' + after[after.index('"') :])
 
 
 def _hold_long(passage: Passage) -> None:
@@ -206,10 +207,9 @@ FRAME_FAULTS = (
     ),
     FrameFault(name="old answer", ids=("N20",), share_max=0.1, is_up=False, fits=is_read, befalls=_hold_long),
     FrameFault(
-        name="order forgotten", ids=("X27",), share_max=0.3, is_up=True, fits=asks_for_label, befalls=_forget_order
-    ),
-    FrameFault(
         name="too many requests", ids=("X13",), share_max=0.003, is_up=True, fits=is_order, befalls=Passage.exceed
     ),
+    # A venue that forgets an order for longer than we believe it might cannot be survived, so this happens seldom.
+    FrameFault(name="forgotten", ids=("X27",), share_max=0.02, is_up=True, fits=is_seeking, befalls=_seek_another),
     FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.02, is_up=False, fits=is_private, befalls=Passage.lose),
 )

@@ -282,5 +282,7 @@ class Life:
 
     def reasons(self) -> list[str]:
         """Why it shows nothing, one for each strategy that does so."""
+        if not self._parts:
+            return ["it could not begin"]
         at, state = self.clock.now(), self.engine.state
         return [reason for setup in self._setup.strategies if (reason := why_absent(state, setup, at))]

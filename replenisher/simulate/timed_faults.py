@@ -53,6 +53,9 @@ class World(Protocol):
     def restart_exchange(self, hit: Hit) -> None:
         """The exchange goes away, and comes back a while later."""
 
+    def trade_by_hand(self, hit: Hit, for_ns: int) -> None:
+        """Somebody else lets an order rest on our account."""
+
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""
 
@@ -212,6 +215,10 @@ def _interrupt(world: World, _: str, hit: Hit) -> None:
     world.interrupt(hit, state, _seconds(world, 0.1, 30))
 
 
+def _trade_by_hand(world: World, _: str, hit: Hit) -> None:
+    world.trade_by_hand(hit, _seconds(world, 1, 120))
+
+
 def _seconds(world: World, shortest: float, longest: float) -> int:
     return round(world.chance.uniform(shortest, longest) * SECOND_NS)
 
@@ -236,4 +243,5 @@ TIMED_FAULTS = (
     TimedFault(name="database locked", ids=("K9",), per_hour_max=20, befalls=_lock_database),
     TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),
     TimedFault(name="recorder died", ids=("K4", "K10"), per_hour_max=20, befalls=_kill_recorder),
+    TimedFault(name="by hand", ids=("X26",), per_hour_max=20, befalls=_trade_by_hand),
 )

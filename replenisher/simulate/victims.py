@@ -8,6 +8,7 @@ import msgspec
 from replenisher.exchange.dialects.dialect import Close, Send
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.units import SECOND_NS, US_NS
+from replenisher.simulate.by_hand import ByHand
 from replenisher.simulate.exchange_end import ExchangeEnd
 from replenisher.simulate.life import Life, Place
 from replenisher.simulate.network import Hit, Link, Network
@@ -27,6 +28,7 @@ class Victims:
         counter: ExchangeEnd,
         network: Network,
         place: Place,
+        account: str,
         instruments: Sequence[str],
         chance: Random,
     ) -> None:
@@ -34,6 +36,7 @@ class Victims:
         self.rows_lost: Callable[[], None] = lambda: None  # is called when power loss took some back
         self._instruments = instruments  # that are quoted, by key
         self.disk = place.disk
+        self._stranger = ByHand(counter, account, chance)
         self._timeline = timeline
         self._counter = counter
         self._network = network
@@ -149,6 +152,15 @@ class Victims:
     def _lose_exchange(self) -> None:
         self._counter.stop()
         self._network.refuse_all()
+
+    def trade_by_hand(self, hit: Hit, for_ns: int) -> None:
+        """Somebody else lets an order rest on our account."""
+        if not self._counter.is_open:
+            return
+        at = self._timeline.at
+        if order_id := self._stranger.place(self._instruments[0].partition("/")[2], at):
+            hit()
+            self.for_a_while(for_ns, lambda: None, lambda: self._stranger.cancel(order_id, self._timeline.at))
 
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""

@@ -6,10 +6,11 @@ the same files, as a supervisor of processes would.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, select
 
 from replenisher.exchange.exchange import Exchange
@@ -32,6 +33,7 @@ from replenisher.simulate.trouble import Trouble
 from replenisher.simulate.victims import Victims
 from replenisher.simulate.wiretap import Wiretap
 from replenisher.store import tables
+from replenisher.store.journal import Fsync
 from replenisher.venues.deribit.venue import TRADING
 
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
@@ -75,6 +77,8 @@ class World:
         self._records = msgspec.json.Decoder(Record)
         self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
+        if plan.syncs_always:
+            making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
         self.setup, self.policy = making.setup, making.policy
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
@@ -112,6 +116,7 @@ class World:
             self._counter,
             self._network,
             self._place,
+            self.account,
             self.instruments,
             seeded(seed, "faults"),
         )
