@@ -10,7 +10,8 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 from time import process_time
-from traceback import format_exc
+from traceback import format_exception
+from typing import Self
 
 import msgspec
 
@@ -56,12 +57,10 @@ def run(
             world = World(
                 scene, seed=seed, at=at, directory=directory / "journal", database=database, plan=plan, checks=checks
             )
-            failure = ""
-            try:
+            with Mishap() as mishap:
                 live(world, minutes * MINUTE_NS / SECOND_NS)
-            except Exception as error:  # noqa: BLE001 - ours, in the exchange or here: the seed fails, the others go on
-                world.court.object("ours", f"{type(error).__name__}: {error}")
-                failure = format_exc()
+            if mishap.sentence:
+                world.court.object("ours", mishap.sentence)
             return Outcome(
                 seed=seed,
                 seconds=(world.at - at) / SECOND_NS,
@@ -70,9 +69,25 @@ def run(
                 tally=dict(sorted(world.tally.items())),
                 hash=world.tap.digest(),
                 violation=world.court.violations[0] if world.court.violations else None,
-                traceback=failure,
+                traceback=mishap.traceback,
                 cpu_s=process_time() - began,
             )
+
+
+class Mishap:
+    """An exception, in the exchange or in the simulation: its seed fails, and the others go on."""
+
+    sentence = traceback = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.sentence = f"{type(error).__name__}: {error}"
+        self.traceback = "".join(format_exception(error))
+        return True
 
 
 def live(world: World, seconds: float) -> None:
