@@ -50,6 +50,12 @@ test-processes: install ## processes that are away for two minutes each, and fif
 conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
 	$(BIN)/pytest tests/conformance --capture=no --quiet $(ARGS)
 
+chaos: install ## ten thousand seeds of ten minutes each; goes on where it was stopped; ARGS="--seeds 200" for fewer
+	$(BIN)/python -m bench.chaos $(ARGS)
+
+mutations: install ## plant bugs, one at a time, and see which seed and which check finds each
+	$(BIN)/replenisher simulate --mutations tests/chaos/mutations.yaml --seeds 1..200 --minutes 10 $(ARGS)
+
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh
 

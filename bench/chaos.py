@@ -1,0 +1,88 @@
+"""Seed after seed, as many as wanted, until one fails: `make chaos`. It goes on where it was stopped, and sums up.
+
+A line a seed is appended to `chaos-<commit>.jsonl`; what stands there is not run again. The summary is printed and
+written to `chaos-<commit>.txt`: seeds, simulated hours, what befell the daemon in each of them, and what failed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
+
+from replenisher.simulate.tally import WANTED_PER_HOUR
+from replenisher.wiring import simulation
+
+CHUNK = 20
+TELL_EVERY_S = 10
+
+
+def main() -> int:
+    """Run what is missing, and sum up; 1 if an invariant did not hold or too little went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--jobs", type=int, default=simulation.cpus())
+    parser.add_argument("--directory", type=Path, default=Path("chaos"))
+    asked = parser.parse_args()
+    asked.directory.mkdir(exist_ok=True)
+    file = asked.directory / f"chaos-{simulation.commit()}.jsonl"
+    done = read(file)
+    missing = [seed for seed in range(1, asked.seeds + 1) if seed not in done]
+    task = simulation.Task(simulation.SHIPPED, asked.minutes, simulation.NAMES)
+    began = told = time.monotonic()
+    with file.open("a") as lines:
+        for start in range(0, len(missing), CHUNK):
+            chunk = missing[start : start + CHUNK]
+            for outcome in simulation.simulate(task, chunk, min(asked.jobs, len(chunk))):
+                done[outcome.seed] = document = to_builtins(outcome)
+                lines.write(json.dumps(document) + "\n")
+                lines.flush()
+            if time.monotonic() - told > TELL_EVERY_S:
+                told = time.monotonic()
+                left_s = (told - began) / (start + len(chunk)) * (len(missing) - start - len(chunk))
+                print(f"{len(done):,} of {asked.seeds:,} seeds, {left_s / 60:.0f} min left", file=sys.stderr)
+    text, is_fine = summary([done[seed] for seed in sorted(done) if seed <= asked.seeds])
+    file.with_suffix(".txt").write_text(text)
+    print(text, end="")
+    return 0 if is_fine else 1
+
+
+def read(file: Path) -> dict[int, dict[str, Any]]:
+    """What has been run already, by seed; a line that was torn off is run again."""
+    done: dict[int, dict[str, Any]] = {}
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        try:
+            document = json.loads(line)
+        except ValueError:
+            continue
+        done[document["seed"]] = document
+    return done
+
+
+def summary(outcomes: list[dict[str, Any]]) -> tuple[str, bool]:
+    """What was found, as text, and whether it is what is wanted."""
+    hours = sum(outcome["seconds"] for outcome in outcomes) / 3600
+    tally: Counter[str] = Counter()
+    for outcome in outcomes:
+        tally.update(outcome["tally"])
+    failed = [outcome for outcome in outcomes if outcome["violation"]]
+    lines = [
+        f"{len(outcomes):,} seeds, {hours:,.1f} simulated hours at commit {simulation.commit()}: {len(failed)} failed"
+    ]
+    for outcome in failed:
+        violation = outcome["violation"]
+        lines.append(f"  seed {outcome['seed']}: {violation['invariant']}: {violation['sentence']}")
+    lines.append("an hour, while an order of ours was at stake:")
+    lines += [f"  {count / hours:8.1f}  {name}" for name, count in tally.most_common()]
+    rare = [name for name, wanted in WANTED_PER_HOUR.items() if tally[name] < wanted * hours]
+    lines += [f"too rare: {name}, {WANTED_PER_HOUR[name]} an hour are wanted" for name in rare]
+    return "\n".join(lines) + "\n", not failed and not rare
+
+
+if __name__ == "__main__":
+    sys.exit(main())
