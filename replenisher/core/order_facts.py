@@ -47,9 +47,9 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
         case NotSent():
             _was_not_sent(state, order, fact)
         case OrderCanceled():
-            end(state, order, Transition.CANCELED, fact.reason, fact.venue_time, fact.at)
+            _is_over(state, order, Transition.CANCELED, fact)
         case OrderExpired():
-            end(state, order, Transition.EXPIRED, fact.reason, fact.venue_time, fact.at)
+            _is_over(state, order, Transition.EXPIRED, fact)
         case _:
             assert_never(fact)
     state.orders.file(order)
@@ -170,6 +170,20 @@ def end(state: State, order: Order, transition: Transition, reason: str, venue_t
     if was_live:
         order.reason = reason
     state.own_size(order.instrument).ended(order.order_id, order.side, venue_time, at)
+
+
+def _is_over(state: State, order: Order, transition: Transition, fact: OrderCanceled | OrderExpired) -> None:
+    """The venue says that the order rests no more. What it traded must be booked, or be known to be nothing.
+
+    Else it counts on, and the venue is asked for it. Of an order that nobody has heard of, only that answer tells.
+    """
+    may_have_traded = order.status is UNKNOWN if fact.filled is None else fact.filled > order.filled
+    if may_have_traded and not order.status.is_terminal:
+        sync = state.sync_of(order.instrument)
+        sync.answered(Topic.ORDER, order.order_id)  # what was asked before may be answered as of before
+        sync.ask_order(order, fact.at)
+    else:
+        end(state, order, transition, fact.reason, fact.venue_time, fact.at)
 
 
 def _is_refused(state: State, order: Order, reason: RejectReason, message: str, at: int) -> None:

@@ -268,6 +268,7 @@ class OrderCanceled(Fact, frozen=True, kw_only=True):
     order_id: str
     venue_time: int
     reason: str
+    filled: Decimal | None = None  # all that it traded, wire amount; None if that is not told
 
 
 class OrderExpired(Fact, frozen=True, kw_only=True):
@@ -276,6 +277,7 @@ class OrderExpired(Fact, frozen=True, kw_only=True):
     order_id: str
     venue_time: int
     reason: str
+    filled: Decimal | None = None  # all that it traded, wire amount; None if that is not told
 
 
 class OrderFilled(Fact, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What ends an order, what does not, and what happens when it turns out that it had not ended."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from replenisher.model.event import (
     Event,
     OpenOrdersReported,
     OrderCanceled,
+    OrderExpired,
     OrderNotFound,
     OrderReported,
     OrderWorking,
@@ -133,6 +135,64 @@ def test_an_order_that_has_ended_counts_until_what_it_traded_is_booked(lots: int
     assert (order.status, order.filled_lots) == (status, lots)
     assert [type(wish) for wish in places(wishes)] == [PlaceOrder], "its slot is free again"
     assert world.state.orders.load_on(KEY).buy_lots == 10, "its successor"
+
+
+def canceled_after(world: World, order: Order, filled: Decimal | None) -> Event:
+    return OrderCanceled(at=0, order_id=order.order_id, venue_time=world.at, reason="", filled=filled)
+
+
+def expired_after(world: World, order: Order, filled: Decimal | None) -> Event:
+    return OrderExpired(at=0, order_id=order.order_id, venue_time=world.at, reason="", filled=filled)
+
+
+@pytest.mark.parametrize("tells", [canceled_after, expired_after])
+def test_an_end_after_more_than_is_booked_is_asked_about_first(
+    tells: Callable[[World, Order, Decimal | None], Event],
+) -> None:
+    world, order = traded_unheard(4)
+
+    wishes = world.tell(tells(world, order, LINEAR.amount(4)))
+
+    assert world.state.orders.load_on(KEY).buy_lots == 10, "it counts on"
+    assert (order.status, places(wishes)) == (Status.WORKING, [])
+    for _ in range(3):
+        world.settle()
+        world.wait(SECOND)
+    assert (order.status, order.filled_lots) == (Status.CANCELED, 4)
+
+
+@pytest.mark.parametrize("tells", [canceled_after, expired_after])
+def test_an_end_after_what_is_booked_is_an_end(tells: Callable[[World, Order, Decimal | None], Event]) -> None:
+    world = quoting([buy(0, 99_980)])
+    order = world.order(Side.BUY)
+    world.venue.fill(world.at_venue(order), 4, world.at)
+    world.hear()
+
+    world.tell(tells(world, order, LINEAR.amount(4)))
+
+    assert order.status.is_terminal
+
+
+def test_an_order_that_nobody_heard_of_is_asked_about_when_its_cancel_does_not_say_what_it_traded() -> None:
+    world = quoting()
+    (place,) = want(world, [buy(0, 99_980)])
+    world.arrive(place)
+    unknown = world.order(Side.BUY)
+    at_venue = world.at_venue(unknown)
+    world.venue.fill(at_venue, 4, world.at)
+    world.venue.private.clear()  # nobody hears of it
+    world.wait(TIMEOUT)
+    world.outgoing.clear()
+    at_venue.status = Status.CANCELED
+
+    wishes = world.tell(canceled_after(world, unknown, None))
+
+    assert world.state.orders.load_on(KEY).buy_lots == 10, "it may have traded"
+    assert places(wishes) == []
+    for _ in range(3):
+        world.settle()
+        world.wait(SECOND)
+    assert (unknown.status, unknown.filled_lots) == (Status.CANCELED, 4)
 
 
 def test_an_order_whose_trades_the_venue_never_shows_ends_after_they_were_read() -> None:

@@ -725,7 +725,7 @@ def test_a_cancel_by_the_venue_tells_its_reason() -> None:
 
     (told,) = far.changes([order("cancelled", cancel_reason="cancel_on_disconnect")])
 
-    assert told == OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="cancel_on_disconnect")
+    assert told == OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="cancel_on_disconnect", filled=Decimal(0))
 
 
 def test_an_amend_names_price_and_total_and_its_reply_answers_it() -> None:
@@ -750,7 +750,7 @@ def test_a_cancel_is_answered_by_the_order_it_ended() -> None:
 
     told = far.answer(TRADING, "private/cancel", order("cancelled", cancel_reason="user_request"))
 
-    assert told == [OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="user_request")]
+    assert told == [OrderCanceled(at=T0, order_id=OURS, venue_time=T0, reason="user_request", filled=Decimal(0))]
 
 
 def test_an_order_whose_id_we_never_heard_is_canceled_by_its_label() -> None:

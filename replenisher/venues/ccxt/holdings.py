@@ -50,6 +50,12 @@ def lots_of(order: Structure, instrument: Instrument) -> int | None:
     return None if amount is None else instrument.lots(exact(amount))
 
 
+def filled_of(order: Structure) -> Decimal | None:
+    """What an order has traded in all; None where the answer leaves it out."""
+    filled = order.get("filled")
+    return None if filled is None else exact(filled)
+
+
 def report_of(order: Structure, name: str, instrument: Instrument, traits: Traits, venue_time: int) -> OrderReport:
     """An order as the answer to a question; `venue_time` is as of when, if the order itself does not say."""
     changed = changed_at(order, traits)
@@ -60,7 +66,7 @@ def report_of(order: Structure, name: str, instrument: Instrument, traits: Trait
         side=SIDES[order["side"]],
         price=ticks_of(order, instrument) or 0,
         quantity=lots_of(order, instrument) or 0,
-        filled=exact(order.get("filled") or 0),
+        filled=filled_of(order) or Decimal(0),
         status=status_of(order) or Status.UNKNOWN,
         venue_time=venue_time if changed is None else changed,
     )

@@ -25,7 +25,7 @@ from replenisher.model.event import (
 from replenisher.model.order import Request, Status
 from replenisher.venues.ccxt import errors
 from replenisher.venues.ccxt.calls import Failure
-from replenisher.venues.ccxt.holdings import UNREADABLE, changed_at, lots_of, status_of, ticks_of
+from replenisher.venues.ccxt.holdings import UNREADABLE, changed_at, filled_of, lots_of, status_of, ticks_of
 from replenisher.venues.ccxt.link import Clock, Exchange, Listed
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.placed import Placements
@@ -71,9 +71,13 @@ class Replies:
         venue_time = self._venue_time(order, at)
         match status:
             case Status.CANCELED:
-                return OrderCanceled(at=at, order_id=name, venue_time=venue_time, reason="canceled")
+                return OrderCanceled(
+                    at=at, order_id=name, venue_time=venue_time, reason="canceled", filled=filled_of(order)
+                )
             case Status.EXPIRED:
-                return OrderExpired(at=at, order_id=name, venue_time=venue_time, reason="expired")
+                return OrderExpired(
+                    at=at, order_id=name, venue_time=venue_time, reason="expired", filled=filled_of(order)
+                )
             case Status.REJECTED:
                 return OrderRejected(at=at, order_id=name, reason=RejectReason.OTHER, message="rejected")
             case _:  # one that is filled has terms, too; its fills come as what they are
@@ -108,7 +112,11 @@ class Replies:
         if status is Status.CANCELED:
             self._placements.over(command.order_id)
             time = self._venue_time(reply, at)
-            self._tell(OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason="canceled"))
+            self._tell(
+                OrderCanceled(
+                    at=at, order_id=command.order_id, venue_time=time, reason="canceled", filled=filled_of(reply)
+                )
+            )
         elif status is Status.FILLED:
             self.not_open(command, "it is filled", at)
         elif not self._exchange.can("watchOrders"):  # else the stream tells, or the engine asks in time

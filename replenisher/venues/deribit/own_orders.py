@@ -68,7 +68,7 @@ class OwnOrders:
                 case "open" | "filled" | "triggered":
                     terms.append(self._working(order, answers, at))
                 case "cancelled":
-                    endings.append(_canceled(order, at))
+                    endings.append(_canceled(order, order.label, at))
                 case "rejected":
                     reason = order.cancel_reason or "rejected"
                     endings.append(
@@ -118,16 +118,19 @@ class OwnOrders:
             return (OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message),)
 
     def _cancel_answered(self, command: CancelOrder, reply: codec.Frame, at: int) -> Event:
+        canceled: OrderCanceled | None = None
         if command.venue_order_id:
             order = codec.decode_order(reply.result)
             self._own_changes.prove(order.instrument_name, order.last_update_timestamp, at)
-            is_canceled, time, reason = order.order_state == "cancelled", order.venue_time, order.cancel_reason
-        else:
-            # Canceled by label: the answer is how many there were.
-            is_canceled, time, reason = codec.decode_int(reply.result) > 0, reply.venue_time, "user_request"
-        if is_canceled:
+            if order.order_state == "cancelled":
+                canceled = _canceled(order, command.order_id, at)
+        elif codec.decode_int(reply.result) > 0:  # canceled by label: the answer is how many there were
+            canceled = OrderCanceled(
+                at=at, order_id=command.order_id, venue_time=reply.venue_time, reason="user_request"
+            )
+        if canceled is not None:
             self._orphans.ended(command.order_id)
-            return OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason=reason)
+            return canceled
         return RequestRejected(
             at=at,
             order_id=command.order_id,
@@ -168,5 +171,11 @@ def _refused(command: OrderCommand, request: Request, error: codec.WireError, at
     return OrderRejected(at=at, order_id=command.order_id, reason=reason, message=str(error))
 
 
-def _canceled(order: codec.WireOrder, at: int) -> OrderCanceled:
-    return OrderCanceled(at=at, order_id=order.label, venue_time=order.venue_time, reason=order.cancel_reason)
+def _canceled(order: codec.WireOrder, order_id: str, at: int) -> OrderCanceled:
+    return OrderCanceled(
+        at=at,
+        order_id=order_id,
+        venue_time=order.venue_time,
+        reason=order.cancel_reason,
+        filled=order.filled_amount,
+    )
