@@ -17,11 +17,10 @@ from replenisher.model.order import Status
 from replenisher.model.step import Step
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.court import Check, Daemon, Objection
-from replenisher.simulate.faults import NAMES
 from replenisher.simulate.order_frames import order_frame
 from replenisher.simulate.run import Outcome
 from replenisher.simulate.swarm import Cue, Plan
-from tests.simulate.kit import outcome_of, script, swarm
+from tests.simulate.kit import outcome_of, script
 
 UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place is taken, and nobody hears of it
 SPEECHLESS = Plan(rates={"answer lost": 0.5, "request lost": 0.1, "word lost": 0.8, "held back": 0.05})
@@ -80,12 +79,13 @@ def test_whatever_became_of_an_order_nobody_heard_of_is_found_out() -> None:
     assert met.keys() >= {f"edit: {state}" for state in ("rests", "partly filled", "filled")}
 
 
-def test_between_the_end_of_an_order_and_the_booking_of_what_it_traded_nothing_goes_beyond_the_limits() -> None:
+@pytest.mark.parametrize(("seed", "end"), [(3, "canceled"), (6, "filled")])
+def test_between_the_end_of_an_order_and_the_booking_of_what_it_traded_no_limit_is_passed(seed: int, end: str) -> None:
     met.clear()
 
-    found = lived(311, swarm(311, NAMES), minutes=2.5)
+    found = lived(seed, SPEECHLESS, minutes=2)
 
-    assert met["filled: not booked"]
+    assert met[f"{end}: not booked"]
     assert found.violation is None
 
 
