@@ -158,6 +158,8 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
         return
     if not order.not_found:
         order.not_found_since = fact.venue_time
+        if order.venue_order_id:  # it did rest: what it traded should be booked by the time at which it ends
+            state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, fact.at)
     order.not_found += 1
     forgets_ns = state.setup.venue(venue_of(order.instrument)).forgets_ns
     if order.not_found < NOT_FOUND_TIMES or fact.venue_time - order.not_found_since < forgets_ns:

@@ -68,7 +68,7 @@ def test_an_order_that_the_venue_forgets_for_a_while_stays_and_is_asked_for_agai
 
     wishes = [*not_found(world, resting), *world.wait(FORGETS)]
     assert (resting.status, places(wishes)) == (Status.WORKING, [])
-    assert [type(question) for question in world.outgoing] == [AskOrder]
+    assert [type(question) for question in world.outgoing] == [AskTrades, AskOrder]
     world.settle()
     for _ in range(NOT_FOUND_TIMES - 1):  # it was found, so this is counted anew
         not_found(world, resting)
@@ -89,6 +89,19 @@ def test_an_order_that_stays_unknown_to_the_venue_is_over(has_rested: bool) -> N
     assert order.status is (Status.CANCELED if has_rested else Status.REJECTED)
     assert any(isinstance(wish, AskTrades) for wish in wishes) is has_rested
     assert world.order(Side.BUY).status is Status.PENDING, "the slot is free again"
+
+
+def test_what_a_forgotten_order_traded_is_booked_before_it_ends() -> None:
+    world, order = traded_unheard(4)
+    world.wait(TIMEOUT + READ_LAG_NS)
+    world.outgoing.clear()
+
+    wishes = not_found(world, order)
+    assert any(isinstance(wish, AskTrades) for wish in wishes)
+    world.arrive(*(wish for wish in wishes if isinstance(wish, AskTrades)))
+    world.hear()
+
+    assert (order.status, order.filled_lots) == (Status.WORKING, 4)
 
 
 def test_three_answers_at_once_are_no_more_than_one() -> None:
