@@ -76,6 +76,16 @@ class Evidence(Check):
             order.amends.append(request)
         return None
 
+    def refused(self, frame: str) -> None:
+        """The exchange has refused what was under way before it looked at what that asks for."""
+        request = order_frame(frame)
+        if request is None:
+            return
+        if request.is_place:
+            self._under_way.pop(request.label, None)
+        elif (order := self.resting.get(request.order_id)) and request in order.amends:
+            order.amends.remove(request)
+
     def recorded(self, record: Record) -> Objection:
         """The exchange has decided."""
         match record:

@@ -34,6 +34,7 @@ class Victims:
     ) -> None:
         self.chance = chance
         self.rows_lost: Callable[[], None] = lambda: None  # is called when power loss took some back
+        self.refused: Callable[[str], None] = lambda _: None  # is called with a request that is in no ledger
         self._instruments = instruments  # that are quoted, by key
         self.disk = place.disk
         self._stranger = ByHand(counter, account, chance)
@@ -90,6 +91,7 @@ class Victims:
         told = msgspec.json.encode(reply | {"testnet": False}).decode()
         self._network.answer([Send(link.name, told), Close(link.name, 1008, "too_many_requests")])
         self._counter.closed(link.name)
+        self.refused(frame)
 
     # --- The daemon and its machine -------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ class World:
             self.instruments,
             seeded(seed, "faults"),
         )
+        self.victims.refused = self.evidence.refused
         if self._new_rows is not None:
             self.victims.rows_lost = self._new_rows.rewind
         self._trouble = Trouble(plan, self._timeline, self.victims, seeded(seed, "trouble"), self)

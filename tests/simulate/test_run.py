@@ -76,6 +76,14 @@ def test_each_fault_can_be_cued_and_hits(fault: str) -> None:
     assert found.violation is None
 
 
+def test_a_place_that_was_one_request_too_many_is_over_for_the_checks_too() -> None:
+    places = [Cue(fault="too many requests", after_s=15, nth=nth) for nth in range(1, 6)]
+
+    found = [outcome_of(5, minutes=0.5, plan=script(place)) for place in places]
+
+    assert [each.violation for each in found] == [None] * len(places)
+
+
 def test_a_daemon_that_died_lives_again_on_the_same_files() -> None:
     found = outcome_of(5, plan=script(KILLED, Cue(fault="power lost", after_s=40)))
 
