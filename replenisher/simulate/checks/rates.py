@@ -41,7 +41,7 @@ class RatesAreKept(Check):
         elapsed_s = (self.oracle.at - self._at) / SECOND_NS
         self._credits = min(limit.burst, before + elapsed_s * limit.per_s) - 1
         self._at = self.oracle.at
-        needed = len(self.oracle.evidence.resting)
+        needed = sum(1 for _ in self.oracle.evidence.ours())  # those of strangers are not ours to cancel
         if self._credits < needed - ROUNDING and (
             request.is_place or request.verb == "edit"
         ):  # a cancel is what credits are for
