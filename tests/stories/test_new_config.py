@@ -111,6 +111,7 @@ def test_at_a_terminal_it_asks_offers_what_is_usual_and_asks_again_after_a_mista
     talk = [
         ("Mode", ""),
         ("Venue", ""),
+        ("Adapter", ""),
         ("Instrument [BTC-PERPETUAL]", ""),
         ("Unit of sizes", ""),
         ("Size of a level", "much"),
