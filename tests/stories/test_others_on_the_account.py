@@ -4,13 +4,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from replenisher.config.sections import PAPER_KEY
+from replenisher.core.sync import OVERLAP_NS
+from replenisher.model.units import SECOND_NS
 from tests.stories.desk import Desk, Record, fills, resting
+from tests.waiting import until
 
 NAME = "BTC-PERPETUAL"
 OURS = "rpl000001000001"  # as an earlier life would have called an order that our journal has lost
@@ -106,6 +110,8 @@ def test_what_was_held_before_the_first_life_is_taken_over_and_what_was_traded_b
     with desk.exchange() as (_, url), hand(url) as stranger:
         desk.connect(url)
         stranger.ask("private/buy", instrument_name=NAME, amount=700, type="market")
+        old = monotonic() + 2 * OVERLAP_NS / SECOND_NS  # a trade that is younger is read and booked, not taken over
+        until(lambda: monotonic() > old, "the trade is from before")
         with desk.running("run", desk.config) as daemon:
             daemon.until("it quotes", lambda: len(resting(desk.ledger())) > 1)
             first = daemon.stop()
