@@ -59,7 +59,7 @@ from replenisher.simulate.life import Life
 from replenisher.simulate.world import World
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.market import PAPER_KEY
-from replenisher.wiring.simulation import scene_of
+from replenisher.wiring.simulation import CANARY, scene_of
 
 ROOT = Path(__file__).parent.parent
 BLIND, PAPER = ROOT / "bench" / "blind.yaml", ROOT / "configs" / "paper.yaml"
@@ -159,7 +159,7 @@ def run(case: Case, seed: int, seconds: int) -> Run:
         append=lambda _: None,
         at=START,
     )
-    keys = (ApiKey(PAPER_KEY, PAPER_KEY, ACCOUNT),)
+    keys = (ApiKey(PAPER_KEY, CANARY, ACCOUNT),)
     dialect = Deribit(exchange, DeribitSettings(keys=keys, credits_per_s=CREDITS, credits_burst=CREDITS))
     scene = replace(
         scene_of(config),
@@ -168,8 +168,7 @@ def run(case: Case, seed: int, seconds: int) -> Run:
     )
     with TemporaryDirectory(prefix="economics-") as folder:
         world = World(scene, seed=seed, at=START, directory=Path(folder), checks=[Witness])
-        (witness,) = world.checks
-        assert isinstance(witness, Witness), "it is the only one"
+        (witness,) = (check for check in world.checks if isinstance(check, Witness))
         world.run(seconds)
         until = world.at
         if world.stop() != "exit 0":

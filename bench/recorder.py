@@ -79,7 +79,12 @@ def insert_into_sqlite(url: str, values: Values) -> None:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         for table, some in values.items():
             marks = ", ".join("?" for _ in table.c)
-            connection.executemany(f"insert into {table.name} values ({marks})", some)
+            connection.executemany(f"insert into {table.name} ({columns(table)}) values ({marks})", some)
+
+
+def columns(table: Table) -> str:
+    """The columns by name: a migrated table has them in another order."""
+    return ", ".join(f'"{column.name}"' for column in table.c)
 
 
 def copy_into_postgresql(url: str, texts: dict[Table, list[str]]) -> None:
@@ -88,7 +93,7 @@ def copy_into_postgresql(url: str, texts: dict[Table, list[str]]) -> None:
         connection.autocommit = False
         cursor = connection.cursor()
         for table, blocks in texts.items():
-            cursor.execute(f"copy {table.name} from stdin", stream=blocks)
+            cursor.execute(f"copy {table.name} ({columns(table)}) from stdin", stream=blocks)
         connection.commit()
 
 

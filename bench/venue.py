@@ -163,6 +163,7 @@ class BenchVenue:
         """The notification that these levels of the others have changed, ready to be sent."""
         at = self._clock.now()
         self._markets[instrument].show(levels, at)
+        self._exchange.look_again()
         self._dialect.wake(at)
         return self._taken(f"book.{instrument}.")[0]
 
@@ -180,6 +181,7 @@ class BenchVenue:
         best = max(mine, key=lambda order: side.sign * (order.price or 0))
         at = self._clock.now()
         self._markets[INSTRUMENTS[0]].eat(best.order_id, at)
+        self._exchange.look_again()
         self._dialect.wake(at)
         name = INSTRUMENTS[0]
         private, *public = self._taken("user.changes.", f"trades.{name}.", f"book.{name}.")

@@ -97,6 +97,10 @@ class Exchange:
         """When a market next does something by itself; call `advance` then."""
         return self._next()[0]
 
+    def look_again(self) -> None:
+        """A market was told something from outside: what comes next may be something else."""
+        self._coming = None
+
     def advance(self, at: int) -> None:
         """Let the markets go on towards `at`, moment by moment over all of them, but not for long.
 

@@ -72,8 +72,8 @@ class World:
         self._timeline = Timeline(at)
         self.evidence = Evidence(self)
         tally = Tally(self, self.tally, self._is_cut_off)
-        looking = [self.evidence, tally, *(check(self) for check in checks)] if checks else []
-        self.court = Court(looking, lambda: (self.at - at) / SECOND_NS)
+        self.checks = [self.evidence, tally, *(check(self) for check in checks)] if checks else []
+        self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS)
         self._records = msgspec.json.Decoder(Record)
         self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
