@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -21,7 +22,15 @@ NO_CURSOR, CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 
 
 def started_on(theirs: int, desk: Desk) -> subprocess.Popen[bytes]:
-    """The daemon, on a terminal of its own: whoever types there, or hangs up, means it."""
+    """The daemon, on a terminal of its own: whoever types there, or hangs up, means it.
+
+    Also where these tests run under `nohup`: a daemon that was started so outlives its terminal, as it should.
+    """
+
+    def take_the_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        ioctl(0, termios.TIOCSCTTY, 0)
+
     return subprocess.Popen(
         [sys.executable, "-m", "replenisher", "run", desk.config],
         cwd=desk.room,
@@ -30,7 +39,7 @@ def started_on(theirs: int, desk: Desk) -> subprocess.Popen[bytes]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=take_the_terminal,
     )
 
 
