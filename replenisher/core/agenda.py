@@ -127,6 +127,6 @@ def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
             if order.status is WORKING and at < order.created_at + setup.policy.max_order_age_ns < soonest:
                 soonest = order.created_at + setup.policy.max_order_age_ns
     if at < state.slots.last_opening:
-        keys = [(setup.id, setup.instrument, quote.side, quote.level) for quote in plan.permitted]
+        keys = list(map(setup.slot, plan.permitted))
         soonest = min(soonest, state.slots.next_opening(keys, at) or FAR)
     return soonest

@@ -332,12 +332,7 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     if sync is None or sync.stage is Stage.CLOSED or sync.is_synced:
         return
     instruments = state.setup.instruments(venue)
-    currencies = {
-        currency
-        for instrument in instruments
-        if instrument in state.instruments
-        for currency in _currencies(state.instruments[instrument])
-    }
+    currencies = _currencies_at(state, venue)
     starting.object_to(state, venue)
     live = bool(state.strays or state.orders.back) or any(
         order.instrument in instruments and starting.is_in_the_way(state, order, at)
@@ -345,10 +340,10 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     )
     cash = _cash_currencies(state, venue)
     positions = [key for key in instruments if has_position(state, key)]
-    if sync.advance(instruments, sorted(currencies), live, at, positions=positions, cash=cash):
+    if sync.advance(instruments, currencies, live, at, positions=positions, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
-        begin_rounds(state, venue, sorted(currencies), at)
+        begin_rounds(state, venue, currencies, at)
         starting.is_over(state, venue)
         state.revisit_all()
 
@@ -369,16 +364,17 @@ def _cash_currencies(state: State, venue: str) -> list[str]:
     """The currencies of which a venue keeps a book that it can be asked for; each has a cursor from now on."""
     if not state.setup.venue(venue).tells_cash_moves:
         return []
-    currencies = {
-        currency
-        for key in state.setup.instruments(venue)
-        if key in state.instruments
-        for currency in _currencies(state.instruments[key])
-    }
+    currencies = _currencies_at(state, venue)
     for currency in currencies:
         start = state.first_started_at + state.clock_offsets_ns.get(venue, 0)
         state.account.cursors.setdefault(f"{venue}/{currency}", start)
-    return sorted(currencies)
+    return currencies
+
+
+def _currencies_at(state: State, venue: str) -> list[str]:
+    """What we hold at a venue, as far as its instruments are known."""
+    known = [state.instruments[key] for key in state.setup.instruments(venue) if key in state.instruments]
+    return sorted({currency for instrument in known for currency in _currencies(instrument)})
 
 
 def _currencies(instrument: Instrument) -> tuple[str, ...]:

@@ -78,14 +78,7 @@ class Dispatch:
     def cancel_strays(self) -> None:
         """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
         for venue_order_id, (label, instrument) in list(self._state.strays.items()):
-            self.give(
-                CancelOrder(
-                    order_id=label,
-                    venue_order_id=venue_order_id,
-                    instrument=instrument,
-                    deadline=self._at + self._venue_of(instrument).request_timeout_ns,
-                )
-            )
+            self._cancel(label, venue_order_id, instrument, self._venue_of(instrument))
 
     def _refills_first(self, shown: list[Shown]) -> list[Shown]:
         """What puts back what was eaten comes before anything that only moves."""
@@ -102,22 +95,20 @@ class Dispatch:
     def _is_refill(self, plan: Plan, wish: Change | Show) -> bool:
         if isinstance(wish, Change):
             return False
-        key = (plan.setup.id, plan.setup.instrument, wish.quote.side, wish.quote.level)
-        return self._state.eaten_slot(key) is not None
+        return self._state.eaten_slot(plan.setup.slot(wish.quote)) is not None
 
     def _withdraw(self, order: Order) -> None:
         if self._at < order.cancel_after or not self._state.sync_of(order.instrument).is_open:
             return
         venue = self._venue_of(order.instrument)
         if self._can_pay(venue, order.instrument, 0):
-            self.give(
-                CancelOrder(
-                    order_id=order.order_id,
-                    venue_order_id=order.venue_order_id,
-                    instrument=order.instrument,
-                    deadline=self._at + venue.request_timeout_ns,
-                )
-            )
+            self._cancel(order.order_id, order.venue_order_id, order.instrument, venue)
+
+    def _cancel(self, order_id: str, venue_order_id: str, instrument: str, venue: VenueSetup) -> None:
+        deadline = self._at + venue.request_timeout_ns
+        self.give(
+            CancelOrder(order_id=order_id, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline)
+        )
 
     def _show(self, plan: Plan, wishes: Sequence[Change | Show]) -> None:
         """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
@@ -154,7 +145,7 @@ class Dispatch:
         return Gate(exposures, state.orders.on(setup.instrument), is_running=is_running)
 
     def _place(self, setup: StrategySetup, quote: Quote, deadline: int) -> PlaceOrder:
-        is_refill = self._state.eaten_slot((setup.id, setup.instrument, quote.side, quote.level)) is not None
+        is_refill = self._state.eaten_slot(setup.slot(quote)) is not None
         return PlaceOrder(
             order_id=self._state.next_order_id(),
             instrument=setup.instrument,
@@ -170,7 +161,7 @@ class Dispatch:
 
     def _deny(self, setup: StrategySetup, quote: Quote, reason: str) -> None:
         """Record a denial when its reason is a new one for the slot."""
-        if self._state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).denied != reason:
+        if self._state.slots.known(setup.slot(quote)).denied != reason:
             self.give(
                 Denied(
                     instrument=setup.instrument,

@@ -180,7 +180,7 @@ def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, 
     """Whether an order may be placed for a quote that has none."""
     if state.orders.back and state.orders.is_back_in(setup.ladder, quote.side, quote.level):
         return False
-    return state.slots.known((setup.id, setup.instrument, quote.side, quote.level)).is_open(touch, at)
+    return state.slots.known(setup.slot(quote)).is_open(touch, at)
 
 
 def _showable(quotes: Sequence[Quote], orders: Sequence[Order], is_open: Callable[[Quote], bool]) -> list[Quote]:

@@ -8,7 +8,9 @@ from functools import cached_property
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
+from replenisher.core.slots import SlotKey
 from replenisher.core.strategy import Strategy
+from replenisher.model.step import Quote
 from replenisher.model.units import SECOND_NS
 
 
@@ -51,6 +53,10 @@ class StrategySetup:
     def ladder(self) -> tuple[str, str]:
         """Whose orders are reconciled together."""
         return (self.id, self.instrument)
+
+    def slot(self, quote: Quote) -> SlotKey:
+        """Where one of its quotes lives."""
+        return (self.id, self.instrument, quote.side, quote.level)
 
 
 @dataclass(frozen=True, kw_only=True)

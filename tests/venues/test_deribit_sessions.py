@@ -307,7 +307,8 @@ def test_a_print_that_does_not_move_the_book_is_a_reason_to_ask_for_it(moves: bo
 # --- Instruments that come later -----------------------------------------------------------------------------------
 
 
-def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
+def lacking_one() -> Far:
+    """A session that trades one of its two instruments; the venue is about to be asked for the other one again."""
     far = Far("BTC-PERPETUAL", "LATER")
     far.venue.start(far.at)
     far.connect(MARKET)
@@ -317,6 +318,11 @@ def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
     far.book(1)
     far.open_trading()
     far.live(61 * S)
+    return far
+
+
+def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
+    far = lacking_one()
 
     far.answer(MARKET, "public/get_instrument", DEFINITION)
     told = far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
@@ -329,15 +335,7 @@ def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
 
 
 def test_a_channel_that_is_refused_later_ends_the_session_as_it_would_have_at_first() -> None:
-    far = Far("BTC-PERPETUAL", "LATER")
-    far.venue.start(far.at)
-    far.connect(MARKET)
-    far.answer(MARKET, "public/get_instrument", DEFINITION)
-    far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
-    far.subscribe()
-    far.book(1)
-    far.open_trading()
-    far.live(61 * S)
+    far = lacking_one()
     far.answer(MARKET, "public/get_instrument", DEFINITION)
     far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
 
