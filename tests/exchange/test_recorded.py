@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
 from replenisher.exchange.queue import QueueModel, RiskAverse, power
-from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeBook, TapeFact, recorded_instrument
+from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeFact, recorded_instrument
+from replenisher.exchange.tape_book import TapeBook
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.order import Side
 from replenisher.store import tape
