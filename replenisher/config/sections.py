@@ -186,7 +186,9 @@ class Settlement(Section):
 class Interruption(Section):
     """A time in which an instrument does not trade, to rehearse it."""
 
-    state: Literal["locked", "halted", "settlement"] = Field(description="only of `locked` orders can be cancelled")
+    state: Literal["locked", "halted", "settlement", "maintenance", "shut"] = Field(
+        description="only of `locked` orders can be cancelled; once all instruments are `shut`, nobody is let in"
+    )
     after_s: float = Field(ge=0, le=31_536_000, description="counted from the start of the exchange")
     for_s: float = Field(gt=0, le=31_536_000)
 
@@ -231,6 +233,7 @@ class ExchangeSection(Section):
     settlement: Settlement = Settlement()
     latency: Latency = Latency()
     rate: Rate = Rate()
+    keeps_orders_when_shut: bool = Field(False, description="orders outlive a maintenance that ends every connection")
     balances: dict[Currency, Money] = Field(min_length=1)
     accounts: dict[Word, SimulatedAccount] = Field({}, description="besides the one that the venue trades on, by name")
     max_leverage: int = Field(50, ge=1, le=1000, description="a position over the margin that it holds")

@@ -58,6 +58,11 @@ class Carrier:
             moments += [link.inbound.next_at, link.outbound.next_at]
         return min((moment for moment in moments if moment is not None), default=None)
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether nobody is let in."""
+        return self._dialect.is_shut
+
     def opened(self, end: End, at: int) -> Link:
         """A client has connected to exchange frames: the dialect hears of it at once."""
         link = self._link(end)

@@ -16,7 +16,7 @@ from replenisher.exchange.board import Board
 from replenisher.exchange.clearing import Clearing
 from replenisher.exchange.consequences import Consequences
 from replenisher.exchange.funds import Funds
-from replenisher.exchange.judging import Judge
+from replenisher.exchange.judging import CLOSED, Judge
 from replenisher.exchange.ledger import NO_PAST, Append, Past
 from replenisher.exchange.market import NOTHING_HAPPENED, ClientOrder, Happening, Listing
 from replenisher.exchange.protection import MmpGroup, MmpLimits
@@ -189,7 +189,7 @@ class Exchange:
             return self._refuse(account, label, entry)
         board = self._boards[entry.placed.instrument]
         if board.state in STILL:
-            return self._refuse(account, label, Refusal.BOOK_CLOSED)
+            return self._refuse(account, label, CLOSED[board.state])
         return self._answer(board, self._clearing.take_off(board, [entry], reason), entry)
 
     def cancel_all(

@@ -37,6 +37,8 @@ CLOSED = {
     InstrumentState.LOCKED: Refusal.LOCKED,
     InstrumentState.HALTED: Refusal.BOOK_CLOSED,
     InstrumentState.SETTLEMENT: Refusal.SETTLING,
+    InstrumentState.MAINTENANCE: Refusal.MAINTENANCE,
+    InstrumentState.SHUT: Refusal.MAINTENANCE,
     InstrumentState.CLOSED: Refusal.BOOK_CLOSED,
     InstrumentState.DELIVERED: Refusal.BOOK_CLOSED,
 }

@@ -144,10 +144,10 @@ class Server:
         await self.protocol.shutdown(0)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._carrier.is_shut:
+            return _turned_away(HTTPStatus.SERVICE_UNAVAILABLE, "under maintenance")
         if len(self.protocol.connections) > self._settings.connections_max:
-            response = web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, text="too many connections\n")
-            response.force_close()
-            return response
+            return _turned_away(HTTPStatus.TOO_MANY_REQUESTS, "too many connections")
         socket = web.WebSocketResponse(
             timeout=CLOSE_TIMEOUT_S,
             compress=False,  # between two processes of one machine it costs time and saves nothing
@@ -233,6 +233,12 @@ async def serve(
             await server.close()
     finally:
         ledger.close()
+
+
+def _turned_away(status: HTTPStatus, why: str) -> web.Response:
+    response = web.Response(status=status, text=f"{why}\n")
+    response.force_close()
+    return response
 
 
 def _why_not(port: int, error: OSError) -> str:

@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     BOOK_CLOSED = "book_closed"
     LOCKED = "locked"
+    MAINTENANCE = "maintenance"
     SETTLING = "settling"
     INVALID_AMOUNT = "invalid_amount"
     AMOUNT_TOO_LOW = "amount_too_low"
@@ -68,6 +69,8 @@ class InstrumentState(StrEnum):
     LOCKED = "locked"  # orders are cancelled, and none is taken; what rests may trade
     HALTED = "halted"  # nothing at all happens
     SETTLEMENT = "settlement"  # for the moment in which positions are settled
+    MAINTENANCE = "maintenance"  # nothing at all happens, and once it is so everywhere the platform says that it is why
+    SHUT = "shut"  # likewise, and once it is so everywhere nobody is let in
     CLOSED = "closed"  # for good: its market has ended
     DELIVERED = "delivered"  # for good: it has expired, and its positions are paid out
 
@@ -77,7 +80,8 @@ class InstrumentState(StrEnum):
         return self in (InstrumentState.CLOSED, InstrumentState.DELIVERED)
 
 
-STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT)  # not even a cancel is taken
+IN_MAINTENANCE = (InstrumentState.MAINTENANCE, InstrumentState.SHUT)
+STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT, *IN_MAINTENANCE)  # not even a cancel is taken
 
 
 class OrderState(StrEnum):

@@ -70,6 +70,7 @@ def run_exchange(
             credits_burst=section.rate.burst,
             token_s=section.token_s,
             order_reply_ms=section.latency.order_reply_ms,
+            keeps_orders_when_shut=section.keeps_orders_when_shut,
         ),
         port=port,
         latency=Latency(request_ms=section.latency.request_ms, response_ms=section.latency.response_ms),

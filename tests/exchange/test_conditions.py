@@ -308,6 +308,8 @@ def interrupted(state: InstrumentState, *, pace: float = 1e-6) -> Stand:
         (InstrumentState.LOCKED, Refusal.LOCKED, True),
         (InstrumentState.HALTED, Refusal.BOOK_CLOSED, False),
         (InstrumentState.SETTLEMENT, Refusal.SETTLING, False),
+        (InstrumentState.MAINTENANCE, Refusal.MAINTENANCE, False),
+        (InstrumentState.SHUT, Refusal.MAINTENANCE, False),
     ],
 )
 def test_an_instrument_that_does_not_trade_takes_no_orders(

@@ -27,6 +27,7 @@ INTERRUPTED = (
     ("BTC_USDT-PERPETUAL", InstrumentState.LOCKED, 10019),
     ("BTC_USDC-PERPETUAL", InstrumentState.SETTLEMENT, 10041),
     ("ETH_USDC-PERPETUAL", InstrumentState.HALTED, 10012),
+    ("ETH_USDT-PERPETUAL", InstrumentState.MAINTENANCE, 11051),
 )
 
 

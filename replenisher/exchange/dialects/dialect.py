@@ -51,6 +51,7 @@ class Dialect(Protocol):
     """How one venue talks to its clients, and the exchange behind it."""
 
     path: str  # where its clients open their sockets
+    is_shut: bool  # nobody is let in for now
 
     @property
     def next_wake(self) -> int | None:

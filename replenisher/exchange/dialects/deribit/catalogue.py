@@ -6,7 +6,7 @@ from decimal import Decimal
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel
 from replenisher.exchange.dialects.deribit.errors import NOT_FOUND, refuse, refuse_param
 from replenisher.exchange.views import Views
-from replenisher.exchange.words import InstrumentState, InstrumentView, PositionView
+from replenisher.exchange.words import IN_MAINTENANCE, InstrumentState, InstrumentView, PositionView
 from replenisher.model.instrument import Instrument, Kind
 
 NOTHING = Decimal(0)
@@ -23,6 +23,11 @@ def wire_kind(instrument: Instrument) -> str:
 def index_name(instrument: Instrument) -> str:
     """The price index that an instrument follows."""
     return f"{instrument.base_currency}_{instrument.quote_currency}".lower()
+
+
+def wire_state(state: InstrumentState) -> str:
+    """That the whole platform stands still is not said of an instrument."""
+    return InstrumentState.HALTED if state in IN_MAINTENANCE else state
 
 
 def top(levels: tuple[tuple[Decimal, Decimal], ...]) -> tuple[Decimal, Decimal]:
@@ -80,13 +85,21 @@ class Catalogue:
         return sorted({index_name(instrument) for instrument in self._instruments.values()})
 
     def locked_indices(self) -> list[str]:
-        """Those of which every instrument is locked."""
+        """Those of which every instrument is locked, or in a maintenance."""
         taking = {
             index_name(view.instrument)
             for view in self._views.instruments()
-            if view.state is not InstrumentState.LOCKED
+            if view.state is not InstrumentState.LOCKED and view.state not in IN_MAINTENANCE
         }
         return [name for name in self.index_names() if name not in taking]
+
+    def is_in_maintenance(self) -> bool:
+        """Whether the whole platform is: then nothing trades on any instrument."""
+        return all(view.state in IN_MAINTENANCE for view in self._views.instruments())
+
+    def is_shut(self) -> bool:
+        """Whether nobody is let in."""
+        return all(view.state is InstrumentState.SHUT for view in self._views.instruments())
 
     def exists(self, channel: Channel) -> bool:
         """Whether there is anything to tell on a channel."""

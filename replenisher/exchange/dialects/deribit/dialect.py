@@ -32,12 +32,13 @@ from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.dialects.deribit.subscription import Event
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.words import Print, Report
+from replenisher.exchange.words import InstrumentChanged, Print, Report
 from replenisher.model.units import MS_NS, US_NS
 
 REQUEST_BYTES_MAX = 32_768
 GOODBYE = 1000
 TERMINATED = 1008
+RESTARTING = 1012
 HEARTBEAT_LOST = 4000  # measured at the venue
 
 
@@ -49,7 +50,11 @@ class Deribit:
     def __init__(self, exchange: Exchange, settings: DeribitSettings) -> None:
         self._exchange = exchange
         self._settings = settings
-        self._dispatch = Dispatch(open_desk(exchange, settings))
+        desk = open_desk(exchange, settings)
+        self._dispatch = Dispatch(desk)
+        self._catalogue = desk.catalogue
+        self.is_shut = self._catalogue.is_shut()
+        self._has_turned = False  # whether an instrument has come into another state since we looked at the door
         self._sessions: dict[str, Session] = {}
         self._sessions_due: int | None = None  # the first deadline of all sessions
         self._actions: list[Action] = []
@@ -102,10 +107,10 @@ class Deribit:
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """One request of one client. A frame that comes after the end of its session is nobody's."""
+        self._run_market(at)
         session = self._sessions.get(connection)
         if session is None:
             return
-        self._run_market(at)
         session.last_heard = at
         known = set(session.subscriptions)
         reply = self._answer(session, frame, at)
@@ -188,10 +193,13 @@ class Deribit:
         if next_at is not None and next_at <= at:
             self._exchange.advance(at)
             self._publish(at)
+        if self._has_turned:
+            self._look_at_the_door(at)
 
     def _publish(self, at: int) -> None:
         """Tell every subscriber what the exchange reported, in the order in which it happened."""
         for event in self._events(self._exchange.reports()):
+            self._has_turned |= isinstance(event, InstrumentChanged)
             for session in self._sessions.values():
                 for name, subscription in session.subscriptions.items():
                     if frames := subscription.hear(event, at):
@@ -199,6 +207,14 @@ class Deribit:
                     due = subscription.due_at
                     if due is not None and (self._sessions_due is None or due < self._sessions_due):
                         self._sessions_due = due
+
+    def _look_at_the_door(self, at: int) -> None:
+        """A platform that shuts ends every session."""
+        self.is_shut, self._has_turned = self._catalogue.is_shut(), False
+        for session in list(self._sessions.values()) if self.is_shut else ():
+            if self._settings.keeps_orders_when_shut:
+                session.cancels_on_disconnect = False
+            self._end(session, RESTARTING, "service restart", at)
 
     def _events(self, reports: list[Report]) -> Iterator[Event]:
         """Reports one by one; the prints of one event are told together."""

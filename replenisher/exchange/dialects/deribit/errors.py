@@ -51,6 +51,7 @@ NOT_OPEN_ORDER = 11044
 UNSUPPORTED_COMBINATION = 11047
 BAD_ARGUMENTS = 11049
 BAD_REQUEST = 11050
+SYSTEM_MAINTENANCE = 11051
 POST_ONLY_REJECT = 11054
 POST_ONLY_NOT_ALLOWED = 11055
 PUBLIC_DISABLED = 11056
@@ -125,6 +126,9 @@ ANSWERED: dict[int, Meaning] = {
     UNSUPPORTED_COMBINATION: Meaning("unsupported_arg_combination", "`historical` together with `include_old`"),
     BAD_ARGUMENTS: Meaning("bad_arguments", "a time that ends before it begins"),
     BAD_REQUEST: Meaning("bad_request", "the frame is not JSON"),
+    SYSTEM_MAINTENANCE: Meaning(
+        "system_maintenance", "the platform is under maintenance: orders can only be asked for"
+    ),
     POST_ONLY_REJECT: Meaning("post_only_reject", "it would have traded at once"),
     POST_ONLY_NOT_ALLOWED: Meaning("post_only_not_allowed", "`post_only` with an order that cannot rest"),
     PUBLIC_DISABLED: Meaning(
@@ -152,6 +156,7 @@ CODES = {
     Refusal.BOOK_CLOSED: BOOK_CLOSED,
     Refusal.LOCKED: LOCKED_BY_ADMIN,
     Refusal.SETTLING: SETTLEMENT_IN_PROGRESS,
+    Refusal.MAINTENANCE: SYSTEM_MAINTENANCE,
     Refusal.AMOUNT_TOO_LOW: QTY_TOO_LOW,
     Refusal.COST_TOO_LOW: WHOLE_COST_TOO_LOW,
     Refusal.PRICE_TOO_LOW: PRICE_TOO_LOW,

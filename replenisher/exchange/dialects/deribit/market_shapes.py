@@ -6,7 +6,7 @@ from typing import Any
 
 from replenisher.exchange.candles import Candle
 from replenisher.exchange.dialects.deribit.book_shapes import best, rows
-from replenisher.exchange.dialects.deribit.catalogue import Catalogue, index_name, wire_kind
+from replenisher.exchange.dialects.deribit.catalogue import Catalogue, index_name, wire_kind, wire_state
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, milliseconds, number, rate
 from replenisher.exchange.funding import FundingHour
 from replenisher.exchange.views import Views
@@ -38,7 +38,7 @@ class MarketShapes:
             "expiration_timestamp": NEVER_MS if view.expires_at is None else milliseconds(view.expires_at),
             "creation_timestamp": 0,
             "is_active": view.is_open,
-            "state": view.state,
+            "state": wire_state(view.state),
             "tick_size": number(instrument.tick),
             "tick_size_steps": [
                 {"above_price": number(step.above_price), "tick_size": number(step.tick)}
@@ -88,7 +88,7 @@ class MarketShapes:
         lowest, highest = catalogue.price_band(name)
         shape: Shape = {
             "timestamp": milliseconds(at),
-            "state": catalogue.view(name).state,
+            "state": wire_state(catalogue.view(name).state),
             "stats": self._stats(name, at),
             "index_price": index,
             "instrument_name": name,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from replenisher.exchange.dialects.deribit.desk import Desk
+from replenisher.exchange.dialects.deribit.errors import SYSTEM_MAINTENANCE, refuse
 from replenisher.exchange.dialects.deribit.market_data import instrument, instruments, of_index
 from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
 from replenisher.exchange.dialects.deribit.trading import label
@@ -41,6 +42,8 @@ def cancel_by_label(desk: Desk, call: Call) -> Any:
 
 def _cancel(desk: Desk, call: Call, chosen: Sequence[Instrument], wanted: str | None = None) -> Any:
     """Instrument by instrument: how many, or with `detailed` a report for each that had any."""
+    if desk.catalogue.is_in_maintenance():
+        refuse(SYSTEM_MAINTENANCE)
     detailed = call.params.flag("detailed")
     if call.params.choice("type", TYPES, default="all") not in RESTING_TYPES:
         chosen = ()

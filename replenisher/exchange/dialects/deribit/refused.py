@@ -80,7 +80,7 @@ DROPPED: dict[str, str] = {
 }
 
 NEVER: dict[str, dict[int, str]] = {
-    "nothing inside this exchange is ever busy, broken or switched off": {
+    "nothing inside this exchange is ever busy or broken, and no method is switched off": {
         10001: "error",
         10040: "retry",
         10047: "matching_engine_queue_full",
@@ -88,7 +88,6 @@ NEVER: dict[str, dict[int, str]] = {
         10049: "cancel_on_disconnect_failed",
         10066: "too_many_concurrent_requests",
         11031: "other_error",
-        11051: "system_maintenance",
         11052: "subscribe_error_unsubscribed",
         11094: "internal_server_error",
         13008: "request_failed",

@@ -17,3 +17,4 @@ class DeribitSettings(msgspec.Struct, frozen=True, kw_only=True):
     testnet: bool = True
     order_reply_ms: float = 0.0  # how much later than others a request is answered that went to the matching engine
     public_without_login: bool = True
+    keeps_orders_when_shut: bool = False  # also those that cancel-on-disconnect would take

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from replenisher.exchange.dialects.deribit.book_batch import BookBatch
 from replenisher.exchange.dialects.deribit.book_shapes import book_change, book_snapshot, book_window, quote
+from replenisher.exchange.dialects.deribit.catalogue import wire_state
 from replenisher.exchange.dialects.deribit.channels import WHOLE, Channel, Topic, group_step
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.market_shapes import candle
@@ -116,7 +117,8 @@ class Subscription:
             case Topic.STATE | Topic.MMP:
                 return [told for found in rows.values() for told in found]
             case Topic.PLATFORM:
-                return [frame for index in self._desk.catalogue.index_names() for frame in self._lock(index)]
+                locks = [frame for index in self._desk.catalogue.index_names() for frame in self._lock(index)]
+                return [*locks, *self._maintenance()]
             case Topic.PUBLIC_METHODS:
                 return []  # it never changes while the exchange runs
             case Topic.PORTFOLIO:
@@ -156,7 +158,7 @@ class Subscription:
             case AccountUpdate() | CashMove():
                 self._rows.setdefault(event.instrument, []).append(event)
             case InstrumentChanged():
-                word = STATE_WORDS.get(event.state, event.state.value)
+                word = STATE_WORDS.get(event.state, wire_state(event.state))
                 changed = {"timestamp": milliseconds(event.at), "state": word, "instrument_name": event.instrument}
                 self._rows.setdefault(event.instrument, []).append(changed)
             case MmpTriggered():
@@ -177,6 +179,9 @@ class Subscription:
     def _lock(self, index: str) -> list[Shape]:
         is_locked = index in self._desk.catalogue.locked_indices()
         return self._news(index, {"price_index": index, "locked": is_locked}, ("locked",))
+
+    def _maintenance(self) -> list[Shape]:
+        return self._news("", {"maintenance": self._desk.catalogue.is_in_maintenance()}, ("maintenance",))
 
     def _differences(self, name: str, shape: Shape) -> list[Shape]:
         """All of a ticker for the first time, then what of it is another."""
