@@ -3,6 +3,9 @@
 from replenisher.core.replay import fold
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
+from replenisher.model.command import Halt, Pause
+from replenisher.model.event import ResumeAsked
+from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.journal import Journal
 
@@ -19,3 +22,13 @@ def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> 
     epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1, epoch_before + 1)
     journal.begin(epoch, state.dump(), at)
     return state, epoch
+
+
+def lift(journal: Journal, setup: Setup, at: int, reason: str) -> list[str]:
+    """Lift what would keep the next life from quoting, in a life of one step, in which an operator resumes."""
+    state, _ = begin(journal, setup, at)
+    latches: list[Halt | Pause] = [*state.halts.values(), *state.pauses.values()]
+    if latches:
+        asked = ResumeAsked(at=at, reason=reason)
+        journal.append(Step(number=journal.boot.step + 1, at=at, events=(asked,), commands=()))
+    return [latch.reason for latch in latches]

@@ -5,6 +5,7 @@ is no single fact but a change in how we stand (in sync again, paused, stopped),
 told last.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from replenisher.core.account import EXTERNAL
@@ -44,6 +45,7 @@ from replenisher.model.order import Side, Status
 from replenisher.model.step import OrderState, Step
 
 Telling = tuple[str, dict[str, Any]]  # a verb, and what there is to say about it
+Tell = Callable[[str, dict[str, Any]], None]
 
 ALARMING = frozenset(
     {
@@ -65,20 +67,23 @@ ALARMING = frozenset(
         "lease_lost",
     }
 )
+FAILED = frozenset({"failed", "failed_flat", "failed_and_left", "not_recorded", "may_be_left"})
 NO_SNAPSHOT_YET = "no snapshot yet"
 
 
 def tell(verb: str, about: dict[str, Any]) -> None:
     """Print one line."""
     log = logger()
-    (log.warning if verb in ALARMING else log.info)(verb, **as_json(about))
+    say = log.error if verb in FAILED else log.warning if verb in ALARMING else log.info
+    say(verb, **as_json(about))
 
 
 class Chronicle:
-    """Tells what happens. Made before the first step of a life, from the state it begins with."""
+    """Hands `tell` what happens. Made before the first step of a life, from the state it begins with."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, tell: Tell = tell) -> None:
         self._state = state
+        self._tell = tell
         self._new_fills = NewFills(state.account)
         self._pauses: dict[str, Pause] = {}
         self._halts: dict[HaltCause, Halt] = {}
@@ -88,9 +93,9 @@ class Chronicle:
         self._verdict = Verdict.OPEN
 
     def observe(self, step: Step) -> None:
-        """Print what is worth telling of one step."""
+        """Tell what is worth it of one step."""
         for verb, about in self.facts_worth_telling(step):
-            tell(verb, about)
+            self._tell(verb, about)
 
     def facts_worth_telling(self, step: Step) -> list[Telling]:
         """What a human would want to know of one step, in the order in which it happened."""

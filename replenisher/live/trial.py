@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from replenisher.live.clock import SessionClock
-from replenisher.live.supervisor import CarrierOf
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.hearing import Hearing
-from replenisher.venues.venue import Carrier, Venue
+from replenisher.venues.venue import Carrier, CarrierOf, Venue
 
 PATIENCE_S = 10.0
 

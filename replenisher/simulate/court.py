@@ -139,6 +139,9 @@ class Check:
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """A daemon took a step, has journaled it if it must, and has sent what it asks for."""
 
+    def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
+        """A daemon says something to its operator: what it would print as one line."""
+
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """Bytes of a daemon's went to its journal's file."""
 
@@ -196,6 +199,7 @@ class Court:
         self.received = self._hearers(checks, "received")
         self.recorded = self._hearers(checks, "recorded")
         self.stepped = self._hearers(checks, "stepped")
+        self.reported = self._hearers(checks, "reported")
         self.wrote = self._hearers(checks, "wrote")
         self.booked = self._hearers(checks, "booked")
         self.ordered = self._hearers(checks, "ordered")

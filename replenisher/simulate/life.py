@@ -1,7 +1,7 @@
 """One life of a daemon in the simulation: what `wiring` puts together for a process, on virtual time.
 
-Engine, journal, venue, driver and recorder are the real ones. They are handed a loop, a clock, a disk and a network
-that are not.
+Engine, journal, venue, driver, supervisor and recorder are the real ones. They are handed a loop, a clock, a disk and a
+network that are not.
 """
 
 import asyncio
@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Book
 from replenisher.core.engine import Engine
 from replenisher.core.setup import Setup
-from replenisher.core.stopping import Verdict
+from replenisher.core.state import State
 from replenisher.errors import ReplenisherError
 from replenisher.live.birth import begin
-from replenisher.live.driver import Driver
+from replenisher.live.chronicle import Chronicle
 from replenisher.live.lease import Lease
+from replenisher.live.monitor import Monitor
 from replenisher.live.relay import Relay
-from replenisher.model.event import ClockStepped, PauseAsked, ResumeAsked, Started, StopAsked
+from replenisher.live.supervisor import FAILURE, FINE, Parts, Supervisor
+from replenisher.model.event import ClockStepped, Started
 from replenisher.model.step import Step
 from replenisher.simulate.court import Court
 from replenisher.simulate.disk import SimulatedDisk
@@ -44,6 +47,7 @@ class Making:
     accounts: dict[str, str]
     policy: Policy
     venue: Callable[[Callable[[], float]], DeribitVenue]  # a new machine, with its source of chance
+    objection: Callable[[State], Callable[[], str]]  # what of the configuration no venue would take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +86,17 @@ class VirtualClock:
 
 
 class Life:
-    """One daemon from its start to its end, however it ends; `over` is called then."""
+    """One daemon from its start to its end, however it ends; `over` is called then.
+
+    Nothing of its course is decided here: the supervisor is the real one, and this is the system that it runs on.
+    """
 
     def __init__(
         self, number: int, making: Making, place: Place, chance: Random, over: Callable[["Life", str], None]
     ) -> None:
         self.number = number
         self.epoch = 0
+        self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
         self._crash: tuple[str, int, Hit] | None = None  # at which kind of moment to die, and how many to let pass
         self._place = place
@@ -110,9 +118,9 @@ class Life:
         """Boot from the files that are there, and connect."""
         try:
             self.loop.take(self._begin)
-        except ReplenisherError:
-            self.loop.end()
-            self._end("exit 1")
+        except ReplenisherError as error:
+            self.last_word = str(error)
+            self._exit(error.exit_code)
 
     def _begin(self) -> None:
         making, place = self._making, self._place
@@ -122,25 +130,39 @@ class Life:
         claim = claim_of(making.accounts, journal.boot.journal_id, self.number)
         before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
         state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
-        lease = Lease(SimulatedKeeper(place.timeline, place.database, claim, self.epoch), claim.life_ns)
+        self._keeper = SimulatedKeeper(place.timeline, place.database, claim, self.epoch)
         self.engine = Engine(state, number=journal.boot.step)
-        started = Started(
-            at=place.timeline.at,
-            epoch=self.epoch,
-            namespace=making.setup.namespace,
-            config_version=making.config_version,
-            accounts=making.accounts,
-        )
         self.venue = making.venue(self._chance.random)
-        venues = {self.venue.name: self.venue}
-        self.driver = Driver(self.engine, journal, venues, self.clock, lease, self._observe, self.loop)
-        self._parts = [self.engine, self.driver, self.venue, journal]
-        self.driver.failed.add_done_callback(self._failed)
-        self._relay = Relay(self.venue, self.driver.hear, lambda _: None)
+        monitor = Monitor(state)
+        parts = Parts(
+            engine=self.engine,
+            journal=journal,
+            venues={self.venue.name: self.venue},
+            clock=self.clock,
+            lease=Lease(self._keeper, claim.life_ns),
+            started=Started(
+                at=place.timeline.at,
+                epoch=self.epoch,
+                namespace=making.setup.namespace,
+                config_version=making.config_version,
+                accounts=making.accounts,
+            ),
+            observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
+            tell=self._tell,
+            status=lambda: monitor.status(state, self.clock.now()),
+            objection=making.objection(state),
+            complaint=journal.complaint,
+        )
+        self._supervisor = Supervisor(parts, self.loop)
+        driver = self._supervisor.driver
+        self._parts = [self.engine, driver, self.venue, journal, monitor]
+        driver.failed.add_done_callback(self._failed)
+        self._supervisor.over.add_done_callback(self._ended)
+        self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
             self._follower = Follower(place.timeline, make, lambda: place.disk.writes, place.record_every_ns)
-        self.driver.start({self.venue.name: self}, started)
+        self._supervisor.start({self.venue.name: self})
         if place.court.began:
             place.court.began(self)
 
@@ -179,22 +201,15 @@ class Life:
 
     # --- What the operator and the world do to it -----------------------------------------------------------------
 
-    def stop(self) -> None:
-        """The operator asks it to stop."""
-        if self.is_over:
-            return
-        self.driver.tell(StopAsked(at=self.clock.now(), reason="the operator"))
+    def ask(self, verb: str, **more: str) -> None:
+        """The operator asks it for something, and it answers once it runs."""
+        if not self.is_over:
+            self.loop.take(self._supervisor.answer, {"verb": verb, **more})
 
-    def resume(self) -> None:
-        """The operator lets it quote again, if something has paused or halted it."""
-        if self.is_over:
-            return
-        if self.engine.state.pauses or self.engine.state.halts:
-            self.driver.tell(ResumeAsked(at=self.clock.now(), reason="what went wrong is over"))
-
-    def pause(self) -> None:
-        """The operator wants nothing shown."""
-        self.driver.tell(PauseAsked(at=self.clock.now(), reason="the operator"))
+    def interrupt(self) -> None:
+        """Whoever started it wants it to end."""
+        if not self.is_over:
+            self.loop.take(self._supervisor.interrupt, "SIGTERM")
 
     def kill(self, how: str) -> None:
         """The process ends between two of its callbacks."""
@@ -238,20 +253,31 @@ class Life:
     def _observe(self, step: Step) -> None:
         if self._place.court.stepped:
             self._place.court.stepped(self, step)
-        stopping = self.engine.state.stopping
-        if stopping is not None and stopping.verdict is not Verdict.OPEN and not self.is_over:
-            self.driver.stop()
-            self.loop.end()
-            self._end(f"exit {0 if stopping.verdict is Verdict.FLAT else 1}")
+
+    def _tell(self, verb: str, about: dict[str, Any]) -> None:
+        """It says something to the operator."""
+        if self._place.court.reported:
+            self._place.court.reported(self, verb, about)
 
     def _failed(self, failure: "asyncio.Future[None]") -> None:
         """Something of ours has failed, which is never allowed, whatever the world does."""
         self._place.court.object("ours", f"life {self.number} failed: {failure.exception()!r}")
+
+    def _ended(self, _: "asyncio.Future[None]") -> None:
+        """Its supervisor has come to an end: what a process does then."""
+        ending = self._supervisor.close()
+        self.last_word = str(ending.error or "")
+        is_recorded = not self.drain()
+        self._keeper.give_back()
+        self._exit(ending.exit_code or (FINE if is_recorded else FAILURE))
+
+    def _exit(self, code: int) -> None:
         self.loop.end()
-        self._end("exit 1")
+        self._end(f"exit {code}")
 
     def _end(self, how: str) -> None:
         self.is_over = True
+        self._crash = None
         if self._follower is not None:
             self._follower.end()
         self._place.disk.abandon()

@@ -94,7 +94,7 @@ def live(world: World, seconds: float) -> None:
     """Both phases and the end."""
     world.run(seconds)
     world.calm()
-    world.life.resume()
+    world.resume()
     world.run(CALM_S)
     if not world.court.violations and (how := world.stop()) != "exit 0":
         world.court.object("L6", f"the stop was not verified flat: {how}")

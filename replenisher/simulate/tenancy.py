@@ -1,5 +1,7 @@
 """The lease on the timeline: the real rows and sentences, told and renewed a moment after they are asked for."""
 
+from contextlib import suppress
+
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -57,3 +59,9 @@ class SimulatedKeeper:
             self.word = msgspec.structs.replace(self.word, error=said(error))
         else:
             self.word = Word(asked_at=asked_at, holder=holder)
+
+    def give_back(self) -> None:
+        """Whoever ends lets others trade at once; where that cannot be written they wait."""
+        if self._database is not None:
+            with suppress(SQLAlchemyError):
+                self._database.write(lambda connection: leases.give_back(connection, self._claim, self._epoch))

@@ -6,6 +6,7 @@ the same files, as a supervisor of processes would.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, select
 
+from replenisher.errors import ReplenisherError
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
+from replenisher.live.birth import lift
+from replenisher.live.supervisor import RISK_HALT
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.court import Books, Check, Court
@@ -33,11 +37,15 @@ from replenisher.simulate.trouble import Trouble
 from replenisher.simulate.victims import Victims
 from replenisher.simulate.wiretap import Wiretap
 from replenisher.store import tables
-from replenisher.store.journal import Fsync
+from replenisher.store.journal import Fsync, Journal
 from replenisher.venues.deribit.venue import TRADING
 
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
+RESTART_NS = SECOND_NS  # once nothing goes wrong any more
+LIFTED_SHARE = 1 / 2  # of the halts: an operator looks before the daemon is started again
+HALTED = f"exit {RISK_HALT}"
+RESUMED = "what went wrong is over"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +135,7 @@ class World:
         self._lives = 0
         self._life_chance = seeded(seed, "lives")
         self._ends: list[str] = []
-        self._is_ending = False
+        self._is_calm = self._is_ending = False
         self._start()
 
     # --- The course of a run --------------------------------------------------------------------------------------
@@ -170,17 +178,25 @@ class World:
     def calm(self) -> None:
         """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""
         self._trouble.end()
+        self._is_calm = True
         self.victims.recover()
         self._let_pass(self.life.loop.still_until)
         if self.court.calmed:
             self.court.calmed()
+
+    def resume(self) -> None:
+        """The operator lets the daemon quote again, whether it lives or not."""
+        if not self.life.is_over:
+            self.life.ask("resume", reason=RESUMED)
+        else:
+            self._lift()
 
     def stop(self) -> str:
         """The operator stops the daemon; how it ended, or why it did not."""
         if self.court.stopping:
             self.court.stopping()
         self._is_ending = True
-        self.life.stop()
+        self.life.ask("stop")
         self._let_pass(self.at + STOP_S_MAX * SECOND_NS, lambda: self.life.is_over)
         return self._ends[-1] if self.life.is_over else "did not end"
 
@@ -213,7 +229,18 @@ class World:
         if how != "power lost":
             self._network.abandon(life)
         if not self._is_ending:
-            self.victims.for_a_while(self.victims.pause_ns(), lambda: None, self._start)
+            if how == HALTED and self._life_chance.random() < LIFTED_SHARE:
+                self._lift()
+            wait_ns = RESTART_NS if self._is_calm else self.victims.pause_ns()
+            self.victims.for_a_while(wait_ns, lambda: None, self._start)
+
+    def _lift(self) -> None:
+        """What a life has left that keeps the next one from quoting is lifted, if the disk takes that."""
+        place, new_id = self._place, f"{self._life_chance.getrandbits(64):016x}"
+        with suppress(ReplenisherError):
+            journal = Journal.open(place.directory, new_id=new_id, policy=self._making.policy, disk=place.disk)
+            lift(journal, self.setup, self.at, RESUMED)
+            journal.close()
 
     def _is_cut_off(self) -> bool:
         """Whether no living daemon hears at once what happens to its orders."""

@@ -9,7 +9,7 @@ What is told differs with the carrier. A venue whose wire we speak ourselves is 
 """
 
 from asyncio import Task
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -114,3 +114,7 @@ class Carrier(Protocol):
 
     async def finish(self) -> None:
         """End whatever is still under way, and wait until it has ended."""
+
+
+# Whoever carries for a venue lives in these tasks, and says what it has to tell, and why a connection ended.
+CarrierOf = Callable[[Tasks, Callable[[Callable[[], None]], None], Callable[[str], None]], Carrier]

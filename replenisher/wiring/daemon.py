@@ -18,9 +18,10 @@ from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
+from replenisher.live.process import Surroundings, live
 from replenisher.live.screen import Backstage, Screen, Title, farewell
-from replenisher.live.supervisor import Life, Supervisor
-from replenisher.logs import Printer, RotatedFile, configure, logger
+from replenisher.live.supervisor import FAILURE, Parts
+from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started
 from replenisher.store.journal import Journal
 from replenisher.streams import silence
@@ -64,11 +65,10 @@ def _live(
     reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
-    life = Life(
+    parts = Parts(
         engine=engine,
         journal=journal,
         venues={name: each.venue for name, each in reached.items()},
-        carriers={name: each.carrier for name, each in reached.items()},
         clock=clock,
         lease=Lease(recorder, claim.life_ns),
         started=Started(
@@ -79,39 +79,42 @@ def _live(
             accounts=accounts,
         ),
         observers=[monitor.observe, Chronicle(state).observe],
+        tell=tell,
         status=lambda: {
             "config_version": config.fingerprint(),
             "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
             **monitor.status(state, clock.now()),
         },
+        objection=objections(config, state),
+        complaint=lambda: _complaint(child, printer) or journal.complaint(),
+    )
+    around = Surroundings(
+        carriers={name: each.carrier for name, each in reached.items()},
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
         retention=lambda: _drop_old_segments(journal, recorder, clock),
-        objection=objections(config, state),
-        look=lambda: _complaint(child, printer) or journal.complaint(),
     )
-    supervisor = Supervisor(life)
     try:
         with ExitStack() as page:
             if screen:
-                life.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
+                around.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
             gc.collect()
             gc.freeze()  # all that was imported is there for good: nobody looks through it while quotes wait
-            exit_code = uvloop.run(supervisor.live())
+            ending = uvloop.run(live(parts, around))
     finally:
         if recorder.status.error:
             _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
         is_recorded = recorder.drain()
+    exit_code = ending.exit_code
     if not is_recorded:
         behind_bytes, error = recorder.status.behind_bytes, recorder.status.error
-        logger().error("not_recorded", error=error, behind_bytes=behind_bytes)
+        tell("not_recorded", {"error": error, "behind_bytes": behind_bytes})
         _say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
-        exit_code = exit_code or 1
-    left = supervisor.left()
-    for order_id in left:
-        logger().error("may_be_left", order_id=order_id)
+        exit_code = exit_code or FAILURE
+    for order_id in ending.left:
+        tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))
-    return exit_code, left, supervisor.is_unverified
+    return exit_code, ending.left, not ending.is_verified
 
 
 def _complaint(child: Child | None, printer: Printer) -> str:

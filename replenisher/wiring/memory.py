@@ -5,12 +5,9 @@ from typing import Any
 
 from replenisher.config import Config
 from replenisher.errors import ReplenisherError
-from replenisher.live.birth import begin
+from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import sole_daemon
-from replenisher.model.command import Halt, Pause
-from replenisher.model.event import ResumeAsked
-from replenisher.model.step import Step
 from replenisher.store.journal import Fsync, Journal, Policy, segments
 from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.recording import Recording, Task, Tenancy
@@ -36,23 +33,18 @@ def record_task(config: Config, tenancy: Tenancy | None = None) -> Task:
 
 
 def resume(config: Config, reason: str) -> dict[str, Any]:
-    """Lift what no running daemon can be told to lift: a life of its own, of one step, in which an operator resumes."""
+    """Lift what no running daemon can be told to lift."""
     nothing = ReplenisherError(f"no daemon runs on {config.data_dir}, and none left a halt or a pause there")
     if not segments(config.data_dir / "journal"):
         raise nothing
     with sole_daemon(config.data_dir):
         journal = open_journal(config)
         try:
-            at = SessionClock().now()
-            state, _ = begin(journal, setup_of(config), at)
-            latches: list[Halt | Pause] = [*state.halts.values(), *state.pauses.values()]
-            lifted = [latch.reason for latch in latches]
-            if not lifted:
-                raise nothing
-            asked = ResumeAsked(at=at, reason=reason)
-            journal.append(Step(number=journal.boot.step + 1, at=at, events=(asked,), commands=()))
+            lifted = lift(journal, setup_of(config), SessionClock().now(), reason)
         finally:
             journal.close()
+        if not lifted:
+            raise nothing
         return {"asked": "resume", "lifted": lifted, "is_recorded": _is_recorded(config)}
 
 

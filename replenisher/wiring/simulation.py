@@ -30,6 +30,7 @@ from replenisher.store.journal import Fsync, Policy
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.listings import listings_of
+from replenisher.wiring.offered import objections
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import instruments_on, patience_with
 
@@ -148,6 +149,7 @@ def scene_of(config: Config) -> Scene:
                 random=random,
                 settings=patience_with(config, name),
             ),
+            objection=partial(objections, config),
         )
 
     return Scene(making=making, open_exchange=lambda seed: partial(opened, seed), account=account, secrets=(CANARY,))

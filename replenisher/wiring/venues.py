@@ -8,14 +8,13 @@ from replenisher.config import CCXT, Config
 from replenisher.config.sections import PAPER_KEY
 from replenisher.live.clock import SessionClock
 from replenisher.live.relay import Relay
-from replenisher.live.supervisor import CarrierOf
 from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.venues.ccxt.link import Settings as Patience
 from replenisher.venues.ccxt.venue import CcxtVenue
 from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
-from replenisher.venues.venue import Carrier, Tasks, Venue
+from replenisher.venues.venue import Carrier, CarrierOf, Tasks, Venue
 from replenisher.wiring.child import Child
 
 ADAPTER_URLS = {

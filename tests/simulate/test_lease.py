@@ -63,9 +63,11 @@ def test_a_daemon_that_slept_past_its_lease_is_silent_until_it_was_read(tmp_path
 
         world.victims.lock_database(counted, is_locked=False)
         if is_theirs:
-            database.write(lambda connection: connection.execute(update(tables.leases).values(epoch=2**40)))
+            theirs = update(tables.leases).values(epoch=2**40, journal_id="another", until=2**62)
+            database.write(lambda connection: connection.execute(theirs))
         world.run(QUOTING_S)
         assert (Sent.frames == before) == is_theirs
+        assert set(world.ends) == ({"exit 75"} if is_theirs else set())
         assert bool(world.exchange.views.open_orders("main")) != is_theirs
 
 

@@ -1,0 +1,85 @@
+"""The process around a life: its signals, the operator's door, the tasks that carry for the venues, housekeeping.
+
+Nothing is decided here: what happens is told to the supervisor, and when that says that it is over, everything is
+ended in order.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from replenisher.live.control import Answer, Door, Request
+from replenisher.live.jobs import hourly
+from replenisher.live.supervisor import Ending, Parts, Supervisor
+from replenisher.live.watched import WatchedTasks
+from replenisher.venues.venue import CarrierOf
+
+REFRESH_S = 0.25
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What a process has, and a life does not need."""
+
+    carriers: Mapping[str, CarrierOf]
+    door: Callable[[Callable[[Request], Answer]], Door]
+    duration_s: float | None = None
+    retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
+    refresh: Callable[[], None] = lambda: None  # called every REFRESH_S, for a screen
+
+
+async def live(parts: Parts, around: Surroundings) -> Ending:
+    """Run until it is over, and say how it ended. Raises the sentence for the operator, if there is one."""
+    loop = asyncio.get_running_loop()
+    supervisor = Supervisor(parts, loop)
+    tasks = WatchedTasks(supervisor.driver.fail)
+    loop.set_exception_handler(partial(_on_unhandled, supervisor))
+    with hourly(retention=around.retention):
+        carriers = {
+            name: carrier_of(tasks, supervisor.driver.hear, partial(parts.reasons.__setitem__, name))
+            for name, carrier_of in around.carriers.items()
+        }
+        door = around.door(supervisor.answer)
+        await door.open()
+        _catch_signals(loop, supervisor)
+        refreshing = tasks.create_task(_refresh(around.refresh))
+        if around.duration_s is not None:
+            loop.call_later(around.duration_s, supervisor.stop, "the duration is over")
+        try:
+            supervisor.start(carriers)
+            await supervisor.over
+        finally:
+            refreshing.cancel()
+            ending = supervisor.close()
+            await door.close({"exit_code": ending.exit_code, "left": ending.left})
+            for carrier in carriers.values():
+                await carrier.finish()
+            await tasks.finish()
+    if ending.error is not None:
+        raise ending.error
+    return ending
+
+
+def _on_unhandled(supervisor: Supervisor, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Something that the loop called back has raised, and nobody else will hear of it."""
+    if "handle" in context and (error := context.get("exception")) is not None:
+        supervisor.driver.fail(error)
+    else:
+        loop.default_exception_handler(context)
+
+
+def _catch_signals(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, supervisor.interrupt, number.name)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # The terminal is gone. It may be told more than once, so it never counts as the second signal.
+        loop.add_signal_handler(signal.SIGHUP, supervisor.stop, "SIGHUP")
+
+
+async def _refresh(refresh: Callable[[], None]) -> None:
+    while True:
+        refresh()
+        await asyncio.sleep(REFRESH_S)

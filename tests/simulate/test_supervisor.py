@@ -1,0 +1,144 @@
+"""The real supervisor on virtual time: how a life ends, with which exit code, and what the operator is told of it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from replenisher.config import load
+from replenisher.live.emergency import Emergency
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Oracle
+from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.world import Scene, World
+from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.wiring.simulation import SHIPPED, scene_of
+
+QUOTING_S = 20
+
+
+class Told(Check):
+    """Keeps what the daemons of the last world have told their operator."""
+
+    name: ClassVar[str] = "told"
+    lines: ClassVar[list[tuple[str, dict[str, Any]]]] = []
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        Told.lines.clear()
+
+    def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> None:
+        Told.lines.append((verb, about))
+
+
+def told(verb: str) -> list[dict[str, Any]]:
+    return [about for said, about in Told.lines if said == verb]
+
+
+def until_ended(world: World) -> None:
+    """To the end of the life that lives now, and no further; a failure, which no run goes on after, is looked past."""
+    life = world.life
+    for _ in range(100):
+        if life.is_over:
+            return
+        world.run(0.1)
+        world.court.violations.clear()
+    raise AssertionError("it lives on")
+
+
+@contextmanager
+def world_of(scene: Scene, directory: Path) -> Iterator[World]:
+    (directory / "rows.db").write_bytes(empty_database())
+    with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+        yield World(scene, seed=1, at=START, directory=directory / "journal", database=database, checks=[Told])
+
+
+@pytest.fixture
+def quoting(tmp_path: Path) -> Iterator[World]:
+    """A desk that quotes."""
+    with world_of(scene_of(load(SHIPPED)), tmp_path) as world:
+        world.run(QUOTING_S)
+        assert world.exchange.views.open_orders("main")
+        yield world
+
+
+def test_a_signal_stops_verified_flat(quoting: World) -> None:
+    quoting.life.interrupt()
+    until_ended(quoting)
+
+    assert list(quoting.ends) == ["exit 0"]
+    assert told("stopping") == [{"reason": "SIGTERM"}]
+    assert not quoting.exchange.views.open_orders("main")
+
+
+def test_a_second_signal_does_not_wait_for_the_venue(quoting: World) -> None:
+    quoting.life.interrupt()
+    quoting.life.interrupt()
+    until_ended(quoting)
+
+    assert list(quoting.ends) == ["exit 130"]
+
+
+def test_a_venue_without_a_session_is_given_up_after_a_while(tmp_path: Path) -> None:
+    scene = replace(scene_of(load(SHIPPED)), delays_ns=(30 * SECOND_NS, 30 * SECOND_NS))
+
+    with world_of(scene, tmp_path) as world:
+        first = world.life
+        world.run(25)
+
+    assert world.ends[0] == "exit 75"
+    assert first.last_word == "venue deribit has no session after 20 s: no answer"
+
+
+def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_may_go_on(tmp_path: Path) -> None:
+    config = SHIPPED.read_text().replace("on_breach: pause", "on_breach: halt")
+    (tmp_path / "strict.yaml").write_text(re.sub("max_daily_loss_quote: .*", "max_daily_loss_quote: 0.01", config))
+
+    with world_of(scene_of(load(tmp_path / "strict.yaml")), tmp_path) as world:
+        world.run(60)
+
+    (first, *_), lifted = told("halted"), told("resumed")
+    assert first["cause"] == "loss"
+    assert world.ends.count("exit 3") == len(world.ends) >= 2
+    assert told("stopping")[0] == {"reason": f"halted: {first['reason']}"}
+    assert lifted == []  # a daemon says so only of one that it was told itself
+
+
+@pytest.fixture
+def failing(quoting: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The next frame that this desk hears is too much for it."""
+    genuine, failures = DeribitVenue.received, iter([ValueError("planted")])
+
+    def received(self: DeribitVenue, *args: Any) -> None:
+        for failure in failures:
+            raise failure
+        genuine(self, *args)
+
+    monkeypatch.setattr(DeribitVenue, "received", received)
+    return quoting
+
+
+def test_what_fails_in_a_venue_ends_the_life_after_everything_was_canceled_without_the_engine(failing: World) -> None:
+    until_ended(failing)
+
+    assert list(failing.ends) == ["exit 1"]
+    (failed,), (flat,) = told("failed"), told("failed_flat")
+    assert failed["error"] == "ValueError('planted')"
+    assert "raise failure\nValueError: planted" in failed["traceback"]
+    assert flat == {"left": []}
+    assert not failing.exchange.views.open_orders("main")
+
+
+def test_an_emergency_that_fails_as_well_still_ends(failing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Emergency, "is_over", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        until_ended(failing)
+
+    until_ended(failing)
+
+    assert list(failing.ends) == ["exit 1"]
