@@ -56,8 +56,9 @@ conformance: install ## a client that others wrote lives a whole life on the exc
 chaos: install ## ten thousand seeds of ten minutes each; goes on where it was stopped; ARGS="--seeds 200" for fewer
 	$(BIN)/python -m bench.chaos $(ARGS)
 
-mutations: install ## plant bugs, one at a time, and see which seed and which check finds each
-	$(BIN)/replenisher simulate --mutations tests/chaos/mutations.yaml --seeds 1..200 --minutes 10 $(ARGS)
+mutations: install ## plant bugs, one at a time, and see which seed and which check finds each; goes on where it was stopped
+	@mkdir -p chaos
+	$(BIN)/replenisher simulate --mutations tests/chaos/mutations.yaml --seeds 1..200 --minutes 10 --results chaos/mutations.jsonl $(ARGS)
 
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replenisher.cli.planting import plant
 from replenisher.cli.program import AsJson, app
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ def simulate(
     jobs: Annotated[int | None, typer.Option(min=1, help="Seeds at a time; else one a CPU.")] = None,
     mutations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Plant these bugs, one at a time, and see which seed finds each."),
+        typer.Option(metavar="FILE", help="Plant these bugs, one at a time, and see which invariant finds each."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Plant this one, or the one with this in its name.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every trial of a bug here, and make none twice.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of what ended a seed.")] = False,
     as_json: AsJson = False,
@@ -36,12 +43,18 @@ def simulate(
     at stake, the hash of every byte and row, and whether every invariant held. The same seed gives the same line. The
     last one says how fast time passed, and what the faults of all seeds came to in a simulated hour. The exit code is 1
     if an invariant did not hold; what failed is said with the command that shows it again.
+
+    With --mutations each planted bug must first pass 20 seeds without faults, and is then run with them, seed after
+    seed, until a named invariant finds it; an exception finds nothing. The exit code is 1 if a bug was not found, or if
+    an invariant was never the first to find one.
     """
     from replenisher.wiring import simulation
 
     if mutations is not None:
-        _find_mutations(mutations, _seeds(seeds), minutes, jobs or simulation.cpus(), as_json=as_json)
-        return
+        days = {"seeds": _seeds(seeds), "minutes": minutes, "faults": faults, "config": config}
+        raise typer.Exit(plant(mutations, days, jobs or simulation.cpus(), only=only, results=results, as_json=as_json))
+    if only is not None or results is not None:
+        raise typer.BadParameter("it says something of planted bugs only", param_hint="--only, --results")
     chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
     task = simulation.Task(shipped, minutes, simulation.faults_named(faults))
     failed: list[dict[str, Any]] = []
@@ -59,27 +72,6 @@ def simulate(
             typer.echo(json.dumps(again) if as_json else f"  at commit {again['commit']}: {words}")
     typer.echo(json.dumps({"total": total.document()}) if as_json else total.sentence())
     raise typer.Exit(1 if failed else 0)
-
-
-def _find_mutations(file: Path, seeds: range, minutes: float, jobs: int, *, as_json: bool) -> None:
-    """A line a planted bug: which seed found it, and which invariant."""
-    from msgspec import to_builtins
-
-    from replenisher.wiring import mutations
-
-    planted = mutations.mutations_in(file)
-    caught = 0
-    for found in mutations.find(planted, seeds=seeds, minutes=minutes, jobs=jobs):
-        caught += found.is_caught
-        if as_json:
-            typer.echo(json.dumps(to_builtins(found)))
-            continue
-        verdict = "NOT FOUND" if found.seed is None else f"seed {found.seed:>3}  {found.invariant:<3}  {found.sentence}"
-        if found.without_faults:
-            verdict = f"TOO LOUD without faults, {found.without_faults}"
-        typer.echo(f"{found.mutation.name:<74}  {found.mutation.file:<26}  {verdict}")
-    typer.echo(f"{caught} of {len(planted)} planted bugs were found by an invariant", err=True)
-    raise typer.Exit(0 if caught == len(planted) else 1)
 
 
 def _seeds(words: str) -> range:

@@ -153,6 +153,8 @@ class Driver:
 
     def fail(self, error: BaseException) -> None:
         """Something of ours has failed: the engine decides nothing any more."""
+        if isinstance(error, StopIteration):  # a future takes none
+            error = RuntimeError(f"nothing was left where something had to be: {error!r}")
         if not self.failed.done():
             self.failed.set_exception(error)
 

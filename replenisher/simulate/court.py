@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replenisher.simulate.evidence import Evidence
 
 Objection = str | None
+OURS = "ours"  # what an exception and time that stands still count as: they say nothing of what they would have cost
 
 
 class Daemon(Protocol):

@@ -26,7 +26,7 @@ from replenisher.live.relay import Relay
 from replenisher.live.supervisor import FAILURE, FINE, Parts, Supervisor
 from replenisher.model.event import ClockStepped, Started
 from replenisher.model.step import Step
-from replenisher.simulate.court import Court
+from replenisher.simulate.court import OURS, Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.network import Hit, Network
 from replenisher.simulate.rows import Follower, SimulatedDatabase
@@ -261,7 +261,7 @@ class Life:
 
     def _failed(self, failure: "asyncio.Future[None]") -> None:
         """Something of ours has failed, which is never allowed, whatever the world does."""
-        self._place.court.object("ours", f"life {self.number} failed: {failure.exception()!r}")
+        self._place.court.object(OURS, f"life {self.number} failed: {failure.exception()!r}")
 
     def _ended(self, _: "asyncio.Future[None]") -> None:
         """Its supervisor has come to an end: what a process does then."""

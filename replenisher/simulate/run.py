@@ -16,7 +16,7 @@ from typing import Self
 import msgspec
 
 from replenisher.model.units import MINUTE_NS, SECOND_NS
-from replenisher.simulate.court import Check, Violation
+from replenisher.simulate.court import OURS, Check, Violation
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.swarm import Plan
 from replenisher.simulate.world import Scene, World
@@ -60,7 +60,7 @@ def run(
             with Mishap() as mishap:
                 live(world, minutes * MINUTE_NS / SECOND_NS)
             if mishap.sentence:
-                world.court.object("ours", mishap.sentence)
+                world.court.object(OURS, mishap.sentence)
             return Outcome(
                 seed=seed,
                 seconds=(world.at - at) / SECOND_NS,

@@ -16,6 +16,7 @@ from replenisher.model.units import SECOND_NS
 
 Callback = Callable[..., object]
 AT_ONCE_MAX = 100_000  # so many things at one moment, each of them the next one's cause, never end
+MOMENT_NS = 100_000  # who wakes a nanosecond later each time never gets anywhere, either
 
 
 class Stuck(Exception):
@@ -40,12 +41,14 @@ class Timeline:
 
     def run(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
         """Let time pass up to and including `until`, unless it is over before."""
-        heap, at_once = self._heap, 0
+        heap, at_once, moment_ends = self._heap, 0, self.at + MOMENT_NS
         while heap and heap[0][0] <= until and not is_over():
             at, _, happens, args = heappop(heap)
             at_once += 1
             if at > self.at:
-                self.at, at_once = at, 0
+                self.at = at
+            if at > moment_ends:
+                moment_ends, at_once = at + MOMENT_NS, 0
             elif at_once > AT_ONCE_MAX:
                 raise Stuck(f"the last of {AT_ONCE_MAX:,} things at one moment was {happens!r}")
             happens(*args)

@@ -21,7 +21,7 @@ from replenisher.live.birth import lift
 from replenisher.live.supervisor import RISK_HALT
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.chance import seeded
-from replenisher.simulate.court import Books, Check, Court
+from replenisher.simulate.court import OURS, Books, Check, Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.exchange_end import ExchangeEnd, Open
@@ -173,7 +173,7 @@ class World:
         try:
             self._timeline.run(until, lambda: bool(violations) or is_over())
         except Stuck as stuck:
-            self.court.object("L5", str(stuck))
+            self.court.object(OURS, str(stuck))
 
     def calm(self) -> None:
         """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""

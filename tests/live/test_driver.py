@@ -195,7 +195,7 @@ class Life:
 
 
 @asynccontextmanager
-async def life(directory: Path) -> AsyncIterator[Life]:
+async def life(directory: Path, *, fails: bool = False) -> AsyncIterator[Life]:
     """Its first fact is told, and its first turn is taken; the loop has not gone round since."""
     disk, loop, clock = Disk(), ByHand(), SessionClock()
     journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
@@ -209,7 +209,7 @@ async def life(directory: Path) -> AsyncIterator[Life]:
     driver.stop()
     disk.is_broken = False
     journal.close()
-    assert not driver.failed.done()
+    assert driver.failed.done() is fails
 
 
 async def test_watching_and_the_disk_come_when_the_turn_is_over(tmp_path: Path) -> None:
@@ -330,3 +330,16 @@ async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path:
         assert kinds(one.seen[1].events) == ["NotSent"] * 4 + ["LoopLagged"]
         assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
         assert not set(decided) & set(one.venue.asked)
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError("planted"), StopIteration("planted")], ids=lambda error: type(error).__name__
+)
+async def test_whatever_fails_is_told_as_a_failure(tmp_path: Path, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    async with life(tmp_path, fails=True) as one:
+        one.driver.hear(fail)
+
+        assert repr(error) in repr(one.driver.failed.exception())

@@ -23,12 +23,14 @@ from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
 from replenisher.store.queries import AccountKey
 from replenisher.venues.deribit.link import Link
+from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import Session
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import outcome_of, script, swarm
 
 KILLED = Cue(fault="killed", after_s=20)
 CUT = (Cue(fault="cut", after_s=20, connection="trading"),)
+AWAY = (Cue(fault="exchange restarted", after_s=20),)
 UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place is taken, and nobody hears of it
 
 
@@ -151,9 +153,15 @@ def never_dial_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "closed", closed)
 
 
-def dial_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = Session._dial_or_wait
-    monkeypatch.setattr(Session, "_dial_or_wait", lambda self, at: None if self._failures else genuine(self, at))
+def dial_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = Session.closed
+
+    def closed(self: Session[Any], at: int) -> None:
+        genuine(self, at)
+        self._dial_at = at
+
+    monkeypatch.setattr(Session, "closed", closed)
+    monkeypatch.setattr(Bucket, "take", lambda self, cost, at: True)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +172,7 @@ def dial_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         (send_places_twice, CUT, "S6"),
         (keep_levels_that_are_gone, CUT, "S12"),
         (never_dial_again, CUT, "L1"),
-        (dial_without_end, CUT, "L5"),
+        (dial_at_once, AWAY, "L5"),
     ],
 )
 def test_a_planted_bug_is_found_by_its_invariant(
