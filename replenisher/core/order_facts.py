@@ -24,7 +24,10 @@ from replenisher.model.event import (
 from replenisher.model.order import AMEND, CANCEL, PLACE, UNKNOWN, WORKING, Request, Transition
 from replenisher.model.units import SECOND_NS
 
-CANCEL_BACKOFF_S_MAX = 8
+CANCEL_AGAIN_QUARTERS_MAX = 8  # of a second, until a cancel is repeated
+HALTED_AGAIN_QUARTERS_MAX = (
+    128  # where nothing trades none is taken, and when something does again it is repeated at once
+)
 OrderFact = OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
 
 
@@ -69,7 +72,7 @@ def time_out(state: State, order: Order, at: int) -> None:
             order.pending.deadline = at + SECOND_NS
         case Request.CANCEL:
             order.pending = order.pending.doubt
-            order.cancel_after = at + min(1 << order.cancels, CANCEL_BACKOFF_S_MAX) * SECOND_NS // 4
+            order.cancel_after = at + _until_again_ns(order, CANCEL_AGAIN_QUARTERS_MAX)
     order.reason = "not answered in time"
     state.sync_of(order.instrument).ask_order(order, at)
     state.orders.file(order)
@@ -202,11 +205,17 @@ def _request_is_refused(state: State, order: Order, fact: RequestRejected) -> No
         return
     order.reason = f"{fact.request} refused, {fact.reason}: {fact.message}"
     if fact.request is CANCEL:
-        order.cancel_after = fact.at + min(1 << order.cancels, CANCEL_BACKOFF_S_MAX) * SECOND_NS // 4
+        is_halted = fact.reason is RejectReason.HALTED
+        quarters_max = HALTED_AGAIN_QUARTERS_MAX if is_halted else CANCEL_AGAIN_QUARTERS_MAX
+        order.cancel_after = fact.at + _until_again_ns(order, quarters_max)
     else:
         order.amend_after = fact.at + SECOND_NS
     # "Not open" is not an end: it was filled, canceled or replaced, and only the venue can say which.
     state.sync_of(order.instrument).ask_order(order, fact.at)
+
+
+def _until_again_ns(order: Order, quarters_max: int) -> int:
+    return min(1 << order.cancels, quarters_max) * SECOND_NS // 4
 
 
 def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:

@@ -15,6 +15,7 @@ from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
 from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
+    InstrumentStateChanged,
     NotSent,
     OrderCanceled,
     OrderExpired,
@@ -24,6 +25,7 @@ from replenisher.model.event import (
     OrderReported,
     OrderWorking,
     OutcomeUnknown,
+    PauseAsked,
     RejectReason,
     RequestRejected,
     SessionLost,
@@ -290,6 +292,28 @@ def test_a_refused_cancel_is_followed_by_a_question_and_the_venues_word_decides(
 
     assert isinstance(question, AskOrder)
     assert resting.status is Status.CANCELED
+
+
+def test_where_nothing_trades_cancels_are_repeated_ever_less_and_at_once_when_it_does_again() -> None:
+    world = quoting([buy(0, 99_980)])
+    resting = world.order(Side.BUY)
+    refused = RequestRejected(
+        at=0, order_id=resting.order_id, request=Request.CANCEL, reason=RejectReason.HALTED, message="11051"
+    )
+
+    said = list(world.tell(InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="maintenance")))
+    cancels = 0
+    for _ in range(120):
+        if any(isinstance(wish, CancelOrder) for wish in said):
+            cancels += 1
+            world.tell(refused)
+        said = world.wait(SECOND)
+    world.tell(PauseAsked(at=0, reason="nothing is wanted"))
+    opened = world.tell(InstrumentStateChanged(at=0, instrument=KEY, is_open=True, reason="open"))
+
+    assert not resting.status.is_terminal
+    assert 5 <= cancels <= 9
+    assert [type(wish) for wish in opened if isinstance(wish, CancelOrder)] == [CancelOrder]
 
 
 def test_a_cancel_that_never_left_us_is_tried_again_soon() -> None:

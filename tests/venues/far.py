@@ -38,6 +38,7 @@ DEFINITION: Json = {
     "is_active": True,
     "tick_size_steps": [],
 }
+STATUS: Json = {"locked": "false", "locked_indices": []}
 
 
 class Far:
@@ -110,6 +111,7 @@ class Far:
         standing = {
             "public/get_time": (self.at + self.skew_ns) // MS,
             "public/get_order_book": {"change_id": self.change_id},
+            "public/status": STATUS,
         }
         for connection in connections or list(self.requests):
             for request in [each for each in self.requests[connection] if each["method"] in standing]:
@@ -173,6 +175,7 @@ class Far:
 
     def open_market(self) -> None:
         self.connect(MARKET)
+        self.answer(MARKET, "public/status", STATUS)
         self.define()
         self.subscribe()
         self.book(1, bids=[["new", 9999.5, 100.0]], asks=[["new", 10000.5, 200.0]])

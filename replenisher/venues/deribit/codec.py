@@ -276,9 +276,17 @@ class PlatformState(msgspec.Struct, frozen=True):
     maintenance: bool | None = None
 
 
+class PlatformStatus(msgspec.Struct, frozen=True):
+    """What `public/status` answers: whether everything is locked, and else which indices are."""
+
+    locked: bool | str = False  # "true", "partial" or "false"; a truth value on older pages
+    locked_indices: tuple[str, ...] = ()
+
+
 decode_definition = msgspec.json.Decoder(Definition).decode
 decode_instrument_state = msgspec.json.Decoder(InstrumentState).decode
 decode_platform_state = msgspec.json.Decoder(PlatformState).decode
+decode_platform_status = msgspec.json.Decoder(PlatformStatus).decode
 decode_channels = msgspec.json.Decoder(list[str]).decode
 
 

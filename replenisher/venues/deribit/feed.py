@@ -35,11 +35,10 @@ class Feed:
         self.due: int | None = None  # when a phase that waits has waited long enough
         self.failures = 0
         self.live_since = 0
-        self.is_locked = False
         self.is_open: bool | None = None  # as last told
         self.is_final = False
 
     def inherit(self, other: "Feed") -> None:
         """Know what another one knows of the instrument; the book it must get for itself."""
         self.definition, self.instrument, self.grid = other.definition, other.instrument, other.grid
-        self.is_locked, self.is_open, self.is_final = other.is_locked, other.is_open, other.is_final
+        self.is_open, self.is_final = other.is_open, other.is_final

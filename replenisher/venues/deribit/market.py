@@ -26,12 +26,14 @@ from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.feed import LIVE, Feed, FeedPhase
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
+from replenisher.venues.deribit.platform import Platform
 from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.settings import Settings
 from replenisher.venues.deribit.words import (
     Abandon,
     Answered,
     Check,
+    Chore,
     Define,
     LinkEvent,
     LoggedIn,
@@ -73,6 +75,7 @@ class Market:
         self._orphans = orphans
         self._settings = settings
         self._facts = facts
+        self._platform = Platform()
         self._awaited: set[str] = set(names)  # names the venue has not answered about on this connection
         self._subscribed = False
         self._define_at = 0
@@ -171,8 +174,11 @@ class Market:
                 pass
             case LoggedIn():
                 self._awaited = set(self.feeds)
+                self._platform.forget()
                 self._look_at = at + self._settings.look_every_ns
                 self._define_all(at)
+            case Answered(what=Chore.LOOK_AT_PLATFORM, reply=reply):
+                self._platform_answered(reply, at)
             case Answered(what=Define(name=name), reply=reply):
                 self._defined(self.feeds[name], reply, at)
             case Answered(what=Check(name=name), reply=reply):
@@ -215,7 +221,8 @@ class Market:
                 case "instrument":
                     self._state(codec.decode_instrument_state(event.data), at)
                 case "platform_state":
-                    self._platform(codec.decode_platform_state(event.data), at)
+                    self._platform.told(codec.decode_platform_state(event.data))
+                    self._platform_changed(at)
                 case _:
                     pass
         except codec.UNREADABLE as error:
@@ -227,6 +234,7 @@ class Market:
 
     def _define_all(self, at: int) -> None:
         self._define_at = at + self._settings.define_every_ns
+        self.link.ask("public/status", {}, Chore.LOOK_AT_PLATFORM, at)
         self._define(self.feeds.values(), at)
 
     def _define(self, feeds: Iterable[Feed], at: int) -> None:
@@ -272,8 +280,9 @@ class Market:
             elif self._subscribed:
                 self._subscribe([feed], at)  # refused at first, offered now
         feed.definition = definition
-        is_open = definition.is_open and not feed.is_locked
-        reason = "open" if is_open else "locked" if feed.is_locked else definition.state
+        why_closed = self._platform.why_closed(definition.price_index)
+        is_open = definition.is_open and not why_closed
+        reason = "open" if is_open else why_closed or definition.state
         self._tell_state(feed, is_open, reason, at, is_final=reason in FINAL_STATES)
 
     def _tell_state(self, feed: Feed, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
@@ -291,19 +300,32 @@ class Market:
             self._tell_state(feed, False, told.state, at, is_final=told.state in FINAL_STATES)
         self._define([feed], at)  # the last word is the definition's
 
-    def _platform(self, told: codec.PlatformState, at: int) -> None:
-        closed = told.maintenance or told.locked or False
-        touched = [
-            feed
-            for feed in self.feeds.values()
-            if told.maintenance is not None or (feed.definition and feed.definition.price_index == told.price_index)
-        ]
-        for feed in touched:
-            feed.is_locked = closed
-            if closed:
-                self._tell_state(feed, False, "maintenance" if told.maintenance else "locked", at)
-        if not closed:
-            self._define(touched, at)
+    def _platform_answered(self, reply: codec.Frame, at: int) -> None:
+        try:
+            if not reply.error:
+                self._platform.answered(codec.decode_platform_status(reply.result))
+        except codec.UNREADABLE:
+            pass  # it is told when it changes, and asked for from time to time anyway
+        self._platform_changed(at, is_asked=True)
+
+    def _platform_changed(self, at: int, *, is_asked: bool = False) -> None:
+        """Close what it closes; whether the rest is open its definitions say, which are asked for unless they are."""
+        for feed in self.feeds.values():
+            if feed.definition is None or feed.is_final:
+                continue
+            if why_closed := self._platform.why_closed(feed.definition.price_index):
+                self._tell_state(feed, False, why_closed, at)
+            elif not feed.is_open and not is_asked:
+                self._define([feed], at)
+
+    def halted(self, instrument: str, reason: str, at: int) -> None:
+        """An order was refused because nothing trades, whatever we were told: nothing does until a definition says so.
+
+        That is asked for after a while, because one that says so wrongly must not lead to one refusal after the other.
+        """
+        feed = self.feeds[instrument.partition("/")[2]]
+        self._tell_state(feed, False, reason, at, is_final=feed.is_final)
+        self._define_at = min(self._define_at, at + self._settings.define_again_ns)
 
     # --- Subscriptions --------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from replenisher.model.event import (
     CoverLost,
     Event,
     NotSent,
+    RejectReason,
     SessionLost,
     SessionOpened,
 )
@@ -35,6 +36,7 @@ from replenisher.venues.deribit.link import SUBSCRIBE_COST, Clock, Link
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.own_orders import OwnOrders, request_of
 from replenisher.venues.deribit.questions import Questions
+from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.watch import OwnChanges
 from replenisher.venues.deribit.words import (
     Abandon,
@@ -78,6 +80,7 @@ class Trading:
         clock: Clock,
         link: Link,
         orphans: Orphans,
+        halted: Callable[[str, str, int], None],
         facts: list[Event],
         role: Role = Role.CHIEF,
     ) -> None:
@@ -89,6 +92,7 @@ class Trading:
         self._instruments = instruments  # by key; the market side fills it
         self._clock = clock
         self._orphans = orphans
+        self._halted = halted  # is told of an instrument that does not trade, why and when
         self._facts = facts
         self._is_armed = False
         self._may_subscribe = role is Role.HEIR  # to what its predecessor listens to
@@ -263,6 +267,8 @@ class Trading:
             self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
+                if reply.error and rejection(reply.error.code) is RejectReason.HALTED:
+                    self._halted(what.instrument, str(reply.error), at)
                 self._facts += self._own_orders.answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                 self._questions.answered(what, reply, at)

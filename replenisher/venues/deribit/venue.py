@@ -86,6 +86,7 @@ class DeribitVenue:
                 clock,
                 link(connection, settings.trading_pace),
                 orphans,
+                lambda instrument, reason, at: self._market.chief.halted(instrument, reason, at),
                 self._facts,
                 Role.CHIEF if predecessor is None else Role.HEIR,
             )

@@ -24,6 +24,7 @@ class Chore(StrEnum):
     ARM_SWITCH = "arm cancel-on-disconnect"
     VERIFY_SWITCH = "verify cancel-on-disconnect"
     LOG_OUT = "log out"
+    LOOK_AT_PLATFORM = "look at the platform"
 
 
 class Define(msgspec.Struct, frozen=True):
