@@ -45,13 +45,20 @@ class ExchangeEnd:
         """The process is gone."""
         self.is_open = False
 
-    def interrupt(self, instrument: str, state: InstrumentState) -> None:
-        """An instrument is locked or halted, or open again."""
-        states = {view.instrument.name: view.state for view in self.exchange.views.instruments()}
-        if self.is_open and states[instrument] is not state:
-            self.exchange.interrupt(instrument, state, self._timeline.at)
-            self._dialect.wake(self._timeline.at)
-            self._answer()
+    @property
+    def lets_in(self) -> bool:
+        """Whether a client that comes is connected."""
+        return self.is_open and not self._dialect.is_shut
+
+    def interrupt(self, state: InstrumentState, instrument: str = "") -> None:
+        """An instrument, or each if none is named, is locked or halted, or open again."""
+        if not self.is_open:
+            return
+        for view in self.exchange.views.instruments():
+            if instrument in ("", view.instrument.name) and view.state is not state:
+                self.exchange.interrupt(view.instrument.name, state, self._timeline.at)
+        self._dialect.wake(self._timeline.at)
+        self._answer()
 
     def ledger(self) -> Sequence[Record]:
         """Everything that it has written down."""

@@ -44,7 +44,9 @@ class End(Daemon, Protocol):
 class Counter(Protocol):
     """The exchange's end of all connections."""
 
-    is_open: bool
+    @property
+    def lets_in(self) -> bool:
+        """Whether a client that comes is connected."""
 
     def opened(self, link: str) -> None:
         """A client has connected."""
@@ -162,7 +164,7 @@ class Network:
         return Way(int(shortest * (longest / shortest) ** self._chance.random()))
 
     def _reach(self, link: Link) -> None:
-        if not self._counter.is_open:
+        if not self._counter.lets_in:
             self._timeline.put(self._arrival(link.down), self._end_here, link, "connection refused")
         elif link.is_open_here:
             link.is_open_there = True

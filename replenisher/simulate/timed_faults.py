@@ -5,7 +5,7 @@ something: a disk that is full harms nobody who does not write. So a fault is ha
 otherwise calls that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -58,6 +58,9 @@ class World(Protocol):
 
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""
+
+    def maintain(self, hit: Hit, stages: Sequence[tuple[InstrumentState, int]]) -> None:
+        """The whole platform goes through these states, each for so long, and is open again."""
 
     def lock_database(self, hit: Hit, *, is_locked: bool) -> None:
         """Somebody holds the database."""
@@ -215,6 +218,16 @@ def _interrupt(world: World, _: str, hit: Hit) -> None:
     world.interrupt(hit, state, _seconds(world, 0.1, 30))
 
 
+def _maintain(world: World, _: str, hit: Hit) -> None:
+    longest_s = {
+        InstrumentState.LOCKED: 5,  # it is announced: orders can be canceled
+        InstrumentState.MAINTENANCE: 10,
+        InstrumentState.SHUT: 30,
+    }
+    stages = (*longest_s, InstrumentState.MAINTENANCE)
+    world.maintain(hit, [(stage, _seconds(world, 0, longest_s[stage])) for stage in stages])
+
+
 def _trade_by_hand(world: World, _: str, hit: Hit) -> None:
     world.trade_by_hand(hit, _seconds(world, 1, 120))
 
@@ -244,4 +257,5 @@ TIMED_FAULTS = (
     TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),
     TimedFault(name="recorder died", ids=("K4", "K10"), per_hour_max=20, befalls=_kill_recorder),
     TimedFault(name="by hand", ids=("X26",), per_hour_max=20, befalls=_trade_by_hand),
+    TimedFault(name="maintenance", ids=("X12",), per_hour_max=10, befalls=_maintain),
 )

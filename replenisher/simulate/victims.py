@@ -170,7 +170,23 @@ class Victims:
 
         def begin() -> None:
             hit()
-            self._counter.interrupt(name, state)
+            self._counter.interrupt(state, name)
 
         if self._counter.is_open:
-            self.for_a_while(for_ns, begin, lambda: self._counter.interrupt(name, InstrumentState.OPEN))
+            self.for_a_while(for_ns, begin, lambda: self._counter.interrupt(InstrumentState.OPEN, name))
+
+    def maintain(self, hit: Hit, stages: Sequence[tuple[InstrumentState, int]]) -> None:
+        """The whole platform goes through these states, each for so long, and is open again."""
+        (state, for_ns), *later = stages
+
+        def begin() -> None:
+            hit()
+            self._counter.interrupt(state)
+
+        def end() -> None:
+            if later:
+                self.maintain(hit, later)
+            else:
+                self._counter.interrupt(InstrumentState.OPEN)
+
+        self.for_a_while(for_ns, begin, end)

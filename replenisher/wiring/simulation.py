@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 import replenisher
 from replenisher.config import Config, load
 from replenisher.config.sections import PAPER_KEY
@@ -44,6 +46,7 @@ def _shipped() -> Path:
 
 __all__ = ["SHIPPED", "Task", "Total", "commit", "cpus", "faults_named", "scene_of", "simulate"]
 SHIPPED = _shipped()
+KEEPS_ORDERS_SHARE = 1 / 2  # of the seeds, through a maintenance
 CANARY = "sUxQ7c1e/55+canary"  # looked for wherever a run leaves something behind
 
 
@@ -128,7 +131,8 @@ def scene_of(config: Config) -> Scene:
             past=past,
             max_leverage=section.max_leverage,
         )
-        return Opened(exchange, Deribit(exchange, settings))
+        keeps_orders = seeded(seed, "maintenance").random() < KEEPS_ORDERS_SHARE
+        return Opened(exchange, Deribit(exchange, replace(settings, keeps_orders_when_shut=keeps_orders)))
 
     def making(exchange_id: str) -> Making:
         return Making(
