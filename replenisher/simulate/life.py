@@ -162,9 +162,9 @@ class Life:
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
             self._follower = Follower(place.timeline, make, lambda: place.disk.writes, place.record_every_ns)
-        self._supervisor.start({self.venue.name: self})
         if place.court.began:
             place.court.began(self)
+        self._supervisor.start({self.venue.name: self})
 
     # --- Its end of the network -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ class Bucket(msgspec.Struct, kw_only=True):
     """Credits up to `capacity`, `per_second` more each second; it starts full."""
 
     capacity: int
-    per_second: int
+    per_second: float
     credits: float = -1.0
     counted_at: int = 0
 

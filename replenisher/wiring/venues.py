@@ -95,6 +95,8 @@ def patience_with(config: Config, name: str) -> Settings:
     section = config.venues[name]
     return Settings(
         dead_man_switch_s=section.dead_man_switch_s,
+        orders_per_s=section.rate_limit_per_s,
+        orders_burst=section.rate_limit_burst,
         age_ns_max=None if section.connection_age_h_max is None else round(section.connection_age_h_max * HOUR_NS),
     )
 

@@ -108,6 +108,20 @@ def test_that_there_was_nothing_to_cancel_is_believed_when_no_place_can_arrive_a
     assert asked_at == [0, S, 2 * S, 3 * S]
 
 
+def test_cancels_of_orphans_are_no_more_than_the_venue_allows_and_each_has_its_turn() -> None:
+    far = make_open(settings=Settings(orders_per_s=2, orders_burst=5))
+    far.venue.send([place(), *map(another, range(2, 5))], far.at)  # one credit is left
+    far.venue.closed(TRADING, "reset", far.at)
+    sent = [[fact.order_ids for fact in of_kind(far.collect(), CancelsSent)]]
+
+    for _ in range(8):
+        sent.append([fact.order_ids for fact in of_kind(far.live(500 * MS, MARKET), CancelsSent)])
+
+    first, second, third, fourth = (order.order_id for order in (place(), *map(another, range(2, 5))))
+    assert sent[:6] == [[(each,)] for each in (first, second, third, fourth, first, second)]
+    assert len(labels(far, MARKET)) == 1 + 8
+
+
 def test_what_is_over_is_not_canceled_again() -> None:
     far = make_open()
     far.venue.send([place(), another(2)], far.at)

@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     market_pace: Pace = Pace()
     trading_pace: Pace = Pace(silence_ns=3 * SECOND_NS, answer_ns=3 * SECOND_NS)
     dead_man_switch_s: int = 60  # at the latest so long after our last sign of life the venue cancels our orders
+    orders_per_s: float = 5  # what may be asked about orders, and how much of it at once
+    orders_burst: int = 20
     request_timeout_ns: int = 5 * SECOND_NS  # of our own chores; a question brings its own deadline
     alive_every_ns: int = 500_000_000  # `LinkAlive` at most this often
     clock_every_ns: int = MINUTE_NS

@@ -198,9 +198,9 @@ class Trading:
 
     def _send_order(self, command: OrderCommand, at: int) -> None:
         number = self.link.order_id(command, at)
+        self._orphans.asked(command, at)
         match command:
             case PlaceOrder():
-                self._orphans.placed(command)
                 until = self._clock.venue_ms(command.valid_until)
                 self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
             case AmendOrder():

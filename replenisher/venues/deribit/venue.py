@@ -91,7 +91,8 @@ class DeribitVenue:
                 Role.CHIEF if predecessor is None else Role.HEIR,
             )
 
-        orphans = Orphans(name, self._facts)
+        credits = Bucket(capacity=settings.orders_burst, per_second=settings.orders_per_s)
+        orphans = Orphans(name, credits, self._facts)
         self._market = Succession(MARKET, settings.age_ns_max, market)
         self._trading = Succession(TRADING, settings.age_ns_max, trading)
         self._known = 0
