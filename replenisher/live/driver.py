@@ -312,7 +312,8 @@ class Driver:
     def _wake_venues(self) -> None:
         at = self.clock.now()
         for venue in self._venues.values():
-            if venue.next_wake is not None and at >= venue.next_wake:
+            wake = venue.next_wake
+            if wake is not None and at >= wake:
                 venue.wake(at)
 
     def _ring(self) -> None:

@@ -189,11 +189,11 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Court:
-    """Tells every check what it wants to hear."""
+    """Tells every check what it wants to hear; `stop` is called when something is found that must not be."""
 
-    def __init__(self, checks: Sequence[Check], elapsed_s: Callable[[], float]) -> None:
+    def __init__(self, checks: Sequence[Check], elapsed_s: Callable[[], float], stop: Callable[[], None]) -> None:
         self.violations: list[Violation] = []
-        self._elapsed_s = elapsed_s
+        self._elapsed_s, self._stop = elapsed_s, stop
         self.sent = self._hearers(checks, "sent")
         self.heard = self._hearers(checks, "heard")
         self.told = self._hearers(checks, "told")
@@ -217,6 +217,7 @@ class Court:
     def object(self, invariant: str, sentence: str) -> None:
         """Note what is wrong."""
         self.violations.append(Violation(invariant=invariant, after_s=self._elapsed_s(), sentence=sentence))
+        self._stop()
 
     def _hearers(self, checks: Sequence[Check], about: str) -> "Hearers":
         heeding = [check for check in checks if getattr(type(check), about) is not getattr(Check, about)]

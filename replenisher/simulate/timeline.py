@@ -34,15 +34,21 @@ class Timeline:
         self.at = at  # nanoseconds since the epoch
         self._heap: list[tuple[int, int, Callback, tuple[Any, ...]]] = []
         self._numbers = count()
+        self._stands = False
 
     def put(self, at: int, happens: Callback, *args: Any) -> None:
         """Let this happen then, or as soon as may be."""
         heappush(self._heap, (at, next(self._numbers), happens, args))
 
-    def run(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass up to and including `until`, unless it is over before."""
+    def stop(self) -> None:
+        """Let time pass no further than what happens now, until it is told to run again."""
+        self._stands = True
+
+    def run(self, until: int) -> None:
+        """Let time pass up to and including `until`, unless it is stopped."""
+        self._stands = False
         heap, at_once, moment_ends = self._heap, 0, self.at + MOMENT_NS
-        while heap and heap[0][0] <= until and not is_over():
+        while heap and heap[0][0] <= until and not self._stands:
             at, _, happens, args = heappop(heap)
             at_once += 1
             if at > self.at:
@@ -52,7 +58,7 @@ class Timeline:
             elif at_once > AT_ONCE_MAX:
                 raise Stuck(f"the last of {AT_ONCE_MAX:,} things at one moment was {happens!r}")
             happens(*args)
-        if not is_over():
+        if not self._stands:
             self.at = max(self.at, until)
 
 

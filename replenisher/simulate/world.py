@@ -81,7 +81,7 @@ class World:
         self.evidence = Evidence(self)
         tally = Tally(self, self.tally, self._is_cut_off)
         self.checks = [self.evidence, tally, *(check(self) for check in checks)] if checks else []
-        self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS)
+        self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS, self._timeline.stop)
         self._records = msgspec.json.Decoder(Record)
         self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
@@ -168,10 +168,11 @@ class World:
         """Let time pass, unless something is found that must not be."""
         self._let_pass(self.at + round(seconds * SECOND_NS))
 
-    def _let_pass(self, until: int, is_over: Callable[[], bool] = lambda: False) -> None:
-        violations = self.court.violations
+    def _let_pass(self, until: int) -> None:
+        if self.court.violations:
+            return
         try:
-            self._timeline.run(until, lambda: bool(violations) or is_over())
+            self._timeline.run(until)
         except Stuck as stuck:
             self.court.object(OURS, str(stuck))
 
@@ -197,7 +198,8 @@ class World:
             self.court.stopping()
         self._is_ending = True
         self.life.ask("stop")
-        self._let_pass(self.at + STOP_S_MAX * SECOND_NS, lambda: self.life.is_over)
+        if not self.life.is_over:
+            self._let_pass(self.at + STOP_S_MAX * SECOND_NS)
         return self._ends[-1] if self.life.is_over else "did not end"
 
     def close(self) -> None:
@@ -228,11 +230,13 @@ class World:
             self.court.ended(life, how)
         if how != "power lost":
             self._network.abandon(life)
-        if not self._is_ending:
-            if how == HALTED and self._life_chance.random() < LIFTED_SHARE:
-                self._lift()
-            wait_ns = RESTART_NS if self._is_calm else self.victims.pause_ns()
-            self.victims.for_a_while(wait_ns, lambda: None, self._start)
+        if self._is_ending:
+            self._timeline.stop()
+            return
+        if how == HALTED and self._life_chance.random() < LIFTED_SHARE:
+            self._lift()
+        wait_ns = RESTART_NS if self._is_calm else self.victims.pause_ns()
+        self.victims.for_a_while(wait_ns, lambda: None, self._start)
 
     def _lift(self) -> None:
         """What a life has left that keeps the next one from quoting is lifted, if the disk takes that."""

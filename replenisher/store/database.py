@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.store import postgresql, sqlite
+from replenisher.store.tables import to_json
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
@@ -29,7 +30,7 @@ class Database:
         parsed = _parsed(url)
         self.url = url
         self.name = parsed.render_as_string(hide_password=True)
-        json = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
+        json = {"json_serializer": to_json, "json_deserializer": msgspec.json.decode}
         self._engine: Engine
         match parsed.get_backend_name():
             case "sqlite":
@@ -102,7 +103,3 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, ValueError) as error:  # a word where the port should be, and the like
         scheme = url.partition("://")[0]
         raise ConfigurationError(f"database.url: what begins with {scheme!r} is not the URL of a database") from error
-
-
-def _to_json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -1,14 +1,15 @@
 """How many rows become one statement, and what happens to those that are there already.
 
-SQLite is in our own process and takes a row at a time. PostgreSQL is a network away, and its driver would go there
-three times for every row; so the rows for a table travel as one JSON document, which the server takes apart itself.
+SQLite is in our own process and takes a row at a time; what its statements say is worked out once, as that costs more
+than to carry them out. PostgreSQL is a network away, and its driver would go there three times for every row; so the
+rows for a table travel as one JSON document, which the server takes apart itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import (
     JSON,
     ColumnClause,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from replenisher.store import tables
 from replenisher.store.rows import Row
-from replenisher.store.tables import Exact, require_fit
+from replenisher.store.tables import Exact, require_fit, to_json
 
 Insert = sqlite.Insert | postgresql.Insert
 OF_THE_FIRST_LIFE = ("journal_id", "epoch", "config_version")  # of an order: under what it was placed
@@ -38,14 +39,23 @@ NUL, REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert the rows whose key is not there yet: told twice is told once."""
     if rows:
-        connection.execute(_insert_new(connection.dialect.name, table), _parameters(connection, table, rows))
+        _execute(connection, table, _insert_new, rows)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, or put them in the place of those with the same key. The last word wins."""
     if rows:
-        last = list({tuple(row[name] for name in _key(table)): row for row in rows}.values())
-        connection.execute(_upsert(connection.dialect.name, table), _parameters(connection, table, last))
+        _execute(connection, table, _upsert, list({_key_of(table)(row): row for row in rows}.values()))
+
+
+def _execute(
+    connection: Connection, table: Table, statement: Callable[[str, Table], Insert], rows: Sequence[Row]
+) -> None:
+    if connection.dialect.name == "sqlite":
+        form = _form(table, statement)
+        connection.exec_driver_sql(form.text, [form.values(row) for row in rows])
+    else:
+        connection.execute(statement(connection.dialect.name, table), {"rows": _document(table, rows)})
 
 
 @cache
@@ -83,17 +93,39 @@ def _inserting(dialect: str, table: Table) -> Insert:
     return postgresql.insert(table).from_select(names, select(*(rows.c[name] for name in names)))
 
 
-def _parameters(connection: Connection, table: Table, rows: Sequence[Row]) -> Any:
-    """The rows in the form in which they travel."""
-    if connection.dialect.name == "sqlite":
-        return rows
+class Form(NamedTuple):
+    """A statement as SQLite's driver takes it."""
+
+    text: str
+    values: Callable[[Row], tuple[Any, ...]]  # of a row, in the order and the form that the text wants
+
+
+@cache
+def _form(table: Table, statement: Callable[[str, Table], Insert]) -> Form:
+    dialect = sqlite.dialect(paramstyle="qmark", json_serializer=to_json)
+    names = _names(table)
+    ways = ((each.name, each.type.dialect_impl(dialect).bind_processor(dialect)) for each in table.c)
+    translated = [(names.index(name), into) for name, into in ways if into is not None]
+    pick = itemgetter(*names)
+
+    def values(row: Row) -> tuple[Any, ...]:
+        found = list(pick(row))
+        for place, into in translated:
+            found[place] = into(found[place])
+        return tuple(found)
+
+    return Form(str(statement("sqlite", table).compile(dialect=dialect, column_keys=names)), values)
+
+
+def _document(table: Table, rows: Sequence[Row]) -> str:
+    """The rows as they travel to PostgreSQL."""
     for name in _exact(table):
         for row in rows:
             require_fit(row[name])
-    document = msgspec.json.encode(rows).decode()
+    document = to_json(rows)
     if r"\u0000" in document:  # no text in PostgreSQL can hold it
-        document = msgspec.json.encode([_without_nul(row) for row in rows]).decode()
-    return {"rows": document}
+        document = to_json([_without_nul(row) for row in rows])
+    return document
 
 
 def _without_nul(row: Row) -> Row:
@@ -106,6 +138,11 @@ def _names(table: Table) -> list[str]:
 
 def _key(table: Table) -> tuple[str, ...]:
     return tuple(each.name for each in table.primary_key)
+
+
+@cache
+def _key_of(table: Table) -> Callable[[Row], object]:
+    return itemgetter(*_key(table))
 
 
 @cache

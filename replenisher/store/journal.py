@@ -47,6 +47,7 @@ FORMAT = 1
 RING_NS = 60_000_000_000
 RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
+SUFFIX = ".journal"
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _PREFIX = struct.Struct("<II")  # length, crc32
@@ -129,7 +130,8 @@ def segments(directory: Path) -> list[Segment]:
     """The segments of a journal, oldest first."""
     if not directory.is_dir():
         return []
-    return sorted(Segment(int(path.stem), path) for path in directory.glob("*.journal") if path.stem.isdigit())
+    found = (path for path in directory.iterdir() if path.suffix == SUFFIX and path.stem.isdigit())
+    return sorted(Segment(int(path.stem), path) for path in found)
 
 
 def records(data: bytes) -> Iterator[tuple[bytes, int]]:
@@ -443,7 +445,7 @@ class Journal:
 
 
 def _path(directory: Path, segment: int) -> Path:
-    return directory / f"{segment:08d}.journal"
+    return directory / f"{segment:08d}{SUFFIX}"
 
 
 def _create(path: Path, record: bytes, disk: Disk) -> int:

@@ -31,6 +31,7 @@ from replenisher.store.journal import JournalCorrupt, Segment, read_header, read
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
 
+OrderKey = tuple[str, str, str]  # venue, account, order id
 EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
 BATCH_BYTES = 2 * 1024 * 1024
 KEYS_PER_QUERY = 300
@@ -254,25 +255,31 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     upsert(connection, tables.instruments, rows.get(tables.instruments, []))
     upsert(connection, tables.orders, rows.get(tables.orders, []))
     if fills := rows.get(tables.fills):
-        insert_new(connection, tables.fills, _with_strategy(connection, fills))
+        insert_new(connection, tables.fills, _with_strategy(connection, fills, rows.get(tables.orders, [])))
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
 
 
-def _with_strategy(connection: Connection, fills: Sequence[Row]) -> list[Row]:
-    """Each fill with the strategy of its order; orders are written first."""
+def _with_strategy(connection: Connection, fills: Sequence[Row], touched: Sequence[Row]) -> list[Row]:
+    """Each fill with the strategy of its order: one that was touched along with it, or one that was written before."""
+    strategies = {_order_of(order): order["strategy"] for order in touched}
+    if missing := sorted({_order_of(fill) for fill in fills if fill["order_id"]} - strategies.keys()):
+        strategies |= _strategies(connection, missing)
+    return [{**fill, "strategy": strategies.get(_order_of(fill), EXTERNAL)} for fill in fills]
+
+
+def _strategies(connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, str]:
     orders = tables.orders.c
-    keys = sorted({(fill["venue"], fill["account"], fill["order_id"]) for fill in fills})
-    strategies: dict[tuple[str, str, str], str] = {}
+    strategies: dict[OrderKey, str] = {}
     for start in range(0, len(keys), KEYS_PER_QUERY):
-        some = keys[start : start + KEYS_PER_QUERY]
         query = select(orders.venue, orders.account, orders.order_id, orders.strategy).where(
-            tuple_(orders.venue, orders.account, orders.order_id).in_(some)
+            tuple_(orders.venue, orders.account, orders.order_id).in_(keys[start : start + KEYS_PER_QUERY])
         )
         strategies |= {(venue, account, order_id): name for venue, account, order_id, name in connection.execute(query)}
-    return [
-        {**fill, "strategy": strategies.get((fill["venue"], fill["account"], fill["order_id"]), EXTERNAL)}
-        for fill in fills
-    ]
+    return strategies
+
+
+def _order_of(row: Row) -> OrderKey:
+    return row["venue"], row["account"], row["order_id"]
 
 
 # --- What is read back after a restart ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ venue's own name of it, `account` the account key (`main`, or `main@<exchange id
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -80,6 +81,11 @@ def fits(value: Decimal) -> bool:
         return _LOSSLESS.quantize(value, _SMALLEST).is_finite()
     except (Inexact, InvalidOperation):
         return False
+
+
+def to_json(value: object) -> str:
+    """What a column of JSON is handed."""
+    return msgspec.json.encode(value).decode()
 
 
 metadata = MetaData(

@@ -47,6 +47,7 @@ def _shipped() -> Path:
 __all__ = ["SHIPPED", "Task", "Total", "commit", "cpus", "faults_named", "scene_of", "simulate"]
 SHIPPED = _shipped()
 KEEPS_ORDERS_SHARE = 1 / 2  # of the seeds, through a maintenance
+GARBAGE_MIN = 100_000  # objects that must be new before cycles among them are looked for; there are few
 CANARY = "sUxQ7c1e/55+canary"  # looked for wherever a run leaves something behind
 
 
@@ -62,6 +63,7 @@ def simulate(task: Task, seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
     """The outcome of each seed, in their order."""
     gc.collect()
     gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
+    gc.set_threshold(GARBAGE_MIN)
     scene_of(load(task.file))  # what is wrong with it is said here and not in a child
     if jobs == 1:
         yield from map(partial(_one, task), seeds)
