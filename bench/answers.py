@@ -91,12 +91,12 @@ class Answers:
                     if (order := self._resting.get(command.order_id)) is not None:
                         self._leaves(order)
                     yield OrderCanceled(at=at, order_id=command.order_id, venue_time=at, reason="user_request")
-                case AskOpenOrders(instrument=key):
+                case AskOpenOrders(scope=key):
                     orders = tuple(self._report(order, at) for order in self._resting.values())
-                    yield OpenOrdersReported(at=at, instrument=key, orders=orders)
-                case AskTrades(instrument=key):
-                    yield TradesReported(at=at, instrument=key, fills=(), has_more=False)
-                case AskPosition(instrument=key):
+                    yield OpenOrdersReported(at=at, scope=key, orders=orders)
+                case AskTrades(scope=key):
+                    yield TradesReported(at=at, scope=key, fills=(), has_more=False)
+                case AskPosition(scope=key):
                     yield PositionReported(at=at, instrument=key, amount=self._position)
                 case AskBalance(venue=venue, currency=currency):
                     yield BalanceReported(at=at, venue=venue, currency=currency, balance=CASH)

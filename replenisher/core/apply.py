@@ -8,8 +8,8 @@ from replenisher.core.comparison import (
     apply_balance,
     apply_position,
     begin_rounds,
-    has_position,
     orders_were_read,
+    position_scopes,
     trades_were_read,
 )
 from replenisher.core.evidence import apply_answer, apply_open_orders
@@ -24,7 +24,8 @@ from replenisher.core.order_facts import (
 )
 from replenisher.core.state import State
 from replenisher.core.stopping import Stopping
-from replenisher.core.sync import CASH_EVERY_NS, SYNCED, Stage, Topic
+from replenisher.core.sync import CASH_EVERY_NS, SYNCED, Stage
+from replenisher.core.topic import Topic
 from replenisher.model.command import Pause
 from replenisher.model.event import (
     BalanceReported,
@@ -114,7 +115,7 @@ def apply(state: State, event: Event) -> None:
             apply_answer(state, event.order_id, event)
         case OpenOrdersReported():
             apply_open_orders(state, event)
-            orders_were_read(state, event.instrument, event.at)
+            orders_were_read(state, event.scope, event.at)
         case PositionReported():
             apply_position(state, event)
         case BalanceReported():
@@ -173,10 +174,12 @@ def apply(state: State, event: Event) -> None:
             state.revisit_all()
         case StopAsked():
             if state.stopping is None:
-                instruments = [setup.instrument for setup in state.setup.strategies]
-                state.stopping = Stopping.begin(event.reason, instruments, event.at)
-                for venue in state.setup.venues:
-                    _ask_cash(state, venue.name, event.at)  # our book should be whole when it is closed
+                scopes = [state.setup.scope(Topic.OPEN_ORDERS, setup.instrument) for setup in state.setup.strategies]
+                state.stopping = Stopping.begin(event.reason, scopes, event.at)
+                for sync in state.syncs.values():
+                    if sync.is_synced:
+                        sync.rest()
+                        _ask_cash(state, sync.venue, event.at)  # our book should be whole when it is closed
             state.revisit_all()
         case Woke() | ClockStepped():
             pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
@@ -259,14 +262,16 @@ def _apply_trades(state: State, event: TradesReported) -> None:
     for fill in event.fills:
         apply_fill(state, fill)
         # Not where a stream tells a fill: that must not hide an older one which it has not told.
-        state.account.caught_up(event.instrument, fill.venue_time)
-    sync = state.sync_of(event.instrument)
-    sync.answered(Topic.TRADES, event.instrument)
+        state.account.caught_up(fill.instrument, fill.venue_time)
+    scope = event.scope
+    sync = state.sync(venue_of(scope))
+    sync.answered(Topic.TRADES, scope)
     if event.has_more:
-        sync.ask(Topic.TRADES, event.instrument, event.at)
-    else:
-        sync.trades_as_of[event.instrument] = sync.asked_at.get((Topic.TRADES, event.instrument), 0)
-        trades_were_read(state, event.instrument, event.at)
+        sync.ask(Topic.TRADES, scope, event.at)
+        return
+    sync.trades_as_of[scope] = since = sync.reading_since.pop(scope, 0)
+    state.trades_are_read(scope, since)
+    trades_were_read(state, scope, event.at)
 
 
 def _apply_cash(state: State, move: CashMoved) -> None:
@@ -313,7 +318,7 @@ def _open_session(state: State, venue: str, at: int) -> None:
     instruments = state.setup.instruments(venue)
     for instrument in instruments:
         state.account.cursors.setdefault(instrument, state.first_started_at + state.clock_offsets_ns.get(venue, 0))
-    state.sync(venue).open(instruments, at)
+    state.sync_anew(venue, at)
     starting.begin(state, venue, at)
     for order in list(state.orders.all_live()):
         if order.instrument in instruments:
@@ -341,8 +346,8 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
         for order in state.orders.all_live()
     )
     cash = _cash_currencies(state, venue)
-    positions = [key for key in instruments if has_position(state, key)]
-    if sync.advance(instruments, currencies, live, at, positions=positions, cash=cash):
+    trades, positions = state.setup.scopes(Topic.TRADES, venue), position_scopes(state, instruments)
+    if sync.advance(trades, currencies, live, at, positions=positions, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
         begin_rounds(state, venue, currencies, at)
@@ -357,8 +362,8 @@ def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
         stopping.asked_at = 0
     elif not stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
         stopping.asked_at = at
-        for instrument in stopping.unverified:
-            state.sync_of(instrument).ask(Topic.OPEN_ORDERS, instrument, at)
+        for scope in stopping.unverified:
+            state.sync(venue_of(scope)).ask(Topic.OPEN_ORDERS, scope, at)
     stopping.expire(live, at)
 
 

@@ -1,9 +1,11 @@
 """The comparison: what the venue shows of us, asked again and again while we quote, against what we believe.
 
-One round asks about each instrument: our open orders and our trades, and then the position; and about each currency:
-our cash. The next round follows `sync_every_s` later, those of several instruments one after the other. As long as all
-is as we believe, nothing follows from it. What is under way is no difference: an order is judged only by an answer that
-was asked for after its last change, and by none while a request about it is open (`order_facts`).
+One round asks for our open orders and our trades, then for the position; and for our cash, currency by currency. Each
+question is about all that we trade at a venue, where one answer tells that; else about one instrument, and those of
+several follow one after the other. The next round comes `sync_every_s` later, and none once we stop, as nothing is
+shown then. As long as all is as we believe, nothing follows from it. What is under way is no difference: an order is
+judged only by an answer that was asked for after its last change, and by none while a request about it is open
+(`order_facts`).
 
 A difference is nothing to act on, either, before it has been read several times. A fill may have been told to one of us
 only, a position may be told late, or empty once. So our trades are read again and then the position. If it still
@@ -16,11 +18,13 @@ What then stays unexplained, in answers that agree, is never made good by a fill
 Cash comes and goes without us. Where the same difference is read several times, the venue's word counts.
 """
 
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from replenisher.core.account import ZERO
 from replenisher.core.state import State
-from replenisher.core.sync import Stage, Topic
+from replenisher.core.sync import Stage
+from replenisher.core.topic import Topic
 from replenisher.model.command import HaltCause, TakenOver
 from replenisher.model.event import BalanceReported, PositionReported
 from replenisher.model.instrument import Kind, venue_of
@@ -31,47 +35,49 @@ AGAIN_NS = 2 * SECOND_NS  # between two of them
 
 
 def begin_rounds(state: State, venue: str, currencies: list[str], at: int) -> None:
-    """The venue is in sync: ask on, one instrument after the other."""
+    """The venue is in sync: ask on, one scope after the other."""
+    if state.stopping is not None:
+        return
     sync, every_ns = state.sync(venue), state.setup.venue(venue).sync_every_ns
-    instruments = state.setup.instruments(venue)
-    for number, instrument in enumerate(instruments, 1):
-        first = at + every_ns * number // len(instruments)
-        sync.ask(Topic.OPEN_ORDERS, instrument, first)
-        sync.ask(Topic.TRADES, instrument, first)
+    for topic in (Topic.OPEN_ORDERS, Topic.TRADES):
+        scopes = state.setup.scopes(topic, venue)
+        for number, scope in enumerate(scopes, 1):
+            sync.ask(topic, scope, at + every_ns * number // len(scopes))
     for currency in currencies:
         sync.ask(Topic.BALANCE, currency, at + every_ns)
 
 
-def orders_were_read(state: State, instrument: str, at: int) -> None:
+def orders_were_read(state: State, scope: str, at: int) -> None:
     """Our open orders were told and compared: they are again in the next round."""
-    sync = state.sync_of(instrument)
-    if sync.is_synced and (Topic.OPEN_ORDERS, instrument) not in sync.open_questions:
-        sync.ask(Topic.OPEN_ORDERS, instrument, _next_round(state, instrument, at))
+    _ask_in_next_round(state, venue_of(scope), Topic.OPEN_ORDERS, scope, at)
 
 
-def trades_were_read(state: State, instrument: str, at: int) -> None:
+def trades_were_read(state: State, scope: str, at: int) -> None:
     """Our trades were told to their end: what they add up to can be compared."""
-    sync = state.sync_of(instrument)
-    if not has_position(state, instrument):
-        _round_is_over(state, instrument, at)
-    elif sync.is_synced or (Topic.POSITION, instrument) in sync.doubts:
-        sync.ask(Topic.POSITION, instrument, at)
+    sync = state.sync(venue_of(scope))
+    positions = position_scopes(state, state.setup.covered_by(scope))
+    if not positions:
+        _ask_in_next_round(state, venue_of(scope), Topic.TRADES, scope, at)
+    elif sync.is_synced or any((Topic.POSITION, key) in sync.doubts for key in state.setup.covered_by(scope)):
+        for each in positions:
+            sync.ask(Topic.POSITION, each, at)
 
 
-def has_position(state: State, instrument: str) -> bool:
-    """Whether the venue keeps a position there; of spot the balances tell what is held."""
-    return instrument in state.instruments and state.instruments[instrument].kind is not Kind.SPOT
+def position_scopes(state: State, instruments: Iterable[str]) -> Collection[str]:
+    """What to ask for the positions in these instruments; of spot the balances tell what is held."""
+    known = [state.instruments[key] for key in instruments if key in state.instruments]
+    return dict.fromkeys(state.setup.scope(Topic.POSITION, each.key) for each in known if each.kind is not Kind.SPOT)
 
 
 def apply_position(state: State, event: PositionReported) -> None:
     """The venue told a position: it is the sum of our fills, or it is read again, or it counts as unexplained."""
     key, sync = event.instrument, state.sync_of(event.instrument)
-    sync.answered(Topic.POSITION, key)
+    sync.answered(Topic.POSITION, state.setup.scope(Topic.POSITION, key))
     ours = state.account.position(key).size
     if event.amount == ours:
         sync.doubts.pop((Topic.POSITION, key), None)
         state.account.agree(key)
-        _round_is_over(state, key, event.at)
+        _ask_in_next_round(state, venue_of(key), Topic.TRADES, state.setup.scope(Topic.TRADES, key), event.at)
         return
     if sync.stage not in (Stage.HOLDINGS, Stage.SYNCED):
         return  # it was asked for before this sync began
@@ -80,10 +86,10 @@ def apply_position(state: State, event: PositionReported) -> None:
         del sync.doubts[Topic.POSITION, key]
         _judge(state, event, ours, price)
     elif sync.is_synced and doubt.reads >= READS:
-        sync.open(state.setup.instruments(venue_of(key)), event.at)
+        state.sync_anew(venue_of(key), event.at)
         state.revisit_all()
     else:
-        sync.ask(Topic.TRADES, key, event.at + AGAIN_NS)
+        state.ask(Topic.TRADES, key, event.at + AGAIN_NS)
 
 
 def apply_balance(state: State, event: BalanceReported) -> None:
@@ -97,11 +103,11 @@ def apply_balance(state: State, event: BalanceReported) -> None:
         account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
     elif (event.balance, event.unsettled) == (balance, unsettled):
         sync.doubts.pop(about, None)
-        sync.ask(*about, event.at + state.setup.venue(event.venue).sync_every_ns)
+        _ask_in_next_round(state, event.venue, *about, event.at)
     elif sync.doubt(*about, event.balance + event.unsettled, balance + unsettled).reads >= READS:
         del sync.doubts[about]
         account.set_balance(event.venue, event.currency, event.balance, event.venue_time, event.unsettled)
-        sync.ask(*about, event.at + state.setup.venue(event.venue).sync_every_ns)
+        _ask_in_next_round(state, event.venue, *about, event.at)
     else:
         sync.ask(*about, event.at + AGAIN_NS)
 
@@ -127,11 +133,7 @@ def _price_of(state: State, event: PositionReported) -> Decimal:
     return (touch.bid + touch.ask) * instrument.tick / 2
 
 
-def _round_is_over(state: State, instrument: str, at: int) -> None:
-    sync = state.sync_of(instrument)
-    if sync.is_synced:
-        sync.ask(Topic.TRADES, instrument, _next_round(state, instrument, at))
-
-
-def _next_round(state: State, instrument: str, at: int) -> int:
-    return at + state.setup.venue(venue_of(instrument)).sync_every_ns
+def _ask_in_next_round(state: State, venue: str, topic: Topic, subject: str, at: int) -> None:
+    sync = state.sync(venue)
+    if sync.is_synced and state.stopping is None:
+        sync.ask(topic, subject, at + state.setup.venue(venue).sync_every_ns)

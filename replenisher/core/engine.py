@@ -55,7 +55,7 @@ class Engine:
                 self.throttle.sent(state, commands, at)
         for venue, sync in state.syncs.items():
             if sync.next_due <= at:
-                commands += sync.due(state.account.cursors, state.setup.venue(venue).request_timeout_ns, at)
+                commands += sync.due(state.read_until, state.setup.venue(venue).request_timeout_ns, at)
 
         self.number += 1
         return Step(

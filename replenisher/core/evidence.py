@@ -6,12 +6,13 @@ granted any more, and what the venue shows is no older than that. And a venue ma
 found" ends one only if it is said several times, and for as long as this venue may forget.
 """
 
+from itertools import chain
 from typing import assert_never
 
 from replenisher.core.order_facts import comes_back, eat_slot, end, outlives_its_end, rests, take_terms
 from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State
-from replenisher.core.sync import Topic
+from replenisher.core.topic import Topic
 from replenisher.model.event import OpenOrdersReported, OrderNotFound, OrderReport, OrderReported
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import PLACE, Status, Transition
@@ -42,32 +43,49 @@ def apply_answer(state: State, order_id: str, fact: OrderReported | OrderNotFoun
 
 
 def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
-    """The venue told which orders rest on an instrument: compare with what we believe."""
-    sync = state.sync_of(fact.instrument)
-    asked_at = sync.asked_at.pop((Topic.OPEN_ORDERS, fact.instrument), fact.at)
-    sync.answered(Topic.OPEN_ORDERS, fact.instrument)
+    """The venue told which orders rest, on an instrument or on all: compare with what we believe.
+
+    Most of them rest as we believe. Only of the others anything follows, and only their instruments are looked at anew.
+    """
+    sync, covered = state.sync(venue_of(fact.scope)), state.setup.covered_by(fact.scope)
+    asked_at = sync.asked_at.pop((Topic.OPEN_ORDERS, fact.scope), fact.at)
+    sync.answered(Topic.OPEN_ORDERS, fact.scope)
     resting = {report.order_id: report for report in fact.orders if state.is_ours(report.order_id)}
     for report in resting.values():
         order = state.orders.get(report.order_id)
         if order is None or order.status.is_terminal:
             _is_astray(state, order, report, asked_at, fact.at)
-        else:
+            state.revisit(report.instrument)
+        elif not _is_as_believed(order, report):
             _is_reported(state, order, report, as_of=report.venue_time, at=fact.at)
             state.orders.file(order)
+            state.revisit(report.instrument)
     shown = {report.venue_order_id for report in fact.orders}
     for venue_order_id, (_, instrument) in list(state.strays.items()):
-        if instrument == fact.instrument and venue_order_id not in shown:
+        if instrument in covered and venue_order_id not in shown:
             del state.strays[venue_order_id]
+            state.revisit(instrument)
     for order in list(state.orders.back.values()):
-        if order.instrument == fact.instrument and order.order_id not in resting and order.updated_at < asked_at:
+        if order.instrument in covered and order.order_id not in resting and order.updated_at < asked_at:
             state.orders.gone(order)
             state.own_size(order.instrument).ended(order.order_id, order.side, order.venue_time, fact.at)
-    for order in list(state.orders.on(fact.instrument)):
+            state.revisit(order.instrument)
+    for order in chain.from_iterable(map(state.orders.on, covered)):
         if order.order_id not in resting and order.pending is None and order.updated_at < asked_at:
             sync.ask_order(order, fact.at)
     if state.stopping is not None:
-        state.stopping.shown(fact.instrument, list(resting))
-    state.revisit(fact.instrument)
+        state.stopping.shown(fact.scope, list(resting), asked_at)
+
+
+def _is_as_believed(order: Order, report: OrderReport) -> bool:
+    """Whether the venue shows an order just as we have it, so that there is nothing to learn."""
+    return (
+        order.status is report.status is Status.WORKING
+        and order.pending is None
+        and not order.not_found
+        and (order.price, order.quantity, order.filled) == (report.price, report.quantity, report.filled)
+        and (order.venue_order_id, order.venue_time) == (report.venue_order_id, report.venue_time)
+    )
 
 
 def _is_astray(state: State, order: Order | None, report: OrderReport, asked_at: int, at: int) -> None:
@@ -76,7 +94,7 @@ def _is_astray(state: State, order: Order | None, report: OrderReport, asked_at:
         comes_back(state, order, report.venue_order_id, at)
     elif order is None or order.updated_at < asked_at:  # else it has ended since we asked
         state.strays[report.venue_order_id] = (report.order_id, report.instrument)
-        state.sync_of(report.instrument).ask(Topic.OPEN_ORDERS, report.instrument, at + SECOND_NS)
+        state.ask(Topic.OPEN_ORDERS, report.instrument, at + SECOND_NS)
 
 
 def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int, at: int) -> None:
@@ -88,7 +106,7 @@ def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int,
         return
     order.venue_order_id = report.venue_order_id or order.venue_order_id
     if report.filled > order.filled:
-        state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, at)
+        state.ask(Topic.TRADES, order.instrument, at)
         if report.status.is_terminal and not _trades_are_lost(state, order, at):
             # It rests no more, but as long as its fills are not booked no position has them: it goes on counting.
             state.sync_of(order.instrument).ask_order(order, at + UNBOOKED_NS)
@@ -122,7 +140,8 @@ def _trades_are_lost(state: State, order: Order, at: int) -> bool:
     """
     order.unbooked_since = order.unbooked_since or at
     shown_by = order.unbooked_since + state.setup.venue(venue_of(order.instrument)).forgets_ns
-    return state.sync_of(order.instrument).trades_as_of.get(order.instrument, 0) > shown_by
+    scope = state.setup.scope(Topic.TRADES, order.instrument)
+    return state.sync_of(order.instrument).trades_as_of.get(scope, 0) > shown_by
 
 
 def _settle_amend(state: State, order: Order, amend: Pending, report: OrderReport, as_of: int, at: int) -> None:
@@ -159,7 +178,7 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
     if not order.not_found:
         order.not_found_since = fact.venue_time
         if order.venue_order_id:  # it did rest: what it traded should be booked by the time at which it ends
-            state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, fact.at)
+            state.ask(Topic.TRADES, order.instrument, fact.at)
     order.not_found += 1
     forgets_ns = state.setup.venue(venue_of(order.instrument)).forgets_ns
     if order.not_found < NOT_FOUND_TIMES or fact.venue_time - order.not_found_since < forgets_ns:
@@ -168,6 +187,6 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
     if order.venue_order_id:
         # It did rest, and the venue has forgotten it: it is over, and what of it traded is among the trades.
         end(state, order, Transition.CANCELED, "the venue no longer knows it", 0, fact.at)
-        state.sync_of(order.instrument).ask(Topic.TRADES, order.instrument, fact.at)
+        state.ask(Topic.TRADES, order.instrument, fact.at)
     else:
         end(state, order, Transition.REJECTED, "the venue never had it", 0, fact.at)

@@ -53,9 +53,8 @@ def resume(state: State, reason: str, at: int) -> None:
 def _accept(state: State, instrument: str, at: int) -> None:
     """What differs may be taken over: the sync that comes finds out what that is by now."""
     state.account.disagree(instrument)
-    sync = state.sync_of(instrument)
-    if sync.is_open:
-        sync.open(state.setup.instruments(venue_of(instrument)), at)
+    if state.sync_of(instrument).is_open:
+        state.sync_anew(venue_of(instrument), at)
 
 
 def judge_positions(state: State, at: int) -> None:

@@ -9,7 +9,7 @@ from typing import assert_never
 from replenisher.core.halts import count_refusal
 from replenisher.core.orders import Order
 from replenisher.core.state import State, slot_of
-from replenisher.core.sync import Topic
+from replenisher.core.topic import Topic
 from replenisher.model.command import Intent
 from replenisher.model.event import (
     NotSent,
@@ -150,7 +150,7 @@ def comes_back(state: State, order: Order, venue_order_id: str, at: int) -> None
     order.venue_order_id = venue_order_id or order.venue_order_id
     state.strays[order.venue_order_id] = (order.order_id, order.instrument)
     state.orders.comes_back(order)
-    state.sync_of(order.instrument).ask(Topic.OPEN_ORDERS, order.instrument, at + SECOND_NS)
+    state.ask(Topic.OPEN_ORDERS, order.instrument, at + SECOND_NS)
 
 
 def show_at_rest(state: State, order: Order, venue_time: int, at: int) -> None:

@@ -10,6 +10,8 @@ from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.slots import SlotKey
 from replenisher.core.strategy import Strategy
+from replenisher.core.topic import Topic
+from replenisher.model.instrument import venue_of
 from replenisher.model.step import Quote
 from replenisher.model.units import SECOND_NS
 
@@ -35,6 +37,7 @@ class VenueSetup:
     cancels_orphans: bool = False  # whether it takes our orders off the book when we are gone
     sync_every_ns: int = 15 * SECOND_NS  # between two comparisons of what the venue shows of us with what we believe
     tells_cash_moves: bool = False  # whether it can be asked what moved our cash without a fill
+    tells_at_once: frozenset[Topic] = frozenset()  # what one answer of it can tell of all that we trade there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,19 @@ class Setup:
         """The instruments that are traded at a venue."""
         return self._instruments.get(venue, ())
 
+    def scope(self, topic: Topic, instrument: str) -> str:
+        """What a question has to be about so that its answer tells of an instrument: that, or all of its venue."""
+        venue = venue_of(instrument)
+        return venue if topic in self._told_at_once.get(venue, ()) else instrument
+
+    def scopes(self, topic: Topic, venue: str) -> Sequence[str]:
+        """The questions that it takes to hear of all that we trade at a venue."""
+        return (venue,) if topic in self._told_at_once[venue] else self.instruments(venue)
+
+    def covered_by(self, scope: str) -> Sequence[str]:
+        """The instruments that an answer tells of."""
+        return self.instruments(scope) if scope in self._venues else (scope,)
+
     def strategy(self, strategy_id: str) -> StrategySetup | None:
         """One strategy's constants."""
         return self._strategies.get(strategy_id)
@@ -114,6 +130,11 @@ class Setup:
             venue.name: list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue.name))
             for venue in self.venues
         }
+
+    @cached_property
+    def _told_at_once(self) -> dict[str, frozenset[Topic]]:
+        told = {venue.name: venue.tells_at_once for venue in self.venues}
+        return {venue: topics if len(self.instruments(venue)) > 1 else frozenset() for venue, topics in told.items()}
 
     @cached_property
     def _watching(self) -> dict[str, Sequence[StrategySetup]]:

@@ -10,7 +10,7 @@ is not in the journal is never adopted.
 from replenisher.core.orders import Order
 from replenisher.core.setup import OnStart, StrategySetup
 from replenisher.core.state import State
-from replenisher.core.sync import Topic
+from replenisher.core.topic import Topic
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import Status
 from replenisher.model.units import SECOND_NS

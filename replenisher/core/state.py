@@ -21,6 +21,7 @@ from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import Slot, SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
+from replenisher.core.topic import Topic
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
@@ -159,6 +160,27 @@ class State:
     def sync_of(self, instrument: str) -> Sync:
         """The sync of the venue an instrument belongs to."""
         return self.sync(venue_of(instrument))
+
+    def ask(self, topic: Topic, instrument: str, at: int) -> None:
+        """Have the venue of an instrument asked about it: alone, or with all others where that is one question."""
+        self.sync_of(instrument).ask(topic, self.setup.scope(topic, instrument), at)
+
+    def sync_anew(self, venue: str, at: int) -> None:
+        """Believe nothing of what a venue has of ours before it has told all of it."""
+        orders, trades = self.setup.scopes(Topic.OPEN_ORDERS, venue), self.setup.scopes(Topic.TRADES, venue)
+        self.sync(venue).open(orders, trades, at)
+
+    def read_until(self, scope: str) -> int:
+        """Up to which venue time our trades, or our cash in `venue/currency`, were read."""
+        return min(self.account.cursors[key] for key in self.setup.covered_by(scope))
+
+    def trades_are_read(self, scope: str, since: int) -> None:
+        """All trades of a scope were told that there were at `since`: those of instruments where none was, too."""
+        covered = self.setup.covered_by(scope)
+        asked = since + self.clock_offsets_ns.get(venue_of(scope), 0)
+        newest = max(self.account.cursors[key] for key in covered)
+        for key in covered:
+            self.account.caught_up(key, min(newest, asked))
 
     def touch_of(self, instrument: str, at: int) -> Touch | None:
         """The others' best bid and ask; None where there is no trusted two-sided book."""

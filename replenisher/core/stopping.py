@@ -21,20 +21,20 @@ class Stopping(msgspec.Struct):
 
     reason: str
     deadline: int
-    unverified: dict[str, None] = msgspec.field(default_factory=dict)  # instruments the venue has not cleared yet
-    asked_at: int = 0  # session time of the last question to the venue; 0 while something may still be live
+    unverified: dict[str, None] = msgspec.field(default_factory=dict)  # scopes of which the venue has not said so yet
+    asked_at: int = 0  # session time from which on an answer counts; 0 while something may still be live
     verdict: Verdict = Verdict.OPEN
     left: list[str] = msgspec.field(default_factory=list)  # orders that may be left
 
     @classmethod
-    def begin(cls, reason: str, instruments: Iterable[str], at: int) -> "Stopping":
+    def begin(cls, reason: str, scopes: Iterable[str], at: int) -> "Stopping":
         """The operator wants to stop."""
-        return cls(reason=reason, deadline=at + STOP_NS_MAX, unverified=dict.fromkeys(instruments))
+        return cls(reason=reason, deadline=at + STOP_NS_MAX, unverified=dict.fromkeys(scopes))
 
-    def shown(self, instrument: str, ours: list[str]) -> None:
-        """The venue answered which of our orders rest on one instrument."""
-        if self.asked_at and not ours:
-            self.unverified.pop(instrument, None)
+    def shown(self, scope: str, ours: list[str], asked_at: int) -> None:
+        """The venue answered which of our orders rest; it was asked at this session time."""
+        if self.asked_at and not ours and asked_at >= self.asked_at:
+            self.unverified.pop(scope, None)
             if not self.unverified:
                 self.verdict = Verdict.FLAT
 

@@ -8,9 +8,11 @@ which our fills must explain in whatever order the venue answers. Only then may 
 While we quote the same questions are asked again and again, each a while after its last answer: `comparison` says what
 follows from the answers. A question without an answer is asked again. An order whose fate is unknown is asked for by
 its own id at any time.
+
+A question is about one instrument, or about all that we trade at the venue where one answer tells that (`Setup.scope`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
@@ -18,6 +20,7 @@ from typing import assert_never
 import msgspec
 
 from replenisher.core.orders import Order
+from replenisher.core.topic import Topic
 from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
 
 RETRY_NS = 1_000_000_000
@@ -25,17 +28,6 @@ CASH_EVERY_NS = 60_000_000_000  # how often a venue is asked for what it does no
 CASH_PAUSE_NS = 1_000_000_000  # and how often at most, whatever happens: such a question is dear
 CASH_OVERLAP_NS = 60_000_000_000  # a book of cash may be written a while after what it tells
 OVERLAP_NS = 1_000_000_000  # how far before the newest known fill trades are asked for again
-
-
-class Topic(StrEnum):
-    """What a question is about; the value is the command that asks it."""
-
-    OPEN_ORDERS = "AskOpenOrders"
-    ORDER = "AskOrder"
-    TRADES = "AskTrades"
-    POSITION = "AskPosition"
-    CASH = "AskCash"
-    BALANCE = "AskBalance"
 
 
 class Stage(StrEnum):
@@ -49,6 +41,7 @@ class Stage(StrEnum):
 
 
 NEVER = 1 << 62
+COMPARED = (Topic.TRADES, Topic.POSITION, Topic.BALANCE)
 CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
 
 
@@ -75,7 +68,8 @@ class Sync(msgspec.Struct):
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     first_due: int | None = None  # the soonest of these times; None until it is looked up
     asked_at: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # when each was last asked
-    trades_as_of: dict[str, int] = msgspec.field(default_factory=dict)  # when those were asked for that were read last
+    reading_since: dict[str, int] = msgspec.field(default_factory=dict)  # scope -> when its first page was asked for
+    trades_as_of: dict[str, int] = msgspec.field(default_factory=dict)  # the same of what was read to its end last
     sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
     doubts: dict[tuple[Topic, str], Doubt] = msgspec.field(default_factory=dict)  # what is told and not explained
 
@@ -89,13 +83,14 @@ class Sync(msgspec.Struct):
         """Whether quotes may be shown."""
         return self.stage is SYNCED
 
-    def open(self, instruments: Iterable[str], at: int) -> None:
+    def open(self, orders: Iterable[str], trades: Iterable[str], at: int) -> None:
         """A session began, or what we believe is in doubt: ask for everything that rests or may have traded."""
         self.close()
         self.stage = Stage.ORDERS
-        for instrument in instruments:
-            self.ask(Topic.OPEN_ORDERS, instrument, at)
-            self.ask(Topic.TRADES, instrument, at)
+        for scope in orders:
+            self.ask(Topic.OPEN_ORDERS, scope, at)
+        for scope in trades:
+            self.ask(Topic.TRADES, scope, at)
 
     def close(self) -> None:
         """The session ended: nothing we were told still counts as current."""
@@ -104,10 +99,17 @@ class Sync(msgspec.Struct):
         self.first_due = None
         self.sought.clear()
         self.doubts.clear()
+        self.reading_since.clear()
+
+    def rest(self) -> None:
+        """Nothing is shown any more, so what we hold is compared no more."""
+        for key in [key for key in self.open_questions if key[0] in COMPARED]:
+            del self.open_questions[key]
+        self.first_due = None
 
     def ask(self, topic: Topic, subject: str, at: int) -> None:
-        """Put a question on the list, to be asked at `at`."""
-        self.open_questions[topic, subject] = at
+        """Put a question on the list, to be asked at `at`, or sooner if it stands there already."""
+        self.open_questions[topic, subject] = min(at, self.open_questions.get((topic, subject), NEVER))
         self.first_due = None
 
     def hasten_cash(self, currency: str, at: int) -> None:
@@ -144,7 +146,7 @@ class Sync(msgspec.Struct):
 
     def advance(
         self,
-        instruments: Iterable[str],
+        trades: Iterable[str],
         currencies: Iterable[str],
         anything_live: bool,
         at: int,
@@ -154,20 +156,20 @@ class Sync(msgspec.Struct):
     ) -> bool:
         """Go to the next stage if this one is complete; True when that makes it synced.
 
-        `positions` are the instruments in which there is one, `cash` the currencies of which the venue keeps a book.
+        `trades` and `positions` are what to ask of, `cash` the currencies of which the venue keeps a book.
         """
         if any(topic is not Topic.ORDER for topic, _ in self.open_questions):
             return False
         if self.stage is Stage.ORDERS and not anything_live:
             self.stage = Stage.TRADES
-            for instrument in instruments:
-                self.ask(Topic.TRADES, instrument, at)
+            for scope in trades:
+                self.ask(Topic.TRADES, scope, at)
             for currency in cash:
                 self.ask(Topic.CASH, currency, at)
         elif self.stage is Stage.TRADES:
             self.stage = Stage.HOLDINGS
-            for instrument in positions:
-                self.ask(Topic.POSITION, instrument, at)
+            for scope in positions:
+                self.ask(Topic.POSITION, scope, at)
             for currency in currencies:
                 self.ask(Topic.BALANCE, currency, at)
         elif self.stage is Stage.HOLDINGS:
@@ -175,15 +177,19 @@ class Sync(msgspec.Struct):
             return True
         return False
 
-    def due(self, cursors: dict[str, int], timeout_ns: int, at: int) -> list[Question]:
-        """The questions to ask now, if any is due."""
+    def due(self, read_until: Callable[[str], int], timeout_ns: int, at: int) -> list[Question]:
+        """The questions to ask now, if any is due; `read_until` tells the venue time up to which something was read."""
         questions: list[Question] = []
         for (topic, subject), ask_at in self.open_questions.items():
             if ask_at <= at:
-                self.ask(topic, subject, at + timeout_ns + RETRY_NS)
+                self.open_questions[topic, subject] = at + timeout_ns + RETRY_NS
                 if topic is not Topic.ORDER:
                     self.asked_at[topic, subject] = at
-                questions.append(self._question(topic, subject, cursors, at + timeout_ns))
+                if topic is Topic.TRADES:
+                    self.reading_since.setdefault(subject, at)
+                questions.append(self._question(topic, subject, read_until, at + timeout_ns))
+        if questions:
+            self.first_due = None
         return questions
 
     @property
@@ -195,21 +201,21 @@ class Sync(msgspec.Struct):
             self.first_due = min(self.open_questions.values(), default=NEVER)
         return self.first_due
 
-    def _question(self, topic: Topic, subject: str, cursors: dict[str, int], deadline: int) -> Question:
+    def _question(self, topic: Topic, subject: str, read_until: Callable[[str], int], deadline: int) -> Question:
         match topic:
             case Topic.OPEN_ORDERS:
-                return AskOpenOrders(instrument=subject, deadline=deadline)
+                return AskOpenOrders(scope=subject, deadline=deadline)
             case Topic.ORDER:
                 order = self.sought[subject]
                 return AskOrder(
                     order_id=subject, instrument=order.instrument, placed_at=order.created_at, deadline=deadline
                 )
             case Topic.TRADES:
-                return AskTrades(instrument=subject, since=max(0, cursors[subject] - OVERLAP_NS), deadline=deadline)
+                return AskTrades(scope=subject, since=max(0, read_until(subject) - OVERLAP_NS), deadline=deadline)
             case Topic.POSITION:
-                return AskPosition(instrument=subject, deadline=deadline)
+                return AskPosition(scope=subject, deadline=deadline)
             case Topic.CASH:
-                since = max(0, cursors[f"{self.venue}/{subject}"] - CASH_OVERLAP_NS)
+                since = max(0, read_until(f"{self.venue}/{subject}") - CASH_OVERLAP_NS)
                 return AskCash(venue=self.venue, currency=subject, since=since, deadline=deadline)
             case Topic.BALANCE:
                 return AskBalance(venue=self.venue, currency=subject, deadline=deadline)

@@ -11,7 +11,7 @@ from typing import Any
 from replenisher.core.account import EXTERNAL
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
-from replenisher.core.sync import Topic
+from replenisher.core.topic import Topic
 from replenisher.live.monitor import is_quiet
 from replenisher.live.new_fills import NewFills
 from replenisher.live.standing import as_json

@@ -21,6 +21,9 @@ from replenisher.model.command import (
     AmendOrder,
     AskBalance,
     AskCash,
+    AskOpenOrders,
+    AskPosition,
+    AskTrades,
     CancelOrder,
     Command,
     OrderCommand,
@@ -49,6 +52,7 @@ CLOCK_LOOK_S = 0.5  # as much of a standstill may not be seen
 GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
 OF_AN_ACCOUNT = (AskBalance, AskCash)  # questions that no instrument is named in
+OF_A_SCOPE = (AskOpenOrders, AskTrades, AskPosition)
 SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
@@ -345,4 +349,6 @@ class Driver:
 
 
 def _venue_of(command: OrderCommand | Question) -> str:
-    return command.venue if isinstance(command, OF_AN_ACCOUNT) else venue_of(command.instrument)
+    if isinstance(command, OF_AN_ACCOUNT):
+        return command.venue
+    return venue_of(command.scope if isinstance(command, OF_A_SCOPE) else command.instrument)

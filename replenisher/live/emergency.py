@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from replenisher.core.orders import Order
 from replenisher.core.state import State
+from replenisher.core.topic import Topic
 from replenisher.model.command import AskOpenOrders, CancelOrder
 from replenisher.model.event import Event, OpenOrdersReported, OrderReport, SessionOpened
 from replenisher.model.instrument import venue_of
@@ -25,8 +26,8 @@ class Emergency:
         self._state = state
         self._ends_at = at + LENGTH_NS
         self._resting = {order.order_id: _cancel(order, at) for order in state.orders.all_live()}
-        self._unverified = dict.fromkeys(setup.instrument for setup in state.setup.strategies)
-        self._unverified |= dict.fromkeys(cancel.instrument for cancel in self._resting.values())
+        self._unverified = dict.fromkeys(self._scope(setup.instrument) for setup in state.setup.strategies)
+        self._unverified |= dict.fromkeys(map(self._scope_of, self._resting.values()))
         self._ask_at = dict.fromkeys(self._unverified, at)
 
     @property
@@ -37,7 +38,9 @@ class Emergency:
     @property
     def left(self) -> list[str]:
         """The orders that may still rest."""
-        return sorted(order_id for order_id, cancel in self._resting.items() if cancel.instrument in self._unverified)
+        return sorted(
+            order_id for order_id, cancel in self._resting.items() if self._scope_of(cancel) in self._unverified
+        )
 
     def is_over(self, at: int) -> bool:
         """Whether there is nothing more to do, or no more time."""
@@ -49,22 +52,28 @@ class Emergency:
             if isinstance(fact, OpenOrdersReported):
                 self._heard_of(fact, at)
             elif isinstance(fact, SessionOpened):
-                self._ask_at |= {name: at for name in self._unverified if venue_of(name) == fact.venue}
+                self._ask_at |= {scope: at for scope in self._unverified if venue_of(scope) == fact.venue}
 
     def due(self, at: int) -> Iterator[CancelOrder | AskOpenOrders]:
         """What to send now: cancels, and behind them the question."""
-        due = [instrument for instrument in self._unverified if self._ask_at[instrument] <= at]
-        yield from (cancel for cancel in self._resting.values() if cancel.instrument in due)
-        for instrument in due:
-            self._ask_at[instrument] = at + ASK_AGAIN_NS
-            yield AskOpenOrders(instrument=instrument, deadline=at + ASK_AGAIN_NS)
+        due = [scope for scope in self._unverified if self._ask_at[scope] <= at]
+        yield from (cancel for cancel in self._resting.values() if self._scope_of(cancel) in due)
+        for scope in due:
+            self._ask_at[scope] = at + ASK_AGAIN_NS
+            yield AskOpenOrders(scope=scope, deadline=at + ASK_AGAIN_NS)
 
     def _heard_of(self, report: OpenOrdersReported, at: int) -> None:
-        others = {name: cancel for name, cancel in self._resting.items() if cancel.instrument != report.instrument}
+        others = {name: cancel for name, cancel in self._resting.items() if self._scope_of(cancel) != report.scope}
         ours = {order.order_id: _cancel(order, at) for order in report.orders if self._state.is_ours(order.order_id)}
         self._resting = others | ours
         if not ours:
-            self._unverified.pop(report.instrument, None)
+            self._unverified.pop(report.scope, None)
+
+    def _scope_of(self, cancel: CancelOrder) -> str:
+        return self._scope(cancel.instrument)
+
+    def _scope(self, instrument: str) -> str:
+        return self._state.setup.scope(Topic.OPEN_ORDERS, instrument)
 
 
 def _cancel(order: Order | OrderReport, at: int) -> CancelOrder:

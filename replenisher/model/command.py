@@ -128,10 +128,19 @@ class DayMarked(Wish, frozen=True, kw_only=True):
 
 
 class AskOpenOrders(Wish, frozen=True, kw_only=True):
-    """Which orders of our account rest on this instrument?"""
+    """Which orders of our account rest?
 
-    instrument: str
+    `scope` is what a question is about: an instrument, or a venue, which is all that we trade there. A venue of which
+    one answer tells so much (`Setup.scope`) is asked once, however many instruments there are.
+    """
+
+    scope: str = msgspec.field(name="instrument")  # so it is called in journals
     deadline: int
+
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.scope
 
 
 class AskOrder(Wish, frozen=True, kw_only=True):
@@ -142,20 +151,35 @@ class AskOrder(Wish, frozen=True, kw_only=True):
     deadline: int
     placed_at: int = 0  # not before: nobody need look further back
 
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.order_id
+
 
 class AskTrades(Wish, frozen=True, kw_only=True):
-    """Which executions of ours happened at or after `since` (venue time)? Answered oldest first, in pages."""
+    """Which executions of ours happened at or after `since` (venue time)? Answered in pages."""
 
-    instrument: str
+    scope: str = msgspec.field(name="instrument")
     since: int
     deadline: int
 
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.scope
+
 
 class AskPosition(Wish, frozen=True, kw_only=True):
-    """What is our position in this instrument?"""
+    """What is our position? Each instrument of the scope has an answer of its own."""
 
-    instrument: str
+    scope: str = msgspec.field(name="instrument")
     deadline: int
+
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.scope
 
 
 class AskCash(Wish, frozen=True, kw_only=True):
@@ -166,6 +190,11 @@ class AskCash(Wish, frozen=True, kw_only=True):
     since: int
     deadline: int
 
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.currency
+
 
 class AskBalance(Wish, frozen=True, kw_only=True):
     """What is our cash in this currency?"""
@@ -173,6 +202,11 @@ class AskBalance(Wish, frozen=True, kw_only=True):
     venue: str
     currency: str
     deadline: int
+
+    @property
+    def subject(self) -> str:
+        """What is asked about."""
+        return self.currency
 
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance

@@ -339,9 +339,9 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OpenOrdersReported(Fact, frozen=True, kw_only=True):
-    """All orders of our account that rest on one instrument, whoever placed them."""
+    """All orders of our account that rest on one instrument, or on all that we trade there, whoever placed them."""
 
-    instrument: str
+    scope: str = msgspec.field(name="instrument")  # as in the question
     orders: tuple[OrderReport, ...]
 
 
@@ -360,9 +360,12 @@ class OrderNotFound(Fact, frozen=True, kw_only=True):
 
 
 class TradesReported(Fact, frozen=True, kw_only=True):
-    """One page of our own executions, oldest first. If it `has_more`, the next question goes on where it ends."""
+    """One page of our own executions, those of an instrument oldest first.
 
-    instrument: str
+    If it `has_more`, the next question goes on where it ends. If not, all of the scope was told.
+    """
+
+    scope: str = msgspec.field(name="instrument")  # as in the question
     fills: tuple[OrderFilled, ...]
     has_more: bool
 
@@ -398,7 +401,7 @@ class QuestionFailed(Fact, frozen=True, kw_only=True):
 
     venue: str
     question: str  # the command's class name
-    subject: str  # the order id or instrument asked about
+    subject: str  # the order id, the scope or the currency asked about
     message: str
 
 

@@ -155,6 +155,11 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             pass  # the other facts show in the orders they changed
 
 
+def _asked_of(scope: str, life: Life) -> Row:
+    """The same columns of a question; one about all that we trade at a venue names no instrument."""
+    return _place(scope, life) if "/" in scope else {"venue": scope, "account": life.account(scope)}
+
+
 def _place(key: str, life: Life) -> Row:
     """The three columns that say where: venue, account, instrument."""
     venue, name = key.split("/", 1)
@@ -295,13 +300,13 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
         case AskOpenOrders():
-            row |= {"kind": "ask_open_orders", **_place(command.instrument, life)}
+            row |= {"kind": "ask_open_orders", **_asked_of(command.scope, life)}
         case AskOrder():
             row |= {"kind": "ask_order", **_place(command.instrument, life)}
         case AskTrades():
-            row |= {"kind": "ask_trades", **_place(command.instrument, life)}
+            row |= {"kind": "ask_trades", **_asked_of(command.scope, life)}
         case AskPosition():
-            row |= {"kind": "ask_position", **_place(command.instrument, life)}
+            row |= {"kind": "ask_position", **_asked_of(command.scope, life)}
         case AskCash():
             row |= {"kind": "ask_cash", "venue": command.venue, "account": life.account(command.venue)}
         case AskBalance():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from replenisher.errors import Unreachable
-from replenisher.model.command import AskBalance, AskCash, AskPosition, Question
+from replenisher.model.command import AskBalance, AskPosition, Question
 from replenisher.model.event import (
     BalanceReported,
     BookSnapshot,
@@ -55,7 +55,7 @@ class Hearing:
         return (
             self.is_open
             and all(name in self._books or name in self._closed for name in self._names)
-            and all(self._subject(question) in told for question in self.questions(0))
+            and all(_name(question.subject) in told for question in self.questions(0))
         )
 
     def note(self, fact: Event) -> None:
@@ -90,7 +90,7 @@ class Hearing:
             if instrument.kind is Kind.SPOT:
                 currencies[instrument.base_currency] = None
             else:
-                asked.append(AskPosition(instrument=instrument.key, deadline=deadline))
+                asked.append(AskPosition(scope=instrument.key, deadline=deadline))
             asked += [AskBalance(venue=self._venue, currency=each, deadline=deadline) for each in currencies]
         return asked
 
@@ -136,9 +136,6 @@ class Hearing:
             bid=_best(instrument, book.bids) if book else None,
             ask=_best(instrument, book.asks) if book else None,
         )
-
-    def _subject(self, question: Question) -> str:
-        return question.currency if isinstance(question, AskBalance | AskCash) else _name(question.instrument)
 
 
 def _best(instrument: Instrument, levels: tuple[Level, ...]) -> tuple[Decimal, Decimal] | None:

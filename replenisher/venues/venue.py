@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from replenisher.core.topic import Topic
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 
@@ -49,6 +50,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     cancels_orphans: bool  # it takes our orders off the book when we are gone
     forgets_ns: int  # for how long it may not know an order that rests, when it is asked for it
     tells_cash_moves: bool = False  # it can be asked what moved our cash without a fill
+    tells_at_once: frozenset[Topic] = frozenset()  # of all that we trade there, in one answer
 
 
 class Venue(Protocol):

@@ -9,6 +9,7 @@ from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
+from replenisher.core.topic import Topic
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.ccxt.exchanges import FORGETS_NS, TRAITS
@@ -37,6 +38,7 @@ def _venue(name: str, section: VenueSection) -> VenueSetup:
         cancels_orphans=has_dead_man_switch(section),
         sync_every_ns=int(section.sync_every_s * SECOND_NS),
         tells_cash_moves=_tells_cash_moves(section),
+        tells_at_once=_tells_at_once(section),
     )
 
 
@@ -50,6 +52,12 @@ def _tells_cash_moves(section: VenueSection) -> bool:
     if section.adapter == CCXT:
         return section.exchange in TRAITS and TRAITS[section.exchange].tells_cash_moves
     return CAPABILITIES.tells_cash_moves
+
+
+def _tells_at_once(section: VenueSection) -> frozenset[Topic]:
+    if section.adapter == CCXT:
+        return TRAITS[section.exchange].tells_at_once if section.exchange in TRAITS else frozenset()
+    return CAPABILITIES.tells_at_once
 
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:

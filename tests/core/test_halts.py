@@ -132,7 +132,7 @@ def test_fills_that_are_told_at_once_count_as_of_when_they_happened(apart_s: int
         for n in range(20)
     )
 
-    world.tell(TradesReported(at=0, instrument=KEY, fills=missed, has_more=False))
+    world.tell(TradesReported(at=0, scope=KEY, fills=missed, has_more=False))
 
     assert bool(halts(world)) is is_halted
 

@@ -152,7 +152,7 @@ def test_a_cancel_of_an_order_that_has_ended_for_us_changes_nothing_when_it_is_r
     world = quoting(ladder(1))
     ended = world.order(Side.BUY)
     resting = world.at_venue(ended)
-    report = OpenOrdersReported(at=0, instrument=KEY, orders=(world.venue.report(resting, world.at),))
+    report = OpenOrdersReported(at=0, scope=KEY, orders=(world.venue.report(resting, world.at),))
     world.tell(OrderCanceled(at=0, order_id=ended.order_id, venue_time=world.at, reason="they said"))
     world.tell(report)  # It rests after all.
 

@@ -82,7 +82,7 @@ def test_an_answer_from_before_the_last_cancel_proves_nothing() -> None:
     world = quoting(ladder(1))
     world.tell(StopAsked(at=0, reason="operator"))
 
-    world.tell(OpenOrdersReported(at=0, instrument=KEY, orders=()))
+    world.tell(OpenOrdersReported(at=0, scope=KEY, orders=()))
 
     assert stopping(world) is Verdict.OPEN
 

@@ -187,8 +187,8 @@ def test_trades_are_read_page_by_page() -> None:
     world.outgoing.clear()
     page = [filled(LINEAR, "", f"X{n}", Side.BUY, 100_000, 1, venue_time=world.at + n * SECOND) for n in range(4)]
 
-    first = world.tell(TradesReported(at=0, instrument=KEY, fills=tuple(page[:2]), has_more=True))
-    world.tell(TradesReported(at=0, instrument=KEY, fills=tuple(page[1:]), has_more=False))
+    first = world.tell(TradesReported(at=0, scope=KEY, fills=tuple(page[:2]), has_more=True))
+    world.tell(TradesReported(at=0, scope=KEY, fills=tuple(page[1:]), has_more=False))
 
     (again,) = first
     assert isinstance(again, AskTrades)
@@ -240,7 +240,7 @@ def test_a_live_order_the_venue_does_not_show_is_asked_for_by_its_own_id() -> No
     world = quoting(ladder(1))
     order = world.order(Side.BUY)
 
-    wishes = world.tell(OpenOrdersReported(at=0, instrument=KEY, orders=()))
+    wishes = world.tell(OpenOrdersReported(at=0, scope=KEY, orders=()))
 
     assert {wish.order_id for wish in wishes} == {order.order_id, world.order(Side.SELL).order_id}
     world.settle()

@@ -227,7 +227,7 @@ class ToyVenue:
                 self._cancel(command, now)
             case AskOpenOrders():
                 resting = tuple(self.report(order, now) for order in self.resting())
-                self.private.append(OpenOrdersReported(at=now, instrument=command.instrument, orders=resting))
+                self.private.append(OpenOrdersReported(at=now, scope=command.scope, orders=resting))
             case AskOrder():
                 known = [order for order in self.orders.values() if order.order_id == command.order_id]
                 if known:
@@ -236,7 +236,7 @@ class ToyVenue:
                     self.private.append(OrderNotFound(at=now, order_id=command.order_id, venue_time=now))
             case AskTrades():
                 page = tuple(fill for fill in self.fills if fill.venue_time >= command.since)
-                self.private.append(TradesReported(at=now, instrument=self.instrument.key, fills=page, has_more=False))
+                self.private.append(TradesReported(at=now, scope=self.instrument.key, fills=page, has_more=False))
             case AskPosition():
                 self.private.append(
                     PositionReported(

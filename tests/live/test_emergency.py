@@ -10,7 +10,7 @@ from tests.core.world import KEY, VENUE, Resting, World, ladder, quoting
 def reported(world: World) -> OpenOrdersReported:
     """What the venue says when it is asked now."""
     resting = tuple(world.venue.report(order, world.at) for order in world.venue.resting())
-    return OpenOrdersReported(at=world.at, instrument=KEY, orders=resting)
+    return OpenOrdersReported(at=world.at, scope=KEY, orders=resting)
 
 
 def send(world: World, emergency: Emergency) -> list[CancelOrder | AskOpenOrders]:

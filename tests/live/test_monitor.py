@@ -60,7 +60,7 @@ def test_a_fill_told_three_times_is_one_fill() -> None:
     fill = world.venue.fills[-1]
 
     world.tell(fill)
-    world.tell(TradesReported(at=0, instrument=KEY, fills=(fill,), has_more=False))
+    world.tell(TradesReported(at=0, scope=KEY, fills=(fill,), has_more=False))
 
     assert monitor.summary(world.state, world.at)["fills"] == 1
 

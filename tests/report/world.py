@@ -221,7 +221,7 @@ class World:
             fee_currency=self._currency,
             liquidity=Liquidity.MAKER,
         )
-        page = TradesReported(at=self._at, instrument=KEY, fills=(fact,), has_more=False)
+        page = TradesReported(at=self._at, scope=KEY, fills=(fact,), has_more=False)
         self._tell(
             [page if self._trades % 4 == 0 else fact], [], [_known(fact.order_id, Status.WORKING, filled, fields)]
         )

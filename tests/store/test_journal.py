@@ -75,7 +75,7 @@ FILLS = st.builds(
 )
 EVENTS = st.one_of(
     FILLS,
-    st.builds(TradesReported, at=st.just(T0), instrument=st.just(KEY), fills=st.tuples(FILLS), has_more=st.booleans()),
+    st.builds(TradesReported, at=st.just(T0), scope=st.just(KEY), fills=st.tuples(FILLS), has_more=st.booleans()),
     st.just(book_changed()),
     st.just(Woke(at=T0)),
     st.just(FeedLost(at=T0, instrument=KEY, reason="gap")),
@@ -340,7 +340,7 @@ def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
             while not journal.complaint():
                 number += 1
                 with pytest.raises(JournalFull):
-                    journal.append(step(number, [TradesReported(at=T0, instrument=KEY, fills=fills, has_more=False)]))
+                    journal.append(step(number, [TradesReported(at=T0, scope=KEY, fills=fills, has_more=False)]))
 
         assert "takes nothing, and" in journal.complaint()
 

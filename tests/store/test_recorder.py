@@ -141,7 +141,7 @@ def test_numbers_reach_sql_as_the_venue_wrote_them(journal: Path, database: Data
 
 def test_a_fill_told_three_times_is_one_row(journal: Path, database: Database) -> None:
     told = filled("a", "1")
-    page = TradesReported(at=T0, instrument=KEY, fills=(told, filled("a", "2")), has_more=False)
+    page = TradesReported(at=T0, scope=KEY, fills=(told, filled("a", "2")), has_more=False)
     write_journal(
         journal,
         [

@@ -130,6 +130,10 @@ def due(desk: Desk) -> dict[str, Any]:
     return {"instrument": KEY, "deadline": desk.clock.now() + 5 * S}
 
 
+def about(desk: Desk) -> dict[str, Any]:
+    return {"scope": KEY, "deadline": desk.clock.now() + 5 * S}
+
+
 def place(desk: Desk, price: int, order_id: str = "abc000000000001", **changes: Any) -> PlaceOrder:
     terms: dict[str, Any] = {
         "strategy": "core",
@@ -164,11 +168,11 @@ async def test_an_order_lives_and_every_question_is_answered(tmp_path: Path, wit
 
         desk.facts.clear()
         desk.send(
-            AskOpenOrders(**due(desk)),
+            AskOpenOrders(**about(desk)),
             AskOrder(order_id="abc000000000001", **due(desk)),
             AskOrder(order_id="abc000000000009", **due(desk)),
-            AskTrades(since=since - S, **due(desk)),
-            AskPosition(**due(desk)),
+            AskTrades(since=since - S, **about(desk)),
+            AskPosition(**about(desk)),
             AskBalance(venue="deribit", currency="BTC", deadline=desk.clock.now() + 5 * S),
         )
         resting = await desk.told(OpenOrdersReported)
@@ -184,6 +188,11 @@ async def test_an_order_lives_and_every_question_is_answered(tmp_path: Path, wit
             (fill.trade_id, fill.order_id, fill.fee)
         ]
         assert (position.amount, balance.balance) == (20, 10 - fill.fee)
+
+        desk.facts.clear()
+        desk.send(AskOpenOrders(scope="deribit", deadline=desk.clock.now() + 5 * S))
+        of_all = await desk.told(OpenOrdersReported, lambda fact: fact.scope == "deribit")
+        assert [report.order_id for report in of_all.orders] == ["abc000000000001"]
 
         desk.send(CancelOrder(order_id="abc000000000001", venue_order_id="", **due(desk)))
         assert (await desk.told(OrderCanceled)).order_id == "abc000000000001"

@@ -216,7 +216,7 @@ async def test_an_order_rests_on_while_both_connections_are_replaced(tmp_path: P
 
         await desk.hear(CoverLost)
         await eventually(lambda: {MARKET, TRADING} <= set(desk.ended), "the first connections have ended")
-        desk.send(AskOpenOrders(instrument=KEY, deadline=clock.now() + 30 * S))
+        desk.send(AskOpenOrders(scope=KEY, deadline=clock.now() + 30 * S))
         resting = await desk.hear(OpenOrdersReported)
 
         assert [report.order_id for report in resting.orders] == [order.order_id]
@@ -323,11 +323,11 @@ async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
         desk.facts.clear()
 
         desk.send(
-            AskOpenOrders(**_due(clock)),
+            AskOpenOrders(**_about(clock)),
             AskOrder(order_id=order.order_id, **_due(clock)),
             AskOrder(order_id="abc000000000009", **_due(clock)),
-            AskTrades(since=since - S, **_due(clock)),
-            AskPosition(**_due(clock)),
+            AskTrades(since=since - S, **_about(clock)),
+            AskPosition(**_about(clock)),
             AskBalance(venue="deribit", currency="BTC", deadline=clock.now() + 5 * S),
         )
         orders = await desk.hear(OpenOrdersReported)
@@ -377,7 +377,7 @@ async def test_trades_are_paged_by_their_number_to_the_last_one(
         pages: list[TradesReported] = []
         while not pages or pages[-1].has_more:
             desk.facts.clear()
-            desk.send(AskTrades(since=since - S, **_due(clock)))
+            desk.send(AskTrades(since=since - S, **_about(clock)))
             pages.append(await desk.hear(TradesReported))
 
         assert list(dict.fromkeys(fill.trade_id for page in pages for fill in page.fills)) == happened
@@ -408,3 +408,7 @@ async def test_a_lively_book_chains_and_stays_alive(tmp_path: Path) -> None:
 
 def _due(clock: SessionClock) -> dict[str, Any]:
     return {"instrument": KEY, "deadline": clock.now() + 5 * S}
+
+
+def _about(clock: SessionClock) -> dict[str, Any]:
+    return {"scope": KEY, "deadline": clock.now() + 5 * S}

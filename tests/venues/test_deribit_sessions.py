@@ -215,7 +215,7 @@ def test_a_session_whose_own_channel_does_not_tell_what_was_answered_is_opened_a
 
 def test_a_fill_that_only_a_question_tells_of_is_the_end_of_a_deaf_session() -> None:
     far = make_open()
-    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
+    far.venue.send([AskTrades(scope=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
     traded = trade(timestamp=(T0 + 4 * S) // MS)
     far.live(5 * S)
 
@@ -226,7 +226,7 @@ def test_a_fill_that_only_a_question_tells_of_is_the_end_of_a_deaf_session() -> 
 
 def test_what_happened_before_the_session_need_not_be_told_on_its_channels() -> None:
     far = make_open()
-    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
+    far.venue.send([AskTrades(scope=KEY, since=T0, deadline=T0 + 60 * S)], far.at)
 
     told = far.answer(
         TRADING, "private/get_user_trades_by_instrument_and_time", {"trades": [trade()], "has_more": False}
@@ -361,7 +361,7 @@ def test_a_channel_that_is_refused_later_ends_the_session_as_it_would_have_at_fi
 def test_what_is_asked_of_an_instrument_without_terms_fails() -> None:
     far = make_open()
 
-    far.venue.send([AskOpenOrders(instrument="deribit/LATER", deadline=T0 + S)], far.at)
+    far.venue.send([AskOpenOrders(scope="deribit/LATER", deadline=T0 + S)], far.at)
 
     (failed,) = far.collect()
     assert failed == QuestionFailed(

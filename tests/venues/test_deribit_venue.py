@@ -908,7 +908,7 @@ def test_without_a_session_nothing_is_sent_and_that_is_told() -> None:
     far.open_market()
     far.facts.clear()
 
-    far.venue.send([place(), cancel(), AskPosition(instrument=KEY, deadline=T0 + S)], far.at)
+    far.venue.send([place(), cancel(), AskPosition(scope=KEY, deadline=T0 + S)], far.at)
 
     assert far.collect() == [
         NotSent(at=T0, order_id=OURS, request=Request.PLACE),
@@ -919,7 +919,7 @@ def test_without_a_session_nothing_is_sent_and_that_is_told() -> None:
 
 def test_a_lost_session_leaves_orders_open_and_questions_failed() -> None:
     far = make_open()
-    far.venue.send([place(), AskOpenOrders(instrument=KEY, deadline=T0 + S)], far.at)
+    far.venue.send([place(), AskOpenOrders(scope=KEY, deadline=T0 + S)], far.at)
     far.collect()
 
     far.venue.closed(TRADING, "reset", far.at)
@@ -936,10 +936,10 @@ def test_questions_are_answered_with_the_venues_words() -> None:
     due = T0 + S
     far.venue.send(
         [
-            AskOpenOrders(instrument=KEY, deadline=due),
+            AskOpenOrders(scope=KEY, deadline=due),
             AskOrder(order_id=OURS, instrument=KEY, placed_at=T0, deadline=due),
-            AskTrades(instrument=KEY, since=T0 - S, deadline=due),
-            AskPosition(instrument=KEY, deadline=due),
+            AskTrades(scope=KEY, since=T0 - S, deadline=due),
+            AskPosition(scope=KEY, deadline=due),
             AskBalance(venue="deribit", currency="BTC", deadline=due),
         ],
         far.at,
@@ -975,7 +975,7 @@ def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_rec
     yesterday = T0 - 25 * 3600 * S
 
     def ask(since: int, by: str = "_and_time") -> Json:
-        far.venue.send([AskTrades(instrument=KEY, since=since, deadline=far.at + S)], far.at)
+        far.venue.send([AskTrades(scope=KEY, since=since, deadline=far.at + S)], far.at)
         return far.take(TRADING, f"private/get_user_trades_by_instrument{by}")
 
     def answer(request: Json, *trades: Json, has_more: bool = False) -> bool:
@@ -1001,7 +1001,7 @@ def test_more_trades_in_a_millisecond_than_a_page_holds_are_paged_by_their_numbe
 
     has_more = True
     while has_more and len(asked) < 10:
-        far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=far.at + S)], far.at)
+        far.venue.send([AskTrades(scope=KEY, since=T0, deadline=far.at + S)], far.at)
         request = far.take(TRADING, method)
         asked.append(request["params"])
         first = asked[-1].get("start_seq", 0)
@@ -1013,13 +1013,13 @@ def test_more_trades_in_a_millisecond_than_a_page_holds_are_paged_by_their_numbe
 
     assert list(dict.fromkeys(told)) == [each["trade_id"] for each in happened]
     assert [params.get("start_seq") for params in asked] == [None, 7, 9]
-    far.venue.send([AskTrades(instrument=KEY, since=T0, deadline=far.at + S)], far.at)
+    far.venue.send([AskTrades(scope=KEY, since=T0, deadline=far.at + S)], far.at)
     far.take(TRADING, "private/get_user_trades_by_instrument_and_time")  # the next time, from a time again
 
 
 def test_a_page_of_trades_that_was_not_answered_is_asked_for_again() -> None:
     far = make_open()
-    question = AskTrades(instrument=KEY, since=T0, deadline=far.at + S)
+    question = AskTrades(scope=KEY, since=T0, deadline=far.at + S)
     by_time, by_number = (f"private/get_user_trades_by_instrument{each}" for each in ("_and_time", ""))
     far.venue.send([question], far.at)
     far.answer(TRADING, by_time, {"trades": [trade()], "has_more": True})
@@ -1091,7 +1091,7 @@ def test_an_archive_without_an_answer_is_no_evidence() -> None:
 
 def test_a_question_without_an_answer_fails_at_its_deadline() -> None:
     far = make_open()
-    far.venue.send([AskPosition(instrument=KEY, deadline=T0 + S)], far.at)
+    far.venue.send([AskPosition(scope=KEY, deadline=T0 + S)], far.at)
     request = far.take(TRADING, "private/get_position")
 
     told = far.wait(S)
@@ -1105,7 +1105,7 @@ def test_a_question_without_an_answer_fails_at_its_deadline() -> None:
 
 def test_many_questions_are_asked_no_faster_than_the_venue_allows() -> None:
     far = make_open()
-    asked = [AskPosition(instrument=KEY, deadline=T0 + 60 * S)] * 200
+    asked = [AskPosition(scope=KEY, deadline=T0 + 60 * S)] * 200
 
     far.venue.send(asked, far.at)
     far.collect()
@@ -1205,7 +1205,7 @@ MOVES = st.one_of(
     st.tuples(st.just("frame"), st.sampled_from([b'{"id":1}', b'{"id":1,"result":7}', b'{"method":"x"}', b"[]"])),
     st.tuples(st.just("drop"), st.sampled_from([MARKET, TRADING])),
     st.tuples(st.just("suspend"), st.none()),
-    st.tuples(st.just("send"), st.sampled_from([place(), amend(), cancel(), AskPosition(instrument=KEY, deadline=T0)])),
+    st.tuples(st.just("send"), st.sampled_from([place(), amend(), cancel(), AskPosition(scope=KEY, deadline=T0)])),
 )
 
 

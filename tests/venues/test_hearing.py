@@ -81,7 +81,7 @@ def test_a_question_that_failed_is_answered_too() -> None:
 
 
 def test_it_asks_for_the_position_and_what_it_settles_in_or_for_both_coins_of_a_pair() -> None:
-    position = AskPosition(instrument=KEY, deadline=9)
+    position = AskPosition(scope=KEY, deadline=9)
     btc, usd = (AskBalance(venue=VENUE, currency=currency, deadline=9) for currency in ("BTC", "USD"))
     pair = msgspec.structs.replace(PERPETUAL, kind=Kind.SPOT, settlement_currency="USD")
 

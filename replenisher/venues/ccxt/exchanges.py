@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from replenisher.core.topic import Topic
 from replenisher.model.units import SECOND_NS
 
 Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
@@ -47,6 +48,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     tells_funding: bool = False  # ccxt has a history of what funding paid and cost
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
+    tells_all_open: bool = False  # asked without a symbol, it tells every order that rests, whatever market it is on
+    currency_param: str = ""  # of that question, if it has to be asked for each currency that we settle in
     history_params: Mapping[str, Any] = {}  # of the question for orders that are over
     trades_params: Mapping[str, Any] = {}
     trades_limit: int | None = None  # a page of our own trades
@@ -62,6 +65,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     def tells_cash_moves(self) -> bool:
         """Whether it can be asked what moved our cash without a fill."""
         return bool(self.cash_log) or self.tells_funding
+
+    @property
+    def tells_at_once(self) -> frozenset[Topic]:
+        """What one question can be about all that we trade there."""
+        return frozenset({Topic.OPEN_ORDERS}) if self.tells_all_open else frozenset()
 
 
 USUAL = Traits()
@@ -80,6 +88,8 @@ DERIBIT = Traits(
     pays_at_settlement=True,
     cash_log="private_get_get_transaction_log",
     book_limit=50,
+    tells_all_open=True,
+    currency_param="currency",
     history_params={"include_old": True, "include_unfilled": True},
     trades_params={"sorting": "asc"},
     trades_limit=1000,
@@ -111,12 +121,13 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("bybiteu", "bybitid"), Traits(open_limit=50)),
     "okx": Traits(trade_name_paths=(("info", "clOrdId"),), open_limit=100, has_switch=True),
     **dict.fromkeys(("myokx", "okxus"), Traits(open_limit=100, has_switch=True)),
-    **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True)),
+    **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
+    **dict.fromkeys(("bitstamp", "gemini"), Traits(tells_all_open=True)),
     **dict.fromkeys(("bitget", "deepcoin", "poloniex", "whitebit"), Traits(open_limit=100)),
     **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50)),
     "hashkey": Traits(open_limit=500),
     "cryptocom": Traits(name_param="client_oid"),
-    **dict.fromkeys(("bingx", "bitrue", "bitstamp", "gemini", "mexc", "phemex"), USUAL),
+    **dict.fromkeys(("bingx", "bitrue", "mexc", "phemex"), USUAL),
 }
 TRAITS = {name: msgspec.structs.replace(row, tells_funding=name in FUNDED) for name, row in ROWS.items()}
 

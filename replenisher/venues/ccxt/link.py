@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from replenisher.model.command import AskCash, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
+from replenisher.model.command import AskCash, AskOpenOrders, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
+from replenisher.model.event import OrderReport
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Calls
@@ -95,7 +96,15 @@ class CheckFills(msgspec.Struct, frozen=True):
 class CheckOrders(msgspec.Struct, frozen=True):
     """Which orders of ours rest?"""
 
-    instrument: str
+    scope: str
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Which orders rest of all that we trade? Asked of one currency after the other; with those told by now."""
+
+    what: AskOpenOrders | CheckOrders
+    of: tuple[str, ...]  # what is still to be answered
+    have: tuple[OrderReport, ...] = ()
 
 
 class HoldSwitch(msgspec.Struct, frozen=True):
@@ -151,6 +160,7 @@ Asked = (
     | FetchTrades
     | CheckFills
     | CheckOrders
+    | Part
     | HoldSwitch
     | DropSwitch
     | Search

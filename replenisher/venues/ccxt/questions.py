@@ -27,7 +27,6 @@ from replenisher.model.command import (
 from replenisher.model.event import (
     BalanceReported,
     Event,
-    OpenOrdersReported,
     OrderNotFound,
     OrderReported,
     PositionReported,
@@ -42,7 +41,6 @@ from replenisher.venues.ccxt.holdings import (
     cash_of,
     fill_of,
     position_of,
-    report_of,
 )
 from replenisher.venues.ccxt.link import (
     Asked,
@@ -52,12 +50,14 @@ from replenisher.venues.ccxt.link import (
     Funding,
     Listed,
     Page,
+    Part,
     Search,
     Settings,
     ask_open_orders,
     ask_trades,
 )
 from replenisher.venues.ccxt.names import Names
+from replenisher.venues.ccxt.resting import Resting
 
 ABSENT_REMEMBERED_MAX = 1000
 FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
@@ -72,6 +72,7 @@ class Questions:
         exchange: Exchange,
         listed: Mapping[str, Listed],
         names: Names,
+        resting: Resting,
         is_placing: Callable[[str], bool],
         calls: Calls[Asked],
         clock: Clock,
@@ -82,6 +83,7 @@ class Questions:
         self._exchange = exchange
         self._listed = listed
         self._names = names
+        self._resting = resting
         self._is_placing = is_placing
         self._calls = calls
         self._clock = clock
@@ -93,15 +95,15 @@ class Questions:
     def ask(self, question: Question, at: int) -> None:
         """Ask the exchange."""
         match question:
-            case AskOpenOrders(instrument=key):
-                ask_open_orders(self._calls, question, self._exchange, self._listed[key].symbol, at)
+            case AskOpenOrders():
+                self._resting.ask(question, at)
             case AskOrder(instrument=key):
                 search = Search(question, "open")
                 ask_open_orders(self._calls, search, self._exchange, self._listed[key].symbol, at)
-            case AskTrades(instrument=key, since=since):
+            case AskTrades(scope=key, since=since):
                 symbol = self._listed[key].symbol
                 ask_trades(self._calls, Page(question, {}), self._exchange, self._clock, symbol, since, at)
-            case AskPosition(instrument=key):
+            case AskPosition(scope=key):
                 symbol = self._listed[key].symbol
                 if self._exchange.can("fetchPosition"):
                     self._calls.ask(question, at, "fetch_position", symbol)
@@ -116,14 +118,7 @@ class Questions:
 
     def fail(self, question: Question, message: str, at: int) -> None:
         """There is no answer; the engine asks again."""
-        match question:
-            case AskOrder(order_id=subject) | AskBalance(currency=subject) | AskCash(currency=subject):
-                pass
-            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
-                pass
-            case _:
-                assert_never(question)
-        name = type(question).__name__
+        name, subject = type(question).__name__, question.subject
         self._tell(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
 
     # --- What is answered -----------------------------------------------------------------------------------------
@@ -140,10 +135,9 @@ class Questions:
                     self._page(asked, have, value, at)
                 case CashPage() | Funding():
                     self._cash.answered(call, value, at)
-                case AskOpenOrders(instrument=key):
-                    reports = tuple(self._report(order, key, call.asked_at) for order in value)
-                    self._tell(OpenOrdersReported(at=at, instrument=key, orders=reports))
-                case AskPosition(instrument=key):
+                case AskOpenOrders() | Part():
+                    self._resting.answered(call, value, at)
+                case AskPosition(scope=key):
                     self._tell(self._position(key, value, at))
                 case AskBalance(currency=currency):
                     cash, waits = cash_of(value, currency, self._exchange.traits)
@@ -169,18 +163,14 @@ class Questions:
                 self._absent(asked, call.asked_at, at, is_whole=is_whole)
             case Search(what=AskOrder() as question):
                 self.fail(question, str(failure), at)
+            case Part(what=AskOpenOrders() as question):
+                self.fail(question, str(failure), at)
             case Page(what=question) | CashPage(what=question) | Funding(what=question):
                 self.fail(question, str(failure), at)
             case AskOpenOrders() | AskPosition() | AskBalance() as question:
                 self.fail(question, str(failure), at)
             case _:
                 raise AssertionError("this is no question")
-
-    def _report(self, order: Mapping[str, Any], key: str, asked_at: int) -> Any:
-        name = self._names.of_order(order)
-        # As of when we asked: what the stream has told since then is newer.
-        as_of = self._clock.venue_time(asked_at)
-        return report_of(order, name, self._listed[key].instrument, self._exchange.traits, as_of)
 
     def _position(self, key: str, value: Any, at: int) -> PositionReported:
         if isinstance(value, list):
@@ -219,7 +209,7 @@ class Questions:
 
     def _reported(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
         for order in orders:
-            report = self._report(order, question.instrument, asked_at)
+            report = self._resting.report(order, question.instrument, asked_at)
             if report.order_id == question.order_id:
                 self._absent_since.pop(question.order_id, None)
                 self._tell(OrderReported(at=at, order=report, venue_time=self._clock.venue_time(asked_at)))
@@ -245,7 +235,7 @@ class Questions:
     # --- Our trades -----------------------------------------------------------------------------------------------
 
     def _page(self, question: AskTrades, have: Mapping[str, Any], trades: Any, at: int) -> None:
-        traits, listed = self._exchange.traits, self._listed[question.instrument]
+        traits, listed = self._exchange.traits, self._listed[question.scope]
         fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in have}
         together = {**have, **fresh}
         is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
@@ -271,4 +261,4 @@ class Questions:
         )
         # At least one page was full, and it went beyond what was asked for again for safety's sake.
         has_more = bool(have) and fills[-1].venue_time > question.since + SECOND_NS
-        self._tell(TradesReported(at=at, instrument=question.instrument, fills=fills, has_more=has_more))
+        self._tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))

@@ -28,12 +28,12 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import Event, NotSent, OpenOrdersReported, RejectReason, SessionOpened
+from replenisher.model.event import Event, NotSent, RejectReason, SessionOpened
 from replenisher.model.order import Request
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
 from replenisher.venues.ccxt.errors import verdict
-from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee, report_of
+from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee
 from replenisher.venues.ccxt.link import (
     Asked,
     Batch,
@@ -46,9 +46,9 @@ from replenisher.venues.ccxt.link import (
     Listed,
     LogIn,
     LookAtRights,
+    Part,
     Search,
     Settings,
-    ask_open_orders,
     ask_trades,
 )
 from replenisher.venues.ccxt.names import Names
@@ -56,6 +56,7 @@ from replenisher.venues.ccxt.orders import OrderEntry
 from replenisher.venues.ccxt.placed import Placements
 from replenisher.venues.ccxt.questions import Questions
 from replenisher.venues.ccxt.replies import REQUESTS, Replies
+from replenisher.venues.ccxt.resting import Resting
 
 UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
 OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
@@ -101,8 +102,9 @@ class Trading:
             clock,
             is_exclusive=settings.is_exclusive,
         )
+        self._resting = Resting(venue, exchange, listed, self._names, calls, clock, tell)
         self._questions = Questions(
-            venue, exchange, listed, self._names, self._entry.is_placing, calls, clock, settings, tell
+            venue, exchange, listed, self._names, self._resting, self._entry.is_placing, calls, clock, settings, tell
         )
         self._due: dict[Asked, int] = {}  # what is asked again and again, and when next
         self._unanswered = 0
@@ -146,7 +148,8 @@ class Trading:
                 self._actions.append(Watch(ORDERS + key, "watch_orders", (listed.symbol,)))
             if self._exchange.can("watchMyTrades"):
                 self._actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
-            self._due[CheckFills(key)] = self._due[CheckOrders(key)] = at
+            self._due[CheckFills(key)] = at
+        self._due |= {CheckOrders(scope): at for scope in self._resting.scopes}
 
     def _let_in(self, at: int) -> None:
         """The key is good: nothing is in the way but the dead-man switch."""
@@ -169,9 +172,9 @@ class Trading:
                 self._due[what] = at + self._every("watchMyTrades")
                 since, symbol = self._known_until[key] - OVERLAP_NS, self._listed[key].symbol
                 ask_trades(self._calls, what, self._exchange, self._clock, symbol, since, at)
-            case CheckOrders(instrument=key):
+            case CheckOrders():
                 self._due[what] = at + self._every("watchOrders")
-                ask_open_orders(self._calls, what, self._exchange, self._listed[key].symbol, at)
+                self._resting.ask(what, at)
             case HoldSwitch():
                 self._due[what] = self._hold_again_at(at)
                 self._hold_switch(at)
@@ -229,8 +232,8 @@ class Trading:
                 case CheckFills(instrument=key):
                     self._unanswered = 0
                     self._fills(key, value, at, is_asked=True)
-                case CheckOrders(instrument=key):
-                    self._resting(key, value, call.asked_at, at)
+                case CheckOrders() | Part(what=CheckOrders()):
+                    self._resting.answered(call, value, at)
                 case HoldSwitch():
                     if not self.is_open:
                         self._open(at)
@@ -259,7 +262,7 @@ class Trading:
             case CheckFills():
                 self._unanswered += 1
                 return f"our trades cannot be asked for: {failure}" if self._unanswered >= UNANSWERED_MAX else ""
-            case CheckOrders():
+            case CheckOrders() | Part(what=CheckOrders()):
                 pass  # it is asked again
             case PlaceOrder() | AmendOrder() | CancelOrder() | Batch() | Search(what=CancelOrder()):
                 self._entry.failed(call, failure, at)
@@ -290,13 +293,6 @@ class Trading:
             if order.get("filled") and not self._exchange.can("watchMyTrades"):
                 self._due[CheckFills(key)] = at  # no stream tells the execution itself
         self._release(at)
-
-    def _resting(self, key: str, orders: Sequence[Mapping[str, Any]], asked_at: int, at: int) -> None:
-        instrument, as_of = self._listed[key].instrument, self._clock.venue_time(asked_at)
-        reports = tuple(
-            report_of(order, self._names.of_order(order), instrument, self._exchange.traits, as_of) for order in orders
-        )
-        self._tell(OpenOrdersReported(at=at, instrument=key, orders=reports))
 
     # --- Our fills ------------------------------------------------------------------------------------------------
 

@@ -284,4 +284,5 @@ def capabilities_of(exchange: Exchange) -> Capabilities:
         cancels_orphans=exchange.has_switch,
         forgets_ns=FORGETS_NS,
         tells_cash_moves=exchange.traits.tells_cash_moves,
+        tells_at_once=exchange.traits.tells_at_once,
     )

@@ -369,6 +369,7 @@ class WirePosition(msgspec.Struct, frozen=True):
     """The reply to a question for a position."""
 
     size: Decimal
+    instrument_name: str = ""
     direction: str = ""
     average_price: Decimal | None = None
 
@@ -430,6 +431,7 @@ decode_orders = msgspec.json.Decoder(tuple[WireOrder, ...]).decode
 decode_orders_page = msgspec.json.Decoder(OrdersPage).decode
 decode_trades_page = msgspec.json.Decoder(TradesPage).decode
 decode_position = msgspec.json.Decoder(WirePosition).decode
+decode_positions = msgspec.json.Decoder(tuple[WirePosition, ...]).decode
 decode_summary = msgspec.json.Decoder(AccountSummary).decode
 decode_cash_page = msgspec.json.Decoder(CashPage).decode
 decode_token = msgspec.json.Decoder(Token).decode

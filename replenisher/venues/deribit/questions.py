@@ -1,7 +1,7 @@
 """The engine's questions to Deribit, and their answers: our orders and trades, our position, our cash.
 
 An answer may take several requests: cash comes in pages, newest first, and an order that is not among the recent ones
-is sought in the archive. The engine is told once, when the answer has come to its end.
+is sought in the archive. The engine is told once, when the answer has come to its end. Trades are told page by page.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,13 +29,14 @@ from replenisher.model.event import (
     QuestionFailed,
     TradesReported,
 )
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Kind
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.deribit import archive, codec, requests
 from replenisher.venues.deribit.link import Clock, Link
+from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.own_trades import OwnTrades
 from replenisher.venues.deribit.watch import OwnChanges
-from replenisher.venues.deribit.words import Search
+from replenisher.venues.deribit.words import Page, Search
 
 CASH_PER_PAGE = 250
 CASH_REMEMBERED_MAX = 20_000
@@ -49,7 +50,7 @@ class Questions:
         self,
         venue: str,
         fill_of: Callable[[codec.WireTrade, int], OrderFilled],
-        instruments: dict[str, Instrument],
+        listed: Listed,
         clock: Clock,
         link: Link,
         own_changes: OwnChanges,
@@ -57,7 +58,7 @@ class Questions:
     ) -> None:
         self._venue = venue
         self._fill_of = fill_of
-        self._instruments = instruments
+        self._listed = listed
         self._clock = clock
         self._link = link
         self._own_changes = own_changes
@@ -68,22 +69,28 @@ class Questions:
 
     def ask(self, question: Question, at: int) -> None:
         """Ask the venue, or say that an instrument is none that it has."""
-        if not isinstance(question, AskBalance | AskCash) and question.instrument not in self._instruments:
+        listed = self._listed
+        scope = question.instrument if isinstance(question, AskOrder) else question.subject
+        if not isinstance(question, AskBalance | AskCash) and not listed.is_known(scope):
             self.failed(question, "the venue has not told its terms", at)
             return
+        what: Question | Page = question
+        params: dict[str, requests.Param]
         match question:
-            case AskOpenOrders(instrument=key):
-                method = "private/get_open_orders_by_instrument"
-                params: dict[str, requests.Param] = {"instrument_name": self._instruments[key].name}
-            case AskOrder(instrument=key, order_id=order_id):
+            case AskOpenOrders() if listed.is_all(scope):
+                method, params = "private/get_open_orders", {}
+            case AskOpenOrders():
+                method, params = "private/get_open_orders_by_instrument", {"instrument_name": listed[scope].name}
+            case AskOrder(order_id=order_id):
                 method = "private/get_order_state_by_label"
-                params = {"currency": self._instruments[key].settlement_currency, "label": order_id}
-            case AskTrades(instrument=key):
+                params = {"currency": listed[scope].settlement_currency, "label": order_id}
+            case AskTrades():
                 until_ms = self._clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
-                method, params = self._own_trades.ask(question, self._instruments[key].name, until_ms, at)
-            case AskPosition(instrument=key):
-                method = "private/get_position"
-                params = {"instrument_name": self._instruments[key].name}
+                method, params, what = self._own_trades.ask(question, listed.groups(scope), until_ms, at)
+            case AskPosition() if listed.is_all(scope):
+                method, params = "private/get_positions", {"currency": "any"}
+            case AskPosition():
+                method, params = "private/get_position", {"instrument_name": listed[scope].name}
             case AskCash():
                 self._ask_cash(question, at)
                 return
@@ -92,11 +99,11 @@ class Questions:
                 params = {"currency": currency}
             case _:
                 assert_never(question)
-        self._link.ask(method, params, question, at, deadline=question.deadline)
+        self._link.ask(method, params, what, at, deadline=question.deadline)
 
     def _search(self, question: AskOrder, at: int, continuation: str | None = None) -> None:
         method = "private/get_order_history_by_instrument"
-        params = archive.search(self._instruments[question.instrument], continuation)
+        params = archive.search(self._listed[question.instrument], continuation)
         self._link.ask(method, params, Search(question), at, deadline=question.deadline)
 
     def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
@@ -110,7 +117,7 @@ class Questions:
             params["continuation"] = continuation
         self._link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
 
-    def answered(self, what: Question | Search, reply: codec.Frame, at: int) -> None:
+    def answered(self, what: Question | Search | Page, reply: codec.Frame, at: int) -> None:
         """Tell the answer, or why there is none."""
         try:
             told = self._report(what, reply, at)
@@ -118,57 +125,54 @@ class Questions:
             told = f"unreadable answer: {error}"
         if isinstance(told, str):
             self.failed(what, told, at)
+        elif isinstance(told, tuple):
+            self._facts += told
         elif told is not None:
             self._facts.append(told)
 
-    def failed(self, what: Question | Search, message: str, at: int) -> None:
+    def failed(self, what: Question | Search | Page, message: str, at: int) -> None:
         """Tell that there is no answer."""
-        question = what.question if isinstance(what, Search) else what
-        match question:
-            case AskOrder(order_id=subject):
-                pass
-            case AskBalance(currency=subject) | AskCash(currency=subject):
-                pass
-            case AskOpenOrders(instrument=subject) | AskTrades(instrument=subject) | AskPosition(instrument=subject):
-                pass
-            case _:
-                assert_never(question)
-        name = type(question).__name__
+        question = what.question if isinstance(what, Search | Page) else what
+        name, subject = type(question).__name__, question.subject
         self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
 
     def forget(self) -> None:
         """The session is over."""
         self._own_trades.forget()
 
-    def _report(self, what: Question | Search, reply: codec.Frame, at: int) -> Event | str | None:
-        """The answer as a fact, or why there is none; None if the answer has not come to its end."""
+    def _report(
+        self, what: Question | Search | Page, reply: codec.Frame, at: int
+    ) -> Event | tuple[Event, ...] | str | None:
+        """The answer as facts, or why there is none; None if the answer has not come to its end."""
         if reply.error:
             if isinstance(what, AskOrder) and reply.error.code == ORDER_NOT_FOUND:
                 return self._not_recent(what, reply, at)
             return str(reply.error)
         match what:
-            case AskOpenOrders(instrument=key):
-                instrument = self._instruments[key]
-                orders = codec.decode_orders(reply.result)
-                reports = tuple(codec.report_of(order, instrument) for order in orders)
-                return OpenOrdersReported(at=at, instrument=key, orders=reports)
+            case AskOpenOrders(scope=scope):
+                listed, orders = self._listed.by_name(scope), codec.decode_orders(reply.result)
+                reports = tuple(
+                    codec.report_of(order, listed[order.instrument_name])
+                    for order in orders
+                    if order.instrument_name in listed
+                )
+                return OpenOrdersReported(at=at, scope=scope, orders=reports)
             case AskOrder():
                 orders = codec.decode_orders(reply.result)
                 return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
             case Search(question=question):
                 page = codec.decode_orders_page(reply.result)
                 return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
-            case AskTrades(instrument=key):
-                trades = codec.decode_trades_page(reply.result)
-                for trade in trades.trades:
+            case Page(question=AskTrades(scope=scope)):
+                trades, listed = codec.decode_trades_page(reply.result), self._listed.by_name(scope)
+                told = [trade for trade in trades.trades if trade.instrument_name in listed]
+                for trade in told:
                     self._own_changes.prove(trade.instrument_name, trade.timestamp, at)
-                fills = tuple(self._fill_of(trade, at) for trade in trades.trades)
+                fills = tuple(self._fill_of(trade, at) for trade in told)
                 has_more = self._own_trades.answered(what, trades)
-                return TradesReported(at=at, instrument=key, fills=fills, has_more=has_more)
-            case AskPosition(instrument=key):
-                position = codec.decode_position(reply.result)
-                average_price = position.average_price or Decimal(0)
-                return PositionReported(at=at, instrument=key, amount=position.amount, average_price=average_price)
+                return TradesReported(at=at, scope=scope, fills=fills, has_more=has_more)
+            case AskPosition(scope=scope):
+                return self._positions(scope, reply, at)
             case AskCash():
                 return self._cash_report(what, reply, at)
             case AskBalance(currency=currency):
@@ -181,8 +185,27 @@ class Questions:
                     unsettled=summary.session_rpl,
                     venue_time=reply.venue_time,
                 )
+            case AskTrades():
+                raise AssertionError("trades are asked for page by page")
             case _:
                 assert_never(what)
+
+    def _positions(self, scope: str, reply: codec.Frame, at: int) -> tuple[Event, ...]:
+        """One fact for each instrument. Of those that are flat the answer about all does not speak."""
+        if self._listed.is_all(scope):
+            told = {each.instrument_name: each for each in codec.decode_positions(reply.result)}
+        else:
+            told = {self._listed[scope].name: codec.decode_position(reply.result)}
+        return tuple(
+            PositionReported(
+                at=at,
+                instrument=each.key,
+                amount=told[name].amount if name in told else Decimal(0),
+                average_price=(told[name].average_price if name in told else None) or Decimal(0),
+            )
+            for name, each in self._listed.by_name(scope).items()
+            if each.kind is not Kind.SPOT
+        )
 
     def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
         """The rows are told oldest first, when the last page, which has the oldest, is there."""
@@ -207,7 +230,7 @@ class Questions:
         self, question: AskOrder, orders: Sequence[codec.WireOrder], reply: codec.Frame, at: int
     ) -> OrderReported | None:
         # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
-        instrument = self._instruments[question.instrument]
+        instrument = self._listed[question.instrument]
         found = [
             order for order in orders if order.label == question.order_id and order.instrument_name == instrument.name
         ]

@@ -33,6 +33,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.deribit import codec, requests
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Clock, Link
+from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.own_orders import OwnOrders, request_of
 from replenisher.venues.deribit.questions import Questions
@@ -50,6 +51,7 @@ from replenisher.venues.deribit.words import (
     Lost,
     MeasureClock,
     Notified,
+    Page,
     Search,
     Subscribe,
     Unanswered,
@@ -76,6 +78,7 @@ class Trading:
         self,
         venue: str,
         is_ours: Callable[[str], bool],
+        names: Sequence[str],
         instruments: dict[str, Instrument],
         clock: Clock,
         link: Link,
@@ -99,7 +102,8 @@ class Trading:
         self._listened_to: set[str] = set()  # instruments whose channel was asked for in this session
         self._own_changes = OwnChanges()
         self._own_orders = OwnOrders(venue, is_ours, instruments, orphans, self._own_changes)
-        self._questions = Questions(venue, self._own_orders.fill, instruments, clock, link, self._own_changes, facts)
+        listed = Listed(venue, names, instruments)
+        self._questions = Questions(venue, self._own_orders.fill, listed, clock, link, self._own_changes, facts)
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame; what happens to our orders takes the short way."""
@@ -257,7 +261,16 @@ class Trading:
 
     def _unanswered(self, what: Asked, reason: str, at: int) -> None:
         match what:
-            case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
+            case (
+                AskOpenOrders()
+                | AskOrder()
+                | Search()
+                | AskTrades()
+                | Page()
+                | AskPosition()
+                | AskCash()
+                | AskBalance()
+            ):
                 self._questions.failed(what, reason, at)
             case _:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
@@ -270,7 +283,16 @@ class Trading:
                 if reply.error and rejection(reply.error.code) is RejectReason.HALTED:
                     self._halted(what.instrument, str(reply.error), at)
                 self._facts += self._own_orders.answered(what, reply, at)
-            case AskOpenOrders() | AskOrder() | Search() | AskTrades() | AskPosition() | AskCash() | AskBalance():
+            case (
+                AskOpenOrders()
+                | AskOrder()
+                | Search()
+                | AskTrades()
+                | Page()
+                | AskPosition()
+                | AskCash()
+                | AskBalance()
+            ):
                 self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)

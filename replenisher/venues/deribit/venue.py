@@ -6,6 +6,7 @@ They are two so that a burst of book changes never stands before a fill or a can
 import re
 from collections.abc import Callable, Sequence
 
+from replenisher.core.topic import Topic
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 from replenisher.model.order import is_order_id
@@ -23,8 +24,13 @@ from replenisher.venues.venue import Action, Capabilities
 MARKET = "market"
 TRADING = "trading"
 
-# An order is looked up where orders are matched, in no copy that lags: two seconds are for what lies between.
-CAPABILITIES = Capabilities(amends_price=True, cancels_orphans=True, forgets_ns=2 * SECOND_NS, tells_cash_moves=True)
+CAPABILITIES = Capabilities(
+    amends_price=True,
+    cancels_orphans=True,
+    forgets_ns=2 * SECOND_NS,  # an order is looked up where orders are matched, in no copy that lags
+    tells_cash_moves=True,
+    tells_at_once=frozenset({Topic.OPEN_ORDERS, Topic.TRADES, Topic.POSITION}),
+)
 
 
 class DeribitVenue:
@@ -82,6 +88,7 @@ class DeribitVenue:
             return Trading(
                 name,
                 self._is_ours,
+                instruments,
                 self._market.chief.defined,
                 clock,
                 link(connection, settings.trading_pace),

@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from replenisher.model.command import AskOrder, OrderCommand, Question
+from replenisher.model.command import AskOrder, AskTrades, OrderCommand, Question
 from replenisher.venues.deribit import codec
+from replenisher.venues.deribit.listed import Group
 
 
 class MeasureClock(msgspec.Struct, frozen=True):
@@ -57,13 +58,24 @@ class Search(msgspec.Struct, frozen=True):
     question: AskOrder
 
 
+class Page(msgspec.Struct, frozen=True):
+    """Which trades of ours were there, beginning where the page before has ended?"""
+
+    question: AskTrades
+    group: Group
+    is_archived: bool
+    after: int  # the number of the last trade of that page; 0 if this is the first one
+
+
 class Abandon(msgspec.Struct, frozen=True):
     """Cancel this order, whose session is lost."""
 
     order_id: str
 
 
-Asked = MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe | Search | OrderCommand | Abandon | Question
+Asked = (
+    MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe | Search | Page | OrderCommand | Abandon | Question
+)
 
 
 class LoggedIn(msgspec.Struct, frozen=True):

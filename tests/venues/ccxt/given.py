@@ -1,6 +1,6 @@
 """What the tests of ccxt as a venue are given: exchanges, markets and orders in ccxt's words, and a venue at hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrder
@@ -50,17 +50,23 @@ def exchange(*without: str, also: Mapping[str, Any] | None = None, traits: Trait
 class Desk:
     """A venue, its calls, and what it told: stands where the loop and the carrier stand."""
 
-    def __init__(self, seen: Exchange | None = None, settings: Settings | None = None, market: Json = MARKET) -> None:
+    def __init__(
+        self,
+        seen: Exchange | None = None,
+        settings: Settings | None = None,
+        market: Json = MARKET,
+        others: Sequence[Json] = (),
+    ) -> None:
         self.at = T0
         self.venue = CcxtVenue(
             name="x",
             exchange=seen or exchange(),
-            instruments=[market["symbol"]],
+            instruments=[each["symbol"] for each in (market, *others)],
             namespace="abc",
             random=lambda: 0.5,
             settings=settings,
         )
-        self.market = market
+        self.market, self.others = market, others
         self.facts: list[Event] = []
         self.invoked: list[Invoke] = []
         self.streams: list[Watch] = []
@@ -78,7 +84,7 @@ class Desk:
     def known(self) -> "Desk":
         """Connected, and the key is one; whether it may trade is still to be heard."""
         self.venue.start(self.at)
-        self.answer("load_markets", {self.market["symbol"]: self.market})
+        self.answer("load_markets", {each["symbol"]: each for each in (self.market, *self.others)})
         if self.venue._exchange.can("fetchTime"):
             self.answer("fetch_time", self.at // MS)
         self.answer("fetch_balance", {})

@@ -403,7 +403,7 @@ def test_where_a_place_carries_a_deadline_the_engines_fence_decides_and_nothing_
 
 def test_open_orders_are_told_with_the_names_of_ours_and_of_strangers() -> None:
     desk = desk_with()
-    desk.venue.send([AskOpenOrders(instrument=KEY, deadline=0)], desk.at)
+    desk.venue.send([AskOpenOrders(scope=KEY, deadline=0)], desk.at)
     desk.answer("fetch_open_orders", [order("v1"), order("v2", "")])
 
     reports = desk.one(OpenOrdersReported).orders
@@ -412,9 +412,7 @@ def test_open_orders_are_told_with_the_names_of_ours_and_of_strangers() -> None:
 
 def test_position_and_cash_are_told_as_the_exchange_sees_them() -> None:
     desk = desk_with()
-    desk.venue.send(
-        [AskPosition(instrument=KEY, deadline=0), AskBalance(venue="x", currency="USDT", deadline=0)], desk.at
-    )
+    desk.venue.send([AskPosition(scope=KEY, deadline=0), AskBalance(venue="x", currency="USDT", deadline=0)], desk.at)
     desk.answer("fetch_position", {"symbol": "BTC/USDT", "contracts": 2.0, "side": "short", "entryPrice": 60000.0})
     desk.answer("fetch_balance", {"USDT": {"total": 12.5}})
     position, balance = desk.heard()
@@ -424,7 +422,7 @@ def test_position_and_cash_are_told_as_the_exchange_sees_them() -> None:
     assert str(balance.balance) == "12.5"
 
     without = desk_with("fetchPosition")
-    without.venue.send([AskPosition(instrument=KEY, deadline=0)], without.at)
+    without.venue.send([AskPosition(scope=KEY, deadline=0)], without.at)
     without.answer("fetch_positions", [{"symbol": "ETH/USDT", "contracts": 9.0}])
     assert without.one(PositionReported).amount == 0
 
@@ -434,13 +432,13 @@ def test_a_question_without_an_answer_or_without_a_session_is_told_as_failed() -
     desk.venue.send([AskBalance(venue="x", currency="USDT", deadline=0)], desk.at)
     desk.fail("fetch_balance", "RequestTimeout")
     assert desk.one(QuestionFailed).subject == "USDT"
-    desk.venue.send([AskPosition(instrument=KEY, deadline=0)], desk.at)
+    desk.venue.send([AskPosition(scope=KEY, deadline=0)], desk.at)
     desk.answer("fetch_position", {"contracts": "much"})
     assert desk.one(QuestionFailed).message.startswith("Unreadable")
 
     desk.venue.suspended(desk.at)
     desk.heard()
-    desk.venue.send([AskTrades(instrument=KEY, since=0, deadline=0)], desk.at)
+    desk.venue.send([AskTrades(scope=KEY, since=0, deadline=0)], desk.at)
     assert desk.one(QuestionFailed).message == "no session"
 
 
@@ -464,7 +462,7 @@ def test_no_trade_is_left_out_however_an_exchange_pages(oldest_first: bool, coun
     seen: set[str] = set()
     since = T0
     for _ in range(40):  # as the engine asks: from the newest it knows, a second earlier
-        desk.venue.send([AskTrades(instrument=KEY, since=since, deadline=0)], desk.at)
+        desk.venue.send([AskTrades(scope=KEY, since=since, deadline=0)], desk.at)
         while "fetch_my_trades" in desk.calls():
             call = desk.call("fetch_my_trades")
             _, since_ms, _, params = call.arguments
@@ -484,7 +482,7 @@ def test_an_exchange_that_answers_with_older_trades_than_were_asked_for_is_not_f
     desk = desk_with()
     since = T0 + 500 * S
     ledger = Ledger(400, oldest_first=False)
-    desk.venue.send([AskTrades(instrument=KEY, since=since, deadline=0)], desk.at)
+    desk.venue.send([AskTrades(scope=KEY, since=since, deadline=0)], desk.at)
 
     desk.answer("fetch_my_trades", ledger.page(0, None, 50))
 
