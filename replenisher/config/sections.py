@@ -260,7 +260,9 @@ class Risk(Section):
     )
     on_breach_of: dict[BreachedLimit, OnBreach] = Field({}, description="the same, of one limit")
     cooloff_s: int = Field(900, ge=0)
-    max_messages_per_minute: int = Field(6000, ge=1, description="orders, amends and cancels, to all venues; else halt")
+    max_messages_per_minute: int = Field(
+        6000, ge=1, description="orders, amends and cancels on one instrument; else halt"
+    )
     max_fills_per_minute: int = Field(6000, ge=1, description="of one strategy; else halt")
     max_loop_lag_ms: Milliseconds = Field(
         1000, description="later than this quotes are canceled first; again and again it is a halt"

@@ -53,7 +53,7 @@ class Limits:
     on_loss: OnBreach = OnBreach.PAUSE  # of max_daily_loss_quote
     on_position: OnBreach = OnBreach.PAUSE  # of max_position_quote, by fills
     cooloff_ns: int = 900 * SECOND_NS
-    max_messages_per_minute: int | None = None  # orders, amends and cancels, to all venues; None is no limit
+    max_messages_per_minute: int | None = None  # orders, amends and cancels on one instrument; None is no limit
     max_fills_per_minute: int | None = None  # of one strategy
     max_loop_lag_ns: int | None = None  # by how much too late we may look at what happens
     max_clock_offset_ns: int | None = None  # how far a venue's clock may be from ours

@@ -2,7 +2,10 @@
 
 The rate budget paces what we send to what a venue takes; it makes a runaway slow, and never ends it. This counts what
 was sent and filled, whoever decided it, and halts when that is more than anybody meant (MiFID II RTS 6, article 15: a
-limit on messages, and a throttle of repeated executions).
+limit on messages to order books, and a throttle of repeated executions).
+
+Messages are counted instrument by instrument. What runs away does so on one book, where something answers itself; a
+lively desk on many sends many, and none too many on any. How many all may send together is the budget's to say.
 """
 
 from collections.abc import Sequence
@@ -15,7 +18,7 @@ from replenisher.core.state import State
 from replenisher.model.command import Command, HaltCause, OrderCommand
 from replenisher.model.units import MINUTE_NS
 
-REQUESTS = frozenset(get_args(OrderCommand))
+REQUESTS = get_args(OrderCommand)
 
 
 class Count(msgspec.Struct):
@@ -38,7 +41,7 @@ class Throttle:
     __slots__ = ("_fills", "_requests")
 
     def __init__(self) -> None:
-        self._requests = Count()
+        self._requests: dict[str, Count] = {}  # by instrument
         self._fills: dict[str, Count] = {}  # by strategy
 
     def sent(self, state: State, commands: Sequence[Command], at: int) -> None:
@@ -46,12 +49,16 @@ class Throttle:
         most = state.setup.limits.max_messages_per_minute
         if most is None:
             return
-        requests = 0
         for command in commands:
-            if type(command) in REQUESTS:
-                requests += 1
-        if self._requests.add(requests, at) > most:
-            state.halt(HaltCause.MESSAGE_RATE, f"max_messages_per_minute: more than {most} were sent in one")
+            if not isinstance(command, REQUESTS):
+                continue
+            instrument = command.instrument
+            count = self._requests.get(instrument)
+            if count is None:
+                count = self._requests[instrument] = Count()
+            if count.add(1, at) > most:
+                reason = f"max_messages_per_minute: more than {most} were sent about {instrument} in one"
+                state.halt(HaltCause.MESSAGE_RATE, reason)
 
     def filled(self, state: State) -> None:
         """What was booked in this step, each fill as of when it happened: after an outage they come all at once."""

@@ -8,7 +8,8 @@ from replenisher.core.absence import why_absent
 from replenisher.core.replay import fold
 from replenisher.core.risk import OnBreach
 from replenisher.core.state import State
-from replenisher.model.command import Command, Halt, HaltCause, Pause, PlaceOrder
+from replenisher.core.throttle import Throttle
+from replenisher.model.command import CancelOrder, Command, Halt, HaltCause, Pause, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
     JournalBlocked,
@@ -29,6 +30,7 @@ from tests.core.world import (
     KEY,
     LINEAR,
     SECOND,
+    T0,
     VENUE,
     Wishes,
     World,
@@ -82,7 +84,7 @@ def runaway(world: World, moves: int) -> list[Command]:
 def test_a_pause_of_the_operator_replaces_no_halt_and_a_plain_resume_lifts_none(on_breach: OnBreach) -> None:
     world = quoting(ladder(2), limits=limits(max_messages_per_minute=20, on_loss=on_breach, on_position=on_breach))
     runaway(world, 10)
-    reason = "max_messages_per_minute: more than 20 were sent in one"
+    reason = f"max_messages_per_minute: more than 20 were sent about {KEY} in one"
     assert_halted(world, HaltCause.MESSAGE_RATE, reason)
 
     world.tell(PauseAsked(at=0, reason="lunch"))
@@ -110,6 +112,22 @@ def test_as_many_requests_as_may_be_in_a_minute_are_no_halt() -> None:
 
     runaway(world, 3)
     assert [halt.cause for halt in halts(world)] == [HaltCause.MESSAGE_RATE]
+
+
+def test_requests_are_counted_instrument_by_instrument() -> None:
+    throttle, state = Throttle(), State.load(one_strategy(Wishes(), limits=limits(max_messages_per_minute=20)), None)
+    cancels = [
+        CancelOrder(order_id="", venue_order_id="", instrument=f"toy/{number}", deadline=0) for number in range(9)
+    ]
+
+    for _ in range(20):
+        throttle.sent(state, cancels, T0)
+    before = dict(state.found)
+    throttle.sent(state, [cancels[7]], T0)
+
+    reason = "max_messages_per_minute: more than 20 were sent about toy/7 in one"
+    assert before == {}
+    assert [found.reason for found in state.found.values()] == [reason]
 
 
 def test_a_strategy_that_is_filled_again_and_again_is_a_halt() -> None:
