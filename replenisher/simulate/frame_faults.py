@@ -211,5 +211,6 @@ FRAME_FAULTS = (
     ),
     # A venue that forgets an order for longer than we believe it might cannot be survived, so this happens seldom.
     FrameFault(name="forgotten", ids=("X27",), share_max=0.02, is_up=True, fits=is_seeking, befalls=_seek_another),
-    FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.02, is_up=False, fits=is_private, befalls=Passage.lose),
+    FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.05, is_up=False, fits=is_private, befalls=Passage.lose),
+    FrameFault(name="request late", ids=("N2", "N14"), share_max=0.05, is_up=True, fits=is_order, befalls=_hold_long),
 )

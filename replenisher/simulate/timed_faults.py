@@ -245,7 +245,7 @@ TIMED_FAULTS = (
     TimedFault(name="channel silent", ids=("N10", "T3"), per_hour_max=20, befalls=_silence_channel),
     TimedFault(name="killed", ids=("K7",), per_hour_max=20, befalls=_kill_daemon),
     TimedFault(name="crashed", ids=("K1", "K2", "K3", "K4", "K5"), per_hour_max=20, befalls=_crash),
-    TimedFault(name="power lost", ids=("K11",), per_hour_max=10, befalls=_lose_power),
+    TimedFault(name="power lost", ids=("K11",), per_hour_max=20, befalls=_lose_power),
     TimedFault(name="suspended", ids=("K12",), per_hour_max=10, befalls=_suspend),
     TimedFault(name="stalled", ids=("K13",), per_hour_max=20, befalls=_stall),
     TimedFault(name="clock set", ids=("K12", "X16"), per_hour_max=10, befalls=_step_clock),

@@ -14,7 +14,7 @@ from replenisher.simulate.life import Life, Place
 from replenisher.simulate.network import Hit, Link, Network
 from replenisher.simulate.timeline import Timeline
 
-PAUSE_S_MEAN, PAUSE_S_MAX = 5.0, 60.0  # until what has gone away comes back
+AWAY_S = (0.5, 120.0)  # how long something is gone: mostly for seconds, and now and then for minutes
 
 
 class Victims:
@@ -66,7 +66,9 @@ class Victims:
 
     def pause_ns(self) -> int:
         """How long something is gone."""
-        return round(min(self.chance.expovariate(1 / PAUSE_S_MEAN), PAUSE_S_MAX) * SECOND_NS)
+        shortest, longest = AWAY_S
+        gone_s: float = shortest * (longest / shortest) ** self.chance.random()
+        return round(gone_s * SECOND_NS)
 
     # --- Connections ----------------------------------------------------------------------------------------------
 

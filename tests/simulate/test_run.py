@@ -87,7 +87,7 @@ def test_a_place_that_was_one_request_too_many_is_over_for_the_checks_too() -> N
 
 
 def test_a_daemon_that_died_lives_again_on_the_same_files() -> None:
-    found = outcome_of(5, plan=script(KILLED, Cue(fault="power lost", after_s=40)))
+    found = outcome_of(5, minutes=3, plan=script(KILLED, Cue(fault="power lost", after_s=150)))
 
     assert found.tally["restarts"] == 2
     assert found.violation is None

@@ -1,10 +1,14 @@
-"""S8: a daemon that has gone leaves no order behind, and none is there when the next one shows its first."""
+"""S8: a daemon that has gone leaves no order behind, and none is there when the next one shows its first.
+
+An order that was placed over a connection which has since retired is the one that no switch of the exchange's covers.
+"""
 
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 
 DEAD_MAN_NS = 61 * SECOND_NS  # a minute is configured
+LOGOUT = '"method":"private/logout"'
 
 
 class NoOrphans(Check):
@@ -16,6 +20,8 @@ class NoOrphans(Check):
         super().__init__(oracle)
         self._has_placed: set[int] = set()  # lives
         self._dead: list[tuple[int, str]] = []  # until when the orders of a life may rest, and what they begin with
+        self._placed_over: dict[str, str] = {}  # label -> connection, as the exchange calls it
+        self._retired: set[str] = set()  # connections
 
     def ended(self, daemon: Daemon, how: str) -> Objection:
         """A stop that says that it is flat is flat; any other end is the dead-man switch's."""
@@ -37,12 +43,21 @@ class NoOrphans(Check):
         left = [order.label for order in self.oracle.evidence.ours() if not order.label.startswith(own)]
         return f"life {daemon.number} shows its first order while {', '.join(left)} still rest" if left else None
 
+    def heard(self, link: str, frame: str) -> Objection:
+        """Over which connection an order comes, and which one says goodbye."""
+        if LOGOUT in frame:
+            self._retired.add(link)
+        elif (request := order_frame(frame)) is not None and request.is_place:
+            self._placed_over[request.label] = link
+        return None
+
     def told(self, link: str, frame: str) -> Objection:
         """The exchange is there: a moment like any other."""
         if not self._dead or self.oracle.at < self._dead[0][0]:
             return None
         _, own = self._dead.pop(0)
         left = [order.label for order in self.oracle.evidence.ours() if order.label.startswith(own)]
+        left = [label for label in left if self._placed_over[label] not in self._retired]
         return f"{', '.join(left)} still rest {DEAD_MAN_NS / 1e9:.0f} s after their daemon's end" if left else None
 
 

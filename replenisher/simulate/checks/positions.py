@@ -3,24 +3,25 @@
 from collections import defaultdict
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from replenisher.exchange.ledger import Cash
-from replenisher.simulate.court import Books, Check, FillRow, Objection, Oracle
+from replenisher.model.order import Side
+from replenisher.simulate.court import Books, Check, FillRow, Objection
+from replenisher.store import tables
+
+SIGNS = {side.value: side.sign for side in Side}
 
 
 class PositionIsTheirs(Check):
-    """Adds up the rows, and looks at every one of them beside the trade that it stands for."""
+    """Looks at every row beside the trade that it stands for, and adds up those that there are in the end."""
 
     name = "S1"
-
-    def __init__(self, oracle: Oracle) -> None:
-        super().__init__(oracle)
-        self._sums: dict[str, Decimal] = defaultdict(lambda: Decimal(0))
 
     def booked(self, row: FillRow) -> Objection:
         """A row moves the position by what its trade did."""
         trade = self.oracle.evidence.trades.get((row.instrument, row.trade_id, row.side))
         moved = Decimal(row.amount) * row.side.sign
-        self._sums[row.instrument] += moved
         if trade is not None and moved != trade.amount * trade.side.sign:
             return f"the row of trade {row.trade_id} moves the position by {moved}, and the trade by {trade.amount}"
         return None
@@ -28,9 +29,20 @@ class PositionIsTheirs(Check):
     def closed(self, books: Books) -> Objection:
         """All three are the same."""
         delivered = {record.instrument for record in books.ledger if isinstance(record, Cash) and not record.position}
-        for instrument in {*self._sums, *self.oracle.evidence.positions}:
-            ours, traded = self._sums[instrument], self.oracle.evidence.positions[instrument]
+        sums = _sums(books)
+        for instrument in {*sums, *self.oracle.evidence.positions}:
+            ours, traded = sums[instrument], self.oracle.evidence.positions[instrument]
             theirs = self.oracle.exchange.views.position(self.oracle.account, instrument).size
             if ours != traded or (theirs != traded and instrument not in delivered):
                 return f"{instrument}: rows sum up to {ours}, trades to {traded}, and the exchange says {theirs}"
         return None
+
+
+def _sums(books: Books) -> dict[str, Decimal]:
+    """What our rows add up to, by the exchange's name of an instrument."""
+    columns = tables.fills.c
+    query = select(columns.instrument, columns.side, columns.amount)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for instrument, side, amount in books.database.read(lambda connection: list(connection.execute(query))):
+        sums[instrument] += amount * SIGNS[side]
+    return sums

@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
@@ -9,10 +11,26 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 from replenisher.venues.deribit.venue import MARKET
 
-CHANGE = re.compile(r'"timestamp":(\d+),(?:"prev_change_id":(\d+),)?"instrument_name":"[^"]+","change_id":(\d+)')
 LABEL = re.compile(r'"label":"([^"]+)"')
 SLACK_NS = 100 * MS_NS
 CANCEL_NS = 3 * SECOND_NS  # an amend that is under way may have to be waited for
+
+
+class _Book(msgspec.Struct):
+    timestamp: int  # milliseconds
+    change_id: int
+    prev_change_id: int | None = None  # a snapshot has none
+
+
+class _Params(msgspec.Struct):
+    data: _Book
+
+
+class _BookFrame(msgspec.Struct):
+    params: _Params
+
+
+_decode = msgspec.json.Decoder(_BookFrame).decode
 
 
 class NoQuoteOnAStaleBook(Check):
@@ -57,18 +75,17 @@ class NoQuoteOnAStaleBook(Check):
             if '"label":"' in frame:
                 self._known.update(LABEL.findall(frame))
             return None
-        found = CHANGE.search(frame) if '"channel":"book.' in frame else None
-        if found is not None and found[2] is None:
+        book = _book_in(frame)
+        if book is not None and book.prev_change_id is None:
             self._followed = connection
         if connection != self._followed:
             return None
         self._heard_at = self.oracle.at
-        if found is not None:
-            timestamp, previous, change_id = found.groups()
-            if previous is None or int(previous) == self._change_id:
-                self._change_id = int(change_id)
-                self._late_ns = self.oracle.at - int(timestamp) * MS_NS
-            elif self._change_id is not None and int(change_id) > self._change_id:
+        if book is not None:
+            if book.prev_change_id in (None, self._change_id):
+                self._change_id = book.change_id
+                self._late_ns = self.oracle.at - book.timestamp * MS_NS
+            elif self._change_id is not None and book.change_id > self._change_id:
                 self._change_id = None
         return None
 
@@ -118,3 +135,13 @@ class NoQuoteOnAStaleBook(Check):
         if self.oracle.at - self._heard_at > most_ns:
             return "is silent"
         return "is late" if self._late_ns > most_ns else ""
+
+
+def _book_in(frame: str) -> _Book | None:
+    """What a frame says of a book; None if it says nothing that can be read."""
+    if '"channel":"book.' not in frame:
+        return None
+    try:
+        return _decode(frame).params.data
+    except msgspec.DecodeError:
+        return None
