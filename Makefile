@@ -58,7 +58,7 @@ chaos: install ## ten thousand seeds of ten minutes each; goes on where it was s
 
 mutations: install ## plant bugs, one at a time, and see which seed and which check finds each; goes on where it was stopped
 	@mkdir -p chaos
-	$(BIN)/replenisher simulate --mutations tests/chaos/mutations.yaml --seeds 1..200 --minutes 10 --results chaos/mutations.jsonl $(ARGS)
+	$(BIN)/replenisher simulate --mutations tests/chaos/mutations.yaml --seeds 1..200 --minutes 3 --results chaos/mutations.jsonl $(ARGS)
 
 fresh: ## clone HEAD into a new folder and do what the README says there
 	bash tests/fresh.sh

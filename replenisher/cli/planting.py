@@ -50,7 +50,7 @@ def plant(
         total = {"planted": len(planted), "survived": survived, "never_first": never, "unsound": unsound}
         typer.echo(json.dumps({"total": total}))
     else:
-        typer.echo(f"{len(planted) - len(survived)} of {len(planted)} planted bugs were found by an invariant")
+        typer.echo(f"{len(planted) - len(survived)} of {len(planted)} planted bugs were found by their invariant")
         for line in unsound.values():
             typer.echo(f"counts for nothing, since it fails without a bug as well: {line}")
         if only is None:
@@ -66,6 +66,8 @@ def _row(found: "Found") -> str:
         verdict = f"   -  SURVIVED{raised}"
     else:
         verdict = f"{found.seed:>4}  {found.invariant:<3}  {found.sentence}{raised}"
+    if found.seed is not None and not found.is_caught:
+        verdict += f"  (and was to be found by {' or '.join(found.caught_by)})"
     return f"{found.mutation:<{NAME}}  {found.file:<{FILE}}  {verdict}"
 
 

@@ -45,8 +45,8 @@ def simulate(
     if an invariant did not hold; what failed is said with the command that shows it again.
 
     With --mutations each planted bug must first pass 20 seeds without faults, and is then run with them, seed after
-    seed, until a named invariant finds it; an exception finds nothing. The exit code is 1 if a bug was not found, or if
-    an invariant was never the first to find one.
+    seed, until a named invariant finds it; an exception finds nothing. The exit code is 1 if a bug was not found by the
+    invariant that the file says, or if an invariant was never the first to find one.
     """
     from replenisher.wiring import simulation
 

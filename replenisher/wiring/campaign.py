@@ -3,8 +3,9 @@
 A trial is one seed of one planted bug, or of the code as it is. Each runs in a process of its own. Trials are written
 down as they come, and one that stands there is not run again: a campaign goes on where it was stopped.
 
-Only a named invariant finds a bug. An exception, time that stands still or a process that does not answer is noted as
-raised, and the next seed is tried. A seed on which the code as it is fails as well finds nothing.
+Only a named invariant finds a bug, and it must be one that the list says. An exception, time that stands still or a
+process that does not answer is noted as raised, and the next seed is tried. A seed on which the code as it is fails as
+well finds nothing.
 """
 
 import asyncio
@@ -70,6 +71,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     mutation: str
     file: str
+    caught_by: tuple[str, ...]  # what was to be the first to find it
     seed: int | None = None  # that found it
     invariant: str = ""
     sentence: str = ""
@@ -78,8 +80,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_caught(self) -> bool:
-        """Whether an invariant has found it, and only when something went wrong."""
-        return self.seed is not None and not self.too_loud
+        """Whether the right invariant has found it, and only when something went wrong."""
+        return self.invariant in self.caught_by and not self.too_loud
 
 
 class Record:
@@ -154,7 +156,7 @@ class Campaign:
             self.tell(found)
 
     async def _try(self, mutation: Mutation) -> Found:
-        unsettled = Found(mutation=mutation.name, file=mutation.file)
+        unsettled = Found(mutation=mutation.name, file=mutation.file, caught_by=mutation.caught_by)
         async with aclosing(self._trials(mutation, self.days.calm_seeds, "none")) as trials:
             async for trial in trials:
                 if trial.invariant and await self._is_sound(trial):

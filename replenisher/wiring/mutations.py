@@ -27,6 +27,7 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     old: str
     new: str
     why: str  # what it would cost
+    caught_by: tuple[str, ...]  # the invariants of which one must be the first to find it
 
     def plant(self, package: Path) -> None:
         """Change a copy of the package."""

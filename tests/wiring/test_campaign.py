@@ -12,11 +12,20 @@ from replenisher.errors import ConfigurationError
 from replenisher.wiring.campaign import WANTED, Campaign, Days, Found, Record, missing
 from replenisher.wiring.mutations import PACKAGE, Mutation, named
 
+SEED = 11  # on which a connection is cut soon
+
 
 def lost_session(name: str, does: str) -> Mutation:
     """A bug that shows as soon as a session is lost."""
     old = "        case SessionLost():\n"
-    return Mutation(name=name, file="core/apply.py", old=old, new=f"{old}            {does}\n", why="it is planted")
+    return Mutation(
+        name=name,
+        file="core/apply.py",
+        old=old,
+        new=f"{old}            {does}\n",
+        why="it is planted",
+        caught_by=("S5",),
+    )
 
 
 WAITS = Mutation(
@@ -25,6 +34,7 @@ WAITS = Mutation(
     old="self._dial_at = at + int(self._random() * cap)",
     new="self._dial_at = at + 3600 * 10**9",
     why="one cut ends the day",
+    caught_by=("L1",),
 )
 RAISES = lost_session("nothing is left where something must be", "next(iter(()))")
 DIES = lost_session("the process dies", "__import__('os')._exit(9)")
@@ -34,11 +44,12 @@ LOUD = Mutation(
     old="def apply(state",
     new="def def apply(state",
     why="it is planted",
+    caught_by=("S5",),
 )
 
 
 def settled(mutations: list[Mutation], record: Record) -> dict[str, Found]:
-    days = Days(seeds=range(3, 4), minutes=0.5, faults="cut", calm_seeds=range(1, 2))
+    days = Days(seeds=range(SEED, SEED + 1), minutes=0.5, faults="cut", calm_seeds=range(1, 2))
     campaign = Campaign(mutations, days, jobs=1, record=record, tell=lambda _: None, say=lambda _: None)
     campaign.run()
     return {each.mutation: each for each in campaign.found}
@@ -50,10 +61,10 @@ def test_only_a_named_invariant_finds_a_bug_and_whatever_else_happens_the_campai
 
     found = settled([WAITS, RAISES, DIES], Record(file))
 
-    assert (found[WAITS.name].seed, found[WAITS.name].invariant) == (3, "L1")
+    assert (found[WAITS.name].seed, found[WAITS.name].invariant) == (SEED, "L1")
     for bug in (RAISES, DIES):
         assert not found[bug.name].is_caught
-        assert (found[bug.name].seed, found[bug.name].raised, found[bug.name].too_loud) == (None, [3], "")
+        assert (found[bug.name].seed, found[bug.name].raised, found[bug.name].too_loud) == (None, [SEED], "")
     raised = [
         line["sentence"] for line in map(json.loads, file.read_text().splitlines()) if line["invariant"] == "ours"
     ]
@@ -89,17 +100,21 @@ def test_a_bug_that_shows_without_faults_is_too_loud_and_the_command_fails(tmp_p
     assert heading.split() == ["mutant", "file", "seed", "invariant"]
     assert row.split("  ")[0] == LOUD.name
     assert "TOO LOUD without faults, seed 1: ours: ended with 1: SyntaxError" in row
-    assert sum_up == "0 of 1 planted bugs were found by an invariant"
+    assert sum_up == "0 of 1 planted bugs were found by their invariant"
     assert never == f"never the first to find one: {', '.join(WANTED)}"
     assert json.loads(scripted.stdout.splitlines()[-1])["total"]["survived"] == [LOUD.name]
 
 
 def test_each_wanted_invariant_must_be_the_first_to_find_some_bug() -> None:
-    caught = [Found(mutation=name, file="", seed=1, invariant=name) for name in WANTED if name != "S9"]
-    loud = Found(mutation="loud", file="", seed=1, invariant="S9", too_loud="seed 2: S9: it shows at once")
+    caught = [
+        Found(mutation=name, file="", caught_by=(name,), seed=1, invariant=name) for name in WANTED if name != "S9"
+    ]
+    loud = Found(
+        mutation="loud", file="", caught_by=("S9",), seed=1, invariant="S9", too_loud="seed 2: S9: it shows at once"
+    )
 
     assert missing([*caught, loud]) == ["S9"]
-    assert missing([*caught, Found(mutation="S9", file="", seed=4, invariant="S9")]) == []
+    assert missing([*caught, Found(mutation="S9", file="", caught_by=("S9",), seed=4, invariant="S9")]) == []
 
 
 def test_a_bug_is_named_by_any_words_that_only_its_name_has() -> None:
