@@ -42,6 +42,7 @@ def _distrust(state: State, setup: StrategySetup, at: int) -> str:
     if at - book.heard_at > setup.limits.max_data_age_ns:
         return "book: too old"
     offset_ns = state.clock_offsets_ns.get(setup.venue)
-    if offset_ns is not None and book.updated_at + offset_ns - book.venue_time > setup.limits.max_data_age_ns:
-        return "book: arrives too late"
-    return ""
+    if offset_ns is None or not book.has_moved:
+        return ""
+    late_ns = book.updated_at + offset_ns - book.venue_time
+    return "book: arrives too late" if late_ns > setup.limits.max_data_age_ns else ""

@@ -78,7 +78,7 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
 class Book:
     """Both sides, and whether they can be trusted. Trusted: after a snapshot, until a gap, a loss or a crossing."""
 
-    __slots__ = ("asks", "bids", "distrust", "heard_at", "last_trade", "updated_at", "venue_time")
+    __slots__ = ("asks", "bids", "distrust", "has_moved", "heard_at", "last_trade", "updated_at", "venue_time")
 
     def __init__(self) -> None:
         self.bids = BookSide(BUY)
@@ -87,6 +87,7 @@ class Book:
         self.updated_at = 0  # session time of the last update
         self.heard_at = 0  # session time at which the link last proved alive
         self.venue_time = 0
+        self.has_moved = False  # since the snapshot, which tells when it last did: only a change says how late we hear
         self.last_trade: int | None = None  # ticks
 
     def side(self, side: Side) -> BookSide:
@@ -98,12 +99,14 @@ class Book:
         self.bids.replace(bids)
         self.asks.replace(asks)
         self.distrust = ""
+        self.has_moved = False
         self._heard(venue_time, at)
 
     def change(self, bids: Sequence[Level], asks: Sequence[Level], venue_time: int, at: int) -> None:
         """New quantities at some levels."""
         self.bids.change(bids)
         self.asks.change(asks)
+        self.has_moved = True
         self._heard(venue_time, at)
 
     def lose(self, reason: str) -> None:

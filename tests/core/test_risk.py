@@ -555,6 +555,16 @@ def test_data_that_arrives_too_late_is_old_too() -> None:
     assert world.steps[-1].decisions[0].withheld == "book: arrives too late"
 
 
+def test_the_snapshot_of_a_book_that_has_stood_still_for_long_is_not_late() -> None:
+    world = quoting(ladder(1), limits=limits(max_data_age_ns=2 * SECOND))
+    world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=0))
+
+    wishes = world.tell(msgspec.structs.replace(world.venue.snapshot(world.at), venue_time=world.at - 60 * SECOND))
+
+    assert cancels(wishes) == 0
+    assert len(world.venue.resting()) == 2
+
+
 def test_a_crossed_book_is_not_believed() -> None:
     world = quoting(ladder(1))
 
