@@ -4,6 +4,7 @@ from typing import assert_never
 
 from replenisher.core import starting
 from replenisher.core.account import EXTERNAL
+from replenisher.core.budget import Budget
 from replenisher.core.comparison import (
     apply_balance,
     apply_position,
@@ -304,6 +305,8 @@ def _start(state: State, event: Started) -> None:
     assert event.epoch > state.epoch, "every life has a later epoch than the one before"
     state.epoch, state.counter = event.epoch, 0
     state.forget_the_present()
+    if state.first_started_at:
+        _inherit_budgets(state, event.at)
     state.first_started_at = state.first_started_at or event.at
     for order in list(state.orders.back.values()):
         state.orders.gone(order)  # the sync of this life finds out anew what rests
@@ -311,6 +314,13 @@ def _start(state: State, event: Started) -> None:
         state.earlier_lives[order.order_id] = None
         lose_track(state, order, event.at)
     state.revisit_all()
+
+
+def _inherit_budgets(state: State, at: int) -> None:
+    """Nobody remembers what the life before has spent: what is sure to be left is one cancel for each order."""
+    for venue in state.setup.venues:
+        reserve = sum(venue_of(order.instrument) == venue.name for order in state.orders.all_live())
+        state.budgets[venue.name] = Budget(min(reserve, venue.rate_limit.burst), at)
 
 
 def _open_session(state: State, venue: str, at: int) -> None:

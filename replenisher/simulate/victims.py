@@ -147,11 +147,11 @@ class Victims:
 
     # --- The exchange ---------------------------------------------------------------------------------------------
 
-    def restart_exchange(self, hit: Hit) -> None:
-        """It goes away, and comes back a while later."""
+    def restart_exchange(self, hit: Hit, for_ns: int | None = None) -> None:
+        """It goes away, and comes back so much later, or a while."""
         if self._counter.is_open:
             hit()
-            self.for_a_while(self.pause_ns(), self._lose_exchange, self._counter.start)
+            self.for_a_while(self.pause_ns() if for_ns is None else for_ns, self._lose_exchange, self._counter.start)
 
     def _lose_exchange(self) -> None:
         self._counter.stop()

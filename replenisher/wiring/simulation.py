@@ -127,7 +127,8 @@ def scene_of(config: Config) -> Scene:
             exchange_id=f"{seeded(seed, 'exchange').getrandbits(64):016x}",
             seed=seed,
             listings=listings_of(section, tape=config.tape, seed=seed, clock=lambda: at),
-            balances={account: dict(section.balances)},
+            balances={account: dict(section.balances)}
+            | {name: dict(each.balances) for name, each in section.accounts.items()},
             append=append,
             at=at,
             past=past,

@@ -169,6 +169,7 @@ def test_a_client_order_id_has_a_fixed_width_and_never_comes_twice() -> None:
 
     later = world.reborn()
     later.open(epoch=2)
+    later.wait(SECOND)  # the life before may have spent what there was
     ids += [order.order_id for order in later.live()]
 
     assert len(set(ids)) == 8

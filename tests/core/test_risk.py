@@ -381,6 +381,17 @@ def test_cancels_that_were_sent_without_a_session_are_paid_for_like_our_own() ->
     assert len(placed) == 1, "two credits are left, and one of them is kept for a cancel"
 
 
+def test_a_life_after_another_spends_nothing_that_has_not_come_back_since() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=15.0))
+    after = world.reborn()
+
+    at_once = after.open(epoch=2)
+    later = [wish for _ in range(10) for wish in after.wait(SECOND) + after.settle()]
+
+    assert not [wish for wish in at_once if isinstance(wish, PlaceOrder)]
+    assert len([wish for wish in later if isinstance(wish, PlaceOrder)]) == 6
+
+
 def test_what_the_budget_cannot_pay_is_sent_when_it_can() -> None:
     world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=15.0))
     want(world, ladder(3, centre=100_003))

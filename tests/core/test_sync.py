@@ -72,7 +72,7 @@ def test_what_rests_from_an_earlier_life_is_canceled_before_anything_is_shown() 
     world = quoting(ladder(2))
 
     later = world.reborn()
-    wishes = later.open(epoch=2)
+    wishes = [*later.open(epoch=2), *later.wait(SECOND), *later.settle()]
 
     kinds = [type(wish) for wish in wishes if isinstance(wish, CancelOrder | PlaceOrder)]
     assert kinds == [CancelOrder] * 4 + [PlaceOrder] * 4

@@ -1,0 +1,81 @@
+"""Daemons that die at bad moments: the next one knows what the last one has left behind."""
+
+from pathlib import Path
+
+from replenisher.exchange.words import OrderState
+from replenisher.model.order import Status
+from tests.chaos.story import story
+
+
+def test_a_daemon_that_is_killed_while_its_orders_work(tmp_path: Path) -> None:
+    """Elsewhere a start after SIGKILL dropped orders that still worked at the venue: they filled for nobody.
+
+    The venue has not noticed the death: the next daemon comes while everything of the last one still rests.
+    """
+    with story(tmp_path) as told:
+        told.run(1)
+        told.victims.kill(lambda: None, power_lost=True)
+        told.until(lambda: not told.life.is_over)
+        left, before = told.resting(), len(told.witness.requests)
+        told.until(lambda: any(request.is_place for _, request in told.witness.requests[before:]))
+        assert {told.theirs(order.label).state for order in left} == {OrderState.CANCELLED}
+        told.end_well()
+
+        assert left and {told.course(order.label)[-1] for order in left} == {Status.CANCELED}
+        assert {told.theirs(order.label).cancel_reason for order in left} == {"user_request"}
+
+
+def test_a_daemon_that_is_killed_and_whose_orders_are_filled_before_the_next_one_comes(tmp_path: Path) -> None:
+    """Elsewhere such fills became a position that nobody could explain, or one made up to explain it."""
+    with story(tmp_path) as told:
+        told.run(1)
+        left = told.resting()
+        told.victims.kill(lambda: None, power_lost=True)
+        told.take(*left)
+        told.until(lambda: not told.life.is_over)
+        told.end_well()
+
+        assert {told.course(order.label)[-1] for order in left} == {Status.FILLED}
+        assert all(told.fills(order.label) for order in left)
+
+
+def test_a_daemon_that_dies_between_its_record_and_the_first_byte(tmp_path: Path) -> None:
+    """The next one must not take an order that never left for one that was lost on the way, nor send it after all."""
+    with story(tmp_path) as told:
+        told.life.crash_at("before_send", 0, lambda: None)
+        (order, *_) = told.resting()
+        told.take(order)
+        told.until(lambda: told.life.is_over)
+        sent = {request.label for _, request in told.witness.requests}
+        told.until(lambda: not told.life.is_over)
+        told.end_well()
+
+        never_sent = [label for label in told.witness.course if label not in sent and label < max(sent)]
+        assert all(told.course(label)[-1] is not Status.WORKING for label in never_sent)
+
+
+def test_a_burst_of_restarts_in_one_second(tmp_path: Path) -> None:
+    """A supervisor of processes that starts a daemon again at once: no life spends what the last one has spent."""
+    with story(tmp_path) as told:
+        for _ in range(4):
+            told.take(*told.resting())
+            told.run(0.1)
+            told.victims.kill(lambda: None)
+            told.until(lambda: not told.life.is_over)
+        told.end_well()
+
+        assert told.ends.count("killed") == 4
+
+
+def test_the_same_story_twice(tmp_path: Path) -> None:
+    """Elsewhere what a start made up to explain a difference had another id each time, so that it was booked twice."""
+    digests = []
+    for number in range(2):
+        with story(tmp_path / str(number)) as told:
+            told.victims.kill(lambda: None, power_lost=True)
+            told.take(*told.resting())
+            told.until(lambda: not told.life.is_over)
+            told.end_well()
+            digests.append(told.tap.digest())
+
+    assert digests[0] == digests[1]
