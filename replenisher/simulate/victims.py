@@ -33,6 +33,7 @@ class Victims:
         chance: Random,
     ) -> None:
         self.chance = chance
+        self.away_s = AWAY_S
         self.rows_lost: Callable[[], None] = lambda: None  # is called when power loss took some back
         self.refused: Callable[[str], None] = lambda _: None  # is called with a request that is in no ledger
         self._instruments = instruments  # that are quoted, by key
@@ -66,7 +67,7 @@ class Victims:
 
     def pause_ns(self) -> int:
         """How long something is gone."""
-        shortest, longest = AWAY_S
+        shortest, longest = self.away_s
         gone_s: float = shortest * (longest / shortest) ** self.chance.random()
         return round(gone_s * SECOND_NS)
 

@@ -34,6 +34,7 @@ WITH_A_TAKER = SHIPPED.read_text().replace(
     '  balances: {BTC: "10"}\n', '  balances: {BTC: "10"}\n  accounts: {taker: {balances: {BTC: "1000"}}}\n'
 )
 STEP_S = 0.02
+BACK_S = 2.0  # after which what has died lives again
 MUCH = Decimal(10_000_000)  # dollars: more than rests up to any price that we quote at
 REQUEST_ID = re.compile(r'"id":(\d+)')
 ENDS = ((OrderState.FILLED, Status.FILLED), (OrderState.CANCELLED, Status.CANCELED))
@@ -101,6 +102,7 @@ class Story(World):
         self._still_unheard = 0  # so many more will be placed
         super().__init__(scene, seed=seed, at=START, directory=directory, database=database, checks=(*ALL, Witness))
         self.witness = next(check for check in self.checks if isinstance(check, Witness))
+        self.victims.away_s = (BACK_S, BACK_S)
         self._database = database
 
     # --- What the story does --------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def test_a_daemon_that_dies_between_its_record_and_the_first_byte(tmp_path: Path
 def test_a_burst_of_restarts_in_one_second(tmp_path: Path) -> None:
     """A supervisor of processes that starts a daemon again at once: no life spends what the last one has spent."""
     with story(tmp_path) as told:
+        told.victims.away_s = (0.1, 0.1)
         for _ in range(4):
             told.take(*told.resting())
             told.run(0.1)
