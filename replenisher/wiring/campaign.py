@@ -29,7 +29,7 @@ WANTED = (  # each of these must be the first to find at least one planted bug
     *("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S12", "S13", "S14", "S15", "S16"),
     *("L1", "L2", "L3", "L4"),
 )
-CALM_SEEDS = range(1, 21)
+CALM, CALM_SEEDS, CALM_MINUTES = "none", range(1, 21), 1.0  # many days without faults are much the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,10 @@ class Days:
     faults: str = "all"
     config: Path | None = None
     calm_seeds: range = CALM_SEEDS
+
+    def minutes_with(self, faults: str) -> float:
+        """How long a seed is."""
+        return min(self.minutes, CALM_MINUTES) if faults == CALM else self.minutes
 
     def arguments(self, faults: str) -> list[str]:
         """What a process is told of them."""
@@ -157,7 +161,7 @@ class Campaign:
 
     async def _try(self, mutation: Mutation) -> Found:
         unsettled = Found(mutation=mutation.name, file=mutation.file, caught_by=mutation.caught_by)
-        async with aclosing(self._trials(mutation, self.days.calm_seeds, "none")) as trials:
+        async with aclosing(self._trials(mutation, self.days.calm_seeds, CALM)) as trials:
             async for trial in trials:
                 if trial.invariant and await self._is_sound(trial):
                     return msgspec.structs.replace(unsettled, too_loud=str(trial))
@@ -187,7 +191,8 @@ class Campaign:
         if not seeds:
             return
         with self._copy(mutation) as folder:
-            async with aclosing(run_apart(folder, seeds, self.days.minutes, self.days.arguments(faults))) as verdicts:
+            minutes, arguments = self.days.minutes_with(faults), self.days.arguments(faults)
+            async with aclosing(run_apart(folder, seeds, minutes, arguments)) as verdicts:
                 async for each in verdicts:
                     trial = Trial(key, name, faults, each.seed, each.invariant, each.sentence)
                     self.record.add(trial)
@@ -198,7 +203,7 @@ class Campaign:
     def _key(self, mutation: Mutation | None, faults: str) -> str:
         patch = None if mutation is None else (mutation.file, mutation.old, mutation.new)
         config = None if self.days.config is None else self.days.config.read_text()
-        tried = json.dumps([self._code, patch, faults, self.days.minutes, config])
+        tried = json.dumps([self._code, patch, faults, self.days.minutes_with(faults), config])
         return blake2b(tried.encode(), digest_size=8).hexdigest()
 
     @contextmanager
