@@ -47,8 +47,8 @@ test-long: install ## a whole recording at ten times life, and the spread law; R
 test-processes: install ## processes that are away for two minutes each, and fifty deaths on PostgreSQL; a quarter of an hour, with progress
 	$(BIN)/pytest tests/long/test_processes.py --capture=no --quiet $(ARGS)
 
-crash-points: install ## one death at each of the first writes and frames of a life, and the next life on its files
-	REPLENISHER_CRASH_EVERY=1 $(BIN)/pytest tests/simulate/test_crash_points.py --verbose --numprocesses 2 --dist load
+crash-points: install ## a death at every write, sync, frame and COMMIT of short scenarios, and the next life; minutes, with progress
+	$(BIN)/python -m bench.crash_points $(ARGS)
 
 conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
 	$(BIN)/pytest tests/conformance --capture=no --quiet $(ARGS)

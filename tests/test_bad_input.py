@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.live.control import sole_daemon
+from replenisher.store.journal import segments
 from tests.postgres import connected
 from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
 
@@ -113,6 +114,15 @@ def books_of_another_exchange(desk: Desk) -> list[str | Path]:
 def damaged_books(desk: Desk) -> list[str | Path]:
     lines = desk.ledger_file.read_text().splitlines(keepends=True)
     desk.ledger_file.write_text("".join([*lines[:2], "{not json}\n", *lines[2:]]))
+    return ["run", PAPER]
+
+
+def damaged_journal(desk: Desk) -> list[str | Path]:
+    """A byte in the middle of what the last life has written is another one."""
+    newest = segments(desk.data / "journal")[-1].path
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    newest.write_bytes(data)
     return ["run", PAPER]
 
 
@@ -325,6 +335,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "and the exchange of this data directory is 0123456789abcdef",
     ),
     ("damaged books of the exchange", (OLD,), damaged_books, CONFIGURATION, "ledger is damaged at line 3"),
+    ("a damaged journal", (OLD,), damaged_journal, CONFIGURATION, ": a record is damaged, and whole ones follow it; "),
     (
         "a data directory that cannot be made",
         (NEW,),

@@ -26,7 +26,7 @@ class Written:
 
 
 class SimulatedDisk:
-    """Does what `os` does, and may fail as a disk fails. `before` and `after` are called around each write."""
+    """Does what `os` does, and may fail as a disk fails. `reach` is told of the moments around each write and sync."""
 
     def __init__(self) -> None:
         self.is_full = False
@@ -34,8 +34,7 @@ class SimulatedDisk:
         self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
         self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
         self.writes = self.synced_writes = 0
-        self.before: Callable[[], None] = lambda: None
-        self.after: Callable[[], None] = lambda: None
+        self.reach: Callable[[str], None] = lambda _: None
         self.wrote: Callable[[bytes], None] | None = None  # is told what was written
         self._files: dict[Path, Written] = {}
         self._open: dict[int, Path] = {}
@@ -53,7 +52,7 @@ class SimulatedDisk:
 
     def write(self, fd: int, data: Bytes, /) -> int:
         """Append; a full disk takes nothing."""
-        self.before()
+        self.reach("before write")
         if self.is_full:
             raise self._full()
         if self.write_ns:
@@ -64,7 +63,7 @@ class SimulatedDisk:
         self.writes += 1
         if self.wrote is not None:
             self.wrote(bytes(data))
-        self.after()
+        self.reach("after write")
         return written
 
     def fsync(self, fd: int) -> None:
@@ -72,14 +71,19 @@ class SimulatedDisk:
         path = self._open[fd]
         if path in self._files:
             self.fdatasync(fd)
+            return
+        self.reach("before sync")
         for file in self._files.values():
             file.is_named |= file.path.parent == path
+        self.reach("after sync")
 
     def fdatasync(self, fd: int) -> None:
         """What was written is safe."""
+        self.reach("before sync")
         file = self._files[self._open[fd]]
         file.synced = file.end
         self.synced_writes = self.writes
+        self.reach("after sync")
 
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""

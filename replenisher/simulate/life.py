@@ -28,10 +28,11 @@ from replenisher.model.event import ClockStepped, Started
 from replenisher.model.step import Step
 from replenisher.simulate.court import OURS, Court
 from replenisher.simulate.disk import SimulatedDisk
-from replenisher.simulate.network import Hit, Network
+from replenisher.simulate.moments import Moments
+from replenisher.simulate.network import Network
 from replenisher.simulate.rows import Follower, SimulatedDatabase
 from replenisher.simulate.tenancy import SimulatedKeeper, claim_of, epoch_before
-from replenisher.simulate.timeline import Died, Timeline, VirtualLoop
+from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store.journal import Journal, Policy
 from replenisher.store.recorder import Recorder
 from replenisher.venues.deribit.venue import DeribitVenue
@@ -57,6 +58,7 @@ class Place:
     timeline: Timeline
     network: Network
     disk: SimulatedDisk
+    moments: Moments
     database: SimulatedDatabase | None  # None where nobody wants rows
     directory: Path  # of the journal
     court: Court
@@ -98,15 +100,12 @@ class Life:
         self.epoch = 0
         self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
-        self._crash: tuple[str, int, Hit] | None = None  # at which kind of moment to die, and how many to let pass
         self._place = place
         self._over = over
         self._setup = making.setup
-        self.loop = VirtualLoop(place.timeline, self._died)
+        self.loop = VirtualLoop(place.timeline, self._end)
         self.clock = VirtualClock(self.loop)
         place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.at + for_ns)
-        place.disk.before = lambda: self._pass("before_write")
-        place.disk.after = lambda: self._pass("after_write")
         wrote = place.court.wrote
         place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None
         self._parts: list[object] = []
@@ -130,7 +129,7 @@ class Life:
         claim = claim_of(making.accounts, journal.boot.journal_id, self.number)
         before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
         state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
-        self._keeper = SimulatedKeeper(place.timeline, place.database, claim, self.epoch)
+        self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch)
         self.engine = Engine(state, number=journal.boot.step)
         self.venue = making.venue(self._chance.random)
         monitor = Monitor(state)
@@ -161,7 +160,7 @@ class Life:
         self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
-            self._follower = Follower(place.timeline, make, lambda: place.disk.writes, place.record_every_ns)
+            self._follower = Follower(place.timeline, self.loop, make, lambda: place.disk.writes, place.record_every_ns)
         if place.court.began:
             place.court.began(self)
         self._supervisor.start({self.venue.name: self})
@@ -194,7 +193,9 @@ class Life:
         self._relay.opened(connection, self.clock.now())
 
     def _received(self, connection: str, frame: str) -> None:
+        self.reach("before receive")
         self._relay.received(connection, frame, self.clock.now())
+        self.reach("after receive")
 
     def _closed(self, connection: str, reason: str) -> None:
         self._relay.closed(connection, reason, self.clock.now())
@@ -216,39 +217,14 @@ class Life:
         self.loop.end()
         self._end(how)
 
-    def crash_at(self, moment: str, after: int, hit: Hit) -> None:
-        """Die at a moment of this kind, after so many of them."""
-        self._crash = (moment, after, hit)
-
-    def live_on(self) -> None:
-        """Nothing kills it any more."""
-        self._crash = None
-
     def restart_recorder(self) -> None:
         """The recorder's process died."""
         if self._follower is not None:
             self._follower.restart()
 
-    def before_bytes(self) -> None:
-        """A frame is about to leave."""
-        self._pass("before_send")
-
-    def after_bytes(self) -> None:
-        """A frame has left."""
-        self._pass("after_send")
-
-    def _pass(self, moment: str) -> None:
+    def reach(self, moment: str) -> None:
         """Die here, if this is where to die."""
-        if self._crash is None or self._crash[0] != moment:
-            return
-        _, still, hit = self._crash
-        self._crash = (moment, still - 1, hit)
-        if still == 0:
-            hit()
-            raise Died
-
-    def _died(self) -> None:
-        self._end("killed")
+        self._place.moments.reach(moment)
 
     def _observe(self, step: Step) -> None:
         if self._place.court.stepped:
@@ -277,9 +253,6 @@ class Life:
 
     def _end(self, how: str) -> None:
         self.is_over = True
-        self._crash = None
-        if self._follower is not None:
-            self._follower.end()
         self._place.disk.abandon()
         self._over(self, how)
 

@@ -34,11 +34,8 @@ class End(Daemon, Protocol):
     def closed(self, connection: str, reason: str) -> None:
         """It ended, or could not be opened."""
 
-    def before_bytes(self) -> None:
-        """A frame is about to leave."""
-
-    def after_bytes(self) -> None:
-        """A frame has left."""
+    def reach(self, moment: str) -> None:
+        """A frame is about to leave, or has left."""
 
 
 class Counter(Protocol):
@@ -139,10 +136,10 @@ class Network:
         for action in actions:
             match action:
                 case Send(connection, frame):
-                    end.before_bytes()
+                    end.reach("before send")
                     if link := self.of(end, connection):
                         self._send_up(link, frame)
-                    end.after_bytes()
+                    end.reach("after send")
                 case Connect(connection, _):
                     self._dial(end, connection)
                 case Close(connection, reason):

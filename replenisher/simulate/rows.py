@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from replenisher.errors import ReplenisherError
 from replenisher.model.units import SECOND_NS
-from replenisher.simulate.timeline import Timeline
+from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 
@@ -31,6 +31,7 @@ class SimulatedDatabase(Database):
         self._locked: Callable[[], None] | None = None
         self._going: tuple[str, Callable[[], None]] | None = None
         self.committed: Callable[[], None] = lambda: None  # is called after each commit
+        self.reach: Callable[[str], None] = lambda _: None  # is told of the moments around each
         event.listen(self._engine, "connect", _never_checkpoint)
         self._open_beside()
 
@@ -69,15 +70,20 @@ class SimulatedDatabase(Database):
         if going is not None and going[0] == "before":
             return super().write(lambda connection: _gone(work(connection), going[1]))
         self._ends = self._ends or [self._wal_size()]
-        done = super().write(work)
+        done = super().write(lambda connection: self._before_commit(work(connection)))
         self._ends.append(self._wal_size())
         self.committed()
+        self.reach("after commit")
         return done if going is None else _gone(done, going[1])
 
     def close(self) -> None:
         """Let go of the file."""
         self.beside.close()
         super().close()
+
+    def _before_commit(self, done: T) -> T:
+        self.reach("before commit")
+        return done
 
     def _wal_size(self) -> int:
         return self._wal.stat().st_size if self._wal.exists() else 0
@@ -100,16 +106,21 @@ class Follower:
     """Calls a recorder every `every_ns`, and a second later where it failed, if the journal has grown meanwhile."""
 
     def __init__(
-        self, timeline: Timeline, make: Callable[[], Recorder], grown: Callable[[], int], every_ns: int
+        self,
+        timeline: Timeline,
+        loop: VirtualLoop,
+        make: Callable[[], Recorder],
+        grown: Callable[[], int],
+        every_ns: int,
     ) -> None:
         self._timeline = timeline
+        self._loop = loop  # of the daemon that it belongs to
         self._make = make
         self._recorder = make()
         self._grown = grown  # how often something was written to the journal
         self._every_ns = every_ns
         self._seen = -1
-        self._is_over = False
-        timeline.put(timeline.at + every_ns, self._look)
+        self._look_in(every_ns)
 
     def drain(self) -> str:
         """Record all there is; why that could not be done, or nothing."""
@@ -123,17 +134,14 @@ class Follower:
         """Its process died, and another one begins where the rows end."""
         self._recorder = self._make()
 
-    def end(self) -> None:
-        """Its process is no more."""
-        self._is_over = True
+    def _look_in(self, wait_ns: int) -> None:
+        self._timeline.put(self._timeline.at + wait_ns, self._loop.beside, self._look)
 
     def _look(self) -> None:
-        if self._is_over:
-            return
         wait_ns, grown = self._every_ns, self._grown()
         if grown != self._seen:
             if self.drain():
                 wait_ns = RETRY_NS
             else:
                 self._seen = grown
-        self._timeline.put(self._timeline.at + wait_ns, self._look)
+        self._look_in(wait_ns)

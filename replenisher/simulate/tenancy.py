@@ -9,7 +9,7 @@ from replenisher.errors import Unreachable
 from replenisher.live.lease import Word
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.timeline import Timeline
+from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store import leases
 from replenisher.store.database import said
 from replenisher.store.leases import Claim
@@ -33,9 +33,16 @@ def epoch_before(database: SimulatedDatabase, claim: Claim, at: int) -> int:
 class SimulatedKeeper:
     """Renews the lease of one life; without a database nobody else is to be feared, and it is always held."""
 
-    def __init__(self, timeline: Timeline, database: SimulatedDatabase | None, claim: Claim, epoch: int) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        loop: VirtualLoop,
+        database: SimulatedDatabase | None,
+        claim: Claim,
+        epoch: int,
+    ) -> None:
         self.word = Word(asked_at=timeline.at)
-        self._timeline, self._database = timeline, database
+        self._timeline, self._loop, self._database = timeline, loop, database
         self._claim, self._epoch = claim, epoch
         if database is None:
             return
@@ -46,7 +53,7 @@ class SimulatedKeeper:
 
     def renew(self, at: int) -> None:
         """The recorder's process does, a moment later."""
-        self._timeline.put(self._timeline.at + ANSWER_NS, self._renew, at)
+        self._timeline.put(self._timeline.at + ANSWER_NS, self._loop.beside, self._renew, at)
 
     def _renew(self, asked_at: int) -> None:
         if self._database is None:

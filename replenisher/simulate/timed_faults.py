@@ -13,10 +13,10 @@ from typing import Protocol
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.disk import SimulatedDisk
+from replenisher.simulate.moments import KINDS
 from replenisher.simulate.network import Hit, Link, Way
 
 DISCONNECTS = ("1006", "1012 service restart", "4000 heartbeat close")
-CRASHES = ("before_write", "after_write", "before_send", "after_send")
 COMMITS = ("before", "after")
 
 
@@ -42,7 +42,7 @@ class World(Protocol):
         """End the daemon; it is started again a while later."""
 
     def crash(self, hit: Hit, moment: str) -> None:
-        """Let it die at the next such moment: before or after a write to the journal, or a frame's leaving."""
+        """Let it die at the next such moment: around a write, a sync, a frame or a COMMIT."""
 
     def suspend(self, hit: Hit, for_ns: int) -> None:
         """Its process does not run."""
@@ -148,7 +148,7 @@ def _lose_power(world: World, _: str, hit: Hit) -> None:
 
 
 def _crash(world: World, _: str, hit: Hit) -> None:
-    world.crash(hit, world.chance.choice(CRASHES))
+    world.crash(hit, world.chance.choice(KINDS))
 
 
 def _suspend(world: World, _: str, hit: Hit) -> None:

@@ -24,7 +24,11 @@ class Stuck(Exception):
 
 
 class Died(BaseException):
-    """A process ends in the middle of what it is doing. No `except` of its own may hold this up."""
+    """A process ends in the middle of what it is doing, and how. No `except` of its own may hold this up."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
 
 
 class Timeline:
@@ -79,7 +83,7 @@ class Timer:
 class VirtualLoop:
     """What one process has instead of asyncio's loop: as much of it as the driver asks for."""
 
-    def __init__(self, timeline: Timeline, died: Callable[[], None]) -> None:
+    def __init__(self, timeline: Timeline, died: Callable[[str], None]) -> None:
         self._timeline = timeline
         self._died = died
         self._ready: deque[tuple[Callback, tuple[object, ...]]] = deque()
@@ -128,6 +132,11 @@ class VirtualLoop:
         else:
             self._do(callback, args)
 
+    def beside(self, callback: Callback, *args: object) -> None:
+        """Another process of the same daemon does something: it waits for nothing here, and dies with this one."""
+        if not self.is_over:
+            self._do(callback, args)
+
     def end(self) -> None:
         """The process is no more."""
         self.is_over = True
@@ -156,6 +165,6 @@ class VirtualLoop:
     def _do(self, callback: Callback, args: tuple[object, ...]) -> None:
         try:
             callback(*args)
-        except Died:
+        except Died as death:
             self.end()
-            self._died()
+            self._died(death.how)

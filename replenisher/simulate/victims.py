@@ -11,6 +11,7 @@ from replenisher.model.units import SECOND_NS, US_NS
 from replenisher.simulate.by_hand import ByHand
 from replenisher.simulate.exchange_end import ExchangeEnd
 from replenisher.simulate.life import Life, Place
+from replenisher.simulate.moments import KILLED, POWER_LOST
 from replenisher.simulate.network import Hit, Link, Network
 from replenisher.simulate.timeline import Timeline
 
@@ -59,7 +60,7 @@ class Victims:
 
     def recover(self) -> None:
         """What lasts ends now, and what was to come does not."""
-        self.life.live_on()
+        self._place.moments.live_on()
         if self._place.database is not None:
             self._place.database.stay()
         while self._lasting:
@@ -103,11 +104,11 @@ class Victims:
         if self.life.is_over:
             return
         hit()
-        if not power_lost:
-            self.life.kill("killed")
-            return
+        self.life.kill(POWER_LOST if power_lost else KILLED)
+
+    def lose_power(self) -> None:
+        """What a machine without power takes with it: what was not synced, and every goodbye."""
         self._network.fall_silent(self.life)
-        self.life.kill("power lost")
         self.disk.lose_power(self.chance)
         if self._place.database is not None:
             self._place.database.lose_power(self.chance)
@@ -115,7 +116,7 @@ class Victims:
 
     def crash(self, hit: Hit, moment: str) -> None:
         """Let it die at the next such moment."""
-        self.life.crash_at(moment, 0, hit)
+        self._place.moments.die_at_next(moment, hit)
 
     def suspend(self, hit: Hit, for_ns: int) -> None:
         """Its process does not run."""

@@ -27,6 +27,7 @@ from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.exchange_end import ExchangeEnd, Open
 from replenisher.simulate.frame_faults import is_order, is_order_answer
 from replenisher.simulate.life import Life, Making, Place
+from replenisher.simulate.moments import POWER_LOST, Moments
 from replenisher.simulate.network import DELAYS_NS, Link, Network
 from replenisher.simulate.new_rows import NewRows
 from replenisher.simulate.rows import SimulatedDatabase
@@ -42,7 +43,9 @@ from replenisher.venues.deribit.venue import TRADING
 
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
+LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
 RESTART_NS = SECOND_NS  # once nothing goes wrong any more
+BOOT_NS = 5 * SECOND_NS  # no machine that had no power is back sooner
 LIFTED_SHARE = 1 / 2  # of the halts: an operator looks before the daemon is started again
 HALTED = f"exit {RISK_HALT}"
 RESUMED = "what went wrong is over"
@@ -71,6 +74,7 @@ class World:
         directory: Path,
         database: SimulatedDatabase | None = None,
         plan: Plan = NO_FAULTS,
+        moments: Moments | None = None,
         checks: Sequence[type[Check]] = (),
     ) -> None:
         self.account = scene.account
@@ -92,7 +96,9 @@ class World:
         self.instruments = [setup.instrument for setup in making.setup.strategies]
         self._making = making
         self._secrets = scene.secrets
+        self.moments = moments or Moments()
         self._disk = SimulatedDisk()
+        self._disk.reach = self._reach
         network_chance = seeded(seed, "network")
         self._network = Network(
             self._timeline,
@@ -107,6 +113,8 @@ class World:
         shortest, longest = RECORD_EVERY_S
         self.record_every_ns = round(shortest * (longest / shortest) ** network_chance.random() * SECOND_NS)
         self._new_rows: NewRows | None = None
+        if database is not None:
+            database.reach = self._reach
         if database is not None and checks:
             self._new_rows = NewRows(lambda: database.beside, self.court)
             database.committed = self._new_rows.tell
@@ -114,6 +122,7 @@ class World:
             timeline=self._timeline,
             network=self._network,
             disk=self._disk,
+            moments=self.moments,
             database=database,
             directory=directory,
             court=self.court,
@@ -136,6 +145,7 @@ class World:
         self._life_chance = seeded(seed, "lives")
         self._ends: list[str] = []
         self._is_calm = self._is_ending = False
+        self._dark_until = at  # until when the machine has no power
         self._start()
 
     # --- The course of a run --------------------------------------------------------------------------------------
@@ -168,6 +178,13 @@ class World:
         """Let time pass, unless something is found that must not be."""
         self._let_pass(self.at + round(seconds * SECOND_NS))
 
+    def run_until(self, is_so: Callable[[], bool], seconds_max: float) -> bool:
+        """Let time pass until something is so; whether it was in time."""
+        until = self.at + round(seconds_max * SECOND_NS)
+        while not is_so() and self.at < until and not self.court.violations:
+            self._let_pass(min(until, self.at + LOOK_NS))
+        return is_so()
+
     def _let_pass(self, until: int) -> None:
         if self.court.violations:
             return
@@ -179,6 +196,7 @@ class World:
     def calm(self) -> None:
         """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""
         self._trouble.end()
+        self._let_pass(self._dark_until)
         self._is_calm = True
         self.victims.recover()
         self._let_pass(self.life.loop.still_until)
@@ -228,15 +246,28 @@ class World:
         self._ends.append(how)
         if self.court.ended:
             self.court.ended(life, how)
-        if how != "power lost":
+        if how == POWER_LOST:
+            self.victims.lose_power()
+            self._dark_until = self.at + BOOT_NS
+        else:
             self._network.abandon(life)
         if self._is_ending:
             self._timeline.stop()
             return
         if how == HALTED and self._life_chance.random() < LIFTED_SHARE:
             self._lift()
-        wait_ns = RESTART_NS if self._is_calm else self.victims.pause_ns()
-        self.victims.for_a_while(wait_ns, lambda: None, self._start)
+        self.victims.for_a_while(self._away_ns(how), lambda: None, self._start)
+
+    def _reach(self, moment: str) -> None:
+        """A file is written; what is written between two lives is an operator's."""
+        if not self.life.is_over:
+            self.moments.reach(moment)
+
+    def _away_ns(self, how: str) -> int:
+        """How long a daemon is gone that has ended."""
+        if self._is_calm:
+            return RESTART_NS
+        return self.victims.pause_ns() + (BOOT_NS if how == POWER_LOST else 0)
 
     def _lift(self) -> None:
         """What a life has left that keeps the next one from quoting is lifted, if the disk takes that."""

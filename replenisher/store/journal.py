@@ -13,7 +13,8 @@ off at open. A bad record that good ones follow is not a torn tail but damage: i
 
 What survives the loss of power is decided by `fsync`: under `always` a record is on the disk itself before its commands
 leave; under `interval` it comes there a moment later, so that no order waits for it. The start of a life is synced
-always, so that an epoch (and with it a client order id) is never used twice.
+always, and before that what it goes on from, so that no later loss of power can take back what a snapshot has in it, or
+let an epoch (and with it a client order id) be used twice.
 
 Steps that only looked at the market are not written: they wait in a ring of the last minute, or of its last
 `RING_STEPS_MAX` steps, and `keep_ring` writes them when something alarms. They then lie behind steps with higher
@@ -37,7 +38,7 @@ from pathlib import Path
 
 import msgspec
 
-from replenisher.errors import ReplenisherError
+from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS, MS_NS
@@ -58,8 +59,8 @@ class JournalFull(ReplenisherError):
     """A step could not be written: no order may leave on its account; cancels still do."""
 
 
-class JournalCorrupt(ReplenisherError):
-    """A record in the middle of a segment is damaged, or a segment is none of ours."""
+class JournalCorrupt(ConfigurationError):
+    """A record in the middle of a segment is damaged, or a segment is none of ours: no waiting mends that."""
 
 
 class JournalInUse(ReplenisherError):
@@ -157,7 +158,10 @@ def whole_records(segment: Segment) -> list[tuple[bytes, int]]:
     found = list(records(data))
     end = found[-1][1] if found else 0
     if not is_torn(data[end:]):
-        raise JournalCorrupt(f"{segment.path}: offset {end}: a record is damaged, and whole ones follow it")
+        raise JournalCorrupt(
+            f"{segment.path}: offset {end}: a record is damaged, and whole ones follow it; restore it, "
+            "or move the journal away and look what the venue says of orders and positions before trading"
+        )
     return found
 
 
@@ -481,8 +485,7 @@ def _boot(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
         if not found:
             segment.path.unlink()  # its life or its rotation never got to its first step
             continue
-        if found[-1][1] < segment.size:
-            disk.truncate(segment.path, found[-1][1])
+        _settle(segment, found[-1][1], disk)
         header = _decode_header(found[0][0], segment)
         starts = [end for _, end in found]
         decoded = [_decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
@@ -497,3 +500,16 @@ def _boot(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
         return boot, segment.number
     assert len(new_id) == 16, "a journal's id is 16 hex digits"
     return Boot(journal_id=new_id, epoch=0, step=0, snapshot=None, steps=()), 0
+
+
+def _settle(segment: Segment, end: int, disk: Disk) -> None:
+    """Cut off a torn tail, and bring the rest to the disk: the next segment's snapshot relies on it, and so do rows."""
+    fd = disk.open(segment.path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        if end < segment.size:
+            disk.ftruncate(fd, end)
+        disk.fdatasync(fd)
+    except OSError as error:
+        raise JournalFull(f"{segment.path} cannot be brought to the disk: {error.strerror}") from error
+    finally:
+        disk.close(fd)

@@ -27,7 +27,7 @@ from replenisher.store.journal import Journal
 from replenisher.streams import silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
-from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task
+from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task, require_journal
 from replenisher.wiring.offered import objections, require_offered
 from replenisher.wiring.recording import Recording
 from replenisher.wiring.setup import setup_of
@@ -41,6 +41,7 @@ def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) 
     with ExitStack() as stack:
         stack.enter_context(_data_directory(config, fresh=fresh))
         require_database(config)
+        require_journal(config)
         child = stack.enter_context(exchange_of(config)) if config.starts_exchange else None
         exit_code, left, is_unverified = _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
     _say_what_may_be_left(left, is_unverified=is_unverified)  # last, because a screen would wipe it away

@@ -11,9 +11,10 @@ from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.control import ask, sole_daemon
 from replenisher.store import schema
 from replenisher.store.database import Database
-from replenisher.store.journal import read_header, segments, whole_records
+from replenisher.store.journal import segments
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import require_database
+from replenisher.wiring.memory import require_journal
 
 MACHINE = "this machine"
 MB, GB = 10**6, 10**9
@@ -69,9 +70,7 @@ def _journal(config: Config) -> Finding:
     try:
         known = segments(directory)
         size = sum(segment.size for segment in known)
-        for segment in known[-1:]:
-            whole_records(segment)
-            read_header(segment)
+        require_journal(config)
     except (ReplenisherError, OSError) as error:
         advice = "move the journal away and look what the venue says of orders and positions before trading"
         return _found("journal", Light.RED, str(error), advice)

@@ -8,12 +8,19 @@ from replenisher.errors import ReplenisherError
 from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import sole_daemon
-from replenisher.store.journal import Fsync, Journal, Policy, segments
+from replenisher.store.journal import Fsync, Journal, Policy, read_header, segments, whole_records
 from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.recording import Recording, Task, Tenancy
 from replenisher.wiring.setup import setup_of
 
 RECORDER_S_MAX = 30.0
+
+
+def require_journal(config: Config) -> None:
+    """Refuse a journal from which no life can begin; nothing of it is changed."""
+    for segment in segments(config.data_dir / "journal")[-1:]:
+        whole_records(segment)
+        read_header(segment)
 
 
 def open_journal(config: Config) -> Journal:

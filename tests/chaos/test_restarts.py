@@ -42,7 +42,7 @@ def test_a_daemon_that_is_killed_and_whose_orders_are_filled_before_the_next_one
 def test_a_daemon_that_dies_between_its_record_and_the_first_byte(tmp_path: Path) -> None:
     """The next one must not take an order that never left for one that was lost on the way, nor send it after all."""
     with story(tmp_path) as told:
-        told.life.crash_at("before_send", 0, lambda: None)
+        told.victims.crash(lambda: None, "before send")
         (order, *_) = told.resting()
         told.take(order)
         told.until(lambda: told.life.is_over)

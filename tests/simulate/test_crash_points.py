@@ -1,37 +1,92 @@
-"""A daemon dies at a write or a frame of its first seconds, one run each; the next life goes on on its files.
+"""A daemon dies in the middle of something, and the next life on its files finds everything, quotes, and ends flat.
 
-Here at every sixth of them; `make crash-points` takes each one.
+Here at a share of the moments of each scenario, another one for each way of dying; `make crash-points` takes them all.
 """
 
-import os
-from contextlib import closing
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
 from replenisher.config import load
-from replenisher.simulate.checks import ALL
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database, live
-from replenisher.simulate.timed_faults import CRASHES
-from replenisher.simulate.world import World
+from replenisher.exchange.ledger import Amended, Closed, Order, Record, Trade
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection
+from replenisher.simulate.crash_points import DEATHS, SCENARIOS, Death, Scenario, die, moments_of
+from replenisher.simulate.moments import KINDS
+from replenisher.simulate.run import START
 from replenisher.wiring.simulation import SHIPPED, scene_of
 
-POINTS = range(0, 24, int(os.environ.get("REPLENISHER_CRASH_EVERY", "6")))
-SECONDS = 6
+SAFE = DEATHS[-1]  # each record is synced: every kind of moment is in it
+EVERY = 43  # prime, so that what comes round in a scenario is met at each of its places
+HAPPENS = {
+    "start and first quotes": {"Order": 6},
+    "fill and refill": {"Trade": 1, "Order": 1},
+    "burst of amends": {"Amended": 6},
+    "cancel all and stop": {"Closed": 6, "exit 0": 1, "began": 1},
+    "reconnect with sync": {"disconnected": 1, "asks for its orders": 1, "Order": 1},
+    "start after a death": {"began": 1, "asks for its orders": 1, "Order": 1},
+}
 
 
-@pytest.mark.parametrize("moment", CRASHES)
-def test_whoever_dies_there_is_followed_by_a_life_that_finds_everything(moment: str, tmp_path: Path) -> None:
+def listener(since: int) -> tuple[type[Check], Counter[str]]:
+    """A check that objects to nothing, and what it counts of our account from then on."""
+    counts: Counter[str] = Counter()
+
+    class Happens(Check):
+        name = "happens"
+
+        def recorded(self, record: Record) -> Objection:
+            if isinstance(record, Order | Trade | Amended | Closed):
+                self._note(type(record).__name__)
+            return None
+
+        def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+            if "get_open_orders" in frame:
+                self._note("asks for its orders")
+            return None
+
+        def disconnected(self, daemon: Daemon, connection: str) -> Objection:
+            self._note("disconnected")
+            return None
+
+        def began(self, daemon: Daemon) -> Objection:
+            self._note("began")
+            return None
+
+        def ended(self, daemon: Daemon, how: str) -> Objection:
+            self._note(how)
+            return None
+
+        def _note(self, what: str) -> None:
+            if self.oracle.at >= since:
+                counts[what] += 1
+
+    return Happens, counts
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_scenario_is_what_its_name_says(scenario: Scenario) -> None:
+    happens, counts = listener(START + round(scenario.begins_s * SECOND_NS))
+
+    moments = moments_of(scene_of(load(SHIPPED)), scenario, SAFE, [happens])
+
+    assert 100 <= len(moments) <= 400
+    assert {what: counts[what] for what, least in HAPPENS[scenario.name].items() if counts[what] < least} == {}
+
+
+def test_between_them_they_have_moments_of_every_kind() -> None:
     scene = scene_of(load(SHIPPED))
-    for point in POINTS:
-        directory = tmp_path / str(point)
-        directory.mkdir()
-        (directory / "rows.db").write_bytes(empty_database())
-        with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
-            world = World(scene, seed=1, at=START, directory=directory / "journal", database=database, checks=ALL)
-            world.life.crash_at(moment, point, lambda: None)
-            live(world, SECONDS)
 
-            assert world.court.violations == [], (moment, point)
-            assert list(world.ends) == ["killed", "exit 0"], (moment, point)
+    assert {kind for each in SCENARIOS for kind in moments_of(scene, each, SAFE).values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=str)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_whoever_dies_there_is_followed_by_a_life_that_finds_everything(scenario: Scenario, death: Death) -> None:
+    scene = scene_of(load(SHIPPED))
+    numbers = list(moments_of(scene, scenario, death))[DEATHS.index(death) * EVERY // len(DEATHS) :: EVERY]
+
+    wrong = [sentence for number in numbers if (sentence := die(scene, scenario, death, number))]
+
+    assert numbers
+    assert wrong == []

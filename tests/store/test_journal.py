@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
+from replenisher.simulate.disk import SimulatedDisk
 from replenisher.store.journal import (
     DAY_NS,
     RING_STEPS_MAX,
@@ -390,6 +392,28 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended.returncode == -signal.SIGKILL
     with closing(opened(tmp_path)) as journal:
         assert list(journal.boot.steps) == a_day()
+
+
+def test_what_a_snapshot_relies_on_is_not_taken_back_by_a_later_loss_of_power(tmp_path: Path) -> None:
+    disk, policy = SimulatedDisk(), Policy(fsync=Fsync.INTERVAL)
+    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)
+    journal.begin(1, b"", T0)
+    for each in a_day():
+        journal.append(each)
+    disk.abandon()  # the process dies, and none of this has been synced
+    with segments(tmp_path)[0].path.open("ab") as file:
+        file.write(b"torn")
+
+    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)
+    journal.begin(2, b"all of this", T0 + 1)
+    disk.abandon()
+    lost = disk.lose_power(Random(1))
+
+    first, second = segments(tmp_path)
+    assert lost == 0
+    assert [each for each, _ in read_steps(first, _header_end(tmp_path), is_last=False)] == a_day()
+    found = read_header(second)
+    assert found is not None and found[0].snapshot == b"all of this"
 
 
 def test_segments_expire_once_they_are_old_and_recorded(tmp_path: Path) -> None:
