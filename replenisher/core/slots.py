@@ -126,6 +126,11 @@ class Slots:
         for slot in self.by_key.values():
             self._closed(slot)
 
+    def dump(self) -> list[tuple[SlotKey, Slot]]:
+        """What must outlive the process: all but what was said about the market as it stood."""
+        replace = msgspec.structs.replace
+        return [(key, replace(slot, refused_at_touch=None, denied="")) for key, slot in self.by_key.items()]
+
     def known(self, key: SlotKey) -> Slot:
         """What is remembered of a slot, to be looked at only: a decision leaves no trace here."""
         return self.by_key.get(key, NOTHING)

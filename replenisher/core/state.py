@@ -103,7 +103,7 @@ class State:
     def dump(self) -> bytes:
         """Everything that must outlive the process."""
         as_it_is = {name: getattr(self, name) for name in REMEMBERED}
-        memory = Memory(orders=self.orders.dump(), slots=list(self.slots.by_key.items()), **as_it_is)
+        memory = Memory(orders=self.orders.dump(), slots=self.slots.dump(), **as_it_is)
         return msgspec.msgpack.encode(memory)
 
     @classmethod

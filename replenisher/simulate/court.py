@@ -51,6 +51,9 @@ class Daemon(Protocol):
     def parts(self) -> Sequence[object]:
         """All that it holds, to be measured and not to be asked."""
 
+    def memory(self) -> tuple[int, bytes]:
+        """The number of its last step, and all that must outlive the process as of then."""
+
 
 class Oracle(Protocol):
     """The truth: the exchange itself."""
@@ -69,6 +72,7 @@ class Oracle(Protocol):
     setup: Setup  # what a daemon was told of its limits
     record_every_ns: int  # how often the recorder looks
     policy: Policy  # when the journal is brought to the disk
+    dead_man_ns: int  # after so long without a sign of life the exchange has canceled what a connection placed
 
     @property
     def is_journal_safe(self) -> bool:

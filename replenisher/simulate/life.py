@@ -47,6 +47,7 @@ class Making:
     config_version: str
     accounts: dict[str, str]
     policy: Policy
+    dead_man_ns: int  # as the venue was told
     venue: Callable[[Callable[[], float]], DeribitVenue]  # a new machine, with its source of chance
     objection: Callable[[State], Callable[[], str]]  # what of the configuration no venue would take
 
@@ -274,6 +275,10 @@ class Life:
     def book(self, instrument: str) -> Book:
         """Its book of an instrument."""
         return self.engine.state.book(instrument)
+
+    def memory(self) -> tuple[int, bytes]:
+        """The number of its last step, and all that must outlive the process as of then."""
+        return self.engine.number, self.engine.state.dump()
 
     def parts(self) -> list[object]:
         """All that it holds."""

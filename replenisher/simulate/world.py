@@ -91,7 +91,7 @@ class World:
         making = scene.making(self.exchange.exchange_id)
         if plan.syncs_always:
             making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
-        self.setup, self.policy = making.setup, making.policy
+        self.setup, self.policy, self.dead_man_ns = making.setup, making.policy, making.dead_man_ns
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
         self._making = making

@@ -19,6 +19,7 @@ from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Append, Past
+from replenisher.model.units import SECOND_NS
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.exchange_end import Opened
@@ -147,6 +148,7 @@ def scene_of(config: Config) -> Scene:
                 fsync_interval_ms=config.journal.fsync_interval_ms,
                 market_data=config.journal.market_data,
             ),
+            dead_man_ns=config.venues[name].dead_man_switch_s * SECOND_NS,
             venue=lambda random: DeribitVenue(
                 name=name,
                 url="virtual",

@@ -78,9 +78,6 @@ def memory_of(state: State) -> Memory:
     memory.slots = [(key, slot) for key, slot in memory.slots if slot != Slot()]
     for order in memory.orders:
         order.venue_time = order.updated_at = 0
-    for _, slot in memory.slots:
-        slot.refused_at_touch = None  # A book is not remembered.
-        slot.denied = ""
     memory.account.cursors = {}  # May lag behind: then more trades are read again, and known.
     return memory
 

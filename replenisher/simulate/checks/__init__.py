@@ -18,11 +18,13 @@ from replenisher.simulate.checks.places import PlacedOnce
 from replenisher.simulate.checks.positions import PositionIsTheirs
 from replenisher.simulate.checks.quoting import QuotesAgain
 from replenisher.simulate.checks.rates import RatesAreKept
+from replenisher.simulate.checks.remembering import JournalIsEnough
 from replenisher.simulate.checks.sanity import OrdersAreSane
 from replenisher.simulate.checks.secrecy import SecretsAreKept
 from replenisher.simulate.checks.staleness import NoQuoteOnAStaleBook
 from replenisher.simulate.checks.stopping import StopsInTime
 from replenisher.simulate.checks.strangers import StrangersAreLeftAlone
+from replenisher.simulate.checks.telling import OperatorIsTold
 from replenisher.simulate.checks.unknowns import UnknownsAreResolved
 from replenisher.simulate.checks.unwanted import UnwantedOrdersGo
 from replenisher.simulate.checks.writing_ahead import WrittenAhead
@@ -47,6 +49,7 @@ SAFETY: tuple[type[Check], ...] = (
     MoneyIsConserved,
     HaltIsALatch,
     SecretsAreKept,
+    JournalIsEnough,
     NothingGrowsWithoutEnd,
 )
 LIVENESS: tuple[type[Check], ...] = (
@@ -56,6 +59,7 @@ LIVENESS: tuple[type[Check], ...] = (
     UnwantedOrdersGo,
     DialsAreFew,
     StopsInTime,
+    OperatorIsTold,
     RowsCatchUp,
 )
 ALL = (*SAFETY, *LIVENESS)

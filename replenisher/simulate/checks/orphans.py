@@ -7,7 +7,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 
-DEAD_MAN_NS = 61 * SECOND_NS  # a minute is configured
+SLACK_NS = SECOND_NS  # the exchange looks now and then
 LOGOUT = '"method":"private/logout"'
 
 
@@ -28,7 +28,8 @@ class NoOrphans(Check):
         left = [order.label for order in self.oracle.evidence.ours()]
         if how == "exit 0" and left:
             return f"life {daemon.number} ended as flat, and {', '.join(left)} still rest"
-        self._dead.append((self.oracle.at + DEAD_MAN_NS, prefix(self.oracle.namespace, daemon.epoch)))
+        until = self.oracle.at + self.oracle.dead_man_ns + SLACK_NS
+        self._dead.append((until, prefix(self.oracle.namespace, daemon.epoch)))
         return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
@@ -58,7 +59,8 @@ class NoOrphans(Check):
         _, own = self._dead.pop(0)
         left = [order.label for order in self.oracle.evidence.ours() if order.label.startswith(own)]
         left = [label for label in left if self._placed_over[label] not in self._retired]
-        return f"{', '.join(left)} still rest {DEAD_MAN_NS / 1e9:.0f} s after their daemon's end" if left else None
+        passed_s = (self.oracle.dead_man_ns + SLACK_NS) / SECOND_NS
+        return f"{', '.join(left)} still rest {passed_s:.0f} s after their daemon's end" if left else None
 
 
 def prefix(namespace: str, epoch: int) -> str:

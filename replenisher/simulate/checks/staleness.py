@@ -1,4 +1,14 @@
-"""S7: no order or amend leaves on a book that has a gap, is silent or late; and what rests then is canceled."""
+"""S7: no order or amend leaves on a book that cannot be trusted; and what rests then is canceled at once.
+
+A book cannot be trusted when it has a gap, when its connection has been silent for longer than X = `max_data_age_ms`
+(a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened, or
+when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves.
+Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
+later as it has to wait for the answer to what was asked about it before.
+
+Two reasons for distrust cannot be met here: the exchange's own book is never crossed (S12 holds ours beside it), and
+its clock is the world's.
+"""
 
 import re
 
@@ -8,12 +18,13 @@ from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-from replenisher.simulate.order_frames import order_frame
+from replenisher.simulate.order_frames import OrderFrame, order_frame
 from replenisher.venues.deribit.venue import MARKET
 
 LABEL = re.compile(r'"label":"([^"]+)"')
-SLACK_NS = 100 * MS_NS
-CANCEL_NS = 3 * SECOND_NS  # an amend that is under way may have to be waited for
+DELTA_NS = SECOND_NS
+UNSEEN_NS = SECOND_NS // 2  # of a standstill, which a process notices by looking at its clock that often
+REPEAT_NS = 3 * SECOND_NS  # a cancel that was sent so lately still counts: it is repeated less and less often
 
 
 class _Book(msgspec.Struct):
@@ -40,23 +51,29 @@ class NoQuoteOnAStaleBook(Check):
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
-        self._life = 0
         self._forget()
 
     def _forget(self) -> None:
         self._followed = MARKET  # the connection that the last snapshot came on: an heir takes over with it
         self._change_id: int | None = None  # of the book that is whole; None while there is none
-        self._late_ns = 0  # how late the last frame of it was
+        self._late_ns = 0  # how late the last change of it was
         self._heard_at = 0
         self._bad_since: int | None = None
-        self._is_in_session = self._sleeps = False
+        self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
+        self._asked: dict[str, int] = {}  # label -> when a place or amend was last sent
         self._canceled: dict[str, int] = {}  # label -> when a cancel was last sent
+        self._still_since: int | None = None
+        self._stands_until = 0
+        self._to_pull: set[str] = set()  # labels that must be canceled before anything new leaves
 
     def began(self, daemon: Daemon) -> Objection:
         """Nothing is known yet."""
         self._forget()
-        self._life = daemon.number
+        setup = self.oracle.setup
+        self._age_ns_max = setup.limits.max_data_age_ns
+        self._lag_ns_max = (setup.limits.max_loop_lag_ns or 0) + UNSEEN_NS
+        self._waits_ns = setup.venues[0].request_timeout_ns
         return None
 
     def ended(self, daemon: Daemon, how: str) -> Objection:
@@ -64,13 +81,9 @@ class NoQuoteOnAStaleBook(Check):
         self._forget()
         return None
 
-    def struck(self, fault: str) -> Objection:
-        """Whoever sleeps cancels nothing."""
-        self._sleeps = self._sleeps or fault in ("suspended", "stalled")
-        return None
-
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
-        """A frame has reached the daemon."""
+        """A frame has reached the daemon, which may stand still."""
+        self._look_whether_it_runs(daemon)
         if not connection.startswith(MARKET):
             if '"label":"' in frame:
                 self._known.update(LABEL.findall(frame))
@@ -82,59 +95,84 @@ class NoQuoteOnAStaleBook(Check):
             return None
         self._heard_at = self.oracle.at
         if book is not None:
-            if book.prev_change_id in (None, self._change_id):
-                self._change_id = book.change_id
-                self._late_ns = self.oracle.at - book.timestamp * MS_NS
-            elif self._change_id is not None and book.change_id > self._change_id:
-                self._change_id = None
+            self._follow(book)
         return None
+
+    def _follow(self, book: _Book) -> None:
+        if book.prev_change_id is None:
+            self._change_id, self._late_ns = book.change_id, 0  # it says when the book last moved, if ever
+        elif book.prev_change_id == self._change_id:
+            self._change_id, self._late_ns = book.change_id, self.oracle.at - book.timestamp * MS_NS
+        elif self._change_id is not None and book.change_id > self._change_id:
+            self._change_id = None
+
+    def _look_whether_it_runs(self, daemon: Daemon) -> None:
+        at = self.oracle.at
+        if daemon.at > at:
+            self._still_since = at if self._still_since is None else self._still_since
+            self._stands_until = daemon.at
+        elif self._still_since is not None:
+            if self._stands_until - self._still_since > self._lag_ns_max and self._is_in_session:
+                self._to_pull = {order.label for order in self.oracle.evidence.ours()} & self._known
+            self._still_since = None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """What the daemon knew of the market when this left."""
+        self._look_whether_it_runs(daemon)
         request = order_frame(frame)
         if request is None:
             return None
+        label = self._label(request)
         if not (request.is_place or request.verb == "edit"):
-            order = self.oracle.evidence.resting.get(request.order_id)
-            self._canceled[order.label if order else request.label] = self.oracle.at
+            self._canceled[label] = self.oracle.at
+            self._to_pull.discard(label)
             return None
-        why = self._distrust(SLACK_NS)
-        return f"an order or amend left on a book that {why}: {frame}" if why else None
+        self._asked[label] = self.oracle.at
+        if why := self._distrust():
+            return f"an order or amend left on a book that {why}: {frame}"
+        if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
+            return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
+        return None
+
+    def _label(self, request: OrderFrame) -> str:
+        order = self.oracle.evidence.resting.get(request.order_id)
+        return order.label if order else request.label
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """Whether the daemon can cancel at all."""
-        self._sleeps = False
         for event in step.events:
             if isinstance(event, SessionOpened):
                 self._is_in_session = True
             elif isinstance(event, SessionLost):
                 self._is_in_session = False
+                self._to_pull.clear()
         return None
 
     def told(self, link: str, frame: str) -> Objection:
         """The market goes on: a moment like any other."""
-        if not self._distrust(0) or not self._is_in_session or self._sleeps:
+        at = self.oracle.at
+        if not self._is_in_session or self._still_since is not None or not self._distrust():
             self._bad_since = None
             return None
-        if self._bad_since is None:
-            self._bad_since = self.oracle.at
-        since = self._bad_since
-        if self.oracle.at < since + CANCEL_NS:
-            return None
-        for order in self.oracle.evidence.ours():
-            if order.label in self._known and self._canceled.get(order.label, 0) < since - CANCEL_NS:
-                why = self._distrust(0)
-                return f"order {order.label} is not canceled, though for {CANCEL_NS / 1e9:.0f} s the book {why}"
+        since = self._bad_since = at if self._bad_since is None else self._bad_since
+        for order in self.oracle.evidence.ours() if at >= since + DELTA_NS else ():
+            free_at = max(since, self._asked.get(order.label, 0) + self._waits_ns)
+            if (
+                order.label in self._known
+                and at >= free_at + DELTA_NS
+                and self._canceled.get(order.label, 0) < since - REPEAT_NS
+            ):
+                passed_s = (at - since) / SECOND_NS
+                return f"order {order.label} has no cancel though for {passed_s:.1f} s the book {self._distrust()}"
         return None
 
-    def _distrust(self, slack_ns: int) -> str:
+    def _distrust(self) -> str:
         """What is wrong with the book."""
-        most_ns = self.oracle.setup.limits.max_data_age_ns + slack_ns
         if self._change_id is None:
             return "has a gap"
-        if self.oracle.at - self._heard_at > most_ns:
+        if self.oracle.at - self._heard_at > self._age_ns_max:
             return "is silent"
-        return "is late" if self._late_ns > most_ns else ""
+        return "is late" if self._late_ns > self._age_ns_max else ""
 
 
 def _book_in(frame: str) -> _Book | None:

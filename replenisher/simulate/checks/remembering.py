@@ -1,0 +1,103 @@
+"""S19: what was journaled is enough: read back it gives the same memory, and recorded anew it gives the same rows.
+
+The first is looked at now and then, whenever a step has just been written; the second once, in the end. Rows that were
+recorded of steps which power loss has taken from the journal afterwards stand for nothing that could be read back, so
+that the rows are only compared where power was not lost, or where every step is safe before anything follows from it.
+"""
+
+import sqlite3
+import tempfile
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from replenisher.core.replay import fold
+from replenisher.core.state import State
+from replenisher.model.step import Step
+from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
+from replenisher.simulate.run import empty_database
+from replenisher.store import tables
+from replenisher.store.database import Database
+from replenisher.store.journal import Fsync, Header, records
+from replenisher.store.recorder import Recorder
+
+ONE_IN = 64  # of all that is written
+RECORDED = [table for table in tables.metadata.sorted_tables if table is not tables.leases]
+HEADERS, STEPS = msgspec.msgpack.Decoder(Header), msgspec.msgpack.Decoder(Step)
+
+
+class JournalIsEnough(Check):
+    """Folds what is written into a state of its own, from the last snapshot on."""
+
+    name = "S19"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._state: State | None = None  # as of all that is folded
+        self._from = 0  # the last step of the snapshot that it began with
+        self._unfolded: list[bytes] = []
+        self._rows_may_differ = False
+
+    def struck(self, fault: str) -> Objection:
+        """Power loss takes steps away that have their rows already, unless they were safe."""
+        if fault == "power lost" and self.oracle.policy.fsync is not Fsync.ALWAYS:
+            self._rows_may_differ = True
+        return None
+
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """A snapshot, or steps; the daemon has just taken the last of them, if this is not written later."""
+        self._unfolded.append(data)
+        if zlib.crc32(data) % ONE_IN:
+            return None
+        last = self._fold()
+        number, memory = daemon.memory()
+        if self._state is None or last != number or memory == (told := self._state.dump()):
+            return None
+        return f"the journal does not tell what is remembered after step {number}: {_difference(memory, told)}"
+
+    def _fold(self) -> int:
+        """The number of the last step."""
+        steps: list[Step] = []
+        for data in self._unfolded:
+            for payload, _ in records(data):
+                try:
+                    steps.append(STEPS.decode(payload))
+                except msgspec.ValidationError:
+                    header = HEADERS.decode(payload)
+                    self._state, self._from = State.load(self.oracle.setup, header.snapshot), header.step
+                    steps.clear()
+        self._unfolded.clear()
+        last = steps[-1].number if steps else 0
+        steps = [step for step in steps if step.number > self._from]
+        if self._state is not None:
+            fold(self._state, sorted(steps, key=lambda step: step.number))
+        return last
+
+    def closed(self, books: Books) -> Objection:
+        """What is recorded anew is what was recorded."""
+        if self._rows_may_differ:
+            return None
+        with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
+            file = Path(folder) / "anew.db"
+            file.write_bytes(empty_database())
+            with closing(Database(f"sqlite:///{file}")) as anew:
+                Recorder(books.journal, anew).record_all()
+            with closing(sqlite3.connect(file)) as connection:
+                connection.execute("ATTACH ? AS ours", (books.database.url.removeprefix("sqlite:///"),))
+                return next(filter(None, (_differs(connection, table.name) for table in RECORDED)), None)
+
+
+def _differs(connection: sqlite3.Connection, table: str) -> Objection:
+    for where, other, how in (("ours", "main", "is not in the journal"), ("main", "ours", "was not recorded")):
+        query = f"SELECT * FROM {where}.{table} EXCEPT SELECT * FROM {other}.{table} LIMIT 1"  # noqa: S608 - our own tables
+        if row := connection.execute(query).fetchone():
+            return f"a row of {table} {how}: {row}"
+    return None
+
+
+def _difference(ours: bytes, theirs: bytes) -> str:
+    """The first thing that is remembered otherwise."""
+    left, right = msgspec.msgpack.decode(ours), msgspec.msgpack.decode(theirs)
+    return next((f"{key}: {left[key]} and {right.get(key)}" for key in left if left[key] != right.get(key)), "its form")

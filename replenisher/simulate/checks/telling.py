@@ -1,0 +1,107 @@
+"""L7: five seconds after a halt, or once the exchange insists on a position that cannot be ours, the operator knows.
+
+A halt is known from the journal; the next life has to say it again. A position cannot be ours when the exchange has
+told it in several answers, one after the other, and its own ledger never had it meanwhile.
+"""
+
+import re
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from replenisher.model.command import Halt
+from replenisher.model.event import ResumeAsked
+from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.frame_faults import is_position
+from replenisher.store.journal import records
+
+BOUND_NS = 5 * SECOND_NS
+ANSWERS = 3  # that say the same, and not what the ledger says, are no accident
+TOLD = re.compile(r'"instrument_name":"([^"]+)"|"size":(-?[0-9.e-]+)')
+STEPS = msgspec.msgpack.Decoder(Step)
+POSITION = "unexplained position"
+
+
+class OperatorIsTold(Check):
+    """Holds what is said beside what was decided, and beside what the exchange has told."""
+
+    name = "L7"
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._halts: dict[str, str] = {}  # cause -> reason, of those that nobody has lifted
+        self._wrong: dict[str, tuple[Decimal, Decimal, int]] = {}  # instrument -> told, true, and in how many answers
+        self._due: dict[str, int] = {}  # what must be said, and until when
+        self._knows = False  # that a position is told wrong
+        self._was_late = False  # at the last step
+
+    def began(self, daemon: Daemon) -> Objection:
+        """A life says what keeps it from quoting."""
+        self._wrong.clear()
+        self._knows = False
+        self._due = dict.fromkeys(self._halts, self.oracle.at + BOUND_NS)
+        self._was_late = False
+        return None
+
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """A step is journaled, and what follows from it may be said."""
+        if b"Halt" not in data and b"ResumeAsked" not in data:
+            return None
+        for payload, _ in records(data):
+            with suppress(msgspec.DecodeError):  # a header is no step
+                self._note(STEPS.decode(payload), daemon.at)
+        return None
+
+    def _note(self, step: Step, at: int) -> None:
+        if any(isinstance(event, ResumeAsked) and event.reason for event in step.events):
+            self._halts.clear()
+        for command in step.commands:
+            if isinstance(command, Halt):
+                self._halts[command.cause] = command.reason
+                self._due.setdefault(command.cause, at + BOUND_NS)
+
+    def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
+        """The exchange tells a position."""
+        if not is_position(frame):
+            return None
+        found = TOLD.findall(frame)
+        name, told = next(name for name, _ in found if name), Decimal(next(size for _, size in found if size))
+        true = self.oracle.evidence.positions[name]
+        before = self._wrong.pop(name, None)
+        if told == true:
+            self._knows = False
+            self._due.pop(POSITION, None)
+            return None
+        count = 1 + before[2] if before is not None and before[:2] == (told, true) else 1
+        self._wrong[name] = (told, true, count)
+        if count == ANSWERS and not self._knows:
+            self._due[POSITION] = daemon.at + BOUND_NS
+        return None
+
+    def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
+        """The operator is told something."""
+        if verb == "halted":
+            self._due.pop(about["cause"], None)
+        if verb in ("position_differs", "halted", "taken_over"):
+            self._knows = True
+            self._due.pop(POSITION, None)
+        return None
+
+    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+        """A moment of its life. Whoever stood still may say it now, so that only the next step finds it missing."""
+        late = [what for what, until in self._due.items() if daemon.at > until]
+        if late and self._was_late:
+            return f"{', '.join(late)}: the operator was not told in {BOUND_NS // SECOND_NS} s"
+        self._was_late = bool(late)
+        return None
+
+    def ended(self, daemon: Daemon, how: str) -> Objection:
+        """Whoever ends by itself has said why."""
+        if how.startswith("exit") and self._due:
+            return f"{', '.join(self._due)}: life {daemon.number} ended without a word of that"
+        self._due.clear()
+        return None
