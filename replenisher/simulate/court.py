@@ -122,6 +122,7 @@ class Check:
     """One invariant. `at` is always the simulated time, in nanoseconds since the epoch."""
 
     name: ClassVar[str]
+    follows_one_desk: ClassVar[bool] = False  # else it is about the account, whoever trades there
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
@@ -169,7 +170,7 @@ class Check:
         """A life of a daemon began."""
 
     def ended(self, daemon: Daemon, how: str) -> Objection:
-        """A life of a daemon is over: `exit N`, `killed` or `power lost`."""
+        """A life of a daemon is over, or could not begin: `exit N`, `killed` or `power lost`."""
 
     def struck(self, fault: str) -> Objection:
         """A fault befell something."""
@@ -197,6 +198,7 @@ class Court:
 
     def __init__(self, checks: Sequence[Check], elapsed_s: Callable[[], float], stop: Callable[[], None]) -> None:
         self.violations: list[Violation] = []
+        self._checks = checks
         self._elapsed_s, self._stop = elapsed_s, stop
         self.sent = self._hearers(checks, "sent")
         self.heard = self._hearers(checks, "heard")
@@ -217,6 +219,12 @@ class Court:
         self.calmed = self._hearers(checks, "calmed")
         self.stopping = self._hearers(checks, "stopping")
         self.closed = self._hearers(checks, "closed")
+
+    def of_second(self) -> "Court":
+        """Where a second daemon on the account is heard: without the checks that follow the first one's desk."""
+        court = Court([check for check in self._checks if not check.follows_one_desk], self._elapsed_s, self._stop)
+        court.violations = self.violations
+        return court
 
     def object(self, invariant: str, sentence: str) -> None:
         """Note what is wrong."""

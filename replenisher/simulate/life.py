@@ -101,13 +101,14 @@ class Life:
         self.epoch = 0
         self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
+        self.court = place.court
         self._place = place
         self._over = over
         self._setup = making.setup
         self.loop = VirtualLoop(place.timeline, self._end)
         self.clock = VirtualClock(self.loop)
         place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.at + for_ns)
-        wrote = place.court.wrote
+        wrote = self.court.wrote
         place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None
         self._parts: list[object] = []
         self._making = making
@@ -127,7 +128,7 @@ class Life:
         journal = Journal.open(
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
-        claim = claim_of(making.accounts, journal.boot.journal_id, self.number)
+        claim = claim_of(making.accounts, journal, place.directory.name, self.number)
         before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
         state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
         self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch)
@@ -162,8 +163,8 @@ class Life:
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
             self._follower = Follower(place.timeline, self.loop, make, lambda: place.disk.writes, place.record_every_ns)
-        if place.court.began:
-            place.court.began(self)
+        if self.court.began:
+            self.court.began(self)
         self._supervisor.start({self.venue.name: self})
 
     # --- Its end of the network -----------------------------------------------------------------------------------
@@ -228,17 +229,17 @@ class Life:
         self._place.moments.reach(moment)
 
     def _observe(self, step: Step) -> None:
-        if self._place.court.stepped:
-            self._place.court.stepped(self, step)
+        if self.court.stepped:
+            self.court.stepped(self, step)
 
     def _tell(self, verb: str, about: dict[str, Any]) -> None:
         """It says something to the operator."""
-        if self._place.court.reported:
-            self._place.court.reported(self, verb, about)
+        if self.court.reported:
+            self.court.reported(self, verb, about)
 
     def _failed(self, failure: "asyncio.Future[None]") -> None:
         """Something of ours has failed, which is never allowed, whatever the world does."""
-        self._place.court.object(OURS, f"life {self.number} failed: {failure.exception()!r}")
+        self.court.object(OURS, f"life {self.number} failed: {failure.exception()!r}")
 
     def _ended(self, _: "asyncio.Future[None]") -> None:
         """Its supervisor has come to an end: what a process does then."""

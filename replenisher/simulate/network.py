@@ -25,6 +25,8 @@ Hit = Callable[[], None]  # a fault makes something go otherwise
 class End(Daemon, Protocol):
     """A daemon's end of its connections."""
 
+    court: Court  # that is told what crosses them
+
     def opened(self, connection: str) -> None:
         """It is open."""
 
@@ -103,7 +105,6 @@ class Network:
         timeline: Timeline,
         counter: Counter,
         tampering: Tampering,
-        court: Court,
         tap: Wiretap,
         chance: Random,
         delays_ns: tuple[int, int],
@@ -111,7 +112,6 @@ class Network:
         self._timeline = timeline
         self._counter = counter
         self._tampering = tampering
-        self._court = court
         self._tap = tap
         self._chance = chance
         self._delays_ns = delays_ns
@@ -150,8 +150,8 @@ class Network:
 
     def _dial(self, end: End, connection: str) -> None:
         self._dialed += 1
-        if self._court.dialed:
-            self._court.dialed(end, connection)
+        if end.court.dialed:
+            end.court.dialed(end, connection)
         link = Link(f"{connection}-{self._dialed}", connection, end, self._way(), self._way())
         self.links[link.name] = link
         self._timeline.put(self._timeline.at + link.up.delay_ns, self._reach, link)
@@ -175,8 +175,8 @@ class Network:
 
     def _send_up(self, link: Link, frame: str) -> None:
         self._tap.up(self._timeline.at, link.name, frame)
-        if self._court.sent:
-            self._court.sent(link.end, link.connection, frame)
+        if link.end.court.sent:
+            link.end.court.sent(link.end, link.connection, frame)
         if link.up.hit is not None:
             link.up.hit()
         tampered = self._tampering.up(link, frame)
@@ -185,8 +185,8 @@ class Network:
 
     def _heard(self, link: Link, frame: str) -> None:
         if link.is_open_there and not link.up.is_dead:
-            if self._court.heard:
-                self._court.heard(link.name, frame)
+            if link.end.court.heard:
+                link.end.court.heard(link.name, frame)
             self._counter.heard(link.name, frame)
 
     def _leave(self, link: Link, reason: str) -> None:
@@ -219,8 +219,8 @@ class Network:
 
     def _send_down(self, link: Link, frame: str) -> None:
         self._tap.down(self._timeline.at, link.name, frame)
-        if self._court.told:
-            self._court.told(link.name, frame)
+        if link.end.court.told:
+            link.end.court.told(link.name, frame)
         way, stream = link.down, stream_of(frame)
         if way.hit is not None:
             way.hit()
@@ -239,8 +239,8 @@ class Network:
 
     def _received(self, link: Link, frame: str) -> None:
         if link.is_open_here and not link.down.is_dead:
-            if self._court.received:
-                self._court.received(link.end, link.connection, frame)
+            if link.end.court.received:
+                link.end.court.received(link.end, link.connection, frame)
             link.end.received(link.connection, frame)
 
     # --- How connections end --------------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ class Network:
             link.end.closed(link.connection, reason)
 
     def _tell_broken(self, link: Link) -> None:
-        if link.stood and self._court.disconnected:
-            self._court.disconnected(link.end, link.connection)
+        if link.stood and link.end.court.disconnected:
+            link.end.court.disconnected(link.end, link.connection)
 
     def reaches(self, end: End, connection: str) -> bool:
         """Whether what the exchange tells on a connection of this name, or on its heir, gets to a daemon."""

@@ -14,10 +14,12 @@ FILLS = """
     FROM fills WHERE rowid > ? ORDER BY rowid
 """
 ORDERS = """
-    SELECT order_id, amount, filled, status, updated_epoch, updated_step
-    FROM orders WHERE (updated_epoch, updated_step) > (?, ?) ORDER BY updated_epoch, updated_step
+    SELECT order_id, amount, filled, status, updated_step
+    FROM orders WHERE updated_epoch = ? AND updated_step > ? ORDER BY updated_step
 """
-CURSOR = "SELECT epoch, step FROM cursor"
+EPOCHS = "SELECT DISTINCT updated_epoch FROM orders WHERE updated_epoch > ?"
+GROWING = 3  # epochs, the last ones: two desks may take turns, and the rows of each come late
+CURSOR = "SELECT epoch, step FROM cursor ORDER BY epoch"  # one of each desk
 
 
 class NewRows:
@@ -29,7 +31,7 @@ class NewRows:
         self._court = court
         self._told: set[tuple[str, str, str]] = set()  # fills: those that power loss took back come once more
         self._last_fill = 0
-        self._last_order = (0, 0)
+        self._last_orders: dict[int, int] = {}  # the step that was last read of each epoch
 
     def rewind(self) -> None:
         """The rows are fewer than they were."""
@@ -45,9 +47,13 @@ class NewRows:
                     self._told.add(key)
                     court.booked(FillRow(instrument, trade_id, SIDES[side], *rest))
         if court.ordered:
-            for order_id, amount, filled, status, epoch, step in ask(ORDERS, self._last_order).fetchall():
-                self._last_order = (epoch, step)
-                court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))
+            known = self._last_orders
+            for (epoch,) in ask(EPOCHS, (max(known, default=0),)).fetchall():
+                known[epoch] = -1
+            for epoch in sorted(known)[-GROWING:]:
+                for order_id, amount, filled, status, step in ask(ORDERS, (epoch, known[epoch])).fetchall():
+                    known[epoch] = step
+                    court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))
         if court.committed:
             for epoch, step in ask(CURSOR).fetchall():
                 court.committed(epoch, step)

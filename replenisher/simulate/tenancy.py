@@ -12,16 +12,22 @@ from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store import leases
 from replenisher.store.database import said
+from replenisher.store.journal import Journal
 from replenisher.store.leases import Claim
 
 LIFE_NS = 90 * SECOND_NS
 ANSWER_NS = 20 * MS_NS
 
 
-def claim_of(accounts: dict[str, str], journal_id: str, number: int) -> Claim:
+def claim_of(accounts: dict[str, str], journal: Journal, directory: str, number: int) -> Claim:
     """A life's claim, in which nothing of this machine is."""
     return Claim(
-        accounts=accounts, journal_id=journal_id, life_ns=LIFE_NS, data_directory="data", host="simulated", pid=number
+        accounts=accounts,
+        journal_id=journal.boot.journal_id,
+        life_ns=LIFE_NS,
+        data_directory=directory,
+        host="simulated",
+        pid=number,
     )
 
 

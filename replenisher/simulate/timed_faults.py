@@ -44,6 +44,12 @@ class World(Protocol):
     def crash(self, hit: Hit, moment: str) -> None:
         """Let it die at the next such moment: around a write, a sync, a frame or a COMMIT."""
 
+    def terminate(self, hit: Hit, *, times: int) -> None:
+        """Send it the signal that means a stop."""
+
+    def start_second(self, hit: Hit, for_ns: int) -> None:
+        """Somebody starts another one with the same configuration, on a data directory of its own."""
+
     def suspend(self, hit: Hit, for_ns: int) -> None:
         """Its process does not run."""
 
@@ -151,6 +157,25 @@ def _crash(world: World, _: str, hit: Hit) -> None:
     world.crash(hit, world.chance.choice(KINDS))
 
 
+def _terminate(world: World, _: str, hit: Hit) -> None:
+    world.terminate(hit, times=1)
+
+
+def _terminate_twice(world: World, _: str, hit: Hit) -> None:
+    world.terminate(hit, times=2)
+
+
+def _start_second(world: World, _: str, hit: Hit) -> None:
+    world.start_second(hit, _seconds(world, 1, 60))
+
+
+def _replace(world: World, _: str, hit: Hit) -> None:
+    """Ours stands still for longer than its lease, and another one is started in its place."""
+    away_ns = _seconds(world, 121, 180)
+    world.suspend(hit, away_ns)
+    world.start_second(hit, away_ns + _seconds(world, 1, 60))
+
+
 def _suspend(world: World, _: str, hit: Hit) -> None:
     world.suspend(hit, _seconds(world, 5, 120))
 
@@ -256,6 +281,10 @@ TIMED_FAULTS = (
     TimedFault(name="database locked", ids=("K9",), per_hour_max=20, befalls=_lock_database),
     TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),
     TimedFault(name="recorder died", ids=("K4", "K10"), per_hour_max=20, befalls=_kill_recorder),
+    TimedFault(name="told to stop", ids=("K6",), per_hour_max=10, befalls=_terminate),
+    TimedFault(name="told twice to stop", ids=("K6",), per_hour_max=4, befalls=_terminate_twice),
+    TimedFault(name="second daemon", ids=("K15",), per_hour_max=10, befalls=_start_second),
+    TimedFault(name="replaced", ids=("K12", "K15"), per_hour_max=4, befalls=_replace),
     TimedFault(name="by hand", ids=("X26",), per_hour_max=20, befalls=_trade_by_hand),
     TimedFault(name="maintenance", ids=("X12",), per_hour_max=10, befalls=_maintain),
 )

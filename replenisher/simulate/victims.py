@@ -13,6 +13,7 @@ from replenisher.simulate.exchange_end import ExchangeEnd
 from replenisher.simulate.life import Life, Place
 from replenisher.simulate.moments import KILLED, POWER_LOST
 from replenisher.simulate.network import Hit, Link, Network
+from replenisher.simulate.second import Second
 from replenisher.simulate.timeline import Timeline
 
 AWAY_S = (0.5, 120.0)  # how long something is gone: mostly for seconds, and now and then for minutes
@@ -29,6 +30,7 @@ class Victims:
         counter: ExchangeEnd,
         network: Network,
         place: Place,
+        second: Second,
         account: str,
         instruments: Sequence[str],
         chance: Random,
@@ -44,6 +46,7 @@ class Victims:
         self._counter = counter
         self._network = network
         self._place = place
+        self._second = second
         self._lasting: list[Callable[[], None]] = []  # what ends when there are no faults any more
 
     def for_a_while(self, for_ns: int, begins: Callable[[], None], ends: Callable[[], None]) -> None:
@@ -63,8 +66,9 @@ class Victims:
         self._place.moments.live_on()
         if self._place.database is not None:
             self._place.database.stay()
-        while self._lasting:
-            self._lasting.pop(0)()  # a life that cannot begin yet waits behind what it waits for
+        lasting, self._lasting = self._lasting, []
+        for ends in lasting:
+            ends()
 
     def pause_ns(self) -> int:
         """How long something is gone."""
@@ -110,13 +114,25 @@ class Victims:
         """What a machine without power takes with it: what was not synced, and every goodbye."""
         self._network.fall_silent(self.life)
         self.disk.lose_power(self.chance)
-        if self._place.database is not None:
+        # A database that serves a second daemon is on another machine.
+        if self._place.database is not None and self._second.is_gone:
             self._place.database.lose_power(self.chance)
             self.rows_lost()
 
     def crash(self, hit: Hit, moment: str) -> None:
         """Let it die at the next such moment."""
         self._place.moments.die_at_next(moment, hit)
+
+    def terminate(self, hit: Hit, *, times: int) -> None:
+        """Send it the signal that means a stop."""
+        if not self.life.is_over:
+            hit()
+            for _ in range(times):
+                self.life.interrupt()
+
+    def start_second(self, hit: Hit, for_ns: int) -> None:
+        """Somebody starts another one with the same configuration, on a data directory of its own."""
+        self.for_a_while(for_ns, lambda: self._second.come(hit), self._second.leave)
 
     def suspend(self, hit: Hit, for_ns: int) -> None:
         """Its process does not run."""

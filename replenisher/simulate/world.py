@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from replenisher.simulate.moments import POWER_LOST, Moments
 from replenisher.simulate.network import DELAYS_NS, Link, Network
 from replenisher.simulate.new_rows import NewRows
 from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.second import Second
 from replenisher.simulate.swarm import NO_FAULTS, Plan
 from replenisher.simulate.tally import Tally
 from replenisher.simulate.timeline import Stuck, Timeline
@@ -44,6 +46,7 @@ from replenisher.venues.deribit.venue import TRADING
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
 LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
+TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back
 RESTART_NS = SECOND_NS  # once nothing goes wrong any more
 BOOT_NS = 5 * SECOND_NS  # no machine that had no power is back sooner
 LIFTED_SHARE = 1 / 2  # of the halts: an operator looks before the daemon is started again
@@ -104,7 +107,6 @@ class World:
             self._timeline,
             self._counter,
             self,
-            self.court,
             self.tap,
             network_chance,
             delays_ns=scene.delays_ns,
@@ -128,11 +130,15 @@ class World:
             court=self.court,
             record_every_ns=self.record_every_ns,
         )
+        self._lives = count(1)
+        self._life_chance = seeded(seed, "lives")
+        self.second = Second(making, self._place, self._lives, seeded(seed, "second"))
         self.victims = Victims(
             self._timeline,
             self._counter,
             self._network,
             self._place,
+            self.second,
             self.account,
             self.instruments,
             seeded(seed, "faults"),
@@ -141,8 +147,6 @@ class World:
         if self._new_rows is not None:
             self.victims.rows_lost = self._new_rows.rewind
         self._trouble = Trouble(plan, self._timeline, self.victims, seeded(seed, "trouble"), self)
-        self._lives = 0
-        self._life_chance = seeded(seed, "lives")
         self._ends: list[str] = []
         self._is_calm = self._is_ending = False
         self._dark_until = at  # until when the machine has no power
@@ -194,12 +198,14 @@ class World:
             self.court.object(OURS, str(stuck))
 
     def calm(self) -> None:
-        """From here on nothing goes wrong any more; what had gone away comes back, and sleepers wake."""
+        """From here on nothing goes wrong: what was away comes back, sleepers wake, and a second daemon leaves."""
         self._trouble.end()
         self._let_pass(self._dark_until)
         self._is_calm = True
         self.victims.recover()
         self._let_pass(self.life.loop.still_until)
+        self.run_until(lambda: self.second.is_gone, STOP_S_MAX)
+        self.run_until(lambda: not self.life.is_over, TAKEN_S_MAX)
         if self.court.calmed:
             self.court.calmed()
 
@@ -238,8 +244,8 @@ class World:
     # --- Lives ----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._lives += 1
-        self.life = self.victims.life = Life(self._lives, self._making, self._place, self._life_chance, self._over)
+        number = next(self._lives)
+        self.life = self.victims.life = Life(number, self._making, self._place, self._life_chance, self._over)
         self.life.begin()
 
     def _over(self, life: Life, how: str) -> None:
@@ -279,7 +285,10 @@ class World:
 
     def _is_cut_off(self) -> bool:
         """Whether no living daemon hears at once what happens to its orders."""
-        return self.life.is_over or not self._network.reaches(self.life, TRADING)
+        return not any(
+            life is not None and not life.is_over and self._network.reaches(life, TRADING)
+            for life in (self.life, self.second.life)
+        )
 
     # --- What is told ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ class TrustedBookIsTheirs(Check):
     """Remembers how the exchange's book looked now and then, and compares when the daemon gets there."""
 
     name = "S12"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

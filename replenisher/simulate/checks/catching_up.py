@@ -11,6 +11,7 @@ class RowsCatchUp(Check):
     """Compares the recorder's cursor with the last step that must have been journaled."""
 
     name = "L8"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -12,6 +12,7 @@ class DialsAreFew(Check):
     """Counts what a life tries."""
 
     name = "L5"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -13,6 +13,7 @@ class NoForesight(Check):
     """Holds each step beside the clock, the step before it, and what has reached the daemon."""
 
     name = "S11"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -20,6 +20,7 @@ class HaltIsALatch(Check):
     """Notes what is journaled of halts, and watches the wire."""
 
     name = "S17"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -13,6 +13,7 @@ class QuotesAgain(Check):
     """Looks at what rests at the exchange."""
 
     name = "L1"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

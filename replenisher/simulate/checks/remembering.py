@@ -3,6 +3,7 @@
 The first is looked at now and then, whenever a step has just been written; the second once, in the end. Rows that were
 recorded of steps which power loss has taken from the journal afterwards stand for nothing that could be read back, so
 that the rows are only compared where power was not lost, or where every step is safe before anything follows from it.
+Nor are they where a second daemon has traded, because a fill that both have heard of is the row of whoever was first.
 """
 
 import sqlite3
@@ -32,6 +33,7 @@ class JournalIsEnough(Check):
     """Folds what is written into a state of its own, from the last snapshot on."""
 
     name = "S19"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
@@ -86,6 +88,9 @@ class JournalIsEnough(Check):
                 Recorder(books.journal, anew).record_all()
             with closing(sqlite3.connect(file)) as connection:
                 connection.execute("ATTACH ? AS ours", (books.database.url.removeprefix("sqlite:///"),))
+                (journals,) = connection.execute("SELECT COUNT(*) FROM ours.cursor").fetchone()
+                if journals > 1:
+                    return None
                 return next(filter(None, (_differs(connection, table.name) for table in RECORDED)), None)
 
 

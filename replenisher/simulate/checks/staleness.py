@@ -48,6 +48,7 @@ class NoQuoteOnAStaleBook(Check):
     """Follows the frames of the book as they reach the daemon, on its own."""
 
     name = "S7"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -10,6 +10,7 @@ class StopsInTime(Check):
     """Times the last life."""
 
     name = "L6"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -30,6 +30,7 @@ class OperatorIsTold(Check):
     """Holds what is said beside what was decided, and beside what the exchange has told."""
 
     name = "L7"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

@@ -13,6 +13,7 @@ class UnwantedOrdersGo(Check):
     """Nobody wants the orders of an earlier life, nor any during a stop."""
 
     name = "L4"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)

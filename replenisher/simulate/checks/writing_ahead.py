@@ -9,6 +9,7 @@ class WrittenAhead(Check):
     """Looks for our id in what this very turn has written."""
 
     name = "S10"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
