@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from replenisher.config import load
 from replenisher.exchange.words import OrderRequest, OrderState, OrderView, TimeInForce
+from replenisher.model.command import Command
 from replenisher.model.event import Event
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
@@ -53,12 +54,14 @@ class Witness(Check):
             list
         )  # what each order was for us, one after the other
         self.events: list[Event] = []
+        self.commands: list[Command] = []
         self.requests: list[tuple[int, OrderFrame]] = []  # and when each left
         self.dials: list[tuple[int, str]] = []
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """Keep it."""
         self.events += step.events
+        self.commands += step.commands
         for order in step.orders:
             course = self.course[order.order_id]
             if course[-1:] != [order.status]:
@@ -111,8 +114,9 @@ class Story(World):
         """Let time pass until something is so."""
         until = self.at + round(within_s * 10**9)
         while not condition():
-            assert self.at < until, f"it never came to that; {self.court.violations}"
+            assert self.at < until, "it never came to that"
             self.run(STEP_S)
+            assert not self.court.violations, self.court.violations
 
     def spoil(
         self, fits: Callable[[str], bool], befalls: Callable[[Passage], None], *, times: int = 1, up: bool = False

@@ -4,7 +4,8 @@ A book cannot be trusted when it has a gap, when its connection has been silent 
 (a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened, or
 when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
-later as it has to wait for the answer to what was asked about it before.
+later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
+takes no cancel.
 
 Two reasons for distrust cannot be met here: the exchange's own book is never crossed (S12 holds ours beside it), and
 its clock is the world's.
@@ -14,6 +15,7 @@ import re
 
 import msgspec
 
+from replenisher.exchange.words import STILL
 from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
@@ -152,7 +154,7 @@ class NoQuoteOnAStaleBook(Check):
     def told(self, link: str, frame: str) -> Objection:
         """The market goes on: a moment like any other."""
         at = self.oracle.at
-        if not self._is_in_session or self._still_since is not None or not self._distrust():
+        if not self._is_in_session or self._still_since is not None or not self._distrust() or self._takes_nothing():
             self._bad_since = None
             return None
         since = self._bad_since = at if self._bad_since is None else self._bad_since
@@ -166,6 +168,10 @@ class NoQuoteOnAStaleBook(Check):
                 passed_s = (at - since) / SECOND_NS
                 return f"order {order.label} has no cancel though for {passed_s:.1f} s the book {self._distrust()}"
         return None
+
+    def _takes_nothing(self) -> bool:
+        """Whether the exchange takes no cancel, for a halt or a maintenance."""
+        return any(view.state in STILL for view in self.oracle.exchange.views.instruments())
 
     def _distrust(self) -> str:
         """What is wrong with the book."""
