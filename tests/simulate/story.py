@@ -1,4 +1,4 @@
-"""A small world in which a test says what happens: a real exchange and its ledger, and any frame and step that it likes.
+"""A small world in which a test says what happens: a real exchange and its ledger, and any frame and step it likes.
 
 The check that is tried, and the evidence that it relies on, are told what the simulation would tell them.
 """
