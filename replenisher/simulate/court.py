@@ -45,9 +45,6 @@ class Daemon(Protocol):
     def book(self, instrument: str) -> Book:
         """Its book of an instrument, by key."""
 
-    def reasons(self) -> list[str]:
-        """The names that it has for showing less than it would like to."""
-
     def parts(self) -> Sequence[object]:
         """All that it holds, to be measured and not to be asked."""
 

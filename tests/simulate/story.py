@@ -17,15 +17,16 @@ from replenisher.core.book import Book
 from replenisher.core.state import base36
 from replenisher.exchange.ledger import NO_PAST, Record
 from replenisher.exchange.words import OrderRequest
-from replenisher.model.command import Command
+from replenisher.model.command import Command, Intent
 from replenisher.model.event import Event
-from replenisher.model.order import BUY, SELL
+from replenisher.model.order import BUY, SELL, Status
 from replenisher.model.step import OrderState, Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.court import Check, Court
 from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.run import START
 from replenisher.simulate.world import Scene
+from replenisher.store.journal import Header
 from replenisher.wiring.simulation import SHIPPED, scene_of
 
 NAME = "BTC-PERPETUAL"
@@ -47,7 +48,6 @@ class Somebody:
         self.stands_until = 0
         self.trusted: int | None = None  # the change of its book, if it trusts it
         self.own_book = Book()
-        self.excuses: list[str] = []
         self.things: list[object] = []
         self.remembers: tuple[int, bytes] = (0, b"")
         self._now = now
@@ -61,9 +61,6 @@ class Somebody:
 
     def book(self, instrument: str) -> Book:
         return self.own_book
-
-    def reasons(self) -> list[str]:
-        return self.excuses
 
     def parts(self) -> list[object]:
         return self.things
@@ -206,7 +203,28 @@ class Story:
             self.court.recorded(record)
 
 
-def record(step: Step) -> bytes:
-    """A step as it stands in the journal."""
-    payload = msgspec.msgpack.encode(step)
+def record(what: Step | Header) -> bytes:
+    """A step, or a snapshot, as it stands in the journal."""
+    payload = msgspec.msgpack.encode(what)
     return struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+
+
+def order_state(label: str, status: Status) -> OrderState:
+    """What a step writes down of an order."""
+    return OrderState(
+        order_id=label,
+        venue_order_id="",
+        instrument=KEY,
+        instrument_version=1,
+        strategy="core",
+        side=BUY,
+        level=0,
+        intent=Intent.QUOTE,
+        price=1,
+        quantity=1,
+        filled=Decimal(0),
+        status=status,
+        reason="",
+        created_at=0,
+        updated_at=0,
+    )

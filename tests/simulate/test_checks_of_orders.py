@@ -3,13 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from replenisher.model.command import Halt, HaltCause, Intent, PlaceOrder
 from replenisher.model.event import ResumeAsked
 from replenisher.model.order import BUY, Status
-from replenisher.model.step import OrderState, Step
+from replenisher.model.step import Step
 from replenisher.simulate.checks.endings import OnlyEvidenceEnds
 from replenisher.simulate.checks.epochs import OneWriter
 from replenisher.simulate.checks.exposure import WorstCaseIsWithinLimits
@@ -23,27 +22,7 @@ from replenisher.simulate.checks.strangers import StrangersAreLeftAlone
 from replenisher.simulate.checks.writing_ahead import WrittenAhead
 from replenisher.simulate.court import OrderRow
 from replenisher.store.journal import Fsync, Policy
-from tests.simulate.story import KEY, Story, record
-
-
-def order_state(label: str, status: Status) -> OrderState:
-    return OrderState(
-        order_id=label,
-        venue_order_id="",
-        instrument=KEY,
-        instrument_version=1,
-        strategy="core",
-        side=BUY,
-        level=0,
-        intent=Intent.QUOTE,
-        price=1,
-        quantity=1,
-        filled=Decimal(0),
-        status=status,
-        reason="",
-        created_at=0,
-        updated_at=0,
-    )
+from tests.simulate.story import KEY, Story, order_state, record
 
 
 def placing(label: str) -> PlaceOrder:
@@ -341,4 +320,3 @@ def test_s17_after_a_halt_no_order_leaves_in_whichever_life_before_somebody_says
         story.court.wrote(story.daemon, record(resumed))
         story.asks_for(story.label(3))
     assert len(story.found) == 2, "only a resume with a reason lifts it"
-    assert msgspec.msgpack.decode(record(resumed)[8:], type=Step) == resumed

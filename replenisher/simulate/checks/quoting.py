@@ -1,4 +1,6 @@
-"""L1: thirty seconds after the last fault the daemon quotes again, or names what has halted it."""
+"""L1: thirty seconds after the last fault an order of ours rests, or the operator knows by name what keeps it away."""
+
+from typing import Any
 
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
@@ -6,11 +8,10 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 
 BOUND_NS = 30 * SECOND_NS
 LOOK_NS = 5 * SECOND_NS  # before that: in so long a time an order of ours must be seen
-HALTS = ("halted", "paused", "closed")
 
 
 class QuotesAgain(Check):
-    """Looks at what rests at the exchange."""
+    """Looks at what rests at the exchange, and listens to what the daemon says."""
 
     name = "L1"
     follows_one_desk = True
@@ -19,22 +20,47 @@ class QuotesAgain(Check):
         super().__init__(oracle)
         self._bound: int | None = None
         self._is_quoting = False
-        self._reasons: list[str] = ["it never lived"]
+        self._halts: set[str] = set()  # what was told to keep it from quoting, and not to have ended since
+        self._others: set[str] = set()  # paused strategies and closed instruments, likewise
+
+    def began(self, daemon: Daemon) -> Objection:
+        """A life says itself what keeps it from quoting."""
+        self._halts.clear()
+        self._others.clear()
+        return None
 
     def calmed(self) -> Objection:
         """The faults are over."""
         self._bound = self.oracle.at + BOUND_NS
         return None
 
+    def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
+        """What the operator is told."""
+        match verb:
+            case "halted":
+                self._halts.add(about["cause"])
+            case "resumed" if "halt" in about:
+                self._halts.clear()
+            case "paused":
+                self._others.add(about["strategy"])
+            case "resumed":
+                self._others.discard(about["strategy"])
+            case "instrument_closed":
+                self._others.add(about["instrument"])
+            case "instrument_opened":
+                self._others.discard(about["instrument"])
+            case _:
+                pass
+        return None
+
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """A moment of the daemon's life; there are many of them."""
         if self._bound is not None and self._bound - LOOK_NS <= self.oracle.at <= self._bound:
-            self._reasons = daemon.reasons()
-            self._is_quoting = self._is_quoting or bool(self.oracle.exchange.views.open_orders(self.oracle.account))
+            self._is_quoting = self._is_quoting or any(self.oracle.evidence.ours())
         return None
 
     def stopping(self) -> Objection:
         """The bound has passed."""
-        if self._bound is None or self._is_quoting or any(reason.startswith(HALTS) for reason in self._reasons):
+        if self._bound is None or self._is_quoting or self._halts or self._others:
             return None
-        return f"it does not quote {BOUND_NS // SECOND_NS} s after the last fault: {self._reasons}"
+        return f"it does not quote {BOUND_NS // SECOND_NS} s after the last fault, and nobody was told why"
