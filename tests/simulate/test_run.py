@@ -18,9 +18,10 @@ from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.run import START, empty_database, live
-from replenisher.simulate.swarm import Cue
+from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
+from replenisher.store.journal import Journal
 from replenisher.store.queries import AccountKey
 from replenisher.venues.deribit.link import Link
 from replenisher.venues.limiter import Bucket
@@ -101,6 +102,14 @@ def test_every_seed_is_another_kind_of_bad_day() -> None:
     assert len({tuple(plan.items()) for plan in plans}) > 280
     assert {name for plan in plans for name in plan} == set(NAMES)
     assert set(swarm(1, ["cut"]).rates) <= {"cut"}
+
+
+def test_the_first_seeds_lose_power_with_and_without_a_journal_that_is_always_safe() -> None:
+    plans = [swarm(seed, NAMES) for seed in range(1, 25)]
+
+    met = {(plan.syncs_always, "power lost" in plan.rates) for plan in plans}
+
+    assert met == {(always, loses) for always in (True, False) for loses in (True, False)}
 
 
 # --- Planted bugs --------------------------------------------------------------------------------------------------
@@ -185,3 +194,17 @@ def test_a_planted_bug_is_found_by_its_invariant(
 
     assert found.violation is not None
     assert found.violation.invariant == invariant
+
+
+def test_an_order_that_leaves_before_its_record_is_on_the_disk_is_found_only_where_that_was_promised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans = [Plan(script=(Cue(fault="power lost", after_s=20),), syncs_always=always) for always in (True, False)]
+    assert [outcome_of(5, plan=plan).violation for plan in plans] == [None, None]
+    monkeypatch.setattr(Journal, "sync", lambda self, at: None)
+
+    always, now_and_then = (outcome_of(5, plan=plan).violation for plan in plans)
+
+    assert always is not None
+    assert (always.invariant, "left before its record was safe" in always.sentence) == ("S10", True)
+    assert now_and_then is None or now_and_then.invariant != "S10"
