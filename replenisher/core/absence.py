@@ -39,7 +39,8 @@ def _distrust(state: State, setup: StrategySetup, at: int) -> str:
         return f"book: {book.distrust}"
     if book.is_crossed:
         return "book: crossed"
-    if at - book.heard_at > setup.limits.max_data_age_ns:
+    oldest = at - setup.limits.max_data_age_ns
+    if book.heard_at < oldest and state.links_heard.get(setup.venue, 0) < oldest:
         return "book: too old"
     offset_ns = state.clock_offsets_ns.get(setup.venue)
     if offset_ns is None or not book.has_moved:

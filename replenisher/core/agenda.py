@@ -117,7 +117,8 @@ class Agenda:
 def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
     """When time may change what one strategy wants or may show, if that is sooner."""
     setup = plan.setup
-    too_old_at = state.book(setup.instrument).heard_at + setup.limits.max_data_age_ns + 1
+    heard_at = max(state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0))
+    too_old_at = heard_at + setup.limits.max_data_age_ns + 1
     if at < too_old_at < soonest:
         soonest = too_old_at
     if plan.seen.absence and at < (left_alone_until := state.left_alone_until.get(setup.venue, 0)) < soonest:

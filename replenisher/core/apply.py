@@ -90,9 +90,7 @@ def apply(state: State, event: Event) -> None:
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
         case LinkAlive():
-            for instrument in state.setup.instruments(event.venue):
-                state.book(instrument).heard_at = event.at
-                state.look_at(instrument)
+            _hear_link(state, event.venue, event.at)
         case FeedLost():
             state.book(event.instrument).lose(event.reason)
             state.revisit(event.instrument)
@@ -228,6 +226,15 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
         state.own_size(fill.instrument).ended(order.order_id, order.side, fill.venue_time, fill.at)
         if not was_over:
             eat_slot(state, order, fill.at)
+
+
+def _hear_link(state: State, venue: str, at: int) -> None:
+    """Books that stood still for too long may be believed again. If none has, it is no news to any, however many."""
+    silent_ns = at - state.links_heard.get(venue, 0)
+    state.links_heard[venue] = at
+    if silent_ns > state.setup.data_age_ns_max:
+        for instrument in state.setup.instruments(venue):
+            state.look_at(instrument)
 
 
 def _change_book(state: State, event: BookChanged) -> None:

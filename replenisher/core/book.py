@@ -85,7 +85,7 @@ class Book:
         self.asks = BookSide(SELL)
         self.distrust = "no snapshot yet"  # why the book cannot be trusted; empty while it can
         self.updated_at = 0  # session time of the last update
-        self.heard_at = 0  # session time at which the link last proved alive
+        self.heard_at = 0  # likewise, unless it is not to be believed before the next one
         self.venue_time = 0
         self.has_moved = False  # since the snapshot, which tells when it last did: only a change says how late we hear
         self.last_trade: int | None = None  # ticks

@@ -18,11 +18,40 @@ from replenisher.model.units import DAY_NS
 Basis = tuple[Instrument, Decimal, Decimal, Decimal, Decimal]  # size, entry value, realized, fees
 
 
+NANO = 1e9  # P&L is summed in whole billionths of the quote currency: a running sum of doubles would drift
+
+
+class Total:
+    """The P&L of several instruments, kept as a sum that costs as much as changes."""
+
+    __slots__ = ("_known", "_unknown", "nano")
+
+    def __init__(self) -> None:
+        self.nano = 0  # of those whose P&L is known
+        self._known: dict[str, int] = {}
+        self._unknown: dict[str, None] = {}
+
+    def put(self, instrument: str, pnl_quote: float | None) -> None:
+        """The P&L of one of them is this now."""
+        self.nano -= self._known.pop(instrument, 0)
+        self._unknown.pop(instrument, None)
+        if pnl_quote is None:
+            self._unknown[instrument] = None
+        else:
+            self._known[instrument] = nano = round(pnl_quote * NANO)
+            self.nano += nano
+
+    @property
+    def is_known(self) -> bool:
+        """Whether that of all of them is."""
+        return not self._unknown
+
+
 class DailyLoss:
     """The P&L of every instrument, as far as it may have changed, and what follows from their sum at each venue."""
 
     def __init__(self) -> None:
-        self._by_venue: dict[str, dict[str, float | None]] = {}
+        self._totals: dict[str, Total] = {}  # by venue
         self._worths: dict[str, tuple[Basis, Worth]] = {}  # by instrument, and of what
         self.next_day = 0  # when it begins
 
@@ -37,12 +66,14 @@ class DailyLoss:
         for instrument in touched:
             # What is not traded has no book here to mark it.
             if watching := state.setup.watching(instrument):
-                self._by_venue.setdefault(watching[0].venue, {})[instrument] = self._pnl_quote(state, instrument)
-        for venue, pnls in self._by_venue.items():
-            known = [pnl for pnl in pnls.values() if pnl is not None]
-            if len(known) < len(pnls):
+                total = self._totals.get(watching[0].venue)
+                if total is None:
+                    total = self._totals[watching[0].venue] = Total()
+                total.put(instrument, self._pnl_quote(state, instrument))
+        for venue, total in self._totals.items():
+            if not total.is_known:
                 continue
-            pnl_quote = sum(known)
+            pnl_quote = total.nano / NANO
             mark = state.day_marks.get(venue)
             if mark is None or mark.day != at // DAY_NS:
                 yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)

@@ -110,6 +110,7 @@ def apply_lag(state: State, lag: LoopLagged) -> None:
     for instrument, book in state.books.items():
         book.heard_at = 0
         state.revisit(instrument)
+    state.links_heard.clear()
     state.lags[:] = [at for at in state.lags if at > lag.at - MINUTE_NS] + [lag.at]
     if len(state.lags) >= LAGS_MAX:
         reason = f"max_loop_lag_ms: exceeded {len(state.lags)} times in a minute, lastly by {lag.lag_ns / 1e9:.1f} s"

@@ -107,6 +107,11 @@ class Setup:
         return float(self.limits.max_daily_loss_quote)
 
     @cached_property
+    def data_age_ns_max(self) -> int:
+        """For how long a link may be silent before somebody shows nothing any more."""
+        return min((setup.limits.max_data_age_ns for setup in self.strategies), default=self.limits.max_data_age_ns)
+
+    @cached_property
     def heeding_trades(self) -> frozenset[str]:
         """The instruments on which a trade may change what somebody wants."""
         return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)

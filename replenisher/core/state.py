@@ -81,6 +81,7 @@ class State:
     found: dict[tuple[type, str], Halt | Pause | TakenOver] = field(default_factory=dict)  # to be recorded next
     executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
     let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
+    links_heard: dict[str, int] = field(default_factory=dict)  # venue -> when its link last proved alive
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
     journal_blocked: str = ""  # why the journal cannot be written; empty while it can

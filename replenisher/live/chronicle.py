@@ -18,11 +18,13 @@ from replenisher.live.standing import as_json
 from replenisher.logs import logger
 from replenisher.model.command import AmendOrder, Command, Denied, Halt, HaltCause, Intent, Pause, PlaceOrder, TakenOver
 from replenisher.model.event import (
+    BookSnapshot,
     CancelsSent,
     CashMoved,
     ClockStepped,
     CoverLost,
     Event,
+    FeedLost,
     InstrumentStateChanged,
     JournalBlocked,
     JournalFreed,
@@ -69,6 +71,7 @@ ALARMING = frozenset(
 )
 FAILED = frozenset({"failed", "failed_flat", "failed_and_left", "not_recorded", "may_be_left"})
 NO_SNAPSHOT_YET = "no snapshot yet"
+OF_FEEDS = (BookSnapshot, FeedLost, Suspended)  # after which a book may be another one to believe
 
 
 def tell(verb: str, about: dict[str, Any]) -> None:
@@ -106,6 +109,8 @@ class Chronicle:
         tellings += [_filled(fill, orders.get(fill.order_id)) for fill in self._new_fills.among(step.events)]
         tellings += [_unknown(order) for order in step.orders if _became_unknown(order, step)]
         tellings += [telling for command in step.commands for telling in self._of_command(command, orders)]
+        if any(isinstance(event, OF_FEEDS) for event in step.events):
+            tellings += self._feeds()
         return tellings + self._changes()
 
     def _of_event(self, event: Event, orders: dict[str, OrderState]) -> list[Telling]:
@@ -192,7 +197,7 @@ class Chronicle:
 
     def _changes(self) -> list[Telling]:
         """What is different from how we stood after the step before."""
-        return [*self._feeds(), *self._syncs(), *self._doubts(), *self._halted(), *self._paused(), *self._stopped()]
+        return [*self._syncs(), *self._doubts(), *self._halted(), *self._paused(), *self._stopped()]
 
     def _feeds(self) -> list[Telling]:
         tellings: list[Telling] = []
