@@ -13,6 +13,7 @@ import msgspec
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.network import Link
 
+SIGNATURE = re.compile(r'"signature":"[0-9a-f]+"')
 SIZE = re.compile(r'"size":[-+.0-9e]+')
 ORDERS = tuple(f'"method":"private/{verb}"' for verb in ("buy", "sell", "edit", "cancel"))
 
@@ -128,6 +129,11 @@ def is_subscribing(frame: str) -> bool:
     return '/subscribe"' in frame
 
 
+def is_login(frame: str) -> bool:
+    """A login with our key."""
+    return '"grant_type":"client_signature"' in frame
+
+
 # --- What is done to it --------------------------------------------------------------------------------------------
 
 
@@ -142,6 +148,10 @@ def _leave_out_channel(passage: Passage) -> None:
     channels = request["params"]["channels"]
     del channels[passage.chance.randrange(len(channels))]
     passage.become(msgspec.json.encode(request).decode())
+
+
+def _refuse_key(passage: Passage) -> None:
+    passage.become(SIGNATURE.sub(f'"signature":"{0:064x}"', passage.frame))
 
 
 def _tell_nothing_held(passage: Passage) -> None:
@@ -212,5 +222,6 @@ FRAME_FAULTS = (
     # A venue that forgets an order for longer than we believe it might cannot be survived, so this happens seldom.
     FrameFault(name="forgotten", ids=("X27",), share_max=0.02, is_up=True, fits=is_seeking, befalls=_seek_another),
     FrameFault(name="word lost", ids=("N10", "X1"), share_max=0.05, is_up=False, fits=is_private, befalls=Passage.lose),
+    FrameFault(name="key refused", ids=("X15",), share_max=0.3, is_up=True, fits=is_login, befalls=_refuse_key),
     FrameFault(name="request late", ids=("N2", "N14"), share_max=0.05, is_up=True, fits=is_order, befalls=_hold_long),
 )

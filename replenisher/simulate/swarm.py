@@ -6,10 +6,10 @@ instead exactly what happens when; it is how a seed that once failed stays a tes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
 
 import msgspec
 
+from replenisher.simulate.chance import seeded
 from replenisher.simulate.faults import FAULTS
 from replenisher.simulate.frame_faults import FrameFault
 from replenisher.simulate.timed_faults import TimedFault
@@ -40,16 +40,16 @@ class Plan:
 NO_FAULTS = Plan()
 
 
-def drawn(chance: Random, allowed: Sequence[str]) -> Plan:
-    """The plan of one seed, of the faults that are allowed; what is drawn does not depend on which those are."""
-    is_calm = chance.random() < CALM_SHARE
+def drawn(seed: int, allowed: Sequence[str]) -> Plan:
+    """The plan of one seed, of the faults that are allowed; what is drawn of one kind depends on no other."""
+    day = seeded(seed, "swarm")
+    is_calm, syncs_always = day.random() < CALM_SHARE, day.random() < SYNCS_ALWAYS_SHARE
     rates = {}
     for fault in FAULTS:
-        happens = chance.random() < (UNLIKELY if is_calm else LIKELY)
-        share = chance.random() ** 2
-        if happens and fault.name in allowed:
-            rates[fault.name] = share * most(fault)
-    return Plan(rates=rates, syncs_always=chance.random() < SYNCS_ALWAYS_SHARE)
+        chance = seeded(seed, f"swarm: {fault.name}")
+        if fault.name in allowed and chance.random() < (UNLIKELY if is_calm else LIKELY):
+            rates[fault.name] = chance.random() ** 2 * most(fault)
+    return Plan(rates=rates, syncs_always=syncs_always)
 
 
 def most(fault: FrameFault | TimedFault) -> float:

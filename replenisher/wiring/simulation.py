@@ -104,7 +104,7 @@ def cpus() -> int:
 
 
 def _one(task: Task, seed: int) -> Outcome:
-    plan = drawn(seeded(seed, "swarm"), task.faults)
+    plan = drawn(seed, task.faults)
     return run(scene_of(load(task.file)), seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
 
 

@@ -17,7 +17,7 @@ PLANTED = mutations_in(Path(__file__).with_name("mutations.yaml"))
 
 FOUND_SOON = [  # with the faults and the seed of a day on which it shows within half a minute
     ("a lost feed is not told", "change lost, snapshot lost", 13),
-    ("a page of trades is counted in contracts", "word lost, killed", 2),
+    ("a page of trades is counted in contracts", "word lost, killed", 11),
 ]
 
 

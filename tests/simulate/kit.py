@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from replenisher.config import load
-from replenisher.simulate.chance import seeded
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.court import Check
 from replenisher.simulate.run import Outcome, run
@@ -22,4 +21,4 @@ def script(*cues: Cue) -> Plan:
 
 
 def swarm(seed: int, faults: Sequence[str]) -> Plan:
-    return drawn(seeded(seed, "swarm"), faults)
+    return drawn(seed, faults)

@@ -12,7 +12,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.wiring.campaign import WANTED, Campaign, Days, Found, Record, missing
 from replenisher.wiring.mutations import PACKAGE, Mutation, named
 
-SEED = 11  # on which a connection is cut soon
+SEED = 3  # on which a connection is cut soon
 
 
 def lost_session(name: str, does: str) -> Mutation:
