@@ -51,6 +51,7 @@ LADDER: list[dict[str, object]] = [
 STATUS: dict[str, object] = COUNTS | {
     "at": 1_000_000_000_000,
     "uptime_s": 3_661.2,
+    "lease": {"epoch": 60_310_412, "is_held": True, "left_s": 84.2, "why": ""},
     "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
@@ -87,6 +88,7 @@ core                   quoting, less than wanted: max_open_orders
 edge                   shows nothing: paused: the operator
 deribit                synced
 dead man               deribit: armed, the venue cancels our orders when we are gone
+lease                  ours, epoch 60310412, for 84 s unless it is renewed
 up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
 orders                 2 live, 1 in flight, 0 unanswered

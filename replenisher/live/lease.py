@@ -8,11 +8,12 @@ the lease was read anew. That it is somebody else's is final.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from replenisher.model.event import LeaseHeld, LeaseLost
+from replenisher.model.units import SECOND_NS
 
 RENEWALS = 9  # in the time for which a lease is trusted
 GAP = 6  # a sixth of it without a look is a gap; whoever takes our place waits twice as long
@@ -53,6 +54,13 @@ class Lease:
     def holder(self) -> str:
         """Who else trades on an account of ours; empty if nobody does."""
         return self._keeper.word.holder
+
+    def standing(self, at: int) -> dict[str, Any]:
+        """How it stands, for an operator."""
+        word = self._keeper.word
+        left_ns = max(0, word.asked_at + self._life_ns - at) if self._is_held else 0
+        why = "" if self._is_held else _why(word)
+        return {"is_held": self._is_held, "left_s": round(left_ns / SECOND_NS, 1), "why": why}
 
     def look(self, at: int) -> Iterator[LeaseHeld | LeaseLost]:
         """What has become of the lease since the last look."""

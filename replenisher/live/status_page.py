@@ -36,11 +36,19 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     yield from answer["sync"].items()
     for venue, switch in answer["dead_man_switch"].items():
         yield "dead man", f"{venue}: {SWITCH[switch]}"
+    yield "lease", _lease(answer["lease"])
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
     if answer["uncovered"]:
         yield "not covered", f"{answer['uncovered']} orders by the dead-man switch, each until it is next moved"
+
+
+def _lease(lease: Answer) -> str:
+    """Whether the account is ours alone."""
+    if not lease["is_held"]:
+        return f"not held, epoch {lease['epoch']}: {lease['why']}"
+    return f"ours, epoch {lease['epoch']}, for {lease['left_s']:.0f} s unless it is renewed"
 
 
 def _rows(rows: Answer) -> str:

@@ -49,6 +49,12 @@ def last_holder(connection: Connection, claim: Claim) -> str:
     return "another daemon is about to trade on this account" if row is None else holder_of(row)
 
 
+def standing(connection: Connection, venue: str, account: str) -> Any:
+    """The lease of an account as it stands, or None if nobody ever had it."""
+    leases = tables.leases.c
+    return connection.execute(select(tables.leases).where(leases.venue == venue, leases.account == account)).first()
+
+
 def take(connection: Connection, claim: Claim, epoch: int, now: int) -> None:
     """Be the one who trades on these accounts, under an epoch that is larger than any before."""
     assert epoch > epoch_before(connection, claim, now), "the fencing token of a lease only grows"
@@ -87,10 +93,12 @@ def give_back(connection: Connection, claim: Claim, epoch: int) -> None:
 
 def holder_of(row: Any) -> str:
     """Who trades on an account, in one sentence."""
-    return (
-        f"another daemon trades on account {row.account} at {row.venue}: process {row.pid} on {row.host}, "
-        f"with the data directory {row.data_directory}, since {_moment(row.since)}"
-    )
+    return f"another daemon trades on account {row.account} at {row.venue}: {whereabouts(row)}"
+
+
+def whereabouts(row: Any) -> str:
+    """Which process has a lease, and since when."""
+    return f"process {row.pid} on {row.host}, with the data directory {row.data_directory}, since {_moment(row.since)}"
 
 
 def _until(claim: Claim, now: int) -> int:

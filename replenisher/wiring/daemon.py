@@ -66,12 +66,13 @@ def _live(
     reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
+    lease = Lease(recorder, claim.life_ns)
     parts = Parts(
         engine=engine,
         journal=journal,
         venues={name: each.venue for name, each in reached.items()},
         clock=clock,
-        lease=Lease(recorder, claim.life_ns),
+        lease=lease,
         started=Started(
             at=clock.now(),
             epoch=epoch,
@@ -83,6 +84,7 @@ def _live(
         tell=tell,
         status=lambda: {
             "config_version": config.fingerprint(),
+            "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
             **monitor.status(state, clock.now()),
         },

@@ -2,18 +2,24 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.control import ask, sole_daemon
-from replenisher.store import schema
-from replenisher.store.database import Database
+from replenisher.model.units import SECOND_NS
+from replenisher.store import leases, schema, tables
+from replenisher.store.database import Database, explained
 from replenisher.store.journal import segments
 from replenisher.venues.doctor import Finding, Light
-from replenisher.wiring.books import require_database
+from replenisher.wiring.books import accounts_of, require_database
+from replenisher.wiring.child import exchange_id_of
 from replenisher.wiring.memory import require_journal
 
 MACHINE = "this machine"
@@ -26,7 +32,9 @@ def about_machine(config: Config) -> Iterator[Finding]:
     yield _data_directory(config)
     yield _disk(config)
     yield _journal(config)
-    yield _database(config)
+    yield (database := _database(config))
+    if database.light is Light.GREEN:
+        yield from _leases(config)
 
 
 def _data_directory(config: Config) -> Finding:
@@ -101,6 +109,36 @@ def _database(config: Config) -> Finding:
     except ConfigurationError:
         return _found("database", Light.GREEN, f"{name}, older; `run` upgrades it")
     return _found("database", Light.GREEN, f"{name}, up to date")
+
+
+def _leases(config: Config) -> Iterator[Finding]:
+    """Who may trade on each account: one process, and only while its lease lasts."""
+    exchange_id = exchange_id_of(config) or "a new one" if config.starts_exchange else None
+    accounts = accounts_of(config, exchange_id)
+    rows: dict[str, Any] = {}
+    now = 0
+    if _is_there(config.database_url):
+        with closing(Database(config.database_url)) as database, explained(database):
+            now, rows = database.read(lambda connection: (database.now(connection), _rows(connection, accounts)))
+    for venue in accounts:
+        yield _lease(config, f"lease {venue}", rows.get(venue), now)
+
+
+def _rows(connection: Connection, accounts: Mapping[str, str]) -> dict[str, Any]:
+    if not inspect(connection).has_table(tables.leases.name):
+        return {}
+    return {venue: leases.standing(connection, venue, account) for venue, account in accounts.items()}
+
+
+def _lease(config: Config, check: str, row: Any, now: int) -> Finding:
+    if row is None:
+        return _found(check, Light.GREEN, "nobody has traded on this account yet")
+    if row.until <= now:
+        return _found(check, Light.GREEN, f"free; the last one had epoch {row.epoch}")
+    who = f"{leases.whereabouts(row)}, epoch {row.epoch}, valid for {(row.until - now) / SECOND_NS:.0f} s"
+    if (row.host, row.data_directory) == (socket.gethostname(), str(config.data_dir)):
+        return _found(check, Light.GREEN, who)
+    return _found(check, Light.RED, who, "stop it before `run`; if it is dead, wait until its lease has run out")
 
 
 def _is_there(url: str) -> bool:

@@ -54,6 +54,18 @@ def test_without_a_database_it_runs_out_and_cancels_still_leave() -> None:
     assert lease.silent_from > T0 + 300 * SECOND_NS
 
 
+def test_an_operator_is_told_how_it_stands() -> None:
+    keeper = Answering()
+    lease = Lease(keeper, LIFE)
+    looked_at(lease, 50)
+
+    assert lease.standing(T0 + 50 * SECOND_NS) == {"is_held": True, "left_s": 40.0, "why": ""}
+
+    keeper.word = Word(asked_at=T0, holder="another daemon")
+    looked_at(lease, 51, since_s=51)
+    assert lease.standing(T0 + 51 * SECOND_NS) == {"is_held": False, "left_s": 0.0, "why": "another daemon"}
+
+
 def test_a_gap_past_its_end_is_silent_until_a_question_from_after_it_is_answered() -> None:
     keeper = Answering()
     lease = Lease(keeper, LIFE)

@@ -88,7 +88,7 @@ def test_a_venue_through_ccxt_is_heard_by_its_session(desk: Desk, exchange: tupl
 def test_the_page_ends_with_the_verdict(desk: Desk, exchange: tuple[str, Path]) -> None:
     ended = desk.command("doctor", desk.config, **{URL: exchange[0]})
 
-    assert ended.stdout.splitlines()[-1] == " green: ready to trade (16 green)"
+    assert ended.stdout.splitlines()[-1] == " green: ready to trade (17 green)"
     assert all(len(line) <= 80 for line in ended.stdout.splitlines())
     assert len(ended.stdout.splitlines()) <= 22, "it fits on a terminal of 24 lines"
     assert (ended.code, ended.stderr) == (0, "")

@@ -127,6 +127,12 @@ def test_a_database_that_is_away_for_longer_than_the_lease_takes_everything_off_
             daemon.until("nothing rests", lambda: not resting(desk.ledger()))
             (reason,) = desk.answer("status")["not_quoting"].values()
             assert reason.startswith("the lease of the account has run out: ")
+            assert desk.answer("status")["lease"] == {
+                "epoch": epoch_of(daemon),
+                "is_held": False,
+                "left_s": 0,
+                "why": reason,
+            }
 
             wire.mend()
             daemon.until("it trades again", lambda: resting(desk.ledger()), TAKEOVER_S)

@@ -1,14 +1,24 @@
 """This machine as the doctor sees it: what is there, what is held, and nothing changed by looking."""
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from socket import gethostname
 
+import msgspec
 import pytest
 
 from replenisher.config import Config, load
+from replenisher.exchange.ledger import Opened
 from replenisher.live.control import sole_daemon
+from replenisher.model.units import SECOND_NS
+from replenisher.store import leases
+from replenisher.store.database import Database
+from replenisher.store.leases import Claim
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import database_upgrade
+from replenisher.wiring.child import ledger_of
 from replenisher.wiring.machine import about_machine
 from tests.stories.desk import PAPER, contents
 
@@ -30,15 +40,55 @@ def look(config: Config) -> dict[str, Finding]:
 def test_what_is_not_there_yet_is_fine(config: Config) -> None:
     findings = look(config)
 
-    assert list(findings) == ["data directory", "disk", "journal", "database"]
+    assert list(findings) == ["data directory", "disk", "journal", "database", "lease deribit"]
     assert {finding.light for finding in findings.values()} <= {Light.GREEN, Light.AMBER}  # the disk is what it is
     assert findings["database"].found == "replenisher.db in the data directory, `run` makes it"
+    assert findings["lease deribit"].found == "nobody has traded on this account yet"
 
 
 def test_a_database_that_is_up_to_date_is_said_to_be(config: Config) -> None:
     database_upgrade(config)
 
     assert look(config)["database"].found == "replenisher.db in the data directory, up to date"
+
+
+def lease_of(config: Config, data_directory: str, *, is_given_back: bool = False) -> Finding:
+    """What is said of a lease that somebody with this data directory has just taken."""
+    database_upgrade(config)
+    opened = Opened(exchange_id="e", at=0, seed=1, market="synthetic", life=1)
+    Path(ledger_of(config)).write_bytes(msgspec.json.encode(opened))
+    accounts, life_ns = {"deribit": "main@e"}, 90 * SECOND_NS
+    claim = Claim(
+        accounts=accounts, journal_id="j", life_ns=life_ns, data_directory=data_directory, host=gethostname(), pid=4711
+    )
+    with closing(Database(config.database_url)) as database:
+        database.write(lambda connection: leases.take(connection, claim, 17, database.now(connection)))
+        if is_given_back:
+            database.write(lambda connection: leases.give_back(connection, claim, 17))
+    return look(config)["lease deribit"]
+
+
+def test_a_lease_of_this_very_data_directory_is_in_nobodys_way(config: Config) -> None:
+    finding = lease_of(config, str(config.data_dir))
+
+    who = f"process 4711 on {gethostname()}, with the data directory {config.data_dir}, since 20"
+    assert (finding.light, finding.advice) == (Light.GREEN, "")
+    assert finding.found.startswith(who)
+    assert re.search(r", epoch 17, valid for 1[12]\d s$", finding.found)
+
+
+def test_the_lease_of_another_daemon_is_red_until_it_is_given_back(config: Config) -> None:
+    finding = lease_of(config, "/somewhere/else")
+
+    assert finding.light is Light.RED
+    assert "with the data directory /somewhere/else, since 20" in finding.found
+    assert finding.advice == "stop it before `run`; if it is dead, wait until its lease has run out"
+
+
+def test_a_lease_that_was_given_back_is_free(config: Config) -> None:
+    finding = lease_of(config, "/somewhere/else", is_given_back=True)
+
+    assert (finding.light, finding.found) == (Light.GREEN, "free; the last one had epoch 17")
 
 
 def test_a_data_directory_that_cannot_be_made_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
