@@ -16,6 +16,7 @@ from replenisher.simulate.wiretap import Wiretap
 from replenisher.venues.venue import Action, Close, Connect, Send
 
 CLOSE_NS = SECOND_NS  # how long a socket waits for the other end's goodbye
+DIAL_NS = 10 * SECOND_NS  # and for the other end to answer at all
 DELAYS_NS = (MS_NS // 2, 20 * MS_NS)  # the shortest and the longest, drawn for each way of each connection
 
 
@@ -116,6 +117,7 @@ class Network:
         self._chance = chance
         self._delays_ns = delays_ns
         self._dialed = 0
+        self._unplugged: Hit | None = None  # called by whoever dials while nothing gets out
         self.links: dict[str, Link] = {}  # by name; those that somebody still holds for open
 
     def of(self, end: End, connection: str) -> Link | None:
@@ -154,7 +156,12 @@ class Network:
             end.court.dialed(end, connection)
         link = Link(f"{connection}-{self._dialed}", connection, end, self._way(), self._way())
         self.links[link.name] = link
-        self._timeline.put(self._timeline.at + link.up.delay_ns, self._reach, link)
+        if self._unplugged is not None:
+            self._unplugged()
+            link.up.is_dead = link.down.is_dead = True
+            self._timeline.put(self._timeline.at + DIAL_NS, self._end_here, link, "timed out during opening handshake")
+        else:
+            self._timeline.put(self._timeline.at + link.up.delay_ns, self._reach, link)
 
     def _way(self) -> Way:
         shortest, longest = self._delays_ns
@@ -193,8 +200,7 @@ class Network:
         """The daemon says goodbye, and waits for the other end's for a moment only."""
         if link.up.is_dead or link.down.is_dead:
             self._tell_broken(link)
-        self._timeline.put(self._arrival(link.up), self._end_there, link)
-        link.is_open_here = False
+        self._let_go(link)
         waits_ns = CLOSE_NS if link.up.is_dead or link.down.is_dead else link.up.delay_ns + link.down.delay_ns
         self._timeline.put(self._timeline.at + waits_ns, link.end.closed, link.connection, reason)
 
@@ -210,8 +216,7 @@ class Network:
                 case wire.Send():
                     self._send_down(link, action.frame)
                 case wire.Close():
-                    link.is_open_there = False
-                    self._timeline.put(self._arrival(link.down), self._end_here, link, f"{action.code} {action.reason}")
+                    self._refuse(link, f"{action.code} {action.reason}")
                 case wire.HttpReply():
                     raise AssertionError("nobody here asks over HTTP")
                 case _:
@@ -251,23 +256,48 @@ class Network:
         self._timeline.put(self._timeline.at + link.up.delay_ns, self._end_there, link)
         self._timeline.put(self._timeline.at + link.down.delay_ns, self._end_here, link, reason)
 
+    def unplug(self, hit: Hit) -> None:
+        """The daemon's machine has no network any more: nobody hears of an end, and nobody is reached."""
+        self._unplugged = hit
+        for link in self.links.values():
+            for way in (link.up, link.down):
+                way.is_dead, way.hit = True, hit
+
+    def plug_in(self) -> None:
+        """It has one again; what was open before stays as dead as it was."""
+        self._unplugged = None
+
     def fall_silent(self, end: End) -> None:
         """A daemon's machine is gone: the exchange hears nothing, not even an end."""
         for link in self._of(end):
-            link.is_open_here = False
             link.up.is_dead = True
+            self._let_go(link)
 
     def abandon(self, end: End) -> None:
         """A daemon's process is gone: its machine says goodbye for it, after what was sent."""
         for link in self._of(end):
-            link.is_open_here = False
-            self._timeline.put(self._arrival(link.up), self._end_there, link)
+            self._let_go(link)
 
     def refuse_all(self) -> None:
         """The exchange's process is gone."""
         for link in list(self.links.values()):
-            link.is_open_there = False
-            self._timeline.put(self._arrival(link.down), self._end_here, link, "the exchange went away")
+            self._refuse(link, "the exchange went away")
+
+    def _let_go(self, link: Link) -> None:
+        """The daemon's end is no more, and the exchange hears of it if anything gets there."""
+        link.is_open_here = False
+        if not link.up.is_dead:
+            self._timeline.put(self._arrival(link.up), self._end_there, link)
+        elif not link.is_open_there:
+            self.links.pop(link.name, None)
+
+    def _refuse(self, link: Link, reason: str) -> None:
+        """The exchange's end is no more, and the daemon hears of it if anything gets there."""
+        link.is_open_there = False
+        if not link.down.is_dead:
+            self._timeline.put(self._arrival(link.down), self._end_here, link, reason)
+        elif not link.is_open_here:
+            self.links.pop(link.name, None)
 
     def _of(self, end: End) -> list[Link]:
         return [link for link in self.links.values() if link.end is end and link.is_open_here]

@@ -32,6 +32,9 @@ class World(Protocol):
     def cut(self, link: Link, reason: str) -> None:
         """Break it: both ends hear of it."""
 
+    def unplug(self, hit: Hit, for_ns: int) -> None:
+        """The daemon's machine has no network, and neither end hears that a connection has ended."""
+
     def end_session(self, link: Link, frame: str) -> None:
         """The exchange says that this request was one too many, and ends the session."""
 
@@ -98,6 +101,10 @@ def _half_open(world: World, connection: str, hit: Hit) -> None:
     if link := world.link(connection):
         _kill(link.up, hit)
         _kill(link.down, hit)
+
+
+def _unplug(world: World, _: str, hit: Hit) -> None:
+    world.unplug(hit, _seconds(world, 1, 60))
 
 
 def _deaf(world: World, connection: str, hit: Hit) -> None:
@@ -264,6 +271,7 @@ def _seconds(world: World, shortest: float, longest: float) -> int:
 TIMED_FAULTS = (
     TimedFault(name="cut", ids=("N2", "N12", "X24"), per_hour_max=60, befalls=_cut),
     TimedFault(name="half open", ids=("N3", "X24"), per_hour_max=20, befalls=_half_open),
+    TimedFault(name="unplugged", ids=("N3", "X24"), per_hour_max=40, befalls=_unplug),
     TimedFault(name="deaf", ids=("N3", "X1"), per_hour_max=20, befalls=_deaf),
     TimedFault(name="mute", ids=("N19",), per_hour_max=20, befalls=_mute),
     TimedFault(name="slow", ids=("N14",), per_hour_max=20, befalls=_slow),

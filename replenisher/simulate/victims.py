@@ -91,6 +91,10 @@ class Victims:
         """Break it."""
         self._network.cut(link, reason)
 
+    def unplug(self, hit: Hit, for_ns: int) -> None:
+        """Its machine has no network."""
+        self.for_a_while(for_ns, lambda: self._network.unplug(hit), self._network.plug_in)
+
     def end_session(self, link: Link, frame: str) -> None:
         """The exchange says that this request was one too many, and ends the session."""
         request_id, at_us = msgspec.json.decode(frame)["id"], self._timeline.at // US_NS

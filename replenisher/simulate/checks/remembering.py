@@ -42,9 +42,9 @@ class JournalIsEnough(Check):
         self._unfolded: list[bytes] = []
         self._rows_may_differ = False
 
-    def struck(self, fault: str) -> Objection:
+    def ended(self, daemon: Daemon, how: str) -> Objection:
         """Power loss takes steps away that have their rows already, unless they were safe."""
-        if fault == "power lost" and self.oracle.policy.fsync is not Fsync.ALWAYS:
+        if how == "power lost" and self.oracle.policy.fsync is not Fsync.ALWAYS:
             self._rows_may_differ = True
         return None
 
