@@ -113,9 +113,11 @@ class Dispatch:
     def _show(self, plan: Plan, wishes: Sequence[Change | Show]) -> None:
         """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
         orders, setup = self._state.orders, plan.setup
-        venue = self._state.setup.venue(setup.venue)
-        deadline = self._at + venue.request_timeout_ns
         gate = self._gate(plan)
+        if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
+            for wish in wishes:
+                self._ask_for(wish, setup)
+            return
         for wish in wishes:
             quote = wish.quote
             amended = wish.order if isinstance(wish, Change) else None
@@ -127,14 +129,21 @@ class Dispatch:
                 self._deny(setup, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
-                continue
-            reserve = orders.open + (amended is None)  # one cancel for every order
-            if self._can_pay(venue, setup.instrument, reserve):
-                self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, quote, deadline))
+            elif self._ask_for(wish, setup):
                 if gate.is_running:
                     gate.passed(quote.side, quote.price)
                 else:
                     gate = self._gate(plan)
+
+    def _ask_for(self, wish: Change | Show, setup: StrategySetup) -> bool:
+        """Give the command for what may be shown, if the budget can pay for it."""
+        venue = self._state.setup.venue(setup.venue)
+        deadline = self._at + venue.request_timeout_ns
+        reserve = self._state.orders.open + isinstance(wish, Show)  # one cancel for every order
+        if not self._can_pay(venue, setup.instrument, reserve):
+            return False
+        self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, wish.quote, deadline))
+        return True
 
     def _gate(self, plan: Plan) -> Gate:
         """What judges the orders of a plan as long as no other plan's are sent."""

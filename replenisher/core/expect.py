@@ -17,6 +17,8 @@ from replenisher.model.command import (
 )
 from replenisher.model.order import AMEND, CANCEL, PLACE
 
+QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
+
 
 def expect(state: State, command: Command, at: int) -> None:
     """Note a wish that is about to leave, or that we decided to record."""
@@ -24,19 +26,7 @@ def expect(state: State, command: Command, at: int) -> None:
         case PlaceOrder():
             _expect_place(state, command, at)
         case AmendOrder():
-            order = state.orders.by_id[command.order_id]
-            order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)
-            order.intent = command.intent
-            state.slots.of(slot_of(order)).denied = ""
-            state.own_size(order.instrument).sent(
-                order.order_id,
-                order.side,
-                command.price,
-                command.quantity - order.filled_lots,
-                state.book(order.instrument),
-                at,
-            )
-            state.orders.file(order)
+            _expect_amend(state, command, at)
         case CancelOrder():
             _expect_cancel(state, command, at)
         case MoveSlot():
@@ -78,7 +68,7 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
         valid_until=command.valid_until,
         pending=Pending(PLACE, command.deadline, command.price, command.quantity),
     )
-    is_refill = command.intent is Intent.REFILL
+    is_refill = command.intent is REFILL
     if is_refill and (eaten := state.eaten_slot(slot_of(order))) is not None:
         state.slots.of(eaten).was_eaten = False
     state.orders.add(order)
@@ -86,6 +76,20 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
     state.own_size(order.instrument).sent(
         order.order_id, order.side, order.price, order.quantity, state.book(order.instrument), at
     )
+
+
+def _expect_amend(state: State, command: AmendOrder, at: int) -> None:
+    orders, instrument = state.orders, command.instrument
+    order = orders.by_id[command.order_id]
+    order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)
+    state.slots.of(slot_of(order)).denied = ""
+    lots = command.quantity - order.filled_lots
+    state.own_size(instrument).sent(order.order_id, order.side, command.price, lots, state.book(instrument), at)
+    if order.intent is command.intent is QUOTE:
+        orders.count(order)  # it is what it was until the venue answers
+    else:
+        order.intent = command.intent
+        orders.file(order)
 
 
 def _expect_cancel(state: State, command: CancelOrder, at: int) -> None:

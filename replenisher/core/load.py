@@ -10,6 +10,8 @@ import msgspec
 
 from replenisher.model.order import BUY, Side
 
+Counted = tuple[int, int]  # the lots and ticks with which an order counts
+
 
 class Load(msgspec.Struct, gc=False):
     """What may be on the book of one instrument, by side."""
@@ -20,20 +22,17 @@ class Load(msgspec.Struct, gc=False):
     buy_lot_ticks: int = 0  # the sum of lots x price
     sell_lot_ticks: int = 0
 
-    def add(self, side: Side, lots: int, ticks: int) -> None:
-        """One order more."""
-        self.orders += 1
+    def change(self, side: Side, before: Counted | None, after: Counted | None) -> None:
+        """One order counts otherwise than before; None is not at all."""
+        (lots_before, ticks_before), (lots, ticks) = before or (0, 0), after or (0, 0)
+        more, dearer = lots - lots_before, lots * ticks - lots_before * ticks_before
+        self.orders += (after is not None) - (before is not None)
         if side is BUY:
-            self.buy_lots += lots
-            self.buy_lot_ticks += lots * ticks
+            self.buy_lots += more
+            self.buy_lot_ticks += dearer
         else:
-            self.sell_lots += lots
-            self.sell_lot_ticks += lots * ticks
-
-    def take_off(self, side: Side, lots: int, ticks: int) -> None:
-        """One order less."""
-        self.add(side, -lots, ticks)
-        self.orders -= 2
+            self.sell_lots += more
+            self.sell_lot_ticks += dearer
 
     def plus(self, other: "Load") -> "Load":
         """Both together."""

@@ -7,7 +7,7 @@ from itertools import chain
 
 import msgspec
 
-from replenisher.core.load import Load, sum_of
+from replenisher.core.load import Counted, Load, sum_of
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import CANCEL, LIFECYCLE, PLACE, TERMINAL, UNKNOWN, Request, Side, Status, Transition
@@ -68,10 +68,18 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def remaining_max(self) -> int:
         """Lots that may still trade in the worst case: an amend that may be granted counts with the larger quantity."""
-        quantity = self.quantity
-        if self.pending is not None and self.pending.request is not PLACE:
-            quantity = max(quantity, self.pending.quantity)
-        return max(0, quantity - self.filled_lots)
+        return self.worst[0]
+
+    @property
+    def worst(self) -> Counted:
+        """With how much it counts while it may be live: the more of what it is and what an amend may make it."""
+        lots, price, pending = self.quantity, self.price, self.pending
+        if pending is not None and pending.request is not PLACE:
+            if pending.quantity > lots:
+                lots = pending.quantity
+            if pending.price > price:
+                price = pending.price
+        return (lots - self.filled_lots if lots > self.filled_lots else 0, price)
 
     @property
     def prices(self) -> tuple[int, ...]:
@@ -153,7 +161,7 @@ class Orders:
         self._on: dict[str, list[dict[str, Order]]] = {}  # instrument -> its ladders
         self._loads: dict[Ladder, Load] = {}
         self._loads_on: dict[str, list[Load]] = {}  # instrument -> those of its ladders
-        self._counted: dict[str, tuple[int, int]] = {}  # order -> the lots and ticks with which it is in the loads
+        self._counted: dict[str, Counted] = {}  # how each order is in the loads
 
     def add(self, order: Order) -> None:
         """An order that we are about to send, or find again in the journal."""
@@ -171,7 +179,7 @@ class Orders:
         """Note that an order changed, and file it where it belongs now. Whoever changes an order says so here."""
         order_id = order.order_id
         self._changed[order_id] = order
-        self._count(order)
+        self.count(order)
         if order.cancel_after > self.held_back_until:
             self.held_back_until = order.cancel_after
         if order.amend_after > self.held_back_until:
@@ -184,6 +192,21 @@ class Orders:
             ladder[order_id] = order
         elif ladder.pop(order_id, None) is not None:
             self._remember_ended(order_id)
+
+    def count(self, order: Order) -> None:
+        """Bring deadlines and loads up to date with one order, of which perhaps only the pending request is new."""
+        order_id, pending = order.order_id, order.pending
+        if pending is not None and pending.deadline < self.first_deadline:
+            self.first_deadline = pending.deadline
+        counted = order.worst if order.status not in TERMINAL or order_id in self.back else None
+        before = self._counted.get(order_id)
+        if before == counted:
+            return
+        self.load_in((order.strategy, order.instrument)).change(order.side, before, counted)
+        if counted is None:
+            del self._counted[order_id]
+        else:
+            self._counted[order_id] = counted
 
     def _remember_ended(self, order_id: str) -> None:
         """An order has ended; the one that ended first may have to be forgotten for it."""
@@ -201,7 +224,7 @@ class Orders:
     def gone(self, order: Order) -> None:
         """It rests no more."""
         if self.back.pop(order.order_id, None) is not None:
-            self._count(order)
+            self.count(order)
 
     def is_back_in(self, ladder: Ladder, side: Side, level: int) -> bool:
         """Whether an order that had ended rests in this slot."""
@@ -231,31 +254,9 @@ class Orders:
         loads = self._loads_on.get(instrument, ())
         return loads[0] if len(loads) == 1 else sum_of(loads)
 
-    def counted(self, order: Order) -> tuple[int, int] | None:
-        """The lots and ticks with which one order is in these; None if it is not."""
+    def counted(self, order: Order) -> Counted | None:
+        """How one order is in these; None if it is not."""
         return self._counted.get(order.order_id)
-
-    def _count(self, order: Order) -> None:
-        """Bring the loads up to date with one order."""
-        counted = None
-        if order.status not in TERMINAL or order.order_id in self.back:
-            lots, price, pending = order.quantity, order.price, order.pending
-            if pending is not None:
-                if pending.deadline < self.first_deadline:
-                    self.first_deadline = pending.deadline
-                if pending.request is not PLACE:
-                    lots, price = max(lots, pending.quantity), max(price, pending.price)
-            counted = (max(0, lots - order.filled_lots), price)
-        before = self._counted.get(order.order_id)
-        if before == counted:
-            return
-        load = self.load_in((order.strategy, order.instrument))
-        if before is not None:
-            load.take_off(order.side, *before)
-            del self._counted[order.order_id]
-        if counted is not None:
-            load.add(order.side, *counted)
-            self._counted[order.order_id] = counted
 
     @property
     def open(self) -> int:

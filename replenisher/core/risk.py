@@ -17,7 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from replenisher.core.account import ZERO
-from replenisher.core.load import Load
+from replenisher.core.load import Counted, Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import BUY, Side
@@ -244,7 +244,7 @@ def _as_far_as_may_be(quotes: Sequence[Quote], exposures: Sequence[Exposure]) ->
             continue
         permitted.append(quote)
         for load in loads:
-            load.add(quote.side, quote.quantity, quote.price)
+            load.change(quote.side, None, (quote.quantity, quote.price))
     return tuple(permitted), ", ".join(reasons)
 
 
@@ -282,7 +282,18 @@ class Gate:
         elif price < self._lowest_sell:
             self._lowest_sell = price
 
-    def objection(self, side: Side, price: int, quantity: int, amended: tuple[int, int] | None) -> str | None:
+    def lets_all_pass(self, quotes: Sequence[Quote]) -> bool:
+        """Whether nothing speaks against any of these, however many of them are sent and whatever they amend.
+
+        They are judged together, and beside all that stands: no sum on the way there is larger, no price further in.
+        """
+        buys = [quote.price for quote in quotes if quote.side is BUY]
+        sells = [quote.price for quote in quotes if quote.side is not BUY]
+        if max([self._highest_buy, *buys]) >= min([self._lowest_sell, *sells]):
+            return False
+        return all(each.bound.takes(quotes, each.load, each.load.orders + each.elsewhere) for each in self._exposures)
+
+    def objection(self, side: Side, price: int, quantity: int, amended: Counted | None) -> str | None:
         """Why an order must not be sent; None if it may.
 
         `quantity` is what may still fill of it, in lots; if it rests already, `amended` are the lots and ticks with

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 
 import msgspec
 
@@ -42,6 +42,7 @@ def instrument_key(venue: str, name: str) -> str:
     return f"{venue}/{name}"
 
 
+@cache  # there are as many as are traded, and every order is asked for its own
 def venue_of(instrument: str) -> str:
     """The venue in an instrument's key."""
     return instrument.partition("/")[0]
@@ -106,6 +107,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def amount(self, lots: int) -> Decimal:
         """The exact wire amount of an integer number of lots."""
         return lots * self.lot
+
+    @cached_property
+    def price_texts(self) -> "Multiples":
+        """Prices as exact decimal text, by ticks."""
+        return Multiples(self.tick)
+
+    @cached_property
+    def amount_texts(self) -> "Multiples":
+        """Wire amounts as exact decimal text, by lots."""
+        return Multiples(self.lot)
 
     def lots(self, amount: Decimal) -> int:
         """The whole lots in a wire amount, rounded down."""
@@ -182,3 +193,19 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.inverse:
             return value * price / self.contract_value
         return value / (price * self.contract_value)
+
+
+class Multiples(dict[int, str]):
+    """Whole multiples of a unit as exact decimal text, each written when it is first asked for: most are again."""
+
+    SIZE_MAX = 65_536
+
+    def __init__(self, unit: Decimal) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def __missing__(self, count: int) -> str:
+        if len(self) >= self.SIZE_MAX:
+            self.clear()
+        text = self[count] = format(count * self._unit, "f")
+        return text

@@ -31,7 +31,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One order of ours as the engine believes it to be after a step that touched it."""
+    """One order of ours as the engine believes it to be after a step that changed it."""
 
     order_id: str
     venue_order_id: str  # empty until the venue has told it

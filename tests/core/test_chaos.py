@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
     def the_running_sums_are_what_counting_anew_gives(self) -> None:
         anew = Load()
         for order in self.world.live():
-            anew.add(order.side, order.remaining_max, max(order.prices))
+            anew.change(order.side, None, (order.remaining_max, max(order.prices)))
 
         assert self.world.state.orders.load_on(KEY) == anew
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replenisher.core import risk
@@ -813,6 +813,56 @@ def test_a_ladder_that_is_taken_as_a_whole_is_one_of_which_nothing_is_trimmed(
     objections = []
     for quote in quotes:
         objections.append(exposure.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders))
-        load.add(quote.side, quote.quantity, quote.price)
+        load.change(quote.side, None, (quote.quantity, quote.price))
 
     assert exposure.bound.takes(quotes, Load(), 0) == (not any(objections))
+
+
+STANDING = st.tuples(st.sampled_from(list(Side)), st.integers(1, 100), st.integers(1, 9))  # so far from the mark
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(STANDING, max_size=4),
+    st.lists(STANDING, min_size=1, max_size=6),
+    st.builds(
+        limits,
+        max_position_quote=st.integers(200, 2_000).map(Decimal),
+        max_total_quote=st.none() | st.integers(200, 4_000).map(Decimal),
+        max_open_orders=st.integers(4, 12),
+    ),
+)
+def test_what_the_gate_lets_pass_together_it_lets_pass_one_by_one(
+    resting: list[tuple[Side, int, int]], wanted: list[tuple[Side, int, int]], allowed: Limits
+) -> None:
+    """Those that rest on the side of a quote are amended into it, one each; the rest is placed."""
+    standing = [
+        order(level, 100_000 - side.sign * away, quantity, side=side)
+        for level, (side, away, quantity) in enumerate(resting)
+    ]
+    at_stake = stake(orders=standing)
+    quotes = [
+        Quote(side, level, 100_000 - side.sign * away, quantity) for level, (side, away, quantity) in enumerate(wanted)
+    ]
+    gate = Gate([at_stake.exposure(allowed)], at_stake.orders.on(KEY), is_running=True)
+    assume(gate.lets_all_pass(quotes))
+
+    for quote in quotes:
+        moved = next((each for each in standing if each.side is quote.side and each.pending is None), None)
+        counted = None if moved is None else at_stake.orders.counted(moved)
+        assert gate.objection(quote.side, quote.price, quote.quantity, counted) is None
+        gate.passed(quote.side, quote.price)
+        if moved is None:
+            at_stake.orders.add(order(100 + quote.level, quote.price, quote.quantity, side=quote.side))
+        else:
+            moved.pending = Pending(Request.AMEND, 0, quote.price, quote.quantity)
+            at_stake.orders.count(moved)
+
+
+def test_a_ladder_within_its_limits_passes_the_gate_together_and_one_that_would_cross_does_not() -> None:
+    resting = [order(0, 99_990), order(0, 100_010, side=Side.SELL)]
+    gate = Gate([stake(orders=resting).exposure(limits())], resting)
+
+    assert gate.lets_all_pass([Quote(Side.BUY, 0, 99_991, 10), Quote(Side.SELL, 0, 100_009, 10)])
+    assert not gate.lets_all_pass([Quote(Side.BUY, 0, 100_010, 10)])
+    assert not gate.lets_all_pass([Quote(Side.BUY, 0, 100_001, 10), Quote(Side.SELL, 0, 100_001, 10)])

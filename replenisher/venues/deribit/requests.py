@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import msgspec
 
@@ -25,8 +24,8 @@ def place(request_id: int, command: PlaceOrder, instrument: Instrument, valid_un
     """A post-only limit order that is refused rather than moved; the label is our client order id."""
     return (
         f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/{command.side.value}","params":{{'
-        f'"instrument_name":"{instrument.name}","amount":{_number(instrument.amount(command.quantity))},'
-        f'"type":"limit","label":"{command.order_id}","price":{_number(instrument.price(command.price))},'
+        f'"instrument_name":"{instrument.name}","amount":{instrument.amount_texts[command.quantity]},'
+        f'"type":"limit","label":"{command.order_id}","price":{instrument.price_texts[command.price]},'
         # Both are always said: what a missing `post_only` means is documented in two ways.
         f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
     )
@@ -36,8 +35,8 @@ def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_un
     """New price and new total amount, filled included."""
     return (
         f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/edit","params":{{'
-        f'"order_id":{_text(command.venue_order_id)},"amount":{_number(instrument.amount(command.quantity))},'
-        f'"price":{_number(instrument.price(command.price))},'
+        f'"order_id":{_text(command.venue_order_id)},"amount":{instrument.amount_texts[command.quantity]},'
+        f'"price":{instrument.price_texts[command.price]},'
         f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
     )
 
@@ -77,11 +76,6 @@ def sign(client_secret: str, timestamp_ms: int, nonce: str, data: str = "") -> s
     """The signature of a login."""
     message = f"{timestamp_ms}\n{nonce}\n{data}"
     return hmac.new(client_secret.encode(), message.encode(), hashlib.sha256).hexdigest()
-
-
-def _number(value: Decimal) -> str:
-    text = str(value)  # costs a third of a format
-    return format(value, "f") if "E" in text else text
 
 
 def _text(value: str) -> str:
