@@ -234,7 +234,7 @@ class Orders:
         )
 
     def changed(self) -> list[Order]:
-        """The orders touched since the last call."""
+        """The orders changed since the last call."""
         if not self._changed:
             return []
         orders = [order for order_id, order in self._changed.items() if order_id in self.by_id]

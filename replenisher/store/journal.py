@@ -108,7 +108,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_kept(step: Step) -> bool:
-    """Whether a step is written at once: it asked for something, touched an order, or heard more than the market."""
+    """Whether a step is written at once: it asked for something, changed an order, or heard more than the market."""
     return bool(step.commands or step.orders) or not all(type(event) in _MARKET_ONLY for event in step.events)
 
 

@@ -15,7 +15,7 @@ class RowsCatchUp(Check):
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
-        self._last = (0, 0)  # epoch and number of the last step that touched an order
+        self._last = (0, 0)  # epoch and number of the last step that changed an order
         self._wanted: tuple[int, int] | None = None  # as of the end of the faults
         self._until = 0
         self._committed = (0, 0)
