@@ -37,7 +37,11 @@ LOOP_LAG = Halt(cause=HaltCause.LOOP_LAG, reason="too slow")
 
 
 def book_frame(story: Story, change_id: int, previous: int | None = None, *, late_s: float = 0) -> dict[str, Any]:
-    data: dict[str, Any] = {"timestamp": int(story.at / 1e6 - late_s * 1e3), "change_id": change_id}
+    data: dict[str, Any] = {
+        "instrument_name": NAME,
+        "timestamp": int(story.at / 1e6 - late_s * 1e3),
+        "change_id": change_id,
+    }
     if previous is not None:
         data["prev_change_id"] = previous
     return {"method": "subscription", "params": {"channel": f"book.{NAME}.raw", "data": data}}

@@ -21,7 +21,7 @@ class TrustedBookIsTheirs(Check):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self._frames = 0
-        self._views: dict[int, BookView] = {}  # by change
+        self._views: dict[tuple[str, int], BookView] = {}  # by instrument and change
 
     def told(self, link: str, frame: str) -> Objection:
         """The exchange tells of a book."""
@@ -31,7 +31,7 @@ class TrustedBookIsTheirs(Check):
         if self._frames % EVERY == 0 or '"type":"snapshot"' in frame:
             for key in self.oracle.instruments:
                 view = self.oracle.exchange.views.book(key.partition("/")[2])
-                self._views[view.change_id] = view
+                self._views[key, view.change_id] = view
             while len(self._views) > REMEMBERED_MAX:
                 del self._views[next(iter(self._views))]
         return None
@@ -40,8 +40,9 @@ class TrustedBookIsTheirs(Check):
         """The daemon has taken in all that it has heard."""
         for key in self.oracle.instruments:
             change_id = daemon.change_id(key)
-            if change_id is not None and (view := self._views.pop(change_id, None)) is not None:
-                return self._compare(daemon, key, view)
+            view = None if change_id is None else self._views.pop((key, change_id), None)
+            if view is not None and (objection := self._compare(daemon, key, view)) is not None:
+                return objection
         return None
 
     def _compare(self, daemon: Daemon, key: str, view: BookView) -> Objection:

@@ -20,7 +20,7 @@ from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-from replenisher.simulate.order_frames import OrderFrame, order_frame
+from replenisher.simulate.order_frames import order_frame
 from replenisher.venues.deribit.venue import MARKET
 
 LABEL = re.compile(r'"label":"([^"]+)"')
@@ -30,6 +30,7 @@ REPEAT_NS = 3 * SECOND_NS  # a cancel that was sent so lately still counts: it i
 
 
 class _Book(msgspec.Struct):
+    instrument_name: str
     timestamp: int  # milliseconds
     change_id: int
     prev_change_id: int | None = None  # a snapshot has none
@@ -58,10 +59,10 @@ class NoQuoteOnAStaleBook(Check):
 
     def _forget(self) -> None:
         self._followed = MARKET  # the connection that the last snapshot came on: an heir takes over with it
-        self._change_id: int | None = None  # of the book that is whole; None while there is none
-        self._late_ns = 0  # how late the last change of it was
+        self._change_ids: dict[str, int] = {}  # of the books that are whole
+        self._late_ns: dict[str, int] = {}  # how late the last change of each was
         self._heard_at = 0
-        self._bad_since: int | None = None
+        self._bad_since: dict[str, int] = {}
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
         self._asked: dict[str, int] = {}  # label -> when a place or amend was last sent
@@ -102,12 +103,14 @@ class NoQuoteOnAStaleBook(Check):
         return None
 
     def _follow(self, book: _Book) -> None:
+        name, known = book.instrument_name, self._change_ids.get(book.instrument_name)
         if book.prev_change_id is None:
-            self._change_id, self._late_ns = book.change_id, 0  # it says when the book last moved, if ever
-        elif book.prev_change_id == self._change_id:
-            self._change_id, self._late_ns = book.change_id, self.oracle.at - book.timestamp * MS_NS
-        elif self._change_id is not None and book.change_id > self._change_id:
-            self._change_id = None
+            self._change_ids[name], self._late_ns[name] = book.change_id, 0  # it says when the book last moved, if ever
+        elif book.prev_change_id == known:
+            self._change_ids[name] = book.change_id
+            self._late_ns[name] = self.oracle.at - book.timestamp * MS_NS
+        elif known is not None and book.change_id > known:
+            del self._change_ids[name]
 
     def _look_whether_it_runs(self, daemon: Daemon) -> None:
         at = self.oracle.at
@@ -125,21 +128,18 @@ class NoQuoteOnAStaleBook(Check):
         request = order_frame(frame)
         if request is None:
             return None
-        label = self._label(request)
+        order = self.oracle.evidence.resting.get(request.order_id)
+        label, name = (request.label, request.instrument) if order is None else (order.label, order.instrument)
         if not (request.is_place or request.verb == "edit"):
             self._canceled[label] = self.oracle.at
             self._to_pull.discard(label)
             return None
         self._asked[label] = self.oracle.at
-        if why := self._distrust():
+        if name and (why := self._distrust(name)):  # an amend of what has ended comes to nothing
             return f"an order or amend left on a book that {why}: {frame}"
         if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
             return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
         return None
-
-    def _label(self, request: OrderFrame) -> str:
-        order = self.oracle.evidence.resting.get(request.order_id)
-        return order.label if order else request.label
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """Whether the daemon can cancel at all."""
@@ -154,32 +154,36 @@ class NoQuoteOnAStaleBook(Check):
     def told(self, link: str, frame: str) -> Objection:
         """The market goes on: a moment like any other."""
         at = self.oracle.at
-        if not self._is_in_session or self._still_since is not None or not self._distrust() or self._takes_nothing():
-            self._bad_since = None
-            return None
-        since = self._bad_since = at if self._bad_since is None else self._bad_since
-        for order in self.oracle.evidence.ours() if at >= since + DELTA_NS else ():
-            free_at = max(since, self._asked.get(order.label, 0) + self._waits_ns)
-            if (
-                order.label in self._known
-                and at >= free_at + DELTA_NS
-                and self._canceled.get(order.label, 0) < since - REPEAT_NS
-            ):
-                passed_s = (at - since) / SECOND_NS
-                return f"order {order.label} has no cancel though for {passed_s:.1f} s the book {self._distrust()}"
+        runs = self._is_in_session and self._still_since is None
+        for key in self.oracle.instruments:
+            name = key.partition("/")[2]
+            if not runs or not (why := self._distrust(name)) or self._takes_nothing(name):
+                self._bad_since.pop(name, None)
+            elif at >= (since := self._bad_since.setdefault(name, at)) + DELTA_NS:
+                for order in self.oracle.evidence.ours():
+                    if order.instrument == name and self._is_left(order.label, since):
+                        return f"order {order.label} has no cancel though for {(at - since) / 1e9:.1f} s the book {why}"
         return None
 
-    def _takes_nothing(self) -> bool:
-        """Whether the exchange takes no cancel, for a halt or a maintenance."""
-        return any(view.state in STILL for view in self.oracle.exchange.views.instruments())
+    def _is_left(self, label: str, since: int) -> bool:
+        """Whether an order that may be canceled is not."""
+        free_at = max(since, self._asked.get(label, 0) + self._waits_ns)
+        is_canceled = self._canceled.get(label, 0) >= since - REPEAT_NS
+        return label in self._known and self.oracle.at >= free_at + DELTA_NS and not is_canceled
 
-    def _distrust(self) -> str:
-        """What is wrong with the book."""
-        if self._change_id is None:
+    def _takes_nothing(self, name: str) -> bool:
+        """Whether the exchange takes no cancel there, for a halt or a maintenance."""
+        return any(
+            view.state in STILL for view in self.oracle.exchange.views.instruments() if view.instrument.name == name
+        )
+
+    def _distrust(self, name: str) -> str:
+        """What is wrong with a book."""
+        if name not in self._change_ids:
             return "has a gap"
         if self.oracle.at - self._heard_at > self._age_ns_max:
             return "is silent"
-        return "is late" if self._late_ns > self._age_ns_max else ""
+        return "is late" if self._late_ns[name] > self._age_ns_max else ""
 
 
 def _book_in(frame: str) -> _Book | None:
