@@ -99,6 +99,10 @@ def test_s7_nothing_leaves_on_a_book_that_cannot_be_trusted(reason: str) -> None
     story.arrives(book_frame(story, 9, late_s=60), MARKET)  # a snapshot tells when the book last moved
     story.asks_for(story.label(4))
     assert len(story.found) == 1
+    story.court.dialed(story.daemon, MARKET)
+    story.arrives({"result": "what was heard before is void"}, MARKET)
+    story.asks_for(story.label(5))
+    assert len(story.found) == 2
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -59,7 +59,8 @@ class JournalIsEnough(Check):
         number, memory = daemon.memory()
         if last != number or memory == (told := self._state.dump()):
             return None
-        return f"the journal does not tell what is remembered after step {number}: {_difference(memory, told)}"
+        differs = _difference(memory, told)
+        return f"the journal does not tell what is remembered after step {number}: {differs}" if differs else None
 
     def _fold(self) -> int:
         """The number of the last step."""
@@ -105,6 +106,21 @@ def _differs(connection: sqlite3.Connection, table: str) -> Objection:
 
 
 def _difference(ours: bytes, theirs: bytes) -> str:
-    """The first thing that is remembered otherwise."""
+    """Where two memories differ first. A cursor may be an earlier one: then more is asked for again, and known."""
     left, right = msgspec.msgpack.decode(ours), msgspec.msgpack.decode(theirs)
-    return next((f"{key}: {left[key]} and {right.get(key)}" for key in left if left[key] != right.get(key)), "its form")
+    cursors, earlier = left["account"].pop("cursors"), right["account"].pop("cursors")
+    ahead = {key: at for key, at in earlier.items() if at > cursors.get(key, 0)}
+    if ahead:
+        return f"cursors: {cursors} and {ahead}"
+    return "" if left == right else _first(left, right, "")
+
+
+def _first(ours: object, theirs: object, where: str) -> str:
+    """Where two memories differ first, and how."""
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        pairs = [(key, ours[key], theirs[key]) for key in ours]
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = [(place, *both) for place, both in enumerate(zip(ours, theirs, strict=True))]
+    else:
+        return f"{where.lstrip('.')}: {ours} and {theirs}"
+    return next((_first(left, right, f"{where}.{key}") for key, left, right in pairs if left != right), "their order")

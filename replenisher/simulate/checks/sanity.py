@@ -5,6 +5,7 @@ from decimal import Decimal
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.simulate.court import Check, Daemon, Objection
+from replenisher.simulate.evidence import Resting
 from replenisher.simulate.order_frames import OrderFrame, order_frame
 
 BPS = Decimal(10_000)
@@ -27,7 +28,11 @@ class OrdersAreSane(Check):
         name = request.instrument if order is None else order.instrument
         side = request.side if order is None else order.side
         listed = {each.instrument.name: each.instrument for each in self.oracle.exchange.views.instruments()}
-        why = self._complaint(request, listed[name]) or self._distance(request, name) or self._crossing(request, side)
+        why = (
+            self._complaint(request, listed[name])
+            or self._distance(request, name)
+            or self._crossing(request, name, side)
+        )
         return f"{why}: {frame}" if why else None
 
     def _complaint(self, request: OrderFrame, instrument: Instrument) -> str:
@@ -48,12 +53,11 @@ class OrdersAreSane(Check):
         away = abs(request.price / mark - 1) * BPS
         return f"{away:.0f} bps from the mark" if away > most else ""
 
-    def _crossing(self, request: OrderFrame, side: Side) -> str:
+    def _crossing(self, request: OrderFrame, name: str, side: Side) -> str:
         evidence = self.oracle.evidence
-        for order in evidence.resting.values():
-            if order.side is not side and (request.price - order.price) * side.sign >= 0:
+        ours: list[Resting | OrderFrame] = [*evidence.resting.values(), *evidence.under_way.values()]
+        for order in ours:
+            is_opposite = order.instrument == name and order.side is not side
+            if is_opposite and (request.price - order.price) * side.sign >= 0:
                 return f"it would trade with our own order {order.label} at {order.price}"
-        for place in evidence.under_way.values():
-            if place.side is not side and (request.price - place.price) * side.sign >= 0:
-                return f"it would trade with our own order {place.label} at {place.price}"
         return ""

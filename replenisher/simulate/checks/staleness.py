@@ -47,6 +47,36 @@ class _BookFrame(msgspec.Struct):
 _decode = msgspec.json.Decoder(_BookFrame).decode
 
 
+class _Heard:
+    """What a daemon has heard on one connection."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._change_ids: dict[str, int] = {}  # of the books that are whole
+        self._late_ns: dict[str, int] = {}  # how late the last change of each was
+
+    def note(self, at: int, book: _Book | None) -> None:
+        """A frame has come, perhaps of a book."""
+        self._at = at
+        if book is None:
+            return
+        name, known = book.instrument_name, self._change_ids.get(book.instrument_name)
+        if book.prev_change_id is None:
+            self._change_ids[name], self._late_ns[name] = book.change_id, 0  # it says when the book last moved, if ever
+        elif book.prev_change_id == known:
+            self._change_ids[name], self._late_ns[name] = book.change_id, at - book.timestamp * MS_NS
+        elif known is not None and book.change_id > known:
+            del self._change_ids[name]
+
+    def distrust(self, name: str, at: int, age_ns_max: int) -> str:
+        """What is wrong with a book."""
+        if name not in self._change_ids:
+            return "has a gap"
+        if at - self._at > age_ns_max:
+            return "is silent"
+        return "is late" if self._late_ns[name] > age_ns_max else ""
+
+
 class NoQuoteOnAStaleBook(Check):
     """Follows the frames of the book as they reach the daemon, on its own."""
 
@@ -58,10 +88,7 @@ class NoQuoteOnAStaleBook(Check):
         self._forget()
 
     def _forget(self) -> None:
-        self._followed = MARKET  # the connection that the last snapshot came on: an heir takes over with it
-        self._change_ids: dict[str, int] = {}  # of the books that are whole
-        self._late_ns: dict[str, int] = {}  # how late the last change of each was
-        self._heard_at = 0
+        self._heard: dict[str, _Heard] = {}  # by connection: while an heir takes over there are two
         self._bad_since: dict[str, int] = {}
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
@@ -92,25 +119,13 @@ class NoQuoteOnAStaleBook(Check):
             if '"label":"' in frame:
                 self._known.update(LABEL.findall(frame))
             return None
-        book = _book_in(frame)
-        if book is not None and book.prev_change_id is None:
-            self._followed = connection
-        if connection != self._followed:
-            return None
-        self._heard_at = self.oracle.at
-        if book is not None:
-            self._follow(book)
+        self._heard.setdefault(connection, _Heard()).note(self.oracle.at, _book_in(frame))
         return None
 
-    def _follow(self, book: _Book) -> None:
-        name, known = book.instrument_name, self._change_ids.get(book.instrument_name)
-        if book.prev_change_id is None:
-            self._change_ids[name], self._late_ns[name] = book.change_id, 0  # it says when the book last moved, if ever
-        elif book.prev_change_id == known:
-            self._change_ids[name] = book.change_id
-            self._late_ns[name] = self.oracle.at - book.timestamp * MS_NS
-        elif known is not None and book.change_id > known:
-            del self._change_ids[name]
+    def dialed(self, daemon: Daemon, connection: str) -> Objection:
+        """What was heard on the connection before is void."""
+        self._heard.pop(connection, None)
+        return None
 
     def _look_whether_it_runs(self, daemon: Daemon) -> None:
         at = self.oracle.at
@@ -178,12 +193,9 @@ class NoQuoteOnAStaleBook(Check):
         )
 
     def _distrust(self, name: str) -> str:
-        """What is wrong with a book."""
-        if name not in self._change_ids:
-            return "has a gap"
-        if self.oracle.at - self._heard_at > self._age_ns_max:
-            return "is silent"
-        return "is late" if self._late_ns[name] > self._age_ns_max else ""
+        """What is wrong with a book, on whichever connection it is best."""
+        reasons = [heard.distrust(name, self.oracle.at, self._age_ns_max) for heard in self._heard.values()]
+        return "" if "" in reasons else next(iter(reasons), "has a gap")
 
 
 def _book_in(frame: str) -> _Book | None:
