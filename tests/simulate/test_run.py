@@ -17,7 +17,7 @@ from replenisher.report.ledger import read_ledger
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database, live
+from replenisher.simulate.run import START, empty_database, live, run
 from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
@@ -65,6 +65,23 @@ def test_a_desk_that_is_halted_again_and_again_holds_every_invariant(tmp_path: P
 
     assert world.court.violations == []
     assert halts.count("halted") >= 1 <= halts.count("resumed")
+
+
+def test_two_instruments_on_a_bad_day_hold_every_invariant(tmp_path: Path) -> None:
+    config = SHIPPED.read_text()
+    desk = (
+        config[config.index("  - id: core") :].replace("id: core", "id: other").replace("BTC-PERPETUAL", "BTC-25DEC26")
+    )
+    config = config.replace("exchange:", "exchange:\n  instruments: {BTC-PERPETUAL: null, BTC-25DEC26: null}")
+    config = re.sub("max_open_orders: .*", "max_open_orders: 14", config)
+    config = re.sub("(rate_limit_burst|burst): [0-9]+", r"\1: 40", config)
+    (tmp_path / "two.yaml").write_text(config + desk)
+    scene = scene_of(load(tmp_path / "two.yaml"))
+
+    found = [run(scene, seed=seed, minutes=1, plan=swarm(seed, NAMES), checks=ALL) for seed in (1, 5, 10)]
+
+    assert [each.violation for each in found] == [None] * 3
+    assert min(each.messages for each in found) > 1000
 
 
 @pytest.mark.parametrize("fault", NAMES)

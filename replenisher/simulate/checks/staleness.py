@@ -5,7 +5,7 @@ A book cannot be trusted when it has a gap, when its connection has been silent 
 when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
 later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
-takes no cancel.
+takes no cancel. What arrives while the process stands still, for no longer than it may, is known once it runs again.
 
 Two reasons for distrust cannot be met here: the exchange's own book is never crossed (S12 holds ours beside it), and
 its clock is the world's.
@@ -55,11 +55,12 @@ class _Heard:
         self._change_ids: dict[str, int] = {}  # of the books that are whole
         self._late_ns: dict[str, int] = {}  # how late the last change of each was
 
-    def note(self, at: int, book: _Book | None) -> None:
-        """A frame has come, perhaps of a book."""
+    def arrived(self, at: int) -> None:
+        """A frame has come: the connection is whole."""
         self._at = at
-        if book is None:
-            return
+
+    def read(self, at: int, book: _Book) -> None:
+        """One that came then was of a book."""
         name, known = book.instrument_name, self._change_ids.get(book.instrument_name)
         if book.prev_change_id is None:
             self._change_ids[name], self._late_ns[name] = book.change_id, 0  # it says when the book last moved, if ever
@@ -89,6 +90,7 @@ class NoQuoteOnAStaleBook(Check):
 
     def _forget(self) -> None:
         self._heard: dict[str, _Heard] = {}  # by connection: while an heir takes over there are two
+        self._unread: list[tuple[_Heard, int, _Book]] = []
         self._bad_since: dict[str, int] = {}
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
@@ -119,8 +121,19 @@ class NoQuoteOnAStaleBook(Check):
             if '"label":"' in frame:
                 self._known.update(LABEL.findall(frame))
             return None
-        self._heard.setdefault(connection, _Heard()).note(self.oracle.at, _book_in(frame))
+        heard = self._heard.setdefault(connection, _Heard())
+        heard.arrived(self.oracle.at)
+        if (book := _book_in(frame)) is not None:
+            self._unread.append((heard, self.oracle.at, book))
+        if self._still_since is None:
+            self._read()
         return None
+
+    def _read(self) -> None:
+        """What had arrived while the process stood still is looked at."""
+        for heard, at, book in self._unread:
+            heard.read(at, book)
+        self._unread.clear()
 
     def dialed(self, daemon: Daemon, connection: str) -> Objection:
         """What was heard on the connection before is void."""
@@ -157,7 +170,8 @@ class NoQuoteOnAStaleBook(Check):
         return None
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
-        """Whether the daemon can cancel at all."""
+        """It has looked at what had arrived, and may be able to cancel or not."""
+        self._read()
         for event in step.events:
             if isinstance(event, SessionOpened):
                 self._is_in_session = True
