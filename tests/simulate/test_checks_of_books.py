@@ -96,6 +96,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         (FilledOnce, "DELETE FROM fills WHERE rowid = 1", "a trade was never booked"),
         (FilledOnce, "UPDATE fills SET trade_id = 'made up' WHERE rowid = 1", "a trade was never booked"),
         (MoneyIsConserved, "UPDATE fills SET fee = '0.1' WHERE rowid = 1", "our rows add up to"),
+        (MoneyIsConserved, "UPDATE fills SET fee_currency = 'USDC' WHERE rowid = 1", "our rows add up to"),
         (JournalIsEnough, "DELETE FROM decisions WHERE rowid = 1", "a row of decisions was not recorded"),
         (
             JournalIsEnough,

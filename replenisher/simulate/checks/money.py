@@ -41,12 +41,13 @@ class MoneyIsConserved(Check):
                 case _:
                     pass
         ours = _moved(books)
-        for currency, amount in paid_in.items():
+        for currency in {**paid_in, **theirs, **ours}:
             balance = self.oracle.exchange.views.account(self.oracle.account, currency).balance
-            if balance != amount + theirs.get(currency, ZERO):
-                return f"{currency}: the ledger adds up to {amount + theirs.get(currency, ZERO)}, not to {balance}"
-            if ours.get(currency, ZERO) != theirs.get(currency, ZERO):
-                return f"{currency}: our rows add up to {ours.get(currency, ZERO)}, not to {theirs[currency]}"
+            moved = theirs.get(currency, ZERO)
+            if balance != (adds_up_to := paid_in.get(currency, ZERO) + moved):
+                return f"{currency}: the ledger adds up to {adds_up_to}, not to {balance}"
+            if (ours_moved := ours.get(currency, ZERO)) != moved:
+                return f"{currency}: our rows add up to {ours_moved}, not to {moved}"
         return None
 
 
