@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
+.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -55,6 +55,9 @@ conformance: install ## a client that others wrote lives a whole life on the exc
 
 chaos: install ## ten thousand seeds of ten minutes each; goes on where it was stopped; ARGS="--seeds 200" for fewer
 	$(BIN)/python -m bench.chaos $(ARGS)
+
+chaos-day: install ## a day of one daemon on virtual time: nothing that it keeps grows; minutes, a line an hour
+	$(BIN)/python -m bench.chaos_day $(ARGS)
 
 mutations: install ## plant bugs, one at a time, and see which seed and which check finds each; goes on where it was stopped
 	@mkdir -p chaos

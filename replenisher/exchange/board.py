@@ -11,7 +11,6 @@ from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.timetable import Timetable
 from replenisher.exchange.words import STILL, Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
-from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
 PRINTS_KEPT = 10_000
@@ -24,6 +23,7 @@ class Board:
     def __init__(self, listing: Listing, *, change_id: int, trade_seq: int, at: int) -> None:
         self.listing = listing
         self.market = market = listing.market
+        self.instrument = market.instrument  # what is traded here
         self.trade_seq = trade_seq  # of the last print
         self.state = InstrumentState.OPEN
         self.state_since = at
@@ -38,11 +38,6 @@ class Board:
         self._prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         for level in market.depth():
             self._shown[level.side][level.price] = level.quantity
-
-    @property
-    def instrument(self) -> Instrument:
-        """What is traded here."""
-        return self.market.instrument
 
     @property
     def index_name(self) -> str:

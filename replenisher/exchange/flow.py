@@ -120,6 +120,8 @@ class OrderFlow:
         rates = settings.rates
         self._limit_sums = list(accumulate(rates.limit(distance) for distance in range(1, settings.levels + 1)))
         self._cancel_max = max(rates.cancel)
+        # Of all that happens whatever rests; what is canceled depends on how much that is.
+        self._steady_rate = 2 * self._limit_sums[-1] + 2 * rates.market + settings.jumps_per_minute
         self._seed_book()
         self._run_warm(settings.warm_up_minutes)
         self.next_at = at
@@ -154,12 +156,7 @@ class OrderFlow:
         return []
 
     def _total_rate(self) -> float:
-        return (
-            2 * self._limit_sums[-1]
-            + 2 * self._settings.rates.market
-            + self._settings.jumps_per_minute
-            + self._cancel_max * len(self._agents)
-        )
+        return self._steady_rate + self._cancel_max * len(self._agents)
 
     def _schedule(self) -> None:
         minutes = -log(1 - self._random()) / self._total_rate()

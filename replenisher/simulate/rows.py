@@ -18,6 +18,7 @@ from replenisher.store.recorder import Recorder
 T = TypeVar("T")
 RETRY_NS = SECOND_NS
 LOST_MAX = 8  # commits that power loss may take back, at most
+LOG_BYTES_MAX = 64 * 1024 * 1024  # of the write-ahead log, until all of it is brought to the disk: half a day's
 
 
 class SimulatedDatabase(Database):
@@ -73,6 +74,9 @@ class SimulatedDatabase(Database):
         done = super().write(lambda connection: self._before_commit(work(connection)))
         self._ends.append(self._wal_size())
         self.committed()
+        if self._ends[-1] > LOG_BYTES_MAX:
+            self.beside.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._ends = [0]
         self.reach("after commit")
         return done if going is None else _gone(done, going[1])
 

@@ -5,7 +5,7 @@ find back, quote, stop verified-flat, and have both books agree.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from replenisher.store import schema
 
 START = 1_750_000_000 * SECOND_NS
 CALM_S = 35
+HOUR_S = 3600
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +47,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(
-    scene: Scene, *, seed: int, minutes: float, plan: Plan, checks: Sequence[type[Check]], at: int = START
+    scene: Scene,
+    *,
+    seed: int,
+    minutes: float,
+    plan: Plan,
+    checks: Sequence[type[Check]],
+    at: int = START,
+    each_hour: Callable[[World], None] | None = None,
 ) -> Outcome:
-    """One seed from its start to its verdict."""
+    """One seed from its start to its verdict; who wants to may look at it after each hour with faults."""
     began = process_time()
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
@@ -58,7 +66,7 @@ def run(
                 scene, seed=seed, at=at, directory=directory / "journal", database=database, plan=plan, checks=checks
             )
             with Mishap() as mishap:
-                live(world, minutes * MINUTE_NS / SECOND_NS)
+                live(world, minutes * MINUTE_NS / SECOND_NS, each_hour)
             if mishap.sentence:
                 world.court.object(OURS, mishap.sentence)
             return Outcome(
@@ -90,8 +98,12 @@ class Mishap:
         return True
 
 
-def live(world: World, seconds: float) -> None:
+def live(world: World, seconds: float, each_hour: Callable[[World], None] | None = None) -> None:
     """Both phases and the end."""
+    while each_hour is not None and seconds >= HOUR_S and not world.court.violations:
+        world.run(HOUR_S)
+        seconds -= HOUR_S
+        each_hour(world)
     world.run(seconds)
     world.calm()
     world.resume()

@@ -116,7 +116,8 @@ class VirtualLoop:
     @property
     def at(self) -> int:
         """The time, as the process sees it: what waits for its disk goes on later than it began."""
-        return max(self._timeline.at, self.still_until)
+        at, still_until = self._timeline.at, self.still_until
+        return at if at > still_until else still_until
 
     def stand_still(self, until: int, hit: Callable[[], None] | None = None) -> None:
         """Do nothing before then: the process is stopped, or waits for something that it cannot do without."""

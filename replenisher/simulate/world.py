@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, select
+from sqlalchemy import Table, select
+from sqlalchemy.dialects import sqlite
 
 from replenisher.errors import ReplenisherError
 from replenisher.exchange.exchange import Exchange
@@ -234,12 +236,9 @@ class World:
             self.court.object("L8", f"rows are left when everything works: {left}")
         if self.court.closed:
             self.court.closed(Books(self._place.database, self._counter.ledger(), self._place.directory, self._secrets))
-        self._place.database.read(self._tap_rows)
-
-    def _tap_rows(self, connection: Connection) -> None:
         for table in tables.metadata.sorted_tables:
-            for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
-                self.tap.row(table.name, tuple(row))
+            for row in self._place.database.beside.execute(_all_rows(table)):
+                self.tap.row(table.name, row)
 
     # --- Lives ----------------------------------------------------------------------------------------------------
 
@@ -319,3 +318,9 @@ class World:
             return
         for record in self._records.decode_lines(data):
             self.court.recorded(record)
+
+
+@cache
+def _all_rows(table: Table) -> str:
+    """What reads a table in the order of its key, as SQLite's driver takes it."""
+    return str(select(table).order_by(*table.primary_key.columns).compile(dialect=sqlite.dialect()))

@@ -4,7 +4,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +65,7 @@ def simulate(task: Task, seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
     gc.collect()
     gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
     gc.set_threshold(GARBAGE_MIN)
-    scene_of(load(task.file))  # what is wrong with it is said here and not in a child
+    _scene_in(task.file)  # what is wrong with it is said here and not in a child
     if jobs == 1:
         yield from map(partial(_one, task), seeds)
         return
@@ -105,7 +105,13 @@ def cpus() -> int:
 
 def _one(task: Task, seed: int) -> Outcome:
     plan = drawn(seed, task.faults)
-    return run(scene_of(load(task.file)), seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
+    return run(_scene_in(task.file), seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
+
+
+@cache
+def _scene_in(file: Path) -> Scene:
+    """What a configuration says is read once a process, and not for every seed."""
+    return scene_of(load(file))
 
 
 def scene_of(config: Config) -> Scene:

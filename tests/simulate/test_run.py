@@ -24,6 +24,7 @@ from replenisher.store import recorder, tables
 from replenisher.store.journal import Journal
 from replenisher.store.queries import AccountKey
 from replenisher.venues.deribit.link import Link
+from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.limiter import Bucket
 from replenisher.venues.session import Session
 from replenisher.wiring.simulation import SHIPPED, scene_of
@@ -190,6 +191,16 @@ def dial_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bucket, "take", lambda self, cost, at: True)
 
 
+def keep_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = DeribitVenue.received
+
+    def received(self: DeribitVenue, connection: str, frame: str, at: int) -> None:
+        vars(self).setdefault("_frames", []).append(frame)
+        genuine(self, connection, frame, at)
+
+    monkeypatch.setattr(DeribitVenue, "received", received)
+
+
 @pytest.mark.parametrize(
     ("plant", "cues", "invariant"),
     [
@@ -199,6 +210,7 @@ def dial_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (keep_levels_that_are_gone, CUT, "S12"),
         (never_dial_again, CUT, "L1"),
         (dial_at_once, AWAY, "L5"),
+        (keep_every_frame, CUT, "S22"),
     ],
 )
 def test_a_planted_bug_is_found_by_its_invariant(

@@ -3,24 +3,65 @@
 from collections import deque
 from collections.abc import Iterator
 
-from replenisher.simulate.court import Check, Daemon, Objection
+from replenisher.core.account import FILLS_REMEMBERED_MAX
+from replenisher.core.orders import ENDED_REMEMBERED_MAX
+from replenisher.live.monitor import FILL_TIMES_MAX, FILLS_SHOWN_MAX, LATENCIES_MAX
+from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.store.journal import RING_STEPS_MAX, UNWRITTEN_BYTES_MAX
+from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
-MOST = 5_000  # elements of anything, for each instrument that is quoted
+# What is kept longer than it is at work, by where it stands, and how much of it there may be.
+CEILINGS = {
+    ".state.orders.ended": ENDED_REMEMBERED_MAX,
+    ".state.orders.by_id": ENDED_REMEMBERED_MAX + 1_000,  # those that have ended, and the others
+    ".state.account.remembered": FILLS_REMEMBERED_MAX,
+    "._new_fills._since": FILLS_REMEMBERED_MAX,
+    "._new_fills._before": FILLS_REMEMBERED_MAX,
+    "._trading.chief._questions._cash_told": CASH_REMEMBERED_MAX,
+    "._fill_times": FILL_TIMES_MAX,
+    "._latencies_ns": LATENCIES_MAX,
+    "._fills": FILLS_SHOWN_MAX,
+    "._journal._ring": RING_STEPS_MAX,
+    "._journal._unwritten": UNWRITTEN_BYTES_MAX,
+}
+MOST = 500  # elements of anything else, for each instrument that is quoted
 DEPTH = 8
+LOOK_NS = 3600 * SECOND_NS
 
 
 class NothingGrowsWithoutEnd(Check):
-    """Walks through all that a daemon holds when it ends, and counts."""
+    """Walks through all that a daemon holds, once an hour and when it ends, and counts."""
 
     name = "S22"
 
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(oracle)
+        self._look_at = oracle.at + LOOK_NS
+
+    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+        """It lives on."""
+        if self.oracle.at < self._look_at:
+            return None
+        self._look_at = self.oracle.at + LOOK_NS
+        return self._look(daemon)
+
     def ended(self, daemon: Daemon, how: str) -> Objection:
-        """What it holds now."""
-        most = MOST * len(self.oracle.instruments)
+        """What it holds at its end."""
+        return self._look(daemon)
+
+    def _look(self, daemon: Daemon) -> Objection:
         for path, size in sizes(daemon.parts(), "daemon", DEPTH, set()):
+            most = ceiling(path) or MOST * len(self.oracle.instruments)
             if size > most:
                 return f"{path} has {size} elements, and {most} may"
         return None
+
+
+def ceiling(path: str) -> int | None:
+    """How much may stand there, if that has a name."""
+    return next((most for end, most in CEILINGS.items() if path.endswith(end)), None)
 
 
 def sizes(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, int]]:
@@ -28,7 +69,9 @@ def sizes(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tupl
     if id(thing) in seen or depth == 0:
         return
     seen.add(id(thing))
-    if isinstance(thing, dict | list | set | deque | frozenset):
+    if isinstance(thing, bytearray):
+        yield path, len(thing)
+    elif isinstance(thing, dict | list | set | deque | frozenset):
         yield path, len(thing)
         for each in list(thing.values() if isinstance(thing, dict) else thing)[:50]:
             yield from sizes(each, f"{path}[]", depth - 1, seen)

@@ -99,8 +99,10 @@ class Succession(Generic[AnySide]):
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        soonest = self._due
-        for side in (self.chief, *self._others.values()):
+        soonest, due = self.chief.next_wake, self._due
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+        for side in self._others.values():
             wake = side.next_wake
             if wake is not None and (soonest is None or wake < soonest):
                 soonest = wake
@@ -134,7 +136,8 @@ class Succession(Generic[AnySide]):
             return self._not_before
         if self._age_ns_max is None or self._others or not self.chief.link.is_logged_in:
             return None
-        return max(self._not_before, self.chief.link.logged_in_at + self._age_ns_max)
+        due = self.chief.link.logged_in_at + self._age_ns_max
+        return due if due > self._not_before else self._not_before
 
     def _disown(self, at: int) -> None:
         """Give the heir up, if there is one."""

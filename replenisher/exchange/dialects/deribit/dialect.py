@@ -202,6 +202,8 @@ class Deribit:
             self._has_turned |= isinstance(event, InstrumentChanged)
             for session in self._sessions.values():
                 for name, subscription in session.subscriptions.items():
+                    if not subscription.concerns(event):
+                        continue
                     if frames := subscription.hear(event, at):
                         self._notify(session, name, frames)
                     due = subscription.due_at

@@ -71,9 +71,7 @@ class Subscription:
                 return self._frames({name: []}, at)
 
     def hear(self, event: Event, at: int) -> list[Any]:
-        """Gather an event, if it belongs here; the data of the frames that a raw channel sends at once."""
-        if not self._concerns(event):
-            return []
+        """Gather an event that concerns it; the data of the frames that a raw channel sends at once."""
         self._gather(event)
         if self.channel.interval_ns == 0:
             return self.tell(at)
@@ -128,7 +126,8 @@ class Subscription:
             case _ as never:
                 assert_never(never)
 
-    def _concerns(self, event: Event) -> bool:
+    def concerns(self, event: Event) -> bool:
+        """Whether an event belongs here."""
         topic = self.channel.topic
         match event:
             case BookUpdate():
