@@ -208,7 +208,7 @@ def read_steps(segment: Segment, offset: int, *, is_last: bool, bytes_max: int =
     for payload, end in records(data):
         steps.append((_decode_step(payload, segment, start), offset + end))
         start = offset + end
-    if data and not steps and not is_last:
+    if data and not steps and not (is_last and is_torn(data)):
         raise JournalCorrupt(f"{segment.path}: offset {offset}: a record is damaged")
     return steps
 

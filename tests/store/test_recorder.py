@@ -24,7 +24,7 @@ from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side, Status
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.journal import Journal, JournalCorrupt, Policy, segments
+from replenisher.store.journal import Journal, JournalCorrupt, Policy, read_header, read_steps, segments
 from replenisher.store.recorder import Recorder
 from tests.store.given import (
     ACCOUNT,
@@ -294,6 +294,7 @@ def test_draining_gives_up_in_time_when_the_database_stays_away(journal: Path, d
 
     def meanwhile(_: Connection) -> None:
         recorder.start()
+        until(lambda: "lock" in recorder.status.error)
         assert not recorder.drain(timeout_s=0.3)
         assert "lock" in recorder.status.error
 
@@ -310,6 +311,25 @@ def test_a_damaged_segment_stops_it_with_a_sentence(journal: Path, database: Dat
 
     with pytest.raises(JournalCorrupt, match="a record is damaged"):
         Recorder(journal, database).record_all()
+
+
+def test_damage_is_told_and_not_waited_for_also_where_the_journal_still_grows(
+    journal: Path, database: Database
+) -> None:
+    write_journal(journal, a_day())
+    (segment,) = segments(journal)
+    header = read_header(segment)
+    assert header is not None
+    second = read_steps(segment, header[1], is_last=True)[0][1]
+    data = bytearray(segment.path.read_bytes())
+    data[second + 12] ^= 0xFF
+    segment.path.write_bytes(data)
+    recorder = Recorder(journal, database)
+
+    with pytest.raises(JournalCorrupt, match=rf"offset {second}: a record is damaged"):
+        recorder.record_all()
+
+    assert recorder.status.step == a_day()[0].number
 
 
 def test_a_half_written_record_is_waited_for(journal: Path, database: Database) -> None:
