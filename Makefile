@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
+.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points sockets chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -49,6 +49,9 @@ test-processes: install ## processes that are away for two minutes each, and fif
 
 crash-points: install ## a death at every write, sync, frame and COMMIT of short scenarios, and the next life; minutes, with progress
 	$(BIN)/python -m bench.crash_points $(ARGS)
+
+sockets: install ## twenty seeds in real time, through real WebSockets and the exchange's server; a minute or two, a line a seed
+	$(BIN)/replenisher simulate --sockets --seeds 1..20 $(ARGS)
 
 conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
 	$(BIN)/pytest tests/conformance --capture=no --quiet $(ARGS)

@@ -13,16 +13,26 @@ if TYPE_CHECKING:
     from replenisher.simulate.run import Outcome
 
 
+MINUTES, REAL_MINUTES = 10.0, 0.1
+SLEEPERS_A_CPU = 4  # seeds at a time: in real time most of them wait
+
+
 @app.command(epilog="Example: replenisher simulate --seeds 1..200 --minutes 10")
 def simulate(
     seeds: Annotated[str, typer.Option(metavar="A..B", help="The seeds: one, or the first and the last.")] = "1..20",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Simulated, with faults; a while without follows.")] = 10,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.05, help="With faults, 10 if simulated, 0.1 if real; a while without follows."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="CONFIG", help="A paper configuration; else one that is shipped.")
     ] = None,
     faults: Annotated[
         str, typer.Option(metavar="NAMES", help="Which may happen: all, none, or names with commas between them.")
     ] = "all",
+    sockets: Annotated[
+        bool, typer.Option("--sockets", help="In real time, through real WebSockets and the exchange's real server.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Seeds at a time; else one a CPU.")] = None,
     mutations: Annotated[
         Path | None,
@@ -44,28 +54,34 @@ def simulate(
     last one says how fast time passed, and what the faults of all seeds came to in a simulated hour. The exit code is 1
     if an invariant did not hold; what failed is said with the command that shows it again.
 
+    With --sockets time is real, and frames go over real connections to the exchange's server. Faults come as thick in
+    seconds as else in minutes; what is said of books, frames and rows must hold. Such a seed goes otherwise each time.
+
     With --mutations each planted bug must first pass 20 seeds without faults, and is then run with them, seed after
     seed, until a named invariant finds it; an exception finds nothing. The exit code is 1 if a bug was not found by the
     invariant that the file says, or if an invariant was never the first to find one.
     """
     from replenisher.wiring import simulation
 
+    minutes = minutes or (REAL_MINUTES if sockets else MINUTES)
     if mutations is not None:
         days = {"seeds": _seeds(seeds), "minutes": minutes, "faults": faults, "config": config}
         raise typer.Exit(plant(mutations, days, jobs or simulation.cpus(), only=only, results=results, as_json=as_json))
     if only is not None or results is not None:
         raise typer.BadParameter("it says something of planted bugs only", param_hint="--only, --results")
     chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
-    task = simulation.Task(shipped, minutes, simulation.faults_named(faults))
+    task = simulation.Task(shipped, minutes, simulation.faults_named(faults), on_sockets=sockets)
+    at_a_time = jobs or simulation.cpus() * (SLEEPERS_A_CPU if sockets else 1)
     failed: list[dict[str, Any]] = []
     total = simulation.Total()
-    for outcome in simulation.simulate(task, chosen, min(jobs or simulation.cpus(), len(chosen))):
+    for outcome in simulation.simulate(task, chosen, min(at_a_time, len(chosen))):
         total.add(outcome)
         typer.echo(json.dumps(_document(outcome)) if as_json else _line(outcome))
         if verbose and outcome.traceback:
             typer.echo(outcome.traceback, err=True)
         if outcome.violation is not None:
             words = f"replenisher simulate --seeds {outcome.seed} --minutes {minutes:g} --faults '{faults}'"
+            words += " --sockets" if sockets else ""
             words += "" if config is None else f" --config {config}"
             again = {"commit": simulation.commit(), "again": words}
             failed.append(again)

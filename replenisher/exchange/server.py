@@ -130,6 +130,10 @@ class Server:
             max_line_size=LINE_BYTES_MAX,
         )
 
+    def stir(self) -> None:
+        """Something has changed that no client has asked for: look at what is next."""
+        self._stirred.set()
+
     async def run(self) -> None:
         """Turn for ever."""
         while True:

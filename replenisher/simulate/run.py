@@ -11,20 +11,38 @@ from functools import cache
 from pathlib import Path
 from time import process_time
 from traceback import format_exception
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.simulate.court import OURS, Check, Violation
+from replenisher.simulate.exchange_end import ExchangeEnd
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.swarm import Plan
-from replenisher.simulate.world import Scene, World
+from replenisher.simulate.timeline import Timeline
+from replenisher.simulate.world import Meet, Scene, World
 from replenisher.store import schema
 
 START = 1_750_000_000 * SECOND_NS
 CALM_S = 35
 HOUR_S = 3600
+
+
+def peace(world: World) -> None:
+    """The second phase."""
+    world.run(CALM_S)
+
+
+class Means(NamedTuple):
+    """How time passes, what stands between the network and the exchange, and how long the second phase is."""
+
+    timeline: Timeline | None = None  # virtual, unless it is another
+    meet: Meet = ExchangeEnd
+    find_back: Callable[[World], None] = peace
+
+
+VIRTUAL = Means()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +73,7 @@ def run(
     checks: Sequence[type[Check]],
     at: int = START,
     each_hour: Callable[[World], None] | None = None,
+    means: Means = VIRTUAL,
 ) -> Outcome:
     """One seed from its start to its verdict; who wants to may look at it after each hour with faults."""
     began = process_time()
@@ -63,10 +82,18 @@ def run(
         (directory / "rows.db").write_bytes(empty_database())
         with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
             world = World(
-                scene, seed=seed, at=at, directory=directory / "journal", database=database, plan=plan, checks=checks
+                scene,
+                seed=seed,
+                at=at,
+                directory=directory / "journal",
+                database=database,
+                plan=plan,
+                checks=checks,
+                timeline=means.timeline,
+                meet=means.meet,
             )
             with Mishap() as mishap:
-                live(world, minutes * MINUTE_NS / SECOND_NS, each_hour)
+                live(world, minutes * MINUTE_NS / SECOND_NS, each_hour, means.find_back)
             if mishap.sentence:
                 world.court.object(OURS, mishap.sentence)
             return Outcome(
@@ -98,7 +125,12 @@ class Mishap:
         return True
 
 
-def live(world: World, seconds: float, each_hour: Callable[[World], None] | None = None) -> None:
+def live(
+    world: World,
+    seconds: float,
+    each_hour: Callable[[World], None] | None = None,
+    find_back: Callable[[World], None] = peace,
+) -> None:
     """Both phases and the end."""
     while each_hour is not None and seconds >= HOUR_S and not world.court.violations:
         world.run(HOUR_S)
@@ -107,7 +139,7 @@ def live(world: World, seconds: float, each_hour: Callable[[World], None] | None
     world.run(seconds)
     world.calm()
     world.resume()
-    world.run(CALM_S)
+    find_back(world)
     if not world.court.violations and (how := world.stop()) != "exit 0":
         world.court.object("L6", f"the stop was not verified flat: {how}")
     if not world.court.violations:

@@ -47,6 +47,7 @@ class Victims:
         self._network = network
         self._place = place
         self._second = second
+        self._is_maintained = False
         self._lasting: list[Callable[[], None]] = []  # what ends when there are no faults any more
 
     def for_a_while(self, for_ns: int, begins: Callable[[], None], ends: Callable[[], None]) -> None:
@@ -200,17 +201,24 @@ class Victims:
             self.for_a_while(for_ns, begin, lambda: self._counter.interrupt(InstrumentState.OPEN, name))
 
     def maintain(self, hit: Hit, stages: Sequence[tuple[InstrumentState, int]]) -> None:
-        """The whole platform goes through these states, each for so long, and is open again."""
-        (state, for_ns), *later = stages
+        """The whole platform goes through these states, each for so long, and is open again; one at a time."""
+        if self._is_maintained:
+            return
+        self._is_maintained = True
+
+        def enter(state: InstrumentState) -> None:
+            if self._is_maintained:
+                hit()
+                self._counter.interrupt(state)
 
         def begin() -> None:
-            hit()
-            self._counter.interrupt(state)
+            at = self._timeline.at
+            for state, for_ns in stages:
+                self._timeline.put(at, enter, state)
+                at += for_ns
 
         def end() -> None:
-            if later:
-                self.maintain(hit, later)
-            else:
-                self._counter.interrupt(InstrumentState.OPEN)
+            self._is_maintained = False
+            self._counter.interrupt(InstrumentState.OPEN)
 
-        self.for_a_while(for_ns, begin, end)
+        self.for_a_while(sum(for_ns for _, for_ns in stages), begin, end)

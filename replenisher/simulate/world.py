@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -67,6 +68,9 @@ class Scene:
     delays_ns: tuple[int, int] = DELAYS_NS  # the shortest and the longest, one way
 
 
+Meet = Callable[[Any, Open, Callable[[bytes], None]], ExchangeEnd]  # on this timeline
+
+
 class World:
     """One run from one seed."""
 
@@ -81,18 +85,20 @@ class World:
         plan: Plan = NO_FAULTS,
         moments: Moments | None = None,
         checks: Sequence[type[Check]] = (),
+        timeline: Timeline | None = None,
+        meet: Meet = ExchangeEnd,
     ) -> None:
         self.account = scene.account
         self.befell: Counter[str] = Counter()  # each fault, whenever it happened
         self.tally: Counter[str] = Counter()  # each fault that could hurt, and what came of them
         self.tap = Wiretap()
-        self._timeline = Timeline(at)
+        self._timeline = timeline or Timeline(at)
         self.evidence = Evidence(self)
         tally = Tally(self, self.tally, self._is_cut_off)
         self.checks = [self.evidence, tally, *(check(self) for check in checks)] if checks else []
         self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS, self._timeline.stop)
         self._records = msgspec.json.Decoder(Record)
-        self._counter = ExchangeEnd(self._timeline, scene.open_exchange(seed), self._recorded)
+        self._counter = meet(self._timeline, scene.open_exchange(seed), self._recorded)
         making = scene.making(self.exchange.exchange_id)
         if plan.syncs_always:
             making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))

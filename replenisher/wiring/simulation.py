@@ -47,6 +47,7 @@ def _shipped() -> Path:
 
 __all__ = ["SHIPPED", "Task", "Total", "commit", "cpus", "faults_named", "scene_of", "simulate"]
 SHIPPED = _shipped()
+MINUTE_S = 60.0
 KEEPS_ORDERS_SHARE = 1 / 2  # of the seeds, through a maintenance
 GARBAGE_MIN = 100_000  # objects that must be new before cycles among them are looked for; there are few
 CANARY = "sUxQ7c1e/55+canary"  # looked for wherever a run leaves something behind
@@ -58,6 +59,7 @@ class Task(NamedTuple):
     file: Path
     minutes: float
     faults: tuple[str, ...]  # that may happen
+    on_sockets: bool = False  # whether real time passes, over real connections
 
 
 def simulate(task: Task, seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
@@ -105,7 +107,12 @@ def cpus() -> int:
 
 def _one(task: Task, seed: int) -> Outcome:
     plan = drawn(seed, task.faults)
-    return run(_scene_in(task.file), seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
+    scene = _scene_in(task.file)
+    if task.on_sockets:
+        from replenisher.simulate.sockets import run_on_sockets
+
+        return run_on_sockets(scene, seed=seed, seconds=task.minutes * MINUTE_S, plan=plan)
+    return run(scene, seed=seed, minutes=task.minutes, plan=plan, checks=ALL)
 
 
 @cache

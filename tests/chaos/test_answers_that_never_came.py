@@ -57,7 +57,7 @@ def test_six_orders_that_timed_out_and_were_filled_all_the_same(tmp_path: Path) 
         assert all(told.course(label)[-1] is Status.FILLED and told.fills(label) for label in labels)
 
 
-def test_an_order_whose_answer_is_lost_and_whose_daemon_dies(tmp_path: Path) -> None:
+def test_six_orders_that_nobody_answered_and_whose_daemon_died(tmp_path: Path) -> None:
     """The same, and the daemon is killed before it has found out: the next one does."""
     with story(tmp_path) as told:
         labels = told.silence(6)
