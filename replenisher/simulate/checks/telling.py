@@ -59,6 +59,8 @@ class OperatorIsTold(Check):
 
     def _note(self, step: Step, at: int) -> None:
         if any(isinstance(event, ResumeAsked) and event.reason for event in step.events):
+            for cause in self._halts:
+                self._due.pop(cause, None)  # whoever lifts it knows
             self._halts.clear()
         for command in step.commands:
             if isinstance(command, Halt):
