@@ -3,6 +3,9 @@
 A balance starts with the first one the venue told us, and moves by the fee of each fill, by what the fill realized
 unless its instrument pays that at settlement, and by the money that moved without a fill. The exchange wrote down what
 each trade realized, and position and balance after it, so the first one about which the books disagree can be named.
+
+A position that was taken over is no fill, and moves nothing here. It stands for trades that the exchange has and our
+book has not, which the audit names one by one, or for what no trade explains: that is the difference of a position.
 """
 
 from bisect import bisect_right

@@ -279,6 +279,8 @@ class Life:
 
     def memory(self) -> tuple[int, bytes]:
         """The number of its last step, and all that must outlive the process as of then."""
+        if not self._parts:
+            return -1, b""  # it has not begun to remember
         return self.engine.number, self.engine.state.dump()
 
     def parts(self) -> list[object]:

@@ -14,7 +14,7 @@ SEEDS = "3..4"
 def outcomes(hash_seed: str) -> list[dict[str, Any]]:
     """What a process of its own finds."""
     command = [sys.executable, "-m", "replenisher", "simulate", "--seeds", SEEDS, "--minutes", "3", "--json"]
-    command += ["--faults", "cut,killed,power lost,answer lost,database gone", "--jobs", "1"]
+    command += ["--faults", "cut,killed,power lost,told to stop,replaced,answer lost,database gone", "--jobs", "1"]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
