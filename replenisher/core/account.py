@@ -108,6 +108,7 @@ class Account(msgspec.Struct):
     remembered: dict[str, None] = msgspec.field(default_factory=dict)  # what was booked lately, oldest first
     cursors: dict[str, int] = msgspec.field(default_factory=dict)  # by instrument and `venue/currency`, in venue time
     agreed: dict[str, None] = msgspec.field(default_factory=dict)  # instruments whose position was compared before
+    agreeing: dict[str, int] = msgspec.field(default_factory=dict)  # of others: how many answers in a row have agreed
     cash_moves: int = 0  # how often any balance has changed
 
     def position(self, instrument: str) -> Position:
@@ -152,9 +153,22 @@ class Account(msgspec.Struct):
         """Every fill of ours, or every move of cash, up to this venue time is booked."""
         self.cursors[instrument] = max(self.cursors.get(instrument, 0), venue_time)
 
+    def told_the_same(self, instrument: str, times: int) -> None:
+        """The venue's position is ours, which counts once it has said so often enough, without a word that differs."""
+        if instrument in self.agreed:
+            return
+        told = self.agreeing[instrument] = self.agreeing.get(instrument, 0) + 1
+        if told >= times:
+            self.agree(instrument)
+
+    def told_otherwise(self, instrument: str) -> None:
+        """The venue's position is not ours."""
+        self.agreeing.pop(instrument, None)
+
     def agree(self, instrument: str) -> None:
-        """The venue's position is ours: from now on only our fills change it."""
+        """From now on only our fills change what the venue holds for us."""
         self.agreed[instrument] = None
+        self.agreeing.pop(instrument, None)
 
     def disagree(self, instrument: str) -> None:
         """An operator lets what differs be taken over, as if the position were compared for the first time."""

@@ -12,6 +12,7 @@ from replenisher.core.comparison import (
     orders_were_read,
     position_scopes,
     trades_were_read,
+    unsure,
 )
 from replenisher.core.evidence import apply_answer, apply_open_orders
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
@@ -364,7 +365,8 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     )
     cash = _cash_currencies(state, venue)
     trades, positions = state.setup.scopes(Topic.TRADES, venue), position_scopes(state, instruments)
-    if sync.advance(trades, currencies, live, at, positions=positions, cash=cash):
+    again = unsure(state, venue)
+    if sync.advance(trades, currencies, live, at, positions=positions, unsure=again, cash=cash):
         for currency in cash:
             sync.ask(Topic.CASH, currency, at + CASH_EVERY_NS)
         begin_rounds(state, venue, currencies, at)

@@ -15,6 +15,9 @@ What then stays unexplained, in answers that agree, is never made good by a fill
 - the first time that a position is compared at all, it is from before our first fill: it is taken over as nobody's,
 - else everything is halted. An operator who resumes, and says why, lets it be taken over the same way.
 
+Nor is a position that is as we believe it at once: who has no books yet believes that he holds nothing, and that is
+what a venue says, too, where it answers nothing. So the first time it is read as often, one after the other.
+
 Cash comes and goes without us. Where the same difference is read several times, the venue's word counts.
 """
 
@@ -30,7 +33,7 @@ from replenisher.model.event import BalanceReported, PositionReported
 from replenisher.model.instrument import Kind, venue_of
 from replenisher.model.units import SECOND_NS
 
-READS = 3  # answers that say the same, before a difference counts
+READS = 3  # answers that say the same, before a difference counts, or a position that was never compared before
 AGAIN_NS = 2 * SECOND_NS  # between two of them
 
 
@@ -69,6 +72,11 @@ def position_scopes(state: State, instruments: Iterable[str]) -> Collection[str]
     return dict.fromkeys(state.setup.scope(Topic.POSITION, each.key) for each in known if each.kind is not Kind.SPOT)
 
 
+def unsure(state: State, venue: str) -> Collection[str]:
+    """What to ask for the positions that agree with us so far, and were not read often enough to count."""
+    return position_scopes(state, (key for key in state.setup.instruments(venue) if key in state.account.agreeing))
+
+
 def apply_position(state: State, event: PositionReported) -> None:
     """The venue told a position: it is the sum of our fills, or it is read again, or it counts as unexplained."""
     key, sync = event.instrument, state.sync_of(event.instrument)
@@ -76,9 +84,10 @@ def apply_position(state: State, event: PositionReported) -> None:
     ours = state.account.position(key).size
     if event.amount == ours:
         sync.doubts.pop((Topic.POSITION, key), None)
-        state.account.agree(key)
+        state.account.told_the_same(key, READS)
         _ask_in_next_round(state, venue_of(key), Topic.TRADES, state.setup.scope(Topic.TRADES, key), event.at)
         return
+    state.account.told_otherwise(key)
     if sync.stage not in (Stage.HOLDINGS, Stage.SYNCED):
         return  # it was asked for before this sync began
     doubt = sync.doubt(Topic.POSITION, key, event.amount, ours)

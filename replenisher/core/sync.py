@@ -12,7 +12,7 @@ its own id at any time.
 A question is about one instrument, or about all that we trade at the venue where one answer tells that (`Setup.scope`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
@@ -152,11 +152,13 @@ class Sync(msgspec.Struct):
         at: int,
         *,
         positions: Iterable[str],
+        unsure: Collection[str],
         cash: Iterable[str],
     ) -> bool:
         """Go to the next stage if this one is complete; True when that makes it synced.
 
-        `trades` and `positions` are what to ask of, `cash` the currencies of which the venue keeps a book.
+        `trades` and `positions` are what to ask of, `unsure` those of them to ask again, `cash` the currencies of which
+        the venue keeps a book.
         """
         if any(topic is not Topic.ORDER for topic, _ in self.open_questions):
             return False
@@ -172,6 +174,9 @@ class Sync(msgspec.Struct):
                 self.ask(Topic.POSITION, scope, at)
             for currency in currencies:
                 self.ask(Topic.BALANCE, currency, at)
+        elif self.stage is Stage.HOLDINGS and unsure:
+            for scope in unsure:
+                self.ask(Topic.POSITION, scope, at)
         elif self.stage is Stage.HOLDINGS:
             self.stage = SYNCED
             return True

@@ -37,7 +37,7 @@ from replenisher.store.journal import Journal
 from replenisher.venues.venue import Carrier, Venue
 
 START_S_MAX = 20.0
-START_S_PER_INSTRUMENT = 0.5  # more: each is asked about six times, and venues count what they are asked
+START_S_PER_INSTRUMENT = 0.5  # more: each is asked about eight times, and venues count what they are asked
 LOOK_S = 0.25  # how often it looks at what no step tells
 EMERGENCY_LOOK_S = 0.02  # how often it looks what the venues have answered
 EMERGENCY_S_MAX = LENGTH_NS / SECOND_NS + 1  # even if that fails as well

@@ -356,6 +356,25 @@ def test_a_position_from_before_our_first_fill_is_taken_over_and_said_aloud() ->
     assert world.shown() == set(ladder(1))
 
 
+@pytest.mark.parametrize("empty", range(READS))
+def test_one_answer_that_tells_nothing_is_not_believed_by_whoever_has_no_books_yet(empty: int) -> None:
+    world, answers = begun(), 0
+    world.venue.average_price = Decimal(9_000)
+    world.tell(SessionOpened(at=0, venue=VENUE))
+
+    while not world.state.sync(VENUE).is_synced:
+        if not world.outgoing:
+            world.wake(at=world.engine.next_deadline or world.at)
+        asked = sum(isinstance(command, AskPosition) for command in world.outgoing)
+        world.venue.position = Decimal(0) if asked and answers == empty else Decimal("-0.25")
+        answers += asked
+        world.arrive()
+        world.hear()
+
+    assert taken_over(world) == [(Decimal("-0.25"), Decimal(9_000))]
+    assert world.state.halts == {}
+
+
 def test_it_is_taken_over_once_in_the_first_life_and_never_again() -> None:
     world = quoting()
     later = world.reborn()

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from replenisher.core.comparison import READS
 from replenisher.core.sync import RETRY_NS, Stage
 from replenisher.model.command import (
     AskBalance,
@@ -56,7 +57,7 @@ def test_nothing_is_quoted_before_the_venue_has_answered_everything() -> None:
     world = begun()
 
     asked = [world.tell(SessionOpened(at=0, venue=VENUE))]
-    for _ in range(3):
+    for _ in range(2 + READS):
         assert not any(isinstance(command, PlaceOrder) for command in asked[-1])
         world.arrive()
         asked.append(world.hear())
@@ -65,7 +66,8 @@ def test_nothing_is_quoted_before_the_venue_has_answered_everything() -> None:
     assert orders == [AskOpenOrders, AskTrades]
     assert holdings == [AskTrades]
     assert [type(question) for question in asked[2]] == [AskPosition, AskBalance]
-    assert [type(command) for command in asked[3]] == [PlaceOrder, PlaceOrder]
+    assert [type(question) for question in asked[3]] == [AskPosition]  # it was never compared before
+    assert [type(command) for command in asked[2 + READS]] == [PlaceOrder, PlaceOrder]
 
 
 def test_what_rests_from_an_earlier_life_is_canceled_before_anything_is_shown() -> None:
