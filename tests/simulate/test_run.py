@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from replenisher.config import load
 from replenisher.core.book import BookSide
+from replenisher.live.chronicle import Chronicle
+from replenisher.live.driver import Driver
 from replenisher.model.order import LIFECYCLE, Status, Transition
 from replenisher.report.audit import audit
 from replenisher.report.ledger import read_ledger
@@ -32,6 +34,8 @@ from tests.simulate.kit import outcome_of, script, swarm
 
 KILLED = Cue(fault="killed", after_s=20)
 CUT = (Cue(fault="cut", after_s=20, connection="trading"),)
+REFUSED = (Cue(fault="key refused", after_s=15), *CUT)
+STALLED = tuple(Cue(fault="stalled", after_s=after_s) for after_s in (15, 25, 35))
 AWAY = (Cue(fault="exchange restarted", after_s=20),)
 UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place is taken, and nobody hears of it
 
@@ -201,6 +205,28 @@ def keep_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeribitVenue, "received", received)
 
 
+def keep_halts_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chronicle, "_halted", lambda self: [])
+
+
+def go_on_as_if_no_time_had_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Driver, "_catch_up", lambda self: setattr(self, "_lag_ns", 0))
+
+
+def forget_the_first_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = recorder.rows_of
+    forgotten: list[object] = []
+
+    def forgetful(*args: Any) -> Any:
+        rows = genuine(*args)
+        if not forgotten and rows.get(tables.decisions):
+            forgotten.extend(rows[tables.decisions])
+            rows[tables.decisions].clear()
+        return rows
+
+    monkeypatch.setattr(recorder, "rows_of", forgetful)
+
+
 @pytest.mark.parametrize(
     ("plant", "cues", "invariant"),
     [
@@ -210,6 +236,9 @@ def keep_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         (keep_levels_that_are_gone, CUT, "S12"),
         (never_dial_again, CUT, "L1"),
         (dial_at_once, AWAY, "L5"),
+        (keep_halts_to_itself, REFUSED, "L7"),
+        (go_on_as_if_no_time_had_passed, STALLED, "S7"),
+        (forget_the_first_decisions, (), "S19"),
         (keep_every_frame, CUT, "S22"),
     ],
 )
