@@ -37,6 +37,7 @@ WITH_A_TAKER = SHIPPED.read_text().replace(
 STEP_S = 0.02
 BACK_S = 2.0  # after which what has died lives again
 MUCH = Decimal(10_000_000)  # dollars: more than rests up to any price that we quote at
+LITTLE = Decimal(100)
 REQUEST_ID = re.compile(r'"id":(\d+)')
 ENDS = ((OrderState.FILLED, Status.FILLED), (OrderState.CANCELLED, Status.CANCELED))
 E = TypeVar("E")
@@ -153,14 +154,20 @@ class Story(World):
             assert order.price is not None, "what rests has a price"
             self.trade(order.side.opposite, order.price)
 
-    def trade(self, side: Side, price: Decimal) -> None:
-        """Somebody buys or sells all there is up to a price."""
+    def take_some(self, order: OrderView, amount: int) -> None:
+        """Somebody trades with so much of this order, and with what stands before it."""
+        assert order.price is not None, "what rests has a price"
+        while self.theirs(order.label).filled_amount < amount:
+            self.trade(order.side.opposite, order.price, LITTLE)
+
+    def trade(self, side: Side, price: Decimal, amount: Decimal = MUCH) -> None:
+        """Somebody buys or sells all there is up to a price, or no more than this."""
         request = OrderRequest(
             account="taker",
             connection="taker",
             instrument=self.instruments[0].partition("/")[2],
             side=side,
-            amount=MUCH,
+            amount=amount,
             price=price,
             time_in_force=TimeInForce.IOC,
         )

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from replenisher.exchange.words import OrderState
-from replenisher.model.order import Status
+from replenisher.model.order import BUY, Status
 from replenisher.simulate.frame_faults import Passage, is_private
 from replenisher.simulate.order_frames import OrderFrame, order_frame
-from tests.chaos.story import story
+from tests.chaos.story import Spell, story
 
 
 def is_amend(request: OrderFrame) -> bool:
@@ -34,16 +34,25 @@ def test_an_order_that_is_filled_while_its_amend_is_on_the_way(tmp_path: Path) -
 def test_an_amend_whose_answer_is_lost_and_whose_order_is_filled(tmp_path: Path) -> None:
     """Elsewhere fills beyond the size that was known were refused as too many, and the position stayed wrong."""
     with story(tmp_path) as told:
-        lost = told.spoil_answers(is_amend, Passage.lose)
-        hushed = told.spoil(is_private, Passage.lose, times=3)
-        told.until(lambda: lost.is_spent)
-        order = next(each for each in told.resting() if f'"order_id":"{each.order_id}"' in lost.met[0])
-        told.take(order)
-        told.lift(hushed)
+        told.run(3)
+        told.until(told.is_quoting)
+        order = max((order for order in told.resting() if order.side is BUY), key=lambda order: order.price or 0)
+        larger: list[Spell] = []
+
+        def hush(_: Passage) -> None:
+            larger.append(told.spoil_answers(is_amend, Passage.lose))
+            larger.append(told.spoil(is_private, Passage.lose, times=3))
+
+        told.spoil(lambda frame: is_amend_frame(frame) and '"amount":1000.0,' not in frame, hush, up=True)
+        told.take_some(order, 600)
+        told.until(lambda: larger and told.theirs(order.label).amount > order.amount)
+        told.take(told.theirs(order.label))
+        told.lift(larger[1])
         told.end_well()
 
+        assert told.theirs(order.label).filled_amount > order.amount
         assert told.course(order.label)[-1] is Status.FILLED
-        assert told.fills(order.label)
+        assert len(told.fills(order.label)) > 1
 
 
 def test_an_amend_that_is_never_answered_and_never_arrived(tmp_path: Path) -> None:

@@ -407,6 +407,20 @@ def test_an_end_that_was_told_while_we_were_away_is_found_out_about(began: dict[
     assert InstrumentStateChanged(at=far.at, instrument=KEY, is_open=True, reason="open") in back
 
 
+def test_an_instrument_that_opens_before_its_states_are_told_is_asked_about_again() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/status", STATUS)
+    far.answer(MARKET, "public/get_instrument", DEFINITION | {"is_active": False, "state": "halted"})
+
+    far.subscribe()
+    far.answer(MARKET, "public/status", STATUS)
+    opened = far.answer(MARKET, "public/get_instrument", DEFINITION)
+
+    assert opened == [InstrumentStateChanged(at=T0, instrument=KEY, is_open=True, reason="open")]
+
+
 @pytest.mark.parametrize(
     "standing", [{"locked": "true"}, {"locked": True}, {"locked": "partial", "locked_indices": ["btc_usd"]}]
 )
