@@ -331,14 +331,15 @@ def lacking_one() -> Far:
     far.subscribe()
     far.book(1)
     far.open_trading()
-    far.live(61 * S)
+    far.live(31 * S)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)  # they take turns
+    far.live(30 * S)
     return far
 
 
 def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
     far = lacking_one()
 
-    far.answer(MARKET, "public/get_instrument", DEFINITION)
     told = far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
     request = far.take(TRADING, "private/subscribe")
     told += far.reply(TRADING, request, request["params"]["channels"])
@@ -350,7 +351,6 @@ def test_an_instrument_that_comes_to_be_offered_costs_no_session() -> None:
 
 def test_a_channel_that_is_refused_later_ends_the_session_as_it_would_have_at_first() -> None:
     far = lacking_one()
-    far.answer(MARKET, "public/get_instrument", DEFINITION)
     far.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": "LATER"})
 
     (lost,) = far.answer(TRADING, "private/subscribe", [])

@@ -24,7 +24,6 @@ from replenisher.venues.deribit.words import (
     Asked,
     Check,
     Chore,
-    Define,
     LinkEvent,
     LoggedIn,
     Lost,
@@ -164,7 +163,7 @@ class Link:
                 assert_never(doubt)
         overdue: list[LinkEvent] = []
         for what in self._session.expired(at):
-            if isinstance(what, Chore | MeasureClock | Define | Check | Subscribe | Unsubscribe):
+            if isinstance(what, Chore | MeasureClock | Check | Subscribe | Unsubscribe):
                 if what is Chore.PROBE:
                     continue  # the session's own patience decides about silence
                 return [*overdue, self.give_up(f"no answer: {_name(what)}")]

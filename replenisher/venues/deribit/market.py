@@ -23,6 +23,7 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit.definitions import Definitions
 from replenisher.venues.deribit.feed import LIVE, Feed, FeedPhase
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
@@ -78,7 +79,8 @@ class Market:
         self._platform = Platform()
         self._awaited: set[str] = set(names)  # names the venue has not answered about on this connection
         self._subscribed = False
-        self._define_at = 0
+        self._definitions = Definitions(names, settings.define_every_ns, settings.define_again_ns)
+        self._platform_at = 0
         self._look_at = 0
         self._alive_at = 0
         self._feeds_due: int | None = None
@@ -119,8 +121,10 @@ class Market:
             self._told(event, at)
         if not self.link.is_logged_in:
             return
-        if at >= self._define_at:
-            self._define_all(at)
+        if at >= self._definitions.next:
+            self._define(self._definitions.due(at), at)
+        if at >= self._platform_at:
+            self._look_at_platform(at)
         if at >= self._look_at:
             self._look(at)
         if self._feeds_due is not None and at >= self._feeds_due:
@@ -163,7 +167,7 @@ class Market:
         wake = self.link.next_wake
         if wake is None or not self.link.is_logged_in:
             return wake
-        wake = min(wake, self._define_at, self._look_at)
+        wake = min(wake, self._definitions.next, self._platform_at, self._look_at)
         return wake if self._feeds_due is None else min(wake, self._feeds_due)
 
     # --- What the link tells --------------------------------------------------------------------------------------
@@ -176,7 +180,8 @@ class Market:
                 self._awaited = set(self.feeds)
                 self._platform.forget()
                 self._look_at = at + self._settings.look_every_ns
-                self._define_all(at)
+                self._look_at_platform(at)
+                self._define(self._definitions.begin(at), at)
             case Answered(what=Chore.LOOK_AT_PLATFORM, reply=reply):
                 self._platform_answered(reply, at)
             case Answered(what=Define(name=name), reply=reply):
@@ -191,6 +196,8 @@ class Market:
                 self._orphans.answered(what, reply, at)
             case Unanswered(what=Abandon()):
                 pass  # they are abandoned again and again
+            case Unanswered(what=Define(name=name)):
+                self._left_undefined(self.feeds[name], at)
             case Answered() | Unanswered():
                 raise AssertionError("the market connection asks nothing else")
             case Notified():
@@ -232,14 +239,13 @@ class Market:
 
     # --- Definitions and state ------------------------------------------------------------------------------------
 
-    def _define_all(self, at: int) -> None:
-        self._define_at = at + self._settings.define_every_ns
+    def _look_at_platform(self, at: int) -> None:
+        self._platform_at = at + self._settings.define_every_ns
         self.link.ask("public/status", {}, Chore.LOOK_AT_PLATFORM, at)
-        self._define(self.feeds.values(), at)
 
-    def _define(self, feeds: Iterable[Feed], at: int) -> None:
-        for feed in feeds:
-            self.link.ask("public/get_instrument", {"instrument_name": feed.name}, Define(feed.name), at)
+    def _define(self, names: Iterable[str], at: int) -> None:
+        for name in names:
+            self.link.ask("public/get_instrument", {"instrument_name": name}, Define(name), at)
 
     def _defined(self, feed: Feed, reply: codec.Frame, at: int) -> None:
         if reply.error:
@@ -264,7 +270,14 @@ class Market:
                 self._tell_state(feed, False, str(error), at)
             case _:
                 pass
-        self._define_at = min(self._define_at, at + self._settings.define_again_ns)
+        self._definitions.soon(feed.name, at)
+
+    def _left_undefined(self, feed: Feed, at: int) -> None:
+        """No answer in time. What is known goes on until there is one; whether the link lives, probes find out."""
+        if feed.definition is None:
+            self._told(self.link.give_up("no answer: Define"), at)
+        else:
+            self._definitions.soon(feed.name, at)
 
     def _learn(self, feed: Feed, definition: codec.Definition, at: int) -> None:
         known = feed.instrument
@@ -298,7 +311,7 @@ class Market:
             return
         if told.state not in ("created", "started"):
             self._tell_state(feed, False, told.state, at, is_final=told.state in FINAL_STATES)
-        self._define([feed], at)  # the last word is the definition's
+        self._define([feed.name], at)  # the last word is the definition's
 
     def _platform_answered(self, reply: codec.Frame, at: int) -> None:
         try:
@@ -316,7 +329,7 @@ class Market:
             if why_closed := self._platform.why_closed(feed.definition.price_index):
                 self._tell_state(feed, False, why_closed, at)
             elif not feed.is_open and not is_asked:
-                self._define([feed], at)
+                self._define([feed.name], at)
 
     def halted(self, instrument: str, reason: str, at: int) -> None:
         """An order was refused because nothing trades, whatever we were told: nothing does until a definition says so.
@@ -325,7 +338,7 @@ class Market:
         """
         feed = self.feeds[instrument.partition("/")[2]]
         self._tell_state(feed, False, reason, at, is_final=feed.is_final)
-        self._define_at = min(self._define_at, at + self._settings.define_again_ns)
+        self._definitions.soon(feed.name, at)
 
     # --- Subscriptions --------------------------------------------------------------------------------------------
 
@@ -449,7 +462,7 @@ class Market:
             asks = feed.grid.levels(book.asks)
         except codec.OffGrid as error:
             self._distrust(feed, str(error), at)
-            self._define([feed], at)  # the tick may have changed
+            self._define([feed.name], at)  # the tick may have changed
             return
         feed.change_id = book.change_id
         feed.watch.changed_at = at
@@ -475,7 +488,7 @@ class Market:
                 ticks = feed.grid.ticks(trade.price)
             except codec.OffGrid as error:
                 self._distrust(feed, f"trade {trade.trade_id}: {error}", at)
-                self._define([feed], at)
+                self._define([feed.name], at)
                 continue
             feed.watch.printed(at)
             self._facts.append(

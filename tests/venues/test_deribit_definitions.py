@@ -1,0 +1,73 @@
+"""When definitions are asked for: what many instruments cost is spread, and one in doubt asks for no other."""
+
+from itertools import pairwise
+
+from replenisher.model.event import FeedLost
+from replenisher.venues.deribit.definitions import APART_NS, Definitions
+from replenisher.venues.deribit.link import CREDITS_PER_SECOND, REQUEST_COST
+from replenisher.venues.deribit.venue import MARKET
+from tests.venues.far import MINUTE, T0, Far, S, make_open
+
+MANY = [f"I{number}" for number in range(1000)]
+
+
+def asked(definitions: Definitions, until: int) -> list[tuple[int, str]]:
+    """What becomes due and is asked for, and when."""
+    told: list[tuple[int, str]] = []
+    while definitions.next <= until:
+        at = definitions.next
+        told += [(at, name) for name in definitions.due(at)]
+    return told
+
+
+def test_all_are_asked_at_the_start_and_then_each_once_in_a_while_evenly_apart() -> None:
+    definitions = Definitions(["a", "b", "c"], MINUTE, 5 * S)
+
+    assert definitions.begin(T0) == ["a", "b", "c"]
+    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + 2 * MINUTE)] == [
+        *((20, "a"), (40, "b"), (60, "c")),
+        *((80, "a"), (100, "b"), (120, "c")),
+    ]
+
+
+def test_however_many_there_are_they_take_no_more_than_a_tenth_of_the_credits() -> None:
+    definitions = Definitions(MANY, MINUTE, 5 * S)
+    definitions.begin(T0)
+
+    times = [at for at, _ in asked(definitions, T0 + 1000 * S)]
+
+    assert len(times) > len(MANY)
+    assert all(later - earlier >= APART_NS for earlier, later in pairwise(times))
+    assert REQUEST_COST / (APART_NS / S) <= CREDITS_PER_SECOND / 10
+
+
+def test_one_in_doubt_is_asked_again_soon_and_alone() -> None:
+    definitions = Definitions(["a", "b", "c"], MINUTE, 5 * S)
+    definitions.begin(T0)
+
+    definitions.soon("c", T0 + S)
+
+    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + 30 * S)] == [(6, "c"), (20, "a")]
+
+
+def test_a_definition_that_is_not_answered_again_costs_no_book() -> None:
+    far = make_open()
+    far.live(61 * S)
+    far.take(MARKET, "public/get_instrument")
+
+    told = far.live(12 * S)
+
+    assert [fact for fact in told if isinstance(fact, FeedLost)] == []
+    assert far.closes == []
+    assert far.take(MARKET, "public/get_instrument"), "it is asked again"
+
+
+def test_a_first_definition_that_is_not_answered_ends_the_connection() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.take(MARKET, "public/get_instrument")
+
+    far.live(6 * S, MARKET)
+
+    assert [(close.connection, close.reason) for close in far.closes] == [(MARKET, "no answer: Define")]
