@@ -11,6 +11,7 @@ from replenisher.core.stopping import STOP_NS_MAX
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.run import START
+from replenisher.simulate.swarm import Cue
 from replenisher.simulate.world import World
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import script
@@ -39,14 +40,14 @@ class Asked(Check):
         return None
 
 
-def crowd(directory: Path) -> tuple[World, Asked]:
+def crowd(directory: Path, *cues: Cue) -> tuple[World, Asked]:
     """The shipped configuration, with a strategy of its kind on each of a hundred futures of a slow market."""
     found = yaml.safe_load(SHIPPED.read_text())
     (strategy,) = found["strategies"]
     found["strategies"] = [strategy | {"id": name.lower(), "instrument": name} for name in NAMES]
-    found["exchange"] |= {"market": {"source": "synthetic", "time_scale": 0.5}, "rate": {"per_s": 50, "burst": 2000}}
+    found["exchange"] |= {"market": {"source": "synthetic", "time_scale": 0.5}, "rate": {"per_s": 100, "burst": 3000}}
     found["exchange"]["instruments"] = {name: {} for name in NAMES}
-    found["venues"]["deribit"] |= {"rate_limit_per_s": 50, "rate_limit_burst": 2000}
+    found["venues"]["deribit"] |= {"rate_limit_per_s": 100, "rate_limit_burst": 3000}
     found["risk"] |= {"max_open_orders": found["risk"]["max_open_orders"] * len(NAMES), "max_data_age_ms": 10000}
     file = directory / "crowd.yaml"
     file.write_text(yaml.safe_dump(found))
@@ -57,7 +58,7 @@ def crowd(directory: Path) -> tuple[World, Asked]:
             super().__init__(oracle)
             kept.append(self)
 
-    world = World(scene_of(load(file)), seed=3, at=START, directory=directory, plan=script(), checks=[Kept])
+    world = World(scene_of(load(file)), seed=3, at=START, directory=directory, plan=script(*cues), checks=[Kept])
     return world, kept[0]
 
 
@@ -86,3 +87,17 @@ def test_a_hundred_instruments_are_quoted_soon_and_a_stop_is_verified_flat_by_on
         "public/test",
     }
     assert world.exchange.views.open_orders(world.account) == []
+
+
+def test_a_lost_connection_costs_a_hundred_instruments_seconds(tmp_path: Path) -> None:
+    world, asked = crowd(tmp_path, Cue(fault="cut", after_s=6.0))
+    world.run(6)
+    asked.methods.clear()
+
+    world.run(9)
+
+    quoted = {order.instrument for order in world.exchange.views.open_orders(world.account)}
+    assert world.befell["cut"] == 1
+    assert asked.methods["private/get_order_history_by_currency"] == 1, "all its orders were in doubt"
+    assert asked.methods["private/get_order_state_by_label"] < 10
+    assert quoted == set(NAMES)

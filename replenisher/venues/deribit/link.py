@@ -68,7 +68,7 @@ class _Waiting(msgspec.Struct, frozen=True):
     method: str
     params: Mapping[str, requests.Param]
     what: Asked
-    deadline: int
+    deadline: int | None  # None: it has its time from when it is sent
     cost: int
 
 
@@ -168,6 +168,7 @@ class Link:
                     continue  # the session's own patience decides about silence
                 return [*overdue, self.give_up(f"no answer: {_name(what)}")]
             overdue.append(Unanswered(what))
+        overdue += self._given_up_waiting(at)
         if self.is_logged_in:
             if at >= self._renew_at:
                 self._renew(at)
@@ -205,9 +206,8 @@ class Link:
         deadline: int | None = None,
         cost: int = REQUEST_COST,
     ) -> None:
-        """Send a request that is not an order, as soon as the venue's limits allow it."""
-        due = at + self._settings.request_timeout_ns if deadline is None else deadline
-        self._waiting.append(_Waiting(method, params, what, due, cost))
+        """Send a request that is not an order, as soon as the venue's limits allow it, and before its deadline."""
+        self._waiting.append(_Waiting(method, params, what, deadline, cost))
         self._send_waiting(at)
 
     def order_id(self, request: OrderCommand | Abandon, at: int) -> int:
@@ -351,10 +351,18 @@ class Link:
         number = self._session.ask(what, at + self._settings.request_timeout_ns, at)
         self.send(requests.request(number, method, params))
 
+    def _given_up_waiting(self, at: int) -> list[LinkEvent]:
+        """What the venue's limits have kept back until nobody waits for its answer any more: it is not sent."""
+        late = [entry for entry in self._waiting if entry.deadline is not None and at >= entry.deadline]
+        for entry in late:
+            self._waiting.remove(entry)
+        return [Unanswered(entry.what) for entry in late]
+
     def _send_waiting(self, at: int) -> None:
         while self._waiting and self._bucket.take(self._waiting[0].cost, at):
             entry = self._waiting.popleft()
-            number = self._session.ask(entry.what, entry.deadline, at)
+            deadline = at + self._settings.request_timeout_ns if entry.deadline is None else entry.deadline
+            number = self._session.ask(entry.what, deadline, at)
             self.send(requests.request(number, entry.method, entry.params))
 
     def _lost(self, reason: str) -> Lost:

@@ -31,12 +31,12 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Kind
 from replenisher.model.units import MINUTE_NS, MS_NS
-from replenisher.venues.deribit import archive, codec, requests
+from replenisher.venues.deribit import archive, codec, requests, sweep
 from replenisher.venues.deribit.link import Clock, Link
 from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.own_trades import OwnTrades
 from replenisher.venues.deribit.watch import OwnChanges
-from replenisher.venues.deribit.words import Page, Search
+from replenisher.venues.deribit.words import Page, Search, Sweep
 
 CASH_PER_PAGE = 250
 CASH_REMEMBERED_MAX = 20_000
@@ -101,6 +101,19 @@ class Questions:
                 assert_never(question)
         self._link.ask(method, params, what, at, deadline=question.deadline)
 
+    def ask_for_orders(self, questions: Sequence[AskOrder], at: int) -> None:
+        """Ask for several orders: for many of them at once."""
+        if len(questions) < sweep.MANY or not all(self._listed.is_known(each.instrument) for each in questions):
+            for question in questions:
+                self.ask(question, at)
+            return
+        for each in sweep.sweeps(questions, self._listed):
+            self._sweep(each, at)
+
+    def _sweep(self, what: Sweep, at: int) -> None:
+        method, params = sweep.request(what)
+        self._link.ask(method, params, what, at, deadline=min(each.deadline for each in what.questions))
+
     def _search(self, question: AskOrder, at: int, continuation: str | None = None) -> None:
         method = "private/get_order_history_by_instrument"
         params = archive.search(self._listed[question.instrument], continuation)
@@ -117,9 +130,12 @@ class Questions:
             params["continuation"] = continuation
         self._link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
 
-    def answered(self, what: Question | Search | Page, reply: codec.Frame, at: int) -> None:
+    def answered(self, what: Question | Search | Sweep | Page, reply: codec.Frame, at: int) -> None:
         """Tell the answer, or why there is none."""
         try:
+            if isinstance(what, Sweep):
+                self._swept(what, reply, at)
+                return
             told = self._report(what, reply, at)
         except codec.UNREADABLE as error:
             told = f"unreadable answer: {error}"
@@ -130,8 +146,12 @@ class Questions:
         elif told is not None:
             self._facts.append(told)
 
-    def failed(self, what: Question | Search | Page, message: str, at: int) -> None:
+    def failed(self, what: Question | Search | Sweep | Page, message: str, at: int) -> None:
         """Tell that there is no answer."""
+        if isinstance(what, Sweep):
+            for each in what.questions:
+                self.failed(each, message, at)
+            return
         question = what.question if isinstance(what, Search | Page) else what
         name, subject = type(question).__name__, question.subject
         self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
@@ -239,6 +259,23 @@ class Questions:
         latest = max(found, key=lambda order: order.last_update_timestamp)
         self._own_changes.prove(latest.instrument_name, latest.last_update_timestamp, at)
         return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=reply.venue_time)
+
+    def _swept(self, what: Sweep, reply: codec.Frame, at: int) -> None:
+        """Tell of those that were found, and ask on for the others."""
+        found = {} if reply.error else sweep.by_label(codec.decode_orders(reply.result))
+        left: list[AskOrder] = []
+        for question in what.questions:
+            order = found.get((self._listed[question.instrument].name, question.order_id))
+            told = None if order is None else self._order_report(question, (order,), reply, at)
+            if told is None:
+                left.append(question)
+            else:
+                self._facts.append(told)
+        if what.among == "open" and len(left) >= sweep.MANY:
+            self._sweep(Sweep(tuple(left), what.currency, "ended"), at)
+        else:
+            for question in left:
+                self.ask(question, at)
 
     def _not_recent(self, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
         if archive.may_have(question, at):

@@ -54,6 +54,7 @@ from replenisher.venues.deribit.words import (
     Page,
     Search,
     Subscribe,
+    Sweep,
     Unanswered,
     Unsubscribe,
 )
@@ -184,21 +185,26 @@ class Trading:
 
     # --- What the engine wishes -----------------------------------------------------------------------------------
 
-    def send(self, command: OrderCommand | Question, at: int) -> None:
+    def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue, or say that it was not asked."""
-        match command:
-            case PlaceOrder() | AmendOrder() | CancelOrder():
-                if self.is_open:
-                    self._send_order(command, at)
-                else:
-                    self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
-            case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
-                if self.is_open:
-                    self._questions.ask(command, at)
-                else:
+        orders: list[AskOrder] = []
+        for command in commands:
+            match command:
+                case PlaceOrder() | AmendOrder() | CancelOrder():
+                    if self.is_open:
+                        self._send_order(command, at)
+                    else:
+                        self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
+                case _ if not self.is_open:
                     self._questions.failed(command, "no session", at)
-            case _:
-                assert_never(command)
+                case AskOrder():
+                    orders.append(command)
+                case AskOpenOrders() | AskTrades() | AskPosition() | AskCash() | AskBalance():
+                    self._questions.ask(command, at)
+                case _:
+                    assert_never(command)
+        if orders:
+            self._questions.ask_for_orders(orders, at)
 
     def _send_order(self, command: OrderCommand, at: int) -> None:
         number = self.link.order_id(command, at)
@@ -261,16 +267,7 @@ class Trading:
 
     def _unanswered(self, what: Asked, reason: str, at: int) -> None:
         match what:
-            case (
-                AskOpenOrders()
-                | AskOrder()
-                | Search()
-                | AskTrades()
-                | Page()
-                | AskPosition()
-                | AskCash()
-                | AskBalance()
-            ):
+            case AskOpenOrders() | AskOrder() | Search() | Sweep() | Page() | AskPosition() | AskCash() | AskBalance():
                 self._questions.failed(what, reason, at)
             case _:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
@@ -283,20 +280,11 @@ class Trading:
                 if reply.error and rejection(reply.error.code) is RejectReason.HALTED:
                     self._halted(what.instrument, str(reply.error), at)
                 self._facts += self._own_orders.answered(what, reply, at)
-            case (
-                AskOpenOrders()
-                | AskOrder()
-                | Search()
-                | AskTrades()
-                | Page()
-                | AskPosition()
-                | AskCash()
-                | AskBalance()
-            ):
+            case AskOpenOrders() | AskOrder() | Search() | Sweep() | Page() | AskPosition() | AskCash() | AskBalance():
                 self._questions.answered(what, reply, at)
             case Chore() | Subscribe():
                 self._chore_answered(what, reply, at)
-            case MeasureClock() | Define() | Check() | Unsubscribe() | Abandon():
+            case MeasureClock() | Define() | Check() | Unsubscribe() | Abandon() | AskTrades():
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
                 assert_never(what)

@@ -150,9 +150,7 @@ class DeribitVenue:
 
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue, in this order."""
-        trading = self._trading.chief
-        for command in commands:
-            trading.send(command, at)
+        self._trading.chief.send(commands, at)
 
     def suspended(self, at: int) -> None:
         """The process did not run for a while: what is open may be dead or far behind, so both start over."""

@@ -1,6 +1,7 @@
 """Words: what a connection to Deribit is asked, by its owner or by itself, and what it tells its owner."""
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -67,15 +68,22 @@ class Page(msgspec.Struct, frozen=True):
     after: int  # the number of the last trade of that page; 0 if this is the first one
 
 
+class Sweep(msgspec.Struct, frozen=True):
+    """What became of so many orders that they are looked for together?"""
+
+    questions: tuple[AskOrder, ...]
+    currency: str
+    among: Literal["open", "ended"]
+
+
 class Abandon(msgspec.Struct, frozen=True):
     """Cancel this order, whose session is lost."""
 
     order_id: str
 
 
-Asked = (
-    MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe | Search | Page | OrderCommand | Abandon | Question
-)
+Chores = MeasureClock | Chore | Define | Check | Subscribe | Unsubscribe
+Asked = Chores | Search | Sweep | Page | OrderCommand | Abandon | Question
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
