@@ -1,19 +1,14 @@
 """S17: after a halt no order leaves before an operator has said why it may, in whichever life; and SQL has it."""
 
-from contextlib import suppress
-
-import msgspec
 from sqlalchemy import select
 
 from replenisher.model.command import Halt
 from replenisher.model.event import ResumeAsked
 from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
+from replenisher.simulate.journaled import steps_about_halts
 from replenisher.simulate.order_frames import order_frame
 from replenisher.store import tables
-from replenisher.store.journal import records
-
-STEPS = msgspec.msgpack.Decoder(Step)
 
 
 class HaltIsALatch(Check):
@@ -29,11 +24,8 @@ class HaltIsALatch(Check):
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """A step is journaled before what it asks for leaves, and watched after that: so the journal tells when."""
-        if b"Halt" not in data and b"ResumeAsked" not in data:
-            return None
-        for payload, _ in records(data):
-            with suppress(msgspec.DecodeError):  # a header is no step
-                self._note(STEPS.decode(payload))
+        for step in steps_about_halts(data):
+            self._note(step)
         return None
 
     def _note(self, step: Step) -> None:

@@ -5,11 +5,8 @@ told it in several answers, one after the other, and its own ledger never had it
 """
 
 import re
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
-
-import msgspec
 
 from replenisher.model.command import Halt
 from replenisher.model.event import ResumeAsked
@@ -17,12 +14,11 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.frame_faults import is_position
-from replenisher.store.journal import records
+from replenisher.simulate.journaled import steps_about_halts
 
 BOUND_NS = 5 * SECOND_NS
 ANSWERS = 3  # that say the same, and not what the ledger says, are no accident
 TOLD = re.compile(r'"instrument_name":"([^"]+)"|"size":(-?[0-9.e-]+)')
-STEPS = msgspec.msgpack.Decoder(Step)
 POSITION = "unexplained position"
 
 
@@ -50,11 +46,8 @@ class OperatorIsTold(Check):
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """A step is journaled, and what follows from it may be said."""
-        if b"Halt" not in data and b"ResumeAsked" not in data:
-            return None
-        for payload, _ in records(data):
-            with suppress(msgspec.DecodeError):  # a header is no step
-                self._note(STEPS.decode(payload), daemon.at)
+        for step in steps_about_halts(data):
+            self._note(step, daemon.at)
         return None
 
     def _note(self, step: Step, at: int) -> None:
