@@ -33,7 +33,7 @@ ACCOUNT = "main"
 INSTRUMENTS = (BTC_PERPETUAL.name,)  # the only one, or the first of many
 CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 PATIENCE_S = 10.0
-START_S_MAX = 60.0  # of a daemon with one instrument; it is a second more for each further one
+START_S_MAX = 60.0  # of a daemon with one instrument; it is a second more for each further one, and ccxt loads slowly
 LOOK_S = 0.1  # how often whatever is waited for is looked at while nothing arrives
 ECHO_PATH = "/echo"
 PEER_PATH = "/peer"
@@ -131,11 +131,11 @@ class BenchVenue:
 
     def echo_is_there(self) -> None:
         """Until the echo has connected."""
-        self.serve_until(lambda: self._echo is not None, "the echo's connection")
+        self.serve_until(lambda: self._echo is not None, "the echo's connection", START_S_MAX)
 
     def peer_is_there(self, snapshot: bytes) -> None:
         """Until the peer has subscribed and has been shown a book."""
-        self.serve_until(lambda: self._peer_is_ready, "the peer's subscription")
+        self.serve_until(lambda: self._peer_is_ready, "the peer's subscription", START_S_MAX)
         assert self._peer is not None, "it has subscribed"
         self._peer.send(snapshot)
 

@@ -1,8 +1,9 @@
 """The only loop: what has arrived goes to the engine at once, its step into the journal, its wishes to the venue.
 
 A turn is: drain the venues' facts, step, write the step, send. Frames that arrive together are one turn. Nothing waits
-inside a turn, and nothing is kept from one turn to the next. What nobody's order waits for comes after the bytes have
-left: watching, the journal's way from the operating system to the disk, and the next alarm.
+inside a turn, and nothing is kept from one turn to the next. What nobody's order waits for comes a moment after the
+bytes have left: watching, the journal's way from the operating system to the disk, and the next alarm. So the turns of
+a burst follow one another, and what comes after them is done once for all.
 
 Whoever stood still, because the process was stopped, the machine slept, a disk was slow or a strategy thought for long,
 looks at what rests first: that is canceled before anything is heard that has arrived meanwhile.
@@ -48,6 +49,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.store.journal import Journal, JournalFull
 from replenisher.venues.venue import Carrier, Venue
 
+LOOK_BACK_S = 0.001  # after a turn; what arrives meanwhile goes first
 CLOCK_LOOK_S = 0.5  # as much of a standstill may not be seen
 GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
@@ -123,6 +125,7 @@ class Driver:
     def stop(self, *, is_flat: bool = False) -> None:
         """Close every connection; no turn is taken any more."""
         self._is_over = True
+        self._watch()
         for handle in (self._wake, self._clock_look):
             if handle is not None:
                 handle.cancel()
@@ -189,8 +192,7 @@ class Driver:
                 self._step(events)
         if not self._look_back_due:
             self._look_back_due = True
-            # The loop writes to its sockets at the end of a round, before it calls this in the next one.
-            self._loop.call_soon(self._guarded, self._look_back)
+            self._loop.call_later(LOOK_BACK_S, self._guarded, self._look_back)
 
     def _step(self, events: Sequence[Event]) -> None:
         step = self.engine.step(events)
@@ -227,9 +229,7 @@ class Driver:
     def _look_back(self) -> None:
         """What can wait until the bytes have left."""
         self._look_back_due = False
-        steps, self._unwatched = self._unwatched, []
-        for step in steps:
-            self._observe(step)
+        self._watch()
         if self._is_over:
             return
         self._sync_journal()
@@ -238,6 +238,11 @@ class Driver:
                 self._journal.rotate(self.engine.state.dump(), self.clock.now())
         if not self._outward.is_silent:
             self._set_alarm()
+
+    def _watch(self) -> None:
+        steps, self._unwatched = self._unwatched, []
+        for step in steps:
+            self._observe(step)
 
     def _sync_journal(self) -> None:
         """Bring to the disk what is due there."""

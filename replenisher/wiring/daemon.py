@@ -1,6 +1,5 @@
 """`replenisher run`: one life of the daemon, from a checked configuration to its exit code."""
 
-import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from rich.console import Console
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.errors import ConfigurationError
+from replenisher.live import garbage
 from replenisher.live.birth import begin
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
@@ -80,7 +80,7 @@ def _live(
             config_version=config.fingerprint(),
             accounts=accounts,
         ),
-        observers=[monitor.observe, Chronicle(state).observe],
+        observers=[monitor.observe, Chronicle(state).observe, garbage.look],
         tell=tell,
         status=lambda: {
             "config_version": config.fingerprint(),
@@ -95,14 +95,13 @@ def _live(
         carriers={name: each.carrier for name, each in reached.items()},
         door=lambda handle: Door(config.data_dir, handle),
         duration_s=duration_s,
-        retention=lambda: _drop_old_segments(journal, recorder, clock),
+        retention=lambda: _tidy_up(journal, recorder, clock),
     )
     try:
         with ExitStack() as page:
             if screen:
                 around.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
-            gc.collect()
-            gc.freeze()  # all that was imported is there for good: nobody looks through it while quotes wait
+            garbage.look_for_it_ourselves()
             ending = uvloop.run(live(parts, around))
     finally:
         if recorder.status.error:
@@ -143,7 +142,8 @@ def _say(sentence: str) -> None:
         silence(sys.stderr)
 
 
-def _drop_old_segments(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
+def _tidy_up(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
+    garbage.look_everywhere()
     for segment in journal.expired(clock.now(), recorded_segment=recorder.status.segment):
         segment.path.unlink()
 

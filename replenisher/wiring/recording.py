@@ -37,6 +37,7 @@ from replenisher.store.recorder import Recorder, RecorderStatus
 STDIN = 0
 DRAIN = b"drain\n"
 RENEW = b"renew "
+NICE = 5  # the recorder gives way to the daemon: rows may wait, quotes may not
 LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
 GIVE_BACK_S = 1.0  # how long giving back the lease may take
@@ -229,6 +230,7 @@ class Tenant:
 
 def main() -> int:
     """Record until told to drain; the exit code says whether everything is in the database."""
+    os.nice(NICE)
     stdout = sys.stdout.buffer
     task = msgspec.json.decode(_line(), type=Task)
     journal = Path(task.journal)
