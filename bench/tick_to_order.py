@@ -25,6 +25,11 @@ trading, where milliseconds pass between two changes. An echo without a pause ru
 is possible; an echo in turn, which waits for the same work to be done, shows what the same wait costs a program that
 does nothing. Ratios to both are printed; the one to the floor stands in front, as it flatters nobody.
 
+So what ran alike is compared alike: the daemon, ccxt's client in turn and the echo in turn had the same pause and the
+same cold caches; the echo and ccxt's client without a pause are loops that stay warm, and stand for each other. A p99
+is the machine's as much as the daemon's, all the more where others work on it: the echo in turn, which looks for no
+garbage and writes no file, says in the same run how much of it is.
+
 How exactly one slot moves. The strategy is the shipped `pure_mm` around the size-weighted mid, without tolerance. Each
 of the ten prices is rounded to the tick, away from the market, and goes to the next tick at a fair value of its own:
 the spreads in the YAML are odd so that these lie apart. A change of the sizes at the touch moves fair value
