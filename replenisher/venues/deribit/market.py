@@ -367,10 +367,11 @@ class Market:
             if missing and feed.phase in (FeedPhase.ASKED, FeedPhase.LIVE):
                 why = str(reply.error) if reply.error else "left out of the answer"
                 self._distrust(feed, f"not subscribed to {', '.join(missing)}: {why}", at)
-        if channels[: len(STATE_CHANNELS)] == STATE_CHANNELS and any(
-            not feed.is_open and not feed.is_final for feed in self.feeds.values()
-        ):
-            self._define_all(at)  # it may have opened after it was defined and before that was told here
+        if channels[: len(STATE_CHANNELS)] == STATE_CHANNELS:
+            closed = [feed.name for feed in self.feeds.values() if not feed.is_open and not feed.is_final]
+            if closed:  # one may have opened after it was defined and before that was told here
+                self._look_at_platform(at)
+                self._define(closed, at)
 
     def _leave(self, feed: Feed, at: int) -> None:
         feed.phase = FeedPhase.LEAVING
