@@ -32,7 +32,8 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 MB = 1024 * 1024
 OTHERS = ("replenisher.simulate.", "replenisher.exchange.")
 OURS = ("replenisher.core.", "replenisher.live.", "replenisher.venues.", "replenisher.store.")
-OF_THE_BOOKS = tuple(f"replenisher.simulate.{name}" for name in ("checks.", "evidence", "tally", "order_frames"))
+KEEPERS = ("checks.", "evidence", "exchange_end", "new_rows", "order_frames", "tally")
+OF_THE_BOOKS = tuple(f"replenisher.simulate.{name}" for name in KEEPERS)
 PROGRAM = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType)
 
 
@@ -93,7 +94,7 @@ def look_at(world: World, hour: int) -> Look:
     return Look(
         hour,
         held_bytes(world.life.parts(), lambda module: module.startswith(OTHERS)) / MB,
-        (held_bytes([world.exchange, *world.checks], _is_no_book) + len(world.ledger_bytes())) / MB,
+        held_bytes(world.books(), _is_no_book) / MB,
         int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB,
     )
 

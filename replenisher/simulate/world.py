@@ -186,6 +186,10 @@ class World:
         """What the exchange has written down, as it would stand in its file."""
         return self._counter.ledger_bytes()
 
+    def books(self) -> Sequence[object]:
+        """All that keeps what has happened, and so grows on purpose: the exchange, the checks, and who reads rows."""
+        return [self._counter, *self.checks, self._new_rows]
+
     def run(self, seconds: float) -> None:
         """Let time pass, unless something is found that must not be."""
         self._let_pass(self.at + round(seconds * SECOND_NS))

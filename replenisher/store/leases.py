@@ -75,14 +75,15 @@ def take(connection: Connection, claim: Claim, epoch: int, now: int) -> None:
 
 def renew(connection: Connection, claim: Claim, epoch: int, now: int) -> str:
     """Hold the leases for longer; who has one of them now, if it is not this life any more."""
-    rows = {row.venue: row for row in connection.execute(select(tables.leases).where(_is_of(claim)))}
+    ours = _is_of(claim)
+    rows = {row.venue: row for row in connection.execute(select(tables.leases).where(ours))}
     for venue, account in claim.accounts.items():
         row = rows.get(venue)
         if row is None:
             return f"the lease of account {account} at {venue} is no longer in the database"
         if (row.journal_id, row.epoch) != (claim.journal_id, epoch):
             return holder_of(row)
-    connection.execute(update(tables.leases).where(_is_of(claim)).values(until=_until(claim, now)))
+    connection.execute(update(tables.leases).where(ours).values(until=_until(claim, now)))
     return ""
 
 

@@ -6,8 +6,8 @@ from replenisher.simulate.faults import NAMES
 from replenisher.simulate.total import Total
 from tests.simulate.kit import outcome_of, swarm
 
-SEEDS = range(1, 25)
-MINUTES = 3
+SEEDS = range(1, 201)
+MINUTES = 1
 
 
 def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None]) -> None:
