@@ -35,6 +35,11 @@ class Total:
             "per_hour": {name: round(count / hours, 1) for name, count in sorted(self._tally.items())},
         }
 
+    def rare(self) -> list[str]:
+        """What went wrong less often than the hours would be worth."""
+        hours = self._seconds / HOUR_S
+        return [name for name, wanted in WANTED_PER_HOUR.items() if self._tally[name] < wanted * hours]
+
     def sentence(self) -> str:
         """As an operator would."""
         hours = self._seconds / HOUR_S

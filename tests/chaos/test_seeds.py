@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 
+from replenisher.config import load
+from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
+from replenisher.simulate.run import run
+from replenisher.simulate.tally import MISSED
 from replenisher.simulate.total import Total
+from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import outcome_of, swarm
 
 SEEDS = range(1, 201)
 MINUTES = 1
+SPARSE = SHIPPED.with_name("simulate-sparse.yaml")
 
 
 def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None]) -> None:
@@ -21,3 +27,13 @@ def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None
 
     finding(total.sentence())
     assert violations == []
+    assert set(total.rare()) <= {MISSED}, "in seeds so short hardly anything trades while the daemon is away"
+
+
+def test_on_a_market_that_hardly_moves_they_hold_as_well() -> None:
+    scene = scene_of(load(SPARSE))
+
+    outcomes = [run(scene, seed=seed, minutes=3, plan=swarm(seed, NAMES), checks=ALL) for seed in range(1, 6)]
+
+    assert [outcome.violation for outcome in outcomes] == [None] * len(outcomes)
+    assert sum(outcome.messages for outcome in outcomes) < 8 * sum(outcome.seconds for outcome in outcomes)

@@ -16,7 +16,7 @@ Shape = dict[str, Any]  # a JSON object on its way out
 _EXACT = Context(prec=200)  # `normalize` must never round
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)  # orders and levels repeat; marks hardly ever do, and would only fill it
 def number(value: Decimal) -> msgspec.Raw:
     """The JSON text of an exact decimal."""
     return msgspec.Raw(number_text(value).encode())
