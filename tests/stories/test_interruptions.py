@@ -1,4 +1,4 @@
-"""An instrument is locked, then halted: the daemon shows nothing meanwhile, and comes back each time."""
+"""An instrument is locked, halted, or all is under maintenance: the daemon shows nothing, and comes back each time."""
 
 import json
 from datetime import datetime
@@ -41,3 +41,23 @@ def kinds(desk: Desk, start_ns: int, end_ns: int | None = None) -> set[str]:
 def heard_at(fact: Record) -> int:
     """When the daemon told a fact, in nanoseconds."""
     return round(datetime.fromisoformat(fact["ts"]).timestamp() * 10**6) * 1000
+
+
+def test_it_comes_back_by_itself_after_a_maintenance_that_ended_its_connections(tmp_path: Path) -> None:
+    stages = [("locked", 4, 2), ("maintenance", 6, 1), ("shut", 7, 4), ("maintenance", 11, 1)]
+    planned = [{"state": state, "after_s": after_s, "for_s": for_s} for state, after_s, for_s in stages]
+    listed = json.dumps({"BTC-PERPETUAL": {"interruptions": planned}})
+    desk = Desk(tmp_path, REPLENISHER_EXCHANGE__INSTRUMENTS=listed)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it is thrown out", lambda: daemon.told("session_lost"))
+        daemon.until("it is back, and it is over", lambda: len(daemon.told("instrument_opened")) == 2)
+        back_at = heard_at(daemon.told("instrument_opened")[-1])
+        daemon.until("it quotes again", lambda: "order" in kinds(desk, back_at))
+        ended = daemon.stop()
+
+    assert ended.code == 0
+    (locked_at, *_) = (heard_at(fact) for fact in daemon.told("instrument_closed"))
+    opened_at = desk.ledger()[0]["at"]
+    assert "closed" in kinds(desk, locked_at, opened_at + 6 * 10**9)
+    assert kinds(desk, opened_at + 6 * 10**9, opened_at + 12 * 10**9) <= {"request", "rejected"}
+    desk.assert_books_agree()
