@@ -24,9 +24,9 @@ def test_all_are_asked_at_the_start_and_then_each_once_in_a_while_evenly_apart()
     definitions = Definitions(["a", "b", "c"], MINUTE, 5 * S)
 
     assert definitions.begin(T0) == ["a", "b", "c"]
-    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + 2 * MINUTE)] == [
-        *((20, "a"), (40, "b"), (60, "c")),
-        *((80, "a"), (100, "b"), (120, "c")),
+    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + 3 * MINUTE)] == [
+        *((60, "a"), (80, "b"), (100, "c")),
+        *((120, "a"), (140, "b"), (160, "c"), (180, "a")),
     ]
 
 
@@ -34,7 +34,7 @@ def test_however_many_there_are_they_take_no_more_than_a_tenth_of_the_credits() 
     definitions = Definitions(MANY, MINUTE, 5 * S)
     definitions.begin(T0)
 
-    times = [at for at, _ in asked(definitions, T0 + 1000 * S)]
+    times = [at for at, _ in asked(definitions, T0 + 2000 * S)]
 
     assert len(times) > len(MANY)
     assert all(later - earlier >= APART_NS for earlier, later in pairwise(times))
@@ -47,7 +47,7 @@ def test_one_in_doubt_is_asked_again_soon_and_alone() -> None:
 
     definitions.soon("c", T0 + S)
 
-    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + 30 * S)] == [(6, "c"), (20, "a")]
+    assert [((at - T0) // S, name) for at, name in asked(definitions, T0 + MINUTE)] == [(6, "c"), (60, "a")]
 
 
 def test_a_definition_that_is_not_answered_again_costs_no_book() -> None:

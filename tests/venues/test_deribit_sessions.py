@@ -331,7 +331,7 @@ def lacking_one() -> Far:
     far.subscribe()
     far.book(1)
     far.open_trading()
-    far.live(31 * S)
+    far.live(61 * S)
     far.answer(MARKET, "public/get_instrument", DEFINITION)  # they take turns
     far.live(30 * S)
     return far

@@ -22,9 +22,9 @@ class Definitions:
         self._due: dict[str, int] = {}
 
     def begin(self, at: int) -> Sequence[str]:
-        """All of them are asked for now."""
-        share_ns = self._every_ns // len(self._names)
-        self._set((name, at + share_ns * number) for number, name in enumerate(self._names, 1))
+        """All of them are asked for now, and then not before a while has passed: a start asks enough of a venue."""
+        again_at, share_ns = at + self._every_ns, self._every_ns // len(self._names)
+        self._set((name, again_at + share_ns * number) for number, name in enumerate(self._names))
         return self._names
 
     def soon(self, name: str, at: int) -> None:
