@@ -6,7 +6,6 @@ from replenisher.config import load
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.run import run
-from replenisher.simulate.tally import MISSED
 from replenisher.simulate.total import Total
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import outcome_of, swarm
@@ -27,7 +26,7 @@ def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None
 
     finding(total.sentence())
     assert violations == []
-    assert set(total.rare()) <= {MISSED}, "in seeds so short hardly anything trades while the daemon is away"
+    assert total.rare() == []
 
 
 def test_on_a_market_that_hardly_moves_they_hold_as_well() -> None:
