@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points sockets chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
+.PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points simulate-coverage sockets chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
   bench-economics docs lock
 
 help: ## list the targets
@@ -61,6 +61,9 @@ chaos: install ## ten thousand seeds of ten minutes each; goes on where it was s
 
 chaos-day: install ## a day of one daemon on virtual time: nothing that it keeps grows; minutes, a line an hour
 	$(BIN)/python -m bench.chaos_day $(ARGS)
+
+simulate-coverage: install ## what twenty seeds execute of core, live, journal, recorder, the Deribit adapter and its dialect; ten minutes
+	$(BIN)/python -m bench.simulate_coverage $(ARGS)
 
 mutations: install ## plant bugs, one at a time, and see which seed and which check finds each; goes on where it was stopped
 	@mkdir -p chaos

@@ -1,8 +1,8 @@
 """A disk that knows what power loss would take: files are real, but only what was synced outlives the machine.
 
 A process that dies leaves everything that it has written. When power is lost, every file goes back to what was synced
-of it, perhaps with a part of what was written since, and a file whose directory was not synced after it was made is
-gone. Descriptors end with their process.
+of it, perhaps with a part of what was written since and with bytes behind that nobody has written, and a file whose
+directory was not synced after it was made is gone. Descriptors end with their process.
 """
 
 import errno
@@ -118,8 +118,11 @@ class SimulatedDisk:
             else:
                 kept = chance.randint(file.synced, file.end)
                 lost += file.end - kept
+                old = chance.randbytes(chance.randint(0, file.end - kept))
                 self.truncate(file.path, kept)
-                file.synced = kept
+                with file.path.open("ab") as behind:
+                    behind.write(old)
+                file.end = file.synced = kept + len(old)
         return lost
 
     def _hit(self) -> None:
