@@ -271,7 +271,7 @@ def _seconds(world: World, shortest: float, longest: float) -> int:
 TIMED_FAULTS = (
     TimedFault(name="cut", ids=("N2", "N12", "X24"), per_hour_max=60, befalls=_cut),
     TimedFault(name="half open", ids=("N3", "X24"), per_hour_max=20, befalls=_half_open),
-    TimedFault(name="unplugged", ids=("N3", "X24"), per_hour_max=40, befalls=_unplug),
+    TimedFault(name="unplugged", ids=("N3", "X24"), per_hour_max=60, befalls=_unplug),
     TimedFault(name="deaf", ids=("N3", "X1"), per_hour_max=20, befalls=_deaf),
     TimedFault(name="mute", ids=("N19",), per_hour_max=20, befalls=_mute),
     TimedFault(name="slow", ids=("N14",), per_hour_max=20, befalls=_slow),
