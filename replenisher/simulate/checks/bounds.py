@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from replenisher.core.account import FILLS_REMEMBERED_MAX
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
 from replenisher.live.monitor import FILL_TIMES_MAX, FILLS_SHOWN_MAX, LATENCIES_MAX
+from replenisher.model.instrument import Multiples
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
@@ -20,6 +21,7 @@ CEILINGS = {
     "._new_fills._since": FILLS_REMEMBERED_MAX,
     "._new_fills._before": FILLS_REMEMBERED_MAX,
     "._trading.chief._questions._cash_told": CASH_REMEMBERED_MAX,
+    ".price_texts": Multiples.SIZE_MAX,  # of the prices that were asked for
     "._fill_times": FILL_TIMES_MAX,
     "._latencies_ns": LATENCIES_MAX,
     "._fills": FILLS_SHOWN_MAX,
