@@ -26,6 +26,7 @@ from replenisher.simulate.world import World
 from replenisher.wiring import simulation
 
 DEADLY = ("killed", "crashed", "power lost", "exchange restarted", "maintenance")
+DEADLY += ("told to stop", "told twice to stop", "second daemon", "replaced", "key refused", "unplugged")
 GROWTH_SHARE_MAX = 0.05  # from noon to midnight
 GROWTH_MB_MIN = 2.0  # what is less is no growth
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
