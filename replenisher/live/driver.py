@@ -165,6 +165,11 @@ class Driver:
         if not self.failed.done():
             self.failed.set_exception(error)
 
+    @property
+    def is_turn_due(self) -> bool:
+        """Whether something has been heard that the engine has not been told."""
+        return self._turn_due
+
     def _turn(self) -> None:
         self._turn_due = False
         if not self._is_over:

@@ -40,7 +40,7 @@ class Daemon(Protocol):
         """What time it is for it: it may be held up in the middle of something."""
 
     def change_id(self, instrument: str) -> int | None:
-        """The change of the exchange's book up to which its own claims to be told; None while it trusts none."""
+        """The change of the exchange's book up to which its own is told; None if it trusts none, or is just hearing."""
 
     def book(self, instrument: str) -> Book:
         """Its book of an instrument, by key."""

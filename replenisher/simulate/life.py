@@ -270,8 +270,11 @@ class Life:
         return self.loop.at
 
     def change_id(self, instrument: str) -> int | None:
-        """The change of the exchange's book up to which its own claims to be told; None while it trusts none."""
-        return self.venue.change_id(instrument)
+        """The change of the exchange's book up to which its own is told; None while that is not to be said.
+
+        What the venue has heard is in the book only once a turn is taken for it.
+        """
+        return None if self._supervisor.driver.is_turn_due else self.venue.change_id(instrument)
 
     def book(self, instrument: str) -> Book:
         """Its book of an instrument."""

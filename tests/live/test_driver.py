@@ -225,6 +225,18 @@ async def test_watching_and_the_disk_come_when_the_turn_is_over(tmp_path: Path) 
         assert one.disk.syncs == 1
 
 
+async def test_what_is_heard_is_due_until_its_turn_is_taken(tmp_path: Path) -> None:
+    async with life(tmp_path) as one:
+        one.loop.go_round()
+        assert not one.driver.is_turn_due
+
+        one.driver.hear(lambda: None)
+        assert one.driver.is_turn_due
+
+        one.loop.go_round()
+        assert not one.driver.is_turn_due
+
+
 async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_path: Path) -> None:
     async with life(tmp_path) as one:
         one.disk.is_broken = True

@@ -37,7 +37,7 @@ class TrustedBookIsTheirs(Check):
         return None
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
-        """The daemon has taken in all that it has heard."""
+        """The daemon may have taken in all that it has heard; else it is looked at again after another step."""
         for key in self.oracle.instruments:
             change_id = daemon.change_id(key)
             view = None if change_id is None else self._views.pop((key, change_id), None)
