@@ -177,9 +177,10 @@ class State:
 
     def trades_are_read(self, scope: str, since: int) -> None:
         """All trades of a scope were told that there were at `since`: those of instruments where none was, too."""
-        covered = self.setup.covered_by(scope)
+        cursors = self.account.cursors
+        covered = [key for key in self.setup.covered_by(scope) if key in cursors]  # an earlier life may have had others
         asked = since + self.clock_offsets_ns.get(venue_of(scope), 0)
-        newest = max(self.account.cursors[key] for key in covered)
+        newest = max((cursors[key] for key in covered), default=0)
         for key in covered:
             self.account.caught_up(key, min(newest, asked))
 

@@ -126,6 +126,8 @@ class Supervisor:
         for observe in self._parts.observers:
             observe(step)
         state = self._state
+        if self._waiting:
+            self._waiting -= {name for name, sync in state.syncs.items() if sync.is_synced}
         if state.objection:
             self._end(OrdersLeft(state.objection))
         for event in step.events:
@@ -151,21 +153,16 @@ class Supervisor:
             self.stop("the market has closed")
 
     def _require_sessions(self, allowed_s: float) -> None:
-        self._note_syncs()
         if self._waiting:
             name = sorted(self._waiting)[0]
             reason = self._parts.reasons.get(name, "no answer")
             self._end(Unreachable(f"venue {name} has no session after {allowed_s:.0f} s: {reason}"))
-
-    def _note_syncs(self) -> None:
-        self._waiting -= {name for name, sync in self._state.syncs.items() if sync.is_synced}
 
     def _look(self) -> None:
         """Whatever the life depends on must go on."""
         if self.over.done():
             return
         self._loop.call_later(LOOK_S, self._look)
-        self._note_syncs()
         if not self._waiting and (halted := why_halted(self._state)):  # in this life, or in an earlier one
             self.stop(halted)
         if holder := self._parts.lease.holder:

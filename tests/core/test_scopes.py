@@ -3,9 +3,11 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from replenisher.core.comparison import READS
 from replenisher.core.engine import Engine
+from replenisher.core.replay import fold
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
@@ -70,6 +72,7 @@ class Crowd:
         self.asked: list[Command] = []
         self.fills: list[OrderFilled] = []  # that the venue tells when it is asked
         self.resting: dict[str, OrderReport] = {}
+        self.steps: list[Step] = []
 
     @property
     def state(self) -> State:
@@ -80,6 +83,7 @@ class Crowd:
         self.at += MS
         step = self.engine.step([msgspec.structs.replace(fact, at=self.at) for fact in facts])
         self.asked += step.commands
+        self.steps.append(step)
         return step
 
     def answers(self) -> list[Event]:
@@ -248,6 +252,20 @@ def test_an_instrument_that_is_new_is_read_from_its_own_beginning() -> None:
     first, *_ = (command for command in later.open(epoch=2) if isinstance(command, AskTrades))
 
     assert first.since == first_started_at - OVERLAP_NS
+
+
+@pytest.mark.parametrize(("before", "now"), [(["I00"], ["NEW"]), (["I00", "I01"], ["I00", "NEW"])])
+def test_what_a_life_did_is_read_by_a_configuration_that_trades_something_else(
+    before: list[str], now: list[str]
+) -> None:
+    crowd = quoting(*before)
+    crowd.wait(ROUND + SECOND)
+    later = Crowd(now, at=crowd.at)
+
+    fold(later.state, crowd.steps)
+    first, *_ = (command for command in later.open(epoch=2) if isinstance(command, AskTrades))
+
+    assert first.since == crowd.state.first_started_at - OVERLAP_NS
 
 
 def test_a_stop_is_flat_by_one_answer_that_was_asked_for_after_the_last_order_was_gone() -> None:

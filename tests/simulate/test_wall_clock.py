@@ -60,10 +60,8 @@ def test_the_same_day_with_a_wall_clock_that_jumps(seed: int, tmp_path: Path, mo
 
     stood = lived(seed, tmp_path / "stood")
 
-    assert (told(jumped), told(stood)) == (
-        pytest.approx(len(SET), abs=4),
-        0,
-    )  # whoever is dead or asleep does not see it
+    assert told(jumped) > len(SET) / 2  # whoever is dead or asleep does not see it
+    assert told(stood) == 0
     assert jumped.court.violations == stood.court.violations == []
     assert jumped.tap.frames == stood.tap.frames > 1000
     assert jumped.tap.digest() == stood.tap.digest()
