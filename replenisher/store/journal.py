@@ -98,7 +98,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a journal remembers when a life begins."""
+    """What a journal remembers when a life begins; once it has begun, the snapshot and the steps are let go."""
 
     journal_id: str
     epoch: int  # of the last life; 0 if there was none
@@ -272,6 +272,7 @@ class Journal:
         assert epoch > self._epoch, "an epoch is larger than every earlier one"
         self._epoch = epoch
         self._start_segment(snapshot, at)
+        self.boot = msgspec.structs.replace(self.boot, snapshot=None, steps=())  # in the new snapshot, and not small
 
     def append(self, step: Step) -> None:
         """Write a step that is kept, before its commands leave; remember another in the ring."""

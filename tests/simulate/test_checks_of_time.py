@@ -1,5 +1,7 @@
 """Each check of what comes when, and of what is believed, is shown a small story until its own rule is broken."""
 
+from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -211,6 +213,19 @@ def test_s22_nothing_grows_without_end() -> None:
     story.court.ended(story.daemon, "exit 0")
 
     assert story.found == [f"daemon[].by_key has {MOST + 1} elements, and {MOST} may"]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, deque, dict.fromkeys])
+def test_s22_whatever_it_is_kept_in_counts(kind: Callable[[range], object]) -> None:
+    story = Story(NothingGrowsWithoutEnd)
+    story.daemon.things = [kind(range(MOST))]
+    story.court.ended(story.daemon, "exit 0")
+    assert story.found == []
+
+    story.daemon.things = [kind(range(MOST + 1))]
+    story.court.ended(story.daemon, "exit 0")
+
+    assert story.found == [f"daemon[] has {MOST + 1} elements, and {MOST} may"]
 
 
 # --- L1 to L8 -------------------------------------------------------------------------------------------------------

@@ -175,10 +175,13 @@ def test_boot_is_the_newest_snapshot_and_the_steps_after_it(tmp_path: Path) -> N
 
     with closing(Journal.open(tmp_path, new_id="f" * 16, policy=ALL)) as journal:
         boot = journal.boot
+        journal.begin(8, b"after six", T0)
+        begun = journal.boot
 
     assert boot.journal_id == JOURNAL_ID, "a journal is named once"
     assert (boot.epoch, boot.step, boot.snapshot) == (7, 6, b"after four")
     assert list(boot.steps) == a_day()[4:6]
+    assert begun == msgspec.structs.replace(boot, snapshot=None, steps=()), "a life does not carry its past along"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def sizes(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tupl
     seen.add(id(thing))
     if isinstance(thing, bytearray):
         yield path, len(thing)
-    elif isinstance(thing, dict | list | set | deque | frozenset):
+    elif isinstance(thing, dict | list | set | deque | frozenset | tuple):
         yield path, len(thing)
         for each in list(thing.values() if isinstance(thing, dict) else thing)[:50]:
             yield from sizes(each, f"{path}[]", depth - 1, seen)
