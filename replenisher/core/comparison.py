@@ -57,11 +57,11 @@ def orders_were_read(state: State, scope: str, at: int) -> None:
 
 def trades_were_read(state: State, scope: str, at: int) -> None:
     """Our trades were told to their end: what they add up to can be compared."""
-    sync = state.sync(venue_of(scope))
-    positions = position_scopes(state, state.setup.covered_by(scope))
+    sync, covered = state.sync(venue_of(scope)), state.setup.covered_by(scope)
+    positions = position_scopes(state, covered)
     if not positions:
         _ask_in_next_round(state, venue_of(scope), Topic.TRADES, scope, at)
-    elif sync.is_synced or any((Topic.POSITION, key) in sync.doubts for key in state.setup.covered_by(scope)):
+    elif sync.is_synced or any((Topic.POSITION, key) in sync.doubts for key in covered):
         for each in positions:
             sync.ask(Topic.POSITION, each, at)
 

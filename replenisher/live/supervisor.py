@@ -94,10 +94,8 @@ class Supervisor:
         most = max((len(setup.instruments(name)) for name in self._waiting), default=0)
         allowed_s = START_S_MAX + START_S_PER_INSTRUMENT * (most - 1)
         self._loop.call_later(allowed_s, self._require_sessions, allowed_s)
-        self.driver.start(
-            carriers, self._parts.started
-        )  # a state knows what an earlier life was in sync with until then
-        self._look()
+        self.driver.start(carriers, self._parts.started)
+        self._look()  # not sooner: until then a state knows what an earlier life was in sync with
 
     def close(self) -> Ending:
         """Give up every connection; how it ended."""

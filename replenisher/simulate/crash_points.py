@@ -6,7 +6,7 @@ of dying there. It is over once the next life quotes by itself, stops verified f
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,8 @@ from replenisher.simulate.checks import ALL
 from replenisher.simulate.checks.quoting import QuotesAgain
 from replenisher.simulate.court import Check
 from replenisher.simulate.moments import KILLED, POWER_LOST, Moments
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START
 from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import Scene, World
 
@@ -131,8 +131,7 @@ def _world(
     plan = Plan(script=scenario.script, syncs_always=death.syncs_always)
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
-        (directory / "rows.db").write_bytes(empty_database())
-        with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+        with database_in(directory) as database:
             world = World(
                 scene,
                 seed=scenario.seed,

@@ -1,7 +1,10 @@
 """The recorder on the timeline: it looks from time to time, as its own process does, and its database may fail it."""
 
 import sqlite3
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -12,6 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from replenisher.errors import ReplenisherError
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.timeline import Timeline, VirtualLoop
+from replenisher.store import schema
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 
@@ -19,6 +23,24 @@ T = TypeVar("T")
 RETRY_NS = SECOND_NS
 LOST_MAX = 8  # commits that power loss may take back, at most
 LOG_BYTES_MAX = 64 * 1024 * 1024  # of the write-ahead log, until all of it is brought to the disk: half a day's
+
+
+@cache
+def empty_database() -> bytes:
+    """A database with its tables, made once a process."""
+    with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
+        file = Path(folder) / "rows.db"
+        schema.upgrade(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+@contextmanager
+def database_in(directory: Path) -> Iterator["SimulatedDatabase"]:
+    """A database in a directory, without a row yet, for as long as a world lasts."""
+    file = directory / "rows.db"
+    file.write_bytes(empty_database())
+    with closing(SimulatedDatabase(f"sqlite:///{file}")) as database:
+        yield database
 
 
 class SimulatedDatabase(Database):

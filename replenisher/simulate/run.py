@@ -6,8 +6,6 @@ find back, quote, stop verified-flat, and have both books agree.
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from functools import cache
 from pathlib import Path
 from time import process_time
 from traceback import format_exception
@@ -18,11 +16,10 @@ import msgspec
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.simulate.court import OURS, Check, Violation
 from replenisher.simulate.exchange_end import ExchangeEnd
-from replenisher.simulate.rows import SimulatedDatabase
+from replenisher.simulate.rows import database_in
 from replenisher.simulate.swarm import Plan
 from replenisher.simulate.timeline import Timeline
 from replenisher.simulate.world import Meet, Scene, World
-from replenisher.store import schema
 
 START = 1_750_000_000 * SECOND_NS
 CALM_S = 35
@@ -79,8 +76,7 @@ def run(
     began = process_time()
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
-        (directory / "rows.db").write_bytes(empty_database())
-        with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+        with database_in(directory) as database:
             world = World(
                 scene,
                 seed=seed,
@@ -144,12 +140,3 @@ def live(
         world.court.object("L6", f"the stop was not verified flat: {how}")
     if not world.court.violations:
         world.close()
-
-
-@cache
-def empty_database() -> bytes:
-    """A database with its tables, made once a process."""
-    with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
-        file = Path(folder) / "rows.db"
-        schema.upgrade(f"sqlite:///{file}")
-        return file.read_bytes()

@@ -7,7 +7,7 @@ ends in peace, held to every invariant on the way.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -25,8 +25,8 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.frame_faults import Passage, is_answer, is_private
 from replenisher.simulate.network import Link
 from replenisher.simulate.order_frames import OrderFrame, order_frame
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database, live
+from replenisher.simulate.rows import SimulatedDatabase, database_in
+from replenisher.simulate.run import START, live
 from replenisher.simulate.world import Scene, World
 from replenisher.store import tables
 from replenisher.wiring.simulation import SHIPPED, scene_of
@@ -278,8 +278,7 @@ def story(room: Path, *, seed: int = 1) -> Iterator[Story]:
     """A story that begins with a daemon that quotes on all levels."""
     room.mkdir(exist_ok=True)
     (room / "desk.yaml").write_text(WITH_A_TAKER)
-    (room / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{room / 'rows.db'}")) as database:
+    with database_in(room) as database:
         told = Story(scene_of(load(room / "desk.yaml")), room / "journal", database, seed)
         told.until(told.is_quoting)
         yield told

@@ -42,13 +42,19 @@ def refill(told: Story) -> str:
     return told.witness.requests[-1][1].label
 
 
+def six_unanswered_and_filled(told: Story) -> list[str]:
+    """Six orders were taken and have traded, and nobody was told of it; their labels."""
+    labels = told.silence(6)
+    told.take(*told.resting())
+    told.until(lambda: len(labels) == 6 and not told.evidence.under_way)
+    told.take(*map(told.theirs, labels))
+    return labels
+
+
 def test_six_orders_that_timed_out_and_were_filled_all_the_same(tmp_path: Path) -> None:
     """Elsewhere six orders that nobody had answered were marked as failed and forgotten, and then all were filled."""
     with story(tmp_path) as told:
-        labels = told.silence(6)
-        told.take(*told.resting())
-        told.until(lambda: len(labels) == 6 and not told.evidence.under_way)
-        told.take(*map(told.theirs, labels))
+        labels = six_unanswered_and_filled(told)
         told.until(lambda: all(Status.UNKNOWN in told.course(label) for label in labels))
         told.speak()
         told.end_well()
@@ -60,10 +66,7 @@ def test_six_orders_that_timed_out_and_were_filled_all_the_same(tmp_path: Path) 
 def test_six_orders_that_nobody_answered_and_whose_daemon_died(tmp_path: Path) -> None:
     """The same, and the daemon is killed before it has found out: the next one does."""
     with story(tmp_path) as told:
-        labels = told.silence(6)
-        told.take(*told.resting())
-        told.until(lambda: len(labels) == 6 and not told.evidence.under_way)
-        told.take(*map(told.theirs, labels))
+        labels = six_unanswered_and_filled(told)
         told.victims.kill(lambda: None)
         told.speak()
         told.end_well()

@@ -30,8 +30,8 @@ from replenisher.simulate.checks.positions import PositionIsTheirs
 from replenisher.simulate.checks.remembering import ONE_IN, JournalIsEnough
 from replenisher.simulate.checks.secrecy import SecretsAreKept
 from replenisher.simulate.court import Books, Check, FillRow, Objection, OrderRow
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.store.database import Database
 from replenisher.store.journal import Header
@@ -68,7 +68,6 @@ class Lived:
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     directory = tmp_path_factory.mktemp("lived")
-    (directory / "rows.db").write_bytes(empty_database())
     seen: list[Books] = []
 
     class Kept(Check):
@@ -77,7 +76,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         def closed(self, books: Books) -> None:
             seen.append(books)
 
-    with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+    with database_in(directory) as database:
         scene = scene_of(load(SHIPPED))
         world = World(scene, seed=1, at=START, directory=directory / "journal", database=database, checks=[*ALL, Kept])
         world.run(90)

@@ -1,15 +1,14 @@
 """A byte of the journal is another one when a daemon begins again: it never trades on a guess."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database, live
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START, live
 from replenisher.simulate.swarm import Cue
 from replenisher.simulate.world import World
 from replenisher.store.journal import segments
@@ -23,8 +22,7 @@ KILL = script(Cue(fault="killed", after_s=KILLED_S))
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A daemon has just died."""
-    (tmp_path / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+    with database_in(tmp_path) as database:
         scene, directory = scene_of(load(SHIPPED)), tmp_path / "journal"
         world = World(scene, seed=1, at=START, directory=directory, database=database, plan=KILL, checks=ALL)
         world.victims.away_s = (AWAY_S, AWAY_S)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,8 +13,8 @@ from replenisher.config import load
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.checks.epochs import OneWriter
 from replenisher.simulate.court import Check, Daemon, Oracle
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.rows import SimulatedDatabase, database_in
+from replenisher.simulate.run import START
 from replenisher.simulate.swarm import Cue
 from replenisher.simulate.world import World
 from replenisher.store import leases, tables
@@ -47,8 +47,7 @@ def counted() -> None:
 @contextmanager
 def quoting_world(directory: Path) -> Iterator[tuple[World, SimulatedDatabase]]:
     """A desk that quotes, on a database of its own."""
-    (directory / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+    with database_in(directory) as database:
         scene, checks = scene_of(load(SHIPPED)), [Sent, OneWriter]
         world = World(scene, seed=1, at=START, directory=directory / "journal", database=database, checks=checks)
         world.run(QUOTING_S)

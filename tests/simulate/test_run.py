@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from replenisher.report.audit import audit
 from replenisher.report.ledger import read_ledger
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database, live, run
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START, live, run
 from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
@@ -41,8 +40,7 @@ UNHEARD = (Cue(fault="answer lost"), Cue(fault="word lost"))  # the first place 
 
 
 def test_a_quiet_run_ends_flat_and_both_books_agree(tmp_path: Path) -> None:
-    (tmp_path / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+    with database_in(tmp_path) as database:
         world = World(
             scene_of(load(SHIPPED)), seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL
         )
@@ -59,10 +57,9 @@ def test_a_quiet_run_ends_flat_and_both_books_agree(tmp_path: Path) -> None:
 
 
 def test_a_desk_that_is_halted_again_and_again_holds_every_invariant(tmp_path: Path) -> None:
-    (tmp_path / "rows.db").write_bytes(empty_database())
     config = SHIPPED.read_text().replace("on_breach: pause", "on_breach: halt")
     (tmp_path / "strict.yaml").write_text(re.sub("max_daily_loss_quote: .*", "max_daily_loss_quote: 0.01", config))
-    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+    with database_in(tmp_path) as database:
         scene = scene_of(load(tmp_path / "strict.yaml"))
         world = World(scene, seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL)
         live(world, 120)

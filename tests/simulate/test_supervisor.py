@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,8 +13,8 @@ from replenisher.config import load
 from replenisher.live.emergency import Emergency
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Oracle
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START
 from replenisher.simulate.world import Scene, World
 from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.simulation import SHIPPED, scene_of
@@ -53,8 +53,7 @@ def until_ended(world: World) -> None:
 
 @contextmanager
 def world_of(scene: Scene, directory: Path) -> Iterator[World]:
-    (directory / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{directory / 'rows.db'}")) as database:
+    with database_in(directory) as database:
         yield World(scene, seed=1, at=START, directory=directory / "journal", database=database, checks=[Told])
 
 

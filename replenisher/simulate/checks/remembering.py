@@ -18,7 +18,7 @@ from replenisher.core.replay import fold
 from replenisher.core.state import State
 from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
-from replenisher.simulate.run import empty_database
+from replenisher.simulate.rows import empty_database
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Header, records

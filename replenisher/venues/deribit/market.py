@@ -454,8 +454,6 @@ class Market:
         elif book.change_id <= feed.change_id:
             return  # told before, and in the book already
         elif book.prev_change_id != feed.change_id:
-            if book.change_id == feed.change_id:
-                return  # the last change once more
             self._distrust(feed, f"gap: change {feed.change_id} was followed by one after {book.prev_change_id}", at)
             return
         try:
