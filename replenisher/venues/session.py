@@ -5,7 +5,8 @@ waiting, dialing. Neither silence nor a request that is not answered proves deat
 and only a probe that is not answered ends the connection. A frame proves one direction, an answer both: what arrives
 after a probe and is not its answer, settles nothing. A connection that we give up is lost at that moment, whatever the
 carrier still has to say about it. Waiting times are drawn from the whole range [0, cap), so that many clients cut off
-together do not come back together, and the number of attempts in any minute is bounded whatever the draws.
+together do not come back together, and the number of attempts in any minute is bounded whatever the draws. Whoever
+waits for that bound waits a while of chance longer, or all would be in step again.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from replenisher.venues.venue import Action, Close, Connect
 Asked = TypeVar("Asked")
 
 DIAL_COST = 10
+APART_NS = SECOND_NS  # within which attempts fall that may be made at the same moment
 
 
 def dials() -> Bucket:
@@ -243,7 +245,7 @@ class Session(Generic[Asked]):
         """Dial, as soon as all sessions together may."""
         if not self._attempts.take(DIAL_COST, at):
             self.phase = Phase.WAITING
-            self._dial_at = max(at + 1, self._attempts.affordable_at(DIAL_COST))
+            self._dial_at = max(at + 1, self._attempts.affordable_at(DIAL_COST) + int(self._random() * APART_NS))
             return
         self.phase = Phase.DIALING
         self._dialed_at = at
