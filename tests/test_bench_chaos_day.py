@@ -1,20 +1,18 @@
 """The day tells what a daemon holds from what the exchange and the checks keep, and sees either grow."""
 
-from contextlib import closing
 from pathlib import Path
 
 from bench.chaos_day import MB, Look, growth, look_at
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
-from replenisher.simulate.rows import SimulatedDatabase
-from replenisher.simulate.run import START, empty_database
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.wiring.simulation import SHIPPED, scene_of
 
 
 def test_what_a_daemon_keeps_is_weighed_apart_from_the_books(tmp_path: Path) -> None:
-    (tmp_path / "rows.db").write_bytes(empty_database())
-    with closing(SimulatedDatabase(f"sqlite:///{tmp_path / 'rows.db'}")) as database:
+    with database_in(tmp_path) as database:
         world = World(
             scene_of(load(SHIPPED)), seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL
         )

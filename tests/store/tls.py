@@ -5,6 +5,7 @@ what it decrypts. So the driver's side of TLS is real, down to the certificate; 
 """
 
 import ipaddress
+import select
 import socket
 import ssl
 import threading
@@ -105,18 +106,18 @@ class Door:
     def _introduce(self, client: socket.socket, first: bytes) -> None:
         with socket.create_connection((self._parts.hostname, self._parts.port)) as server:
             server.sendall(first)
-            answering = threading.Thread(target=_hand_on, args=(server, client), daemon=True)
-            answering.start()
-            _hand_on(client, server)
-            answering.join(DEADLINE_S)
+            _carry(client, server)
 
 
-def _hand_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _carry(client: socket.socket, server: socket.socket) -> None:
+    """Hand on, both ways, until one of them ends; in one thread, as two may not read and write on TLS at once."""
+    to = {client: server, server: client}
+    while True:
+        has_more = isinstance(client, ssl.SSLSocket) and client.pending()
+        for source in [client] if has_more else select.select([*to], [], [])[0]:
+            if not (data := source.recv(65_536)):
+                return
+            to[source].sendall(data)
 
 
 def _named(name: str) -> x509.Name:
