@@ -15,7 +15,7 @@ from replenisher.core.comparison import (
     unsure,
 )
 from replenisher.core.evidence import apply_answer, apply_open_orders
-from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, resume
+from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, lift, resume
 from replenisher.core.order_facts import (
     apply_order_fact,
     comes_back,
@@ -43,6 +43,8 @@ from replenisher.model.event import (
     CoverLost,
     Event,
     FeedLost,
+    HaltInherited,
+    HaltsLifted,
     InstrumentDefined,
     InstrumentStateChanged,
     JournalBlocked,
@@ -172,6 +174,10 @@ def apply(state: State, event: Event) -> None:
         case LeaseHeld():
             state.lease_lost = ""
             state.revisit_all()
+        case HaltInherited():
+            state.halt(event.cause, event.reason)
+        case HaltsLifted():
+            lift(state, event.at)
         case StopAsked():
             if state.stopping is None:
                 scopes = [state.setup.scope(Topic.OPEN_ORDERS, setup.instrument) for setup in state.setup.strategies]

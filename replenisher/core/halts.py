@@ -21,13 +21,14 @@ SKEWS_MAX = 3  # measured one after the other at one venue
 
 
 def latch(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: int) -> Iterator[Pause | Halt]:
-    """What follows from a broken limit, if that does not hold already."""
+    """What follows from a broken limit, if that or something stricter does not hold already."""
     if on_breach is OnBreach.HALT:
         if cause not in state.halts:
             yield Halt(cause=cause, reason=reason)
-    elif "" not in state.pauses:
-        until = at + state.setup.limits.cooloff_ns
-        yield Pause(reason=reason, until=until, reduces=on_breach is OnBreach.REDUCE)
+        return
+    before, reduces = state.pauses.get(""), on_breach is OnBreach.REDUCE
+    if before is None or (before.reduces and not reduces):
+        yield Pause(reason=reason, until=at + state.setup.limits.cooloff_ns, reduces=reduces)
 
 
 def why_halted(state: State) -> str:
@@ -39,14 +40,22 @@ def resume(state: State, reason: str, at: int) -> None:
     """The operator lifts every pause, and every halt if there is a reason why."""
     state.pauses.clear()
     if reason:
-        if unexplained := state.halts.get(HaltCause.UNEXPLAINED_POSITION):
-            _accept(state, unexplained.instrument, at)
-        state.halts.clear()
-        state.found.clear()
-        state.lags.clear()
-        state.skews.clear()
-    if not state.halts:
+        lift(state, at)
+    elif not state.halts:
         state.day_marks.clear()  # The operator takes today's loss as it is.
+    state.revisit_all()
+
+
+def lift(state: State, at: int) -> None:
+    """The operator lifts every halt."""
+    unexplained = state.halts.get(HaltCause.UNEXPLAINED_POSITION)
+    if unexplained is not None and unexplained.instrument:  # of an inherited one our own books know nothing
+        _accept(state, unexplained.instrument, at)
+    state.halts.clear()
+    state.found.clear()
+    state.lags.clear()
+    state.skews.clear()
+    state.day_marks.clear()  # The operator takes today's loss as it is.
     state.revisit_all()
 
 

@@ -4,9 +4,10 @@ from replenisher.core.replay import fold
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
 from replenisher.model.command import Halt, Pause
-from replenisher.model.event import ResumeAsked
+from replenisher.model.event import HaltInherited, HaltsLifted, ResumeAsked
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
+from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
@@ -22,6 +23,12 @@ def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> 
     epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1, epoch_before + 1)
     journal.begin(epoch, state.dump(), at)
     return state, epoch
+
+
+def inherited(state: State, known: Known, at: int) -> list[HaltInherited | HaltsLifted]:
+    """What the new life is told, besides, of halts on its accounts."""
+    lifted = [HaltsLifted(at=at, reason=known.lifted)] if known.lifted and state.halts else []
+    return [*lifted, *(HaltInherited(at=at, cause=halt.cause, reason=halt.reason) for halt in known.standing)]
 
 
 def lift(journal: Journal, setup: Setup, at: int, reason: str) -> list[str]:

@@ -25,6 +25,7 @@ from replenisher.model.event import (
     CoverLost,
     Event,
     FeedLost,
+    HaltsLifted,
     InstrumentStateChanged,
     JournalBlocked,
     JournalFreed,
@@ -161,6 +162,8 @@ class Chronicle:
             case ResumeAsked() if self._halts:
                 lifted = ", ".join(self._halts)
                 return [("resumed", {"halt": lifted, "reason": event.reason})] if event.reason else []
+            case HaltsLifted():
+                return [("resumed", {"halt": "of an earlier life", "reason": event.reason})]
             case StopAsked():
                 return [("stopping", {"reason": event.reason})]
             case _:

@@ -112,10 +112,10 @@ class Driver:
         self._lag_ns = 0  # how much too late we are, until the engine has been told
         self._lag_ns_max = min(engine.state.setup.limits.max_loop_lag_ns or GAP_NS_MIN, GAP_NS_MIN)
 
-    def start(self, carriers: Mapping[str, Carrier], first: Event) -> None:
-        """Begin to live: tell the engine the first fact and let the venues connect."""
+    def start(self, carriers: Mapping[str, Carrier], *first: Event) -> None:
+        """Begin to live: tell the engine the first facts and let the venues connect."""
         self._outward.carriers.update(carriers)
-        self.tell(first)
+        self.tell(*first)
         self._look_due = self.clock.now()
         for venue in self._venues.values():
             venue.start(self.clock.now())

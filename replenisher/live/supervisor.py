@@ -23,6 +23,8 @@ from replenisher.live.emergency import LENGTH_NS, Emergency
 from replenisher.live.lease import Lease
 from replenisher.model.event import (
     CancelAllAsked,
+    HaltInherited,
+    HaltsLifted,
     InstrumentStateChanged,
     PauseAsked,
     ResumeAsked,
@@ -54,6 +56,7 @@ class Parts:
     clock: Clock
     lease: Lease
     started: Started
+    inherited: Sequence[HaltInherited | HaltsLifted] = ()  # what the database remembers of our accounts
     observers: Sequence[Callable[[Step], None]]
     tell: Tell  # a line for the operator
     status: Callable[[], Answer]
@@ -94,7 +97,7 @@ class Supervisor:
         most = max((len(setup.instruments(name)) for name in self._waiting), default=0)
         allowed_s = START_S_MAX + START_S_PER_INSTRUMENT * (most - 1)
         self._loop.call_later(allowed_s, self._require_sessions, allowed_s)
-        self.driver.start(carriers, self._parts.started)
+        self.driver.start(carriers, self._parts.started, *self._parts.inherited)
         self._look()  # not sooner: until then a state knows what an earlier life was in sync with
 
     def close(self) -> Ending:

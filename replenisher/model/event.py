@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from replenisher.model.command import HaltCause
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Request, Side, Status
 
@@ -73,6 +74,19 @@ class LeaseHeld(Fact, frozen=True, kw_only=True):
 
 class LeaseLost(Fact, frozen=True, kw_only=True):
     """A lease is ours no more, or may not be, as it could not be renewed: nothing is shown until it is held again."""
+
+    reason: str
+
+
+class HaltInherited(Fact, frozen=True, kw_only=True):
+    """A life that does not share our journal halted an account of ours, and no operator has lifted that yet."""
+
+    cause: HaltCause
+    reason: str
+
+
+class HaltsLifted(Fact, frozen=True, kw_only=True):
+    """All that our journal has halted for an operator has lifted where they lifted a halt of the account elsewhere."""
 
     reason: str
 
@@ -438,6 +452,16 @@ SyncEvent = (
 SessionEvent = SessionOpened | SessionLost | CancelsSent | CoverLost | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
 LifeEvent = (
-    Started | Woke | ClockStepped | Suspended | LoopLagged | JournalBlocked | JournalFreed | LeaseHeld | LeaseLost
+    Started
+    | Woke
+    | ClockStepped
+    | Suspended
+    | LoopLagged
+    | JournalBlocked
+    | JournalFreed
+    | LeaseHeld
+    | LeaseLost
+    | HaltInherited
+    | HaltsLifted
 )
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

@@ -18,7 +18,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
 from replenisher.errors import ReplenisherError
-from replenisher.live.birth import begin
+from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
@@ -131,7 +131,7 @@ class Life:
         claim = claim_of(making.accounts, journal, place.directory.name, self.number)
         before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
         state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
-        self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch)
+        self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch, journal.boot)
         self.engine = Engine(state, number=journal.boot.step)
         self.venue = making.venue(self._chance.random)
         monitor = Monitor(state)
@@ -148,6 +148,7 @@ class Life:
                 config_version=making.config_version,
                 accounts=making.accounts,
             ),
+            inherited=inherited(state, self._keeper.known, place.timeline.at),
             observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
             tell=self._tell,
             status=lambda: monitor.status(state, self.clock.now()),

@@ -10,9 +10,10 @@ from replenisher.live.lease import Word
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
-from replenisher.store import leases
+from replenisher.store import halts, leases
 from replenisher.store.database import said
-from replenisher.store.journal import Journal
+from replenisher.store.halts import Known
+from replenisher.store.journal import Boot, Journal
 from replenisher.store.leases import Claim
 
 LIFE_NS = 90 * SECOND_NS
@@ -33,7 +34,7 @@ def claim_of(accounts: dict[str, str], journal: Journal, directory: str, number:
 
 def epoch_before(database: SimulatedDatabase, claim: Claim, at: int) -> int:
     """The largest epoch that the accounts have had."""
-    return database.read(lambda connection: leases.epoch_before(connection, claim, at))
+    return database.read(lambda connection: halts.epoch_before(connection, claim, at))
 
 
 class SimulatedKeeper:
@@ -46,7 +47,9 @@ class SimulatedKeeper:
         database: SimulatedDatabase | None,
         claim: Claim,
         epoch: int,
+        boot: Boot,
     ) -> None:
+        self.known = Known((), "")  # of halts on the accounts
         self.word = Word(asked_at=timeline.at)
         self._timeline, self._loop, self._database = timeline, loop, database
         self._claim, self._epoch = claim, epoch
@@ -54,6 +57,7 @@ class SimulatedKeeper:
             return
         try:
             database.write(lambda connection: leases.take(connection, claim, epoch, timeline.at))
+            self.known = database.read(lambda c: halts.known(c, claim, epoch=boot.epoch, step=boot.step))
         except SQLAlchemyError as error:
             raise Unreachable(said(error)) from error
 

@@ -39,7 +39,7 @@ def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
     rows = connection.execute(select(tables.leases).where(_is_of(claim))).all()
     for row in rows:
         if row.until > now and row.journal_id != claim.journal_id:
-            raise Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {_moment(row.until)} if it is dead")
+            raise Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} if it is dead")
     return max((row.epoch for row in rows), default=0)
 
 
@@ -99,7 +99,12 @@ def holder_of(row: Any) -> str:
 
 def whereabouts(row: Any) -> str:
     """Which process has a lease, and since when."""
-    return f"process {row.pid} on {row.host}, with the data directory {row.data_directory}, since {_moment(row.since)}"
+    return f"process {row.pid} on {row.host}, with the data directory {row.data_directory}, since {moment(row.since)}"
+
+
+def moment(at: int) -> str:
+    """When that was, for an operator."""
+    return f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _until(claim: Claim, now: int) -> int:
@@ -109,7 +114,3 @@ def _until(claim: Claim, now: int) -> int:
 def _is_of(claim: Claim) -> ColumnElement[bool]:
     leases = tables.leases.c
     return or_(*(and_(leases.venue == venue, leases.account == account) for venue, account in claim.accounts.items()))
-
-
-def _moment(at: int) -> str:
-    return f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -32,6 +32,7 @@ from replenisher.model.event import (
     CashMoved,
     CashReported,
     Event,
+    HaltsLifted,
     InstrumentDefined,
     OrderFilled,
     PositionReported,
@@ -148,7 +149,7 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.positions].append(
                 {**origin, "at": event.at, **_place(event.instrument, life), "amount": event.amount}
             )
-        case ResumeAsked():
+        case ResumeAsked() | HaltsLifted():
             resumed = {"kind": "resumed", "cause": "", "reason": event.reason}
             rows[tables.halts].append({**origin, "at": event.at, **resumed})
         case _:

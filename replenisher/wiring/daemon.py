@@ -12,7 +12,7 @@ from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.errors import ConfigurationError
 from replenisher.live import garbage
-from replenisher.live.birth import begin
+from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
@@ -61,7 +61,8 @@ def _live(
     epoch_before = stack.enter_context(untaken(config, claim))
     state, epoch = begin(journal, setup_of(config), clock.now(), epoch_before=epoch_before)
 
-    recorder = Recording(record_task(config, taken(config, claim, epoch, clock)))
+    tenancy, known = taken(config, claim, epoch, journal.boot, clock)
+    recorder = Recording(record_task(config, tenancy))
     monitor = Monitor(state)
     reached = {name: reach(config, name, child, clock) for name in config.venues}
     engine = Engine(state, number=journal.boot.step)
@@ -80,6 +81,7 @@ def _live(
             config_version=config.fingerprint(),
             accounts=accounts,
         ),
+        inherited=inherited(state, known, clock.now()),
         observers=[monitor.observe, Chronicle(state).observe, garbage.look],
         tell=tell,
         status=lambda: {

@@ -13,8 +13,10 @@ from replenisher.config import Config
 from replenisher.errors import Taken
 from replenisher.live.clock import SessionClock
 from replenisher.model.units import SECOND_NS
-from replenisher.store import leases
+from replenisher.store import halts, leases
 from replenisher.store.database import Database, explained
+from replenisher.store.halts import Known
+from replenisher.store.journal import Boot
 from replenisher.store.leases import Claim
 from replenisher.wiring.recording import Tenancy
 
@@ -35,18 +37,19 @@ def untaken(config: Config, claim: Claim) -> Iterator[int]:
     with ExitStack() as locks:
         locked = [each for each in _lock_files(config, claim) if not locks.enter_context(_locked(each))]
         with closing(Database(config.database_url)) as database, explained(database):
-            last = database.read(lambda connection: leases.epoch_before(connection, claim, database.now(connection)))
+            last = database.read(lambda connection: halts.epoch_before(connection, claim, database.now(connection)))
             if locked:
                 raise Taken(database.read(lambda connection: leases.last_holder(connection, claim)))
         yield last
 
 
-def taken(config: Config, claim: Claim, epoch: int, clock: SessionClock) -> Tenancy:
-    """The lease, ours from now on; raises `Taken` if somebody has just been quicker."""
+def taken(config: Config, claim: Claim, epoch: int, boot: Boot, clock: SessionClock) -> tuple[Tenancy, Known]:
+    """The lease, ours from now on, and what is known of halts; raises `Taken` if somebody has just been quicker."""
     asked_at = clock.now()
     with closing(Database(config.database_url)) as database, explained(database):
         database.write(lambda connection: leases.take(connection, claim, epoch, database.now(connection)))
-    return Tenancy(claim, epoch, asked_at)
+        known = database.read(lambda connection: halts.known(connection, claim, epoch=boot.epoch, step=boot.step))
+    return Tenancy(claim, epoch, asked_at), known
 
 
 def _lock_files(config: Config, claim: Claim) -> list[Path]:

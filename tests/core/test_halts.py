@@ -12,6 +12,8 @@ from replenisher.core.throttle import Throttle
 from replenisher.model.command import CancelOrder, Command, Halt, HaltCause, Pause, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
+    HaltInherited,
+    HaltsLifted,
     JournalBlocked,
     JournalFreed,
     LeaseHeld,
@@ -96,6 +98,37 @@ def test_a_pause_of_the_operator_replaces_no_halt_and_a_plain_resume_lifts_none(
     world.wait(60 * SECOND)
     world.tell(ResumeAsked(at=0, reason="the strategy is mended"))
     assert absence(world) == ""
+
+
+def test_a_halt_that_another_journal_found_is_one_of_ours_until_it_is_lifted_here_or_there() -> None:
+    world = quoting(ladder(2))
+
+    world.tell(HaltInherited(at=0, cause=HaltCause.LOSS, reason="too much was lost"))
+    assert_halted(world, HaltCause.LOSS, "too much was lost")
+    world.tell(PauseAsked(at=0, reason="lunch"))
+    world.tell(HaltsLifted(at=0, reason="seen"))
+    assert absence(world) == "paused: lunch", "who lifted a halt elsewhere knows of no pause here"
+
+    world.tell(HaltInherited(at=0, cause=HaltCause.UNEXPLAINED_POSITION, reason="a position that nobody knows"))
+    assert absence(world) == "halted: a position that nobody knows"
+    world.tell(ResumeAsked(at=0, reason="seen"))
+    world.settle()
+    assert absence(world) == ""
+    assert len(world.venue.resting()) == 4
+
+
+def test_a_limit_that_shows_nothing_is_not_kept_back_by_one_that_reduces() -> None:
+    most = {"max_position_quote": 2 * TEN_LOTS, "max_daily_loss_quote": Decimal(5)}
+    world = quoting(ladder(1), limits=limits(**most, on_position=OnBreach.REDUCE, on_loss=OnBreach.PAUSE))
+    world.tell(filled(LINEAR, "", "X1", Side.BUY, 99_990, 41, venue_time=world.at))
+    assert world.state.pauses[""].reduces
+
+    world.tell(filled(LINEAR, "", "X2", Side.SELL, 50_000, 2, venue_time=world.at))
+
+    assert world.state.pauses[""].reason.startswith("max_daily_loss_quote: ")
+    assert not world.state.pauses[""].reduces
+    world.settle()
+    assert world.venue.resting() == []
 
 
 # --- Message rate, and repeated execution --------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.leases import GRACE
-from tests.stories.desk import DATABASE, Desk, Ended, Process, Record, resting
+from tests.stories.desk import DATABASE, Desk, Ended, Process, Record, orders_asked_for, resting
+from tests.stories.test_halts import STRICT
 from tests.stories.wire import Wire
 from tests.waiting import until
 
@@ -112,6 +113,31 @@ def test_on_one_machine_a_stopped_one_is_not_taken_for_dead_and_a_killed_one_is_
             assert "or wait: its lease ends 20" in refused.stderr
         assert_is_started_again(one)
         assert_is_started_again(other)
+        one.assert_books_agree()
+
+
+def test_a_halt_is_one_of_the_account_whichever_data_directory_trades_on_it(tmp_path: Path) -> None:
+    with two_desks(tmp_path, f"sqlite:///{tmp_path / 'shared.db'}") as (one, other):
+        halted = one.run(**STRICT)
+        assert (halted.code, halted.stderr) == (3, "")
+        asked_for = orders_asked_for(one)
+
+        there = other.run()
+
+        (fact,) = (fact for fact in there.told if fact["event"] == "halted")
+        assert (there.code, there.stderr, fact["cause"]) == (3, "", "loss")
+        assert fact["reason"].startswith("max_daily_loss_quote: ")
+        assert fact["reason"].endswith(" UTC with another data directory)")
+        assert orders_asked_for(one) == asked_for, "it asks for nothing"
+
+        resumed = other.command("resume", other.config, "--reason", "a typing error")
+        assert (resumed.code, resumed.stderr) == (0, "")
+        assert_is_started_again(other)
+        here = one.run("--duration", "1")
+        assert (here.code, here.stderr) == (0, "")
+        (lifted,) = (fact for fact in here.told if fact["event"] == "resumed")
+        assert (lifted["halt"], lifted["reason"]) == ("of an earlier life", "a typing error")
+        assert_is_started_again(one)
         one.assert_books_agree()
 
 

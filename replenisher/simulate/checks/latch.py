@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from replenisher.model.command import Halt
-from replenisher.model.event import ResumeAsked
+from replenisher.model.event import HaltsLifted, ResumeAsked
 from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
 from replenisher.simulate.journaled import steps_about_halts
@@ -31,7 +31,7 @@ class HaltIsALatch(Check):
     def _note(self, step: Step) -> None:
         """A halt is decided after the facts of its step, so it outlives a resume among them."""
         for event in step.events:
-            if isinstance(event, ResumeAsked) and event.reason:
+            if isinstance(event, ResumeAsked | HaltsLifted) and event.reason:
                 self._halted = ""
         for command in step.commands:
             if isinstance(command, Halt):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from replenisher.model.command import Halt
-from replenisher.model.event import ResumeAsked
+from replenisher.model.event import HaltsLifted, ResumeAsked
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
@@ -51,7 +51,7 @@ class OperatorIsTold(Check):
         return None
 
     def _note(self, step: Step, at: int) -> None:
-        if any(isinstance(event, ResumeAsked) and event.reason for event in step.events):
+        if any(isinstance(event, ResumeAsked | HaltsLifted) and event.reason for event in step.events):
             for cause in self._halts:
                 self._due.pop(cause, None)  # whoever lifts it knows
             self._halts.clear()
