@@ -1,0 +1,61 @@
+"""The signal port: what a signal is told, and the one number that it makes of it.
+
+A *specification* is a frozen value that says which signal, over which window. `start` makes the *machine* that computes
+it for one instrument: it is told the market in the order of events and asked for its value. Prices come in ticks and
+quantities in lots; the value is in price units, wire amounts and seconds, where it has a unit. Time is the venue's, in
+nanoseconds, and never runs backwards for long: what comes a little late counts as now.
+
+A restart is a loss of the feed: a machine that was given the dump of another one goes on exactly as that one would have
+after `lost`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from replenisher.core.book import Book, Touch
+from replenisher.model.event import TradePrinted
+from replenisher.model.instrument import Instrument
+
+
+class Signal(Protocol):
+    """One number of one market, kept up to date in constant time an event. What one does not need it does not hear."""
+
+    __slots__ = ()
+
+    def saw_touch(self, touch: Touch, venue_time: int) -> None:
+        """The others' best bid and ask are these now."""
+        return
+
+    def saw_trade(self, trade: TradePrinted) -> None:
+        """Two others traded, or one of them was us."""
+        return
+
+    def saw_book(self, book: Book, venue_time: int) -> None:
+        """The book has changed; told only to one whose specification says `needs_depth`."""
+        return
+
+    def lost(self) -> None:
+        """The feed is gone: what comes next does not follow what was last, and the time between was not watched."""
+        return
+
+    def value(self, venue_time: int) -> float | None:
+        """The number now. None: too little was seen to know it. NaN: there is none, so nothing can be built on it."""
+
+    def dump(self) -> list[float]:
+        """What must be remembered so that a restart does not begin from nothing; few numbers, and exact ones."""
+        return []
+
+    def load(self, numbers: Sequence[float]) -> None:
+        """Go on from the dump of a machine of the same specification; told to one that has seen nothing yet."""
+        return
+
+
+class SignalSpec(Protocol):
+    """Which signal, over which window. Equal specifications make equal machines."""
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether it looks below the touch."""
+
+    def start(self, instrument: Instrument) -> Signal:
+        """The machine, before it has seen anything."""

@@ -1,0 +1,52 @@
+"""What the tests of signals share: a market whose tick and lot are 1, what happens on it, and machines that see it."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.book import Book, Touch
+from replenisher.core.signals.signal import Signal
+from replenisher.model.event import Level, TradePrinted
+from replenisher.model.instrument import Instrument, TickStep
+from replenisher.model.order import Side
+from tests.core.world import LINEAR
+
+PLAIN = msgspec.structs.replace(LINEAR, tick_steps=(TickStep(Decimal(0), Decimal(1)),), lot=Decimal(1))
+
+Seen = tuple[int, Touch | TradePrinted | Book]  # venue time, and what was seen then
+
+
+def finer(tick: str, lot: str = "1") -> Instrument:
+    """The same market on another grid."""
+    return msgspec.structs.replace(PLAIN, tick_steps=(TickStep(Decimal(0), Decimal(tick)),), lot=Decimal(lot))
+
+
+def printed(venue_time: int, price: int, quantity: int, taker: Side) -> TradePrinted:
+    return TradePrinted(
+        at=venue_time,
+        instrument=PLAIN.key,
+        venue_time=venue_time,
+        trade_id=f"{venue_time}",
+        price=price,
+        quantity=quantity,
+        taker=taker,
+    )
+
+
+def book(bids: Iterable[Level], asks: Iterable[Level], venue_time: int = 1) -> Book:
+    made = Book()
+    made.replace(list(bids), list(asks), venue_time, venue_time)
+    return made
+
+
+def shows(machine: Signal, events: Iterable[Seen]) -> None:
+    """Let a machine see what happens."""
+    for venue_time, seen in events:
+        match seen:
+            case Touch():
+                machine.saw_touch(seen, venue_time)
+            case TradePrinted():
+                machine.saw_trade(seen)
+            case Book():
+                machine.saw_book(seen, venue_time)
