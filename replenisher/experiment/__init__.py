@@ -1,0 +1,1 @@
+"""Experiments: the shipped models, traded in the worlds of the papers that they come from."""
