@@ -24,6 +24,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from replenisher.core.book import Touch
+from replenisher.core.signals.last_touch import LastTouch
 from replenisher.core.signals.signal import Signal
 from replenisher.core.signals.window import Window
 from replenisher.model.event import TradePrinted
@@ -114,7 +115,7 @@ class ArrivalDecay:
 class _Arrivals(Signal):
     """Counts the market orders in the window, how far beyond the touch they went, and how wide it was."""
 
-    __slots__ = ("_arrivals_min", "_before", "_deepest", "_moved_at", "_number", "_order", "_tick", "_touch", "_window")
+    __slots__ = ("_arrivals_min", "_deepest", "_last", "_number", "_order", "_tick", "_window")
 
     def __init__(
         self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity], float]
@@ -123,22 +124,17 @@ class _Arrivals(Signal):
         self._arrivals_min = arrivals_min
         self._number = number
         self._window = Window(round(window_s * SECOND_NS), sums=3)
-        self._touch: Touch | None = None
-        self._before: Touch | None = None  # what it was before the time at which it last changed
-        self._moved_at = 0
+        self._last = LastTouch()
         self._order: tuple[int, Side] | None = None  # the one whose prints come at present
         self._deepest = 0  # how far beyond the touch it went
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
-        if venue_time > self._moved_at:
-            if self._touch is None:
-                self._window.watch(venue_time)
-            self._before, self._moved_at = self._touch, venue_time
-        self._touch = touch
+        self._window.watch(venue_time)
+        self._last.saw_touch(touch, venue_time)
 
     def saw_trade(self, trade: TradePrinted) -> None:
         venue_time, taker = trade.venue_time, trade.taker
-        touch = self._touch if venue_time > self._moved_at else self._before
+        touch = self._last.before(venue_time)
         if touch is None:
             return
         # Our own quote may stand before the others' touch: who takes that has gone nowhere beyond it.
@@ -152,10 +148,9 @@ class _Arrivals(Signal):
             self._deepest = beyond
 
     def lost(self) -> None:
-        self._window.reach(self._moved_at)
         self._window.lose()
-        self._touch = self._before = self._order = None
-        self._moved_at = 0
+        self._last.lost()
+        self._order = None
 
     def value(self, venue_time: int) -> float | None:
         window = self._window

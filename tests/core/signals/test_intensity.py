@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
@@ -187,6 +187,7 @@ EVENTS = st.lists(
 )  # (ms since the last one, ticks beyond the touch, taker, spread from then on)
 
 
+@settings(deadline=None)
 @given(events=EVENTS, later_ms=st.integers(0, 30_000))
 def test_streaming_says_what_the_orders_of_the_window_say_in_one_go(
     events: list[tuple[int, int, Side, int]], later_ms: int

@@ -5,7 +5,7 @@ from math import pi, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
@@ -101,6 +101,7 @@ TOUCHES = st.lists(
 
 
 @pytest.mark.parametrize("kind", [Volatility, BipowerVolatility, TwoScaleVolatility])
+@settings(deadline=None)
 @given(touches=TOUCHES, later_ms=st.integers(0, 5_000))
 def test_streaming_says_what_the_samples_of_the_window_say_in_one_go(
     kind: type, touches: list[tuple[int, int]], later_ms: int
