@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
@@ -75,7 +76,7 @@ def main() -> int:
         simulation.scene_of(load(asked.config)),
         seed=asked.seed,
         minutes=asked.hours * 60,
-        plan=drawn(asked.seed, faults),
+        plan=replace(drawn(asked.seed, faults), short_segments=False),  # as long as they are by default
         checks=ALL,
         at=START,
         each_hour=look,

@@ -10,6 +10,7 @@ from replenisher.core.agenda import Agenda
 from replenisher.core.apply import advance, apply
 from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
+from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.state import State
@@ -55,7 +56,9 @@ class Engine:
                 self.throttle.sent(state, commands, at)
         for venue, sync in state.syncs.items():
             if sync.next_due <= at:
-                commands += sync.due(state.read_until, state.setup.venue(venue).request_timeout_ns, at)
+                for question in sync.due(state.read_until, state.setup.venue(venue).request_timeout_ns, at):
+                    expect(state, question, at)
+                    commands.append(question)
 
         self.number += 1
         return Step(

@@ -14,6 +14,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
     TakenOver,
+    addressee,
 )
 from replenisher.model.order import AMEND, CANCEL, PLACE
 
@@ -48,7 +49,7 @@ def expect(state: State, command: Command, at: int) -> None:
         case DayMarked():
             state.day_marks[command.venue] = command
         case _:
-            pass  # A question changes nothing until it is answered.
+            state.sync(addressee(command)).asked(command, at)
 
 
 def _expect_place(state: State, command: PlaceOrder, at: int) -> None:

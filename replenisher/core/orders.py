@@ -315,10 +315,12 @@ class Orders:
         return list(self.by_id.values())
 
     @classmethod
-    def load(cls, orders: list[Order]) -> "Orders":
-        """The orders of a snapshot."""
+    def load(cls, orders: list[Order], back: list[str]) -> "Orders":
+        """The orders of a snapshot, and which of them are back."""
         self = cls()
         for order in orders:
             self.add(order)
+        for order_id in back:
+            self.comes_back(self.by_id[order_id])
         self._changed.clear()
         return self

@@ -1,12 +1,13 @@
 """The state: all that is known. It changes in two ways only: `apply` what happened, and `expect` what we asked for.
 
-Everything that must outlive the process is in `Memory`, which is written as the snapshot of a journal segment; the
-rest (books, sessions, budgets) is worthless after a restart and is learned anew.
+Everything that must outlive the process is in `Memory`, with which a segment of the journal begins (`core/memory.py`);
+the rest (books, sessions, budgets) is worthless after a restart and is learned anew.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -14,11 +15,12 @@ from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
 from replenisher.core.budget import Budget
 from replenisher.core.load import Load
+from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
-from replenisher.core.slots import Slot, SlotKey, Slots
+from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
@@ -27,25 +29,10 @@ from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
-
-class Memory(msgspec.Struct, kw_only=True):
-    """What must outlive the process."""
-
-    epoch: int = 0
-    first_started_at: int = 0
-    counter: int = 0  # orders placed in this life
-    orders: list[Order] = msgspec.field(default_factory=list)
-    account: Account = msgspec.field(default_factory=Account)
-    slots: list[tuple[SlotKey, Slot]] = msgspec.field(default_factory=list)
-    instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
-    pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
-    halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
-    day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
-
-
 Basis = tuple[Instrument, Decimal, Decimal, Decimal, int]  # mark, position, inventory, moves of cash
 
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in ("orders", "slots"))  # as they are
+AT_PRESENT = tuple(name for name in Present.__struct_fields__ if name != "back")  # likewise
 
 
 def base36(number: int, width: int) -> str:
@@ -103,9 +90,12 @@ class State:
 
     def dump(self) -> bytes:
         """Everything that must outlive the process."""
-        as_it_is = {name: getattr(self, name) for name in REMEMBERED}
-        memory = Memory(orders=self.orders.dump(), slots=self.slots.dump(), **as_it_is)
-        return msgspec.msgpack.encode(memory)
+        return msgspec.msgpack.encode(Memory(**self._remembered()))
+
+    def snapshot(self) -> bytes:
+        """The same, and what the later steps of this life need besides."""
+        present = Present(back=list(self.orders.back), **{name: getattr(self, name) for name in AT_PRESENT})
+        return msgspec.msgpack.encode(Snapshot(present=present, **self._remembered()))
 
     @classmethod
     def load(cls, setup: Setup, snapshot: bytes | None) -> "State":
@@ -113,12 +103,18 @@ class State:
         self = cls(setup)
         if snapshot is None:
             return self
-        memory = msgspec.msgpack.decode(snapshot, type=Memory)
+        memory = msgspec.msgpack.decode(snapshot, type=Snapshot)
         for name in REMEMBERED:
             setattr(self, name, getattr(memory, name))
-        self.orders = Orders.load(memory.orders)
+        for name in AT_PRESENT:
+            setattr(self, name, getattr(memory.present, name))
+        self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
         return self
+
+    def _remembered(self) -> dict[str, Any]:
+        as_it_is = {name: getattr(self, name) for name in REMEMBERED}
+        return {"orders": self.orders.dump(), "slots": self.slots.dump(), **as_it_is}
 
     # --- What there is -------------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class Sync(msgspec.Struct):
     asked_at: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # when each was last asked
     reading_since: dict[str, int] = msgspec.field(default_factory=dict)  # scope -> when its first page was asked for
     trades_as_of: dict[str, int] = msgspec.field(default_factory=dict)  # the same of what was read to its end last
-    sought: dict[str, Order] = msgspec.field(default_factory=dict)  # the orders asked for
+    sought: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)  # orders asked for -> (instrument, since)
     doubts: dict[tuple[Topic, str], Doubt] = msgspec.field(default_factory=dict)  # what is told and not explained
 
     @property
@@ -119,7 +119,7 @@ class Sync(msgspec.Struct):
     def ask_order(self, order: Order, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
         if self.stage is not CLOSED and (Topic.ORDER, order.order_id) not in self.open_questions:
-            self.sought[order.order_id] = order
+            self.sought[order.order_id] = (order.instrument, order.created_at)
             self.ask(Topic.ORDER, order.order_id, at)
 
     def answered(self, topic: Topic, subject: str) -> None:
@@ -184,18 +184,23 @@ class Sync(msgspec.Struct):
 
     def due(self, read_until: Callable[[str], int], timeout_ns: int, at: int) -> list[Question]:
         """The questions to ask now, if any is due; `read_until` tells the venue time up to which something was read."""
-        questions: list[Question] = []
-        for (topic, subject), ask_at in self.open_questions.items():
-            if ask_at <= at:
-                self.open_questions[topic, subject] = at + timeout_ns + RETRY_NS
-                if topic is not Topic.ORDER:
-                    self.asked_at[topic, subject] = at
-                if topic is Topic.TRADES:
-                    self.reading_since.setdefault(subject, at)
-                questions.append(self._question(topic, subject, read_until, at + timeout_ns))
-        if questions:
-            self.first_due = None
-        return questions
+        return [
+            self._question(topic, subject, read_until, at + timeout_ns)
+            for (topic, subject), ask_at in self.open_questions.items()
+            if ask_at <= at
+        ]
+
+    def asked(self, question: Question, at: int) -> None:
+        """A question is about to leave: it is asked again if it has no answer a while after its deadline."""
+        topic, subject = key = Topic(type(question).__name__), question.subject
+        if key not in self.open_questions:
+            return  # an earlier life has asked it that knew of more
+        self.open_questions[key] = question.deadline + RETRY_NS
+        self.first_due = None
+        if topic is not Topic.ORDER:
+            self.asked_at[key] = at
+        if topic is Topic.TRADES:
+            self.reading_since.setdefault(subject, at)
 
     @property
     def next_due(self) -> int:
@@ -211,10 +216,8 @@ class Sync(msgspec.Struct):
             case Topic.OPEN_ORDERS:
                 return AskOpenOrders(scope=subject, deadline=deadline)
             case Topic.ORDER:
-                order = self.sought[subject]
-                return AskOrder(
-                    order_id=subject, instrument=order.instrument, placed_at=order.created_at, deadline=deadline
-                )
+                instrument, placed_at = self.sought[subject]
+                return AskOrder(order_id=subject, instrument=instrument, placed_at=placed_at, deadline=deadline)
             case Topic.TRADES:
                 return AskTrades(scope=subject, since=max(0, read_until(subject) - OVERLAP_NS), deadline=deadline)
             case Topic.POSITION:

@@ -20,16 +20,12 @@ from replenisher.live.lease import Lease
 from replenisher.live.outward import Outward
 from replenisher.model.command import (
     AmendOrder,
-    AskBalance,
-    AskCash,
-    AskOpenOrders,
-    AskPosition,
-    AskTrades,
     CancelOrder,
     Command,
     OrderCommand,
     PlaceOrder,
     Question,
+    addressee,
 )
 from replenisher.model.event import (
     Event,
@@ -42,7 +38,6 @@ from replenisher.model.event import (
     Suspended,
     Woke,
 )
-from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
@@ -53,8 +48,6 @@ LOOK_BACK_S = 0.001  # after a turn; what arrives meanwhile goes first
 CLOCK_LOOK_S = 0.5  # as much of a standstill may not be seen
 GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
-OF_AN_ACCOUNT = (AskBalance, AskCash)  # questions that no instrument is named in
-OF_A_SCOPE = (AskOpenOrders, AskTrades, AskPosition)
 SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
@@ -240,7 +233,7 @@ class Driver:
         self._sync_journal()
         if self._journal.is_full:
             with suppress(JournalFull):  # then the next step cannot be written either, and that is told
-                self._journal.rotate(self.engine.state.dump(), self.clock.now())
+                self._journal.rotate(self.engine.state.snapshot(), self.clock.now())
         if not self._outward.is_silent:
             self._set_alarm()
 
@@ -288,14 +281,14 @@ class Driver:
         """See whether there is room again for what waits to be written."""
         at = self.clock.now()
         with suppress(JournalFull):
-            self._journal.recover(self.engine.state.dump(), at)
+            self._journal.recover(self.engine.state.snapshot(), at)
             self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command], at: int) -> None:
         wanted: dict[str, list[OrderCommand | Question]] = {}
         for command in commands:
             if isinstance(command, SENT):
-                wanted.setdefault(_venue_of(command), []).append(command)
+                wanted.setdefault(addressee(command), []).append(command)
         for name, wishes in wanted.items():
             self._venues[name].send(wishes, at)
 
@@ -356,9 +349,3 @@ class Driver:
             self._try_journal()
         for fact in self.clock.look():
             self.tell(fact)
-
-
-def _venue_of(command: OrderCommand | Question) -> str:
-    if isinstance(command, OF_AN_ACCOUNT):
-        return command.venue
-    return venue_of(command.scope if isinstance(command, OF_A_SCOPE) else command.instrument)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import Side
 
 
@@ -213,3 +214,14 @@ Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBal
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
 LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked
 Command = OrderCommand | LocalCommand | Question
+
+
+def addressee(command: OrderCommand | Question) -> str:
+    """The venue that a command is for."""
+    match command:
+        case AskBalance() | AskCash():
+            return command.venue
+        case AskOpenOrders() | AskTrades() | AskPosition():
+            return venue_of(command.scope)
+        case _:
+            return venue_of(command.instrument)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from replenisher.config import load
 from replenisher.core.book import BookSide
+from replenisher.core.state import State
 from replenisher.live.chronicle import Chronicle
 from replenisher.live.driver import Driver
 from replenisher.model.order import LIFECYCLE, Status, Transition
@@ -129,6 +130,7 @@ def test_the_first_seeds_lose_power_with_and_without_a_journal_that_is_always_sa
     met = {(plan.syncs_always, "power lost" in plan.rates) for plan in plans}
 
     assert met == {(always, loses) for always in (True, False) for loses in (True, False)}
+    assert {plan.short_segments for plan in plans} == {True, False}
 
 
 # --- Planted bugs --------------------------------------------------------------------------------------------------
@@ -263,3 +265,17 @@ def test_an_order_that_leaves_before_its_record_is_on_the_disk_is_found_only_whe
     assert always is not None
     assert (always.invariant, "left before its record was safe" in always.sentence) == ("S10", True)
     assert now_and_then is None or now_and_then.invariant != "S10"
+
+
+def test_a_segment_that_begins_without_its_session_is_found_where_segments_end_in_the_middle_of_a_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans = [Plan(short_segments=short) for short in (True, False)]
+    assert outcome_of(5, minutes=2, plan=plans[0]).violation is None
+    monkeypatch.setattr(State, "snapshot", State.dump)
+
+    short, long = (outcome_of(5, minutes=2, plan=plan).violation for plan in plans)
+
+    assert short is not None
+    assert (short.invariant, "what is remembered" in short.sentence) == ("S19", True)
+    assert long is None
