@@ -112,10 +112,45 @@ class ArrivalDecay:
         return _Arrivals(instrument, self.window_s, self.arrivals_min, attrgetter("decay"))
 
 
-class _Arrivals(Signal):
-    """Counts the market orders in the window, how far beyond the touch they went, and how wide it was."""
+class MarketOrders:
+    """Makes market orders of prints, and measures each against the touch that it met."""
 
-    __slots__ = ("_arrivals_min", "_deepest", "_last", "_number", "_order", "_tick", "_window")
+    __slots__ = ("_beyond", "_last", "_order")
+
+    def __init__(self) -> None:
+        self._last = LastTouch()
+        self._order: tuple[int, Side] | None = None  # the one whose prints come at present
+        self._beyond = 0  # how far it has gone
+
+    def saw_touch(self, touch: Touch, venue_time: int) -> None:
+        """The others' best bid and ask are these now."""
+        self._last.saw_touch(touch, venue_time)
+
+    def saw_trade(self, trade: TradePrinted) -> tuple[int, int, int] | None:
+        """What a print adds: one order or none, ticks beyond the touch, and ticks of spread that the order met."""
+        venue_time, taker = trade.venue_time, trade.taker
+        touch = self._last.before(venue_time)
+        if touch is None:
+            return None
+        # Our own quote may stand before the others' touch: who takes that has gone nowhere beyond it.
+        beyond = max(0, trade.price - touch.ask if taker is BUY else touch.bid - trade.price)
+        if self._order != (venue_time, taker):
+            self._order, self._beyond = (venue_time, taker), beyond
+            return 1, beyond, touch.ask - touch.bid
+        further = max(0, beyond - self._beyond)
+        self._beyond += further
+        return 0, further, 0
+
+    def lost(self) -> None:
+        """The feed is gone."""
+        self._last.lost()
+        self._order = None
+
+
+class _Arrivals(Signal):
+    """Adds up the market orders in the window, and makes A and k of them."""
+
+    __slots__ = ("_arrivals_min", "_number", "_orders", "_tick", "_window")
 
     def __init__(
         self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity], float]
@@ -124,33 +159,21 @@ class _Arrivals(Signal):
         self._arrivals_min = arrivals_min
         self._number = number
         self._window = Window(round(window_s * SECOND_NS), sums=3)
-        self._last = LastTouch()
-        self._order: tuple[int, Side] | None = None  # the one whose prints come at present
-        self._deepest = 0  # how far beyond the touch it went
+        self._orders = MarketOrders()
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
         self._window.watch(venue_time)
-        self._last.saw_touch(touch, venue_time)
+        self._orders.saw_touch(touch, venue_time)
 
     def saw_trade(self, trade: TradePrinted) -> None:
-        venue_time, taker = trade.venue_time, trade.taker
-        touch = self._last.before(venue_time)
-        if touch is None:
-            return
-        # Our own quote may stand before the others' touch: who takes that has gone nowhere beyond it.
-        beyond = max(0, trade.price - touch.ask if taker is BUY else touch.bid - trade.price)
-        if self._order != (venue_time, taker):
-            self._order, self._deepest = (venue_time, taker), beyond
-            self._window.reach(venue_time)
-            self._window.add(1, beyond, touch.ask - touch.bid)
-        elif beyond > self._deepest:
-            self._window.add(0, beyond - self._deepest, 0)
-            self._deepest = beyond
+        added = self._orders.saw_trade(trade)
+        if added is not None:
+            self._window.reach(trade.venue_time)
+            self._window.add(*added)
 
     def lost(self) -> None:
         self._window.lose()
-        self._last.lost()
-        self._order = None
+        self._orders.lost()
 
     def value(self, venue_time: int) -> float | None:
         window = self._window
