@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from replenisher.config.sections import CURRENCY, NAMESPACE, WORD, Sections
-from replenisher.core.strategy import WrongArgument
+from replenisher.core.arguments import WrongArgument
 
 Schema = Mapping[str, Any]
 Path_ = tuple[str | int, ...]

@@ -40,6 +40,26 @@ def booked(value: Decimal) -> Decimal:
     return value.quantize(BOOKED_STEP, ROUND_HALF_EVEN)
 
 
+class Entry(msgspec.Struct):
+    """What a strategy has paid for what it holds, and what it paid last. For its opinion, in doubles; no booking."""
+
+    price: float | None = None  # on average; None when flat
+    last_price: float | None = None
+
+    def fill(self, before: Decimal, after: Decimal, price: float, *, is_inverse: bool) -> None:
+        """Its share of a position has become another one at this price."""
+        self.last_price = price
+        if after == 0:
+            self.price = None
+        elif self.price is None or (before > 0) is not (after > 0):
+            self.price = price
+        elif abs(after) > abs(before):
+            kept = float(before / after)
+            # So many contracts of an inverse instrument cost so many coins as their mean of 1 / price says.
+            mean = kept / self.price + (1 - kept) / price if is_inverse else kept * self.price + (1 - kept) * price
+            self.price = 1 / mean if is_inverse else mean
+
+
 class Position(msgspec.Struct):
     """A position in one instrument, by average cost."""
 
@@ -97,11 +117,15 @@ class Position(msgspec.Struct):
         return self.worth(instrument).pnl_quote(mark)
 
 
+NO_ENTRY = Entry()
+
+
 class Account(msgspec.Struct):
     """All we have at all venues, and which strategy it belongs to."""
 
     positions: dict[str, Position] = msgspec.field(default_factory=dict)  # by instrument
     inventories: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)  # instrument -> strategy -> amount
+    entries: dict[str, dict[str, Entry]] = msgspec.field(default_factory=dict)  # likewise
     balances: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by `venue/currency`
     unsettled: dict[str, Decimal] = msgspec.field(default_factory=dict)  # likewise: realized, and no cash yet
     balance_times: dict[str, int] = msgspec.field(default_factory=dict)  # as of when the venue told them
@@ -119,6 +143,10 @@ class Account(msgspec.Struct):
         """One strategy's share of a position, in the wire amount."""
         return self.inventories.get(instrument, {}).get(strategy, ZERO)
 
+    def entry(self, instrument: str, strategy: str) -> Entry:
+        """What that share was entered at, to be looked at only."""
+        return self.entries.get(instrument, {}).get(strategy, NO_ENTRY)
+
     def knows(self, fill: OrderFilled) -> bool:
         """Whether this fill is booked already: venues tell a fill more than once."""
         return fill_key(fill) in self.remembered
@@ -130,7 +158,10 @@ class Account(msgspec.Struct):
         position = self._held(instrument.key)
         realized = position.fill(instrument, fill.side, fill.amount, fill.price)
         shares = self.inventories.setdefault(instrument.key, {})
-        shares[strategy] = shares.get(strategy, ZERO) + fill.amount * fill.side.sign
+        before = shares.get(strategy, ZERO)
+        after = shares[strategy] = before + fill.amount * fill.side.sign
+        entry = self.entries.setdefault(instrument.key, {}).setdefault(strategy, Entry())
+        entry.fill(before, after, float(fill.price), is_inverse=instrument.inverse)
         assert sum(shares.values()) == position.size, "strategies and external together are the position"
         if instrument.kind is Kind.SPOT:
             worth = booked(instrument.value(fill.amount, fill.price))
@@ -213,6 +244,7 @@ class Account(msgspec.Struct):
             case CashKind.DELIVERY:
                 position.deliver(move.amount - move.realized)
                 self.inventories[instrument.key] = dict.fromkeys(self.inventories[instrument.key], ZERO)
+                self.entries.pop(instrument.key, None)
             case CashKind.FUNDING:
                 position.realized += move.amount
             case _:

@@ -90,6 +90,8 @@ def apply(state: State, event: Event) -> None:
             _replace_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
+            if (watch := state.watches.get(event.instrument)) is not None:
+                watch.saw_trade(event)
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
         case LinkAlive():
@@ -140,7 +142,7 @@ def apply(state: State, event: Event) -> None:
         case CashReported():
             _apply_cash_book(state, event)
         case InstrumentDefined():
-            state.instruments[event.instrument.key] = event.instrument
+            state.define(event.instrument)
             state.revisit(event.instrument.key)
         case InstrumentStateChanged():
             _apply_instrument_state(state, event)

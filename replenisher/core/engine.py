@@ -120,10 +120,10 @@ class Engine:
         state = self.state
         revalued = list(state.to_revisit)
         for instrument in revalued:
-            state.touches[instrument] = state.touch_of(instrument, at)
+            state.look(instrument, at)
         for instrument in state.to_look_at:
             before = state.touches.get(instrument)
-            touch = state.touches[instrument] = state.touch_of(instrument, at)
+            touch = state.look(instrument, at)
             if touch is None or before is None or touch.bid + touch.ask != before.bid + before.ask:
                 revalued.append(instrument)
         return revalued

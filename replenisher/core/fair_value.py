@@ -1,10 +1,15 @@
-"""Fair value: one price per source, from the others' touch. All are pure functions and stay inside the spread."""
+"""Fair value: where the centre of a ladder comes from. Each source is a pure function of what a strategy is shown."""
 
 from enum import StrEnum
 from math import atan, pi
-from typing import assert_never
+from typing import Annotated, Self, assert_never
 
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.book import Touch
+from replenisher.core.strategy import View
 
 
 class Source(StrEnum):
@@ -17,21 +22,39 @@ class Source(StrEnum):
     FIXED = "fixed"
 
 
-def fair_value(source: Source, touch: Touch, tick: float, last_trade: int | None, fixed: float | None) -> float | None:
-    """The fair value in price units; None where the source has nothing to say yet."""
-    match source:
-        case Source.MID:
-            return mid(touch) * tick
-        case Source.WEIGHTED:
-            return weighted_mid(touch) * tick
-        case Source.MICRO:
-            return microprice(touch) * tick
-        case Source.LAST:
-            return None if last_trade is None else last_trade * tick
-        case Source.FIXED:
-            return fixed
-        case _:
-            assert_never(source)
+@dataclass(frozen=True, config=STRICT)
+class FairValue:
+    """Where the centre of the ladder comes from."""
+
+    source: Annotated[Source, about("the centre of the ladder")] = Source.MID
+    price: Annotated[Positive | None, about("the price itself, of the source fixed")] = None
+
+    @model_validator(mode="after")
+    def _fixed_has_a_price(self) -> Self:
+        if (self.source is Source.FIXED) != (self.price is not None):
+            raise WrongArgument("price", "it belongs to the source fixed, which needs it")
+        return self
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.source is Source.LAST
+
+    def of(self, view: View) -> float | None:
+        """The fair value in price units; None where the source has nothing to say yet."""
+        match self.source:
+            case Source.MID:
+                return mid(view.touch) * view.instrument.tick_float
+            case Source.WEIGHTED:
+                return weighted_mid(view.touch) * view.instrument.tick_float
+            case Source.MICRO:
+                return microprice(view.touch) * view.instrument.tick_float
+            case Source.LAST:
+                return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
+            case Source.FIXED:
+                return self.price
+            case _:
+                assert_never(self.source)
 
 
 def mid(touch: Touch) -> float:

@@ -1,7 +1,17 @@
-"""Shared arithmetic of ladders: sizes by level, spreads by level, and leaning against an inventory."""
+"""A ladder: the levels of both sides, how large each is and how far out it stands, and the quotes made of them."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
-from typing import assert_never
+from functools import cached_property
+from itertools import count, repeat
+from typing import NamedTuple, assert_never
+
+from replenisher.model.instrument import AmountUnit, Instrument
+from replenisher.model.order import BUY, Side
+from replenisher.model.step import Quote
+
+BPS = 10_000
 
 
 class SizeCurve(StrEnum):
@@ -29,8 +39,143 @@ def size_factors(curve: SizeCurve, levels: int, step: float) -> tuple[float, ...
             assert_never(curve)
 
 
-def lean(inventory_quote: float, target_quote: float, ladder_quote: float) -> float:
-    """How far the inventory is off its target, in whole ladders of one side, within [-1, 1]."""
-    if ladder_quote <= 0:
-        return 0.0
-    return max(-1.0, min(1.0, (inventory_quote - target_quote) / ladder_quote))
+class Rung(NamedTuple):
+    """One level: how far out it stands, and its size in the ladder's unit."""
+
+    spread_bps: float
+    amount: Decimal
+
+
+def counted(
+    *, levels: int, first_bps: float, spacing_bps: float, amount: Decimal, curve: SizeCurve, step: float
+) -> tuple[Rung, ...]:
+    """The levels of one side by number: the first one's distance and size, and how both go on from there."""
+    return tuple(
+        Rung(first_bps + level * spacing_bps, amount * Decimal(repr(factor)))
+        for level, factor in enumerate(size_factors(curve, levels, step))
+    )
+
+
+class Ladder:
+    """The levels of each side, nearest first, and what was worked out for the last price: most news leave it as it is.
+
+    Sizes are in `size_unit`. No level stands closer to fair value than half of `min_spread_bps`; nothing is bought
+    above the ceiling and nothing sold below the floor.
+    """
+
+    def __init__(
+        self,
+        rungs: Mapping[Side, Sequence[Rung]],
+        size_unit: AmountUnit,
+        *,
+        min_spread_bps: float = 0.0,
+        price_floor: float | None = None,
+        price_ceiling: float | None = None,
+    ) -> None:
+        self.rungs = rungs
+        self.size_unit = size_unit
+        self._closest = min_spread_bps / 2
+        self._floor = price_floor
+        self._ceiling = price_ceiling
+        self._is_bounded = price_floor is not None or price_ceiling is not None
+        self._spreads_bps = {side: [rung.spread_bps for rung in levels] for side, levels in rungs.items()}
+        self._amounts = list(dict.fromkeys(rung.amount for levels in rungs.values() for rung in levels))  # each once
+        self._places = {side: [self._amounts.index(rung.amount) for rung in levels] for side, levels in rungs.items()}
+        self._last_sizes: dict[str, tuple[dict[Side, list[int]], Instrument, tuple[float, float]]] = {}
+
+    def quotes(
+        self, instrument: Instrument, fair: float, bid_from: float, ask_from: float, lean: float = 0.0
+    ) -> list[Quote]:
+        """The quotes whose spreads count from these two prices, with sizes that lean against an inventory."""
+        quotes: list[Quote] = []
+        for side, sizes in self._sizes(instrument, fair, lean).items():
+            start = bid_from if side is BUY else ask_from
+            prices = instrument.round_prices(side, self._prices(side, start, fair))
+            levels = list(map(Quote, repeat(side), count(), prices, sizes))
+            if levels and (min(prices) <= 0 or min(sizes) <= 0 or len(set(prices)) < len(prices)):
+                levels = _standing(levels)
+            quotes += levels
+        if self._is_bounded:
+            tick = instrument.tick_float
+            quotes = [quote for quote in quotes if self._is_within_bounds(quote.side, quote.price * tick)]
+        return quotes
+
+    def side_quote(self, instrument: Instrument, price: float) -> float:
+        """What the larger side of the ladder is worth, in the quote currency."""
+        return self._side_amount * self.worth_of_one(instrument, price)
+
+    @cached_property
+    def nearest_bps(self) -> float:
+        """The spread of the first level, the mean of both sides."""
+        nearest = [levels[0].spread_bps for levels in self.rungs.values() if levels]
+        return sum(nearest) / len(nearest)
+
+    @cached_property
+    def _side_amount(self) -> float:
+        return max(float(sum((rung.amount for rung in levels), Decimal(0))) for levels in self.rungs.values())
+
+    def worth_of_one(self, instrument: Instrument, price: float) -> float:
+        """What one `size_unit` is worth, in the quote currency."""
+        match self.size_unit:
+            case AmountUnit.QUOTE:
+                return 1.0
+            case AmountUnit.BASE:
+                return price
+            case AmountUnit.CONTRACT:
+                amount = self.wire_amount(instrument, Decimal(1), Decimal(1))
+                return float(amount * instrument.contract_value) * (1.0 if instrument.inverse else price)
+            case _:
+                assert_never(self.size_unit)
+
+    def wire_amount(self, instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
+        """An amount in `size_unit` as the venue counts it, not yet rounded to lots."""
+        match self.size_unit:
+            case AmountUnit.QUOTE:
+                return instrument.amount_of_quote(amount, price)
+            case AmountUnit.BASE:
+                return instrument.amount_of_base(amount, price)
+            case AmountUnit.CONTRACT:
+                return amount if instrument.amount_unit is AmountUnit.CONTRACT else amount * instrument.lot
+            case _:
+                assert_never(self.size_unit)
+
+    def _sizes(self, instrument: Instrument, price: float, lean: float) -> dict[Side, list[int]]:
+        """The size of each level in lots; worked out anew only when something that counts has changed."""
+        counts = self.size_unit is (AmountUnit.BASE if instrument.inverse else AmountUnit.QUOTE)
+        basis = (price if counts else 0.0, lean)
+        last = self._last_sizes.get(instrument.key)
+        if last is not None and last[1] is instrument and last[2] == basis:
+            return last[0]
+        exact_price = Decimal(repr(price))
+        amounts = [self.wire_amount(instrument, amount, exact_price) for amount in self._amounts]
+        sizes: dict[Side, list[int]] = {}
+        for side, places in self._places.items():
+            factor = Decimal(repr(max(0.0, min(2.0, 1.0 - side.sign * lean))))
+            lots = [instrument.lots(amount * factor) for amount in amounts]
+            sizes[side] = [lots[place] for place in places]
+        self._last_sizes[instrument.key] = (sizes, instrument, basis)
+        return sizes
+
+    def _prices(self, side: Side, start: float, fair: float) -> list[float]:
+        """Where each level of a side would stand if there were no ticks."""
+        closest = fair * self._closest / BPS
+        if side is BUY:
+            bound = fair - closest
+            prices = [start - fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
+            return prices if max(prices, default=bound) <= bound else [min(price, bound) for price in prices]
+        bound = fair + closest
+        prices = [start + fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
+        return prices if min(prices, default=bound) >= bound else [max(price, bound) for price in prices]
+
+    def _is_within_bounds(self, side: Side, price: float) -> bool:
+        bound = self._ceiling if side is BUY else self._floor
+        return bound is None or (price - bound) * side.sign <= 0
+
+
+def _standing(levels: list[Quote]) -> list[Quote]:
+    """Those that can stand. Levels that the tick has pushed onto one price become one: the nearest keeps it."""
+    nearest: dict[int, Quote] = {}
+    for quote in levels:
+        if quote.quantity > 0 and quote.price > 0:
+            nearest.setdefault(quote.price, quote)
+    return list(nearest.values())

@@ -14,6 +14,7 @@ real increase shows at once, a real decrease at a level where we rest shows once
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
@@ -22,6 +23,7 @@ from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
 NEVER = 1 << 62
+LEVELS_SEEN = 50  # of a side, by those that look below the touch
 
 
 class Presence(msgspec.Struct, gc=False):
@@ -153,6 +155,23 @@ class OwnSize:
         if bid is None or ask is None:
             return None
         return Touch(bid[0], bid[1], ask[0], ask[1])
+
+    def others(self, book: Book, at: int) -> Book:
+        """The book without our own orders, down to `LEVELS_SEEN` levels a side; the book itself if none rests there."""
+        if not self._of_order:
+            return book
+        others = Book()
+        others.bids.replace(self._others(BUY, book.bids, at))
+        others.asks.replace(self._others(SELL, book.asks, at))
+        return others
+
+    def _others(self, side: Side, shown: BookSide, at: int) -> list[Level]:
+        ours = self._levels[side]
+        levels: list[Level] = []
+        for price in islice(shown.prices(), LEVELS_SEEN):
+            quantity, level = shown.quantities[price], ours.get(price)
+            levels.append((price, quantity if level is None else level.settle(quantity, at)))
+        return levels
 
     def settles_at(self, at: int) -> int | None:
         """When the last touch may be another one without any news: a level it came from will have been still by then.

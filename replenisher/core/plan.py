@@ -1,7 +1,8 @@
 """The plan: what one strategy wants now, how much of it may be shown, and the wishes that lead there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import msgspec
 
@@ -16,9 +17,11 @@ from replenisher.core.setup import StrategySetup
 from replenisher.core.starting import are_left_alone
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
+from replenisher.core.watch import Values, why_untold
 from replenisher.model.order import BUY
 from replenisher.model.step import Decision, Quote
 
+NONE: Values = {}
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
 
 
@@ -29,6 +32,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     last_trade: int | None  # where the strategy heeds it
     shown_touch: tuple[int, int] | None
     absence: str  # why nothing may be shown; empty if something may
+    signals: Values  # by the strategy's own names
     cash_moves: int  # how often any balance has changed
 
     def means_the_same_as(self, before: "Seen") -> bool:
@@ -135,12 +139,16 @@ class Planner:
         instrument = state.instruments.get(setup.instrument)
         if instrument is None or seen.touch is None or seen.absence:
             return NO_QUOTES
+        entry = state.account.entry(setup.instrument, setup.id)
         view = View(
             at=at,
             instrument=instrument,
             touch=seen.touch,
             last_trade=seen.last_trade,
             inventory=state.account.inventory(setup.instrument, setup.id),
+            entry_price=entry.price,
+            last_fill_price=entry.last_price,
+            signals=cast("Mapping[str, float]", seen.signals),
         )
         try:
             answer = setup.strategy.quote(view)
@@ -159,8 +167,12 @@ def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
     absence = why_absent(state, setup, at)
     if not absence and touch is None:
         absence = "one side of the book is empty"
+    signals: Values = NONE
+    if setup.signals:
+        signals = state.signals(setup)
+        absence = absence or why_untold(signals)
     last_trade = book.last_trade if setup.heeds_trades else None
-    return Seen(touch, last_trade, book.shown_touch, absence, state.account.cash_moves)
+    return Seen(touch, last_trade, book.shown_touch, absence, signals, state.account.cash_moves)
 
 
 def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:

@@ -1,6 +1,6 @@
 """The setup: the constants of one life, as the configuration and the adapters say them, in the core's own units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -8,6 +8,7 @@ from functools import cached_property
 from replenisher.core.budget import RateLimit
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
+from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.slots import SlotKey
 from replenisher.core.strategy import Strategy
 from replenisher.core.topic import Topic
@@ -50,7 +51,23 @@ class StrategySetup:
     instrument: str  # key
     policy: QuotingPolicy
     limits: Limits
-    heeds_trades: bool = True  # whether it depends on the last trade; if not, a trade is no reason to ask it
+
+    @cached_property
+    def heeds_trades(self) -> bool:
+        """Whether it depends on the last trade; if not, a trade is no reason to ask it."""
+        return bool(getattr(self.strategy, "heeds_trades", True))
+
+    @cached_property
+    def signals(self) -> Mapping[str, SignalSpec]:
+        """The signals it wants to be shown, by names of its own."""
+        signals: Mapping[str, SignalSpec] = getattr(self.strategy, "signals", {})
+        return signals
+
+    @cached_property
+    def looks_again_ns(self) -> int | None:
+        """For how long its answer holds while nothing happens; None if for ever."""
+        looks_again_s: float | None = getattr(self.strategy, "looks_again_s", None)
+        return None if looks_again_s is None else int(looks_again_s * SECOND_NS)
 
     @cached_property
     def ladder(self) -> tuple[str, str]:
@@ -115,6 +132,15 @@ class Setup:
     def heeding_trades(self) -> frozenset[str]:
         """The instruments on which a trade may change what somebody wants."""
         return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)
+
+    @cached_property
+    def signals(self) -> dict[str, list[SignalSpec]]:
+        """The signals in use, by instrument."""
+        used: dict[str, list[SignalSpec]] = {}
+        for setup in self.strategies:
+            if setup.signals:
+                used.setdefault(setup.instrument, []).extend(setup.signals.values())
+        return used
 
     @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:

@@ -24,6 +24,7 @@ from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
+from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
@@ -80,6 +81,7 @@ class State:
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
+    watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything
@@ -184,6 +186,37 @@ class State:
         """The others' best bid and ask; None where there is no trusted two-sided book."""
         book = self.book(instrument)
         return None if book.distrust else self.own_size(instrument).touch(book, at)
+
+    def look(self, instrument: str, at: int) -> Touch | None:
+        """See where the market of an instrument stands, and have those of its signals that are in use see it, too."""
+        before, touch = self.touches.get(instrument), self.touch_of(instrument, at)
+        self.touches[instrument] = touch
+        if (watch := self.watches.get(instrument)) is not None:
+            book = self.books[instrument]
+            if book.distrust:
+                watch.lost()
+            elif touch is not None:
+                if touch != before:
+                    watch.saw_touch(touch, book.venue_time)
+                watch.saw_book(book, self.own_size(instrument), at)
+        return touch
+
+    def define(self, instrument: Instrument) -> None:
+        """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""
+        before = self.instruments.get(instrument.key)
+        self.instruments[instrument.key] = instrument
+        if (specs := self.setup.signals.get(instrument.key)) is None:
+            return
+        is_same = before is not None and (before.tick, before.lot) == (instrument.tick, instrument.lot)
+        if not is_same or instrument.key not in self.watches:
+            self.watches[instrument.key] = Watch(specs, instrument)
+
+    def signals(self, setup: StrategySetup) -> Values:
+        """What the signals of a strategy say now."""
+        watch = self.watches.get(setup.instrument)
+        if watch is None:
+            return dict.fromkeys(setup.signals)
+        return watch.values(setup.signals, self.book(setup.instrument).venue_time)
 
     def bounds(self, setup: StrategySetup, mark: Decimal) -> tuple[Bound, ...]:
         """How far the account's limits, and a strategy's own for its share, let that strategy go now."""

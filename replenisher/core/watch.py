@@ -1,0 +1,65 @@
+"""A watch: the signals of one market that somebody uses, and what they say now. Nobody else's are worked out."""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from replenisher.core.book import Book, Touch
+from replenisher.core.own_size import OwnSize
+from replenisher.core.signals.signal import Signal, SignalSpec
+from replenisher.model.event import TradePrinted
+from replenisher.model.instrument import Instrument
+
+Values = Mapping[str, float | None]
+
+
+class Watch:
+    """The machines on one instrument; equal specifications share one."""
+
+    __slots__ = ("_depth", "_touch", "_trades", "machines")
+
+    def __init__(self, specs: Iterable[SignalSpec], instrument: Instrument) -> None:
+        self.machines: dict[SignalSpec, Signal] = {}
+        for spec in specs:
+            if spec not in self.machines:
+                self.machines[spec] = spec.start(instrument)
+        machines = list(self.machines.values())
+        self._touch = [machine for machine in machines if type(machine).saw_touch is not Signal.saw_touch]
+        self._trades = [machine for machine in machines if type(machine).saw_trade is not Signal.saw_trade]
+        self._depth = [machine for spec, machine in self.machines.items() if spec.needs_depth]
+
+    def saw_trade(self, trade: TradePrinted) -> None:
+        """Somebody traded."""
+        for machine in self._trades:
+            machine.saw_trade(trade)
+
+    def saw_touch(self, touch: Touch, venue_time: int) -> None:
+        """The others' touch has become another one."""
+        for machine in self._touch:
+            machine.saw_touch(touch, venue_time)
+
+    def saw_book(self, book: Book, own: OwnSize, at: int) -> None:
+        """The book was looked at: those that look below the touch see what the others have there."""
+        if self._depth:
+            others = own.others(book, at)
+            for machine in self._depth:
+                machine.saw_book(others, book.venue_time)
+
+    def lost(self) -> None:
+        """The feed is gone."""
+        for machine in self.machines.values():
+            machine.lost()
+
+    def values(self, named: Mapping[str, SignalSpec], venue_time: int) -> Values:
+        """What these signals say now, by the names that a strategy gives them."""
+        machines = self.machines
+        return {name: machines[spec].value(venue_time) for name, spec in named.items()}
+
+
+def why_untold(values: Values) -> str:
+    """Why nothing can be quoted on these: one is not known yet, or is no number; empty if all are."""
+    for name, value in values.items():
+        if value is None:
+            return f"the signal {name} is not known yet"
+        if not isfinite(value):
+            return f"the signal {name} is no number"
+    return ""
