@@ -32,14 +32,20 @@ class NewRows:
         self._told: set[tuple[str, str, str]] = set()  # fills: those that power loss took back come once more
         self._last_fill = 0
         self._last_orders: dict[int, int] = {}  # the step that was last read of each epoch
+        self._cursors: list[tuple[int, int]] = []
 
     def rewind(self) -> None:
         """The rows are fewer than they were."""
         self._last_fill = 0
+        self._cursors = []
 
     def tell(self) -> None:
-        """Tell the checks what is new."""
+        """Tell the checks what is new. Rows are committed with the cursor behind them: while it stands nothing is."""
         court, ask = self._court, self._connection().execute
+        cursors = ask(CURSOR).fetchall()
+        if cursors == self._cursors:
+            return
+        self._cursors = cursors
         if court.booked:
             for rowid, instrument, trade_id, side, *rest in ask(FILLS, (self._last_fill,)).fetchall():
                 self._last_fill = rowid
@@ -55,5 +61,5 @@ class NewRows:
                     known[epoch] = step
                     court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))
         if court.committed:
-            for epoch, step in ask(CURSOR).fetchall():
+            for epoch, step in cursors:
                 court.committed(epoch, step)

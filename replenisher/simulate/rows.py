@@ -55,7 +55,7 @@ class SimulatedDatabase(Database):
         self._going: tuple[str, Callable[[], None]] | None = None
         self.committed: Callable[[], None] = lambda: None  # is called after each commit
         self.reach: Callable[[str], None] = lambda _: None  # is told of the moments around each
-        event.listen(self._engine, "connect", _never_checkpoint)
+        event.listen(self._engine, "connect", _never_sync)
         self._open_beside()
 
     def lock(self, hit: Callable[[], None] | None) -> None:
@@ -82,7 +82,7 @@ class SimulatedDatabase(Database):
 
     def _open_beside(self) -> None:
         self.beside = sqlite3.connect(self._file, isolation_level=None)  # for whoever only looks
-        _never_checkpoint(self.beside, None)
+        _never_sync(self.beside, None)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` and commit it, unless something fails."""
@@ -115,8 +115,10 @@ class SimulatedDatabase(Database):
         return self._wal.stat().st_size if self._wal.exists() else 0
 
 
-def _never_checkpoint(connection: sqlite3.Connection, _entry: object) -> None:
+def _never_sync(connection: sqlite3.Connection, _entry: object) -> None:
+    """What power loss takes is decided here, so that the disk of the machine that simulates is not waited for."""
     connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _gone(_: T, hit: Callable[[], None]) -> T:

@@ -13,14 +13,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from replenisher.errors import Taken
 from replenisher.model.units import SECOND_NS
 from replenisher.store import tables
-from replenisher.store.insert import insert_new
+from replenisher.store.insert import upsert
 
 GRACE = 3  # a third of the time for which the holder trusts its lease
+
+# Built once: a lease is renewed for as long as its holder lives.
+_LEASES = tables.leases.c
+_OF_ACCOUNT = and_(_LEASES.venue == bindparam("of_venue"), _LEASES.account == bindparam("of_account"))
+_STANDING = select(tables.leases).where(_OF_ACCOUNT)
+_HOLD = (
+    update(tables.leases)
+    .where(_OF_ACCOUNT, _LEASES.epoch == bindparam("of_epoch"))
+    .values(until=bindparam("held_until"))
+)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
     """The largest epoch that anybody had on these accounts; raises `Taken` if somebody else trades on one of them."""
-    rows = connection.execute(select(tables.leases).where(_is_of(claim))).all()
+    rows = _rows(connection, claim)
     for row in rows:
         if row.until > now and row.journal_id != claim.journal_id:
             raise Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} if it is dead")
@@ -45,20 +55,18 @@ def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
 
 def last_holder(connection: Connection, claim: Claim) -> str:
     """Who had one of these accounts last, in one sentence."""
-    row = connection.execute(select(tables.leases).where(_is_of(claim)).order_by(tables.leases.c.since.desc())).first()
-    return "another daemon is about to trade on this account" if row is None else holder_of(row)
+    last = max(_rows(connection, claim), key=lambda row: row.since, default=None)
+    return "another daemon is about to trade on this account" if last is None else holder_of(last)
 
 
 def standing(connection: Connection, venue: str, account: str) -> Any:
     """The lease of an account as it stands, or None if nobody ever had it."""
-    leases = tables.leases.c
-    return connection.execute(select(tables.leases).where(leases.venue == venue, leases.account == account)).first()
+    return connection.execute(_STANDING, {"of_venue": venue, "of_account": account}).first()
 
 
 def take(connection: Connection, claim: Claim, epoch: int, now: int) -> None:
     """Be the one who trades on these accounts, under an epoch that is larger than any before."""
     assert epoch > epoch_before(connection, claim, now), "the fencing token of a lease only grows"
-    leases = tables.leases.c
     new = {
         "epoch": epoch,
         "journal_id": claim.journal_id,
@@ -68,28 +76,28 @@ def take(connection: Connection, claim: Claim, epoch: int, now: int) -> None:
         "since": now,
         "until": _until(claim, now),
     }
-    for venue, account in claim.accounts.items():
-        insert_new(connection, tables.leases, [{"venue": venue, "account": account, **new}])
-        connection.execute(update(tables.leases).where(leases.venue == venue, leases.account == account).values(**new))
+    upsert(
+        connection,
+        tables.leases,
+        [{"venue": venue, "account": account, **new} for venue, account in claim.accounts.items()],
+    )
 
 
 def renew(connection: Connection, claim: Claim, epoch: int, now: int) -> str:
     """Hold the leases for longer; who has one of them now, if it is not this life any more."""
-    ours = _is_of(claim)
-    rows = {row.venue: row for row in connection.execute(select(tables.leases).where(ours))}
     for venue, account in claim.accounts.items():
-        row = rows.get(venue)
+        row = standing(connection, venue, account)
         if row is None:
             return f"the lease of account {account} at {venue} is no longer in the database"
         if (row.journal_id, row.epoch) != (claim.journal_id, epoch):
             return holder_of(row)
-    connection.execute(update(tables.leases).where(ours).values(until=_until(claim, now)))
+    _hold(connection, claim, epoch, _until(claim, now))
     return ""
 
 
 def give_back(connection: Connection, claim: Claim, epoch: int) -> None:
     """Let others trade at once. The row stays, for its epoch must not be forgotten."""
-    connection.execute(update(tables.leases).where(_is_of(claim), tables.leases.c.epoch == epoch).values(until=0))
+    _hold(connection, claim, epoch, 0)
 
 
 def holder_of(row: Any) -> str:
@@ -111,6 +119,12 @@ def _until(claim: Claim, now: int) -> int:
     return now + claim.life_ns + claim.life_ns // GRACE
 
 
-def _is_of(claim: Claim) -> ColumnElement[bool]:
-    leases = tables.leases.c
-    return or_(*(and_(leases.venue == venue, leases.account == account) for venue, account in claim.accounts.items()))
+def _rows(connection: Connection, claim: Claim) -> list[Any]:
+    found = (standing(connection, venue, account) for venue, account in claim.accounts.items())
+    return [row for row in found if row is not None]
+
+
+def _hold(connection: Connection, claim: Claim, epoch: int, until: int) -> None:
+    """Say until when the leases hold, as far as they are this life's."""
+    for venue, account in claim.accounts.items():
+        connection.execute(_HOLD, {"of_venue": venue, "of_account": account, "of_epoch": epoch, "held_until": until})

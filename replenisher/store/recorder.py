@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select, tuple_
@@ -67,6 +68,15 @@ class Batch(msgspec.Struct, frozen=True):
     cursor: Cursor
 
 
+class Head(NamedTuple):
+    """What never changes of a segment: whose it is, and where its steps begin."""
+
+    segment: int
+    journal_id: str
+    epoch: int
+    start: int
+
+
 class Recorder:
     """Follows one journal into one database."""
 
@@ -87,6 +97,7 @@ class Recorder:
         self._cursor: Cursor | None = None  # None: only the database knows
         self._life = Life("", 0)
         self._instruments = Instruments()
+        self._head: Head | None = None  # of the segment that was read last
         self._thread: threading.Thread | None = None
         self._wake = wake or threading.Event()
         self._ending = threading.Event()
@@ -134,6 +145,8 @@ class Recorder:
         count = 0
         while (batch := self.record_batch()) is not None:
             count += len(batch.steps)
+            if not self.status.behind_bytes:
+                break
         return count
 
     def record_batch(self) -> Batch | None:
@@ -170,14 +183,14 @@ class Recorder:
         return None
 
     def _batch_from(self, segment: Segment, offset: int, cursor: Cursor, *, is_last: bool) -> Batch | None:
-        found = read_header(segment)
-        if found is None:
+        head = self._head_of(segment)
+        if head is None:
             if is_last:
                 return None  # being written
             raise JournalCorrupt(f"{segment.path}: offset 0: the header is damaged")
-        header, start = found
-        if header.epoch != self._life.epoch:
-            self._life = self._database.read(lambda connection: _life(connection, header.journal_id, header.epoch))
+        _, journal_id, epoch, start = head
+        if epoch != self._life.epoch:
+            self._life = self._database.read(lambda connection: _life(connection, journal_id, epoch))
         steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes)
         if not steps and offset > 0:
             return None
@@ -185,14 +198,21 @@ class Recorder:
         return Batch(
             steps=[step for step, _ in steps],
             cursor=Cursor(
-                journal_id=header.journal_id,
+                journal_id=journal_id,
                 segment=segment.number,
                 offset=steps[-1][1] if steps else start,
-                epoch=header.epoch,
+                epoch=epoch,
                 step=last.number if last else cursor.step,
                 at=last.at if last else cursor.at,
             ),
         )
+
+    def _head_of(self, segment: Segment) -> Head | None:
+        """The head of a segment, read once; None while it is not whole."""
+        if self._head is None or self._head.segment != segment.number:
+            found = read_header(segment)
+            self._head = None if found is None else Head(segment.number, found[0].journal_id, found[0].epoch, found[1])
+        return self._head
 
     def _resume(self, oldest: Segment) -> Cursor | None:
         """Read from the database how far this journal is recorded, and what its steps rely on."""
@@ -200,13 +220,9 @@ class Recorder:
         if found is None:
             return None
         journal_id = found[0].journal_id
-        self._instruments = self._database.read(_instruments)
-        self._cursor = self._database.read(lambda connection: _cursor(connection, journal_id))
-        self._life = self._database.read(lambda connection: _life(connection, journal_id, self._cursor_epoch()))
+        past = self._database.read(lambda connection: _past(connection, journal_id))
+        self._cursor, self._life, self._instruments = past
         return self._cursor
-
-    def _cursor_epoch(self) -> int:
-        return self._cursor.epoch if self._cursor else 0
 
     def _rows(self, batch: Batch) -> Rows:
         """The rows of a whole batch."""
@@ -219,9 +235,9 @@ class Recorder:
     def _behind_bytes(self) -> int:
         """How much of the journal is not in the database, its torn or half-written end included."""
         cursor = self._cursor or Cursor(journal_id="")
-        sizes = {segment.number: segment.size for segment in segments(self._directory)}
-        recorded = min(cursor.offset, sizes.get(cursor.segment, 0))
-        return sum(size for number, size in sizes.items() if number >= cursor.segment) - recorded
+        ahead = (segment for segment in segments(self._directory) if segment.number >= cursor.segment)
+        sizes = {segment.number: segment.size for segment in ahead}
+        return sum(sizes.values()) - min(cursor.offset, sizes.get(cursor.segment, 0))
 
     def _tell_error(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -283,6 +299,12 @@ def _order_of(row: Row) -> OrderKey:
 
 
 # --- What is read back after a restart ------------------------------------------------------------------------------
+
+
+def _past(connection: Connection, journal_id: str) -> tuple[Cursor, Life, Instruments]:
+    """How far a journal is recorded, and what its next steps rely on."""
+    cursor = _cursor(connection, journal_id)
+    return cursor, _life(connection, journal_id, cursor.epoch), _instruments(connection)
 
 
 def _cursor(connection: Connection, journal_id: str) -> Cursor:
