@@ -324,14 +324,19 @@ class Driver:
                 venue.wake(at)
 
     def _ring(self) -> None:
+        """Something is due. That a turn follows only if there is something to tell the engine saves most turns."""
         self._wake = None
         if self._outward.is_silent:
             return
         self._wake_venues()
+        self._carry()
         at = self.clock.now()
         if (deadline := self.engine.next_deadline) is not None and at >= deadline:
             self._inbox.append(Woke(at=at))
-        self.venue_heard()
+        if self._inbox or self._note_lag(at - self._look_due):
+            self.venue_heard()
+        else:
+            self._set_alarm()
 
     def _look_at_lease(self) -> None:
         if facts := self._outward.look(self.clock.now()):
