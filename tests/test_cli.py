@@ -55,6 +55,9 @@ STATUS: dict[str, object] = COUNTS | {
     "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
+    "terms": {
+        "core": {"fair_value": 60_002.75, "lean": -0.43, "centre": 60_014.5, "half_spread": 48.0, "c1": 1e-7 / 3}
+    },
     "instruments": {
         "deribit/BTC-PERPETUAL": {
             "position": "-430.0",
@@ -103,6 +106,8 @@ balance                10.00000724 BTC at deribit
 halt                   everything, until `resume --reason`: the clock of deribit is +61.0 s from ours
 pause                  edge, until `resume`: the operator
 reduce                 all strategies, for 10m more: a daily loss
+core by                fair_value 60002.75, lean -0.43, centre 60014.5, half_spread 48
+                       c1 3.3333333e-08
 
 strategy  instrument             side  #     price    size  filled   age  is
 core      deribit/BTC-PERPETUAL  buy   0  59,918.5   1,000       ·  0.5s  working

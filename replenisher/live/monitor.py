@@ -34,7 +34,7 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.order import Status
-from replenisher.model.step import OrderState, Step
+from replenisher.model.step import Decision, OrderState, Step
 from replenisher.model.units import MINUTE_NS
 
 QUIET = frozenset({BookChanged, TradePrinted, LinkAlive, ClockOffset})
@@ -85,7 +85,7 @@ class Monitor:
         self._live: dict[str, OrderState] = {order.order_id: order.report() for order in state.orders.all_live()}
         self._eaten: dict[SlotKey, Eaten] = {}
         self._refilling: dict[str, Eaten] = {}  # by the order that is on its way into the slot
-        self._withheld: dict[str, str] = {}
+        self._decisions: dict[str, Decision] = {}  # the last one of each strategy
 
     # --- Being told ----------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Monitor:
         for command in step.commands:
             self._see_command(command)
         for decision in step.decisions:
-            self._withheld[decision.strategy] = decision.withheld
+            self._decisions[decision.strategy] = decision
 
     def _see_fills(self, step: Step) -> None:
         fills = self._new_fills.among(step.events)
@@ -253,7 +253,9 @@ class Monitor:
             ),
             uncovered=sum(not order.is_covered for order in live),
             not_quoting={setup.id: why_absent(state, setup, at) for setup in state.setup.strategies},
-            withheld={setup.id: self._withheld.get(setup.id, "") for setup in state.setup.strategies},
+            withheld={setup.id: "" for setup in state.setup.strategies}
+            | {strategy: decision.withheld for strategy, decision in self._decisions.items()},
+            terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
             balances=dict(state.account.balances),
             halts=list(state.halts.values()),

@@ -61,6 +61,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     uncovered: int  # live orders that the venue's dead-man switch would leave on the book
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
+    terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name
     instruments: dict[str, Holding]
     balances: dict[str, Decimal]  # by `venue/currency`
     halts: list[Halt]

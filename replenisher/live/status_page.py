@@ -7,6 +7,7 @@ from typing import Any
 from replenisher.live.lines import clock, decimals_of, printable, span
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
+TERMS_A_LINE = 4
 LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
@@ -22,7 +23,7 @@ Answer = Mapping[str, Any]
 
 def status_page(answer: Answer) -> str:
     """What a daemon says of itself: whether it quotes, what it has done, what it holds, and what stands on the book."""
-    facts = [*_states(answer), *_counts(answer), *_holdings(answer), *_dangers(answer)]
+    facts = [*_states(answer), *_counts(answer), *_holdings(answer), *_dangers(answer), *_terms(answer)]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]
     return "\n".join(printable(line) for line in (*lines, "", *_ladder(answer)))
@@ -94,6 +95,14 @@ def _dangers(answer: Answer) -> Iterator[tuple[str, str]]:
         yield label, f"{pause['strategy'] or 'all strategies'}, {until}: {pause['reason']}"
     if answer["stop"] is not None:
         yield "stop", f"{answer['stop']['verdict'] or 'under way'}: {answer['stop']['reason']}"
+
+
+def _terms(answer: Answer) -> Iterator[tuple[str, str]]:
+    """The numbers that led to what each strategy last wanted."""
+    for strategy, terms in answer["terms"].items():
+        words = [f"{name} {number:.8g}" for name, number in terms.items()]
+        for start in range(0, len(words), TERMS_A_LINE):
+            yield "" if start else f"{strategy} by", ", ".join(words[start : start + TERMS_A_LINE])
 
 
 def _ladder(answer: Answer) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from replenisher.core.slots import RefillPolicy
@@ -43,6 +44,17 @@ def test_a_ladder_is_counted_order_by_order() -> None:
     assert summary["dead_man_switch"] == {VENUE: "none"}
     assert summary["not_quoting"] == {"core": ""}
     assert summary["stop"] is None
+
+
+def test_the_numbers_of_the_last_decision_are_shown() -> None:
+    world, monitor = opened()
+    (*_, step) = (step for step in world.steps if step.decisions)
+    decisions = [msgspec.structs.replace(step.decisions[-1], terms={"half_spread": half}) for half in (1.5, 2.5)]
+
+    for decision in decisions:
+        monitor.observe(msgspec.structs.replace(step, decisions=(decision,)))
+
+    assert monitor.summary(world.state, world.at)["terms"] == {"core": {"half_spread": 2.5}}
 
 
 def test_the_dead_man_switch_is_armed_as_long_as_there_is_a_session() -> None:
