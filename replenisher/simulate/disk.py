@@ -3,6 +3,9 @@
 A process that dies leaves everything that it has written. When power is lost, every file goes back to what was synced
 of it, perhaps with a part of what was written since and with bytes behind that nobody has written, and a file whose
 directory was not synced after it was made is gone. Descriptors end with their process.
+
+A sync that was begun takes its time, and makes safe what had been written when it began, once somebody hears that it is
+over: power may be lost at every moment in between.
 """
 
 import errno
@@ -12,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from replenisher.model.units import MS_NS
 from replenisher.store.disk import Bytes
+
+SYNC_NS = 10 * MS_NS  # so long a sync takes on average
+SYNC_SLOWNESS = 20  # and so many times as long as a write, on a disk on which that takes long
 
 
 @dataclass(slots=True)
@@ -25,17 +32,46 @@ class Written:
     is_named: bool  # whether its directory has been synced since it was made
 
 
-class SimulatedDisk:
-    """Does what `os` does, and may fail as a disk fails. `reach` is told of the moments around each write and sync."""
+class SimulatedSync:
+    """One that was begun, and ends at a time. Whoever waits for it stands still until then."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: "SimulatedDisk", ends_at: int, ends: Callable[[], None]) -> None:
+        self._disk = disk
+        self._ends_at = ends_at
+        self._ends = ends
+        self._is_over = False
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        if not self._is_over and self._disk.now() >= self._ends_at:
+            self._is_over = True
+            self._ends()
+        return self._is_over
+
+    def result(self) -> None:
+        """Wait for its end."""
+        if not self._is_over:
+            self._is_over = True
+            self._disk.stall(max(0, self._ends_at - self._disk.now()))
+            self._ends()
+
+
+class SimulatedDisk:
+    """Does what `os` does, and may fail as a disk fails. `reach` is told of the moments around each write and sync.
+
+    `chance` says how long a sync takes that is begun and not waited for.
+    """
+
+    def __init__(self, chance: Random) -> None:
         self.is_full = False
         self.write_ns = 0  # how long it takes to write
         self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
+        self.now: Callable[[], int] = lambda: 0  # the time, as whoever writes sees it
         self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
         self.writes = self.synced_writes = 0
         self.reach: Callable[[str], None] = lambda _: None
         self.wrote: Callable[[bytes], None] | None = None  # is told what was written
+        self._chance = chance
         self._files: dict[Path, Written] = {}
         self._open: dict[int, Path] = {}
 
@@ -66,7 +102,7 @@ class SimulatedDisk:
         self.reach("after write")
         return written
 
-    def fsync(self, fd: int) -> None:
+    def fsync(self, fd: int, /) -> None:
         """What was written is safe; of a directory, the names in it."""
         path = self._open[fd]
         if path in self._files:
@@ -77,13 +113,30 @@ class SimulatedDisk:
             file.is_named |= file.path.parent == path
         self.reach("after sync")
 
-    def fdatasync(self, fd: int) -> None:
+    def fdatasync(self, fd: int, /) -> None:
         """What was written is safe."""
         self.reach("before sync")
-        file = self._files[self._open[fd]]
-        file.synced = file.end
-        self.synced_writes = self.writes
-        self.reach("after sync")
+        self._brought(self._files[self._open[fd]])()
+
+    def begin_sync(self, fd: int, /) -> "SimulatedSync":
+        """What was written will be safe."""
+        self.reach("before sync")
+        takes_ns = round(self._chance.expovariate(1 / SYNC_NS))
+        if self.write_ns:
+            self._hit()
+            takes_ns += SYNC_SLOWNESS * self.write_ns
+        return SimulatedSync(self, self.now() + takes_ns, self._brought(self._files[self._open[fd]]))
+
+    def _brought(self, file: Written) -> Callable[[], None]:
+        """What is so once a sync has ended that begins now."""
+        end, writes = file.end, self.writes
+
+        def ends() -> None:
+            file.synced = max(file.synced, min(end, file.end))
+            self.synced_writes = max(self.synced_writes, writes)
+            self.reach("after sync")
+
+        return ends
 
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""
@@ -95,7 +148,7 @@ class SimulatedDisk:
         file = self._files[path]
         file.end, file.synced = length, min(file.synced, length)
 
-    def close(self, fd: int) -> None:
+    def close(self, fd: int, /) -> None:
         """Let go."""
         del self._open[fd]
         os.close(fd)

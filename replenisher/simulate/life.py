@@ -107,6 +107,7 @@ class Life:
         self._setup = making.setup
         self.loop = VirtualLoop(place.timeline, self._end)
         self.clock = VirtualClock(self.loop)
+        place.disk.now = lambda: self.loop.at
         place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.at + for_ns)
         wrote = self.court.wrote
         place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None

@@ -25,7 +25,7 @@ class Second:
         self._making = making
         self._place = replace(
             beside,
-            disk=SimulatedDisk(),
+            disk=SimulatedDisk(chance),
             moments=Moments(),
             directory=beside.directory.with_name(f"{beside.directory.name}-second"),
             court=beside.court.of_second(),

@@ -111,7 +111,7 @@ class World:
         self._making = making
         self._secrets = scene.secrets
         self.moments = moments or Moments()
-        self._disk = SimulatedDisk()
+        self._disk = SimulatedDisk(seeded(seed, "disk"))
         self._disk.reach = self._reach
         network_chance = seeded(seed, "network")
         self._network = Network(

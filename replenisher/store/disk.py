@@ -1,31 +1,61 @@
-"""The port: what a journal asks of a disk. The module `os` is one, and the one that every daemon uses."""
+"""The port: what a journal asks of a disk; and `Machine`, the disk that every daemon uses."""
 
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 Bytes = bytes | bytearray
 
 
+class Sync(Protocol):
+    """A sync that was begun. It is a future's part that is needed here."""
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+
+    def result(self) -> None:
+        """Wait for its end; raises what it failed with."""
+
+
 class Disk(Protocol):
     """Files that are written; the names are those of `os`, and so is what they mean and raise."""
 
-    def open(self, path: Path, flags: int, mode: int = ...) -> int:
+    def open(self, path: Path, flags: int, mode: int = ..., /) -> int:
         """A descriptor of a file or a directory."""
 
     def write(self, fd: int, data: Bytes, /) -> int:
         """Append, and say how much was taken."""
 
-    def fsync(self, fd: int) -> None:
+    def fsync(self, fd: int, /) -> None:
         """Bring what was written to the disk itself; of a directory, the names in it."""
 
-    def fdatasync(self, fd: int) -> None:
+    def fdatasync(self, fd: int, /) -> None:
         """Bring what was written to the disk itself."""
+
+    def begin_sync(self, fd: int, /) -> Sync:
+        """The same, while whoever asks goes on; the descriptor stays open until that has ended."""
 
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""
 
-    def truncate(self, path: Path, length: int) -> None:
-        """Cut a file."""
-
-    def close(self, fd: int) -> None:
+    def close(self, fd: int, /) -> None:
         """Let go."""
+
+
+class Machine:
+    """The machine's own disk. A sync that nobody waits for has a thread, which is started with the first of them."""
+
+    open = staticmethod(os.open)
+    write = staticmethod(os.write)
+    fsync = staticmethod(os.fsync)
+    fdatasync = staticmethod(os.fdatasync)
+    ftruncate = staticmethod(os.ftruncate)
+    close = staticmethod(os.close)
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync")
+
+    def begin_sync(self, fd: int, /) -> Future[None]:
+        """Let the thread wait for the disk."""
+        return self._thread.submit(self.fdatasync, fd)

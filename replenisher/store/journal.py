@@ -12,7 +12,8 @@ appended with one unbuffered `os.write`, so the death of the process tears at mo
 off at open. A bad record that good ones follow is not a torn tail but damage: it is an error and nothing is cut.
 
 What survives the loss of power is decided by `fsync`: under `always` a record is on the disk itself before its commands
-leave; under `interval` it comes there a moment later, so that no order waits for it. The start of a life is synced
+leave; under `interval` it comes there a moment later, and no order waits for that: the disk is asked and heard of later
+(`Disk.begin_sync`), and what a sync has not been heard of is not believed to be safe. The start of a life is synced
 always, and before that what it goes on from, so that no later loss of power can take back what a snapshot has in it, or
 let an epoch (and with it a client order id) be used twice.
 
@@ -35,20 +36,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
 from replenisher.model.step import Step
-from replenisher.model.units import DAY_NS, MS_NS
-from replenisher.store.disk import Disk
+from replenisher.model.units import DAY_NS, MS_NS, SECOND_NS
+from replenisher.store.disk import Disk, Machine, Sync
 
 FORMAT = 1
 RING_NS = 60_000_000_000
 RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
 SUFFIX = ".journal"
+SYNC_NS_MAX = 5 * SECOND_NS  # a disk that takes longer is as good as one that takes nothing
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _PREFIX = struct.Struct("<II")  # length, crc32
@@ -105,6 +108,14 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     step: int  # the last step that was written; 0 if there was none
     snapshot: bytes | None  # None if there was no life before
     steps: tuple[Step, ...]  # those after the snapshot, in the order of their numbers
+
+
+class _UnderWay(NamedTuple):
+    """A sync that has been begun and not been heard of."""
+
+    sync: Sync
+    at: int  # when it began
+    end: int  # of what it brings to the disk
 
 
 def is_kept(step: Step) -> bool:
@@ -231,11 +242,12 @@ class Journal:
     """The one writer of a journal. It is opened, a life begins in it, and steps are appended."""
 
     @classmethod
-    def open(cls, directory: Path, *, new_id: str, policy: Policy, disk: Disk = os) -> "Journal":
+    def open(cls, directory: Path, *, new_id: str, policy: Policy, disk: Disk | None = None) -> "Journal":
         """Take a journal for writing, cut off a torn tail, and read what it remembers into `boot`.
 
         `new_id` (16 hex digits) names the journal if this is its first life.
         """
+        disk = disk or Machine()
         directory.mkdir(parents=True, exist_ok=True)
         lock = _lock(directory, disk)
         try:
@@ -257,8 +269,9 @@ class Journal:
         self._epoch = boot.epoch
         self._fd = -1
         self._end = 0  # of the last whole record in the file
-        self._synced_at = 0
-        self._synced_end = 0
+        self._synced_at = 0  # when the last sync began that has ended well
+        self._synced_end = 0  # of what it brought to the disk
+        self._under_way: _UnderWay | None = None
         self._encoder = msgspec.msgpack.Encoder()
         self._unwritten = bytearray()  # whole records that the disk has not taken yet
         self._is_torn = False  # whether a part of a record lies behind the last whole one
@@ -310,6 +323,8 @@ class Journal:
 
     def recover(self, snapshot: bytes, at: int) -> None:
         """Write and sync all that waits, after something went wrong; `snapshot` is as for `rotate`."""
+        if self._under_way is not None and not self._under_way.sync.done():
+            raise self._too_slow(at - self._under_way.at)  # not waited for: cancels may still have to leave
         if self._is_doubtful:
             self._mend()
             doubtful = _path(self._directory, self._segment).read_bytes()[self._synced_end : self._end]
@@ -320,9 +335,10 @@ class Journal:
             self.sync(at)
 
     def sync(self, at: int) -> None:
-        """Bring everything written to the disk itself."""
-        if self._is_doubtful:
-            raise JournalFull(f"the journal in {self._directory} was not brought to the disk, and begins a new segment")
+        """Bring everything written to the disk itself, and wait for that."""
+        if self._under_way is not None:
+            self._collect(self._under_way)
+        self._require_belief()
         if self._fd >= 0:
             try:
                 self._disk.fdatasync(self._fd)
@@ -332,13 +348,16 @@ class Journal:
         self._synced_at, self._synced_end = at, self._end
 
     def tick(self, at: int) -> None:
-        """Under `interval`, bring what was written to the disk once that is due: when nobody's order waits for it."""
+        """Under `interval`, have brought to the disk what was written, once that is due, and hear how it went."""
+        self._hear_of_sync(at)
         if (
             self._policy.fsync is Fsync.INTERVAL
+            and self._under_way is None
             and self._end > self._synced_end
             and at - self._synced_at >= self._policy.fsync_interval_ms * MS_NS
         ):
-            self.sync(at)
+            self._require_belief()
+            self._under_way = _UnderWay(self._disk.begin_sync(self._fd), at, self._end)
 
     def expired(self, now: int, *, recorded_segment: int) -> list[Segment]:
         """The segments older than `keep_days` of which the recorder, now at `recorded_segment`, needs nothing more."""
@@ -362,6 +381,9 @@ class Journal:
                 if self._policy.fsync is not Fsync.NEVER:
                     self.sync(self._synced_at)
         finally:
+            if self._under_way is not None:  # it needs the descriptor
+                with suppress(JournalFull):  # then something else has failed before, and that is raised
+                    self._collect(self._under_way)
             for fd in (self._fd, self._lock):
                 if fd >= 0:
                     self._disk.close(fd)
@@ -399,6 +421,31 @@ class Journal:
             buffer.clear()
         if self._is_synced_always:
             self.sync(at)
+        else:
+            self._hear_of_sync(at)
+
+    def _hear_of_sync(self, at: int) -> None:
+        """Note how the sync that was begun has ended, if it has; raises if it failed, or takes too long."""
+        if (under_way := self._under_way) is None:
+            return
+        if under_way.sync.done():
+            self._collect(under_way)
+        elif at - under_way.at > SYNC_NS_MAX:
+            raise self._too_slow(at - under_way.at)
+
+    def _collect(self, under_way: _UnderWay) -> None:
+        """Wait until the sync that was begun has ended; only then is what it brought to the disk safe."""
+        self._under_way = None
+        try:
+            under_way.sync.result()
+        except OSError as error:
+            self._is_doubtful = True
+            raise self._full(error) from error
+        self._synced_at, self._synced_end = under_way.at, under_way.end
+
+    def _require_belief(self) -> None:
+        if self._is_doubtful:
+            raise JournalFull(f"the journal in {self._directory} was not brought to the disk, and begins a new segment")
 
     def _mend(self) -> None:
         """Cut off what a failed write may have left."""
@@ -411,6 +458,10 @@ class Journal:
 
     def _full(self, error: OSError) -> JournalFull:
         return JournalFull(f"the journal in {self._directory} cannot be written: {error.strerror}")
+
+    def _too_slow(self, waited_ns: int) -> JournalFull:
+        waited_s = waited_ns / SECOND_NS
+        return JournalFull(f"the journal in {self._directory} has waited {waited_s:.1f} s for the disk")
 
     def _remember(self, step: Step) -> None:
         ring = self._ring

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from replenisher.core.engine import Engine
 from replenisher.core.state import State
+from replenisher.core.strategy import Quotes
 from replenisher.live.clock import SessionClock
 from replenisher.live.driver import LOOK_BACK_S, Driver
 from replenisher.live.lease import Lease, Word
@@ -33,30 +33,9 @@ from replenisher.model.units import DAY_NS
 from replenisher.store.journal import Journal, Policy
 from replenisher.venues.venue import Capabilities
 from tests.core.world import LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
+from tests.disk import HeldDisk
 
 CALLS_MAX = 100
-
-
-class Disk:
-    """The machine's disk, which can be made to fail."""
-
-    def __init__(self) -> None:
-        self.is_broken = False
-        self.syncs = 0
-        self.before_write: Callable[[], None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def write(self, fd: int, data: bytes) -> int:
-        self.before_write()
-        return os.write(fd, data)
-
-    def fdatasync(self, fd: int) -> None:
-        if self.is_broken:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self.syncs += 1
-        os.fdatasync(fd)
 
 
 class Alarm:
@@ -182,7 +161,7 @@ class Life:
     """A driver without a venue, on a disk and a loop of the test's."""
 
     driver: Driver
-    disk: Disk
+    disk: HeldDisk
     loop: ByHand
     seen: list[Step] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
@@ -192,6 +171,16 @@ class Life:
     def blocked(self) -> str:
         return self.driver.engine.state.journal_blocked
 
+    def wants(self, quotes: Quotes) -> None:
+        """The strategy wants something else from the next word of the market on, which comes now."""
+        wishes = self.driver.engine.state.setup.strategies[0].strategy
+        assert isinstance(wishes, Wishes)
+        wishes.quotes = quotes
+        self.driver.engine.planner.at_rest.clear()
+        self.venue.toy.public.append(self.venue.toy.snapshot(self.clock.at))
+        self.driver.venue_heard()
+        self.loop.go_round()
+
     def heard(self, kind: type[Event]) -> list[Event]:
         """The facts of a kind that the engine was told of."""
         return [event for step in self.seen for event in step.events if isinstance(event, kind)]
@@ -200,7 +189,7 @@ class Life:
 @asynccontextmanager
 async def life(directory: Path, *, fails: bool = False) -> AsyncIterator[Life]:
     """Its first fact is told, and its first turn is taken; the loop has not gone round since."""
-    disk, loop, clock = Disk(), ByHand(), SessionClock()
+    disk, loop, clock = HeldDisk(), ByHand(), SessionClock()
     journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
     journal.begin(1, b"", clock.now())
     seen: list[Step] = []
@@ -217,12 +206,12 @@ async def life(directory: Path, *, fails: bool = False) -> AsyncIterator[Life]:
 
 async def test_watching_and_the_disk_come_when_the_turn_is_over(tmp_path: Path) -> None:
     async with life(tmp_path) as one:
-        assert (one.seen, one.disk.syncs) == ([], 0)
+        assert (one.seen, one.disk.begun) == ([], [])
 
         one.loop.go_round()
 
         assert [type(event) for step in one.seen for event in step.events] == [Started, LeaseHeld]
-        assert one.disk.syncs == 1
+        assert len(one.disk.begun) == 1
 
 
 async def test_what_is_heard_is_due_until_its_turn_is_taken(tmp_path: Path) -> None:
@@ -241,6 +230,8 @@ async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_pat
     async with life(tmp_path) as one:
         one.disk.is_broken = True
         one.loop.go_round()
+        one.disk.let_go()
+        one.loop.ring()
         assert os.strerror(errno.EIO) in one.blocked
 
         one.loop.ring()
@@ -257,7 +248,7 @@ async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_pat
 @asynccontextmanager
 async def quoting(directory: Path) -> AsyncIterator[Life]:
     """A driver whose two orders rest; a second too late is too late."""
-    disk, loop, clock, venue = Disk(), ByHand(), Clock(), NearVenue()
+    disk, loop, clock, venue = HeldDisk(), ByHand(), Clock(), NearVenue()
     journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
     journal.begin(1, b"", clock.now())
     seen: list[Step] = []
@@ -275,6 +266,62 @@ async def quoting(directory: Path) -> AsyncIterator[Life]:
     driver.stop()
     journal.close()
     assert not driver.failed.done()
+
+
+async def test_a_slow_sync_holds_no_order_back(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        one.disk.hold()
+        one.wants(ladder(2))
+        assert kinds(one.venue.asked) == ["PlaceOrder", "PlaceOrder"]
+        assert not one.disk.begun[-1].done()
+        one.venue.asked.clear()
+
+        one.wants(ladder(3))
+        assert kinds(one.venue.asked) == ["PlaceOrder", "PlaceOrder"]
+        assert not one.disk.begun[-1].done()
+
+        one.disk.let_go()
+        assert one.blocked == ""
+
+
+async def test_after_a_sync_that_failed_beside_the_loop_no_order_leaves_and_what_rests_is_canceled(
+    tmp_path: Path,
+) -> None:
+    async with quoting(tmp_path) as one:
+        one.disk.hold()
+        one.wants(ladder(2))
+        one.venue.asked.clear()
+        one.seen.clear()
+        one.disk.is_broken = True
+        one.disk.let_go()
+
+        one.wants(ladder(3))
+        assert "PlaceOrder" in kinds(one.seen[0].commands)
+        assert set(kinds(one.venue.asked)) == {"CancelOrder"}
+        assert one.venue.toy.resting() == []
+        assert os.strerror(errno.EIO) in one.blocked
+
+        one.disk.is_broken = False
+        one.loop.ring()
+        assert one.blocked == ""
+        assert one.heard(JournalFreed)
+
+
+async def test_a_sync_that_failed_is_found_out_though_the_market_is_silent(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        one.disk.hold()
+        one.wants(ladder(2))
+        one.disk.is_broken = True
+        one.disk.let_go()
+
+        one.loop.ring()
+
+        assert os.strerror(errno.EIO) in one.blocked
+        assert one.venue.toy.resting() == []
+
+        one.disk.is_broken = False
+        one.loop.ring()
+        assert one.blocked == ""
 
 
 def kinds(items: Sequence[object]) -> list[str]:
@@ -326,19 +373,13 @@ async def test_a_process_that_was_stopped_for_long_cancels_and_begins_anew_with_
 
 async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path: Path) -> None:
     async with quoting(tmp_path) as one:
-        wishes = one.driver.engine.state.setup.strategies[0].strategy
-        assert isinstance(wishes, Wishes)
-        wishes.quotes = ladder(2, quantity=5)  # two orders more, and two that shrink
 
         def take_three_seconds() -> None:
             one.disk.before_write = lambda: None
             one.clock.at += 3 * SECOND
 
         one.disk.before_write = take_three_seconds
-        one.driver.engine.planner.at_rest.clear()
-        one.venue.toy.public.append(one.venue.toy.snapshot(one.clock.at))
-        one.driver.venue_heard()
-        one.loop.go_round()
+        one.wants(ladder(2, quantity=5))  # two orders more, and two that shrink
 
         decided = one.seen[0].commands
         assert sorted(kinds(decided)) == ["AmendOrder", "AmendOrder", "PlaceOrder", "PlaceOrder"]

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import msgspec
 import pytest
@@ -29,9 +29,11 @@ from replenisher.model.event import (
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from replenisher.simulate.disk import SimulatedDisk
+from replenisher.store.disk import Disk
 from replenisher.store.journal import (
     DAY_NS,
     RING_STEPS_MAX,
+    SYNC_NS_MAX,
     Fsync,
     Journal,
     JournalCorrupt,
@@ -43,6 +45,7 @@ from replenisher.store.journal import (
     read_steps,
     segments,
 )
+from tests.disk import HeldDisk
 from tests.store.given import (
     JOURNAL_ID,
     KEY,
@@ -286,26 +289,8 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Pa
     assert [segment.number for segment in segments(tmp_path)] == [1]
 
 
-class Watched:
-    """The machine's disk, and how often something was brought to it that had been appended; it may forget once."""
-
-    def __init__(self) -> None:
-        self.syncs = 0
-        self.forgets = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def fdatasync(self, fd: int) -> None:
-        if self.forgets:
-            self.forgets = False  # the kernel says so once; from then on it believes what it no longer has
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self.syncs += 1
-        os.fdatasync(fd)
-
-
 def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_written_again(tmp_path: Path) -> None:
-    disk, steps = Watched(), a_day()
+    disk, steps = HeldDisk(), a_day()
     journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS), disk=disk)
     with closing(journal):
         journal.begin(1, b"", T0)
@@ -352,7 +337,7 @@ def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("fsync", "syncs"), [(Fsync.ALWAYS, 3), (Fsync.INTERVAL, 0), (Fsync.NEVER, 0)])
 def test_only_under_always_an_order_waits_for_the_disk(tmp_path: Path, fsync: Fsync, syncs: int) -> None:
-    disk = Watched()
+    disk = HeldDisk()
     with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(fsync=fsync), disk=disk)) as journal:
         journal.begin(1, b"", T0)
         for number in range(1, 4):
@@ -362,19 +347,151 @@ def test_only_under_always_an_order_waits_for_the_disk(tmp_path: Path, fsync: Fs
 
 
 def test_under_interval_the_disk_has_everything_once_the_interval_is_over(tmp_path: Path) -> None:
-    disk, interval = Watched(), 200_000_000
+    disk, interval = HeldDisk(), 200_000_000
     policy = Policy(fsync=Fsync.INTERVAL, fsync_interval_ms=200)
     with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)) as journal:
         journal.begin(1, b"", T0)
-        synced: list[int] = []
+        begun: list[int] = []
         for number, at in enumerate((T0 + 1, T0 + interval, T0 + interval + 1, T0 + 2 * interval), start=1):
             journal.append(step(number, [filled("order", f"fill {number}")]))
             journal.tick(at)
-            synced.append(disk.syncs)
+            disk.let_go()
+            begun.append(len(disk.begun))
         journal.tick(T0 + 9 * interval)  # nothing was written since
 
-    assert synced == [0, 1, 1, 2]
+    assert begun == [0, 1, 1, 2]
     assert disk.syncs == 3, "and once more at the close"
+
+
+def under_way(directory: Path, disk: Disk) -> Journal:
+    """A journal under `interval`, with one step written and a sync of it begun; then another one is written."""
+    policy = Policy(fsync=Fsync.INTERVAL, fsync_interval_ms=0)
+    journal = Journal.open(directory, new_id=JOURNAL_ID, policy=policy, disk=disk)
+    journal.begin(1, b"", T0)
+    journal.append(a_day()[0])
+    journal.tick(T0 + 1)
+    journal.append(a_day()[1])
+    return journal
+
+
+def test_while_the_disk_takes_its_time_steps_are_written_and_no_second_sync_is_begun(tmp_path: Path) -> None:
+    disk = HeldDisk()
+    disk.hold()
+    with closing(under_way(tmp_path, disk)) as journal:
+        journal.tick(T0 + SECOND)
+        assert (len(disk.begun), disk.syncs) == (1, 0)
+
+        disk.let_go()
+        journal.tick(T0 + SECOND)
+        assert len(disk.begun) == 2, "what was written meanwhile is due"
+
+    with closing(opened(tmp_path)) as journal:
+        assert list(journal.boot.steps) == a_day()[:2]
+
+
+def test_a_sync_that_failed_is_told_before_the_next_order_leaves_and_all_since_the_last_good_one_is_written_again(
+    tmp_path: Path,
+) -> None:
+    disk, steps = HeldDisk(), a_day()
+    disk.hold()
+    with closing(under_way(tmp_path, disk)) as journal:
+        disk.forgets = True
+        disk.let_go()
+
+        with pytest.raises(JournalFull, match=f"cannot be written: {os.strerror(errno.EIO)}"):
+            journal.append(steps[2])
+        with pytest.raises(JournalFull, match="was not brought to the disk"):
+            journal.tick(T0 + SECOND)
+        journal.recover(b"state", T0 + SECOND)
+        journal.append(steps[3])
+
+    _, new = segments(tmp_path)
+    found = read_header(new)
+    assert found is not None and found[0].snapshot == b"state"
+    assert [each for each, _ in read_steps(new, found[1], is_last=True)] == steps[:4]
+
+
+def test_a_disk_that_never_comes_to_an_end_is_as_good_as_one_that_takes_nothing(tmp_path: Path) -> None:
+    disk, late = HeldDisk(), T0 + 2 + SYNC_NS_MAX
+    disk.hold()
+    with closing(under_way(tmp_path, disk)) as journal:
+        journal.tick(late - 1)
+        for too_late in (journal.tick, journal.keep_ring, lambda at: journal.recover(b"state", at)):
+            with pytest.raises(JournalFull, match=r"has waited 5\.0 s for the disk"):
+                too_late(late)
+
+        disk.let_go()
+        journal.recover(b"state", late)
+        journal.tick(late)
+
+        assert disk.syncs == 2, "what was written meanwhile is safe, too"
+    assert [segment.number for segment in segments(tmp_path)] == [1], "nothing was in doubt"
+
+
+class Patient(HeldDisk):
+    """One on which a sync ends only once somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hold()
+        self.ended_first: list[bool] = []  # whether it had, each time that a file was let go
+
+    def begin_sync(self, fd: int, /) -> Future[None]:
+        begun = super().begin_sync(fd)
+        wait_for_it = begun.result
+
+        def result(timeout: float | None = None) -> None:
+            self.let_go()
+            wait_for_it(timeout)
+
+        begun.result = result
+        return begun
+
+    def close(self, fd: int, /) -> None:
+        self.ended_first.append(all(each.done() for each in self.begun))
+        os.close(fd)
+
+
+@pytest.mark.parametrize("ends", [Journal.close, lambda journal: journal.rotate(b"", T0 + 2)], ids=["close", "rotate"])
+def test_a_file_is_let_go_only_when_its_sync_has_ended(tmp_path: Path, ends: Callable[[Journal], None]) -> None:
+    disk = Patient()
+    with closing(under_way(tmp_path, disk)) as journal:
+        ends(journal)
+
+    assert disk.ended_first and all(disk.ended_first)
+    with closing(opened(tmp_path)) as journal:
+        assert journal.step == a_day()[1].number
+
+
+def test_a_file_that_cannot_be_written_to_its_end_is_let_go_only_when_its_sync_has_ended(tmp_path: Path) -> None:
+    disk = Patient()
+    journal = under_way(tmp_path, disk)
+    with _disk_of(segments(tmp_path)[0].size), pytest.raises(JournalFull):
+        journal.append(a_day()[2])
+
+    with _disk_of(segments(tmp_path)[0].size), pytest.raises(JournalFull):
+        journal.close()
+
+    assert disk.ended_first == [True, True]
+
+
+def test_power_that_is_lost_while_a_sync_is_under_way_may_take_what_it_would_have_saved_and_nothing_after_its_end(
+    tmp_path: Path,
+) -> None:
+    left: dict[bool, set[int]] = {False: set(), True: set()}
+    for seed in range(40):
+        for is_heard_of in left:
+            directory, disk = tmp_path / f"{seed} {is_heard_of}", SimulatedDisk(Random(seed))
+            journal = under_way(directory, disk)
+            if is_heard_of:
+                disk.now = lambda: T0 + SECOND
+                journal.tick(T0 + SECOND)
+            disk.abandon()
+            disk.lose_power(Random(seed))
+            with closing(opened(directory)) as journal:
+                left[is_heard_of].add(len(journal.boot.steps))
+
+    assert (min(left[False]), min(left[True])) == (0, 1)
 
 
 @pytest.mark.parametrize("fsync", Fsync)
@@ -398,7 +515,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_snapshot_relies_on_is_not_taken_back_by_a_later_loss_of_power(tmp_path: Path) -> None:
-    disk, policy = SimulatedDisk(), Policy(fsync=Fsync.INTERVAL)
+    disk, policy = SimulatedDisk(Random(1)), Policy(fsync=Fsync.INTERVAL)
     journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)
     journal.begin(1, b"", T0)
     for each in a_day():
