@@ -1,20 +1,23 @@
 """Seed after seed, as many as wanted, until one fails: `make chaos`. It goes on where it was stopped, and sums up.
 
 A line a seed is appended to `chaos-<commit>.jsonl`; what stands there is not run again. The summary is printed and
-written to `chaos-<commit>.txt`: seeds, simulated hours, what befell the daemon in each of them, and what failed.
+written to `chaos-<commit>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long it took
+to find back, and what failed.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
 
 from replenisher.simulate.tally import WANTED_PER_HOUR
+from replenisher.simulate.times import broken
+from replenisher.simulate.times import lines as of_times
 from replenisher.wiring import simulation
 
 CHUNK = 20
@@ -79,9 +82,16 @@ def summary(outcomes: list[dict[str, Any]]) -> tuple[str, bool]:
         lines.append(f"  seed {outcome['seed']}: {violation['invariant']}: {violation['sentence']}")
     lines.append("an hour, while an order of ours was at stake:")
     lines += [f"  {count / hours:8.1f}  {name}" for name, count in tally.most_common()]
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    for outcome in outcomes:
+        for name, seen in outcome.get("times", {}).items():
+            times[name] += seen
+    lines += of_times(times)
     rare = [name for name, wanted in WANTED_PER_HOUR.items() if tally[name] < wanted * hours]
     lines += [f"too rare: {name}, {WANTED_PER_HOUR[name]} an hour are wanted" for name in rare]
-    return "\n".join(lines) + "\n", not failed and not rare
+    slow = broken(times)
+    lines += [f"longer than is promised: {name}" for name in slow]
+    return "\n".join(lines) + "\n", not failed and not rare and not slow
 
 
 if __name__ == "__main__":

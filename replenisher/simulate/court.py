@@ -19,6 +19,7 @@ from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
 from replenisher.model.order import Side
 from replenisher.model.step import Step
+from replenisher.simulate.times import Promise
 from replenisher.store.database import Database
 from replenisher.store.journal import Policy
 
@@ -78,6 +79,9 @@ class Oracle(Protocol):
     @property
     def evidence(self) -> "Evidence":
         """What the ledger and the frames prove about our orders."""
+
+    def took(self, promise: Promise, ns: int) -> None:
+        """Note how long something took that a time is promised for."""
 
 
 class Books(msgspec.Struct, frozen=True):

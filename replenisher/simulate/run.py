@@ -50,6 +50,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     befell: Mapping[str, int]  # how often each fault happened at all
     tally: Mapping[str, int]  # how often it hit while an order of ours was at stake, and what came of it
+    times: Mapping[str, Sequence[float]] = {}  # in seconds, what a time is promised for (`times.py`)
     hash: str  # over every byte on the wire and every row
     violation: Violation | None = None  # the first one
     traceback: str = ""  # of an exception that ended it
@@ -98,6 +99,7 @@ def run(
                 messages=world.tap.frames,
                 befell=dict(sorted(world.befell.items())),
                 tally=dict(sorted(world.tally.items())),
+                times=world.times,
                 hash=world.tap.digest(),
                 violation=world.court.violations[0] if world.court.violations else None,
                 traceback=mishap.traceback,

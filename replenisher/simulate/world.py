@@ -39,6 +39,7 @@ from replenisher.simulate.second import Second
 from replenisher.simulate.swarm import NO_FAULTS, Plan
 from replenisher.simulate.tally import Tally
 from replenisher.simulate.timeline import Stuck, Timeline
+from replenisher.simulate.times import Promise
 from replenisher.simulate.trouble import Trouble
 from replenisher.simulate.victims import Victims
 from replenisher.simulate.wiretap import Wiretap
@@ -92,6 +93,7 @@ class World:
         self.account = scene.account
         self.befell: Counter[str] = Counter()  # each fault, whenever it happened
         self.tally: Counter[str] = Counter()  # each fault that could hurt, and what came of them
+        self.times: dict[str, list[float]] = {}  # how long it took what a time is promised for, in seconds
         self.tap = Wiretap()
         self._timeline = timeline or Timeline(at)
         self.evidence = Evidence(self)
@@ -317,6 +319,10 @@ class World:
         if counts:
             self.tally[fault] += 1
         return counts
+
+    def took(self, promise: Promise, ns: int) -> None:
+        """A check has timed something."""
+        self.times.setdefault(promise.name, []).append(round(ns / SECOND_NS, 3))
 
     def up(self, link: Link, frame: str) -> Sequence[tuple[int, str]] | None:
         """What becomes of a frame from a daemon."""

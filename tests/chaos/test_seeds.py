@@ -27,6 +27,7 @@ def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None
     finding(total.sentence())
     assert violations == []
     assert total.rare() == []
+    assert total.slow() == []
 
 
 def test_on_a_market_that_hardly_moves_they_hold_as_well() -> None:

@@ -25,6 +25,7 @@ from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.court import Check, Court
 from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.run import START
+from replenisher.simulate.times import Promise
 from replenisher.simulate.world import Scene
 from replenisher.store.journal import Header
 from replenisher.wiring.simulation import SHIPPED, scene_of
@@ -85,6 +86,7 @@ class Story:
         self.instruments = [KEY]
         self.record_every_ns = SECOND_NS
         self.is_journal_safe = True
+        self.times: list[tuple[Promise, float]] = []
         self.evidence = Evidence(self)
         self.check = check(self)
         self.court = Court([self.evidence, self.check], lambda: (self.at - START) / SECOND_NS, lambda: None)
@@ -97,6 +99,9 @@ class Story:
         """What was objected to."""
         assert {each.invariant for each in self.court.violations} <= {self.check.name}
         return [each.sentence for each in self.court.violations]
+
+    def took(self, promise: Promise, ns: int) -> None:
+        self.times.append((promise, ns / SECOND_NS))
 
     # --- Time and lives
 

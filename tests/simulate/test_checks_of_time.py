@@ -33,6 +33,7 @@ from replenisher.simulate.checks.telling import OperatorIsTold
 from replenisher.simulate.checks.unknowns import UnknownsAreResolved
 from replenisher.simulate.checks.unwanted import UnwantedOrdersGo
 from replenisher.simulate.court import FillRow
+from replenisher.simulate.times import QUOTES_AGAIN, STOPS, UNWANTED_GO
 from tests.simulate.story import KEY, MARKET, NAME, Story, order_state, record
 
 LOOP_LAG = Halt(cause=HaltCause.LOOP_LAG, reason="too slow")
@@ -250,6 +251,7 @@ def test_l1_it_quotes_again_or_says_why_not(excuse: str) -> None:
 
     story.court.stopping()
 
+    assert story.times == ([(QUOTES_AGAIN, 28.0)] if excuse == "it quotes" else [])
     is_fine = excuse in ("it quotes", "it is halted", "it is paused")
     assert story.found == ([] if is_fine else ["it does not quote 30 s after the last fault, and nobody was told why"])
 
@@ -316,6 +318,26 @@ def test_l4_what_nobody_wants_is_gone_soon(stops: bool) -> None:
     assert len(story.found) == 1, "whoever cannot reach the exchange cancels nothing"
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_l4_says_how_long_it_took_until_each_was_gone(stops: bool) -> None:
+    story = Story(UnwantedOrdersGo)
+    soon, later = story.takes(story.label(1)), story.takes(story.label(2), "sell")
+    if not stops:
+        story.born(2)
+    story.steps(SessionOpened(at=story.at, venue="deribit"))
+    story.court.calmed()
+    if stops:
+        story.court.stopping()
+    story.speaks()
+
+    for seconds, order_id in ((0.5, soon), (2, later)):
+        story.passes(seconds)
+        story.takes_off(order_id)
+        story.speaks()
+
+    assert story.times == [(UNWANTED_GO, 0.5), (UNWANTED_GO, 2.5)]
+
+
 def test_l5_a_life_dials_no_more_than_ten_times_a_minute() -> None:
     story = Story(DialsAreFew)
     for number in (1, 2):  # a new life knows nothing of what the last one has tried
@@ -342,6 +364,7 @@ def test_l6_a_stop_is_flat_and_in_time(seconds: float, how: str) -> None:
 
     story.court.ended(story.daemon, how)
 
+    assert story.times == ([(STOPS, seconds)] if how == "exit 0" else [])
     is_fine = (seconds, how) == (14.9, "exit 0")
     assert story.found == ([] if is_fine else [f"the stop took {seconds:.1f} s: {how}"])
 

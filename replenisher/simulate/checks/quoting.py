@@ -5,8 +5,9 @@ from typing import Any
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.times import QUOTES_AGAIN
 
-BOUND_NS = 30 * SECOND_NS
+BOUND_NS = QUOTES_AGAIN.most_ns
 LOOK_NS = 5 * SECOND_NS  # before that: in so long a time an order of ours must be seen
 
 
@@ -20,6 +21,7 @@ class QuotesAgain(Check):
         super().__init__(oracle)
         self._bound: int | None = None
         self._is_quoting = False
+        self._absent_since: int | None = None
         self._halts: set[str] = set()  # what was told to keep it from quoting, and not to have ended since
         self._others: set[str] = set()  # paused strategies and closed instruments, likewise
 
@@ -32,6 +34,8 @@ class QuotesAgain(Check):
     def calmed(self) -> Objection:
         """The faults are over."""
         self._bound = self.oracle.at + BOUND_NS
+        if not any(self.oracle.evidence.ours()):
+            self._absent_since = self.oracle.at
         return None
 
     def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
@@ -55,6 +59,9 @@ class QuotesAgain(Check):
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """A moment of the daemon's life; there are many of them."""
+        if self._absent_since is not None and any(self.oracle.evidence.ours()):
+            self.oracle.took(QUOTES_AGAIN, self.oracle.at - self._absent_since)
+            self._absent_since = None
         if self._bound is not None and self._bound - LOOK_NS <= self.oracle.at <= self._bound:
             self._is_quoting = self._is_quoting or any(self.oracle.evidence.ours())
         return None
@@ -63,4 +70,4 @@ class QuotesAgain(Check):
         """The bound has passed."""
         if self._bound is None or self._is_quoting or self._halts or self._others:
             return None
-        return f"it does not quote {BOUND_NS // SECOND_NS} s after the last fault, and nobody was told why"
+        return f"it does not quote {QUOTES_AGAIN.most_s:g} s after the last fault, and nobody was told why"

@@ -2,11 +2,9 @@
 
 from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
-from replenisher.model.units import SECOND_NS
 from replenisher.simulate.checks.orphans import prefix
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-
-BOUND_NS = 5 * SECOND_NS
+from replenisher.simulate.times import UNWANTED_GO
 
 
 class UnwantedOrdersGo(Check):
@@ -21,6 +19,7 @@ class UnwantedOrdersGo(Check):
         self._session_since: int | None = None
         self._stopped_at: int | None = None
         self._own = ""  # what the ids of the present life begin with
+        self._left: set[str] = set()  # unwanted orders that rested a moment ago
 
     def calmed(self) -> Objection:
         """The faults are over; a session that is open counts from now."""
@@ -38,6 +37,7 @@ class UnwantedOrdersGo(Check):
     def stopping(self) -> Objection:
         """The operator wants nothing any more."""
         self._stopped_at = self.oracle.at
+        self._left = {order.label for order in self.oracle.evidence.ours()}
         return None
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
@@ -47,17 +47,23 @@ class UnwantedOrdersGo(Check):
                 self._session_since = event.at
             elif isinstance(event, SessionLost):
                 self._session_since = None
+                self._left.clear()
         return None
 
     def told(self, link: str, frame: str) -> Objection:
         """A moment like any other."""
         if not self._is_calm or self._session_since is None:
             return None
-        at = self.oracle.at
-        if self._stopped_at is not None and at > max(self._stopped_at, self._session_since) + BOUND_NS:
-            left = [order.label for order in self.oracle.evidence.ours()]
-        elif at > self._session_since + BOUND_NS:
-            left = [order.label for order in self.oracle.evidence.ours() if not order.label.startswith(self._own)]
-        else:
-            return None
-        return f"{', '.join(left)} still rest after {BOUND_NS // SECOND_NS} s" if left else None
+        since = max(self._stopped_at or 0, self._session_since)
+        left = [
+            order.label
+            for order in self.oracle.evidence.ours()
+            if self._stopped_at is not None or not order.label.startswith(self._own)
+        ]
+        took_ns = self.oracle.at - since
+        for _ in self._left.difference(left):
+            self.oracle.took(UNWANTED_GO, took_ns)
+        self._left = set(left)
+        if left and took_ns > UNWANTED_GO.most_ns:
+            return f"{', '.join(left)} still rest after {UNWANTED_GO.most_s:g} s"
+        return None
