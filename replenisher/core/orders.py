@@ -1,7 +1,7 @@
 """Our orders: the only place where an order changes. Each change follows the LIFECYCLE table of the model."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
@@ -315,7 +315,7 @@ class Orders:
         return list(self.by_id.values())
 
     @classmethod
-    def load(cls, orders: list[Order], back: list[str]) -> "Orders":
+    def load(cls, orders: Sequence[Order], back: Sequence[str] = ()) -> "Orders":
         """The orders of a snapshot, and which of them are back."""
         self = cls()
         for order in orders:
