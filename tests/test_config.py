@@ -200,7 +200,7 @@ account: main -> account: main\n    url: ws://127.0.0.1:port/
 
 # strategies
 strategy: pure_mm -> strategy: pure_mn
-    strategies[0].strategy: 'pure_mn' is not allowed, it must be one of: pure_mm;
+    strategies[0].strategy: 'pure_mn' is not allowed, it must be one of: avellaneda_stoikov, glft,
 strategy: pure_mm -> strategy: ../mine.py:Mine
     the file must lie in the folder of the configuration
 strategy: pure_mm -> strategy: mine.py:Mine

@@ -19,12 +19,13 @@ from replenisher.cli import (
     door,
     books,
     simulation,
+    experiments,
     offers,
 )  # in the order in which `--help` lists their verbs
 
 # isort: on
 
-__all__ = ["app", "books", "door", "main", "offers", "simulation", "trading", "wizard"]
+__all__ = ["app", "books", "door", "experiments", "main", "offers", "simulation", "trading", "wizard"]
 
 
 def main() -> None:

@@ -52,7 +52,8 @@ def _parameters(block: Schema, root: Schema, stem: str) -> Iterator[Parameter]:
         key = f"{stem}{name}"
         below = _resolved(declared, root)
         items = _resolved(below.get("items", {}), root)
-        if "properties" in below:
+        is_block = "properties" in below
+        if is_block and "description" not in declared:  # its keys say all there is to say
             yield from _parameters(below, root, f"{key}.")
             continue
         yield Parameter(
@@ -63,6 +64,8 @@ def _parameters(block: Schema, root: Schema, stem: str) -> Iterator[Parameter]:
             is_required=name in required,
             default=declared.get("default"),
         )
+        if is_block:
+            yield from _parameters(below, root, f"{key}.")
         if "properties" in items:
             yield from _parameters(items, root, f"{key}[].")
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from replenisher.config.parameters import Parameter, offer, offers
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from strategies.avellaneda_stoikov import AvellanedaStoikov
+from strategies.glft import Glft
 from strategies.pure_mm import PureMarketMaking
 
 
@@ -56,5 +58,26 @@ def test_blocks_and_lists_are_opened() -> None:
     assert found["order_amount"].about == "size of the first level, in size_unit"
 
 
+def test_a_block_that_says_what_it_is_has_a_line_of_its_own() -> None:
+    found = parameters(Glft)
+
+    assert found["sigma"] == Parameter(
+        key="sigma",
+        kind="{value, window_s, min, max, estimator}",
+        unit="",
+        about="volatility, in price units per square root of a second",
+        is_required=True,
+    )
+    assert found["sigma.window_s"].unit == "seconds"
+    assert "fair_value" not in found
+
+
 def test_what_is_installed_is_offered() -> None:
-    assert offers()["pure_mm"] == offer(PureMarketMaking, "strategies.pure_mm:PureMarketMaking")
+    assert offers() == {
+        name: offer(strategy, f"strategies.{name}:{strategy.__name__}")
+        for name, strategy in {
+            "avellaneda_stoikov": AvellanedaStoikov,
+            "glft": Glft,
+            "pure_mm": PureMarketMaking,
+        }.items()
+    }

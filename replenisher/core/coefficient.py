@@ -1,0 +1,87 @@
+"""The coefficients of a model: each is given, or measured while the market goes by and kept within bounds."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
+from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
+from replenisher.core.strategy import View
+
+Window = Annotated[float, Field(ge=30, le=86_400)]  # a shorter one shows too little to tell anything
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Coefficient:
+    """Either `value`, or `window_s` with `min` and `max`: what is measured is used within these."""
+
+    value: Annotated[Positive | None, about("the number itself, if it is given")] = None
+    window_s: Annotated[Window | None, about("over which it is measured, if it is not given")] = None
+    min: Annotated[Positive | None, about("the least that is used of what is measured")] = None
+    max: Annotated[Positive | None, about("the most that is used of what is measured")] = None
+
+    @model_validator(mode="after")
+    def _is_given_or_measured(self) -> Self:
+        measuring = {"window_s": self.window_s, "min": self.min, "max": self.max}
+        if self.value is not None:
+            given = [name for name, number in measuring.items() if number is not None]
+            if given:
+                raise WrongArgument(given[0], "it has no meaning beside value")
+            return self
+        missing = [name for name, number in measuring.items() if number is None]
+        if len(missing) == len(measuring):
+            raise WrongArgument("value", "missing: either it is given, or window_s, min and max")
+        if missing:
+            raise WrongArgument(missing[0], "missing: what is measured needs window_s, min and max")
+        least, most = self._bounds
+        if least > most:
+            raise WrongArgument("min", "it must not be greater than max")
+        return self
+
+    def signals(self, name: str, measure: Callable[..., SignalSpec]) -> dict[str, SignalSpec]:
+        """What a strategy must be shown under this name; nothing if the number is given."""
+        return {} if self.window_s is None else {name: measure(window_s=self.window_s)}
+
+    def of(self, view: View, name: str) -> float:
+        """What the model is to use now; `name` is that of the strategy's signal for it."""
+        if self.value is not None:
+            return self.value
+        least, most = self._bounds
+        return max(least, min(most, view.signals[name]))
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        assert self.min is not None and self.max is not None, "validated"
+        return self.min, self.max
+
+
+class Estimator(StrEnum):
+    """How a volatility is measured."""
+
+    REALIZED = "realized"  # from the moves of a second
+    BIPOWER = "bipower"  # likewise, without jumps
+    TWO_SCALE = "two_scale"  # from finer moves, without the bounce of the book
+
+
+ESTIMATORS: Mapping[Estimator, Callable[..., SignalSpec]] = {
+    Estimator.REALIZED: Volatility,
+    Estimator.BIPOWER: BipowerVolatility,
+    Estimator.TWO_SCALE: TwoScaleVolatility,
+}
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Sigma(Coefficient):
+    """The volatility of the mid, in price units per square root of a second."""
+
+    estimator: Annotated[Estimator, about("how it is measured, if it is not given")] = Estimator.REALIZED
+
+    @property
+    def measure(self) -> Callable[..., SignalSpec]:
+        """What makes the signal that measures it."""
+        return ESTIMATORS[self.estimator]

@@ -1,0 +1,146 @@
+"""Avellaneda & Stoikov: quotes around the price at which we would not care, which moves against the inventory.
+
+"High-frequency trading in a limit order book", Quantitative Finance 8 (2008) 217-224, equations 29 and 30, with orders
+of any size in place of the paper's one unit:
+
+    reservation = fair value - gamma * sigma² * left * inventory
+    half spread = gamma * sigma² * left * order / 2 + ln(1 + gamma * order / k) / (gamma * order)
+
+`left` is the time until the horizon, in seconds. Inventory and order are in the base currency, prices in price units
+(quote currency for one of base). So gamma is per unit of the quote currency, sigma in price units per square root of a
+second, and k per price unit: by a factor e fewer takers reach a quote that is 1 / k further from the mid.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from math import log1p
+from typing import Annotated, Self
+
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
+from replenisher.core.coefficient import Coefficient, Sigma
+from replenisher.core.fair_value import FairValue
+from replenisher.core.inventory import worth_quote
+from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.signals.intensity import ArrivalDecay
+from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.units import SECOND_NS
+
+STEP_S_MIN = 0.001
+
+
+def reservation_shift(inventory: float, gamma: float, sigma: float, left_s: float) -> float:
+    """How far the reservation price is below fair value, in price units."""
+    return gamma * sigma**2 * left_s * inventory
+
+
+def half_spread(order: float, gamma: float, sigma: float, k: float, left_s: float) -> float:
+    """How far each quote is from the reservation price, in price units."""
+    risk = gamma * order
+    return risk * sigma**2 * left_s / 2 + log1p(risk / k) / risk
+
+
+class Horizon(StrEnum):
+    """When the inventory is to be judged."""
+
+    FINITE = "finite"  # every horizon_s, counted from midnight UTC of 1970-01-01: a restart does not move it
+    ROLLING = "rolling"  # always horizon_s from now
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class AvellanedaStoikov(ModelLadder):
+    """Quotes around a reservation price that moves against the inventory, the more the further the horizon is."""
+
+    gamma: Annotated[Positive, about("risk aversion, per unit of the quote currency")]
+    sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
+    k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
+    horizon: Annotated[Horizon, about("when the inventory is judged: at fixed times, or always horizon_s from now")]
+    horizon_s: Annotated[Positive, about("how far away the horizon is, or is at its start")]
+    time_step_s: Annotated[Positive | None, about("how often quotes follow the time that is left of a finite one")] = (
+        None
+    )
+    fair_value: FairValue = FairValue()
+    target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
+
+    @model_validator(mode="after")
+    def _finite_has_a_time_step(self) -> Self:
+        if (self.horizon is Horizon.FINITE) != (self.time_step_s is not None):
+            raise WrongArgument("time_step_s", "it belongs to the horizon finite, which needs it")
+        if self.time_step_s is not None and not STEP_S_MIN <= self.time_step_s <= self.horizon_s:
+            raise WrongArgument("time_step_s", "it must be a millisecond or more, and not be longer than horizon_s")
+        return self
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.heeds_trades
+
+    @property
+    def looks_again_s(self) -> float | None:
+        """A finite horizon comes nearer while nothing happens."""
+        return self.time_step_s
+
+    @cached_property
+    def signals(self) -> dict[str, SignalSpec]:
+        """What is measured of the market."""
+        return self.sigma.signals("sigma", self.sigma.measure) | self.k.signals("k", ArrivalDecay)
+
+    def quote(self, view: View) -> Quotes:
+        """The ladder for this market, inventory and time."""
+        fair = self.fair_value.of(view)
+        if fair is None:
+            return NO_QUOTES
+        left_s = self._left_s(view.at)
+        basis = (view.instrument, view.inventory, fair, left_s, *view.signals.values())
+        last = self._last.get(view.instrument.key)
+        if last is not None and last[0] == basis:
+            return last[1]
+        answer = self._answer(view, fair, left_s)
+        self._last[view.instrument.key] = (basis, answer)
+        return answer
+
+    def _answer(self, view: View, fair: float, left_s: float) -> Quotes:
+        instrument = view.instrument
+        sigma, k = self.sigma.of(view, "sigma"), self.k.of(view, "k")
+        order = self.order_base(instrument, fair)
+        inventory = worth_quote(instrument, view.inventory, fair) / fair - self.target_base
+        reservation = fair - reservation_shift(inventory, self.gamma, sigma, left_s)
+        half = half_spread(order, self.gamma, sigma, k, left_s)
+        return Quotes(
+            fair_value=fair,
+            quotes=tuple(self.ladder.quotes(instrument, fair, reservation - half, reservation + half)),
+            terms={
+                "fair_value": fair,
+                "inventory_base": inventory,
+                "order_base": order,
+                "gamma": self.gamma,
+                "sigma": sigma,
+                "k": k,
+                "left_s": left_s,
+                "reservation": reservation,
+                "half_spread": half,
+            }
+            | {f"{name}_measured": number for name, number in view.signals.items()},
+        )
+
+    def _left_s(self, at: int) -> float:
+        """The time until the horizon in seconds; of a finite one as of the start of the time step."""
+        if self.horizon is Horizon.ROLLING:
+            return self.horizon_s
+        horizon, step = self._finite
+        elapsed = at % horizon
+        return (horizon - elapsed + elapsed % step) / SECOND_NS
+
+    @cached_property
+    def _finite(self) -> tuple[int, int]:
+        """A finite horizon and its time step, in nanoseconds."""
+        assert self.time_step_s is not None, "validated"
+        return round(self.horizon_s * SECOND_NS), round(self.time_step_s * SECOND_NS)
+
+    @cached_property
+    def _last(self) -> dict[str, tuple[tuple[object, ...], Quotes]]:
+        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
+        return {}

@@ -1,0 +1,116 @@
+"""Guéant, Lehalle & Fernandez-Tapia: the quotes of a market maker whose session has no end, in closed form.
+
+"Dealing with the inventory risk", Mathematics and Financial Economics 7 (2013) 477-507, in the general form of Guéant,
+"Optimal market making" (2016), equations 4.6 and 4.7: orders of any size, and one risk aversion for inventory (gamma)
+and one for the chance of fills (xi). With xi = gamma it is the model of 2013; with xi = 0 fills are taken as they come.
+
+    c1 = ln(1 + xi * order / k) / (xi * order)
+    c2 = sqrt(gamma / (2 * a * order * k) * (1 + xi * order / k) ^ (k / (xi * order) + 1))
+    half spread = c1 + order / 2 * sigma * c2
+    skew        = sigma * c2 for one unit of inventory
+    bid = fair value - half spread - skew * inventory,    ask = fair value + half spread - skew * inventory
+
+Inventory and order are in the base currency, prices in price units (quote currency for one of base). So gamma and xi
+are per unit of the quote currency, and sigma is in price units per square root of a second. Takers reach a quote at a
+distance d from the mid at the rate a * exp(-k * d): a is per second, k per price unit.
+"""
+
+from functools import cached_property
+from math import exp, log1p, sqrt
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, NotNegative, Positive, about
+from replenisher.core.coefficient import Coefficient, Sigma
+from replenisher.core.fair_value import FairValue
+from replenisher.core.inventory import worth_quote
+from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
+from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+
+
+def coefficients(order: float, gamma: float, xi: float, a: float, k: float) -> tuple[float, float]:
+    """c1, in price units, and c2, which times sigma is the skew for one unit of inventory."""
+    risk = xi * order
+    share = risk / k
+    if share == 0.0:
+        return 1 / k, sqrt(gamma / (2 * a * order * k) * exp(1.0))  # the limit
+    return log1p(share) / risk, sqrt(gamma / (2 * a * order * k) * exp((1 / share + 1) * log1p(share)))
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Glft(ModelLadder):
+    """Quotes as wide, and as skewed against the inventory, as volatility and the flow of takers make it worth."""
+
+    gamma: Annotated[Positive, about("aversion to the risk of inventory, per unit of the quote currency")]
+    xi: Annotated[NotNegative | None, about("the same for the chance of fills; none: as gamma")] = None
+    sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
+    a: Annotated[Coefficient, about("takers a second who reach the mid")]
+    k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
+    fair_value: FairValue = FairValue()
+    target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.heeds_trades
+
+    @cached_property
+    def signals(self) -> dict[str, SignalSpec]:
+        """What is measured of the market."""
+        return (
+            self.sigma.signals("sigma", self.sigma.measure)
+            | self.a.signals("a", ArrivalRate)
+            | self.k.signals("k", ArrivalDecay)
+        )
+
+    def quote(self, view: View) -> Quotes:
+        """The ladder for this market and inventory."""
+        fair = self.fair_value.of(view)
+        if fair is None:
+            return NO_QUOTES
+        basis = (view.instrument, view.inventory, fair, *view.signals.values())
+        last = self._last.get(view.instrument.key)
+        if last is not None and last[0] == basis:
+            return last[1]
+        answer = self._answer(view, fair)
+        self._last[view.instrument.key] = (basis, answer)
+        return answer
+
+    def _answer(self, view: View, fair: float) -> Quotes:
+        instrument = view.instrument
+        sigma, a, k = self.sigma.of(view, "sigma"), self.a.of(view, "a"), self.k.of(view, "k")
+        xi = self.gamma if self.xi is None else self.xi
+        order = self.order_base(instrument, fair)
+        inventory = worth_quote(instrument, view.inventory, fair) / fair - self.target_base
+        c1, c2 = coefficients(order, self.gamma, xi, a, k)
+        half_spread = c1 + order / 2 * sigma * c2
+        skew = sigma * c2
+        centre = fair - skew * inventory
+        return Quotes(
+            fair_value=fair,
+            quotes=tuple(self.ladder.quotes(instrument, fair, centre - half_spread, centre + half_spread)),
+            terms={
+                "fair_value": fair,
+                "inventory_base": inventory,
+                "order_base": order,
+                "gamma": self.gamma,
+                "xi": xi,
+                "sigma": sigma,
+                "a": a,
+                "k": k,
+                "c1": c1,
+                "c2": c2,
+                "skew": skew,
+                "centre": centre,
+                "half_spread": half_spread,
+            }
+            | {f"{name}_measured": number for name, number in view.signals.items()},
+        )
+
+    @cached_property
+    def _last(self) -> dict[str, tuple[tuple[object, ...], Quotes]]:
+        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
+        return {}
