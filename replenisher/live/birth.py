@@ -9,6 +9,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
+from replenisher.store.leases import moment
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 
@@ -27,8 +28,13 @@ def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> 
 
 def inherited(state: State, known: Known, at: int) -> list[HaltInherited | HaltsLifted]:
     """What the new life is told, besides, of halts on its accounts."""
-    lifted = [HaltsLifted(at=at, reason=known.lifted)] if known.lifted and state.halts else []
-    return [*lifted, *(HaltInherited(at=at, cause=halt.cause, reason=halt.reason) for halt in known.standing)]
+    facts: list[HaltInherited | HaltsLifted] = []
+    if known.lifted and state.halts:
+        facts.append(HaltsLifted(at=at, reason=known.lifted))
+    for halt in known.standing:
+        reason = f"{halt.reason} (halted on {moment(halt.at)} with another data directory)"
+        facts.append(HaltInherited(at=at, cause=halt.cause, reason=reason))
+    return facts
 
 
 def lift(journal: Journal, setup: Setup, at: int, reason: str) -> list[str]:

@@ -5,14 +5,15 @@ once it has the lease, is told what stands there. Epochs of an account only grow
 of two rows came first, where the clocks of two machines may not. What no recorder has brought here nobody else knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
 from replenisher.model.command import HaltCause
 from replenisher.store import leases, tables
-from replenisher.store.leases import Claim, moment
+from replenisher.store.leases import Claim
 
 HALTED, RESUMED = "halted", "resumed"
 
@@ -22,6 +23,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     cause: HaltCause
     reason: str
+    at: int
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -33,24 +35,23 @@ class Known(msgspec.Struct, frozen=True):
 
 def known(connection: Connection, claim: Claim, *, epoch: int, step: int) -> Known:
     """What stands on the accounts of a life, whose journal ended with that epoch and step before it began."""
-    standing: dict[str, Standing] = {}
     lifted = ""
-    halts = tables.halts.c
-    query = select(tables.halts).where(halts.journal_id.in_(_journals_on(connection, claim.accounts)))
-    # Facts come before what is decided about them, so within a step a halt comes last.
-    in_order = query.order_by(halts.epoch, halts.step, halts.kind.desc(), halts.index)
-    for row in connection.execute(in_order):
-        is_ours = row.journal_id == claim.journal_id
-        if row.kind == RESUMED and row.reason:
-            standing.clear()
-            if not is_ours and row.epoch > epoch:
+    if _is_recorded(connection, claim.journal_id, epoch, step):  # else whoever lifted halts may not have known of all
+        for row in _told(connection, claim.accounts):
+            if _lifts(row) and row.journal_id != claim.journal_id and row.epoch > epoch:
                 lifted = row.reason
-        elif row.kind == HALTED and not is_ours:
-            reason = f"{row.reason} (halted on {moment(row.at)} with another data directory)"
-            standing.setdefault(row.cause, Standing(HaltCause(row.cause), reason))
-    if lifted and not _is_recorded(connection, claim.journal_id, epoch, step):
-        lifted = ""  # whoever lifted it may not have known of all
-    return Known(tuple(standing.values()), lifted)
+    return Known(standing(connection, claim.accounts, but_of=claim.journal_id), lifted)
+
+
+def standing(connection: Connection, accounts: Mapping[str, str], *, but_of: str = "") -> tuple[Standing, ...]:
+    """The halts that stand on these accounts, the oldest first, but for those that one journal has found itself."""
+    halts: dict[str, Standing] = {}
+    for row in _told(connection, accounts):
+        if _lifts(row):
+            halts.clear()
+        elif row.kind == HALTED and row.journal_id != but_of:
+            halts.setdefault(row.cause, Standing(HaltCause(row.cause), row.reason, row.at))
+    return tuple(halts.values())
 
 
 def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
@@ -61,6 +62,20 @@ def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
     halts = tables.halts.c
     query = select(func.max(halts.epoch)).where(halts.journal_id.in_(_journals_on(connection, claim.accounts)))
     return max(leases.epoch_before(connection, claim, now), connection.execute(query).scalar() or 0)
+
+
+def _lifts(row: Any) -> bool:
+    """Whether an operator has said why all that was halted may go on."""
+    return row.kind == RESUMED and bool(row.reason)
+
+
+def _told(connection: Connection, accounts: Mapping[str, str]) -> Iterable[Any]:
+    """Every halt of these accounts and every end of one, in their order."""
+    halts = tables.halts.c
+    of_these = halts.journal_id.in_(_journals_on(connection, accounts))
+    # Facts come before what is decided about them, so within a step a halt comes last.
+    in_order = (halts.epoch, halts.step, halts.kind.desc(), halts.index)
+    return connection.execute(select(tables.halts).where(of_these).order_by(*in_order))
 
 
 def _journals_on(connection: Connection, accounts: Mapping[str, str]) -> list[str]:

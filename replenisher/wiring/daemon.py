@@ -10,6 +10,7 @@ from rich.console import Console
 
 from replenisher.config import Config
 from replenisher.core.engine import Engine
+from replenisher.core.halts import why_halted
 from replenisher.errors import ConfigurationError
 from replenisher.live import garbage
 from replenisher.live.birth import begin, inherited
@@ -20,7 +21,7 @@ from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
 from replenisher.live.screen import Backstage, Screen, Title, farewell
-from replenisher.live.supervisor import FAILURE, Parts
+from replenisher.live.supervisor import FAILURE, RISK_HALT, Parts
 from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started
 from replenisher.store.journal import Journal
@@ -115,6 +116,8 @@ def _live(
         tell("not_recorded", {"error": error, "behind_bytes": behind_bytes})
         _say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
         exit_code = exit_code or FAILURE
+    if exit_code == RISK_HALT:
+        _say(f'{why_halted(state)}; `replenisher resume {config.path} --reason "…"` lifts that')
     for order_id in ending.left:
         tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))

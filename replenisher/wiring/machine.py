@@ -3,19 +3,20 @@
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Table, inspect
 
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.control import ask, sole_daemon
 from replenisher.model.units import SECOND_NS
-from replenisher.store import leases, schema, tables
+from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
+from replenisher.store.halts import Standing
 from replenisher.store.journal import segments
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import accounts_of, require_database
@@ -34,7 +35,7 @@ def about_machine(config: Config) -> Iterator[Finding]:
     yield _journal(config)
     yield (database := _database(config))
     if database.light is Light.GREEN:
-        yield from _leases(config)
+        yield from _accounts(config)
 
 
 def _data_directory(config: Config) -> Finding:
@@ -111,23 +112,40 @@ def _database(config: Config) -> Finding:
     return _found("database", Light.GREEN, f"{name}, up to date")
 
 
-def _leases(config: Config) -> Iterator[Finding]:
-    """Who may trade on each account: one process, and only while its lease lasts."""
+def _accounts(config: Config) -> Iterator[Finding]:
+    """What the database knows of the accounts: who may trade on each, and what keeps everybody from it."""
     exchange_id = exchange_id_of(config) or "a new one" if config.starts_exchange else None
     accounts = accounts_of(config, exchange_id)
-    rows: dict[str, Any] = {}
-    now = 0
+    now, rows, standing = 0, dict[str, Any](), tuple[Standing, ...]()
     if _is_there(config.database_url):
         with closing(Database(config.database_url)) as database, explained(database):
-            now, rows = database.read(lambda connection: (database.now(connection), _rows(connection, accounts)))
+            now, rows, standing = database.read(
+                lambda connection: (
+                    database.now(connection),
+                    _rows(connection, accounts),
+                    halts.standing(connection, accounts) if _has(connection, tables.halts) else (),
+                )
+            )
     for venue in accounts:
         yield _lease(config, f"lease {venue}", rows.get(venue), now)
+    if standing:
+        yield _halted(standing)
 
 
 def _rows(connection: Connection, accounts: Mapping[str, str]) -> dict[str, Any]:
-    if not inspect(connection).has_table(tables.leases.name):
+    if not _has(connection, tables.leases):
         return {}
     return {venue: leases.standing(connection, venue, account) for venue, account in accounts.items()}
+
+
+def _has(connection: Connection, table: Table) -> bool:
+    return inspect(connection).has_table(table.name)
+
+
+def _halted(standing: Sequence[Standing]) -> Finding:
+    """A life would end at once, because an earlier one has halted the account, with whatever data directory."""
+    reasons = "; ".join(f"{halt.reason}, on {leases.moment(halt.at)}" for halt in standing)
+    return _found("halts", Light.RED, reasons, 'find out why, then `replenisher resume --reason "…"`')
 
 
 def _lease(config: Config, check: str, row: Any, now: int) -> Finding:

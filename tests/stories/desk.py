@@ -21,6 +21,8 @@ REPLAY = ROOT / "configs" / "replay.yaml"
 DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own books are
 EXCHANGE = "REPLENISHER_VENUES__DERIBIT__URL"  # and the one that says where an exchange runs already
 
+LIFE_S = 3 * DEADLINE_S  # of a whole life: it starts, trades, stops and brings its rows to the database
+
 Record = dict[str, Any]
 
 
@@ -176,7 +178,7 @@ class Desk:
         with self.running(*arguments, **variables) as process:
             return process.wait(timeout_s)
 
-    def run(self, *arguments: str | Path, timeout_s: float = DEADLINE_S, **variables: str) -> Ended:
+    def run(self, *arguments: str | Path, timeout_s: float = LIFE_S, **variables: str) -> Ended:
         """`run` on this desk's configuration, to its end."""
         return self.command("run", self.config, *arguments, timeout_s=timeout_s, **variables)
 

@@ -1,13 +1,16 @@
 """A desk that is halted, and a strategy that fails: the real program, from the breach to quotes again."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 from signal import SIGKILL
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import select
 
-from replenisher.live.control import SOCKET
+from replenisher.errors import ReplenisherError
+from replenisher.live.control import SOCKET, ask
 from replenisher.store import tables
 from replenisher.store.database import Database
 from tests.stories.desk import PAPER, Desk, fills, orders_asked_for, resting
@@ -57,16 +60,23 @@ def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_m
     breached = desk.run(**STRICT)
 
     stop = breached.summary["stop"]
-    assert (breached.code, breached.stderr, stop["verdict"], stop["left"]) == (3, "", "flat", [])
+    assert (breached.code, stop["verdict"], stop["left"]) == (3, "flat", [])
     assert stop["reason"].startswith("halted: max_daily_loss_quote: ")
+    sentence = f'replenisher: {stop["reason"]}; `replenisher resume {desk.config} --reason "…"` lifts that\n'
+    assert breached.stderr == sentence
 
     asked = orders_asked_for(desk)
     again = desk.run()
 
-    assert (again.code, again.stderr, again.summary["stop"]) == (3, "", stop)
+    assert (again.code, again.stderr, again.summary["stop"]) == (3, sentence, stop)
     (halted,) = (fact for fact in again.told if fact["event"] == "halted")
     assert (halted["level"], halted["cause"], f"halted: {halted['reason']}") == ("warning", "loss", stop["reason"])
     assert orders_asked_for(desk) == asked, "a halted daemon asks for nothing"
+
+    examined = desk.command("doctor", desk.config, "--json")
+    (finding,) = (each for each in json.loads(examined.stdout)["findings"] if each["check"] == "halts")
+    assert (examined.code, finding["light"]) == (1, "red"), "a halted account is not ready to trade"
+    assert finding["found"].startswith(f"{halted['reason']}, on 20")
 
     unexplained = desk.command("resume", desk.config)
     assert (unexplained.code, unexplained.stderr) == (1, f"replenisher: no daemon runs on {desk.data}\n")
@@ -90,17 +100,17 @@ def test_a_running_daemon_lets_nobody_out_of_a_halt_without_a_reason_and_remembe
         assert breached.code == 3
         exchange.stop(SIGKILL)
 
-    with desk.running("run", desk.config) as daemon:  # it cannot get as far as to end by itself
+    with desk.running("run", desk.config) as daemon:  # it waits for the exchange, for twenty seconds
         daemon.until("its door is open", (desk.data / SOCKET).exists)
-        refused = desk.command("resume", desk.config)
-        (halt,) = desk.answer("status")["halts"]
-        sentence = f"replenisher: halted: {halt['reason']}; only `resume --reason` lifts that\n"
-        assert (refused.code, refused.stderr) == (1, sentence)
+        with pytest.raises(ReplenisherError) as refused:
+            ask(desk.data, "resume")
+        (halt,) = ask(desk.data, "status")["halts"]
+        assert str(refused.value) == f"halted: {halt['reason']}; only `resume --reason` lifts that"
         resumed = desk.command("resume", desk.config, "--reason", "seen")
         assert (resumed.code, resumed.stdout.startswith("core: shows nothing yet: not in sync")) == (0, True)
         daemon.until("it says so", lambda: daemon.told("resumed"))
         assert {"halt": "loss", "reason": "seen"}.items() <= daemon.told("resumed")[0].items()
-        assert desk.answer("status")["halts"] == []
+        assert ask(desk.data, "status")["halts"] == []
         daemon.stop(SIGKILL)
 
     with desk.exchange(urlsplit(url).port):
