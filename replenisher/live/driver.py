@@ -182,12 +182,13 @@ class Driver:
         self._turn_at = self.clock.now()
         self._note_lag(self._turn_at - self._look_due)
         self._carry()
-        while self._inbox or self._lag_ns:
-            if self._lag_ns:
-                self._catch_up()
-            else:
-                events, self._inbox = self._inbox, []
-                self._step(events)
+        if self._lag_ns:
+            self._catch_up()
+        while self._inbox and not self._lag_ns:
+            events, self._inbox = self._inbox, []
+            self._step(events)
+        if self._lag_ns:  # too late again: whoever else lives on this loop must have a turn, too
+            self.venue_heard()
         if not self._look_back_due:
             self._look_back_due = True
             self._loop.call_later(LOOK_BACK_S, self._guarded, self._look_back)

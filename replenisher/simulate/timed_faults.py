@@ -18,6 +18,7 @@ from replenisher.simulate.network import Hit, Link, Way
 
 DISCONNECTS = ("1006", "1012 service restart", "4000 heartbeat close")
 COMMITS = ("before", "after")
+WRITE_NS = (10 * MS_NS, 3 * SECOND_NS)  # how long a slow disk takes for each: mostly a moment, and now and then seconds
 
 
 class World(Protocol):
@@ -208,10 +209,10 @@ def _fill_disk(world: World, _: str, hit: Hit) -> None:
 
 
 def _slow_disk(world: World, _: str, hit: Hit) -> None:
-    disk = world.disk
+    disk, (shortest, longest) = world.disk, WRITE_NS
 
     def begin() -> None:
-        disk.write_ns, disk.hit = round(world.chance.expovariate(1 / (100 * MS_NS))), hit
+        disk.write_ns, disk.hit = round(shortest * (longest / shortest) ** world.chance.random()), hit
 
     def end() -> None:
         disk.write_ns, disk.hit = 0, None

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from replenisher.live.driver import LOOK_BACK_S, Driver
 from replenisher.live.lease import Lease, Word
 from replenisher.model.command import Command, OrderCommand, Question
 from replenisher.model.event import (
+    CancelAllAsked,
     Event,
     InstrumentDefined,
     JournalFreed,
@@ -386,6 +388,32 @@ async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path:
         assert kinds(one.seen[1].events) == ["NotSent"] * 4 + ["LoopLagged"]
         assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
         assert not set(decided) & set(one.venue.asked)
+
+
+async def test_a_disk_that_is_slow_again_and_again_lets_others_on_the_loop_have_their_turn(tmp_path: Path) -> None:
+    async with quoting(tmp_path) as one:
+        writes: list[int] = []
+        written_before: list[int] = []  # when somebody else had a turn
+
+        def take_three_seconds() -> None:
+            writes.append(one.clock.at)
+            one.clock.at += 3 * SECOND
+            if len(writes) == 10:
+                one.disk.before_write = lambda: None
+
+        def have_a_turn() -> None:
+            written_before.append(len(writes))
+            if len(writes) < 10:
+                one.loop.call_soon(have_a_turn)
+
+        one.disk.before_write = take_three_seconds
+        one.driver.tell(CancelAllAsked(at=one.clock.at))
+        one.loop.call_soon(have_a_turn)
+        one.loop.go_round()
+
+        assert len(written_before) > 3
+        assert max(after - before for before, after in pairwise(written_before)) <= 2
+        assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
 
 
 @pytest.mark.parametrize(
