@@ -440,6 +440,7 @@ def test_the_verbs_are_all_there() -> None:
             "stop",
             "audit",
             "simulate",
+            "calibrate",
         ),
         *("db upgrade", "db downgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
         "experiment avellaneda-stoikov",

@@ -82,7 +82,7 @@ mode: paper -> modus: paper
 source: synthetic -> source: synthetic, tape: x
     exchange.market.tape is not a known key, allowed are: informed_share,
 source: mid -> src: mid
-    strategies[0].fair_value.src is not a known key, allowed are: price, source
+    strategies[0].fair_value.src is not a known key, allowed are: price, source, table
 
 # values
 order_amount: 1000 -> order_amount: -5
@@ -119,6 +119,10 @@ source: mid -> source: vwap
     strategies[0].fair_value.source: 'vwap' is not allowed, it must be 'mid', 'micro',
 source: mid -> source: fixed
     strategies[0].fair_value.price: it belongs to the source fixed, which needs it
+source: mid -> source: mid, table: {edges: [0.5], adjustments: [[-0.1, 0.1]]}
+    strategies[0].fair_value.table: it belongs to the source micro
+source: mid -> source: micro, table: {edges: [0.5], adjustments: [[-0.1, 0.1], [0.1]]}
+    strategies[0].fair_value.table: the row of spread 2 has 1 numbers, the edges make 2 buckets
 source: synthetic -> source: sythetic
     exchange.market.source: 'sythetic' is not allowed, it must be one of 'synthetic', 'recorded', 'live'
 queue_model: risk_averse -> queue_model: {power: {n: 0}}

@@ -19,13 +19,14 @@ from replenisher.cli import (
     door,
     books,
     simulation,
+    calibration,
     experiments,
     offers,
 )  # in the order in which `--help` lists their verbs
 
 # isort: on
 
-__all__ = ["app", "books", "door", "experiments", "main", "offers", "simulation", "trading", "wizard"]
+__all__ = ["app", "books", "calibration", "door", "experiments", "main", "offers", "simulation", "trading", "wizard"]
 
 
 def main() -> None:

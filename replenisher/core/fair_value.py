@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.book import Touch
+from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import View
 
 
@@ -28,11 +29,23 @@ class FairValue:
 
     source: Annotated[Source, about("the centre of the ladder")] = Source.MID
     price: Annotated[Positive | None, about("the price itself, of the source fixed")] = None
+    table: Annotated[
+        StoikovTable | None,
+        about(
+            "of the source micro: what is added to the mid, as `replenisher calibrate` prints it; else a closed form"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _fixed_has_a_price(self) -> Self:
         if (self.source is Source.FIXED) != (self.price is not None):
             raise WrongArgument("price", "it belongs to the source fixed, which needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _only_micro_has_a_table(self) -> Self:
+        if self.table is not None and self.source is not Source.MICRO:
+            raise WrongArgument("table", "it belongs to the source micro")
         return self
 
     @property
@@ -48,7 +61,8 @@ class FairValue:
             case Source.WEIGHTED:
                 return weighted_mid(view.touch) * view.instrument.tick_float
             case Source.MICRO:
-                return microprice(view.touch) * view.instrument.tick_float
+                ticks = microprice(view.touch) if self.table is None else self.table.price(view.touch)
+                return ticks * view.instrument.tick_float
             case Source.LAST:
                 return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
             case Source.FIXED:

@@ -43,7 +43,7 @@ def adjustments(
 
     leaves = np.eye(len(stays)) - stays
     if np.linalg.cond(leaves) > SINGULAR:
-        raise TooStill("the mid never moves on from some states of the touch")
+        raise TooStill("the mid of the touch does not move on from each of its states")
     first, after = np.split(np.linalg.solve(leaves, np.column_stack([moves @ np.asarray(ticks), falls])), [1], axis=1)
     term = total = first[:, 0]
     for _ in range(rounds - 1):

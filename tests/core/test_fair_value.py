@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from replenisher.core.book import Touch
 from replenisher.core.fair_value import FairValue, Source, microprice, mid, weighted_mid
 from replenisher.core.inventory import lean
+from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import View
 from tests.core.world import LINEAR, T0
 
@@ -59,6 +60,14 @@ def test_the_microprice_is_flatter_at_the_extremes_than_the_weighted_mid() -> No
 
     assert microprice(lopsided) < weighted_mid(lopsided) + 1e-3
     assert microprice(Touch(99, 3, 101, 1)) == pytest.approx(100.5903, abs=1e-4)  # 1/2 + 2/pi * atan(1/2)
+
+
+def test_a_table_takes_the_place_of_the_closed_form() -> None:
+    table = StoikovTable(edges=(0.5,), adjustments=((-0.2, 0.2), (-0.6, 0.6)))
+    view = View(at=T0, instrument=LINEAR, touch=Touch(99, 30, 101, 10), last_trade=None, inventory=Decimal(0))
+
+    assert FairValue(source=Source.MICRO, table=table).of(view) == pytest.approx(100.6 * LINEAR.tick_float)
+    assert FairValue(source=Source.MICRO).of(view) == pytest.approx(100.5903 * LINEAR.tick_float, abs=1e-5)
 
 
 def test_a_lean_is_counted_in_whole_ladders_and_never_more_than_one() -> None:

@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 from operator import attrgetter
-from typing import NamedTuple
+
+import msgspec
 
 from replenisher.core.book import Touch
 from replenisher.core.signals.last_touch import LastTouch
@@ -35,7 +36,7 @@ from replenisher.model.units import SECOND_NS
 ARRIVALS_MIN = 50  # fewer tell k to worse than a seventh of itself
 
 
-class Intensity(NamedTuple):
+class Intensity(msgspec.Struct, frozen=True, gc=False):
     """A and k of one market."""
 
     rate: float  # A, 1/second

@@ -6,22 +6,27 @@ How much to add is a property of the instrument, estimated from a tape: `repleni
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, about
 from replenisher.core.book import Touch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class StoikovTable:
-    """What to add to the mid, in ticks: a row for each spread from one tick on, a column for each bucket of imbalance.
+    """What to add to the mid, in ticks, at each imbalance and spread; a wider spread is treated as the widest here.
 
-    Imbalance is the bid's share of what stands at the touch; `edges` are where one bucket ends and the next one begins.
-    A spread that is wider than the widest row is treated as that one.
+    Imbalance is the bid's share of what stands at the touch, and is cut into buckets.
     """
 
-    edges: tuple[float, ...]
-    adjustments: tuple[tuple[float, ...], ...]
+    edges: Annotated[tuple[float, ...], about("where one bucket of imbalance ends and the next one begins")]
+    adjustments: Annotated[
+        tuple[tuple[float, ...], ...],
+        about("ticks to add to the mid: a row for each spread from one tick on, a number for each bucket"),
+    ]
 
     def __post_init__(self) -> None:
         if not all(0 < edge < 1 for edge in self.edges) or any(b <= a for a, b in pairwise(self.edges)):

@@ -126,7 +126,7 @@ def test_an_exact_exponential_is_fitted_exactly() -> None:
     found = least_squares(reaching, half_spread=0.5, seconds=100, tick=1)
 
     assert found is not None
-    assert found == pytest.approx((1e10, 0.3), rel=1e-9)
+    assert (found.rate, found.decay) == pytest.approx((1e10, 0.3), rel=1e-9)
     assert least_squares([17, 0, 0], 0.5, 100, 1) is None
     assert most_likely(17, 0, 0.5, 100, 1) is None
 
