@@ -82,23 +82,18 @@ from replenisher.model.order import BUY, SELL, Status
 
 
 def apply(state: State, event: Event) -> None:
-    """Take in one fact."""
+    """Take in one fact; what is told most often stands first."""
     match event:
         case BookChanged():
             _change_book(state, event)
-        case BookSnapshot():
-            _replace_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
             if (watch := state.watches.get(event.instrument)) is not None:
                 watch.saw_trade(event)
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
-        case LinkAlive():
-            _hear_link(state, event.venue, event.at)
-        case FeedLost():
-            state.book(event.instrument).lose(event.reason)
-            state.revisit(event.instrument)
+        case OrderFilled():
+            apply_fill(state, event)
         case (
             OrderWorking()
             | OrderRejected()
@@ -109,8 +104,13 @@ def apply(state: State, event: Event) -> None:
             | OrderExpired()
         ):
             apply_order_fact(state, event)
-        case OrderFilled():
-            apply_fill(state, event)
+        case LinkAlive():
+            _hear_link(state, event.venue, event.at)
+        case BookSnapshot():
+            _replace_book(state, event)
+        case FeedLost():
+            state.book(event.instrument).lose(event.reason)
+            state.revisit(event.instrument)
         case TradesReported():
             _apply_trades(state, event)
         case OrderReported():

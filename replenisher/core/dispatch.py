@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from itertools import compress
 from operator import not_
 
+import msgspec
+
 from replenisher.core.agenda import Agenda
-from replenisher.core.budget import Budget
+from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.expect import expect
 from replenisher.core.orders import Order
 from replenisher.core.plan import Plan
 from replenisher.core.reconcile import Change, Show, Withdraw
 from replenisher.core.risk import CROSSES_OWN, Gate
-from replenisher.core.setup import OnStart, StrategySetup, VenueSetup
+from replenisher.core.setup import OnStart, StrategySetup
 from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, MoveSlot, PlaceOrder
 from replenisher.model.instrument import venue_of
@@ -22,15 +24,23 @@ Shown = tuple[Plan, Sequence[Change | Show]]
 QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 
 
+class Till(msgspec.Struct, frozen=True, gc=False):
+    """What requests to one venue are paid from in one step, and until when they must be answered."""
+
+    budget: Budget  # as of now
+    rate_limit: RateLimit
+    deadline: int
+
+
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_budgets", "_state", "commands")
+    __slots__ = ("_agenda", "_at", "_state", "_tills", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
-        self._budgets: dict[str, Budget] = {}  # by venue, as of now
+        self._tills: dict[str, Till] = {}  # by venue
 
     def give(self, command: Command) -> None:
         """One more command: noted, and on its way."""
@@ -45,16 +55,16 @@ class Dispatch:
         for plan in plans:
             wishes: list[Change | Show] = []
             for wish in plan.wishes:
-                if isinstance(wish, Show):
+                if type(wish) is Show:
                     wishes.append(wish)
                     is_any_placed = True
                     continue
                 # Also where the amend may not be sent now: its old slot is given to somebody else.
                 if wish.order.level != wish.level:
                     self.give(MoveSlot(order_id=wish.order.order_id, level=wish.level))
-                if isinstance(wish, Change):
+                if type(wish) is Change:
                     wishes.append(wish)
-                elif isinstance(wish, Withdraw):
+                elif type(wish) is Withdraw:
                     withdrawn.append(wish.order)
             if wishes:
                 shown.append((plan, wishes))
@@ -78,7 +88,7 @@ class Dispatch:
     def cancel_strays(self) -> None:
         """Orders at the venue that carry our name but are not in the journal: canceled once per report of them."""
         for venue_order_id, (label, instrument) in list(self._state.strays.items()):
-            self._cancel(label, venue_order_id, instrument, self._venue_of(instrument))
+            self._cancel(label, venue_order_id, instrument, self._till(venue_of(instrument)).deadline)
 
     def _refills_first(self, shown: list[Shown]) -> list[Shown]:
         """What puts back what was eaten comes before anything that only moves."""
@@ -93,19 +103,18 @@ class Dispatch:
         return [*refills, *others]
 
     def _is_refill(self, plan: Plan, wish: Change | Show) -> bool:
-        if isinstance(wish, Change):
+        if type(wish) is Change:
             return False
         return self._state.eaten_slot(plan.setup.slot(wish.quote)) is not None
 
     def _withdraw(self, order: Order) -> None:
         if self._at < order.cancel_after or not self._state.sync_of(order.instrument).is_open:
             return
-        venue = self._venue_of(order.instrument)
-        if self._can_pay(venue, order.instrument, 0):
-            self._cancel(order.order_id, order.venue_order_id, order.instrument, venue)
+        till = self._till(venue_of(order.instrument))
+        if self._can_pay(till, order.instrument, 0):
+            self._cancel(order.order_id, order.venue_order_id, order.instrument, till.deadline)
 
-    def _cancel(self, order_id: str, venue_order_id: str, instrument: str, venue: VenueSetup) -> None:
-        deadline = self._at + venue.request_timeout_ns
+    def _cancel(self, order_id: str, venue_order_id: str, instrument: str, deadline: int) -> None:
         self.give(
             CancelOrder(order_id=order_id, venue_order_id=venue_order_id, instrument=instrument, deadline=deadline)
         )
@@ -113,14 +122,14 @@ class Dispatch:
     def _show(self, plan: Plan, wishes: Sequence[Change | Show]) -> None:
         """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
         orders, setup = self._state.orders, plan.setup
-        gate = self._gate(plan)
+        till, gate = self._till(setup.venue), self._gate(plan)
         if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
             for wish in wishes:
-                self._ask_for(wish, setup)
+                self._ask_for(wish, setup, till)
             return
         for wish in wishes:
             quote = wish.quote
-            amended = wish.order if isinstance(wish, Change) else None
+            amended = wish.order if type(wish) is Change else None
             counted = None if amended is None else orders.counted(amended)
             reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
             if reason is CROSSES_OWN:
@@ -129,20 +138,23 @@ class Dispatch:
                 self._deny(setup, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
-            elif self._ask_for(wish, setup):
+            elif self._ask_for(wish, setup, till):
                 if gate.is_running:
                     gate.passed(quote.side, quote.price)
                 else:
                     gate = self._gate(plan)
 
-    def _ask_for(self, wish: Change | Show, setup: StrategySetup) -> bool:
+    def _ask_for(self, wish: Change | Show, setup: StrategySetup, till: Till) -> bool:
         """Give the command for what may be shown, if the budget can pay for it."""
-        venue = self._state.setup.venue(setup.venue)
-        deadline = self._at + venue.request_timeout_ns
-        reserve = self._state.orders.open + isinstance(wish, Show)  # one cancel for every order
-        if not self._can_pay(venue, setup.instrument, reserve):
-            return False
-        self.give(_amend(wish, deadline) if isinstance(wish, Change) else self._place(setup, wish.quote, deadline))
+        rest = self._state.orders.open  # one cancel for every order is reserved
+        if type(wish) is Change:
+            if not self._can_pay(till, setup.instrument, rest):
+                return False
+            self.give(_amend(wish, till.deadline))
+        else:
+            if not self._can_pay(till, setup.instrument, rest + 1):
+                return False
+            self.give(self._place(setup, wish.quote, till.deadline))
         return True
 
     def _gate(self, plan: Plan) -> Gate:
@@ -170,7 +182,7 @@ class Dispatch:
 
     def _deny(self, setup: StrategySetup, quote: Quote, reason: str) -> None:
         """Record a denial when its reason is a new one for the slot."""
-        if self._state.slots.known(setup.slot(quote)).denied != reason:
+        if self._state.slots.denials.get(setup.slot(quote)) != reason:
             self.give(
                 Denied(
                     instrument=setup.instrument,
@@ -183,18 +195,19 @@ class Dispatch:
                 )
             )
 
-    def _can_pay(self, venue: VenueSetup, instrument: str, reserve: int) -> bool:
-        """Spend one request of the venue's rate budget, or note when it can be spent."""
-        budget = self._budgets.get(venue.name)
-        if budget is None:
-            budget = self._budgets[venue.name] = self._state.budget(venue.name, self._at)
-        if budget.spend(reserve):
+    def _can_pay(self, till: Till, instrument: str, reserve: int) -> bool:
+        """Spend one request of a venue's rate budget, or note when it can be spent."""
+        if till.budget.spend(reserve):
             return True
-        self._agenda.cannot_pay(instrument, budget.affords_at(venue.rate_limit, reserve))
+        self._agenda.cannot_pay(instrument, till.budget.affords_at(till.rate_limit, reserve))
         return False
 
-    def _venue_of(self, instrument: str) -> VenueSetup:
-        return self._state.setup.venue(venue_of(instrument))
+    def _till(self, venue: str) -> Till:
+        till = self._tills.get(venue)
+        if till is None:
+            setup, budget = self._state.setup.venue(venue), self._state.budget(venue, self._at)
+            till = self._tills[venue] = Till(budget, setup.rate_limit, self._at + setup.request_timeout_ns)
+        return till
 
 
 def _amend(wish: Change, deadline: int) -> AmendOrder:

@@ -36,7 +36,7 @@ def expect(state: State, command: Command, at: int) -> None:
             state.orders.file(order)
         case Denied():
             key = (command.strategy, command.instrument, command.side, command.level)
-            state.slots.of(key).denied = command.reason
+            state.slots.denials[key] = command.reason
         case Pause():
             state.pauses[command.strategy] = command
             state.revisit_all()
@@ -69,11 +69,16 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
         valid_until=command.valid_until,
         pending=Pending(PLACE, command.deadline, command.price, command.quantity),
     )
-    is_refill = command.intent is REFILL
-    if is_refill and (eaten := state.eaten_slot(slot_of(order))) is not None:
-        state.slots.of(eaten).was_eaten = False
+    key = slot_of(order)
+    slot = state.slots.of(key)
+    if command.intent is REFILL:
+        if (eaten := state.eaten_slot(key)) is not None:
+            state.slots.of(eaten).was_eaten = False
+        if (setup := state.setup.strategy(command.strategy)) is not None:
+            slot.refill(setup.policy.refill, at)
+    slot.fill_with_order()
+    state.slots.denials.pop(key, None)
     state.orders.add(order)
-    state.slots.of(slot_of(order)).fill_with_order(at, is_refill=is_refill)
     state.own_size(order.instrument).sent(
         order.order_id, order.side, order.price, order.quantity, state.book(order.instrument), at
     )
@@ -83,7 +88,8 @@ def _expect_amend(state: State, command: AmendOrder, at: int) -> None:
     orders, instrument = state.orders, command.instrument
     order = orders.by_id[command.order_id]
     order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)
-    state.slots.of(slot_of(order)).denied = ""
+    if state.slots.denials:
+        state.slots.denials.pop(slot_of(order), None)
     lots = command.quantity - order.filled_lots
     state.own_size(instrument).sent(order.order_id, order.side, command.price, lots, state.book(instrument), at)
     if order.intent is command.intent is QUOTE:

@@ -54,10 +54,9 @@ class Slot(msgspec.Struct):
     eaten_at: int = 0
     opens_at: int = 0  # not refilled before
     awaits_opposite: bool = False
-    refills: list[int] = msgspec.field(default_factory=list)  # when, within the last minute
+    refills: list[int] = msgspec.field(default_factory=list)  # when, the last ones, as many as may be in a minute
     refusals: int = 0  # of places, in a row
     refused_at_touch: tuple[int, int] | None = None  # waits until the touch is another one
-    denied: str = ""  # the reason our gate gave last
 
     def eat(self, policy: RefillPolicy, at: int) -> None:
         """A fill has emptied the slot."""
@@ -65,10 +64,9 @@ class Slot(msgspec.Struct):
         self.eaten_at = at
         self.opens_at = at + policy.delay_ns
         self.awaits_opposite = policy.mode is RefillMode.OPPOSITE_SIDE
-        if policy.max_per_minute is not None:
-            refills = self._refills_within_a_minute(at)
-            if len(refills) >= policy.max_per_minute:
-                self.opens_at = max(self.opens_at, refills[-policy.max_per_minute] + MINUTE_NS)
+        most = policy.max_per_minute
+        if most is not None and len(self.refills) >= most:
+            self.opens_at = max(self.opens_at, self.refills[-most] + MINUTE_NS)
 
     def refuse(self, reason: RejectReason, touch: tuple[int, int] | None, at: int) -> None:
         """The venue refused a place: wait for what would make the next one succeed."""
@@ -94,22 +92,21 @@ class Slot(msgspec.Struct):
             case _:
                 assert_never(reason)
 
-    def fill_with_order(self, at: int, *, is_refill: bool) -> None:
+    def fill_with_order(self) -> None:
         """An order is on its way into the slot."""
-        if is_refill:
-            self.refills = [*self._refills_within_a_minute(at), at]
         self.awaits_opposite = False
         self.refused_at_touch = None
-        self.denied = ""
+
+    def refill(self, policy: RefillPolicy, at: int) -> None:
+        """That order puts back what a fill ate."""
+        if policy.max_per_minute is not None:
+            self.refills = [*self.refills, at][-policy.max_per_minute :]
 
     def is_open(self, touch: tuple[int, int] | None, at: int) -> bool:
         """Whether an order may be placed here now."""
         if at < self.opens_at or self.awaits_opposite:
             return False
         return self.refused_at_touch is None or self.refused_at_touch != touch
-
-    def _refills_within_a_minute(self, at: int) -> list[int]:
-        return [then for then in self.refills if then > at - MINUTE_NS]
 
 
 NOTHING = Slot()  # what is remembered of a slot to which nothing has happened
@@ -118,10 +115,11 @@ NOTHING = Slot()  # what is remembered of a slot to which nothing has happened
 class Slots:
     """Every slot that has something to remember."""
 
-    __slots__ = ("by_key", "last_opening")
+    __slots__ = ("by_key", "denials", "last_opening")
 
     def __init__(self, slots: Iterable[tuple[SlotKey, Slot]] = ()) -> None:
         self.by_key: dict[SlotKey, Slot] = dict(slots)
+        self.denials: dict[SlotKey, str] = {}  # why our gate has denied what a slot should show; where it did last
         self.last_opening = 0  # session time from which on no slot opens by itself any more
         for slot in self.by_key.values():
             self._closed(slot)
@@ -129,7 +127,7 @@ class Slots:
     def dump(self) -> list[tuple[SlotKey, Slot]]:
         """What must outlive the process: all but what was said about the market as it stood."""
         replace = msgspec.structs.replace
-        return [(key, replace(slot, refused_at_touch=None, denied="")) for key, slot in self.by_key.items()]
+        return [(key, replace(slot, refused_at_touch=None)) for key, slot in self.by_key.items()]
 
     def known(self, key: SlotKey) -> Slot:
         """What is remembered of a slot, to be looked at only: a decision leaves no trace here."""

@@ -9,6 +9,7 @@ lively desk on many sends many, and none too many on any. How many all may send 
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import get_args
 
 import msgspec
@@ -18,7 +19,8 @@ from replenisher.core.state import State
 from replenisher.model.command import Command, HaltCause, OrderCommand
 from replenisher.model.units import MINUTE_NS
 
-REQUESTS = get_args(OrderCommand)
+REQUESTS = frozenset(get_args(OrderCommand))
+ABOUT = attrgetter("instrument")
 
 
 class Count(msgspec.Struct):
@@ -49,14 +51,16 @@ class Throttle:
         most = state.setup.limits.max_messages_per_minute
         if most is None:
             return
+        sent: dict[str, int] = {}
         for command in commands:
-            if not isinstance(command, REQUESTS):
-                continue
-            instrument = command.instrument
+            if type(command) in REQUESTS:
+                instrument = ABOUT(command)
+                sent[instrument] = sent.get(instrument, 0) + 1
+        for instrument, times in sent.items():
             count = self._requests.get(instrument)
             if count is None:
                 count = self._requests[instrument] = Count()
-            if count.add(1, at) > most:
+            if count.add(times, at) > most:
                 reason = f"max_messages_per_minute: more than {most} were sent about {instrument} in one"
                 state.halt(HaltCause.MESSAGE_RATE, reason)
 

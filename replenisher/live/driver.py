@@ -12,7 +12,7 @@ looks at what rests first: that is canceled before anything is heard that has ar
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol, get_args
+from typing import Any, Protocol
 
 from replenisher.core.engine import Engine
 from replenisher.live.clock import Clock
@@ -22,7 +22,6 @@ from replenisher.model.command import (
     AmendOrder,
     CancelOrder,
     Command,
-    OrderCommand,
     PlaceOrder,
     Question,
     addressee,
@@ -48,7 +47,6 @@ LOOK_BACK_S = 0.001  # after a turn; what arrives meanwhile goes first
 CLOCK_LOOK_S = 0.5  # as much of a standstill may not be seen
 GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
 ALARMS = frozenset({FeedLost, SessionLost, Suspended})  # after these, the market's last minute may tell why
-SENT = (*get_args(OrderCommand), *get_args(Question))
 
 
 class Alarm(Protocol):
@@ -286,10 +284,10 @@ class Driver:
             self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command], at: int) -> None:
-        wanted: dict[str, list[OrderCommand | Question]] = {}
+        wanted: dict[str, list[Any]] = {}  # by venue, what it is sent
         for command in commands:
-            if isinstance(command, SENT):
-                wanted.setdefault(addressee(command), []).append(command)
+            if venue := addressee(command):
+                wanted.setdefault(venue, []).append(command)
         for name, wishes in wanted.items():
             self._venues[name].send(wishes, at)
 

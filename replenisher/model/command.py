@@ -3,8 +3,11 @@
 Prices are in ticks, quantities in lots. `deadline` is the session time after which a missing answer is itself a fact.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -215,13 +218,15 @@ OrderCommand = PlaceOrder | AmendOrder | CancelOrder
 LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked
 Command = OrderCommand | LocalCommand | Question
 
+# What each command that leaves is about: an instrument, a scope or a venue. No other command leaves.
+ABOUT: dict[type[Command], Callable[[Any], str]] = {
+    **dict.fromkeys((PlaceOrder, AmendOrder, CancelOrder, AskOrder), attrgetter("instrument")),
+    **dict.fromkeys((AskOpenOrders, AskTrades, AskPosition), attrgetter("scope")),
+    **dict.fromkeys((AskCash, AskBalance), attrgetter("venue")),
+}
 
-def addressee(command: OrderCommand | Question) -> str:
-    """The venue that a command is for."""
-    match command:
-        case AskBalance() | AskCash():
-            return command.venue
-        case AskOpenOrders() | AskTrades() | AskPosition():
-            return venue_of(command.scope)
-        case _:
-            return venue_of(command.instrument)
+
+def addressee(command: Command) -> str:
+    """The venue that a command is for; empty for one that does not leave us."""
+    about = ABOUT.get(type(command))
+    return "" if about is None else venue_of(about(command))

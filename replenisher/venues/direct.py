@@ -39,7 +39,6 @@ class Direct(ClientConnection):
         self._early: list[bytes] = []  # messages from before anybody listened
         self._parts: list[bytes] = []  # of a message that comes in fragments
         self._unread = b""  # the start of a frame that is not whole yet, or the last bytes of a head that is not
-        self._unsent: list[str] = []  # messages, until the next flush
 
     def hand_over_to(self, take: Callable[[bytes], None]) -> None:
         """From now on every message goes here; those that are there already go first."""
@@ -48,13 +47,8 @@ class Direct(ClientConnection):
         for message in early:
             self._deliver(message)
 
-    def put(self, text: str) -> None:
-        """Have a message sent with the next flush."""
-        self._unsent.append(text)
-
-    def flush(self) -> None:
-        """Send what was put; it is lost if the connection is about to end."""
-        texts, self._unsent = self._unsent, []
+    def say(self, texts: Sequence[str]) -> None:
+        """Send messages with one write; they are lost if the connection is about to end."""
         if texts and self.protocol.state is OPEN:
             self.transport.write(text_frames(texts))
 

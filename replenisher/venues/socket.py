@@ -8,7 +8,7 @@ what we write is cut off, as a cancel that waits behind a full buffer is worth n
 
 import asyncio
 import socket as sockets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, assert_never
 from urllib.parse import urlsplit
 
@@ -54,26 +54,20 @@ class Sockets:
 
     def carry(self, actions: Iterable[Action]) -> None:
         """Do what a venue asks for, in order; all frames of one connection leave with one write."""
-        spoken_on: dict[Direct, None] = {}
+        said: dict[str, list[str]] = {}  # by connection
         for action in actions:
             match action:
                 case Send():
-                    # A frame for a connection that has just ended is lost, and `closed` says so.
-                    if websocket := self._open.get(action.connection):
-                        websocket.put(action.frame)
-                        spoken_on[websocket] = None
+                    said.setdefault(action.connection, []).append(action.frame)
                 case Connect(connection, url):
                     self._connect(connection, url)
                 case Close(connection, reason):
+                    self._say(connection, said.pop(connection, []))
                     self._close(connection, reason)
                 case _:
                     assert_never(action)
-        for websocket in spoken_on:
-            # What waits is from earlier writes: however much is said at once, it may first leave.
-            if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
-                websocket.transport.abort()
-            else:
-                websocket.flush()
+        for connection, frames in said.items():
+            self._say(connection, frames)
 
     async def finish(self) -> None:
         """Close whatever is open, and wait until it is."""
@@ -88,9 +82,17 @@ class Sockets:
         self._dialing.add(connection)
         self._readers[connection] = self._tasks.create_task(self._run(connection, url), name=f"socket {connection}")
 
+    def _say(self, connection: str, frames: Sequence[str]) -> None:
+        # What is for a connection that has just ended is lost, and `closed` says so.
+        if websocket := self._open.get(connection):
+            # What waits is from earlier writes: however much is said at once, it may first leave.
+            if websocket.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+                websocket.transport.abort()
+            else:
+                websocket.say(frames)
+
     def _close(self, connection: str, reason: str) -> None:
         if websocket := self._open.pop(connection, None):
-            websocket.flush()
             self._tasks.create_task(websocket.close(reason=reason[:100]), name=f"close {connection}")
         elif connection in self._dialing:
             self._dialing.remove(connection)
@@ -148,6 +150,7 @@ async def _dial(url: str) -> Direct:
         ping_interval=None,  # the session keeps time itself
         max_size=FRAME_BYTES_MAX,
         max_queue=None,  # nothing waits there: frames are handed over as they are parsed
+        write_limit=0,  # and what is said leaves at once, not when the loop comes round
         open_timeout=OPEN_TIMEOUT_S,
         close_timeout=CLOSE_TIMEOUT_S,
     )

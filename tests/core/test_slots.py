@@ -1,7 +1,7 @@
 """Slots: never two orders that may be live in one, whatever the budget leaves unsent."""
 
 from replenisher.core.budget import RateLimit
-from replenisher.core.slots import Slot
+from replenisher.core.slots import RefillPolicy, Slot
 from replenisher.model.order import Side
 from tests.core.world import SECOND, buy, quoting, sell, want
 
@@ -30,10 +30,25 @@ def test_the_slot_of_an_order_that_leaves_is_not_filled_before_the_venue_confirm
     assert world.order(Side.BUY).price == 99_950
 
 
-def test_a_slot_remembers_the_refills_of_one_minute_and_no_more() -> None:
-    slot = Slot()
+def test_a_slot_remembers_as_many_refills_as_may_be_in_a_minute_and_none_where_any_number_may() -> None:
+    limited, free = Slot(), Slot()
 
     for second in range(300):
-        slot.fill_with_order(second * SECOND, is_refill=True)
+        limited.refill(RefillPolicy(max_per_minute=2), second * SECOND)
+        free.refill(RefillPolicy(), second * SECOND)
 
-    assert slot.refills == [second * SECOND for second in range(240, 300)]
+    assert limited.refills == [298 * SECOND, 299 * SECOND]
+    assert free.refills == []
+
+
+def test_one_refill_more_than_may_be_in_a_minute_waits_until_the_first_of_them_is_a_minute_old() -> None:
+    policy = RefillPolicy(max_per_minute=2)
+    slot = Slot()
+    for second in (0, 10):
+        slot.refill(policy, second * SECOND)
+
+    slot.eat(policy, 20 * SECOND)
+    assert slot.opens_at == 60 * SECOND
+
+    slot.eat(policy, 65 * SECOND)
+    assert slot.opens_at == 65 * SECOND

@@ -111,16 +111,10 @@ async def test_messages_come_whole_and_in_order_wherever_the_bytes_are_cut(piece
     assert [bytes(frame.data) for frame in far.heard if frame.opcode is Opcode.PONG] == [b"are you there", b"and now"]
 
 
-async def test_what_is_put_leaves_with_one_flush_and_is_what_the_other_end_reads() -> None:
+async def test_what_is_said_at_once_is_what_the_other_end_reads() -> None:
     texts = ["y" * size for size in SIZES if size < 70_000] + ["à 100 ₿"]
     async with connected() as (near, far, _):
-        for text in texts:
-            near.put(text)
-        await a_turn()
-        far.read()
-        assert far.texts() == [], "nothing leaves before the flush"
-
-        near.flush()
+        near.say(texts)
         while len(far.texts()) < len(texts):
             await a_turn()
             far.read()
@@ -154,8 +148,7 @@ async def test_what_breaks_the_protocol_ends_the_connection_and_nothing_after_it
         feed(near, far.said() + frame + b"\x81\x05after", piece)
         await a_turn()
         far.read()
-        near.put("too late")
-        near.flush()
+        near.say(["too late"])
         await a_turn()
         far.read()
 

@@ -13,6 +13,8 @@ The venue counts what is asked about orders over all connections of the account,
 does `credits`, and what it cannot pay for waits, those that were asked for longest ago first.
 """
 
+from collections.abc import Sequence
+
 from replenisher.model.command import OrderCommand, PlaceOrder
 from replenisher.model.event import CancelsSent, Event, OrderCanceled
 from replenisher.model.units import SECOND_NS
@@ -41,11 +43,12 @@ class Orphans:
         """This is the market connection now."""
         self._way = way
 
-    def asked(self, command: OrderCommand, at: int) -> None:
-        """Something goes out about an order."""
-        self._credits.owe(1, at)
-        if isinstance(command, PlaceOrder):
-            self._may_rest[command.order_id] = command.valid_until + LATE_NS
+    def asked(self, commands: Sequence[OrderCommand], at: int) -> None:
+        """These go out about orders."""
+        self._credits.owe(len(commands), at)
+        for command in commands:
+            if isinstance(command, PlaceOrder):
+                self._may_rest[command.order_id] = command.valid_until + LATE_NS
 
     def ended(self, order_id: str) -> None:
         """It does not rest."""

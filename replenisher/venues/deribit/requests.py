@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring_ascii as quoted
 
 import msgspec
 
@@ -35,7 +36,7 @@ def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_un
     """New price and new total amount, filled included."""
     return (
         f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/edit","params":{{'
-        f'"order_id":{_text(command.venue_order_id)},"amount":{instrument.amount_texts[command.quantity]},'
+        f'"order_id":{quoted(command.venue_order_id)},"amount":{instrument.amount_texts[command.quantity]},'
         f'"price":{instrument.price_texts[command.price]},'
         f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
     )
@@ -45,7 +46,7 @@ def cancel(request_id: int, command: CancelOrder) -> str:
     """A cancel by the venue's id, or by our label while the venue has not told us its id."""
     if not command.venue_order_id:
         return cancel_by_label(request_id, command.order_id)
-    params = f'"order_id":{_text(command.venue_order_id)}'
+    params = f'"order_id":{quoted(command.venue_order_id)}'
     return f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/cancel","params":{{{params}}}}}'
 
 
@@ -76,7 +77,3 @@ def sign(client_secret: str, timestamp_ms: int, nonce: str, data: str = "") -> s
     """The signature of a login."""
     message = f"{timestamp_ms}\n{nonce}\n{data}"
     return hmac.new(client_secret.encode(), message.encode(), hashlib.sha256).hexdigest()
-
-
-def _text(value: str) -> str:
-    return _encode(value).decode()

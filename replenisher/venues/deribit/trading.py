@@ -187,28 +187,31 @@ class Trading:
 
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue, or say that it was not asked."""
-        orders: list[AskOrder] = []
+        asked: list[OrderCommand] = []
+        sought: list[AskOrder] = []
         for command in commands:
             match command:
                 case PlaceOrder() | AmendOrder() | CancelOrder():
                     if self.is_open:
                         self._send_order(command, at)
+                        asked.append(command)
                     else:
                         self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
                 case _ if not self.is_open:
                     self._questions.failed(command, "no session", at)
                 case AskOrder():
-                    orders.append(command)
+                    sought.append(command)
                 case AskOpenOrders() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                     self._questions.ask(command, at)
                 case _:
                     assert_never(command)
-        if orders:
-            self._questions.ask_for_orders(orders, at)
+        if asked:
+            self._orphans.asked(asked, at)
+        if sought:
+            self._questions.ask_for_orders(sought, at)
 
     def _send_order(self, command: OrderCommand, at: int) -> None:
         number = self.link.order_id(command, at)
-        self._orphans.asked(command, at)
         match command:
             case PlaceOrder():
                 until = self._clock.venue_ms(command.valid_until)
