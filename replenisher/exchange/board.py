@@ -11,7 +11,7 @@ from replenisher.exchange.market import Depth, Listing, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.timetable import Timetable
 from replenisher.exchange.words import STILL, Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 PRINTS_KEPT = 10_000
 UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
@@ -29,7 +29,7 @@ class Board:
         self.state_since = at
         self._change_id = change_id
         self._at = at
-        self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # ticks -> lots
+        self._shown: dict[Side, dict[int, int]] = {BUY: {}, SELL: {}}  # ticks -> lots
         self.marking = Marking(market, at, listing.funding_rate_8h)
         self.settlement_price = self.marking.mark(at)  # of the last settlement; before the first one, of the start
         self.timetable = Timetable(listing, at)
@@ -57,7 +57,7 @@ class Board:
 
     def view(self) -> BookView:
         """The whole book, as the changes told so far add up to it."""
-        bids, asks = self._shown[Side.BUY], self._shown[Side.SELL]
+        bids, asks = self._shown[BUY], self._shown[SELL]
         price, amount = self.instrument.price, self.instrument.amount
         return BookView(
             instrument=self.instrument.name,
@@ -69,12 +69,12 @@ class Board:
 
     def change(self, levels: Iterable[Depth], change_id: int, at: int) -> BookUpdate | None:
         """Show new quantities as the change of that number; None if they are what is shown already."""
-        changed: dict[Side, list[BookLevel]] = {Side.BUY: [], Side.SELL: []}
+        changed: dict[Side, list[BookLevel]] = {BUY: [], SELL: []}
         for level in levels:
             if action := self._show(level):
                 price, amount = self.instrument.price(level.price), self.instrument.amount(level.quantity)
                 changed[level.side].append(BookLevel(action, price, amount))
-        if not changed[Side.BUY] and not changed[Side.SELL]:
+        if not changed[BUY] and not changed[SELL]:
             return None
         previous, self._change_id, self._at = self._change_id, change_id, at
         return BookUpdate(
@@ -82,8 +82,8 @@ class Board:
             at=at,
             change_id=change_id,
             previous_change_id=previous,
-            bids=tuple(changed[Side.BUY]),
-            asks=tuple(changed[Side.SELL]),
+            bids=tuple(changed[BUY]),
+            asks=tuple(changed[SELL]),
         )
 
     def print(self, traded: Traded, trade_id: str, at: int) -> Print:

@@ -30,12 +30,12 @@ from math import exp, log, pow
 from typing import Protocol
 
 from replenisher.exchange.matching import Book, Match
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 NANOSECONDS = 1_000_000_000
 BPS = 10_000
 EVERYTHING = 10**9  # lots
-SIDES = (Side.BUY, Side.SELL)
+SIDES = (BUY, SELL)
 
 
 class RandomSource(Protocol):
@@ -131,7 +131,7 @@ class OrderFlow:
         """Do what is due at `next_at`, and draw when the next event is."""
         matches = self._act()
         for side in SIDES:
-            if self._book.best(side) is None:
+            if self._book.is_empty(side):
                 self._rest(side, self._settings.levels, self._size(self._settings.maker_lots))
         self._schedule()
         return matches
@@ -170,7 +170,7 @@ class OrderFlow:
         """An agent's limit order, so many steps of the grid from the best price of the other side."""
         step = self._settings.step_ticks
         opposite = self._reference(side.opposite)
-        nearest = (opposite - 1) // step if side is Side.BUY else opposite // step + 1
+        nearest = (opposite - 1) // step if side is BUY else opposite // step + 1
         price = (nearest - side.sign * (distance - 1)) * step
         if price <= 0:
             return
@@ -183,11 +183,11 @@ class OrderFlow:
         limit = None
         if self._random() < self._settings.informed_share:
             limit = int(self.efficient_price)
-            ask, bid = self._book.best(Side.SELL), self._book.best(Side.BUY)
+            ask, bid = self._book.best(SELL), self._book.best(BUY)
             if ask is not None and ask < limit:
-                side = Side.BUY
+                side = BUY
             elif bid is not None and bid > limit:
-                side = Side.SELL
+                side = SELL
             else:
                 return []
         lots = self._size(self._settings.taker_lots) if limit is None else EVERYTHING

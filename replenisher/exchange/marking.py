@@ -68,8 +68,10 @@ class Marking:
         return min(max(beyond, -FUNDING_8H_MAX), FUNDING_8H_MAX)
 
     def _basis_at(self, at: int) -> float:
+        if at <= self._at:
+            return self._basis
         gap = self._middle - self._index
-        return gap + (self._basis - gap) * exp(min(self._at - at, 0) / BASIS_NS)
+        return gap + (self._basis - gap) * exp((self._at - at) / BASIS_NS)
 
     def _basis_within_band(self, at: int) -> float:
         band = MARK_BAND * self._index
@@ -77,8 +79,11 @@ class Marking:
 
     def _known_middle(self, before: float) -> float:
         """The middle of the book, or the one side it has; what was known before, while it is empty."""
-        touch = [price for side in (BUY, SELL) if (price := self._market.best(side)) is not None]
-        return sum(touch) / len(touch) if touch else before
+        bid, ask = self._market.best(BUY), self._market.best(SELL)
+        if bid is not None and ask is not None:
+            return (bid + ask) / 2
+        known = ask if bid is None else bid
+        return before if known is None else float(known)
 
     def _publish(self, at: int) -> None:
         elsewhere = self._market.index

@@ -13,7 +13,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from replenisher.exchange.market import NOTHING, Depth, Reach
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Ladder:
 
 def crosses(side: Side, price: int, opposite: int | None) -> bool:
     """Whether an order at `price` would trade with the best price of the other side."""
-    return opposite is not None and (price >= opposite if side is Side.BUY else price <= opposite)
+    return opposite is not None and (price >= opposite if side is BUY else price <= opposite)
 
 
 class Book:
@@ -109,7 +109,11 @@ class Book:
 
     def best(self, side: Side) -> int | None:
         """The best bid (BUY) or ask (SELL)."""
-        return self._bids.best() if side is Side.BUY else self._asks.best()
+        return self._bids.best() if side is BUY else self._asks.best()
+
+    def is_empty(self, side: Side) -> bool:
+        """Whether nothing rests on a side."""
+        return not self._ladder(side).levels
 
     def quantity(self, side: Side, price: int) -> int:
         """What rests at one price."""
@@ -120,7 +124,7 @@ class Book:
         """Every level, in no particular order."""
         return [
             Depth(side, price, level.quantity)
-            for side in (Side.BUY, Side.SELL)
+            for side in (BUY, SELL)
             for price, level in self._ladder(side).levels.items()
         ]
 
@@ -140,7 +144,7 @@ class Book:
             return NOTHING
         takes: list[tuple[int, int]] = []
         makers: list[str] = []
-        for price in sorted(ladder.levels, reverse=side is Side.SELL):
+        for price in sorted(ladder.levels, reverse=side is SELL):
             if not quantity or (limit is not None and not crosses(side, limit, price)):
                 break
             taken = 0
@@ -185,7 +189,7 @@ class Book:
         return left
 
     def _ladder(self, side: Side) -> Ladder:
-        return self._bids if side is Side.BUY else self._asks
+        return self._bids if side is BUY else self._asks
 
     def _queue(self, order: Resting) -> None:
         level = self._ladder(order.side).level(order.price)

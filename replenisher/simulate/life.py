@@ -165,8 +165,7 @@ class Life:
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
             self._follower = Follower(place.timeline, self.loop, make, lambda: place.disk.writes, place.record_every_ns)
-        if self.court.began:
-            self.court.began(self)
+        self.court.began(self)
         self._supervisor.start({self.venue.name: self})
 
     # --- Its end of the network -----------------------------------------------------------------------------------
@@ -231,13 +230,11 @@ class Life:
         self._place.moments.reach(moment)
 
     def _observe(self, step: Step) -> None:
-        if self.court.stepped:
-            self.court.stepped(self, step)
+        self.court.stepped(self, step)
 
     def _tell(self, verb: str, about: dict[str, Any]) -> None:
         """It says something to the operator."""
-        if self.court.reported:
-            self.court.reported(self, verb, about)
+        self.court.reported(self, verb, about)
 
     def _failed(self, failure: "asyncio.Future[None]") -> None:
         """Something of ours has failed, which is never allowed, whatever the world does."""

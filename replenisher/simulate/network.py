@@ -152,8 +152,7 @@ class Network:
 
     def _dial(self, end: End, connection: str) -> None:
         self._dialed += 1
-        if end.court.dialed:
-            end.court.dialed(end, connection)
+        end.court.dialed(end, connection)
         link = Link(f"{connection}-{self._dialed}", connection, end, self._way(), self._way())
         self.links[link.name] = link
         if self._unplugged is not None:
@@ -182,8 +181,7 @@ class Network:
 
     def _send_up(self, link: Link, frame: str) -> None:
         self._tap.up(self._timeline.at, link.name, frame)
-        if link.end.court.sent:
-            link.end.court.sent(link.end, link.connection, frame)
+        link.end.court.sent(link.end, link.connection, frame)
         if link.up.hit is not None:
             link.up.hit()
         tampered = self._tampering.up(link, frame)
@@ -192,8 +190,7 @@ class Network:
 
     def _heard(self, link: Link, frame: str) -> None:
         if link.is_open_there and not link.up.is_dead:
-            if link.end.court.heard:
-                link.end.court.heard(link.name, frame)
+            link.end.court.heard(link.name, frame)
             self._counter.heard(link.name, frame)
 
     def _leave(self, link: Link, reason: str) -> None:
@@ -224,8 +221,7 @@ class Network:
 
     def _send_down(self, link: Link, frame: str) -> None:
         self._tap.down(self._timeline.at, link.name, frame)
-        if link.end.court.told:
-            link.end.court.told(link.name, frame)
+        link.end.court.told(link.name, frame)
         way, stream = link.down, stream_of(frame)
         if way.hit is not None:
             way.hit()
@@ -244,8 +240,7 @@ class Network:
 
     def _received(self, link: Link, frame: str) -> None:
         if link.is_open_here and not link.down.is_dead:
-            if link.end.court.received:
-                link.end.court.received(link.end, link.connection, frame)
+            link.end.court.received(link.end, link.connection, frame)
             link.end.received(link.connection, frame)
 
     # --- How connections end --------------------------------------------------------------------------------------
@@ -317,7 +312,7 @@ class Network:
             link.end.closed(link.connection, reason)
 
     def _tell_broken(self, link: Link) -> None:
-        if link.stood and link.end.court.disconnected:
+        if link.stood:
             link.end.court.disconnected(link.end, link.connection)
 
     def reaches(self, end: End, connection: str) -> bool:

@@ -61,7 +61,6 @@ class Second:
 
     def _over(self, life: Life, how: str) -> None:
         self.ends.append(how)
-        if self._place.court.ended:
-            self._place.court.ended(life, how)
+        self._place.court.ended(life, how)
         self._place.network.abandon(life)
         self._place.timeline.put(self._place.timeline.at + AGAIN_NS, self._start)

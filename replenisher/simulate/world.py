@@ -223,8 +223,7 @@ class World:
         self._let_pass(self.life.loop.still_until)
         self.run_until(lambda: self.second.is_gone, STOP_S_MAX)
         self.run_until(lambda: not self.life.is_over, TAKEN_S_MAX)
-        if self.court.calmed:
-            self.court.calmed()
+        self.court.calmed()
 
     def resume(self) -> None:
         """The operator lets the daemon quote again, whether it lives or not."""
@@ -235,8 +234,7 @@ class World:
 
     def stop(self) -> str:
         """The operator stops the daemon; how it ended, or why it did not."""
-        if self.court.stopping:
-            self.court.stopping()
+        self.court.stopping()
         self._is_ending = True
         self.life.ask("stop")
         if not self.life.is_over:
@@ -249,8 +247,7 @@ class World:
             return
         if left := self.life.drain():
             self.court.object("L8", f"rows are left when everything works: {left}")
-        if self.court.closed:
-            self.court.closed(Books(self._place.database, self._counter.ledger(), self._place.directory, self._secrets))
+        self.court.closed(Books(self._place.database, self._counter.ledger(), self._place.directory, self._secrets))
         for table in tables.metadata.sorted_tables:
             for row in self._place.database.beside.execute(_all_rows(table)):
                 self.tap.row(table.name, row)
@@ -264,8 +261,7 @@ class World:
 
     def _over(self, life: Life, how: str) -> None:
         self._ends.append(how)
-        if self.court.ended:
-            self.court.ended(life, how)
+        self.court.ended(life, how)
         if how == POWER_LOST:
             self.victims.lose_power()
             self._dark_until = self.at + BOOT_NS
@@ -309,8 +305,7 @@ class World:
     def befalls(self, fault: str) -> None:
         """A fault happens."""
         self.befell[fault] += 1
-        if self.court.struck:
-            self.court.struck(fault)
+        self.court.struck(fault)
 
     def hit(self, fault: str, frame: str = "") -> bool:
         """A fault changes something. That counts where it could hurt: while an order of ours works, or is under way."""

@@ -66,8 +66,11 @@ class Deribit:
     @property
     def next_wake(self) -> int | None:
         """When the market moves by itself, or a connection's deadline comes."""
-        deadlines = (self._sessions_due, self._exchange.next_at, self._held[0][0] if self._held else None)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        first = self._exchange.next_at
+        for due in (self._sessions_due, self._held[0][0] if self._held else None):
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     def actions(self) -> list[Action]:
         """What has to be done, in order; the list is the caller's."""

@@ -14,6 +14,7 @@ from replenisher.model.units import MS_NS
 
 Shape = dict[str, Any]  # a JSON object on its way out
 _EXACT = Context(prec=200)  # `normalize` must never round
+PLAIN_FROM = -3  # with so few zeros behind the point, and digits behind those, plain notation is never the longer one
 
 
 @lru_cache(maxsize=4_096)  # orders and levels repeat; marks hardly ever do, and would only fill it
@@ -36,7 +37,10 @@ def number_text(value: Decimal) -> str:
     """Plain notation, unless the one with an exponent is shorter."""
     if not value:
         return "0.0"
-    sign, digits, exponent = value.normalize(_EXACT).as_tuple()
+    value = value.normalize(_EXACT)
+    if value.adjusted() >= PLAIN_FROM and "." in (text := str(value)) and "E" not in text:
+        return text
+    sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int), "infinities are not on the wire"
     text = "".join(map(str, digits))
     shorter = min(_plain(text, exponent), _scientific(text, exponent), key=len)  # plain wins a tie

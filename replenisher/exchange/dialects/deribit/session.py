@@ -77,10 +77,12 @@ class Session:
     @property
     def next_wake(self) -> int | None:
         """The first of its deadlines."""
-        deadlines = [subscription.due_at for subscription in self.subscriptions.values()]
-        deadlines.append(self.idle_deadline)
-        deadlines.append(self.heartbeat.next_wake if self.heartbeat else None)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        first = self.heartbeat.next_wake if self.heartbeat else self.idle_deadline
+        for subscription in self.subscriptions.values():
+            due = subscription.due_at
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
 
 class Bucket:

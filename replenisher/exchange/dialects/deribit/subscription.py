@@ -50,6 +50,7 @@ class Subscription:
     def __init__(self, channel: Channel, account: str, desk: Desk) -> None:
         self.channel = channel
         self.due_at: int | None = None  # when what was gathered must be told
+        self._tells_each_change = channel.topic is Topic.BOOK and channel.interval_ns == 0
         self._account = account
         self._desk = desk
         self._book = BookBatch()
@@ -72,6 +73,8 @@ class Subscription:
 
     def hear(self, event: Event, at: int) -> list[Any]:
         """Gather an event that concerns it; the data of the frames that a raw channel sends at once."""
+        if isinstance(event, BookUpdate) and self._tells_each_change:
+            return [book_change(event)]
         self._gather(event)
         if self.channel.interval_ns == 0:
             return self.tell(at)
