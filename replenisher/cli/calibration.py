@@ -25,8 +25,8 @@ def calibrate(
     """Estimate what models of a market need from a recording of it.
 
     That is the arrival intensity of market orders A exp(-k d), by maximum likelihood with standard errors and by least
-    squares as a cross-check; the volatility of the mid; and the table of Stoikov's micro-price, as YAML to be pasted
-    below a strategy's `fair_value`. A recording that tells too little ends with a sentence and exit code 78.
+    squares as a cross-check; the volatility of the mid; and the table of Stoikov's micro-price, all printed as YAML to
+    be pasted into a strategy. A recording that tells too little ends with a sentence and exit code 78.
     """
     from replenisher.wiring.calibration import calibrate as read
 
@@ -61,18 +61,26 @@ def _page(symbol: str, found: "Calibration") -> str:
             )
     lines += [
         "volatility of the mid, in price units a square root of a second:",
-        f"  {_number(found.volatility)} realised, {_number(found.bipower)} without jumps, "
+        f"  {_number(found.volatility)} realized, {_number(found.bipower)} without jumps, "
         f"{_number(found.two_scale)} without the bounce of the book",
-        "Stoikov's micro-price, to be pasted into a strategy:",
+        "to be pasted into a strategy, what of it this one takes:",
     ]
     table = {
         "edges": [round(edge, 4) for edge in found.microprice.edges],
         "adjustments": [[round(ticks, 4) for ticks in row] for row in found.microprice.adjustments],
     }
-    pasted = yaml.safe_dump(
-        {"fair_value": {"source": "micro", "table": table}}, sort_keys=False, default_flow_style=None, width=120
+    pasted = {name: {"value": float(f"{number:.6g}")} for name, number in _coefficients(found)} | {
+        "fair_value": {"source": "micro", "table": table}
+    }
+    return "".join(f"# {each}\n" for each in lines) + yaml.safe_dump(
+        pasted, sort_keys=False, default_flow_style=None, width=120
     )
-    return "".join(f"# {each}\n" for each in lines) + pasted
+
+
+def _coefficients(found: "Calibration") -> list[tuple[str, float]]:
+    """By the names that strategies give them; a volatility that is not known, or none, is left out."""
+    sigma = [("sigma", found.volatility)] if found.volatility else []
+    return [*sigma, ("a", found.rate.value), ("k", found.decay.value)]
 
 
 def _number(value: float | None) -> str:

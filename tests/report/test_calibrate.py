@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from replenisher.cli import app
+from replenisher.core.coefficient import Coefficient
 from replenisher.core.fair_value import FairValue
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.errors import ConfigurationError
@@ -82,12 +83,16 @@ def test_a_recording_tells_the_numbers_it_was_made_with(tmp_path: Path) -> None:
     assert found["bipower"] == pytest.approx(found["volatility"], rel=0.5)
 
 
-def test_the_table_is_printed_as_yaml_that_a_strategy_takes(tmp_path: Path) -> None:
+def test_what_was_found_is_printed_as_yaml_that_a_strategy_takes(tmp_path: Path) -> None:
     tape = tape_of(tmp_path, recording(seed=2))
 
     page = calibrate(tape, "--buckets", 4)
 
-    fair_value = TypeAdapter(FairValue).validate_python(yaml.safe_load(page)["fair_value"])
+    pasted = yaml.safe_load(page)
+    fair_value = TypeAdapter(FairValue).validate_python(pasted["fair_value"])
+    coefficients = {name: TypeAdapter(Coefficient).validate_python(pasted[name]).value for name in ("sigma", "a", "k")}
+    assert coefficients["a"] == pytest.approx(A, rel=0.15)
+    assert coefficients["k"] == pytest.approx(K, rel=0.15)
     assert isinstance(fair_value.table, StoikovTable)
     expected = estimate(path(STEPS, 2), fair_value.table.edges, spreads=1)
     assert fair_value.table.adjustments[0] == pytest.approx(expected.adjustments[0], abs=2e-3)

@@ -1,9 +1,9 @@
 """What takers paid: the effective spread, and how much of it makers kept, both in price units.
 
     effective = 2 d (p - m)      of a trade at p, when the mid was m; d is +1 if the taker bought, -1 if it sold
-    realised  = 2 d (p - m')     with the mid m' a while later
+    realized  = 2 d (p - m')     with the mid m' a while later
 
-The effective spread is the realised one plus what the trade moved the price: Huang & Stoll, "Dealer versus auction
+The effective spread is the realized one plus what the trade moved the price: Huang & Stoll, "Dealer versus auction
 markets", J. Fin. Economics 41 (1996). Both are means over the window, weighted by quantity.
 """
 
@@ -39,7 +39,7 @@ class EffectiveSpread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RealisedSpread:
+class RealizedSpread:
     """What makers had left of it a while later; the window counts from then."""
 
     window_s: float
@@ -52,7 +52,7 @@ class RealisedSpread:
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
-        return _Realised(instrument, self.window_s, self.horizon_s)
+        return _Realized(instrument, self.window_s, self.horizon_s)
 
 
 class _Effective(Signal):
@@ -88,7 +88,7 @@ class _Effective(Signal):
         self._window.load(numbers)
 
 
-class _Realised(Signal):
+class _Realized(Signal):
     """Keeps trades until their mid is there, those that fall due together in one sum."""
 
     __slots__ = ("_horizon_ns", "_mid", "_step_ns", "_tick", "_waiting", "_window")

@@ -3,7 +3,7 @@
 The mid is sampled on a grid of venue time, each sample being what was in force then, and its moves are added up over
 the window. The moves are of the price, not of its logarithm: the models that quote with them are written so.
 
-- `Volatility`, the realised one, from squared moves. Sampled too finely it measures how the book bounces.
+- `Volatility`, the realized one, from squared moves. Sampled too finely it measures how the book bounces.
 - `BipowerVolatility`, from products of neighbouring moves: a jump has quiet neighbours, and hardly counts.
   Barndorff-Nielsen & Shephard, "Power and bipower variation with stochastic volatility and jumps", J. Fin. Econometrics
   2 (2004).
@@ -28,7 +28,7 @@ SAMPLES_MIN = 20  # fewer tell a volatility to worse than a sixth of itself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volatility:
-    """The realised volatility."""
+    """The realized volatility."""
 
     window_s: float
     sampling_s: float = 1.0
@@ -155,7 +155,7 @@ class _Sampled(Signal):
 
 
 class _Squares:
-    """The realised variance: the sum of squared moves."""
+    """The realized variance: the sum of squared moves."""
 
     __slots__ = ()
     memory, sums = 0, 1

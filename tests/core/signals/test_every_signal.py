@@ -11,7 +11,7 @@ from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, Wei
 from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import Signal, SignalSpec
-from replenisher.core.signals.spreads import EffectiveSpread, RealisedSpread
+from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.touch import Microprice, Mid, WeightedMid
 from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
 from replenisher.model.order import Side
@@ -31,7 +31,7 @@ WINDOWED: list[SignalSpec] = [
     OrderFlowImbalance(window_s=WINDOW_S, level=2),
     TradeImbalance(window_s=WINDOW_S),
     EffectiveSpread(window_s=WINDOW_S),
-    RealisedSpread(window_s=WINDOW_S, horizon_s=1),
+    RealizedSpread(window_s=WINDOW_S, horizon_s=1),
 ]
 OF_NOW: list[SignalSpec] = [
     Mid(),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
-from replenisher.core.signals.spreads import EffectiveSpread, RealisedSpread
+from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.model.order import Side
 from replenisher.model.units import MS_NS, SECOND_NS
 from tests.core.signals.given import PLAIN, finer, printed, shows
@@ -23,13 +23,13 @@ def test_a_buyer_pays_ten_of_which_six_is_impact_and_four_is_kept() -> None:
         (START + MS_NS, Touch(9_998, 1, 10_008, 1)),
     ]
     effective = EffectiveSpread(window_s=60).start(CENTS)
-    realised = RealisedSpread(window_s=60, horizon_s=1).start(CENTS)
+    realized = RealizedSpread(window_s=60, horizon_s=1).start(CENTS)
     shows(effective, events)
-    shows(realised, events)
+    shows(realized, events)
 
     assert effective.value(START + SECOND_NS) == pytest.approx(0.10)
-    assert realised.value(START + SECOND_NS) is None
-    assert realised.value(START + 2 * SECOND_NS) == pytest.approx(0.04)
+    assert realized.value(START + SECOND_NS) is None
+    assert realized.value(START + 2 * SECOND_NS) == pytest.approx(0.04)
 
 
 def test_a_seller_pays_as_a_buyer_does_and_large_trades_weigh_more() -> None:
@@ -53,11 +53,11 @@ def test_a_trade_is_held_against_the_mid_before_it_whichever_is_told_first() -> 
 
 def test_across_a_loss_nothing_is_kept_and_nothing_paid() -> None:
     events = [(START, Touch(9_995, 1, 10_005, 1)), (START + 1, printed(START + 1, 10_005, 7, Side.BUY))]
-    realised = RealisedSpread(window_s=60, horizon_s=1).start(CENTS)
+    realized = RealizedSpread(window_s=60, horizon_s=1).start(CENTS)
     effective = EffectiveSpread(window_s=60).start(CENTS)
 
-    shows(realised, events)
-    for machine in (realised, effective):
+    shows(realized, events)
+    for machine in (realized, effective):
         machine.lost()
         machine.saw_trade(printed(START + 2, 10_005, 7, Side.BUY))
         machine.saw_touch(Touch(9_000, 1, 9_010, 1), START + 2 * SECOND_NS)
@@ -78,10 +78,10 @@ def test_streaming_says_what_the_trades_of_the_window_say_in_one_go(
     events: list[tuple[int, int, int, Side]], later_ms: int
 ) -> None:
     effective = EffectiveSpread(window_s=30).start(PLAIN)
-    realised = RealisedSpread(window_s=30, horizon_s=1).start(PLAIN)
+    realized = RealizedSpread(window_s=30, horizon_s=1).start(PLAIN)
     now, mid = START, 2_000
     mids, trades = {START: mid}, []
-    for machine in (effective, realised):
+    for machine in (effective, realized):
         machine.saw_touch(Touch(mid // 2, 1, mid - mid // 2, 1), START)
     for after_ms, move, quantity, taker in events:
         now += after_ms * MS_NS
@@ -89,12 +89,12 @@ def test_streaming_says_what_the_trades_of_the_window_say_in_one_go(
         trades.append((now, price, quantity, taker.sign))
         mid += move
         mids[now] = mid
-        for machine in (effective, realised):
+        for machine in (effective, realized):
             machine.saw_trade(printed(now, price, quantity, taker))
             machine.saw_touch(Touch(mid // 2, 1, mid - mid // 2, 1), now)
     now += later_ms * MS_NS
 
-    found = effective.value(now), realised.value(now)
+    found = effective.value(now), realized.value(now)
 
     def mid_before(at: int) -> int:
         return mids[max(when for when in mids if when < at)]
