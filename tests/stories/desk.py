@@ -52,7 +52,7 @@ class Process:
         self.pid = process.pid
         self._process, self._stdout, self._stderr = process, stdout, stderr
 
-    def wait(self, timeout_s: float = DEADLINE_S) -> Ended:
+    def wait(self, timeout_s: float = LIFE_S) -> Ended:
         """How it ended by itself."""
         code = self._process.wait(timeout_s)
         return Ended(code, self._stdout.read_text(), self._stderr.read_text())
@@ -62,7 +62,7 @@ class Process:
         """Whether it has ended."""
         return self._process.poll() is not None
 
-    def until(self, what: str, condition: Callable[[], object], within_s: float = DEADLINE_S) -> None:
+    def until(self, what: str, condition: Callable[[], object], within_s: float = LIFE_S) -> None:
         """Wait for something that must come true while the process runs."""
         until(lambda: condition() or self.is_over, what, within_s)
         assert condition(), f"ended while waiting until {what}: {self.wait()}"
@@ -71,7 +71,7 @@ class Process:
         """One signal."""
         self._process.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = DEADLINE_S) -> Ended:
+    def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = LIFE_S) -> Ended:
         """One signal, and how it ended upon it."""
         self.send(number)
         return self.wait(within_s)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal
-from tests.stories.desk import Desk, Record, fills
+from tests.stories.desk import LIFE_S, Desk, Record, fills
 from tests.waiting import until
 
 CTRL_C = b"\x03"
@@ -60,10 +60,10 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_and_no_order_behind(tmp_path: Path
         before = termios.tcgetattr(theirs)
         daemon = started_on(theirs, desk)
         try:
-            terminal.until_it_shows("● quoting")
-            until(lambda: fills(desk.ledger()), "it is filled")
+            terminal.until_it_shows("● quoting", LIFE_S)
+            until(lambda: fills(desk.ledger()), "it is filled", LIFE_S)
             terminal.press(CTRL_C)
-            assert daemon.wait(60) == 0  # longer than the stop and the rows may take together
+            assert daemon.wait(LIFE_S) == 0
             after = termios.tcgetattr(theirs)
         finally:
             daemon.kill()
@@ -86,10 +86,10 @@ def test_a_terminal_that_goes_away_takes_no_order_with_it(tmp_path: Path) -> Non
     os.close(theirs)
     try:
         try:
-            until(lambda: fills(desk.ledger()), "it is filled")
+            until(lambda: fills(desk.ledger()), "it is filled", LIFE_S)
         finally:
             os.close(ours)
-        assert daemon.wait(60) == 0  # longer than the stop and the rows may take together
+        assert daemon.wait(LIFE_S) == 0
     finally:
         daemon.kill()
         daemon.wait()
