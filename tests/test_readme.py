@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from replenisher.config import load
+from replenisher.config.opinions import installed
 from replenisher.venues.standing import STANDINGS
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +108,14 @@ def test_the_table_of_venues_is_the_one_that_the_program_goes_by() -> None:
     }
 
     assert {**native, "ccxt": through_ccxt} == STANDINGS
+
+
+def test_the_table_of_strategies_has_all_that_are_installed() -> None:
+    table = README.partition("\n## Strategies\n")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(installed())
+    for example in re.findall(r"\((configs/.*?)\)", table):
+        assert load(ROOT / example).strategies
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
+from math import sqrt
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -48,11 +49,16 @@ class Coefficient:
         return {} if self.window_s is None else {name: measure(window_s=self.window_s)}
 
     def of(self, view: View, name: str) -> float:
-        """What the model is to use now; `name` is that of the strategy's signal for it."""
+        """What the model is to use now; `name` is that of the strategy's signal for it.
+
+        While a signal is not known, nothing is quoted. So only who asks without a market, as the doctor does, meets a
+        view that has none, and is answered with the middle of the bounds.
+        """
         if self.value is not None:
             return self.value
         least, most = self._bounds
-        return max(least, min(most, view.signals[name]))
+        measured = view.signals.get(name)
+        return sqrt(least * most) if measured is None else max(least, min(most, measured))
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:

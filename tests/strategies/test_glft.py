@@ -242,6 +242,12 @@ def test_what_is_measured_never_leaves_its_bounds() -> None:
     assert high.terms["sigma_measured"] == 1e9
 
 
+def test_who_asks_without_a_market_is_answered_with_the_middle_of_the_bounds() -> None:
+    terms = glft(**MEASURED).quote(seen()).terms
+
+    assert [terms[name] for name in ("sigma", "a", "k")] == pytest.approx([10, sqrt(10), sqrt(0.001)])
+
+
 def test_another_measurement_is_another_answer() -> None:
     strategy = glft(**MEASURED)
 
