@@ -30,9 +30,9 @@ from sqlalchemy import Table, func, select
 
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.journal import read_header, read_steps, segments
 from replenisher.store.recorder import EXTERNAL, Recorder
 from replenisher.store.rows import Instruments, Life, Row, Rows, rows_of
+from replenisher.store.segments import read_header, read_steps, segments
 from tests.postgres import connected, database_on, server
 from tests.store.given import a_day, write_journal
 

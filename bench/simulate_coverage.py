@@ -28,7 +28,7 @@ ENOUGH = 0.9
 ROOMS = {
     "core": ("replenisher/core/*.py",),
     "live": ("replenisher/live/*.py",),
-    "journal": ("replenisher/store/journal.py",),
+    "journal": tuple(f"replenisher/store/{name}.py" for name in ("journal", "growing", "segments", "boot")),
     "recorder": ("replenisher/store/recorder.py", "replenisher/store/rows.py"),
     "venues": ("replenisher/venues/socket.py", "replenisher/venues/limiter.py"),
     "venues/deribit": ("replenisher/venues/deribit/*.py",),

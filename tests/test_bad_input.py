@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.live.control import sole_daemon
-from replenisher.store.journal import segments
+from replenisher.store.segments import segments
 from tests.postgres import connected
 from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
 

@@ -40,7 +40,8 @@ from replenisher.model.event import (
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
-from replenisher.store.journal import Journal, JournalFull
+from replenisher.store.growing import JournalFull
+from replenisher.store.journal import Journal
 from replenisher.venues.venue import Carrier, Venue
 
 LOOK_BACK_S = 0.001  # after a turn; what arrives meanwhile goes first

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 
 from replenisher.model.step import Step
-from replenisher.store.journal import records
+from replenisher.store.segments import records
 
 _decode = msgspec.msgpack.Decoder(Step).decode
 

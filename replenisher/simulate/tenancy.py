@@ -11,9 +11,10 @@ from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store import halts, leases
+from replenisher.store.boot import Boot
 from replenisher.store.database import said
 from replenisher.store.halts import Known
-from replenisher.store.journal import Boot, Journal
+from replenisher.store.journal import Journal
 from replenisher.store.leases import Claim
 
 LIFE_NS = 90 * SECOND_NS

@@ -28,9 +28,9 @@ from replenisher.model.step import Step
 from replenisher.store import tables
 from replenisher.store.database import Database, said
 from replenisher.store.insert import insert_new, upsert
-from replenisher.store.journal import JournalCorrupt, Segment, read_header, read_steps, segments
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
+from replenisher.store.segments import JournalCorrupt, Segment, read_header, read_steps, segments
 
 OrderKey = tuple[str, str, str]  # venue, account, order id
 EXTERNAL = "external"  # the strategy of a fill whose order is none of ours

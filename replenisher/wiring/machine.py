@@ -17,7 +17,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Standing
-from replenisher.store.journal import segments
+from replenisher.store.segments import segments
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import accounts_of, require_database
 from replenisher.wiring.child import exchange_id_of

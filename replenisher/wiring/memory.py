@@ -8,7 +8,8 @@ from replenisher.errors import ReplenisherError
 from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import sole_daemon
-from replenisher.store.journal import Fsync, Journal, Policy, read_header, segments, whole_records
+from replenisher.store.journal import Fsync, Journal, Policy
+from replenisher.store.segments import read_header, segments, whole_records
 from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.recording import Recording, Task, Tenancy
 from replenisher.wiring.setup import setup_of

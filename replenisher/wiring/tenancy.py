@@ -14,9 +14,9 @@ from replenisher.errors import Taken
 from replenisher.live.clock import SessionClock
 from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases
+from replenisher.store.boot import Boot
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Known
-from replenisher.store.journal import Boot
 from replenisher.store.leases import Claim
 from replenisher.wiring.recording import Tenancy
 

@@ -27,7 +27,7 @@ from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.run import START
 from replenisher.simulate.times import Promise
 from replenisher.simulate.world import Scene
-from replenisher.store.journal import Header
+from replenisher.store.segments import Header
 from replenisher.wiring.simulation import SHIPPED, scene_of
 
 NAME = "BTC-PERPETUAL"

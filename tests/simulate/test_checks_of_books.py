@@ -34,7 +34,7 @@ from replenisher.simulate.rows import database_in
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.store.database import Database
-from replenisher.store.journal import Header
+from replenisher.store.segments import Header
 from replenisher.wiring.simulation import CANARY, SHIPPED, scene_of
 from tests.simulate import test_checks_of_orders, test_checks_of_time
 from tests.simulate.story import Story, record

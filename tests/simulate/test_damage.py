@@ -11,7 +11,7 @@ from replenisher.simulate.rows import database_in
 from replenisher.simulate.run import START, live
 from replenisher.simulate.swarm import Cue
 from replenisher.simulate.world import World
-from replenisher.store.journal import segments
+from replenisher.store.segments import segments
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import script
 

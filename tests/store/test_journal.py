@@ -30,21 +30,9 @@ from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.store.disk import Disk
-from replenisher.store.journal import (
-    DAY_NS,
-    RING_STEPS_MAX,
-    SYNC_NS_MAX,
-    Fsync,
-    Journal,
-    JournalCorrupt,
-    JournalFull,
-    JournalInUse,
-    Policy,
-    is_kept,
-    read_header,
-    read_steps,
-    segments,
-)
+from replenisher.store.growing import SYNC_NS_MAX, JournalFull
+from replenisher.store.journal import DAY_NS, RING_STEPS_MAX, Fsync, Journal, JournalInUse, Policy, is_kept
+from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.disk import HeldDisk
 from tests.store.given import (
     JOURNAL_ID,

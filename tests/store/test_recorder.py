@@ -24,8 +24,9 @@ from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side, Status
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.journal import Journal, JournalCorrupt, Policy, read_header, read_steps, segments
+from replenisher.store.journal import Journal, Policy
 from replenisher.store.recorder import Recorder
+from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.store.given import (
     ACCOUNT,
     JOURNAL_ID,

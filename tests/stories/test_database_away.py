@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from replenisher.model.event import Event, OrderFilled, TradesReported
 from replenisher.store import tables
 from replenisher.store.database import Database
-from replenisher.store.journal import read_header, read_steps, segments
+from replenisher.store.segments import read_header, read_steps, segments
 from tests.postgres import Server, database_on, server
 from tests.stories.desk import DATABASE, Desk, Record, fills, resting
 from tests.stories.wire import Wire

@@ -24,7 +24,7 @@ from sqlalchemy import select
 
 from replenisher.store import tables
 from replenisher.store.database import Database
-from replenisher.store.journal import records, segments
+from replenisher.store.segments import records, segments
 from tests.stories.desk import DATABASE, Desk, Process, Record, fills, resting
 from tests.stories.mortal import Place
 from tests.stories.wire import Wire

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from replenisher.store.journal import segments
+from replenisher.store.segments import segments
 from tests.stories.desk import DATABASE, Desk, Process, fills, lives, resting
 from tests.stories.wire import Wire
 

@@ -21,8 +21,9 @@ from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
 from replenisher.simulate.rows import empty_database
 from replenisher.store import tables
 from replenisher.store.database import Database
-from replenisher.store.journal import Fsync, Header, records
+from replenisher.store.journal import Fsync
 from replenisher.store.recorder import Recorder
+from replenisher.store.segments import Header, records
 
 ONE_IN = 64  # of all that is written
 RECORDED = [table for table in tables.metadata.sorted_tables if table is not tables.leases]

@@ -1,0 +1,164 @@
+"""The file that grows: the last segment of a journal, and how much of it is safe.
+
+Safe is what a sync brought to the disk that has been heard of. A sync that was begun is not waited for, but one that
+takes too long is as good as one that failed; and after one that failed no later one is believed, as an operating system
+forgets what it could not write.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.units import SECOND_NS
+from replenisher.store.disk import Bytes, Disk, Sync
+
+SYNC_NS_MAX = 5 * SECOND_NS  # a disk that takes longer is as good as one that takes nothing
+
+
+class JournalFull(ReplenisherError):
+    """A step could not be written: no order may leave on its account; cancels still do."""
+
+
+class _UnderWay(NamedTuple):
+    """A sync that has been begun and not been heard of."""
+
+    sync: Sync
+    at: int  # when it began
+    end: int  # of what it brings to the disk
+
+
+class GrowingFile:
+    """Records are appended to it, and it ends with a whole one. Every method but `close` may raise `JournalFull`."""
+
+    @classmethod
+    def create(cls, path: Path, record: bytes, folder: int, disk: Disk, at: int) -> "GrowingFile":
+        """A new one with a record in it; both it and its name in `folder` are safe, or else it is not there."""
+        try:
+            fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                if disk.write(fd, record) < len(record):
+                    raise _no_space()
+                disk.fsync(fd)
+                disk.fsync(folder)
+            except OSError:
+                disk.close(fd)
+                raise
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _full(path, error) from error
+        return cls(path, fd, len(record), disk, at)
+
+    def __init__(self, path: Path, fd: int, end: int, disk: Disk, at: int) -> None:
+        self.end = end  # of the last whole record
+        self.synced_at = at  # when the last sync began that has ended well
+        self.is_doubtful = False  # whether a sync has failed, so that what was written may be gone
+        self._path = path
+        self._fd = fd
+        self._disk = disk
+        self._safe_end = end
+        self._under_way: _UnderWay | None = None
+        self._is_torn = False  # whether a part of a record lies behind the last whole one
+
+    def write(self, data: Bytes) -> None:
+        """Append whole records with one call; on failure the file ends where it did."""
+        self._mend()
+        try:
+            self._is_torn = True
+            if self._disk.write(self._fd, data) < len(data):
+                raise _no_space()
+        except OSError as error:
+            with suppress(JournalFull):  # then before the next write
+                self._mend()
+            raise _full(self._path, error) from error
+        self._is_torn = False
+        self.end += len(data)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether all that was written is."""
+        return self._safe_end == self.end
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether a sync that was begun has not ended."""
+        return self._under_way is not None and not self._under_way.sync.done()
+
+    def sync(self, at: int) -> None:
+        """Bring everything written to the disk itself, and wait for that."""
+        if self._under_way is not None:
+            self._collect(self._under_way)
+        self._require_belief()
+        try:
+            self._disk.fdatasync(self._fd)
+        except OSError as error:
+            self.is_doubtful = True
+            raise _full(self._path, error) from error
+        self.synced_at, self._safe_end = at, self.end
+
+    def begin_sync(self, at: int) -> None:
+        """Let it be brought there, unless that is under way."""
+        if self._under_way is None:
+            self._require_belief()
+            self._under_way = _UnderWay(self._disk.begin_sync(self._fd), at, self.end)
+
+    def hear_of_sync(self, at: int) -> None:
+        """Note how the sync that was begun has ended, if it has; raises if it failed, or takes too long."""
+        if (under_way := self._under_way) is None:
+            return
+        if under_way.sync.done():
+            self._collect(under_way)
+        elif at - under_way.at > SYNC_NS_MAX:
+            raise self.too_slow(at)
+
+    def too_slow(self, at: int) -> JournalFull:
+        """What is to be said of a sync that has not ended."""
+        assert self._under_way is not None, "there is one"
+        waited_s = (at - self._under_way.at) / SECOND_NS
+        return JournalFull(f"the journal in {self._path.parent} has waited {waited_s:.1f} s for the disk")
+
+    def in_doubt(self) -> bytes:
+        """The records that are not safe; only whole ones, as more could not be written again."""
+        self._mend()
+        return self._path.read_bytes()[self._safe_end : self.end]
+
+    def close(self) -> None:
+        """Let it go, once no sync needs it any more."""
+        if self._under_way is not None:
+            with suppress(JournalFull):  # whoever wanted it safe has synced it
+                self._collect(self._under_way)
+        self._disk.close(self._fd)
+
+    def _collect(self, under_way: _UnderWay) -> None:
+        """Wait until the sync that was begun has ended; only then is what it brought to the disk safe."""
+        self._under_way = None
+        try:
+            under_way.sync.result()
+        except OSError as error:
+            self.is_doubtful = True
+            raise _full(self._path, error) from error
+        self.synced_at, self._safe_end = under_way.at, under_way.end
+
+    def _require_belief(self) -> None:
+        if self.is_doubtful:
+            folder = self._path.parent
+            raise JournalFull(f"the journal in {folder} was not brought to the disk, and begins a new segment")
+
+    def _mend(self) -> None:
+        """Cut off what a failed write may have left."""
+        if self._is_torn:
+            try:
+                self._disk.ftruncate(self._fd, self.end)
+            except OSError as error:
+                raise _full(self._path, error) from error
+            self._is_torn = False
+
+
+def _no_space() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _full(path: Path, error: OSError) -> JournalFull:
+    return JournalFull(f"the journal in {path.parent} cannot be written: {error.strerror}")
