@@ -143,6 +143,20 @@ def test_s7_whoever_stood_still_cancels_before_anything_else() -> None:
     assert story.label(2) in found
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_s7_whoever_runs_again_knows_what_has_arrived_before_its_step_is_watched(is_whole: bool) -> None:
+    story = trusted()
+    story.court.dialed(story.daemon, MARKET)
+    story.daemon.stands_until = story.at + 10**8
+    story.arrives(book_frame(story, 7), MARKET)
+    story.arrives(book_frame(story, 8, 7 if is_whole else 6), MARKET)
+    story.passes(0.1)
+
+    story.asks_for(story.label(2))
+
+    assert len(story.found) == (0 if is_whole else 1)
+
+
 def test_s11_nobody_knows_what_has_not_happened_and_what_nobody_has_told() -> None:
     story = Story(NoForesight)
     story.arrives({"result": {"trades": [{"trade_id": "t1"}]}})

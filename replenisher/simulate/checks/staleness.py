@@ -164,7 +164,9 @@ class NoQuoteOnAStaleBook(Check):
             return None
         self._asked[label] = self.oracle.at
         if name and (why := self._distrust(name)):  # an amend of what has ended comes to nothing
-            return f"an order or amend left on a book that {why}: {frame}"
+            self._read()  # whoever runs again has looked at what arrived meanwhile, and its step is watched later
+            if why := self._distrust(name):
+                return f"an order or amend left on a book that {why}: {frame}"
         if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
             return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
         return None
