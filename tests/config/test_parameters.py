@@ -6,7 +6,11 @@ from replenisher.config.parameters import Parameter, offer, offers
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from strategies.avellaneda_stoikov import AvellanedaStoikov
 from strategies.glft import Glft
+from strategies.liquidity_profile import LiquidityProfile
+from strategies.ping_pong import PingPong
 from strategies.pure_mm import PureMarketMaking
+from strategies.top_of_book import TopOfBook
+from strategies.volatility_mm import VolatilityMarketMaking
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ def test_what_is_installed_is_offered() -> None:
         for name, strategy in {
             "avellaneda_stoikov": AvellanedaStoikov,
             "glft": Glft,
+            "liquidity_profile": LiquidityProfile,
+            "ping_pong": PingPong,
             "pure_mm": PureMarketMaking,
+            "top_of_book": TopOfBook,
+            "volatility_mm": VolatilityMarketMaking,
         }.items()
     }

@@ -13,6 +13,7 @@ from replenisher.core.book import Book, BookSide
 from replenisher.core.signals.signal import Signal
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
 
 Number = Callable[[Book], float | None]
 
@@ -80,6 +81,34 @@ class DepthImbalance:
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
         return _OfBook(lambda book: imbalance(*_top(book, self.levels)), 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceBehind:
+    """The price of the level that completes an amount, counted from the touch; the last one seen if all hold less."""
+
+    side: Side
+    amount: Decimal  # wire amount
+
+    @property
+    def needs_depth(self) -> bool:
+        """It walks as deep as the amount goes."""
+        return True
+
+    def start(self, instrument: Instrument) -> Signal:
+        """A machine that has seen nothing."""
+        lots = max(1, instrument.lots(self.amount))
+        return _OfBook(lambda book: price_behind(book.side(self.side), lots), instrument.tick_float)
+
+
+def price_behind(side: BookSide, lots: int) -> int | None:
+    """The price of the level that completes so many lots; None on an empty side."""
+    price, left = None, lots
+    for price in side.prices():
+        left -= side.quantities[price]
+        if left <= 0:
+            break
+    return price
 
 
 def vamp(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:

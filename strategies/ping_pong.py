@@ -1,0 +1,53 @@
+"""Ping and pong: a trade is made on either side of fair value, and then closed at its entry and a width."""
+
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Positive, about
+from replenisher.core.fair_value import FairValue
+from replenisher.core.ladder import BPS
+from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.order import BUY, SELL
+from replenisher.model.step import Quote
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class PingPong(ModelLadder):
+    """While flat it quotes both sides (ping); holding something it only closes that, at a profit (pong).
+
+    What is held is offered back at its average entry and `width_bps`, or at `spread_bps` from fair value where that is
+    better by now. It waits for that as long as it takes: what bounds the loss of waiting are the limits of `risk`.
+    """
+
+    spread_bps: Annotated[Positive, about("from fair value to the first level, while flat")]
+    width_bps: Annotated[Positive, about("from the entry to where it is closed")]
+    fair_value: FairValue = FairValue()
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.heeds_trades
+
+    def quote(self, view: View) -> Quotes:
+        """Both sides while flat, else the one that closes."""
+        fair = self.fair_value.of(view)
+        if fair is None:
+            return NO_QUOTES
+        instrument, entry = view.instrument, view.entry_price
+        spread = fair * self.spread_bps / BPS
+        held = instrument.lots(abs(view.inventory))
+        terms = {"fair_value": fair, "spread": spread, "held_lots": float(held)}
+        if not held or entry is None:
+            quotes = self.ladder.quotes(instrument, fair, fair - spread, fair + spread)
+            return Quotes(fair_value=fair, quotes=tuple(quotes), terms=terms)
+        side = SELL if view.inventory > 0 else BUY
+        at_entry, at_market = entry * (1 - side.sign * self.width_bps / BPS), fair - side.sign * spread
+        pong = max(at_entry, at_market) if side is SELL else min(at_entry, at_market)
+        price = instrument.round_price(side, pong)
+        return Quotes(
+            fair_value=fair,
+            quotes=(Quote(side, 0, price, held),),
+            terms=terms | {"entry": entry, "at_entry": at_entry, "pong": pong},
+        )

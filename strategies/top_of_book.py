@@ -1,0 +1,111 @@
+"""Quotes that go by where the others stand: at their touch, in front of it, or in front of so much of their size."""
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Self, assert_never
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Amount, Positive, WrongArgument, about
+from replenisher.core.fair_value import FairValue
+from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.ladder import BPS
+from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.signals.depth import PriceBehind
+from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.order import BUY, SELL, Side
+
+
+class Placement(StrEnum):
+    """Where the first level of a side stands."""
+
+    JOIN = "join"  # at the others' touch or half a spread from fair value, whichever is further out
+    INVERSE_JOIN = "inverse_join"  # whichever is nearer
+    IMPROVE = "improve"  # as join, but in front of the others' touch
+    DEPTH = "depth"  # as improve, but in front of the level that completes behind_amount
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class TopOfBook(ModelLadder):
+    """The first level of each side stands relative to the others' orders, and never closer than its spread allows."""
+
+    placement: Annotated[Placement, about("where the first level of a side stands")]
+    spread_bps: Annotated[Positive, about("between the first levels, where the others do not decide")]
+    improve_ticks: Annotated[
+        Annotated[int, Field(ge=1, le=1_000)], about("how far in front of the others, of improve and depth")
+    ] = 1
+    behind_amount: Annotated[
+        Amount | None, about("size of the others to pass over before the level to stand in front of, of depth")
+    ] = None
+    fair_value: FairValue = FairValue()
+    inventory: Inventory = Inventory()
+
+    @model_validator(mode="after")
+    def _depth_has_an_amount(self) -> Self:
+        if (self.placement is Placement.DEPTH) != (self.behind_amount is not None):
+            raise WrongArgument("behind_amount", "it belongs to the placement depth, which needs it")
+        return self
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.heeds_trades
+
+    @cached_property
+    def signals(self) -> dict[str, SignalSpec]:
+        """Where so much of the others' size is passed over, of the placement depth."""
+        if self.behind_amount is None:
+            return {}
+        return {f"{side}_behind": PriceBehind(side=side, amount=self.behind_amount) for side in Side}
+
+    def quote(self, view: View) -> Quotes:
+        """The ladder for this market and inventory."""
+        fair = self.fair_value.of(view)
+        if fair is None:
+            return NO_QUOTES
+        instrument = view.instrument
+        half_spread = fair * self.spread_bps / 2 / BPS
+        inventory_quote = worth_quote(instrument, view.inventory, fair)
+        lean = self.inventory.lean(inventory_quote, self.ladder.side_quote(instrument, fair))
+        shift = lean * half_spread if self.inventory.leans_by_price else 0.0
+        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
+        bid, ask = self._first(view, BUY, fair - half_spread), self._first(view, SELL, fair + half_spread)
+        quotes = self.ladder.quotes(instrument, fair, bid - max(shift, 0.0), ask - min(shift, 0.0), lean_of_sizes)
+        return Quotes(
+            fair_value=fair,
+            quotes=tuple(quotes),
+            terms={
+                "fair_value": fair,
+                "half_spread": half_spread,
+                "first_bid": bid,
+                "first_ask": ask,
+                "inventory_quote": inventory_quote,
+                "lean": lean,
+                "shift": shift,
+            }
+            | dict(view.signals),
+        )
+
+    def _first(self, view: View, side: Side, from_fair: float) -> float:
+        """Where the first level of a side stands before any lean; `from_fair` is half a spread from fair value."""
+        tick = view.instrument.tick_float
+        touch = (view.touch.bid if side is BUY else view.touch.ask) * tick
+        improved = side.sign * self.improve_ticks * tick
+        match self.placement:
+            case Placement.JOIN:
+                return _further(side, touch, from_fair)
+            case Placement.INVERSE_JOIN:
+                return touch if _further(side, touch, from_fair) == from_fair else from_fair
+            case Placement.IMPROVE:
+                return _further(side, touch + improved, from_fair)
+            case Placement.DEPTH:
+                return _further(side, view.signals[f"{side}_behind"] + improved, from_fair)
+            case _:
+                assert_never(self.placement)
+
+
+def _further(side: Side, one: float, other: float) -> float:
+    """The price that is further from the other side."""
+    return min(one, other) if side is BUY else max(one, other)

@@ -1,0 +1,79 @@
+"""A ladder as wide as the market moves: its half spread is so many standard deviations over a holding time."""
+
+from functools import cached_property
+from math import sqrt
+from typing import Annotated, Self
+
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+
+from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
+from replenisher.core.coefficient import Sigma
+from replenisher.core.fair_value import FairValue
+from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.ladder import BPS
+from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class VolatilityMarketMaking(ModelLadder):
+    """Quotes that stand further out in a market that moves more, within bounds.
+
+    half spread = spread_factor * sigma * sqrt(holding_s), not below half of min_spread_bps of fair value and not above
+    half of max_spread_bps.
+    """
+
+    sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
+    spread_factor: Annotated[Positive, about("standard deviations of the mid over holding_s that the half spread is")]
+    holding_s: Annotated[Positive, about("how long an inventory is held, by and large")]
+    max_spread_bps: Annotated[Positive, about("between the first levels, however much the market moves")]
+    fair_value: FairValue = FairValue()
+    inventory: Inventory = Inventory()
+
+    @model_validator(mode="after")
+    def _has_room_to_breathe(self) -> Self:
+        if self.min_spread_bps is not None and self.min_spread_bps > self.max_spread_bps:
+            raise WrongArgument("max_spread_bps", "it must not be less than min_spread_bps")
+        return self
+
+    @property
+    def heeds_trades(self) -> bool:
+        """Whether the last trade matters."""
+        return self.fair_value.heeds_trades
+
+    @cached_property
+    def signals(self) -> dict[str, SignalSpec]:
+        """What is measured of the market."""
+        return self.sigma.signals("sigma", self.sigma.measure)
+
+    def quote(self, view: View) -> Quotes:
+        """The ladder for this market, volatility and inventory."""
+        fair = self.fair_value.of(view)
+        if fair is None:
+            return NO_QUOTES
+        instrument = view.instrument
+        sigma = self.sigma.of(view, "sigma")
+        moved = self.spread_factor * sigma * sqrt(self.holding_s)
+        least, most = (fair * spread_bps / 2 / BPS for spread_bps in (self.min_spread_bps or 0.0, self.max_spread_bps))
+        half_spread = max(least, min(most, moved))
+        inventory_quote = worth_quote(instrument, view.inventory, fair)
+        lean = self.inventory.lean(inventory_quote, self.ladder.side_quote(instrument, fair))
+        centre = fair - lean * half_spread if self.inventory.leans_by_price else fair
+        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
+        quotes = self.ladder.quotes(instrument, fair, centre - half_spread, centre + half_spread, lean_of_sizes)
+        return Quotes(
+            fair_value=fair,
+            quotes=tuple(quotes),
+            terms={
+                "fair_value": fair,
+                "sigma": sigma,
+                "moved": moved,
+                "half_spread": half_spread,
+                "inventory_quote": inventory_quote,
+                "lean": lean,
+                "centre": centre,
+            }
+            | {f"{name}_measured": number for name, number in view.signals.items()},
+        )

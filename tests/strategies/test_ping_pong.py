@@ -1,0 +1,55 @@
+"""A trade is made on either side, and then closed at its entry and a width. Fair value is 10,000, a tick 0.1."""
+
+import msgspec
+import pytest
+
+from replenisher.core.strategy import View
+from replenisher.model.order import Side
+from strategies.ping_pong import PingPong
+from tests.core.world import INVERSE
+from tests.strategies.test_pure_mm import seen
+
+
+def ping_pong(**other: object) -> PingPong:
+    """1,000 USDT at 10 bps, closed 5 bps from the entry, unless told otherwise."""
+    plain: dict[str, object] = {"size_unit": "quote", "order_amount": "1000", "spread_bps": 10, "width_bps": 5}
+    return PingPong(**(plain | other))
+
+
+def holding(inventory: str, entry: float) -> View:
+    return msgspec.structs.replace(seen(inventory=inventory), entry_price=entry)
+
+
+def quoted(strategy: PingPong, view: View) -> list[tuple[Side, int, int]]:
+    return [(quote.side, quote.price, quote.quantity) for quote in strategy.quote(view).quotes]
+
+
+def test_while_flat_both_sides_are_quoted() -> None:
+    assert quoted(ping_pong(), seen()) == [(Side.BUY, 99_900, 100), (Side.SELL, 100_100, 100)]
+
+
+@pytest.mark.parametrize(
+    ("inventory", "entry", "expected"),
+    [
+        ("0.1", 10_100.0, (Side.SELL, 101_051, 100)),  # the market fell: it waits at its entry and 5.05, up a tick
+        ("0.1", 9_900.0, (Side.SELL, 100_100, 100)),  # the market rose: what the market gives is better
+        ("-0.1", 9_900.0, (Side.BUY, 98_950, 100)),
+        ("-0.1", 10_100.0, (Side.BUY, 99_900, 100)),
+        ("0.037", 10_100.0, (Side.SELL, 101_051, 37)),  # no more is closed than is held
+    ],
+)
+def test_what_is_held_is_only_closed_and_never_below_its_entry(
+    inventory: str, entry: float, expected: tuple[Side, int, int]
+) -> None:
+    assert quoted(ping_pong(), holding(inventory, entry)) == [expected]
+
+
+def test_less_than_a_lot_is_nothing_to_close() -> None:
+    assert len(quoted(ping_pong(), holding("0.0004", 10_000.0))) == 2
+
+
+def test_an_inverse_position_is_closed_in_its_own_contracts() -> None:
+    view = msgspec.structs.replace(seen(INVERSE, inventory="1000"), entry_price=60_000.0)
+
+    ((side, _, quantity),) = quoted(ping_pong(), view)
+    assert (side, quantity) == (Side.SELL, 100)
