@@ -101,7 +101,8 @@ class TopOfBook(ModelLadder):
             case Placement.IMPROVE:
                 return _further(side, touch + improved, from_fair)
             case Placement.DEPTH:
-                return _further(side, view.signals[f"{side}_behind"] + improved, from_fair)
+                behind = view.signals.get(f"{side}_behind", touch)  # who asks without a market has only that
+                return _further(side, behind + improved, from_fair)
             case _:
                 assert_never(self.placement)
 
