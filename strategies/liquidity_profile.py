@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import cached_property
-from random import Random
+from functools import cached_property, partial
+from hashlib import blake2b
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -104,16 +104,23 @@ class LiquidityProfile:
 
     def _rungs(self, side: Side) -> Iterator[Rung]:
         """The levels of one side, nearest first, as the seed has drawn them."""
-        drawn = Random(f"{self.seed}/{side}")  # noqa: S311 - it is to look natural, not to be hard to guess
+        drawn = partial(_drawn, self.seed, side)
         start_bps, below = self.spread_bps / 2, Decimal(0)
         for band in self.bands:
             end_bps = self._reach_bps(band)
             spacing_bps = (end_bps - start_bps) / band.levels
-            weights = [1 + self.roughness * drawn.uniform(-1, 1) for _ in range(band.levels)]
+            weights = [1 + self.roughness * (2 * drawn(band, level, "size") - 1) for level in range(band.levels)]
             asked = (band.depth_quote - below) * Decimal(repr(1 + self.margin_pct / 100))
             for level, weight in enumerate(weights):
                 is_first = not level and not below  # the spread is what it is
-                off = 0.0 if is_first else self.roughness * drawn.random()  # never past the next one's own place
+                # Never past the next one's own place.
+                off = 0.0 if is_first else self.roughness * drawn(band, level, "distance")
                 spread_bps = start_bps + spacing_bps * (level + off)
                 yield Rung(spread_bps, asked * Decimal(repr(weight / sum(weights))))
             start_bps, below = end_bps, band.depth_quote
+
+
+def _drawn(seed: int, side: Side, band: Band, level: int, what: str) -> float:
+    """A number in [0, 1) that only the seed and its place decide: other bands, or more of them, do not change it."""
+    place = f"{seed}/{side}/{band.within_pct}/{level}/{what}"
+    return int.from_bytes(blake2b(place.encode(), digest_size=6).digest()) / (1 << 48)
