@@ -19,7 +19,7 @@ This is the oracle against which a trading daemon's own books are audited, so it
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Side
 
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-8")
@@ -42,7 +42,7 @@ class Contract:
 
     def fee_currency(self, side: Side) -> str:
         """What the fee of a fill is paid in."""
-        return self.spot_of if self.spot_of and side is Side.BUY else self.settlement_currency
+        return self.spot_of if self.spot_of and side is BUY else self.settlement_currency
 
     def other_currency(self, side: Side) -> str:
         """What a fill of spot moves besides; a contract moves one currency only."""
@@ -63,7 +63,7 @@ def value(contract: Contract, amount: Decimal, price: Decimal) -> Decimal:
 
 def fee(contract: Contract, side: Side, amount: Decimal, price: Decimal, rate: Decimal) -> Decimal:
     """What a fill costs at a rate of its value, in `fee_currency`; negative is a rebate."""
-    if contract.spot_of and side is Side.BUY:
+    if contract.spot_of and side is BUY:
         return rounded(rate * amount)
     return rounded(rate * value(contract, amount, price))
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 from replenisher.exchange.accounts import ZERO, Contract, fee, value
 from replenisher.exchange.register import Client, OrderEntry, Register
 from replenisher.exchange.words import AccountView
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 Marks = Callable[[str], Decimal]  # what an instrument is worth now; zero if nobody knows
 
@@ -98,7 +98,7 @@ class Funds:
         return holds <= held or available + gained - (holds - held) >= 0
 
     def _affords_spot(self, client: Client, contract: Contract, trial: Trial) -> bool:
-        gives = contract.settlement_currency if trial.side is Side.BUY else contract.spot_of
+        gives = contract.settlement_currency if trial.side is BUY else contract.spot_of
         freed = _cost(contract, trial.replaces) if trial.replaces else ZERO
         bound = _gives(contract, trial.side, trial.rests, trial.price)
         spent = sum((_gives(contract, trial.side, amount, price) for price, amount in trial.fills), ZERO)
@@ -106,12 +106,12 @@ class Funds:
         return spent + bound <= freed or available + freed >= spent + bound
 
     def _margin(
-        self, client: Client, contract: Contract, size: Decimal, side: Side = Side.BUY, more: Decimal = ZERO
+        self, client: Client, contract: Contract, size: Decimal, side: Side = BUY, more: Decimal = ZERO
     ) -> Decimal:
         """What the worst position holds, if `more` worked on `side` than does."""
         mark = self._marks(contract.name)
-        buys = client.working[contract.name, Side.BUY] + (more if side is Side.BUY else ZERO)
-        sells = client.working[contract.name, Side.SELL] + (more if side is Side.SELL else ZERO)
+        buys = client.working[contract.name, BUY] + (more if side is BUY else ZERO)
+        sells = client.working[contract.name, SELL] + (more if side is SELL else ZERO)
         worst = max(abs(size), abs(size + buys), abs(size - sells))
         if not worst or not mark:
             return ZERO
@@ -130,7 +130,7 @@ class Funds:
                 _cost(contract, entry)
                 for entry in client.open_orders.values()
                 if entry.placed.instrument == contract.name
-                and currency == (contract.settlement_currency if entry.placed.side is Side.BUY else contract.spot_of)
+                and currency == (contract.settlement_currency if entry.placed.side is BUY else contract.spot_of)
             ),
             ZERO,
         )
@@ -142,7 +142,7 @@ def _cost(contract: Contract, entry: OrderEntry) -> Decimal:
 
 
 def _gives(contract: Contract, side: Side, amount: Decimal, price: Decimal | None) -> Decimal:
-    if side is Side.SELL or not amount:
+    if side is SELL or not amount:
         return amount
     assert price is not None, "what buys spot has a price"
     return value(contract, amount, price)

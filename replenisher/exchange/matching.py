@@ -12,12 +12,13 @@ from collections import OrderedDict
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+import msgspec
+
 from replenisher.exchange.market import NOTHING, Depth, Reach
 from replenisher.model.order import BUY, SELL, Side
 
 
-@dataclass(slots=True)
-class Resting:
+class Resting(msgspec.Struct, gc=False):
     """An order in the queue."""
 
     order_id: str
@@ -26,8 +27,7 @@ class Resting:
     quantity: int  # what is left
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False):
     """One taker met one resting order, at the price of the latter."""
 
     maker: str

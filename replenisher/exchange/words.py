@@ -77,9 +77,10 @@ class InstrumentState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether it never trades again."""
-        return self in (InstrumentState.CLOSED, InstrumentState.DELIVERED)
+        return self in FINAL
 
 
+FINAL = (InstrumentState.CLOSED, InstrumentState.DELIVERED)
 IN_MAINTENANCE = (InstrumentState.MAINTENANCE, InstrumentState.SHUT)
 STILL = (InstrumentState.HALTED, InstrumentState.SETTLEMENT, *IN_MAINTENANCE)  # not even a cancel is taken
 

@@ -38,7 +38,7 @@ class TrustedBookIsTheirs(Check):
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """The daemon may have taken in all that it has heard; else it is looked at again after another step."""
-        for key in self.oracle.instruments:
+        for key in self.oracle.instruments if self._views else ():
             change_id = daemon.change_id(key)
             view = None if change_id is None else self._views.pop((key, change_id), None)
             if view is not None and (objection := self._compare(daemon, key, view)) is not None:

@@ -42,6 +42,14 @@ OF_THE_BOOK = frozenset(
 OF_TRADES = frozenset({Topic.TRADES, Topic.CHART, Topic.TICKER, Topic.INCREMENTAL_TICKER})
 OF_THE_ACCOUNT = frozenset({Topic.ORDERS, Topic.FILLS, Topic.CHANGES, Topic.PORTFOLIO})
 OF_STATES = frozenset({Topic.STATE, Topic.PLATFORM, Topic.TICKER, Topic.INCREMENTAL_TICKER})
+HEARD: dict[type, frozenset[Topic]] = {
+    BookUpdate: OF_THE_BOOK,
+    AccountUpdate: OF_THE_ACCOUNT,
+    InstrumentChanged: OF_STATES,
+    CashMove: frozenset({Topic.PORTFOLIO}),
+    MmpTriggered: frozenset({Topic.MMP}),
+    tuple: OF_TRADES,
+}
 
 
 class Subscription:
@@ -50,6 +58,7 @@ class Subscription:
     def __init__(self, channel: Channel, account: str, desk: Desk) -> None:
         self.channel = channel
         self.due_at: int | None = None  # when what was gathered must be told
+        self._hears = tuple(kind for kind, topics in HEARD.items() if channel.topic in topics)
         self._tells_each_change = channel.topic is Topic.BOOK and channel.interval_ns == 0
         self._account = account
         self._desk = desk
@@ -131,24 +140,22 @@ class Subscription:
 
     def concerns(self, event: Event) -> bool:
         """Whether an event belongs here."""
-        topic = self.channel.topic
+        if not isinstance(event, self._hears):
+            return False
         match event:
-            case BookUpdate():
-                wanted, name = topic in OF_THE_BOOK, event.instrument
-            case AccountUpdate():
-                wanted, name = topic in OF_THE_ACCOUNT and event.account == self._account, event.instrument
-            case InstrumentChanged():
-                wanted, name = topic in OF_STATES, event.instrument
-            case CashMove():
-                wanted, name = topic is Topic.PORTFOLIO and event.account == self._account, event.instrument
+            case BookUpdate() | InstrumentChanged():
+                name = event.instrument
+            case AccountUpdate() | CashMove():
+                if event.account != self._account:
+                    return False
+                name = event.instrument
             case MmpTriggered():
-                is_ours = topic is Topic.MMP and event.account == self._account
-                return is_ours and self.channel.index in (WHOLE, event.index)
+                return event.account == self._account and self.channel.index in (WHOLE, event.index)
             case tuple():
-                wanted, name = topic in OF_TRADES, event[0].instrument
+                name = event[0].instrument
             case _ as never:
                 assert_never(never)
-        return wanted and self._desk.catalogue.covers(self.channel, name)
+        return self._desk.catalogue.covers(self.channel, name)
 
     def _gather(self, event: Event) -> None:
         match event:
