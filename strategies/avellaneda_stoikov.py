@@ -11,6 +11,7 @@ of any size in place of the paper's one unit:
 second, and k per price unit: by a factor e fewer takers reach a quote that is 1 / k further from the mid.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from math import log1p
@@ -20,9 +21,9 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.coefficient import Coefficient, Sigma
+from replenisher.core.coefficient import Coefficient, Sigma, in_steps
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import worth_quote
+from replenisher.core.inventory import worth_base
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay
 from replenisher.core.signals.signal import SignalSpec
@@ -94,19 +95,20 @@ class AvellanedaStoikov(ModelLadder):
         if fair is None:
             return NO_QUOTES
         left_s = self._left_s(view.at)
-        basis = (view.instrument, view.inventory, fair, left_s, *view.signals.values())
+        measured = in_steps(view.signals)
+        basis = (view.instrument, view.inventory, fair, left_s, measured)
         last = self._last.get(view.instrument.key)
         if last is not None and last[0] == basis:
             return last[1]
-        answer = self._answer(view, fair, left_s)
+        answer = self._answer(view, fair, left_s, measured)
         self._last[view.instrument.key] = (basis, answer)
         return answer
 
-    def _answer(self, view: View, fair: float, left_s: float) -> Quotes:
+    def _answer(self, view: View, fair: float, left_s: float, measured: Mapping[str, float]) -> Quotes:
         instrument = view.instrument
-        sigma, k = self.sigma.of(view, "sigma"), self.k.of(view, "k")
+        sigma, k = self.sigma.of(measured.get("sigma")), self.k.of(measured.get("k"))
         order = self.order_base(instrument, fair)
-        inventory = worth_quote(instrument, view.inventory, fair) / fair - self.target_base
+        inventory = worth_base(instrument, view.inventory, fair) - self.target_base
         reservation = fair - reservation_shift(inventory, self.gamma, sigma, left_s)
         half = half_spread(order, self.gamma, sigma, k, left_s)
         return Quotes(
@@ -123,7 +125,7 @@ class AvellanedaStoikov(ModelLadder):
                 "reservation": reservation,
                 "half_spread": half,
             }
-            | {f"{name}_measured": number for name, number in view.signals.items()},
+            | {f"{name}_measured": number for name, number in measured.items()},
         )
 
     def _left_s(self, at: int) -> float:

@@ -15,6 +15,7 @@ are per unit of the quote currency, and sigma is in price units per square root 
 distance d from the mid at the rate a * exp(-k * d): a is per second, k per price unit.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from math import exp, log1p, sqrt
 from typing import Annotated
@@ -22,9 +23,9 @@ from typing import Annotated
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, NotNegative, Positive, about
-from replenisher.core.coefficient import Coefficient, Sigma
+from replenisher.core.coefficient import Coefficient, Sigma, in_steps
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import worth_quote
+from replenisher.core.inventory import worth_base
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import SignalSpec
@@ -71,20 +72,22 @@ class Glft(ModelLadder):
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        basis = (view.instrument, view.inventory, fair, *view.signals.values())
+        measured = in_steps(view.signals)
+        basis = (view.instrument, view.inventory, fair, measured)
         last = self._last.get(view.instrument.key)
         if last is not None and last[0] == basis:
             return last[1]
-        answer = self._answer(view, fair)
+        answer = self._answer(view, fair, measured)
         self._last[view.instrument.key] = (basis, answer)
         return answer
 
-    def _answer(self, view: View, fair: float) -> Quotes:
+    def _answer(self, view: View, fair: float, measured: Mapping[str, float]) -> Quotes:
         instrument = view.instrument
-        sigma, a, k = self.sigma.of(view, "sigma"), self.a.of(view, "a"), self.k.of(view, "k")
+        sigma = self.sigma.of(measured.get("sigma"))
+        a, k = self.a.of(measured.get("a")), self.k.of(measured.get("k"))
         xi = self.gamma if self.xi is None else self.xi
         order = self.order_base(instrument, fair)
-        inventory = worth_quote(instrument, view.inventory, fair) / fair - self.target_base
+        inventory = worth_base(instrument, view.inventory, fair) - self.target_base
         c1, c2 = coefficients(order, self.gamma, xi, a, k)
         half_spread = c1 + order / 2 * sigma * c2
         skew = sigma * c2
@@ -107,7 +110,7 @@ class Glft(ModelLadder):
                 "centre": centre,
                 "half_spread": half_spread,
             }
-            | {f"{name}_measured": number for name, number in view.signals.items()},
+            | {f"{name}_measured": number for name, number in measured.items()},
         )
 
     @cached_property

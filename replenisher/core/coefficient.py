@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from math import sqrt
+from math import frexp, ldexp, sqrt
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -12,9 +12,9 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
-from replenisher.core.strategy import View
 
 Window = Annotated[float, Field(ge=30, le=86_400)]  # a shorter one shows too little to tell anything
+STEPS = 128  # from one power of two to the next; half of them are used
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -48,22 +48,30 @@ class Coefficient:
         """What a strategy must be shown under this name; nothing if the number is given."""
         return {} if self.window_s is None else {name: measure(window_s=self.window_s)}
 
-    def of(self, view: View, name: str) -> float:
-        """What the model is to use now; `name` is that of the strategy's signal for it.
+    def of(self, measured: float | None) -> float:
+        """What the model is to use if this is what is measured.
 
-        While a signal is not known, nothing is quoted. So only who asks without a market, as the doctor does, meets a
-        view that has none, and is answered with the middle of the bounds.
+        While a signal is not known, nothing is quoted. So only who asks without a market, as the doctor does, has
+        measured nothing, and is answered with the middle of the bounds.
         """
         if self.value is not None:
             return self.value
         least, most = self._bounds
-        measured = view.signals.get(name)
         return sqrt(least * most) if measured is None else max(least, min(most, measured))
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
         assert self.min is not None and self.max is not None, "validated"
         return self.min, self.max
+
+
+def in_steps(measured: Mapping[str, float]) -> dict[str, float]:
+    """What is measured, in steps of at most 1.6 %: it differs with every event, and quotes need not."""
+    steps: dict[str, float] = {}
+    for name, number in measured.items():
+        share, exponent = frexp(number)
+        steps[name] = ldexp(round(share * STEPS), exponent) / STEPS
+    return steps
 
 
 class Estimator(StrEnum):

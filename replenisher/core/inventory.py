@@ -55,6 +55,14 @@ def lean(inventory_quote: float, target_quote: float, ladder_quote: float) -> fl
     return max(-1.0, min(1.0, (inventory_quote - target_quote) / ladder_quote))
 
 
+def worth_base(instrument: Instrument, inventory: Decimal, price: float) -> float:
+    """What an inventory in the wire amount is worth, in the base currency."""
+    if not inventory:
+        return 0.0
+    contracts = float(inventory * instrument.contract_value)
+    return contracts / price if instrument.inverse else contracts
+
+
 def worth_quote(instrument: Instrument, inventory: Decimal, price: float) -> float:
     """What an inventory in the wire amount is worth, in the quote currency."""
     return float(instrument.notional_quote(inventory, Decimal(repr(price)))) if inventory else 0.0
