@@ -1,15 +1,17 @@
 """The bench measures what it says, and ends with a sentence when there is nothing to measure."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bench import engine_steps, tick_to_order, venue
+from bench import engine_steps, signals, tick_to_order, venue
 from bench.daemon import CONFIG
 from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
 from bench.venue import BenchFailed
@@ -170,3 +172,35 @@ def test_orders_through_matching_and_through_the_socket_are_counted_in_the_ledge
     assert found["echo"]["frames"] == 500
     assert found["matching"]["hash"] == again["matching"]["hash"]
     assert found["matching"]["hash"] != found["socket"]["hash"]
+
+
+def test_every_signal_has_its_cost_and_one_market_has_one_hash() -> None:
+    command = [sys.executable, "-m", "bench.signals", "--json", "--rounds", "1"]
+    environment = {name: value for name, value in os.environ.items() if name != "REPLENISHER_TEST_DATA"}
+
+    runs = [
+        subprocess.run(
+            command, cwd=CONFIG.parent.parent, env=environment, capture_output=True, text=True, timeout=120, check=True
+        )
+        for _ in range(2)
+    ]
+
+    first, again = (json.loads(run.stdout) for run in runs)
+    assert first["market"] == "synthetic"
+    assert first["touches"] + first["trades"] == first["events"]
+    assert first["hash"] == again["hash"]
+    assert first["values"] == again["values"]
+    assert first["glft_us"] > 0
+    assert first["signals"].keys() == first["values"].keys()
+    assert None not in first["values"].values(), "the market tells every signal enough"
+
+
+def test_signals_are_told_a_recording_as_it_was(recordings: Callable[[str], Path]) -> None:
+    market = signals.recorded(recordings(str(signals.RECORDING)))
+
+    assert sum(event.trade is not None for event in market.events) == 21_313
+    changes = [event for event in market.events if event.book is not None]
+    assert len(changes) + 21_313 == len(market.events)
+    touches = [event.touch for event in changes if event.touch is not None]
+    assert len(touches) > 5_000
+    assert all(before != after for before, after in pairwise(touches))

@@ -107,7 +107,7 @@ class Calibrator:
                 f"{ARRIVALS_MIN} are needed"
             )
         half_spread = self._spreads * self._tick / (2 * arrivals)
-        intensity = most_likely(arrivals, beyond * self._tick, half_spread, seconds, self._tick)
+        intensity = most_likely(arrivals, beyond * self._tick, half_spread, self._tick, seconds)
         if intensity is None:
             raise ConfigurationError(
                 f"none of {arrivals} market orders went beyond the touch: nothing tells how fast they get rarer there"

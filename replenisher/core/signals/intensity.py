@@ -20,7 +20,6 @@ out as much as the thousand at the touch, and scatters half as much again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
-from operator import attrgetter
 
 import msgspec
 
@@ -30,7 +29,7 @@ from replenisher.core.signals.signal import Signal
 from replenisher.core.signals.window import Window
 from replenisher.model.event import TradePrinted
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import BUY, Side
+from replenisher.model.order import BUY
 from replenisher.model.units import SECOND_NS
 
 ARRIVALS_MIN = 50  # fewer tell k to worse than a seventh of itself
@@ -43,12 +42,14 @@ class Intensity(msgspec.Struct, frozen=True, gc=False):
     decay: float  # k, 1/price
 
 
-def most_likely(arrivals: int, beyond: float, half_spread: float, seconds: float, tick: float) -> Intensity | None:
+def most_likely(
+    arrivals: int, beyond: float, half_spread: float, tick: float, seconds: float = 1.0
+) -> Intensity | None:
     """A and k of so many arrivals, which went `beyond` the touch by so much in all; None if none of them did.
 
     `beyond`, `half_spread` (the mean) and `tick` are in one unit, and 1/k is in it, too.
     """
-    if beyond <= 0 or seconds <= 0:
+    if beyond <= 0:
         return None
     decay = log(1 + arrivals * tick / beyond) / tick
     return Intensity(arrivals / seconds * exp(decay * half_spread), decay)
@@ -93,7 +94,7 @@ class ArrivalRate:
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
-        return _Arrivals(instrument, self.window_s, self.arrivals_min, attrgetter("rate"))
+        return _Arrivals(instrument, self.window_s, self.arrivals_min, _rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,57 +111,67 @@ class ArrivalDecay:
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
-        return _Arrivals(instrument, self.window_s, self.arrivals_min, attrgetter("decay"))
+        return _Arrivals(instrument, self.window_s, self.arrivals_min, _decay)
 
 
 class MarketOrders:
     """Makes market orders of prints, and measures each against the touch that it met."""
 
-    __slots__ = ("_beyond", "_last", "_order")
+    __slots__ = ("_beyond", "_came_at", "_last", "_met", "_taker")
 
     def __init__(self) -> None:
         self._last = LastTouch()
-        self._order: tuple[int, Side] | None = None  # the one whose prints come at present
-        self._beyond = 0  # how far it has gone
+        # The order whose prints come at present: when, from which side, what it met, and how far it has gone.
+        self._came_at = 0
+        self._taker = BUY
+        self._met: Touch | None = None
+        self._beyond = 0
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
         """The others' best bid and ask are these now."""
         self._last.saw_touch(touch, venue_time)
 
     def saw_trade(self, trade: TradePrinted) -> tuple[int, int, int] | None:
-        """What a print adds: one order or none, ticks beyond the touch, and ticks of spread that the order met."""
+        """What a print adds, if anything: an order or none, ticks beyond the touch, and ticks of spread that it met."""
         venue_time, taker = trade.venue_time, trade.taker
-        touch = self._last.before(venue_time)
-        if touch is None:
+        is_new = venue_time != self._came_at or taker is not self._taker
+        if is_new:
+            self._came_at, self._taker, self._beyond = venue_time, taker, 0
+            self._met = self._last.before(venue_time)
+        met = self._met
+        if met is None:
             return None
+        further = (trade.price - met.ask if taker is BUY else met.bid - trade.price) - self._beyond
         # Our own quote may stand before the others' touch: who takes that has gone nowhere beyond it.
-        beyond = max(0, trade.price - touch.ask if taker is BUY else touch.bid - trade.price)
-        if self._order != (venue_time, taker):
-            self._order, self._beyond = (venue_time, taker), beyond
-            return 1, beyond, touch.ask - touch.bid
-        further = max(0, beyond - self._beyond)
-        self._beyond += further
-        return 0, further, 0
+        if further > 0:
+            self._beyond += further
+        else:
+            further = 0
+        if is_new:
+            return 1, further, met.ask - met.bid
+        return (0, further, 0) if further else None
 
     def lost(self) -> None:
         """The feed is gone."""
         self._last.lost()
-        self._order = None
+        self._came_at = 0
 
 
 class _Arrivals(Signal):
     """Adds up the market orders in the window, and makes A and k of them."""
 
-    __slots__ = ("_arrivals_min", "_number", "_orders", "_tick", "_window")
+    __slots__ = ("_arrivals_min", "_found", "_known", "_number", "_orders", "_tick", "_window")
 
     def __init__(
-        self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity], float]
+        self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity, Window], float]
     ) -> None:
         self._tick = instrument.tick_float
         self._arrivals_min = arrivals_min
-        self._number = number
+        self._number = number  # of the intensity as if all had come within a second, and of the time they had
         self._window = Window(round(window_s * SECOND_NS), sums=3)
         self._orders = MarketOrders()
+        self._known = (0, 0, 0)  # the sums for which the intensity was last worked out
+        self._found: Intensity | None = None
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
         self._window.watch(venue_time)
@@ -180,14 +191,27 @@ class _Arrivals(Signal):
         window = self._window
         window.reach(venue_time)
         arrivals, beyond, spreads, _ = window.totals
-        if arrivals < self._arrivals_min:
+        if (arrivals, beyond, spreads) != self._known:
+            self._known = (arrivals, beyond, spreads)
+            self._found = self._worked_out(arrivals, beyond, spreads)
+        return None if self._found is None else self._number(self._found, window)
+
+    def _worked_out(self, arrivals: int, beyond: int, spreads: int) -> Intensity | None:
+        if arrivals < self._arrivals_min or not self._window.watched_ns:
             return None
-        tick, half_spread = self._tick, spreads * self._tick / (2 * arrivals)
-        found = most_likely(arrivals, beyond * tick, half_spread, window.watched_ns / SECOND_NS, tick)
-        return None if found is None else self._number(found)
+        tick = self._tick
+        return most_likely(arrivals, beyond * tick, spreads * tick / (2 * arrivals), tick)
 
     def dump(self) -> list[float]:
         return self._window.dump()
 
     def load(self, numbers: Sequence[float]) -> None:
         self._window.load(numbers)
+
+
+def _rate(found: Intensity, window: Window) -> float:
+    return found.rate * SECOND_NS / window.watched_ns
+
+
+def _decay(found: Intensity, window: Window) -> float:
+    return found.decay

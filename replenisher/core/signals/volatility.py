@@ -97,7 +97,7 @@ class _Estimator(Protocol):
 class _Sampled(Signal):
     """Samples the mid and hands its moves to an estimator."""
 
-    __slots__ = ("_estimator", "_half_tick", "_mid", "_next", "_sample", "_step_ns", "_window")
+    __slots__ = ("_estimator", "_half_tick", "_mid", "_next", "_sample", "_step_ns", "_value", "_window")
 
     def __init__(self, instrument: Instrument, window_s: float, sampling_s: float, estimator: _Estimator) -> None:
         self._half_tick = instrument.tick_float / 2
@@ -107,6 +107,7 @@ class _Sampled(Signal):
         self._mid = 0  # in force, in half ticks
         self._sample: int | None = None  # the newest one; None before the first
         self._next: int | None = None  # when the next one is due; None while there is no mid
+        self._value: float | None = None  # as of the newest sample
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
         if self._next is None:
@@ -122,12 +123,10 @@ class _Sampled(Signal):
     def value(self, venue_time: int) -> float | None:
         if self._next is None:
             self._window.reach(venue_time)
+            self._value = self._volatility()
         elif venue_time > self._next:
             self._sample_before(venue_time)
-        watched_ns = self._window.watched_ns
-        moves = watched_ns // self._step_ns
-        variance = self._estimator.variance(self._window, moves) if moves >= SAMPLES_MIN else None
-        return None if variance is None else self._half_tick * sqrt(max(0.0, variance) * SECOND_NS / watched_ns)
+        return self._value
 
     def dump(self) -> list[float]:
         return self._window.dump()
@@ -152,6 +151,13 @@ class _Sampled(Signal):
             window.reach(at + again * step_ns)
             estimator.moved(window, 0)
         window.reach(self._next - step_ns)
+        self._value = self._volatility()
+
+    def _volatility(self) -> float | None:
+        watched_ns = self._window.watched_ns
+        moves = watched_ns // self._step_ns
+        variance = self._estimator.variance(self._window, moves) if moves >= SAMPLES_MIN else None
+        return None if variance is None else self._half_tick * sqrt(max(0.0, variance) * SECOND_NS / watched_ns)
 
 
 class _Squares:

@@ -128,7 +128,7 @@ def test_an_exact_exponential_is_fitted_exactly() -> None:
     assert found is not None
     assert (found.rate, found.decay) == pytest.approx((1e10, 0.3), rel=1e-9)
     assert least_squares([17, 0, 0], 0.5, 100, 1) is None
-    assert most_likely(17, 0, 0.5, 100, 1) is None
+    assert most_likely(17, 0, 0.5, 1, 100) is None
 
 
 def test_all_prints_of_one_order_are_one_arrival_as_deep_as_the_deepest() -> None:

@@ -1,0 +1,247 @@
+"""What each signal costs: `python -m bench.signals [--json]`.
+
+The machines are told a recorded market, touches, trades and the book, as an engine would tell them, and asked for their
+value after every event. An event is one change of the book or one trade, whether a machine hears of it or not. Each
+cost is the best of many short rounds, in the time of the processor, less that of the same loop with a machine that
+does nothing; the rounds of all machines alternate, so that nobody has the quiet moments for himself.
+
+The recording is Binance's BTCUSDT perpetual below REPLENISHER_TEST_DATA; without it a seeded market takes its place.
+What `glft` uses is told and asked as one set, as an engine has it: that is to be under 3 us an event.
+
+What is printed, with `--json` as one document:
+    {"market", "events", "touches", "trades": what was told, "rounds",
+     "signals": {specification: {"told_ns", "asked_ns": for each event}},
+     "glft_us": for each event of all that glft uses, told and asked,
+     "values": what each signal says at the end, "hash": of these; one market has one}
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bench.engine_steps import RECORDING, read
+from bench.fingerprint import fingerprint
+from bench.progress import Progress
+from replenisher.core.book import Book, Touch
+from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, WeightedDepth
+from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
+from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
+from replenisher.core.signals.signal import Signal, SignalSpec
+from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
+from replenisher.core.signals.stoikov import StoikovTable
+from replenisher.core.signals.touch import Microprice, Mid, WeightedMid
+from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
+from replenisher.core.watch import Watch
+from replenisher.exchange.recorded import recorded_instrument
+from replenisher.model.event import BookChanged, BookSnapshot, Level, TradePrinted
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import BUY, SELL
+from replenisher.model.units import MS_NS, SECOND_NS, US_NS
+
+GLFT: tuple[SignalSpec, ...] = (Volatility(window_s=60), ArrivalRate(window_s=300), ArrivalDecay(window_s=300))
+TABLE = StoikovTable(edges=(0.2, 0.4, 0.6, 0.8), adjustments=((-0.3, -0.1, 0.0, 0.1, 0.3),))
+SIGNALS: tuple[SignalSpec, ...] = (
+    Mid(),
+    WeightedMid(),
+    Microprice(),
+    Microprice(TABLE),
+    Vamp(levels=5),
+    VampOfSize(amount=Decimal(2)),
+    WeightedDepth(levels=5),
+    DepthImbalance(levels=5),
+    OrderFlowImbalance(window_s=60),
+    OrderFlowImbalance(window_s=60, level=5),
+    TradeImbalance(window_s=60),
+    Vpin(bucket=Decimal(10)),
+    *GLFT,
+    BipowerVolatility(window_s=60),
+    TwoScaleVolatility(window_s=60),
+    EffectiveSpread(window_s=60),
+    RealizedSpread(window_s=60, horizon_s=1),
+)
+LEVELS_KEPT = 50  # of each side, in the books that are shown: the deepest that a machine looks here
+SYNTHETIC_EVENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of the book or one trade, as machines are told it: a touch only if it is another one."""
+
+    venue_time: int
+    trade: TradePrinted | None = None
+    touch: Touch | None = None
+    book: Book | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What is told."""
+
+    name: str
+    instrument: Instrument
+    events: list[Event]
+
+
+def recorded(path: Path) -> Market:
+    """The recording, as machines are told it."""
+    tape = read(path)
+    events: list[Event] = []
+    book, last = Book(), None
+    for fact in tape.facts:
+        match fact:
+            case TradePrinted():
+                events.append(Event(fact.venue_time, trade=fact))
+                continue
+            case BookSnapshot():
+                book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
+            case BookChanged():
+                book.change(fact.bids, fact.asks, fact.venue_time, fact.at)
+        last = show(events, book.bids.levels(LEVELS_KEPT), book.asks.levels(LEVELS_KEPT), fact.venue_time, last)
+    return Market(path.name, tape.instrument, events)
+
+
+def synthetic(seed: int = 1) -> Market:
+    """A market that walks by chance, about as busy as the recording."""
+    chance = random.Random(seed)
+    instrument = recorded_instrument("bench", Decimal("0.1"), Decimal("0.001"))
+    events: list[Event] = []
+    now, bid, last = 1_000 * SECOND_NS, 600_000, None
+    for number in range(SYNTHETIC_EVENTS):
+        now += chance.randrange(25) * MS_NS
+        if last is None or number % 4 == 0:
+            bid += chance.choice((-2, -1, 0, 0, 0, 1, 2))
+            bids = [(bid - behind, chance.randrange(1, 9_000)) for behind in range(LEVELS_KEPT)]
+            asks = [(bid + 1 + behind, chance.randrange(1, 9_000)) for behind in range(LEVELS_KEPT)]
+            last = show(events, bids, asks, now, last)
+        else:
+            taker, beyond = chance.choice((BUY, SELL)), int(chance.expovariate(1.0))
+            trade = TradePrinted(
+                at=now,
+                instrument=instrument.key,
+                venue_time=now,
+                trade_id=str(number),
+                price=last.ask + beyond if taker is BUY else last.bid - beyond,
+                quantity=chance.randrange(1, 500),
+                taker=taker,
+            )
+            events.append(Event(now, trade=trade))
+    return Market("synthetic", instrument, events)
+
+
+def show(
+    events: list[Event], bids: Sequence[Level], asks: Sequence[Level], venue_time: int, last: Touch | None
+) -> Touch:
+    """One more change of the book, and the touch that stands from then on."""
+    book = Book()
+    book.replace(bids, asks, venue_time, venue_time)
+    touch = Touch(*bids[0], *asks[0])
+    events.append(Event(venue_time, touch=None if touch == last else touch, book=book))
+    return touch
+
+
+def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[float, list[Signal]]:
+    """The seconds that it takes to tell machines everything, and to ask each after every event; and the machines."""
+    watch = Watch(specs, market.instrument)
+    machines = list(watch.machines.values())
+    looking = [machine for spec, machine in watch.machines.items() if spec.needs_depth]
+    begun = time.process_time()
+    for event in market.events:
+        if event.trade is not None:
+            watch.saw_trade(event.trade)
+        else:
+            for machine in looking:
+                machine.saw_book(event.book, event.venue_time)
+            if event.touch is not None:
+                watch.saw_touch(event.touch, event.venue_time)
+        if asks:
+            for machine in machines:
+                machine.value(event.venue_time)
+    return time.process_time() - begun, machines
+
+
+def measure(market: Market, rounds: int) -> dict[str, Any]:
+    """All that is found."""
+    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": GLFT} | {repr(spec): (spec,) for spec in SIGNALS}
+    best = {(name, asks): float("inf") for name in cases for asks in (False, True)}
+    values: dict[str, float | None] = {}
+    progress = Progress()
+    end = market.events[-1].venue_time
+    for number in range(rounds):
+        for name, specs in cases.items():
+            for asks in (False, True):
+                seconds, machines = play(specs, market, asks=asks)
+                best[name, asks] = min(best[name, asks], seconds)
+            if name in map(repr, specs):
+                values[name] = machines[0].value(end)
+        progress.say(f"round {number + 1} of {rounds}")
+
+    def ns(name: str, asks: bool) -> float:
+        return (best[name, asks] - best["nothing", asks]) / len(market.events) * SECOND_NS
+
+    return {
+        "market": market.name,
+        "events": len(market.events),
+        "touches": sum(event.touch is not None for event in market.events),
+        "trades": sum(event.trade is not None for event in market.events),
+        "rounds": rounds,
+        "signals": {
+            name: {"told_ns": round(ns(name, False)), "asked_ns": round(ns(name, True) - ns(name, False))}
+            for name in map(repr, SIGNALS)
+        },
+        "glft_us": round(ns("glft", True) / US_NS, 3),
+        "values": values,
+        "hash": fingerprint(repr(values).encode()),
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    rows = [
+        f"{costs['told_ns']:>8,} {costs['asked_ns']:>8,}  {name} = {found['values'][name]}"
+        for name, costs in found["signals"].items()
+    ]
+    return "\n".join(
+        [
+            f"{found['market']}: {found['events']:,} events, of which {found['touches']:,} move the touch "
+            f"and {found['trades']:,} are trades; the best of {found['rounds']} rounds",
+            f"{'told ns':>8} {'asked ns':>8}  an event",
+            *rows,
+            f"glft: {found['glft_us']} us an event for all three, told and asked; hash {found['hash']}",
+        ]
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Read, play, print."""
+    folder = os.environ.get("REPLENISHER_TEST_DATA")
+    parser = argparse.ArgumentParser(prog="python -m bench.signals", description="What each signal costs an event.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each is measured (10)")
+    parser.add_argument("--events", type=int, metavar="N", help="tell only so many events")
+    parser.add_argument(
+        "--tape",
+        type=Path,
+        default=None if folder is None else Path(folder) / RECORDING,
+        metavar="FILE",
+        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA; else a synthetic market)",
+    )
+    chosen = parser.parse_args(words)
+    if chosen.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    market = synthetic() if chosen.tape is None else recorded(chosen.tape)
+    market = Market(market.name, market.instrument, market.events[: chosen.events])
+    found = measure(market, chosen.rounds)
+    print(json.dumps(found, indent=2) if chosen.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
