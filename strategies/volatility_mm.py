@@ -54,7 +54,7 @@ class VolatilityMarketMaking(ModelLadder):
         if fair is None:
             return NO_QUOTES
         instrument = view.instrument
-        sigma = self.sigma.of(view, "sigma")
+        sigma = self.sigma.of(view.signals.get("sigma"))
         moved = self.spread_factor * sigma * sqrt(self.holding_s)
         least, most = (fair * spread_bps / 2 / BPS for spread_bps in (self.min_spread_bps or 0.0, self.max_spread_bps))
         half_spread = max(least, min(most, moved))
