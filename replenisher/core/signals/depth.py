@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import islice
 
 from replenisher.core.book import Book, BookSide
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -19,7 +19,7 @@ Number = Callable[[Book], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vamp:
+class Vamp(SignalSpec):
     """VAMP over some levels, each bid weighted by the size of the ask that is as far from the touch."""
 
     levels: int
@@ -35,7 +35,7 @@ class Vamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VampOfSize:
+class VampOfSize(SignalSpec):
     """VAMP of an order: half way between what it would sell for and what it would buy for, a unit."""
 
     amount: Decimal  # wire amount
@@ -52,7 +52,7 @@ class VampOfSize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedDepth:
+class WeightedDepth(SignalSpec):
     """The mean price of what stands on some levels of both sides."""
 
     levels: int
@@ -68,7 +68,7 @@ class WeightedDepth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DepthImbalance:
+class DepthImbalance(SignalSpec):
     """(bids - asks) / (bids + asks) of what stands on some levels, within [-1, 1]."""
 
     levels: int
@@ -84,7 +84,7 @@ class DepthImbalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceBehind:
+class PriceBehind(SignalSpec):
     """The price of the level that completes an amount, counted from the touch; the last one seen if all hold less."""
 
     side: Side

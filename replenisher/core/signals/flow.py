@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import islice
 
 from replenisher.core.book import Book, BookSide, Touch
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.instrument import Instrument
@@ -25,7 +25,7 @@ from replenisher.model.units import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFlowImbalance:
+class OrderFlowImbalance(SignalSpec):
     """OFI over the window, in the wire amount; of the touch, or of the level that stands n-th on either side."""
 
     window_s: float
@@ -42,15 +42,10 @@ class OrderFlowImbalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TradeImbalance:
+class TradeImbalance(SignalSpec):
     """(bought - sold) / (bought + sold) by takers over the window, within [-1, 1]; 0 if nobody took anything."""
 
     window_s: float
-
-    @property
-    def needs_depth(self) -> bool:
-        """It hears trades only."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -58,7 +53,7 @@ class TradeImbalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vpin:
+class Vpin(SignalSpec):
     """The mean of |bought - sold| / traded over the last buckets, each of the same traded amount, within [0, 1].
 
     Its window is in volume. The paper takes a fiftieth of a day's volume for a bucket, and fifty of them.
@@ -66,11 +61,6 @@ class Vpin:
 
     bucket: Decimal  # wire amount
     buckets: int = 50
-
-    @property
-    def needs_depth(self) -> bool:
-        """It hears trades only."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""

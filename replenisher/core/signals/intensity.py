@@ -25,7 +25,7 @@ import msgspec
 
 from replenisher.core.book import Touch
 from replenisher.core.signals.last_touch import LastTouch
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.event import TradePrinted
 from replenisher.model.instrument import Instrument
@@ -81,16 +81,11 @@ def least_squares(reaching: Sequence[int], half_spread: float, seconds: float, t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivalRate:
+class ArrivalRate(SignalSpec):
     """A, market orders a second at the mid."""
 
     window_s: float
     arrivals_min: int = ARRIVALS_MIN
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -98,16 +93,11 @@ class ArrivalRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivalDecay:
+class ArrivalDecay(SignalSpec):
     """k, how fast market orders get rarer with the distance from the mid, in 1/price."""
 
     window_s: float
     arrivals_min: int = ARRIVALS_MIN
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""

@@ -51,11 +51,14 @@ class Signal(Protocol):
 
 
 class SignalSpec(Protocol):
-    """Which signal, over which window. Equal specifications make equal machines."""
+    """Which signal, over which window: a frozen value. Equal specifications make equal machines."""
+
+    __slots__ = ()
 
     @property
     def needs_depth(self) -> bool:
-        """Whether it looks below the touch."""
+        """Whether it looks below the touch, at the book."""
+        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """The machine, before it has seen anything."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from replenisher.core.book import Touch
 from replenisher.core.signals.last_touch import LastTouch
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.event import TradePrinted
 from replenisher.model.instrument import Instrument
@@ -23,15 +23,10 @@ HORIZON_STEPS = 100  # the later mid is read at most a hundredth of the horizon 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EffectiveSpread:
+class EffectiveSpread(SignalSpec):
     """What takers paid for both ways, against the mid that they met."""
 
     window_s: float
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -39,16 +34,11 @@ class EffectiveSpread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RealizedSpread:
+class RealizedSpread(SignalSpec):
     """What makers had left of it a while later; the window counts from then."""
 
     window_s: float
     horizon_s: float
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""

@@ -5,19 +5,14 @@ from dataclasses import dataclass
 
 from replenisher.core.book import Touch
 from replenisher.core.fair_value import microprice, mid, weighted_mid
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.model.instrument import Instrument
 
 
 @dataclass(frozen=True, slots=True)
-class Mid:
+class Mid(SignalSpec):
     """Half way between bid and ask."""
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -25,13 +20,8 @@ class Mid:
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedMid:
+class WeightedMid(SignalSpec):
     """The mid weighted by the opposite sizes; with one level, VAMP is the same."""
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -39,15 +29,10 @@ class WeightedMid:
 
 
 @dataclass(frozen=True, slots=True)
-class Microprice:
+class Microprice(SignalSpec):
     """The micro-price, of Stoikov's table if there is one, else in its closed form for queues that diffuse alike."""
 
     table: StoikovTable | None = None
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""

@@ -18,7 +18,7 @@ from math import pi, sqrt
 from typing import Protocol
 
 from replenisher.core.book import Touch
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
@@ -27,16 +27,11 @@ SAMPLES_MIN = 20  # fewer tell a volatility to worse than a sixth of itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volatility:
+class Volatility(SignalSpec):
     """The realized volatility."""
 
     window_s: float
     sampling_s: float = 1.0
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -44,16 +39,11 @@ class Volatility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BipowerVolatility:
+class BipowerVolatility(SignalSpec):
     """The volatility without jumps."""
 
     window_s: float
     sampling_s: float = 1.0
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -61,17 +51,12 @@ class BipowerVolatility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwoScaleVolatility:
+class TwoScaleVolatility(SignalSpec):
     """The volatility without the bounce of the book, from moves over one and over `scale` samples."""
 
     window_s: float
     sampling_s: float = 0.1
     scale: int = 60
-
-    @property
-    def needs_depth(self) -> bool:
-        """The touch is enough."""
-        return False
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
