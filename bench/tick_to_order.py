@@ -6,7 +6,8 @@ Beside it `echo.py`, which answers every frame with one fixed frame: what a prog
 least. Once for `fsync: interval`, once for `fsync: always`. Journal, database and ledger lie below TMPDIR: `always`
 costs what that disk costs, and on a tmpfs nothing.
 
-What is measured. Blocks of rounds take turns, so that whatever else the machine does hits all alike:
+What is measured. Blocks of rounds take turns, so that whatever else the machine does hits all alike, and each has as
+many rounds as any other: who runs for a moment only, after somebody else, is slower for that alone.
 - echo: the same 504-byte book change in, the same order frame out, one after the other and nothing between: the floor;
 - echo in turn: the same, but each round in the place of one of the daemon's (see below);
 - one: a book change after which exactly one of the ten quotes stands elsewhere;
@@ -46,6 +47,7 @@ What is printed, with `--json` as one document:
                                    "ratio_to_echo_in_turn": of the same,
                                    "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
                                    "page_faults_per_message"}},
+         "further_us": what each order of `all` beyond the first costs, against `one`,
          "refill_p50_us", "refill_p99_us",
          "peer": {"p50_us", "p99_us", "ratio_to_echo", "in_turn_p50_us", "in_turn_p99_us"},
          "crowd": {"instruments", "p50_us", "p99_us", "ratio_to_one", "audit"},
@@ -80,7 +82,6 @@ TICK_BYTES = 504
 ORDER_BYTES = 180  # of the peer's answer, about as many as an amend has
 CROWD = 100  # instruments
 BLOCK = 50  # rounds of one kind in a row, an even number
-REFILLS = 5  # one refill, and one round of the crowd, for so many others
 STOP_S_MAX = 60.0
 
 # Prices and sizes are chosen so that each has as many digits as the next one, and none is written with an exponent.
@@ -137,14 +138,14 @@ class Bench:
         gc.collect()
         for name in CASES:
             self._measured(name, self._daemon, partial(self._ticks, name, size))
+        self._measured("refill", self._daemon, partial(self._refills, size))
         self._crowd.venue.settle()  # it has waited for its turn, and may have wondered at the silence
-        for _ in range(max(2, size // REFILLS)):
+        for _ in range(size):
             self.rounds["crowd"].add(self._crowd.tick())
         self._venue.settle()
-        self._measured("refill", self._daemon, partial(self._refills, max(2, size // REFILLS // 2 * 2)))
         self._measured("echo", self._echo, partial(self._echoes, size))
         self._peers(size)
-        self._in_turn(max(2, size // 2))
+        self._in_turn(size)
 
     def warm_up(self) -> None:
         """A few rounds that do not count; the last order is what the echo learns to send."""
@@ -329,7 +330,9 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
             "last_ratio_to_echo": round(last_us / floor_us, 2),
             "page_faults_per_message": found.page_faults_per_message,
         }
+    one, every = cases["one"], cases["all"]
     return {
+        "further_us": round((every["last_p50_us"] - one["p50_us"]) / (every["orders"] - 1), 1),
         "echo": {
             "p50_us": floor_us,
             "p99_us": percentile_us(echo.first_ns, 0.99),
@@ -351,7 +354,7 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
             "instruments": crowd,
             "p50_us": (many_us := percentile_us(rounds["crowd"].first_ns, 0.5)),
             "p99_us": percentile_us(rounds["crowd"].first_ns, 0.99),
-            "ratio_to_one": round(many_us / cases["one"]["p50_us"], 3),
+            "ratio_to_one": round(many_us / one["p50_us"], 3),
         },
     }
 
@@ -406,6 +409,7 @@ def table(found: dict[str, Any]) -> str:
             ratios = f"{p50_us / echo['p50_us']:9.2f} {p50_us / echo['in_turn_p50_us']:10.2f}"
             cost = "" if faults is None else f"{faults:10.3f}"
             lines.append(f"{name:<20} {p50_us:9.1f} {p99_us:9.1f} {ratios} {cost}".rstrip())
+        lines.append(f"each further order of all: {mode['further_us']:.1f} µs")
         said = mode["audit"]
         lines.append(f"audit: {said['orders']} orders, {said['fills']} fills, {len(said['differences'])} differences")
     return "\n".join(lines)

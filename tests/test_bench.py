@@ -44,6 +44,8 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
         assert case["ratio_to_echo_in_turn"] == pytest.approx(in_turn, abs=0.01)
         assert case["page_faults_per_message"] >= 0
     assert (found["p50_us"], found["refill_p50_us"]) == (mode["cases"]["one"]["p50_us"], mode["refill_p50_us"])
+    first_us, last_us = mode["cases"]["one"]["p50_us"], mode["cases"]["all"]["last_p50_us"]
+    assert mode["further_us"] == pytest.approx((last_us - first_us) / (LADDER - 1), abs=0.1)
     waits = [
         mode["refill_p50_us"],
         *(mode[who][p50] for who in ("echo", "peer") for p50 in ("p50_us", "in_turn_p50_us")),
@@ -55,8 +57,8 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
     assert mode["crowd"]["audit"]["differences"] == []
     assert found["tick_bytes"] == 504
     assert mode["audit"]["differences"] == []
-    assert mode["audit"]["fills"] == mode["audit"]["refills"] == 4  # two of them while warming up
-    assert mode["audit"]["orders"] == LADDER + 4
+    assert mode["audit"]["fills"] == mode["audit"]["refills"] == ROUNDS + 2  # two while warming up
+    assert mode["audit"]["orders"] == LADDER + ROUNDS + 2
 
 
 @pytest.mark.parametrize(("moved", "others"), [(ONE_MOVES, 1), (ALL_MOVE, 10)])
