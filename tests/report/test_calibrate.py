@@ -17,7 +17,7 @@ from replenisher.core.fair_value import FairValue
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.errors import ConfigurationError
 from replenisher.report.microprice import estimate
-from tests.report.test_microprice import path
+from tests.report.chain import path
 
 A, K, TICK = 20.0, 8.0, 0.1  # a second, 1/price, price units
 STEP_MS, STEPS = 20, 6_000
@@ -81,6 +81,28 @@ def test_a_recording_tells_the_numbers_it_was_made_with(tmp_path: Path) -> None:
     assert found["volatility"] == pytest.approx(math.sqrt((every_second**2).mean()), rel=0.05)
     assert found["two_scale"] == pytest.approx(found["volatility"], rel=0.5)
     assert found["bipower"] == pytest.approx(found["volatility"], rel=0.5)
+
+
+def test_time_without_a_book_is_not_counted(tmp_path: Path) -> None:
+    lost, found_again = "@depth@0ms", STEPS // 4
+
+    def with_a_gap() -> Iterator[object]:
+        """An update is missing at the first quarter, and the next snapshot comes with the second."""
+        updates = 0
+        for message in recording(seed=5):
+            assert isinstance(message, dict)
+            updates += lost in message.get("stream", "")
+            if updates == 2 * found_again and lost in message.get("stream", ""):
+                data = message["data"]
+                yield {"lastUpdateId": data["u"] - 1, "bids": data["b"], "asks": data["a"]}
+            if updates != found_again or lost not in message.get("stream", ""):
+                yield message
+
+    found = json.loads(calibrate(tape_of(tmp_path, with_a_gap()), "--buckets", 4, "--json"))
+
+    assert found["seconds"] == pytest.approx((STEPS - found_again) * STEP_MS / 1000, abs=0.1)
+    for name, made_with in (("rate", A), ("decay", K)):
+        assert abs(found[name]["value"] - made_with) < 3.3 * found[name]["error"]
 
 
 def test_what_was_found_is_printed_as_yaml_that_a_strategy_takes(tmp_path: Path) -> None:

@@ -5,13 +5,8 @@ import pytest
 
 from replenisher.core.book import Touch
 from replenisher.report.microprice import TooStill, adjustments, estimate, quantile_edges
+from tests.report.chain import FALLS, MOVES, STAYS, path
 
-STAYS = np.array(
-    [[0.50, 0.20, 0.05, 0.02], [0.15, 0.50, 0.20, 0.04], [0.04, 0.20, 0.50, 0.15], [0.02, 0.05, 0.20, 0.50]]
-)
-MOVES = np.array([[0.20, 0.03], [0.08, 0.03], [0.03, 0.08], [0.03, 0.20]])  # a tick down, a tick up
-AFTER_DOWN = np.array([0.1, 0.2, 0.3, 0.4])
-FALLS = MOVES[:, :1] * AFTER_DOWN + MOVES[:, 1:] * AFTER_DOWN[::-1]
 TICKS = (-1.0, 1.0)
 EDGES = (0.25, 0.5, 0.75)
 
@@ -32,18 +27,6 @@ def mirrored(outer: float, inner: float) -> list[float]:
 )
 def test_the_worked_chain(rounds: int, expected: list[float], tolerance: float) -> None:
     assert adjustments(STAYS, MOVES, FALLS, TICKS, rounds) == pytest.approx(expected, abs=tolerance)
-
-
-def path(steps: int, seed: int) -> list[Touch]:
-    """Touches of that chain: in bucket b of four, b + 1 stand on the bid of five in all; the spread is a tick."""
-    chance = np.random.default_rng(seed)
-    choices = np.column_stack([STAYS, MOVES[:, :1] * AFTER_DOWN, MOVES[:, 1:] * AFTER_DOWN[::-1]]).cumsum(axis=1)
-    touches, bucket, bid = [], 0, 10_000
-    for luck in chance.random(steps):
-        choice = int(np.searchsorted(choices[bucket], luck))
-        bucket, bid = choice % 4, bid + (0, -1, 1)[choice // 4]
-        touches.append(Touch(bid, bucket + 1, bid + 1, 4 - bucket))
-    return touches
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -43,15 +43,15 @@ class Intensity(msgspec.Struct, frozen=True, gc=False):
 
 
 def most_likely(
-    arrivals: int, beyond: float, half_spread: float, tick: float, seconds: float = 1.0
+    arrivals: int, beyond: float, half_spread: float, step: float, seconds: float = 1.0
 ) -> Intensity | None:
     """A and k of so many arrivals, which went `beyond` the touch by so much in all; None if none of them did.
 
-    `beyond`, `half_spread` (the mean) and `tick` are in one unit, and 1/k is in it, too.
+    `beyond`, `half_spread` (the mean) and `step`, the smallest distance between prices, are in one unit, and so is 1/k.
     """
     if beyond <= 0:
         return None
-    decay = log(1 + arrivals * tick / beyond) / tick
+    decay = log(1 + arrivals * step / beyond) / step
     return Intensity(arrivals / seconds * exp(decay * half_spread), decay)
 
 
@@ -117,6 +117,11 @@ class MarketOrders:
         self._met: Touch | None = None
         self._beyond = 0
 
+    @property
+    def touch(self) -> Touch | None:
+        """The others' best bid and ask, if they are known."""
+        return self._last.touch
+
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
         """The others' best bid and ask are these now."""
         self._last.saw_touch(touch, venue_time)
@@ -150,11 +155,12 @@ class MarketOrders:
 class _Arrivals(Signal):
     """Adds up the market orders in the window, and makes A and k of them."""
 
-    __slots__ = ("_arrivals_min", "_found", "_known", "_number", "_orders", "_tick", "_window")
+    __slots__ = ("_arrivals_min", "_found", "_instrument", "_known", "_number", "_orders", "_tick", "_window")
 
     def __init__(
         self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity, Window], float]
     ) -> None:
+        self._instrument = instrument
         self._tick = instrument.tick_float
         self._arrivals_min = arrivals_min
         self._number = number  # of the intensity as if all had come within a second, and of the time they had
@@ -190,7 +196,14 @@ class _Arrivals(Signal):
         if arrivals < self._arrivals_min or not self._window.watched_ns:
             return None
         tick = self._tick
-        return most_likely(arrivals, beyond * tick, spreads * tick / (2 * arrivals), tick)
+        return most_likely(arrivals, beyond * tick, spreads * tick / (2 * arrivals), self._step())
+
+    def _step(self) -> float:
+        """The step of prices in force: where it is coarser than a tick, orders go further by as much at a time."""
+        instrument, touch = self._instrument, self._orders.touch
+        if touch is None or len(instrument.tick_steps) == 1:
+            return self._tick
+        return float(instrument.tick_at(instrument.price(touch.bid)))
 
     def dump(self) -> list[float]:
         return self._window.dump()

@@ -5,7 +5,7 @@ wide the spread is: Stoikov, "The micro-price: a high-frequency estimator of fut
 How much to add is a property of the instrument, estimated from a tape: `replenisher calibrate`.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Annotated
 
@@ -45,4 +45,6 @@ class StoikovTable:
         """The micro-price in ticks."""
         row = self.adjustments[min(touch.ask - touch.bid, len(self.adjustments)) - 1]
         imbalance = touch.bid_quantity / (touch.bid_quantity + touch.ask_quantity)
-        return (touch.bid + touch.ask) / 2 + row[bisect_right(self.edges, imbalance)]
+        # On an edge both buckets count: a balanced touch, which an edge may be made for, leans to neither side.
+        below, above = row[bisect_left(self.edges, imbalance)], row[bisect_right(self.edges, imbalance)]
+        return (touch.bid + touch.ask) / 2 + (below + above) / 2

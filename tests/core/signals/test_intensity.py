@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from replenisher.core.signals.intensity import (
     most_likely,
     rate_error,
 )
+from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side
 from replenisher.model.units import MS_NS, SECOND_NS
 from tests.core.signals.given import PLAIN, Seen, finer, printed, shows
@@ -100,6 +103,19 @@ def test_depths_from_the_mid_would_be_biased_on_this_book() -> None:
 def test_k_is_in_one_over_price_units() -> None:
     assert found_in(3, 0.042, 1, 1, tick="0.1")[1] == pytest.approx(10 * found_in(3, 0.042, 1, 1)[1])
     assert found_in(3, 0.042, 1, 1, tick="0.1")[0] == pytest.approx(found_in(3, 0.042, 1, 1)[0])
+
+
+def test_where_prices_lie_further_apart_than_a_tick_orders_go_as_much_further_at_a_time() -> None:
+    grid = msgspec.structs.replace(
+        PLAIN, tick_steps=(TickStep(Decimal(0), Decimal(1)), TickStep(Decimal(5), Decimal(5)))
+    )
+    machine = ArrivalDecay(window_s=60, arrivals_min=2).start(grid)
+    first, second = START + 1, START + 2
+
+    shows(machine, [(START, Touch(95, 5, 105, 5)), (first, printed(first, 105, 1, Side.BUY))])
+    shows(machine, [(second, printed(second, 90, 1, Side.SELL))])
+
+    assert machine.value(second) == pytest.approx(math.log(1 + 2 / 1) / 5), "one step of five, by one of two"
 
 
 @pytest.mark.parametrize(

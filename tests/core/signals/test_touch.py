@@ -17,7 +17,12 @@ TABLE = StoikovTable(
 
 @pytest.mark.parametrize(
     ("spec", "price"),
-    [(Mid(), 100), (WeightedMid(), 100.5), (Microprice(), 100.5903), (Microprice(TABLE), 100.9)],
+    [
+        (Mid(), 100),
+        (WeightedMid(), 100.5),
+        (Microprice(), 100.5903),
+        (Microprice(TABLE), 100.65),
+    ],  # on an edge, between .4 and .9
 )
 def test_a_bid_of_thirty_against_an_ask_of_ten(spec: SignalSpec, price: float) -> None:
     machine = spec.start(finer("0.5"))
@@ -48,6 +53,17 @@ def test_the_micro_price_of_a_table_stands_inside_the_spread(spread: int, bids: 
     touch = Touch(100, bids, 100 + spread, asks)
 
     assert touch.bid <= TABLE.price(touch) <= touch.ask
+
+
+@settings(deadline=None)
+@given(st.integers(1, 4), st.integers(1, 100), st.integers(1, 100))
+def test_the_mirrored_touch_has_the_mirrored_price_and_a_balanced_one_the_mid(
+    spread: int, bids: int, asks: int
+) -> None:
+    here, mirror = Touch(100, bids, 100 + spread, asks), Touch(100, asks, 100 + spread, bids)
+
+    assert TABLE.price(here) - 100 == pytest.approx(100 + spread - TABLE.price(mirror))
+    assert TABLE.price(Touch(100, bids, 100 + spread, bids)) == 100 + spread / 2
 
 
 @pytest.mark.parametrize(
