@@ -5,6 +5,7 @@ from pathlib import Path
 from bench.chaos_day import MB, Look, growth, look_at
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
+from replenisher.simulate.checks.bounds import CEILINGS
 from replenisher.simulate.rows import database_in
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
@@ -21,20 +22,47 @@ def test_what_a_daemon_keeps_is_weighed_apart_from_the_books(tmp_path: Path) -> 
         before = look_at(world, 1)
         vars(world.life.venue)["_kept"] = [bytes(MB)]
         after = look_at(world, 2)
+        world.life.engine.state.account.remembered["a fill" * MB] = None
+        last = look_at(world, 3)
 
     assert 1 <= after.daemon_mb - before.daemon_mb < 1.1
     assert abs(after.books_mb - before.books_mb) < 0.1 < before.books_mb
+    assert abs(after.named_mb - before.named_mb) < 0.1
+    assert abs(last.besides_mb - after.besides_mb) < 0.1
+    assert 6 <= last.named_mb - after.named_mb < 6.1
+    assert last.counts[".state.account.remembered"] == after.counts[".state.account.remembered"] + 1
     assert growth([before, after]) == []  # so little is none
 
 
-def test_what_has_grown_since_noon_is_said() -> None:
-    before_noon = [Look(hour, 10.0 + hour, 5.0, 95.0 + hour) for hour in range(1, 13)]
-    steady = [Look(hour, 22.2, 5.0 + hour, 90.0 + hour) for hour in range(13, 25)]
+def test_every_ceiling_has_a_structure_under_it(tmp_path: Path) -> None:
+    with database_in(tmp_path) as database:
+        world = World(scene_of(load(SHIPPED)), seed=1, at=START, directory=tmp_path / "journal", database=database)
+        world.run(20)
 
-    assert growth([*before_noon, *steady]) == []
-    assert growth([*before_noon, *steady[:-1], Look(24, 29.0, 29.0, 113.0)]) == [
-        "what the daemon holds has grown from 22.0 to 29.0 MB between hour 12 and hour 24"
+        assert set(look_at(world, 1).counts) == set(CEILINGS)
+
+
+def a_look(hour: int, *, besides_mb: float = 2.0, named_mb: float = 0.0, rest_mb: float = 90.0) -> Look:
+    return Look(
+        hour=hour,
+        resident_mb=rest_mb + besides_mb + named_mb + hour,
+        daemon_mb=besides_mb + named_mb,
+        named_mb=named_mb,
+        books_mb=hour,
+        counts={},
+    )
+
+
+def test_what_grows_up_to_a_ceiling_and_what_the_books_keep_is_no_growth() -> None:
+    assert growth([a_look(hour, named_mb=2.0 * hour) for hour in range(1, 25)]) == []
+
+
+def test_what_has_grown_since_noon_is_said() -> None:
+    day = [a_look(hour) for hour in range(1, 24)]
+
+    assert growth([*day, a_look(24, besides_mb=4.1)]) == [
+        "what the daemon holds without a ceiling by name has grown from 2.0 to 4.1 MB between hour 12 and hour 24"
     ]
-    assert growth([*before_noon, *steady[:-1], Look(24, 22.0, 10.0, 150.0)]) == [
-        "memory has grown from 102.0 to 140.0 MB between hour 12 and hour 24"
+    assert growth([*day, a_look(24, rest_mb=95.0)]) == [
+        "memory that nobody holds has grown from 90.0 to 95.0 MB between hour 12 and hour 24"
     ]

@@ -158,7 +158,7 @@ class Life:
         )
         self._supervisor = Supervisor(parts, self.loop)
         driver = self._supervisor.driver
-        self._parts = [self.engine, driver, self.venue, journal, monitor]
+        self._parts = [self.engine, driver, self.venue, journal, monitor, self._supervisor]
         driver.failed.add_done_callback(self._failed)
         self._supervisor.over.add_done_callback(self._ended)
         self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))

@@ -192,8 +192,8 @@ class World:
         return self._counter.ledger_bytes()
 
     def books(self) -> Sequence[object]:
-        """All that keeps what has happened, and so grows on purpose: the exchange, the checks, and who reads rows."""
-        return [self._counter, *self.checks, self._new_rows]
+        """All that keeps what has happened, and so grows on purpose: the exchange, the checks, files and rows."""
+        return [self._counter, *self.checks, self._new_rows, self._place.database, self._disk]
 
     def run(self, seconds: float) -> None:
         """Let time pass, unless something is found that must not be."""

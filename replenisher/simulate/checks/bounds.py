@@ -1,7 +1,7 @@
 """S22: nothing that a daemon keeps grows without end."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from replenisher.core.account import FILLS_REMEMBERED_MAX
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
@@ -54,34 +54,39 @@ class NothingGrowsWithoutEnd(Check):
         return self._look(daemon)
 
     def _look(self, daemon: Daemon) -> Objection:
-        for path, size in sizes(daemon.parts(), "daemon", DEPTH, set()):
-            most = ceiling(path) or MOST * len(self.oracle.instruments)
-            if size > most:
-                return f"{path} has {size} elements, and {most} may"
+        for path, collection in collections(daemon.parts()):
+            named = ceiling(path)
+            most = CEILINGS[named] if named else MOST * len(self.oracle.instruments)
+            if len(collection) > most:
+                return f"{path} has {len(collection)} elements, and {most} may"
         return None
 
 
-def ceiling(path: str) -> int | None:
-    """How much may stand there, if that has a name."""
-    return next((most for end, most in CEILINGS.items() if path.endswith(end)), None)
+def ceiling(path: str) -> str:
+    """The name of the ceiling of what stands there; empty if it has none of its own."""
+    return next((end for end in CEILINGS if path.endswith(end)), "")
 
 
-def sizes(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, int]]:
-    """The path and the size of every collection that can be reached over attributes, keys and elements of ours."""
+def collections(parts: object) -> Iterator[tuple[str, Sized]]:
+    """Every collection that can be reached over attributes, keys and elements of ours, and its path."""
+    return _collections(parts, "daemon", DEPTH, set())
+
+
+def _collections(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Sized]]:
     if id(thing) in seen or depth == 0:
         return
     seen.add(id(thing))
     if isinstance(thing, bytearray):
-        yield path, len(thing)
+        yield path, thing
     elif isinstance(thing, dict | list | set | deque | frozenset | tuple):
-        yield path, len(thing)
+        yield path, thing
         for each in list(thing.values() if isinstance(thing, dict) else thing)[:50]:
-            yield from sizes(each, f"{path}[]", depth - 1, seen)
+            yield from _collections(each, f"{path}[]", depth - 1, seen)
     elif type(thing).__module__.startswith("replenisher.") and ".simulate." not in type(thing).__module__:
         names = [*getattr(thing, "__dict__", ()), *_slots(type(thing))]
         for name in names:
             if (value := getattr(thing, name, None)) is not None and not callable(value):
-                yield from sizes(value, f"{path}.{name}", depth - 1, seen)
+                yield from _collections(value, f"{path}.{name}", depth - 1, seen)
 
 
 def _slots(kind: type) -> Iterator[str]:
