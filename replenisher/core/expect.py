@@ -22,12 +22,12 @@ QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 
 
 def expect(state: State, command: Command, at: int) -> None:
-    """Note a wish that is about to leave, or that we decided to record."""
+    """Note a wish that is about to leave, or that we decided to record; what is wished most often stands first."""
     match command:
-        case PlaceOrder():
-            _expect_place(state, command, at)
         case AmendOrder():
             _expect_amend(state, command, at)
+        case PlaceOrder():
+            _expect_place(state, command, at)
         case CancelOrder():
             _expect_cancel(state, command, at)
         case MoveSlot():

@@ -117,9 +117,8 @@ class Planner:
         permitted, withheld = wanted.quotes, seen.absence
         bounds: tuple[Bound, ...] = ()
         try:
-            if seen.touch is not None and (instrument := state.instruments.get(setup.instrument)) is not None:
-                mark = (seen.touch.bid + seen.touch.ask) * instrument.tick / 2
-                bounds = state.bounds(setup, mark)
+            if seen.touch is not None and setup.instrument in state.instruments:
+                bounds = state.bounds(setup, seen.touch)
                 if permitted:
                     permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)

@@ -30,7 +30,7 @@ from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
-Basis = tuple[Instrument, Decimal, Decimal, Decimal, int]  # mark, position, inventory, moves of cash
+Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
 
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in ("orders", "slots"))  # as they are
 AT_PRESENT = tuple(name for name in Present.__struct_fields__ if name != "back")  # likewise
@@ -218,14 +218,14 @@ class State:
             return dict.fromkeys(setup.signals)
         return watch.values(setup.signals, self.book(setup.instrument).venue_time)
 
-    def bounds(self, setup: StrategySetup, mark: Decimal) -> tuple[Bound, ...]:
-        """How far the account's limits, and a strategy's own for its share, let that strategy go now."""
+    def bounds(self, setup: StrategySetup, touch: Touch) -> tuple[Bound, ...]:
+        """How far the account's limits, and a strategy's own for its share, let that strategy go at this mid."""
         instrument = self.instruments[setup.instrument]
         position, inventory = (
             self.account.position(instrument.key).size,
             self.account.inventory(instrument.key, setup.id),
         )
-        basis = (instrument, mark, position, inventory, self.account.cash_moves)
+        basis = (instrument, touch.bid + touch.ask, position, inventory, self.account.cash_moves)
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
             return known[1]
@@ -234,7 +234,7 @@ class State:
             position=position,
             cash=self.account.funds(instrument.venue, instrument.settlement_currency),
             base_cash=self.account.balance(instrument.venue, instrument.base_currency),
-            mark=mark,
+            mark=(touch.bid + touch.ask) * instrument.tick / 2,
             reduces=pause is not None and pause.reduces,
         )
         bounds: tuple[Bound, ...] = (Bound(self.measure("", self.setup.limits, instrument), stake),)

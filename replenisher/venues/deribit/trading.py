@@ -191,7 +191,7 @@ class Trading:
         sought: list[AskOrder] = []
         for command in commands:
             match command:
-                case PlaceOrder() | AmendOrder() | CancelOrder():
+                case AmendOrder() | PlaceOrder() | CancelOrder():
                     if self.is_open:
                         self._send_order(command, at)
                         asked.append(command)
@@ -213,12 +213,12 @@ class Trading:
     def _send_order(self, command: OrderCommand, at: int) -> None:
         number = self.link.order_id(command, at)
         match command:
-            case PlaceOrder():
-                until = self._clock.venue_ms(command.valid_until)
-                self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
             case AmendOrder():
                 until = self._clock.venue_ms(command.valid_until)
                 self.link.send(requests.amend(number, command, self._instruments[command.instrument], until))
+            case PlaceOrder():
+                until = self._clock.venue_ms(command.valid_until)
+                self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
             case CancelOrder():
                 self.link.send(requests.cancel(number, command))
             case _:
