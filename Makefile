@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help install paper test test-long test-processes lint typecheck floors unit crash-points simulate-coverage sockets chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
-  bench-signals bench-economics docs lock
+  bench-signals bench-models bench-economics docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -92,6 +92,9 @@ bench-signals: install ## what each signal costs an event; REPLENISHER_TEST_DATA
 
 bench-economics: install ## what quoting earns against takers who know better; minutes, with progress
 	$(BIN)/python -m bench.economics $(ARGS)
+
+bench-models: install ## what glft costs between tick and order, against pure_mm; a minute
+	$(BIN)/python -m bench.models $(ARGS)
 
 docs: install ## write the pages that are made of tables
 	$(BIN)/python -m replenisher.exchange.dialects.deribit.page > docs/venues.md

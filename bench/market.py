@@ -30,6 +30,10 @@ class ScriptedMarket:
         self._others |= levels
         self._due.append(Happening(at=at, levels=tuple(self._level(place) for place in levels)))
 
+    def print_trade(self, price: int, taker: Side, at: int) -> None:
+        """At `at` others trade one lot with each other, and what stands behind that is as before."""
+        self._due.append(Happening(at=at, trades=(Traded(price=price, quantity=1, taker=taker),)))
+
     def eat(self, order_id: str, at: int) -> None:
         """At `at` somebody takes exactly all of a client's order."""
         order = self._clients.pop(order_id)

@@ -10,6 +10,7 @@ import selectors
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, assert_never
@@ -127,6 +128,26 @@ class BenchVenue:
         self.serve_until(
             lambda: len(self._exchange.views.open_orders(ACCOUNT)) == orders, "the first ladders", patience_s
         )
+        self.settle()
+
+    def ladder_rests_after_trades(
+        self, orders: int, trades: Sequence[Place], books: Sequence[Mapping[Place, int]]
+    ) -> None:
+        """The same, while others trade one lot at these places and show these levels, in turn, the last ones last."""
+        turns = zip(cycle(trades), cycle(books), strict=False)
+
+        def rests() -> bool:
+            (taker, price), levels = next(turns)
+            at = self._clock.now()
+            market = self._markets[INSTRUMENTS[0]]
+            market.print_trade(price, taker, at)
+            market.show(levels, at)
+            self._exchange.look_again()
+            self._dialect.wake(at)
+            self._carry_all()
+            return levels is books[-1] and len(self._exchange.views.open_orders(ACCOUNT)) == orders
+
+        self.serve_until(rests, "the first ladder", START_S_MAX)
         self.settle()
 
     def echo_is_there(self) -> None:
