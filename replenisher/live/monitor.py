@@ -24,6 +24,7 @@ from replenisher.live.standing import (
     holding,
     live_orders,
 )
+from replenisher.live.sweeps import Sweeps
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
@@ -86,11 +87,13 @@ class Monitor:
         self._eaten: dict[SlotKey, Eaten] = {}
         self._refilling: dict[str, Eaten] = {}  # by the order that is on its way into the slot
         self._decisions: dict[str, Decision] = {}  # the last one of each strategy
+        self._sweeps = Sweeps(state)
 
     # --- Being told ----------------------------------------------------------------------------------------------
 
     def observe(self, step: Step) -> None:
         """Take one step into account."""
+        self._sweeps.observe(step)
         if is_quiet(step):
             return
         for event in step.events:
@@ -256,6 +259,7 @@ class Monitor:
             withheld={setup.id: "" for setup in state.setup.strategies}
             | {strategy: decision.withheld for strategy, decision in self._decisions.items()},
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
+            resilience=self._sweeps.resilience(),
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
             balances=dict(state.account.balances),
             halts=list(state.halts.values()),

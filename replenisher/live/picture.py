@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from replenisher.core.resilience import Resilience
 from replenisher.live.standing import BookTop, EmptySlot, Holding, LiveOrder
 from replenisher.model.command import Halt, Pause
 from replenisher.model.instrument import Instrument
@@ -62,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
     terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name
+    resilience: dict[str, Resilience]  # of each book that was watched in this life
     instruments: dict[str, Holding]
     balances: dict[str, Decimal]  # by `venue/currency`
     halts: list[Halt]

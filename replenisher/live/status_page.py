@@ -23,7 +23,14 @@ Answer = Mapping[str, Any]
 
 def status_page(answer: Answer) -> str:
     """What a daemon says of itself: whether it quotes, what it has done, what it holds, and what stands on the book."""
-    facts = [*_states(answer), *_counts(answer), *_holdings(answer), *_dangers(answer), *_terms(answer)]
+    facts = [
+        *_states(answer),
+        *_counts(answer),
+        *_resilience(answer),
+        *_holdings(answer),
+        *_dangers(answer),
+        *_terms(answer),
+    ]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]
     return "\n".join(printable(line) for line in (*lines, "", *_ladder(answer)))
@@ -66,6 +73,23 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
     if answer["refill_p50_ms"] is not None:
         latency = f", p50 {answer['refill_p50_ms']} ms, p99 {answer['refill_p99_ms']} ms"
     yield "refills", f"{answer['refills']}{latency}"
+
+
+def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:
+    """How the books came back after they were swept."""
+    for name, seen in answer["resilience"].items():
+        if not seen["sweeps"]:
+            continue
+        times = [
+            f"{share} back in {seen[key]:.1f} s" for share, key in (("half", "t50_s"), ("90 %", "t90_s")) if seen[key]
+        ]
+        shares = [
+            f"{label} {seen[key]:.0%}"
+            for label, key in (("never", "never_share"), ("ours", "own_share"))
+            if seen[key] is not None
+        ]
+        half_life = [] if seen["half_life_s"] is None else [f"half-life {seen['half_life_s']:.1f} s"]
+        yield "swept", f"{name} {seen['sweeps']} times: {', '.join([*times, *half_life, *shares])}"
 
 
 def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:

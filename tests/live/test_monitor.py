@@ -9,6 +9,7 @@ import pytest
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
 from replenisher.model.event import (
+    BookChanged,
     CoverLost,
     FeedLost,
     NotSent,
@@ -16,6 +17,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
     StopAsked,
+    TradePrinted,
     TradesReported,
 )
 from replenisher.model.order import Request, Side
@@ -55,6 +57,33 @@ def test_the_numbers_of_the_last_decision_are_shown() -> None:
         monitor.observe(msgspec.structs.replace(step, decisions=(decision,)))
 
     assert monitor.summary(world.state, world.at)["terms"] == {"core": {"half_spread": 2.5}}
+
+
+def test_a_book_that_is_swept_is_watched_until_it_is_back_and_ours_is_told_from_the_others() -> None:
+    world, monitor = opened()
+    ask = world.venue.best(SELL)
+
+    def publish(price: int, quantity: int) -> None:
+        world.tell(
+            BookChanged(at=0, instrument=KEY, venue_time=world.at, bids=(), asks=((price, quantity),)),
+            at=world.at + SECOND,
+        )
+
+    before = 10_000
+    for _ in range(20):
+        publish(ask, before)
+    world.tell(
+        TradePrinted(at=0, instrument=KEY, venue_time=world.at, trade_id="sweep", price=ask, quantity=before, taker=BUY)
+    )
+    publish(ask, 0)
+    publish(ask, before)
+    for _ in range(65):
+        publish(ask, before)
+
+    seen = monitor.summary(world.state, world.at)["resilience"][KEY]
+    assert seen["sweeps"] == 1
+    assert seen["back"]["5s"] == 1
+    assert seen["t90_s"] == pytest.approx(2, abs=1.1)
 
 
 def test_the_dead_man_switch_is_armed_as_long_as_there_is_a_session() -> None:

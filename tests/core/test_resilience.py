@@ -1,0 +1,209 @@
+"""How a book comes back after a sweep: by hand, and against a level of which everything is known."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from replenisher.core.book import Book
+from replenisher.core.resilience import SweepWatch, resilience_of, rho_per_s, survival
+from replenisher.model.event import Level, TradePrinted
+from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.units import MS_NS, SECOND_NS
+from tests.core.world import KEY
+
+BIDS = ((9_999, 100), (9_995, 100))
+ASKS = ((10_001, 100), (10_005, 100))
+
+
+class Market:
+    """A book of 200 lots a side within ten basis points, and a watch on it."""
+
+    def __init__(self) -> None:
+        self.watch, self.book, self.at = SweepWatch(band_bps=10), Book(), 0
+        self.shows(BIDS, ASKS)
+        self.stands_still(seconds=30)
+
+    def shows(self, bids: tuple[Level, ...] = BIDS, asks: tuple[Level, ...] = ASKS, own: int = 0) -> None:
+        self.book.replace(bids, asks, self.at, self.at)
+        self.watch.saw_book(self.book, {BUY: [], SELL: [(asks[0][0], own)] if asks else []})
+
+    def stands_still(self, *, seconds: int) -> None:
+        for _ in range(seconds):
+            self.at += SECOND_NS
+            self.shows()
+
+    def buys(self, quantity: int, price: int = 10_001) -> None:
+        self.watch.saw_trade(
+            TradePrinted(
+                at=self.at,
+                instrument=KEY,
+                venue_time=self.at,
+                trade_id=str(self.at),
+                price=price,
+                quantity=quantity,
+                taker=BUY,
+            )
+        )
+
+    def after(self, milliseconds: int) -> "Market":
+        self.at += milliseconds * MS_NS
+        return self
+
+
+def swept() -> Market:
+    """The touch of the asks is taken, and with it half of the depth."""
+    market = Market()
+    market.buys(100)
+    market.after(10).shows(asks=ASKS[1:])
+    return market
+
+
+def test_what_is_back_is_counted_in_what_was_lost() -> None:
+    market = swept()
+    market.after(390).shows(asks=((10_001, 50), *ASKS[1:]))  # half is back after 0.4 s
+    market.after(1_600).shows()  # all after 2.0 s
+    market.stands_still(seconds=60)
+
+    (recovery,) = market.watch.recoveries
+    assert (recovery.side, recovery.loss) == (SELL, 100)
+    assert recovery.back == (0, 0.5, 0.5, 1, 1, 1, 1)
+    assert (recovery.t50_ns, recovery.t90_ns) == (400 * MS_NS, 2 * SECOND_NS)
+    assert recovery.flow_per_s == pytest.approx(1 / 5)
+
+
+def test_what_comes_and_goes_within_a_quarter_of_a_second_is_not_back() -> None:
+    market = swept()
+    market.after(390).shows()
+    market.after(200).shows(asks=ASKS[1:])
+    market.after(1_400).shows()
+    market.stands_still(seconds=60)
+
+    assert market.watch.recoveries[0].t90_ns == 2 * SECOND_NS
+
+
+def test_the_next_sweep_ends_the_watch_on_the_one_before() -> None:
+    market = swept()
+    market.after(2_990).shows()
+    market.buys(60)
+    market.after(10).shows(asks=((10_001, 40), *ASKS[1:]))
+
+    (first,) = market.watch.recoveries
+    assert first.watched_ns == 3 * SECOND_NS
+    assert first.back == (0, 0, 0, 0, None, None, None)
+    assert first.t90_ns is None
+
+
+@pytest.mark.parametrize(
+    ("quantities", "left"),
+    [
+        ((49,), 51),  # less than half of the touch
+        ((30,), 70),
+    ],
+)
+def test_a_nibble_is_no_sweep(quantities: tuple[int, ...], left: int) -> None:
+    market = Market()
+    for quantity in quantities:
+        market.buys(quantity)
+    market.after(10).shows(asks=((10_001, left), *ASKS[1:]))
+
+    assert not market.watch.is_recovering
+
+
+def test_trades_within_fifty_milliseconds_are_one() -> None:
+    together, apart = Market(), Market()
+    for market, pause in ((together, 20), (apart, 60)):
+        for left in (60, 20):
+            market.buys(40)
+            market.after(pause).shows(asks=((10_001, left), *ASKS[1:]))
+
+    assert together.watch.is_recovering
+    assert apart.watch.is_recovering, "40 of the 60 that were left are a sweep of their own"
+    assert not Market().watch.is_recovering
+
+
+def test_a_sweep_that_costs_little_of_the_depth_is_none() -> None:
+    market = Market()
+    market.buys(60)  # of the touch, but 30 % of the depth only just not
+    market.after(10).shows(asks=((10_001, 41), *ASKS[1:]))
+    market.after(100).shows(asks=((10_001, 41), *ASKS[1:]))
+
+    assert not market.watch.is_recovering
+
+
+def test_our_share_of_what_is_back_after_five_seconds() -> None:
+    market = swept()
+    market.after(990).shows(own=25)
+    market.after(4_000).shows(own=25)
+    market.after(10).shows(own=25)
+    market.watch.lost(market.at)
+
+    assert market.watch.recoveries[0].own_share == 0.25
+    assert market.watch.resilience().own_share == 0.25
+
+
+def test_those_who_are_watched_for_less_than_it_takes_count_for_what_was_seen_of_them() -> None:
+    # Three of five come back at 1, 2 and 4; one is lost from sight at 1.5, one never comes back.
+    steps = survival([(1, 9), (None, 1), (2, 9), (4, 9), (None, 9)])
+
+    assert steps == [
+        (1, pytest.approx(4 / 5)),
+        (1, pytest.approx(4 / 5)),
+        *[
+            (2, pytest.approx(4 / 5 * 2 / 3)),
+            (4, pytest.approx(4 / 5 * 2 / 3 * 1 / 2)),
+            (9, pytest.approx(4 / 5 * 2 / 3 * 1 / 2)),
+        ],
+    ]
+
+
+def test_without_sweeps_nothing_is_said() -> None:
+    nothing = resilience_of([])
+
+    assert (nothing.sweeps, nothing.back) == (0, {})
+    assert (nothing.t90_s, nothing.rho_per_s, nothing.never_share, nothing.own_share) == (None, None, None, None)
+    assert rho_per_s([(SECOND_NS, 0.99)]) is None
+
+
+def test_a_level_of_births_and_deaths_comes_back_at_the_rate_of_its_deaths() -> None:
+    """M/M/inf: 20 orders a second come, each is canceled at 0.5 a second; R(t) = 1 - exp(-0.5 t), half-life 1.386 s."""
+    births, deaths, sweeps = 20.0, 0.5, 4_000
+    random = np.random.default_rng(1)
+    recoveries = []
+    times_s = (0.0, 0.0999, 0.4999, 0.9999, 1.9999, 4.9999, 5.1, 9.9999, 29.9999, 60.1)  # just before R is taken
+    standing = random.poisson(births / deaths, (sweeps, 40))
+    standing[:, -1] = np.maximum(standing[:, -1], 1)
+    levels = np.zeros(sweeps, dtype=int)
+    path = [levels]
+    for before, after in pairwise(times_s):
+        staying = np.exp(-deaths * (after - before))
+        levels = random.binomial(levels, staying) + random.poisson(births / deaths * (1 - staying), sweeps)
+        path.append(levels)
+    for sweep in range(sweeps):
+        watch, book, far = SweepWatch(band_bps=10), Book(), ((20_000, 1),)
+        for second, depth in enumerate(standing[sweep]):
+            book.replace(((9_999, 1),), ((10_001, int(depth)), *far), second * SECOND_NS, 0)
+            watch.saw_book(book)
+        at = len(standing[sweep]) * SECOND_NS
+        watch.saw_trade(
+            TradePrinted(
+                at=0,
+                instrument=KEY,
+                venue_time=at,
+                trade_id="1",
+                price=10_001,
+                quantity=int(standing[sweep][-1]),
+                taker=Side.BUY,
+            )
+        )
+        for time_s, levels in zip(times_s, path, strict=True):
+            asks = ((10_001, int(levels[sweep])), *far) if levels[sweep] else far
+            book.replace(((9_999, 1),), asks, at + round(time_s * SECOND_NS), 0)
+            watch.saw_book(book)
+        recoveries += watch.recoveries
+    found = resilience_of(recoveries)
+    assert found.sweeps == sweeps
+    for tau, share in {"1s": 0.393469, "2s": 0.632121, "5s": 0.917915}.items():
+        assert found.back[tau] == pytest.approx(share, abs=0.01)
+    assert found.rho_per_s == pytest.approx(0.5, abs=0.01)
+    assert found.half_life_s == pytest.approx(1.386294, abs=0.03)
