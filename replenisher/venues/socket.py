@@ -150,7 +150,7 @@ async def _dial(url: str) -> Direct:
         ping_interval=None,  # the session keeps time itself
         max_size=FRAME_BYTES_MAX,
         max_queue=None,  # nothing waits there: frames are handed over as they are parsed
-        write_limit=0,  # and what is said leaves at once, not when the loop comes round
+        write_limit=1,  # byte that may wait: what is said leaves at once, not when the loop comes round
         open_timeout=OPEN_TIMEOUT_S,
         close_timeout=CLOSE_TIMEOUT_S,
     )

@@ -173,6 +173,37 @@ async def test_a_certificate_that_is_not_the_venues_is_told_closed_once_and_hear
     assert reached == []
 
 
+async def test_over_tls_everything_is_said_at_once_and_the_end_is_a_goodbye(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate("127.0.0.1"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    goodbyes: list[int | None] = []
+
+    async def converse(server: ServerConnection) -> None:
+        await echo(server)
+        goodbyes.append(server.close_code)
+
+    log = Log()
+    async with serve(converse, "127.0.0.1", 0, ssl=context) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with asyncio.TaskGroup() as tasks:
+            sockets = Sockets(tasks, log, lambda: 7)
+            sockets.carry([Connect("market", f"wss://127.0.0.1:{port}/ws/api/v2")])
+            await eventually(lambda: log.told)
+            sockets.carry([Send("market", "a")])
+            await eventually(lambda: len(log.told) == 2)
+            sockets.carry([Send("market", "b")])
+            await eventually(lambda: len(log.told) == 3)
+            sockets.carry([Close("market", "enough")])
+            await eventually(lambda: ("closed", "market") in log.kinds() and goodbyes)
+
+    assert [frame for kind, _, frame in log.told if kind == "received"] == ["a", "b"]
+    assert goodbyes == [1000]
+
+
 async def test_a_server_that_is_no_websocket_is_told_closed() -> None:
     async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
