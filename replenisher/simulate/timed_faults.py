@@ -124,15 +124,18 @@ def _kill(way: Way, hit: Hit) -> None:
 
 def _slow(world: World, connection: str, hit: Hit) -> None:
     if link := world.link(connection):
-        way, delay_ns = link.down, link.down.delay_ns
+        for_ns, more_ns = _seconds(world, 1, 30), round(world.chance.uniform(0.1, 5) * SECOND_NS)
+        way = link.down
 
         def begin() -> None:
-            way.delay_ns, way.hit = delay_ns + round(world.chance.uniform(0.1, 5) * SECOND_NS), hit
+            way.delay_ns, way.hit = way.delay_ns + more_ns, hit
 
         def end() -> None:
-            way.delay_ns, way.hit = delay_ns, None
+            way.delay_ns -= more_ns  # it may have become slow twice
+            if way.hit is hit:
+                way.hit = None
 
-        world.for_a_while(_seconds(world, 1, 30), begin, end)
+        world.for_a_while(for_ns, begin, end)
 
 
 def _silence_channel(world: World, connection: str, hit: Hit) -> None:

@@ -114,6 +114,12 @@ def test_a_daemon_that_died_lives_again_on_the_same_files() -> None:
     assert found.violation is None
 
 
+def test_a_connection_that_was_slow_twice_at_once_is_fast_again_after_both() -> None:
+    often = Plan(rates={"slow": 600})
+
+    assert outcome_of(5, minutes=3, plan=often).violation is None
+
+
 def test_every_seed_is_another_kind_of_bad_day() -> None:
     plans = [swarm(seed, NAMES).rates for seed in range(300)]
     quiet = [plan for plan in plans if len(plan) <= len(NAMES) / 3]
