@@ -30,6 +30,7 @@ from replenisher.simulate.court import OURS, Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Network
+from replenisher.simulate.onlooker import Standpoint
 from replenisher.simulate.rows import Follower, SimulatedDatabase
 from replenisher.simulate.tenancy import SimulatedKeeper, claim_of, epoch_before
 from replenisher.simulate.timeline import Timeline, VirtualLoop
@@ -135,13 +136,13 @@ class Life:
         self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch, journal.boot)
         self.engine = Engine(state, number=journal.boot.step)
         self.venue = making.venue(self._chance.random)
-        monitor = Monitor(state)
+        monitor, lease = Monitor(state), Lease(self._keeper, claim.life_ns)
         parts = Parts(
             engine=self.engine,
             journal=journal,
             venues={self.venue.name: self.venue},
             clock=self.clock,
-            lease=Lease(self._keeper, claim.life_ns),
+            lease=lease,
             started=Started(
                 at=place.timeline.at,
                 epoch=self.epoch,
@@ -152,13 +153,18 @@ class Life:
             inherited=inherited(state, self._keeper.known, place.timeline.at),
             observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
             tell=self._tell,
-            status=lambda: monitor.status(state, self.clock.now()),
+            status=lambda: {
+                "lease": {"epoch": self.epoch, **lease.standing(self.clock.now())},
+                "rows": {"behind_bytes": 0, "error": self._follower.error if self._follower is not None else ""},
+                **monitor.status(state, self.clock.now()),
+            },
             objection=making.objection(state),
             complaint=journal.complaint,
         )
         self._supervisor = Supervisor(parts, self.loop)
         driver = self._supervisor.driver
         self._parts = [self.engine, driver, self.venue, journal, monitor, self._supervisor]
+        self._monitor = monitor
         driver.failed.add_done_callback(self._failed)
         self._supervisor.over.add_done_callback(self._ended)
         self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))
@@ -209,6 +215,15 @@ class Life:
         """The operator asks it for something, and it answers once it runs."""
         if not self.is_over:
             self.loop.take(self._supervisor.answer, {"verb": verb, **more})
+
+    def show(self, look: Callable[[Standpoint], None]) -> None:
+        """The operator looks at it; one that stands still is seen once it runs, and one that is not there never."""
+        if self._parts and not self.is_over:
+            self.loop.take(self._show, look)
+
+    def _show(self, look: Callable[[Standpoint], None]) -> None:
+        picture = self._monitor.look(self.engine.state, self.clock.now())
+        look(Standpoint(picture, self._supervisor.answer({"verb": "status"})))
 
     def interrupt(self) -> None:
         """Whoever started it wants it to end."""

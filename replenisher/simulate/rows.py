@@ -148,15 +148,17 @@ class Follower:
         self._grown = grown  # how often something was written to the journal
         self._every_ns = every_ns
         self._seen = -1
+        self.error = ""  # why the last rows could not be written
         self._look_in(every_ns)
 
     def drain(self) -> str:
         """Record all there is; why that could not be done, or nothing."""
+        self.error = ""
         try:
             self._recorder.record_all()
         except (SQLAlchemyError, OSError, ReplenisherError) as error:
-            return str(error)
-        return ""
+            self.error = str(error)
+        return self.error
 
     def restart(self) -> None:
         """Its process died, and another one begins where the rows end."""

@@ -34,6 +34,7 @@ from replenisher.simulate.life import Life, Making, Place
 from replenisher.simulate.moments import POWER_LOST, Moments
 from replenisher.simulate.network import DELAYS_NS, Link, Network
 from replenisher.simulate.new_rows import NewRows
+from replenisher.simulate.onlooker import LOOKING_SHARE, Onlooker
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.second import Second
 from replenisher.simulate.swarm import NO_FAULTS, Plan
@@ -164,6 +165,8 @@ class World:
         self._is_calm = self._is_ending = False
         self._dark_until = at  # until when the machine has no power
         self._start()
+        if checks and (looking := seeded(seed, "onlooker")).random() < LOOKING_SHARE:
+            Onlooker(self._timeline, lambda look: self.life.show(look), self.instruments[0], looking)
 
     # --- The course of a run --------------------------------------------------------------------------------------
 
