@@ -1,5 +1,7 @@
 """What twenty seeds execute of the code that keeps orders and books right: `make simulate-coverage`, with progress.
 
+They are run on virtual time, and then once more through real WebSockets and the exchange's server.
+
 Each room's share of lines is printed, and each function of it that was not executed to its end, with the reason why the
 simulator does not get there: `tests/chaos/uncovered.yaml` lists them. It fails if a room is executed to less than 90 %
 and a miss in it has no reason there, or if a reason is given for a function that was executed after all.
@@ -25,6 +27,7 @@ from replenisher.wiring import simulation
 ROOT = Path(replenisher.__file__).parent.parent
 REASONS = ROOT / "tests" / "chaos" / "uncovered.yaml"
 ENOUGH = 0.9
+SLEEPERS_A_JOB = 2  # in real time most of them wait
 ROOMS = {
     "core": ("replenisher/core/*.py",),
     "live": ("replenisher/live/*.py",),
@@ -87,12 +90,21 @@ def listed() -> Reasons:
 
 def measure(directory: Path, seeds: int, minutes: float, jobs: int) -> bool:
     """Run the seeds under coverage, in so many processes; whether all invariants held."""
+    virtual = ["--minutes", str(minutes)]
+    return watched(directory, "virtual", seeds, jobs, virtual) and watched(
+        directory, "sockets", seeds, jobs * SLEEPERS_A_JOB, ["--sockets"]
+    )
+
+
+def watched(directory: Path, kind: str, seeds: int, jobs: int, arguments: Sequence[str]) -> bool:
+    """The same of one kind of run."""
     running = []
     for job in range(jobs):
         chosen = range(1, seeds + 1)[job * seeds // jobs : (job + 1) * seeds // jobs]
         if chosen:
-            run = ["--seeds", f"{chosen[0]}..{chosen[-1]}", "--minutes", str(minutes), "--jobs", "1"]
-            watch = ["coverage", "run", "--rcfile=", f"--data-file={directory}/seeds.{job}", "--source=replenisher"]
+            run = ["--seeds", f"{chosen[0]}..{chosen[-1]}", "--jobs", "1", *arguments]
+            data = f"--data-file={directory}/seeds.{kind}.{job}"
+            watch = ["coverage", "run", "--rcfile=", data, "--source=replenisher"]
             running.append(subprocess.Popen([sys.executable, "-m", *watch, "-m", "replenisher", "simulate", *run]))
     return not sum([process.wait() for process in running])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from replenisher.exchange.dialects.dialect import Action, Dialect
+from replenisher.exchange.dialects.dialect import Action, Dialect, HttpRequest
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import NO_PAST, Past, Record, read_ledger
 from replenisher.exchange.words import InstrumentState
@@ -76,6 +76,11 @@ class ExchangeEnd:
     def heard(self, link: str, frame: str) -> None:
         """A client's frame is there."""
         self._dialect.received(link, frame, self._timeline.at)
+        self._answer()
+
+    def requested(self, link: str, request: HttpRequest) -> None:
+        """A client asks over HTTP."""
+        self._dialect.requested(link, request, self._timeline.at)
         self._answer()
 
     def closed(self, link: str) -> None:

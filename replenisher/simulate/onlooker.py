@@ -51,7 +51,8 @@ class Onlooker:
 
     def _draw(self, seen: Standpoint) -> None:
         width, height = self._chance.randint(*WIDTHS), self._chance.randint(*HEIGHTS)
-        live = page(self._title, seen.picture, Backstage(journal="open", alarm=seen.status["rows"]["error"]), width, height)
+        backstage = Backstage(journal="open", alarm=seen.status["rows"]["error"])
+        live = page(self._title, seen.picture, backstage, width, height)
         assert len(live.lines) <= height, "no page is higher than the terminal"
         for drawn in (live, farewell(self._title, seen.picture, width)):
             _show(drawn, width)

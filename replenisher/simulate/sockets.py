@@ -138,7 +138,7 @@ class SocketEnd(ExchangeEnd):
 # --- Seeds ---------------------------------------------------------------------------------------------------------
 
 HURRY = 100  # times as often as on virtual time, because it is real time that passes
-NOT_HERE = ("suspended", "stalled", "disk slow", "second daemon", "replaced")
+NOT_HERE = ("suspended", "stalled", "disk slow", "second daemon", "replaced", "guest")
 QUOTES_WITHIN_S = 30
 SETTLE_S = 1.0
 # What is said of ledger, frames and rows; how long things take is not this machine's to promise.

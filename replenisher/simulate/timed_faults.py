@@ -54,6 +54,9 @@ class World(Protocol):
     def start_second(self, hit: Hit, for_ns: int) -> None:
         """Somebody starts another one with the same configuration, on a data directory of its own."""
 
+    def take_down(self, hit: Hit, verb: str, for_ns: int) -> None:
+        """The operator has all quotes taken off for a while."""
+
     def suspend(self, hit: Hit, for_ns: int) -> None:
         """Its process does not run."""
 
@@ -65,6 +68,9 @@ class World(Protocol):
 
     def trade_by_hand(self, hit: Hit, for_ns: int) -> None:
         """Somebody else lets an order rest on our account."""
+
+    def receive_guest(self, hit: Hit) -> None:
+        """Another client of the exchange comes, with an account of its own."""
 
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""
@@ -176,6 +182,10 @@ def _terminate_twice(world: World, _: str, hit: Hit) -> None:
     world.terminate(hit, times=2)
 
 
+def _take_down(world: World, _: str, hit: Hit) -> None:
+    world.take_down(hit, world.chance.choice(("pause", "cancel-all")), _seconds(world, 1, 60))
+
+
 def _start_second(world: World, _: str, hit: Hit) -> None:
     world.start_second(hit, _seconds(world, 1, 60))
 
@@ -264,6 +274,10 @@ def _maintain(world: World, _: str, hit: Hit) -> None:
     world.maintain(hit, [(stage, _seconds(world, 0, longest_s[stage])) for stage in stages])
 
 
+def _receive_guest(world: World, _: str, hit: Hit) -> None:
+    world.receive_guest(hit)
+
+
 def _trade_by_hand(world: World, _: str, hit: Hit) -> None:
     world.trade_by_hand(hit, _seconds(world, 1, 120))
 
@@ -295,8 +309,10 @@ TIMED_FAULTS = (
     TimedFault(name="recorder died", ids=("K4", "K10"), per_hour_max=20, befalls=_kill_recorder),
     TimedFault(name="told to stop", ids=("K6",), per_hour_max=10, befalls=_terminate),
     TimedFault(name="told twice to stop", ids=("K6",), per_hour_max=4, befalls=_terminate_twice),
+    TimedFault(name="taken down", ids=(), per_hour_max=10, befalls=_take_down),
     TimedFault(name="second daemon", ids=("K15",), per_hour_max=10, befalls=_start_second),
     TimedFault(name="replaced", ids=("K12", "K15"), per_hour_max=4, befalls=_replace),
     TimedFault(name="by hand", ids=("X26",), per_hour_max=20, befalls=_trade_by_hand),
+    TimedFault(name="guest", ids=(), per_hour_max=40, befalls=_receive_guest),
     TimedFault(name="maintenance", ids=("X12",), per_hour_max=10, befalls=_maintain),
 )

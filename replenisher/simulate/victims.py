@@ -10,6 +10,7 @@ from replenisher.exchange.words import InstrumentState
 from replenisher.model.units import SECOND_NS, US_NS
 from replenisher.simulate.by_hand import ByHand
 from replenisher.simulate.exchange_end import ExchangeEnd
+from replenisher.simulate.guest import Guest
 from replenisher.simulate.life import Life, Place
 from replenisher.simulate.moments import KILLED, POWER_LOST
 from replenisher.simulate.network import Hit, Link, Network
@@ -42,6 +43,7 @@ class Victims:
         self._instruments = instruments  # that are quoted, by key
         self.disk = place.disk
         self._stranger = ByHand(counter, account, chance)
+        self._guest = Guest(timeline, counter, chance)
         self._timeline = timeline
         self._counter = counter
         self._network = network
@@ -135,6 +137,14 @@ class Victims:
             for _ in range(times):
                 self.life.interrupt()
 
+    def take_down(self, hit: Hit, verb: str, for_ns: int) -> None:
+        """The operator has all quotes taken off for a while, and lets whoever lives then go on."""
+        if not self.life.is_over:
+            hit()
+            self.for_a_while(
+                for_ns, lambda: self.life.ask(verb), lambda: self.life.ask("resume", reason="the operator has looked")
+            )
+
     def start_second(self, hit: Hit, for_ns: int) -> None:
         """Somebody starts another one with the same configuration, on a data directory of its own."""
         self.for_a_while(for_ns, lambda: self._second.come(hit), self._second.leave)
@@ -188,6 +198,12 @@ class Victims:
         if order_id := self._stranger.place(self._instruments[0].partition("/")[2], at):
             hit()
             self.for_a_while(for_ns, lambda: None, lambda: self._stranger.cancel(order_id, self._timeline.at))
+
+    def receive_guest(self, hit: Hit) -> None:
+        """Another client of the exchange comes."""
+        if self._counter.lets_in:
+            hit()
+            self._guest.visit()
 
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""

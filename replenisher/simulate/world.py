@@ -77,6 +77,8 @@ Meet = Callable[[Any, Open, Callable[[bytes], None]], ExchangeEnd]  # on this ti
 class World:
     """One run from one seed."""
 
+    life: Life  # that goes on, or ended last
+
     def __init__(
         self,
         scene: Scene,

@@ -20,6 +20,7 @@ from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Append, Past
 from replenisher.model.units import SECOND_NS
+from replenisher.simulate import guest
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.exchange_end import Opened
@@ -129,7 +130,10 @@ def scene_of(config: Config) -> Scene:
     (name,) = config.venues
     account = config.venues[name].account
     settings = DeribitSettings(
-        keys=(ApiKey(PAPER_KEY, CANARY, account, section.key_scope),),
+        keys=(
+            ApiKey(PAPER_KEY, CANARY, account, section.key_scope),
+            ApiKey(guest.CLIENT_ID, guest.CLIENT_SECRET, guest.ACCOUNT),
+        ),
         credits_per_s=section.rate.per_s,
         credits_burst=section.rate.burst,
         token_s=section.token_s,
@@ -142,7 +146,8 @@ def scene_of(config: Config) -> Scene:
             seed=seed,
             listings=listings_of(section, tape=config.tape, seed=seed, clock=lambda: at),
             balances={account: dict(section.balances)}
-            | {name: dict(each.balances) for name, each in section.accounts.items()},
+            | {name: dict(each.balances) for name, each in section.accounts.items()}
+            | {guest.ACCOUNT: dict(section.balances)},
             append=append,
             at=at,
             past=past,
