@@ -1,6 +1,7 @@
 """What twenty seeds execute of the code that keeps orders and books right: `make simulate-coverage`, with progress.
 
-They are run on virtual time, and then once more through real WebSockets and the exchange's server.
+They are run on virtual time, once as shipped and once with a wider desk, and then through real WebSockets and the
+exchange's server.
 
 Each room's share of lines is printed, and each function of it that was not executed to its end, with the reason why the
 simulator does not get there: `tests/chaos/uncovered.yaml` lists them. It fails if a room is executed to less than 90 %
@@ -26,8 +27,8 @@ from replenisher.wiring import simulation
 
 ROOT = Path(replenisher.__file__).parent.parent
 REASONS = ROOT / "tests" / "chaos" / "uncovered.yaml"
+WIDE = ROOT / "configs" / "simulate-wide.yaml"
 ENOUGH = 0.9
-SLEEPERS_A_JOB = 2  # in real time most of them wait
 ROOMS = {
     "core": ("replenisher/core/*.py",),
     "live": ("replenisher/live/*.py",),
@@ -91,9 +92,12 @@ def listed() -> Reasons:
 def measure(directory: Path, seeds: int, minutes: float, jobs: int) -> bool:
     """Run the seeds under coverage, in so many processes; whether all invariants held."""
     virtual = ["--minutes", str(minutes)]
-    return watched(directory, "virtual", seeds, jobs, virtual) and watched(
-        directory, "sockets", seeds, jobs * SLEEPERS_A_JOB, ["--sockets"]
-    )
+    kinds = {
+        "shipped": virtual,
+        "wide": [*virtual, "--config", str(WIDE)],
+        "sockets": ["--sockets"],
+    }
+    return all(watched(directory, kind, seeds, jobs, arguments) for kind, arguments in kinds.items())
 
 
 def watched(directory: Path, kind: str, seeds: int, jobs: int, arguments: Sequence[str]) -> bool:

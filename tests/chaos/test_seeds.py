@@ -13,6 +13,7 @@ from tests.simulate.kit import outcome_of, swarm
 SEEDS = range(1, 201)
 MINUTES = 1
 SPARSE = SHIPPED.with_name("simulate-sparse.yaml")
+WIDE = SHIPPED.with_name("simulate-wide.yaml")
 
 
 def test_whatever_goes_wrong_every_invariant_holds(finding: Callable[[str], None]) -> None:
@@ -37,3 +38,11 @@ def test_on_a_market_that_hardly_moves_they_hold_as_well() -> None:
 
     assert [outcome.violation for outcome in outcomes] == [None] * len(outcomes)
     assert sum(outcome.messages for outcome in outcomes) < 8 * sum(outcome.seconds for outcome in outcomes)
+
+
+def test_on_a_wider_desk_they_hold_as_well() -> None:
+    scene = scene_of(load(WIDE))
+
+    outcomes = [run(scene, seed=seed, minutes=1, plan=swarm(seed, NAMES), checks=ALL) for seed in range(1, 9)]
+
+    assert [outcome.violation for outcome in outcomes] == [None] * len(outcomes)
