@@ -15,6 +15,7 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import OrderFrame, order_frame
 
 ZERO = Decimal(0)
+TOO_MANY = '"code":10028'
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Evidence(Check):
         self.positions: dict[str, Decimal] = defaultdict(lambda: ZERO)  # by the exchange's name of an instrument
         self.trades: dict[tuple[str, str, Side], Trade] = {}
         self._under_way: dict[str, OrderFrame] = {}  # places, by label
+        self._heard = ""  # the frame that reached the exchange last
 
     @property
     def under_way(self) -> dict[str, OrderFrame]:
@@ -74,6 +76,17 @@ class Evidence(Check):
             at = self.oracle.at
             order.amends = [amend for amend in order.amends if amend.valid_until >= at]
             order.amends.append(request)
+        return None
+
+    def heard(self, link: str, frame: str) -> Objection:
+        """The exchange answers at once."""
+        self._heard = frame
+        return None
+
+    def told(self, link: str, frame: str) -> Objection:
+        """What is one request too many is in no ledger."""
+        if TOO_MANY in frame:
+            self.refused(self._heard)
         return None
 
     def refused(self, frame: str) -> None:

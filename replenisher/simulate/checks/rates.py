@@ -2,10 +2,11 @@
 
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.evidence import TOO_MANY
 from replenisher.simulate.order_frames import order_frame
 
-TOO_MANY = '"code":10028'
 ROUNDING = 0.01
+BUNCHED_NS = 6 * SECOND_NS  # what was held up on its way arrives at once, with all that was sent behind it
 
 
 class RatesAreKept(Check):
@@ -18,14 +19,19 @@ class RatesAreKept(Check):
         self._credits: float | None = None  # None: full
         self._at = 0
         self._excused = 0  # complaints that are a fault of this world's
+        self._bunched_until = 0  # the exchange counts what arrives, and until then that is not what was sent when
 
     def struck(self, fault: str) -> Objection:
         """The exchange is about to complain for no reason."""
         self._excused += fault == "too many requests"
+        if fault == "request late":
+            self._bunched_until = self.oracle.at + BUNCHED_NS
         return None
 
     def told(self, link: str, frame: str) -> Objection:
         """The exchange complains."""
+        if TOO_MANY in frame and self.oracle.at < self._bunched_until:
+            return None
         if self._excused and TOO_MANY in frame:
             self._excused -= 1
             return None
