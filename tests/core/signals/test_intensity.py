@@ -173,6 +173,17 @@ def test_an_order_is_measured_against_the_touch_before_it_whichever_is_told_firs
         assert machine.value(at) == pytest.approx(math.log(1 + 1 / 2))
 
 
+def test_what_is_told_of_an_order_after_a_loss_was_not_measured() -> None:
+    machine = ArrivalDecay(window_s=60, arrivals_min=1).start(PLAIN)
+    at = START + SECOND_NS
+    shows(machine, [(START, Touch(99, 5, 101, 5)), (at, printed(at, 102, 1, Side.BUY))])
+
+    machine.lost()
+    machine.saw_trade(printed(at, 109, 1, Side.BUY))
+
+    assert machine.value(at) == pytest.approx(math.log(1 + 1 / 1))
+
+
 def test_who_takes_our_own_quote_before_the_others_touch_went_nowhere_beyond_it() -> None:
     machine = ArrivalRate(window_s=60, arrivals_min=2).start(PLAIN)
     at = START + SECOND_NS
