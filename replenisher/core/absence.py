@@ -27,7 +27,7 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
         return f"closed: {state.closed[setup.instrument]}"
     if state.earlier_lives and state.has_earlier_lives(setup.instrument):
         return "orders of an earlier life still rest"
-    return _distrust(state, setup, at)
+    return _distrust(state, setup, at) or state.untold.get(setup.id, "")
 
 
 def _distrust(state: State, setup: StrategySetup, at: int) -> str:

@@ -163,13 +163,13 @@ class Planner:
 def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
     book = state.book(setup.instrument)
     touch = state.touches.get(setup.instrument)
-    absence = why_absent(state, setup, at)
-    if not absence and touch is None:
-        absence = "one side of the book is empty"
     signals: Values = NONE
     if setup.signals:
         signals = state.signals(setup)
-        absence = absence or why_untold(signals)
+        state.untold[setup.id] = why_untold(signals)
+    absence = why_absent(state, setup, at)
+    if not absence and touch is None:
+        absence = "one side of the book is empty"
     last_trade = book.last_trade if setup.heeds_trades else None
     return Seen(touch, last_trade, book.shown_touch, absence, signals, state.account.cash_moves)
 

@@ -82,6 +82,7 @@ class State:
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
+    untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything

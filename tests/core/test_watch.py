@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from replenisher.core.absence import why_absent
 from replenisher.core.account import Entry
 from replenisher.core.book import Book
 from replenisher.core.signals.signal import Signal, SignalSpec
@@ -85,21 +86,28 @@ def machine(world: World, spec: SignalSpec) -> TradeCount:
     return found
 
 
+def reason(world: World) -> str:
+    """Why the curious strategy shows nothing, as an operator is told; nobody is asked anything for it."""
+    (_, curious) = world.state.setup.strategies
+    return why_absent(world.state, curious, world.at)
+
+
 def test_nothing_is_quoted_before_every_signal_is_known_and_while_one_is_no_number() -> None:
     curious = Curious({"trades": Trades()})
     world = watching(curious)
     assert not world.live()
     assert not curious.seen
+    assert reason(world) == "the signal trades is not known yet"
 
     trade(world)
+    assert reason(world) == ""
     assert curious.seen[-1].signals == {"trades": 1.0}
     assert len(world.live()) == 2
 
     trade(world)
     trade(world)
     assert not world.live()
-    last = world.engine.planner.after_news(world.state, KEY, world.at)[-1]
-    assert last.withheld == "the signal trades is no number"
+    assert reason(world) == "the signal trades is no number"
 
 
 def test_the_others_quote_on_while_a_signal_of_one_is_not_known() -> None:
