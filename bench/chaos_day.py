@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
@@ -123,11 +124,11 @@ def look_at(world: World, hour: int) -> Look:
 
 
 def _weigh(world: World, hour: int, resident_mb: float) -> Look:
-    named: dict[str, Sized] = {}
+    named: dict[str, list[Sized]] = {}
     for path, collection in collections(world.life.parts()):
         if name := ceiling(path):
-            named[name] = max(named.get(name, ()), collection, key=len)
-    named_bytes = held_bytes(named.values(), _is_no_daemon, set())
+            named.setdefault(name, []).append(collection)
+    named_bytes = held_bytes(chain.from_iterable(named.values()), _is_no_daemon, set())
     seen: set[int] = set()
     return Look(
         hour=hour,
@@ -135,7 +136,7 @@ def _weigh(world: World, hour: int, resident_mb: float) -> Look:
         daemon_mb=held_bytes(world.life.parts(), _is_no_daemon, seen) / MB,
         named_mb=named_bytes / MB,
         books_mb=held_bytes(world.books(), _is_no_book, seen) / MB,
-        counts={name: len(named[name]) for name in CEILINGS if name in named},
+        counts={name: max(map(len, named[name])) for name in CEILINGS if name in named},
     )
 
 
