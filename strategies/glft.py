@@ -17,7 +17,7 @@ distance d from the mid at the rate a * exp(-k * d): a is per second, k per pric
 
 from collections.abc import Mapping
 from functools import cached_property
-from math import exp, log1p, sqrt
+from math import e, exp, log1p, sqrt
 from typing import Annotated
 
 from pydantic.dataclasses import dataclass
@@ -31,13 +31,15 @@ from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 
+NO_SHARE = 1e-12  # of xi * order / k: below it the formulas are as good as their limits, and beyond what doubles hold
+
 
 def coefficients(order: float, gamma: float, xi: float, a: float, k: float) -> tuple[float, float]:
     """c1, in price units, and c2, which times sigma is the skew for one unit of inventory."""
     risk = xi * order
     share = risk / k
-    if share == 0.0:
-        return 1 / k, sqrt(gamma / (2 * a * order * k) * exp(1.0))  # the limit
+    if share < NO_SHARE:
+        return 1 / k, sqrt(gamma / (2 * a * order * k) * e)
     return log1p(share) / risk, sqrt(gamma / (2 * a * order * k) * exp((1 / share + 1) * log1p(share)))
 
 

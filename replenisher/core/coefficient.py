@@ -36,7 +36,7 @@ class Coefficient:
             return self
         missing = [name for name, number in measuring.items() if number is None]
         if len(missing) == len(measuring):
-            raise WrongArgument("value", "missing: either it is given, or window_s, min and max")
+            raise WrongArgument("value", "missing: give it, or window_s, min and max to have it measured")
         if missing:
             raise WrongArgument(missing[0], "missing: what is measured needs window_s, min and max")
         least, most = self._bounds

@@ -64,8 +64,8 @@ def test_ten_thousand_paths_are_within_their_band(gamma: float, quoter: Quoter) 
 
 @pytest.mark.parametrize("model", FillModel)
 @pytest.mark.parametrize("quoter", Quoter)
-@pytest.mark.parametrize("world", UNLISTED)
-def test_chance_and_dynamic_programming_agree_where_nobody_has_looked(
+@pytest.mark.parametrize("world", [*UNLISTED, World(gamma=0.1)])
+def test_chance_and_dynamic_programming_agree_where_nobody_has_looked_and_where_the_paper_does(
     world: World, quoter: Quoter, model: FillModel
 ) -> None:
     truth = exact(world, model, distances_of(quoter, world))

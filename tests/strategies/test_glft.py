@@ -53,7 +53,9 @@ def test_the_half_spread_and_the_skew_are_what_the_tutorial_prints() -> None:
         (0.5, 0.05, 18.554781308613283, 1.1745044123178539),
         (10, 0.05, 5.099563621664764, 0.5604429590122505),
         (1, 0.0, 23.608619432355397, 0.7329862578293846),
-        (1, 1e-20, 23.608619432355397, 0.7329862578293846),  # the limit is reached without a jump
+        (1, 1e-13, 23.608619432355397, 0.7329862578293846),  # the limit is reached without a jump
+        (1, 1e-15, 23.608619432355397, 0.7329862578293846),
+        (1, 1e-320, 23.608619432355397, 0.7329862578293846),
     ],
 )
 def test_order_size_and_aversion_to_the_chance_of_fills(order: float, xi: float, c1: float, c2: float) -> None:
@@ -274,7 +276,7 @@ def test_another_measurement_is_another_answer() -> None:
         ({"k": {"value": -1}}, "greater than 0"),
         ({"a": {"value": 0}}, "greater than 0"),
         ({"sigma": {"value": float("inf")}}, "finite"),
-        ({"k": {}}, "either it is given, or window_s, min and max"),
+        ({"k": {}}, "give it, or window_s, min and max"),
         ({"k": {"window_s": 60, "min": 1}}, "needs window_s, min and max"),
         ({"k": {"window_s": 60, "min": 2, "max": 1}}, "not be greater than max"),
         ({"k": {"window_s": 5, "min": 1, "max": 2}}, "greater than or equal to 30"),
