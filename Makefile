@@ -62,7 +62,7 @@ chaos: install ## ten thousand seeds of ten minutes each; goes on where it was s
 chaos-day: install ## a day of one daemon on virtual time: nothing that it keeps grows; minutes, a line an hour
 	$(BIN)/python -m bench.chaos_day $(ARGS)
 
-simulate-coverage: install ## what twenty seeds execute of core, live, journal, recorder, the Deribit adapter and its dialect; ten minutes
+simulate-coverage: install ## what twenty seeds execute of core, live, journal, recorder, the Deribit adapter and its dialect: two desks, and real sockets; a quarter of an hour
 	$(BIN)/python -m bench.simulate_coverage $(ARGS)
 
 mutations: install ## plant bugs, one at a time, and see which seed and which check finds each; goes on where it was stopped
