@@ -42,7 +42,11 @@ class Row(NamedTuple):
 def rows(paths: int, seed: int, paper: Published | None) -> Iterator[Row]:
     """The whole table, row by row; the same seed gives the same numbers."""
     worlds = {gamma: World(gamma=gamma) for gamma in GAMMAS}
-    shown = {each: Shown(strategy_of(each[1], worlds[each[0]]), worlds[each[0]]) for each in product(GAMMAS, Quoter)}
+    shown = {
+        (gamma, quoter): Shown(strategy_of(quoter, world), world)
+        for gamma, world in worlds.items()
+        for quoter in Quoter
+    }
     for number, (model, gamma, quoter) in enumerate(product(FillModel, GAMMAS, Quoter)):
         world = worlds[gamma]
         truth = exact(world, model, distances_of(quoter, world))

@@ -60,3 +60,19 @@ def test_an_example_quotes_by_what_it_measures(name: str, centre: str, measured:
         assert (bids[0], asks[0]) == (floor(bid / TICK), ceil(ask / TICK))
     assert world.stop() == "exit 0"
     assert world.court.violations == []
+
+
+def test_a_finite_horizon_comes_nearer_by_the_clock(tmp_path: Path) -> None:
+    text = (CONFIGS / "avellaneda_stoikov.yaml").read_text()
+    finite = text.replace("horizon: rolling", "time_step_s: 1\n    horizon: finite")
+    assert finite.count("horizon_s: 60") == 1
+    (tmp_path / "finite.yaml").write_text(finite)
+    scene = scene_of(load(tmp_path / "finite.yaml"))
+    world = World(scene, seed=1, at=START, directory=tmp_path / "journal", checks=[Witness])
+
+    world.run(90)
+
+    (witness,) = (check for check in world.checks if isinstance(check, Witness))
+    left_s = {at: decision.terms["left_s"] for at, decision in witness.decisions if decision.wanted}
+    assert left_s == {at: 60 - at // SECOND_NS % 60 for at in left_s}
+    assert len(set(left_s.values())) > 50  # in some seconds nothing had to be moved
