@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import BPS, Ladder, Rung
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit
@@ -76,18 +76,16 @@ class LiquidityProfile:
         if fair is None:
             return NO_QUOTES
         instrument, half_spread = view.instrument, fair * self.spread_bps / 2 / BPS
-        inventory_quote = worth_quote(instrument, view.inventory, fair)
-        lean = self.inventory.lean(inventory_quote, self.ladder.side_quote(instrument, fair))
-        centre = fair - lean * half_spread if self.inventory.leans_by_price else fair
-        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
+        leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)
+        centre = fair - leaning.of_price * half_spread
         return Quotes(
             fair_value=fair,
-            quotes=tuple(self.ladder.quotes(instrument, fair, centre, centre, lean_of_sizes)),
+            quotes=tuple(self.ladder.quotes(instrument, fair, centre, centre, leaning.of_size)),
             terms={
                 "fair_value": fair,
                 "half_spread": half_spread,
-                "inventory_quote": inventory_quote,
-                "lean": lean,
+                "inventory_quote": leaning.held_quote,
+                "lean": leaning.lean,
                 "centre": centre,
             },
         )

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import BPS, Ladder, Rung, SizeCurve, counted
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
@@ -89,20 +89,16 @@ class PureMarketMaking:
     def _answer(self, instrument: Instrument, inventory: Decimal, fair: float) -> Quotes:
         """The ladder around a fair value. That, the instrument and the inventory are all it depends on."""
         ladder = self.ladder
-        inventory_quote = worth_quote(instrument, inventory, fair)
-        lean = 0.0
-        if inventory_quote != self.inventory.target_quote:
-            lean = self.inventory.lean(inventory_quote, ladder.side_quote(instrument, fair))
+        leaning = self.inventory.leaning(ladder, instrument, inventory, fair)
         half_spread = fair * ladder.nearest_bps / BPS
-        centre = fair - lean * half_spread if self.inventory.leans_by_price else fair
-        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
+        centre = fair - leaning.of_price * half_spread
         return Quotes(
             fair_value=fair,
-            quotes=tuple(ladder.quotes(instrument, fair, centre, centre, lean_of_sizes)),
+            quotes=tuple(ladder.quotes(instrument, fair, centre, centre, leaning.of_size)),
             terms={
                 "fair_value": fair,
-                "inventory_quote": inventory_quote,
-                "lean": lean,
+                "inventory_quote": leaning.held_quote,
+                "lean": leaning.lean,
                 "centre": centre,
                 "half_spread": half_spread,
             },

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import BPS
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.depth import PriceBehind
@@ -67,12 +67,10 @@ class TopOfBook(ModelLadder):
             return NO_QUOTES
         instrument = view.instrument
         half_spread = fair * self.spread_bps / 2 / BPS
-        inventory_quote = worth_quote(instrument, view.inventory, fair)
-        lean = self.inventory.lean(inventory_quote, self.ladder.side_quote(instrument, fair))
-        shift = lean * half_spread if self.inventory.leans_by_price else 0.0
-        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
+        leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)
+        shift = leaning.of_price * half_spread
         bid, ask = self._first(view, BUY, fair - half_spread), self._first(view, SELL, fair + half_spread)
-        quotes = self.ladder.quotes(instrument, fair, bid - max(shift, 0.0), ask - min(shift, 0.0), lean_of_sizes)
+        quotes = self.ladder.quotes(instrument, fair, bid - max(shift, 0.0), ask - min(shift, 0.0), leaning.of_size)
         return Quotes(
             fair_value=fair,
             quotes=tuple(quotes),
@@ -81,8 +79,8 @@ class TopOfBook(ModelLadder):
                 "half_spread": half_spread,
                 "first_bid": bid,
                 "first_ask": ask,
-                "inventory_quote": inventory_quote,
-                "lean": lean,
+                "inventory_quote": leaning.held_quote,
+                "lean": leaning.lean,
                 "shift": shift,
             }
             | dict(view.signals),

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.coefficient import Sigma
 from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import Inventory, worth_quote
+from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import BPS
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.signal import SignalSpec
@@ -58,11 +58,9 @@ class VolatilityMarketMaking(ModelLadder):
         moved = self.spread_factor * sigma * sqrt(self.holding_s)
         least, most = (fair * spread_bps / 2 / BPS for spread_bps in (self.min_spread_bps or 0.0, self.max_spread_bps))
         half_spread = max(least, min(most, moved))
-        inventory_quote = worth_quote(instrument, view.inventory, fair)
-        lean = self.inventory.lean(inventory_quote, self.ladder.side_quote(instrument, fair))
-        centre = fair - lean * half_spread if self.inventory.leans_by_price else fair
-        lean_of_sizes = lean if self.inventory.leans_by_size else 0.0
-        quotes = self.ladder.quotes(instrument, fair, centre - half_spread, centre + half_spread, lean_of_sizes)
+        leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)
+        centre = fair - leaning.of_price * half_spread
+        quotes = self.ladder.quotes(instrument, fair, centre - half_spread, centre + half_spread, leaning.of_size)
         return Quotes(
             fair_value=fair,
             quotes=tuple(quotes),
@@ -71,8 +69,8 @@ class VolatilityMarketMaking(ModelLadder):
                 "sigma": sigma,
                 "moved": moved,
                 "half_spread": half_spread,
-                "inventory_quote": inventory_quote,
-                "lean": lean,
+                "inventory_quote": leaning.held_quote,
+                "lean": leaning.lean,
                 "centre": centre,
             }
             | {f"{name}_measured": number for name, number in view.signals.items()},

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, NotNegative, about
+from replenisher.core.ladder import Ladder
 from replenisher.model.instrument import Instrument
 
 
@@ -18,6 +19,15 @@ class Skew(StrEnum):
     PRICE = "price"  # the whole ladder moves away from more of the same
     SIZE = "size"  # the side that adds gets smaller, the other one larger
     BOTH = "both"
+
+
+class Leaning(NamedTuple):
+    """How a ladder leans now."""
+
+    held_quote: float  # what the inventory is worth, in the quote currency
+    lean: float  # with the skew factor in it
+    of_price: float  # half spreads by which the centre moves against the inventory
+    of_size: float  # share by which bids shrink and asks grow
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,19 +43,21 @@ class Inventory:
     skew_factor: Annotated[NotNegative, about("half spreads that the centre moves with a whole ladder too much")] = 1.0
     target_quote: Annotated[float, about("what we want to hold")] = 0.0
 
+    def leaning(self, ladder: Ladder, instrument: Instrument, inventory: Decimal, fair: float) -> Leaning:
+        """How far this ladder leans against an inventory in the wire amount."""
+        held_quote = worth_quote(instrument, inventory, fair)
+        if held_quote == self.target_quote:
+            return Leaning(held_quote, 0.0, 0.0, 0.0)
+        leans = lean(held_quote, self.target_quote, ladder.side_quote(instrument, fair)) * self.skew_factor
+        return Leaning(held_quote, leans, leans if self._by_price else 0.0, leans if self._by_size else 0.0)
+
     @cached_property
-    def leans_by_price(self) -> bool:
-        """Whether the centre moves."""
+    def _by_price(self) -> bool:
         return self.skew in (Skew.PRICE, Skew.BOTH)
 
     @cached_property
-    def leans_by_size(self) -> bool:
-        """Whether sizes change."""
+    def _by_size(self) -> bool:
         return self.skew in (Skew.SIZE, Skew.BOTH)
-
-    def lean(self, inventory_quote: float, ladder_quote: float) -> float:
-        """How far we lean, with the skew factor in it; `ladder_quote` is what one side of the ladder is worth."""
-        return lean(inventory_quote, self.target_quote, ladder_quote) * self.skew_factor
 
 
 def lean(inventory_quote: float, target_quote: float, ladder_quote: float) -> float:
