@@ -58,6 +58,11 @@ STATUS: dict[str, object] = COUNTS | {
     "terms": {
         "core": {"fair_value": 60_002.75, "lean": -0.43, "centre": 60_014.5, "half_spread": 48.0, "c1": 1e-7 / 3}
     },
+    "resilience": {
+        "deribit/BTC-PERPETUAL": {"sweeps": 4, "t50_s": 0.8, "t90_s": None, "half_life_s": 1.26}
+        | {"never_share": 0.25, "own_share": None},
+        "deribit/ETH-PERPETUAL": {"sweeps": 0},
+    },
     "instruments": {
         "deribit/BTC-PERPETUAL": {
             "position": "-430.0",
@@ -99,6 +104,7 @@ so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
 refills                6, p50 9.442 ms, p99 16.23 ms
+swept                  deribit/BTC-PERPETUAL 4 times: half back in 0.8 s, half-life 1.3 s, never 25%
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
