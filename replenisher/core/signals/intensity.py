@@ -3,8 +3,8 @@
 lambda(d) = A exp(-k d) is the rate of market orders that execute at a distance d from the mid or further; A is in
 1/second, k in 1/price: Avellaneda & Stoikov, "High-frequency trading in a limit order book", Quant. Finance 8 (2008).
 
-All prints of one market order are one arrival, and its depth is that of the deepest. What they were measured against is
-the touch before it came, whichever of the two was told first.
+All prints of one market order are one arrival, and its depth is that of the deepest: prints of one time and one side
+that follow one another are one order's. It is measured against the touch before it came, whichever is told first.
 
 No market order stops before the touch, half a spread from the mid, and from there on it reaches so many whole ticks
 further. So what tells k is how far it went beyond the touch, and there the law is a geometric one:

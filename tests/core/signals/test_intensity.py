@@ -221,7 +221,8 @@ def test_streaming_says_what_the_orders_of_the_window_say_in_one_go(
 ) -> None:
     machines = [spec(window_s=30, arrivals_min=1).start(PLAIN) for spec in (ArrivalRate, ArrivalDecay)]
     seen: list[Seen] = [(START, Touch(99, 1, 100, 1))]
-    arrivals: dict[tuple[int, Side], tuple[int, int]] = {}  # (beyond, spread) of each order
+    arrivals: list[tuple[int, int, int]] = []  # (venue time, ticks beyond, spread) of each order
+    last: tuple[int, Side] | None = None
     now, spread, spreads = START, 1, {START: 1}
     for after_ms, beyond, taker, wider in events:
         now += after_ms * MS_NS
@@ -230,7 +231,10 @@ def test_streaming_says_what_the_orders_of_the_window_say_in_one_go(
         before = max((at for at in spreads if at < now), default=None)
         if before is not None:
             deepest = max(0, price - 99 - spreads[before] if taker is Side.BUY else beyond)
-            arrivals[now, taker] = max(arrivals.get((now, taker), (0, 0)), (deepest, spreads[before]))
+            if (now, taker) == last:
+                deepest = max(deepest, arrivals.pop()[1])
+            arrivals.append((now, deepest, spreads[before]))
+            last = now, taker
         seen.append((now, Touch(99, 1, 99 + wider, 1)))
         spread = spreads[now] = wider
     for machine in machines:
@@ -241,7 +245,7 @@ def test_streaming_says_what_the_orders_of_the_window_say_in_one_go(
 
     bucket = SECOND_NS // 2
     start = -(-now // bucket) * bucket - 30 * SECOND_NS
-    inside = [order for (at, _), order in arrivals.items() if at > start]
+    inside = [order for at, *order in arrivals if at > start]
     if not sum(beyond for beyond, _ in inside) or now == START:
         assert found == [None, None]
         return
