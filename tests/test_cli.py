@@ -55,6 +55,7 @@ STATUS: dict[str, object] = COUNTS | {
     "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
+    "guards": {"core": ["toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills"]},
     "terms": {
         "core": {"fair_value": 60_002.75, "lean": -0.43, "centre": 60_014.5, "half_spread": 48.0, "c1": 1e-7 / 3}
     },
@@ -94,6 +95,7 @@ STATUS: dict[str, object] = COUNTS | {
 STATUS_PAGE = """\
 core                   quoting, less than wanted: max_open_orders
 edge                   shows nothing: paused: the operator
+core guards            toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills
 deribit                synced
 dead man               deribit: armed, the venue cancels our orders when we are gone
 lease                  ours, epoch 60310412, for 84 s unless it is renewed

@@ -149,6 +149,20 @@ venue: deribit  # -> venue: binance  #
     venues.deribit.url is missing, in mode paper no exchange is simulated for deribit
 amend: auto -> risk: {max_open_orders: 41}
     strategies[0].risk.max_open_orders: 41 is not allowed, it must not be above the account's 40
+amend: auto -> min_profit_bps: 1
+    strategies[0].maker_fee_bps is missing, min_profit_bps has no meaning without it
+amend: auto -> maker_fee_bps: -0.5
+    strategies[0].min_profit_bps is missing, maker_fee_bps has no meaning without it
+partial_fill: wait -> toxicity: {response: shrug}
+    strategies[0].refill.toxicity.response: 'shrug' is not allowed, it must be 'widen', 'delay' or 'withhold'
+partial_fill: wait -> toxicity: {response: widen}
+    strategies[0].refill.toxicity.widen_bps is missing, the response widen needs it
+partial_fill: wait -> toxicity: {response: withhold, delay_s: 5}
+    strategies[0].refill.toxicity.delay_s: 5.0 is not allowed, it belongs to the response delay
+partial_fill: wait -> toxicity: {response: withhold, cluster_fills: 3}
+    strategies[0].refill.toxicity.cluster_s is missing, a cluster is so many fills within such a time
+partial_fill: wait -> max_daily_buy_quote: 0
+    strategies[0].refill.max_daily_buy_quote: 0 is not allowed, it must be greater than 0
 partial_fill: wait -> min_fraction: 0.4
     strategies[0].refill.min_fraction: 0.4 is not allowed, it is read only with partial_fill: top_up
 faults: [] -> faults: [{kind: drop}]

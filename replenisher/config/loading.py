@@ -24,6 +24,7 @@ from replenisher.config.sections import (
 )
 from replenisher.core.slots import PartialFill
 from replenisher.core.strategy import Strategy
+from replenisher.core.toxicity import Response
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit import scopes
 
@@ -170,11 +171,32 @@ def _contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
         if "min_fraction" in section.refill.model_fields_set and section.refill.partial_fill is not PartialFill.TOP_UP:
             at = (*stem, "refill", "min_fraction")
             yield at, not_allowed(at, section.refill.min_fraction, "it is read only with partial_fill: top_up")
+        yield from _guard_contradictions(section, stem)
         for key in TighterRisk.model_fields if section.risk is not None else ():
             own, account = getattr(section.risk, key), getattr(config.risk, key)
             if own is not None and account is not None and own > account:
                 at = (*stem, "risk", key)
                 yield at, not_allowed(at, own, f"it must not be above the account's {account}")
+
+
+def _guard_contradictions(section: StrategySection, stem: Path_) -> Iterator[tuple[Path_, str]]:
+    if (section.min_profit_bps is None) != (section.maker_fee_bps is None):
+        missing, given = ("maker_fee_bps", "min_profit_bps")
+        if section.min_profit_bps is None:
+            missing, given = given, missing
+        yield (*stem, missing), f"{spell((*stem, missing))} is missing, {given} has no meaning without it"
+    if (toxicity := section.refill.toxicity) is None:
+        return
+    at = (*stem, "refill", "toxicity")
+    if (toxicity.cluster_fills is None) != (toxicity.cluster_s is None):
+        key = "cluster_fills" if toxicity.cluster_fills is None else "cluster_s"
+        yield (*at, key), f"{spell((*at, key))} is missing, a cluster is so many fills within such a time"
+    for response, key in ((Response.WIDEN, "widen_bps"), (Response.DELAY, "delay_s")):
+        value, is_its = getattr(toxicity, key), toxicity.response is response
+        if is_its and value is None:
+            yield (*at, key), f"{spell((*at, key))} is missing, the response {response} needs it"
+        elif value is not None and not is_its:
+            yield (*at, key), not_allowed((*at, key), value, f"it belongs to the response {response}")
 
 
 def _database_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:

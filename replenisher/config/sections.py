@@ -15,6 +15,7 @@ from replenisher.core.reconcile import Amend
 from replenisher.core.risk import OnBreach
 from replenisher.core.setup import OnStart
 from replenisher.core.slots import PartialFill, RefillMode
+from replenisher.core.toxicity import Response
 
 Money = Annotated[Decimal, Field(gt=0, le=10**15)]
 Bps = Annotated[float, Field(ge=0, le=10_000)]
@@ -287,6 +288,24 @@ class TighterRisk(Section):
     max_data_age_ms: Milliseconds | None = None
 
 
+class Toxicity(Section):
+    """When the refill of a level is held back because its fills lose, or come in clusters."""
+
+    response: Response = Field(description="it stands further out, comes later, or not while the level is toxic")
+    horizon_s: float = Field(10, gt=0, le=600, description="a fill is judged by the others' mid so long after it")
+    window_s: float = Field(300, gt=0, le=86_400, description="and counts for so long after that")
+    fills_min: int = Field(5, ge=1, le=1000, description="of a level; fewer say nothing")
+    markout_bps_min: float = Field(
+        0, ge=-10_000, le=10_000, description="a level whose fills bring less on average is toxic"
+    )
+    cluster_fills: int | None = Field(
+        None, ge=2, le=1000, description="so many fills of a side within cluster_s make the levels they hit toxic"
+    )
+    cluster_s: float | None = Field(None, gt=0, le=3600)
+    widen_bps: float | None = Field(None, gt=0, le=1000, description="of the response widen: so much further out")
+    delay_s: float | None = Field(None, gt=0, le=86_400, description="of the response delay: so long after a fill")
+
+
 class Refill(Section):
     """How a level left empty by a fill comes back."""
 
@@ -295,6 +314,9 @@ class Refill(Section):
     partial_fill: PartialFill = PartialFill.WAIT
     min_fraction: float = Field(0.5, gt=0, le=1, description="of the wanted size, below which top_up acts")
     max_per_minute: int | None = Field(None, ge=1, description="per level")
+    toxicity: Toxicity | None = Field(None, description="none: every level comes back whatever its fills have brought")
+    max_daily_buy_quote: Money | None = Field(None, description="what is bought in a day, midnight to midnight UTC")
+    max_daily_sell_quote: Money | None = Field(None, description="what is sold in a day")
 
 
 class StrategySection(Section):
@@ -311,6 +333,10 @@ class StrategySection(Section):
     amount_tolerance_pct: float = Field(5, ge=0, le=100)
     max_order_age_s: float | None = Field(None, gt=0)
     amend: Amend = Amend.AUTO
+    min_profit_bps: Bps | None = Field(None, description="no quote stands closer to fair value than the fee and this")
+    maker_fee_bps: float | None = Field(
+        None, ge=-100, le=1000, description="what the venue takes of a fill, negative is a rebate; for min_profit_bps"
+    )
     risk: TighterRisk | None = None
 
     @property

@@ -222,6 +222,8 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     state.revisit(fill.instrument)
     if order is None:
         return
+    if (setup := state.setup.strategy(strategy)) is not None and setup.guards is not None:
+        state.note_fill(setup, order, fill)
     was_over = order.status.is_terminal
     if fill.venue_order_id:
         order.venue_order_id = fill.venue_order_id

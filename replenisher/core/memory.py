@@ -7,8 +7,10 @@ replay that begins here must decide the same.
 """
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from replenisher.core.account import Account
+from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.orders import Order
 from replenisher.core.slots import Slot, SlotKey
 from replenisher.core.sync import Sync
@@ -29,6 +31,7 @@ class Memory(msgspec.Struct, kw_only=True):
     pauses: dict[str, Pause] = msgspec.field(default_factory=dict)  # by strategy; "" is all of them
     halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
+    volumes: dict[str, DailyVolume] | UnsetType = UNSET  # by strategy, of those that have a cap
 
 
 class Present(msgspec.Struct, kw_only=True):

@@ -101,7 +101,10 @@ class Planner:
             if seen == before.seen:
                 continue
             wanted = self._wanted(state, setup, seen, at)
-            is_same = wanted is before.wanted or wanted.quotes == before.wanted.quotes
+            is_same = wanted is before.wanted or (
+                wanted.quotes == before.wanted.quotes
+                and (setup.guards is None or wanted.fair_value == before.wanted.fair_value)
+            )
             if is_same and seen.means_the_same_as(before.seen):
                 before.seen = seen
             else:
@@ -119,8 +122,14 @@ class Planner:
         try:
             if seen.touch is not None and setup.instrument in state.instruments:
                 bounds = state.bounds(setup, seen.touch)
+                held = ""
+                if permitted and (guarded := state.guarded(setup)) is not None:
+                    orders, instrument = state.orders.of(setup.ladder), state.instruments[setup.instrument]
+                    permitted, held = guarded.let_through(wanted, instrument, orders, at)
                 if permitted:
                     permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+                if held:
+                    withheld = f"{held}, {withheld}" if withheld else held
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
             wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, permitted, at)
         except Nonsense as nonsense:

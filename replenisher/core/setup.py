@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from replenisher.core.budget import RateLimit
+from replenisher.core.guards import Guards
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.signals.signal import SignalSpec
@@ -51,6 +52,7 @@ class StrategySetup:
     instrument: str  # key
     policy: QuotingPolicy
     limits: Limits
+    guards: Guards | None = None
 
     @cached_property
     def heeds_trades(self) -> bool:

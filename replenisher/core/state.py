@@ -10,10 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
 from replenisher.core.budget import Budget
+from replenisher.core.daily_volume import DailyVolume
+from replenisher.core.guards import Guarded
 from replenisher.core.load import Load
 from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
@@ -24,6 +27,7 @@ from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
+from replenisher.core.toxicity import Toxicity
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
 from replenisher.model.event import OrderFilled
@@ -32,7 +36,8 @@ from replenisher.model.order import BASE36, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
 
-REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in ("orders", "slots"))  # as they are
+IN_OTHER_WORDS = ("orders", "slots", "volumes")
+REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in IN_OTHER_WORDS)  # as they are
 AT_PRESENT = tuple(name for name in Present.__struct_fields__ if name != "back")  # likewise
 
 
@@ -83,11 +88,18 @@ class State:
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
+    volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
+    toxicities: dict[str, dict[str, Toxicity]] = field(default_factory=dict)  # instrument -> strategies that mind it
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything
     known_bounds: dict[str, tuple[Basis, tuple[Bound, ...]]] = field(default_factory=dict)  # by strategy, and of what
     measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
+
+    def __post_init__(self) -> None:
+        for setup in self.setup.strategies:
+            if setup.guards is not None and setup.guards.toxicity is not None:
+                self.toxicities.setdefault(setup.instrument, {})[setup.id] = Toxicity(setup.guards.toxicity)
 
     # --- What outlives the process -------------------------------------------------------------------------------
 
@@ -113,11 +125,13 @@ class State:
             setattr(self, name, getattr(memory.present, name))
         self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
+        self.volumes = memory.volumes or {}
         return self
 
     def _remembered(self) -> dict[str, Any]:
         as_it_is = {name: getattr(self, name) for name in REMEMBERED}
-        return {"orders": self.orders.dump(), "slots": self.slots.dump(), **as_it_is}
+        volumes = self.volumes or UNSET  # what few have is not written for the others
+        return {"orders": self.orders.dump(), "slots": self.slots.dump(), "volumes": volumes, **as_it_is}
 
     # --- What there is -------------------------------------------------------------------------------------------
 
@@ -192,6 +206,8 @@ class State:
         """See where the market of an instrument stands, and have those of its signals that are in use see it, too."""
         before, touch = self.touches.get(instrument), self.touch_of(instrument, at)
         self.touches[instrument] = touch
+        if self.toxicities:
+            self._judge_fills(instrument, before, at)
         if (watch := self.watches.get(instrument)) is not None:
             book = self.books[instrument]
             if book.distrust:
@@ -201,6 +217,27 @@ class State:
                     watch.saw_touch(touch, book.venue_time)
                 watch.saw_book(book, self.own_size(instrument), at)
         return touch
+
+    def _judge_fills(self, instrument: str, before: Touch | None, at: int) -> None:
+        """Earlier fills are judged by the market that was there until now."""
+        for toxicity in self.toxicities.get(instrument, {}).values():
+            mid = None if before is None else (before.bid + before.ask) / 2 * self.instruments[instrument].tick_float
+            toxicity.pass_time(mid, at)
+
+    def note_fill(self, setup: StrategySetup, order: Order, fill: OrderFilled) -> None:
+        """What a strategy's guards must know of an execution of it."""
+        if setup.guards is not None and setup.guards.has_caps:
+            notional_quote = self.instruments[fill.instrument].notional_quote(fill.amount, fill.price)
+            self.volumes.setdefault(setup.id, DailyVolume()).add(fill.side, notional_quote, fill.venue_time)
+        if self.toxicities and (toxicity := self.toxicities.get(fill.instrument, {}).get(setup.id)) is not None:
+            toxicity.saw_fill(order.side, order.level, float(fill.price), fill.at)
+
+    def guarded(self, setup: StrategySetup) -> Guarded | None:
+        """The guards of a strategy that has some, and what is known of its fills."""
+        if setup.guards is None:
+            return None
+        toxicity = self.toxicities.get(setup.instrument, {}).get(setup.id)
+        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume())
 
     def define(self, instrument: Instrument) -> None:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""

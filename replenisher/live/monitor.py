@@ -258,6 +258,11 @@ class Monitor:
             not_quoting={setup.id: why_absent(state, setup, at) for setup in state.setup.strategies},
             withheld={setup.id: "" for setup in state.setup.strategies}
             | {strategy: decision.withheld for strategy, decision in self._decisions.items()},
+            guards={
+                setup.id: guarded.told(at)
+                for setup in state.setup.strategies
+                if (guarded := state.guarded(setup)) is not None
+            },
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             resilience=self._sweeps.resilience(),
             instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},

@@ -62,6 +62,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     uncovered: int  # live orders that the venue's dead-man switch would leave on the book
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
+    guards: dict[str, list[str]]  # strategy -> which of its levels are toxic and why, and what of a daily cap is used
     terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name
     resilience: dict[str, Resilience]  # of each book that was watched in this life
     instruments: dict[str, Holding]

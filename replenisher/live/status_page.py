@@ -41,6 +41,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         short = answer["withheld"].get(strategy, "")
         less = f", less than wanted: {short}" if short and not absence else ""
         yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
+    for strategy, lines in answer["guards"].items():
+        yield from ((f"{strategy} guards", line) for line in lines)
     yield from answer["sync"].items()
     for venue, switch in answer["dead_man_switch"].items():
         yield "dead man", f"{venue}: {SWITCH[switch]}"

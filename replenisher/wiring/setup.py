@@ -3,13 +3,15 @@
 from decimal import Decimal
 
 from replenisher.config import CCXT, Config, has_dead_man_switch
-from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, VenueSection
+from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, Toxicity, VenueSection
 from replenisher.core.budget import RateLimit
+from replenisher.core.guards import Guards
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.core.topic import Topic
+from replenisher.core.toxicity import ToxicityPolicy
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.ccxt.exchanges import FORGETS_NS, TRAITS
@@ -75,6 +77,36 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             amend=section.amend,
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
+        guards=_guards(section),
+    )
+
+
+def _guards(section: StrategySection) -> Guards | None:
+    """What a strategy guards itself with; None where nothing is configured, which costs nothing."""
+    refill = section.refill
+    closest_bps = None
+    if section.min_profit_bps is not None and section.maker_fee_bps is not None:
+        closest_bps = section.maker_fee_bps + section.min_profit_bps
+    guards = Guards(
+        closest_bps=closest_bps,
+        toxicity=None if refill.toxicity is None else _toxicity(refill.toxicity),
+        max_daily_buy_quote=refill.max_daily_buy_quote,
+        max_daily_sell_quote=refill.max_daily_sell_quote,
+    )
+    return None if guards == Guards() else guards
+
+
+def _toxicity(section: Toxicity) -> ToxicityPolicy:
+    return ToxicityPolicy(
+        response=section.response,
+        horizon_ns=int(section.horizon_s * SECOND_NS),
+        window_ns=int(section.window_s * SECOND_NS),
+        fills_min=section.fills_min,
+        markout_bps_min=section.markout_bps_min,
+        cluster_fills=section.cluster_fills,
+        cluster_ns=int((section.cluster_s or 0) * SECOND_NS),
+        widen_bps=section.widen_bps or 0.0,
+        delay_ns=int((section.delay_s or 0) * SECOND_NS),
     )
 
 

@@ -159,6 +159,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
     all_limits = other.pop("limits", limits())
     quoting = other.pop("policy", policy())
     on_start = other.pop("on_start", OnStart.CANCEL)
+    guards = other.pop("guards", None)
     venue = {
         "name": VENUE,
         "rate_limit": RateLimit(per_s=1_000.0, burst=10_000.0),
@@ -173,7 +174,13 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
         venues=(VenueSetup(**(venue | other)),),
         strategies=tuple(
             StrategySetup(
-                id=name, strategy=strategy, venue=VENUE, instrument=instrument, policy=quoting, limits=all_limits
+                id=name,
+                strategy=strategy,
+                venue=VENUE,
+                instrument=instrument,
+                policy=quoting,
+                limits=all_limits,
+                guards=guards,
             )
             for name, strategy in strategies
         ),

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from replenisher.core.guards import Guards
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
 from replenisher.model.event import (
@@ -352,3 +353,13 @@ def test_a_level_that_another_order_moved_into_is_not_timed_when_it_is_placed_ag
 
     assert monitor.counts.orders == 7
     assert monitor.summary(world.state, world.at)["refill_samples"] == 0
+
+
+def test_what_guards_say_now_is_in_the_status_although_nothing_was_decided() -> None:
+    world, monitor = opened(guards=Guards(max_daily_buy_quote=Decimal(1_000)))
+
+    eat(world, BUY)
+
+    (line,) = monitor.status(world.state, world.at)["guards"]["core"]
+    assert line.startswith("max_daily_buy_quote: ") and line.endswith(" of 1000 today")
+    assert not line.startswith("max_daily_buy_quote: 0.00")

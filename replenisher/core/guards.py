@@ -1,0 +1,161 @@
+"""The guards: what a strategy's own caution takes from its wishes, before the limits judge what is left.
+
+Each is off unless it is configured. They change wishes and nothing else, so what they do not speak of stays as it is.
+
+- *Min profit*: no quote stands closer to fair value than the maker fee and the profit that is wanted. One that would is
+  moved out; of those that would meet there the first one stays.
+- *Toxicity*: the refill of a level whose fills lose, or come in clusters, stands further out, comes later or does not
+  come (`toxicity.py`). To top up an order that was partly filled is a refill, too. No other level notices.
+- *Daily volume*: what was traded on a side since midnight UTC and all that is wanted there stay within the cap
+  together. A fill that overtakes the cancel of its order may exceed it, by no more than that order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.daily_volume import DailyVolume
+from replenisher.core.orders import Order
+from replenisher.core.strategy import Quotes
+from replenisher.core.toxicity import NEVER, Response, Toxicity, ToxicityPolicy
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.step import Quote
+from replenisher.model.units import DAY_NS
+
+BPS = 10_000
+CAPS = {BUY: "max_daily_buy_quote", SELL: "max_daily_sell_quote"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What one strategy guards itself with."""
+
+    closest_bps: float | None = None  # the maker fee and the profit that is wanted
+    toxicity: ToxicityPolicy | None = None
+    max_daily_buy_quote: Decimal | None = None
+    max_daily_sell_quote: Decimal | None = None
+
+    @property
+    def has_caps(self) -> bool:
+        """Whether a day's volume matters."""
+        return self.max_daily_buy_quote is not None or self.max_daily_sell_quote is not None
+
+    def cap(self, side: Side) -> Decimal | None:
+        """What may be traded on one side in a day."""
+        return self.max_daily_buy_quote if side is BUY else self.max_daily_sell_quote
+
+
+class Guarded(msgspec.Struct, frozen=True, gc=False):
+    """The guards of one strategy, and what is known of its fills."""
+
+    guards: Guards
+    toxicity: Toxicity | None
+    volume: DailyVolume
+
+    def let_through(
+        self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], at: int
+    ) -> tuple[tuple[Quote, ...], str]:
+        """The quotes that may be shown, and why they are not those that are wanted. `orders` are the strategy's."""
+        reasons: dict[str, None] = {}
+        quotes: Sequence[Quote] = wanted.quotes
+        if self.toxicity is not None and (toxic := self.toxicity.toxic(at)):
+            quotes = list(_without_toxic(quotes, instrument, orders, self.toxicity, toxic, reasons, at))
+        if self.guards.closest_bps is not None and wanted.fair_value is not None:
+            quotes = _profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, reasons)
+        for side in Side:
+            if (cap := self.guards.cap(side)) is not None:
+                quotes = _within(quotes, instrument, side, cap - self.volume.of(side, at), reasons)
+        return tuple(quotes), ", ".join(reasons)
+
+    def changes_at(self, at: int) -> int:
+        """When time alone may change what is let through."""
+        midnight = (at // DAY_NS + 1) * DAY_NS if self.guards.has_caps else NEVER
+        return midnight if self.toxicity is None else min(midnight, self.toxicity.changes_at(at))
+
+    def told(self, at: int) -> list[str]:
+        """What they say now to an operator who asks."""
+        lines: list[str] = []
+        if self.toxicity is not None:
+            lines += [_toxic_reason(self.toxicity, key, why) for key, why in sorted(self.toxicity.toxic(at).items())]
+        for side in Side:
+            if (cap := self.guards.cap(side)) is not None:
+                lines.append(f"{CAPS[side]}: {self.volume.of(side, at):.2f} of {cap:f} today")
+        return lines
+
+
+def _without_toxic(
+    quotes: Sequence[Quote],
+    instrument: Instrument,
+    orders: Sequence[Order],
+    toxicity: Toxicity,
+    toxic: dict[tuple[Side, int], str],
+    reasons: dict[str, None],
+    at: int,
+) -> Iterator[Quote]:
+    """The quotes with those of toxic levels further out, or without what would refill these."""
+    living = {(order.side, order.level): order for order in orders}
+    for quote in quotes:
+        key = (quote.side, quote.level)
+        if key not in toxic:
+            yield quote
+        elif toxicity.policy.response is Response.WIDEN:
+            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+            away = quote.side.sign * toxicity.policy.widen_bps / BPS
+            price = instrument.round_price(quote.side, quote.price * instrument.tick_float * (1 - away))
+            yield msgspec.structs.replace(quote, price=price)
+        elif not toxicity.holds(*key, at):
+            yield quote
+        elif (order := living.get(key)) is None:
+            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+        elif 0 < order.remaining < quote.quantity and order.filled_lots:
+            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+            yield msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
+        else:
+            yield quote
+
+
+def _toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
+    side, level = key
+    return f"toxicity, {toxicity.policy.response} {side} {level}: {why}"
+
+
+def _profitable(
+    quotes: Sequence[Quote], instrument: Instrument, fair: float, closest_bps: float, reasons: dict[str, None]
+) -> list[Quote]:
+    """The quotes, none of them closer to fair value than this."""
+    kept: list[Quote] = []
+    met: dict[Side, int] = {}  # where the first one that was moved stands
+    for side in Side:
+        limit = instrument.round_price(side, fair * (1 - side.sign * closest_bps / BPS))
+        for quote in quotes:
+            if quote.side is not side:
+                continue
+            if (limit - quote.price) * side.sign >= 0:
+                if quote.price != met.get(side):
+                    kept.append(quote)
+                continue
+            reasons["min_profit_bps"] = None
+            if side not in met:
+                met[side] = limit
+                kept.append(msgspec.structs.replace(quote, price=limit))
+    return kept
+
+
+def _within(
+    quotes: Sequence[Quote], instrument: Instrument, side: Side, left_quote: Decimal, reasons: dict[str, None]
+) -> list[Quote]:
+    """As many quotes of a side, from the first one outwards, as are worth no more than is left of a cap."""
+    kept: list[Quote] = []
+    is_over = False
+    for quote in quotes:
+        if quote.side is side:
+            left_quote -= instrument.notional_quote(instrument.amount(quote.quantity), instrument.price(quote.price))
+            is_over = is_over or left_quote < 0
+            if is_over:
+                reasons[CAPS[side]] = None
+                continue
+        kept.append(quote)
+    return kept

@@ -1,0 +1,260 @@
+"""Guards: what a strategy's own caution takes from its wishes, and that nothing else notices."""
+
+from decimal import Decimal
+
+import pytest
+
+from replenisher.core.guards import Guards
+from replenisher.core.slots import PartialFill, RefillPolicy
+from replenisher.core.toxicity import Response, ToxicityPolicy
+from replenisher.model.command import AmendOrder, CancelOrder, Command, PlaceOrder
+from replenisher.model.order import Side
+from replenisher.model.units import DAY_NS
+from tests.core.world import ASK, BID, MS, SECOND, T0, World, buy, ladder, policy, quoting, sell, want
+
+HORIZON = 10 * SECOND
+
+
+def toxic(response: Response, **other: object) -> Guards:
+    """One fill that loses is enough."""
+    usual: dict[str, object] = {
+        "response": response,
+        "horizon_ns": HORIZON,
+        "window_ns": 60 * SECOND,
+        "fills_min": 1,
+        "markout_bps_min": 0.0,
+    }
+    return Guards(toxicity=ToxicityPolicy(**(usual | other)))
+
+
+def move(world: World, side: Side, price: int) -> list[Command]:
+    """The others move on one side, the wishes do not."""
+    for before in list(world.venue.others[side]):
+        world.venue.set_others(side, before, 0, world.at)
+    world.venue.set_others(side, price, 5, world.at)
+    return [*world.hear(), *world.settle()]
+
+
+def fill(world: World, side: Side, level: int = 0, lots: int = 10) -> list[Command]:
+    """A level is eaten, in part or as a whole."""
+    world.venue.fill(world.at_venue(world.order(side, level)), lots, world.at)
+    return [*world.hear(), *world.settle()]
+
+
+def lose(world: World, side: Side, level: int = 0) -> None:
+    """A level is eaten, is back, and its fill turns out to have lost: those behind it are gone."""
+    fill(world, side, level)
+    move(world, side, (BID if side is Side.BUY else ASK) - 200 * side.sign)
+    world.wait(HORIZON + SECOND)
+    world.settle()
+
+
+def sent(commands: list[Command]) -> list[Command]:
+    return [command for command in commands if isinstance(command, PlaceOrder | AmendOrder | CancelOrder)]
+
+
+def told(world: World) -> list[str]:
+    guarded = world.state.guarded(world.setup.strategies[0])
+    assert guarded is not None
+    return guarded.told(world.at)
+
+
+# --- Min profit ----------------------------------------------------------------------------------------------------
+
+
+def test_no_quote_stands_closer_to_fair_value_than_the_fee_and_the_profit() -> None:
+    wanted = (buy(0, 99_992), buy(1, 99_960), sell(0, 100_008), sell(1, 100_040))
+    world = quoting(wanted, guards=Guards(closest_bps=2.0))  # the fair value is 100,000 ticks
+
+    assert world.shown() == {buy(0, 99_980), buy(1, 99_960), sell(0, 100_020), sell(1, 100_040)}
+    (decision,) = next(step.decisions for step in world.steps if any(each.wanted for each in step.decisions))
+    assert decision.wanted == wanted
+    assert decision.withheld == "min_profit_bps"
+
+
+def test_of_quotes_that_would_meet_at_the_limit_the_first_one_stays() -> None:
+    wanted = (buy(0, 99_995), buy(1, 99_990), buy(2, 99_980), buy(3, 99_970))
+    world = quoting(wanted, guards=Guards(closest_bps=2.0))
+
+    assert world.shown() == {buy(0, 99_980), buy(3, 99_970)}
+
+
+def test_a_fair_value_that_comes_closer_moves_a_quote_that_is_wanted_where_it_was() -> None:
+    world = quoting((buy(0, 99_975),), guards=Guards(closest_bps=2.0))
+
+    commands = sent(move(world, Side.BUY, BID - 20))
+
+    (amend,) = commands
+    assert isinstance(amend, AmendOrder)
+    assert amend.price == 99_970  # 2 bps of 99,990 are 19.998 ticks
+
+
+@pytest.mark.parametrize("closest_bps", [-1.0, 0.0, 1.9])
+def test_what_stands_far_enough_out_is_left_alone(closest_bps: float) -> None:
+    world = quoting(ladder(3), guards=Guards(closest_bps=closest_bps))
+
+    assert world.shown() == set(ladder(3))
+
+
+# --- Toxicity ------------------------------------------------------------------------------------------------------
+
+
+def test_a_toxic_level_stands_further_out_and_no_other_moves() -> None:
+    world = quoting(ladder(2), guards=toxic(Response.WIDEN, widen_bps=3.0))
+
+    lose(world, Side.BUY)
+
+    assert world.shown() == {buy(0, 99_950), buy(1, 99_970), sell(0, 100_020), sell(1, 100_030)}
+    assert told(world) == ["toxicity, widen buy 0: mean markout -8.00 bps of 1 fills"]
+
+
+def test_a_level_that_is_toxic_no_more_comes_back_to_its_place() -> None:
+    world = quoting(ladder(2), guards=toxic(Response.WIDEN, widen_bps=3.0))
+    lose(world, Side.BUY)
+
+    world.wait(60 * SECOND)
+    world.settle()
+
+    assert world.shown() == set(ladder(2))
+    assert told(world) == []
+
+
+def test_the_refill_of_a_toxic_level_is_withheld_until_its_fills_are_too_old() -> None:
+    world = quoting(ladder(2), guards=toxic(Response.WITHHOLD))
+    lose(world, Side.BUY)
+    assert world.shown() == set(ladder(2)), "what rests already stays"
+
+    at_once = sent(fill(world, Side.BUY))
+    other = sent(fill(world, Side.SELL))
+    later = sent(world.wait(45 * SECOND))
+    at_last = sent(world.wait(40 * SECOND))
+
+    assert at_once == later == []
+    assert [(place.side, place.level) for place in other if isinstance(place, PlaceOrder)] == [(Side.SELL, 0)]
+    assert [(place.side, place.level) for place in at_last if isinstance(place, PlaceOrder)] == [(Side.BUY, 0)]
+
+
+def test_the_refill_of_a_toxic_level_comes_later() -> None:
+    world = quoting(ladder(2), guards=toxic(Response.DELAY, delay_ns=5 * SECOND))
+    lose(world, Side.BUY)
+
+    at_once = sent(fill(world, Side.BUY))
+    eaten_at = world.at
+    soon = sent(world.wait(4 * SECOND))
+    (place,) = sent(world.wait(2 * SECOND))
+
+    assert at_once == soon == []
+    assert isinstance(place, PlaceOrder)
+    assert world.order(Side.BUY).created_at - eaten_at <= 5 * SECOND + 2 * MS
+
+
+def test_an_order_of_a_toxic_level_is_not_topped_up() -> None:
+    refill = RefillPolicy(partial_fill=PartialFill.TOP_UP, min_fraction=0.9)
+    world = quoting(ladder(1), policy=policy(refill), guards=toxic(Response.WITHHOLD))
+    lose(world, Side.BUY)
+
+    held = sent(fill(world, Side.BUY, lots=6))
+    (top_up,) = sent(fill(world, Side.SELL, lots=6))
+
+    assert held == []
+    assert world.order(Side.BUY).remaining == 4
+    assert isinstance(top_up, AmendOrder)
+
+
+def test_a_level_hit_by_a_cluster_is_held_while_the_cluster_lasts() -> None:
+    guards = toxic(Response.WITHHOLD, cluster_fills=2, cluster_ns=5 * SECOND, markout_bps_min=-10_000.0)
+    world = quoting(ladder(3), guards=guards)
+
+    first = sent(fill(world, Side.BUY, 0))
+    second = sent(fill(world, Side.BUY, 1))
+    at_last = sent(world.wait(6 * SECOND))
+
+    assert len(first) == 1
+    assert second == []
+    assert [(place.side, place.level) for place in at_last if isinstance(place, PlaceOrder)] == [(Side.BUY, 1)]
+
+
+def test_the_reason_of_a_held_refill_is_recorded_with_the_decision() -> None:
+    world = quoting(ladder(2), guards=toxic(Response.WITHHOLD))
+    lose(world, Side.BUY)
+    fill(world, Side.BUY)
+
+    want(world, (buy(0, 99_980), buy(1, 99_960)))
+
+    (decision,) = world.steps[-1].decisions
+    assert decision.withheld == "toxicity, withhold buy 0: mean markout -8.00 bps of 1 fills"
+    assert decision.permitted == (buy(1, 99_960),)
+
+
+def test_what_was_learned_of_levels_ends_with_the_life() -> None:
+    world = quoting(ladder(1), guards=toxic(Response.WITHHOLD))
+    lose(world, Side.BUY)
+
+    later = world.reborn()
+    later.open(epoch=2)
+
+    assert told(world) != []
+    assert told(later) == []
+    assert len(later.shown()) == 2
+
+
+# --- Daily volume --------------------------------------------------------------------------------------------------
+
+
+def capped(buy_quote: str) -> Guards:
+    return Guards(max_daily_buy_quote=Decimal(buy_quote))
+
+
+def test_what_is_bought_and_wanted_stays_within_the_daily_cap() -> None:
+    world = quoting(ladder(2), guards=capped("350"))  # a quote is 10 lots of 0.001 at 9,998: 99.98
+
+    first = sent(fill(world, Side.BUY))
+    assert len(first) == 1, "100 bought and 200 wanted"
+    fill(world, Side.BUY)
+    assert world.shown() == {buy(0, 99_980), sell(0, 100_020), sell(1, 100_030)}, "200 bought and 100 wanted"
+    fill(world, Side.BUY)
+
+    assert not [order for order in world.live() if order.side is Side.BUY]
+    assert len([order for order in world.live() if order.side is Side.SELL]) == 2
+    assert told(world) == ["max_daily_buy_quote: 299.94 of 350 today"]
+
+
+def test_a_new_day_has_a_new_cap() -> None:
+    world = quoting(ladder(1), guards=capped("150"))
+    fill(world, Side.BUY)
+    assert [order.side for order in world.live()] == [Side.SELL]
+
+    world.wait(DAY_NS - T0 % DAY_NS)
+    world.settle()
+
+    assert [order.side for order in sorted(world.live(), key=lambda order: order.side)] == [Side.BUY, Side.SELL]
+
+
+def test_a_restart_gives_no_new_day() -> None:
+    world = quoting(ladder(1), guards=capped("150"))
+    fill(world, Side.BUY)
+
+    later = world.reborn()
+    later.open(epoch=2)
+
+    assert [order.side for order in later.live()] == [Side.SELL]
+    assert told(later) == ["max_daily_buy_quote: 99.98 of 150 today"]
+
+
+def test_a_fill_of_yesterday_that_is_told_today_counts_no_more() -> None:
+    world = quoting(ladder(1), guards=capped("150"))
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, T0 + MS)
+    world.at = T0 + DAY_NS
+    world.hear()
+    world.settle()
+
+    assert told(world) == ["max_daily_buy_quote: 0.00 of 150 today"]
+
+
+def test_without_caps_nothing_of_them_is_remembered() -> None:
+    guarded, plain = quoting(ladder(1), guards=Guards(closest_bps=1.0)), quoting(ladder(1))
+    for world in (guarded, plain):
+        fill(world, Side.BUY)
+
+    assert guarded.state.dump() == plain.state.dump()
+    assert b"volumes" not in plain.state.dump()

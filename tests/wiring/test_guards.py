@@ -1,0 +1,44 @@
+"""Guards as they are written in a file become those of the core, and what is not written is not there."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from replenisher.config import load
+from replenisher.core.guards import Guards
+from replenisher.core.toxicity import Response, ToxicityPolicy
+from replenisher.model.units import SECOND_NS
+from replenisher.wiring.setup import setup_of
+
+PAPER = Path(__file__).parents[2] / "configs" / "paper.yaml"
+WRITTEN = """max_per_minute: 30, max_daily_sell_quote: 90000.5, toxicity: {response: delay, delay_s: 7, fills_min: 3,
+      horizon_s: 2.5, window_s: 60, markout_bps_min: -0.5, cluster_fills: 4, cluster_s: 1.5}}
+    min_profit_bps: 1.25
+    maker_fee_bps: -0.25"""
+
+
+def test_guards_that_are_written_are_those_of_the_core(tmp_path: Path) -> None:
+    path = tmp_path / "guarded.yaml"
+    path.write_text(PAPER.read_text().replace("max_per_minute: 30}", WRITTEN))
+
+    (strategy,) = setup_of(load(path)).strategies
+
+    assert strategy.guards == Guards(
+        closest_bps=1.0,
+        toxicity=ToxicityPolicy(
+            response=Response.DELAY,
+            horizon_ns=5 * SECOND_NS // 2,
+            window_ns=60 * SECOND_NS,
+            fills_min=3,
+            markout_bps_min=-0.5,
+            cluster_fills=4,
+            cluster_ns=3 * SECOND_NS // 2,
+            delay_ns=7 * SECOND_NS,
+        ),
+        max_daily_sell_quote=Decimal("90000.5"),
+    )
+
+
+def test_without_any_there_are_none() -> None:
+    (strategy,) = setup_of(load(PAPER)).strategies
+
+    assert strategy.guards is None
