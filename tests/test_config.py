@@ -82,7 +82,7 @@ mode: paper -> modus: paper
 source: synthetic -> source: synthetic, tape: x
     exchange.market.tape is not a known key, allowed are: informed_share,
 source: mid -> src: mid
-    strategies[0].fair_value.src is not a known key, allowed are: price, source, table
+    strategies[0].fair_value.src is not a known key, allowed are: degraded, funding_shift
 
 # values
 order_amount: 1000 -> order_amount: -5

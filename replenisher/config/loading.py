@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import PrivateAttr, ValidationError
 
-from replenisher.config import listed, mistakes, opinions
+from replenisher.config import listed, mistakes, opinions, priced
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_, Raw, Sources
 from replenisher.config.sections import (
@@ -113,6 +113,8 @@ def load(path: Path, overrides: Raw | None = None) -> Config:
         section.id: _strategy(section, ("strategies", place), sources)
         for place, section in enumerate(config.strategies)
     }
+    for place, objection in priced.contradictions(config, strategies):
+        raise ConfigurationError(f"{sources.where(place)}: {objection}")
     return config.placed(sources, data_directory(path), strategies)
 
 

@@ -40,6 +40,8 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
             _require_dead_man_switch(config, name)
     if config.starts_exchange:
         require_exchange(config)
+    for name in config.price_sources:
+        _require_price_source(config, name)
 
 
 def require_reachable(config: Config) -> None:
@@ -115,6 +117,25 @@ def _require_host(config: Config, name: str) -> None:
         )
     if not is_allowed:
         raise _fault(config, at, not_allowed(at, venue.url, rule))
+
+
+def _require_price_source(config: Config, name: str) -> None:
+    """Nobody on the way may change a price, and in mode paper nothing leaves this machine."""
+    url, at = config.price_sources[name].url, ("price_sources", name, "url")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.username is not None:
+        raise _fault(config, at, not_allowed(at, url, "it must be like https://HOST/PATH, and name no user"))
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise _fault(config, at, not_allowed(at, url, "it must begin with https://, or be on loopback"))
+    allowed = config.exchange.allow_hosts if config.exchange is not None else ()
+    if config.mode == "paper" and not _is_loopback(host) and host not in {each.lower() for each in allowed}:
+        raise _fault(
+            config, at, not_allowed(at, url, "in mode paper the host must be loopback or in exchange.allow_hosts")
+        )
 
 
 def _require_secrets(config: Config, name: str) -> None:

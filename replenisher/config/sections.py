@@ -345,6 +345,15 @@ class StrategySection(Section):
         return dict(self.model_extra or {})
 
 
+class PriceSource(Section):
+    """A price that is asked for over HTTP from time to time, for fair values that go by it."""
+
+    url: str = Field(description="answers GET with JSON")
+    field: str = Field(min_length=1, description="where the price is in the answer: keys and places, with dots between")
+    poll_ms: Milliseconds = Field(1000, description="from one question to the next")
+    timeout_ms: Milliseconds = 2000
+
+
 class Sections(Section):
     """A whole configuration file."""
 
@@ -356,6 +365,7 @@ class Sections(Section):
     venues: dict[Word, VenueSection] = Field(min_length=1)
     exchange: ExchangeSection | None = Field(None, description="read in mode paper only")
     risk: Risk
+    price_sources: dict[Word, PriceSource] = Field({}, description="prices over HTTP, by the name that fair_value uses")
     strategies: tuple[StrategySection, ...] = Field(min_length=1)
 
     secret_keys: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret", "api_password"})

@@ -6,6 +6,7 @@ A step pays for the instruments that it has touched and for those whose time has
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
+from replenisher.core.elsewhere import next_expiry
 from replenisher.core.plan import Plan
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
@@ -127,6 +128,8 @@ def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
         soonest = min(soonest, guarded.changes_at(at))
     if setup.looks_again_ns is not None:
         soonest = min(soonest, at + setup.looks_again_ns)
+    if setup.prices:
+        soonest = min(soonest, next_expiry(state, setup, at) or FAR)
     if setup.policy.max_order_age_ns is not None:
         for order in state.orders.of(setup.ladder):
             if order.status is WORKING and at < order.created_at + setup.policy.max_order_age_ns < soonest:

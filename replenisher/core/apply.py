@@ -14,6 +14,7 @@ from replenisher.core.comparison import (
     trades_were_read,
     unsure,
 )
+from replenisher.core.elsewhere import apply_price, apply_ticker
 from replenisher.core.evidence import apply_answer, apply_open_orders
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, lift, resume
 from replenisher.core.order_facts import (
@@ -65,6 +66,8 @@ from replenisher.model.event import (
     OutcomeUnknown,
     PauseAsked,
     PositionReported,
+    PriceFailed,
+    PriceTold,
     QuestionFailed,
     RequestRejected,
     ResumeAsked,
@@ -73,6 +76,7 @@ from replenisher.model.event import (
     Started,
     StopAsked,
     Suspended,
+    TickerTold,
     TradePrinted,
     TradesReported,
     Woke,
@@ -189,8 +193,12 @@ def apply(state: State, event: Event) -> None:
                         sync.rest()
                         _ask_cash(state, sync.venue, event.at)  # our book should be whole when it is closed
             state.revisit_all()
-        case Woke() | ClockStepped():
-            pass  # Time itself is seen by `advance`; a step of the wall clock does not move session time.
+        case TickerTold():
+            apply_ticker(state, event)
+        case PriceTold():
+            apply_price(state, event)
+        case Woke() | ClockStepped() | PriceFailed():
+            pass  # Time itself is seen by `advance`, also what it makes too old; session time never steps.
         case _:
             assert_never(event)
 

@@ -10,6 +10,7 @@ from replenisher.core.agenda import Agenda
 from replenisher.core.apply import advance, apply
 from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
+from replenisher.core.elsewhere import look_at_followers
 from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
 from replenisher.core.plan import Plan, Planner
@@ -75,6 +76,9 @@ class Engine:
         state = self.state
         if state.objection:
             return [], []
+        if state.setup.followers:
+            for instrument in [*state.to_revisit, *state.to_look_at]:
+                look_at_followers(state, instrument)
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)

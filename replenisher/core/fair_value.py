@@ -1,16 +1,25 @@
 """Fair value: where the centre of a ladder comes from. Each source is a pure function of what a strategy is shown."""
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from math import atan, pi
 from typing import Annotated, Self, assert_never
 
-from pydantic import model_validator
+import msgspec
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.book import Touch
+from replenisher.core.composite import Blend, Degraded, Leg, blend
+from replenisher.core.ladder import BPS
+from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
-from replenisher.core.strategy import View
+from replenisher.core.strategy import Quotes, View
+from replenisher.model.instrument import Instrument
+from replenisher.model.step import Quote
+from replenisher.model.units import MS_NS
 
 
 class Source(StrEnum):
@@ -21,6 +30,16 @@ class Source(StrEnum):
     WEIGHTED = "weighted"
     LAST = "last"
     FIXED = "fixed"
+    LAST_OWN = "last_own"  # the price of our own last fill; the mid before there is one
+    INVENTORY_COST = "inventory_cost"  # what our inventory was entered at, on average; the mid when flat
+    INDEX = "index"  # as the venue tells it of the instrument
+    MARK = "mark"
+    HTTP = "http"
+    COMPOSITE = "composite"
+
+
+OF = {Source.INDEX: Of.INDEX, Source.MARK: Of.MARK, Source.HTTP: Of.HTTP}  # those that are one told price
+FUNDING = "funding_8h"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,6 +54,23 @@ class FairValue:
             "of the source micro: what is added to the mid, as `replenisher calibrate` prints it; else a closed form"
         ),
     ] = None
+    http: Annotated[str | None, about("of the source http: the name of one of price_sources")] = None
+    legs: Annotated[tuple[Leg, ...], about("of the source composite: the prices it is made of")] = ()
+    outlier_bps: Annotated[
+        Positive | None, about("of a composite: a leg further than this from most others does not count")
+    ] = None
+    min_legs: Annotated[
+        Annotated[int, Field(ge=1)] | None, about("of a composite: so many must count, else it is degraded")
+    ] = None
+    degraded: Annotated[Degraded, about("what is shown when fewer legs count: of none, nothing")] = Degraded.PULL
+    widen_bps: Annotated[Positive | None, about("of degraded: widen: how much further out each level stands")] = None
+    max_age_ms: Annotated[
+        Annotated[int, Field(ge=1)], about("of index, mark, http and funding: older than this, nothing is shown")
+    ] = 5_000
+    funding_shift: Annotated[
+        Annotated[float, Field(allow_inf_nan=False)],
+        about("of a perpetual: bps that the centre goes down for each bp that longs pay in eight hours"),
+    ] = 0.0
 
     @model_validator(mode="after")
     def _fixed_has_a_price(self) -> Self:
@@ -48,13 +84,80 @@ class FairValue:
             raise WrongArgument("table", "it belongs to the source micro")
         return self
 
+    @model_validator(mode="after")
+    def _http_has_a_name(self) -> Self:
+        if (self.source is Source.HTTP) != (self.http is not None):
+            raise WrongArgument("http", "it belongs to the source http, which needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _a_composite_is_whole(self) -> Self:
+        is_composite = self.source is Source.COMPOSITE
+        for key in ("legs", "outlier_bps", "min_legs"):
+            if is_composite != bool(getattr(self, key)):
+                raise WrongArgument(key, "it belongs to the source composite, which needs it")
+        if self.min_legs is not None and self.min_legs > len(self.legs):
+            raise WrongArgument("min_legs", f"it must be no more than the legs, {len(self.legs)}")
+        if len({leg.spec.source for leg in self.legs}) < len(self.legs):
+            raise WrongArgument("legs", "no two may have the same price")
+        if self.degraded is not Degraded.PULL and not is_composite:
+            raise WrongArgument("degraded", "it belongs to the source composite")
+        if (self.degraded is Degraded.WIDEN) != (self.widen_bps is not None):
+            raise WrongArgument("widen_bps", "it belongs to degraded: widen, which needs it")
+        return self
+
     @property
     def heeds_trades(self) -> bool:
         """Whether the last trade matters."""
         return self.source is Source.LAST
 
+    @cached_property
+    def prices(self) -> Mapping[str, PriceSpec]:
+        """The prices from elsewhere that it goes by: legs by their sources, others by what they are."""
+        named = {leg.spec.source: leg.spec for leg in self.legs}
+        if (of := OF.get(self.source)) is not None:
+            named[of.value] = PriceSpec(of, self.http or "", self.max_age_ms * MS_NS)
+        if self.funding_shift:
+            named[FUNDING] = PriceSpec(Of.FUNDING, "", self.max_age_ms * MS_NS)
+        return named
+
     def of(self, view: View) -> float | None:
         """The fair value in price units; None where the source has nothing to say yet."""
+        price = self._before_funding(view)
+        if not self.funding_shift or price is None:
+            return price
+        shift_bps = self._funding_shift_bps(view)
+        return None if shift_bps is None else price * (1 + shift_bps / BPS)
+
+    def why_none(self, prices: Prices) -> str:
+        """Why nothing can be quoted on these prices from elsewhere; empty if something can."""
+        if self.funding_shift and FUNDING not in prices:
+            return "fair value: the funding rate is not known"
+        if (of := OF.get(self.source)) is not None and of.value not in prices:
+            return f"fair value: the {'price over HTTP' if of is Of.HTTP else f'{of} price'} is not known"
+        if self.source is Source.COMPOSITE:
+            blended = self._blend(prices)
+            if not blended.counted or self.degraded is Degraded.PULL:
+                return self._too_few(blended)
+        return ""
+
+    def completed(self, view: View, answer: Quotes) -> Quotes:
+        """What a strategy has answered, with every price that its fair value went by.
+
+        Where it is a composite of which too few legs count, less of the answer is left.
+        """
+        terms = {**answer.terms, **view.prices}
+        if (shift_bps := self._funding_shift_bps(view)) is not None:
+            terms["funding_shift_bps"] = shift_bps
+        quotes, reason = answer.quotes, ""
+        if self.source is Source.COMPOSITE:
+            blended = self._blend(view.prices)
+            terms["legs"] = blended.counted
+            if reason := self._too_few(blended):
+                quotes = self._reduced(view, answer)
+        return Quotes(fair_value=answer.fair_value, quotes=quotes, terms=terms, reason=reason)
+
+    def _before_funding(self, view: View) -> float | None:
         match self.source:
             case Source.MID:
                 return mid(view.touch) * view.instrument.tick_float
@@ -67,8 +170,58 @@ class FairValue:
                 return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
             case Source.FIXED:
                 return self.price
+            case Source.LAST_OWN | Source.INVENTORY_COST:
+                own = view.last_fill_price if self.source is Source.LAST_OWN else view.entry_price
+                return mid(view.touch) * view.instrument.tick_float if own is None else own
+            case Source.INDEX | Source.MARK | Source.HTTP:
+                return view.prices.get(OF[self.source].value)
+            case Source.COMPOSITE:
+                return self._blend(view.prices).price
             case _:
                 assert_never(self.source)
+
+    def _blend(self, prices: Prices) -> Blend:
+        assert self.outlier_bps is not None, "validated"
+        return blend(self.legs, prices, self.outlier_bps)
+
+    def _funding_shift_bps(self, view: View) -> float | None:
+        """Who is paid for being short, because longs pay, wants to be short: the centre goes down."""
+        rate = view.prices.get(FUNDING)
+        return None if rate is None else -self.funding_shift * rate * BPS
+
+    def _too_few(self, blended: Blend) -> str:
+        """What to say of a composite of too few legs; empty if they are enough."""
+        assert self.min_legs is not None, "validated"
+        if blended.counted >= self.min_legs:
+            return ""
+        is_one = blended.fresh == 1
+        told = f"fair value: {blended.fresh} of {len(self.legs)} legs {'is' if is_one else 'are'} fresh"
+        if blended.counted < blended.fresh:
+            told += f" and {blended.counted} of them {'agrees' if blended.counted == 1 else 'agree'}"
+        return f"{told}, {self.min_legs} {'is' if self.min_legs == 1 else 'are'} needed"
+
+    def _reduced(self, view: View, answer: Quotes) -> tuple[Quote, ...]:
+        """What is left of an answer to a composite of too few legs."""
+        match self.degraded:
+            case Degraded.PULL:
+                raise AssertionError("then nothing was asked for")
+            case Degraded.ONE_SIDED:
+                return tuple(quote for quote in answer.quotes if quote.side.sign * view.inventory < 0)
+            case Degraded.WIDEN:
+                assert self.widen_bps is not None and answer.fair_value is not None, "it is validated, and a leg counts"
+                return _further_out(answer.quotes, view.instrument, answer.fair_value * self.widen_bps / BPS)
+            case _:
+                assert_never(self.degraded)
+
+
+def _further_out(quotes: Sequence[Quote], instrument: Instrument, by: float) -> tuple[Quote, ...]:
+    """The same quotes, each so much further from the others' side of the market, in price units."""
+    tick, moved = instrument.tick_float, list[Quote]()
+    for quote in quotes:
+        price = instrument.round_price(quote.side, quote.price * tick - quote.side.sign * by)
+        if price > 0:
+            moved.append(msgspec.structs.replace(quote, price=price))
+    return tuple(moved)
 
 
 def mid(touch: Touch) -> float:

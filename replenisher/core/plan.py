@@ -8,8 +8,10 @@ import msgspec
 
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Touch
+from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.follow import follow
 from replenisher.core.orders import Order
+from replenisher.core.prices import Prices
 from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
 from replenisher.core.sense import fail, require_sense
@@ -22,6 +24,7 @@ from replenisher.model.order import BUY
 from replenisher.model.step import Decision, Quote
 
 NONE: Values = {}
+NO_PRICES: Prices = {}
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
 
 
@@ -34,6 +37,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     absence: str  # why nothing may be shown; empty if something may
     signals: Values  # by the strategy's own names
     cash_moves: int  # how often any balance has changed
+    prices: Prices  # from elsewhere, those that are fresh
 
     def means_the_same_as(self, before: "Seen") -> bool:
         """Whether the same quotes would be judged the same: by the same mark, cash and touch as published."""
@@ -44,6 +48,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
             and self.shown_touch == before.shown_touch
             and self.absence == before.absence
             and self.cash_moves == before.cash_moves
+            and (self.prices is before.prices or self.prices.keys() == before.prices.keys())
         )
 
 
@@ -117,7 +122,7 @@ class Planner:
         if seen is None or wanted is None:
             seen = _seen(state, setup, at)
             wanted = self._wanted(state, setup, seen, at)
-        permitted, withheld = wanted.quotes, seen.absence
+        permitted, withheld = wanted.quotes, seen.absence or wanted.reason
         bounds: tuple[Bound, ...] = ()
         try:
             if seen.touch is not None and setup.instrument in state.instruments:
@@ -127,7 +132,9 @@ class Planner:
                     orders, instrument = state.orders.of(setup.ladder), state.instruments[setup.instrument]
                     permitted, held = guarded.let_through(wanted, instrument, orders, at)
                 if permitted:
-                    permitted, withheld = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+                    permitted, limit = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+                    if limit:
+                        held = f"{held}, {limit}" if held else limit
                 if held:
                     withheld = f"{held}, {withheld}" if withheld else held
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
@@ -157,9 +164,12 @@ class Planner:
             entry_price=entry.price,
             last_fill_price=entry.last_price,
             signals=cast("Mapping[str, float]", seen.signals),
+            prices=seen.prices,
         )
         try:
             answer = setup.strategy.quote(view)
+            if setup.priced_by is not None:
+                answer = setup.priced_by.completed(view, answer)
             if answer is not self._checked.get(setup.id):
                 require_sense(answer)
                 self._checked[setup.id] = answer
@@ -176,11 +186,15 @@ def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
     if setup.signals:
         signals = state.signals(setup)
         state.untold[setup.id] = why_untold(signals)
+    prices: Prices = NO_PRICES
+    if setup.priced_by is not None:
+        prices = fresh_prices(state, setup, at)
+        state.untold[setup.id] = why_untold(signals) or setup.priced_by.why_none(prices)
     absence = why_absent(state, setup, at)
     if not absence and touch is None:
         absence = "one side of the book is empty"
     last_trade = book.last_trade if setup.heeds_trades else None
-    return Seen(touch, last_trade, book.shown_touch, absence, signals, state.account.cash_moves)
+    return Seen(touch, last_trade, book.shown_touch, absence, signals, state.account.cash_moves, prices)
 
 
 def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:

@@ -1,12 +1,14 @@
 """The setup: the constants of one life, as the configuration and the adapters say them, in the core's own units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from replenisher.core.budget import RateLimit
+from replenisher.core.fair_value import FairValue
 from replenisher.core.guards import Guards
+from replenisher.core.prices import Of, PriceSpec
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.signals.signal import SignalSpec
@@ -64,6 +66,18 @@ class StrategySetup:
         """The signals it wants to be shown, by names of its own."""
         signals: Mapping[str, SignalSpec] = getattr(self.strategy, "signals", {})
         return signals
+
+    @cached_property
+    def priced_by(self) -> FairValue | None:
+        """Its fair value, if that goes by prices from elsewhere."""
+        fair_value = getattr(self.strategy, "fair_value", None)
+        return fair_value if isinstance(fair_value, FairValue) and fair_value.prices else None
+
+    @cached_property
+    def prices(self) -> Mapping[str, PriceSpec]:
+        """Those prices, by the names of its fair value."""
+        named = {} if self.priced_by is None else self.priced_by.prices
+        return {name: spec.on(self.instrument) for name, spec in named.items()}
 
     @cached_property
     def looks_again_ns(self) -> int | None:
@@ -143,6 +157,21 @@ class Setup:
             if setup.signals:
                 used.setdefault(setup.instrument, []).extend(setup.signals.values())
         return used
+
+    @cached_property
+    def followers(self) -> Mapping[str, Sequence[str]]:
+        """By the source of a price, the instruments that are quoted by it and are to be looked at when it changes."""
+        followers: dict[str, dict[str, None]] = {}
+        for setup in self.strategies:
+            for spec in setup.prices.values():
+                followers.setdefault(spec.source, {})[setup.instrument] = None
+        return {source: tuple(instruments) for source, instruments in followers.items()}
+
+    def followed(self, venue: str, kinds: Collection[Of]) -> Sequence[str]:
+        """The names of a venue's instruments of which somebody goes by such a price, whether they are traded or not."""
+        specs = [spec for setup in self.strategies for spec in setup.prices.values() if spec.of in kinds]
+        keys = dict.fromkeys(spec.name for spec in specs if spec.of is not Of.HTTP)
+        return [key.partition("/")[2] for key in keys if venue_of(key) == venue]
 
     @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:

@@ -21,6 +21,7 @@ from replenisher.core.load import Load
 from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
+from replenisher.core.prices import Told
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import SlotKey, Slots
@@ -90,6 +91,7 @@ class State:
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
     toxicities: dict[str, dict[str, Toxicity]] = field(default_factory=dict)  # instrument -> strategies that mind it
+    told: dict[str, Told] = field(default_factory=dict)  # prices from elsewhere, by source
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything

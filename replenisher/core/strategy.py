@@ -7,7 +7,8 @@ commands bring it about, is not its business.
 Its answer depends on the view and on nothing else. While market, signals and inventory stay as they are it is not
 asked again, unless it says `looks_again_s`: then time alone may change its mind. One that says `heeds_trades = False`
 is shown no trades, and is not asked for their sake. One that has `signals`, by names of its own, is shown their values,
-and is not asked while one of them is not known.
+and is not asked while one of them is not known. Where its `fair_value` goes by prices from elsewhere (`prices.py`), it
+is shown those that are fresh, and its answer is completed by that (`FairValue.completed`).
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry_price: float | None = None  # what that inventory was entered at, on average; None when flat
     last_fill_price: float | None = None  # of this strategy's last fill on the instrument
     signals: Mapping[str, float] = {}  # by the strategy's own names
+    prices: Mapping[str, float] = {}  # from elsewhere, by the names of its fair value; what is too old is left out
 
 
 class Quotes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +46,7 @@ class Quotes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fair_value: float | None  # in price units; None with no quotes when there is nothing to go by
     quotes: tuple[Quote, ...]
     terms: dict[str, float]  # every number used, by name, so that a quote can be explained later
+    reason: str = ""  # why there are fewer quotes than usual, or none, where that can be said
 
 
 NO_QUOTES = Quotes(fair_value=None, quotes=(), terms={})

@@ -35,6 +35,7 @@ from replenisher.model.event import (
     OrderFilled,
     OrderRejected,
     OutcomeUnknown,
+    PriceFailed,
     QuestionFailed,
     RequestRejected,
     ResumeAsked,
@@ -54,6 +55,7 @@ ALARMING = frozenset(
     {
         "session_lost",
         "feed_lost",
+        "price_failed",
         "traded_by_others",
         "position_differs",
         "taken_over",
@@ -142,6 +144,8 @@ class Chronicle:
             case CashMoved():
                 about = {"venue": event.venue, "kind": event.kind, "currency": event.currency}
                 return [("cash_moved", about | {"amount": event.amount})]
+            case PriceFailed():
+                return [("price_failed", {"source": event.source, "reason": event.reason})]
             case InstrumentStateChanged():
                 verb = "instrument_opened" if event.is_open else "instrument_closed"
                 return [(verb, {"instrument": event.instrument, "reason": event.reason})]

@@ -31,14 +31,16 @@ from replenisher.model.event import (
     ClockOffset,
     LinkAlive,
     OrderWorking,
+    PriceTold,
     Started,
+    TickerTold,
     TradePrinted,
 )
 from replenisher.model.order import Status
 from replenisher.model.step import Decision, OrderState, Step
 from replenisher.model.units import MINUTE_NS
 
-QUIET = frozenset({BookChanged, TradePrinted, LinkAlive, ClockOffset})
+QUIET = frozenset({BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, ClockOffset})
 FILLS_SHOWN_MAX = 50
 FILL_TIMES_MAX = 10_000
 LATENCIES_MAX = 1_000

@@ -6,12 +6,13 @@ ended in order.
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from replenisher.live.control import Answer, Door, Request
+from replenisher.live.http_price import HttpPrice
 from replenisher.live.jobs import hourly
 from replenisher.live.supervisor import Ending, Parts, Supervisor
 from replenisher.live.watched import WatchedTasks
@@ -26,6 +27,7 @@ class Surroundings:
 
     carriers: Mapping[str, CarrierOf]
     door: Callable[[Callable[[Request], Answer]], Door]
+    prices: Sequence[HttpPrice] = ()  # that fair values go by
     duration_s: float | None = None
     retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
     refresh: Callable[[], None] = lambda: None  # called every REFRESH_S, for a screen
@@ -46,13 +48,16 @@ async def live(parts: Parts, around: Surroundings) -> Ending:
         await door.open()
         _catch_signals(loop, supervisor)
         refreshing = tasks.create_task(_refresh(around.refresh))
+        tell, now = supervisor.driver.tell, parts.clock.now
+        watching = [tasks.create_task(price.watch(tell, now)) for price in around.prices]
         if around.duration_s is not None:
             loop.call_later(around.duration_s, supervisor.stop, "the duration is over")
         try:
             supervisor.start(carriers)
             await supervisor.over
         finally:
-            refreshing.cancel()
+            for task in (refreshing, *watching):
+                task.cancel()
             ending = supervisor.close()
             await door.close({"exit_code": ending.exit_code, "left": ending.left})
             for carrier in carriers.values():

@@ -170,6 +170,31 @@ class TradePrinted(Fact, frozen=True, kw_only=True):
     taker: Side
 
 
+class TickerTold(Fact, frozen=True, kw_only=True):
+    """What the venue says that an instrument is worth, and what it costs to hold."""
+
+    instrument: str
+    venue_time: int
+    index: float | None  # price units; None where the venue has none
+    mark: float | None
+    funding_8h: float | None  # the rate of eight hours, positive when longs pay; of perpetuals
+
+
+class PriceTold(Fact, frozen=True, kw_only=True):
+    """A price that was asked for over HTTP."""
+
+    source: str  # its name in the configuration
+    price: float  # price units
+    asked_at: int  # session time: so old it may be
+
+
+class PriceFailed(Fact, frozen=True, kw_only=True):
+    """There was no answer to that question, or one that is no price: the one before gets older."""
+
+    source: str
+    reason: str
+
+
 class LinkAlive(Fact, frozen=True, kw_only=True):
     """The venue's public connection answered: a book that did not change is still today's."""
 
@@ -426,6 +451,9 @@ MarketEvent = (
     | BookChanged
     | FeedLost
     | TradePrinted
+    | TickerTold
+    | PriceTold
+    | PriceFailed
     | LinkAlive
     | ClockOffset
 )

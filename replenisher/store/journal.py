@@ -30,7 +30,7 @@ from pathlib import Path
 import msgspec
 
 from replenisher.errors import ReplenisherError
-from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, TradePrinted, Woke
+from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, PriceTold, TickerTold, TradePrinted, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.store.boot import Boot, remembered
@@ -52,7 +52,7 @@ RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it
 SEGMENT_BYTES = 32 * 1024 * 1024
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
-_MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, LinkAlive, Woke})
+_MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, Woke})
 
 
 class JournalInUse(ReplenisherError):

@@ -9,6 +9,7 @@ import uvloop
 from rich.console import Console
 
 from replenisher.config import Config
+from replenisher.config.sections import PriceSource
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.errors import ConfigurationError
@@ -17,6 +18,7 @@ from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
+from replenisher.live.http_price import HttpPrice
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
@@ -97,6 +99,7 @@ def _live(
     around = Surroundings(
         carriers={name: each.carrier for name, each in reached.items()},
         door=lambda handle: Door(config.data_dir, handle),
+        prices=[_http_price(name, section) for name, section in config.price_sources.items()],
         duration_s=duration_s,
         retention=lambda: _tidy_up(journal, recorder, clock),
     )
@@ -122,6 +125,16 @@ def _live(
         tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))
     return exit_code, ending.left, not ending.is_verified
+
+
+def _http_price(name: str, section: PriceSource) -> HttpPrice:
+    return HttpPrice(
+        name=name,
+        url=section.url,
+        field=section.field,
+        poll_s=section.poll_ms / 1000,
+        timeout_s=section.timeout_ms / 1000,
+    )
 
 
 def _complaint(child: Child | None, printer: Printer) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from replenisher.config import Config
 from replenisher.config.listed import listed
+from replenisher.core.prices import Of
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit.naming import read_name
@@ -17,6 +18,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.venues.doctor import Listing
 from replenisher.venues.fit import fit_of, too_small
 from replenisher.wiring.listings import synthetic_start
+from replenisher.wiring.setup import setup_of
 
 NO_TIME = 0
 
@@ -38,6 +40,12 @@ def require_offered(config: Config) -> None:
         start = synthetic_start(config.exchange, section.instrument)
         if start and (objection := _objection(config, place, start[0], mark=start[1])):  # of a recording, it is told
             raise ConfigurationError(objection)
+    for name in setup_of(config).followed(config.exchange.venue, set(Of)):
+        if name not in offered:
+            raise ConfigurationError(
+                f"{config.path}: strategies: a fair_value goes by {name!r}, the simulated exchange offers "
+                f"{', '.join(offered)}"
+            )
 
 
 def require_undelivered(config: Config, at: int) -> None:

@@ -36,7 +36,7 @@ from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.offered import objections
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import instruments_on, patience_with
+from replenisher.wiring.venues import followed_on, instruments_on, patience_with, tickers_on
 
 
 def _shipped() -> Path:
@@ -175,6 +175,8 @@ def scene_of(config: Config) -> Scene:
                 namespace=config.namespace,
                 random=random,
                 settings=patience_with(config, name),
+                followed=followed_on(config, name),
+                tickers=tickers_on(config, name),
             ),
             objection=partial(objections, config),
         )

@@ -1,11 +1,12 @@
 """From a section of `venues` to the venue itself: where it is, with which key, the machine, and who carries for it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from replenisher.config import CCXT, Config
 from replenisher.config.sections import PAPER_KEY
+from replenisher.core.prices import TOLD_BY_A_TICKER, Of
 from replenisher.live.clock import SessionClock
 from replenisher.live.relay import Relay
 from replenisher.model.units import HOUR_NS, MS_NS
@@ -16,6 +17,7 @@ from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.socket import Sockets
 from replenisher.venues.venue import Carrier, CarrierOf, Tasks, Venue
 from replenisher.wiring.child import Child
+from replenisher.wiring.setup import setup_of
 
 ADAPTER_URLS = {
     "testnet": "wss://test.deribit.com/ws/api/v2",
@@ -69,6 +71,7 @@ def _reach_through_ccxt(
             dead_man_switch_s=0 if is_trial else section.dead_man_switch_s,
             is_exclusive=section.exclusive,
         ),
+        followed=followed_on(config, name),
     )
 
     def carrier(tasks: Tasks, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]) -> Carrier:
@@ -87,6 +90,8 @@ def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=patience_with(config, name),
+        followed=followed_on(config, name),
+        tickers=tickers_on(config, name),
     )
 
 
@@ -117,3 +122,13 @@ def credentials_of(config: Config, name: str) -> Credentials:
 def instruments_on(config: Config, name: str) -> list[str]:
     """What is traded at a venue, each once."""
     return list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name))
+
+
+def followed_on(config: Config, name: str) -> Sequence[str]:
+    """Whose books somebody goes by at a venue, traded or not."""
+    return setup_of(config).followed(name, {Of.MID})
+
+
+def tickers_on(config: Config, name: str) -> Sequence[str]:
+    """Whose index, mark or funding rate somebody goes by."""
+    return setup_of(config).followed(name, TOLD_BY_A_TICKER)

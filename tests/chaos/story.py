@@ -274,10 +274,10 @@ class Story(World):
 
 
 @contextmanager
-def story(room: Path, *, seed: int = 1) -> Iterator[Story]:
+def story(room: Path, *, seed: int = 1, config: str = WITH_A_TAKER) -> Iterator[Story]:
     """A story that begins with a daemon that quotes on all levels."""
     room.mkdir(exist_ok=True)
-    (room / "desk.yaml").write_text(WITH_A_TAKER)
+    (room / "desk.yaml").write_text(config)
     with database_in(room) as database:
         told = Story(scene_of(load(room / "desk.yaml")), room / "journal", database, seed)
         told.until(told.is_quoting)

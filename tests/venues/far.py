@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,18 @@ STATUS: Json = {"locked": "false", "locked_indices": []}
 class Far:
     """The venue's side of the wire, and the carrier between."""
 
-    def __init__(self, *names: str, settings: Settings | None = None, skew_ns: int = 0) -> None:
+    def __init__(
+        self,
+        *names: str,
+        settings: Settings | None = None,
+        skew_ns: int = 0,
+        followed: Sequence[str] = (),
+        tickers: Sequence[str] = (),
+    ) -> None:
         self.at = T0
         self.skew_ns = skew_ns
         self.names = names or ("BTC-PERPETUAL",)
+        self.followed = followed
         self.venue = DeribitVenue(
             name="deribit",
             url="ws://far",
@@ -56,6 +64,8 @@ class Far:
             namespace="mmx",
             random=lambda: 0.5,
             settings=settings,
+            followed=followed,
+            tickers=tickers,
         )
         self.facts: list[Event] = []
         self.requests: defaultdict[str, list[Json]] = defaultdict(list)
@@ -158,7 +168,7 @@ class Far:
         self.answer(connection, "public/set_heartbeat", "ok")
 
     def define(self, **changes: object) -> None:
-        for name in self.names:
+        for name in (*self.names, *self.followed):
             self.answer(MARKET, "public/get_instrument", DEFINITION | {"instrument_name": name} | changes)
 
     def subscribe(self, connection: str = MARKET) -> None:

@@ -45,6 +45,7 @@ from replenisher.model.event import (
     RequestRejected,
     SessionLost,
     SessionOpened,
+    TickerTold,
     TradePrinted,
     TradesReported,
 )
@@ -1341,3 +1342,44 @@ def test_whatever_the_far_side_does_the_machine_keeps_its_promises(
     assert chaos.told_of_questions == chaos.asked, "every question has exactly one end"
     assert chaos.far.venue.next_wake is None
     assert not chaos.has_session
+
+
+# --- What is only watched ----------------------------------------------------------------------------------------
+
+
+def test_what_is_only_watched_has_a_book_and_perhaps_a_ticker_and_no_channel_of_our_own_orders() -> None:
+    far = Far("BTC-PERPETUAL", followed=["BTC-25JUN27"], tickers=["BTC-PERPETUAL"])
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.define()
+    public = far.take(MARKET, "public/subscribe")["params"]["channels"]
+    far.connect(TRADING)
+    far.answer(TRADING, "private/enable_cancel_on_disconnect", "ok")
+    far.answer(TRADING, "private/get_cancel_on_disconnect", {"scope": "connection", "enabled": True})
+    private = far.take(TRADING, "private/subscribe")["params"]["channels"]
+
+    assert {"book.BTC-25JUN27.raw", "book.BTC-PERPETUAL.raw", "ticker.BTC-PERPETUAL.100ms"} <= set(public)
+    assert "ticker.BTC-25JUN27.100ms" not in public
+    assert private == ["user.changes.BTC-PERPETUAL.raw"]
+
+
+def test_a_ticker_tells_index_mark_and_funding() -> None:
+    far = make_open()
+    data = {
+        "timestamp": T0 // MS,
+        "instrument_name": "BTC-PERPETUAL",
+        "index_price": 60_001.5,
+        "mark_price": 60_000.25,
+        "funding_8h": -0.0001,
+        "state": "open",
+    }
+
+    told = far.notify(MARKET, "ticker.BTC-PERPETUAL.100ms", data)
+    also = far.notify(MARKET, "ticker.BTC-PERPETUAL.100ms", {"timestamp": T0 // MS, "index_price": None})
+
+    assert [(fact.index, fact.mark, fact.funding_8h) for fact in told if isinstance(fact, TickerTold)] == [
+        (60_001.5, 60_000.25, -0.0001)
+    ]
+    assert [(fact.index, fact.mark, fact.funding_8h) for fact in also if isinstance(fact, TickerTold)] == [
+        (None, None, None)
+    ]

@@ -36,7 +36,8 @@ class Market:
     def __init__(
         self,
         venue: str,
-        names: Sequence[str],
+        traded: Sequence[str],
+        followed: Sequence[str],
         exchange: Exchange,
         calls: Calls[Asked],
         clock: Clock,
@@ -45,8 +46,10 @@ class Market:
         actions: list[Action],
     ) -> None:
         self.listed: dict[str, Listed] = {}  # by instrument key
+        self.traded: dict[str, Listed] = {}  # those of them that are not only watched
         self._venue = venue
-        self._instruments = names
+        self._traded = frozenset(traded)
+        self._instruments = tuple(dict.fromkeys([*traded, *followed]))
         self._exchange = exchange
         self._calls = calls
         self._clock = clock
@@ -82,6 +85,8 @@ class Market:
                     fresh = msgspec.structs.replace(fresh, version=version + 1)
                 is_changed = True
                 self.listed[key] = Listed(str(market["symbol"]), fresh, str(market.get("id") or ""))
+                if name in self._traded:
+                    self.traded[key] = self.listed[key]
                 self._feeds[name] = Feed(fresh, self._tell, self._settings.ghost_ns)
                 self._tell(InstrumentDefined(at=at, instrument=fresh))
             is_open = market.get("active") is not False

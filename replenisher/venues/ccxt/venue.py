@@ -56,8 +56,9 @@ class CcxtVenue:
         namespace: str,
         random: Callable[[], float],
         settings: Settings | None = None,
+        followed: Sequence[str] = (),
     ) -> None:
-        assert instruments, "a venue watches at least one instrument"
+        assert instruments, "at a venue at least one instrument is traded"
         self.name = name
         self.capabilities = capabilities_of(exchange)
         self._exchange = exchange
@@ -69,11 +70,13 @@ class CcxtVenue:
         self._calls: Calls[Asked] = Calls(self._actions)
         self._clock = Clock()
         tell = self._facts.append
-        self._market = Market(name, instruments, exchange, self._calls, self._clock, settings, tell, self._actions)
+        self._market = Market(
+            name, instruments, followed, exchange, self._calls, self._clock, settings, tell, self._actions
+        )
         self._trading = Trading(
             name,
             exchange,
-            self._market.listed,
+            self._market.traded,
             self._is_ours,
             self._calls,
             self._clock,
@@ -203,7 +206,7 @@ class CcxtVenue:
 
     def _begin(self, at: int) -> None:
         self._phase = Phase.LOADING
-        self._load_markets(at, bool(self._market.listed))
+        self._load_markets(at, bool(self._market.traded))
 
     def _load_markets(self, at: int, afresh: bool) -> None:
         self._markets_at = at + self._settings.markets_every_ns
@@ -213,7 +216,7 @@ class CcxtVenue:
         is_changed = self._market.offered(markets, at)
         if self._phase is Phase.UP and is_changed:
             self._doubt("an instrument was defined anew", at)
-        elif self._phase is Phase.LOADING and not self._market.listed:
+        elif self._phase is Phase.LOADING and not self._market.traded:
             self._end_session("none of the instruments is offered", at)
         elif self._phase is Phase.LOADING:
             self._measure_clock(at)

@@ -141,6 +141,18 @@ class PublicTrade(msgspec.Struct, frozen=True, gc=False):
 decode_trades = msgspec.json.Decoder(list[PublicTrade]).decode
 
 
+class Ticker(msgspec.Struct, frozen=True, gc=False):
+    """What an instrument is worth, and what a perpetual costs to hold."""
+
+    timestamp: int
+    index_price: float | None = None
+    mark_price: float | None = None
+    funding_8h: float | None = None
+
+
+decode_ticker = msgspec.json.Decoder(Ticker).decode
+
+
 class BookPlace(msgspec.Struct, frozen=True):
     """Where a book stands that was asked for."""
 

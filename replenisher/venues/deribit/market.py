@@ -1,4 +1,4 @@
-"""Deribit's public side: definitions, books and prints of the instruments we were told to watch.
+"""Deribit's public side: definitions, books and prints of the instruments we were told to watch, some with tickers.
 
 A book is trusted from its snapshot on, as long as every change names the change before it. Anything else (a gap, a
 price off the grid, an unreadable frame, a channel the venue left out of its answer) is `FeedLost` at once, and no
@@ -18,6 +18,7 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     LinkAlive,
     RejectReason,
+    TickerTold,
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument
@@ -29,7 +30,7 @@ from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.platform import Platform
 from replenisher.venues.deribit.refusals import rejection
-from replenisher.venues.deribit.settings import Settings
+from replenisher.venues.deribit.settings import Settings, Watched
 from replenisher.venues.deribit.words import (
     Abandon,
     Answered,
@@ -58,21 +59,23 @@ class Market:
     def __init__(
         self,
         venue: str,
-        names: Sequence[str],
+        watched: Watched,
         link: Link,
         orphans: Orphans,
         settings: Settings,
         facts: list[Event],
         predecessor: "Market | None" = None,
     ) -> None:
-        self.feeds = {name: Feed(venue, name, len(names)) for name in names}
-        self.defined: dict[str, Instrument] = {}  # by instrument key
+        names = watched.names
+        self.feeds = {name: Feed(venue, name, len(names), with_ticker=name in watched.tickers) for name in names}
+        self.defined: dict[str, Instrument] = {}  # those that are traded, by instrument key
         if predecessor is not None:
             self.defined |= predecessor.defined
             for name, feed in self.feeds.items():
                 feed.inherit(predecessor.feeds[name])
         self.link = link
         self._venue = venue
+        self._traded = frozenset(watched.traded)
         self._orphans = orphans
         self._settings = settings
         self._facts = facts
@@ -225,6 +228,8 @@ class Market:
                     self._book(codec.decode_book(event.data), at)
                 case "trades":
                     self._trades(codec.decode_trades(event.data), at)
+                case "ticker" if feed is not None:
+                    self._ticker(feed, codec.decode_ticker(event.data), at)
                 case "instrument":
                     self._state(codec.decode_instrument_state(event.data), at)
                 case "platform_state":
@@ -285,7 +290,9 @@ class Market:
         if fresh != known:
             if known is not None:
                 fresh = definition.instrument(self._venue, known.version + 1)
-            feed.instrument = self.defined[feed.key] = fresh
+            feed.instrument = fresh
+            if feed.name in self._traded:
+                self.defined[feed.key] = fresh
             feed.grid = codec.Grid(fresh)
             self._facts.append(InstrumentDefined(at=at, instrument=fresh))
             if known is not None:
@@ -477,6 +484,18 @@ class Market:
             self._rearm()
             self.link.ready(at)
         self._facts.append(BookSnapshot(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
+
+    def _ticker(self, feed: Feed, ticker: codec.Ticker, at: int) -> None:
+        self._facts.append(
+            TickerTold(
+                at=at,
+                instrument=feed.key,
+                venue_time=ticker.timestamp * MS_NS,
+                index=ticker.index_price,
+                mark=ticker.mark_price,
+                funding_8h=ticker.funding_8h,
+            )
+        )
 
     def _trades(self, trades: Iterable[codec.PublicTrade], at: int) -> None:
         for trade in trades:

@@ -1,4 +1,6 @@
-"""Settings: with which key we come to Deribit, and how patient we are there."""
+"""Settings: with which key we come to Deribit, what we watch and how patient we are there."""
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,6 +16,19 @@ class Credentials(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Credentials({self.client_id!r}, ***)"
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What is watched there, by name: what is traded, and what somebody only wants to know the price of."""
+
+    traded: Sequence[str]
+    followed: Sequence[str] = ()
+    tickers: Sequence[str] = ()  # of which an index, a mark or the funding rate is wanted, too
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys([*self.traded, *self.followed, *self.tickers]))
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.venues.deribit.link import CREDITS, CREDITS_PER_SECOND, Clock, Link
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.orphans import Orphans
-from replenisher.venues.deribit.settings import Credentials, Settings
+from replenisher.venues.deribit.settings import Credentials, Settings, Watched
 from replenisher.venues.deribit.succession import Succession
 from replenisher.venues.deribit.trading import Role, Trading
 from replenisher.venues.limiter import Bucket
@@ -48,9 +48,12 @@ class DeribitVenue:
         namespace: str,
         random: Callable[[], float],
         settings: Settings | None = None,
+        followed: Sequence[str] = (),
+        tickers: Sequence[str] = (),
     ) -> None:
-        assert instruments, "a venue watches at least one instrument"
-        assert all(re.fullmatch(r"[A-Za-z0-9_-]+", instrument) for instrument in instruments), "names are plain text"
+        assert instruments, "at a venue at least one instrument is traded"
+        watched = Watched(traded=instruments, followed=followed, tickers=tickers)
+        assert all(re.fullmatch(r"[A-Za-z0-9_-]+", instrument) for instrument in watched.names), "names are plain text"
         settings = settings or Settings()
         self.name = name
         self._namespace = namespace
@@ -82,7 +85,7 @@ class DeribitVenue:
             way = link(connection, settings.market_pace)
             if predecessor is None:
                 orphans.take_way(way)
-            return Market(name, instruments, way, orphans, settings, facts, predecessor)
+            return Market(name, watched, way, orphans, settings, facts, predecessor)
 
         def trading(connection: str, predecessor: Trading | None) -> Trading:
             return Trading(

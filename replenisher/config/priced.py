@@ -1,0 +1,45 @@
+"""What fair values go by besides the book that is quoted, held against what the configuration has."""
+
+from collections.abc import Iterator, Mapping
+
+from replenisher.config.mistakes import not_allowed
+from replenisher.config.reading import Path_
+from replenisher.config.sections import Sections, StrategySection
+from replenisher.core.fair_value import FairValue
+from replenisher.core.prices import TOLD_BY_A_TICKER, Of, PriceSpec
+from replenisher.core.strategy import Strategy
+from replenisher.exchange.dialects.deribit.naming import read_name
+from replenisher.model.instrument import Kind, venue_of
+
+
+def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
+    """What cannot be known: the path at fault, and a sentence."""
+    for place, section in enumerate(sections.strategies):
+        fair_value = getattr(strategies[section.id], "fair_value", None)
+        if not isinstance(fair_value, FairValue):
+            continue
+        stem: Path_ = ("strategies", place, "fair_value")
+        legs = {leg.spec.source: (*stem, "legs", number) for number, leg in enumerate(fair_value.legs)}
+        for name, spec in fair_value.prices.items():
+            yield from _of_price(sections, section, legs.get(name, stem), spec, is_leg=name in legs)
+
+
+def _of_price(
+    sections: Sections, own: StrategySection, stem: Path_, spec: PriceSpec, *, is_leg: bool
+) -> Iterator[tuple[Path_, str]]:
+    if spec.of is Of.HTTP:
+        if spec.name not in sections.price_sources:
+            known = ", ".join(sections.price_sources) or "there is none"
+            yield (*stem, "http"), not_allowed((*stem, "http"), spec.name, f"it must be one of price_sources: {known}")
+        return
+    venue = venue_of(spec.name) if spec.name else own.venue
+    quoted = dict.fromkeys(section.venue for section in sections.strategies)
+    if venue not in quoted:
+        rule = f"it must be a venue that a strategy quotes on: {', '.join(quoted)}"
+        yield (*stem, "venue"), not_allowed((*stem, "venue"), venue, rule)
+    elif spec.of in TOLD_BY_A_TICKER and venue in sections.venues and sections.venues[venue].adapter != "deribit":
+        at = (*stem, "of" if is_leg else "funding_shift" if spec.of is Of.FUNDING else "source")
+        yield at, not_allowed(at, spec.of.value, f"{venue} is not reached by the adapter deribit, which alone tells it")
+    elif spec.of is Of.FUNDING and (name := read_name(own.instrument)) is not None and name.kind is not Kind.PERPETUAL:
+        at = (*stem, "funding_shift")
+        yield at, not_allowed(at, own.instrument, "only a perpetual has a funding rate")
