@@ -27,10 +27,10 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
         return f"closed: {state.closed[setup.instrument]}"
     if state.earlier_lives and state.has_earlier_lives(setup.instrument):
         return "orders of an earlier life still rest"
-    return _distrust(state, setup, at) or state.untold.get(setup.id, "")
+    return why_distrusted(state, setup, at) or state.untold.get(setup.id, "")
 
 
-def _distrust(state: State, setup: StrategySetup, at: int) -> str:
+def why_distrusted(state: State, setup: StrategySetup, at: int) -> str:
     """Why the book cannot be quoted on."""
     book = state.books.get(setup.instrument)
     if book is None:

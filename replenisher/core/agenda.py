@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 
 from replenisher.core.elsewhere import next_expiry
 from replenisher.core.plan import Plan
+from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
 from replenisher.model.order import WORKING
@@ -57,9 +58,10 @@ class Alarms:
 class Agenda:
     """What time alone may change."""
 
-    __slots__ = ("_affordable_at", "_revisits", "_settlings")
+    __slots__ = ("_affordable_at", "_revisits", "_settlings", "fresh_until")
 
     def __init__(self) -> None:
+        self.fresh_until = FAR  # from then on a book is too old on which this step has decided something
         self._revisits = Alarms()  # when our wishes may be others
         self._settlings = Alarms()  # when a level of ours has been still, and may show a decrease of the others
         self._affordable_at: dict[str, int] = {}  # instrument -> when the rate budget allows what it refused
@@ -78,7 +80,8 @@ class Agenda:
         return soonest if soonest < FAR else None
 
     def remind(self, state: State, at: int) -> None:
-        """Session time has come to `at`: note in the state what is due."""
+        """A step begins, at `at`: note in the state what is due."""
+        self.fresh_until = FAR
         if self._revisits.first <= at:
             for instrument in self._revisits.due(at):
                 state.revisit(instrument)
@@ -106,22 +109,31 @@ class Agenda:
             for order in state.orders.on(instrument):
                 if at < order.cancel_after < soonest:
                     soonest = order.cancel_after
+                if at < order.halted_until < soonest:
+                    soonest = order.halted_until
                 if at < order.amend_after < soonest:
                     soonest = order.amend_after
         for plan in plans:
             if plan.setup.instrument == instrument:
+                too_old_at = _too_old_at(state, plan.setup)
+                if at < too_old_at < self.fresh_until:
+                    self.fresh_until = too_old_at
+                if at < too_old_at < soonest:
+                    soonest = too_old_at
                 soonest = _changes_at(state, plan, soonest, at)
         self._revisits.set(instrument, soonest)
         self.looked_at(state, instrument, at)
 
 
-def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
-    """When time may change what one strategy wants or may show, if that is sooner."""
-    setup = plan.setup
+def _too_old_at(state: State, setup: StrategySetup) -> int:
+    """When a strategy can no longer rely on its book, should nothing be heard any more."""
     heard_at = max(state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0))
-    too_old_at = heard_at + setup.limits.max_data_age_ns + 1
-    if at < too_old_at < soonest:
-        soonest = too_old_at
+    return heard_at + setup.limits.max_data_age_ns + 1
+
+
+def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
+    """When time may change what one strategy wants or may show in another way, if that is sooner."""
+    setup = plan.setup
     if plan.seen.absence and at < (left_alone_until := state.left_alone_until.get(setup.venue, 0)) < soonest:
         soonest = left_alone_until
     if (guarded := state.guarded(setup)) is not None:

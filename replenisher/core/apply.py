@@ -278,7 +278,7 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
     if event.is_open:
         state.closed.pop(event.instrument, None)
         for order in state.orders.on(event.instrument):
-            order.cancel_after = min(order.cancel_after, event.at)  # whatever was refused while nothing traded
+            order.cancel_after = order.halted_until = 0  # whatever was refused while nothing traded
     else:
         state.closed[event.instrument] = event.reason
     _ask_cash(state, venue_of(event.instrument), event.at)  # a settlement may be why

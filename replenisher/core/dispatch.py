@@ -6,6 +6,7 @@ from operator import not_
 
 import msgspec
 
+from replenisher.core.absence import why_distrusted
 from replenisher.core.agenda import Agenda
 from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.expect import expect
@@ -108,11 +109,18 @@ class Dispatch:
         return self._state.eaten_slot(plan.setup.slot(wish.quote)) is not None
 
     def _withdraw(self, order: Order) -> None:
-        if self._at < order.cancel_after or not self._state.sync_of(order.instrument).is_open:
+        if self._is_too_soon(order) or not self._state.sync_of(order.instrument).is_open:
             return
         till = self._till(venue_of(order.instrument))
         if self._can_pay(till, order.instrument, 0):
             self._cancel(order.order_id, order.venue_order_id, order.instrument, till.deadline)
+
+    def _is_too_soon(self, order: Order) -> bool:
+        """Whether a cancel was refused so lately that it is not repeated yet."""
+        if self._at < order.cancel_after or self._at >= order.halted_until:
+            return self._at < order.cancel_after
+        setup = self._state.setup.strategy(order.strategy)
+        return setup is not None and not why_distrusted(self._state, setup, self._at)  # else we may not hear of its end
 
     def _cancel(self, order_id: str, venue_order_id: str, instrument: str, deadline: int) -> None:
         self.give(

@@ -38,6 +38,11 @@ class Engine:
         """The session time at which the engine wants to be woken, should nothing happen before."""
         return self.at if self.state.found else self.agenda.deadline(self.state)
 
+    @property
+    def fresh_until(self) -> int:
+        """The session time from which on a book is too old on which the last step has decided something."""
+        return self.agenda.fresh_until
+
     def step(self, events: Sequence[Event]) -> Step:
         """Apply everything that has arrived, and decide once per touched market."""
         assert events, "a step is caused by something"

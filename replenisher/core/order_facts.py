@@ -25,9 +25,7 @@ from replenisher.model.order import AMEND, CANCEL, PLACE, UNKNOWN, WORKING, Requ
 from replenisher.model.units import SECOND_NS
 
 CANCEL_AGAIN_QUARTERS_MAX = 8  # of a second, until a cancel is repeated
-HALTED_AGAIN_QUARTERS_MAX = (
-    128  # where nothing trades none is taken, and when something does again it is repeated at once
-)
+HALTED_AGAIN_QUARTERS_MAX = 128  # where nothing trades none is taken, and we mostly hear when something does again
 OrderFact = OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent | OrderCanceled | OrderExpired
 
 
@@ -205,9 +203,9 @@ def _request_is_refused(state: State, order: Order, fact: RequestRejected) -> No
         return
     order.reason = f"{fact.request} refused, {fact.reason}: {fact.message}"
     if fact.request is CANCEL:
-        is_halted = fact.reason is RejectReason.HALTED
-        quarters_max = HALTED_AGAIN_QUARTERS_MAX if is_halted else CANCEL_AGAIN_QUARTERS_MAX
-        order.cancel_after = fact.at + _until_again_ns(order, quarters_max)
+        order.cancel_after = fact.at + _until_again_ns(order, CANCEL_AGAIN_QUARTERS_MAX)
+        if fact.reason is RejectReason.HALTED:
+            order.halted_until = fact.at + _until_again_ns(order, HALTED_AGAIN_QUARTERS_MAX)
     else:
         order.amend_after = fact.at + SECOND_NS
     # "Not open" is not an end: it was filled, canceled or replaced, and only the venue can say which.
@@ -223,7 +221,9 @@ def _was_not_sent(state: State, order: Order, fact: NotSent) -> None:
         _is_refused(state, order, RejectReason.NOT_SENT, "", fact.at)
     elif order.pending is not None and order.pending.request is fact.request:
         order.pending = order.pending.doubt
-        order.cancel_after = order.amend_after = fact.at + SECOND_NS // 4  # the connection is gone or full: not at once
+        order.amend_after = fact.at + SECOND_NS // 4  # the connection is gone or full: not at once
+        if fact.request is CANCEL:
+            order.cancel_after = order.amend_after
         if not (order.filled_lots and complete(state, order, order.venue_time, fact.at)):
             show_at_rest(state, order, order.venue_time, fact.at)
 

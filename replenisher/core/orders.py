@@ -56,6 +56,7 @@ class Order(msgspec.Struct, kw_only=True):
     pending: Pending | None = None
     reason: str = ""
     cancel_after: int = 0  # session time before which a cancel is not repeated
+    halted_until: int = 0  # session time before which none is tried, if we would hear that something trades again
     cancels: int = 0  # sent without an end
     amend_after: int = 0  # session time before which an amend is not tried again
     is_covered: bool = True  # the venue's dead-man switch, where it has one, takes it off the book when we are gone
@@ -182,6 +183,8 @@ class Orders:
         self.count(order)
         if order.cancel_after > self.held_back_until:
             self.held_back_until = order.cancel_after
+        if order.halted_until > self.held_back_until:
+            self.held_back_until = order.halted_until
         if order.amend_after > self.held_back_until:
             self.held_back_until = order.amend_after
         ladder = self.live.get((order.strategy, order.instrument))

@@ -6,7 +6,8 @@ bytes have left: watching, the journal's way from the operating system to the di
 a burst follow one another, and what comes after them is done once for all.
 
 Whoever stood still, because the process was stopped, the machine slept, a disk was slow or a strategy thought for long,
-looks at what rests first: that is canceled before anything is heard that has arrived meanwhile.
+looks at what rests first: that is canceled before anything is heard that has arrived meanwhile. And however short it
+was: no order leaves on a book that has become too old since it was decided.
 """
 
 import asyncio
@@ -197,8 +198,9 @@ class Driver:
         commands = self._written(step)
         if commands:
             at = self.clock.now()
-            if self._note_lag(at - self._turn_at):  # what was decided then may be wrong by now
-                commands = self._hold_back(commands, step.at)
+            # Writing it may have taken long. What was decided then may be wrong by now.
+            if self._note_lag(at - self._turn_at) or at >= self.engine.fresh_until:
+                commands = self._hold_back(commands, at)
             self._send(commands, at)
         self._carry()
         self._unwatched.append(step)

@@ -15,7 +15,10 @@ from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
 from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import (
     ClockOffset,
+    Event,
+    FeedLost,
     InstrumentStateChanged,
+    LinkAlive,
     NotSent,
     OrderCanceled,
     OrderExpired,
@@ -46,6 +49,7 @@ from tests.core.world import (
     buy,
     filled,
     ladder,
+    limits,
     quoting,
     sell,
     want,
@@ -258,6 +262,17 @@ def test_what_never_left_us_is_over_and_may_be_asked_again() -> None:
     assert world.state.orders.by_id[place.order_id].status is Status.REJECTED
 
 
+def test_an_amend_that_never_left_us_keeps_no_cancel_waiting() -> None:
+    world = quoting([buy(0, 99_980)])
+    (amend,) = want(world, [buy(0, 99_985)])
+    world.outgoing.clear()
+
+    not_sent = NotSent(at=0, order_id=amend.order_id, request=Request.AMEND)
+    wishes = world.tell(not_sent, PauseAsked(at=0, reason="nothing is wanted"))
+
+    assert [type(wish) for wish in wishes] == [CancelOrder]
+
+
 # --- A cancel that is not answered ---------------------------------------------------------------------------------
 
 
@@ -314,6 +329,41 @@ def test_where_nothing_trades_cancels_are_repeated_ever_less_and_at_once_when_it
     assert not resting.status.is_terminal
     assert 5 <= cancels <= 9
     assert [type(wish) for wish in opened if isinstance(wish, CancelOrder)] == [CancelOrder]
+
+
+@pytest.mark.parametrize(
+    "bad_news",
+    [[FeedLost(at=0, instrument=KEY, reason="the connection is lost")], []],
+    ids=["the feed is lost", "the link falls silent"],
+)
+def test_whoever_would_not_hear_that_something_trades_again_goes_on_to_cancel(bad_news: list[Event]) -> None:
+    world = quoting([buy(0, 99_980)], limits=limits(max_data_age_ns=2 * SECOND))
+    refused = RequestRejected(
+        at=0, order_id=world.order(Side.BUY).order_id, request=Request.CANCEL, reason=RejectReason.HALTED, message=""
+    )
+
+    def cancels_in(seconds: int, first: list[Event], each: list[Event]) -> list[float]:
+        """After how many seconds it was tried to cancel it, always in vain."""
+        tried, began = [], world.at
+        news = first
+        while world.at < began + seconds * SECOND:
+            wishes = [*world.wait(SECOND // 10), *(world.tell(*news) if news else ())]
+            if any(isinstance(wish, CancelOrder) for wish in wishes):
+                tried.append((world.at - began) / SECOND)
+                world.tell(refused)
+            news = each
+        return tried
+
+    closed, alive = (
+        InstrumentStateChanged(at=0, instrument=KEY, is_open=False, reason="halted"),
+        [LinkAlive(at=0, venue=VENUE)],
+    )
+    told = cancels_in(60, [closed], alive)
+    untold = cancels_in(30, bad_news, [])
+
+    assert 5 <= len(told) <= 9
+    assert untold[0] < 2.3
+    assert max(after - before for before, after in pairwise(untold)) < 2.3
 
 
 def test_a_cancel_that_never_left_us_is_tried_again_soon() -> None:

@@ -23,6 +23,7 @@ from replenisher.model.event import (
     CancelAllAsked,
     Event,
     InstrumentDefined,
+    InstrumentStateChanged,
     JournalFreed,
     LeaseHeld,
     LoopLagged,
@@ -34,7 +35,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS
 from replenisher.store.journal import Journal, Policy
 from replenisher.venues.venue import Capabilities
-from tests.core.world import LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
+from tests.core.world import KEY, LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
 from tests.disk import HeldDisk
 
 CALLS_MAX = 100
@@ -173,13 +174,13 @@ class Life:
     def blocked(self) -> str:
         return self.driver.engine.state.journal_blocked
 
-    def wants(self, quotes: Quotes) -> None:
-        """The strategy wants something else from the next word of the market on, which comes now."""
+    def wants(self, quotes: Quotes, *news: Event) -> None:
+        """The strategy wants something else from the next news on, which come now: of the market, unless others do."""
         wishes = self.driver.engine.state.setup.strategies[0].strategy
         assert isinstance(wishes, Wishes)
         wishes.quotes = quotes
         self.driver.engine.planner.at_rest.clear()
-        self.venue.toy.public.append(self.venue.toy.snapshot(self.clock.at))
+        self.venue.toy.public += news or [self.venue.toy.snapshot(self.clock.at)]
         self.driver.venue_heard()
         self.loop.go_round()
 
@@ -248,13 +249,13 @@ async def test_a_disk_that_takes_nothing_holds_orders_back_until_it_does(tmp_pat
 
 
 @asynccontextmanager
-async def quoting(directory: Path) -> AsyncIterator[Life]:
+async def quoting(directory: Path, **tighter: object) -> AsyncIterator[Life]:
     """A driver whose two orders rest; a second too late is too late."""
     disk, loop, clock, venue = HeldDisk(), ByHand(), Clock(), NearVenue()
     journal = Journal.open(directory, new_id="0" * 16, policy=Policy(fsync_interval_ms=0), disk=disk)
     journal.begin(1, b"", clock.now())
     seen: list[Step] = []
-    constants = one_strategy(Wishes(ladder(1)), limits=limits(max_loop_lag_ns=SECOND))
+    constants = one_strategy(Wishes(ladder(1)), limits=limits(max_loop_lag_ns=SECOND, **tighter))
     engine = Engine(State(constants), number=0)
     lease = Lease(Renewed(clock.now()), DAY_NS)
     driver = Driver(engine, journal, {VENUE: venue}, clock, lease, observe=seen.append, loop=loop)
@@ -388,6 +389,36 @@ async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path:
         assert kinds(one.seen[1].events) == ["NotSent"] * 4 + ["LoopLagged"]
         assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
         assert not set(decided) & set(one.venue.asked)
+
+
+@pytest.mark.parametrize("takes_ns", [SECOND // 20, SECOND // 5])
+async def test_nothing_leaves_on_a_book_that_became_too_old_while_the_disk_took_the_record(
+    takes_ns: int, tmp_path: Path
+) -> None:
+    async with quoting(tmp_path, max_data_age_ns=2 * SECOND) as one:
+
+        def take_a_moment() -> None:
+            one.disk.before_write = lambda: None
+            one.clock.at += takes_ns
+
+        for _ in range(4):
+            one.clock.at += round(1.9 / 4 * SECOND)
+            one.loop.ring()
+        one.venue.asked.clear()
+        one.seen.clear()
+        one.disk.before_write = take_a_moment
+        one.wants(
+            ladder(2, quantity=5), InstrumentStateChanged(at=one.clock.at, instrument=KEY, is_open=True, reason="open")
+        )
+
+        assert one.heard(LoopLagged) == []
+        decided = one.seen[0].commands
+        assert sorted(kinds(decided)) == ["AmendOrder", "AmendOrder", "PlaceOrder", "PlaceOrder"]
+        if takes_ns < SECOND // 10:
+            assert one.venue.asked == list(decided)
+        else:
+            assert not set(decided) & set(one.venue.asked)
+            assert kinds(one.venue.asked)[:2] == ["CancelOrder", "CancelOrder"]
 
 
 async def test_a_disk_that_is_slow_again_and_again_lets_others_on_the_loop_have_their_turn(tmp_path: Path) -> None:
