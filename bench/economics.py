@@ -1,5 +1,7 @@
 """What quoting earns where some of the takers know better: `python -m bench.economics [--json]`.
 
+With `--guards` it says what each guard of refill brings instead (`guards.py`).
+
 The world. The synthetic market that paper trading shows: takers of whom a share pi is informed, and an efficient price
 that jumps by J = 6 bps. The real engine, session, codecs, dialect and exchange meet on virtual time
 (`replenisher/simulate`), with the delays of paper trading and no rate limit. A seed is one order flow; both quoters
@@ -99,6 +101,7 @@ class Run(NamedTuple):
     refills: int
     orders: int
     hash: str
+    markout_1s_bps: float
 
 
 class Witness(Check):
@@ -130,11 +133,11 @@ class Witness(Check):
         paid = sum((fill.side.sign * fill.amount * (1 / fill.price - 1 / mid) - fill.fee for fill in self.fills), ZERO)
         return paid * mid
 
-    def markout_bps(self, until: int) -> float:
+    def markout_bps(self, until: int, after_ns: int = MARKOUT_NS) -> float:
         """The mean over the fills whose horizon ended before `until`; nan without any."""
         gains = []
         for fill in self.fills:
-            horizon = fill.venue_time + MARKOUT_NS
+            horizon = fill.venue_time + after_ns
             if horizon <= until:
                 later = self._mids[bisect_right(self._times, horizon) - 1]
                 gains.append((later / float(fill.price) - 1) * fill.side.sign * BPS)
@@ -185,6 +188,7 @@ def run(case: Case, seed: int, seconds: int) -> Run:
         fills=len(witness.fills),
         refills=witness.refills,
         orders=witness.orders,
+        markout_1s_bps=witness.markout_bps(until, SECOND_NS),
         hash=fingerprint(repr([(fill.trade_id, fill.price, fill.amount) for fill in witness.fills]).encode()),
     )
 
@@ -202,21 +206,22 @@ class Figure(NamedTuple):
 
     mean: float
     error: float
+    t: float = T_95
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Figure":
+    def of(cls, values: Sequence[float], t: float = T_95) -> "Figure":
         """From one value a seed."""
-        return cls(fmean(values), stdev(values) / sqrt(len(values)))
+        return cls(fmean(values), stdev(values) / sqrt(len(values)), t)
 
     @property
     def low(self) -> float:
         """Where its 95 % interval begins."""
-        return self.mean - T_95 * self.error
+        return self.mean - self.t * self.error
 
     @property
     def high(self) -> float:
         """Where it ends."""
-        return self.mean + T_95 * self.error
+        return self.mean + self.t * self.error
 
     def interval(self) -> dict[str, float]:
         """As it is printed."""
@@ -290,7 +295,15 @@ def table(found: dict[str, Any]) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code says whether all three statements hold."""
+    words = sys.argv[1:] if words is None else words
+    if "--guards" in words:
+        from bench import guards
+
+        return guards.main([word for word in words if word != "--guards"])
     parser = argparse.ArgumentParser(prog="python -m bench.economics", description="What quoting earns.")
+    parser.add_argument(
+        "--guards", action="store_true", help="what each guard of refill brings, which has its own --help"
+    )
     parser.add_argument("--seeds", type=int, default=50, help="order flows, at least 2")
     parser.add_argument("--seconds", type=int, default=60, help="of trading in each, more than the markout's 10")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

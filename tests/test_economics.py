@@ -18,7 +18,7 @@ def test_one_order_flow_has_one_outcome_and_another_one_another() -> None:
 @pytest.mark.parametrize(("spread", "is_shown"), [(1.0, True), (100.0, False)])
 def test_a_quoter_earns_only_if_chance_does_not_explain_it(spread: float, is_shown: bool) -> None:
     def runs(mean: float) -> list[Run]:
-        return [Run(mean + side * spread, 0.58 + side / 10, 1, 1, 1, "") for side in (-1, 1, -1, 1)]
+        return [Run(mean + side * spread, 0.58 + side / 10, 1, 1, 1, "", 0.58) for side in (-1, 1, -1, 1)]
 
     found = document({"blind": runs(-5), "paper": runs(5), "blind, nobody informed": runs(0)}, 4, 60)
 
