@@ -66,7 +66,7 @@ def price_in(answer: bytes, field: str) -> float:
     """The price in an answer, a number or one in quotes; raises `NoPrice` if that is not what stands there."""
     try:
         found: Any = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NoPrice("its answer is no JSON") from None
     for step in field.split("."):
         if isinstance(found, dict) and step in found:

@@ -1,0 +1,74 @@
+"""A desk that quotes around a price over HTTP: while there is one, and not on what is no price."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+from tests.stories.desk import PAPER, Desk, resting
+
+
+class Source(HTTPServer):
+    """Somebody who tells a price."""
+
+    answer = b""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Gives the same answer to everybody."""
+
+    server: Source
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def source() -> Iterator[Source]:
+    with Source(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def desk_by(server: Source, room: Path) -> Desk:
+    config = room / "desk.yaml"
+    url = f"http://127.0.0.1:{server.server_port}/"
+    fair_value = "fair_value: {source: http, http: spot, max_age_ms: 1000}"
+    text = PAPER.read_text()
+    assert "fair_value: {source: mid}" in text
+    config.write_text(
+        text.replace("fair_value: {source: mid}", fair_value)
+        + f'\nprice_sources: {{spot: {{url: "{url}", field: btc.0, poll_ms: 200}}}}\n'
+    )
+    return Desk(room, config)
+
+
+def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path: Path) -> None:
+    with source() as server:
+        server.answer = b'{"btc": [60000.0]}'
+        desk = desk_by(server, tmp_path)
+        with desk.running("run", desk.config) as life:
+            life.until("it quotes", lambda: resting(desk.ledger()))
+
+            server.answer = b'{"btc": ["soon"]}'
+            life.until("it has pulled its quotes", lambda: not resting(desk.ledger()))
+            assert desk.answer("status")["not_quoting"] == {"core": "fair value: the price over HTTP is not known"}
+            failed = [(fact["source"], fact["reason"]) for fact in life.told("price_failed")]
+            assert failed == [("spot", "its btc.0 is no price: 'soon'")]
+
+            server.answer = b'{"btc": [60000.0]}'
+            life.until("it quotes again", lambda: resting(desk.ledger()))
+            assert desk.answer("status")["terms"]["core"]["http"] == 60000.0
+            assert life.stop().code == 0
+    desk.audit()
