@@ -19,7 +19,7 @@ def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> It
         if not isinstance(fair_value, FairValue):
             continue
         stem: Path_ = ("strategies", place, "fair_value")
-        legs = {leg.spec.source: (*stem, "legs", number) for number, leg in enumerate(fair_value.legs)}
+        legs = {leg.source: (*stem, "legs", number) for number, leg in enumerate(fair_value.legs)}
         for name, spec in fair_value.prices.items():
             yield from _of_price(sections, section, legs.get(name, stem), spec, is_leg=name in legs)
 

@@ -8,6 +8,7 @@ nearer than that it moves the value by its share of `outlier_bps` at most.
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from itertools import combinations
 from typing import Annotated, Self
 
@@ -55,13 +56,18 @@ class Leg:
             raise WrongArgument("of", "it must be mid, index or mark")
         return self
 
-    @property
+    @cached_property
     def spec(self) -> PriceSpec:
         """Which price that is."""
         if self.http is not None:
             return PriceSpec(Of.HTTP, self.http, self.max_age_ms * MS_NS)
         assert self.venue is not None and self.instrument is not None, "validated"
         return PriceSpec(self.of, instrument_key(self.venue, self.instrument), self.max_age_ms * MS_NS)
+
+    @cached_property
+    def source(self) -> str:
+        """Where it comes from, in one word."""
+        return self.spec.source
 
 
 class Blend(msgspec.Struct, frozen=True, gc=False):
@@ -74,9 +80,7 @@ class Blend(msgspec.Struct, frozen=True, gc=False):
 
 def blend(legs: Sequence[Leg], prices: Prices, outlier_bps: float) -> Blend:
     """The weighted mean of the legs that are fresh and not outvoted; `prices` are by their sources."""
-    fresh = [
-        (prices[leg.spec.source] * (1 + leg.offset_bps / BPS), leg.weight) for leg in legs if leg.spec.source in prices
-    ]
+    fresh = [(prices[leg.source] * (1 + leg.offset_bps / BPS), leg.weight) for leg in legs if leg.source in prices]
     against = [0] * len(fresh)
     for one, other in combinations(range(len(fresh)), 2):
         low, high = sorted((fresh[one][0], fresh[other][0]))

@@ -98,7 +98,7 @@ class FairValue:
                 raise WrongArgument(key, "it belongs to the source composite, which needs it")
         if self.min_legs is not None and self.min_legs > len(self.legs):
             raise WrongArgument("min_legs", f"it must be no more than the legs, {len(self.legs)}")
-        if len({leg.spec.source for leg in self.legs}) < len(self.legs):
+        if len({leg.source for leg in self.legs}) < len(self.legs):
             raise WrongArgument("legs", "no two may have the same price")
         if self.degraded is not Degraded.PULL and not is_composite:
             raise WrongArgument("degraded", "it belongs to the source composite")
@@ -114,12 +114,19 @@ class FairValue:
     @cached_property
     def prices(self) -> Mapping[str, PriceSpec]:
         """The prices from elsewhere that it goes by: legs by their sources, others by what they are."""
-        named = {leg.spec.source: leg.spec for leg in self.legs}
+        named = {leg.source: leg.spec for leg in self.legs}
         if (of := OF.get(self.source)) is not None:
             named[of.value] = PriceSpec(of, self.http or "", self.max_age_ms * MS_NS)
         if self.funding_shift:
             named[FUNDING] = PriceSpec(Of.FUNDING, "", self.max_age_ms * MS_NS)
         return named
+
+    def prices_at(self, price: float) -> Prices:
+        """What it goes by if all agree on this price and nobody pays for holding anything."""
+        offsets_bps = {leg.source: leg.offset_bps for leg in self.legs}
+        return {
+            name: 0.0 if name == FUNDING else price / (1 + offsets_bps.get(name, 0.0) / BPS) for name in self.prices
+        }
 
     def of(self, view: View) -> float | None:
         """The fair value in price units; None where the source has nothing to say yet."""

@@ -36,6 +36,7 @@ from replenisher.model.event import (
     TickerTold,
     TradePrinted,
 )
+from replenisher.model.instrument import Instrument
 from replenisher.model.order import Status
 from replenisher.model.step import Decision, OrderState, Step
 from replenisher.model.units import MINUTE_NS
@@ -229,12 +230,13 @@ class Monitor:
 
     def look(self, state: State, at: int, depth: int = 60) -> Picture:
         """Everything an operator is shown, as a value that no later step changes."""
+        instruments = _of_ours(state)
         return Picture(
             summary=self._summary(state, at),
-            instruments=dict(state.instruments),
+            instruments=instruments,
             ladder=live_orders(state, at),
             empty_slots=empty_slots(state, at),
-            book={key: book_top(state, instrument, depth) for key, instrument in state.instruments.items()},
+            book={key: book_top(state, instrument, depth) for key, instrument in instruments.items()},
             fills=tuple(self._fills),
         )
 
@@ -267,7 +269,7 @@ class Monitor:
             },
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             resilience=self._sweeps.resilience(),
-            instruments={key: holding(state, instrument) for key, instrument in state.instruments.items()},
+            instruments={key: holding(state, instrument) for key, instrument in _of_ours(state).items()},
             balances=dict(state.account.balances),
             halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),
@@ -280,6 +282,12 @@ class Monitor:
 
     def _fills_per_minute(self, at: int) -> int:
         return sum(then > at - MINUTE_NS for then in self._fill_times)
+
+
+def _of_ours(state: State) -> dict[str, Instrument]:
+    """The instruments that are quoted or held; not those of which only the price is followed."""
+    held, setup = state.account.positions, state.setup
+    return {key: each for key, each in state.instruments.items() if key in held or setup.watching(key)}
 
 
 def _slot_of(order: OrderState) -> SlotKey:

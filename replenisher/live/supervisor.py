@@ -149,7 +149,8 @@ class Supervisor:
     def _on_closed_for_good(self, event: InstrumentStateChanged) -> None:
         state = self._state
         if event.instrument not in state.instruments:
-            self._end(ConfigurationError(f"instrument {event.instrument} cannot be traded: {event.reason}"))
+            verb = "traded" if state.setup.watching(event.instrument) else "followed"
+            self._end(ConfigurationError(f"instrument {event.instrument} cannot be {verb}: {event.reason}"))
         elif all(setup.instrument in state.closed for setup in state.setup.strategies):
             self.stop("the market has closed")
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.core.book import Touch
+from replenisher.core.fair_value import FairValue, mid
 from replenisher.core.strategy import Strategy, View
 from replenisher.model.instrument import AmountUnit, Instrument, TickStep
 from replenisher.model.order import Side
@@ -110,12 +111,15 @@ def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int
         assert touch is not None, "the market has two sides"
         return int(touch[0] / instrument.tick), max(1, instrument.lots(touch[1]))
 
+    touch = Touch(*side(listing.bid), *side(listing.ask))
+    fair_value = getattr(strategy, "fair_value", None)
     view = View(
         at=at,
         instrument=instrument,
-        touch=Touch(*side(listing.bid), *side(listing.ask)),
+        touch=touch,
         last_trade=int(listing.last / instrument.tick) if listing.last else None,
         inventory=Decimal(0),
+        prices=fair_value.prices_at(mid(touch) * instrument.tick_float) if isinstance(fair_value, FairValue) else {},
     )
     return {(quote.side, quote.level): quote for quote in strategy.quote(view).quotes}
 

@@ -169,7 +169,7 @@ def test_a_leg_that_is_not_there_is_as_if_it_were_not_named(legs: list[tuple[flo
     named = legs_of([weight for _, weight, _ in legs])
     fresh = {f"http:{number}": price for number, (price, _, is_fresh) in enumerate(legs) if is_fresh}
 
-    assert blend(named, fresh, 30) == blend([leg for leg in named if leg.spec.source in fresh], fresh, 30)
+    assert blend(named, fresh, 30) == blend([leg for leg in named if leg.source in fresh], fresh, 30)
 
 
 def test_weights_and_offsets() -> None:
@@ -184,6 +184,23 @@ def test_where_opinions_are_split_nobody_counts() -> None:
 
     assert (two.price, two.fresh, two.counted) == (None, 2, 0)
     assert (four.price, four.fresh, four.counted) == (None, 4, 0)
+
+
+@pytest.mark.parametrize(
+    "fair",
+    [
+        fair_value(),
+        fair_value(source="index", funding_shift=0.5),
+        composite(),
+        composite(legs=[NEXT | {"offset_bps": 90}, SPOT | {"offset_bps": -90}]),
+    ],
+)
+def test_where_all_agree_on_a_price_it_is_the_fair_value(fair: FairValue) -> None:
+    """So that the doctor can ask what a strategy would show, before anybody has told a price."""
+    view = msgspec.structs.replace(SEEN, prices=fair.prices_at(10_000.0))
+
+    assert fair.of(view) == pytest.approx(10_000.0)
+    assert not fair.why_none(view.prices)
 
 
 # --- One price of our own, or one that is told -----------------------------------------------------------------------

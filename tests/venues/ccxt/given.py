@@ -56,6 +56,7 @@ class Desk:
         settings: Settings | None = None,
         market: Json = MARKET,
         others: Sequence[Json] = (),
+        followed: Sequence[Json] = (),
     ) -> None:
         self.at = T0
         self.venue = CcxtVenue(
@@ -65,8 +66,9 @@ class Desk:
             namespace="abc",
             random=lambda: 0.5,
             settings=settings,
+            followed=[each["symbol"] for each in followed],
         )
-        self.market, self.others = market, others
+        self.market, self.others = market, (*others, *followed)
         self.facts: list[Event] = []
         self.invoked: list[Invoke] = []
         self.streams: list[Watch] = []

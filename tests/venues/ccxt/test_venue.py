@@ -89,6 +89,19 @@ def test_attempts_are_further_and_further_apart() -> None:
 # --- Books -------------------------------------------------------------------------------------------------------
 
 
+def test_of_what_is_only_followed_the_book_is_told_and_nothing_of_ours_is_asked_or_watched() -> None:
+    followed = MARKET | {"id": "ETHUSDT", "symbol": "ETH/USDT", "base": "ETH"}
+    desk = Desk(followed=[followed]).up()
+    desk.venue.watched("book ETH/USDT", {"bids": BID, "asks": ASK, "timestamp": T0 // MS, "nonce": None}, desk.at)
+
+    assert desk.one(BookSnapshot).instrument == "x/ETH/USDT"
+    private = [watch.stream for watch in desk.streams if not watch.stream.startswith(("book ", "trades "))]
+    assert private == ["orders x/BTC/USDT", "fills x/BTC/USDT"]
+    desk.later(60 * S)
+    asked = [invoke for invoke in desk.invoked if "ETH/USDT" in invoke.arguments]
+    assert {invoke.method for invoke in asked} <= {"fetch_order_book", "fetch_trades"}
+
+
 def test_a_watched_book_is_told_and_what_makes_it_doubtful_begins_the_streams_anew_but_not_the_session() -> None:
     desk = Desk().up()
     desk.book(BID, ASK)
