@@ -53,6 +53,7 @@ GUARDS: dict[str, Changes] = {
     "toxicity, withhold": toxicity(response="withhold"),
     "toxicity, clusters": toxicity(response="delay", delay_s=2, markout_bps_min=-1000, cluster_fills=3, cluster_s=1),
     "min profit": min_profit(1.2),
+    "hanging": {"refill": {"hanging_pct": 0.2}},
 }
 TUNED: dict[str, Changes] = {
     OFF: {},
@@ -69,6 +70,8 @@ TUNED: dict[str, Changes] = {
     "min profit 0.9": min_profit(0.9),
     "min profit 1.2": min_profit(1.2),
     "min profit 2": min_profit(2.0),
+    "hanging 0.05": {"refill": {"hanging_pct": 0.05}},
+    "hanging 0.2": {"refill": {"hanging_pct": 0.2}},
 }
 
 

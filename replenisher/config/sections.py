@@ -315,6 +315,12 @@ class Refill(Section):
     min_fraction: float = Field(0.5, gt=0, le=1, description="of the wanted size, below which top_up acts")
     max_per_minute: int | None = Field(None, ge=1, description="per level")
     toxicity: Toxicity | None = Field(None, description="none: every level comes back whatever its fills have brought")
+    hanging_pct: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="an order whose opposite was filled stays where it is, up to so far from fair value",
+    )
     max_daily_buy_quote: Money | None = Field(None, description="what is bought in a day, midnight to midnight UTC")
     max_daily_sell_quote: Money | None = Field(None, description="what is sold in a day")
 

@@ -6,11 +6,14 @@ Each is off unless it is configured. They change wishes and nothing else, so wha
   moved out; of those that would meet there the first one stays.
 - *Toxicity*: the refill of a level whose fills lose, or come in clusters, stands further out, comes later or does not
   come (`toxicity.py`). To top up an order that was partly filled is a refill, too. No other level notices.
+- *Hanging*: once the order opposite to it was filled, an order stays where it is while the ladder moves, so that the
+  pair is closed at the profit it was quoted for: until it is further than `hanging_pct` from fair value, too old, or
+  closer than min profit allows.
 - *Daily volume*: what was traded on a side since midnight UTC and all that is wanted there stay within the cap
   together. A fill that overtakes the cancel of its order may exceed it, by no more than that order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,6 +37,7 @@ class Guards:
     """What one strategy guards itself with."""
 
     closest_bps: float | None = None  # the maker fee and the profit that is wanted
+    hanging_pct: float | None = None  # how far from fair value an order may hang
     toxicity: ToxicityPolicy | None = None
     max_daily_buy_quote: Decimal | None = None
     max_daily_sell_quote: Decimal | None = None
@@ -54,6 +58,7 @@ class Guarded(msgspec.Struct, frozen=True, gc=False):
     guards: Guards
     toxicity: Toxicity | None
     volume: DailyVolume
+    hanging: Mapping[tuple[Side, int], Order]  # the orders whose opposite was filled, and which have not moved since
 
     def let_through(
         self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], at: int
@@ -61,7 +66,9 @@ class Guarded(msgspec.Struct, frozen=True, gc=False):
         """The quotes that may be shown, and why they are not those that are wanted. `orders` are the strategy's."""
         reasons: dict[str, None] = {}
         quotes: Sequence[Quote] = wanted.quotes
-        if self.toxicity is not None and (toxic := self.toxicity.toxic(at)):
+        if self.hanging and wanted.fair_value is not None:
+            quotes = list(self._as_they_hang(quotes, wanted.fair_value / instrument.tick_float, reasons))
+        if self.toxicity is not None and (toxic := self._toxic(at)):
             quotes = list(_without_toxic(quotes, instrument, orders, self.toxicity, toxic, reasons, at))
         if self.guards.closest_bps is not None and wanted.fair_value is not None:
             quotes = _profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, reasons)
@@ -70,16 +77,34 @@ class Guarded(msgspec.Struct, frozen=True, gc=False):
                 quotes = _within(quotes, instrument, side, cap - self.volume.of(side, at), reasons)
         return tuple(quotes), ", ".join(reasons)
 
+    def _as_they_hang(self, quotes: Sequence[Quote], fair_ticks: float, reasons: dict[str, None]) -> Iterator[Quote]:
+        """The quotes, with hanging orders in the place of those that would move them."""
+        assert self.guards.hanging_pct is not None, "nothing hangs without it"
+        reach = fair_ticks * self.guards.hanging_pct / 100
+        for quote in quotes:
+            order = self.hanging.get((quote.side, quote.level))
+            if order is None or abs(order.price - fair_ticks) > reach or not order.remaining:
+                yield quote
+            else:
+                reasons[f"{quote.side} {quote.level} hangs"] = None
+                yield msgspec.structs.replace(quote, price=order.price, quantity=order.remaining)
+
     def changes_at(self, at: int) -> int:
         """When time alone may change what is let through."""
         midnight = (at // DAY_NS + 1) * DAY_NS if self.guards.has_caps else NEVER
         return midnight if self.toxicity is None else min(midnight, self.toxicity.changes_at(at))
+
+    def _toxic(self, at: int) -> dict[tuple[Side, int], str]:
+        """The toxic levels whose order moves with the ladder, or is not there."""
+        toxic = {} if self.toxicity is None else self.toxicity.toxic(at)
+        return {key: why for key, why in toxic.items() if key not in self.hanging}
 
     def told(self, at: int) -> list[str]:
         """What they say now to an operator who asks."""
         lines: list[str] = []
         if self.toxicity is not None:
             lines += [_toxic_reason(self.toxicity, key, why) for key, why in sorted(self.toxicity.toxic(at).items())]
+        lines += [f"{side} {level} hangs" for side, level in sorted(self.hanging)]
         for side in Side:
             if (cap := self.guards.cap(side)) is not None:
                 lines.append(f"{CAPS[side]}: {self.volume.of(side, at):.2f} of {cap:f} today")

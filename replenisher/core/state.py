@@ -33,7 +33,7 @@ from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
-from replenisher.model.order import BASE36, is_order_id
+from replenisher.model.order import BASE36, Side, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
 
@@ -92,6 +92,7 @@ class State:
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
     toxicities: dict[str, dict[str, Toxicity]] = field(default_factory=dict)  # instrument -> strategies that mind it
     told: dict[str, Told] = field(default_factory=dict)  # prices from elsewhere, by source
+    hanging: dict[str, None] = field(default_factory=dict)  # orders whose opposite was filled, see `guards`
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything
@@ -239,7 +240,21 @@ class State:
         if setup.guards is None:
             return None
         toxicity = self.toxicities.get(setup.instrument, {}).get(setup.id)
-        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume())
+        hanging: dict[tuple[Side, int], Order] = {}
+        if self.hanging:
+            orders = self.orders.of(setup.ladder)
+            hanging = {(order.side, order.level): order for order in orders if order.order_id in self.hanging}
+        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume(), hanging)
+
+    def hang(self, setup: StrategySetup, eaten: Order) -> None:
+        """A level was eaten: the order opposite to it hangs from now on, if its strategy wants that."""
+        if setup.guards is None or setup.guards.hanging_pct is None:
+            return
+        live = {order.order_id for order in self.orders.all_live()}
+        self.hanging = {order_id: None for order_id in self.hanging if order_id in live}
+        for order in self.orders.of(setup.ladder):
+            if order.side is not eaten.side and order.level == eaten.level:
+                self.hanging[order.order_id] = None
 
     def define(self, instrument: Instrument) -> None:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""

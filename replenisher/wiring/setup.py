@@ -89,6 +89,7 @@ def _guards(section: StrategySection) -> Guards | None:
         closest_bps = section.maker_fee_bps + section.min_profit_bps
     guards = Guards(
         closest_bps=closest_bps,
+        hanging_pct=refill.hanging_pct,
         toxicity=None if refill.toxicity is None else _toxicity(refill.toxicity),
         max_daily_buy_quote=refill.max_daily_buy_quote,
         max_daily_sell_quote=refill.max_daily_sell_quote,

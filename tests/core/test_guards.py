@@ -198,6 +198,81 @@ def test_what_was_learned_of_levels_ends_with_the_life() -> None:
     assert len(later.shown()) == 2
 
 
+# --- Hanging -------------------------------------------------------------------------------------------------------
+
+
+def hanging(world: World) -> list[str]:
+    return [line for line in told(world) if line.endswith("hangs")]
+
+
+def test_an_order_whose_opposite_was_filled_stays_while_the_ladder_moves() -> None:
+    world = quoting(ladder(2), guards=Guards(hanging_pct=1.0))
+
+    fill(world, Side.BUY)
+    want(world, ladder(2, centre=99_980))
+    (decision,) = world.steps[-1].decisions
+    world.settle()
+
+    assert world.shown() == {buy(0, 99_960), buy(1, 99_950), sell(0, 100_020), sell(1, 100_010)}
+    assert decision.withheld == "sell 0 hangs"
+    assert hanging(world) == ["sell 0 hangs"]
+
+
+def test_an_order_that_hangs_too_far_out_is_moved_and_hangs_no_more() -> None:
+    world = quoting(ladder(1), guards=Guards(hanging_pct=0.1))  # 100 ticks
+    fill(world, Side.BUY)
+
+    move(world, Side.BUY, BID - 150)  # the fair value is 75 ticks lower
+    still = world.shown()
+    move(world, Side.BUY, BID - 250)  # 125 ticks
+    wanted = ladder(1, centre=99_990)
+    want(world, wanted)
+    world.settle()
+    moved = world.shown()
+    move(world, Side.BUY, BID)
+    want(world, ladder(1))
+    world.settle()
+
+    assert sell(0, 100_020) in still
+    assert moved == set(wanted)
+    assert world.shown() == set(ladder(1)), "it follows the ladder again"
+    assert hanging(world) == []
+
+
+def test_a_hanging_order_that_was_partly_filled_is_left_with_what_remains() -> None:
+    world = quoting(ladder(1), guards=Guards(hanging_pct=1.0))
+    fill(world, Side.BUY)
+    fill(world, Side.SELL, lots=4)
+
+    want(world, ladder(1, centre=99_980))
+    commands = sent(world.settle())
+
+    assert world.order(Side.SELL).price == 100_020
+    assert world.order(Side.SELL).remaining == 6
+    assert all(world.order(Side.SELL).order_id != getattr(command, "order_id", "") for command in commands)
+
+
+def test_an_order_may_not_hang_closer_to_fair_value_than_min_profit() -> None:
+    world = quoting(ladder(1), guards=Guards(hanging_pct=1.0, closest_bps=2.0))
+    fill(world, Side.BUY)
+
+    move(world, Side.SELL, ASK + 20)  # the fair value is 10 ticks higher, and the order 10 ticks from it
+
+    (order,) = (order for order in world.live() if order.side is Side.SELL)
+    assert order.price == 100_031  # 2 bps of 100,010 are 20.002 ticks
+
+
+def test_without_it_every_order_moves_with_the_ladder() -> None:
+    world = quoting(ladder(1))
+    fill(world, Side.BUY)
+
+    want(world, ladder(1, centre=99_980))
+    world.settle()
+
+    assert world.shown() == set(ladder(1, centre=99_980))
+    assert world.state.hanging == {}
+
+
 # --- Daily volume --------------------------------------------------------------------------------------------------
 
 
