@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replenisher.core.guards import Guards
 from replenisher.core.slots import PartialFill, RefillPolicy
@@ -172,6 +174,42 @@ def test_a_level_hit_by_a_cluster_is_held_while_the_cluster_lasts() -> None:
     assert len(first) == 1
     assert second == []
     assert [(place.side, place.level) for place in at_last if isinstance(place, PlaceOrder)] == [(Side.BUY, 1)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(Response),
+    st.lists(
+        st.tuples(st.sampled_from(Side), st.integers(0, 2), st.integers(1, 10), st.integers(0, 4)),
+        min_size=2,
+        max_size=10,
+    ),
+    st.sampled_from(PartialFill),
+)
+def test_whatever_a_levels_fills_have_brought_no_other_level_is_touched(
+    response: Response, fills: list[tuple[Side, int, int, int]], partial: PartialFill
+) -> None:
+    guards = toxic(response, widen_bps=3.0, delay_ns=5 * SECOND, cluster_fills=2, cluster_ns=SECOND)
+    refill = RefillPolicy(partial_fill=partial)
+    world = quoting(ladder(3), policy=policy(refill, tolerance_bps=0.0), guards=guards)
+    own: dict[str, tuple[Side, int]] = {order.order_id: (order.side, order.level) for order in world.live()}
+    hit: set[tuple[Side, int]] = set()
+
+    for side, level, lots, pause_s in fills:
+        if not [order for order in world.live() if (order.side, order.level) == (side, level)]:
+            continue  # it is held back
+        hit.add((side, level))
+        commands = fill(world, side, level, min(lots, world.order(side, level).remaining))
+        commands += [*move(world, side, (BID if side is Side.BUY else ASK) - 50 * side.sign)]
+        commands += [*world.wait(pause_s * HORIZON // 2), *world.settle()]
+        for command in sent(commands):
+            if isinstance(command, PlaceOrder):
+                own[command.order_id] = (command.side, command.level)
+            assert own[command.order_id] in hit
+
+    assert {(order.side, order.level) for order in world.live()} >= {
+        (quote.side, quote.level) for quote in ladder(3)
+    } - hit
 
 
 def test_the_reason_of_a_held_refill_is_recorded_with_the_decision() -> None:

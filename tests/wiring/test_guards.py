@@ -10,8 +10,9 @@ from replenisher.model.units import SECOND_NS
 from replenisher.wiring.setup import setup_of
 
 PAPER = Path(__file__).parents[2] / "configs" / "paper.yaml"
-WRITTEN = """max_per_minute: 30, max_daily_sell_quote: 90000.5, hanging_pct: 0.5, toxicity: {response: delay, delay_s: 7, fills_min: 3,
-      horizon_s: 2.5, window_s: 60, markout_bps_min: -0.5, cluster_fills: 4, cluster_s: 1.5}}
+WRITTEN = """max_per_minute: 30, max_daily_sell_quote: 90000.5, hanging_pct: 0.5,
+      toxicity: {response: delay, delay_s: 7, fills_min: 3, horizon_s: 2.5, window_s: 60, markout_bps_min: -0.5,
+      cluster_fills: 4, cluster_s: 1.5}}
     min_profit_bps: 1.25
     maker_fee_bps: -0.25"""
 
