@@ -298,7 +298,8 @@ class Network:
         return [link for link in self.links.values() if link.end is end and link.is_open_here]
 
     def _end_there(self, link: Link) -> None:
-        self.links.pop(link.name, None)
+        if not link.is_open_here:  # else what is still written to it has left, too
+            self.links.pop(link.name, None)
         if link.is_open_there:
             link.is_open_there = False
             self._counter.closed(link.name)

@@ -68,3 +68,17 @@ def test_a_stream_of_our_own_orders_that_does_not_come_back_with_its_connection(
         told.end_well()
 
         assert told.fills(order.label)
+
+
+def test_cancels_written_to_a_connection_of_whose_end_nobody_has_heard_yet(tmp_path: Path) -> None:
+    """They get nowhere, and they have left nonetheless: whoever asks what a daemon did must see them."""
+    with story(tmp_path) as told:
+        trading = told.link("trading")
+        trading.down.delay_ns += 5 * SECOND
+        told.victims.cut(trading, "1006")
+        told.run(1)
+        before = len(told.witness.requests)
+        told.life.ask("pause")
+        told.run(1)
+        assert {request.verb for _, request in told.witness.requests[before:]} == {"cancel"}
+        told.end_well()

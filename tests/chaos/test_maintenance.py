@@ -9,7 +9,8 @@ from replenisher.model.event import RejectReason, RequestRejected
 from tests.chaos.story import Story, story
 
 SECOND = 10**9
-LOCKED, DOWN, SHUT = InstrumentState.LOCKED, InstrumentState.MAINTENANCE, InstrumentState.SHUT
+HALTED, LOCKED = InstrumentState.HALTED, InstrumentState.LOCKED
+DOWN, SHUT = InstrumentState.MAINTENANCE, InstrumentState.SHUT
 
 
 def refusals(told: Story, since: int) -> list[RequestRejected]:
@@ -65,3 +66,16 @@ def test_a_maintenance_that_throws_everybody_out(seed: int, tmp_path: Path) -> N
         assert kept is (seed == 2)
         assert all(told.agrees_on(order.label) for order in before)
         assert len(told.witness.dials) < 40
+
+
+def test_a_halt_of_whose_end_the_market_connection_would_tell_and_does_not(tmp_path: Path) -> None:
+    """It falls silent at the wrong time, and cancels have been refused for so long that they are tried ever less."""
+    with story(tmp_path) as told:
+        market = told.link("market")
+        told.victims.interrupt(lambda: None, HALTED, 45 * SECOND)
+        told.run(42)
+        assert told.resting()
+        market.down.is_dead = True
+        told.run(3)
+        told.until(lambda: not told.resting(), within_s=3)
+        told.end_well()
