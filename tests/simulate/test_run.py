@@ -23,7 +23,7 @@ from replenisher.simulate.run import START, live, run
 from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
-from replenisher.store.journal import Journal
+from replenisher.store.growing import GrowingFile
 from replenisher.store.queries import AccountKey
 from replenisher.venues.deribit.link import Link
 from replenisher.venues.deribit.venue import DeribitVenue
@@ -264,7 +264,7 @@ def test_an_order_that_leaves_before_its_record_is_on_the_disk_is_found_only_whe
 ) -> None:
     plans = [Plan(script=(Cue(fault="power lost", after_s=20),), syncs_always=always) for always in (True, False)]
     assert [outcome_of(5, plan=plan).violation for plan in plans] == [None, None]
-    monkeypatch.setattr(Journal, "sync", lambda self, at: None)
+    monkeypatch.setattr(GrowingFile, "sync", lambda self, at: None)
 
     always, now_and_then = (outcome_of(5, plan=plan).violation for plan in plans)
 
