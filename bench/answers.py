@@ -26,6 +26,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PresenceCounted,
 )
 from replenisher.model.event import (
     BalanceReported,
@@ -104,7 +105,7 @@ class Answers:
                     yield CashReported(at=at, venue=venue, currency=currency, venue_time=at)
                 case AskOrder():
                     raise AssertionError("nothing is left without an answer here")
-                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked():
+                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked() | PresenceCounted():
                     pass
                 case _:
                     assert_never(command)

@@ -64,6 +64,12 @@ STATUS: dict[str, object] = COUNTS | {
         | {"never_share": 0.25, "own_share": None},
         "deribit/ETH-PERPETUAL": {"sweeps": 0},
     },
+    "obligations": {
+        "core": {"min_uptime_pct": 95.0, "hour_pct": 97.125, "today_pct": 99.5, "is_met": False, "is_closed": False}
+        | {"missing": "no bid rests", "since": 988_000_000_000},
+        "edge": {"min_uptime_pct": 90.0, "hour_pct": None, "today_pct": 100.0, "is_met": True, "is_closed": True}
+        | {"missing": "", "since": None},
+    },
     "instruments": {
         "deribit/BTC-PERPETUAL": {
             "position": "-430.0",
@@ -96,6 +102,8 @@ STATUS_PAGE = """\
 core                   quoting, less than wanted: max_open_orders
 edge                   shows nothing: paused: the operator
 core guards            toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills
+core owes              not met for 12 s: no bid rests, 97.12 % of this hour, 99.50 % of today (UTC), owed are 95 %
+edge owes              nothing is owed, the instrument does not trade, 100.00 % of today (UTC), owed are 90 %
 deribit                synced
 dead man               deribit: armed, the venue cancels our orders when we are gone
 lease                  ours, epoch 60310412, for 84 s unless it is renewed
@@ -447,6 +455,7 @@ def test_the_verbs_are_all_there() -> None:
             "cancel-all",
             "stop",
             "audit",
+            "obligations",
             "simulate",
             "calibrate",
         ),

@@ -27,6 +27,27 @@ def audit(
     raise typer.Exit(exit_code)
 
 
+@app.command(epilog="Example: replenisher obligations configs/paper.yaml --hours 24 --json")
+def obligations(
+    file: File,
+    hours: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """Say for how much of each hour every strategy met its obligations, and list each breach.
+
+    It reads the database, so it needs no daemon. The exit code is 0 whatever it says.
+    """
+    from replenisher.config import load
+    from replenisher.report.uptime import uptime_page
+    from replenisher.wiring import books
+
+    found = books.obligations(load(file), hours)
+    if as_json:
+        show(found, as_json)
+    else:
+        typer.echo(uptime_page(found))
+
+
 @database.command("upgrade", epilog="Example: replenisher db upgrade configs/paper.yaml")
 def database_upgrade(file: File) -> None:
     """Bring the tables to the version that this program knows."""

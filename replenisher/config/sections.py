@@ -325,6 +325,14 @@ class Refill(Section):
     max_daily_sell_quote: Money | None = Field(None, description="what is sold in a day")
 
 
+class ObligationsSection(Section):
+    """What a market maker's programme wants to see of a strategy. It is counted, and changes no quote."""
+
+    max_spread_bps: float = Field(gt=0, le=10_000, description="between the prices that complete the depth")
+    min_depth_quote: Money = Field(description="of our own orders on each side, in the quote currency")
+    min_uptime_pct: float = Field(gt=0, le=100, description="of the time in which the instrument trades")
+
+
 class StrategySection(Section):
     """One strategy on one instrument. Every key that is not named here is an argument of the strategy itself."""
 
@@ -344,6 +352,7 @@ class StrategySection(Section):
         None, ge=-100, le=1000, description="what the venue takes of a fill, negative is a rebate; for min_profit_bps"
     )
     risk: TighterRisk | None = None
+    obligations: ObligationsSection | None = Field(None, description="counted hour by hour: `status`, `obligations`")
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from replenisher.core.elsewhere import look_at_followers
 from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
 from replenisher.core.plan import Plan, Planner
+from replenisher.core.presence import FAR, Presence
 from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
 from replenisher.model.command import Command
@@ -32,11 +33,15 @@ class Engine:
     agenda: Agenda = field(default_factory=Agenda)
     daily_loss: DailyLoss = field(default_factory=DailyLoss)
     throttle: Throttle = field(default_factory=Throttle)
+    presence: Presence = field(default_factory=Presence)
 
     @property
     def next_deadline(self) -> int | None:
         """The session time at which the engine wants to be woken, should nothing happen before."""
-        return self.at if self.state.found else self.agenda.deadline(self.state)
+        if self.state.found:
+            return self.at
+        deadline, next_look = self.agenda.deadline(self.state), self.presence.next_look
+        return deadline if next_look == FAR else min(next_look, FAR if deadline is None else deadline)
 
     @property
     def fresh_until(self) -> int:
@@ -56,7 +61,7 @@ class Engine:
         self.agenda.remind(state, at)
         commands: list[Command] = []
         plans: list[Plan] = []
-        if state.is_anything_to_do or at >= self.daily_loss.next_day:
+        if state.is_anything_to_do or at >= self.daily_loss.next_day or at >= self.presence.next_look:
             commands, plans = self._react(at)
             if commands:
                 self.throttle.sent(state, commands, at)
@@ -87,6 +92,9 @@ class Engine:
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)
+        if self.presence.next_look != FAR:
+            for record in self.presence.look(state, at):
+                dispatch.give(record)
         if state.executed:
             self.throttle.filled(state)
             judge_positions(state, at)

@@ -13,6 +13,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PresenceCounted,
     TakenOver,
     addressee,
 )
@@ -48,6 +49,8 @@ def expect(state: State, command: Command, at: int) -> None:
             state.revisit(command.instrument)
         case DayMarked():
             state.day_marks[command.venue] = command
+        case PresenceCounted():
+            state.presence[command.strategy] = command
         case _:
             state.sync(addressee(command)).asked(command, at)
 

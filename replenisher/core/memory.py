@@ -14,7 +14,7 @@ from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.orders import Order
 from replenisher.core.slots import Slot, SlotKey
 from replenisher.core.sync import Sync
-from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted
 from replenisher.model.instrument import Instrument
 
 
@@ -32,6 +32,7 @@ class Memory(msgspec.Struct, kw_only=True):
     halts: dict[HaltCause, Halt] = msgspec.field(default_factory=dict)
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
     volumes: dict[str, DailyVolume] | UnsetType = UNSET  # by strategy, of those that have a cap
+    presence: dict[str, PresenceCounted] | UnsetType = UNSET  # by strategy, of those that have obligations
 
 
 class Present(msgspec.Struct, kw_only=True):

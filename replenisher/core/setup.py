@@ -8,6 +8,7 @@ from functools import cached_property
 from replenisher.core.budget import RateLimit
 from replenisher.core.fair_value import FairValue
 from replenisher.core.guards import Guards
+from replenisher.core.obligations import Obligations
 from replenisher.core.prices import Of, PriceSpec
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
@@ -55,6 +56,7 @@ class StrategySetup:
     policy: QuotingPolicy
     limits: Limits
     guards: Guards | None = None
+    obligations: Obligations | None = None
 
     @cached_property
     def heeds_trades(self) -> bool:
@@ -172,6 +174,15 @@ class Setup:
         specs = [spec for setup in self.strategies for spec in setup.prices.values() if spec.of in kinds]
         keys = dict.fromkeys(spec.name for spec in specs if spec.of is not Of.HTTP)
         return [key.partition("/")[2] for key in keys if venue_of(key) == venue]
+
+    @cached_property
+    def obliged(self) -> dict[str, list[StrategySetup]]:
+        """The strategies that have obligations, by instrument."""
+        obliged: dict[str, list[StrategySetup]] = {}
+        for setup in self.strategies:
+            if setup.obligations is not None:
+                obliged.setdefault(setup.instrument, []).append(setup)
+        return obliged
 
     @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:

@@ -30,14 +30,14 @@ from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
 from replenisher.core.toxicity import Toxicity
 from replenisher.core.watch import Values, Watch
-from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, Side, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
 
-IN_OTHER_WORDS = ("orders", "slots", "volumes")
+IN_OTHER_WORDS = ("orders", "slots", "volumes", "presence")
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in IN_OTHER_WORDS)  # as they are
 AT_PRESENT = tuple(name for name in Present.__struct_fields__ if name != "back")  # likewise
 
@@ -84,6 +84,7 @@ class State:
     stopping: Stopping | None = None
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
+    presence: dict[str, PresenceCounted] = field(default_factory=dict)  # how each one that is obliged stands
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
@@ -129,12 +130,18 @@ class State:
         self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
         self.volumes = memory.volumes or {}
+        self.presence = memory.presence or {}
         return self
 
     def _remembered(self) -> dict[str, Any]:
         as_it_is = {name: getattr(self, name) for name in REMEMBERED}
-        volumes = self.volumes or UNSET  # what few have is not written for the others
-        return {"orders": self.orders.dump(), "slots": self.slots.dump(), "volumes": volumes, **as_it_is}
+        in_other_words = {
+            "orders": self.orders.dump(),
+            "slots": self.slots.dump(),
+            "volumes": self.volumes or UNSET,  # what few have is not written for the others
+            "presence": self.presence or UNSET,
+        }
+        return in_other_words | as_it_is
 
     # --- What there is -------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from replenisher.live.standing import (
     live_orders,
 )
 from replenisher.live.sweeps import Sweeps
+from replenisher.live.uptime import uptimes
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
@@ -270,6 +271,7 @@ class Monitor:
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             resilience=self._sweeps.resilience(),
             instruments={key: holding(state, instrument) for key, instrument in _of_ours(state).items()},
+            obligations=uptimes(state, at),
             balances=dict(state.account.balances),
             halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),

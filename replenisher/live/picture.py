@@ -6,6 +6,7 @@ import msgspec
 
 from replenisher.core.resilience import Resilience
 from replenisher.live.standing import BookTop, EmptySlot, Holding, LiveOrder
+from replenisher.live.uptime import Uptime
 from replenisher.model.command import Halt, Pause
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side
@@ -65,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     guards: dict[str, list[str]]  # strategy -> which of its levels are toxic and why, and what of a daily cap is used
     terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name
     resilience: dict[str, Resilience]  # of each book that was watched in this life
+    obligations: dict[str, Uptime]  # of each strategy that has some
     instruments: dict[str, Holding]
     balances: dict[str, Decimal]  # by `venue/currency`
     halts: list[Halt]

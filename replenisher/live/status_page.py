@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from replenisher.live.lines import clock, decimals_of, printable, span
+from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
 TERMS_A_LINE = 4
@@ -43,6 +44,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
     for strategy, lines in answer["guards"].items():
         yield from ((f"{strategy} guards", line) for line in lines)
+    for strategy, uptime in answer["obligations"].items():
+        yield f"{strategy} owes", uptime_of(uptime, answer["at"])
     yield from answer["sync"].items()
     for venue, switch in answer["dead_man_switch"].items():
         yield "dead man", f"{venue}: {SWITCH[switch]}"

@@ -131,6 +131,35 @@ class DayMarked(Wish, frozen=True, kw_only=True):
     pnl_quote: float
 
 
+class Breach(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which a strategy did not meet its obligations."""
+
+    since: int
+    reason: str  # with which it began
+    until: int = 0  # 0 while it lasts
+
+
+class PresenceCounted(Wish, frozen=True, kw_only=True):
+    """For how long a strategy has met its obligations up to `at`, and how it stands from there on. Nothing is sent.
+
+    Times in which the instrument traded, and the part of them in which the obligations were met; of one hour and of its
+    day, so far.
+    """
+
+    strategy: str
+    instrument: str
+    epoch: int  # of the life that counted it
+    at: int
+    hour: int  # since the epoch, UTC
+    hour_ns: int = 0
+    hour_met_ns: int = 0
+    day_ns: int = 0
+    day_met_ns: int = 0
+    missing: str = ""  # why they are not met from here on; empty while they are
+    is_closed: bool = False  # whether the instrument does not trade, so that no time counts from here on
+    breach: Breach | None = None  # the one that lasts, or has just ended
+
+
 class AskOpenOrders(Wish, frozen=True, kw_only=True):
     """Which orders of our account rest?
 
@@ -215,7 +244,7 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked
+LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked | PresenceCounted
 Command = OrderCommand | LocalCommand | Question
 
 # What each command that leaves is about: an instrument, a scope or a venue. No other command leaves.

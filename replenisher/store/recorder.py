@@ -270,6 +270,8 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         insert_new(connection, table, rows.get(table, []))
     upsert(connection, tables.instruments, rows.get(tables.instruments, []))
     upsert(connection, tables.orders, rows.get(tables.orders, []))
+    upsert(connection, tables.presence, rows.get(tables.presence, []))
+    upsert(connection, tables.breaches, rows.get(tables.breaches, []))
     if fills := rows.get(tables.fills):
         insert_new(connection, tables.fills, _with_strategy(connection, fills, rows.get(tables.orders, [])))
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])

@@ -25,6 +25,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PresenceCounted,
     TakenOver,
 )
 from replenisher.model.event import (
@@ -42,6 +43,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.step import Decision, OrderState, Quote, Step
+from replenisher.model.units import HOUR_NS
 from replenisher.store import tables
 
 Row = dict[str, Any]
@@ -102,6 +104,8 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
         if isinstance(command, Halt):
             halted = {"kind": "halted", "cause": command.cause, "reason": command.reason}
             rows[tables.halts].append({**origin, "index": index, "at": step.at, **halted})
+        elif isinstance(command, PresenceCounted):
+            _add_presence(rows, command, {**origin, "index": index}, life)
     for order in step.orders:
         rows[tables.orders].append(_order(order, step, life, instruments))
     for index, decision in enumerate(step.decisions):
@@ -154,6 +158,16 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.halts].append({**origin, "at": event.at, **resumed})
         case _:
             pass  # the other facts show in the orders they changed
+
+
+def _add_presence(rows: Rows, command: PresenceCounted, origin: Row, life: Life) -> None:
+    whose = {**origin, **_place(command.instrument, life), "strategy": command.strategy}
+    counted = {"hour": command.hour * HOUR_NS, "traded_ns": command.hour_ns, "met_ns": command.hour_met_ns}
+    rows[tables.presence].append({**whose, "at": command.at, **counted})
+    if (breach := command.breach) is not None:
+        rows[tables.breaches].append(
+            {**whose, "since": breach.since, "until": breach.until or None, "reason": breach.reason}
+        )
 
 
 def _asked_of(scope: str, life: Life) -> Row:
@@ -300,6 +314,8 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
         case DayMarked():
             row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
+        case PresenceCounted():
+            row |= {"kind": "presence", **_place(command.instrument, life), "reason": command.missing}
         case AskOpenOrders():
             row |= {"kind": "ask_open_orders", **_asked_of(command.scope, life)}
         case AskOrder():

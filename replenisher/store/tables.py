@@ -316,6 +316,37 @@ halts = Table(
     Index(None, "at"),
 )
 
+presence = Table(
+    "presence",
+    metadata,  # one row an hour and strategy that has obligations, and journal, should they be two
+    *_origin(),
+    _time("at"),  # until when it is counted
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("strategy"),
+    _time("hour"),  # when it begins
+    _count("traded_ns"),  # in which the instrument traded
+    _count("met_ns"),  # the part of it in which the obligations were met
+    PrimaryKeyConstraint("journal_id", "strategy", "hour"),
+    Index(None, "venue", "account", "hour"),
+)
+
+breaches = Table(
+    "breaches",
+    metadata,  # one row each time a strategy ceased to meet its obligations
+    *_origin(),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("strategy"),
+    _time("since"),
+    _maybe_count("until"),  # null while it lasts
+    _text("reason"),  # with which it began
+    PrimaryKeyConstraint("journal_id", "strategy", "since"),
+    Index(None, "venue", "account", "since"),
+)
+
 decisions = Table(
     "decisions",
     metadata,

@@ -15,8 +15,10 @@ from sqlalchemy import Connection, inspect
 from replenisher.config import Config, has_dead_man_switch, require_ready
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.model.units import HOUR_NS
 from replenisher.report.audit import audit as compare_books
 from replenisher.report.ledger import ExchangeBook, read_ledger
+from replenisher.report.uptime import Uptime, read_uptime
 from replenisher.report.wire import Key, read_exchange
 from replenisher.store import queries, schema, tables
 from replenisher.store.database import Database, explained
@@ -142,6 +144,25 @@ def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
             account = accounts_of(config, theirs.exchange_id)[venue]
         findings = database.read(lambda connection: compare_books(connection, AccountKey(venue, account), theirs))
     return msgspec.to_builtins(findings), findings.exit_code(allow_empty=allow_empty)
+
+
+def obligations(config: Config, hours: int) -> dict[str, Any]:
+    """How every strategy of ours met its obligations in the last hours, at all venues, as the rows say."""
+    schema.require_same(config.database_url)
+    with closing(Database(config.database_url)) as database, explained(database):
+        uptime = database.read(partial(_uptime, config, hours))
+    found: dict[str, Any] = msgspec.to_builtins(uptime)
+    return found
+
+
+def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
+    owed = {
+        section.id: section.obligations.min_uptime_pct
+        for section in config.strategies
+        if section.obligations is not None
+    }
+    keys = [AccountKey(venue, _newest_account(config, venue, connection)) for venue in config.venues]
+    return read_uptime(connection, keys, owed, time.time_ns() - hours * HOUR_NS)
 
 
 def _audited_venue(config: Config) -> str:

@@ -3,9 +3,18 @@
 from decimal import Decimal
 
 from replenisher.config import CCXT, Config, has_dead_man_switch
-from replenisher.config.sections import Refill, Risk, StrategySection, TighterRisk, Toxicity, VenueSection
+from replenisher.config.sections import (
+    ObligationsSection,
+    Refill,
+    Risk,
+    StrategySection,
+    TighterRisk,
+    Toxicity,
+    VenueSection,
+)
 from replenisher.core.budget import RateLimit
 from replenisher.core.guards import Guards
+from replenisher.core.obligations import Obligations
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
@@ -78,6 +87,7 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
         guards=_guards(section),
+        obligations=None if section.obligations is None else _obligations(section.obligations),
     )
 
 
@@ -108,6 +118,14 @@ def _toxicity(section: Toxicity) -> ToxicityPolicy:
         cluster_ns=int((section.cluster_s or 0) * SECOND_NS),
         widen_bps=section.widen_bps or 0.0,
         delay_ns=int((section.delay_s or 0) * SECOND_NS),
+    )
+
+
+def _obligations(section: ObligationsSection) -> Obligations:
+    return Obligations(
+        max_spread_bps=section.max_spread_bps,
+        min_depth_quote=section.min_depth_quote,
+        min_uptime_pct=section.min_uptime_pct,
     )
 
 

@@ -34,6 +34,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PresenceCounted,
     TakenOver,
 )
 from replenisher.model.event import (
@@ -160,6 +161,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
     quoting = other.pop("policy", policy())
     on_start = other.pop("on_start", OnStart.CANCEL)
     guards = other.pop("guards", None)
+    obligations = other.pop("obligations", None)
     venue = {
         "name": VENUE,
         "rate_limit": RateLimit(per_s=1_000.0, burst=10_000.0),
@@ -181,6 +183,7 @@ def setup(strategies: Iterable[tuple[str, Strategy]], instrument: str = KEY, **o
                 policy=quoting,
                 limits=all_limits,
                 guards=guards,
+                obligations=obligations,
             )
             for name, strategy in strategies
         ),
@@ -257,7 +260,7 @@ class ToyVenue:
                 self.private.append(
                     BalanceReported(at=now, venue=VENUE, currency=command.currency, balance=self.balance)
                 )
-            case MoveSlot() | Denied() | Pause() | Halt() | TakenOver():
+            case MoveSlot() | Denied() | Pause() | Halt() | TakenOver() | PresenceCounted():
                 raise AssertionError(f"{command} is no business of a venue")
 
     def _place(self, command: PlaceOrder, now: int) -> None:

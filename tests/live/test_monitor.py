@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from replenisher.core.guards import Guards
+from replenisher.core.obligations import Obligations
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
 from replenisher.model.event import (
@@ -85,6 +86,22 @@ def test_a_book_that_is_swept_is_watched_until_it_is_back_and_ours_is_told_from_
     assert seen["sweeps"] == 1
     assert seen["back"]["5s"] == 1
     assert seen["t90_s"] == pytest.approx(2, abs=1.1)
+
+
+def test_status_says_how_each_strategy_stands_to_its_obligations() -> None:
+    owed = Obligations(max_spread_bps=20.0, min_depth_quote=Decimal(10), min_uptime_pct=95.0)
+    world, monitor = opened(obligations=owed)
+    began_at = world.state.presence["core"].at - world.state.presence["core"].hour_ns
+    met_at = world.at
+    world.wait(9 * SECOND)
+    seen = monitor.summary(world.state, world.at)["obligations"]["core"]
+    assert (seen["is_met"], seen["missing"], seen["since"]) == (True, "", None)
+    assert seen["hour_pct"] == seen["today_pct"] == pytest.approx(100 * (world.at - met_at) / (world.at - began_at))
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="cut"))
+
+    seen = monitor.summary(world.state, world.at + SECOND)["obligations"]["core"]
+    assert (seen["is_met"], seen["missing"], seen["since"]) == (False, f"not in sync with {VENUE}: closed", world.at)
 
 
 def test_the_dead_man_switch_is_armed_as_long_as_there_is_a_session() -> None:

@@ -1,0 +1,109 @@
+"""Presence: for how much of each hour a strategy has met its obligations, and since when it does not.
+
+The sum is a record (`PresenceCounted`) that outlives the process. It is drawn up whenever a strategy begins to meet
+them or ceases to, at the end of each hour (UTC), and once a minute; nothing but orders and time goes into it. While the
+instrument does not trade, no time counts. Time that nobody watched, because there was no process or it stood still,
+counts as time in which they were not met, from the last record on: what cannot be proved is not claimed.
+"""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from replenisher.core.absence import why_absent
+from replenisher.core.setup import StrategySetup
+from replenisher.core.state import State
+from replenisher.model.command import Breach, PresenceCounted
+from replenisher.model.units import HOUR_NS, MINUTE_NS
+
+FAR = 1 << 62
+RECORD_NS = MINUTE_NS
+UNWATCHED_NS = 2 * RECORD_NS  # after so long a record is overdue: nobody was there to draw it up
+AWAY = "the daemon was away"
+HOURS_A_DAY = 24
+
+
+class Presence:
+    """Looks at every strategy that is obliged, whenever something of its own has changed and when a record is due."""
+
+    def __init__(self) -> None:
+        self.next_look = 0  # when the next record is due; FAR if nobody is obliged
+
+    def look(self, state: State, at: int) -> Iterator[PresenceCounted]:
+        """The records to be made now."""
+        obliged = state.setup.obliged
+        is_due = at >= self.next_look
+        for instrument in obliged if is_due else state.to_revisit:
+            for setup in obliged.get(instrument, ()):
+                yield from self._records(state, setup, at)
+        if is_due:
+            records = [state.presence[setup.id] for setups in obliged.values() for setup in setups]
+            self.next_look = min(map(_due_at, records), default=FAR)
+
+    def _records(self, state: State, setup: StrategySetup, at: int) -> Iterator[PresenceCounted]:
+        missing, is_closed = missing_of(state, setup, at), setup.instrument in state.closed
+        last = state.presence.get(setup.id)
+        if last is None:
+            first = PresenceCounted(
+                strategy=setup.id, instrument=setup.instrument, epoch=state.epoch, at=at, hour=at // HOUR_NS
+            )
+            yield turned(first, missing, is_closed=is_closed)
+            return
+        *ended, now = passed(last, state.epoch, at)
+        now = turned(now, missing, is_closed=is_closed)
+        is_other = (now.missing, now.is_closed, now.epoch) != (last.missing, last.is_closed, last.epoch)
+        if ended or is_other or at >= _due_at(last):
+            yield from (*ended, now)
+
+
+def missing_of(state: State, setup: StrategySetup, at: int) -> str:
+    """Why a strategy does not meet its obligations, the cause rather than what follows from it; empty if it does."""
+    assert setup.obligations is not None, "only who is obliged can lack something"
+    sync, instrument = state.syncs.get(setup.venue), state.instruments.get(setup.instrument)
+    if sync is None or not sync.is_synced or instrument is None:
+        return why_absent(state, setup, at) or f"{setup.instrument} is not known yet"
+    lacking = setup.obligations.shortfall(instrument, state.orders.of(setup.ladder))
+    return lacking and (why_absent(state, setup, at) or lacking)
+
+
+def passed(last: PresenceCounted, epoch: int, at: int) -> list[PresenceCounted]:
+    """What the record becomes by time alone: each hour that has ended since, whole, and then the one that has not."""
+    at = max(at, last.at)  # the clock by which the next life began may have been set back
+    now = last if last.breach is None or not last.breach.until else replace(last, breach=None)
+    if last.epoch != epoch or at - last.at > UNWATCHED_NS:
+        now = replace(turned(now, AWAY, is_closed=False), epoch=epoch)
+    records: list[PresenceCounted] = []
+    while (end := (now.hour + 1) * HOUR_NS) <= at:
+        records.append(_later(now, end))
+        is_new_day = (now.hour + 1) % HOURS_A_DAY == 0
+        of_day = {"day_ns": 0, "day_met_ns": 0} if is_new_day else {}
+        now = replace(records[-1], hour=now.hour + 1, hour_ns=0, hour_met_ns=0, **of_day)
+    return [*records, _later(now, at)]
+
+
+def turned(now: PresenceCounted, missing: str, *, is_closed: bool) -> PresenceCounted:
+    """How it stands from now on. What is missing while the instrument does not trade is no breach."""
+    is_breach, breach = bool(missing) and not is_closed, now.breach
+    if breach is None and is_breach:
+        breach = Breach(since=now.at, reason=missing)
+    elif breach is not None and not is_breach:
+        breach = replace(breach, until=now.at)
+    return replace(now, missing=missing, is_closed=is_closed, breach=breach)
+
+
+def _later(now: PresenceCounted, at: int) -> PresenceCounted:
+    """So much time has passed, and nothing else."""
+    elapsed_ns = 0 if now.is_closed else at - now.at
+    met_ns = 0 if now.missing else elapsed_ns
+    return replace(
+        now,
+        at=at,
+        hour_ns=now.hour_ns + elapsed_ns,
+        hour_met_ns=now.hour_met_ns + met_ns,
+        day_ns=now.day_ns + elapsed_ns,
+        day_met_ns=now.day_met_ns + met_ns,
+    )
+
+
+def _due_at(record: PresenceCounted) -> int:
+    return min(record.at + RECORD_NS, (record.hour + 1) * HOUR_NS)

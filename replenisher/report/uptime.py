@@ -1,0 +1,75 @@
+"""Uptime: how strategies met their obligations, hour by hour, and each time in which they did not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.store import queries
+from replenisher.store.queries import AccountKey, BreachRow
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour of one strategy."""
+
+    strategy: str
+    instrument: str
+    hour: int  # when it begins
+    traded_ns: int  # in which the instrument traded
+    met_ns: int  # the part of it in which the obligations were met
+    met_pct: float | None  # None if it did not trade
+    is_enough: bool | None  # None if nothing is owed any more
+
+
+class Uptime(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it, oldest first."""
+
+    hours: list[Hour]
+    breaches: list[BreachRow]
+
+
+def read_uptime(connection: Connection, keys: Sequence[AccountKey], owed: Mapping[str, float], since: int) -> Uptime:
+    """What the rows of these accounts say of the time since then. `owed` is the uptime of each strategy in percent."""
+    hours: list[Hour] = []
+    breaches: list[BreachRow] = []
+    for key in keys:
+        for row in queries.presence(connection, key, since):
+            pct = 100 * row.met_ns / row.traded_ns if row.traded_ns else None
+            is_enough = None if row.strategy not in owed or pct is None else pct >= owed[row.strategy]
+            hours.append(Hour(**msgspec.structs.asdict(row), met_pct=pct, is_enough=is_enough))
+        breaches += queries.breaches(connection, key, since)
+    return Uptime(
+        hours=sorted(hours, key=lambda hour: (hour.hour, hour.strategy)),
+        breaches=sorted(breaches, key=lambda breach: (breach.since, breach.strategy)),
+    )
+
+
+def uptime_page(found: Mapping[str, Any]) -> str:
+    """The same for people, from what JSON carries of it. Times are UTC."""
+    return "\n".join([*_hours(found["hours"]), "", *_breaches(found["breaches"])])
+
+
+def _hours(hours: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not hours:
+        yield "no hour is recorded of a strategy that has obligations"
+    for hour in hours:
+        begins, ends = _moment(hour["hour"])[:16], _moment(hour["hour"] + HOUR_NS)[11:16]
+        share = "did not trade" if hour["met_pct"] is None else f"{hour['met_pct']:6.2f} %"
+        short = "  too little" if hour["is_enough"] is False else ""
+        yield f"{begins}-{ends}  {hour['strategy']} on {hour['instrument']}  {share}{short}"
+
+
+def _breaches(breaches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not breaches:
+        yield "no breach"
+    for breach in breaches:
+        until = breach["until"]
+        lasted = "and lasts" if until is None else f"for {(until - breach['since']) / SECOND_NS:.3f} s"
+        yield f"{_moment(breach['since'])}  {breach['strategy']}  {lasted}: {breach['reason']}"
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at // SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,95 @@
+"""Uptime: what the rows say of obligations, hour by hour and breach by breach, on either database."""
+
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from replenisher.model.command import Breach, PresenceCounted
+from replenisher.model.units import HOUR_NS
+from replenisher.report.uptime import Uptime, read_uptime, uptime_page
+from replenisher.store.database import Database
+from replenisher.store.queries import AccountKey, BreachRow
+from replenisher.store.recorder import Recorder
+from tests.store.given import ACCOUNT, KEY, SECOND, defined, started, step, write_journal
+
+HOUR = 472_222  # 2023-11-14 22:00 UTC
+TEN = HOUR * HOUR_NS
+FIRST = Breach(since=TEN, reason="not in sync with deribit: connecting")
+BID_GONE = Breach(since=TEN + 1_800 * SECOND, reason="no bid rests")
+
+
+def counted(at: int, met_ns: int, breach: Breach | None, *, began_at: int = TEN, hour: int = HOUR) -> PresenceCounted:
+    return PresenceCounted(
+        strategy="core",
+        instrument=KEY,
+        epoch=1,
+        at=at,
+        hour=hour,
+        hour_ns=at - began_at,
+        hour_met_ns=met_ns,
+        missing="" if breach is None or breach.until else breach.reason,
+        breach=breach,
+    )
+
+
+def ended(breach: Breach, until: int) -> Breach:
+    return msgspec.structs.replace(breach, until=until)
+
+
+STORY = [
+    [counted(TEN, 0, FIRST)],
+    [counted(TEN + 36 * SECOND, 0, ended(FIRST, TEN + 36 * SECOND))],
+    [counted(TEN + 1_800 * SECOND, 1_764 * SECOND, BID_GONE)],
+    [
+        counted(TEN + HOUR_NS, 1_764 * SECOND, BID_GONE),
+        counted(TEN + HOUR_NS, 0, BID_GONE, began_at=TEN + HOUR_NS, hour=HOUR + 1),
+    ],
+]
+
+
+def read(tmp_path: Path, ledger_url: str, since: int) -> Uptime:
+    story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
+    write_journal(tmp_path / "journal", [step(1, [started(), defined()]), *story])
+    with closing(Database(ledger_url)) as database:
+        Recorder(tmp_path / "journal", database).record_all()
+        Recorder(tmp_path / "journal", database).record_all()
+        key = AccountKey("deribit", ACCOUNT)
+        return database.read(lambda connection: read_uptime(connection, [key], {"core": 95.0}, since))
+
+
+def test_each_hour_and_each_breach_has_one_row(tmp_path: Path, ledger_url: str) -> None:
+    found = read(tmp_path, ledger_url, TEN)
+
+    assert [(hour.hour, hour.traded_ns, hour.met_ns, hour.met_pct, hour.is_enough) for hour in found.hours] == [
+        (TEN, HOUR_NS, 1_764 * SECOND, 49.0, False),
+        (TEN + HOUR_NS, 0, 0, None, None),
+    ]
+    of_core = {"strategy": "core", "instrument": "BTC-PERPETUAL"}
+    assert found.breaches == [
+        BreachRow(**of_core, since=TEN, until=TEN + 36 * SECOND, reason=FIRST.reason),
+        BreachRow(**of_core, since=BID_GONE.since, until=None, reason="no bid rests"),
+    ]
+
+
+def test_only_what_was_not_over_is_told(tmp_path: Path, ledger_url: str) -> None:
+    found = read(tmp_path, ledger_url, TEN + HOUR_NS)
+
+    assert [hour.hour for hour in found.hours] == [TEN + HOUR_NS]
+    assert [breach.since for breach in found.breaches] == [BID_GONE.since]
+
+
+def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
+    assert uptime_page(msgspec.to_builtins(read(tmp_path, ledger_url, TEN))) == (
+        "2023-11-14 22:00-23:00  core on BTC-PERPETUAL   49.00 %  too little\n"
+        "2023-11-14 23:00-00:00  core on BTC-PERPETUAL  did not trade\n"
+        "\n"
+        "2023-11-14 22:00:00  core  for 36.000 s: not in sync with deribit: connecting\n"
+        "2023-11-14 22:30:00  core  and lasts: no bid rests"
+    )
+
+
+def test_where_nobody_is_obliged_it_says_so() -> None:
+    assert uptime_page({"hours": [], "breaches": []}) == (
+        "no hour is recorded of a strategy that has obligations\n\nno breach"
+    )
