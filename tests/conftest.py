@@ -1,5 +1,6 @@
 """What every test shares: databases of both kinds, recordings of real markets, and a count of the tests on these."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ SERVER = "REPLENISHER_TEST_POSTGRES_URL"  # of a server on which we may make dat
 RECORDINGS = "REPLENISHER_TEST_DATA"
 USED = "recording"  # the property by which a test says that it ran on one
 FINDING = "finding"  # and the one by which it says what it found
+YOUNG_MAX = 50_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
 
 
 @pytest.fixture
@@ -144,6 +146,13 @@ class Findings:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stories come first: they hold real time, and what is quick fills the gaps that they leave at the end."""
     items.sort(key=lambda item: "stories" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """All tests are loaded, and stay: garbage is not looked for among them, which costs more than what it finds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX)
 
 
 def pytest_configure(config: pytest.Config) -> None:

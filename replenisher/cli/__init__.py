@@ -4,6 +4,7 @@ What is heavy is imported inside the verb that needs it, so that a question abou
 Exit codes: 0 fine, 1 failure, 2 usage, 3 risk halt, 75 unreachable at start, 78 bad configuration, 130 interrupted.
 """
 
+import gc
 import sys
 
 import typer
@@ -26,11 +27,14 @@ from replenisher.cli import (
 
 # isort: on
 
+YOUNG_MAX = 50_000  # what a verb imports is no garbage, and looking for some in it is a fifteenth of the start
+
 __all__ = ["app", "books", "calibration", "door", "experiments", "main", "offers", "simulation", "trading", "wizard"]
 
 
 def main() -> None:
     """The command `replenisher`: a mistake ends as one line on stderr and the exit code of its kind."""
+    gc.set_threshold(YOUNG_MAX)
     try:
         app(prog_name="replenisher")
     except ReplenisherError as error:

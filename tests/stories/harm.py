@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
+from replenisher.live.control import ask
 from tests.postgres import Server
 from tests.stories.desk import DATABASE, Desk, Process, fills, resting
 from tests.stories.wire import Wire
@@ -43,7 +44,7 @@ class Scene:
 
     def quotes(self) -> bool:
         """Whether it shows all that it wants to."""
-        return not any(self.desk.answer("status")["not_quoting"].values()) and bool(resting(self.desk.ledger()))
+        return not any(ask(self.desk.data, "status")["not_quoting"].values()) and bool(resting(self.desk.ledger()))
 
     def back_after_s(self) -> float:
         """How long it takes from now on until it quotes, without anybody's hand."""

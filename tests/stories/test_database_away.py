@@ -8,6 +8,7 @@ from time import monotonic
 import pytest
 from sqlalchemy import func, select
 
+from replenisher.live.control import ask
 from replenisher.model.event import Event, OrderFilled, TradesReported
 from replenisher.store import tables
 from replenisher.store.database import Database
@@ -93,7 +94,7 @@ def test_half_a_minute_without_a_database_costs_no_row_and_stops_no_cancel(tmp_p
             own_server.start()
 
             daemon.until("rows go on", lambda: daemon.told("rows_go_on"))
-            daemon.until("rows are up to date", lambda: not desk.answer("status")["rows"]["error"])
+            daemon.until("rows are up to date", lambda: not ask(desk.data, "status")["rows"]["error"])
             ended = daemon.stop()
 
         assert (ended.code, ended.stderr) == (0, "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from replenisher.live.control import SOCKET
 from tests.stories.desk import PAPER, Desk, Ended, Record, contents
 
 URL = "REPLENISHER_VENUES__DERIBIT__URL"
@@ -174,7 +175,7 @@ def test_what_would_go_wrong_is_found_before_it_does(desk: Desk, exchange: tuple
 
 def test_a_daemon_of_this_configuration_is_no_stranger_and_another_one_is(desk: Desk) -> None:
     with desk.running("run", desk.config) as daemon:
-        daemon.until("it answers", lambda: desk.command("status", desk.config).code == 0)
+        daemon.until("its door is open", (desk.data / SOCKET).exists)
 
         same = look(desk)
         desk.config = PAPER

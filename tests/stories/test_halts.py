@@ -134,7 +134,7 @@ def test_a_strategy_that_raises_takes_its_own_orders_with_it_and_no_others(tmp_p
         daemon.until("its order is gone", lambda: {order["strategy"] for order in ladder(desk)} == {"core"})
         before = len(fills(desk.ledger()))
         absences = {"core": "", "moody": f"paused: {reason}"}
-        daemon.until("only that one is paused", lambda: desk.answer("status")["not_quoting"] == absences)
+        daemon.until("only that one is paused", lambda: ask(desk.data, "status")["not_quoting"] == absences)
         daemon.until("the other one trades on", lambda: trades(desk, before))
         ended = daemon.stop()
 
@@ -144,7 +144,7 @@ def test_a_strategy_that_raises_takes_its_own_orders_with_it_and_no_others(tmp_p
 
 def ladder(desk: Desk) -> list[dict[str, str]]:
     """What the daemon says rests."""
-    orders: list[dict[str, str]] = desk.answer("status")["ladder"]
+    orders: list[dict[str, str]] = ask(desk.data, "status")["ladder"]
     return orders
 
 
