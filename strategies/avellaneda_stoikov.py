@@ -75,11 +75,6 @@ class AvellanedaStoikov(ModelLadder):
         return self
 
     @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
-    @property
     def looks_again_s(self) -> float | None:
         """A finite horizon comes nearer while nothing happens."""
         return self.time_step_s

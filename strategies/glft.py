@@ -55,11 +55,6 @@ class Glft(ModelLadder):
     fair_value: FairValue = FairValue()
     target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
         """What is measured of the market."""

@@ -65,11 +65,6 @@ class LiquidityProfile:
             raise WrongArgument("min_order_quote", f"with so many levels one order would be {smallest:.2f}")
         return self
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     def quote(self, view: View) -> Quotes:
         """The book for this market and inventory."""
         fair = self.fair_value.of(view)

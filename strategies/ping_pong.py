@@ -25,11 +25,6 @@ class PingPong(ModelLadder):
     width_bps: Annotated[Positive, about("from the entry to where it is closed")]
     fair_value: FairValue = FairValue()
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     def quote(self, view: View) -> Quotes:
         """Both sides while flat, else the one that closes."""
         fair = self.fair_value.of(view)

@@ -68,11 +68,6 @@ class PureMarketMaking:
             )
         return self
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""
         fair = self.fair_value.of(view)

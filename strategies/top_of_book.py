@@ -48,11 +48,6 @@ class TopOfBook(ModelLadder):
             raise WrongArgument("behind_amount", "it belongs to the placement depth, which needs it")
         return self
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
         """Where so much of the others' size is passed over, of the placement depth."""

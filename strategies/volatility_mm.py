@@ -38,11 +38,6 @@ class VolatilityMarketMaking(ModelLadder):
             raise WrongArgument("max_spread_bps", "it must not be less than min_spread_bps")
         return self
 
-    @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self.fair_value.heeds_trades
-
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
         """What is measured of the market."""

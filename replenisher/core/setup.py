@@ -61,7 +61,9 @@ class StrategySetup:
     @cached_property
     def heeds_trades(self) -> bool:
         """Whether it depends on the last trade; if not, a trade is no reason to ask it."""
-        return bool(getattr(self.strategy, "heeds_trades", True))
+        fair_value = getattr(self.strategy, "fair_value", None)
+        by_default = fair_value.heeds_trades if isinstance(fair_value, FairValue) else True
+        return bool(getattr(self.strategy, "heeds_trades", by_default))
 
     @cached_property
     def signals(self) -> Mapping[str, SignalSpec]:
