@@ -11,13 +11,15 @@ POLL_S = 0.01
 Condition = Callable[[], object]
 
 
-def until(condition: Condition, what: str = "it comes true", within_s: float = DEADLINE_S) -> None:
+def until(
+    condition: Condition, what: str = "it comes true", within_s: float = DEADLINE_S, every_s: float = POLL_S
+) -> None:
     """Wait for what another thread or process brings about."""
     nobody_rings = threading.Event()
     deadline = monotonic() + within_s
     while not condition():
         assert monotonic() < deadline, f"{what}: not after {within_s:g} s"
-        nobody_rings.wait(POLL_S)
+        nobody_rings.wait(every_s)
 
 
 async def eventually(condition: Condition, what: str = "it comes true", within_s: float = DEADLINE_S) -> None:

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tests.report.independent_check import check
 from tests.waiting import DEADLINE_S, until
 
@@ -21,6 +23,7 @@ REPLAY = ROOT / "configs" / "replay.yaml"
 DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own books are
 EXCHANGE = "REPLENISHER_VENUES__DERIBIT__URL"  # and the one that says where an exchange runs already
 
+LOOK_S = 0.05  # between looks at a process's files, which are read whole: the desk needs the core
 LIFE_S = 3 * DEADLINE_S  # of a whole life: it starts, trades, stops and brings its rows to the database
 
 Record = dict[str, Any]
@@ -64,7 +67,7 @@ class Process:
 
     def until(self, what: str, condition: Callable[[], object], within_s: float = LIFE_S) -> None:
         """Wait for something that must come true while the process runs."""
-        until(lambda: condition() or self.is_over, what, within_s)
+        until(lambda: condition() or self.is_over, what, within_s, LOOK_S)
         assert condition(), f"ended while waiting until {what}: {self.wait()}"
 
     def send(self, number: signal.Signals) -> None:
@@ -91,7 +94,7 @@ class Process:
 
     def told(self, event: str) -> list[Record]:
         """The facts of one kind on stdout so far."""
-        return [fact for line in self.lines() if (fact := json.loads(line))["event"] == event]
+        return [fact for line in self.lines() if (fact := msgspec.json.decode(line))["event"] == event]
 
     def lines(self) -> list[str]:
         """The whole lines on stdout so far."""
@@ -191,7 +194,7 @@ class Desk:
 
     def ledger(self) -> list[Record]:
         """The exchange's own books, as far as they are written."""
-        return [json.loads(line) for line in _whole_lines(self.ledger_file)]
+        return [msgspec.json.decode(line) for line in _whole_lines(self.ledger_file)]
 
     def audit(self) -> Record:
         """What the program itself finds when it compares the two books; they must agree."""
