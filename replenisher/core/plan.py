@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -23,9 +23,17 @@ from replenisher.core.watch import Values, why_untold
 from replenisher.model.order import BUY
 from replenisher.model.step import Decision, Quote
 
-NONE: Values = {}
-NO_PRICES: Prices = {}
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
+
+
+class More(NamedTuple):
+    """What a strategy goes by besides the book that it quotes."""
+
+    signals: Values  # by its own names
+    prices: Prices  # from elsewhere, those that are fresh
+
+
+NOTHING_MORE = More({}, {})
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +43,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     last_trade: int | None  # where the strategy heeds it
     shown_touch: tuple[int, int] | None
     absence: str  # why nothing may be shown; empty if something may
-    signals: Values  # by the strategy's own names
+    more: More
     cash_moves: int  # how often any balance has changed
-    prices: Prices  # from elsewhere, those that are fresh
 
     def means_the_same_as(self, before: "Seen") -> bool:
         """Whether the same quotes would be judged the same: by the same mark, cash and touch as published."""
@@ -48,7 +55,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
             and self.shown_touch == before.shown_touch
             and self.absence == before.absence
             and self.cash_moves == before.cash_moves
-            and (self.prices is before.prices or self.prices.keys() == before.prices.keys())
+            and (self.more is before.more or self.more.prices.keys() == before.more.prices.keys())
         )
 
 
@@ -163,8 +170,8 @@ class Planner:
             inventory=state.account.inventory(setup.instrument, setup.id),
             entry_price=entry.price,
             last_fill_price=entry.last_price,
-            signals=cast("Mapping[str, float]", seen.signals),
-            prices=seen.prices,
+            signals=cast("Mapping[str, float]", seen.more.signals),
+            prices=seen.more.prices,
         )
         try:
             answer = setup.strategy.quote(view)
@@ -182,19 +189,16 @@ class Planner:
 def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
     book = state.book(setup.instrument)
     touch = state.touches.get(setup.instrument)
-    signals: Values = NONE
-    if setup.signals:
-        signals = state.signals(setup)
-        state.untold[setup.id] = why_untold(signals)
-    prices: Prices = NO_PRICES
-    if setup.priced_by is not None:
-        prices = fresh_prices(state, setup, at)
-        state.untold[setup.id] = why_untold(signals) or setup.priced_by.why_none(prices)
+    more = NOTHING_MORE
+    if setup.is_told_more:
+        more = More(state.signals(setup), fresh_prices(state, setup, at))
+        why_none = "" if setup.priced_by is None else setup.priced_by.why_none(more.prices)
+        state.untold[setup.id] = why_untold(more.signals) or why_none
     absence = why_absent(state, setup, at)
     if not absence and touch is None:
         absence = "one side of the book is empty"
     last_trade = book.last_trade if setup.heeds_trades else None
-    return Seen(touch, last_trade, book.shown_touch, absence, signals, state.account.cash_moves, prices)
+    return Seen(touch, last_trade, book.shown_touch, absence, more, state.account.cash_moves)
 
 
 def _difference(state: State, setup: StrategySetup, permitted: Sequence[Quote], at: int) -> tuple[Sequence[Wish], bool]:

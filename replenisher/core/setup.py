@@ -84,6 +84,11 @@ class StrategySetup:
         return {name: spec.on(self.instrument) for name, spec in named.items()}
 
     @cached_property
+    def is_told_more(self) -> bool:
+        """Whether it goes by anything but the book that it quotes."""
+        return bool(self.signals) or self.priced_by is not None
+
+    @cached_property
     def looks_again_ns(self) -> int | None:
         """For how long its answer holds while nothing happens; None if for ever."""
         looks_again_s: float | None = getattr(self.strategy, "looks_again_s", None)
