@@ -54,6 +54,7 @@ GUARDS: dict[str, Changes] = {
     "toxicity, clusters": toxicity(response="delay", delay_s=2, markout_bps_min=-1000, cluster_fills=3, cluster_s=1),
     "min profit": min_profit(1.2),
     "hanging": {"refill": {"hanging_pct": 0.2}},
+    "keep place": {"keep_place": {"within_bps": 0.3}},
 }
 TUNED: dict[str, Changes] = {
     OFF: {},
@@ -72,6 +73,8 @@ TUNED: dict[str, Changes] = {
     "min profit 2": min_profit(2.0),
     "hanging 0.05": {"refill": {"hanging_pct": 0.05}},
     "hanging 0.2": {"refill": {"hanging_pct": 0.2}},
+    "keep place 0.3": {"keep_place": {"within_bps": 0.3}},
+    "keep place 1": {"keep_place": {"within_bps": 1.0}},
 }
 
 

@@ -153,6 +153,10 @@ amend: auto -> min_profit_bps: 1
     strategies[0].maker_fee_bps is missing, min_profit_bps has no meaning without it
 amend: auto -> maker_fee_bps: -0.5
     strategies[0].min_profit_bps is missing, maker_fee_bps has no meaning without it
+amend: auto -> keep_place: {horizon_s: 5}
+    strategies[0].keep_place.within_bps is missing, it has no default
+partial_fill: wait -> hanging_pct: 0
+    strategies[0].refill.hanging_pct: 0 is not allowed, it must be greater than 0
 partial_fill: wait -> toxicity: {response: shrug}
     strategies[0].refill.toxicity.response: 'shrug' is not allowed, it must be 'widen', 'delay' or 'withhold'
 partial_fill: wait -> toxicity: {response: widen}

@@ -11,7 +11,7 @@ from replenisher.config.parameters import Offer, Parameter
 
 EVERY_STRATEGY = (
     "Besides, every strategy takes id, venue, instrument, refill, order_refresh_tolerance_bps, amount_tolerance_pct, "
-    "max_order_age_s, amend, min_profit_bps, maker_fee_bps and risk. A class of your own is named as "
+    "max_order_age_s, amend, keep_place, min_profit_bps, maker_fee_bps and risk. A class of your own is named as "
     "my_strategy.py:MyLadder."
 )
 

@@ -333,6 +333,14 @@ class ObligationsSection(Section):
     min_uptime_pct: float = Field(gt=0, le=100, description="of the time in which the instrument trades")
 
 
+class KeepPlace(Section):
+    """When an order that the ladder would move stays, as its place in the queue is worth no less."""
+
+    within_bps: float = Field(gt=0, le=1000, description="of where it is wanted; further off it is moved")
+    horizon_s: float = Field(10, gt=0, le=3600, description="in which it should be filled")
+    queue_model: QueueModel = Field("risk_averse", description="where in a queue others cancel")
+
+
 class StrategySection(Section):
     """One strategy on one instrument. Every key that is not named here is an argument of the strategy itself."""
 
@@ -351,6 +359,7 @@ class StrategySection(Section):
     maker_fee_bps: float | None = Field(
         None, ge=-100, le=1000, description="what the venue takes of a fill, negative is a rebate; for min_profit_bps"
     )
+    keep_place: KeepPlace | None = Field(None, description="none: an order follows the ladder whatever its place")
     risk: TighterRisk | None = None
     obligations: ObligationsSection | None = Field(None, description="counted hour by hour: `status`, `obligations`")
 

@@ -94,6 +94,8 @@ def apply(state: State, event: Event) -> None:
             state.book(event.instrument).last_trade = event.price
             if (watch := state.watches.get(event.instrument)) is not None:
                 watch.saw_trade(event)
+            if state.queues:
+                state.saw_trade(event)
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
         case OrderFilled():

@@ -9,6 +9,8 @@ Each is off unless it is configured. They change wishes and nothing else, so wha
 - *Hanging*: once the order opposite to it was filled, an order stays where it is while the ladder moves, so that the
   pair is closed at the profit it was quoted for: until it is further than `hanging_pct` from fair value, too old, or
   closer than min profit allows.
+- *Queue value*: an order that the ladder would move by a little stays if its place in the queue is worth no less than
+  a new one (`queue_value.py`).
 - *Daily volume*: what was traded on a side since midnight UTC and all that is wanted there stay within the cap
   together. A fill that overtakes the cancel of its order may exceed it, by no more than that order.
 """
@@ -16,11 +18,14 @@ Each is off unless it is configured. They change wishes and nothing else, so wha
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 
 import msgspec
 
+from replenisher.core.book import Book
 from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.orders import Order
+from replenisher.core.queue_value import QueuePolicy, Queues
 from replenisher.core.strategy import Quotes
 from replenisher.core.toxicity import NEVER, Response, Toxicity, ToxicityPolicy
 from replenisher.model.instrument import Instrument
@@ -29,6 +34,7 @@ from replenisher.model.step import Quote
 from replenisher.model.units import DAY_NS
 
 BPS = 10_000
+BY_SLOT = attrgetter("side", "level")
 CAPS = {BUY: "max_daily_buy_quote", SELL: "max_daily_sell_quote"}
 
 
@@ -38,6 +44,7 @@ class Guards:
 
     closest_bps: float | None = None  # the maker fee and the profit that is wanted
     hanging_pct: float | None = None  # how far from fair value an order may hang
+    queue: QueuePolicy | None = None
     toxicity: ToxicityPolicy | None = None
     max_daily_buy_quote: Decimal | None = None
     max_daily_sell_quote: Decimal | None = None
@@ -58,17 +65,23 @@ class Guarded(msgspec.Struct, frozen=True, gc=False):
     guards: Guards
     toxicity: Toxicity | None
     volume: DailyVolume
+    queues: Queues | None
     hanging: Mapping[tuple[Side, int], Order]  # the orders whose opposite was filled, and which have not moved since
 
     def let_through(
-        self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], at: int
+        self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], book: Book, at: int
     ) -> tuple[tuple[Quote, ...], str]:
         """The quotes that may be shown, and why they are not those that are wanted. `orders` are the strategy's."""
         reasons: dict[str, None] = {}
         quotes: Sequence[Quote] = wanted.quotes
+        toxic = self._toxic(at)
+        if self.queues is not None and wanted.fair_value is not None:
+            fair_ticks = wanted.fair_value / instrument.tick_float
+            free = {key: order for order in orders if (key := (order.side, order.level)) not in toxic}
+            quotes = list(_in_their_places(quotes, fair_ticks, free, self.queues, book, reasons, at))
         if self.hanging and wanted.fair_value is not None:
             quotes = list(self._as_they_hang(quotes, wanted.fair_value / instrument.tick_float, reasons))
-        if self.toxicity is not None and (toxic := self._toxic(at)):
+        if self.toxicity is not None and toxic:
             quotes = list(_without_toxic(quotes, instrument, orders, self.toxicity, toxic, reasons, at))
         if self.guards.closest_bps is not None and wanted.fair_value is not None:
             quotes = _profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, reasons)
@@ -99,11 +112,15 @@ class Guarded(msgspec.Struct, frozen=True, gc=False):
         toxic = {} if self.toxicity is None else self.toxicity.toxic(at)
         return {key: why for key, why in toxic.items() if key not in self.hanging}
 
-    def told(self, at: int) -> list[str]:
+    def told(self, orders: Sequence[Order], at: int) -> list[str]:
         """What they say now to an operator who asks."""
         lines: list[str] = []
         if self.toxicity is not None:
             lines += [_toxic_reason(self.toxicity, key, why) for key, why in sorted(self.toxicity.toxic(at).items())]
+        if self.queues is not None:
+            for order in sorted(orders, key=BY_SLOT):
+                if (place := self.queues.places.get(order.order_id)) is not None:
+                    lines.append(f"{order.side} {order.level} stands behind {place.ahead:g} lots at its price")
         lines += [f"{side} {level} hangs" for side, level in sorted(self.hanging)]
         for side in Side:
             if (cap := self.guards.cap(side)) is not None:
@@ -138,6 +155,25 @@ def _without_toxic(
         elif 0 < order.remaining < quote.quantity and order.filled_lots:
             reasons[_toxic_reason(toxicity, key, toxic[key])] = None
             yield msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
+        else:
+            yield quote
+
+
+def _in_their_places(
+    quotes: Sequence[Quote],
+    fair_ticks: float,
+    orders: Mapping[tuple[Side, int], Order],
+    queues: Queues,
+    book: Book,
+    reasons: dict[str, None],
+    at: int,
+) -> Iterator[Quote]:
+    """The quotes, at the prices of orders whose places are worth keeping."""
+    for quote in quotes:
+        order = orders.get((quote.side, quote.level))
+        if order is not None and queues.keeps(order, quote.price, fair_ticks, book, at):
+            reasons[f"{quote.side} {quote.level} keeps its place"] = None
+            yield msgspec.structs.replace(quote, price=order.price)
         else:
             yield quote
 

@@ -173,6 +173,11 @@ class OwnSize:
             levels.append((price, quantity if level is None else level.settle(quantity, at)))
         return levels
 
+    def others_at(self, side: Side, price: int) -> int | None:
+        """What we last believed of the others at a price of ours; None where none of ours is."""
+        level = self._levels[side].get(price)
+        return None if level is None else level.others
+
     def settles_at(self, at: int) -> int | None:
         """When the last touch may be another one without any news: a level it came from will have been still by then.
 

@@ -137,7 +137,7 @@ class Planner:
                 held = ""
                 if permitted and (guarded := state.guarded(setup)) is not None:
                     orders, instrument = state.orders.of(setup.ladder), state.instruments[setup.instrument]
-                    permitted, held = guarded.let_through(wanted, instrument, orders, at)
+                    permitted, held = guarded.let_through(wanted, instrument, orders, state.book(setup.instrument), at)
                 if permitted:
                     permitted, limit = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
                     if limit:

@@ -22,6 +22,7 @@ from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.prices import Told
+from replenisher.core.queue_value import Queues
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import SlotKey, Slots
@@ -31,7 +32,7 @@ from replenisher.core.topic import Topic
 from replenisher.core.toxicity import Toxicity
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
-from replenisher.model.event import OrderFilled
+from replenisher.model.event import OrderFilled, TradePrinted
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, Side, is_order_id
 
@@ -93,6 +94,7 @@ class State:
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
     toxicities: dict[str, dict[str, Toxicity]] = field(default_factory=dict)  # instrument -> strategies that mind it
     told: dict[str, Told] = field(default_factory=dict)  # prices from elsewhere, by source
+    queues: dict[str, dict[str, Queues]] = field(default_factory=dict)  # instrument -> strategies that mind their place
     hanging: dict[str, None] = field(default_factory=dict)  # orders whose opposite was filled, see `guards`
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
@@ -104,6 +106,8 @@ class State:
         for setup in self.setup.strategies:
             if setup.guards is not None and setup.guards.toxicity is not None:
                 self.toxicities.setdefault(setup.instrument, {})[setup.id] = Toxicity(setup.guards.toxicity)
+            if setup.guards is not None and setup.guards.queue is not None:
+                self.queues.setdefault(setup.instrument, {})[setup.id] = Queues(setup.guards.queue)
 
     # --- What outlives the process -------------------------------------------------------------------------------
 
@@ -218,6 +222,8 @@ class State:
         self.touches[instrument] = touch
         if self.toxicities:
             self._judge_fills(instrument, before, at)
+        if self.queues:
+            self._see_queues(instrument)
         if (watch := self.watches.get(instrument)) is not None:
             book = self.books[instrument]
             if book.distrust:
@@ -233,6 +239,17 @@ class State:
         for toxicity in self.toxicities.get(instrument, {}).values():
             mid = None if before is None else (before.bid + before.ask) / 2 * self.instruments[instrument].tick_float
             toxicity.pass_time(mid, at)
+
+    def _see_queues(self, instrument: str) -> None:
+        """Our orders stand somewhere in their queues."""
+        for strategy, queues in self.queues.get(instrument, {}).items():
+            orders = [] if self.books[instrument].distrust else self.orders.of((strategy, instrument))
+            queues.looked(orders, self.own_size(instrument))
+
+    def saw_trade(self, trade: TradePrinted) -> None:
+        """A trade brings forward who stands in a queue."""
+        for strategy, queues in self.queues.get(trade.instrument, {}).items():
+            queues.saw_trade(trade, self.orders.of((strategy, trade.instrument)))
 
     def note_fill(self, setup: StrategySetup, order: Order, fill: OrderFilled) -> None:
         """What a strategy's guards must know of an execution of it."""
@@ -251,7 +268,8 @@ class State:
         if self.hanging:
             orders = self.orders.of(setup.ladder)
             hanging = {(order.side, order.level): order for order in orders if order.order_id in self.hanging}
-        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume(), hanging)
+        queues = self.queues.get(setup.instrument, {}).get(setup.id)
+        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume(), queues, hanging)
 
     def hang(self, setup: StrategySetup, eaten: Order) -> None:
         """A level was eaten: the order opposite to it hangs from now on, if its strategy wants that."""

@@ -264,7 +264,7 @@ class Monitor:
             withheld={setup.id: "" for setup in state.setup.strategies}
             | {strategy: decision.withheld for strategy, decision in self._decisions.items()},
             guards={
-                setup.id: guarded.told(at)
+                setup.id: guarded.told(state.orders.of(setup.ladder), at)
                 for setup in state.setup.strategies
                 if (guarded := state.guarded(setup)) is not None
             },

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from replenisher.config import CCXT, Config, has_dead_man_switch
 from replenisher.config.sections import (
+    KeepPlace,
     ObligationsSection,
     Refill,
     Risk,
@@ -15,6 +16,7 @@ from replenisher.config.sections import (
 from replenisher.core.budget import RateLimit
 from replenisher.core.guards import Guards
 from replenisher.core.obligations import Obligations
+from replenisher.core.queue_value import QueuePolicy
 from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
@@ -100,11 +102,21 @@ def _guards(section: StrategySection) -> Guards | None:
     guards = Guards(
         closest_bps=closest_bps,
         hanging_pct=refill.hanging_pct,
+        queue=None if section.keep_place is None else _queue(section.keep_place),
         toxicity=None if refill.toxicity is None else _toxicity(refill.toxicity),
         max_daily_buy_quote=refill.max_daily_buy_quote,
         max_daily_sell_quote=refill.max_daily_sell_quote,
     )
     return None if guards == Guards() else guards
+
+
+def _queue(section: KeepPlace) -> QueuePolicy:
+    model = section.queue_model
+    return QueuePolicy(
+        within_bps=section.within_bps,
+        horizon_ns=int(section.horizon_s * SECOND_NS),
+        power=None if isinstance(model, str) else model.power.n,
+    )
 
 
 def _toxicity(section: Toxicity) -> ToxicityPolicy:

@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.guards import Guards
+from replenisher.core.queue_value import QueuePolicy
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.core.toxicity import Response, ToxicityPolicy
 from replenisher.model.command import AmendOrder, CancelOrder, Command, PlaceOrder
+from replenisher.model.event import TradePrinted
 from replenisher.model.order import Side
 from replenisher.model.units import DAY_NS
-from tests.core.world import ASK, BID, MS, SECOND, T0, World, buy, ladder, policy, quoting, sell, want
+from tests.core.world import ASK, BID, KEY, MS, SECOND, T0, World, buy, ladder, policy, quoting, sell, want, wishes_of
 
 HORIZON = 10 * SECOND
 
@@ -58,7 +60,7 @@ def sent(commands: list[Command]) -> list[Command]:
 def told(world: World) -> list[str]:
     guarded = world.state.guarded(world.setup.strategies[0])
     assert guarded is not None
-    return guarded.told(world.at)
+    return guarded.told(world.live(), world.at)
 
 
 # --- Min profit ----------------------------------------------------------------------------------------------------
@@ -309,6 +311,66 @@ def test_without_it_every_order_moves_with_the_ladder() -> None:
 
     assert world.shown() == set(ladder(1, centre=99_980))
     assert world.state.hanging == {}
+
+
+# --- Queue value ---------------------------------------------------------------------------------------------------
+
+
+def queued(within_bps: float = 5.0, taken: int = 30) -> World:
+    """A bid of ours at 99,980 joins forty lots, of which some are taken; the fair value is 100,000."""
+    guards = Guards(queue=QueuePolicy(within_bps=within_bps, horizon_ns=10 * SECOND))
+    world = quoting((), guards=guards)
+    world.venue.set_others(Side.BUY, 99_980, 40, world.at)
+    world.hear()
+    want(world, (buy(0, 99_980),))
+    world.settle()
+    if taken:
+        world.tell(
+            TradePrinted(
+                at=0, instrument=KEY, venue_time=world.at, trade_id="T", price=99_980, quantity=taken, taker=Side.SELL
+            )
+        )
+    return world
+
+
+def test_an_order_keeps_a_place_that_is_worth_more_than_a_little_more_edge() -> None:
+    world = queued()
+    assert told(world) == ["buy 0 stands behind 10 lots at its price"]
+
+    # 20 ticks of edge behind 15 lots, against 21 behind 45: 30 are taken within the horizon on average
+    commands = sent([*want(world, (buy(0, 99_979),)), *world.settle()])
+
+    assert commands == []
+    assert world.shown() == {buy(0, 99_980)}
+
+
+def test_an_order_leaves_a_place_that_is_worth_less() -> None:
+    world = queued()
+
+    # 20 ticks behind 15 lots are worth 12.1, and 15 behind 5 are worth 12.7
+    want(world, (buy(0, 99_985),))
+    world.settle()
+
+    assert world.shown() == {buy(0, 99_985)}
+
+
+@pytest.mark.parametrize(("within_bps", "taken"), [(0.05, 30), (5.0, 0)], ids=["too far off", "nothing trades"])
+def test_an_order_moves_where_its_place_counts_for_nothing(within_bps: float, taken: int) -> None:
+    world = queued(within_bps, taken)
+
+    want(world, (buy(0, 99_979),))
+    world.settle()
+
+    assert world.shown() == {buy(0, 99_979)}
+
+
+def test_no_place_beyond_fair_value_is_kept() -> None:
+    world = queued(within_bps=50.0)
+    wishes_of(world).quotes = (buy(0, 99_880),)
+
+    move(world, Side.BUY, BID - 200)  # the fair value is 99,900, below our bid
+
+    assert world.shown() == {buy(0, 99_880)}
 
 
 # --- Daily volume --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from replenisher.config import load
 from replenisher.core.guards import Guards
+from replenisher.core.queue_value import QueuePolicy
 from replenisher.core.toxicity import Response, ToxicityPolicy
 from replenisher.model.units import SECOND_NS
 from replenisher.wiring.setup import setup_of
@@ -14,7 +15,8 @@ WRITTEN = """max_per_minute: 30, max_daily_sell_quote: 90000.5, hanging_pct: 0.5
       toxicity: {response: delay, delay_s: 7, fills_min: 3, horizon_s: 2.5, window_s: 60, markout_bps_min: -0.5,
       cluster_fills: 4, cluster_s: 1.5}}
     min_profit_bps: 1.25
-    maker_fee_bps: -0.25"""
+    maker_fee_bps: -0.25
+    keep_place: {within_bps: 1.5, horizon_s: 4, queue_model: {power: {n: 2}}}"""
 
 
 def test_guards_that_are_written_are_those_of_the_core(tmp_path: Path) -> None:
@@ -37,6 +39,7 @@ def test_guards_that_are_written_are_those_of_the_core(tmp_path: Path) -> None:
         ),
         max_daily_sell_quote=Decimal("90000.5"),
         hanging_pct=0.5,
+        queue=QueuePolicy(within_bps=1.5, horizon_ns=4 * SECOND_NS, power=2),
     )
 
 
