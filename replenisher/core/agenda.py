@@ -115,7 +115,7 @@ class Agenda:
                     soonest = order.amend_after
         for plan in plans:
             if plan.setup.instrument == instrument:
-                too_old_at = _too_old_at(state, plan.setup)
+                too_old_at = _too_old_at(state, plan.setup, at)
                 if at < too_old_at < self.fresh_until:
                     self.fresh_until = too_old_at
                 if at < too_old_at < soonest:
@@ -125,10 +125,11 @@ class Agenda:
         self.looked_at(state, instrument, at)
 
 
-def _too_old_at(state: State, setup: StrategySetup) -> int:
-    """When a strategy can no longer rely on its book, should nothing be heard any more."""
+def _too_old_at(state: State, setup: StrategySetup, at: int) -> int:
+    """When a strategy can no longer rely on its book or a price from elsewhere, should nothing be heard any more."""
     heard_at = max(state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0))
-    return heard_at + setup.limits.max_data_age_ns + 1
+    too_old_at = heard_at + setup.limits.max_data_age_ns + 1
+    return min(too_old_at, next_expiry(state, setup, at) or FAR) if setup.prices else too_old_at
 
 
 def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
@@ -140,8 +141,6 @@ def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
         soonest = min(soonest, guarded.changes_at(at))
     if setup.looks_again_ns is not None:
         soonest = min(soonest, at + setup.looks_again_ns)
-    if setup.prices:
-        soonest = min(soonest, next_expiry(state, setup, at) or FAR)
     if setup.policy.max_order_age_ns is not None:
         for order in state.orders.of(setup.ladder):
             if order.status is WORKING and at < order.created_at + setup.policy.max_order_age_ns < soonest:

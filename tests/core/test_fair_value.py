@@ -236,6 +236,14 @@ def test_an_index_or_a_mark_is_the_fair_value_while_it_is_fresh(source: str) -> 
     assert withheld(world) == f"fair value: the {source} price is not known"
 
 
+def test_what_is_decided_on_a_price_may_leave_as_long_as_that_is_fresh() -> None:
+    world = quoting_by(fair_value(source="index", max_age_ms=800))
+
+    world.tell(ticker(index=10_003.0))
+
+    assert world.engine.fresh_until == world.at + 800 * MS + 1
+
+
 def test_while_longs_pay_the_centre_goes_down() -> None:
     world = quoting_by(fair_value(funding_shift=0.5))
     assert not world.live()
