@@ -10,6 +10,7 @@ from replenisher.core.prices import TOLD_BY_A_TICKER, Of, PriceSpec
 from replenisher.core.strategy import Strategy
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Kind, venue_of
+from replenisher.model.units import MS_NS
 
 
 def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
@@ -31,6 +32,9 @@ def _of_price(
         if spec.name not in sections.price_sources:
             known = ", ".join(sections.price_sources) or "there is none"
             yield (*stem, "http"), not_allowed((*stem, "http"), spec.name, f"it must be one of price_sources: {known}")
+        elif spec.max_age_ns <= (poll_ms := sections.price_sources[spec.name].poll_ms) * MS_NS:
+            at, rule = (*stem, "max_age_ms"), f"it must be greater than price_sources.{spec.name}.poll_ms, {poll_ms}"
+            yield at, not_allowed(at, spec.max_age_ns // MS_NS, rule)
         return
     venue = venue_of(spec.name) if spec.name else own.venue
     quoted = dict.fromkeys(section.venue for section in sections.strategies)

@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from replenisher.config import Config
 from replenisher.config.listed import listed
-from replenisher.core.prices import Of
+from replenisher.config.mistakes import not_allowed
+from replenisher.config.reading import Path_
+from replenisher.core.fair_value import FairValue
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit.naming import read_name
@@ -18,7 +20,6 @@ from replenisher.model.units import SECOND_NS
 from replenisher.venues.doctor import Listing
 from replenisher.venues.fit import fit_of, too_small
 from replenisher.wiring.listings import synthetic_start
-from replenisher.wiring.setup import setup_of
 
 NO_TIME = 0
 
@@ -40,12 +41,13 @@ def require_offered(config: Config) -> None:
         start = synthetic_start(config.exchange, section.instrument)
         if start and (objection := _objection(config, place, start[0], mark=start[1])):  # of a recording, it is told
             raise ConfigurationError(objection)
-    for name in setup_of(config).followed(config.exchange.venue, set(Of)):
-        if name not in offered:
-            raise ConfigurationError(
-                f"{config.path}: strategies: a fair_value goes by {name!r}, the simulated exchange offers "
-                f"{', '.join(offered)}"
-            )
+    for place, section in enumerate(config.strategies):
+        fair_value = getattr(config.strategy(section.id), "fair_value", None)
+        for number, leg in enumerate(fair_value.legs if isinstance(fair_value, FairValue) else ()):
+            if leg.venue == config.exchange.venue and leg.instrument not in offered:
+                path: Path_ = ("strategies", place, "fair_value", "legs", number, "instrument")
+                rule = f"the simulated exchange offers {', '.join(offered)}"
+                raise ConfigurationError(f"{config.where(path)}: {not_allowed(path, leg.instrument, rule)}")
 
 
 def require_undelivered(config: Config, at: int) -> None:

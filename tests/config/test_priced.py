@@ -107,6 +107,19 @@ def test_who_goes_by_nothing_has_nothing_followed(tmp_path: Path) -> None:
             "strategies[0].fair_value.min_legs",
         ),
         (
+            "{source: http, http: desk, max_age_ms: 1000}",
+            "{}",
+            "deribit BTC-25JUN27",
+            "strategies[0].fair_value.max_age_ms: 1000 is not allowed, it must be greater than "
+            "price_sources.desk.poll_ms, 1000",
+        ),
+        (
+            of("{venue: deribit, instrument: BTC-PERPETUAL}, {http: desk, max_age_ms: 100}"),
+            "{}",
+            "deribit BTC-25JUN27",
+            "strategies[0].fair_value.legs[1].max_age_ms: 100 is not allowed, it must be greater than price_sources.",
+        ),
+        (
             of("{venue: deribit}"),
             "{}",
             "deribit BTC-25JUN27",
@@ -126,10 +139,16 @@ def test_what_cannot_be_known_is_refused(tmp_path: Path, first: str, second: str
 
 
 def test_a_leg_that_the_simulated_exchange_does_not_list_is_refused(tmp_path: Path) -> None:
-    config = load(desk(tmp_path, of("{venue: deribit, instrument: ETH-PERPETUAL}")))
+    legs = "{http: desk}, {venue: deribit, instrument: ETH-PERPETUAL}"
+    config = load(desk(tmp_path, "{}", of(legs)))
 
-    with pytest.raises(ConfigurationError, match="a fair_value goes by 'ETH-PERPETUAL', the simulated exchange offers"):
+    with pytest.raises(ConfigurationError) as refusal:
         require_offered(config)
+
+    assert str(refusal.value) == (
+        f"{tmp_path / 'desk.yaml'}: strategies[1].fair_value.legs[1].instrument: 'ETH-PERPETUAL' is not allowed, "
+        "the simulated exchange offers BTC-PERPETUAL, BTC-25JUN27"
+    )
 
 
 @pytest.mark.parametrize(
