@@ -27,6 +27,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
     PresenceCounted,
+    SignalsDumped,
 )
 from replenisher.model.event import (
     BalanceReported,
@@ -105,7 +106,7 @@ class Answers:
                     yield CashReported(at=at, venue=venue, currency=currency, venue_time=at)
                 case AskOrder():
                     raise AssertionError("nothing is left without an answer here")
-                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked() | PresenceCounted():
+                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked() | PresenceCounted() | SignalsDumped():
                     pass
                 case _:
                     assert_never(command)

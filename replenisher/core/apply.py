@@ -73,6 +73,7 @@ from replenisher.model.event import (
     ResumeAsked,
     SessionLost,
     SessionOpened,
+    SignalsRemembered,
     Started,
     StopAsked,
     Suspended,
@@ -148,7 +149,7 @@ def apply(state: State, event: Event) -> None:
         case CashReported():
             _apply_cash_book(state, event)
         case InstrumentDefined():
-            state.define(event.instrument)
+            state.define(event.instrument, event.at)
             state.revisit(event.instrument.key)
         case InstrumentStateChanged():
             _apply_instrument_state(state, event)
@@ -184,6 +185,8 @@ def apply(state: State, event: Event) -> None:
             state.revisit_all()
         case HaltInherited():
             state.halt(event.cause, event.reason)
+        case SignalsRemembered():
+            state.recalled[event.instrument] = event
         case HaltsLifted():
             lift(state, event.at)
         case StopAsked():

@@ -15,6 +15,7 @@ from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.presence import FAR, Presence
+from replenisher.core.recollection import Recollection
 from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
 from replenisher.model.command import Command
@@ -34,6 +35,7 @@ class Engine:
     daily_loss: DailyLoss = field(default_factory=DailyLoss)
     throttle: Throttle = field(default_factory=Throttle)
     presence: Presence = field(default_factory=Presence)
+    recollection: Recollection = field(default_factory=Recollection)
 
     @property
     def next_deadline(self) -> int | None:
@@ -103,6 +105,9 @@ class Engine:
             found, state.found = state.found, {}
             for latch in found.values():
                 dispatch.give(latch)
+        if at >= self.recollection.next_at or state.stopping is not None:
+            for dumped in self.recollection.records(state, at):
+                dispatch.give(dumped)
         plans = self._decide(dispatch, at)
         return dispatch.commands, plans
 

@@ -14,6 +14,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
     PresenceCounted,
+    SignalsDumped,
     TakenOver,
     addressee,
 )
@@ -49,6 +50,8 @@ def expect(state: State, command: Command, at: int) -> None:
             state.revisit(command.instrument)
         case DayMarked():
             state.day_marks[command.venue] = command
+        case SignalsDumped():
+            pass  # it is for the next life
         case PresenceCounted():
             state.presence[command.strategy] = command
         case _:

@@ -32,7 +32,7 @@ from replenisher.core.topic import Topic
 from replenisher.core.toxicity import Toxicity
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
-from replenisher.model.event import OrderFilled, TradePrinted
+from replenisher.model.event import OrderFilled, SignalsRemembered, TradePrinted
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import BASE36, Side, is_order_id
 
@@ -89,6 +89,7 @@ class State:
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
+    recalled: dict[str, SignalsRemembered] = field(default_factory=dict)  # for the signals of markets yet to be defined
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
@@ -281,7 +282,7 @@ class State:
             if order.side is not eaten.side and order.level == eaten.level:
                 self.hanging[order.order_id] = None
 
-    def define(self, instrument: Instrument) -> None:
+    def define(self, instrument: Instrument, at: int) -> None:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""
         before = self.instruments.get(instrument.key)
         self.instruments[instrument.key] = instrument
@@ -289,7 +290,9 @@ class State:
             return
         is_same = before is not None and (before.tick, before.lot) == (instrument.tick, instrument.lot)
         if not is_same or instrument.key not in self.watches:
-            self.watches[instrument.key] = Watch(specs, instrument)
+            watch = self.watches[instrument.key] = Watch(specs, instrument)
+            if (recalled := self.recalled.pop(instrument.key, None)) is not None:
+                watch.recall(recalled.dumps, instrument, at)
 
     def signals(self, setup: StrategySetup) -> Values:
         """What the signals of a strategy say now."""

@@ -6,10 +6,12 @@ from math import isfinite
 from replenisher.core.book import Book, Touch
 from replenisher.core.own_size import OwnSize
 from replenisher.core.signals.signal import Signal, SignalSpec
-from replenisher.model.event import TradePrinted
+from replenisher.model.event import SignalDump, TradePrinted
 from replenisher.model.instrument import Instrument
+from replenisher.model.units import SECOND_NS
 
 Values = Mapping[str, float | None]
+NO_WINDOW_S = 3600.0  # for so long one is believed whose window is not in time
 
 
 class Watch:
@@ -48,6 +50,21 @@ class Watch:
         """The feed is gone."""
         for machine in self.machines.values():
             machine.lost()
+
+    def dump(self) -> dict[str, list[float]]:
+        """What the machines have seen, by specification; those that have nothing to remember are not in it."""
+        dumps = {repr(spec): machine.dump() for spec, machine in self.machines.items()}
+        return {spec: numbers for spec, numbers in dumps.items() if numbers}
+
+    def recall(self, dumps: Iterable[SignalDump], instrument: Instrument, at: int) -> None:
+        """Go on from what an earlier life has recorded, as far as that is still of this window, tick and lot."""
+        by_specification = {repr(spec): spec for spec in self.machines}
+        for dump in dumps:
+            spec = by_specification.get(dump.specification)
+            if spec is None or (dump.tick, dump.lot) != (instrument.tick, instrument.lot):
+                continue
+            if at - dump.saved_at <= getattr(spec, "window_s", NO_WINDOW_S) * SECOND_NS:
+                self.machines[spec].load(dump.numbers)
 
     def values(self, named: Mapping[str, SignalSpec], venue_time: int) -> Values:
         """What these signals say now, by the names that a strategy gives them."""

@@ -41,6 +41,7 @@ from replenisher.model.event import (
     ResumeAsked,
     SessionLost,
     SessionOpened,
+    SignalsRemembered,
     Started,
     StopAsked,
     Suspended,
@@ -166,6 +167,9 @@ class Chronicle:
             case ResumeAsked() if self._halts:
                 lifted = ", ".join(self._halts)
                 return [("resumed", {"halt": lifted, "reason": event.reason})] if event.reason else []
+            case SignalsRemembered():
+                age_s = (event.at - max(dump.saved_at for dump in event.dumps)) / 1e9
+                return [("signals_remembered", {"instrument": event.instrument, "age_s": age_s})]
             case HaltsLifted():
                 return [("resumed", {"halt": "of an earlier life", "reason": event.reason})]
             case StopAsked():

@@ -30,6 +30,7 @@ from replenisher.model.event import (
     ResumeAsked,
     SessionLost,
     SessionOpened,
+    SignalsRemembered,
     Started,
     StopAsked,
 )
@@ -37,6 +38,8 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.journal import Journal
 from replenisher.venues.venue import Carrier, Venue
+
+Inherited = HaltInherited | HaltsLifted | SignalsRemembered
 
 START_S_MAX = 20.0
 START_S_PER_INSTRUMENT = 0.5  # more: each is asked about eight times, and venues count what they are asked
@@ -56,7 +59,7 @@ class Parts:
     clock: Clock
     lease: Lease
     started: Started
-    inherited: Sequence[HaltInherited | HaltsLifted] = ()  # what the database remembers of our accounts
+    inherited: Sequence[Inherited] = ()  # what the database remembers of our accounts
     observers: Sequence[Callable[[Step], None]]
     tell: Tell  # a line for the operator
     status: Callable[[], Answer]

@@ -160,6 +160,15 @@ class PresenceCounted(Wish, frozen=True, kw_only=True):
     breach: Breach | None = None  # the one that lasts, or has just ended
 
 
+class SignalsDumped(Wish, frozen=True, kw_only=True):
+    """What the signals of a market have seen so far, so that the next life may go on from there. Nothing is sent."""
+
+    instrument: str
+    tick: Decimal  # in which they count
+    lot: Decimal
+    dumps: dict[str, list[float]]  # by specification
+
+
 class AskOpenOrders(Wish, frozen=True, kw_only=True):
     """Which orders of our account rest?
 
@@ -244,7 +253,7 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked | PresenceCounted
+LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked | PresenceCounted | SignalsDumped
 Command = OrderCommand | LocalCommand | Question
 
 # What each command that leaves is about: an instrument, a scope or a venue. No other command leaves.

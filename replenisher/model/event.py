@@ -85,6 +85,23 @@ class HaltInherited(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class SignalDump(msgspec.Struct, frozen=True, kw_only=True):
+    """What one signal had seen at some time."""
+
+    specification: str
+    tick: Decimal  # in which it counts
+    lot: Decimal
+    saved_at: int
+    numbers: tuple[float, ...]
+
+
+class SignalsRemembered(Fact, frozen=True, kw_only=True):
+    """What the signals of a market had seen when an earlier life last recorded them."""
+
+    instrument: str
+    dumps: tuple[SignalDump, ...]
+
+
 class HaltsLifted(Fact, frozen=True, kw_only=True):
     """All that our journal has halted for an operator has lifted where they lifted a halt of the account elsewhere."""
 
@@ -490,6 +507,7 @@ LifeEvent = (
     | LeaseHeld
     | LeaseLost
     | HaltInherited
+    | SignalsRemembered
     | HaltsLifted
 )
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

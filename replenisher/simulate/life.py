@@ -150,7 +150,7 @@ class Life:
                 config_version=making.config_version,
                 accounts=making.accounts,
             ),
-            inherited=inherited(state, self._keeper.known, place.timeline.at),
+            inherited=[*inherited(state, self._keeper.known, place.timeline.at), *self._keeper.remembered],
             observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
             tell=self._tell,
             status=lambda: {

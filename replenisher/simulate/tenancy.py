@@ -7,10 +7,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from replenisher.errors import Unreachable
 from replenisher.live.lease import Word
+from replenisher.model.event import SignalsRemembered
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
-from replenisher.store import halts, leases
+from replenisher.store import halts, leases, signals
 from replenisher.store.boot import Boot
 from replenisher.store.database import said
 from replenisher.store.halts import Known
@@ -51,6 +52,7 @@ class SimulatedKeeper:
         boot: Boot,
     ) -> None:
         self.known = Known((), "")  # of halts on the accounts
+        self.remembered: list[SignalsRemembered] = []
         self.word = Word(asked_at=timeline.at)
         self._timeline, self._loop, self._database = timeline, loop, database
         self._claim, self._epoch = claim, epoch
@@ -59,6 +61,7 @@ class SimulatedKeeper:
         try:
             database.write(lambda connection: leases.take(connection, claim, epoch, timeline.at))
             self.known = database.read(lambda c: halts.known(c, claim, epoch=boot.epoch, step=boot.step))
+            self.remembered = database.read(lambda c: signals.remembered(c, claim.accounts, timeline.at))
         except SQLAlchemyError as error:
             raise Unreachable(said(error)) from error
 

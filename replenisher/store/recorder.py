@@ -272,6 +272,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     upsert(connection, tables.orders, rows.get(tables.orders, []))
     upsert(connection, tables.presence, rows.get(tables.presence, []))
     upsert(connection, tables.breaches, rows.get(tables.breaches, []))
+    upsert(connection, tables.signals, rows.get(tables.signals, []))
     if fills := rows.get(tables.fills):
         insert_new(connection, tables.fills, _with_strategy(connection, fills, rows.get(tables.orders, [])))
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])

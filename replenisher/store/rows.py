@@ -26,6 +26,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
     PresenceCounted,
+    SignalsDumped,
     TakenOver,
 )
 from replenisher.model.event import (
@@ -106,6 +107,12 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
             rows[tables.halts].append({**origin, "index": index, "at": step.at, **halted})
         elif isinstance(command, PresenceCounted):
             _add_presence(rows, command, {**origin, "index": index}, life)
+        elif isinstance(command, SignalsDumped):
+            what = {**origin, "index": index, "at": step.at, **_place(command.instrument, life)}
+            what |= {"tick": command.tick, "lot": command.lot}
+            rows[tables.signals] += [
+                {**what, "specification": spec, "numbers": numbers} for spec, numbers in command.dumps.items()
+            ]
     for order in step.orders:
         rows[tables.orders].append(_order(order, step, life, instruments))
     for index, decision in enumerate(step.decisions):
@@ -316,6 +323,8 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
         case PresenceCounted():
             row |= {"kind": "presence", **_place(command.instrument, life), "reason": command.missing}
+        case SignalsDumped():
+            row |= {"kind": "signals", **_place(command.instrument, life)}
         case AskOpenOrders():
             row |= {"kind": "ask_open_orders", **_asked_of(command.scope, life)}
         case AskOrder():

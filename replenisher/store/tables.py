@@ -347,6 +347,21 @@ breaches = Table(
     Index(None, "venue", "account", "since"),
 )
 
+signals = Table(
+    "signals",
+    metadata,  # one row a market and signal: what it had seen when it was last recorded
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("specification"),
+    _exact("tick"),  # in which it counts
+    _exact("lot"),
+    Column("numbers", JSON, nullable=False),
+    PrimaryKeyConstraint("venue", "account", "instrument", "specification"),
+)
+
 decisions = Table(
     "decisions",
     metadata,

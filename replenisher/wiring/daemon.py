@@ -64,7 +64,7 @@ def _live(
     epoch_before = stack.enter_context(untaken(config, claim))
     state, epoch = begin(journal, setup_of(config), clock.now(), epoch_before=epoch_before)
 
-    tenancy, known = taken(config, claim, epoch, journal.boot, clock)
+    tenancy, known, remembered = taken(config, claim, epoch, journal.boot, clock)
     recorder = Recording(record_task(config, tenancy))
     monitor = Monitor(state)
     reached = {name: reach(config, name, child, clock) for name in config.venues}
@@ -84,7 +84,7 @@ def _live(
             config_version=config.fingerprint(),
             accounts=accounts,
         ),
-        inherited=inherited(state, known, clock.now()),
+        inherited=[*inherited(state, known, clock.now()), *remembered],
         observers=[monitor.observe, Chronicle(state).observe, garbage.look],
         tell=tell,
         status=lambda: {

@@ -12,8 +12,9 @@ from pathlib import Path
 from replenisher.config import Config
 from replenisher.errors import Taken
 from replenisher.live.clock import SessionClock
+from replenisher.model.event import SignalsRemembered
 from replenisher.model.units import SECOND_NS
-from replenisher.store import halts, leases
+from replenisher.store import halts, leases, signals
 from replenisher.store.boot import Boot
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Known
@@ -43,13 +44,19 @@ def untaken(config: Config, claim: Claim) -> Iterator[int]:
         yield last
 
 
-def taken(config: Config, claim: Claim, epoch: int, boot: Boot, clock: SessionClock) -> tuple[Tenancy, Known]:
-    """The lease, ours from now on, and what is known of halts; raises `Taken` if somebody has just been quicker."""
+def taken(
+    config: Config, claim: Claim, epoch: int, boot: Boot, clock: SessionClock
+) -> tuple[Tenancy, Known, list[SignalsRemembered]]:
+    """The lease, ours from now on, and what is known of halts and signals.
+
+    Raises `Taken` if somebody has just been quicker.
+    """
     asked_at = clock.now()
     with closing(Database(config.database_url)) as database, explained(database):
         database.write(lambda connection: leases.take(connection, claim, epoch, database.now(connection)))
         known = database.read(lambda connection: halts.known(connection, claim, epoch=boot.epoch, step=boot.step))
-    return Tenancy(claim, epoch, asked_at), known
+        remembered = database.read(lambda connection: signals.remembered(connection, claim.accounts, clock.now()))
+    return Tenancy(claim, epoch, asked_at), known, remembered
 
 
 def _lock_files(config: Config, claim: Claim) -> list[Path]:

@@ -35,6 +35,7 @@ from replenisher.model.command import (
     Pause,
     PlaceOrder,
     PresenceCounted,
+    SignalsDumped,
     TakenOver,
 )
 from replenisher.model.event import (
@@ -260,7 +261,7 @@ class ToyVenue:
                 self.private.append(
                     BalanceReported(at=now, venue=VENUE, currency=command.currency, balance=self.balance)
                 )
-            case MoveSlot() | Denied() | Pause() | Halt() | TakenOver() | PresenceCounted():
+            case MoveSlot() | Denied() | Pause() | Halt() | TakenOver() | PresenceCounted() | SignalsDumped():
                 raise AssertionError(f"{command} is no business of a venue")
 
     def _place(self, command: PlaceOrder, now: int) -> None:
