@@ -143,6 +143,21 @@ def test_s7_whoever_stood_still_cancels_before_anything_else() -> None:
     assert story.label(2) in found
 
 
+@pytest.mark.parametrize("takes_steps", [True, False])
+def test_s7_a_disk_that_is_slow_at_every_step_is_no_standstill(takes_steps: bool) -> None:
+    story = trusted()
+    for change in range(2, 12):
+        story.daemon.stands_until = story.at + 4 * 10**8
+        story.arrives(book_frame(story, change, change - 1), MARKET)
+        story.passes(0.4)
+        if takes_steps:
+            story.steps(Woke(at=story.at))
+
+    story.asks_for(story.label(2))
+
+    assert len(story.found) == (0 if takes_steps else 1)
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_s7_whoever_runs_again_knows_what_has_arrived_before_its_step_is_watched(is_whole: bool) -> None:
     story = trusted()

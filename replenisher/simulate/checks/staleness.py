@@ -173,6 +173,7 @@ class NoQuoteOnAStaleBook(Check):
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """It has looked at what had arrived, and may be able to cancel or not."""
+        self._look_whether_it_runs(daemon)  # whoever takes step after step, however slowly, does not stand still
         self._read()
         for event in step.events:
             if isinstance(event, SessionOpened):
