@@ -19,10 +19,12 @@ from replenisher.model.event import (
     RejectReason,
     ResumeAsked,
     SessionLost,
+    SignalDump,
+    SignalsRemembered,
     StopAsked,
 )
 from replenisher.model.order import Side
-from tests.core.world import KEY, SECOND, VENUE, World, filled
+from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled
 from tests.live.watched import Steps, eat, world_with
 
 
@@ -53,6 +55,17 @@ def test_a_life_begins() -> None:
     world.open()
 
     assert verbs(tellings) == ["started", "feed_opened", "session_opened", "synced"]
+
+
+def test_how_old_it_is_what_signals_go_on_from_is_told() -> None:
+    world, tellings = told()
+    dump = SignalDump(
+        specification="fast", tick=LINEAR.tick, lot=LINEAR.lot, saved_at=world.at - 5 * SECOND, numbers=(1.0,)
+    )
+
+    world.tell(SignalsRemembered(at=0, instrument=KEY, dumps=(dump,)), at=world.at)
+
+    assert tellings == [("signals_remembered", {"instrument": KEY, "age_s": 5.0})]
 
 
 def test_a_fill_and_its_refill_are_told_once_in_the_words_of_the_instrument() -> None:
