@@ -8,7 +8,8 @@ than 30 % of the usual depth are no sweeps. From then on, R is the share of the 
 - R after some fixed times, on average over sweeps;
 - T50 and T90, from when on R has held half and nine tenths for 250 ms. The next sweep of the side and a minute end the
   watch before its time, so medians and shares are those of Kaplan & Meier, "Nonparametric estimation from incomplete
-  observations", JASA 53 (1958);
+  observations", JASA 53 (1958). Where few are watched for long, the estimate of T90 alone may come out before that of
+  T50: then it is no sooner than that. What share is never back is told once a sweep was watched for the whole minute;
 - rho, the rate at which what is missing decays: the slope through the origin of -ln(1 - R) on time, where the mean R is
   between 0.05 and 0.8, as in Obizhaeva & Wang, "Optimal trading strategy and supply/demand dynamics", J. Fin. Markets
   16 (2013); ln 2 / rho is a half-life;
@@ -263,17 +264,18 @@ def resilience_of(recoveries: Sequence[Recovery] | deque[Recovery]) -> Resilienc
         back = [share for recovery in recoveries if (share := recovery.back[place]) is not None]
         if back:
             means.append((tau_ns, fmean(back)))
-    t50 = survival([(recovery.t50_ns, recovery.watched_ns) for recovery in recoveries])
+    t50_s = _median_s(survival([(recovery.t50_ns, recovery.watched_ns) for recovery in recoveries]))
     t90 = survival([(recovery.t90_ns, recovery.watched_ns) for recovery in recoveries])
+    t90_s = _median_s(t90)
     rho = rho_per_s(means)
     flows = [recovery.flow_per_s for recovery in recoveries if recovery.flow_per_s is not None]
     shares = [recovery.own_share for recovery in recoveries if recovery.own_share is not None]
     return Resilience(
         sweeps=len(recoveries),
         back={f"{tau_ns / SECOND_NS:g}s": mean for tau_ns, mean in means},
-        t50_s=_median_s(t50),
-        t90_s=_median_s(t90),
-        never_share=t90[-1][1] if t90 else None,
+        t50_s=t50_s,
+        t90_s=None if t50_s is None or t90_s is None else max(t50_s, t90_s),  # half is back before nine tenths are
+        never_share=t90[-1][1] if any(recovery.watched_ns >= WATCHED_NS for recovery in recoveries) else None,
         rho_per_s=rho,
         half_life_s=None if not rho else log(2) / rho,
         flow_per_s=fmean(flows) if flows else None,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from replenisher.core.book import Book
-from replenisher.core.resilience import SweepWatch, resilience_of, rho_per_s, survival
+from replenisher.core.resilience import TAUS_NS, Recovery, SweepWatch, resilience_of, rho_per_s, survival
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import MS_NS, SECOND_NS
@@ -163,6 +163,39 @@ def test_without_sweeps_nothing_is_said() -> None:
     assert (nothing.sweeps, nothing.back) == (0, {})
     assert (nothing.t90_s, nothing.rho_per_s, nothing.never_share, nothing.own_share) == (None, None, None, None)
     assert rho_per_s([(SECOND_NS, 0.99)]) is None
+
+
+def recovery(watched_s: float, *, t50_s: float | None = None, t90_s: float | None = None) -> Recovery:
+    return Recovery(
+        side=Side.SELL,
+        at=0,
+        loss=1.0,
+        watched_ns=round(watched_s * SECOND_NS),
+        back=(None,) * len(TAUS_NS),
+        t50_ns=None if t50_s is None else round(t50_s * SECOND_NS),
+        t90_ns=None if t90_s is None else round(t90_s * SECOND_NS),
+        flow_per_s=None,
+        own_share=None,
+    )
+
+
+def test_nine_tenths_are_never_back_before_a_half_is() -> None:
+    # Nearly all are lost from sight, so that one alone brings the estimate of T90 below a half.
+    unseen = [recovery(0.3)] * 4
+    both = recovery(1.0, t50_s=0.2, t90_s=0.9)
+
+    alone = resilience_of([*unseen, both])
+    beside = resilience_of([*unseen, both, recovery(2.0, t50_s=1.2), recovery(0.8), recovery(0.8)])
+
+    assert (alone.t50_s, alone.t90_s) == (None, None)
+    assert (beside.t50_s, beside.t90_s) == (1.2, 1.2)
+
+
+def test_what_is_never_back_is_told_once_a_sweep_was_watched_to_the_end() -> None:
+    early = [recovery(3.0, t50_s=1.0, t90_s=2.0), recovery(3.0)]
+
+    assert resilience_of(early).never_share is None
+    assert resilience_of([*early, recovery(60.0)]).never_share == pytest.approx(2 / 3)
 
 
 def test_a_level_of_births_and_deaths_comes_back_at_the_rate_of_its_deaths() -> None:
