@@ -11,6 +11,9 @@ The figures, each a mean over the seeds with its 95 % interval (Student's t, a s
   eaten their way to the efficient price, so it takes seconds until a markout tells what they knew.
 - P&L of a seed with the guard less that without it. A guard helps if the whole interval is above zero, harms if it is
   below, and else its effect is not shown by so many seeds.
+
+What was found, and what may be said of it, is in `docs/guards.md`: so far no guard was shown to help where anybody is
+informed, and what toxicity seems to earn where nobody is comes of a mid that the quoter moves itself.
 """
 
 import argparse
