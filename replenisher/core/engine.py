@@ -42,8 +42,10 @@ class Engine:
         """The session time at which the engine wants to be woken, should nothing happen before."""
         if self.state.found:
             return self.at
-        deadline, next_look = self.agenda.deadline(self.state), self.presence.next_look
-        return deadline if next_look == FAR else min(next_look, FAR if deadline is None else deadline)
+        deadline = self.agenda.deadline(self.state)
+        if not self.state.setup.obliged:
+            return deadline
+        return min(self.presence.next_look, FAR if deadline is None else deadline)
 
     @property
     def fresh_until(self) -> int:
