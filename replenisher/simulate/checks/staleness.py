@@ -145,10 +145,22 @@ class NoQuoteOnAStaleBook(Check):
         if daemon.at > at:
             self._still_since = at if self._still_since is None else self._still_since
             self._stands_until = daemon.at
-        elif self._still_since is not None:
+        else:
+            self._runs()
+
+    def _runs(self) -> None:
+        """It does not stand still any more; whether it did for too long."""
+        if self._still_since is not None:
             if self._stands_until - self._still_since > self._lag_ns_max and self._is_in_session:
                 self._to_pull = {order.label for order in self.oracle.evidence.ours()} & self._known
             self._still_since = None
+
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """Whoever writes runs, and may wait for its disk from now on: one slow turn after another is no standstill."""
+        if self._stands_until <= self.oracle.at:
+            self._runs()
+        self._look_whether_it_runs(daemon)
+        return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """What the daemon knew of the market when this left."""
@@ -173,7 +185,6 @@ class NoQuoteOnAStaleBook(Check):
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """It has looked at what had arrived, and may be able to cancel or not."""
-        self._look_whether_it_runs(daemon)  # whoever takes step after step, however slowly, does not stand still
         self._read()
         for event in step.events:
             if isinstance(event, SessionOpened):
