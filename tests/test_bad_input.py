@@ -15,7 +15,8 @@ import pytest
 from replenisher.live.control import sole_daemon
 from replenisher.store.segments import segments
 from tests.postgres import connected
-from tests.stories.desk import DATABASE, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
+from tests.stories.desk import DATABASE, GLFT, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
+from tests.stories.price_source import source
 
 Mistake = Callable[[Desk], list[str | Path]]
 CONFIGURATION, UNREACHABLE, FAILURE = 78, 75, 1
@@ -73,6 +74,33 @@ def tape(lines: list[str], *, cut_bytes: int = 0) -> Mistake:
         packed = gzip.compress("".join(f"{line}\n" for line in [*TAPE, *lines]).encode())
         file.write_bytes(packed[: len(packed) - cut_bytes])
         return ["run", REPLAY, "--tape", file]
+
+    return prepare
+
+
+def calibrated(*, trades: int) -> Mistake:
+    """A recording with so many trades is calibrated on."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        trade = {"e": "trade", "E": 1, "T": 1, "s": "BTCUSDT", "p": "101.0", "q": "1.000", "X": "MARKET", "m": False}
+        printed = [json.dumps({"stream": "btcusdt@trade", "data": trade | {"t": number}}) for number in range(trades)]
+        tape([f"{1002 + number} {line}" for number, line in enumerate(printed)])(desk)
+        return ["calibrate", desk.room / "tape.jsonl.gz"]
+
+    return prepare
+
+
+def fair_value(text: str, answer: bytes = b"") -> Mistake:
+    """A fair value that goes by this; where a source of prices over HTTP is named, it gives this answer."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        command = written("fair_value: {source: mid}", f"fair_value: {text}")(desk)
+        server = desk.held.enter_context(source())
+        server.answer = answer
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with desk.config.open("a") as file:
+            file.write(f'\nprice_sources: {{spot: {{url: "{url}", field: btc.0, poll_ms: 500}}}}\n')
+        return command
 
     return prepare
 
@@ -150,6 +178,9 @@ TAPE = [
     '"b":[["99.0","2.000"]],"a":[]}}',
 ]
 
+MEASURED_K = "k: {window_s: 300, min: 0.005, max: 0.5}"
+COMPOSITE = "source: composite, outlier_bps: 20, min_legs: 1"
+SPOT = "{source: http, http: spot, max_age_ms: 1000}"
 NEW, OLD = "a new desk", "the desk of yesterday"
 EITHER = (NEW, OLD)
 
@@ -245,6 +276,55 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         a_directory_in_use,
         CONFIGURATION,
         "another daemon runs on this data directory, stop it or set REPLENISHER_DATA_DIR",
+    ),
+    (
+        "an aversion to risk of nothing",
+        EITHER,
+        written("gamma: 0.05", "gamma: 0", GLFT),
+        CONFIGURATION,
+        "strategies[0].gamma: 0 is not allowed, it must be greater than 0",
+    ),
+    (
+        "takers who come more often the further out one stands",
+        EITHER,
+        written(MEASURED_K, "k: {value: -0.05}", GLFT),
+        CONFIGURATION,
+        "strategies[0].k.value: -0.05 is not allowed, it must be greater than 0",
+    ),
+    (
+        "a calibration on nearly nothing",
+        EITHER,
+        calibrated(trades=3),
+        CONFIGURATION,
+        "market orders are too few to tell how often they come",
+    ),
+    (
+        "a leg that the exchange does not list",
+        EITHER,
+        fair_value(f"{{{COMPOSITE}, legs: [{{http: spot}}, {{venue: deribit, instrument: BTC_USDC}}]}}"),
+        CONFIGURATION,
+        "strategies[0].fair_value.legs[1].instrument: 'BTC_USDC' is not allowed, the simulated exchange offers BTC-",
+    ),
+    (
+        "a composite whose only leg is always stale",
+        EITHER,
+        fair_value(f"{{{COMPOSITE}, legs: [{{http: spot, max_age_ms: 500}}]}}"),
+        CONFIGURATION,
+        "strategies[0].fair_value.legs[0].max_age_ms: 500 is not allowed, it must be greater than price_sources.spot.",
+    ),
+    *(
+        (
+            f"a source of prices that answers {answer.decode()}",
+            (NEW,),
+            fair_value(SPOT, answer),
+            CONFIGURATION,
+            f"price_sources.spot: {reason}",
+        )
+        for answer, reason in (
+            (b"<html>", "its answer is no JSON"),
+            (b'{"eth": [3000]}', "its answer has no btc.0"),
+            (b'{"btc": ["NaN"]}', "its btc.0 is no price: 'NaN'"),
+        )
     ),
     ("no tape", EITHER, lambda _: ["run", REPLAY], CONFIGURATION, "is missing, name a recording with --tape FILE"),
     (

@@ -18,6 +18,10 @@ class NoPrice(Exception):
     """An answer that is none; the operator is told what is wrong with it."""
 
 
+class Rubbish(NoPrice):
+    """It did answer, and not with a price."""
+
+
 class HttpPrice(msgspec.Struct, frozen=True, kw_only=True):
     """One source. Nothing from the environment comes between us and it, and it cannot send us elsewhere."""
 
@@ -30,7 +34,7 @@ class HttpPrice(msgspec.Struct, frozen=True, kw_only=True):
     async def watch(self, tell: Callable[[PriceTold | PriceFailed], None], now: Callable[[], int]) -> None:
         """Ask for ever. The same failure is told once, until there is a price again or it fails in another way."""
         failure = ""
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+        async with _client() as client:
             while True:
                 asked_at = now()
                 try:
@@ -43,6 +47,11 @@ class HttpPrice(msgspec.Struct, frozen=True, kw_only=True):
                     failure = ""
                     tell(PriceTold(at=now(), source=self.name, price=price, asked_at=asked_at))
                 await asyncio.sleep(max(0.0, self.poll_s - (now() - asked_at) / 1e9))
+
+    async def once(self) -> float:
+        """The price, asked for once; raises `NoPrice` if there is none."""
+        async with _client() as client:
+            return price_in(await self._asked(client), self.field)
 
     async def _asked(self, client: httpx.AsyncClient) -> bytes:
         """The answer, as it came; raises `NoPrice` if there is none in time, or one that says that it is none."""
@@ -62,23 +71,27 @@ class HttpPrice(msgspec.Struct, frozen=True, kw_only=True):
         return bytes(body)
 
 
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False)
+
+
 def price_in(answer: bytes, field: str) -> float:
-    """The price in an answer, a number or one in quotes; raises `NoPrice` if that is not what stands there."""
+    """The price in an answer, a number or one in quotes; raises `Rubbish` if that is not what stands there."""
     try:
         found: Any = msgspec.json.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise NoPrice("its answer is no JSON") from None
+        raise Rubbish("its answer is no JSON") from None
     for step in field.split("."):
         if isinstance(found, dict) and step in found:
             found = found[step]
         elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
             found = found[int(step)]
         else:
-            raise NoPrice(f"its answer has no {field}")
+            raise Rubbish(f"its answer has no {field}")
     try:
         price = float("nan") if isinstance(found, bool) else float(Decimal(found))
     except (InvalidOperation, TypeError, ValueError, OverflowError):
         price = float("nan")
     if not isfinite(price) or price <= 0:
-        raise NoPrice(f"its {field} is no price: {str(found)[:40]!r}")
+        raise Rubbish(f"its {field} is no price: {str(found)[:40]!r}")
     return price

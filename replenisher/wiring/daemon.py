@@ -9,7 +9,6 @@ import uvloop
 from rich.console import Console
 
 from replenisher.config import Config
-from replenisher.config.sections import PriceSource
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.errors import ConfigurationError
@@ -18,7 +17,6 @@ from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
-from replenisher.live.http_price import HttpPrice
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
@@ -32,6 +30,7 @@ from replenisher.wiring.books import accounts_of, database_upgrade, require_data
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task, require_journal
 from replenisher.wiring.offered import objections, require_offered
+from replenisher.wiring.price_sources import price_sources, require_prices
 from replenisher.wiring.recording import Recording
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.tenancy import claim_of, taken, untaken
@@ -45,6 +44,7 @@ def run(config: Config, *, duration_s: float | None, fresh: bool, screen: bool) 
         stack.enter_context(_data_directory(config, fresh=fresh))
         require_database(config)
         require_journal(config)
+        require_prices(config)
         child = stack.enter_context(exchange_of(config)) if config.starts_exchange else None
         exit_code, left, is_unverified = _live(config, child, duration_s=duration_s, screen=screen, stack=stack)
     _say_what_may_be_left(left, is_unverified=is_unverified)  # last, because a screen would wipe it away
@@ -99,7 +99,7 @@ def _live(
     around = Surroundings(
         carriers={name: each.carrier for name, each in reached.items()},
         door=lambda handle: Door(config.data_dir, handle),
-        prices=[_http_price(name, section) for name, section in config.price_sources.items()],
+        prices=price_sources(config),
         duration_s=duration_s,
         retention=lambda: _tidy_up(journal, recorder, clock),
     )
@@ -125,16 +125,6 @@ def _live(
         tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))
     return exit_code, ending.left, not ending.is_verified
-
-
-def _http_price(name: str, section: PriceSource) -> HttpPrice:
-    return HttpPrice(
-        name=name,
-        url=section.url,
-        field=section.field,
-        poll_s=section.poll_ms / 1000,
-        timeout_s=section.timeout_ms / 1000,
-    )
 
 
 def _complaint(child: Child | None, printer: Printer) -> str:

@@ -25,6 +25,7 @@ from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.machine import about_machine
+from replenisher.wiring.price_sources import about_price_sources
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import Reached, credentials_of, instruments_on, reach, url_of
 
@@ -35,6 +36,9 @@ def doctor(config: Config, tell: Tell) -> list[Finding]:
     """Everything that was found; `tell` hears what is being looked at."""
     tell("this machine")
     findings = list(about_machine(config))
+    if config.price_sources:
+        tell("price sources")
+        findings += about_price_sources(config)
     setup = setup_of(config)
     with ExitStack() as stack:
         child = None

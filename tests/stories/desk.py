@@ -19,6 +19,7 @@ from tests.waiting import DEADLINE_S, until
 ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
 REPLAY = ROOT / "configs" / "replay.yaml"
+GLFT = ROOT / "configs" / "glft.yaml"
 
 DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own books are
 EXCHANGE = "REPLENISHER_VENUES__DERIBIT__URL"  # and the one that says where an exchange runs already

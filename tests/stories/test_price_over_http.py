@@ -1,44 +1,9 @@
 """A desk that quotes around a price over HTTP: while there is one, and not on what is no price."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 from tests.stories.desk import PAPER, Desk, resting
-
-
-class Source(HTTPServer):
-    """Somebody who tells a price."""
-
-    answer = b""
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Gives the same answer to everybody."""
-
-    server: Source
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.server.answer)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def source() -> Iterator[Source]:
-    with Source(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.stories.price_source import Source, source
 
 
 def desk_by(server: Source, room: Path) -> Desk:
@@ -70,5 +35,12 @@ def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path:
             server.answer = b'{"btc": [60000.0]}'
             life.until("it quotes again", lambda: resting(desk.ledger()))
             assert desk.answer("status")["terms"]["core"]["http"] == 60000.0
+            assert life.stop().code == 0
+
+        server.answer = b"<html>"
+        with desk.running("run", desk.config) as life:  # what it left is looked after, whatever the price is
+            life.until("it is in sync", lambda: life.told("synced"))
+            assert desk.answer("status")["not_quoting"] == {"core": "fair value: the price over HTTP is not known"}
+            assert not resting(desk.ledger())
             assert life.stop().code == 0
     desk.audit()
