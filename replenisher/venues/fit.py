@@ -22,6 +22,10 @@ FINER = 1_000
 Key = tuple[Side, int]  # a level of a side
 
 
+class Failed(Exception):
+    """The strategy has raised when it was asked, which is its own affair; the reason."""
+
+
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """What one strategy would show of its levels on the venue's grid, and what it means to show."""
 
@@ -54,7 +58,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fit_of(strategy: Strategy, listing: Listing, at: int) -> Fit | None:
-    """The ladder of a strategy that holds nothing; None while the market has not two sides."""
+    """The ladder of a strategy that holds nothing; None while the market has not two sides. Raises `Failed`."""
     if listing.bid is None or listing.ask is None:
         return None
     wanted = _asked(strategy, _finer(listing.instrument), listing, at)
@@ -121,7 +125,10 @@ def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int
         inventory=Decimal(0),
         prices=fair_value.prices_at(mid(touch) * instrument.tick_float) if isinstance(fair_value, FairValue) else {},
     )
-    return {(quote.side, quote.level): quote for quote in strategy.quote(view).quotes}
+    try:
+        return {(quote.side, quote.level): quote for quote in strategy.quote(view).quotes}
+    except Exception as error:
+        raise Failed(f"{type(error).__name__}: {error}") from error
 
 
 def _meant(instrument: Instrument, wanted: Mapping[Key, Quote], stand: Mapping[Key, Quote]) -> dict[Key, Decimal]:

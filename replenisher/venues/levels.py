@@ -7,7 +7,7 @@ from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
-from replenisher.venues.fit import Fit, fit_of, least_of, named, too_small, unit_of
+from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small, unit_of
 
 ROUNDED_MAX = Decimal("0.05")  # of a size, lost to whole lots, before somebody should know
 NOTHING_ELSE = Decimal("1e15")  # cash that is not told does not limit; that it is not told is another finding
@@ -24,7 +24,12 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
         listing = answers.listings[name]
         yield _instrument(strategy, name, listing)
         if isinstance(listing, Listing) and not listing.is_over:
-            fit = fit_of(strategy.strategy, listing, at)
+            try:
+                fit = fit_of(strategy.strategy, listing, at)
+            except Failed as reason:
+                advice = "look at its code, unless it fails only because nothing is measured yet"
+                yield _found(strategy, "levels", Light.AMBER, f"it fails when it is asked: {reason}", advice)
+                continue
             yield from _about(strategy, setup.limits, answers, fit, beside)
             beside += 0 if fit is None else len(fit.stand)
 

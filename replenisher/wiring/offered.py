@@ -18,7 +18,7 @@ from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.doctor import Listing
-from replenisher.venues.fit import fit_of, too_small
+from replenisher.venues.fit import Failed, fit_of, too_small
 from replenisher.wiring.listings import synthetic_start
 
 NO_TIME = 0
@@ -92,7 +92,10 @@ def _objection(config: Config, place: int, instrument: Instrument, *, mark: Deci
         bid=((ticks - 1) * tick, instrument.lot),
         ask=((ticks + 1) * tick, instrument.lot),
     )
-    fit = fit_of(config.strategy(config.strategies[place].id), listing, NO_TIME)
+    try:
+        fit = fit_of(config.strategy(config.strategies[place].id), listing, NO_TIME)
+    except Failed:  # as it may before anything is measured; if it still does while it trades, it is paused and says why
+        return ""
     if fit is None or len(fit.small) < len(fit.meant):
         return ""
     objection = too_small(fit)
