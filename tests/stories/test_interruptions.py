@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.stories.desk import Desk, Record
 
-LOCKED = {"state": "locked", "after_s": 4, "for_s": 2}  # orders can be cancelled
-HALTED = {"state": "halted", "after_s": 8, "for_s": 2}  # not even that
-OPEN_AGAIN_NS = 10 * 10**9
+LOCKED = {"state": "locked", "after_s": 15, "for_s": 2}  # orders can be cancelled; by then a busy machine quotes, too
+HALTED = {"state": "halted", "after_s": 19, "for_s": 2}  # not even that
+OPEN_AGAIN_NS = 21 * 10**9
 
 
 def test_it_pulls_its_quotes_while_an_instrument_does_not_trade_and_comes_back(tmp_path: Path) -> None:
