@@ -12,10 +12,11 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
-from replenisher.core.ladder import BPS, Ladder, Rung
+from replenisher.core.ladder import Ladder, Rung
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit
 from replenisher.model.order import Side
+from replenisher.model.units import BPS
 
 BPS_OF_PCT = 100
 

@@ -6,11 +6,11 @@ from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, about
 from replenisher.core.fair_value import FairValue
-from replenisher.core.ladder import BPS
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.order import BUY, SELL
 from replenisher.model.step import Quote
+from replenisher.model.units import BPS
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

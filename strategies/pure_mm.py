@@ -10,10 +10,11 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
-from replenisher.core.ladder import BPS, Ladder, Rung, SizeCurve, counted
+from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import BUY, Side
+from replenisher.model.units import BPS
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

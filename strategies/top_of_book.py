@@ -10,12 +10,12 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Amount, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
-from replenisher.core.ladder import BPS
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.depth import PriceBehind
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.units import BPS
 
 
 class Placement(StrEnum):

@@ -11,10 +11,10 @@ from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.coefficient import Sigma
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
-from replenisher.core.ladder import BPS
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.units import BPS
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

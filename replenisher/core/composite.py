@@ -17,10 +17,9 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.ladder import BPS
 from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.model.instrument import instrument_key
-from replenisher.model.units import MS_NS
+from replenisher.model.units import BPS, MS_NS
 
 
 class Degraded(StrEnum):

@@ -117,8 +117,10 @@ class Dispatch:
 
     def _is_too_soon(self, order: Order) -> bool:
         """Whether a cancel was refused so lately that it is not repeated yet."""
-        if self._at < order.cancel_after or self._at >= order.halted_until:
-            return self._at < order.cancel_after
+        if self._at < order.cancel_after:
+            return True
+        if self._at >= order.halted_until:
+            return False
         setup = self._state.setup.strategy(order.strategy)
         return setup is not None and not why_distrusted(self._state, setup, self._at)  # else we may not hear of its end
 

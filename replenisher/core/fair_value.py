@@ -13,13 +13,12 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.book import Touch
 from replenisher.core.composite import Blend, Degraded, Leg, blend
-from replenisher.core.ladder import BPS
 from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import Quotes, View
 from replenisher.model.instrument import Instrument
 from replenisher.model.step import Quote
-from replenisher.model.units import MS_NS
+from replenisher.model.units import BPS, MS_NS
 
 
 class Source(StrEnum):

@@ -31,9 +31,8 @@ from replenisher.core.toxicity import NEVER, Response, Toxicity, ToxicityPolicy
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Quote
-from replenisher.model.units import DAY_NS
+from replenisher.model.units import BPS, DAY_NS
 
-BPS = 10_000
 BY_SLOT = attrgetter("side", "level")
 CAPS = {BUY: "max_daily_buy_quote", SELL: "max_daily_sell_quote"}
 

@@ -10,8 +10,7 @@ from typing import NamedTuple, assert_never
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
-
-BPS = 10_000
+from replenisher.model.units import BPS
 
 
 class SizeCurve(StrEnum):

@@ -14,8 +14,8 @@ from decimal import Decimal
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL, WORKING
+from replenisher.model.units import BPS
 
-BPS = 10_000
 NAMES = {BUY: "bid", SELL: "ask"}
 
 

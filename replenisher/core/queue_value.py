@@ -26,8 +26,7 @@ from replenisher.core.orders import Order
 from replenisher.core.own_size import OwnSize
 from replenisher.model.event import TradePrinted
 from replenisher.model.order import BUY, WORKING, Side
-
-BPS = 10_000
+from replenisher.model.units import BPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

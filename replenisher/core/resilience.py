@@ -29,9 +29,8 @@ import msgspec
 from replenisher.core.book import Book, BookSide
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
-from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.model.units import BPS, MS_NS, SECOND_NS
 
-BPS = 10_000
 TOGETHER_NS = 50 * MS_NS
 HELD_NS = 250 * MS_NS
 WATCHED_NS = 60 * SECOND_NS
@@ -73,6 +72,16 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
     own_share: float | None
 
 
+def depth_within(side: BookSide, low: float, high: float) -> int:
+    """What stands from the touch outwards, between two prices."""
+    depth = 0
+    for price in side.prices():
+        if not low <= price <= high:
+            break
+        depth += side.quantities[price]
+    return depth
+
+
 class _Episode:
     """One sweep, as long as it is watched."""
 
@@ -91,12 +100,7 @@ class _Episode:
 
     def depth(self, side: BookSide) -> int:
         """What stands within the band."""
-        depth = 0
-        for price in side.prices():
-            if not self.low <= price <= self.high:
-                break
-            depth += side.quantities[price]
-        return depth
+        return depth_within(side, self.low, self.high)
 
     def own(self, levels: Sequence[Level]) -> int:
         """What of it is ours."""
@@ -204,7 +208,7 @@ class _Side:
         self._touch, self._mid = (side.best, side.quantities[side.best]), sum(touch) / 2
         if not self._depths or at - self._depths[-1][0] >= SAMPLE_NS:
             low, high = self._mid * (1 - self.band), self._mid * (1 + self.band)
-            self._depths.append((at, _Episode(self.side, at, low, high, 0.0).depth(side)))
+            self._depths.append((at, depth_within(side, low, high)))
         return ended
 
     def lost(self, at: int) -> Recovery | None:

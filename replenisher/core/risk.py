@@ -22,9 +22,8 @@ from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import BPS, SECOND_NS
 
-BPS = 10_000
 CROSSES_OWN = "would cross our own order"
 REDUCES = "only what reduces the position may be shown"
 NO_PRICE = 1 << 62

@@ -19,8 +19,8 @@ from enum import StrEnum
 import msgspec
 
 from replenisher.model.order import Side
+from replenisher.model.units import BPS
 
-BPS = 10_000
 NANO = 1e9  # markouts are summed in whole billionths of a basis point: a running sum of doubles would drift
 NEVER = 1 << 62
 

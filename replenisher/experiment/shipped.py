@@ -15,14 +15,13 @@ from replenisher.experiment.exact import Quoter, mean_spread
 from replenisher.experiment.world import World
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import BUY, SELL
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import BPS, SECOND_NS
 from strategies.avellaneda_stoikov import AvellanedaStoikov, Horizon
 from strategies.glft import Glft
 from strategies.pure_mm import PureMarketMaking
 
 TICK = Decimal("1e-6")
 UNIT = Decimal(1)
-BPS = 10_000
 INSTRUMENT = Instrument(
     venue="experiment",
     name="UNIT",

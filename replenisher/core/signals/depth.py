@@ -18,16 +18,22 @@ from replenisher.model.order import Side
 Number = Callable[[Book], float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vamp(SignalSpec):
-    """VAMP over some levels, each bid weighted by the size of the ask that is as far from the touch."""
+class _BelowTheTouch(SignalSpec):
+    """Specifications of what is made of levels."""
 
-    levels: int
+    __slots__ = ()
 
     @property
     def needs_depth(self) -> bool:
         """It is made of levels."""
         return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vamp(_BelowTheTouch):
+    """VAMP over some levels, each bid weighted by the size of the ask that is as far from the touch."""
+
+    levels: int
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -35,15 +41,10 @@ class Vamp(SignalSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VampOfSize(SignalSpec):
+class VampOfSize(_BelowTheTouch):
     """VAMP of an order: half way between what it would sell for and what it would buy for, a unit."""
 
     amount: Decimal  # wire amount
-
-    @property
-    def needs_depth(self) -> bool:
-        """It walks as deep as the amount goes."""
-        return True
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -52,15 +53,10 @@ class VampOfSize(SignalSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedDepth(SignalSpec):
+class WeightedDepth(_BelowTheTouch):
     """The mean price of what stands on some levels of both sides."""
 
     levels: int
-
-    @property
-    def needs_depth(self) -> bool:
-        """It is made of levels."""
-        return True
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -68,15 +64,10 @@ class WeightedDepth(SignalSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DepthImbalance(SignalSpec):
+class DepthImbalance(_BelowTheTouch):
     """(bids - asks) / (bids + asks) of what stands on some levels, within [-1, 1]."""
 
     levels: int
-
-    @property
-    def needs_depth(self) -> bool:
-        """It is made of levels."""
-        return True
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
@@ -84,16 +75,11 @@ class DepthImbalance(SignalSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceBehind(SignalSpec):
+class PriceBehind(_BelowTheTouch):
     """The price of the level that completes an amount, counted from the touch; the last one seen if all hold less."""
 
     side: Side
     amount: Decimal  # wire amount
-
-    @property
-    def needs_depth(self) -> bool:
-        """It walks as deep as the amount goes."""
-        return True
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
