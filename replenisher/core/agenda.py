@@ -137,7 +137,7 @@ def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
     setup = plan.setup
     if plan.seen.absence and at < (left_alone_until := state.left_alone_until.get(setup.venue, 0)) < soonest:
         soonest = left_alone_until
-    if (guarded := state.guarded(setup)) is not None:
+    if (guarded := state.guarded.get(setup.id)) is not None:
         soonest = min(soonest, guarded.changes_at(at))
     if setup.looks_again_ns is not None:
         soonest = min(soonest, at + setup.looks_again_ns)

@@ -95,8 +95,8 @@ def apply(state: State, event: Event) -> None:
             state.book(event.instrument).last_trade = event.price
             if (watch := state.watches.get(event.instrument)) is not None:
                 watch.saw_trade(event)
-            if state.queues:
-                state.saw_trade(event)
+            if state.guarded:
+                state.have_guards_see(event)
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
         case OrderFilled():
@@ -235,8 +235,8 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     state.revisit(fill.instrument)
     if order is None:
         return
-    if (setup := state.setup.strategy(strategy)) is not None and setup.guards is not None:
-        state.note_fill(setup, order, fill)
+    if (guarded := state.guarded.get(strategy)) is not None:
+        guarded.saw_fill(order, fill, instrument)
     was_over = order.status.is_terminal
     if fill.venue_order_id:
         order.venue_order_id = fill.venue_order_id

@@ -96,8 +96,8 @@ def _expect_amend(state: State, command: AmendOrder, at: int) -> None:
     order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)
     if state.slots.denials:
         state.slots.denials.pop(slot_of(order), None)
-    if state.hanging and command.price != order.price:
-        state.hanging.pop(order.order_id, None)
+    if command.price != order.price and (guarded := state.guarded.get(order.strategy)) is not None:
+        guarded.saw_moved(order)
     lots = command.quantity - order.filled_lots
     state.own_size(instrument).sent(order.order_id, order.side, command.price, lots, state.book(instrument), at)
     if order.intent is command.intent is QUOTE:

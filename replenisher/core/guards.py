@@ -23,15 +23,13 @@ from operator import attrgetter
 import msgspec
 
 from replenisher.core.book import Book
-from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.orders import Order
 from replenisher.core.queue_value import QueuePolicy, Queues
-from replenisher.core.strategy import Quotes
-from replenisher.core.toxicity import NEVER, Response, Toxicity, ToxicityPolicy
+from replenisher.core.toxicity import Response, Toxicity, ToxicityPolicy
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Quote
-from replenisher.model.units import BPS, DAY_NS
+from replenisher.model.units import BPS
 
 BY_SLOT = attrgetter("side", "level")
 CAPS = {BUY: "max_daily_buy_quote", SELL: "max_daily_sell_quote"}
@@ -58,76 +56,7 @@ class Guards:
         return self.max_daily_buy_quote if side is BUY else self.max_daily_sell_quote
 
 
-class Guarded(msgspec.Struct, frozen=True, gc=False):
-    """The guards of one strategy, and what is known of its fills."""
-
-    guards: Guards
-    toxicity: Toxicity | None
-    volume: DailyVolume
-    queues: Queues | None
-    hanging: Mapping[tuple[Side, int], Order]  # the orders whose opposite was filled, and which have not moved since
-
-    def let_through(
-        self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], book: Book, at: int
-    ) -> tuple[tuple[Quote, ...], str]:
-        """The quotes that may be shown, and why they are not those that are wanted. `orders` are the strategy's."""
-        reasons: dict[str, None] = {}
-        quotes: Sequence[Quote] = wanted.quotes
-        toxic = self._toxic(at)
-        if self.queues is not None and wanted.fair_value is not None:
-            fair_ticks = wanted.fair_value / instrument.tick_float
-            free = {key: order for order in orders if (key := (order.side, order.level)) not in toxic}
-            quotes = list(_in_their_places(quotes, fair_ticks, free, self.queues, book, reasons, at))
-        if self.hanging and wanted.fair_value is not None:
-            quotes = list(self._as_they_hang(quotes, wanted.fair_value / instrument.tick_float, reasons))
-        if self.toxicity is not None and toxic:
-            quotes = list(_without_toxic(quotes, instrument, orders, self.toxicity, toxic, reasons, at))
-        if self.guards.closest_bps is not None and wanted.fair_value is not None:
-            quotes = _profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, reasons)
-        for side in Side:
-            if (cap := self.guards.cap(side)) is not None:
-                quotes = _within(quotes, instrument, side, cap - self.volume.of(side, at), reasons)
-        return tuple(quotes), ", ".join(reasons)
-
-    def _as_they_hang(self, quotes: Sequence[Quote], fair_ticks: float, reasons: dict[str, None]) -> Iterator[Quote]:
-        """The quotes, with hanging orders in the place of those that would move them."""
-        assert self.guards.hanging_pct is not None, "nothing hangs without it"
-        reach = fair_ticks * self.guards.hanging_pct / 100
-        for quote in quotes:
-            order = self.hanging.get((quote.side, quote.level))
-            if order is None or abs(order.price - fair_ticks) > reach or not order.remaining:
-                yield quote
-            else:
-                reasons[f"{quote.side} {quote.level} hangs"] = None
-                yield msgspec.structs.replace(quote, price=order.price, quantity=order.remaining)
-
-    def changes_at(self, at: int) -> int:
-        """When time alone may change what is let through."""
-        midnight = (at // DAY_NS + 1) * DAY_NS if self.guards.has_caps else NEVER
-        return midnight if self.toxicity is None else min(midnight, self.toxicity.changes_at(at))
-
-    def _toxic(self, at: int) -> dict[tuple[Side, int], str]:
-        """The toxic levels whose order moves with the ladder, or is not there."""
-        toxic = {} if self.toxicity is None else self.toxicity.toxic(at)
-        return {key: why for key, why in toxic.items() if key not in self.hanging}
-
-    def told(self, orders: Sequence[Order], at: int) -> list[str]:
-        """What they say now to an operator who asks."""
-        lines: list[str] = []
-        if self.toxicity is not None:
-            lines += [_toxic_reason(self.toxicity, key, why) for key, why in sorted(self.toxicity.toxic(at).items())]
-        if self.queues is not None:
-            for order in sorted(orders, key=BY_SLOT):
-                if (place := self.queues.places.get(order.order_id)) is not None:
-                    lines.append(f"{order.side} {order.level} stands behind {place.ahead:g} lots at its price")
-        lines += [f"{side} {level} hangs" for side, level in sorted(self.hanging)]
-        for side in Side:
-            if (cap := self.guards.cap(side)) is not None:
-                lines.append(f"{CAPS[side]}: {self.volume.of(side, at):.2f} of {cap:f} today")
-        return lines
-
-
-def _without_toxic(
+def without_toxic(
     quotes: Sequence[Quote],
     instrument: Instrument,
     orders: Sequence[Order],
@@ -143,22 +72,22 @@ def _without_toxic(
         if key not in toxic:
             yield quote
         elif toxicity.policy.response is Response.WIDEN:
-            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+            reasons[toxic_reason(toxicity, key, toxic[key])] = None
             away = quote.side.sign * toxicity.policy.widen_bps / BPS
             price = instrument.round_price(quote.side, quote.price * instrument.tick_float * (1 - away))
             yield msgspec.structs.replace(quote, price=price)
         elif not toxicity.holds(*key, at):
             yield quote
         elif (order := living.get(key)) is None:
-            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+            reasons[toxic_reason(toxicity, key, toxic[key])] = None
         elif 0 < order.remaining < quote.quantity and order.filled_lots:
-            reasons[_toxic_reason(toxicity, key, toxic[key])] = None
+            reasons[toxic_reason(toxicity, key, toxic[key])] = None
             yield msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
         else:
             yield quote
 
 
-def _in_their_places(
+def in_their_places(
     quotes: Sequence[Quote],
     fair_ticks: float,
     orders: Mapping[tuple[Side, int], Order],
@@ -177,12 +106,13 @@ def _in_their_places(
             yield quote
 
 
-def _toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
+def toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
+    """What follows for a toxic level, and why."""
     side, level = key
     return f"toxicity, {toxicity.policy.response} {side} {level}: {why}"
 
 
-def _profitable(
+def profitable(
     quotes: Sequence[Quote], instrument: Instrument, fair: float, closest_bps: float, reasons: dict[str, None]
 ) -> list[Quote]:
     """The quotes, none of them closer to fair value than this."""
@@ -204,7 +134,7 @@ def _profitable(
     return kept
 
 
-def _within(
+def within(
     quotes: Sequence[Quote], instrument: Instrument, side: Side, left_quote: Decimal, reasons: dict[str, None]
 ) -> list[Quote]:
     """As many quotes of a side, from the first one outwards, as are worth no more than is left of a cap."""

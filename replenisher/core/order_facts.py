@@ -232,7 +232,8 @@ def eat_slot(state: State, order: Order, at: int) -> None:
     """A fill has emptied the order's slot: it comes back as its strategy's refill policy says."""
     if (setup := state.setup.strategy(order.strategy)) is not None:
         state.slots.eat(slot_of(order), setup.policy.refill, at)
-        state.hang(setup, order)
+        if (guarded := state.guarded.get(setup.id)) is not None:
+            guarded.saw_eaten(order, state.orders.of(setup.ladder))
 
 
 def _forget_stray(state: State, fact: OrderFact) -> None:

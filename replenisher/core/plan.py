@@ -135,7 +135,7 @@ class Planner:
             if seen.touch is not None and setup.instrument in state.instruments:
                 bounds = state.bounds(setup, seen.touch)
                 held = ""
-                if permitted and (guarded := state.guarded(setup)) is not None:
+                if permitted and (guarded := state.guarded.get(setup.id)) is not None:
                     orders, instrument = state.orders.of(setup.ladder), state.instruments[setup.instrument]
                     permitted, held = guarded.let_through(wanted, instrument, orders, state.book(setup.instrument), at)
                 if permitted:

@@ -16,25 +16,23 @@ from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
 from replenisher.core.budget import Budget
 from replenisher.core.daily_volume import DailyVolume
-from replenisher.core.guards import Guarded
+from replenisher.core.guarded import Guarded
 from replenisher.core.load import Load
 from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.prices import Told
-from replenisher.core.queue_value import Queues
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
-from replenisher.core.toxicity import Toxicity
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.event import OrderFilled, SignalsRemembered, TradePrinted
 from replenisher.model.instrument import Instrument, venue_of
-from replenisher.model.order import BASE36, Side, is_order_id
+from replenisher.model.order import BASE36, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
 
@@ -92,11 +90,9 @@ class State:
     recalled: dict[str, SignalsRemembered] = field(default_factory=dict)  # for the signals of markets yet to be defined
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
-    volumes: dict[str, DailyVolume] = field(default_factory=dict)  # strategy -> what it has traded today, see `guards`
-    toxicities: dict[str, dict[str, Toxicity]] = field(default_factory=dict)  # instrument -> strategies that mind it
+    volumes: dict[str, DailyVolume] = field(default_factory=dict)  # by strategy, of those that have a cap
+    guarded: dict[str, Guarded] = field(default_factory=dict)  # the strategies that have guards
     told: dict[str, Told] = field(default_factory=dict)  # prices from elsewhere, by source
-    queues: dict[str, dict[str, Queues]] = field(default_factory=dict)  # instrument -> strategies that mind their place
-    hanging: dict[str, None] = field(default_factory=dict)  # orders whose opposite was filled, see `guards`
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
     objection: str = ""  # why this life must end before it has touched anything
@@ -105,10 +101,9 @@ class State:
 
     def __post_init__(self) -> None:
         for setup in self.setup.strategies:
-            if setup.guards is not None and setup.guards.toxicity is not None:
-                self.toxicities.setdefault(setup.instrument, {})[setup.id] = Toxicity(setup.guards.toxicity)
-            if setup.guards is not None and setup.guards.queue is not None:
-                self.queues.setdefault(setup.instrument, {})[setup.id] = Queues(setup.guards.queue)
+            if (guards := setup.guards) is not None:
+                volume = self.volumes.setdefault(setup.id, DailyVolume()) if guards.has_caps else DailyVolume()
+                self.guarded[setup.id] = Guarded(guards, volume)
 
     # --- What outlives the process -------------------------------------------------------------------------------
 
@@ -124,17 +119,16 @@ class State:
     @classmethod
     def load(cls, setup: Setup, snapshot: bytes | None) -> "State":
         """The state as of a snapshot, or a blank one."""
-        self = cls(setup)
         if snapshot is None:
-            return self
+            return cls(setup)
         memory = msgspec.msgpack.decode(snapshot, type=Snapshot)
+        self = cls(setup, volumes=memory.volumes or {})
         for name in REMEMBERED:
             setattr(self, name, getattr(memory, name))
         for name in AT_PRESENT:
             setattr(self, name, getattr(memory.present, name))
         self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
-        self.volumes = memory.volumes or {}
         self.presence = memory.presence or {}
         return self
 
@@ -152,7 +146,7 @@ class State:
 
     def forget_the_present(self) -> None:
         """A life begins: what only an earlier life could see (books, sessions, its own stop) is void."""
-        blank = State(self.setup)
+        blank = State(self.setup, volumes=self.volumes)
         for each in fields(self):
             if each.name not in Memory.__struct_fields__ and each.name not in ("to_revisit", "to_look_at"):
                 setattr(self, each.name, getattr(blank, each.name))
@@ -221,10 +215,8 @@ class State:
         """See where the market of an instrument stands, and have those of its signals that are in use see it, too."""
         before, touch = self.touches.get(instrument), self.touch_of(instrument, at)
         self.touches[instrument] = touch
-        if self.toxicities:
-            self._judge_fills(instrument, before, at)
-        if self.queues:
-            self._see_queues(instrument)
+        if self.guarded:
+            self._have_guards_look(instrument, before, at)
         if (watch := self.watches.get(instrument)) is not None:
             book = self.books[instrument]
             if book.distrust:
@@ -235,52 +227,21 @@ class State:
                 watch.saw_book(book, self.own_size(instrument), at)
         return touch
 
-    def _judge_fills(self, instrument: str, before: Touch | None, at: int) -> None:
-        """Earlier fills are judged by the market that was there until now."""
-        for toxicity in self.toxicities.get(instrument, {}).values():
-            mid = None if before is None else (before.bid + before.ask) / 2 * self.instruments[instrument].tick_float
-            toxicity.pass_time(mid, at)
-
-    def _see_queues(self, instrument: str) -> None:
-        """Our orders stand somewhere in their queues."""
-        for strategy, queues in self.queues.get(instrument, {}).items():
-            orders = [] if self.books[instrument].distrust else self.orders.of((strategy, instrument))
-            queues.looked(orders, self.own_size(instrument))
-
-    def saw_trade(self, trade: TradePrinted) -> None:
-        """A trade brings forward who stands in a queue."""
-        for strategy, queues in self.queues.get(trade.instrument, {}).items():
-            queues.saw_trade(trade, self.orders.of((strategy, trade.instrument)))
-
-    def note_fill(self, setup: StrategySetup, order: Order, fill: OrderFilled) -> None:
-        """What a strategy's guards must know of an execution of it."""
-        if setup.guards is not None and setup.guards.has_caps:
-            notional_quote = self.instruments[fill.instrument].notional_quote(fill.amount, fill.price)
-            self.volumes.setdefault(setup.id, DailyVolume()).add(fill.side, notional_quote, fill.venue_time)
-        if self.toxicities and (toxicity := self.toxicities.get(fill.instrument, {}).get(setup.id)) is not None:
-            toxicity.saw_fill(order.side, order.level, float(fill.price), fill.at)
-
-    def guarded(self, setup: StrategySetup) -> Guarded | None:
-        """The guards of a strategy that has some, and what is known of its fills."""
-        if setup.guards is None:
-            return None
-        toxicity = self.toxicities.get(setup.instrument, {}).get(setup.id)
-        hanging: dict[tuple[Side, int], Order] = {}
-        if self.hanging:
-            orders = self.orders.of(setup.ladder)
-            hanging = {(order.side, order.level): order for order in orders if order.order_id in self.hanging}
-        queues = self.queues.get(setup.instrument, {}).get(setup.id)
-        return Guarded(setup.guards, toxicity, self.volumes.get(setup.id) or DailyVolume(), queues, hanging)
-
-    def hang(self, setup: StrategySetup, eaten: Order) -> None:
-        """A level was eaten: the order opposite to it hangs from now on, if its strategy wants that."""
-        if setup.guards is None or setup.guards.hanging_pct is None:
+    def _have_guards_look(self, key: str, before: Touch | None, at: int) -> None:
+        """Those of an instrument's strategies see where its market was until now, and where it has come to."""
+        if (instrument := self.instruments.get(key)) is None:
             return
-        live = {order.order_id for order in self.orders.all_live()}
-        self.hanging = {order_id: None for order_id in self.hanging if order_id in live}
-        for order in self.orders.of(setup.ladder):
-            if order.side is not eaten.side and order.level == eaten.level:
-                self.hanging[order.order_id] = None
+        book, own = self.books[key], self.own_size(key)
+        for setup in self.setup.watching(key):
+            if (guarded := self.guarded.get(setup.id)) is not None:
+                guarded.saw_market(before, instrument, at)
+                guarded.saw_book(book, own, self.orders.of(setup.ladder))
+
+    def have_guards_see(self, trade: TradePrinted) -> None:
+        """A trade brings forward who stands in a queue."""
+        for setup in self.setup.watching(trade.instrument):
+            if (guarded := self.guarded.get(setup.id)) is not None:
+                guarded.saw_trade(trade, self.orders.of(setup.ladder))
 
     def define(self, instrument: Instrument, at: int) -> None:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""

@@ -266,7 +266,7 @@ class Monitor:
             guards={
                 setup.id: guarded.told(state.orders.of(setup.ladder), at)
                 for setup in state.setup.strategies
-                if (guarded := state.guarded(setup)) is not None
+                if (guarded := state.guarded.get(setup.id)) is not None
             },
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             resilience=self._sweeps.resilience(),

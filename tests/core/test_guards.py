@@ -58,9 +58,7 @@ def sent(commands: list[Command]) -> list[Command]:
 
 
 def told(world: World) -> list[str]:
-    guarded = world.state.guarded(world.setup.strategies[0])
-    assert guarded is not None
-    return guarded.told(world.live(), world.at)
+    return world.state.guarded[world.setup.strategies[0].id].told(world.live(), world.at)
 
 
 # --- Min profit ----------------------------------------------------------------------------------------------------
@@ -310,7 +308,7 @@ def test_without_it_every_order_moves_with_the_ladder() -> None:
     world.settle()
 
     assert world.shown() == set(ladder(1, centre=99_980))
-    assert world.state.hanging == {}
+    assert world.state.guarded == {}
 
 
 # --- Queue value ---------------------------------------------------------------------------------------------------
