@@ -10,6 +10,7 @@ not count.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument
@@ -17,6 +18,21 @@ from replenisher.model.order import BUY, SELL, WORKING
 from replenisher.model.units import BPS
 
 NAMES = {BUY: "bid", SELL: "ask"}
+
+
+class Shortfall(NamedTuple):
+    """What is missing of that."""
+
+    what: str  # one of few words, so that it can be said how long it was so; empty if nothing is missing
+    how_much: str = ""
+
+    @property
+    def told(self) -> str:
+        """All of it."""
+        return f"{self.what}: {self.how_much}" if self.how_much else self.what
+
+
+NOTHING = Shortfall("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +43,8 @@ class Obligations:
     min_depth_quote: Decimal  # on each side
     min_uptime_pct: float  # of the time in which the instrument trades
 
-    def shortfall(self, instrument: Instrument, orders: Iterable[Order]) -> str:
-        """What these orders lack; empty if they lack nothing."""
+    def shortfall(self, instrument: Instrument, orders: Iterable[Order]) -> Shortfall:
+        """What these orders lack."""
         shown: dict[str, list[tuple[int, int]]] = {BUY: [], SELL: []}
         for order in orders:
             if order.status is WORKING and order.remaining:
@@ -37,14 +53,17 @@ class Obligations:
         for side, name in NAMES.items():
             missing = self.min_depth_quote / instrument.notional_unit
             if not shown[side]:
-                return f"no {name} rests"
+                return Shortfall(f"no {name} rests")
             for price, lots in sorted(shown[side], reverse=side is BUY):
                 missing -= instrument.notional_units(lots, price)
                 if missing <= 0:
                     completing.append(price)
                     break
             else:
-                return f"too little rests on the {name}"
+                rests = self.min_depth_quote - missing * instrument.notional_unit
+                return Shortfall(f"too little rests on the {name}", f"{rests:.2f} of {self.min_depth_quote:.2f}")
         bid, ask = completing
-        is_near = 2 * BPS * (ask - bid) <= self.max_spread_bps * (ask + bid)
-        return "" if is_near else "the spread is too wide"
+        spread_bps = 2 * BPS * (ask - bid) / (ask + bid)
+        if spread_bps <= self.max_spread_bps:
+            return NOTHING
+        return Shortfall("the spread is too wide", f"{spread_bps:.2f} bps, and {self.max_spread_bps:g} are owed")

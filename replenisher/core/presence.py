@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from replenisher.core.absence import why_absent
+from replenisher.core.obligations import Shortfall
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 from replenisher.model.command import Breach, PresenceCounted
@@ -19,7 +20,9 @@ from replenisher.model.units import HOUR_NS, MINUTE_NS
 FAR = 1 << 62
 RECORD_NS = MINUTE_NS
 UNWATCHED_NS = 2 * RECORD_NS  # after so long a record is overdue: nobody was there to draw it up
-AWAY = "the daemon was away"
+AWAY = Shortfall("the daemon was away")
+OTHER = "other reasons"
+REASONS_MAX = 20  # of one breach, that are told apart
 HOURS_A_DAY = 24
 
 
@@ -56,14 +59,16 @@ class Presence:
             yield from (*ended, now)
 
 
-def missing_of(state: State, setup: StrategySetup, at: int) -> str:
-    """Why a strategy does not meet its obligations, the cause rather than what follows from it; empty if it does."""
+def missing_of(state: State, setup: StrategySetup, at: int) -> Shortfall:
+    """Why a strategy does not meet its obligations, the cause rather than what follows from it."""
     assert setup.obligations is not None, "only who is obliged can lack something"
     sync, instrument = state.syncs.get(setup.venue), state.instruments.get(setup.instrument)
     if sync is None or not sync.is_synced or instrument is None:
-        return why_absent(state, setup, at) or f"{setup.instrument} is not known yet"
+        return Shortfall(why_absent(state, setup, at) or f"{setup.instrument} is not known yet")
     lacking = setup.obligations.shortfall(instrument, state.orders.of(setup.ladder))
-    return lacking and (why_absent(state, setup, at) or lacking)
+    if lacking.what and (cause := why_absent(state, setup, at)):
+        return Shortfall(cause)
+    return lacking
 
 
 def passed(last: PresenceCounted, epoch: int, at: int) -> list[PresenceCounted]:
@@ -81,23 +86,28 @@ def passed(last: PresenceCounted, epoch: int, at: int) -> list[PresenceCounted]:
     return [*records, _later(now, at)]
 
 
-def turned(now: PresenceCounted, missing: str, *, is_closed: bool) -> PresenceCounted:
+def turned(now: PresenceCounted, missing: Shortfall, *, is_closed: bool) -> PresenceCounted:
     """How it stands from now on. What is missing while the instrument does not trade is no breach."""
-    is_breach, breach = bool(missing) and not is_closed, now.breach
+    is_breach, breach = bool(missing.what) and not is_closed, now.breach
     if breach is None and is_breach:
-        breach = Breach(since=now.at, reason=missing)
+        breach = Breach(since=now.at, reason=missing.told)
     elif breach is not None and not is_breach:
         breach = replace(breach, until=now.at)
-    return replace(now, missing=missing, is_closed=is_closed, breach=breach)
+    return replace(now, missing=missing.what, is_closed=is_closed, breach=breach)
 
 
 def _later(now: PresenceCounted, at: int) -> PresenceCounted:
     """So much time has passed, and nothing else."""
     elapsed_ns = 0 if now.is_closed else at - now.at
-    met_ns = 0 if now.missing else elapsed_ns
+    met_ns, breach = 0 if now.missing else elapsed_ns, now.breach
+    if breach is not None and elapsed_ns:
+        held_ns = breach.held_ns
+        reason = now.missing if now.missing in held_ns or len(held_ns) < REASONS_MAX else OTHER
+        breach = replace(breach, held_ns={**held_ns, reason: held_ns.get(reason, 0) + elapsed_ns})
     return replace(
         now,
         at=at,
+        breach=breach,
         hour_ns=now.hour_ns + elapsed_ns,
         hour_met_ns=now.hour_met_ns + met_ns,
         day_ns=now.day_ns + elapsed_ns,

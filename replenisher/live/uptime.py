@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.core.presence import passed
+from replenisher.core.presence import missing_of, passed
 from replenisher.core.state import State
 
 
@@ -27,14 +27,14 @@ def uptimes(state: State, at: int) -> dict[str, Uptime]:
         record = state.presence.get(setup.id)
         if setup.obligations is None or record is None:
             continue
-        now = passed(record, state.epoch, at)[-1]
+        now, missing = passed(record, state.epoch, at)[-1], missing_of(state, setup, at)
         uptimes[setup.id] = Uptime(
             min_uptime_pct=setup.obligations.min_uptime_pct,
             hour_pct=_pct(now.hour_met_ns, now.hour_ns),
             today_pct=_pct(now.day_met_ns, now.day_ns),
             is_met=not now.missing,
             is_closed=now.is_closed,
-            missing=now.missing,
+            missing=missing.told if missing.what == now.missing else now.missing,
             since=None if now.breach is None else now.breach.since,
         )
     return uptimes

@@ -137,6 +137,7 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     reason: str  # with which it began
     until: int = 0  # 0 while it lasts
+    held_ns: dict[str, int] = {}  # how long for each reason, in the order in which they first came
 
 
 class PresenceCounted(Wish, frozen=True, kw_only=True):

@@ -69,6 +69,9 @@ def _breaches(breaches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         until = breach["until"]
         lasted = "and lasts" if until is None else f"for {(until - breach['since']) / SECOND_NS:.3f} s"
         yield f"{_moment(breach['since'])}  {breach['strategy']}  {lasted}: {breach['reason']}"
+        if len(breach["held_ns"]) > 1:
+            for reason, held_ns in breach["held_ns"].items():
+                yield f"{'':19}  {held_ns / SECOND_NS:12.3f} s of it: {reason}"
 
 
 def _moment(at: int) -> str:

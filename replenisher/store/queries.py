@@ -93,7 +93,8 @@ class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     since: int
     until: int | None  # None while it lasts
-    reason: str
+    reason: str  # with which it began
+    held_ns: dict[str, int]  # how long for each reason, in the order in which they first came
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

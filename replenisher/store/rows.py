@@ -172,9 +172,8 @@ def _add_presence(rows: Rows, command: PresenceCounted, origin: Row, life: Life)
     counted = {"hour": command.hour * HOUR_NS, "traded_ns": command.hour_ns, "met_ns": command.hour_met_ns}
     rows[tables.presence].append({**whose, "at": command.at, **counted})
     if (breach := command.breach) is not None:
-        rows[tables.breaches].append(
-            {**whose, "since": breach.since, "until": breach.until or None, "reason": breach.reason}
-        )
+        told = {"reason": breach.reason, "held_ns": breach.held_ns}
+        rows[tables.breaches].append({**whose, "since": breach.since, "until": breach.until or None, **told})
 
 
 def _asked_of(scope: str, life: Life) -> Row:

@@ -343,6 +343,7 @@ breaches = Table(
     _time("since"),
     _maybe_count("until"),  # null while it lasts
     _text("reason"),  # with which it began
+    Column("held_ns", JSON, nullable=False),  # reason -> how long it was why, in the order in which they first came
     PrimaryKeyConstraint("journal_id", "strategy", "since"),
     Index(None, "venue", "account", "since"),
 )

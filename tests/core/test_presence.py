@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.obligations import Obligations
-from replenisher.core.presence import AWAY, passed
+from replenisher.core.presence import AWAY, OTHER, REASONS_MAX, passed
 from replenisher.core.replay import fold
 from replenisher.core.state import State
 from replenisher.model.command import Breach, PresenceCounted
@@ -60,6 +60,12 @@ def whole_hours(*lives: World) -> list[int]:
 
 def missing(world: World) -> str:
     return world.state.presence["core"].missing
+
+
+def over(wishes: Iterable[PresenceCounted]) -> Breach:
+    """The one breach that has ended."""
+    (breach,) = {wish.breach.since: wish.breach for wish in wishes if wish.breach and wish.breach.until}.values()
+    return breach
 
 
 def test_time_counts_as_met_from_the_moment_at_which_the_venue_has_confirmed_both_sides() -> None:
@@ -122,15 +128,53 @@ def test_a_fill_begins_a_breach_and_its_refill_ends_it() -> None:
     world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
     world.hear()
     eaten_at = world.at
-    assert record(world).breach == Breach(since=eaten_at, reason="too little rests on the bid")
+    told = "too little rests on the bid: 99.97 of 150.00"
+    assert record(world).breach == Breach(since=eaten_at, reason=told)
 
     world.settle()
 
-    back_at = world.at
-    assert records(world)[-1].breach == Breach(since=eaten_at, reason="too little rests on the bid", until=back_at)
+    back_at, held_ns = world.at, {"too little rests on the bid": world.at - eaten_at}
+    assert records(world)[-1].breach == Breach(since=eaten_at, reason=told, until=back_at, held_ns=held_ns)
     assert record(world).hour_ns - record(world).hour_met_ns >= back_at - eaten_at
     world.wait(2 * MINUTE_NS)
     assert (record(world).breach, missing(world)) == (None, "")
+
+
+def test_a_breach_says_how_long_each_reason_held_in_the_order_in_which_they_came() -> None:
+    world = obliged()
+    world.tell(PauseAsked(at=0, reason="lunch"))
+    world.settle()
+    paused_at = world.at
+    world.wait(3 * SECOND)
+    want(world, (buy(0, 99_980, 16), sell(0, 100_400, 16)))
+    world.tell(ResumeAsked(at=0))
+    resumed_at = world.at
+    world.settle()
+    wide_at = world.at
+    world.wait(2 * SECOND)
+    want(world, NEAR)
+    world.settle()
+
+    breach = over(wish for wish in records(world) if wish.at >= paused_at)
+
+    assert (breach.since, breach.until, breach.reason) == (paused_at, world.at, "paused: lunch")
+    assert list(breach.held_ns) == ["paused: lunch", "no bid rests", "the spread is too wide"]
+    assert breach.held_ns["paused: lunch"] == resumed_at - paused_at
+    assert breach.held_ns["the spread is too wide"] == world.at - wide_at
+
+
+def test_one_breach_of_many_reasons_names_a_bounded_number_of_them() -> None:
+    world = obliged()
+    for number in range(2 * REASONS_MAX):
+        world.tell(PauseAsked(at=0, reason=f"lunch {number}"))
+        world.settle()
+        world.wait(SECOND)
+
+    breach = record(world).breach
+
+    assert breach is not None
+    assert list(breach.held_ns)[REASONS_MAX:] == [OTHER]
+    assert sum(breach.held_ns.values()) == world.at - breach.since
 
 
 def test_why_it_shows_nothing_is_told_rather_than_that_nothing_rests() -> None:
@@ -200,8 +244,9 @@ def test_the_time_between_two_lives_counts_as_not_met() -> None:
     told = records(heir)
     assert [wish.hour - told[0].hour for wish in told[:4]] == [0, 1, 2, 3]
     assert (told[1].hour_ns, told[1].hour_met_ns) == (HOUR_NS, 0)
-    (breach,) = {wish.breach for wish in told if wish.breach is not None and wish.breach.until}
-    assert (breach.since, breach.reason) == (recorded_at, AWAY)
+    breach = over(told)
+    assert (breach.since, breach.reason) == (recorded_at, AWAY.what)
+    assert breach.held_ns[AWAY.what] == pytest.approx(3 * HOUR_NS + world.at - recorded_at, abs=SECOND)
     assert sum(hour_ns for hour_ns in whole_hours(world, heir)) == heir.state.presence["core"].at - records(world)[0].at
 
 
@@ -216,7 +261,7 @@ def test_who_stopped_is_in_breach_until_the_next_life_stands() -> None:
     begin(heir, epoch=2)
 
     assert stopped.breach is not None
-    (breach,) = {wish.breach for wish in records(heir) if wish.breach is not None and wish.breach.until}
+    breach = over(records(heir))
     assert (breach.since, breach.reason) == (stopped.breach.since, stopped.missing)
 
 
@@ -241,7 +286,8 @@ def test_a_process_that_stood_still_claims_nothing_of_that_time() -> None:
 
     (wish,) = records(world)[-1:]
 
-    assert wish.breach == Breach(since=stood_at, reason=AWAY, until=world.at)
+    held_ns = {AWAY.what: world.at - stood_at}
+    assert wish.breach == Breach(since=stood_at, reason=AWAY.what, until=world.at, held_ns=held_ns)
     assert wish.hour_ns - wish.hour_met_ns >= 10 * MINUTE_NS
 
 
@@ -308,4 +354,5 @@ def test_the_parts_are_the_whole_whatever_happens_and_memory_is_what_was_recorde
     traded_ns, met_ns = (sum(of_hour) for of_hour in zip(*hours.values(), strict=True))
     assert traded_ns == last.at - began_at - closed_ns
     assert traded_ns - met_ns == sum((breach.until or last.at) - breach.since for breach in breaches.values())
+    assert traded_ns - met_ns == sum(sum(breach.held_ns.values()) for breach in breaches.values())
     assert list(hours) == list(range(told[0].hour, last.hour + 1))

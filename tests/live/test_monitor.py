@@ -104,6 +104,15 @@ def test_status_says_how_each_strategy_stands_to_its_obligations() -> None:
     assert (seen["is_met"], seen["missing"], seen["since"]) == (False, f"not in sync with {VENUE}: closed", world.at)
 
 
+def test_status_names_the_numbers_of_what_is_too_wide() -> None:
+    owed = Obligations(max_spread_bps=1.0, min_depth_quote=Decimal(10), min_uptime_pct=95.0)
+    world, monitor = opened(obligations=owed)
+
+    seen = monitor.summary(world.state, world.at)["obligations"]["core"]
+
+    assert seen["missing"] == "the spread is too wide: 4.00 bps, and 1 are owed"
+
+
 def test_the_dead_man_switch_is_armed_as_long_as_there_is_a_session() -> None:
     world, monitor = opened(cancels_orphans=True)
     assert monitor.summary(world.state, world.at)["dead_man_switch"] == {VENUE: "armed"}

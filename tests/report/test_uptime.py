@@ -16,7 +16,9 @@ from tests.store.given import ACCOUNT, KEY, SECOND, defined, started, step, writ
 HOUR = 472_222  # 2023-11-14 22:00 UTC
 TEN = HOUR * HOUR_NS
 FIRST = Breach(since=TEN, reason="not in sync with deribit: connecting")
-BID_GONE = Breach(since=TEN + 1_800 * SECOND, reason="no bid rests")
+BID_GONE = Breach(
+    since=TEN + 1_800 * SECOND, reason="no bid rests", held_ns={"no bid rests": 1_000, "paused: lunch": 2 * SECOND}
+)
 
 
 def counted(at: int, met_ns: int, breach: Breach | None, *, began_at: int = TEN, hour: int = HOUR) -> PresenceCounted:
@@ -67,8 +69,8 @@ def test_each_hour_and_each_breach_has_one_row(tmp_path: Path, ledger_url: str) 
     ]
     of_core = {"strategy": "core", "instrument": "BTC-PERPETUAL"}
     assert found.breaches == [
-        BreachRow(**of_core, since=TEN, until=TEN + 36 * SECOND, reason=FIRST.reason),
-        BreachRow(**of_core, since=BID_GONE.since, until=None, reason="no bid rests"),
+        BreachRow(**of_core, since=TEN, until=TEN + 36 * SECOND, reason=FIRST.reason, held_ns={}),
+        BreachRow(**of_core, since=BID_GONE.since, until=None, reason="no bid rests", held_ns=BID_GONE.held_ns),
     ]
 
 
@@ -85,7 +87,9 @@ def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
         "2023-11-14 23:00-00:00  core on BTC-PERPETUAL  did not trade\n"
         "\n"
         "2023-11-14 22:00:00  core  for 36.000 s: not in sync with deribit: connecting\n"
-        "2023-11-14 22:30:00  core  and lasts: no bid rests"
+        "2023-11-14 22:30:00  core  and lasts: no bid rests\n"
+        "                            0.000 s of it: no bid rests\n"
+        "                            2.000 s of it: paused: lunch"
     )
 
 
