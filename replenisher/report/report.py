@@ -1,0 +1,128 @@
+"""The report: why money was made or lost, from the rows of the ledger alone.
+
+One field is one section, each of them a frozen value that a page, a file or a program can be made of. Rows are read
+once and in order, and nothing is kept of them but sums.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, localcontext
+from itertools import chain
+
+import msgspec
+from sqlalchemy import Connection
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.event import CashKind
+from replenisher.report.booked import Booked
+from replenisher.report.pnl import ZERO, Attribution, Line, Pnl, Total, summed
+from replenisher.store import history, queries
+from replenisher.store.history import Begun, Event, Fill, Paid, Taken
+from replenisher.store.queries import AccountKey
+
+DIGITS = 80  # in which sums are made: nothing that fits into the ledger is rounded
+TOLD_EVERY = 20_000  # fills
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All sections, of all accounts that were asked for."""
+
+    since: int  # the first fill, by the venue's clock
+    until: int  # the last one
+    fills: int
+    pnl: Pnl
+
+
+def read_report(
+    connection: Connection, keys: Sequence[AccountKey], progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Report:
+    """The report on these accounts. `progress` is told how many fills of how many are read."""
+    count = sum(history.fill_count(connection, key) for key in keys)
+    if count == 0:
+        names = ", ".join(f"{key.account} on {key.venue}" for key in keys) or "any account"
+        raise ReplenisherError(f"there is nothing to report: the database holds no fill of {names}")
+    reading = Reading(count, progress)
+    lines: list[Line] = []
+    totals: list[Total] = []
+    fills_without_mid = 0
+    with localcontext(prec=DIGITS):
+        for key in keys:
+            attribution, booked = reading.account(connection, key)
+            lines += (own := attribution.lines())
+            totals += _totals(key, own, booked.worth(attribution.unit_values))
+            fills_without_mid += attribution.fills_without_mid
+    return Report(
+        since=reading.since,
+        until=reading.until,
+        fills=count,
+        pnl=Pnl(lines=tuple(lines), totals=tuple(totals), fills_without_mid=fills_without_mid),
+    )
+
+
+class Reading:
+    """The one pass over the rows."""
+
+    def __init__(self, count: int, progress: Callable[[int, int], None]) -> None:
+        self.since = self.until = 0
+        self._count = count
+        self._done = 0
+        self._progress = progress
+
+    def account(self, connection: Connection, key: AccountKey) -> tuple[Attribution, Booked]:
+        """Everything that moved one account's money, in order."""
+        instruments = queries.instruments(connection, key.venue)
+        attribution, booked = Attribution(key, instruments), Booked(instruments)
+        for step in in_order(self._told(history.fills(connection, key)), history.events(connection, key)):
+            match step:
+                case Fill():
+                    if step.instrument not in instruments:
+                        raise ReplenisherError(f"the ledger has fills of {step.instrument}, and no definition of it")
+                    attribution.fill(step)
+                    booked.fill(step)
+                case Taken():
+                    attribution.take_over(step)
+                    booked.take_over(step)
+                case Begun():
+                    attribution.begin(step)
+                case Paid():
+                    if step.kind == CashKind.DELIVERY:
+                        attribution.deliver(step.instrument, booked.delivered(step))
+                    attribution.pay(step)
+                    booked.pay(step)
+        return attribution, booked
+
+    def _told(self, fills: Iterator[Fill]) -> Iterator[Fill]:
+        """The same fills, counted."""
+        for fill in fills:
+            self.since = min(self.since or fill.at, fill.at)
+            self.until = max(self.until, fill.at)
+            self._done += 1
+            if self._done % TOLD_EVERY == 0:
+                self._progress(self._done, self._count)
+            yield fill
+
+
+def in_order(fills: Iterator[Fill], events: Iterable[Event]) -> Iterator[Fill | Event]:
+    """Both by time; what is no fill comes first."""
+    waiting = iter(events)
+    event = next(waiting, None)
+    for fill in fills:
+        while event is not None and event.at <= fill.at:
+            yield event
+            event = next(waiting, None)
+        yield fill
+    if event is not None:
+        yield from chain([event], waiting)
+
+
+def _totals(key: AccountKey, lines: Sequence[Line], worth: Mapping[str, Decimal]) -> Iterator[Total]:
+    """One account's lines by currency, each next to what the ledger has booked."""
+    for currency in sorted({*worth, *(line.currency for line in lines)}):
+        parts = summed(line for line in lines if line.currency == currency)
+        yield Total(
+            venue=key.venue,
+            account=key.account,
+            currency=currency,
+            parts=parts,
+            total=parts.sum,
+            booked=worth.get(currency, ZERO),
+        )
