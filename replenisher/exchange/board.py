@@ -25,6 +25,8 @@ class Board:
         self.market = market = listing.market
         self.instrument = market.instrument  # what is traded here
         self.trade_seq = trade_seq  # of the last print
+        self.tick_direction = UPTICK  # likewise
+        self._printed: int | None = None  # its price, in ticks
         self.state = InstrumentState.OPEN
         self.state_since = at
         self._change_id = change_id
@@ -86,19 +88,28 @@ class Board:
             asks=tuple(changed[SELL]),
         )
 
-    def print(self, traded: Traded, trade_id: str, at: int) -> Print:
-        """One trade becomes public."""
+    def note(self, traded: Traded) -> None:
+        """One more print: its number, and which way its price went."""
         self.trade_seq += 1
-        price = self.instrument.price(traded.price)
+        before, self._printed = self._printed, traded.price
+        if before is None:
+            return
+        if traded.price != before:
+            self.tick_direction = UPTICK if traded.price > before else DOWNTICK
+        else:
+            self.tick_direction = ZERO_UPTICK if self.tick_direction in (UPTICK, ZERO_UPTICK) else ZERO_DOWNTICK
+
+    def print(self, traded: Traded, trade_id: str, at: int) -> Print:
+        """The trade that was noted last, as the public sees it."""
         public = Print(
             instrument=self.instrument.name,
             trade_id=trade_id,
             trade_seq=self.trade_seq,
             at=at,
-            price=price,
+            price=self.instrument.price(traded.price),
             amount=self.instrument.amount(traded.quantity),
             taker=traded.taker,
-            tick_direction=_tick_direction(price, self._prints[-1] if self._prints else None),
+            tick_direction=self.tick_direction,
             mark=self.marking.mark(at),
             index=self.marking.index,
         )
@@ -121,11 +132,3 @@ class Board:
             return Action.DELETE
         shown[level.price] = level.quantity
         return Action.CHANGE if before else Action.NEW
-
-
-def _tick_direction(price: Decimal, before: Print | None) -> int:
-    if before is None:
-        return UPTICK
-    if price != before.price:
-        return UPTICK if price > before.price else DOWNTICK
-    return ZERO_UPTICK if before.tick_direction in (UPTICK, ZERO_UPTICK) else ZERO_DOWNTICK

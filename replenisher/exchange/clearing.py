@@ -1,4 +1,4 @@
-"""Clearing: what a market says happened becomes money, records in the ledger, and reports.
+"""Clearing: what a market says happened becomes money, records in the ledger, and is told.
 
 It owns the register, the ledger and the counters of trades, orders and book changes, and it alone writes to them. Every
 record is applied as it is written, so that the register is always what the ledger adds up to.
@@ -14,16 +14,17 @@ from replenisher.exchange.ledger import Append, Ledger
 from replenisher.exchange.market import Cause, Depth, Happening, Traded
 from replenisher.exchange.protection import MmpGroup
 from replenisher.exchange.register import OrderEntry, Register
+from replenisher.exchange.telling import Told
 from replenisher.exchange.timetable import Occasion
 from replenisher.exchange.words import (
     AccountUpdate,
     CashMove,
     InstrumentChanged,
     InstrumentState,
+    MmpTriggered,
     OrderRequest,
     OrderState,
     OrderType,
-    Report,
     TradeView,
 )
 from replenisher.model.instrument import Instrument
@@ -35,11 +36,11 @@ IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers 
 class Clearing:
     """Books what happened. `at` is the exchange's own time; whoever runs it moves it on."""
 
-    def __init__(self, register: Register, append: Append, at: int) -> None:
+    def __init__(self, register: Register, append: Append, at: int, told: Told) -> None:
         self.register = register
         self.at = at
         self._ledger = Ledger(append)
-        self._reports: list[Report] = []
+        self._told = told
         # Milliseconds as the first number of a life: larger than any number of an earlier one.
         self._change_id = at // 1_000_000
         self._trade_id = register.life * IDS_A_LIFE
@@ -49,14 +50,9 @@ class Clearing:
         """Make what was written safe, before anybody is answered."""
         self._ledger.flush()
 
-    def report(self, report: Report) -> None:
+    def report(self, report: InstrumentChanged | MmpTriggered | CashMove) -> None:
         """Tell something that is not a trade, a book or an order."""
-        self._reports.append(report)
-
-    def reports(self) -> list[Report]:
-        """What happened since the last call, in order; the list is the caller's."""
-        reports, self._reports = self._reports, []
-        return reports
+        self._told.report(report)
 
     def write(self, record: ledger.Record) -> None:
         """Let a record have happened, and put it in the ledger."""
@@ -199,7 +195,8 @@ class Clearing:
         for traded in happening.trades:
             self._trade_id += 1
             trade_id = str(self._trade_id)
-            self.report(board.print(traded, trade_id, self.at))
+            board.note(traded)
+            self._told.printed(board, traded, trade_id, self.at)
             for order_id, liquidity in ((traded.maker_order, Liquidity.MAKER), (traded.taker_order, Liquidity.TAKER)):
                 if order_id:
                     entry = entries[order_id] = self.register.orders[order_id]
@@ -208,9 +205,8 @@ class Clearing:
             for entry in touched:
                 if entry.state is OrderState.OPEN:
                     self.close(entry, "user_request")
-        if update := board.change(happening.levels, self._change_id + 1, self.at):
-            self._change_id = update.change_id
-            self.report(update)
+        if happening.levels and self._told.moved(board, happening.levels, self._change_id + 1, self.at):
+            self._change_id += 1
         board.marking.observe(self.at)
         self._tell_accounts(board, entries.values(), trades)
         if happening.closed and not board.state.is_final:
@@ -249,7 +245,7 @@ class Clearing:
             other_balance=account.balance(other_currency) if other_currency else Decimal(0),
             mark=board.marking.mark(self.at),
             index=board.marking.index,
-            tick_direction=board.prints(1)[0].tick_direction,
+            tick_direction=board.tick_direction,
             at=self.at,
             cause=_cause(instrument, traded.cause) if is_maker else None,
         )
@@ -268,7 +264,7 @@ class Clearing:
         for account, touched in orders.items():
             ids = {entry.placed.order_id for entry in touched}
             own = tuple(trade for trade in trades if trade.order_id in ids)
-            self.report(
+            self._told.report(
                 AccountUpdate(
                     account=account,
                     instrument=name,

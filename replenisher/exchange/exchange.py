@@ -22,6 +22,7 @@ from replenisher.exchange.market import NOTHING_HAPPENED, ClientOrder, Happening
 from replenisher.exchange.protection import MmpGroup, MmpLimits
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.selftrade import SelfTrading
+from replenisher.exchange.telling import Reports, Told
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import (
     STILL,
@@ -57,16 +58,19 @@ class Exchange:
         past: Past = NO_PAST,
         max_leverage: int = 50,
         owners: Mapping[str, str] | None = None,
+        told: Told | None = None,
     ) -> None:
         """Open for a first life, or after `past` for the next: then its id and all it tells are taken over.
 
         `balances` (account, currency, amount) are paid in where an account has never had a deposit in that currency.
-        `owners` says of a subaccount which account it belongs to.
+        `owners` says of a subaccount which account it belongs to. What happens is told to `told`; if that is nobody, it
+        is kept for who asks for `reports`.
         """
         assert listings, "an exchange lists something"
         self._register = Register(owners or {})
         self._register.fold(past.records)
-        self._clearing = Clearing(self._register, append, max(at, self._register.last_at))
+        self._reports = Reports()
+        self._clearing = Clearing(self._register, append, max(at, self._register.last_at), told or self._reports)
         self._clearing.write(
             ledger.Opened(
                 books=ledger.BOOKS,
@@ -267,7 +271,7 @@ class Exchange:
 
     def reports(self) -> list[Report]:
         """What happened since the last call, in order; the list is the caller's."""
-        return self._clearing.reports()
+        return self._reports.take()
 
     # --- Opening ------------------------------------------------------------------------------------------------
 
