@@ -242,7 +242,7 @@ class ExchangeSection(Section):
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 
 
-BreachedLimit = Literal["max_daily_loss_quote", "max_position_quote"]
+BreachedLimit = Literal["max_daily_loss_quote", "max_position_quote", "max_messages_per_minute", "max_fills_per_minute"]
 
 
 class Risk(Section):
@@ -257,14 +257,16 @@ class Risk(Section):
     max_leverage: Money = Field(Decimal(1), description="worst-case position over cash, for contracts on margin")
     max_data_age_ms: Milliseconds = 2000
     on_breach: OnBreach = Field(
-        OnBreach.PAUSE, description="pause and reduce last for the cool-off, halt until `resume --reason`"
+        OnBreach.PAUSE,
+        description="of max_daily_loss_quote and max_position_quote; pause and reduce last for the cool-off, halt until"
+        " `resume --reason`",
     )
-    on_breach_of: dict[BreachedLimit, OnBreach] = Field({}, description="the same, of one limit")
+    on_breach_of: dict[BreachedLimit, OnBreach] = Field({}, description="what follows of one limit")
     cooloff_s: int = Field(900, ge=0)
     max_messages_per_minute: int = Field(
-        6000, ge=1, description="orders, amends and cancels on one instrument; else halt"
+        6000, ge=1, description="orders, amends and cancels on one instrument; else halt, or as `on_breach_of` says"
     )
-    max_fills_per_minute: int = Field(6000, ge=1, description="of one strategy; else halt")
+    max_fills_per_minute: int = Field(6000, ge=1, description="of one strategy; likewise")
     max_loop_lag_ms: Milliseconds = Field(
         1000, description="later than this quotes are canceled first; again and again it is a halt"
     )

@@ -100,7 +100,7 @@ class Engine:
             for record in self.presence.look(state, at):
                 dispatch.give(record)
         if state.executed:
-            self.throttle.filled(state)
+            self.throttle.filled(state, at)
             judge_positions(state, at)
             state.executed.clear()
         if state.found:

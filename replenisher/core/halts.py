@@ -31,6 +31,12 @@ def latch(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: 
         yield Pause(reason=reason, until=at + state.setup.limits.cooloff_ns, reduces=reduces)
 
 
+def breach(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: int) -> None:
+    """The same, noted for the engine, which records it before it decides anything else."""
+    for broken in latch(state, on_breach, cause, reason, at):
+        state.found.setdefault((type(broken), cause), broken)
+
+
 def why_halted(state: State) -> str:
     """What everything is halted for; empty if it is not."""
     return f"halted: {'; '.join(halt.reason for halt in state.halts.values())}" if state.halts else ""
@@ -80,8 +86,7 @@ def judge_positions(state: State, at: int) -> None:
         most = instrument.amount_of_quote(limits.max_position_quote, mark)
         if size * fill.side.sign > most * (1 + state.measure("", limits, instrument).collar):
             reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"
-            for broken in latch(state, limits.on_position, HaltCause.POSITION, reason, at):
-                state.found.setdefault((type(broken), HaltCause.POSITION), broken)
+            breach(state, limits.on_position, HaltCause.POSITION, reason, at)
 
 
 def count_refusal(state: State, order: Order, reason: RejectReason, message: str, at: int) -> None:

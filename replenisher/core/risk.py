@@ -54,6 +54,8 @@ class Limits:
     cooloff_ns: int = 900 * SECOND_NS
     max_messages_per_minute: int | None = None  # orders, amends and cancels on one instrument; None is no limit
     max_fills_per_minute: int | None = None  # of one strategy
+    on_messages: OnBreach = OnBreach.HALT
+    on_fills: OnBreach = OnBreach.HALT
     max_loop_lag_ns: int | None = None  # by how much too late we may look at what happens
     max_clock_offset_ns: int | None = None  # how far a venue's clock may be from ours
 

@@ -1,20 +1,20 @@
 """The throttle: how many requests are sent, and how often a strategy is filled, against what may be in a minute.
 
 The rate budget paces what we send to what a venue takes; it makes a runaway slow, and never ends it. This counts what
-was sent and filled, whoever decided it, and halts when that is more than anybody meant (MiFID II RTS 6, article 15: a
-limit on messages to order books, and a throttle of repeated executions).
+was sent and filled, whoever decided it. More than anybody meant breaks a limit, in any sixty seconds (MiFID II RTS 6,
+article 15: a limit on messages to order books, and a throttle of repeated executions).
 
 Messages are counted instrument by instrument. What runs away does so on one book, where something answers itself; a
 lively desk on many sends many, and none too many on any. How many all may send together is the budget's to say.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import get_args
 
-import msgspec
-
 from replenisher.core.account import EXTERNAL
+from replenisher.core.halts import breach
 from replenisher.core.state import State
 from replenisher.model.command import Command, HaltCause, OrderCommand
 from replenisher.model.units import MINUTE_NS
@@ -23,18 +23,23 @@ REQUESTS = frozenset(get_args(OrderCommand))
 ABOUT = attrgetter("instrument")
 
 
-class Count(msgspec.Struct):
-    """How often something has happened in a minute, which begins with the first time after the last one was over."""
+class Count:
+    """How often something has happened in the last minute."""
 
-    ends_at: int = 0
-    times: int = 0
+    __slots__ = ("_each", "_times")
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._each: deque[tuple[int, int]] = deque()  # counts until when, how often
 
     def add(self, times: int, at: int) -> int:
-        """It happened so often at this time; how often in this minute."""
-        if at >= self.ends_at:
-            self.ends_at, self.times = at + MINUTE_NS, 0
-        self.times += times
-        return self.times
+        """It happened so often at this time; how often in the minute that ends now."""
+        each = self._each
+        while each and each[0][0] <= at:
+            self._times -= each.popleft()[1]
+        each.append((at + MINUTE_NS, times))
+        self._times += times
+        return self._times
 
 
 class Throttle:
@@ -48,7 +53,8 @@ class Throttle:
 
     def sent(self, state: State, commands: Sequence[Command], at: int) -> None:
         """These commands leave now."""
-        most = state.setup.limits.max_messages_per_minute
+        limits = state.setup.limits
+        most = limits.max_messages_per_minute
         if most is None:
             return
         sent: dict[str, int] = {}
@@ -62,14 +68,15 @@ class Throttle:
                 count = self._requests[instrument] = Count()
             if count.add(times, at) > most:
                 reason = f"max_messages_per_minute: more than {most} were sent about {instrument} in one"
-                state.halt(HaltCause.MESSAGE_RATE, reason)
+                breach(state, limits.on_messages, HaltCause.MESSAGE_RATE, reason, at)
 
-    def filled(self, state: State) -> None:
+    def filled(self, state: State, at: int) -> None:
         """What was booked in this step, each fill as of when it happened: after an outage they come all at once."""
-        most = state.setup.limits.max_fills_per_minute
+        limits = state.setup.limits
+        most = limits.max_fills_per_minute
         if most is None:
             return
         for strategy, fill in state.executed:
             if strategy != EXTERNAL and self._fills.setdefault(strategy, Count()).add(1, fill.venue_time) > most:
                 reason = f"max_fills_per_minute: strategy {strategy} was filled more than {most} times in one"
-                state.halt(HaltCause.REPEATED_EXECUTION, reason)
+                breach(state, limits.on_fills, HaltCause.REPEATED_EXECUTION, reason, at)

@@ -18,7 +18,7 @@ from replenisher.core.guards import Guards
 from replenisher.core.obligations import Obligations
 from replenisher.core.queue_value import QueuePolicy
 from replenisher.core.reconcile import QuotingPolicy
-from replenisher.core.risk import Limits
+from replenisher.core.risk import Limits, OnBreach
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
 from replenisher.core.topic import Topic
@@ -171,6 +171,8 @@ def _limits(risk: Risk) -> Limits:
         cooloff_ns=risk.cooloff_s * SECOND_NS,
         max_messages_per_minute=risk.max_messages_per_minute,
         max_fills_per_minute=risk.max_fills_per_minute,
+        on_messages=risk.on_breach_of.get("max_messages_per_minute", OnBreach.HALT),
+        on_fills=risk.on_breach_of.get("max_fills_per_minute", OnBreach.HALT),
         max_loop_lag_ns=risk.max_loop_lag_ms * MS_NS,
         max_clock_offset_ns=risk.max_clock_offset_ms * MS_NS,
     )

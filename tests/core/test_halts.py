@@ -147,6 +147,41 @@ def test_as_many_requests_as_may_be_in_a_minute_are_no_halt() -> None:
     assert [halt.cause for halt in halts(world)] == [HaltCause.MESSAGE_RATE]
 
 
+def test_a_burst_counts_for_a_minute_and_not_until_the_next_one_begins() -> None:
+    throttle, state = Throttle(), State.load(one_strategy(Wishes(), limits=limits(max_messages_per_minute=30)), None)
+    cancels = [CancelOrder(order_id="", venue_order_id="", instrument=KEY, deadline=0)] * 10
+
+    for at_s in (0, 58, 59):
+        throttle.sent(state, cancels, T0 + at_s * SECOND)
+    throttle.sent(state, cancels, T0 + 60 * SECOND)
+    assert not state.found, "the first ten were a minute ago"
+
+    throttle.sent(state, cancels[:1], T0 + 61 * SECOND)
+    assert [found.cause for found in state.found.values()] == [HaltCause.MESSAGE_RATE]
+
+
+@pytest.mark.parametrize("on_breach", [OnBreach.PAUSE, OnBreach.REDUCE])
+def test_too_many_requests_or_fills_are_a_pause_with_a_cool_off_if_that_is_wanted(on_breach: OnBreach) -> None:
+    most = limits(max_messages_per_minute=20, max_fills_per_minute=5, on_messages=on_breach, on_fills=on_breach)
+    talking, trading = (quoting(ladder(2, 100), limits=most) for _ in range(2))
+
+    runaway(talking, 10)
+    for fill in range(6):
+        trading.venue.fill(trading.at_venue(trading.order(Side.BUY)), 1, trading.at + fill)
+        trading.hear()
+
+    for world in (talking, trading):
+        world.settle()
+        assert halts(world) == []
+        assert world.state.pauses[""].reduces is (on_breach is OnBreach.REDUCE)
+        if on_breach is OnBreach.PAUSE:
+            assert world.venue.resting() == []
+        world.wait(most.cooloff_ns)
+        world.settle()
+        assert world.state.pauses == {}
+        assert len(world.venue.resting()) == 4, "and then everything is shown again"
+
+
 def test_requests_are_counted_instrument_by_instrument() -> None:
     throttle, state = Throttle(), State.load(one_strategy(Wishes(), limits=limits(max_messages_per_minute=20)), None)
     cancels = [
