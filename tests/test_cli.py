@@ -461,6 +461,7 @@ def test_the_verbs_are_all_there() -> None:
         ),
         *("db upgrade", "db downgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
         "experiment avellaneda-stoikov",
+        "import hummingbot",
     }
 
 

@@ -23,13 +23,26 @@ from replenisher.cli import (
     calibration,
     experiments,
     offers,
+    importing,
 )  # in the order in which `--help` lists their verbs
 
 # isort: on
 
 YOUNG_MAX = 50_000  # what a verb imports is no garbage, and looking for some in it is a fifteenth of the start
 
-__all__ = ["app", "books", "calibration", "door", "experiments", "main", "offers", "simulation", "trading", "wizard"]
+__all__ = [
+    "app",
+    "books",
+    "calibration",
+    "door",
+    "experiments",
+    "importing",
+    "main",
+    "offers",
+    "simulation",
+    "trading",
+    "wizard",
+]
 
 
 def main() -> None:

@@ -22,12 +22,14 @@ app = typer.Typer(
 database = typer.Typer(help="The SQL database of a configuration.", no_args_is_help=True, rich_markup_mode=None)
 configuration = typer.Typer(help="What a configuration file says.", no_args_is_help=True, rich_markup_mode=None)
 lists = typer.Typer(help="What this installation offers.", no_args_is_help=True, rich_markup_mode=None)
+imports = typer.Typer(help="What others have written, in our words.", no_args_is_help=True, rich_markup_mode=None)
 experiments = typer.Typer(
     help="Shipped models in the worlds of the papers that they come from.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(database, name="db")
 app.add_typer(configuration, name="config")
 app.add_typer(lists, name="list")
+app.add_typer(imports, name="import")
 app.add_typer(experiments, name="experiment")
 
 File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]

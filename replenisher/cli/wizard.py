@@ -1,13 +1,12 @@
 """A new configuration, by questions at a terminal or by flags alone."""
 
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replenisher.cli.drafting import require_tradable
 from replenisher.cli.program import app
 from replenisher.errors import ConfigurationError
 
@@ -67,7 +66,7 @@ def new_config(
         raise typer.BadParameter(f"{file} is there already: name another one, or say --force", param_hint="FILE")
     answers = _answered({key: value for key, value in given.items() if value is not None})
     text = drafts.draft(answers)
-    _require_tradable(file, text)
+    require_tradable(file, text)
     try:
         file.write_text(text)
     except OSError as error:
@@ -112,20 +111,3 @@ def _judged(question: "Question", text: str) -> str:
     except WrongAnswer as error:
         raise typer.BadParameter(f"{text!r} is not allowed, {error}", param_hint=question.flag) from None
     return text
-
-
-def _require_tradable(file: Path, text: str) -> None:
-    """Refuse to write what `check` would refuse to trade on."""
-    from replenisher.config import load, require_reachable
-    from replenisher.wiring.offered import require_offered, require_undelivered
-
-    with tempfile.TemporaryDirectory() as room:
-        trial = Path(room) / file.name
-        trial.write_text(text)
-        try:
-            config = load(trial)
-            require_offered(config)
-            require_undelivered(config, time.time_ns())
-            require_reachable(config)
-        except ConfigurationError as error:
-            raise ConfigurationError(str(error).replace(str(trial), f"{file} is not written")) from None

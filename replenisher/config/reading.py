@@ -9,7 +9,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from pydantic_settings import (
@@ -76,7 +76,7 @@ def read_yaml(path: Path) -> Raw:
     """The content of a YAML file: a mapping."""
     try:
         with path.open("rb") as file:
-            content = yaml.load(file, Loader=_Loader)  # noqa: S506 - a SafeLoader, only stricter
+            content = _content(file)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except ConfigurationError as error:
@@ -89,6 +89,20 @@ def read_yaml(path: Path) -> Raw:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: the file must be a mapping of keys to values")
     return content
+
+
+def _content(source: str | IO[bytes]) -> Any:
+    return yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader, only stricter
+
+
+def read_value(text: str, where: str) -> Any:
+    """One value, as it would be written behind a key."""
+    try:
+        return _content(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    except yaml.YAMLError:
+        raise ConfigurationError(f"{where}: {text!r} is not the YAML we read") from None
 
 
 # --- Environment and secrets -------------------------------------------------------------------------------------
