@@ -59,10 +59,17 @@ STATUS: dict[str, object] = COUNTS | {
     "terms": {
         "core": {"fair_value": 60_002.75, "lean": -0.43, "centre": 60_014.5, "half_spread": 48.0, "c1": 1e-7 / 3}
     },
-    "resilience": {
-        "deribit/BTC-PERPETUAL": {"sweeps": 4, "t50_s": 0.8, "t90_s": None, "half_life_s": 1.26}
-        | {"never_share": 0.25, "own_share": None},
-        "deribit/ETH-PERPETUAL": {"sweeps": 0},
+    "resilience": {},
+    "sweeps": {
+        "deribit/BTC-PERPETUAL": {
+            "touch": [],
+            "10 bps": [
+                {"side": "sell", "band_bps": 10.0, "at": 1, "loss": 40.0, "watched_ns": 60_000_000_000}
+                | {"back": [0.0, back, 0.5, None, None, None, None], "t50_ns": 800_000_000 + number, "t90_ns": t90_ns}
+                | {"flow_per_s": None, "own_share": None}
+                for number, (back, t90_ns) in enumerate([(0.25, None), (0.25, 900_000_000), (0.25, None), (0.25, None)])
+            ],
+        },
     },
     "obligations": {
         "core": {"min_uptime_pct": 95.0, "hour_pct": 97.125, "today_pct": 99.5, "is_met": False, "is_closed": False}
@@ -114,7 +121,8 @@ so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
 refills                6, p50 9.442 ms, p99 16.23 ms
-swept                  deribit/BTC-PERPETUAL 4 times: half back in 0.8 s, half-life 1.3 s, never 25%
+swept                  deribit/BTC-PERPETUAL, 10 bps, 4 times: half back in 0.8 s [0.8, 0.8], \
+half-life 1.0 s [1.0, 1.0], 90 % back: 25% [0, 75] by 1s 25% [0, 75] by 5s 25% [0, 75] by 30s, never 75% [25, 100]
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
@@ -295,7 +303,11 @@ def test_status_is_a_page_for_people_and_one_document_for_machines(
     for_people, for_machines = replenisher("status", config), replenisher("status", config, "--json")
 
     assert for_people.stdout == STATUS_PAGE
-    assert json.loads(for_machines.stdout) == STATUS
+    answer = json.loads(for_machines.stdout)
+    (bands,) = answer.pop("resilience").values()
+    assert answer == {name: told for name, told in STATUS.items() if name not in ("resilience", "sweeps")}
+    assert (bands["touch"]["sweeps"], bands["10 bps"]["sweeps"], bands["10 bps"]["t50_s"]) == (0, 4, 0.800000001)
+    assert bands["10 bps"]["intervals"]["back 0.5s"] == [0.25, 0.25]
     assert for_people.stderr + for_machines.stderr == ""
     assert (for_people.returncode, for_machines.returncode) == (0, 0)
 

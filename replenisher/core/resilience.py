@@ -1,53 +1,45 @@
-"""Resilience: how fast and how far a book comes back after somebody has swept it.
+"""Resilience: what the sweeps of one book say together of how fast and how far it comes back.
 
-A *sweep* is what trades of one side do within 50 ms if they take half of the touch or a whole level of it. The *depth*
-of the side that was hit is all that stands within a band around the mid as it was before; what the sweep has cost is
-the *loss*: the usual depth (the median of the last minute, without its last second) less what is left. Smaller losses
-than 30 % of the usual depth are no sweeps. From then on, R is the share of the loss that is back:
+What a sweep is, and how one is watched, is said in `sweep.py`; R is the share of its loss that is back.
 
 - R after some fixed times, on average over sweeps;
 - T50 and T90, from when on R has held half and nine tenths for 250 ms. The next sweep of the side and a minute end the
-  watch before its time, so medians and shares are those of Kaplan & Meier, "Nonparametric estimation from incomplete
-  observations", JASA 53 (1958). Where few are watched for long, the estimate of T90 alone may come out before that of
-  T50: then it is no sooner than that. What share is never back is told once a sweep was watched for the whole minute;
+  watch before its time, so medians, shares and P(T90 <= t) are those of Kaplan & Meier, "Nonparametric estimation from
+  incomplete observations", JASA 53 (1958). Where few are watched for long, the estimate of T90 alone may come out
+  before that of T50: then it is no sooner than that. What share is never back is told once a sweep was watched for the
+  whole minute;
 - rho, the rate at which what is missing decays: the slope through the origin of -ln(1 - R) on time, where the mean R is
   between 0.05 and 0.8, as in Obizhaeva & Wang, "Optimal trading strategy and supply/demand dynamics", J. Fin. Markets
   16 (2013); ln 2 / rho is a half-life;
 - the flow: what was added (and not taken away again, executions aside) in the first five seconds, in losses a second;
-- our share of what was back after five seconds.
+- our share of what was back after five seconds, or when the watch ended.
 
-Sizes are in lots, times in nanoseconds of the venue. What stands is in force until the next look.
+An interval holds 95 % of what comes out when as many sweeps are drawn from those that were seen, with replacement
+(Efron's percentile bootstrap). Nothing is drawn here: whoever asks hands the draws in, each of them places in the list.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from math import log, log1p
-from statistics import fmean, median
+from math import ceil, floor, inf, isfinite, log, log1p
+from statistics import fmean
 
 import msgspec
 
-from replenisher.core.book import Book, BookSide
-from replenisher.model.event import Level, TradePrinted
-from replenisher.model.order import BUY, SELL, Side
-from replenisher.model.units import BPS, MS_NS, SECOND_NS
+from replenisher.model.order import Side
+from replenisher.model.units import SECOND_NS
 
-TOGETHER_NS = 50 * MS_NS
-HELD_NS = 250 * MS_NS
 WATCHED_NS = 60 * SECOND_NS
-SAMPLE_NS = SECOND_NS
-SAMPLES_MIN = 10  # fewer do not tell a usual depth
-TAKEN_MIN = 0.5  # of the touch
-LOSS_MIN = 0.3  # of the usual depth
 TAUS_NS = tuple(round(tau_s * SECOND_NS) for tau_s in (0.1, 0.5, 1, 2, 5, 10, 30))
-FLOW_NS = 5 * SECOND_NS
-SWEEPS_KEPT = 500
 RHO_FROM, RHO_TO = 0.05, 0.8
+OUTSIDE = 0.025  # of what is drawn, on each side of an interval
+
+Interval = tuple[float, float | None]  # no upper end: a time that may not be reached within a minute
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one sweep."""
 
     side: Side  # that was hit
+    band_bps: float  # of the mid, within which depth counts; 0 is the touch
     at: int
     loss: float  # lots
     watched_ns: int
@@ -55,219 +47,28 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     t50_ns: int | None  # None where it was not reached before the watch ended
     t90_ns: int | None
     flow_per_s: float | None
-    own_share: float | None  # None where nothing was back
+    own_share: float | None  # of what was back after five seconds, or at the end; None where nothing was
 
 
 class Resilience(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sweeps of one book say together; a number that none of them tells is None."""
+    """What the sweeps of one book say together; a number that none of them tells is None or left out."""
 
     sweeps: int
     back: dict[str, float]  # mean R by time, like "0.5s"
     t50_s: float | None  # the median
     t90_s: float | None
+    t90_by: dict[str, float]  # P(T90 <= t) by time
     never_share: float | None  # of sweeps, that are not back to nine tenths within a minute
     rho_per_s: float | None
     half_life_s: float | None
     flow_per_s: float | None
     own_share: float | None
+    intervals: dict[str, Interval]  # of the numbers that have one, by their names, "back 0.5s" and "t90_by 0.5s"
 
 
-def depth_within(side: BookSide, low: float, high: float) -> int:
-    """What stands from the touch outwards, between two prices."""
-    depth = 0
-    for price in side.prices():
-        if not low <= price <= high:
-            break
-        depth += side.quantities[price]
-    return depth
-
-
-class _Episode:
-    """One sweep, as long as it is watched."""
-
-    def __init__(self, side: Side, at: int, low: float, high: float, usual: float) -> None:
-        self.side, self.at, self.low, self.high, self.usual = side, at, low, high, usual
-        self.left: float | None = None  # depth after the sweep; known when its 50 ms are over
-        self.own_left = 0
-        self.loss = 0.0
-        self.back: list[float | None] = []
-        self.now = 0.0  # R in force
-        self._above: dict[float, int | None] = {0.5: None, 0.9: None}  # since when R is not below
-        self.reached: dict[float, int] = {}
-        self.taken = 0  # executed on this side since
-        self.flow_per_s: float | None = None
-        self.own_share: float | None = None
-
-    def depth(self, side: BookSide) -> int:
-        """What stands within the band."""
-        return depth_within(side, self.low, self.high)
-
-    def own(self, levels: Sequence[Level]) -> int:
-        """What of it is ours."""
-        return sum(quantity for price, quantity in levels if self.low <= price <= self.high)
-
-    def fall(self, depth: int, own: int) -> None:
-        """The sweep may still go on: the least that is seen is what it leaves."""
-        if self.left is None or depth < self.left:
-            self.left, self.own_left = depth, own
-            self.loss = self.usual - depth
-
-    @property
-    def is_none(self) -> bool:
-        """Whether so little was lost that it was no sweep."""
-        return self.loss < LOSS_MIN * self.usual
-
-    def pass_time(self, elapsed_ns: int) -> None:
-        """So long after the sweep what was in force is still so."""
-        while len(self.back) < len(TAUS_NS) and TAUS_NS[len(self.back)] < elapsed_ns:
-            self.back.append(self.now)
-        for share, since in self._above.items():
-            if since is not None and share not in self.reached and elapsed_ns - since >= HELD_NS:
-                self.reached[share] = since
-
-    def see(self, depth: int, own: int, elapsed_ns: int) -> None:
-        """So much stands now."""
-        assert self.left is not None, "what a sweep leaves is known before what comes back"
-        self.now = (depth - self.left) / self.loss
-        for share, since in self._above.items():
-            if self.now < share:
-                self._above[share] = None
-            elif since is None:
-                self._above[share] = elapsed_ns
-        if self.flow_per_s is None and elapsed_ns >= FLOW_NS:
-            self.flow_per_s = (depth - self.left + self.taken) / self.loss / (elapsed_ns / SECOND_NS)
-            self.own_share = (own - self.own_left) / (depth - self.left) if depth > self.left else None
-
-    def end(self, watched_ns: int) -> Recovery:
-        """The watch is over."""
-        self.pass_time(watched_ns)
-        return Recovery(
-            side=self.side,
-            at=self.at,
-            loss=self.loss,
-            watched_ns=watched_ns,
-            back=(*self.back, *[None] * (len(TAUS_NS) - len(self.back))),
-            t50_ns=self.reached.get(0.5),
-            t90_ns=self.reached.get(0.9),
-            flow_per_s=self.flow_per_s,
-            own_share=self.own_share,
-        )
-
-
-class _Side:
-    """One side of a book: its usual depth, and the sweep that it recovers from."""
-
-    def __init__(self, side: Side, band_bps: float) -> None:
-        self.side, self.band = side, band_bps / BPS
-        self.episode: _Episode | None = None
-        self._touch: Level | None = None  # at the last look
-        self._mid = 0.0
-        self._depths: deque[tuple[int, int]] = deque(maxlen=WATCHED_NS // SAMPLE_NS)  # sampled: when, and how much
-        self._hit_at = -TOGETHER_NS - 1
-        self._hit = 0  # lots taken by the trades that belong together
-        self._hit_touch: Level | None = None
-
-    def traded(self, price: int, quantity: int, at: int) -> Recovery | None:
-        """Somebody took from this side; what became of an earlier sweep if this is another one."""
-        if self.episode is not None:
-            self.episode.taken += quantity
-        if at - self._hit_at > TOGETHER_NS:
-            self._hit_at, self._hit, self._hit_touch = at, 0, self._touch
-        before, self._hit = self._hit, self._hit + quantity
-        if self._hit_touch is None or (self.episode is not None and self.episode.at == self._hit_at):
-            return None
-        best, shown = self._hit_touch
-        is_through = (best - price) * self.side.sign > 0
-        if not is_through and (self._hit < TAKEN_MIN * shown or before >= TAKEN_MIN * shown):
-            return None
-        samples = [depth for then, depth in self._depths if then <= self._hit_at - SAMPLE_NS]
-        if len(samples) < SAMPLES_MIN:
-            return None
-        ended = self._end(self._hit_at)
-        low, high = self._mid * (1 - self.band), self._mid * (1 + self.band)
-        self.episode = _Episode(self.side, self._hit_at, low, high, median(samples))
-        return ended
-
-    def looked(self, book: Book, own: Sequence[Level], at: int) -> Recovery | None:
-        """The book shows this; what became of a sweep that has been watched long enough."""
-        side, touch = book.side(self.side), book.shown_touch
-        if touch is None or side.best is None:
-            return None
-        ended = None
-        if (episode := self.episode) is not None:
-            elapsed_ns, depth = at - episode.at, episode.depth(side)
-            if elapsed_ns <= TOGETHER_NS or episode.left is None:
-                episode.fall(depth, episode.own(own))
-            elif episode.is_none:
-                self.episode = None
-            else:
-                episode.pass_time(min(elapsed_ns, WATCHED_NS))
-                episode.see(depth, episode.own(own), elapsed_ns)
-                if elapsed_ns > WATCHED_NS:
-                    ended = self._end(episode.at + WATCHED_NS)
-        self._touch, self._mid = (side.best, side.quantities[side.best]), sum(touch) / 2
-        if not self._depths or at - self._depths[-1][0] >= SAMPLE_NS:
-            low, high = self._mid * (1 - self.band), self._mid * (1 + self.band)
-            self._depths.append((at, depth_within(side, low, high)))
-        return ended
-
-    def lost(self, at: int) -> Recovery | None:
-        """The feed is gone: what comes next says nothing of the time between."""
-        ended = self._end(at)
-        self._touch = self._hit_touch = None
-        self._depths.clear()
-        return ended
-
-    def _end(self, at: int) -> Recovery | None:
-        episode, self.episode = self.episode, None
-        if episode is None or episode.left is None or episode.is_none:
-            return None
-        return episode.end(max(0, at - episode.at))
-
-
-class SweepWatch:
-    """Watches one book for sweeps and what becomes of them. It is told trades before the book that shows them."""
-
-    def __init__(self, band_bps: float = 10.0) -> None:
-        self.recoveries: deque[Recovery] = deque(maxlen=SWEEPS_KEPT)
-        self._sides = {side: _Side(side, band_bps) for side in Side}
-
-    @property
-    def is_recovering(self) -> bool:
-        """Whether a sweep is being watched, so that it matters what of the book is ours."""
-        return any(side.episode is not None for side in self._sides.values())
-
-    def saw_trade(self, trade: TradePrinted) -> None:
-        """Somebody traded."""
-        hit = BUY if trade.taker is SELL else SELL
-        self._keep(self._sides[hit].traded(trade.price, trade.quantity, trade.venue_time))
-
-    def saw_book(self, book: Book, own: dict[Side, Sequence[Level]] | None = None) -> None:
-        """The book has changed; `own` is what of it is ours, level by level."""
-        for side, watched in self._sides.items():
-            self._keep(watched.looked(book, () if own is None else own[side], book.venue_time))
-
-    def lost(self, venue_time: int) -> None:
-        """The feed is gone."""
-        for watched in self._sides.values():
-            self._keep(watched.lost(venue_time))
-
-    def resilience(self) -> Resilience:
-        """What the sweeps that are kept say together."""
-        return resilience_of(self.recoveries)
-
-    def _keep(self, recovery: Recovery | None) -> None:
-        if recovery is not None:
-            self.recoveries.append(recovery)
-
-
-def resilience_of(recoveries: Sequence[Recovery] | deque[Recovery]) -> Resilience:
-    """What sweeps say together."""
-    means: list[tuple[int, float]] = []
-    for place, tau_ns in enumerate(TAUS_NS):
-        back = [share for recovery in recoveries if (share := recovery.back[place]) is not None]
-        if back:
-            means.append((tau_ns, fmean(back)))
+def resilience_of(recoveries: Sequence[Recovery], draws: Sequence[Sequence[int]] = ()) -> Resilience:
+    """What sweeps of one band say together; without draws there are no intervals."""
+    means = _means(recoveries)
     t50_s = _median_s(survival([(recovery.t50_ns, recovery.watched_ns) for recovery in recoveries]))
     t90 = survival([(recovery.t90_ns, recovery.watched_ns) for recovery in recoveries])
     t90_s = _median_s(t90)
@@ -276,15 +77,50 @@ def resilience_of(recoveries: Sequence[Recovery] | deque[Recovery]) -> Resilienc
     shares = [recovery.own_share for recovery in recoveries if recovery.own_share is not None]
     return Resilience(
         sweeps=len(recoveries),
-        back={f"{tau_ns / SECOND_NS:g}s": mean for tau_ns, mean in means},
+        back={_named(tau_ns): mean for tau_ns, mean in means},
         t50_s=t50_s,
         t90_s=None if t50_s is None or t90_s is None else max(t50_s, t90_s),  # half is back before nine tenths are
+        t90_by=_by_time(t90, max((recovery.watched_ns for recovery in recoveries), default=-1)),
         never_share=t90[-1][1] if any(recovery.watched_ns >= WATCHED_NS for recovery in recoveries) else None,
         rho_per_s=rho,
         half_life_s=None if not rho else log(2) / rho,
         flow_per_s=fmean(flows) if flows else None,
         own_share=fmean(shares) if shares else None,
+        intervals=_intervals([resilience_of([recoveries[place] for place in draw]) for draw in draws]),
     )
+
+
+def _intervals(drawn: Sequence[Resilience]) -> dict[str, Interval]:
+    """Where 95 % of each number lie. A median that is not reached is longer than any that is."""
+    values: dict[str, list[float]] = {}
+    for each in drawn:
+        for name in ("t50_s", "t90_s"):
+            time_s = getattr(each, name)
+            values.setdefault(name, []).append(inf if time_s is None else time_s)
+        for name in ("never_share", "rho_per_s", "half_life_s", "flow_per_s", "own_share"):
+            if (number := getattr(each, name)) is not None:
+                values.setdefault(name, []).append(number)
+        for name in ("back", "t90_by"):
+            for tau, share in getattr(each, name).items():
+                values.setdefault(f"{name} {tau}", []).append(share)
+    intervals: dict[str, Interval] = {}
+    for name, numbers in values.items():
+        numbers.sort()
+        low = numbers[floor(OUTSIDE * len(numbers))]
+        high = numbers[ceil((1 - OUTSIDE) * len(numbers)) - 1]
+        if isfinite(low):
+            intervals[name] = (low, high if isfinite(high) else None)
+    return intervals
+
+
+def _means(recoveries: Sequence[Recovery]) -> list[tuple[int, float]]:
+    """The mean R after each time after which one is known."""
+    means: list[tuple[int, float]] = []
+    for place, tau_ns in enumerate(TAUS_NS):
+        back = [share for recovery in recoveries if (share := recovery.back[place]) is not None]
+        if back:
+            means.append((tau_ns, fmean(back)))
+    return means
 
 
 def survival(times: Sequence[tuple[int | None, int]]) -> list[tuple[int, float]]:
@@ -311,3 +147,16 @@ def rho_per_s(means: Sequence[tuple[int, float]]) -> float | None:
 
 def _median_s(steps: Sequence[tuple[int, float]]) -> float | None:
     return next((time / SECOND_NS for time, surviving in steps if surviving <= 0.5), None)
+
+
+def _by_time(steps: Sequence[tuple[int, float]], longest: int) -> dict[str, float]:
+    """The share for which it has happened by each time, as long as anybody was watched for so long."""
+    return {
+        _named(tau_ns): 1 - next((surviving for time, surviving in reversed(steps) if time <= tau_ns), 1.0)
+        for tau_ns in (*TAUS_NS, WATCHED_NS)
+        if tau_ns <= longest
+    }
+
+
+def _named(tau_ns: int) -> str:
+    return f"{tau_ns / SECOND_NS:g}s"

@@ -226,6 +226,7 @@ class Monitor:
         """The summary, and what stands on the book."""
         picture = self.look(state, at, DEPTH_OF_STATUS)
         standing = {"ladder": picture.ladder, "empty_slots": picture.empty_slots, "book": picture.book}
+        standing["sweeps"] = self._sweeps.newest()
         answer: dict[str, Any] = as_json(picture.summary) | as_json(standing)
         return answer
 

@@ -9,6 +9,7 @@ from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
 TERMS_A_LINE = 4
+SHOWN_TAUS = ("1s", "5s", "30s")
 LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
@@ -81,20 +82,30 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:
-    """How the books came back after they were swept."""
-    for name, seen in answer["resilience"].items():
-        if not seen["sweeps"]:
-            continue
-        times = [
-            f"{share} back in {seen[key]:.1f} s" for share, key in (("half", "t50_s"), ("90 %", "t90_s")) if seen[key]
-        ]
-        shares = [
-            f"{label} {seen[key]:.0%}"
-            for label, key in (("never", "never_share"), ("ours", "own_share"))
-            if seen[key] is not None
-        ]
-        half_life = [] if seen["half_life_s"] is None else [f"half-life {seen['half_life_s']:.1f} s"]
-        yield "swept", f"{name} {seen['sweeps']} times: {', '.join([*times, *half_life, *shares])}"
+    """How the books came back after they were swept, each band of them, with 95 % intervals."""
+    for name, bands in answer["resilience"].items():
+        for band, seen in bands.items():
+            if seen["sweeps"]:
+                yield "swept", f"{name}, {band}, {seen['sweeps']} times: {', '.join(_recovery(seen))}"
+
+
+def _recovery(seen: Answer) -> Iterator[str]:
+    def interval(key: str, scale: float, decimals: int) -> str:
+        if key not in seen["intervals"]:
+            return ""
+        low, high = seen["intervals"][key]
+        return f" [{scale * low:.{decimals}f}, {'never' if high is None else f'{scale * high:.{decimals}f}'}]"
+
+    for label, key in (("half back in", "t50_s"), ("90 % back in", "t90_s"), ("half-life", "half_life_s")):
+        if seen[key] is not None:
+            yield f"{label} {seen[key]:.1f} s{interval(key, 1, 1)}"
+    by_time = [(tau, seen["t90_by"][tau]) for tau in SHOWN_TAUS if tau in seen["t90_by"]]
+    if by_time:
+        curve = [f"{share:.0%}{interval(f't90_by {tau}', 100, 0)} by {tau}" for tau, share in by_time]
+        yield f"90 % back: {' '.join(curve)}"
+    for label, key in (("never", "never_share"), ("ours", "own_share")):
+        if seen[key] is not None:
+            yield f"{label} {seen[key]:.0%}{interval(key, 100, 0)}"
 
 
 def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:

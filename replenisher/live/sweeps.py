@@ -1,14 +1,27 @@
-"""Sweeps: how the books that we quote come back after somebody has swept them, seen while it happens."""
+"""Sweeps: how the books that we quote come back after somebody has swept them, seen while it happens.
 
-from collections.abc import Sequence
+The daemon tells what became of each sweep. What chance makes of that, the intervals, is worked out by who asks: it
+takes a fifth of a second, for which no market waits.
+"""
 
-from replenisher.core.resilience import Resilience, SweepWatch
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from replenisher.core.resilience import Recovery, Resilience, resilience_of
 from replenisher.core.state import State
+from replenisher.core.sweep import SweepWatch
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.order import Side
 from replenisher.model.step import Step
 
-BAND_BPS = 10.0  # of the mid, within which depth counts
+SWEEPS_TOLD = 200  # of each band, the newest
+DRAWS = 200
+SEED = 1  # so that who asks twice is told the same
+
+BySweep = dict[str, dict[str, list[Recovery]]]  # instrument -> band -> oldest first
 
 
 class Sweeps:
@@ -17,6 +30,7 @@ class Sweeps:
     def __init__(self, state: State) -> None:
         self._state = state
         self._watches: dict[str, SweepWatch] = {}
+        self._known: dict[tuple[str, float], tuple[Recovery | None, Resilience]] = {}  # as of the last sweep of each
 
     def observe(self, step: Step) -> None:
         """Take one step into account: its trades first, then the books as they are by now."""
@@ -38,14 +52,35 @@ class Sweeps:
                 watch = self._watch(instrument)
                 watch.saw_book(book, self._own(instrument) if watch.is_recovering else None)
 
-    def resilience(self) -> dict[str, Resilience]:
-        """What is known of each book by now."""
-        return {instrument: watch.resilience() for instrument, watch in self._watches.items()}
+    def resilience(self) -> dict[str, dict[str, Resilience]]:
+        """What is known of each book by now, band by band."""
+        return {
+            instrument: {_named(band_bps): self._of(instrument, band_bps) for band_bps in watch.recoveries}
+            for instrument, watch in self._watches.items()
+        }
+
+    def newest(self) -> BySweep:
+        """What became of the last sweeps."""
+        return {
+            instrument: {
+                _named(band_bps): list(islice(kept, max(0, len(kept) - SWEEPS_TOLD), None))
+                for band_bps, kept in watch.recoveries.items()
+            }
+            for instrument, watch in self._watches.items()
+        }
+
+    def _of(self, instrument: str, band_bps: float) -> Resilience:
+        kept = self._watches[instrument].recoveries[band_bps]
+        newest = kept[-1] if kept else None
+        known = self._known.get((instrument, band_bps))
+        if known is None or known[0] is not newest:
+            known = self._known[instrument, band_bps] = (newest, resilience_of(kept))
+        return known[1]
 
     def _watch(self, instrument: str) -> SweepWatch:
         watch = self._watches.get(instrument)
         if watch is None:
-            watch = self._watches[instrument] = SweepWatch(BAND_BPS)
+            watch = self._watches[instrument] = SweepWatch()
         return watch
 
     def _own(self, instrument: str) -> dict[Side, Sequence[Level]]:
@@ -54,3 +89,27 @@ class Sweeps:
             if not order.status.is_terminal:
                 own[order.side].append((order.price, order.remaining))
         return dict(own)
+
+
+def with_intervals(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to `status`, with what its sweeps say and how sure that is in their place."""
+    sweeps = msgspec.convert(answer["sweeps"], BySweep)
+    resilience = {
+        instrument: {band: msgspec.to_builtins(_drawn(recoveries)) for band, recoveries in bands.items()}
+        for instrument, bands in sweeps.items()
+    }
+    return {name: value for name, value in answer.items() if name != "sweeps"} | {"resilience": resilience}
+
+
+def _drawn(recoveries: Sequence[Recovery]) -> Resilience:
+    """What sweeps say together, with intervals where there are two of them at least."""
+    if len(recoveries) < 2:
+        return resilience_of(recoveries)
+    import numpy as np
+
+    sweeps = len(recoveries)
+    return resilience_of(recoveries, np.random.default_rng(SEED).integers(sweeps, size=(DRAWS, sweeps)).tolist())
+
+
+def _named(band_bps: float) -> str:
+    return f"{band_bps:g} bps" if band_bps else "touch"

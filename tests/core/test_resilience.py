@@ -1,12 +1,15 @@
 """How a book comes back after a sweep: by hand, and against a level of which everything is known."""
 
-from itertools import pairwise
+import math
+import random
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
 from replenisher.core.book import Book
-from replenisher.core.resilience import TAUS_NS, Recovery, SweepWatch, resilience_of, rho_per_s, survival
+from replenisher.core.resilience import TAUS_NS, Recovery, resilience_of, rho_per_s, survival
+from replenisher.core.sweep import SweepWatch
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import MS_NS, SECOND_NS
@@ -19,12 +22,13 @@ ASKS = ((10_001, 100), (10_005, 100))
 class Market:
     """A book of 200 lots a side within ten basis points, and a watch on it."""
 
-    def __init__(self) -> None:
-        self.watch, self.book, self.at = SweepWatch(band_bps=10), Book(), 0
-        self.shows(BIDS, ASKS)
+    def __init__(self, bands_bps: tuple[float, ...] = (10,), asks: tuple[Level, ...] = ASKS) -> None:
+        self.watch, self.book, self.at, self.asks = SweepWatch(bands_bps), Book(), 0, asks
+        self.shows()
         self.stands_still(seconds=30)
 
-    def shows(self, bids: tuple[Level, ...] = BIDS, asks: tuple[Level, ...] = ASKS, own: int = 0) -> None:
+    def shows(self, bids: tuple[Level, ...] = BIDS, asks: tuple[Level, ...] | None = None, own: int = 0) -> None:
+        asks = self.asks if asks is None else asks
         self.book.replace(bids, asks, self.at, self.at)
         self.watch.saw_book(self.book, {BUY: [], SELL: [(asks[0][0], own)] if asks else []})
 
@@ -65,7 +69,7 @@ def test_what_is_back_is_counted_in_what_was_lost() -> None:
     market.after(1_600).shows()  # all after 2.0 s
     market.stands_still(seconds=60)
 
-    (recovery,) = market.watch.recoveries
+    (recovery,) = market.watch.recoveries[10]
     assert (recovery.side, recovery.loss) == (SELL, 100)
     assert recovery.back == (0, 0.5, 0.5, 1, 1, 1, 1)
     assert (recovery.t50_ns, recovery.t90_ns) == (400 * MS_NS, 2 * SECOND_NS)
@@ -79,7 +83,7 @@ def test_what_comes_and_goes_within_a_quarter_of_a_second_is_not_back() -> None:
     market.after(1_400).shows()
     market.stands_still(seconds=60)
 
-    assert market.watch.recoveries[0].t90_ns == 2 * SECOND_NS
+    assert market.watch.recoveries[10][0].t90_ns == 2 * SECOND_NS
 
 
 def test_the_next_sweep_ends_the_watch_on_the_one_before() -> None:
@@ -88,7 +92,7 @@ def test_the_next_sweep_ends_the_watch_on_the_one_before() -> None:
     market.buys(60)
     market.after(10).shows(asks=((10_001, 40), *ASKS[1:]))
 
-    (first,) = market.watch.recoveries
+    (first,) = market.watch.recoveries[10]
     assert first.watched_ns == 3 * SECOND_NS
     assert first.back == (0, 0, 0, 0, None, None, None)
     assert first.t90_ns is None
@@ -138,8 +142,82 @@ def test_our_share_of_what_is_back_after_five_seconds() -> None:
     market.after(10).shows(own=25)
     market.watch.lost(market.at)
 
-    assert market.watch.recoveries[0].own_share == 0.25
-    assert market.watch.resilience().own_share == 0.25
+    assert market.watch.recoveries[10][0].own_share == 0.25
+    assert resilience_of(market.watch.recoveries[10]).own_share == 0.25
+
+
+def test_our_share_is_told_of_a_sweep_that_the_next_one_ends_before_five_seconds() -> None:
+    market = swept()
+    market.after(990).shows(own=25)
+    market.after(1_000).shows(asks=((10_001, 60), *ASKS[1:]), own=30)
+    market.buys(60)
+
+    (first,) = market.watch.recoveries[10]
+    assert (first.own_share, first.flow_per_s) == (0.5, None)
+
+
+def test_what_others_took_away_again_makes_our_share_no_more_than_all() -> None:
+    market = swept()
+    market.after(5_990).shows(asks=((10_001, 40), (10_005, 90)), own=40)
+    market.stands_still(seconds=60)
+
+    assert market.watch.recoveries[10][0].own_share == 1
+
+
+def test_each_band_loses_and_gets_back_its_own_depth() -> None:
+    far = (10_020, 400)  # 20 bps away: so much that what the sweep takes is little beside it
+    market = Market(bands_bps=(0, 5, 10, 25), asks=(*ASKS, far))
+    market.buys(100)
+    market.after(10).shows(asks=(ASKS[1], far))
+    market.after(990).shows(asks=((10_002, 100), ASKS[1], far))  # back, but further out than the touch was
+    market.stands_still(seconds=65)
+
+    back = {band: [each.back for each in kept] for band, kept in market.watch.recoveries.items()}
+    assert back == {0: [(0, 0, 0, 1, 1, 1, 1)], 5: [(0, 0, 1, 1, 1, 1, 1)], 10: [(0, 0, 1, 1, 1, 1, 1)], 25: []}
+
+
+def test_what_is_taken_outside_a_band_is_no_flow_into_it() -> None:
+    market = Market(bands_bps=(0, 10))
+    market.buys(100)
+    market.after(10).shows(asks=ASKS[1:])
+    market.after(990).buys(30, price=10_005)
+    market.after(10).shows(asks=((10_005, 70),))
+    market.after(3_990).shows(asks=((10_001, 50), (10_005, 70)))
+    market.stands_still(seconds=60)
+
+    flows = {band: kept[0].flow_per_s for band, kept in market.watch.recoveries.items()}
+    assert flows == {0: pytest.approx(0.5 / 5), 10: pytest.approx((20 + 30) / 100 / 5)}
+
+
+def test_the_share_that_is_back_by_a_time_counts_those_who_were_lost_from_sight() -> None:
+    found = resilience_of(
+        [recovery(9, t90_s=1.0), recovery(1.5), recovery(9, t90_s=2.0), recovery(9, t90_s=4.0), recovery(9)]
+    )
+
+    shares = {"0.1s": 0, "0.5s": 0, "1s": 1 / 5, "2s": 1 - 4 / 5 * 2 / 3, "5s": 1 - 4 / 5 * 2 / 3 / 2}
+    assert found.t90_by == pytest.approx(shares)
+
+
+def test_an_interval_holds_what_the_same_number_of_sweeps_might_have_shown() -> None:
+    seen = [recovery(60, t50_s=0.5, t90_s=1.0), recovery(60, t50_s=2.5, t90_s=3.0), recovery(60)]
+    every_draw = list(product(range(3), repeat=3))
+
+    found = resilience_of(seen, every_draw)
+
+    assert (found.t90_s, found.intervals["t90_s"]) == (3.0, (1.0, None))  # 7 of 27 draws do not reach it
+    assert (found.t90_by["2s"], found.intervals["t90_by 2s"]) == (pytest.approx(1 / 3), (0, 1))
+    assert resilience_of(seen).intervals == {}
+
+
+def test_95_percent_of_intervals_hold_what_is_true() -> None:
+    chance = random.Random(5)
+    hits = 0
+    for _ in range(200):
+        seen = [recovery(60, t50_s=chance.expovariate(1), t90_s=90) for _ in range(60)]
+        draws = [chance.choices(range(60), k=60) for _ in range(100)]
+        low, high = resilience_of(seen, draws).intervals["t50_s"]
+        hits += high is not None and low <= math.log(2) <= high
+    assert 178 <= hits <= 199  # 190 +- 3.1, and a bootstrap of a median falls a little short
 
 
 def test_those_who_are_watched_for_less_than_it_takes_count_for_what_was_seen_of_them() -> None:
@@ -168,6 +246,7 @@ def test_without_sweeps_nothing_is_said() -> None:
 def recovery(watched_s: float, *, t50_s: float | None = None, t90_s: float | None = None) -> Recovery:
     return Recovery(
         side=Side.SELL,
+        band_bps=10,
         at=0,
         loss=1.0,
         watched_ns=round(watched_s * SECOND_NS),
@@ -213,7 +292,7 @@ def test_a_level_of_births_and_deaths_comes_back_at_the_rate_of_its_deaths() -> 
         levels = random.binomial(levels, staying) + random.poisson(births / deaths * (1 - staying), sweeps)
         path.append(levels)
     for sweep in range(sweeps):
-        watch, book, far = SweepWatch(band_bps=10), Book(), ((20_000, 1),)
+        watch, book, far = SweepWatch(bands_bps=(10,)), Book(), ((20_000, 1),)
         for second, depth in enumerate(standing[sweep]):
             book.replace(((9_999, 1),), ((10_001, int(depth)), *far), second * SECOND_NS, 0)
             watch.saw_book(book)
@@ -233,7 +312,7 @@ def test_a_level_of_births_and_deaths_comes_back_at_the_rate_of_its_deaths() -> 
             asks = ((10_001, int(levels[sweep])), *far) if levels[sweep] else far
             book.replace(((9_999, 1),), asks, at + round(time_s * SECOND_NS), 0)
             watch.saw_book(book)
-        recoveries += watch.recoveries
+        recoveries += watch.recoveries[10]
     found = resilience_of(recoveries)
     assert found.sweeps == sweeps
     for tau, share in {"1s": 0.393469, "2s": 0.632121, "5s": 0.917915}.items():

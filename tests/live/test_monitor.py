@@ -10,6 +10,7 @@ from replenisher.core.guards import Guards
 from replenisher.core.obligations import Obligations
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
+from replenisher.live.sweeps import with_intervals
 from replenisher.model.event import (
     BookChanged,
     CoverLost,
@@ -83,9 +84,13 @@ def test_a_book_that_is_swept_is_watched_until_it_is_back_and_ours_is_told_from_
         publish(ask, before)
 
     seen = monitor.summary(world.state, world.at)["resilience"][KEY]
-    assert seen["sweeps"] == 1
-    assert seen["back"]["5s"] == 1
-    assert seen["t90_s"] == pytest.approx(2, abs=1.1)
+    assert list(seen) == ["touch", "5 bps", "10 bps", "25 bps"]
+    for band in seen.values():
+        assert band["sweeps"] == 1
+        assert band["back"]["5s"] == 1
+        assert band["t90_by"]["5s"] == 1
+        assert band["t90_s"] == pytest.approx(2, abs=1.1)
+    assert with_intervals(monitor.status(world.state, world.at))["resilience"] == {KEY: seen}
 
 
 def test_status_says_how_each_strategy_stands_to_its_obligations() -> None:
