@@ -24,12 +24,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
-from replenisher.core.account import EXTERNAL, booked
-from replenisher.model.event import CashKind
+from replenisher.core.account import booked
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
-from replenisher.store.history import Begun, Fill, Paid, Taken
-from replenisher.store.queries import AccountKey
+from replenisher.store.history import Fill, Taken
 
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-18")  # of what a division is rounded to
@@ -138,131 +136,6 @@ class Sums(msgspec.Struct):
     def parts(self) -> Parts:
         """As they are now."""
         return Parts(**msgspec.structs.asdict(self))
-
-
-class Book(msgspec.Struct):
-    """What one strategy holds of an instrument, and on which line that counts."""
-
-    sums: Sums
-    size: Decimal = ZERO  # wire amount, negative is short
-
-
-class Attribution:
-    """Adds up the parts of one account's P&L, told everything that moved it, in order."""
-
-    def __init__(self, key: AccountKey, instruments: Mapping[str, Instrument]) -> None:
-        self.fills_without_mid = 0
-        self.unit_values: dict[str, Decimal] = {}  # by instrument: v of the last price that it was marked at
-        self._key = key
-        self._instruments = instruments
-        self._version = ""
-        self._books: dict[str, dict[str, Book]] = {}  # instrument -> strategy -> book
-        self._lines: dict[tuple[Group, str], Sums] = {}
-
-    def begin(self, begun: Begun) -> None:
-        """What is held counts for this configuration from here."""
-        self._version = begun.config_version
-        for name, books in self._books.items():
-            for strategy, book in books.items():
-                book.sums = self._line(name, strategy, self._instruments[name].settlement_currency)
-
-    def mark(self, name: str, price: Decimal) -> Decimal:
-        """The middle of an instrument's book is here now; returns what one unit is worth there."""
-        value = unit_value(self._instruments[name], price)
-        moved = value - self.unit_values.get(name, value)
-        self.unit_values[name] = value
-        if moved:
-            for book in self._books.get(name, {}).values():
-                book.sums.inventory += book.size * moved
-        return value
-
-    def fill(self, fill: Fill) -> None:
-        """A strategy traded."""
-        instrument = self._instruments[fill.instrument]
-        self.fills_without_mid += fill.mid is None
-        value = self.mark(fill.instrument, fill.price if fill.mid is None else fill.mid)
-        signed = fill.amount if fill.side is BUY else -fill.amount
-        gained = signed * value - booked_value(instrument, fill)
-        sums = self._line(fill.instrument, fill.strategy, instrument.settlement_currency, fill.config_version)
-        if fill.is_maker:
-            sums.spread += gained
-        else:
-            sums.hedge_slippage += gained
-        if fill.fee:
-            if fill.fee_currency != instrument.settlement_currency:
-                sums = self._line(fill.instrument, fill.strategy, fill.fee_currency, fill.config_version)
-            if fill.fee > 0:
-                sums.fees -= fill.fee
-            else:
-                sums.rebates -= fill.fee
-        self._book(fill.instrument, fill.strategy).size += signed
-
-    def take_over(self, taken: Taken) -> None:
-        """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
-        instrument, book = self._instruments[taken.instrument], self._book(taken.instrument, EXTERNAL)
-        value = self.unit_values.get(taken.instrument)
-        if value is None:
-            value = self.mark(taken.instrument, taken.price)
-        book.sums.inventory += taken.amount * value - booked_value(instrument, taken)
-        book.size += taken.amount
-
-    def pay(self, paid: Paid) -> None:
-        """The venue paid something, or took it. What a settlement pays was gained before: it moves cash and no P&L."""
-        match paid.kind:
-            case CashKind.FUNDING:
-                for strategy, share in self._divided(paid).items():
-                    self._line(paid.instrument, strategy, paid.currency).funding += share
-            case CashKind.FEE:
-                for strategy, share in self._divided(paid).items():
-                    self._line(paid.instrument, strategy, paid.currency).fees += share
-            case CashKind.LIQUIDATION:
-                for strategy, share in self._divided(paid).items():
-                    self._line(paid.instrument, strategy, paid.currency).liquidation += share
-            case _:
-                pass
-
-    def deliver(self, name: str, delivered: Decimal) -> None:
-        """An instrument's position came to its end; `delivered` is v of all of it at the price that it was paid at."""
-        held = {strategy: book.size for strategy, book in self._books.get(name, {}).items() if book.size}
-        if not held:
-            return
-        value, size = self.unit_values[name], sum(held.values())
-        if size:
-            for strategy, share in shares(delivered - size * value, held).items():
-                self._books[name][strategy].sums.delivery += share
-        for strategy in held:
-            self._books[name][strategy].size = ZERO
-
-    def lines(self) -> list[Line]:
-        """The P&L of each group, in each currency."""
-        return [
-            Line(group=group, currency=currency, parts=(parts := sums.parts()), total=parts.sum)
-            for (group, currency), sums in sorted(self._lines.items(), key=lambda item: str(item[0]))
-        ]
-
-    def _divided(self, paid: Paid) -> dict[str, Decimal]:
-        """Whose a payment is: theirs who hold the position, as they hold it, or of the only one who ever traded it."""
-        books = self._books.get(paid.instrument, {})
-        held = {strategy: book.size for strategy, book in books.items() if book.size}
-        if sum(held.values()):
-            return shares(paid.amount, held)
-        return {next(iter(books)) if len(books) == 1 else EXTERNAL: paid.amount}
-
-    def _book(self, name: str, strategy: str) -> Book:
-        books = self._books.setdefault(name, {})
-        book = books.get(strategy)
-        if book is None:
-            sums = self._line(name, strategy, self._instruments[name].settlement_currency)
-            book = books[strategy] = Book(sums)
-        return book
-
-    def _line(self, name: str, strategy: str, currency: str, version: str | None = None) -> Sums:
-        version = self._version if version is None else version
-        group = Group(self._key.venue, self._key.account, name, strategy, version)
-        sums = self._lines.get((group, currency))
-        if sums is None:
-            sums = self._lines[group, currency] = Sums()
-        return sums
 
 
 def summed(lines: Iterable[Line]) -> Parts:

@@ -13,10 +13,13 @@ from sqlalchemy import Connection
 
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
+from replenisher.model.instrument import Instrument
+from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
-from replenisher.report.pnl import ZERO, Attribution, Line, Pnl, Total, summed
+from replenisher.report.performance import Performance, performances
+from replenisher.report.pnl import ZERO, Line, Pnl, Total, summed
 from replenisher.store import history, queries
-from replenisher.store.history import Begun, Event, Fill, Paid, Taken
+from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Taken
 from replenisher.store.queries import AccountKey
 
 DIGITS = 80  # in which sums are made: nothing that fits into the ledger is rounded
@@ -30,6 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     until: int  # the last one
     fills: int
     pnl: Pnl
+    performance: tuple[Performance, ...]
 
 
 def read_report(
@@ -43,18 +47,23 @@ def read_report(
     reading = Reading(count, progress)
     lines: list[Line] = []
     totals: list[Total] = []
+    performance: list[Performance] = []
     fills_without_mid = 0
     with localcontext(prec=DIGITS):
         for key in keys:
-            attribution, booked = reading.account(connection, key)
+            instruments = queries.instruments(connection, key.venue)
+            attribution, booked = reading.account(connection, key, instruments)
             lines += (own := attribution.lines())
             totals += _totals(key, own, booked.worth(attribution.unit_values))
+            currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
+            performance += performances(connection, key, attribution.courses, currencies)
             fills_without_mid += attribution.fills_without_mid
     return Report(
         since=reading.since,
         until=reading.until,
         fills=count,
         pnl=Pnl(lines=tuple(lines), totals=tuple(totals), fills_without_mid=fills_without_mid),
+        performance=tuple(performance),
     )
 
 
@@ -67,9 +76,10 @@ class Reading:
         self._done = 0
         self._progress = progress
 
-    def account(self, connection: Connection, key: AccountKey) -> tuple[Attribution, Booked]:
+    def account(
+        self, connection: Connection, key: AccountKey, instruments: Mapping[str, Instrument]
+    ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order."""
-        instruments = queries.instruments(connection, key.venue)
         attribution, booked = Attribution(key, instruments), Booked(instruments)
         for step in in_order(self._told(history.fills(connection, key)), history.events(connection, key)):
             match step:
@@ -81,11 +91,14 @@ class Reading:
                 case Taken():
                     attribution.take_over(step)
                     booked.take_over(step)
+                case Mark():
+                    if step.instrument in attribution.unit_values:  # who never traded it has nothing to value
+                        attribution.mark(step.at, step.instrument, step.price)
                 case Begun():
                     attribution.begin(step)
                 case Paid():
                     if step.kind == CashKind.DELIVERY:
-                        attribution.deliver(step.instrument, booked.delivered(step))
+                        attribution.deliver(step.at, step.instrument, booked.delivered(step))
                     attribution.pay(step)
                     booked.pay(step)
         return attribution, booked

@@ -5,12 +5,14 @@ lives that begin) is rare, and read at once. All of it is ordered by the venue's
 by session time where only we know of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Double, Row, Select, and_, case, cast, func, or_, select
 
+from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Side
 from replenisher.store import tables
 from replenisher.store.queries import AccountKey
@@ -71,7 +73,18 @@ class Begun(msgspec.Struct, frozen=True):
     config_version: str
 
 
-Event = Paid | Taken | Begun
+class Activity(msgspec.Struct):
+    """What one strategy sent for one instrument under one configuration version."""
+
+    instrument: str
+    strategy: str
+    config_version: str
+    orders: int = 0
+    filled: int = 0  # of them, in part at least
+    requests: int = 0  # places, amends and cancels
+
+
+Event = Paid | Taken | Begun | Mark
 
 
 def account_keys(connection: Connection) -> list[AccountKey]:
@@ -90,7 +103,11 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
 
 def events(connection: Connection, key: AccountKey) -> list[Event]:
     """All that is no fill, oldest first."""
-    found: list[Event] = [*_lives(connection, key), *_taken(connection, key), *_paid(connection, key)]
+    lives = _lives(connection, key)
+    paid = list(_paid(connection, key))
+    marks = [*_marks_at_ends(connection, key, lives), *_marks_at_deliveries(connection, key, paid)]
+    begun = [Begun(life.started_at, life.config_version) for life in lives]
+    found: list[Event] = [*marks, *begun, *_taken(connection, key), *paid]
     return sorted(found, key=lambda event: event.at)
 
 
@@ -128,24 +145,74 @@ def fills(connection: Connection, key: AccountKey) -> Iterator[Fill]:
         yield Fill(at, name, strategy, version, SIDES[side], price, amount, fee, fee_currency, is_maker, mid)
 
 
-def marks_in_order(connection: Connection, key: AccountKey, *, newest_first: bool = False) -> Iterator[Mark]:
+def marks_in_order(connection: Connection, key: AccountKey) -> Iterator[Mark]:
     """What strategies took for the fair value of their instruments, each time that one decided something."""
     c = tables.decisions.c
-    lives = [
-        and_(c.journal_id == row.journal_id, c.epoch == row.epoch)
-        for row in connection.execute(select(tables.lives))
-        if row.accounts.get(key.venue) == key.account
-    ]
-    order = (c.at.desc(), c.step.desc()) if newest_first else (c.at, c.step)
-    query = select(c.at, c.instrument, c.fair_value).where(c.venue == key.venue, c.fair_value.is_not(None), or_(*lives))
-    for at, name, price in connection.execute(query.order_by(*order), execution_options={"yield_per": ROWS_AT_ONCE}):
+    lives = [and_(c.journal_id == life.journal_id, c.epoch == life.epoch) for life in _lives(connection, key)]
+    query = select(c.at, c.instrument, c.fair_value).where(
+        c.venue == key.venue, c.fair_value.is_not(None), or_(False, *lives)
+    )
+    for at, name, price in connection.execute(
+        query.order_by(c.at, c.step), execution_options={"yield_per": ROWS_AT_ONCE}
+    ):
         yield Mark(at, name, Decimal(repr(price)))
 
 
-def _lives(connection: Connection, key: AccountKey) -> Iterator[Begun]:
-    for row in connection.execute(select(tables.lives)):
-        if row.accounts.get(key.venue) == key.account:
-            yield Begun(row.started_at, row.config_version)
+def activity(connection: Connection, key: AccountKey) -> list[Activity]:
+    """What each strategy sent. An order is its configuration version's, a request that of the life that sent it."""
+    found: dict[tuple[str, str, str], Activity] = {}
+
+    def of(instrument: str, strategy: str, version: str) -> Activity:
+        whose = (instrument, strategy, version)
+        return found.setdefault(whose, Activity(*whose))
+
+    o, r = tables.orders.c, tables.requests.c
+    # Whether it is 0 is all that is asked of a decimal here, so it may be made a double.
+    is_filled = func.sum(case((cast(o.filled, Double) > 0, 1), else_=0))
+    orders = select(o.instrument, o.strategy, o.config_version, func.count(), is_filled)
+    orders = orders.where(o.venue == key.venue, o.account == key.account)
+    orders = orders.group_by(o.instrument, o.strategy, o.config_version)
+    for name, strategy, version, count, filled in connection.execute(orders):
+        each = of(name, strategy, version)
+        each.orders, each.filled = count, int(filled)
+    versions = {(life.journal_id, life.epoch): life.config_version for life in _lives(connection, key)}
+    life = (r.journal_id, r.epoch)
+    sent = select(*life, r.instrument, r.strategy, func.count())
+    sent = sent.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
+    for journal_id, epoch, name, strategy, count in connection.execute(sent.group_by(*life, r.instrument, r.strategy)):
+        of(name, strategy, versions[journal_id, epoch]).requests += count
+    return list(found.values())
+
+
+def _marks_at_ends(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:
+    """What an instrument was worth when a life ended: its last decision with a fair value."""
+    c = tables.decisions.c
+    for life in lives:
+        told = (c.journal_id == life.journal_id, c.epoch == life.epoch, c.venue == key.venue, c.fair_value.is_not(None))
+        last = select(c.instrument, func.max(c.step).label("step")).where(*told).group_by(c.instrument).subquery()
+        query = select(c.at, c.instrument, c.fair_value).where(*told)
+        query = query.join(last, and_(last.c.instrument == c.instrument, last.c.step == c.step))
+        yield from _marks(connection, query)
+
+
+def _marks_at_deliveries(connection: Connection, key: AccountKey, paid: Iterable[Paid]) -> Iterator[Mark]:
+    """What an instrument was worth before it was delivered."""
+    c = tables.decisions.c
+    query = select(c.at, c.instrument, c.fair_value).where(c.venue == key.venue, c.fair_value.is_not(None))
+    for each in paid:
+        if each.kind == CashKind.DELIVERY:
+            before = query.where(c.instrument == each.instrument, c.at <= each.at)
+            yield from _marks(connection, before.order_by(c.at.desc()).limit(1))
+
+
+def _marks(connection: Connection, query: Select[Any]) -> Iterator[Mark]:
+    for at, name, price in connection.execute(query):
+        yield Mark(at, name, Decimal(repr(price)))
+
+
+def _lives(connection: Connection, key: AccountKey) -> list[Row[Any]]:
+    lives = connection.execute(select(tables.lives).order_by(tables.lives.c.started_at))
+    return [life for life in lives if life.accounts.get(key.venue) == key.account]
 
 
 def _taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:

@@ -1,50 +1,315 @@
-"""P&L in parts: every part by its own terms, and together what the ledger has booked, to the last digit."""
+"""P&L in parts: each part by its own terms, and together what the ledger has booked, to the last digit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.small_exchange import BTC_PERPETUAL
+from replenisher.errors import ReplenisherError
 from replenisher.model.instrument import Instrument
-from replenisher.report.pnl import Parts
-from replenisher.report.report import Report, read_report
+from replenisher.model.order import Side
+from replenisher.report.attribution import Attribution
+from replenisher.report.booked import Booked
+from replenisher.report.pnl import Parts, Pnl, Total, summed
+from replenisher.report.report import DIGITS, Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.history import Fill
+from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, T0, Rows, columns
 from tests.report.world import World
 
-LINEAR = msgspec.structs.replace(
-    BTC_PERPETUAL, inverse=False, contract_value=Decimal("0.001"), settlement_currency="USDT", quote_currency="USDT"
-)
+D = Decimal
+
+
+@pytest.fixture
+def database(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url)) as database:
+        yield database
 
 
 def reported(database: Database) -> Report:
     return database.read(lambda connection: read_report(connection, history.account_keys(connection)))
 
 
-@pytest.mark.parametrize("instrument", [BTC_PERPETUAL, LINEAR], ids=["inverse", "linear"])
-def test_the_parts_are_what_the_ledger_has_booked(tmp_path: Path, ledger_url: str, instrument: Instrument) -> None:
-    with closing(World(tmp_path, ledger_url, orders=60, instrument=instrument)) as world:
-        report = reported(world.database)
+def parts_of(pnl: Pnl, config_version: str, currency: str) -> dict[str, Decimal]:
+    """The parts of one line that are something."""
+    (line,) = (each for each in pnl.lines if (each.group.config_version, each.currency) == (config_version, currency))
+    return {name: value for name, value in msgspec.structs.asdict(line.parts).items() if value}
 
-    (total,) = report.pnl.totals
+
+# --- Ten fills, by hand -------------------------------------------------------------------------------------------
+
+# A linear perpetual: one unit is worth its price. `held` is what was held before the fill, and
+#   spread    = side (mid - price) amount        slippage = the same of a fill that took
+#   inventory = held (mid - the mid before)
+TEN_FILLS = """
+ #  side  amount   price  liquidity     mid  held  fee                 spread  slippage  inventory
+------------------------------------------------------------------------------------------------
+ 1  buy   2         99.5  maker         100     0  -0.0199    USDT       1.0       0         0
+ 2  sell  1        101    maker       100.4     2  -0.0101    USDT       0.6       0         0.8
+ 3  sell  3        101.5  maker         101     1  -0.03045   USDT       1.5       0         0.6
+ 4  buy   1        100.9  maker       101.2    -2  -0.01009   USDT       0.3       0        -0.4
+ 5  sell  1        101.7  maker       101.3    -1   0.0001    BNB        0.4       0        -0.1
+ 6  buy   4        102    taker       101.9    -2   0.2040    USDT       0        -0.4      -1.2
+ 7  sell  0.5      102.3  maker       102       2   0.0002    BNB        0.15      0         0.2
+ 8  sell  1.5      102.2  maker       101.8   1.5  -0.01533   USDT       0.6       0        -0.3
+ 9  buy   1        101.25 maker       101.5     0  -0.010125  USDT       0.25      0         0
+10  buy   1        100.8  maker       101       1  -0.01008   USDT       0.2       0        -0.5
+"""
+# After the third fill, when 2 are held short, 0.02 of funding are received; after the seventh, 0.015 are paid on 1.5
+# long. Before the tenth a life begins under another configuration, and in the end the middle is at 101.4, with 2 held.
+FUNDING = {3: "0.02", 7: "-0.015"}
+FIRST = {
+    "spread": D("4.80"),  # 1 + 0.6 + 1.5 + 0.3 + 0.4 + 0.15 + 0.6 + 0.25
+    "hedge_slippage": D("-0.4"),
+    "inventory": D("-0.4"),  # 0.8 + 0.6 - 0.4 - 0.1 - 1.2 + 0.2 - 0.3
+    "fees": D("-0.2040"),
+    "rebates": D("0.095995"),  # 0.0199 + 0.0101 + 0.03045 + 0.01009 + 0.01533 + 0.010125
+    "funding": D("0.005"),
+}
+SECOND = {
+    "spread": D("0.2"),
+    "inventory": D("0.3"),  # -0.5, and 2 (101.4 - 101)
+    "rebates": D("0.01008"),
+}
+# By cash: -199 + 101 + 304.5 - 100.9 + 101.7 - 408 + 51.15 + 153.3 - 101.25 - 100.8 = -198.3, and 2 x 101.4 are held,
+# so 4.5 before fees; less 0.2040, and 0.106075 and 0.005 more.
+TOTAL, BNB = D("4.407075"), D("-0.0003")
+
+
+def ten_fills() -> Rows:
+    rows = Rows(LINEAR)
+    rows.life("first")
+    for number, side, amount, price, liquidity, mid, _, fee, currency, *_ in columns(TEN_FILLS):
+        if number == "10":
+            rows.life("second")
+        rows.fill(side, amount, price, mid, f"{fee} {currency}", liquidity=liquidity)
+        if paid := FUNDING.get(int(number)):
+            rows.cash("funding", paid, name=LINEAR.name)
+    rows.mid("101.4")
+    return rows
+
+
+def test_ten_fills_worked_by_hand(database: Database) -> None:
+    ten_fills().write(database)
+
+    report = reported(database)
+
+    pnl = report.pnl
+    assert parts_of(pnl, "first", "USDT") == FIRST
+    assert parts_of(pnl, "second", "USDT") == SECOND
+    assert parts_of(pnl, "first", "BNB") == {"fees": BNB}
+    assert len(pnl.lines) == 3
+    assert {each.currency: (each.total, each.booked) for each in pnl.totals} == {
+        "USDT": (TOTAL, TOTAL),
+        "BNB": (BNB, BNB),
+    }
+    assert (report.fills, pnl.fills_without_mid) == (10, 0)
+
+
+def test_each_fill_of_the_ten_by_itself() -> None:
+    """Every row of the table: what the parts are after it, less what they were before it."""
+    found, before = [], Parts()
+    for count in range(1, 11):
+        after = parts_after(LINEAR, columns(TEN_FILLS)[:count])
+        found.append(tuple(getattr(after, part) - getattr(before, part) for part in SHOWN))
+        before = after
+
+    assert found == [tuple(D(each) for each in row[-3:]) for row in columns(TEN_FILLS)]
+
+
+SHOWN = ("spread", "hedge_slippage", "inventory")
+
+
+def parts_after(instrument: Instrument, rows: Sequence[Sequence[str]]) -> Parts:
+    """The parts in the settlement currency after some rows of a table."""
+    attribution = Attribution(KEY, {instrument.name: instrument})
+    for _, side, amount, price, liquidity, mid, _, fee, currency, *_ in rows:
+        is_maker = liquidity == "maker"
+        numbers = Side(side), D(price), D(amount), D(fee)
+        attribution.fill(Fill(T0, instrument.name, "core", "c", *numbers, currency, is_maker, D(mid)))
+    return summed(line for line in attribution.lines() if line.currency == instrument.settlement_currency)
+
+
+# --- The other kinds ----------------------------------------------------------------------------------------------
+
+# An inverse perpetual, one unit of which is a dollar: it is worth -1 / price bitcoins, to 18 digits, so that
+#   -1 / 60,000 = -0.000016666666666667, -1 / 62,500 = -0.000016 and -1 / 51,200 = -0.00001953125.
+# A fill counts as it was booked: 100,000 at 60,000 are 1.66666667 coins, 3.3333e-9 more than they are worth.
+INVERSE_FILLS = """
+ #  side  amount   price  liquidity     mid     held  fee               spread           slippage  inventory
+------------------------------------------------------------------------------------------------------------
+ 1  buy   100000   60000  maker       60000        0  -0.00016667  BTC  0.0000000033333  0         0
+ 2  sell  150000   64000  maker       62500   100000   0.00046875  BTC  0.05625          0         0.0666666666667
+ 3  buy    50000   50000  taker       51200   -50000   0           BTC  0                0.0234375 0.1765625
+"""
+# By cash: 1.66666667 - 2.34375 + 1 = 0.32291667 coins, and nothing is held.
+
+# Spot: the same arithmetic in the quote currency, but a fee may be taken in what was bought.
+SPOT_FILLS = """
+ #  side  amount   price  liquidity     mid  held  fee          spread  slippage  inventory
+-------------------------------------------------------------------------------------------
+ 1  buy   2         99.5  maker       100       0  0.002  ETH   1.0     0         0
+ 2  sell  1.5      101    maker       100.5     2  0.01   USDT  0.75    0         1.0
+"""
+# By cash: -199 + 151.5, and 0.5 at 100.5 are held: 2.75
+
+
+@pytest.mark.parametrize(
+    ("instrument", "table", "totals"),
+    [
+        (INVERSE, INVERSE_FILLS, {"BTC": D("0.32291667") + D("0.00016667") - D("0.00046875")}),
+        (SPOT, SPOT_FILLS, {"USDT": D("2.75") - D("0.01"), "ETH": D("-0.002")}),
+    ],
+    ids=["inverse", "spot"],
+)
+def test_inverse_contracts_and_spot_have_arithmetic_of_their_own(
+    database: Database, instrument: Instrument, table: str, totals: dict[str, Decimal]
+) -> None:
+    rows = Rows(instrument)
+    rows.life("c")
+    for _, side, amount, price, liquidity, mid, _, fee, currency, *_ in columns(table):
+        rows.fill(side, amount, price, mid, f"{fee} {currency}", liquidity=liquidity)
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    expected = {
+        part: sum(D(row[place]) for row in columns(table)) for part, place in zip(SHOWN, (-3, -2, -1), strict=True)
+    }
+    found = parts_of(pnl, "c", instrument.settlement_currency)
+    assert {part: found.get(part, D(0)) for part in SHOWN} == expected
+    assert {each.currency: each.total for each in pnl.totals} == totals
+    assert {each.currency: each.booked for each in pnl.totals} == totals
+
+
+def test_a_hundred_thousand_dollars_of_an_inverse_contract_from_60_000_to_63_000() -> None:
+    """Q (1 / F0 - 1 / F1), as it is booked."""
+    rows = [
+        ["1", side, "100000", price, "maker", price, "0", "0", "BTC"]
+        for side, price in (("buy", "60000"), ("sell", "63000"))
+    ]
+
+    assert parts_after(INVERSE, rows).sum == D("0.07936508")
+
+
+def test_settlement_pays_what_was_gained_before_and_delivery_ends_it(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "2", "100", "100", "0 USDT")
+    rows.mid("103")
+    rows.cash("settlement", "6", name=LINEAR.name)
+    rows.mid("104")
+    rows.cash("delivery", "-2", name=LINEAR.name)  # at 102, and counted from 103
+    rows.write(database)
+
+    (total,) = reported(database).pnl.totals
+
+    assert (total.parts.inventory, total.parts.delivery, total.total, total.booked) == (8, -4, 4, 4)
+
+
+def test_what_was_taken_over_counts_from_the_price_at_which_it_was_entered(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "1", "103", "103", "0 USDT")
+    rows.taken("-2", "100")
+    rows.mid("104")
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    assert {line.group.strategy: line.total for line in pnl.lines} == {"core": 1, "external": -8}
+    assert [total.unexplained for total in pnl.totals] == [0]
+
+
+def test_funding_is_paid_by_who_holds_and_a_transfer_is_no_profit(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "3", "100", "100", "0 USDT")
+    rows.fill("sell", "1", "100", "100", "0 USDT", strategy="other")
+    rows.cash("funding", "-0.02", name=LINEAR.name)
+    rows.cash("transfer", "1000")
+    rows.cash("fee", "-1")
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    assert {line.group.strategy: line.total for line in pnl.lines} == {
+        "core": D("-0.03"),
+        "other": D("0.01"),
+        "external": -1,
+    }
+    assert [(total.total, total.booked) for total in pnl.totals] == [(D("-1.02"), D("-1.02"))]
+
+
+def test_a_fill_without_a_mid_counts_at_its_own_price(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "1", "100", "", "0 USDT")
+    rows.fill("sell", "1", "101", "", "0 USDT")
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    assert parts_of(pnl, "c", "USDT") == {"inventory": 1}
+    assert pnl.fills_without_mid == 2
+
+
+def test_a_ledger_without_fills_is_one_sentence(database: Database) -> None:
+    with pytest.raises(ReplenisherError, match="there is nothing to report: the database holds no fill of any account"):
+        reported(database)
+
+
+# --- The sum ------------------------------------------------------------------------------------------------------
+
+prices = st.decimals("0.01", "99999", places=2)
+amounts = st.decimals("0.1", "5000", places=1)
+trades = st.tuples(st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]))
+
+
+@pytest.mark.parametrize("instrument", [LINEAR, INVERSE, SPOT], ids=lambda each: str(each.name))
+@given(told=st.lists(trades, max_size=30))
+def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument, told: list[Any]) -> None:
+    instruments = {instrument.name: instrument}
+    attribution, booked = Attribution(KEY, instruments), Booked(instruments)
+    with localcontext(prec=DIGITS):
+        for side, price, amount, mid, is_maker, strategy in told:
+            fee = D("0.0001"), instrument.settlement_currency
+            fill = Fill(T0, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
+            attribution.fill(fill)
+            booked.fill(fill)
+        sums = summed(attribution.lines()).sum
+        worth = booked.worth(attribution.unit_values)
+
+    assert sums == sum(worth.values())
+
+
+LINEAR_WORLD = msgspec.structs.replace(
+    BTC_PERPETUAL, inverse=False, contract_value=D("0.001"), settlement_currency="USDT", quote_currency="USDT"
+)
+
+
+@pytest.mark.parametrize("instrument", [BTC_PERPETUAL, LINEAR_WORLD], ids=["inverse", "linear"])
+def test_the_parts_are_what_a_whole_life_has_booked(tmp_path: Path, ledger_url: str, instrument: Instrument) -> None:
+    with closing(World(tmp_path, ledger_url, orders=60, instrument=instrument)) as world:
+        (total,) = reported(world.database).pnl.totals
+
     assert total.currency == instrument.settlement_currency
     assert total.booked == total.total != 0
-    assert total.unexplained == 0
-
-
-@pytest.fixture
-def report(tmp_path: Path, ledger_url: str) -> Iterator[Report]:
-    with closing(World(tmp_path, ledger_url)) as world:
-        yield reported(world.database)
 
 
 @pytest.mark.parametrize("part", Parts.__struct_fields__)
-def test_one_more_of_any_part_and_the_sum_is_wrong(report: Report, part: str) -> None:
-    (total,) = report.pnl.totals
-    more = msgspec.structs.replace(total.parts, **{part: getattr(total.parts, part) + 1})
+def test_one_more_of_any_part_and_the_sum_is_wrong(part: str) -> None:
+    parts = Parts(**{name: D(number) for number, name in enumerate(Parts.__struct_fields__)})
+    total = Total(venue="v", account="a", currency="USDT", parts=parts, total=parts.sum, booked=parts.sum)
+    more = msgspec.structs.replace(parts, **{part: getattr(parts, part) + 1})
 
+    assert total.unexplained == 0
     assert msgspec.structs.replace(total, parts=more).unexplained == -1

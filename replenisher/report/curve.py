@@ -1,0 +1,165 @@
+"""What a course of P&L and of inventory says: drawdown, Sharpe ratio, half-life. Pure sums, fed in order of time.
+
+Statistics are doubles, money is exact. A number that rests on too little is refused, with the reason.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+from math import fsum, log, sqrt
+
+import msgspec
+
+from replenisher.model.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+
+ZERO = Decimal(0)
+YEAR_NS = 365 * DAY_NS  # these markets know no weekend
+SAMPLES_MIN = 30
+INTERVALS_NS = (DAY_NS, HOUR_NS, MINUTE_NS)  # the longest one of which there are enough samples is taken
+
+
+class Sharpe(msgspec.Struct, frozen=True, kw_only=True):
+    """Mean change of P&L over its standard deviation, for a year: `mean / sd * sqrt(intervals a year)`.
+
+    No benchmark is subtracted, and a year has 365 days. An interval in which nothing moved is a sample like any other.
+    """
+
+    value: float | None
+    interval_s: int | None  # of one sample
+    samples: int
+    refused: str = ""  # why there is no value
+
+
+class HalfLife(msgspec.Struct, frozen=True, kw_only=True):
+    """After how long half of an inventory is gone on average: `-ln 2 dt / ln(phi)`.
+
+    phi is the slope of the inventory on what it was a second before (least squares with an intercept).
+    """
+
+    value_s: float | None
+    samples: int  # seconds
+    refused: str = ""
+
+
+class Equity:
+    """P&L as it comes, in one currency."""
+
+    def __init__(self) -> None:
+        self.drawdown = ZERO  # the deepest fall from a peak, never negative
+        self._since: int | None = None
+        self._until = 0
+        self._level = self._peak = ZERO
+        self._minutes: defaultdict[int, float] = defaultdict(float)  # those in which it moved
+
+    def move(self, at: int, change: Decimal) -> None:
+        """It is so much more now."""
+        if self._since is None:
+            self._since = at
+        self._until = at
+        if not change:
+            return
+        self._level += change
+        if self._level > self._peak:
+            self._peak = self._level
+        elif self._peak - self._level > self.drawdown:
+            self.drawdown = self._peak - self._level
+        self._minutes[at // MINUTE_NS] += float(change)
+
+    @property
+    def span_ns(self) -> int:
+        """From the first move to the last."""
+        return 0 if self._since is None else self._until - self._since
+
+    def sharpe(self) -> Sharpe:
+        """Sampled by the day, the hour or the minute; the first and the last interval, which are not whole, count."""
+        samples = 0
+        for interval_ns in INTERVALS_NS:
+            samples = self._until // interval_ns - (self._since or 0) // interval_ns + 1 if self._since else 0
+            if samples >= SAMPLES_MIN:
+                return self._sampled(interval_ns, samples)
+        told = f"too short: {samples} of the {SAMPLES_MIN} minutes that it takes"
+        return Sharpe(value=None, interval_s=None, samples=samples, refused=told)
+
+    def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
+        changes: defaultdict[int, float] = defaultdict(float)
+        for minute, change in self._minutes.items():
+            changes[minute * MINUTE_NS // interval_ns] += change
+        mean = fsum(changes.values()) / samples
+        squares = fsum((change - mean) ** 2 for change in changes.values()) + (samples - len(changes)) * mean**2
+        deviation = sqrt(squares / (samples - 1))
+        return Sharpe(
+            value=mean / deviation * sqrt(YEAR_NS / interval_ns) if deviation else None,
+            interval_s=interval_ns // SECOND_NS,
+            samples=samples,
+            refused="" if deviation else "P&L moved alike in every sample",
+        )
+
+
+class Course:
+    """How one strategy fared on one instrument, in the settlement currency."""
+
+    def __init__(self) -> None:
+        self.equity = Equity()
+        self.holding = Holding()
+        self.fills = 0
+        self.turnover_quote = ZERO
+
+    def trade(self, at: int, gained: Decimal, notional_quote: Decimal) -> None:
+        """One fill, and what it gained at once."""
+        self.fills += 1
+        self.turnover_quote += notional_quote
+        self.equity.move(at, gained)
+
+
+class Holding:
+    """An inventory over time: what was held is looked at at the full second."""
+
+    def __init__(self) -> None:
+        self._size = 0.0
+        self._at: int | None = None
+        self._before: float | None = None  # what was held at the second before
+        self._pairs = 0
+        self._x = self._y = self._xx = self._xy = 0.0
+
+    def hold(self, at: int, size: float) -> None:
+        """So much is held from now on."""
+        self.pass_until(at)
+        self._size = size
+
+    def pass_until(self, at: int) -> None:
+        """Nothing has changed until now."""
+        if self._at is not None:
+            self._see(at // SECOND_NS - self._at // SECOND_NS)
+        self._at = at
+
+    def _see(self, seconds: int) -> None:
+        """The same inventory at so many full seconds."""
+        if seconds <= 0:
+            return
+        size = self._size
+        if self._before is not None:
+            self._pair(self._before, size, 1)
+        self._pair(size, size, seconds - 1)
+        self._before = size
+
+    def _pair(self, before: float, after: float, times: int) -> None:
+        self._pairs += times
+        self._x += before * times
+        self._y += after * times
+        self._xx += before * before * times
+        self._xy += before * after * times
+
+    def half_life(self) -> HalfLife:
+        """As far as it can be told."""
+        pairs = self._pairs
+        if pairs < SAMPLES_MIN:
+            told = f"too short: {pairs} of the {SAMPLES_MIN} seconds that it takes"
+            return HalfLife(value_s=None, samples=pairs, refused=told)
+        variance = self._xx - self._x * self._x / pairs
+        if variance <= 0:
+            return HalfLife(value_s=None, samples=pairs, refused="the inventory never changed")
+        phi = (self._xy - self._x * self._y / pairs) / variance
+        if phi >= 1:
+            return HalfLife(value_s=None, samples=pairs, refused=f"it does not come back: phi is {phi:.6f}")
+        if phi <= 0:
+            return HalfLife(value_s=None, samples=pairs, refused=f"it turns within a second: phi is {phi:.6f}")
+        return HalfLife(value_s=-log(2) / log(phi), samples=pairs)

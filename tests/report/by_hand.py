@@ -1,0 +1,135 @@
+"""A ledger whose rows are written by hand, so that what a report says of it can be worked out on paper."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table, insert
+
+from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.order import Liquidity, Side
+from replenisher.model.units import SECOND_NS
+from replenisher.store import tables
+from replenisher.store.database import Database
+from replenisher.store.queries import AccountKey
+from replenisher.store.rows import Row, instrument_row
+
+T0 = 1_700_000_000 * SECOND_NS
+KEY = AccountKey("venue", "main")
+JOURNAL_ID = "0123456789abcdef"
+
+
+def instrument(name: str, **other: Any) -> Instrument:
+    """A linear perpetual, settled in USDT, unless it is told otherwise."""
+    fields: dict[str, Any] = {
+        "kind": Kind.PERPETUAL,
+        "tick_steps": (TickStep(Decimal(0), Decimal("0.01")),),
+        "lot": Decimal("0.1"),
+        "amount_unit": AmountUnit.BASE,
+        "base_currency": "ETH",
+        "quote_currency": "USDT",
+        "settlement_currency": "USDT",
+        "min_amount": Decimal("0.1"),
+    }
+    return Instrument(venue=KEY.venue, name=name, **fields | other)
+
+
+LINEAR = instrument("ETH-PERP")
+INVERSE = instrument("BTC-PERP", inverse=True, base_currency="BTC", quote_currency="USD", settlement_currency="BTC")
+SPOT = instrument("ETH_USDT", kind=Kind.SPOT)
+
+
+class Rows:
+    """Writes rows, each a second after the one before unless it is told when; `number` is how many there are."""
+
+    def __init__(self, *instruments: Instrument) -> None:
+        self.number = 0
+        self._rows: list[tuple[Table, Row]] = []
+        self._names = [each.name for each in instruments]
+        self._epoch = 0
+        for each in instruments:
+            self._add(tables.instruments, instrument_row(each, T0))
+
+    def write(self, database: Database) -> None:
+        """All of them, into a database that has none."""
+
+        def work(connection: Any) -> None:
+            for table, row in self._rows:
+                connection.execute(insert(table).values(row))
+
+        database.write(work)
+
+    def life(self, config_version: str) -> None:
+        """A life begins."""
+        self._epoch += 1
+        life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
+        self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
+
+    def mid(self, price: str, name: str = "") -> None:
+        """The middle of the book."""
+        about = {"venue": KEY.venue, "instrument": name or self._names[0], "strategy": "core", "withheld": ""}
+        empty: Row = {"terms": {}, "wanted": [], "permitted": []}
+        self._add(tables.decisions, self._origin() | about | empty | {"fair_value": float(price)})
+
+    def fill(self, side: str, amount: str, price: str, mid: str, fee: str, **other: Any) -> None:
+        """One fill, `fee` with its currency."""
+        if mid:
+            self.mid(mid, other.get("instrument", ""))
+        about: Row = {"instrument": self._names[0], "strategy": "core", "liquidity": Liquidity.MAKER} | other
+        told, origin = fee.split(), self._origin()
+        row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price), "order_id": "a"}
+        row |= {"fee": Decimal(told[0]), "fee_currency": told[1], "venue_order_id": "v", "trade_id": f"{self.number}"}
+        self._add(tables.fills, origin | self._account() | about | row | {"venue_time": origin["at"]})
+
+    def cash(self, kind: str, amount: str, currency: str = "USDT", realized: str = "0", name: str = "") -> None:
+        """Money that moved without a fill."""
+        origin = self._origin()
+        row: Row = {"kind": kind, "currency": currency, "amount": Decimal(amount), "realized": Decimal(realized)}
+        row |= {"venue_id": f"{self.number}", "instrument": name, "venue_time": origin["at"]}
+        self._add(tables.cash_moves, origin | self._account() | row)
+
+    def taken(self, amount: str, price: str) -> None:
+        """A position that was taken over."""
+        row: Row = {"kind": "take_over", "instrument": self._names[0]}
+        row |= {"amount": Decimal(amount), "price": Decimal(price)}
+        self._add(tables.requests, self._origin() | self._account() | row)
+
+    def order(self, order_id: str, filled: str, config_version: str) -> None:
+        """An order as it was last known."""
+        origin = self._origin()
+        row: Row = {"order_id": order_id, "venue_order_id": "v", "instrument": self._names[0], "strategy": "core"}
+        row |= {"side": Side.BUY, "level": 0, "intent": "quote", "price_ticks": 1, "quantity_lots": 1, "reason": ""}
+        row |= {"price": Decimal(1), "amount": Decimal(2), "filled": Decimal(filled), "status": "canceled"}
+        row |= {"instrument_version": 1, "created_at": origin["at"], "updated_at": origin["at"]}
+        row |= {"journal_id": JOURNAL_ID, "epoch": self._epoch, "config_version": config_version}
+        self._add(tables.orders, self._account() | row | {"updated_epoch": self._epoch, "updated_step": self.number})
+
+    def request(self, kind: str) -> None:
+        """Something that was asked of the venue."""
+        row: Row = {"kind": kind, "instrument": self._names[0], "strategy": "core"}
+        self._add(tables.requests, self._origin() | self._account() | row)
+
+    def balance(self, amount: str, currency: str = "USDT") -> None:
+        """The venue's word on our cash."""
+        row = {"currency": currency, "balance": Decimal(amount)}
+        self._add(tables.balances, self._origin() | self._account() | row)
+
+    def _account(self) -> Row:
+        return {"venue": KEY.venue, "account": KEY.account}
+
+    def _origin(self) -> Row:
+        at = self._next()
+        return {"journal_id": JOURNAL_ID, "epoch": self._epoch, "step": self.number, "index": 0, "at": at}
+
+    def _next(self) -> int:
+        self.number += 1
+        return T0 + self.number * SECOND_NS
+
+    def _add(self, table: Table, row: Row) -> None:
+        self._rows.append((table, row))
+
+
+def columns(table: str) -> list[list[str]]:
+    """The rows of a table that is written as text; a rule of dashes and the heading above it are no rows."""
+    lines = [line.split() for line in table.strip().splitlines()]
+    start = next(number for number, line in enumerate(lines) if set(line[0]) == {"-"}) + 1
+    return lines[start:]

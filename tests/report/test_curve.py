@@ -1,0 +1,105 @@
+"""What a course of P&L and of inventory says, on courses that can be worked out by hand."""
+
+from decimal import Decimal
+from math import log, sqrt
+
+import pytest
+
+from replenisher.model.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from replenisher.report.curve import Course, Equity, Holding
+
+D = Decimal
+T0 = 19_700 * DAY_NS  # a midnight
+
+
+def equity(changes: list[str], every_ns: int) -> Equity:
+    """P&L that changes once in each interval."""
+    made = Equity()
+    for number, change in enumerate(changes):
+        made.move(T0 + number * every_ns, D(change))
+    return made
+
+
+def test_drawdown_is_the_deepest_fall_from_a_peak_and_counts_from_nothing() -> None:
+    # The level: -1, 4, 2, 3, -2, 6, 5. From the peak of 4 down to -2.
+    assert equity(["-1", "5", "-2", "1", "-5", "8", "-1"], MINUTE_NS).drawdown == 6
+    assert equity(["-1", "-2"], MINUTE_NS).drawdown == 3
+    assert equity(["1", "2"], MINUTE_NS).drawdown == 0
+
+
+@pytest.mark.parametrize(("every_ns", "interval_s"), [(DAY_NS, 86_400), (HOUR_NS, 3_600), (MINUTE_NS, 60)])
+def test_sharpe_takes_the_longest_interval_of_which_there_are_enough_samples(every_ns: int, interval_s: int) -> None:
+    # 15 times +3 and 15 times -1: mean 1, sum of squares 30 x 4, so sd = sqrt(120 / 29).
+    found = equity(["3", "-1"] * 15, every_ns).sharpe()
+
+    assert (found.interval_s, found.samples, found.refused) == (interval_s, 30, "")
+    assert found.value == pytest.approx(1 / sqrt(120 / 29) * sqrt(365 * 86_400 / interval_s))
+
+
+def test_an_interval_in_which_nothing_moved_is_a_sample_and_several_moves_in_one_are_one() -> None:
+    made = Equity()
+    for second, change in ((0, "1"), (30, "2"), (39 * 60, "1")):
+        made.move(T0 + second * SECOND_NS, D(change))
+
+    # 40 minutes: 3, 1 and 38 times 0. mean 0.1, sum of squares 9 + 1 - 40 x 0.01 = 9.6.
+    assert made.sharpe().samples == 40
+    assert made.sharpe().value == pytest.approx(0.1 / sqrt(9.6 / 39) * sqrt(365 * 1440))
+
+
+def test_sharpe_is_refused_where_there_is_too_little_and_says_so() -> None:
+    few = equity(["1", "-1"] * 14, MINUTE_NS).sharpe()
+    even = equity(["1"] * 30, MINUTE_NS).sharpe()
+
+    assert (few.value, few.samples) == (None, 28)
+    assert few.refused == "too short: 28 of the 30 minutes that it takes"
+    assert (even.value, even.refused) == (None, "P&L moved alike in every sample")
+    assert Equity().sharpe().refused == "too short: 0 of the 30 minutes that it takes"
+
+
+def held(sizes: list[float]) -> Holding:
+    """An inventory that changes right after each full second."""
+    made = Holding()
+    for number, size in enumerate(sizes):
+        made.hold(T0 + number * SECOND_NS + 1, size)
+    return made
+
+
+def test_half_life_of_an_inventory_that_loses_two_percent_a_second() -> None:
+    found = held([100 * 0.98**second for second in range(100)]).half_life()
+
+    assert found.value_s == pytest.approx(34.309618, abs=1e-6)  # -ln 2 / ln 0.98
+    assert (found.samples, found.refused) == (98, "")
+
+
+def test_what_is_held_for_long_is_seen_at_every_second_of_it() -> None:
+    """60 seconds of 1, then 60 of 0: of 118 pairs 59 are (1, 1), one is (1, 0) and 58 are (0, 0)."""
+    made = Holding()
+    made.hold(T0 + 1, 1.0)
+    made.hold(T0 + 60 * SECOND_NS + 1, 0.0)
+    made.pass_until(T0 + 119 * SECOND_NS + 1)
+
+    # x̄ = 60/118, ȳ = 59/118: phi = (59 - 118 x̄ ȳ) / (60 - 118 x̄²) = 29 / 29.49152...
+    phi = (59 - 60 * 59 / 118) / (60 - 60 * 60 / 118)
+    assert made.half_life().samples == 118
+    assert made.half_life().value_s == pytest.approx(-log(2) / log(phi))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "refused"),
+    [
+        ([1.0] * 20, "too short: 18 of the 30 seconds that it takes"),
+        ([1.0] * 40, "the inventory never changed"),
+        ([1.0, -1.0] * 20, "it turns within a second: phi is -1.000000"),
+        ([1.1**second for second in range(40)], "it does not come back: phi is 1.100000"),
+    ],
+)
+def test_half_life_is_refused_where_there_is_none(sizes: list[float], refused: str) -> None:
+    assert held(sizes).half_life().refused == refused
+
+
+def test_turnover_is_the_sum_of_what_was_bought_and_sold() -> None:
+    course = Course()
+    course.trade(T0, D(0), D("99.5"))
+    course.trade(T0 + HOUR_NS, D(1), D("101.25"))
+
+    assert (course.fills, course.turnover_quote, course.equity.span_ns) == (2, D("200.75"), HOUR_NS)

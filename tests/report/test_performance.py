@@ -1,0 +1,37 @@
+"""Ratios of orders to fills, per configuration version."""
+
+from contextlib import closing
+from decimal import Decimal
+
+from replenisher.report.report import read_report
+from replenisher.store import history
+from replenisher.store.database import Database
+from tests.report.by_hand import LINEAR, Rows
+
+
+def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_url: str) -> None:
+    rows = Rows(LINEAR)
+    rows.life("first")
+    for order_id, filled in (("a", "2"), ("b", "0.0000"), ("c", "0.5"), ("d", "0")):
+        rows.order(order_id, filled, "first")
+    for kind in ("place", "place", "place", "place", "amend", "cancel", "denied", "ask_balance"):
+        rows.request(kind)
+    rows.fill("buy", "2", "99.5", "100", "-0.01 USDT")
+    rows.fill("sell", "0.5", "101", "100", "0.01 USDT")
+    rows.life("second")
+    rows.order("e", "0", "second")
+    rows.request("place")
+    rows.write(database := Database(ledger_url))
+
+    with closing(database):
+        report = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+
+    first, second = report.performance
+    assert (first.orders, first.fills, first.fill_ratio) == (4, 2, 0.5)
+    assert (first.requests, first.order_to_trade) == (6, 3.0)
+    assert first.turnover_quote == Decimal("249.5")  # 2 x 99.5 + 0.5 x 101
+    assert first.turnover_quote_a_day == 249.5 * 86_400 / 2  # two seconds lie between the fills
+    assert (first.currency, first.drawdown) == ("USDT", Decimal(0))
+    assert first.sharpe.refused == "too short: 1 of the 30 minutes that it takes"
+    assert (second.group.config_version, second.orders, second.fills) == ("second", 1, 0)
+    assert (second.fill_ratio, second.order_to_trade, second.turnover_quote_a_day) == (0.0, None, None)
