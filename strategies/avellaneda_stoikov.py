@@ -28,6 +28,7 @@ from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.units import SECOND_NS
 
 STEP_S_MIN = 0.001
@@ -84,6 +85,12 @@ class AvellanedaStoikov(ModelLadder):
         """What is measured of the market."""
         return self.sigma.signals("sigma", self.sigma.measure) | self.k.signals("k", ArrivalDecay)
 
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        skew = Link("skew", How.LOWER, ("shift",))
+        return self.ladder.chain(skew, Link("spread", How.OUTWARD, ("half_spread",)))
+
     def quote(self, view: View) -> Quotes:
         """The ladder for this market, inventory and time."""
         fair = self.fair_value.of(view)
@@ -104,7 +111,8 @@ class AvellanedaStoikov(ModelLadder):
         sigma, k = self.sigma.of(measured.get("sigma")), self.k.of(measured.get("k"))
         order = self.order_base(instrument, fair)
         inventory = worth_base(instrument, view.inventory, fair) - self.target_base
-        reservation = fair - reservation_shift(inventory, self.gamma, sigma, left_s)
+        shift = reservation_shift(inventory, self.gamma, sigma, left_s)
+        reservation = fair - shift
         half = half_spread(order, self.gamma, sigma, k, left_s)
         return Quotes(
             fair_value=fair,
@@ -117,6 +125,7 @@ class AvellanedaStoikov(ModelLadder):
                 "sigma": sigma,
                 "k": k,
                 "left_s": left_s,
+                "shift": shift,
                 "reservation": reservation,
                 "half_spread": half,
             }

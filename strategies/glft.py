@@ -30,6 +30,7 @@ from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.mandate import Chain, How, Link
 
 NO_SHARE = 1e-12  # of xi * order / k: below it the formulas are as good as their limits, and beyond what doubles hold
 
@@ -63,6 +64,12 @@ class Glft(ModelLadder):
             | self.a.signals("a", ArrivalRate)
             | self.k.signals("k", ArrivalDecay)
         )
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        skew = Link("skew", How.LOWER, ("skew", "inventory_base"))
+        return self.ladder.chain(skew, Link("spread", How.OUTWARD, ("half_spread",)))
 
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""

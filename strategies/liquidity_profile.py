@@ -15,6 +15,7 @@ from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit
+from replenisher.model.mandate import Chain, How
 from replenisher.model.order import Side
 from replenisher.model.units import BPS
 
@@ -85,6 +86,11 @@ class LiquidityProfile:
                 "centre": centre,
             },
         )
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        return self.ladder.chain(*self.inventory.link(How.LOWER, "lean", "half_spread"))
 
     @cached_property
     def ladder(self) -> Ladder:

@@ -1,5 +1,6 @@
 """Ping and pong: a trade is made on either side of fair value, and then closed at its entry and a width."""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic.dataclasses import dataclass
@@ -8,6 +9,7 @@ from replenisher.core.arguments import STRICT, Positive, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, SELL
 from replenisher.model.step import Quote
 from replenisher.model.units import BPS
@@ -24,6 +26,11 @@ class PingPong(ModelLadder):
     spread_bps: Annotated[Positive, about("from fair value to the first level, while flat")]
     width_bps: Annotated[Positive, about("from the entry to where it is closed")]
     fair_value: FairValue = FairValue()
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms: the way out is a price of its own."""
+        return self.ladder.chain(Link("pong", How.ONLY_AT, ("pong",)), Link("spread", How.OUTWARD, ("spread",)))
 
     def quote(self, view: View) -> Quotes:
         """Both sides while flat, else the one that closes."""

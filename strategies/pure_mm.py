@@ -13,6 +13,7 @@ from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
+from replenisher.model.mandate import Chain, How
 from replenisher.model.order import BUY, Side
 from replenisher.model.units import BPS
 
@@ -99,6 +100,11 @@ class PureMarketMaking:
                 "half_spread": half_spread,
             },
         )
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        return self.ladder.chain(*self.inventory.link(How.LOWER, "lean", "half_spread"))
 
     @cached_property
     def ladder(self) -> Ladder:

@@ -14,6 +14,7 @@ from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.depth import PriceBehind
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS
 
@@ -54,6 +55,16 @@ class TopOfBook(ModelLadder):
         if self.behind_amount is None:
             return {}
         return {f"{side}_behind": PriceBehind(side=side, amount=self.behind_amount) for side in Side}
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        return self.ladder.chain(
+            Link("spread", How.OUTWARD, ("half_spread",)),
+            Link(self.placement, How.AT, ("first_bid",), BUY),
+            Link(self.placement, How.AT, ("first_ask",), SELL),
+            *self.inventory.link(How.RETREAT, "shift"),
+        )
 
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""

@@ -14,6 +14,7 @@ from replenisher.core.inventory import Inventory
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.units import BPS
 
 
@@ -42,6 +43,12 @@ class VolatilityMarketMaking(ModelLadder):
     def signals(self) -> dict[str, SignalSpec]:
         """What is measured of the market."""
         return self.sigma.signals("sigma", self.sigma.measure)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How prices follow from terms."""
+        spread = Link("spread", How.OUTWARD, ("half_spread",))
+        return self.ladder.chain(*self.inventory.link(How.LOWER, "lean", "half_spread"), spread)
 
     def quote(self, view: View) -> Quotes:
         """The ladder for this market, volatility and inventory."""

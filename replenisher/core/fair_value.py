@@ -39,6 +39,7 @@ class Source(StrEnum):
 
 OF = {Source.INDEX: Of.INDEX, Source.MARK: Of.MARK, Source.HTTP: Of.HTTP}  # those that are one told price
 FUNDING = "funding_8h"
+WIDENED = "widened"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -161,6 +162,8 @@ class FairValue:
             terms["legs"] = blended.counted
             if reason := self._too_few(blended):
                 quotes = self._reduced(view, answer)
+                if self.degraded is Degraded.WIDEN:
+                    terms[WIDENED] = self._widened(answer)
         return Quotes(fair_value=answer.fair_value, quotes=quotes, terms=terms, reason=reason)
 
     def _before_funding(self, view: View) -> float | None:
@@ -214,10 +217,14 @@ class FairValue:
             case Degraded.ONE_SIDED:
                 return tuple(quote for quote in answer.quotes if quote.side.sign * view.inventory < 0)
             case Degraded.WIDEN:
-                assert self.widen_bps is not None and answer.fair_value is not None, "it is validated, and a leg counts"
-                return _further_out(answer.quotes, view.instrument, answer.fair_value * self.widen_bps / BPS)
+                return _further_out(answer.quotes, view.instrument, self._widened(answer))
             case _:
                 assert_never(self.degraded)
+
+    def _widened(self, answer: Quotes) -> float:
+        """How much further out each level stands then, in price units."""
+        assert self.widen_bps is not None and answer.fair_value is not None, "it is validated, and a leg counts"
+        return answer.fair_value * self.widen_bps / BPS
 
 
 def _further_out(quotes: Sequence[Quote], instrument: Instrument, by: float) -> tuple[Quote, ...]:

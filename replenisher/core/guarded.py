@@ -28,7 +28,7 @@ from replenisher.core.toxicity import NEVER, Toxicity
 from replenisher.model.event import OrderFilled, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.model.step import Quote
+from replenisher.model.step import Cut, Quote
 from replenisher.model.units import DAY_NS
 
 Level = tuple[Side, int]
@@ -86,26 +86,26 @@ class Guarded:
 
     def let_through(
         self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], book: Book, at: int
-    ) -> tuple[tuple[Quote, ...], str]:
-        """The quotes that may be shown, and why they are not those that are wanted."""
-        reasons: dict[str, None] = {}
+    ) -> tuple[tuple[Quote, ...], tuple[Cut, ...]]:
+        """The quotes that may be shown, and what was made of those that are wanted and are not among them."""
+        cuts: list[Cut] = []
         quotes: Sequence[Quote] = wanted.quotes
         hanging = self._hanging(orders)
         toxic = self._toxic(hanging, at)
         if self.queues is not None and wanted.fair_value is not None:
             fair_ticks = wanted.fair_value / instrument.tick_float
             free = {key: order for order in orders if (key := (order.side, order.level)) not in toxic}
-            quotes = list(in_their_places(quotes, fair_ticks, free, self.queues, book, reasons, at))
+            quotes = list(in_their_places(quotes, fair_ticks, free, self.queues, book, cuts, at))
         if hanging and wanted.fair_value is not None:
-            quotes = list(self._as_they_hang(quotes, hanging, wanted.fair_value / instrument.tick_float, reasons))
+            quotes = list(self._as_they_hang(quotes, hanging, wanted.fair_value / instrument.tick_float, cuts))
         if self.toxicity is not None and toxic:
-            quotes = list(without_toxic(quotes, instrument, orders, self.toxicity, toxic, reasons, at))
+            quotes = list(without_toxic(quotes, instrument, orders, self.toxicity, toxic, cuts, at))
         if self.guards.closest_bps is not None and wanted.fair_value is not None:
-            quotes = profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, reasons)
+            quotes = profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, cuts)
         for side in Side:
             if (cap := self.guards.cap(side)) is not None:
-                quotes = within(quotes, instrument, side, cap - self.volume.of(side, at), reasons)
-        return tuple(quotes), ", ".join(reasons)
+                quotes = within(quotes, instrument, side, cap - self.volume.of(side, at), cuts)
+        return tuple(quotes), tuple(cuts)
 
     def changes_at(self, at: int) -> int:
         """When time alone may change what is let through."""
@@ -133,7 +133,7 @@ class Guarded:
         return {(order.side, order.level): order for order in orders if order.order_id in self.hanging}
 
     def _as_they_hang(
-        self, quotes: Sequence[Quote], hanging: Mapping[Level, Order], fair_ticks: float, reasons: dict[str, None]
+        self, quotes: Sequence[Quote], hanging: Mapping[Level, Order], fair_ticks: float, cuts: list[Cut]
     ) -> Iterator[Quote]:
         """The quotes, with hanging orders in the place of those that would move them."""
         assert self.guards.hanging_pct is not None, "nothing hangs without it"
@@ -143,8 +143,9 @@ class Guarded:
             if order is None or abs(order.price - fair_ticks) > reach or not order.remaining:
                 yield quote
             else:
-                reasons[f"{quote.side} {quote.level} hangs"] = None
-                yield msgspec.structs.replace(quote, price=order.price, quantity=order.remaining)
+                left = msgspec.structs.replace(quote, price=order.price, quantity=order.remaining)
+                cuts.append(Cut.down_to(left, f"{quote.side} {quote.level} hangs"))
+                yield left
 
     def _toxic(self, hanging: Mapping[Level, Order], at: int) -> dict[Level, str]:
         """The toxic levels whose order moves with the ladder, or is not there."""

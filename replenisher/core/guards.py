@@ -28,10 +28,11 @@ from replenisher.core.queue_value import QueuePolicy, Queues
 from replenisher.core.toxicity import Response, Toxicity, ToxicityPolicy
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL, Side
-from replenisher.model.step import Quote
+from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS
 
 BY_SLOT = attrgetter("side", "level")
+MIN_PROFIT = "min_profit_bps"
 CAPS = {BUY: "max_daily_buy_quote", SELL: "max_daily_sell_quote"}
 
 
@@ -62,7 +63,7 @@ def without_toxic(
     orders: Sequence[Order],
     toxicity: Toxicity,
     toxic: dict[tuple[Side, int], str],
-    reasons: dict[str, None],
+    cuts: list[Cut],
     at: int,
 ) -> Iterator[Quote]:
     """The quotes with those of toxic levels further out, or without what would refill these."""
@@ -72,17 +73,19 @@ def without_toxic(
         if key not in toxic:
             yield quote
         elif toxicity.policy.response is Response.WIDEN:
-            reasons[toxic_reason(toxicity, key, toxic[key])] = None
             away = quote.side.sign * toxicity.policy.widen_bps / BPS
             price = instrument.round_price(quote.side, quote.price * instrument.tick_float * (1 - away))
-            yield msgspec.structs.replace(quote, price=price)
+            wider = msgspec.structs.replace(quote, price=price)
+            cuts.append(Cut.down_to(wider, toxic_reason(toxicity, key, toxic[key])))
+            yield wider
         elif not toxicity.holds(*key, at):
             yield quote
         elif (order := living.get(key)) is None:
-            reasons[toxic_reason(toxicity, key, toxic[key])] = None
+            cuts.append(Cut.all_of(quote, toxic_reason(toxicity, key, toxic[key])))
         elif 0 < order.remaining < quote.quantity and order.filled_lots:
-            reasons[toxic_reason(toxicity, key, toxic[key])] = None
-            yield msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
+            left = msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
+            cuts.append(Cut.down_to(left, toxic_reason(toxicity, key, toxic[key])))
+            yield left
         else:
             yield quote
 
@@ -93,15 +96,16 @@ def in_their_places(
     orders: Mapping[tuple[Side, int], Order],
     queues: Queues,
     book: Book,
-    reasons: dict[str, None],
+    cuts: list[Cut],
     at: int,
 ) -> Iterator[Quote]:
     """The quotes, at the prices of orders whose places are worth keeping."""
     for quote in quotes:
         order = orders.get((quote.side, quote.level))
         if order is not None and queues.keeps(order, quote.price, fair_ticks, book, at):
-            reasons[f"{quote.side} {quote.level} keeps its place"] = None
-            yield msgspec.structs.replace(quote, price=order.price)
+            left = msgspec.structs.replace(quote, price=order.price)
+            cuts.append(Cut.down_to(left, f"{quote.side} {quote.level} keeps its place"))
+            yield left
         else:
             yield quote
 
@@ -113,7 +117,7 @@ def toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
 
 
 def profitable(
-    quotes: Sequence[Quote], instrument: Instrument, fair: float, closest_bps: float, reasons: dict[str, None]
+    quotes: Sequence[Quote], instrument: Instrument, fair: float, closest_bps: float, cuts: list[Cut]
 ) -> list[Quote]:
     """The quotes, none of them closer to fair value than this."""
     kept: list[Quote] = []
@@ -126,16 +130,19 @@ def profitable(
             if (limit - quote.price) * side.sign >= 0:
                 if quote.price != met.get(side):
                     kept.append(quote)
-                continue
-            reasons["min_profit_bps"] = None
-            if side not in met:
+                else:
+                    cuts.append(Cut.all_of(quote, MIN_PROFIT))
+            elif side in met:
+                cuts.append(Cut.all_of(quote, MIN_PROFIT))
+            else:
                 met[side] = limit
                 kept.append(msgspec.structs.replace(quote, price=limit))
+                cuts.append(Cut.down_to(kept[-1], MIN_PROFIT))
     return kept
 
 
 def within(
-    quotes: Sequence[Quote], instrument: Instrument, side: Side, left_quote: Decimal, reasons: dict[str, None]
+    quotes: Sequence[Quote], instrument: Instrument, side: Side, left_quote: Decimal, cuts: list[Cut]
 ) -> list[Quote]:
     """As many quotes of a side, from the first one outwards, as are worth no more than is left of a cap."""
     kept: list[Quote] = []
@@ -145,7 +152,7 @@ def within(
             left_quote -= instrument.notional_quote(instrument.amount(quote.quantity), instrument.price(quote.price))
             is_over = is_over or left_quote < 0
             if is_over:
-                reasons[CAPS[side]] = None
+                cuts.append(Cut.all_of(quote, CAPS[side]))
                 continue
         kept.append(quote)
     return kept

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, NotNegative, about
 from replenisher.core.ladder import Ladder
 from replenisher.model.instrument import Instrument
+from replenisher.model.mandate import How, Link
 
 
 class Skew(StrEnum):
@@ -50,6 +51,10 @@ class Inventory:
             return Leaning(held_quote, 0.0, 0.0, 0.0)
         leans = lean(held_quote, self.target_quote, ladder.side_quote(instrument, fair)) * self.skew_factor
         return Leaning(held_quote, leans, leans if self._by_price else 0.0, leans if self._by_size else 0.0)
+
+    def link(self, how: How, *terms: str) -> tuple[Link, ...]:
+        """What it does to a price, in these terms of the strategy; nothing where it leaves prices alone."""
+        return (Link("skew", how, terms),) if self._by_price else ()
 
     @cached_property
     def _by_price(self) -> bool:

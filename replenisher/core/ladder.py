@@ -5,9 +5,11 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from itertools import count, repeat
+from math import isfinite
 from typing import NamedTuple, assert_never
 
 from replenisher.model.instrument import AmountUnit, Instrument
+from replenisher.model.mandate import Chain, Link
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
 from replenisher.model.units import BPS
@@ -102,6 +104,17 @@ class Ladder:
     def side_quote(self, instrument: Instrument, price: float) -> float:
         """What the larger side of the ladder is worth, in the quote currency."""
         return self._side_amount * self.worth_of_one(instrument, price)
+
+    def chain(self, *links: Link) -> Chain:
+        """How its prices follow from a decision's terms, if these links lead to where its spreads count from."""
+        closest_bps = 2 * self._closest
+        return Chain(
+            links=links,
+            spreads_bps={side: tuple(spreads_bps) for side, spreads_bps in self._spreads_bps.items()},
+            min_spread_bps=closest_bps if isfinite(closest_bps) else None,
+            price_floor=self._floor,
+            price_ceiling=self._ceiling,
+        )
 
     @cached_property
     def nearest_bps(self) -> float:

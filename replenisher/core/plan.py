@@ -21,7 +21,7 @@ from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
 from replenisher.core.watch import Values, why_untold
 from replenisher.model.order import BUY
-from replenisher.model.step import Decision, Quote
+from replenisher.model.step import Cut, Decision, Quote, why_cut
 
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
 
@@ -67,6 +67,7 @@ class Plan(msgspec.Struct):
     wanted: Quotes
     permitted: tuple[Quote, ...]
     withheld: str  # why less than wanted was permitted
+    cuts: tuple[Cut, ...]
     bounds: tuple[Bound, ...]
     wishes: Sequence[Wish]  # none about an order that stays as it is
     is_complete: bool  # all that is wanted may be shown, and stands
@@ -81,6 +82,7 @@ class Plan(msgspec.Struct):
             wanted=self.wanted.quotes,
             permitted=self.permitted,
             withheld=self.withheld,
+            cuts=self.cuts,
         )
 
 
@@ -131,26 +133,26 @@ class Planner:
             wanted = self._wanted(state, setup, seen, at)
         permitted, withheld = wanted.quotes, seen.absence or wanted.reason
         bounds: tuple[Bound, ...] = ()
+        cuts: tuple[Cut, ...] = ()
         try:
             if seen.touch is not None and setup.instrument in state.instruments:
                 bounds = state.bounds(setup, seen.touch)
-                held = ""
                 if permitted and (guarded := state.guarded.get(setup.id)) is not None:
                     orders, instrument = state.orders.of(setup.ladder), state.instruments[setup.instrument]
-                    permitted, held = guarded.let_through(wanted, instrument, orders, state.book(setup.instrument), at)
+                    permitted, cuts = guarded.let_through(wanted, instrument, orders, state.book(setup.instrument), at)
                 if permitted:
-                    permitted, limit = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
-                    if limit:
-                        held = f"{held}, {limit}" if held else limit
-                if held:
-                    withheld = f"{held}, {withheld}" if withheld else held
+                    permitted, limited = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
+                    if limited:
+                        cuts += limited
+                if cuts:
+                    withheld = f"{why_cut(cuts)}, {withheld}" if withheld else why_cut(cuts)
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
             wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, permitted, at)
         except Nonsense as nonsense:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
         is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
-        plan = Plan(setup, seen, wanted, permitted, withheld, bounds, wishes, is_complete)
+        plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete)
         if is_complete:
             self.at_rest[setup.id] = plan
         else:

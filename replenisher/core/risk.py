@@ -21,7 +21,7 @@ from replenisher.core.load import Counted, Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import BUY, Side
-from replenisher.model.step import Quote
+from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS, SECOND_NS
 
 CROSSES_OWN = "would cross our own order"
@@ -211,20 +211,22 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     elsewhere: int = 0  # open orders on other instruments
 
 
-def permit(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tuple[Quote, ...], str]:
-    """As much of the ladder as the limits allow, and why not all of it. What stands nearest to the touch stays.
+def permit(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tuple[Quote, ...], tuple[Cut, ...]]:
+    """As much of the ladder as the limits allow, and what of it they do not. What stands nearest to the touch stays.
 
     The exposures hold what is there *beside* this ladder: the ladder itself is what is judged.
     """
     for each in exposures:
         if not each.bound.takes(quotes, each.load, each.load.orders + each.elsewhere):
             return _as_far_as_may_be(quotes, exposures)
-    return tuple(quotes), ""
+    return tuple(quotes), ()
 
 
-def _as_far_as_may_be(quotes: Sequence[Quote], exposures: Sequence[Exposure]) -> tuple[tuple[Quote, ...], str]:
+def _as_far_as_may_be(
+    quotes: Sequence[Quote], exposures: Sequence[Exposure]
+) -> tuple[tuple[Quote, ...], tuple[Cut, ...]]:
     permitted: list[Quote] = []
-    reasons: dict[str, None] = {}
+    cuts: list[Cut] = []
     loads = [msgspec.structs.replace(each.load) for each in exposures]
     for wanted in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
         quote = wanted
@@ -232,21 +234,22 @@ def _as_far_as_may_be(quotes: Sequence[Quote], exposures: Sequence[Exposure]) ->
             each.bound.within(quote.side, quote.quantity, load) for each, load in zip(exposures, loads, strict=True)
         )
         if lots < quote.quantity:
-            reasons[REDUCES] = None
             if lots <= 0:
+                cuts.append(Cut.all_of(quote, REDUCES))
                 continue
             quote = msgspec.structs.replace(quote, quantity=lots)
+            cuts.append(Cut.down_to(quote, REDUCES))
         reason = _first(
             each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
             for each, load in zip(exposures, loads, strict=True)
         )
         if reason is not None:
-            reasons[reason] = None
+            cuts.append(Cut.all_of(quote, reason))
             continue
         permitted.append(quote)
         for load in loads:
             load.change(quote.side, None, (quote.quantity, quote.price))
-    return tuple(permitted), ", ".join(reasons)
+    return tuple(permitted), tuple(cuts)
 
 
 class Gate:

@@ -10,6 +10,8 @@ or whose `fair_value` needs none, is shown no trades, and is not asked for their
 of its own, is shown their values, and is not asked while one of them is not known. Where its `fair_value` goes by
 prices from elsewhere (`prices.py`), it is shown those that are fresh, and its answer is completed by that
 (`FairValue.completed`).
+
+One that says `chain` (`model/mandate.py`), how its prices follow from its terms, can be explained link by link.
 """
 
 from collections.abc import Mapping

@@ -13,6 +13,7 @@ import msgspec
 
 from replenisher.model.command import HaltCause
 from replenisher.model.instrument import Instrument
+from replenisher.model.mandate import Mandate
 from replenisher.model.order import Liquidity, Request, Side, Status
 
 Level = tuple[int, int]  # (price in ticks, quantity in lots); quantity 0 removes the level
@@ -34,6 +35,7 @@ class Started(Fact, frozen=True, kw_only=True):
     namespace: str  # first three characters of every client order id of ours
     config_version: str  # fingerprint of the configuration in force
     accounts: dict[str, str]  # venue -> account key
+    mandates: dict[str, Mandate] = {}  # by strategy, for the record
 
 
 class Woke(Fact, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """One step of the engine: the facts it was told, the wishes it answered with, and why."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -18,6 +19,31 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     quantity: int  # lots
 
 
+class Cut(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one guard or limit made of one quote: where it stands afterwards, and how much of it."""
+
+    side: Side
+    level: int
+    reason: str
+    price: int  # ticks
+    quantity: int  # lots; 0 where nothing is left
+
+    @classmethod
+    def down_to(cls, left: Quote, reason: str) -> "Cut":
+        """So much is left, there."""
+        return cls(left.side, left.level, reason, left.price, left.quantity)
+
+    @classmethod
+    def all_of(cls, quote: Quote, reason: str) -> "Cut":
+        """Nothing is left."""
+        return cls(quote.side, quote.level, reason, quote.price, 0)
+
+
+def why_cut(cuts: Sequence[Cut]) -> str:
+    """The reasons, each once."""
+    return ", ".join(dict.fromkeys([cut.reason for cut in cuts]))
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one strategy wanted in one step, and the numbers that led there."""
 
@@ -28,6 +54,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wanted: tuple[Quote, ...]  # what it wanted
     permitted: tuple[Quote, ...]  # what risk let through
     withheld: str  # why less than wanted was permitted; empty if all was
+    cuts: tuple[Cut, ...] = ()  # the same quote by quote, in the order in which it happened
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):

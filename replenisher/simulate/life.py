@@ -15,6 +15,7 @@ from typing import Any
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Book
 from replenisher.core.engine import Engine
+from replenisher.core.mandates import mandates
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
 from replenisher.errors import ReplenisherError
@@ -149,6 +150,7 @@ class Life:
                 namespace=making.setup.namespace,
                 config_version=making.config_version,
                 accounts=making.accounts,
+                mandates=mandates(making.setup),
             ),
             inherited=[*inherited(state, self._keeper.known, place.timeline.at), *self._keeper.remembered],
             observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],

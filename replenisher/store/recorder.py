@@ -259,6 +259,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
             refuse_other_exchange(connection, AccountKey(venue, account))
     for table in (
         tables.lives,
+        tables.mandates,
         tables.requests,
         tables.cash_moves,
         tables.cash_looks,

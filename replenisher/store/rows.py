@@ -43,6 +43,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.instrument import Instrument
+from replenisher.model.mandate import Mandate
 from replenisher.model.step import Decision, OrderState, Quote, Step
 from replenisher.model.units import HOUR_NS
 from replenisher.store import tables
@@ -125,6 +126,7 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
         case Started():
             life.accounts, life.config_version = event.accounts, event.config_version
             rows[tables.lives].append(_life(event, life))
+            rows[tables.mandates] += [_mandate(*each, life) for each in event.mandates.items()]
         case InstrumentDefined():
             instruments.define(event.instrument)
             rows[tables.instruments].append(instrument_row(event.instrument, event.at))
@@ -196,6 +198,13 @@ def _life(event: Started, life: Life) -> Row:
         "namespace": event.namespace,
         "accounts": event.accounts,
     }
+
+
+def _mandate(strategy: str, mandate: Mandate, life: Life) -> Row:
+    venue, name = mandate.instrument.split("/", 1)
+    told: Row = msgspec.to_builtins(mandate)
+    whose = {"journal_id": life.journal_id, "epoch": life.epoch, "strategy": strategy}
+    return {**told, **whose, "venue": venue, "instrument": name}
 
 
 def instrument_row(instrument: Instrument, at: int) -> Row:
@@ -366,6 +375,7 @@ def _decision(decision: Decision) -> Row:
         "wanted": [_quote(quote) for quote in decision.wanted],
         "permitted": [_quote(quote) for quote in decision.permitted],
         "withheld": decision.withheld,
+        "cuts": msgspec.to_builtins(decision.cuts),
     }
 
 

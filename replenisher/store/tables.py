@@ -148,6 +148,23 @@ lives = Table(
     PrimaryKeyConstraint("journal_id", "epoch"),
 )
 
+mandates = Table(
+    "mandates",
+    metadata,  # one row a life and strategy: what was the same all life long of what it was asked for
+    _text("journal_id"),
+    _count("epoch"),
+    _text("strategy"),
+    _text("venue"),
+    _text("instrument"),
+    _text("idea"),  # its class
+    _text("fair_value"),  # where that comes from; empty if it does not say
+    Column("chain", JSON, nullable=True),  # how prices follow from terms, likewise
+    Column("policy", JSON, nullable=False),
+    Column("limits", JSON, nullable=False),
+    Column("guards", JSON, nullable=True),
+    PrimaryKeyConstraint("journal_id", "epoch", "strategy"),
+)
+
 instruments = Table(
     "instruments",
     metadata,
@@ -376,6 +393,7 @@ decisions = Table(
     Column("wanted", JSON, nullable=False),
     Column("permitted", JSON, nullable=False),
     _text("withheld"),
+    Column("cuts", JSON, nullable=True),  # null in rows that are older than this column
     _key_by_origin(),
 )
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
+from replenisher.model.step import why_cut
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
 from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small, unit_of
 
@@ -119,11 +120,11 @@ def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, b
     stake = _stake(fit, answers)
     account_bound, own_bound = (Bound(Measure(each, fit.listing.instrument), stake) for each in (account, setup.limits))
     exposures = [Exposure(account_bound, Load(), elsewhere=beside), Exposure(own_bound, Load())]
-    permitted, reasons = permit(tuple(fit.stand.values()), exposures)
+    permitted, cuts = permit(tuple(fit.stand.values()), exposures)
     text = f"{len(permitted)} of {len(fit.stand)} levels may be shown"
-    remedies = [REMEDIES[reason] for reason in reasons.split(", ") if reason in REMEDIES]
+    remedies = [REMEDIES[reason] for reason in dict.fromkeys(cut.reason for cut in cuts) if reason in REMEDIES]
     if remedies:
-        return _found(setup, "limits and funds", Light.RED, f"{text}: {reasons}", "; ".join(remedies))
+        return _found(setup, "limits and funds", Light.RED, f"{text}: {why_cut(cuts)}", "; ".join(remedies))
     instrument = fit.listing.instrument
     worth_quote = sum(
         (instrument.notional_quote(instrument.amount(quote.quantity), fit.mark) for quote in permitted), ZERO

@@ -11,6 +11,7 @@ from rich.console import Console
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
+from replenisher.core.mandates import mandates
 from replenisher.errors import ConfigurationError
 from replenisher.live import garbage
 from replenisher.live.birth import begin, inherited
@@ -62,7 +63,8 @@ def _live(
     clock = SessionClock()
     claim = claim_of(config, accounts, journal.boot.journal_id)
     epoch_before = stack.enter_context(untaken(config, claim))
-    state, epoch = begin(journal, setup_of(config), clock.now(), epoch_before=epoch_before)
+    setup = setup_of(config)
+    state, epoch = begin(journal, setup, clock.now(), epoch_before=epoch_before)
 
     tenancy, known, remembered = taken(config, claim, epoch, journal.boot, clock)
     recorder = Recording(record_task(config, tenancy))
@@ -83,6 +85,7 @@ def _live(
             namespace=config.namespace,
             config_version=config.fingerprint(),
             accounts=accounts,
+            mandates=mandates(setup),
         ),
         inherited=[*inherited(state, known, clock.now()), *remembered],
         observers=[monitor.observe, Chronicle(state).observe, garbage.look],

@@ -13,6 +13,7 @@ from replenisher.core.toxicity import Response, ToxicityPolicy
 from replenisher.model.command import AmendOrder, CancelOrder, Command, PlaceOrder
 from replenisher.model.event import TradePrinted
 from replenisher.model.order import Side
+from replenisher.model.step import Cut
 from replenisher.model.units import DAY_NS
 from tests.core.world import ASK, BID, KEY, MS, SECOND, T0, World, buy, ladder, policy, quoting, sell, want, wishes_of
 
@@ -72,6 +73,10 @@ def test_no_quote_stands_closer_to_fair_value_than_the_fee_and_the_profit() -> N
     (decision,) = next(step.decisions for step in world.steps if any(each.wanted for each in step.decisions))
     assert decision.wanted == wanted
     assert decision.withheld == "min_profit_bps"
+    assert decision.cuts == (
+        Cut(Side.BUY, 0, "min_profit_bps", 99_980, 10),
+        Cut(Side.SELL, 0, "min_profit_bps", 100_020, 10),
+    )
 
 
 def test_of_quotes_that_would_meet_at_the_limit_the_first_one_stays() -> None:

@@ -38,7 +38,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument, Kind, TickStep
 from replenisher.model.order import Request, Side, Status
-from replenisher.model.step import Quote
+from replenisher.model.step import Quote, why_cut
 from tests.core.test_reconcile import order
 from tests.core.world import (
     ASK,
@@ -100,7 +100,8 @@ def asked(
 
 
 def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: AtStake) -> tuple[tuple[Quote, ...], str]:
-    return risk.permit(tuple(quotes), [at_stake.exposure(allowed)])
+    permitted, cuts = risk.permit(tuple(quotes), [at_stake.exposure(allowed)])
+    return permitted, why_cut(cuts)
 
 
 # --- The last word -------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.command import AmendOrder, CancelOrder, Denied, Halt, HaltCause, Intent, MoveSlot, Pause
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, ResumeAsked, TradesReported
 from replenisher.model.instrument import TickStep
+from replenisher.model.mandate import Chain, How, Link, Mandate
 from replenisher.model.order import Side, Status
+from replenisher.model.step import Cut
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Journal, Policy
@@ -138,6 +140,32 @@ def test_numbers_reach_sql_as_the_venue_wrote_them(journal: Path, database: Data
     [fill] = rows(database, tables.fills)
     assert (fill["price"], fill["amount"], fill["fee"]) == (odd.price, odd.amount, odd.fee)
     assert fill["strategy"] == "external", "its order is none of ours"
+
+
+def test_what_a_life_asks_of_a_strategy_and_what_is_cut_from_its_quotes_has_rows(
+    journal: Path, database: Database
+) -> None:
+    chain = Chain(
+        links=(Link("skew", How.LOWER, ("lean", "half_spread")), Link("touch", How.AT, ("bid",), Side.BUY)),
+        spreads_bps={Side.BUY: (8.0, 12.0), Side.SELL: (8.5,)},
+        price_floor=100.5,
+    )
+    mandate = Mandate(
+        instrument=KEY, idea="Idea", fair_value="mid", chain=chain, policy={"amend": "auto"}, limits={}, guards=None
+    )
+    own = msgspec.structs.replace(mandate, chain=None, guards={"closest_bps": 1.5})
+    began = msgspec.structs.replace(started(), mandates={"core": mandate, "own": own})
+    cut = msgspec.structs.replace(decision(), cuts=(Cut(Side.BUY, 0, "min_profit_bps", 99_990, 10),))
+    write_journal(journal, [step(1, [began, defined()]), step(2, [], [place("a")], [], [cut, decision()])])
+
+    Recorder(journal, database).record_all()
+
+    core, second = rows(database, tables.mandates)
+    assert (core["strategy"], core["venue"], core["instrument"]) == ("core", "deribit", "BTC-PERPETUAL")
+    assert msgspec.convert(core["chain"], Chain) == chain
+    assert (core["policy"], core["guards"]) == ({"amend": "auto"}, None)
+    assert (second["strategy"], second["chain"], second["guards"]) == ("own", None, {"closest_bps": 1.5})
+    assert [row["cuts"] for row in rows(database, tables.decisions)] == [[["buy", 0, "min_profit_bps", 99_990, 10]], []]
 
 
 def test_a_fill_told_three_times_is_one_row(journal: Path, database: Database) -> None:

@@ -1,0 +1,34 @@
+"""What a setup asks of each strategy, for the record of a life."""
+
+from typing import Any
+
+import msgspec
+
+from replenisher.core.fair_value import FairValue
+from replenisher.core.setup import Setup, StrategySetup
+from replenisher.model.mandate import Chain, Mandate
+
+
+def mandates(setup: Setup) -> dict[str, Mandate]:
+    """The mandates of all strategies."""
+    return {each.id: _mandate(each) for each in setup.strategies}
+
+
+def _mandate(setup: StrategySetup) -> Mandate:
+    strategy = setup.strategy
+    fair_value, chain = getattr(strategy, "fair_value", None), getattr(strategy, "chain", None)
+    return Mandate(
+        instrument=setup.instrument,
+        idea=type(strategy).__name__,
+        fair_value=fair_value.source if isinstance(fair_value, FairValue) else "",
+        chain=chain if isinstance(chain, Chain) else None,
+        policy=_told(setup.policy),
+        limits=_told(setup.limits),
+        guards=None if setup.guards is None else _told(setup.guards),
+    )
+
+
+def _told(settings: object) -> dict[str, Any]:
+    """Settings by name, without those that are not in force."""
+    told: dict[str, Any] = msgspec.to_builtins(settings)
+    return {name: value for name, value in told.items() if value is not None}
