@@ -57,7 +57,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
-from replenisher.store import tape as tapes
+from replenisher.store.tape import lines as tapes
 from replenisher.venues.binance import recording
 from replenisher.wiring.setup import setup_of
 

@@ -191,8 +191,6 @@ balances: -> instruments: {A_B-PERPETUAL: {interruptions: [{state: locked, after
     exchange.instruments.A_B-PERPETUAL.interruptions[0].for_s is missing, it has no default
 balances: -> instruments: {BTC_USDC: {interruptions: [&x {state: locked, after_s: 1, for_s: 2}, *x]}}\n  balances:
     exchange.instruments.BTC_USDC.interruptions[1].after_s: 1.0 is not allowed, the one before it must have ended
-source: synthetic} -> source: recorded, tape: x}\n  instruments: {BTC-PERPETUAL: {}}
-    exchange.instruments.BTC-PERPETUAL: the recording plays as BTC_USDT-PERPETUAL, give this one a market of its own
 source: synthetic -> source: recorded
     exchange.market.tape is missing, name a recording with --tape FILE
 source: synthetic -> source: recorded, tape: none.gz

@@ -32,9 +32,7 @@ def contradictions(section: ExchangeSection) -> Iterator[tuple[Path_, str]]:
         yield from _overlaps(at, own)
         market = own.market or section.market
         if isinstance(market, RecordedMarket):
-            if key != INSTRUMENT_NAME:
-                yield at, f"{spell(at)}: the recording plays as {INSTRUMENT_NAME}, give this one a market of its own"
-            continue
+            continue  # its terms are on the tape
         yield from _grid_contradictions(at, own)
         if usual_grid(name) is None and isinstance(market, SyntheticMarket):
             for missing in [field for field in ("tick", "lot") if getattr(own, field) is None]:

@@ -69,8 +69,8 @@ class ShadowFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class RecordedMarket:
     """One tape behind the market port; it opens with the first snapshot and closes with the last fact.
 
-    `facts` are (venue time, fact) in order of that time. The first snapshot is shown at `start`; a fact that the tape
-    has a while later happens that while, divided by `speed`, after `start`.
+    `facts` are (venue time, fact) in order of that time. What the tape shows at `origin`, or else its first snapshot,
+    is shown at `start`; a fact that it has a while later happens that while, divided by `speed`, after `start`.
     """
 
     source = "recorded"
@@ -84,6 +84,7 @@ class RecordedMarket:
         model: QueueModel,
         shadow: QueueModel | None = None,
         start: int,
+        origin: int | None = None,
         speed: float = 1.0,
     ) -> None:
         assert speed > 0, "a tape plays forwards"
@@ -105,7 +106,7 @@ class RecordedMarket:
         self._next: tuple[int, TapeFact] | None = None
         self._played_to = start  # when the last fact of the tape was due; what happens late is still due then
         self._now = start
-        self._open()
+        self._open(origin)
 
     # --- What it is
 
@@ -180,11 +181,11 @@ class RecordedMarket:
         self._start += duration_ns
         self._played_to += duration_ns
 
-    def _open(self) -> None:
+    def _open(self, origin: int | None) -> None:
         """Play to the first snapshot: what happened before has no book."""
         for venue_time, fact in self._facts:
             if isinstance(fact, BookSnapshot):
-                self._tape_start = venue_time
+                self._tape_start = venue_time if origin is None else origin
                 self._apply(fact)
                 self._happening(self._start, ())
                 self._next = next(self._facts, None)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from replenisher.config.listed import SYNTHETIC_NAME, listed
 from replenisher.config.sections import (
@@ -27,23 +27,43 @@ from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.interruptions import Interruption
 from replenisher.exchange.market import Market
 from replenisher.exchange.recorded import RecordedMarket as TapeMarket
-from replenisher.exchange.recorded import recorded_instrument
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
-from replenisher.store import tape as tapes
-from replenisher.venues.binance import recording
+from replenisher.wiring.tapes import Recording, judged, offered, played
 
 BPS = Decimal(10_000)
 
 
 def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock: Callable[[], int]) -> list[Listing]:
     """Every instrument of the section with its market, in the order of the file."""
+    playing = _playing(section, tape, clock) if tape is not None else None
     return [
-        _listing(name, details, section, tape=tape, chance=_chance(seed, place, name), clock=clock)
+        _listing(name, details, section, playing=playing, chance=_chance(seed, place, name), clock=clock)
         for place, (name, details) in enumerate(listed(section).items())
     ]
+
+
+class _Playing(NamedTuple):
+    """A tape that plays, and what is listed of it."""
+
+    recorded: Recording
+    offers: dict[str, tuple[Instrument, str]]  # by the name that is listed: the instrument, and its key on the tape
+    start: int  # session time at which it begins to play
+    origin: int  # venue time of what is shown then: from there on every book is on the tape
+
+
+def _playing(section: ExchangeSection, tape: Path, clock: Callable[[], int]) -> _Playing:
+    recorded = judged(tape)
+    names = [
+        name
+        for name, details in listed(section).items()
+        if isinstance(details.market or section.market, RecordedMarket)
+    ]
+    offers = {name: offered(recorded, section.venue, name) for name in names}
+    origin = max(recorded.told[key].started_at for _, key in offers.values())
+    return _Playing(recorded, offers, clock(), origin)  # not before: to judge a long tape takes seconds
 
 
 def synthetic_instrument(venue: str) -> Instrument:
@@ -68,7 +88,7 @@ def _listing(
     details: ListedInstrument,
     section: ExchangeSection,
     *,
-    tape: Path | None,
+    playing: _Playing | None,
     chance: random.Random,
     clock: Callable[[], int],
 ) -> Listing:
@@ -76,7 +96,7 @@ def _listing(
     assert understood is not None, "a name that says nothing is refused earlier"
     fees = details.fees or section.fees
     return Listing(
-        market=_market(name, details, section, tape=tape, chance=chance, clock=clock),
+        market=_market(name, details, section, playing=playing, chance=chance, clock=clock),
         maker_rate=fees.maker_bps / BPS,
         taker_rate=fees.taker_bps / BPS,
         price_band=Decimal(str(details.price_band_pct or section.price_band_pct)) / 100,
@@ -100,7 +120,7 @@ def _market(
     details: ListedInstrument,
     section: ExchangeSection,
     *,
-    tape: Path | None,
+    playing: _Playing | None,
     chance: random.Random,
     clock: Callable[[], int],
 ) -> Market:
@@ -110,14 +130,14 @@ def _market(
             instrument, start_price = _instrument(section.venue, name, details, market)
             return SyntheticMarket(instrument, _synthetic_settings(market, instrument, start_price), chance, clock())
         case RecordedMarket():
-            assert tape is not None, "a recorded market without a tape is refused earlier"
-            found = recording.survey(tapes.read(tape))
-            instrument = recorded_instrument(section.venue, found.tick, found.lot)
+            assert playing is not None, "a recorded market without a tape is refused earlier"
+            instrument, key = playing.offers[name]
             return TapeMarket(
                 instrument,
-                recording.facts(tapes.read(tape), instrument),
+                played(playing.recorded, key),
                 model=_queue_model(section.queue_model),
-                start=clock(),  # not before: to survey a long tape takes seconds
+                start=playing.start,
+                origin=playing.origin,
                 speed=market.speed,
             )
         case LiveMarket():

@@ -17,7 +17,7 @@ from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeFact, 
 from replenisher.exchange.tape_book import TapeBook
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.order import Side
-from replenisher.store import tape
+from replenisher.store.tape import lines as tape
 from replenisher.venues.binance import codec, recording
 from replenisher.venues.binance.book_sync import BookSync
 

@@ -14,8 +14,8 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
-from replenisher.store import tape
-from replenisher.store.tape import TapeLine
+from replenisher.store.tape import lines as tape
+from replenisher.store.tape.lines import TapeLine
 from replenisher.venues.binance.book_sync import BookSync, Gap
 from replenisher.venues.binance.codec import BookTicker, DepthSnapshot, DepthUpdate, Trade, decode
 from replenisher.venues.binance.recording import MarketFact, facts, survey, whole_steps

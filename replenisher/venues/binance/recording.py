@@ -1,12 +1,8 @@
 """A recording of Binance's market data as facts, and what there is in it.
 
-Theory of the clock. A fact of a tape has the venue's time: that of the transaction, or where there is none (the depth
-of spot) that of the message. The recorder's clock would do for distances, but it stamps what arrived, and a trade often
-arrives after the book change that already contains it. So facts are handed on in the order of the venue's time, trades
-before the book change of the same time: then a trade is always told before the change that reports it.
+A fact has the venue's time: that of the transaction, or where there is none (the depth of spot) that of the message.
 """
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -19,7 +15,9 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.store.tape import TapeLine
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.lines import TapeLine
+from replenisher.store.tape.venue_order import SLACK_NS, MarketFact, in_venue_order
 from replenisher.venues.binance.book_sync import Allowed, BookSync, Gap
 from replenisher.venues.binance.codec import (
     BookTicker,
@@ -32,15 +30,13 @@ from replenisher.venues.binance.codec import (
 )
 
 NUMBERS_REMEMBERED = 1 << 16
-SLACK_NS = 1_000_000_000  # how much later than a newer message an older one may arrive and still be put in its place
-
-MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """What a tape turned out to hold, read once from end to end."""
 
     symbol: str
+    is_contract: bool  # whether updates name the one before them, as those of futures do
     tick: Decimal
     lot: Decimal
     messages: int
@@ -60,7 +56,12 @@ def survey(lines: Iterable[TapeLine]) -> Survey:
     """Judge every message of a tape before anything starts, and find the grid on which its numbers lie."""
     findings = _Findings()
     line: TapeLine | None = None
+    newest = 0
     for line in lines:
+        if line.received_at < newest - SLACK_NS:
+            back_s = (newest - line.received_at) / SECOND_NS
+            raise line.error(f"the tape is out of order, its time goes back by {back_s:.3f} s here")
+        newest = max(newest, line.received_at)
         try:
             findings.see(_decoded(line))
         except ValueError as fault:
@@ -80,6 +81,7 @@ class _Findings:
         self._sync = BookSync()
         self._tick, self._lot = _CommonStep(), _CommonStep()
         self._symbol = ""
+        self._is_contract = False
         self._messages = self._trades = self._gaps = self._started_at = self._ended_at = 0
 
     def see(self, message: Message | None) -> None:
@@ -88,6 +90,7 @@ class _Findings:
         match message:
             case DepthUpdate():
                 self._one_symbol(message.symbol)
+                self._is_contract |= message.previous_id is not None
                 self._book(message)
             case DepthSnapshot():
                 self._book(message)
@@ -105,6 +108,7 @@ class _Findings:
         """All of it."""
         return Survey(
             symbol=self._symbol,
+            is_contract=self._is_contract,
             tick=self._tick.step,
             lot=self._lot.step,
             messages=self._messages,
@@ -146,24 +150,11 @@ def facts(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[tuple[i
 
     The book begins with a snapshot, at the time of the update that it joins. Trades from before are told as well.
     """
-    pending: list[tuple[int, int, int, MarketFact]] = []
-    newest = 0
-    for number, (venue_time, fact) in enumerate(_as_received(lines, instrument)):
-        rank = 0 if isinstance(fact, TradePrinted) else 1
-        heapq.heappush(pending, (venue_time, rank, number, fact))
-        newest = max(newest, venue_time)
-        while pending[0][0] < newest - SLACK_NS:
-            yield _without_rank(heapq.heappop(pending))
-    while pending:
-        yield _without_rank(heapq.heappop(pending))
+    return in_venue_order(as_received(lines, instrument))
 
 
-def _without_rank(entry: tuple[int, int, int, MarketFact]) -> tuple[int, MarketFact]:
-    return entry[0], entry[3]
-
-
-def _as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[tuple[int, MarketFact]]:
-    """The facts with their venue time, in the order in which the recorder got them."""
+def as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[MarketFact]:
+    """The same facts in the order in which the recorder got them."""
     sync, grid = BookSync(), _Grid(instrument)
     book_time = 0  # the book's own time never runs backwards, so that no two of its changes are ever exchanged
     for line in lines:
@@ -172,12 +163,12 @@ def _as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[
             match message:
                 case Trade():
                     if message.kind == "MARKET":
-                        yield message.venue_time, grid.trade(message, line.received_at)
+                        yield grid.trade(message, line.received_at)
                 case DepthSnapshot() | DepthUpdate():
                     allowed = sync.told(message)
                     for change, venue_time in _timed(allowed):
                         book_time = max(book_time, venue_time)
-                        yield book_time, grid.book(change, book_time, line.received_at)
+                        yield grid.book(change, book_time, line.received_at)
                 case BookTicker() | None:
                     pass
                 case _ as never:

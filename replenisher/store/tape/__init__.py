@@ -1,0 +1,1 @@
+"""Tapes: recorded markets on disk. Ours hold facts, in compressed blocks; others hold raw lines of a venue."""

@@ -1,0 +1,111 @@
+"""A tape is read: which blocks it has is known at once, what they hold is read when it is asked for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from replenisher.errors import ConfigurationError
+from replenisher.store.tape.blocks import HEAD_BYTES, MAGIC, Head, TapeFact, facts_of, head_at
+from replenisher.store.tape.standing import Standing
+
+Say = Callable[[float], None]  # told which share of a tape has been read
+
+
+def silence(_: float) -> None:
+    """Nobody wants to know how far it is."""
+
+
+class Tape:
+    """One tape as it was when it was opened; a recorder may go on writing it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self.size = file.seek(0, 2)
+                self.heads = list(_heads(file, self.size, path))
+        except OSError as fault:
+            raise _unreadable(path, fault) from fault
+        self.end = self.heads[-1].end if self.heads else min(self.size, len(MAGIC))  # of the last whole block
+
+    @property
+    def torn_bytes(self) -> int:
+        """What a recorder that died has left behind the last whole block."""
+        return self.size - self.end
+
+    def facts(self, since: int | None = None, say: Say = silence) -> Iterator[TapeFact]:
+        """The facts in the order in which they were written; those of a time on, with what stood then told first."""
+        if since is None:
+            for _, facts in self.blocks(say):
+                yield from facts
+            return
+        standing, has_begun = Standing(), False
+        first = self._key_before(since)
+        for number, (stood, facts) in enumerate(self._blocks(first, say)):
+            for fact in stood if number == 0 else ():
+                standing.apply(fact)
+            for fact in facts:
+                if not has_begun and fact.at < since:
+                    standing.apply(fact)
+                    continue
+                if not has_begun:
+                    has_begun = True
+                    yield from standing.facts(since)
+                yield fact
+        if not has_begun:
+            yield from standing.facts(since)
+
+    def blocks(self, say: Say = silence) -> Iterator[tuple[Head, list[TapeFact]]]:
+        """The same, a block at a time."""
+        for head, (_, facts) in zip(self.heads, self._blocks(0, say), strict=True):
+            yield head, facts
+
+    def standing(self) -> Standing:
+        """What stands at its end."""
+        standing = Standing()
+        first = max((number for number, head in enumerate(self.heads) if head.standing), default=0)
+        for number, (stood, facts) in enumerate(self._blocks(first, silence)):
+            for fact in (*(stood if number == 0 else ()), *facts):
+                standing.apply(fact)
+        return standing
+
+    def _key_before(self, at: int) -> int:
+        """The last block from which all can be told that stands at a time."""
+        return max((place for place, head in enumerate(self.heads) if head.standing and head.first_at <= at), default=0)
+
+    def _blocks(self, first: int, say: Say) -> Iterator[tuple[list[TapeFact], list[TapeFact]]]:
+        try:
+            with self.path.open("rb") as file:
+                for head in self.heads[first:]:
+                    file.seek(head.offset + HEAD_BYTES)
+                    yield facts_of(file.read(head.length), head, self.path)
+                    say(head.end / self.size)
+        except OSError as fault:
+            raise _unreadable(self.path, fault) from fault
+
+
+def is_tape(beginning: bytes) -> bool:
+    """Whether a file that begins like this is a tape of ours, of any version."""
+    return len(beginning) >= len(MAGIC) and beginning.startswith(MAGIC[:-1])
+
+
+def _heads(file: BinaryIO, size: int, path: Path) -> Iterator[Head]:
+    """Where the whole blocks are."""
+    file.seek(0)
+    magic = file.read(len(MAGIC))
+    if magic != MAGIC[: len(magic)]:
+        if is_tape(magic):
+            version, known = chr(magic[-1]), chr(MAGIC[-1])
+            raise ConfigurationError(f"tape {path}: it has version {version!r} of the format, {known!r} alone is known")
+        raise ConfigurationError(f"tape {path}: it does not begin as a tape does")
+    offset = len(MAGIC)
+    while len(data := file.read(HEAD_BYTES)) == HEAD_BYTES:
+        head = head_at(data, offset, path)
+        if head.end > size:
+            return
+        yield head
+        offset = file.seek(head.end)
+
+
+def _unreadable(path: Path, fault: OSError) -> ConfigurationError:
+    return ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})")

@@ -1,0 +1,262 @@
+"""A recording plays the same whatever the form of its file, and one that should not be played is refused."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from replenisher.config.sections import ExchangeSection
+from replenisher.errors import ConfigurationError
+from replenisher.exchange.market import ClientOrder, Happening
+from replenisher.exchange.queue import RiskAverse
+from replenisher.exchange.recorded import RecordedMarket, recorded_instrument
+from replenisher.model.event import BookSnapshot, FeedLost, InstrumentDefined, TickerTold, TradePrinted
+from replenisher.model.instrument import Kind
+from replenisher.model.order import Side
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape import lines
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.venues.binance import recording
+from replenisher.venues.binance.terms import instrument_named
+from replenisher.wiring.calibration import calibrate
+from replenisher.wiring.listings import listings_of
+from replenisher.wiring.tapes import judged, offered, played
+from tests.store.tapes import KEY, START, change, instrument, market, trade
+from tests.store.test_tape import written
+
+USDM, SPOT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz", "binance_l2/spot_btcusdt_20240808-09.jsonl.gz"
+CUT_LINES = 20_000
+Recordings = Callable[[str], Path]
+
+
+def cut(path: Path, room: Path) -> Path:
+    """The beginning of a recording."""
+    beginning = room / "cut.jsonl"
+    with gzip.open(path, "rb") as read:
+        beginning.write_bytes(b"".join(islice(read, CUT_LINES)))
+    return beginning
+
+
+def section(instruments: dict[str, Any] | None = None) -> ExchangeSection:
+    return ExchangeSection.model_validate(
+        {
+            "venue": "deribit",
+            "market": {"source": "recorded"},
+            "instruments": instruments or {},
+            "balances": {"BTC": "10"},
+        }
+    )
+
+
+def on_tape(room: Path, facts: Iterable[TapeFact]) -> Path:
+    return written(room / "market.tape", facts)
+
+
+# --- What is played ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "is_whole"), [(USDM, True), (SPOT, False)], ids=["USD-M", "the beginning of spot"])
+def test_a_recording_on_a_tape_of_ours_tells_the_same(
+    recordings: Recordings, tmp_path: Path, name: str, is_whole: bool
+) -> None:
+    original = judged(recordings(name) if is_whole else cut(recordings(name), tmp_path))
+
+    ours = judged(on_tape(tmp_path, original.facts()))
+
+    assert ours.told == original.told
+    (key,) = ours.told
+    assert list(played(ours, key)) == list(played(original, key))
+
+
+def quoted(path: Path, facts: int) -> list[Happening]:
+    """All that happens on a recorded market where somebody quotes both sides anew every so often."""
+    recorded = judged(path)
+    ((key, told),) = recorded.told.items()
+    market = RecordedMarket(
+        recorded_instrument("deribit", told.instrument.tick, told.instrument.lot),
+        played(recorded, key),
+        model=RiskAverse(),
+        start=START,
+    )
+    happened: list[Happening] = []
+    resting: list[str] = []
+    for number in range(facts):
+        if (at := market.next_at) is None:
+            break
+        happened += market.advance(at)
+        if number % 50 or not market.is_open:
+            continue
+        happened += [market.cancel(order_id, at) for order_id in resting]
+        resting = [f"{number}{side}" for side in Side]
+        for side, order_id in zip(Side, resting, strict=True):
+            order = ClientOrder(order_id=order_id, side=side, price=market.best(side), quantity=3, rests=True)
+            happened.append(market.place(order, at))
+    return happened
+
+
+def test_the_same_orders_are_filled_alike_on_either(recordings: Recordings, tmp_path: Path) -> None:
+    path = cut(recordings(USDM), tmp_path)
+    ours = on_tape(tmp_path, judged(path).facts())
+
+    happened = quoted(ours, 10_000)
+
+    assert happened == quoted(path, 10_000)
+    assert sum(bool(trade.maker_order) for each in happened for trade in each.trades) > 20
+
+
+def test_the_lines_tell_what_they_told_before_there_were_tapes(recordings: Recordings, tmp_path: Path) -> None:
+    path = cut(recordings(USDM), tmp_path)
+    found = recording.survey(lines.read(path))
+    listed = recorded_instrument("deribit", found.tick, found.lot)
+
+    told = [(at, replace(fact, instrument=listed.key)) for at, fact in played(judged(path), "binance/BTCUSDT")]
+
+    assert told == list(recording.facts(lines.read(path), listed))
+
+
+def test_an_instrument_is_listed_under_its_own_name_on_its_own_terms(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, market(5))
+
+    (listing,) = listings_of(section({"BTC-PERPETUAL": {}}), tape=path, seed=7, clock=lambda: START)
+
+    assert listing.market.instrument == instrument()
+    assert (listing.market.best(Side.BUY), listing.market.best(Side.SELL)) == (100, 102)
+
+
+def test_where_nothing_is_named_the_only_one_plays_as_the_perpetual_that_stands_for_it(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, market(5))
+
+    (listing,) = listings_of(section(), tape=path, seed=7, clock=lambda: START)
+
+    assert listing.market.instrument == recorded_instrument("deribit", Decimal("0.5"), Decimal(10))
+
+
+def two_markets() -> list[TapeFact]:
+    """The second book comes two seconds after the first."""
+    other = instrument("BTC-25JUN27")
+    later = [
+        replace(fact, instrument=other if isinstance(fact, InstrumentDefined) else other.key)
+        for fact in market(5, start=START + 2 * SECOND_NS)
+        if not isinstance(fact, TickerTold)
+    ]
+    return sorted([*market(7), *later], key=lambda fact: fact.at)
+
+
+def test_two_of_a_tape_play_beside_each_other_from_where_both_have_a_book(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, two_markets())
+
+    listings = listings_of(section({"BTC-PERPETUAL": {}, "BTC-25JUN27": {}}), tape=path, seed=7, clock=lambda: START)
+
+    closed = []
+    for listing in listings:
+        happened = listing.market.advance(START + 4 * SECOND_NS)
+        assert not any(each.closed for each in happened)
+        closed.append([each.at for each in listing.market.advance(START + 10 * SECOND_NS) if each.closed])
+    assert closed == [[START + 5 * SECOND_NS]] * 2
+
+
+def test_a_tape_without_a_name_that_is_asked_for_is_refused(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, two_markets())
+
+    with pytest.raises(ConfigurationError, match="it tells of BTC-PERPETUAL, BTC-25JUN27, not of ETH-PERPETUAL"):
+        offered(judged(path), "deribit", "ETH-PERPETUAL")
+    with pytest.raises(ConfigurationError, match="not of BTC_USDT-PERPETUAL"):
+        offered(judged(path), "deribit", "BTC_USDT-PERPETUAL")
+
+
+def test_a_book_is_lost_when_the_recorder_learned_of_it(tmp_path: Path) -> None:
+    lost = FeedLost(at=START + 9 * SECOND_NS, instrument=KEY, reason="a socket ended")
+    path = on_tape(tmp_path, [*market(2), lost])
+
+    *_, (venue_time, fact) = played(judged(path), KEY)
+
+    assert (venue_time, fact) == (START + 9 * SECOND_NS, lost)
+
+
+def test_a_trade_is_told_before_the_change_that_reports_it(tmp_path: Path) -> None:
+    told = [*market(1), change(START + 2 * SECOND_NS), trade(START + 2 * SECOND_NS, "late")]
+
+    order = [fact for _, fact in played(judged(on_tape(tmp_path, told)), KEY)]
+
+    assert order[-2:] == [told[-1], told[-2]]
+
+
+def test_a_tape_is_calibrated_on_as_its_lines_are(recordings: Recordings, tmp_path: Path) -> None:
+    path = cut(recordings(USDM), tmp_path)
+    ours = on_tape(tmp_path, judged(path).facts())
+
+    assert calibrate(ours, "BTCUSDT", buckets=4, say=lambda _: None) == calibrate(
+        path, None, buckets=4, say=lambda _: None
+    )
+
+
+# --- What is refused ---------------------------------------------------------------------------------------------
+
+
+def test_a_tape_that_is_out_of_order_is_refused_with_the_place(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, [*market(12), *market(2, start=START + 3 * SECOND_NS)])
+
+    with pytest.raises(ConfigurationError, match=r"byte \d[\d,]*, .*the tape is out of order.* by 9\.000 s"):
+        judged(path)
+
+
+def test_lines_that_are_out_of_order_are_refused_with_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    ticker = {"stream": "btcusdt@bookTicker", "data": {"u": 7, "s": "BTCUSDT", "b": "1", "B": "2", "a": "3", "A": "4"}}
+    times = [5 * SECOND_NS, 6 * SECOND_NS, 2 * SECOND_NS]
+    path.write_text("".join(f"{at} {json.dumps(ticker)}\n" for at in times))
+
+    with pytest.raises(ConfigurationError, match=r"line 3: the tape is out of order, its time goes back by 4\.000 s"):
+        judged(path)
+
+
+def test_an_instrument_on_another_grid_from_some_place_on_is_refused(tmp_path: Path) -> None:
+    coarse = replace(instrument(), tick_steps=(replace(instrument().tick_steps[0], tick=Decimal(1)),), version=2)
+    path = on_tape(tmp_path, [*market(3), InstrumentDefined(at=START + 4 * SECOND_NS, instrument=coarse)])
+
+    with pytest.raises(ConfigurationError, match="BTC-PERPETUAL is counted in another tick or lot from here on"):
+        judged(path)
+
+
+@pytest.mark.parametrize(
+    ("facts", "complaint"),
+    [
+        ([], "there is nothing on it"),
+        ([change(START)], "something is told of deribit/BTC-PERPETUAL before it is defined"),
+    ],
+    ids=["nothing", "no definition"],
+)
+def test_a_tape_that_hangs_together_in_no_way_is_refused(tmp_path: Path, facts: list[TapeFact], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        judged(on_tape(tmp_path, facts))
+
+
+def test_a_tape_without_a_book_cannot_be_played(tmp_path: Path) -> None:
+    told = [fact for fact in market(3) if isinstance(fact, InstrumentDefined | TradePrinted)]
+
+    with pytest.raises(ConfigurationError, match="there is no book of BTC-PERPETUAL on it"):
+        offered(judged(on_tape(tmp_path, told)), "deribit", "BTC-PERPETUAL")
+    assert not [fact for fact in told if isinstance(fact, BookSnapshot)]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "is_contract", "kind", "base", "quote"),
+    [
+        ("BTCUSDT", True, Kind.PERPETUAL, "BTC", "USDT"),
+        ("ETHBTC", False, Kind.SPOT, "ETH", "BTC"),
+        ("BTCFDUSD", False, Kind.SPOT, "BTC", "FDUSD"),
+        ("BTCUSDT_240927", True, Kind.FUTURE, "BTC", "USDT"),
+    ],
+)
+def test_a_symbol_of_binance_names_its_currencies(
+    symbol: str, is_contract: bool, kind: Kind, base: str, quote: str
+) -> None:
+    named = instrument_named("binance", symbol, is_contract=is_contract, tick=Decimal(1), lot=Decimal(1))
+
+    assert (named.kind, named.base_currency, named.quote_currency) == (kind, base, quote)
