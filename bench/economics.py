@@ -151,7 +151,7 @@ def run(case: Case, seed: int, seconds: int) -> Run:
     assert section is not None, "both configurations have an exchange"
     informed = section.market.model_copy(update={"informed_share": case.informed_share})
     section = section.model_copy(update={"market": informed})
-    listings = listings_of(section, tape=None, seed=seed, clock=lambda: START)
+    listings = listings_of(section, tape=None, seed=seed, clock=lambda _: START)
     market = listings[0].market
     instrument = market.instrument
     exchange = Exchange(

@@ -43,6 +43,10 @@ class Config(Sections):
         self._sources, self._data_dir, self._strategies = sources, data_dir, strategies
         return self
 
+    def in_directory(self, data_dir: Path) -> Self:
+        """The same configuration with another data directory."""
+        return self.model_copy().placed(self._sources, data_dir.absolute(), self._strategies)
+
     @property
     def path(self) -> Path:
         """The file it was read from."""

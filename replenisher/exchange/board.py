@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from decimal import Decimal
 from itertools import islice
 
 from replenisher.exchange.candles import Candles

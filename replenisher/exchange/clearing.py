@@ -271,6 +271,7 @@ class Clearing:
                     orders=tuple(entry.view() for entry in touched),
                     trades=own,
                     position=self.register.position(account, name) if own else None,
+                    at=self.at,
                 )
             )
 

@@ -5,6 +5,7 @@ delay is a real one: at another speed only the market is faster.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -29,6 +30,22 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     def response_ns(self) -> int:
         """The way back."""
         return round(self.response_ms * MS_NS)
+
+
+class Way:
+    """One direction of a connection: when what sets out now arrives. Nothing overtakes what set out before it."""
+
+    def __init__(self, delay_ns: Callable[[], int]) -> None:
+        self._delay_ns = delay_ns
+        self._last = 0
+
+    def arrival(self, at: int) -> int:
+        """When it arrives, if it sets out at `at`."""
+        arrives = at + self._delay_ns()
+        if arrives < self._last:
+            return self._last
+        self._last = arrives
+        return arrives
 
 
 class DelayLine(Generic[T]):

@@ -263,6 +263,7 @@ class AccountUpdate(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[OrderView, ...]
     trades: tuple[TradeView, ...]
     position: PositionView | None
+    at: int
 
 
 class InstrumentChanged(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,12 @@ def venue_of(instrument: str) -> str:
     return instrument.partition("/")[0]
 
 
+@cache
+def name_of(instrument: str) -> str:
+    """The venue's own name of it."""
+    return instrument.partition("/")[2]
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One tradable contract. A change of any field is a new value with the next `version`.
 

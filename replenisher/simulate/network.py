@@ -164,7 +164,8 @@ class Network:
 
     def _way(self) -> Way:
         shortest, longest = self._delays_ns
-        return Way(int(shortest * (longest / shortest) ** self._chance.random()))
+        drawn = self._chance.random()
+        return Way(int(shortest * (longest / shortest) ** drawn) if shortest else 0)
 
     def _reach(self, link: Link) -> None:
         if not self._counter.lets_in:

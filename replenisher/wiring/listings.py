@@ -34,9 +34,10 @@ from replenisher.model.units import SECOND_NS
 from replenisher.wiring.tapes import Recording, judged, offered, played
 
 BPS = Decimal(10_000)
+Clock = Callable[[int], int]  # when a market begins, told when its tape does; 0 where there is none
 
 
-def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock: Callable[[], int]) -> list[Listing]:
+def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock: Clock) -> list[Listing]:
     """Every instrument of the section with its market, in the order of the file."""
     playing = _playing(section, tape, clock) if tape is not None else None
     return [
@@ -54,7 +55,7 @@ class _Playing(NamedTuple):
     origin: int  # venue time of what is shown then: from there on every book is on the tape
 
 
-def _playing(section: ExchangeSection, tape: Path, clock: Callable[[], int]) -> _Playing:
+def _playing(section: ExchangeSection, tape: Path, clock: Clock) -> _Playing:
     recorded = judged(tape)
     names = [
         name
@@ -63,7 +64,7 @@ def _playing(section: ExchangeSection, tape: Path, clock: Callable[[], int]) -> 
     ]
     offers = {name: offered(recorded, section.venue, name) for name in names}
     origin = max(recorded.told[key].started_at for _, key in offers.values())
-    return _Playing(recorded, offers, clock(), origin)  # not before: to judge a long tape takes seconds
+    return _Playing(recorded, offers, clock(origin), origin)  # not before: to judge a long tape takes seconds
 
 
 def synthetic_instrument(venue: str) -> Instrument:
@@ -90,7 +91,7 @@ def _listing(
     *,
     playing: _Playing | None,
     chance: random.Random,
-    clock: Callable[[], int],
+    clock: Clock,
 ) -> Listing:
     understood = read_name(name)
     assert understood is not None, "a name that says nothing is refused earlier"
@@ -122,13 +123,13 @@ def _market(
     *,
     playing: _Playing | None,
     chance: random.Random,
-    clock: Callable[[], int],
+    clock: Clock,
 ) -> Market:
     market = details.market or section.market
     match market:
         case SyntheticSection():
             instrument, start_price = _instrument(section.venue, name, details, market)
-            return SyntheticMarket(instrument, _synthetic_settings(market, instrument, start_price), chance, clock())
+            return SyntheticMarket(instrument, _synthetic_settings(market, instrument, start_price), chance, clock(0))
         case RecordedMarket():
             assert playing is not None, "a recorded market without a tape is refused earlier"
             instrument, key = playing.offers[name]

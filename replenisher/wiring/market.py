@@ -43,7 +43,7 @@ def run_exchange(
     clock = SessionClock()
     chosen_seed = section.seed if seed is None else seed
     path = tape if config is None else config.tape
-    listings = listings_of(section, tape=path, seed=chosen_seed, clock=clock.now)
+    listings = listings_of(section, tape=path, seed=chosen_seed, clock=lambda _: clock.now())
 
     _require_free(port)
     file = LedgerFile(

@@ -144,7 +144,7 @@ def scene_of(config: Config) -> Scene:
         exchange = Exchange(
             exchange_id=f"{seeded(seed, 'exchange').getrandbits(64):016x}",
             seed=seed,
-            listings=listings_of(section, tape=config.tape, seed=seed, clock=lambda: at),
+            listings=listings_of(section, tape=config.tape, seed=seed, clock=lambda _: at),
             balances={account: dict(section.balances)}
             | {name: dict(each.balances) for name, each in section.accounts.items()}
             | {guest.ACCOUNT: dict(section.balances)},

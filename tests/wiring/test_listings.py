@@ -23,7 +23,7 @@ def listings(instruments: dict[str, Any], *, seed: int = 7) -> dict[str, Listing
             "balances": {"BTC": "10"},
         }
     )
-    found = listings_of(section, tape=None, seed=seed, clock=lambda: START)
+    found = listings_of(section, tape=None, seed=seed, clock=lambda _: START)
     return {listing.market.instrument.name: listing for listing in found}
 
 

@@ -1,0 +1,170 @@
+"""Our end of the exchange's counter: what the engine wishes becomes a request there, and the outcome a fact.
+
+It stands where a venue's session and the exchange's dialect stand else, and says what the two would make of a request
+together: an order is refused for the reason that the venue's code for it means.
+"""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from replenisher.backtest.answers import Answers
+from replenisher.backtest.hearing import Hearing
+from replenisher.exchange.dialects.deribit.errors import Fault, Refused, refuse_for
+from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.latency import Way
+from replenisher.exchange.words import OrderRequest, OrderState, Outcome
+from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder, Question
+from replenisher.model.event import (
+    Event,
+    OrderCanceled,
+    OrderRejected,
+    OutcomeUnknown,
+    RejectReason,
+    RequestRejected,
+)
+from replenisher.model.instrument import name_of
+from replenisher.model.order import Request
+from replenisher.model.units import MS_NS, SECOND_NS, US_NS
+from replenisher.venues.deribit.refusals import rejection
+
+CONNECTION = "replay"
+LOOK_AGAIN_NS = (
+    5 * SECOND_NS
+)  # so long after an order was refused because nothing trades, it is looked whether that is so
+FAR = 1 << 62
+
+
+class Counter:
+    """Asks for one account."""
+
+    def __init__(
+        self, exchange: Exchange, account: str, hearing: Hearing, answers: Answers, replies: Way, order_replies: Way
+    ) -> None:
+        self._exchange = exchange
+        self._account = account
+        self._hearing = hearing
+        self._answers = answers
+        self._replies = replies
+        self._order_replies = order_replies
+        self._look_again: dict[str, int] = {}  # by name: when to look whether an instrument trades
+        self.next_at = FAR
+
+    def ask(self, command: OrderCommand | Question, at: int) -> None:
+        """A request is at the exchange."""
+        match command:
+            case PlaceOrder() | AmendOrder() | CancelOrder():
+                arrival = self._order_replies.arrival(at)
+                self._hearing.answered(lambda: self._order(command, at, arrival))
+            case _:
+                self._hearing.put(self._answers.to(command, at, self._replies.arrival(at)))
+
+    def wake(self, at: int) -> None:
+        """Look whether those trade of which a refusal said that they do not."""
+        for name in [name for name, due in self._look_again.items() if due <= at]:
+            del self._look_again[name]
+            for view in self._exchange.views.instruments():
+                if view.instrument.name == name:
+                    self._hearing.tell_state(name, view.state, at)
+        self.next_at = min(self._look_again.values(), default=FAR)
+
+    def _order(self, command: OrderCommand, at: int, arrival: int) -> Iterable[Event]:
+        match command:
+            case PlaceOrder():
+                return self._told(command, Request.PLACE, self._place(command, at), at, arrival)
+            case AmendOrder():
+                return self._told(command, Request.AMEND, self._amend(command, at), at, arrival)
+            case CancelOrder(venue_order_id=""):
+                return self._cancel_by_label(command, at, arrival)
+            case CancelOrder():
+                canceled = self._exchange.cancel(self._account, command.venue_order_id, method="private/cancel", at=at)
+                return self._told(command, Request.CANCEL, canceled, at, arrival)
+            case _:
+                assert_never(command)
+
+    def _place(self, command: PlaceOrder, at: int) -> Outcome:
+        instrument = self._hearing.instruments[name_of(command.instrument)]
+        return self._exchange.place(
+            OrderRequest(
+                account=self._account,
+                connection=CONNECTION,
+                instrument=instrument.name,
+                side=command.side,
+                amount=instrument.amount(command.quantity),
+                price=instrument.price(command.price),
+                post_only=True,
+                reject_post_only=True,
+                label=command.order_id,
+                valid_until=command.valid_until // MS_NS * MS_NS,
+                method=f"private/{command.side.value}",
+            ),
+            at,
+        )
+
+    def _amend(self, command: AmendOrder, at: int) -> Outcome:
+        instrument = self._hearing.instruments[name_of(command.instrument)]
+        return self._exchange.amend(
+            self._account,
+            command.venue_order_id,
+            amount=instrument.amount(command.quantity),
+            price=instrument.price(command.price),
+            post_only=True,
+            reject_post_only=True,
+            valid_until=command.valid_until // MS_NS * MS_NS,
+            method="private/edit",
+            at=at,
+        )
+
+    def _cancel_by_label(self, command: CancelOrder, at: int, arrival: int) -> Iterable[Event]:
+        count = self._exchange.cancel_all(
+            self._account, label=command.order_id, method="private/cancel_by_label", at=at
+        )
+        if count:
+            venue_time = at // US_NS * US_NS
+            return (OrderCanceled(at=arrival, order_id=command.order_id, venue_time=venue_time, reason="user_request"),)
+        return (_nothing_to_cancel(command, arrival),)
+
+    def _told(
+        self, command: OrderCommand, request: Request, outcome: Outcome, at: int, arrival: int
+    ) -> Iterable[Event]:
+        """What the venue's answer to a command says."""
+        if outcome.refusal is not None:
+            return (self._refused(command, request, _fault(outcome), at, arrival),)
+        assert outcome.order is not None, "what was not refused has an order"
+        if request is Request.CANCEL and outcome.order.state is not OrderState.CANCELLED:
+            return (_nothing_to_cancel(command, arrival),)
+        answers = None if request is Request.CANCEL else request
+        return self._hearing.own((outcome.order,), outcome.trades, answers, arrival)
+
+    def _refused(self, command: OrderCommand, request: Request, fault: Fault, at: int, arrival: int) -> Event:
+        reason, message = rejection(fault.code), f"{fault.code} {fault.message}"
+        if reason is None:
+            return OutcomeUnknown(at=arrival, order_id=command.order_id, request=request, message=message)
+        if reason is RejectReason.HALTED:
+            name = name_of(command.instrument)
+            self._hearing.tell_halted(name, message, at)
+            self._look_again[name] = at + LOOK_AGAIN_NS
+            self.next_at = min(self.next_at, at + LOOK_AGAIN_NS)
+        if request is Request.PLACE:
+            if reason is RejectReason.NOT_OPEN:
+                reason = RejectReason.OTHER  # a new order cannot be "not open"
+            return OrderRejected(at=arrival, order_id=command.order_id, reason=reason, message=message)
+        return RequestRejected(at=arrival, order_id=command.order_id, request=request, reason=reason, message=message)
+
+
+def _nothing_to_cancel(command: OrderCommand, arrival: int) -> RequestRejected:
+    return RequestRejected(
+        at=arrival,
+        order_id=command.order_id,
+        request=Request.CANCEL,
+        reason=RejectReason.NOT_OPEN,
+        message="nothing to cancel",
+    )
+
+
+def _fault(outcome: Outcome) -> Fault:
+    """The venue's code and word for what was refused."""
+    assert outcome.refusal is not None, "it was refused"
+    try:
+        refuse_for(outcome.refusal, outcome.limit)
+    except Refused as refused:
+        return refused.fault

@@ -1,0 +1,176 @@
+"""The replay: one engine, one exchange, and what is under way between them, on one virtual timeline.
+
+Time goes from one moment at which something is due to the next. Everything that is due at a moment, and all that
+follows from it at that moment, happens before time goes on, and the facts that arrive together are one step: so it is
+in the daemon, where whatever has been heard when the loop comes round is one turn.
+
+    the market moves · a request reaches the exchange · a fact reaches us · the engine wanted to be woken
+
+What the daemon's driver and the venue's session add of themselves is kept, as a decision may depend on it: an alarm is
+set a moment after a turn and not in it, and a book that stands still is known to be today's as long as the connection
+answers.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from replenisher.backtest.counter import Counter
+from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.core.engine import Engine
+from replenisher.core.stopping import Verdict
+from replenisher.exchange.exchange import Exchange
+from replenisher.exchange.latency import Way
+from replenisher.model.command import addressee
+from replenisher.model.event import Event, LinkAlive, Started, StopAsked, Woke
+from replenisher.model.step import Step
+from replenisher.model.units import MS_NS, SECOND_NS
+
+ALARM_SET_NS = MS_NS  # after a turn, as in the driver
+ALIVE_EVERY_NS = SECOND_NS // 2  # a connection that is heard is said to live, as in the venue's session
+SILENCE_NS = 3 * SECOND_NS // 4  # and is asked for an answer when nothing was heard for so long
+STOP_NS_MAX = 30 * SECOND_NS
+CLOSED, OVER = "the market has closed", "the replay is over"
+
+Observe = Callable[[Step], None]
+
+
+class Replay:
+    """Lets the past happen."""
+
+    def __init__(
+        self, engine: Engine, exchange: Exchange, hearing: Hearing, counter: Counter, requests: Way, observe: Observe
+    ) -> None:
+        self.engine = engine
+        self.exchange = exchange
+        self.at = 0
+        self._hearing = hearing
+        self._counter = counter
+        self._requests = requests
+        self._observe = observe
+        self._asked: deque[tuple[int, Any]] = deque()  # orders and questions, by when they are at the exchange
+        self._alarm_at = FAR
+        self._set_alarm_at = FAR
+        self._heard_at = 0
+        self._alive_at = 0
+        self._venue = engine.state.setup.venues[0].name
+        self._traded = [strategy.instrument for strategy in engine.state.setup.strategies]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing that we trade will trade again."""
+        if self.exchange.next_at is not None:
+            return False
+        closed = self.engine.state.closed
+        return all(instrument in closed for instrument in self._traded)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the life has ended, one way or the other."""
+        stopping = self.engine.state.stopping
+        return stopping is not None and stopping.verdict is not Verdict.OPEN
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it ended with nothing of ours resting."""
+        stopping = self.engine.state.stopping
+        return stopping is not None and stopping.verdict is Verdict.FLAT
+
+    def begin(self, started: Started) -> None:
+        """The first fact of a life."""
+        self.at = self._heard_at = started.at
+        self._step([started])
+
+    def run(self, until: int) -> None:
+        """Let time pass up to and including `until`, or until the market has closed."""
+        while (at := self._next_at()) <= until and not self.is_closed:
+            self._happen(at)
+        if not self.is_closed:
+            self.at = max(self.at, until)
+
+    def stop(self) -> None:
+        """The operator stops the life: it ends verified flat, unless that takes too long."""
+        reason = CLOSED if self.is_closed else OVER
+        self._step([StopAsked(at=self.at, reason=reason)])
+        until = self.at + STOP_NS_MAX
+        self._happen(self.at)
+        while not self.is_over and (at := self._next_at()) <= until:
+            self._happen(at)
+
+    # --- Time -----------------------------------------------------------------------------------------------------
+
+    def _next_at(self) -> int:
+        """When something is due next."""
+        market = self.exchange.next_at
+        due = FAR if market is None else market
+        for at in (
+            self._hearing.next_at,
+            self._asked[0][0] if self._asked else FAR,
+            self._alarm_at,
+            self._set_alarm_at,
+            self._heard_at + SILENCE_NS,
+            self._counter.next_at,
+        ):
+            if at < due:
+                due = at
+        return due
+
+    def _happen(self, at: int) -> None:
+        """All that is due at this moment, and what follows from it at once."""
+        if at > self.at:
+            self.at = at
+        exchange, asked = self.exchange, self._asked
+        while True:
+            market = exchange.next_at
+            if market is not None and market <= at:
+                exchange.advance(at)
+            while asked and asked[0][0] <= at:
+                self._counter.ask(asked.popleft()[1], at)
+            if self._counter.next_at <= at:
+                self._counter.wake(at)
+            facts = self._heard(at)
+            if self._alarm_at <= at:
+                self._ring(facts, at)
+            if not facts:
+                break
+            self._step(facts)
+        if self._set_alarm_at <= at:
+            self._set_alarm_at = FAR
+            self._set_alarm()
+
+    def _heard(self, at: int) -> list[Event]:
+        """What has arrived; and that the connection lives, if there is nothing else that says so."""
+        facts = self._hearing.take(at)
+        if facts:
+            self._heard_at = at
+        elif at < self._heard_at + SILENCE_NS:
+            return facts
+        else:
+            self._heard_at = at
+        if at - self._alive_at >= ALIVE_EVERY_NS:
+            self._alive_at = at
+            facts.append(LinkAlive(at=at, venue=self._venue))
+        return facts
+
+    def _ring(self, facts: list[Event], at: int) -> None:
+        """An alarm rings. The engine is told so if it wanted that: what it waited for may have come before."""
+        self._alarm_at = FAR
+        deadline = self.engine.next_deadline
+        if deadline is not None and deadline <= at:
+            facts.insert(0, Woke(at=at))
+        elif not facts:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        deadline = self.engine.next_deadline
+        if deadline is not None and deadline < self._alarm_at:
+            self._alarm_at = max(deadline, self.at)
+
+    def _step(self, facts: list[Event]) -> None:
+        step = self.engine.step(facts)
+        self._observe(step)
+        for command in step.commands:
+            if addressee(command):
+                self._asked.append((self._requests.arrival(self.at), command))
+        if self._set_alarm_at == FAR:
+            self._set_alarm_at = self.at + ALARM_SET_NS

@@ -1,0 +1,40 @@
+"""What happened in a replay, counted as it happens."""
+
+from dataclasses import dataclass
+
+from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
+from replenisher.model.event import BookChanged, BookSnapshot, OrderRejected, TradePrinted
+from replenisher.model.step import Step
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts steps and what was in them."""
+
+    steps: int = 0
+    changes: int = 0  # of books, as they were told
+    levels: int = 0  # in these
+    trades: int = 0  # between others, or with us
+    orders: int = 0
+    amends: int = 0
+    cancels: int = 0
+    rejected: int = 0
+
+    def observe(self, step: Step) -> None:
+        """One more step."""
+        self.steps += 1
+        for event in step.events:
+            if isinstance(event, TradePrinted):
+                self.trades += 1
+            elif isinstance(event, BookChanged | BookSnapshot):
+                self.changes += 1
+                self.levels += len(event.bids) + len(event.asks)
+            elif isinstance(event, OrderRejected):
+                self.rejected += 1
+        for command in step.commands:
+            if isinstance(command, PlaceOrder):
+                self.orders += 1
+            elif isinstance(command, AmendOrder):
+                self.amends += 1
+            elif isinstance(command, CancelOrder):
+                self.cancels += 1

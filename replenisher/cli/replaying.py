@@ -1,0 +1,63 @@
+"""The verb that lets the past happen again, as fast as it goes."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from replenisher.cli.program import AsJson, File, Speed, Tape, app, progress, show
+
+
+@app.command(
+    epilog="Examples: replenisher replay configs/replay.yaml --tape FILE"
+    " · replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60"
+)
+def replay(
+    file: File,
+    tape: Tape = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="The market is a seeded order flow.")] = False,
+    speed: Speed = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the order flow; else the file's.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Of the market's time; else all of a tape, and 10 of an order flow.")
+    ] = None,
+    data_directory: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Leave journal, ledger and database there, as `run` does; it must be empty."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run engine and exchange on one virtual timeline, without sockets.
+
+    Latency, fees and the queue model are those of the section `exchange`. The same past gives the same hash. The exit
+    code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
+
+    With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG.
+    """
+    if synthetic and tape is not None:
+        raise typer.BadParameter("a market is either recorded or synthetic", param_hint="--synthetic")
+    with progress("replay") as tell:
+        from replenisher.config import load, market_overrides, require_exchange
+
+        config = load(file, _overrides(market_overrides(tape, speed), synthetic=synthetic, seed=seed))
+
+        from replenisher.wiring import replaying
+
+        replaying.require_replayable(config)
+        require_exchange(config)
+        outcome = replaying.replay(config, minutes=minutes, directory=data_directory, tell=tell)
+
+    from msgspec import to_builtins
+
+    show(to_builtins(outcome), as_json)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _overrides(market: dict[str, Any], *, synthetic: bool, seed: int | None) -> dict[str, Any]:
+    """What the command line says about the exchange."""
+    exchange = dict(market.get("exchange", {}))
+    if synthetic:
+        exchange["market"] = {"source": "synthetic"}
+    if seed is not None:
+        exchange["seed"] = seed
+    return {"exchange": exchange} if exchange else {}

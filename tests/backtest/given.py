@@ -1,0 +1,69 @@
+"""The same past twice: as a replay, and as the daemon with its codecs and sessions on virtual time."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replenisher.config import Config, load, market_overrides
+from replenisher.core.state import State
+from replenisher.exchange import ledger
+from replenisher.exchange.ledger import read_ledger
+from replenisher.live.birth import EPOCH_ZERO_S
+from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.run import START
+from replenisher.simulate.world import World
+from replenisher.wiring.listings import listings_of
+from replenisher.wiring.replaying import replay_of
+from replenisher.wiring.setup import setup_of
+from replenisher.wiring.simulation import scene_of
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NO_LATENCY = {"latency": {"request_ms": 0, "response_ms": 0}}
+Happened = ledger.Order | ledger.Amended | ledger.Trade | ledger.Closed
+
+
+def config_of(name: str, tape: Path | None = None, **exchange: Any) -> Config:
+    """A shipped configuration whose exchange is next door, unless it is said otherwise."""
+    market = market_overrides(tape, None).get("exchange", {})
+    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}})
+
+
+def lived(config: Config, seconds: float, folder: Path) -> list[Happened]:
+    """What its ledger says of a daemon on virtual time, up to its verified-flat stop."""
+    assert config.exchange is not None
+    scene = replace(scene_of(config), delays_ns=(0, 0))
+    world = World(scene, seed=config.exchange.seed, at=START, directory=folder / "journal")
+    world.run(seconds)
+    if not world.ends:
+        world.stop()
+    assert world.ends == ["exit 0"]
+    return happened(world.ledger_bytes())
+
+
+def replayed(config: Config, seconds: float, steps: list[Step] | None = None) -> list[Happened]:
+    """What it says of a replay of the same past."""
+    section, written = config.exchange, bytearray()
+    assert section is not None
+    observe = (lambda _: None) if steps is None else steps.append
+    game = replay_of(
+        config,
+        listings_of(section, tape=config.tape, seed=section.seed, clock=lambda _: START),
+        State.load(setup_of(config), None),
+        epoch=START // SECOND_NS - EPOCH_ZERO_S,
+        at=START,
+        append=written.extend,
+        observe=observe,
+    )
+    game.run(START + round(seconds * SECOND_NS))
+    game.stop()
+    assert game.is_flat
+    return happened(bytes(written))
+
+
+def happened(data: bytes) -> list[Happened]:
+    return [record for record in read_ledger(data).records if isinstance(record, Happened)]
+
+
+def fills_of(records: list[Happened]) -> int:
+    return sum(isinstance(record, ledger.Trade) for record in records)

@@ -1,0 +1,60 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replenisher.model.event import BookChanged, TradePrinted
+from replenisher.model.step import Step
+from tests.backtest.given import config_of, fills_of, lived, replayed
+
+BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
+
+
+@pytest.mark.parametrize("name", ["paper.yaml", "simulate.yaml", "glft.yaml"])
+def test_a_replay_of_an_order_flow_is_the_daemon_on_virtual_time_fill_for_fill(name: str, tmp_path: Path) -> None:
+    config = config_of(name, seed=11)
+
+    replay, life = replayed(config, 45), lived(config, 45, tmp_path)
+
+    assert fills_of(life) > 0
+    assert replay == life
+
+
+def test_a_replay_of_a_recording_is_the_daemon_on_virtual_time_fill_for_fill(
+    recordings: Callable[[str], Path], tmp_path: Path
+) -> None:
+    config = config_of("replay.yaml", recordings(BTCUSDT))
+
+    replay, life = replayed(config, 30), lived(config, 30, tmp_path)
+
+    assert fills_of(life) > 10
+    assert replay == life
+
+
+def test_what_a_tape_has_at_one_time_is_one_step(recordings: Callable[[str], Path]) -> None:
+    steps: list[Step] = []
+
+    replayed(config_of("replay.yaml", recordings(BTCUSDT)), 10, steps)
+
+    told: dict[int, int] = {}  # steps with what the market did of itself, by its time
+    for step in steps:
+        venue_times = {event.venue_time for event in step.events if isinstance(event, TradePrinted)}
+        for venue_time in venue_times:
+            told[venue_time] = told.get(venue_time, 0) + 1
+    assert len(told) > 100
+    assert max(told.values()) == 1
+    assert any(sum(isinstance(event, BookChanged | TradePrinted) for event in step.events) > 5 for step in steps)
+
+
+def test_the_same_past_has_the_same_outcome() -> None:
+    config = config_of("paper.yaml", seed=3, latency={"request_ms": 3, "response_ms": 1.5})
+
+    assert replayed(config, 20) == replayed(config, 20)
+
+
+def test_latency_makes_another_past() -> None:
+    near, far = (
+        replayed(config_of("paper.yaml", latency={"request_ms": way, "response_ms": way}), 30) for way in (0, 60)
+    )
+
+    assert near != far
