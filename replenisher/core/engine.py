@@ -20,6 +20,7 @@ from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
 from replenisher.model.command import Command
 from replenisher.model.event import Event
+from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
 
 
@@ -43,9 +44,10 @@ class Engine:
         if self.state.found:
             return self.at
         deadline = self.agenda.deadline(self.state)
-        if not self.state.setup.obliged:
-            return deadline
-        return min(self.presence.next_look, FAR if deadline is None else deadline)
+        soonest = min(self.state.markouts.next_due, FAR if deadline is None else deadline)
+        if self.state.setup.obliged:
+            soonest = min(self.presence.next_look, soonest)
+        return soonest if soonest < FAR else None
 
     @property
     def fresh_until(self) -> int:
@@ -56,6 +58,8 @@ class Engine:
         """Apply everything that has arrived, and decide once per touched market."""
         assert events, "a step is caused by something"
         state, at = self.state, self.at
+        if events[-1].at >= state.markouts.next_due:
+            state.markouts.pass_time(events[-1].at, state.stood)
         for event in events:
             if event.at > at:
                 at = event.at
@@ -83,6 +87,7 @@ class Engine:
             commands=tuple(commands),
             decisions=tuple([plan.decision() for plan in plans]) if commands else (),
             orders=tuple([order.report() for order in state.orders.changed()]),
+            marks=state.markouts.taken() if state.markouts.told else (),
         )
 
     def _react(self, at: int) -> tuple[list[Command], list[Plan]]:
@@ -90,6 +95,11 @@ class Engine:
         state = self.state
         if state.objection:
             return [], []
+        for _, fill in state.executed:  # before anybody looks at the market as it is now
+            offset_ns = state.clock_offsets_ns.get(venue_of(fill.instrument), 0)
+            state.markouts.saw_fill(fill, offset_ns, state.stood)
+        if state.stopping is not None:
+            state.markouts.end()
         if state.setup.followers:
             for instrument in [*state.to_revisit, *state.to_look_at]:
                 look_at_followers(state, instrument)

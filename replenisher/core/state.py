@@ -18,6 +18,7 @@ from replenisher.core.budget import Budget
 from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.guarded import Guarded
 from replenisher.core.load import Load
+from replenisher.core.markouts import Markouts
 from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
@@ -92,6 +93,7 @@ class State:
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # by strategy, of those that have a cap
     guarded: dict[str, Guarded] = field(default_factory=dict)  # the strategies that have guards
+    markouts: Markouts = field(default_factory=Markouts)
     told: dict[str, Told] = field(default_factory=dict)  # prices from elsewhere, by source
     earlier_lives: dict[str, None] = field(default_factory=dict)  # orders that were live when this life began
     left_alone_until: dict[str, int] = field(default_factory=dict)  # venue -> until when those are, see `starting`
@@ -210,6 +212,14 @@ class State:
         """The others' best bid and ask; None where there is no trusted two-sided book."""
         book = self.book(instrument)
         return None if book.distrust else self.own_size(instrument).touch(book, at)
+
+    def stood(self, instrument: str, at: int) -> Touch | None:
+        """Their touch when somebody last looked; None where there was none, or it was too old by `at` to rely on it."""
+        touch = self.touches.get(instrument)
+        if touch is None:
+            return None
+        heard_at = max(self.book(instrument).heard_at, self.links_heard.get(venue_of(instrument), 0))
+        return touch if at - heard_at <= self.setup.data_age_ns_max else None
 
     def look(self, instrument: str, at: int) -> Touch | None:
         """See where the market of an instrument stands, and have those of its signals that are in use see it, too."""

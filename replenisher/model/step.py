@@ -8,6 +8,10 @@ import msgspec
 from replenisher.model.command import Command, Intent
 from replenisher.model.event import Event
 from replenisher.model.order import Side, Status
+from replenisher.model.units import MS_NS, SECOND_NS
+
+# After a fill of ours, when to see where the others' mid has gone.
+HORIZONS_NS = (100 * MS_NS, 500 * MS_NS, *(seconds * SECOND_NS for seconds in (1, 5, 10, 30, 60, 300)))
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +81,18 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: int
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Where the others stood at one fill of ours, and since. What is not known is None."""
+
+    instrument: str
+    trade_id: str
+    side: Side
+    bid: int | None = None  # their best ones at the fill, in ticks
+    ask: int | None = None
+    mids: tuple[int | None, ...] = ()  # twice the mid in ticks, after each of HORIZONS_NS; none before all are over
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A numbered record of one call of `Engine.step`."""
 
     number: int
@@ -86,3 +101,4 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     commands: tuple[Command, ...]
     decisions: tuple[Decision, ...] = ()
     orders: tuple[OrderState, ...] = ()
+    marks: tuple[Mark, ...] = ()

@@ -261,6 +261,8 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.lives,
         tables.mandates,
         tables.requests,
+        tables.answers,
+        tables.markouts,
         tables.cash_moves,
         tables.cash_looks,
         tables.balances,
@@ -275,27 +277,28 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     upsert(connection, tables.breaches, rows.get(tables.breaches, []))
     upsert(connection, tables.signals, rows.get(tables.signals, []))
     if fills := rows.get(tables.fills):
-        insert_new(connection, tables.fills, _with_strategy(connection, fills, rows.get(tables.orders, [])))
+        insert_new(connection, tables.fills, _with_order(connection, fills))
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
 
 
-def _with_strategy(connection: Connection, fills: Sequence[Row], touched: Sequence[Row]) -> list[Row]:
-    """Each fill with the strategy of its order: one that was touched along with it, or one that was written before."""
-    strategies = {_order_of(order): order["strategy"] for order in touched}
-    if missing := sorted({_order_of(fill) for fill in fills if fill["order_id"]} - strategies.keys()):
-        strategies |= _strategies(connection, missing)
-    return [{**fill, "strategy": strategies.get(_order_of(fill), EXTERNAL)} for fill in fills]
+def _with_order(connection: Connection, fills: Sequence[Row]) -> list[Row]:
+    """Each fill with the strategy of its order, and the configuration under which that was placed."""
+    known = _orders(connection, sorted({_order_of(fill) for fill in fills if fill["order_id"]}))
+    return [{"strategy": EXTERNAL, **fill, **known.get(_order_of(fill), {})} for fill in fills]
 
 
-def _strategies(connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, str]:
+def _orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, Row]:
+    """What fills need of these orders; those of this batch are written."""
     orders = tables.orders.c
-    strategies: dict[OrderKey, str] = {}
+    found: dict[OrderKey, Row] = {}
     for start in range(0, len(keys), KEYS_PER_QUERY):
-        query = select(orders.venue, orders.account, orders.order_id, orders.strategy).where(
+        names = (orders.venue, orders.account, orders.order_id, orders.strategy, orders.config_version)
+        query = select(*names).where(
             tuple_(orders.venue, orders.account, orders.order_id).in_(keys[start : start + KEYS_PER_QUERY])
         )
-        strategies |= {(venue, account, order_id): name for venue, account, order_id, name in connection.execute(query)}
-    return strategies
+        for venue, account, order_id, strategy, config_version in connection.execute(query):
+            found[venue, account, order_id] = {"strategy": strategy, "config_version": config_version}
+    return found
 
 
 def _order_of(row: Row) -> OrderKey:

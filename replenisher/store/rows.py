@@ -36,20 +36,27 @@ from replenisher.model.event import (
     Event,
     HaltsLifted,
     InstrumentDefined,
+    NotSent,
     OrderFilled,
+    OrderRejected,
+    OrderWorking,
+    OutcomeUnknown,
     PositionReported,
+    RequestRejected,
     ResumeAsked,
     Started,
     TradesReported,
 )
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.mandate import Mandate
-from replenisher.model.step import Decision, OrderState, Quote, Step
+from replenisher.model.order import Request
+from replenisher.model.step import Decision, Mark, OrderState, Quote, Step
 from replenisher.model.units import HOUR_NS
 from replenisher.store import tables
 
 Row = dict[str, Any]
 Rows = dict[Table, list[Row]]
+Answer = OrderWorking | OrderRejected | RequestRejected | OutcomeUnknown | NotSent
 
 
 class UntoldError(ReplenisherError):
@@ -100,6 +107,14 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
     origin: Row = {"journal_id": life.journal_id, "epoch": life.epoch, "step": step.number}
     for index, event in enumerate(step.events):
         _add_event(rows, event, {**origin, "index": index}, life, instruments)
+        if isinstance(event, Answer):
+            _add_answer(rows, event, step, {**origin, "index": index}, life)
+    for index, mark in enumerate(step.marks):
+        _add_mark(rows, mark, {**origin, "index": index, "at": step.at}, life, instruments)
+    if rows[tables.fills]:
+        levels = {order.order_id: order.level for order in step.orders}
+        for fill in rows[tables.fills]:
+            fill["level"] = levels.get(fill["order_id"])
     for index, command in enumerate(step.commands):
         request = _request(command, step, life, instruments)
         rows[tables.requests].append({**request, **origin, "index": index, "at": step.at})
@@ -178,6 +193,57 @@ def _add_presence(rows: Rows, command: PresenceCounted, origin: Row, life: Life)
         rows[tables.breaches].append({**whose, "since": breach.since, "until": breach.until or None, **told})
 
 
+def _add_answer(rows: Rows, event: Answer, step: Step, origin: Row, life: Life) -> None:
+    """What a venue has answered to a request; what it tells of its own accord answers none."""
+    where = next((order.instrument for order in step.orders if order.order_id == event.order_id), None)
+    request = _answered(event)
+    if where is None or request is None:
+        return
+    message = ""
+    match event:
+        case OrderWorking():
+            outcome = "working"
+        case NotSent():
+            outcome = "not_sent"
+        case OutcomeUnknown():
+            outcome, message = "unknown", event.message
+        case OrderRejected() | RequestRejected():
+            outcome, message = event.reason, event.message
+        case _:
+            assert_never(event)
+    venue = venue_of(where)
+    whose = {"venue": venue, "account": life.account(venue), "order_id": event.order_id}
+    rows[tables.answers].append(
+        {**origin, "at": event.at, **whose, "request": request, "outcome": outcome, "message": message}
+    )
+
+
+def _answered(event: Answer) -> Request | None:
+    match event:
+        case OrderWorking():
+            return event.answers
+        case OrderRejected():
+            return Request.PLACE
+        case RequestRejected() | OutcomeUnknown() | NotSent():
+            return event.request
+        case _:
+            assert_never(event)
+
+
+def _add_mark(rows: Rows, mark: Mark, origin: Row, life: Life, instruments: Instruments) -> None:
+    """Where the market stood at a fill of this step, or after one of an earlier step."""
+    instrument = instruments.get(mark.instrument)
+    where = {**_place(mark.instrument, life), "trade_id": mark.trade_id, "side": mark.side}
+    if mark.mids:
+        mids = [None if mid is None else float(instrument.price(mid) / 2) for mid in mark.mids]
+        rows[tables.markouts].append({**origin, **where, **dict(zip(tables.MIDS, mids, strict=True))})
+    elif mark.bid is not None and mark.ask is not None:
+        bid, ask = instrument.price(mark.bid), instrument.price(mark.ask)
+        for fill in rows[tables.fills]:
+            if all(fill[name] == told for name, told in where.items()):
+                fill |= {"mid": (bid + ask) / 2, "spread": float(ask - bid)}
+
+
 def _asked_of(scope: str, life: Life) -> Row:
     """The same columns of a question; one about all that we trade at a venue names no instrument."""
     return _place(scope, life) if "/" in scope else {"venue": scope, "account": life.account(scope)}
@@ -243,6 +309,9 @@ def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
         "side": event.side,
         "order_id": event.order_id,
         "venue_order_id": event.venue_order_id,
+        "config_version": life.config_version,
+        "mid": None,
+        "spread": None,
         "price": event.price,
         "amount": event.amount,
         "fee": event.fee,

@@ -99,6 +99,9 @@ metadata = MetaData(
 )
 
 
+MIDS = ("mid_100ms", "mid_500ms", "mid_1s", "mid_5s", "mid_10s", "mid_30s", "mid_60s", "mid_300s")  # as HORIZONS_NS
+
+
 def _text(name: str) -> Column[str]:
     return Column(name, String, nullable=False)
 
@@ -253,8 +256,12 @@ fills = Table(
     _text("order_id"),  # empty if the order is not one of ours by name
     _text("venue_order_id"),
     _text("strategy"),  # of the order; `external` if it is none of ours
+    Column("level", Integer, nullable=True),  # of the order, when it was filled; null if it is none of ours
+    _text("config_version"),  # under which the order was placed; of another's, the one in force
     _exact("price"),
     _exact("amount"),
+    _maybe_exact("mid"),  # of the others, just before we heard of it; null where there was none to rely on
+    Column("spread", Double, nullable=True),  # between their best bid and ask, likewise
     _exact("fee"),
     _text("fee_currency"),
     _text("liquidity"),
@@ -262,6 +269,35 @@ fills = Table(
     _time("at"),
     *_origin(),
     PrimaryKeyConstraint("venue", "account", "instrument", "trade_id", "side"),
+    Index(None, "venue", "account", "order_id"),
+)
+
+markouts = Table(
+    "markouts",
+    metadata,  # one row a fill: the others' mid so long after it; null where that is not known
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("trade_id"),
+    _text("side"),
+    *(Column(name, Double, nullable=True) for name in MIDS),
+    PrimaryKeyConstraint("venue", "account", "instrument", "trade_id", "side"),
+)
+
+answers = Table(
+    "answers",
+    metadata,  # one row each time a venue answered a place or an amend, or a cancel that it refused
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("order_id"),
+    _text("request"),
+    _text("outcome"),  # working, a reason to reject, not_sent or unknown
+    _text("message"),  # the venue's own words; empty if there were none
+    _key_by_origin(),
     Index(None, "venue", "account", "order_id"),
 )
 
@@ -363,6 +399,27 @@ breaches = Table(
     Column("held_ns", JSON, nullable=False),  # reason -> how long it was why, in the order in which they first came
     PrimaryKeyConstraint("journal_id", "strategy", "since"),
     Index(None, "venue", "account", "since"),
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,  # one row each time somebody swept a side of a book that we quote, once it was watched to its end
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _text("side"),  # that was hit
+    _time("venue_time"),
+    Column("loss", Double, nullable=False),  # of what stood near the mid, as an amount
+    _count("watched_ns"),
+    Column("back", JSON, nullable=False),  # the share of it that was back, by time like "0.5s"; null where not watched
+    _maybe_count("t50_ns"),  # from when on half of it was back; null if that was not seen
+    _maybe_count("t90_ns"),
+    Column("flow_per_s", Double, nullable=True),  # added in the first five seconds, in losses
+    Column("own_share", Double, nullable=True),  # of what was back after that
+    _key_by_origin(),
+    Index(None, "venue", "account", "instrument", "venue_time"),
 )
 
 signals = Table(

@@ -19,11 +19,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
 from replenisher.model.command import AmendOrder, CancelOrder, Denied, Halt, HaltCause, Intent, MoveSlot, Pause
-from replenisher.model.event import BalanceReported, CashKind, CashMoved, PositionReported, ResumeAsked, TradesReported
+from replenisher.model.event import (
+    BalanceReported,
+    CashKind,
+    CashMoved,
+    NotSent,
+    OrderRejected,
+    OrderWorking,
+    OutcomeUnknown,
+    PositionReported,
+    RejectReason,
+    RequestRejected,
+    ResumeAsked,
+    TradesReported,
+)
 from replenisher.model.instrument import TickStep
 from replenisher.model.mandate import Chain, How, Link, Mandate
-from replenisher.model.order import Side, Status
-from replenisher.model.step import Cut
+from replenisher.model.order import Request, Side, Status
+from replenisher.model.step import Cut, Mark, Step
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Journal, Policy
@@ -33,9 +46,11 @@ from tests.store.given import (
     ACCOUNT,
     JOURNAL_ID,
     KEY,
+    SECOND,
     T0,
     a_day,
     an_order_that_fills,
+    book_changed,
     decision,
     defined,
     filled,
@@ -441,3 +456,77 @@ def _empty(database: Database) -> None:
 
 def _set_back(database: Database) -> None:
     database.write(lambda c: c.execute(tables.cursor.delete()))
+
+
+def test_a_fill_says_where_the_market_stood_and_under_which_configuration_its_order_was_placed(
+    journal: Path, database: Database
+) -> None:
+    first = a_day(orders=1)[:2]
+    write_journal(journal, first)
+    Recorder(journal, database).record_all()
+    order_id, at_fill = "tst000001000000", Mark(instrument=KEY, trade_id="1", side=Side.BUY, bid=100_000, ask=100_001)
+    later = msgspec.structs.replace(at_fill, mids=(200_001, None, *[200_010] * 6))
+    second = [
+        step(3, [msgspec.structs.replace(started(2), config_version="c2")]),
+        marked(step(4, [filled(order_id, "1")], orders=[order(order_id, Status.FILLED, level=3)]), at_fill),
+        step(5, [filled("", "2", side=Side.SELL), filled(order_id, "1")]),
+        marked(step(6, [book_changed()]), later),
+    ]
+    write_journal(journal, second, epoch=2)
+    Recorder(journal, database).record_all()
+
+    ours, others = rows(database, tables.fills)
+    assert (ours["config_version"], ours["strategy"], ours["level"]) == ("c1", "core", 3)
+    assert (ours["mid"], ours["spread"]) == (Decimal("50000.25"), 0.5)
+    assert (others["config_version"], others["strategy"], others["level"]) == ("c2", "external", None)
+    assert (others["mid"], others["spread"]) == (None, None)
+    [after] = rows(database, tables.markouts)
+    assert (after["trade_id"], after["side"], after["at"]) == ("1", "buy", T0 + 6 * SECOND)
+    assert [after[name] for name in tables.MIDS] == [50_000.25, None, *[50_002.5] * 6]
+
+
+def test_what_a_venue_answers_has_its_row_and_what_it_tells_of_its_own_accord_has_none(
+    journal: Path, database: Database
+) -> None:
+    where = {"at": T0 + 5, "order_id": "a", "venue_order_id": "v", "venue_time": 1, "price": 1, "quantity": 1}
+    refused = RequestRejected(
+        at=T0 + 6, order_id="a", request=Request.AMEND, reason=RejectReason.POST_ONLY, message="too near"
+    )
+    told = [
+        OrderWorking(**where, answers=Request.PLACE),
+        OrderWorking(**where),
+        refused,
+        NotSent(at=T0 + 7, order_id="a", request=Request.AMEND),
+        OutcomeUnknown(at=T0 + 8, order_id="a", request=Request.CANCEL, message="?"),
+        OrderRejected(at=T0 + 9, order_id="nobody's", reason=RejectReason.FUNDS, message=""),
+    ]
+    write_journal(journal, [step(1, [started(), defined()]), step(2, told, [place("a")], [order("a", Status.WORKING)])])
+
+    Recorder(journal, database).record_all()
+
+    found = rows(database, tables.answers)
+    assert [(row["at"] - T0, row["request"], row["outcome"], row["message"]) for row in found] == [
+        (5, "place", "working", ""),
+        (6, "amend", "post_only", "too near"),
+        (7, "amend", "not_sent", ""),
+        (8, "cancel", "unknown", "?"),
+    ]
+    assert {(row["venue"], row["account"], row["order_id"]) for row in found} == {("deribit", ACCOUNT, "a")}
+
+
+def test_the_older_fills_of_a_ledger_go_to_the_configuration_of_their_orders(journal: Path, database_url: str) -> None:
+    write_journal(journal, a_day(orders=1))
+    schema.upgrade(database_url)
+    with closing(Database(database_url)) as database:
+        Recorder(journal, database).record_all()
+        before = rows(database, tables.fills)
+
+        schema.downgrade(database_url, "-1", drop_rows=True)
+        schema.upgrade(database_url)
+
+        assert rows(database, tables.fills) == before
+        assert (before[0]["config_version"], before[0]["level"]) == ("c1", 0)
+
+
+def marked(which: Step, mark: Mark) -> Step:
+    return msgspec.structs.replace(which, marks=(mark,))
