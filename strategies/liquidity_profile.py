@@ -1,6 +1,6 @@
 """So much depth within so many percent of fair value, as a market-making programme asks of a token's issuer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property, partial
 from hashlib import blake2b
@@ -14,9 +14,10 @@ from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
-from replenisher.model.instrument import AmountUnit
+from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
 from replenisher.model.order import Side
+from replenisher.model.step import Quote
 from replenisher.model.units import BPS
 
 BPS_OF_PCT = 100
@@ -86,6 +87,21 @@ class LiquidityProfile:
                 "centre": centre,
             },
         )
+
+    def lacking(self, instrument: Instrument, fair: float, quotes: Sequence[Quote]) -> str:
+        """What these quotes lack of the bands: what ticks, lots and minimums have taken away. Empty if nothing."""
+        for band in self.bands:
+            for side, name in ((Side.BUY, "bid"), (Side.SELL, "ask")):
+                depth = sum(
+                    instrument.notional_quote(instrument.amount(quote.quantity), instrument.price(quote.price))
+                    for quote in quotes
+                    if quote.side is side
+                    and abs(quote.price * instrument.tick_float - fair) <= fair * band.within_pct / 100
+                )
+                if depth < band.depth_quote:
+                    asked = f"{band.depth_quote:.2f} within {band.within_pct:g} %"
+                    return f"{depth:.2f} of {asked} would stand on the {name}"
+        return ""
 
     @cached_property
     def chain(self) -> Chain:

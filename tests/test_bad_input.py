@@ -178,6 +178,7 @@ TAPE = [
     '"b":[["99.0","2.000"]],"a":[]}}',
 ]
 
+OWED = "obligations: {max_spread_bps: 5, min_depth_quote: 500, min_uptime_pct: 90}"
 MEASURED_K = "k: {window_s: 300, min: 0.005, max: 0.5}"
 COMPOSITE = "source: composite, outlier_bps: 20, min_legs: 1"
 SPOT = "{source: http, http: spot, max_age_ms: 1000}"
@@ -262,6 +263,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         written("order_amount: 1000", "order_amount: 5"),
         CONFIGURATION,
         "strategies[0]: the sizes of bids 0, 1, 2, 3, 4 and asks 0, 1, 2, 3, 4 would be below the venue's minimum",
+    ),
+    (
+        "obligations that the ladder does not meet even where it stands untouched",
+        EITHER,
+        written("size_unit: quote", f"size_unit: quote\n    {OWED}"),
+        CONFIGURATION,
+        "strategies[0].obligations cannot be met, not even at rest: the spread is too wide: 16.00 bps, and 5 are owed",
     ),
     (
         "a paper configuration with a real venue's address",

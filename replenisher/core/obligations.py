@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from replenisher.core.orders import Order
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import BUY, SELL, WORKING
+from replenisher.model.order import BUY, SELL, WORKING, Side
 from replenisher.model.units import BPS
 
 NAMES = {BUY: "bid", SELL: "ask"}
@@ -45,10 +45,14 @@ class Obligations:
 
     def shortfall(self, instrument: Instrument, orders: Iterable[Order]) -> Shortfall:
         """What these orders lack."""
-        shown: dict[str, list[tuple[int, int]]] = {BUY: [], SELL: []}
-        for order in orders:
-            if order.status is WORKING and order.remaining:
-                shown[order.side].append((order.price, order.remaining))
+        working = (order for order in orders if order.status is WORKING and order.remaining)
+        return self.lacking(instrument, ((order.side, order.price, order.remaining) for order in working))
+
+    def lacking(self, instrument: Instrument, resting: Iterable[tuple[Side, int, int]]) -> Shortfall:
+        """What is missing where this much rests: side, price and lots."""
+        shown: dict[Side, list[tuple[int, int]]] = {BUY: [], SELL: []}
+        for side, price, lots in resting:
+            shown[side].append((price, lots))
         completing: list[int] = []
         for side, name in NAMES.items():
             missing = self.min_depth_quote / instrument.notional_unit

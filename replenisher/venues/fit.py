@@ -11,7 +11,7 @@ import msgspec
 
 from replenisher.core.book import Touch
 from replenisher.core.fair_value import FairValue, mid
-from replenisher.core.strategy import Strategy, View
+from replenisher.core.strategy import Quotes, Strategy, View
 from replenisher.model.instrument import AmountUnit, Instrument, TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
@@ -31,8 +31,14 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
     listing: Listing
     mark: Decimal  # in the middle of the touch
+    fair_value: float | None
     meant: Mapping[Key, Decimal]  # sizes, in the wire amount
     stand: Mapping[Key, Quote]
+
+    @property
+    def standing(self) -> list[Quote]:
+        """What the venue would take."""
+        return [quote for key, quote in self.stand.items() if not self._is_small(key)]
 
     @property
     def collapsed(self) -> list[Key]:
@@ -61,11 +67,13 @@ def fit_of(strategy: Strategy, listing: Listing, at: int) -> Fit | None:
     """The ladder of a strategy that holds nothing; None while the market has not two sides. Raises `Failed`."""
     if listing.bid is None or listing.ask is None:
         return None
-    wanted = _asked(strategy, _finer(listing.instrument), listing, at)
-    stand = _asked(strategy, listing.instrument, listing, at)
+    wanted = _by_level(_asked(strategy, _finer(listing.instrument), listing, at))
+    answer = _asked(strategy, listing.instrument, listing, at)
+    stand = _by_level(answer)
     return Fit(
         listing=listing,
         mark=(listing.bid[0] + listing.ask[0]) / 2,
+        fair_value=answer.fair_value,
         meant=_meant(listing.instrument, wanted, stand),
         stand=stand,
     )
@@ -108,7 +116,11 @@ def _finer(instrument: Instrument) -> Instrument:
     return msgspec.structs.replace(instrument, tick_steps=steps, lot=instrument.lot / FINER)
 
 
-def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int) -> dict[Key, Quote]:
+def _by_level(answer: Quotes) -> dict[Key, Quote]:
+    return {(quote.side, quote.level): quote for quote in answer.quotes}
+
+
+def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int) -> Quotes:
     """What the strategy would show in this market, on the grid of `instrument`, if it held nothing."""
 
     def side(touch: tuple[Decimal, Decimal] | None) -> tuple[int, int]:
@@ -126,7 +138,7 @@ def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int
         prices=fair_value.prices_at(mid(touch) * instrument.tick_float) if isinstance(fair_value, FairValue) else {},
     )
     try:
-        return {(quote.side, quote.level): quote for quote in strategy.quote(view).quotes}
+        return strategy.quote(view)
     except Exception as error:
         raise Failed(f"{type(error).__name__}: {error}") from error
 

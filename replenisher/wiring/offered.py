@@ -1,4 +1,4 @@
-"""What a venue offers, held against what the strategies want: mistakes that only an instrument's terms can tell.
+"""What a venue offers, held against what the strategies want and owe: mistakes that only an instrument's terms tell.
 
 Of the exchange that we start, the terms are known before it is; of any other venue, once it has told them.
 """
@@ -11,15 +11,20 @@ from replenisher.config import Config
 from replenisher.config.listed import listed
 from replenisher.config.mistakes import not_allowed
 from replenisher.config.reading import Path_
+from replenisher.config.sections import ObligationsSection
 from replenisher.core.fair_value import FairValue
+from replenisher.core.inventory import Inventory
 from replenisher.core.state import State
+from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.doctor import Listing
-from replenisher.venues.fit import Failed, fit_of, too_small
+from replenisher.venues.fit import Failed, Fit, fit_of, too_small
 from replenisher.wiring.listings import synthetic_start
+from replenisher.wiring.setup import obligations_of
+from strategies.liquidity_profile import LiquidityProfile
 
 NO_TIME = 0
 
@@ -83,7 +88,11 @@ def objections(config: Config, state: State) -> Callable[[], str]:
 
 
 def _objection(config: Config, place: int, instrument: Instrument, *, mark: Decimal) -> str:
-    """What to say of a ladder without a single level that is large enough; one with some stands as far as it may."""
+    """What to say of a ladder that cannot stand, or that is not what its strategy owes where it stands untouched.
+
+    Without a single level that is large enough it cannot stand; one with some stands as far as it may.
+    """
+    strategy, stem = config.strategy(config.strategies[place].id), f"strategies[{place}]"
     ticks, tick = mark // instrument.tick_at(mark), instrument.tick_at(mark)
     listing = Listing(
         instrument=instrument,
@@ -93,10 +102,32 @@ def _objection(config: Config, place: int, instrument: Instrument, *, mark: Deci
         ask=((ticks + 1) * tick, instrument.lot),
     )
     try:
-        fit = fit_of(config.strategy(config.strategies[place].id), listing, NO_TIME)
+        fit = fit_of(strategy, listing, NO_TIME)
     except Failed:  # as it may before anything is measured; if it still does while it trades, it is paused and says why
         return ""
-    if fit is None or len(fit.small) < len(fit.meant):
+    if fit is None or not fit.meant:
         return ""
-    objection = too_small(fit)
-    return f"{config.where(('strategies', place))}: strategies[{place}]: the sizes of {objection}" if objection else ""
+    if len(fit.small) == len(fit.meant):
+        return f"{config.where(('strategies', place))}: {stem}: the sizes of {too_small(fit)}"
+    if not _rests_at_nothing(strategy):
+        return ""
+    section = config.strategies[place].obligations
+    if section is not None and (lacking := _owed(section, instrument, fit)):
+        at: Path_ = ("strategies", place, "obligations")
+        return f"{config.where(at)}: {stem}.obligations cannot be met, not even at rest: {lacking}"
+    lacking = ""
+    if isinstance(strategy, LiquidityProfile) and fit.fair_value is not None:
+        lacking = strategy.lacking(instrument, fit.fair_value, fit.standing)
+    at = ("strategies", place, "bands")
+    return lacking and f"{config.where(at)}: {stem}.bands cannot be met on the venue's grid: {lacking}"
+
+
+def _rests_at_nothing(strategy: Strategy) -> bool:
+    """Whether its ladder stands as it is meant to where nothing is held."""
+    inventory = getattr(strategy, "inventory", None)
+    return not (isinstance(inventory, Inventory) and inventory.target_quote)
+
+
+def _owed(section: ObligationsSection, instrument: Instrument, fit: Fit) -> str:
+    resting = ((quote.side, quote.price, quote.quantity) for quote in fit.standing)
+    return obligations_of(section).lacking(instrument, resting).told

@@ -89,7 +89,7 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
         ),
         limits=_limits(_tightened(config.risk, section.risk)),
         guards=_guards(section),
-        obligations=None if section.obligations is None else _obligations(section.obligations),
+        obligations=None if section.obligations is None else obligations_of(section.obligations),
     )
 
 
@@ -133,7 +133,8 @@ def _toxicity(section: Toxicity) -> ToxicityPolicy:
     )
 
 
-def _obligations(section: ObligationsSection) -> Obligations:
+def obligations_of(section: ObligationsSection) -> Obligations:
+    """What is owed, in the words of core."""
     return Obligations(
         max_spread_bps=section.max_spread_bps,
         min_depth_quote=section.min_depth_quote,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from replenisher.config import Config, load
 from replenisher.errors import ConfigurationError
@@ -50,6 +51,76 @@ def test_what_never_ends_is_not_refused(tmp_path: Path) -> None:
 def test_check_refuses_what_was_delivered(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="it was delivered on 27 September 2024"):
         check(configured(tmp_path, "BTC-27SEP24"))
+
+
+def written(tmp_path: Path, **keys: object) -> Config:
+    """Paper trading with other keys of its strategy; two levels of 1,000 a side 8 and 12 bps from the mid."""
+    content = yaml.safe_load(PAPER.read_text())
+    content["strategies"][0] |= {"order_levels": 2, "inventory": {"skew": "none"}} | keys
+    file = tmp_path / "owed.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return load(file)
+
+
+def owed(spread_bps: float, depth_quote: int) -> dict[str, object]:
+    return {"max_spread_bps": spread_bps, "min_depth_quote": depth_quote, "min_uptime_pct": 90}
+
+
+@pytest.mark.parametrize(
+    ("keys", "lacking"),
+    [
+        ({"obligations": owed(16.1, 1000)}, ""),
+        ({"obligations": owed(15.9, 1000)}, "the spread is too wide: 16.00 bps, and 15.9 are owed"),
+        ({"obligations": owed(16.1, 2000)}, "the spread is too wide: 24.00 bps, and 16.1 are owed"),
+        ({"obligations": owed(24.1, 2000)}, ""),
+        ({"obligations": owed(100, 2010)}, "too little rests on the bid: 2000.00 of 2010.00"),
+        ({"obligations": owed(40, 1000), "min_spread_bps": 50}, "the spread is too wide: 50.00 bps, and 40 are owed"),
+        ({"obligations": owed(100, 1000), "price_ceiling": 1000}, "no bid rests"),
+    ],
+)
+def test_what_a_ladder_at_rest_does_not_meet_is_refused_before_anything_starts(
+    tmp_path: Path, keys: dict[str, object], lacking: str
+) -> None:
+    config = written(tmp_path, **keys)
+    if not lacking:
+        assert check(config)["strategies"]
+        return
+
+    with pytest.raises(ConfigurationError) as refused:
+        check(config)
+
+    assert refused.value.exit_code == 78
+    told = str(refused.value)
+    assert told.endswith(f"owed.yaml: strategies[0].obligations cannot be met, not even at rest: {lacking}")
+
+
+def test_what_is_met_only_once_a_target_is_held_is_not_refused(tmp_path: Path) -> None:
+    leaning = {"skew": "size", "skew_factor": 1.0, "target_quote": -50_000}  # until then no bid is wanted
+    config = written(tmp_path, obligations=owed(30, 1000), inventory=leaning)
+
+    assert check(config)["strategies"]
+
+
+def profiled(tmp_path: Path, within_pct: float, levels: int, **keys: object) -> Config:
+    content = yaml.safe_load(PAPER.read_text())
+    kept = {key: content["strategies"][0][key] for key in ("id", "venue", "instrument")}
+    bands = [{"within_pct": within_pct, "depth_quote": 10_000, "levels": levels}]
+    content["strategies"] = [kept | {"strategy": "liquidity_profile", "bands": bands, "spread_bps": 10} | keys]
+    file = tmp_path / "profile.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return load(file)
+
+
+def test_bands_of_which_the_grid_takes_too_much_are_refused(tmp_path: Path) -> None:
+    assert check(profiled(tmp_path, 1, 10))["strategies"]
+
+    with pytest.raises(ConfigurationError) as refused:
+        check(profiled(tmp_path, 1, 50))  # of 200 USD each, rounded down to lots of 10
+
+    assert refused.value.exit_code == 78
+    told = str(refused.value)
+    assert told.endswith("would stand on the bid")
+    assert "profile.yaml: strategies[0].bands cannot be met on the venue's grid: " in told
 
 
 FAILING = """
