@@ -16,11 +16,15 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
+from replenisher.report.latency import Latency, latencies
+from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import ZERO, Line, Pnl, Total, summed
 from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Taken
+from replenisher.store.marked import marked_fills
 from replenisher.store.queries import AccountKey
+from replenisher.store.round_trips import RoundTrip, round_trips
 
 DIGITS = 80  # in which sums are made: nothing that fits into the ledger is rounded
 TOLD_EVERY = 20_000  # fills
@@ -34,6 +38,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     pnl: Pnl
     performance: tuple[Performance, ...]
+    markouts: tuple[Curve, ...]
+    spreads: tuple[Spread, ...]
+    latency: tuple[Latency, ...]
 
 
 def read_report(
@@ -49,6 +56,7 @@ def read_report(
     totals: list[Total] = []
     performance: list[Performance] = []
     fills_without_mid = 0
+    cube, trips = MarkoutCube(), list[Iterator[RoundTrip]]()
     with localcontext(prec=DIGITS):
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
@@ -58,12 +66,18 @@ def read_report(
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
             performance += performances(connection, key, attribution.courses, currencies)
             fills_without_mid += attribution.fills_without_mid
+            for marked in marked_fills(connection, key):
+                cube.add(marked, instruments)
+            trips.append(round_trips(connection, key))
     return Report(
         since=reading.since,
         until=reading.until,
         fills=count,
         pnl=Pnl(lines=tuple(lines), totals=tuple(totals), fills_without_mid=fills_without_mid),
         performance=tuple(performance),
+        markouts=cube.curves(),
+        spreads=cube.spreads(),
+        latency=latencies(chain(*trips)),
     )
 
 

@@ -1,0 +1,73 @@
+"""Requote latency: how long it took from the news to the quote on the book.
+
+From the newest fact of the step that asked (a market that moved, a fill that ate a level) to the venue's word that the
+order works, both by session time: what we took to decide and to write it down is in it, and both ways of the wire.
+"""
+
+from array import array
+from collections.abc import Iterable
+
+import msgspec
+
+from replenisher.model.units import MS_NS
+from replenisher.store.round_trips import WORKING, RoundTrip
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """The quotes that one strategy placed or amended for one reason, under one configuration version."""
+
+    config_version: str
+    strategy: str
+    request: str  # place or amend
+    intent: str  # quote, where the market or our wishes moved; refill, where a fill ate the level
+    working: int  # that reached the book; the times are theirs, and None without any
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+    refused: int
+    unanswered: int
+
+
+class _Took:
+    """What is known of one group so far."""
+
+    def __init__(self) -> None:
+        self.times_ns = array("q")
+        self.refused = self.unanswered = 0
+
+
+def latencies(trips: Iterable[RoundTrip]) -> tuple[Latency, ...]:
+    """All groups, by name."""
+    groups: dict[tuple[str, str, str, str], _Took] = {}
+    for trip in trips:
+        took = groups.setdefault(trip[:4], _Took())
+        if trip.answered_at is None:
+            took.unanswered += 1
+        elif trip.outcome == WORKING:
+            took.times_ns.append(trip.answered_at - trip.asked_at)
+        else:
+            took.refused += 1
+    return tuple(_latency(*whose, groups[whose]) for whose in sorted(groups))
+
+
+def _latency(config_version: str, strategy: str, request: str, intent: str, took: _Took) -> Latency:
+    times = sorted(took.times_ns)
+    return Latency(
+        config_version=config_version,
+        strategy=strategy,
+        request=request,
+        intent=intent,
+        working=len(times),
+        p50_ms=_quantile_ms(times, 50),
+        p95_ms=_quantile_ms(times, 95),
+        p99_ms=_quantile_ms(times, 99),
+        max_ms=_quantile_ms(times, 100),
+        refused=took.refused,
+        unanswered=took.unanswered,
+    )
+
+
+def _quantile_ms(times_ns: list[int], pct: int) -> float | None:
+    """The least time within which so many percent were done: one that did occur."""
+    return times_ns[-(-len(times_ns) * pct // 100) - 1] / MS_NS if times_ns else None

@@ -1,0 +1,94 @@
+"""Requote latency: an answer finds its request, whatever else happens in between, and none is counted twice."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from replenisher.model.command import AmendOrder, Command, Intent
+from replenisher.model.event import Event, NotSent, OrderWorking, RejectReason, RequestRejected
+from replenisher.model.order import Request, Status
+from replenisher.model.step import Step
+from replenisher.model.units import MS_NS
+from replenisher.report.latency import Latency, latencies
+from replenisher.store.database import Database
+from replenisher.store.queries import AccountKey
+from replenisher.store.recorder import Recorder
+from replenisher.store.round_trips import RoundTrip, round_trips
+from tests.store.given import ACCOUNT, KEY, T0, defined, order, place, started, write_journal
+
+ACCOUNT_KEY = AccountKey("deribit", ACCOUNT)
+
+
+@pytest.fixture
+def database(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url)) as database:
+        yield database
+
+
+def amend(order_id: str, intent: Intent = Intent.QUOTE) -> AmendOrder:
+    what = {"order_id": order_id, "venue_order_id": "v", "instrument": KEY, "price": 100_000, "quantity": 1}
+    return AmendOrder(**what, intent=intent, valid_until=T0, deadline=T0)
+
+
+def works(order_id: str, at_ms: int, answers: Request | None) -> OrderWorking:
+    what = {"order_id": order_id, "venue_order_id": "v", "venue_time": 1, "price": 100_000, "quantity": 1}
+    return OrderWorking(at=T0 + at_ms * MS_NS, **what, answers=answers)
+
+
+def refused(order_id: str, at_ms: int) -> RequestRejected:
+    what = {"order_id": order_id, "request": Request.AMEND, "reason": RejectReason.NOT_OPEN, "message": ""}
+    return RequestRejected(at=T0 + at_ms * MS_NS, **what)
+
+
+def step(number: int, at_ms: int, events: list[Event], commands: list[Command]) -> Step:
+    orders = tuple(order(order_id, Status.WORKING) for order_id in ("a", "b"))
+    at = T0 + at_ms * MS_NS
+    return Step(number=number, at=at, events=tuple(events), commands=tuple(commands), orders=orders)
+
+
+def test_each_answer_ends_the_request_that_it_answers(database: Database, tmp_path: Path) -> None:
+    steps = [
+        step(1, 0, [started(), defined()], []),
+        step(2, 0, [], [place("a"), place("b", intent=Intent.REFILL)]),
+        step(3, 3, [works("b", 3, Request.PLACE)], [amend("b")]),  # a request follows an answer of its own order
+        step(4, 7, [works("a", 7, Request.PLACE), works("b", 7, None)], []),  # and one told nothing that was asked
+        step(5, 9, [works("b", 8, Request.AMEND)], [amend("a"), amend("b", Intent.REFILL)]),
+        step(6, 20, [refused("a", 11), NotSent(at=T0 + 20 * MS_NS, order_id="b", request=Request.AMEND)], []),
+        step(7, 30, [works("b", 30, Request.AMEND)], [amend("a")]),  # nobody asked any more
+    ]
+    write_journal(tmp_path / "journal", steps)
+    Recorder(tmp_path / "journal", database).record_all()
+
+    found = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY)))
+
+    def took(request: str, intent: str, asked: int, answered: int | None, outcome: str) -> RoundTrip:
+        heard = None if answered is None else T0 + answered * MS_NS
+        return RoundTrip("c1", "core", request, intent, T0 + asked * MS_NS, heard, outcome)
+
+    assert found == [
+        took("place", "refill", 0, 3, "working"),
+        took("place", "quote", 0, 7, "working"),
+        took("amend", "quote", 3, 8, "working"),
+        took("amend", "quote", 9, 11, "not_open"),
+        took("amend", "refill", 9, 20, "not_sent"),
+        took("amend", "quote", 30, None, ""),
+    ]
+
+
+def test_quantiles_are_times_that_did_occur() -> None:
+    took = [RoundTrip("c1", "core", "amend", "quote", 0, ms * MS_NS, "working") for ms in range(200, 0, -1)]
+    others = [
+        RoundTrip("c1", "core", "amend", "quote", 0, 5, "post_only"),
+        RoundTrip("c1", "core", "amend", "quote", 0, None, ""),
+        RoundTrip("c0", "core", "place", "refill", 0, None, ""),
+    ]
+
+    first, second = latencies([*took, *others])
+
+    whose = {"strategy": "core", "request": "amend", "intent": "quote"}
+    counted = {"working": 200, "refused": 1, "unanswered": 1}
+    times = {"p50_ms": 100.0, "p95_ms": 190.0, "p99_ms": 198.0, "max_ms": 200.0}
+    assert second == Latency(config_version="c1", **whose, **counted, **times)
+    assert (first.config_version, first.unanswered, first.working, first.p50_ms) == ("c0", 1, 0, None)

@@ -1,0 +1,251 @@
+"""Markouts and spreads, worked out by hand; what is missing is counted, and nothing depends on how rows are batched."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from replenisher.model.order import Liquidity, Side
+from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point, measured
+from replenisher.store import tables
+from replenisher.store.database import Database
+from replenisher.store.marked import Marked, marked_fills
+from tests.report.by_hand import INVERSE, KEY, LINEAR
+
+INSTRUMENTS = {LINEAR.name: LINEAR, INVERSE.name: INVERSE}
+NONE = [None] * 8
+
+
+@pytest.fixture
+def database(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url)) as database:
+        yield database
+
+
+def fill(
+    number: int, side: Side, price: str, mid: str | None, mids: list[float | None], **other: Any
+) -> dict[str, Any]:
+    """A fill of one unit by an order of ours, and the mids after it: two rows, in one."""
+    about: dict[str, Any] = {"instrument": LINEAR.name, "strategy": "core", "level": 0, "config_version": "c1"}
+    about |= {"amount": "1", "spread": 0.2, "liquidity": Liquidity.MAKER, "venue_time": number * SECOND_NS}
+    return {"trade_id": f"{number}", "side": side, "price": price, "mid": mid, "mids": mids} | about | other
+
+
+def cube_of(database: Database, fills: list[dict[str, Any]]) -> MarkoutCube:
+    def work(connection: Any) -> None:
+        for row in fills:
+            write(connection, row)
+
+    database.write(work)
+    return database.read(lambda connection: measured(marked_fills(connection, KEY), INSTRUMENTS))
+
+
+def write(connection: Any, row: dict[str, Any]) -> None:
+    """Both rows, through the tables alone."""
+    number = int(row["trade_id"])
+    origin = {"journal_id": "0123456789abcdef", "epoch": 1, "step": number, "index": 0, "at": number}
+    where = {"venue": KEY.venue, "account": KEY.account, "instrument": row["instrument"]}
+    where |= {"trade_id": row["trade_id"], "side": row["side"]}
+    told = {name: row[name] for name in ("strategy", "level", "config_version", "spread", "liquidity", "venue_time")}
+    told |= {"price": Decimal(row["price"]), "amount": Decimal(row["amount"]), "fee": Decimal(0), "fee_currency": "x"}
+    told |= {"mid": None if row["mid"] is None else Decimal(row["mid"]), "order_id": "a", "venue_order_id": "v"}
+    connection.execute(insert(tables.fills).values(origin | where | told))
+    if row["mids"] != NONE:
+        mids = dict(zip(tables.MIDS, row["mids"], strict=True))
+        connection.execute(insert(tables.markouts).values(origin | where | mids))
+
+
+def points(cube: MarkoutCube, by: str = "all", key: str = "") -> dict[float, Point]:
+    (curve,) = (curve for curve in cube.curves() if (curve.by, curve.key) == (by, key))
+    return {point.after_s: point for point in curve.points}
+
+
+def test_spreads_as_they_are_defined(database: Database) -> None:
+    """A taker buys at 100.05 from a book of 99.90 to 100.10, and 10 s later the mid is 100.03."""
+    cube = cube_of(database, [fill(1, Side.SELL, "100.05", "100", [100.0] * 4 + [100.03] * 4)])
+
+    (spread,) = cube.spreads()
+
+    assert spread.quoted_bps == pytest.approx(20)
+    assert spread.effective_bps == spread.effective_of_realised_bps == pytest.approx(10)
+    assert (spread.realised_bps, spread.impact_bps) == (pytest.approx(4), pytest.approx(6))
+    assert (spread.fills, spread.fills_realised, spread.after_s) == (1, 1, 10.0)
+    after = points(cube)
+    assert after[0.0].mean_bps == after[5.0].mean_bps == pytest.approx(0.05 / 100.05 * 10_000)
+    assert after[10.0].mean_bps == after[300.0].mean_bps == pytest.approx(0.02 / 100.05 * 10_000)
+
+
+def test_means_are_weighted_by_notional_and_say_how_sure_they_are(database: Database) -> None:
+    """Markouts of 10, 10 and -50 bps with 1, 1 and 2 units at 100: the mean is -20, sd of the weighted mean by hand."""
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.BUY, "100", "100.1", [100.1] * 8),
+            fill(2, Side.SELL, "100", "99.9", [99.9] * 8),
+            fill(3, Side.SELL, "100", "100.5", [100.5] * 8, amount="2"),
+        ],
+    )
+
+    point = points(cube)[60.0]
+
+    assert point.mean_bps == pytest.approx(-20)
+    # ((30 * 100)**2 + (30 * 100)**2 + (-30 * 200)**2) ** 0.5 / 400
+    assert point.error_bps == pytest.approx(18.371173070873837)
+    (curve,) = (curve for curve in cube.curves() if curve.by == "all")
+    assert (curve.fills, curve.notional_quote) == (3, pytest.approx(400))
+
+
+def test_an_inverse_contract_weighs_what_it_is_worth_in_its_quote_currency(database: Database) -> None:
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.BUY, "50000", "50005", NONE, instrument=INVERSE.name, amount="100"),
+            fill(2, Side.BUY, "100", "100.3", NONE, amount="1"),
+        ],
+    )
+
+    assert points(cube)[0.0].mean_bps == pytest.approx((1 * 100 + 30 * 100) / 200)
+
+
+def test_what_is_missing_is_counted_and_is_no_zero(database: Database) -> None:
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.BUY, "100", "100.1", [100.1, None, *[100.2] * 6]),
+            fill(2, Side.BUY, "100", "100.1", NONE),
+            fill(3, Side.BUY, "100", None, [None] * 7 + [100.4]),
+        ],
+    )
+
+    after = points(cube)
+
+    assert [(after[s].fills, after[s].missing) for s in (0.0, 0.1, 0.5, 1.0, 300.0)] == [
+        (2, 1),
+        (1, 2),
+        (0, 3),
+        (1, 2),
+        (2, 1),
+    ]
+    assert (after[0.5].mean_bps, after[0.5].error_bps, after[1.0].error_bps) == (None, None, None)
+    assert after[300.0].mean_bps == pytest.approx(30)
+    (spread,) = cube.spreads()
+    assert (spread.fills, spread.fills_realised, spread.effective_bps) == (3, 1, pytest.approx(20 / 1.001))
+
+
+def test_curves_are_told_apart_by_what_the_fills_share(database: Database) -> None:
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.BUY, "100", "100.1", NONE),
+            fill(2, Side.SELL, "100", "99.8", NONE, level=11, venue_time=25 * HOUR_NS),
+            fill(3, Side.SELL, "100", "99.7", NONE, level=2, strategy="other"),
+            fill(4, Side.SELL, "100", "99.6", NONE, config_version="c2", level=None),
+            fill(5, Side.SELL, "100", "90", NONE, liquidity=Liquidity.TAKER),
+            fill(6, Side.SELL, "100", "90", NONE, strategy="external"),
+        ],
+    )
+
+    found = [(each.config_version, each.by, each.key, each.fills, mean(each)) for each in cube.curves()]
+
+    assert found == [
+        ("c1", "all", "", 3, 20),
+        ("c2", "all", "", 1, 40),
+        ("c1", "strategy", "core", 2, 15),
+        ("c1", "strategy", "other", 1, 30),
+        ("c2", "strategy", "core", 1, 40),
+        ("c1", "level", "0", 1, 10),
+        ("c1", "level", "2", 1, 30),
+        ("c1", "level", "11", 1, 20),
+        ("c2", "level", "unknown", 1, 40),
+        ("c1", "side", "buy", 1, 10),
+        ("c1", "side", "sell", 2, 25),
+        ("c2", "side", "sell", 1, 40),
+        ("c1", "hour", "00", 2, 20),
+        ("c1", "hour", "01", 1, 20),
+        ("c2", "hour", "00", 1, 40),
+    ]
+    assert [(each.strategy, each.level) for each in cube.spreads()] == [
+        ("core", 0),
+        ("core", 11),
+        ("other", 2),
+        ("core", None),
+    ]
+
+
+def mean(curve: Curve) -> int:
+    found = curve.points[0].mean_bps
+    assert found is not None
+    return round(found)
+
+
+def test_a_ledger_without_fills_has_no_curve(database: Database) -> None:
+    cube = cube_of(database, [])
+
+    assert (cube.curves(), cube.spreads()) == ((), ())
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["c1", "c2"]),
+            st.sampled_from([None, 0, 1]),
+            st.sampled_from(["buy", "sell"]),
+            st.integers(0, 47),
+            st.floats(90, 110),
+            st.floats(0.001, 10),
+            st.one_of(st.just(float("nan")), st.floats(90, 110)),
+            st.one_of(st.just(float("nan")), st.floats(90, 110)),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(1, 40),
+)
+def test_the_parts_are_the_whole_and_it_does_not_matter_in_how_many_batches_they_come(
+    fills: list[tuple[Any, ...]], size: int
+) -> None:
+    whole, pieces = measured([batch(fills)], INSTRUMENTS), MarkoutCube()
+    for start in range(0, len(fills), size):
+        pieces.add(batch(fills[start : start + size]), INSTRUMENTS)
+
+    assert approximately(whole.curves()) == approximately(pieces.curves())
+    for version in {each[0] for each in fills}:
+        for by in ("strategy", "level", "side", "hour"):
+            parts = [curve for curve in whole.curves() if (curve.config_version, curve.by) == (version, by)]
+            (all_of_it,) = (c for c in whole.curves() if (c.config_version, c.by) == (version, "all"))
+            assert sum(curve.fills for curve in parts) == all_of_it.fills
+            for place, point in enumerate(all_of_it.points):
+                assert point.fills + point.missing == all_of_it.fills
+                assert sum(curve.points[place].fills for curve in parts) == point.fills
+    for spread in whole.spreads():
+        if spread.realised_bps is not None:
+            assert spread.effective_of_realised_bps is not None and spread.impact_bps is not None
+            both = spread.realised_bps + spread.impact_bps
+            assert both == pytest.approx(spread.effective_of_realised_bps, abs=1e-6)
+
+
+def batch(fills: list[tuple[Any, ...]]) -> Marked:
+    import numpy as np
+
+    whose = [(version, "core", level, side, LINEAR.name) for version, level, side, *_ in fills]
+    _, _, _, hour, price, amount, mid, later = (np.array(column) for column in zip(*fills, strict=True))
+    mids = np.vstack([later.astype(float)] * (len(HORIZONS_S) - 1))
+    return Marked(whose, hour.astype(np.int64) * HOUR_NS, price, amount, mid.astype(float), price * 0 + 0.1, mids)
+
+
+def approximately(curves: tuple[Curve, ...]) -> list[object]:
+    return [
+        (each.config_version, each.by, each.key, each.fills, [_approximately(point) for point in each.points])
+        for each in curves
+    ]
+
+
+def _approximately(point: Point) -> object:
+    return point.fills, point.missing, pytest.approx(point.mean_bps), pytest.approx(point.error_bps, abs=1e-3)
