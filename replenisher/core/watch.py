@@ -1,6 +1,6 @@
 """A watch: the signals of one market that somebody uses, and what they say now. Nobody else's are worked out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 
 from replenisher.core.book import Book, Touch
@@ -15,15 +15,18 @@ NO_WINDOW_S = 3600.0  # for so long one is believed whose window is not in time
 
 
 class Watch:
-    """The machines on one instrument; equal specifications share one."""
+    """The machines on one instrument; equal specifications share one, and so do those of which one tells the other."""
 
-    __slots__ = ("_depth", "_touch", "_trades", "machines")
+    __slots__ = ("_depth", "_read", "_touch", "_trades", "machines")
 
     def __init__(self, specs: Iterable[SignalSpec], instrument: Instrument) -> None:
         self.machines: dict[SignalSpec, Signal] = {}
+        self._read: dict[SignalSpec, Callable[[int], float | None]] = {}
         for spec in specs:
-            if spec not in self.machines:
-                self.machines[spec] = spec.start(instrument)
+            seen_by = spec.seen_by
+            if seen_by not in self.machines:
+                self.machines[seen_by] = seen_by.start(instrument)
+            self._read[spec] = spec.read(self.machines[seen_by])
         machines = list(self.machines.values())
         self._touch = [machine for machine in machines if type(machine).saw_touch is not Signal.saw_touch]
         self._trades = [machine for machine in machines if type(machine).saw_trade is not Signal.saw_trade]
@@ -68,8 +71,8 @@ class Watch:
 
     def values(self, named: Mapping[str, SignalSpec], venue_time: int) -> Values:
         """What these signals say now, by the names that a strategy gives them."""
-        machines = self.machines
-        return {name: machines[spec].value(venue_time) for name, spec in named.items()}
+        read = self._read
+        return {name: read[spec](venue_time) for name, spec in named.items()}
 
 
 def why_untold(values: Values) -> str:

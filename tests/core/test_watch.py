@@ -4,17 +4,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 import pytest
 
 from replenisher.core.absence import why_absent
 from replenisher.core.account import Entry
-from replenisher.core.book import Book
+from replenisher.core.book import Book, Touch
+from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.strategy import Quotes, View
-from replenisher.model.event import FeedLost, InstrumentDefined, TradePrinted
+from replenisher.core.watch import Watch
+from replenisher.model.event import FeedLost, InstrumentDefined, SignalDump, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, Side
 from tests.core.world import ASK, BID, ECHO, KEY, LINEAR, SECOND, Wishes, World, ladder, setup
@@ -41,8 +42,13 @@ class TradeCount(Signal):
         return (None, 1.0, 2.0)[self.count] if self.count < 3 else math.nan
 
 
-class Trades(NamedTuple):
-    needs_depth: bool = False
+@dataclass(frozen=True)
+class Trades(SignalSpec):
+    is_deep: bool = False
+
+    @property
+    def needs_depth(self) -> bool:
+        return self.is_deep
 
     def start(self, instrument: Instrument) -> TradeCount:
         return TradeCount()
@@ -118,7 +124,7 @@ def test_the_others_quote_on_while_a_signal_of_one_is_not_known() -> None:
 
 
 def test_equal_signals_are_one_machine_and_a_signal_that_nobody_uses_is_not_kept() -> None:
-    world = watching(Curious({"a": Trades()}), Curious({"b": Trades(), "c": Trades(needs_depth=True)}))
+    world = watching(Curious({"a": Trades()}), Curious({"b": Trades(), "c": Trades(is_deep=True)}))
 
     trade(world)
     assert len(world.state.watches[KEY].machines) == 2
@@ -127,8 +133,34 @@ def test_equal_signals_are_one_machine_and_a_signal_that_nobody_uses_is_not_kept
     assert not watching(Curious({})).state.watches
 
 
+def test_a_and_k_of_one_window_are_read_off_one_machine() -> None:
+    a, k = ArrivalRate(window_s=60, arrivals_min=2), ArrivalDecay(window_s=60, arrivals_min=2)
+    shared, apart = Watch([a, k, ArrivalDecay(window_s=30)], LINEAR), [spec.start(LINEAR) for spec in (a, k)]
+    for number in range(20):
+        at = (number + 1) * SECOND
+        print_ = TradePrinted(
+            at=at, instrument=KEY, venue_time=at, trade_id="", price=ASK + number % 3, quantity=1, taker=Side.BUY
+        )
+        for hears in (shared, *apart):
+            hears.saw_touch(Touch(BID, 5, ASK, 5), at - 1)
+            hears.saw_trade(print_)
+
+    assert len(shared.machines) == 2
+    said = shared.values({"a": a, "k": k}, 21 * SECOND)
+    assert said == {"a": apart[0].value(21 * SECOND), "k": apart[1].value(21 * SECOND)}
+    assert None not in said.values()
+
+    young = Watch([a, k], LINEAR)
+    dumps = [
+        SignalDump(specification=text, tick=LINEAR.tick, lot=LINEAR.lot, saved_at=0, numbers=tuple(numbers))
+        for text, numbers in shared.dump().items()
+    ]
+    young.recall(dumps, LINEAR, at=SECOND)
+    assert young.values({"a": a, "k": k}, 20 * SECOND) == shared.values({"a": a, "k": k}, 20 * SECOND)
+
+
 def test_the_depth_that_is_shown_is_that_of_the_others() -> None:
-    deep = Trades(needs_depth=True)
+    deep = Trades(is_deep=True)
     world = watching(Curious({"trades": deep}))
     trade(world)
     before = world.state.book(KEY).bids.quantities.copy()

@@ -29,4 +29,4 @@ def test_a_restart_does_not_quote_blind(tmp_path: Path) -> None:
     assert recalled["age_s"] < WINDOW_S
     with closing(sqlite3.connect(desk.database)) as database:
         specifications = {text for (text,) in database.execute("select specification from signals")}
-    assert {text.partition("(")[0] for text in specifications} == {"Volatility", "ArrivalRate", "ArrivalDecay"}
+    assert {text.partition("(")[0] for text in specifications} == {"Volatility", "ArrivalRate"}  # which tells k, too

@@ -196,7 +196,7 @@ class _Vpin(Signal):
         return self._sum / (self._buckets * self._bucket) if len(self._leans) == self._buckets else None
 
     def dump(self) -> list[float]:
-        return [float(lots) for lots in (self._bought, self._sold, *self._leans)]
+        return [self._bought, self._sold, *self._leans]
 
     def load(self, numbers: Sequence[float]) -> None:
         self._bought, self._sold, *leans = (int(lots) for lots in numbers)

@@ -19,6 +19,7 @@ out as much as the thousand at the touch, and scatters half as much again.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import exp, log, sqrt
 
 import msgspec
@@ -40,6 +41,9 @@ class Intensity(msgspec.Struct, frozen=True, gc=False):
 
     rate: float  # A, 1/second
     decay: float  # k, 1/price
+
+
+Number = Callable[[Intensity, Window], float]  # of A as if all had come within a second, and of the time they had
 
 
 def most_likely(
@@ -99,9 +103,19 @@ class ArrivalDecay(SignalSpec):
     window_s: float
     arrivals_min: int = ARRIVALS_MIN
 
+    @property
+    def seen_by(self) -> SignalSpec:
+        """What tells A tells k."""
+        return ArrivalRate(window_s=self.window_s, arrivals_min=self.arrivals_min)
+
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
         return _Arrivals(instrument, self.window_s, self.arrivals_min, _decay)
+
+    def read(self, machine: Signal) -> Callable[[int], float | None]:
+        """The other number of the same arrivals."""
+        assert isinstance(machine, _Arrivals), "A is told by arrivals"
+        return partial(machine.told, _decay)
 
 
 class MarketOrders:
@@ -157,13 +171,11 @@ class _Arrivals(Signal):
 
     __slots__ = ("_arrivals_min", "_found", "_instrument", "_known", "_number", "_orders", "_tick", "_window")
 
-    def __init__(
-        self, instrument: Instrument, window_s: float, arrivals_min: int, number: Callable[[Intensity, Window], float]
-    ) -> None:
+    def __init__(self, instrument: Instrument, window_s: float, arrivals_min: int, number: Number) -> None:
         self._instrument = instrument
         self._tick = instrument.tick_float
         self._arrivals_min = arrivals_min
-        self._number = number  # of the intensity as if all had come within a second, and of the time they had
+        self._number = number
         self._window = Window(round(window_s * SECOND_NS), sums=3)
         self._orders = MarketOrders()
         self._known = (0, 0, 0)  # the sums for which the intensity was last worked out
@@ -184,13 +196,17 @@ class _Arrivals(Signal):
         self._orders.lost()
 
     def value(self, venue_time: int) -> float | None:
+        return self.told(self._number, venue_time)
+
+    def told(self, number: Number, venue_time: int) -> float | None:
+        """One of the numbers that the arrivals in the window tell; None if they are too few."""
         window = self._window
         window.reach(venue_time)
         arrivals, beyond, spreads, _ = window.totals
         if (arrivals, beyond, spreads) != self._known:
             self._known = (arrivals, beyond, spreads)
             self._found = self._worked_out(arrivals, beyond, spreads)
-        return None if self._found is None else self._number(self._found, window)
+        return None if self._found is None else number(self._found, window)
 
     def _worked_out(self, arrivals: int, beyond: int, spreads: int) -> Intensity | None:
         if arrivals < self._arrivals_min or not self._window.watched_ns:

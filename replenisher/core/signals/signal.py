@@ -5,11 +5,13 @@ it for one instrument: it is told the market in the order of events and asked fo
 quantities in lots; the value is in price units, wire amounts and seconds, where it has a unit. Time is the venue's, in
 nanoseconds, and never runs backwards for long: what comes a little late counts as now.
 
+Two signals may be read off one machine: then one specification names the other's as `seen_by`, and `read` says how.
+
 A restart is a loss of the feed: a machine that was given the dump of another one goes on exactly as that one would have
 after `lost`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from replenisher.core.book import Book, Touch
@@ -60,5 +62,14 @@ class SignalSpec(Protocol):
         """Whether it looks below the touch, at the book."""
         return False
 
+    @property
+    def seen_by(self) -> "SignalSpec":
+        """Whose machine sees the market for it."""
+        return self
+
     def start(self, instrument: Instrument) -> Signal:
         """The machine, before it has seen anything."""
+
+    def read(self, machine: Signal) -> Callable[[int], float | None]:
+        """How its number is read off the machine that sees the market for it, at a venue time."""
+        return machine.value

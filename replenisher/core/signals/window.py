@@ -95,14 +95,18 @@ class Window:
         self._counted_to = up_to
 
     def dump(self) -> list[float]:
-        """The sums of each bucket, oldest first, behind the number of the newest one and the time that was reached."""
+        """The sums of each bucket, oldest first, behind the number of the newest one and the time that was reached.
+
+        They are handed on as the whole numbers that they are: most are small, and a small one is short in the journal.
+        """
         if not self._buckets:
             return []
-        rows = [list(bucket) for bucket in self._buckets]
+        numbers: list[float] = [self._end // self._bucket_ns, self.reached - (self._end - self._bucket_ns)]
+        for bucket in self._buckets:
+            numbers += bucket
         if self._counted_to is not None:
-            rows[-1][-1] += self.reached - self._counted_to
-        into_bucket = self.reached - (self._end - self._bucket_ns)
-        return [float(self._end // self._bucket_ns), float(into_bucket), *(float(n) for row in rows for n in row)]
+            numbers[-1] += self.reached - self._counted_to
+        return numbers
 
     def load(self, numbers: Sequence[float]) -> None:
         """Go on from a dump of the same kind of window; nobody watches yet."""
