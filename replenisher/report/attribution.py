@@ -6,12 +6,13 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.core.account import EXTERNAL
+from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
 from replenisher.report.pnl import ZERO, Group, Line, Sums, booked_value, shares, unit_value
-from replenisher.store.history import Begun, Fill, Paid, Taken
+from replenisher.store.history import Begun, Fill, Mark, Paid, Taken
 from replenisher.store.queries import AccountKey
 
 PAID_AS: dict[str, str] = {
@@ -21,91 +22,123 @@ PAID_AS: dict[str, str] = {
 }  # what else is paid is no P&L
 
 
-class Book(msgspec.Struct):
-    """What one strategy holds of an instrument, and on which line that counts."""
+class Desk(msgspec.Struct):
+    """Where the P&L of one group counts, in the settlement currency of its instrument."""
 
+    config_version: str
     sums: Sums
     course: Course
-    size: Decimal = ZERO  # wire amount, negative is short
 
-    def revalue(self, at: int, moved: Decimal) -> None:
-        """One unit of what is held is worth so much more."""
-        gained = self.size * moved
-        self.sums.inventory += gained
-        self.course.equity.move(at, gained)
+
+class Book(msgspec.Struct):
+    """What one strategy holds of an instrument, and where that counts."""
+
+    desk: Desk
+    size: Decimal = ZERO  # wire amount, negative is short
 
     def hold(self, at: int, size: Decimal) -> None:
         """So much is held from now on."""
         self.size = size
-        self.course.holding.hold(at, float(size))
+        self.desk.course.holding.hold(at, float(size))
+
+
+class Market(msgspec.Struct):
+    """One instrument: what one unit of it is worth, and who holds how much."""
+
+    instrument: Instrument
+    value: Decimal | None = None  # v of the last price that it was marked at
+    books: dict[str, Book] = msgspec.field(default_factory=dict)  # by strategy
+
+    def mark(self, at: int, price: Decimal) -> Decimal:
+        """The middle of its book is here now; returns what one unit is worth there."""
+        before, value = self.value, unit_value(self.instrument, price)
+        self.value = value
+        if before is not None and value != before:
+            moved = value - before
+            for book in self.books.values():
+                if book.size:
+                    gained = book.size * moved
+                    book.desk.sums.inventory += gained
+                    book.desk.course.equity.move(at, gained)
+        return value
+
+    @property
+    def held(self) -> dict[str, Decimal]:
+        """Who holds something."""
+        return {strategy: book.size for strategy, book in self.books.items() if book.size}
 
 
 class Attribution:
     """Adds up the parts of one account's P&L, told everything that moved it, in order."""
 
     def __init__(self, key: AccountKey, instruments: Mapping[str, Instrument]) -> None:
+        self.courses: dict[Group, Course] = {}
         self.fills_without_mid = 0
-        self.unit_values: dict[str, Decimal] = {}  # by instrument: v of the last price that it was marked at
         self._key = key
         self._instruments = instruments
         self._version = ""
-        self._books: dict[str, dict[str, Book]] = {}  # instrument -> strategy -> book
+        self._markets: dict[str, Market] = {}  # of what was ever held
         self._lines: dict[tuple[Group, str], Sums] = {}
-        self.courses: dict[Group, Course] = {}
+
+    @property
+    def unit_values(self) -> dict[str, Decimal]:
+        """By instrument, v of the last price that it was marked at."""
+        return {name: market.value for name, market in self._markets.items() if market.value is not None}
 
     def begin(self, begun: Begun) -> None:
         """What is held counts for this configuration from here."""
         self._version = begun.config_version
-        for name, books in self._books.items():
-            for strategy, book in books.items():
-                book.course.holding.pass_until(begun.at)
-                book.sums, book.course = self._own(name, strategy, begun.config_version)
+        for name, market in self._markets.items():
+            for strategy, book in market.books.items():
+                book.desk.course.holding.pass_until(begun.at)
+                book.desk = self._desk(name, strategy, begun.config_version)
                 book.hold(begun.at, book.size)
 
-    def mark(self, at: int, name: str, price: Decimal) -> Decimal:
-        """The middle of an instrument's book is here now; returns what one unit is worth there."""
-        value = unit_value(self._instruments[name], price)
-        moved = value - self.unit_values.get(name, value)
-        self.unit_values[name] = value
-        if moved:
-            for book in self._books.get(name, {}).values():
-                book.revalue(at, moved)
-        return value
+    def mark(self, mark: Mark) -> None:
+        """The middle of a book moved where nobody traded; what was never held has no worth here."""
+        if market := self._markets.get(mark.instrument):
+            market.mark(mark.at, mark.price)
 
     def fill(self, fill: Fill) -> None:
         """A strategy traded."""
-        instrument = self._instruments[fill.instrument]
-        self.fills_without_mid += fill.mid is None
-        value = self.mark(fill.at, fill.instrument, fill.price if fill.mid is None else fill.mid)
-        signed = fill.amount if fill.side is BUY else -fill.amount
-        gained = signed * value - booked_value(instrument, fill)
-        sums, course = self._own(fill.instrument, fill.strategy, fill.config_version)
+        market, is_buy, mid = self._market(fill.instrument), fill.side is BUY, fill.mid
+        instrument = market.instrument
+        if mid is None:
+            self.fills_without_mid += 1
+            mid = fill.price
+        value = market.mark(fill.at, mid)
+        book = market.books.get(fill.strategy) or self._open(market, fill.strategy)
+        desk = book.desk
+        if desk.config_version != fill.config_version:
+            desk = self._desk(fill.instrument, fill.strategy, fill.config_version)
+        signed = fill.amount if is_buy else -fill.amount
+        gained = signed * value - booked_value(instrument, fill.amount, fill.price, is_buy=is_buy)
         if fill.is_maker:
-            sums.spread += gained
+            desk.sums.spread += gained
         else:
-            sums.hedge_slippage += gained
+            desk.sums.hedge_slippage += gained
         if fill.fee:
+            sums = desk.sums
             if fill.fee_currency == instrument.settlement_currency:
                 gained -= fill.fee
             else:
-                sums = self._line(fill.instrument, fill.strategy, fill.fee_currency, fill.config_version)
+                sums = self._line(fill.instrument, fill.strategy, fill.config_version, fill.fee_currency)
             if fill.fee > 0:
                 sums.fees -= fill.fee
             else:
                 sums.rebates -= fill.fee
-        course.trade(fill.at, gained, instrument.notional_quote(fill.amount, fill.price))
-        book = self._book(fill.instrument, fill.strategy)
+        desk.course.trade(fill.at, gained, instrument.notional_quote(fill.amount, fill.price))
         book.hold(fill.at, book.size + signed)
 
     def take_over(self, taken: Taken) -> None:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
-        instrument, book = self._instruments[taken.instrument], self._book(taken.instrument, EXTERNAL)
-        value = self.unit_values.get(taken.instrument)
-        if value is None:
-            value = self.mark(taken.at, taken.instrument, taken.price)
-        gained = taken.amount * value - booked_value(instrument, taken)
-        book.sums.inventory += gained
-        book.course.equity.move(taken.at, gained)
+        market = self._market(taken.instrument)
+        value = market.mark(taken.at, taken.price) if market.value is None else market.value
+        book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL)
+        entered = booked_value(market.instrument, abs(taken.amount), taken.price, is_buy=taken.amount > 0)
+        gained = taken.amount * value - entered
+        book.desk.sums.inventory += gained
+        book.desk.course.equity.move(taken.at, gained)
         book.hold(taken.at, book.size + taken.amount)
 
     def pay(self, paid: Paid) -> None:
@@ -113,26 +146,26 @@ class Attribution:
         part = PAID_AS.get(paid.kind)
         if part is None:
             return
-        instrument = self._instruments.get(paid.instrument)
+        market = self._markets.get(paid.instrument)
         for strategy, share in self._divided(paid).items():
-            sums = self._line(paid.instrument, strategy, paid.currency, self._version)
+            sums = self._line(paid.instrument, strategy, self._version, paid.currency)
             setattr(sums, part, getattr(sums, part) + share)
-            if instrument is not None and paid.currency == instrument.settlement_currency:
-                self._own(paid.instrument, strategy, self._version)[1].equity.move(paid.at, share)
+            if market is not None and paid.currency == market.instrument.settlement_currency:
+                self._desk(paid.instrument, strategy, self._version).course.equity.move(paid.at, share)
 
     def deliver(self, at: int, name: str, delivered: Decimal) -> None:
         """An instrument's position came to its end; `delivered` is v of all of it at the price that it was paid at."""
-        held = {strategy: book.size for strategy, book in self._books.get(name, {}).items() if book.size}
-        if not held:
+        market = self._markets.get(name)
+        if market is None or market.value is None:
             return
-        value, size = self.unit_values[name], sum(held.values())
+        size = sum(market.held.values())
         if size:
-            for strategy, share in shares(delivered - size * value, held).items():
-                book = self._books[name][strategy]
-                book.sums.delivery += share
-                book.course.equity.move(at, share)
-        for strategy in held:
-            self._books[name][strategy].hold(at, ZERO)
+            for strategy, share in shares(delivered - size * market.value, market.held).items():
+                desk = market.books[strategy].desk
+                desk.sums.delivery += share
+                desk.course.equity.move(at, share)
+        for strategy in market.held:
+            market.books[strategy].hold(at, ZERO)
 
     def lines(self) -> list[Line]:
         """The P&L of each group, in each currency."""
@@ -143,30 +176,29 @@ class Attribution:
 
     def _divided(self, paid: Paid) -> dict[str, Decimal]:
         """Whose a payment is: theirs who hold the position, as they hold it, or of the only one who ever traded it."""
-        books = self._books.get(paid.instrument, {})
-        held = {strategy: book.size for strategy, book in books.items() if book.size}
-        if sum(held.values()):
-            return shares(paid.amount, held)
-        return {next(iter(books)) if len(books) == 1 else EXTERNAL: paid.amount}
+        market = self._markets.get(paid.instrument)
+        if market is not None and sum(market.held.values(), ZERO):
+            return shares(paid.amount, market.held)
+        known = [] if market is None else list(market.books)
+        return {known[0] if len(known) == 1 else EXTERNAL: paid.amount}
 
-    def _book(self, name: str, strategy: str) -> Book:
-        books = self._books.setdefault(name, {})
-        book = books.get(strategy)
-        if book is None:
-            book = books[strategy] = Book(*self._own(name, strategy, self._version))
+    def _market(self, name: str) -> Market:
+        market = self._markets.get(name)
+        if market is None:
+            if name not in self._instruments:
+                raise ReplenisherError(f"the ledger has fills of {name}, and no row of instruments says what it is")
+            market = self._markets[name] = Market(self._instruments[name])
+        return market
+
+    def _open(self, market: Market, strategy: str) -> Book:
+        book = market.books[strategy] = Book(self._desk(market.instrument.name, strategy, self._version))
         return book
 
-    def _own(self, name: str, strategy: str, version: str) -> tuple[Sums, Course]:
-        """What counts in the settlement currency."""
+    def _desk(self, name: str, strategy: str, version: str) -> Desk:
         group = Group(self._key.venue, self._key.account, name, strategy, version)
-        course = self.courses.get(group)
-        if course is None:
-            course = self.courses[group] = Course()
-        return self._line(name, strategy, self._instruments[name].settlement_currency, version), course
+        course = self.courses.setdefault(group, Course())
+        return Desk(version, self._line(name, strategy, version, self._instruments[name].settlement_currency), course)
 
-    def _line(self, name: str, strategy: str, currency: str, version: str) -> Sums:
+    def _line(self, name: str, strategy: str, version: str, currency: str) -> Sums:
         group = Group(self._key.venue, self._key.account, name, strategy, version)
-        sums = self._lines.get((group, currency))
-        if sums is None:
-            sums = self._lines[group, currency] = Sums()
-        return sums
+        return self._lines.setdefault((group, currency), Sums())

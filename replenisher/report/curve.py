@@ -48,21 +48,19 @@ class Equity:
         self._since: int | None = None
         self._until = 0
         self._level = self._peak = ZERO
-        self._minutes: defaultdict[int, float] = defaultdict(float)  # those in which it moved
+        self._levels: dict[int, Decimal] = {}  # by minute, the last one of those in which it moved
 
     def move(self, at: int, change: Decimal) -> None:
         """It is so much more now."""
         if self._since is None:
             self._since = at
         self._until = at
-        if not change:
-            return
-        self._level += change
-        if self._level > self._peak:
-            self._peak = self._level
-        elif self._peak - self._level > self.drawdown:
-            self.drawdown = self._peak - self._level
-        self._minutes[at // MINUTE_NS] += float(change)
+        self._level = level = self._level + change
+        self._levels[at // MINUTE_NS] = level
+        if level > self._peak:
+            self._peak = level
+        elif (fall := self._peak - level) > self.drawdown:
+            self.drawdown = fall
 
     @property
     def span_ns(self) -> int:
@@ -81,8 +79,10 @@ class Equity:
 
     def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
         changes: defaultdict[int, float] = defaultdict(float)
-        for minute, change in self._minutes.items():
-            changes[minute * MINUTE_NS // interval_ns] += change
+        before = ZERO
+        for minute, level in self._levels.items():
+            changes[minute * MINUTE_NS // interval_ns] += float(level - before)
+            before = level
         mean = fsum(changes.values()) / samples
         squares = fsum((change - mean) ** 2 for change in changes.values()) + (samples - len(changes)) * mean**2
         deviation = sqrt(squares / (samples - 1))
@@ -115,7 +115,7 @@ class Holding:
 
     def __init__(self) -> None:
         self._size = 0.0
-        self._at: int | None = None
+        self._second: int | None = None  # the last one that was looked at
         self._before: float | None = None  # what was held at the second before
         self._pairs = 0
         self._x = self._y = self._xx = self._xy = 0.0
@@ -127,18 +127,20 @@ class Holding:
 
     def pass_until(self, at: int) -> None:
         """Nothing has changed until now."""
-        if self._at is not None:
-            self._see(at // SECOND_NS - self._at // SECOND_NS)
-        self._at = at
+        second = at // SECOND_NS
+        if second == self._second:
+            return
+        if self._second is not None and second > self._second:
+            self._see(second - self._second)
+        self._second = second
 
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""
-        if seconds <= 0:
-            return
         size = self._size
         if self._before is not None:
             self._pair(self._before, size, 1)
-        self._pair(size, size, seconds - 1)
+        if seconds > 1:
+            self._pair(size, size, seconds - 1)
         self._before = size
 
     def _pair(self, before: float, after: float, times: int) -> None:

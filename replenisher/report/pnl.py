@@ -26,8 +26,6 @@ import msgspec
 
 from replenisher.core.account import booked
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import BUY
-from replenisher.store.history import Fill, Taken
 
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-18")  # of what a division is rounded to
@@ -101,10 +99,9 @@ def unit_value(instrument: Instrument, price: Decimal) -> Decimal:
     return instrument.contract_value * price
 
 
-def booked_value(instrument: Instrument, fill: Fill | Taken) -> Decimal:
+def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_buy: bool) -> Decimal:
     """`side v(p) amount`, as it is booked."""
-    value = booked(instrument.value(abs(fill.amount), fill.price))
-    is_buy = fill.side is BUY if isinstance(fill, Fill) else fill.amount > 0
+    value = booked(instrument.value(amount, price))
     return value if is_buy is not instrument.inverse else -value
 
 

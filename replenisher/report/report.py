@@ -4,9 +4,9 @@ One field is one section, each of them a frozen value that a page, a file or a p
 once and in order, and nothing is kept of them but sums.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
-from itertools import chain
 
 import msgspec
 from sqlalchemy import Connection
@@ -27,7 +27,6 @@ from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrip, round_trips
 
 DIGITS = 80  # in which sums are made: nothing that fits into the ledger is rounded
-TOLD_EVERY = 20_000  # fills
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,52 +92,43 @@ class Reading:
     def account(
         self, connection: Connection, key: AccountKey, instruments: Mapping[str, Instrument]
     ) -> tuple[Attribution, Booked]:
-        """Everything that moved one account's money, in order."""
+        """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
-        for step in in_order(self._told(history.fills(connection, key)), history.events(connection, key)):
-            match step:
-                case Fill():
-                    if step.instrument not in instruments:
-                        raise ReplenisherError(f"the ledger has fills of {step.instrument}, and no definition of it")
-                    attribution.fill(step)
-                    booked.fill(step)
-                case Taken():
-                    attribution.take_over(step)
-                    booked.take_over(step)
-                case Mark():
-                    if step.instrument in attribution.unit_values:  # who never traded it has nothing to value
-                        attribution.mark(step.at, step.instrument, step.price)
-                case Begun():
-                    attribution.begin(step)
-                case Paid():
-                    if step.kind == CashKind.DELIVERY:
-                        attribution.deliver(step.at, step.instrument, booked.delivered(step))
-                    attribution.pay(step)
-                    booked.pay(step)
+        waiting = deque(history.events(connection, key))
+        for some in history.fills(connection, key):
+            for fill in some:
+                while waiting and waiting[0].at <= fill.at:
+                    _happen(waiting.popleft(), attribution, booked)
+                attribution.fill(fill)
+                booked.fill(fill)
+            self._note(some)
+        for event in waiting:
+            _happen(event, attribution, booked)
         return attribution, booked
 
-    def _told(self, fills: Iterator[Fill]) -> Iterator[Fill]:
-        """The same fills, counted."""
-        for fill in fills:
-            self.since = min(self.since or fill.at, fill.at)
-            self.until = max(self.until, fill.at)
-            self._done += 1
-            if self._done % TOLD_EVERY == 0:
-                self._progress(self._done, self._count)
-            yield fill
+    def _note(self, some: Sequence[Fill]) -> None:
+        """These fills are read."""
+        first, last = some[0].at, some[-1].at
+        self.since, self.until = min(self.since or first, first), max(self.until, last)
+        self._done += len(some)
+        self._progress(self._done, self._count)
 
 
-def in_order(fills: Iterator[Fill], events: Iterable[Event]) -> Iterator[Fill | Event]:
-    """Both by time; what is no fill comes first."""
-    waiting = iter(events)
-    event = next(waiting, None)
-    for fill in fills:
-        while event is not None and event.at <= fill.at:
-            yield event
-            event = next(waiting, None)
-        yield fill
-    if event is not None:
-        yield from chain([event], waiting)
+def _happen(event: Event, attribution: Attribution, booked: Booked) -> None:
+    """Something that is no fill."""
+    match event:
+        case Mark():
+            attribution.mark(event)
+        case Begun():
+            attribution.begin(event)
+        case Taken():
+            attribution.take_over(event)
+            booked.take_over(event)
+        case Paid():
+            if event.kind == CashKind.DELIVERY:
+                attribution.deliver(event.at, event.instrument, booked.delivered(event))
+            attribution.pay(event)
+            booked.pay(event)
 
 
 def _totals(key: AccountKey, lines: Sequence[Line], worth: Mapping[str, Decimal]) -> Iterator[Total]:

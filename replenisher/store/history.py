@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Double, Row, Select, and_, case, cast, func, or_, select
+from sqlalchemy import Connection, Double, Row, Select, case, cast, func, select, type_coerce
+from sqlalchemy.types import NullType
 
 from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Side
@@ -18,6 +19,7 @@ from replenisher.store import tables
 from replenisher.store.queries import AccountKey
 
 ROWS_AT_ONCE = 10_000
+DECISIONS_AT_END = 1_000  # of a life, among which the last one on each instrument is looked for
 SIDES = {side.value: side for side in Side}
 MAKER = Liquidity.MAKER.value
 
@@ -35,7 +37,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee: Decimal  # negative is a rebate
     fee_currency: str
     is_maker: bool
-    mid: Decimal | None  # what was last decided on before it happened; None if nothing was
+    mid: Decimal | None  # of the others' book just before it; None where there was none to rely on
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -111,51 +113,32 @@ def events(connection: Connection, key: AccountKey) -> list[Event]:
     return sorted(found, key=lambda event: event.at)
 
 
-def fills(connection: Connection, key: AccountKey) -> Iterator[Fill]:
-    """Every fill, in the order in which the venue says they happened."""
+def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
+    """Every fill, in the order in which the venue says they happened, many at once."""
     c = tables.fills.c
+    exact = (type_coerce(column, NullType) for column in (c.price, c.amount, c.fee, c.mid))  # as the driver has it
     query = (
-        select(
-            c.venue_time,
-            c.instrument,
-            c.strategy,
-            tables.lives.c.config_version,
-            c.side,
-            c.price,
-            c.amount,
-            c.fee,
-            c.fee_currency,
-            c.liquidity,
-        )
-        .join(
-            tables.lives,
-            and_(tables.lives.c.journal_id == c.journal_id, tables.lives.c.epoch == c.epoch),
-        )
+        select(c.venue_time, c.instrument, c.strategy, c.config_version, c.side, *exact, c.fee_currency, c.liquidity)
         .where(c.venue == key.venue, c.account == key.account)
         .order_by(c.venue_time, c.epoch, c.step, c.index)
     )
-    rows = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
-    marks, last = marks_in_order(connection, key), dict[str, Decimal]()
-    mark = next(marks, None)
-    for at, name, strategy, version, side, price, amount, fee, fee_currency, liquidity in rows:
-        while mark is not None and mark.at <= at:
-            last[mark.instrument] = mark.price
-            mark = next(marks, None)
-        mid, is_maker = last.get(name), liquidity == MAKER
-        yield Fill(at, name, strategy, version, SIDES[side], price, amount, fee, fee_currency, is_maker, mid)
-
-
-def marks_in_order(connection: Connection, key: AccountKey) -> Iterator[Mark]:
-    """What strategies took for the fair value of their instruments, each time that one decided something."""
-    c = tables.decisions.c
-    lives = [and_(c.journal_id == life.journal_id, c.epoch == life.epoch) for life in _lives(connection, key)]
-    query = select(c.at, c.instrument, c.fair_value).where(
-        c.venue == key.venue, c.fair_value.is_not(None), or_(False, *lives)
-    )
-    for at, name, price in connection.execute(
-        query.order_by(c.at, c.step), execution_options={"yield_per": ROWS_AT_ONCE}
-    ):
-        yield Mark(at, name, Decimal(repr(price)))
+    for rows in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
+        yield [
+            Fill(
+                at,
+                instrument,
+                strategy,
+                config_version,
+                SIDES[side],
+                Decimal(price),
+                Decimal(amount),
+                Decimal(fee),
+                fee_currency,
+                liquidity == MAKER,
+                None if mid is None else Decimal(mid),
+            )
+            for at, instrument, strategy, config_version, side, price, amount, fee, mid, fee_currency, liquidity in rows
+        ]
 
 
 def activity(connection: Connection, key: AccountKey) -> list[Activity]:
@@ -175,24 +158,26 @@ def activity(connection: Connection, key: AccountKey) -> list[Activity]:
     for name, strategy, version, count, filled in connection.execute(orders):
         each = of(name, strategy, version)
         each.orders, each.filled = count, int(filled)
-    versions = {(life.journal_id, life.epoch): life.config_version for life in _lives(connection, key)}
-    life = (r.journal_id, r.epoch)
-    sent = select(*life, r.instrument, r.strategy, func.count())
-    sent = sent.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
-    for journal_id, epoch, name, strategy, count in connection.execute(sent.group_by(*life, r.instrument, r.strategy)):
-        of(name, strategy, versions[journal_id, epoch]).requests += count
+    counted = select(r.instrument, r.strategy, func.count()).group_by(r.instrument, r.strategy)
+    counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
+    for life in _lives(connection, key):  # by itself, as its rows lie together
+        own = counted.where(r.journal_id == life.journal_id, r.epoch == life.epoch)
+        for name, strategy, count in connection.execute(own):
+            of(name, strategy, life.config_version).requests += count
     return list(found.values())
 
 
 def _marks_at_ends(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:
-    """What an instrument was worth when a life ended: its last decision with a fair value."""
+    """What an instrument was worth when a life ended, as far as that is among the last things that it decided."""
     c = tables.decisions.c
+    query = select(c.at, c.instrument, c.fair_value).where(c.venue == key.venue, c.fair_value.is_not(None))
     for life in lives:
-        told = (c.journal_id == life.journal_id, c.epoch == life.epoch, c.venue == key.venue, c.fair_value.is_not(None))
-        last = select(c.instrument, func.max(c.step).label("step")).where(*told).group_by(c.instrument).subquery()
-        query = select(c.at, c.instrument, c.fair_value).where(*told)
-        query = query.join(last, and_(last.c.instrument == c.instrument, last.c.step == c.step))
-        yield from _marks(connection, query)
+        own = query.where(c.journal_id == life.journal_id, c.epoch == life.epoch)
+        newest = _marks(connection, own.order_by(c.step.desc(), c.index.desc()).limit(DECISIONS_AT_END))
+        last: dict[str, Mark] = {}
+        for mark in newest:
+            last.setdefault(mark.instrument, mark)
+        yield from last.values()
 
 
 def _marks_at_deliveries(connection: Connection, key: AccountKey, paid: Iterable[Paid]) -> Iterator[Mark]:

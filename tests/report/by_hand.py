@@ -46,6 +46,7 @@ class Rows:
         self._rows: list[tuple[Table, Row]] = []
         self._names = [each.name for each in instruments]
         self._epoch = 0
+        self._config_version = ""
         for each in instruments:
             self._add(tables.instruments, instrument_row(each, T0))
 
@@ -61,20 +62,20 @@ class Rows:
     def life(self, config_version: str) -> None:
         """A life begins."""
         self._epoch += 1
+        self._config_version = config_version
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
-    def mid(self, price: str, name: str = "") -> None:
-        """The middle of the book."""
-        about = {"venue": KEY.venue, "instrument": name or self._names[0], "strategy": "core", "withheld": ""}
+    def mid(self, price: str) -> None:
+        """The middle of the book, where something is decided."""
+        about = {"venue": KEY.venue, "instrument": self._names[0], "strategy": "core", "withheld": ""}
         empty: Row = {"terms": {}, "wanted": [], "permitted": []}
         self._add(tables.decisions, self._origin() | about | empty | {"fair_value": float(price)})
 
     def fill(self, side: str, amount: str, price: str, mid: str, fee: str, **other: Any) -> None:
         """One fill, `fee` with its currency."""
-        if mid:
-            self.mid(mid, other.get("instrument", ""))
         about: Row = {"instrument": self._names[0], "strategy": "core", "liquidity": Liquidity.MAKER} | other
+        about |= {"config_version": self._config_version, "mid": Decimal(mid) if mid else None}
         told, origin = fee.split(), self._origin()
         row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price), "order_id": "a"}
         row |= {"fee": Decimal(told[0]), "fee_currency": told[1], "venue_order_id": "v", "trade_id": f"{self.number}"}

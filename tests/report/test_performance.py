@@ -30,7 +30,7 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     assert (first.orders, first.fills, first.fill_ratio) == (4, 2, 0.5)
     assert (first.requests, first.order_to_trade) == (6, 3.0)
     assert first.turnover_quote == Decimal("249.5")  # 2 x 99.5 + 0.5 x 101
-    assert first.turnover_quote_a_day == 249.5 * 86_400 / 2  # two seconds lie between the fills
+    assert first.turnover_quote_a_day == 249.5 * 86_400  # one second lies between the fills
     assert (first.currency, first.drawdown) == ("USDT", Decimal(0))
     assert first.sharpe.refused == "too short: 1 of the 30 minutes that it takes"
     assert (second.group.config_version, second.orders, second.fills) == ("second", 1, 0)

@@ -1,0 +1,219 @@
+"""A report on a million fills: `python -m bench.report [--json]`.
+
+What is run. A ledger of `--fills` fills is made in SQLite, below TMPDIR: two instruments (an inverse and a linear
+perpetual), two strategies on each, a new configuration version after half of it; each fill has an order and a decision
+of its own and the mids after it, and each order two requests. Then another process reads the report from it as the verb
+does, with progress on stderr; it measures itself, from its first query to the last sum, and the most memory it ever had.
+On a machine that does other things too, `cpu_seconds` says more than `seconds`.
+
+What is printed; with `--json` as one document:
+    {"fills", "ledger_bytes", "seconds", "cpu_seconds", "fills_per_second", "peak_bytes", "unexplained": by currency}
+"""
+
+import argparse
+import gc
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from time import perf_counter, process_time
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table
+
+from bench.progress import Progress
+from bench.small_exchange import BTC_PERPETUAL
+from replenisher.cli import YOUNG_MAX
+from replenisher.model.instrument import Instrument
+from replenisher.model.order import Side
+from replenisher.model.units import SECOND_NS
+from replenisher.report.report import read_report
+from replenisher.store import history, schema, tables
+from replenisher.store.database import Database
+from replenisher.store.rows import instrument_row
+
+FILLS = 1_000_000
+T0 = 1_700_000_000 * SECOND_NS
+BETWEEN_NS = 300_000_000  # a fill every 0.3 s is a million in three and a half days
+JOURNAL_ID = "0123456789abcdef"
+ACCOUNT = "main"
+INVERSE = BTC_PERPETUAL
+LINEAR = msgspec.structs.replace(
+    BTC_PERPETUAL,
+    name="BTC_USDT-PERPETUAL",
+    inverse=False,
+    lot=Decimal("0.001"),
+    settlement_currency="USDT",
+    quote_currency="USDT",
+)
+ROWS_AT_ONCE = 50_000
+Values = list[tuple[Any, ...]]
+
+
+# --- The ledger ---------------------------------------------------------------------------------------------------
+
+
+def write_ledger(file: Path, fills: int) -> None:
+    """A ledger of so many fills, as the recorder would leave it."""
+    schema.upgrade(f"sqlite:///{file}")
+    progress = Progress()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=OFF")
+        for epoch in (1, 2):
+            life = {"journal_id": JOURNAL_ID, "epoch": epoch, "config_version": f"version-{epoch}", "namespace": "abc"}
+            life |= {"started_at": T0 + (epoch - 1) * fills // 2 * BETWEEN_NS}
+            insert(connection, tables.lives, [life | {"accounts": {INVERSE.venue: ACCOUNT}}])
+        insert(connection, tables.instruments, [instrument_row(each, T0) for each in (INVERSE, LINEAR)])
+        found: dict[Table, list[dict[str, Any]]] = {}
+        for number, rows in enumerate(traded(fills), start=1):
+            for table, some in rows.items():
+                found.setdefault(table, []).extend(some)
+            if number % ROWS_AT_ONCE == 0 or number == fills:
+                for table, some in found.items():
+                    insert(connection, table, some)
+                found.clear()
+                progress.say(f"ledger: {number:,} of {fills:,} fills")
+
+
+def insert(connection: sqlite3.Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of one table, all with the same columns."""
+    names = list(rows[0])
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" for _ in names)
+    values = ([plain(row[name]) for name in names] for row in rows)
+    connection.executemany(f"insert into {table.name} ({columns}) values ({marks})", values)
+
+
+def plain(value: Any) -> Any:
+    """A value as the driver takes it: decimals and documents are text."""
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def traded(fills: int) -> Iterator[dict[Table, list[dict[str, Any]]]]:
+    """The rows of one fill after another, on a market that wanders; who is long sells, and the other way round."""
+    random, mid, held = Random(7), 60_000.0, dict[tuple[str, str], Decimal]()
+    for number in range(fills):
+        mid += random.gauss(0, 2)
+        instrument = INVERSE if number % 3 else LINEAR
+        strategy = "core" if number % 5 else "wide"
+        before = held.get((instrument.name, strategy), Decimal(0))
+        side = Side.BUY if random.random() < 0.5 - (before > 0) * 0.1 + (before < 0) * 0.1 else Side.SELL
+        amount = instrument.lot * random.randint(1, 300)
+        held[instrument.name, strategy] = before + amount * side.sign
+        price = Decimal(round((mid - side.sign * random.uniform(0, 12)) * 2)) / 2
+        yield rows_of(number, fills, instrument, strategy, side, amount, price, round(mid * 2) / 2)
+
+
+def rows_of(
+    number: int,
+    fills: int,
+    instrument: Instrument,
+    strategy: str,
+    side: Side,
+    amount: Decimal,
+    price: Decimal,
+    mid: float,
+) -> dict[Table, list[dict[str, Any]]]:
+    """A decision, an order, two requests and a fill."""
+    epoch = 1 if number < fills // 2 else 2
+    at, step, order_id = T0 + number * BETWEEN_NS + 1, 2 * number + 1, f"abc{epoch:06d}{number:06x}"
+    origin = {"journal_id": JOURNAL_ID, "epoch": epoch, "step": step, "index": 0, "at": at}
+    place = {"venue": instrument.venue, "account": ACCOUNT, "instrument": instrument.name, "strategy": strategy}
+    what = {"order_id": order_id, "side": side.value, "price": price, "amount": amount}
+    asked = {"price_ticks": int(price / instrument.tick), "quantity_lots": int(amount / instrument.lot), "level": 0}
+    decision = {"fair_value": mid, "terms": {"mid": mid}, "wanted": [], "permitted": [], "withheld": ""}
+    filled_at = at + BETWEEN_NS // 2
+    fill = {"trade_id": f"{number}", "venue_order_id": f"v{number}", "liquidity": "maker", "venue_time": filled_at}
+    fill |= {"mid": Decimal(mid), "spread": 0.5, "level": 0, "config_version": f"version-{epoch}"}
+    fee = (instrument.value(amount, price) * Decimal("-0.0001")).quantize(Decimal("1e-8"))
+    order = {"venue_order_id": f"v{number}", "instrument_version": 1, "intent": "quote", "filled": amount}
+    order |= {"status": "filled", "reason": "", "created_at": at, "updated_at": filled_at, "journal_id": JOURNAL_ID}
+    order |= {"epoch": epoch, "config_version": f"version-{epoch}", "updated_epoch": epoch, "updated_step": step + 1}
+    requests = [
+        origin | place | what | asked | {"index": index, "kind": kind, "intent": "quote"}
+        for index, kind in enumerate(("place", "amend"))
+    ]
+    whose = {name: value for name, value in place.items() if name != "account"}
+    return {
+        tables.markouts: [
+            {name: value for name, value in (origin | place | what).items() if name in tables.markouts.c}
+            | {"trade_id": f"{number}", "at": filled_at + 300 * SECOND_NS}
+            | dict.fromkeys(tables.MIDS, mid)
+        ],
+        tables.decisions: [origin | whose | decision],
+        tables.requests: requests,
+        tables.orders: [place | what | asked | order],
+        tables.fills: [
+            origin | {"step": step + 1, "at": filled_at} | place | what | fill
+            | {"fee": fee, "fee_currency": instrument.settlement_currency}
+        ],
+    }  # fmt: skip
+
+
+# --- The report ---------------------------------------------------------------------------------------------------
+
+
+def measure(file: Path) -> dict[str, Any]:
+    """Read the report, in this process."""
+    progress = Progress()
+
+    def told(done: int, count: int) -> None:
+        progress.say(f"report: {done:,} of {count:,} fills")
+
+    gc.set_threshold(YOUNG_MAX)  # as the program does
+    started, cpu = perf_counter(), process_time()
+    with closing(Database(f"sqlite:///{file}")) as database:
+        report = database.read(lambda connection: read_report(connection, history.account_keys(connection), told))
+    seconds, cpu_seconds = perf_counter() - started, process_time() - cpu
+    return {
+        "fills": report.fills,
+        "ledger_bytes": file.stat().st_size,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "fills_per_second": round(report.fills / seconds),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "unexplained": {total.currency: f"{total.unexplained:f}" for total in report.pnl.totals},
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    rate, left = found["fills_per_second"], ", ".join(f"{value} {name}" for name, value in found["unexplained"].items())
+    return (
+        f"{found['fills']:,} fills, a ledger of {found['ledger_bytes'] / 1e6:,.0f} MB\n"
+        f"report  {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of a core), {rate:,} fills a second, {found['peak_bytes'] / 1e6:,.0f} MB at most\n"
+        f"not explained by any part: {left}"
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Make the ledger, let another process read it, and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description="A report on many fills, measured.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--fills", type=int, default=FILLS, metavar="N", help="in the ledger")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="only read the report of this SQLite file")
+    chosen = parser.parse_args(words)
+    if chosen.read is not None:
+        found = measure(chosen.read)
+    else:
+        with tempfile.TemporaryDirectory(prefix="replenisher-bench-") as room:
+            file = Path(room) / "ledger.db"
+            write_ledger(file, chosen.fills)
+            command = [sys.executable, "-m", "bench.report", "--json", "--read", str(file)]
+            found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    print(json.dumps(found, indent=2) if chosen.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
