@@ -47,6 +47,7 @@ def upgrade() -> None:
         *_origin(),
         sa.Column("instrument", sa.String(), nullable=False),
         sa.Column("side", sa.String(), nullable=False),
+        sa.Column("band_bps", sa.Double(), nullable=False),
         sa.Column("venue_time", sa.BigInteger(), nullable=False),
         sa.Column("loss", sa.Double(), nullable=False),
         sa.Column("watched_ns", sa.BigInteger(), nullable=False),

@@ -77,6 +77,7 @@ from replenisher.model.event import (
     Started,
     StopAsked,
     Suspended,
+    SweepEnded,
     TickerTold,
     TradePrinted,
     TradesReported,
@@ -202,7 +203,7 @@ def apply(state: State, event: Event) -> None:
             apply_ticker(state, event)
         case PriceTold():
             apply_price(state, event)
-        case Woke() | ClockStepped() | PriceFailed():
+        case Woke() | ClockStepped() | PriceFailed() | SweepEnded():
             pass  # Time itself is seen by `advance`, also what it makes too old; session time never steps.
         case _:
             assert_never(event)

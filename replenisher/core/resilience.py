@@ -77,7 +77,7 @@ def resilience_of(recoveries: Sequence[Recovery], draws: Sequence[Sequence[int]]
     shares = [recovery.own_share for recovery in recoveries if recovery.own_share is not None]
     return Resilience(
         sweeps=len(recoveries),
-        back={_named(tau_ns): mean for tau_ns, mean in means},
+        back={named_time(tau_ns): mean for tau_ns, mean in means},
         t50_s=t50_s,
         t90_s=None if t50_s is None or t90_s is None else max(t50_s, t90_s),  # half is back before nine tenths are
         t90_by=_by_time(t90, max((recovery.watched_ns for recovery in recoveries), default=-1)),
@@ -152,11 +152,12 @@ def _median_s(steps: Sequence[tuple[int, float]]) -> float | None:
 def _by_time(steps: Sequence[tuple[int, float]], longest: int) -> dict[str, float]:
     """The share for which it has happened by each time, as long as anybody was watched for so long."""
     return {
-        _named(tau_ns): 1 - next((surviving for time, surviving in reversed(steps) if time <= tau_ns), 1.0)
+        named_time(tau_ns): 1 - next((surviving for time, surviving in reversed(steps) if time <= tau_ns), 1.0)
         for tau_ns in (*TAUS_NS, WATCHED_NS)
         if tau_ns <= longest
     }
 
 
-def _named(tau_ns: int) -> str:
+def named_time(tau_ns: int) -> str:
+    """A time after a sweep as it is shown, like `0.5s`."""
     return f"{tau_ns / SECOND_NS:g}s"

@@ -5,6 +5,7 @@ at the types. Fills are told any number of times and counted once.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -30,6 +31,7 @@ from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, 
 from replenisher.model.event import (
     BookChanged,
     ClockOffset,
+    Event,
     LinkAlive,
     OrderWorking,
     PriceTold,
@@ -112,6 +114,10 @@ class Monitor:
             self._see_command(command)
         for decision in step.decisions:
             self._decisions[decision.strategy] = decision
+
+    def learned(self) -> Sequence[Event]:
+        """What it has found out since it was last asked that is for the record."""
+        return self._sweeps.learned()
 
     def _see_fills(self, step: Step) -> None:
         fills = self._new_fills.among(step.events)

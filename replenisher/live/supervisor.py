@@ -23,6 +23,7 @@ from replenisher.live.emergency import LENGTH_NS, Emergency
 from replenisher.live.lease import Lease
 from replenisher.model.event import (
     CancelAllAsked,
+    Event,
     HaltInherited,
     HaltsLifted,
     InstrumentStateChanged,
@@ -61,6 +62,7 @@ class Parts:
     started: Started
     inherited: Sequence[Inherited] = ()  # what the database remembers of our accounts
     observers: Sequence[Callable[[Step], None]]
+    learned: Callable[[], Sequence[Event]] = tuple  # what they have found out that is for the record
     tell: Tell  # a line for the operator
     status: Callable[[], Answer]
     objection: Callable[[], str] = lambda: ""  # what of the configuration no venue would take; empty if nothing
@@ -129,6 +131,8 @@ class Supervisor:
     def _observe(self, step: Step) -> None:
         for observe in self._parts.observers:
             observe(step)
+        if learned := self._parts.learned():
+            self.driver.tell(*learned)
         state = self._state
         if self._waiting:
             self._waiting -= {name for name, sync in state.syncs.items() if sync.is_synced}

@@ -1,7 +1,8 @@
 """Sweeps: how the books that we quote come back after somebody has swept them, seen while it happens.
 
-The daemon tells what became of each sweep. What chance makes of that, the intervals, is worked out by who asks: it
-takes a fifth of a second, for which no market waits.
+What became of each is a fact for the record, so that a report can tell it long after this life. Meanwhile the daemon
+tells what became of the newest. What chance makes of that, the intervals, is worked out by who asks: it takes a fifth
+of a second, for which no market waits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from replenisher.core.resilience import Recovery, Resilience, resilience_of
+from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time, resilience_of
 from replenisher.core.state import State
 from replenisher.core.sweep import SweepWatch
-from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, SweepEnded, TradePrinted
 from replenisher.model.order import Side
 from replenisher.model.step import Step
 
@@ -30,6 +31,7 @@ class Sweeps:
     def __init__(self, state: State) -> None:
         self._state = state
         self._watches: dict[str, SweepWatch] = {}
+        self._ended: list[SweepEnded] = []
         self._known: dict[tuple[str, float], tuple[Recovery | None, Resilience]] = {}  # as of the last sweep of each
 
     def observe(self, step: Step) -> None:
@@ -38,19 +40,26 @@ class Sweeps:
         for event in step.events:
             match event:
                 case TradePrinted():
-                    self._watch(event.instrument).saw_trade(event)
+                    self._end(event.instrument, self._watch(event.instrument).saw_trade(event), step.at)
                 case BookChanged() | BookSnapshot():
                     changed[event.instrument] = None
                 case FeedLost():
                     watch = self._watch(event.instrument)
-                    watch.lost(self._state.books[event.instrument].venue_time)
+                    ended = watch.lost(self._state.books[event.instrument].venue_time)
+                    self._end(event.instrument, ended, step.at)
                 case _:
                     pass
         for instrument in changed:
             book = self._state.books.get(instrument)
             if book is not None and not book.distrust:
                 watch = self._watch(instrument)
-                watch.saw_book(book, self._own(instrument) if watch.is_recovering else None)
+                ended = watch.saw_book(book, self._own(instrument) if watch.is_recovering else None)
+                self._end(instrument, ended, step.at)
+
+    def learned(self) -> Sequence[SweepEnded]:
+        """What became of the sweeps that ended since this was last asked."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def resilience(self) -> dict[str, dict[str, Resilience]]:
         """What is known of each book by now, band by band."""
@@ -76,6 +85,13 @@ class Sweeps:
         if known is None or known[0] is not newest:
             known = self._known[instrument, band_bps] = (newest, resilience_of(kept))
         return known[1]
+
+    def _end(self, instrument: str, ended: Sequence[Recovery], at: int) -> None:
+        for recovery in ended:
+            told = msgspec.structs.asdict(recovery)
+            venue_time = told.pop("at")
+            told["back"] = dict(zip(map(named_time, TAUS_NS), recovery.back, strict=True))
+            self._ended.append(SweepEnded(at=at, instrument=instrument, venue_time=venue_time, **told))
 
     def _watch(self, instrument: str) -> SweepWatch:
         watch = self._watches.get(instrument)

@@ -104,6 +104,24 @@ class SignalsRemembered(Fact, frozen=True, kw_only=True):
     dumps: tuple[SignalDump, ...]
 
 
+class SweepEnded(Fact, frozen=True, kw_only=True):
+    """One side of a book came back from a sweep, or not, and is not watched any more. It decides nothing."""
+
+    instrument: str
+    side: Side  # that was hit
+    band_bps: float  # of the mid, within which depth counts; 0 is the touch
+    venue_time: int  # of the sweep
+    loss: float  # lots
+    watched_ns: int
+    back: dict[
+        str, float | None
+    ]  # the share of the loss that was back, by time like "0.5s"; None if not watched so long
+    t50_ns: int | None
+    t90_ns: int | None
+    flow_per_s: float | None
+    own_share: float | None
+
+
 class HaltsLifted(Fact, frozen=True, kw_only=True):
     """All that our journal has halted for an operator has lifted where they lifted a halt of the account elsewhere."""
 
@@ -510,6 +528,7 @@ LifeEvent = (
     | LeaseLost
     | HaltInherited
     | SignalsRemembered
+    | SweepEnded
     | HaltsLifted
 )
 Event = MarketEvent | OrderEvent | SyncEvent | SessionEvent | OperatorEvent | LifeEvent

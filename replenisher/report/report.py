@@ -18,8 +18,10 @@ from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
+from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import ZERO, Line, Pnl, Total, summed
+from replenisher.report.resilience import DayOfSweeps, read_resilience
 from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Taken
 from replenisher.store.marked import marked_fills
@@ -40,6 +42,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     markouts: tuple[Curve, ...]
     spreads: tuple[Spread, ...]
     latency: tuple[Latency, ...]
+    obligations: tuple[Obligation, ...]
+    resilience: tuple[DayOfSweeps, ...]
 
 
 def read_report(
@@ -56,6 +60,8 @@ def read_report(
     performance: list[Performance] = []
     fills_without_mid = 0
     cube, trips = MarkoutCube(), list[Iterator[RoundTrip]]()
+    obligations: list[Obligation] = []
+    resilience: list[DayOfSweeps] = []
     with localcontext(prec=DIGITS):
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
@@ -68,6 +74,8 @@ def read_report(
             for marked in marked_fills(connection, key):
                 cube.add(marked, instruments)
             trips.append(round_trips(connection, key))
+            obligations += read_obligations(connection, key)
+            resilience += read_resilience(connection, key)
     return Report(
         since=reading.since,
         until=reading.until,
@@ -77,6 +85,8 @@ def read_report(
         markouts=cube.curves(),
         spreads=cube.spreads(),
         latency=latencies(chain(*trips)),
+        obligations=tuple(obligations),
+        resilience=tuple(resilience),
     )
 
 

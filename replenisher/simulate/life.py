@@ -154,6 +154,7 @@ class Life:
             ),
             inherited=[*inherited(state, self._keeper.known, place.timeline.at), *self._keeper.remembered],
             observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
+            learned=monitor.learned,
             tell=self._tell,
             status=lambda: {
                 "lease": {"epoch": self.epoch, **lease.standing(self.clock.now())},

@@ -263,6 +263,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.requests,
         tables.answers,
         tables.markouts,
+        tables.sweeps,
         tables.cash_moves,
         tables.cash_looks,
         tables.balances,

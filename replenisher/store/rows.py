@@ -45,6 +45,7 @@ from replenisher.model.event import (
     RequestRejected,
     ResumeAsked,
     Started,
+    SweepEnded,
     TradesReported,
 )
 from replenisher.model.instrument import Instrument, venue_of
@@ -177,6 +178,8 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.positions].append(
                 {**origin, "at": event.at, **_place(event.instrument, life), "amount": event.amount}
             )
+        case SweepEnded():
+            rows[tables.sweeps].append(_sweep(event, origin, life, instruments))
         case ResumeAsked() | HaltsLifted():
             resumed = {"kind": "resumed", "cause": "", "reason": event.reason}
             rows[tables.halts].append({**origin, "at": event.at, **resumed})
@@ -320,6 +323,24 @@ def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
         "venue_time": event.venue_time,
         "at": event.at,
         **origin,
+    }
+
+
+def _sweep(event: SweepEnded, origin: Row, life: Life, instruments: Instruments) -> Row:
+    return {
+        **origin,
+        "at": event.at,
+        **_place(event.instrument, life),
+        "side": event.side,
+        "band_bps": event.band_bps,
+        "venue_time": event.venue_time,
+        "loss": event.loss * float(instruments.get(event.instrument).lot),
+        "watched_ns": event.watched_ns,
+        "back": event.back,
+        "t50_ns": event.t50_ns,
+        "t90_ns": event.t90_ns,
+        "flow_per_s": event.flow_per_s,
+        "own_share": event.own_share,
     }
 
 

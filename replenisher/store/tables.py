@@ -403,17 +403,18 @@ breaches = Table(
 
 sweeps = Table(
     "sweeps",
-    metadata,  # one row each time somebody swept a side of a book that we quote, once it was watched to its end
+    metadata,  # one row a sweep of a book that we quote and band around its mid, once it is not watched any more
     *_origin(),
     _time("at"),
     _text("venue"),
     _text("account"),
     _text("instrument"),
     _text("side"),  # that was hit
+    Column("band_bps", Double, nullable=False),  # of the mid, within which depth counts; 0 is the touch
     _time("venue_time"),
     Column("loss", Double, nullable=False),  # of what stood near the mid, as an amount
     _count("watched_ns"),
-    Column("back", JSON, nullable=False),  # the share of it that was back, by time like "0.5s"; null where not watched
+    Column("back", JSON, nullable=False),  # what share of it was back, by time like "0.5s"; null where not watched
     _maybe_count("t50_ns"),  # from when on half of it was back; null if that was not seen
     _maybe_count("t90_ns"),
     Column("flow_per_s", Double, nullable=True),  # added in the first five seconds, in losses

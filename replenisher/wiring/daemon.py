@@ -89,6 +89,7 @@ def _live(
         ),
         inherited=[*inherited(state, known, clock.now()), *remembered],
         observers=[monitor.observe, Chronicle(state).observe, garbage.look],
+        learned=monitor.learned,
         tell=tell,
         status=lambda: {
             "config_version": config.fingerprint(),

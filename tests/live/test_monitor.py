@@ -20,6 +20,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
     StopAsked,
+    SweepEnded,
     TradePrinted,
     TradesReported,
 )
@@ -91,6 +92,12 @@ def test_a_book_that_is_swept_is_watched_until_it_is_back_and_ours_is_told_from_
         assert band["t90_by"]["5s"] == 1
         assert band["t90_s"] == pytest.approx(2, abs=1.1)
     assert with_intervals(monitor.status(world.state, world.at))["resilience"] == {KEY: seen}
+
+    learned = [fact for fact in monitor.learned() if isinstance(fact, SweepEnded)]
+    assert [(fact.band_bps, fact.side, fact.back["5s"]) for fact in learned] == [
+        (band_bps, SELL, 1) for band_bps in (0.0, 5.0, 10.0, 25.0)
+    ]
+    assert monitor.learned() == []
 
 
 def test_status_says_how_each_strategy_stands_to_its_obligations() -> None:

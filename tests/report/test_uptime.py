@@ -7,6 +7,7 @@ import msgspec
 
 from replenisher.model.command import Breach, PresenceCounted
 from replenisher.model.units import HOUR_NS
+from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.uptime import Uptime, read_uptime, uptime_page
 from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey, BreachRow
@@ -51,13 +52,35 @@ STORY = [
 
 
 def read(tmp_path: Path, ledger_url: str, since: int) -> Uptime:
-    story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
-    write_journal(tmp_path / "journal", [step(1, [started(), defined()]), *story])
-    with closing(Database(ledger_url)) as database:
-        Recorder(tmp_path / "journal", database).record_all()
-        Recorder(tmp_path / "journal", database).record_all()
+    with closing(recorded(tmp_path, ledger_url)) as database:
         key = AccountKey("deribit", ACCOUNT)
         return database.read(lambda connection: read_uptime(connection, [key], {"core": 95.0}, since))
+
+
+def recorded(tmp_path: Path, ledger_url: str) -> Database:
+    story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
+    write_journal(tmp_path / "journal", [step(1, [started(), defined()]), *story])
+    database = Database(ledger_url)
+    Recorder(tmp_path / "journal", database).record_all()
+    Recorder(tmp_path / "journal", database).record_all()
+    return database
+
+
+def test_a_report_tells_what_of_the_time_was_met_under_each_configuration(tmp_path: Path, ledger_url: str) -> None:
+    with closing(recorded(tmp_path, ledger_url)) as database:
+        (found,) = database.read(lambda connection: read_obligations(connection, AccountKey("deribit", ACCOUNT)))
+
+    assert found == Obligation(
+        config_version="c1",
+        strategy="core",
+        instrument="BTC-PERPETUAL",
+        hours=2,
+        traded_ns=HOUR_NS,
+        met_ns=1_764 * SECOND,
+        met_pct=49.0,
+        breaches=2,
+        longest_breach_ns=36 * SECOND,
+    )
 
 
 def test_each_hour_and_each_breach_has_one_row(tmp_path: Path, ledger_url: str) -> None:

@@ -1,0 +1,62 @@
+"""Resilience day by day: how the books that we quoted came back after somebody had swept them, from stored sweeps."""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time, resilience_of
+from replenisher.model.units import DAY_NS
+from replenisher.store import tables
+from replenisher.store.history import SIDES
+from replenisher.store.queries import AccountKey
+
+TIMES = tuple(map(named_time, TAUS_NS))
+
+
+class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sweeps of one book came to on one day (UTC), while one configuration version was in force."""
+
+    config_version: str
+    venue: str
+    instrument: str
+    band_bps: float  # of the mid, within which depth counts; 0 is the touch
+    day: int  # when it begins
+    resilience: Resilience  # without intervals
+
+
+def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSweeps]:
+    """Every day of one account on which there was a sweep, oldest first."""
+    c, lives = tables.sweeps.c, tables.lives.c
+    query = (
+        select(tables.sweeps, lives.config_version)
+        .join(tables.lives, (lives.journal_id == c.journal_id) & (lives.epoch == c.epoch))
+        .where(c.venue == key.venue, c.account == key.account)
+        .order_by(c.venue_time, c.epoch, c.step, c["index"])
+    )
+    days: dict[tuple[int, str, str, float], list[Recovery]] = {}
+    for row in connection.execute(query):
+        day = row.venue_time // DAY_NS * DAY_NS
+        days.setdefault((day, row.instrument, row.config_version, row.band_bps), []).append(
+            Recovery(
+                side=SIDES[row.side],
+                band_bps=row.band_bps,
+                at=row.venue_time,
+                loss=row.loss,
+                watched_ns=row.watched_ns,
+                back=tuple(row.back.get(time) for time in TIMES),
+                t50_ns=row.t50_ns,
+                t90_ns=row.t90_ns,
+                flow_per_s=row.flow_per_s,
+                own_share=row.own_share,
+            )
+        )
+    for (day, instrument, version, band_bps), sweeps in sorted(days.items(), key=lambda each: each[0]):
+        yield DayOfSweeps(
+            config_version=version,
+            venue=key.venue,
+            instrument=instrument,
+            band_bps=band_bps,
+            day=day,
+            resilience=resilience_of(sweeps),
+        )
