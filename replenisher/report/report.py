@@ -7,6 +7,7 @@ once and in order, and nothing is kept of them but sums.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
+from itertools import chain
 
 import msgspec
 from sqlalchemy import Connection
