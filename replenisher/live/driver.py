@@ -283,7 +283,7 @@ class Driver:
         """See whether there is room again for what waits to be written."""
         at = self.clock.now()
         with suppress(JournalFull):
-            self._journal.recover(self.engine.state.snapshot(), at)
+            self._journal.recover(at)
             self.tell(JournalFreed(at=at))
 
     def _send(self, commands: Iterable[Command], at: int) -> None:

@@ -25,6 +25,7 @@ QUOTES_AGAIN_S_MAX = 30
 SETTLES_S = 1.0  # so long it must go on quoting
 CUT = Cue(fault="cut", after_s=4.5, connection="trading")
 KILL = Cue(fault="killed", after_s=3.0)
+FAIL_SYNCS = Cue(fault="sync fails", after_s=3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ SCENARIOS = (
     Scenario(name="cancel all and stop", seed=12, begins_s=3.3, ends_s=6, away_s=0.5, cancels_s=3.5, stops_s=4.5),
     Scenario(name="reconnect with sync", seed=5, begins_s=4.3, ends_s=6.8, away_s=1, script=(CUT,)),
     Scenario(name="start after a death", seed=10, begins_s=3, ends_s=5.3, away_s=0.3, script=(KILL,)),
+    Scenario(name="sync that fails", seed=1, begins_s=3, ends_s=4.5, away_s=0.3, script=(FAIL_SYNCS,)),
 )
 
 

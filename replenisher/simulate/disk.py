@@ -5,7 +5,9 @@ of it, perhaps with a part of what was written since and with bytes behind that 
 directory was not synced after it was made is gone. Descriptors end with their process.
 
 A sync that was begun takes its time, and makes safe what had been written when it began, once somebody hears that it is
-over: power may be lost at every moment in between.
+over: power may be lost at every moment in between. One that fails is told of once: from then on the operating system
+believes that it has nothing more to write of what was not safe then, and later syncs end well and make nothing of it
+safe, nor of what comes behind, until it has been written over itself.
 """
 
 import errno
@@ -30,29 +32,36 @@ class Written:
     end: int
     synced: int
     is_named: bool  # whether its directory has been synced since it was made
+    is_forgotten: bool = False  # whether a sync of it has failed
 
 
 class SimulatedSync:
-    """One that was begun, and ends at a time. Whoever waits for it stands still until then."""
+    """One that was begun, and ends at a time, well or not. Whoever waits for it stands still until then."""
 
-    def __init__(self, disk: "SimulatedDisk", ends_at: int, ends: Callable[[], None]) -> None:
+    def __init__(self, disk: "SimulatedDisk", ends_at: int, ends: Callable[[], None], *, fails: bool) -> None:
         self._disk = disk
         self._ends_at = ends_at
         self._ends = ends
+        self._fails = fails
         self._is_over = False
 
     def done(self) -> bool:
         """Whether it has ended."""
         if not self._is_over and self._disk.now() >= self._ends_at:
-            self._is_over = True
-            self._ends()
+            self._end()
         return self._is_over
 
     def result(self) -> None:
         """Wait for its end."""
         if not self._is_over:
-            self._is_over = True
             self._disk.stall(max(0, self._ends_at - self._disk.now()))
+            self._end()
+        if self._fails:
+            raise _error(errno.EIO)
+
+    def _end(self) -> None:
+        self._is_over = True
+        if not self._fails:
             self._ends()
 
 
@@ -64,13 +73,14 @@ class SimulatedDisk:
 
     def __init__(self, chance: Random) -> None:
         self.is_full = False
+        self.syncs_fail = False
         self.write_ns = 0  # how long it takes to write
         self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
         self.now: Callable[[], int] = lambda: 0  # the time, as whoever writes sees it
         self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
         self.writes = self.synced_writes = 0
         self.reach: Callable[[str], None] = lambda _: None
-        self.wrote: Callable[[bytes], None] | None = None  # is told what was written
+        self.wrote: Callable[[bytes], None] | None = None  # is told what was appended
         self._chance = chance
         self._files: dict[Path, Written] = {}
         self._open: dict[int, Path] = {}
@@ -88,19 +98,35 @@ class SimulatedDisk:
 
     def write(self, fd: int, data: Bytes, /) -> int:
         """Append; a full disk takes nothing."""
+        self._begin_write()
+        written = os.write(fd, data)
+        if self.wrote is not None:
+            self.wrote(bytes(data))
+        self._end_write(fd, self._files[self._open[fd]].end, written)
+        return written
+
+    def pwrite(self, fd: int, data: Bytes, offset: int, /) -> int:
+        """Write over what is there; a full disk does not take that either."""
+        self._begin_write()
+        written = os.pwrite(fd, data, offset)
+        self._end_write(fd, offset, written)
+        return written
+
+    def _begin_write(self) -> None:
         self.reach("before write")
         if self.is_full:
             raise self._full()
         if self.write_ns:
             self._hit()
             self.stall(self.write_ns)
-        written = os.write(fd, data)
-        self._files[self._open[fd]].end += written
+
+    def _end_write(self, fd: int, offset: int, written: int) -> None:
+        file = self._files[self._open[fd]]
+        if offset <= file.synced and offset + written >= file.end:
+            file.is_forgotten = False
+        file.end = max(file.end, offset + written)
         self.writes += 1
-        if self.wrote is not None:
-            self.wrote(bytes(data))
         self.reach("after write")
-        return written
 
     def fsync(self, fd: int, /) -> None:
         """What was written is safe; of a directory, the names in it."""
@@ -109,6 +135,9 @@ class SimulatedDisk:
             self.fdatasync(fd)
             return
         self.reach("before sync")
+        if self.syncs_fail:
+            self._hit()
+            raise _error(errno.EIO)
         for file in self._files.values():
             file.is_named |= file.path.parent == path
         self.reach("after sync")
@@ -116,7 +145,10 @@ class SimulatedDisk:
     def fdatasync(self, fd: int, /) -> None:
         """What was written is safe."""
         self.reach("before sync")
-        self._brought(self._files[self._open[fd]])()
+        file = self._files[self._open[fd]]
+        if self._forgets(file):
+            raise _error(errno.EIO)
+        self._brought(file)()
 
     def begin_sync(self, fd: int, /) -> "SimulatedSync":
         """What was written will be safe."""
@@ -125,15 +157,25 @@ class SimulatedDisk:
         if self.write_ns:
             self._hit()
             takes_ns += SYNC_SLOWNESS * self.write_ns
-        return SimulatedSync(self, self.now() + takes_ns, self._brought(self._files[self._open[fd]]))
+        file = self._files[self._open[fd]]
+        fails = self._forgets(file)
+        return SimulatedSync(self, self.now() + takes_ns, self._brought(file), fails=fails)
+
+    def _forgets(self, file: Written) -> bool:
+        """Whether a sync of this fails."""
+        if self.syncs_fail:
+            self._hit()
+            file.is_forgotten |= file.synced < file.end
+        return self.syncs_fail
 
     def _brought(self, file: Written) -> Callable[[], None]:
         """What is so once a sync has ended that begins now."""
         end, writes = file.end, self.writes
 
         def ends() -> None:
-            file.synced = max(file.synced, min(end, file.end))
-            self.synced_writes = max(self.synced_writes, writes)
+            if not file.is_forgotten:
+                file.synced = max(file.synced, min(end, file.end))
+                self.synced_writes = max(self.synced_writes, writes)
             self.reach("after sync")
 
         return ends
@@ -184,4 +226,8 @@ class SimulatedDisk:
 
     def _full(self) -> OSError:
         self._hit()
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return _error(errno.ENOSPC)
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

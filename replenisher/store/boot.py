@@ -1,17 +1,17 @@
 """What a journal remembers when a life begins: the newest snapshot, and the steps after it.
 
-Whatever a life goes on from is brought to the disk first, so that no later loss of power takes it back.
+Whatever a life goes on from is brought to the disk first, so that no later loss of power takes it back. It is written
+over itself for that: the life before may have died after a sync that failed, and then another sync would do nothing.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from replenisher.model.step import Step
 from replenisher.store.disk import Disk
-from replenisher.store.growing import JournalFull
-from replenisher.store.segments import Segment, decode_header, decode_step, segments, whole_records
+from replenisher.store.growing import write_over
+from replenisher.store.segments import decode_header, decode_step, segments, whole_records
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ def remembered(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
         if not found:
             segment.path.unlink()  # its life or its rotation never got to its first step
             continue
-        _settle(segment, found[-1][1], disk)
+        write_over(segment.path, segment.path.read_bytes()[: found[-1][1]], 0, disk)
         header = decode_header(found[0][0], segment)
         starts = [end for _, end in found]
         decoded = [decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
@@ -48,16 +48,3 @@ def remembered(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
         return boot, segment.number
     assert len(new_id) == 16, "a journal's id is 16 hex digits"
     return Boot(journal_id=new_id, epoch=0, step=0, snapshot=None, steps=()), 0
-
-
-def _settle(segment: Segment, end: int, disk: Disk) -> None:
-    """Cut off a torn tail, and bring the rest to the disk: the next segment's snapshot relies on it, and so do rows."""
-    fd = disk.open(segment.path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        if end < segment.size:
-            disk.ftruncate(fd, end)
-        disk.fdatasync(fd)
-    except OSError as error:
-        raise JournalFull(f"{segment.path} cannot be brought to the disk: {error.strerror}") from error
-    finally:
-        disk.close(fd)

@@ -27,6 +27,9 @@ class Disk(Protocol):
     def write(self, fd: int, data: Bytes, /) -> int:
         """Append, and say how much was taken."""
 
+    def pwrite(self, fd: int, data: Bytes, offset: int, /) -> int:
+        """Write over what is there, in a file that was not opened to append, and say how much was taken."""
+
     def fsync(self, fd: int, /) -> None:
         """Bring what was written to the disk itself; of a directory, the names in it."""
 
@@ -48,6 +51,7 @@ class Machine:
 
     open = staticmethod(os.open)
     write = staticmethod(os.write)
+    pwrite = staticmethod(os.pwrite)
     fsync = staticmethod(os.fsync)
     fdatasync = staticmethod(os.fdatasync)
     ftruncate = staticmethod(os.ftruncate)

@@ -1,8 +1,9 @@
 """The file that grows: the last segment of a journal, and how much of it is safe.
 
 Safe is what a sync brought to the disk that has been heard of. A sync that was begun is not waited for, but one that
-takes too long is as good as one that failed; and after one that failed no later one is believed, as an operating system
-forgets what it could not write.
+takes too long is as good as one that failed. After one that failed no later one is believed, as an operating system
+takes what it could not write for written: first all that is in doubt is written once more, over itself. So nothing that
+stood in the file moves, whoever reads it on the way, and wherever the writer may die.
 """
 
 import errno
@@ -54,16 +55,17 @@ class GrowingFile:
     def __init__(self, path: Path, fd: int, end: int, disk: Disk, at: int) -> None:
         self.end = end  # of the last whole record
         self.synced_at = at  # when the last sync began that has ended well
-        self.is_doubtful = False  # whether a sync has failed, so that what was written may be gone
+        self.is_doubtful = False  # whether a sync has failed, so that what is not safe may be gone
         self._path = path
         self._fd = fd
         self._disk = disk
-        self._safe_end = end
+        self._unsafe = bytearray()  # the end of it, which is not known to be on the disk itself
         self._under_way: _UnderWay | None = None
         self._is_torn = False  # whether a part of a record lies behind the last whole one
 
     def write(self, data: Bytes) -> None:
         """Append whole records with one call; on failure the file ends where it did."""
+        self._require_belief()
         self._mend()
         try:
             self._is_torn = True
@@ -75,11 +77,12 @@ class GrowingFile:
             raise _full(self._path, error) from error
         self._is_torn = False
         self.end += len(data)
+        self._unsafe += data
 
     @property
     def is_safe(self) -> bool:
         """Whether all that was written is."""
-        return self._safe_end == self.end
+        return not self._unsafe
 
     @property
     def is_syncing(self) -> bool:
@@ -96,7 +99,8 @@ class GrowingFile:
         except OSError as error:
             self.is_doubtful = True
             raise _full(self._path, error) from error
-        self.synced_at, self._safe_end = at, self.end
+        self.synced_at = at
+        self._unsafe.clear()
 
     def begin_sync(self, at: int) -> None:
         """Let it be brought there, unless that is under way."""
@@ -119,10 +123,12 @@ class GrowingFile:
         waited_s = (at - self._under_way.at) / SECOND_NS
         return JournalFull(f"the journal in {self._path.parent} has waited {waited_s:.1f} s for the disk")
 
-    def in_doubt(self) -> bytes:
-        """The records that are not safe; only whole ones, as more could not be written again."""
-        self._mend()
-        return self._path.read_bytes()[self._safe_end : self.end]
+    def write_again(self, at: int) -> None:
+        """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
+        write_over(self._path, self._unsafe, self.end - len(self._unsafe), self._disk)
+        self.is_doubtful = self._is_torn = False
+        self.synced_at = at
+        self._unsafe.clear()
 
     def close(self) -> None:
         """Let it go, once no sync needs it any more."""
@@ -139,12 +145,13 @@ class GrowingFile:
         except OSError as error:
             self.is_doubtful = True
             raise _full(self._path, error) from error
-        self.synced_at, self._safe_end = under_way.at, under_way.end
+        self.synced_at = under_way.at
+        del self._unsafe[: len(self._unsafe) - (self.end - under_way.end)]
 
     def _require_belief(self) -> None:
         if self.is_doubtful:
             folder = self._path.parent
-            raise JournalFull(f"the journal in {folder} was not brought to the disk, and begins a new segment")
+            raise JournalFull(f"the journal in {folder} was not brought to the disk, and must be written again")
 
     def _mend(self) -> None:
         """Cut off what a failed write may have left."""
@@ -154,6 +161,24 @@ class GrowingFile:
             except OSError as error:
                 raise _full(self._path, error) from error
             self._is_torn = False
+
+
+def write_over(path: Path, data: Bytes, offset: int, disk: Disk) -> None:
+    """Write what a file holds from `offset` on once more, cut off what lies behind, and sync it.
+
+    A sync alone would bring nothing to the disk of which the operating system believes that it is there.
+    """
+    try:
+        fd = disk.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            if disk.pwrite(fd, data, offset) < len(data):
+                raise _no_space()
+            disk.ftruncate(fd, offset + len(data))
+            disk.fdatasync(fd)
+        finally:
+            disk.close(fd)
+    except OSError as error:
+        raise _full(path, error) from error
 
 
 def _no_space() -> OSError:

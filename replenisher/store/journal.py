@@ -17,7 +17,7 @@ Steps that only looked at the market are not written: they wait in a ring of the
 numbers, so whoever reads sorts by number.
 
 A disk that is full loses nothing either: the steps that did not fit stay in memory and go first when there is room.
-After a sync that failed all since the last good one is written again, into a new segment.
+After a sync that failed all since the last good one is written again.
 """
 
 import fcntl
@@ -161,14 +161,12 @@ class Journal:
         self._living.sync(at)  # a segment that no longer grows may be relied on to be whole
         self._start_segment(snapshot, at)
 
-    def recover(self, snapshot: bytes, at: int) -> None:
-        """Write and sync all that waits, after something went wrong; `snapshot` is as for `rotate`."""
+    def recover(self, at: int) -> None:
+        """Write and sync all that waits, after something went wrong."""
         if self._living.is_syncing:
             raise self._living.too_slow(at)  # not waited for: cancels may still have to leave
         if self._living.is_doubtful:
-            in_doubt = self._living.in_doubt()
-            self._start_segment(snapshot, at)
-            self._unwritten[:0] = in_doubt
+            self._living.write_again(at)
         self.keep_ring(at)
         if self._policy.fsync is not Fsync.NEVER:
             self._living.sync(at)

@@ -176,19 +176,20 @@ class Recorder:
             return None
         for segment in known:
             if segment.number >= cursor.segment:
-                offset = cursor.offset if segment.number == cursor.segment else 0
-                batch = self._batch_from(segment, offset, cursor, is_last=segment is known[-1])
+                batch = self._batch_from(segment, cursor, is_last=segment is known[-1])
                 if batch is not None:
                     return batch
         return None
 
-    def _batch_from(self, segment: Segment, offset: int, cursor: Cursor, *, is_last: bool) -> Batch | None:
+    def _batch_from(self, segment: Segment, cursor: Cursor, *, is_last: bool) -> Batch | None:
         head = self._head_of(segment)
         if head is None:
             if is_last:
                 return None  # being written
             raise JournalCorrupt(f"{segment.path}: offset 0: the header is damaged")
         _, journal_id, epoch, start = head
+        # Power loss may take the name of a segment that was read already; another life then uses its number again.
+        offset = cursor.offset if (segment.number, epoch) == (cursor.segment, cursor.epoch) else 0
         if epoch != self._life.epoch:
             self._life = self._database.read(lambda connection: _life(connection, journal_id, epoch))
         steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes)

@@ -9,6 +9,8 @@ import pytest
 
 from replenisher.config import load
 from replenisher.exchange.ledger import Amended, Closed, Order, Record, Trade
+from replenisher.model.event import JournalBlocked, JournalFreed
+from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection
 from replenisher.simulate.crash_points import DEATHS, SCENARIOS, Death, Scenario, die, moments_of
@@ -25,6 +27,7 @@ HAPPENS = {
     "cancel all and stop": {"Closed": 6, "exit 0": 1, "began": 1},
     "reconnect with sync": {"disconnected": 1, "asks for its orders": 1, "Order": 1},
     "start after a death": {"began": 1, "asks for its orders": 1, "Order": 1},
+    "sync that fails": {"JournalBlocked": 1, "Closed": 1, "JournalFreed": 1, "Order": 1},
 }
 
 
@@ -43,6 +46,12 @@ def listener(since: int) -> tuple[type[Check], Counter[str]]:
         def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
             if "get_open_orders" in frame:
                 self._note("asks for its orders")
+            return None
+
+        def stepped(self, daemon: Daemon, step: Step) -> Objection:
+            for event in step.events:
+                if isinstance(event, JournalBlocked | JournalFreed):
+                    self._note(type(event).__name__)
             return None
 
         def disconnected(self, daemon: Daemon, connection: str) -> Objection:

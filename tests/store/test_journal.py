@@ -277,31 +277,55 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Pa
     assert [segment.number for segment in segments(tmp_path)] == [1]
 
 
-def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_written_again(tmp_path: Path) -> None:
-    disk, steps = HeldDisk(), a_day()
-    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS), disk=disk)
-    with closing(journal):
-        journal.begin(1, b"", T0)
-        journal.append(steps[0])
-        safe = segments(tmp_path)[0].size
-        disk.forgets = True
-        for each in steps[1:3]:
-            with pytest.raises(JournalFull):
-                journal.append(each)
+@pytest.mark.parametrize("dies", [False, True], ids=["the life goes on", "it dies, and another one begins"])
+def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_written_again(
+    tmp_path: Path, dies: bool
+) -> None:
+    disk, steps, policy = SimulatedDisk(Random(1)), a_day(), Policy(fsync=Fsync.ALWAYS)
+    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)
+    journal.begin(1, b"", T0)
+    journal.append(steps[0])
+    disk.syncs_fail = True
+    with pytest.raises(JournalFull, match=f"cannot be written: {os.strerror(errno.EIO)}"):
+        journal.append(steps[1])
+    disk.syncs_fail = False
+    with pytest.raises(JournalFull, match="must be written again"):
+        journal.append(steps[2])  # it waits in memory
 
-        journal.recover(b"state", T0)
-        for each in steps[3:]:
-            journal.append(each)
-        assert disk.syncs > 0
+    if dies:
+        disk.abandon()
+        journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)
+        assert list(journal.boot.steps) == steps[:2]
+        journal.begin(2, b"all of this", T0)
+    else:
+        journal.recover(T0)
+        journal.append(steps[3])
+    disk.abandon()
+    lost = disk.lose_power(Random(1))
 
-    # Power is lost, and with it what the first segment only seemed to have.
-    os.truncate(segments(tmp_path)[0].path, safe)
-    _, new = segments(tmp_path)
-    found = read_header(new)
-    assert found is not None and (found[0].snapshot, found[0].step) == (b"state", steps[2].number)
-    assert [each for each, _ in read_steps(new, found[1], is_last=True)] == steps[1:]
-    with closing(opened(tmp_path)) as journal:
-        assert list(journal.boot.steps) == steps[3:]
+    first = segments(tmp_path)[0]
+    assert lost == 0
+    assert [each for each, _ in read_steps(first, _header_end(tmp_path), is_last=False)] == steps[: 2 if dies else 4]
+
+
+def test_a_sync_that_failed_is_not_made_good_by_the_next_one_on_the_simulated_disk(tmp_path: Path) -> None:
+    for writes_again in (False, True):
+        disk, path = SimulatedDisk(Random(1)), tmp_path / f"{writes_again}"
+        fds = [disk.open(tmp_path, os.O_RDONLY), disk.open(path, os.O_WRONLY | os.O_CREAT)]
+        disk.write(fds[1], b"safe and ")
+        for fd in fds:
+            disk.fsync(fd)
+        disk.write(fds[1], b"in doubt")
+        disk.syncs_fail = True
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            disk.fdatasync(fds[1])
+        disk.syncs_fail = False
+        if writes_again:
+            disk.pwrite(fds[1], b"in doubt", 9)
+        disk.fdatasync(fds[1])
+        disk.abandon()
+
+        assert (disk.lose_power(Random(1)) == 0) is writes_again
 
 
 def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
@@ -388,15 +412,17 @@ def test_a_sync_that_failed_is_told_before_the_next_order_leaves_and_all_since_t
 
         with pytest.raises(JournalFull, match=f"cannot be written: {os.strerror(errno.EIO)}"):
             journal.append(steps[2])
-        with pytest.raises(JournalFull, match="was not brought to the disk"):
+        with pytest.raises(JournalFull, match="must be written again"):
             journal.tick(T0 + SECOND)
-        journal.recover(b"state", T0 + SECOND)
+        path, size = segments(tmp_path)[0].path, segments(tmp_path)[0].size
+        os.truncate(path, _header_end(tmp_path))
+        os.truncate(path, size)  # the kernel has dropped what it could not write
+
+        journal.recover(T0 + SECOND)
         journal.append(steps[3])
 
-    _, new = segments(tmp_path)
-    found = read_header(new)
-    assert found is not None and found[0].snapshot == b"state"
-    assert [each for each, _ in read_steps(new, found[1], is_last=True)] == steps[:4]
+    with closing(opened(tmp_path)) as journal:
+        assert list(journal.boot.steps) == steps[:4]
 
 
 def test_a_disk_that_never_comes_to_an_end_is_as_good_as_one_that_takes_nothing(tmp_path: Path) -> None:
@@ -404,12 +430,12 @@ def test_a_disk_that_never_comes_to_an_end_is_as_good_as_one_that_takes_nothing(
     disk.hold()
     with closing(under_way(tmp_path, disk)) as journal:
         journal.tick(late - 1)
-        for too_late in (journal.tick, journal.keep_ring, lambda at: journal.recover(b"state", at)):
+        for too_late in (journal.tick, journal.keep_ring, lambda at: journal.recover(at)):
             with pytest.raises(JournalFull, match=r"has waited 5\.0 s for the disk"):
                 too_late(late)
 
         disk.let_go()
-        journal.recover(b"state", late)
+        journal.recover(late)
         journal.tick(late)
 
         assert disk.syncs == 2, "what was written meanwhile is safe, too"

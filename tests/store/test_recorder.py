@@ -389,6 +389,21 @@ def test_a_half_written_record_is_waited_for(journal: Path, database: Database) 
     assert recorder.record_all() == 1
 
 
+def test_of_a_segment_whose_name_power_loss_took_back_the_next_one_of_that_number_is_read_from_its_start(
+    journal: Path, database: Database
+) -> None:
+    write_journal(journal, a_day())
+    next_life = [step(20, [started(epoch=3)]), *an_order_that_fills(21, "the next", "20")]
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy())) as lost:
+        lost.begin(2, bytes(2_000), T0)
+        Recorder(journal, database).record_all()
+    segments(journal)[-1].path.unlink()
+
+    write_journal(journal, next_life, epoch=3)
+
+    assert Recorder(journal, database).record_all() == len(next_life)
+
+
 def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Database) -> None:
     coarser = msgspec.structs.replace(BTC_PERPETUAL, tick_steps=(TickStep(Decimal(0), Decimal(5)),), version=2)
     write_journal(journal, [step(1, [started(), defined()]), step(2, [defined(instrument=coarser)])])

@@ -10,7 +10,7 @@ from replenisher.model.instrument import Multiples
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-from replenisher.store.journal import RING_STEPS_MAX, UNWRITTEN_BYTES_MAX
+from replenisher.store.journal import RING_STEPS_MAX, SEGMENT_BYTES, UNWRITTEN_BYTES_MAX
 from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
 # What is kept longer than it is at work, by where it stands, and how much of it there may be.
@@ -27,6 +27,7 @@ CEILINGS = {
     "._fills": FILLS_SHOWN_MAX,
     "._journal._ring": RING_STEPS_MAX,
     "._journal._unwritten": UNWRITTEN_BYTES_MAX,
+    "._journal._file._unsafe": SEGMENT_BYTES + UNWRITTEN_BYTES_MAX,  # a whole segment, with what was written last
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
 DEPTH = 8
