@@ -3,7 +3,8 @@
 What is run. A ledger of `--fills` fills is made in SQLite, below TMPDIR: two instruments (an inverse and a linear
 perpetual), two strategies on each, a new configuration version after half of it; each fill has an order and a decision
 of its own and the mids after it, and each order two requests. Then another process reads the report from it as the verb
-does, with progress on stderr; it measures itself, from its first query to the last sum, and the most memory it ever had.
+does, with progress on stderr; it measures itself, from the first query to the last sum, and the most memory it ever
+had.
 On a machine that does other things too, `cpu_seconds` says more than `seconds`.
 
 What is printed; with `--json` as one document:
@@ -188,10 +189,11 @@ def measure(file: Path) -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> str:
     """The same for people."""
-    rate, left = found["fills_per_second"], ", ".join(f"{value} {name}" for name, value in found["unexplained"].items())
+    left = ", ".join(f"{value} {name}" for name, value in found["unexplained"].items())
     return (
         f"{found['fills']:,} fills, a ledger of {found['ledger_bytes'] / 1e6:,.0f} MB\n"
-        f"report  {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of a core), {rate:,} fills a second, {found['peak_bytes'] / 1e6:,.0f} MB at most\n"
+        f"report  {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of a core), {found['fills_per_second']:,} "
+        f"fills a second, {found['peak_bytes'] / 1e6:,.0f} MB at most\n"
         f"not explained by any part: {left}"
     )
 
