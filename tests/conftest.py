@@ -13,6 +13,9 @@ from tests.postgres import database_on, server
 
 SERVER = "REPLENISHER_TEST_POSTGRES_URL"  # of a server on which we may make databases; without it one is started
 RECORDINGS = "REPLENISHER_TEST_DATA"
+BROWSER = "REPLENISHER_TEST_BROWSER"  # a Chromium; without it one is looked for in PATH
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NO_BROWSER = f"{BROWSER} is not set, and no Chromium is in PATH"
 USED = "recording"  # the property by which a test says that it ran on one
 FINDING = "finding"  # and the one by which it says what it found
 YOUNG_MAX = 50_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
@@ -32,6 +35,18 @@ def recordings(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def browser() -> str:
+    """A Chromium; the test is left out where there is none, and fails where the named one is missing."""
+    if named := os.environ.get(BROWSER):
+        assert shutil.which(named), f"{BROWSER} is set, but {named} cannot be started"
+        return named
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(NO_BROWSER)
+    return found
 
 
 @pytest.fixture
@@ -98,16 +113,19 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 class Tally:
-    """Counts the tests on recordings; kept by the process that reports, whoever ran them."""
+    """Counts the tests on recordings and in a browser; kept by the process that reports, whoever ran them."""
 
     def __init__(self) -> None:
         self.used: set[str] = set()
         self.skipped: set[str] = set()
         self.left_out: set[str] = set()
+        self.without_browser: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of one phase of one test."""
-        if report.skipped:
+        if report.skipped and NO_BROWSER in str(report.longrepr):
+            self.without_browser.add(report.nodeid)
+        elif report.skipped:
             self.skipped.add(report.nodeid)
             if RECORDINGS in str(report.longrepr):
                 self.left_out.add(report.nodeid)
@@ -119,6 +137,8 @@ class Tally:
         terminalreporter.write_line(
             f"recordings: {len(self.used)} tests ran on recordings, {len(self.left_out)} were left out"
         )
+        if self.without_browser:
+            terminalreporter.write_line(f"browser: {len(self.without_browser)} tests were left out, {NO_BROWSER}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """With recordings at hand nothing may be skipped."""

@@ -468,6 +468,7 @@ def test_the_verbs_are_all_there() -> None:
             "stop",
             "audit",
             "obligations",
+            "report",
             "simulate",
             "calibrate",
         ),

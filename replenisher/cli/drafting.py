@@ -1,7 +1,9 @@
-"""A configuration is written only if one could trade on it, only where nothing is yet, and as a whole."""
+"""What verbs write is there as a whole or not at all; a configuration only if one could trade on it."""
 
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from replenisher.errors import ConfigurationError
@@ -29,16 +31,55 @@ def require_tradable(file: Path, text: str) -> None:
 def write_new(file: Path, text: str) -> None:
     """Write a file that is not there yet: whole, or not at all."""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as open_file:
-            beside = Path(open_file.name)
-            try:
-                open_file.write(text)
-                open_file.close()
-                beside.chmod(0o644)
-                file.hardlink_to(beside)  # which, unlike a rename, puts nothing in the place of another file
-            finally:
-                beside.unlink()
+        with _beside(file, text) as beside:
+            file.hardlink_to(beside)  # which, unlike a rename, puts nothing in the place of another file
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already: name another one") from None
     except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from None
+        raise _unwritten(file, error) from None
+
+
+def write_over(file: Path, text: str) -> None:
+    """Write a file in the place of what was there."""
+    try:
+        with _beside(file, text) as beside:
+            beside.replace(file)
+    except OSError as error:
+        raise _unwritten(file, error) from None
+
+
+def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a folder, which is made if it is not there; each in the place of the last one of that name."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from None
+    for name, text in texts.items():
+        write_over(folder / name, text)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse what could not be written, before somebody has waited for it."""
+    folder = path if path.is_dir() else path.parent
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+@contextmanager
+def _beside(file: Path, text: str) -> Iterator[Path]:
+    """A whole file, beside the one that it is to become."""
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as open_file:
+        beside = Path(open_file.name)
+        try:
+            open_file.write(text)
+            open_file.close()
+            beside.chmod(0o644)
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{path}: cannot be written: {error.strerror}")

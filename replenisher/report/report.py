@@ -17,6 +17,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
+from replenisher.report.drawn import Curves, EquityCurve, FillsOnPrice, Held, Pen
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
@@ -45,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     latency: tuple[Latency, ...]
     obligations: tuple[Obligation, ...]
     resilience: tuple[DayOfSweeps, ...]
+    curves: Curves
 
 
 def read_report(
@@ -59,6 +61,9 @@ def read_report(
     lines: list[Line] = []
     totals: list[Total] = []
     performance: list[Performance] = []
+    equity: list[EquityCurve] = []
+    fills: list[FillsOnPrice] = []
+    held: list[Held] = []
     fills_without_mid = 0
     cube, trips = MarkoutCube(), list[Iterator[RoundTrip]]()
     obligations: list[Obligation] = []
@@ -66,7 +71,8 @@ def read_report(
     with localcontext(prec=DIGITS):
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
-            attribution, booked = reading.account(connection, key, instruments)
+            pen = Pen(key, instruments, count)
+            attribution, booked = reading.account(connection, key, instruments, pen)
             lines += (own := attribution.lines())
             totals += _totals(key, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
@@ -77,6 +83,9 @@ def read_report(
             trips.append(round_trips(connection, key))
             obligations += read_obligations(connection, key)
             resilience += read_resilience(connection, key)
+            equity += pen.equity()
+            fills += pen.fills()
+            held += pen.held()
     return Report(
         since=reading.since,
         until=reading.until,
@@ -88,6 +97,7 @@ def read_report(
         latency=latencies(chain(*trips)),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
+        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held)),
     )
 
 
@@ -101,7 +111,7 @@ class Reading:
         self._progress = progress
 
     def account(
-        self, connection: Connection, key: AccountKey, instruments: Mapping[str, Instrument]
+        self, connection: Connection, key: AccountKey, instruments: Mapping[str, Instrument], pen: Pen
     ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
@@ -109,12 +119,15 @@ class Reading:
         for some in history.fills(connection, key):
             for fill in some:
                 while waiting and waiting[0].at <= fill.at:
-                    _happen(waiting.popleft(), attribution, booked)
+                    _happen(waiting.popleft(), attribution, booked, pen)
                 attribution.fill(fill)
                 booked.fill(fill)
+                if pen.fill(fill):
+                    pen.look(fill.at, attribution.lines())
             self._note(some)
         for event in waiting:
-            _happen(event, attribution, booked)
+            _happen(event, attribution, booked, pen)
+        pen.look(self.until, attribution.lines())
         return attribution, booked
 
     def _note(self, some: Sequence[Fill]) -> None:
@@ -125,7 +138,7 @@ class Reading:
         self._progress(self._done, self._count)
 
 
-def _happen(event: Event, attribution: Attribution, booked: Booked) -> None:
+def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) -> None:
     """Something that is no fill."""
     match event:
         case Mark():
@@ -135,9 +148,11 @@ def _happen(event: Event, attribution: Attribution, booked: Booked) -> None:
         case Taken():
             attribution.take_over(event)
             booked.take_over(event)
+            pen.take_over(event)
         case Paid():
             if event.kind == CashKind.DELIVERY:
                 attribution.deliver(event.at, event.instrument, booked.delivered(event))
+                pen.deliver(event.instrument, event.at)
             attribution.pay(event)
             booked.pay(event)
 

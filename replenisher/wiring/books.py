@@ -139,7 +139,7 @@ def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
     schema.require_same(config.database_url)
     with closing(Database(config.database_url)) as database, explained(database):
         if is_asked:
-            account = database.read(partial(_newest_account, config, venue))
+            account = database.read(partial(newest_account, config, venue))
         else:
             account = accounts_of(config, theirs.exchange_id)[venue]
         findings = database.read(lambda connection: compare_books(connection, AccountKey(venue, account), theirs))
@@ -161,7 +161,7 @@ def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
         for section in config.strategies
         if section.obligations is not None
     }
-    keys = [AccountKey(venue, _newest_account(config, venue, connection)) for venue in config.venues]
+    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.venues]
     return read_uptime(connection, keys, owed, time.time_ns() - hours * HOUR_NS)
 
 
@@ -191,7 +191,7 @@ def _asked_book(config: Config, venue: str) -> ExchangeBook:
     return read_exchange(section.url, key)
 
 
-def _newest_account(config: Config, venue: str, connection: Connection) -> str:
+def newest_account(config: Config, venue: str, connection: Connection) -> str:
     """The account key under which we traded last: an exchange's id may be part of it, which the wire does not tell."""
     name = config.venues[venue].account
     held = queries.accounts(connection, venue)

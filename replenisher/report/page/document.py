@@ -1,0 +1,136 @@
+"""The page: tiles, charts and tables, with style, code and plotly inside, so that it opens anywhere and asks nobody.
+
+Every number stands in the page as the JSON of the same report has it (`<data value=...>`, with its place in `data-at`);
+what is shown beside is that number with few digits. A browser is told to load nothing at all.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from html import escape
+from importlib.resources import files
+
+import msgspec
+
+from replenisher.report.page.figures import Figure, figures, for_plotly
+from replenisher.report.page.numbers import heading, is_moment, moment, shown, title
+from replenisher.report.report import Report
+from replenisher.report.tables import Row, Table, tables
+
+# Nothing may be loaded, whatever plotly.js knows of: its maps would come from elsewhere, and none is drawn here.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
+Number = int | float | Decimal
+ROWS_OPEN = 10  # a longer table is opened by whoever wants it
+DRAWN = "curves."  # these tables are charts, and in the JSON
+SIGNED = ("total", "booked", "parts", "spread", "inventory", "fees", "rebates", "funding", "markout", "pnl")
+
+
+def page(report: Report) -> str:
+    """The whole file."""
+    drawn, found = figures(report), tables(report)
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>replenisher: report until {moment(report.until)} UTC</title>",
+            f"<style>{_own('page.css')}</style></head><body><main>",
+            *_head(report),
+            *(_chart(figure) for figure in drawn),
+            *(_section(table) for table in found if table.name != "report" and not table.name.startswith(DRAWN)),
+            "<footer>Times are UTC. The same numbers are in <code>replenisher report --json</code> and "
+            "<code>--csv</code>.</footer></main>",
+            f'<script type="application/json" id="report">{_inside(msgspec.json.encode(report).decode())}</script>',
+            f'<script type="application/json" id="figures">{_inside(json.dumps(for_plotly(drawn)))}</script>',
+            f"<script>{files('plotly').joinpath('package_data/plotly.min.js').read_text()}</script>",
+            f"<script>{_own('page.js')}</script></body></html>\n",
+        ]
+    )
+
+
+def _own(name: str) -> str:
+    return files(__package__).joinpath(name).read_text()
+
+
+def _inside(text: str) -> str:
+    """JSON that cannot end the element it stands in."""
+    return text.replace("</", "<\\/")
+
+
+def _head(report: Report) -> Iterator[str]:
+    accounts = sorted({(total.venue, total.account) for total in report.pnl.totals})
+    names = ", ".join(f"{account} on {venue}" for venue, account in accounts)
+    yield "<header><div><h1>Why money was made or lost</h1>"
+    yield f"<p>{escape(names)}. {moment(report.since)} to {moment(report.until)} UTC.</p></div>"
+    yield '<button id="theme" type="button">Dark</button></header><div class="tiles">'
+    for place, total in enumerate(report.pnl.totals):
+        of = f" of {total.account}" if len(accounts) > 1 else ""
+        yield _tile(f"P&L{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
+    yield _tile("fills", "fills", report.fills, "")
+    for place, each in enumerate(report.performance):
+        if len(report.performance) == 1:
+            yield _tile("turnover", f"performance[{place}].turnover_quote", each.turnover_quote, "in quote currency")
+            yield _tile("deepest fall", f"performance[{place}].drawdown", each.drawdown, each.currency)
+    yield "</div>"
+
+
+def _tile(name: str, place: str, value: Number, unit: str, *, is_signed: bool = False) -> str:
+    number = _number(value, place, is_signed=is_signed)
+    return f'<div class="tile"><span>{escape(name)}</span>{number}<small>{escape(unit)}</small></div>'
+
+
+def _chart(figure: Figure) -> str:
+    return (
+        f"<section><h2>{escape(figure.title)}</h2><p>{escape(figure.about)}</p>"
+        f'<div class="chart" id="{escape(figure.key)}"></div></section>'
+    )
+
+
+def _section(table: Table) -> str:
+    columns = [column for column in table.columns if not _goes_without_saying(table.rows, column)]
+    numeric = {column for column in columns if any(isinstance(row.cells.get(column), Number) for row in table.rows)}
+    head = "".join(f"<th{_kind(column in numeric)}>{escape(title(column))}</th>" for column in columns)
+    rows = "".join(
+        f"<tr>{''.join(_cell(row, column, column in numeric) for column in columns)}</tr>" for row in table.rows
+    )
+    grid = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    if len(table.rows) > ROWS_OPEN:
+        grid = f"<details><summary>{len(table.rows)} rows</summary>{grid}</details>"
+    return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(table.about)}</p>{grid}</section>"
+
+
+def _goes_without_saying(rows: Sequence[Row], column: str) -> bool:
+    """Whether no row has anything there, or all of them the one account that the page names at its head."""
+    values = {row.cells.get(column) for row in rows}
+    is_account = column.rpartition(".")[2] in ("venue", "account")
+    return values <= {None, "", 0} or (is_account and len(values) == 1)
+
+
+def _cell(row: Row, column: str, is_numeric: bool) -> str:
+    value = row.cells.get(column)
+    if value is None or value == "":
+        return f"<td{_kind(is_numeric)}></td>"
+    if is_moment(column) and isinstance(value, int):
+        return f'<td><data value="{value}" data-at="{escape(row.places[column])}">{moment(value)}</data></td>'
+    if isinstance(value, Number) and not isinstance(value, bool):
+        is_signed = any(word in column.split(".") for word in SIGNED)
+        return f'<td class="number">{_number(value, row.places[column], is_signed=is_signed)}</td>'
+    return f"<td>{escape(str(value))}</td>"
+
+
+def _number(value: Number, place: str, *, is_signed: bool = False) -> str:
+    text = shown(value)
+    sign = ("loss" if text.startswith("-") else "gain") if is_signed and text != "0" else ""
+    kind = f' class="{sign}"' if sign else ""
+    return f'<data{kind} value="{_json(value)}" data-at="{escape(place)}">{text}</data>'
+
+
+def _json(value: Number) -> str:
+    """As it stands in the JSON, where money is text so that no digit is lost."""
+    return msgspec.json.encode(value).decode().strip('"')
+
+
+def _kind(is_numeric: bool) -> str:
+    return ' class="number"' if is_numeric else ""

@@ -1,0 +1,255 @@
+"""The report in all its forms says the same numbers, and the page is one file that asks nobody for anything."""
+
+import base64
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import plotly.graph_objects
+import pytest
+
+from bench.small_exchange import BTC_PERPETUAL
+from replenisher.model.order import BUY, SELL
+from replenisher.report.csv_files import csv_files
+from replenisher.report.drawn import POINTS_MAX, Pen
+from replenisher.report.page.document import page
+from replenisher.report.page.figures import figures
+from replenisher.report.page.numbers import shown, title
+from replenisher.report.report import Report, read_report
+from replenisher.report.tables import tables
+from replenisher.store import history
+from replenisher.store.database import Database
+from replenisher.store.history import Fill
+from replenisher.store.queries import AccountKey
+from tests.report.browser import opened
+from tests.report.world import World
+from tests.store.given import SECOND, T0
+
+FETCHES = ("src", "href", "srcset", "data", "action", "poster", "background", "formaction", "ping", "manifest")
+FETCHING = {"link", "iframe", "img", "object", "embed", "audio", "video", "source", "base", "form", "frame"}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Iterator[Report]:
+    room = tmp_path_factory.mktemp("report")
+    url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
+    with closing(World(room, url, orders=60)), closing(Database(url)) as database:
+        yield database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+
+
+@pytest.fixture(scope="module")
+def told(report: Report) -> Any:
+    """The report as `--json` prints it."""
+    return json.loads(msgspec.json.encode(report))
+
+
+class Parsed(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.numbers: list[tuple[str, str, str]] = []  # place, value, what is shown
+        self.scripts: list[tuple[str | None, str]] = []  # id, text
+        self.styles = ""
+        self._within: tuple[str, dict[str, str | None]] = ("", {})
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._within = (tag, dict(attrs))
+        self.tags.append(self._within)
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self._within
+        match tag:
+            case "data":
+                self.numbers.append((str(attributes["data-at"]), str(attributes["value"]), data))
+            case "script":
+                self.scripts.append((attributes.get("id"), data))
+            case "style":
+                self.styles += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ("", {})
+
+
+@pytest.fixture(scope="module")
+def parsed(report: Report) -> Parsed:
+    return Parsed(page(report))
+
+
+def at(told: Any, place: str) -> Any:
+    """The value at a place like `pnl.totals[0].total`."""
+    for part in place.replace("[", ".[").split("."):
+        told = told[int(part[1:-1])] if part.startswith("[") else told[part]
+    return told
+
+
+def leaves(value: Any, place: str = "") -> Iterator[str]:
+    """The place of every value that is not made of others."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from leaves(item, f"{place}[{number}]")
+    else:
+        yield place
+
+
+def test_every_value_of_the_report_is_in_a_table(report: Report, told: Any) -> None:
+    cells = [place for table in tables(report) for row in table.rows for place in row.places.values()]
+
+    assert set(cells) == set(leaves(told))
+
+
+def test_the_files_have_the_numbers_of_the_json(report: Report, told: Any) -> None:
+    files = dict(csv_files(report))
+    lines = list(csv.DictReader(io.StringIO(files["pnl_lines.csv"])))
+    equity = list(csv.DictReader(io.StringIO(files["curves_equity.csv"])))
+
+    assert [line["parts.spread"] for line in lines] == [each["parts"]["spread"] for each in told["pnl"]["lines"]]
+    assert [line["group.strategy"] for line in lines] == [each["group"]["strategy"] for each in told["pnl"]["lines"]]
+    assert [float(row["total"]) for row in equity] == told["curves"]["equity"][0]["total"]
+    assert files["report.csv"].splitlines()[1].split(",")[2] == str(told["fills"])
+
+
+def test_the_numbers_on_the_page_are_those_of_the_json(parsed: Parsed, told: Any) -> None:
+    assert {place for place, _, _ in parsed.numbers} >= {"pnl.totals[0].total", "pnl.lines[0].total", "fills"}
+    for place, value, text in parsed.numbers:
+        there = at(told, place)
+        assert value == (there if isinstance(there, str) else json.dumps(there))
+        assert text == shown(Decimal(value))
+    assert json.loads(dict(parsed.scripts)["report"]) == told
+
+
+def test_every_sum_of_money_is_on_the_page(parsed: Parsed, told: Any) -> None:
+    """What is nothing everywhere needs no column; all the rest is there."""
+    there = {place for place, _, _ in parsed.numbers}
+    for section in ("lines", "totals"):
+        for number, each in enumerate(told["pnl"][section]):
+            parts = {f"parts.{name}": value for name, value in each["parts"].items() if Decimal(value)}
+            for name in ("total", *parts):
+                assert f"pnl.{section}[{number}].{name}" in there
+
+
+def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report, told: Any) -> None:
+    drawn = {each["key"]: each for each in json.loads(dict(parsed.scripts)["figures"])}
+    curve, fills, held = (told["curves"][name][0] for name in ("equity", "fills", "held"))
+    account = f"{curve['venue']}-{curve['account']}"
+    equity = drawn[f"equity-{account}-{curve['currency']}"]["data"]
+    on_price = drawn[f"fills-{account}-{fills['instrument']}"]["data"]
+    parts = drawn[f"parts-{account}-{curve['currency']}"]["data"]
+
+    assert equity[0]["y"] == curve["total"]
+    assert [each["y"] for each in equity[1:-1]] == list(curve["parts"].values())
+    assert equity[0]["x"] == [moment / 1e6 for moment in curve["at"]]
+    assert sorted(on_price[1]["y"] + on_price[2]["y"]) == sorted(fills["price"])
+    assert on_price[3]["y"] == held["position"]
+    assert parts[0]["y"][-1] == float(told["pnl"]["totals"][0]["total"])
+    for each in figures(report):
+        plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
+
+
+def test_the_fall_under_the_peak_is_counted_from_where_it_began(report: Report) -> None:
+    curve = msgspec.structs.replace(report.curves.equity[0], at=(1, 2, 3, 4), total=(-1.0, 2.0, 0.5, 3.0), parts={})
+    curves = msgspec.structs.replace(report.curves, equity=(curve,))
+    one = next(
+        each for each in figures(msgspec.structs.replace(report, curves=curves)) if each.key.startswith("equity")
+    )
+
+    assert one.data[-1]["y"] == [-1.0, 0.0, -1.5, 0.0]
+
+
+def test_nothing_on_the_page_loads_anything(parsed: Parsed) -> None:
+    """No element that fetches, no attribute that names an address, no style that imports or points outside, no request
+    in our own code, and a policy by which a browser refuses all of it. The text of plotly.js names addresses, as of the
+    maps that it could draw: they are words in it, and the policy keeps them that."""
+    assert not FETCHING & {tag for tag, _ in parsed.tags}
+    assert not [each for _, each in parsed.tags if set(FETCHES) & each.keys()]
+    assert "@import" not in parsed.styles and "url(" not in parsed.styles
+    own = parsed.scripts[-1][1]
+    assert not [word for word in ("fetch(", "import(", "XMLHttpRequest", "://", "WebSocket") if word in own]
+    policies = [each["content"] for tag, each in parsed.tags if each.get("http-equiv") == "Content-Security-Policy"]
+    assert [policy.split(";")[0] for policy in policies if policy] == ["default-src 'none'"]
+    assert "http" not in str(policies)
+
+
+def test_a_million_fills_are_drawn_with_few_points() -> None:
+    key = AccountKey("deribit", "main")
+    count = 100_000
+    pen = Pen(key, {"I": BTC_PERPETUAL}, count)
+    looks = 0
+    for n in range(count):
+        side = BUY if n < 30_000 or n % 2 else SELL
+        amount = Decimal(10_000_000 if n == 77_777 else 10)
+        fill = Fill(T0 + n * SECOND, "I", "core", "v", side, Decimal(60_000), amount, Decimal(0), "BTC", True, None)
+        if pen.fill(fill):
+            looks += 1
+            pen.look(fill.at, ())
+
+    (fills,), (held,) = pen.fills(), pen.held()
+    assert POINTS_MAX / 2 <= looks <= 2 * POINTS_MAX
+    assert POINTS_MAX / 2 <= len(fills.at) <= 2 * POINTS_MAX
+    assert fills.one_in * len(fills.at) <= count
+    assert len(held.at) <= 4 * POINTS_MAX
+    assert max(held.position) == 299_990 + 10_000_000, "no peak is lost"
+    assert all(before <= after for before, after in pairwise(held.at))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (Decimal("0.000817225"), "0.000817225"),
+        (Decimal("-1234567.891"), "-1,234,568"),
+        (Decimal("0E-18"), "0"),
+        (1 / 3, "0.333333"),
+        (12.5, "12.5"),
+        (199, "199"),
+        (1_000_000, "1,000,000"),
+    ],
+)
+def test_a_number_is_shown_with_few_digits(number: Decimal | float, text: str) -> None:
+    assert shown(number) == text
+
+
+def test_a_title_has_its_unit() -> None:
+    assert title("group.strategy") == "strategy"
+    assert title("markout_bps") == "markout, bps"
+    assert title("inventory_half_life.value_s") == "inventory half life value, s"
+
+
+def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path, browser: str, told: Any) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page(report))
+
+    with opened(browser, file) as shown_page:
+        drawn = int(shown_page.wait_for("document.documentElement?.dataset.drawn"))
+        lines = shown_page.value("document.querySelectorAll('.scatterlayer .trace').length")
+        bars = shown_page.value("document.querySelectorAll('.waterfalllayer .point').length")
+        heading = shown_page.value("document.querySelector('.tile data').getAttribute('value')")
+        light = shown_page.value("getComputedStyle(document.body).backgroundColor")
+        shown_page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        dark = shown_page.wait_for(f"getComputedStyle(document.body).backgroundColor.replace('{light}', '')")
+        picture = base64.b64decode(shown_page.call("Page.captureScreenshot")["data"])
+
+    assert drawn == len(figures(report))
+    assert (lines, bars) == (
+        sum(len(f.data) for f in figures(report) if f.data[0]["type"] == "scatter"),
+        len([value for value in told["pnl"]["totals"][0]["parts"].values() if Decimal(value)]) + 1,
+    )
+    assert heading == told["pnl"]["totals"][0]["total"]
+    assert light and dark and light != dark
+    assert picture.startswith(b"\x89PNG") and len(picture) > 20_000, "there is something to be seen"
+    assert shown_page.complaints == []
+    assert [url.partition(":")[0] for url in shown_page.asked_for] == ["file"]

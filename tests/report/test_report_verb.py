@@ -1,0 +1,84 @@
+"""`replenisher report` as an operator meets it: on a configuration or a database, and with what cannot be."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.report.world import World
+
+ROOT = Path(__file__).parent.parent.parent
+PAPER = ROOT / "configs" / "paper.yaml"
+
+
+def replenisher(room: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "replenisher", *map(str, arguments)],
+        cwd=room,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none"}
+        | {"REPLENISHER_DATA_DIR": str(room)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Path:
+    """A data directory whose ledger has fills in it."""
+    room = tmp_path_factory.mktemp("traded")
+    url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'replenisher.db')}"
+    with closing(World(room, url, orders=30)):
+        return room
+
+
+def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path) -> None:
+    written = ["--html", tmp_path / "report.html", "--csv", tmp_path / "tables"]
+
+    of_config = replenisher(traded, "report", PAPER, "--json", *written)
+    of_file = replenisher(traded, "report", "replenisher.db", "--json")
+    again = replenisher(traded, "report", "replenisher.db", *written)
+
+    assert (of_config.returncode, of_config.stderr) == (0, "")
+    assert json.loads(of_config.stdout) == json.loads(of_file.stdout)
+    assert (
+        f'value="{json.loads(of_file.stdout)["pnl"]["totals"][0]["total"]}"' in (tmp_path / "report.html").read_text()
+    )
+    assert {"report.csv", "pnl_lines.csv", "performance.csv"} <= {each.name for each in (tmp_path / "tables").iterdir()}
+    assert (again.returncode, again.stderr) == (0, ""), "what was there is written over"
+    assert "P&L by strategy" in again.stdout
+    assert max(map(len, again.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
+    assert {each.name for each in tmp_path.iterdir()} == {"report.html", "tables"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["nowhere.yaml"], 78, "nowhere.yaml: cannot be read: No such file or directory"),
+        (["replenisher.db", "--html", "nowhere/page.html"], 78, "nowhere/page.html: cannot be written: No such file"),
+        (["replenisher.db", "--html", "."], 78, ".: cannot be written: it is a folder"),
+        (["replenisher.db", "--csv", "a_file"], 78, "a_file: cannot be written: File exists"),
+        (["empty.db"], 1, "there is nothing to report: the database holds no fill of any account"),
+        (["mysql://host/desk"], 78, "database.url: mysql is not supported, only sqlite and postgresql are"),
+        ([PAPER, "--csv", "nowhere/tables"], 78, "nowhere/tables: cannot be written: No such file"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(
+    traded: Path, tmp_path: Path, sqlite_ledger: Path, arguments: list[str | Path], code: int, sentence: str
+) -> None:
+    shutil.copy(traded / "replenisher.db", tmp_path)
+    shutil.copy(sqlite_ledger, tmp_path / "empty.db")
+    (tmp_path / "a_file").write_text("mine")
+
+    ended = replenisher(tmp_path, "report", *arguments)
+
+    assert ended.stderr.startswith(f"replenisher: {sentence}"), ended.stderr
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (code, "", 1)
+    assert {each.name for each in tmp_path.iterdir()} == {"replenisher.db", "empty.db", "a_file"}
+    assert (tmp_path / "a_file").read_text() == "mine"
