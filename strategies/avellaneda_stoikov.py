@@ -12,6 +12,7 @@ second, and k per price unit: by a factor e fewer takers reach a quote that is 1
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from math import log1p
@@ -24,10 +25,12 @@ from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.coefficient import Coefficient, Sigma, in_steps
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import worth_base
+from replenisher.core.last_answer import LastAnswers
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.units import SECOND_NS
 
@@ -96,21 +99,14 @@ class AvellanedaStoikov(ModelLadder):
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        left_s = self._left_s(view.at)
-        measured = in_steps(view.signals)
-        basis = (view.instrument, view.inventory, fair, left_s, measured)
-        last = self._last.get(view.instrument.key)
-        if last is not None and last[0] == basis:
-            return last[1]
-        answer = self._answer(view, fair, left_s, measured)
-        self._last[view.instrument.key] = (basis, answer)
-        return answer
+        return self._answers.of(view.instrument, view.inventory, fair, self._left_s(view.at), in_steps(view.signals))
 
-    def _answer(self, view: View, fair: float, left_s: float, measured: Mapping[str, float]) -> Quotes:
-        instrument = view.instrument
+    def _answer(
+        self, instrument: Instrument, held: Decimal, fair: float, left_s: float, measured: Mapping[str, float]
+    ) -> Quotes:
         sigma, k = self.sigma.of(measured.get("sigma")), self.k.of(measured.get("k"))
         order = self.order_base(instrument, fair)
-        inventory = worth_base(instrument, view.inventory, fair) - self.target_base
+        inventory = worth_base(instrument, held, fair) - self.target_base
         shift = reservation_shift(inventory, self.gamma, sigma, left_s)
         reservation = fair - shift
         half = half_spread(order, self.gamma, sigma, k, left_s)
@@ -147,6 +143,5 @@ class AvellanedaStoikov(ModelLadder):
         return round(self.horizon_s * SECOND_NS), round(self.time_step_s * SECOND_NS)
 
     @cached_property
-    def _last(self) -> dict[str, tuple[tuple[object, ...], Quotes]]:
-        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
-        return {}
+    def _answers(self) -> LastAnswers[Decimal, float, float, Mapping[str, float]]:
+        return LastAnswers(self._answer)

@@ -16,6 +16,7 @@ distance d from the mid at the rate a * exp(-k * d): a is per second, k per pric
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from math import e, exp, log1p, sqrt
 from typing import Annotated
@@ -26,10 +27,12 @@ from replenisher.core.arguments import STRICT, NotNegative, Positive, about
 from replenisher.core.coefficient import Coefficient, Sigma, in_steps
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import worth_base
+from replenisher.core.last_answer import LastAnswers
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Chain, How, Link
 
 NO_SHARE = 1e-12  # of xi * order / k: below it the formulas are as good as their limits, and beyond what doubles hold
@@ -76,22 +79,14 @@ class Glft(ModelLadder):
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        measured = in_steps(view.signals)
-        basis = (view.instrument, view.inventory, fair, measured)
-        last = self._last.get(view.instrument.key)
-        if last is not None and last[0] == basis:
-            return last[1]
-        answer = self._answer(view, fair, measured)
-        self._last[view.instrument.key] = (basis, answer)
-        return answer
+        return self._answers.of(view.instrument, view.inventory, fair, in_steps(view.signals))
 
-    def _answer(self, view: View, fair: float, measured: Mapping[str, float]) -> Quotes:
-        instrument = view.instrument
+    def _answer(self, instrument: Instrument, held: Decimal, fair: float, measured: Mapping[str, float]) -> Quotes:
         sigma = self.sigma.of(measured.get("sigma"))
         a, k = self.a.of(measured.get("a")), self.k.of(measured.get("k"))
         xi = self.gamma if self.xi is None else self.xi
         order = self.order_base(instrument, fair)
-        inventory = worth_base(instrument, view.inventory, fair) - self.target_base
+        inventory = worth_base(instrument, held, fair) - self.target_base
         c1, c2 = coefficients(order, self.gamma, xi, a, k)
         half_spread = c1 + order / 2 * sigma * c2
         skew = sigma * c2
@@ -118,6 +113,5 @@ class Glft(ModelLadder):
         )
 
     @cached_property
-    def _last(self) -> dict[str, tuple[tuple[object, ...], Quotes]]:
-        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
-        return {}
+    def _answers(self) -> LastAnswers[Decimal, float, Mapping[str, float]]:
+        return LastAnswers(self._answer)

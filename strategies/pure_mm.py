@@ -11,6 +11,7 @@ from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, Wr
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted
+from replenisher.core.last_answer import LastAnswers
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
@@ -75,16 +76,9 @@ class PureMarketMaking:
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        instrument = view.instrument
-        last = self._last.get(instrument.key)
-        if last is not None and last[1] is instrument and last[2] == view.inventory and last[0].fair_value == fair:
-            return last[0]
-        answer = self._answer(instrument, view.inventory, fair)
-        self._last[instrument.key] = (answer, instrument, view.inventory)
-        return answer
+        return self._answers.of(view.instrument, view.inventory, fair)
 
     def _answer(self, instrument: Instrument, inventory: Decimal, fair: float) -> Quotes:
-        """The ladder around a fair value. That, the instrument and the inventory are all it depends on."""
         ladder = self.ladder
         leaning = self.inventory.leaning(ladder, instrument, inventory, fair)
         half_spread = fair * ladder.nearest_bps / BPS
@@ -133,6 +127,5 @@ class PureMarketMaking:
         )
 
     @cached_property
-    def _last(self) -> dict[str, tuple[Quotes, Instrument, Decimal]]:
-        """The last answer for each instrument, and what it was for: most news change nothing that it depends on."""
-        return {}
+    def _answers(self) -> LastAnswers[Decimal, float]:
+        return LastAnswers(self._answer)

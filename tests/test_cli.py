@@ -56,6 +56,7 @@ STATUS: dict[str, object] = COUNTS | {
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
     "guards": {"core": ["toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills"]},
+    "prices": {"core": {"deribit/BTC-PERPETUAL": "60002.75", "http:desk": "60110, outvoted", "index:x": "not fresh"}},
     "terms": {
         "core": {"fair_value": 60_002.75, "lean": -0.43, "centre": 60_014.5, "half_spread": 48.0, "c1": 1e-7 / 3}
     },
@@ -130,6 +131,7 @@ balance                10.00000724 BTC at deribit
 halt                   everything, until `resume --reason`: the clock of deribit is +61.0 s from ours
 pause                  edge, until `resume`: the operator
 reduce                 all strategies, for 10m more: a daily loss
+core sees              deribit/BTC-PERPETUAL 60002.75, http:desk 60110, outvoted, index:x not fresh
 core by                fair_value 60002.75, lean -0.43, centre 60014.5, half_spread 48
                        c1 3.3333333e-08
 

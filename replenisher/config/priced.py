@@ -1,8 +1,9 @@
 """What fair values go by besides the book that is quoted, held against what the configuration has."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from replenisher.config.mistakes import not_allowed
+from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_
 from replenisher.config.sections import Sections, StrategySection
 from replenisher.core.fair_value import FairValue
@@ -11,6 +12,9 @@ from replenisher.core.strategy import Strategy
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Kind, venue_of
 from replenisher.model.units import MS_NS
+
+if TYPE_CHECKING:
+    from replenisher.config.loading import Config
 
 
 def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
@@ -23,6 +27,19 @@ def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> It
         legs = {leg.source: (*stem, "legs", number) for number, leg in enumerate(fair_value.legs)}
         for name, spec in fair_value.prices.items():
             yield from _of_price(sections, section, legs.get(name, stem), spec, is_leg=name in legs)
+
+
+def advice(config: "Config") -> Iterator[str]:
+    """What is allowed, and hardly meant."""
+    for place, section in enumerate(config.strategies):
+        fair_value = getattr(config.strategy(section.id), "fair_value", None)
+        if isinstance(fair_value, FairValue) and fair_value.legs and not section.order_refresh_tolerance_bps:
+            at: Path_ = ("strategies", place, "order_refresh_tolerance_bps")
+            yield (
+                f"{config.where(at)}: {spell(at)} is 0, so whenever one of the {len(fair_value.legs)} legs of the "
+                f"composite moves every order is amended, as often as {section.venue}'s rate limit lets it: half of "
+                "the distance between levels is a good start"
+            )
 
 
 def _of_price(

@@ -75,11 +75,13 @@ class Blend(msgspec.Struct, frozen=True, gc=False):
     price: float | None  # None if no leg counts
     fresh: int
     counted: int
+    outvoted: Prices = {}  # the fresh legs that do not count, by their sources, as they are compared
 
 
 def blend(legs: Sequence[Leg], prices: Prices, outlier_bps: float) -> Blend:
     """The weighted mean of the legs that are fresh and not outvoted; `prices` are by their sources."""
-    fresh = [(prices[leg.source] * (1 + leg.offset_bps / BPS), leg.weight) for leg in legs if leg.source in prices]
+    telling = [leg for leg in legs if leg.source in prices]
+    fresh = [(prices[leg.source] * (1 + leg.offset_bps / BPS), leg.weight) for leg in telling]
     against = [0] * len(fresh)
     for one, other in combinations(range(len(fresh)), 2):
         low, high = sorted((fresh[one][0], fresh[other][0]))
@@ -87,9 +89,14 @@ def blend(legs: Sequence[Leg], prices: Prices, outlier_bps: float) -> Blend:
             against[one] += 1
             against[other] += 1
     counted = [each for each, votes in zip(fresh, against, strict=True) if 2 * votes <= len(fresh) - 1]
+    outvoted: Prices = {}
+    if len(counted) < len(fresh):
+        votes_of = zip(telling, fresh, against, strict=True)
+        outvoted = {leg.source: price for leg, (price, _), votes in votes_of if 2 * votes > len(fresh) - 1}
     if not counted:
-        return Blend(price=None, fresh=len(fresh), counted=0)
+        return Blend(price=None, fresh=len(fresh), counted=0, outvoted=outvoted)
     total = sum(weight for _, weight in counted)
     low, high = min(counted)[0], max(counted)[0]
     mean = sum(price * weight for price, weight in counted) / total
-    return Blend(price=min(max(mean, low), high), fresh=len(fresh), counted=len(counted))  # rounding stays within
+    within = min(max(mean, low), high)  # as rounding may not be
+    return Blend(price=within, fresh=len(fresh), counted=len(counted), outvoted=outvoted)

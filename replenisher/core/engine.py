@@ -69,6 +69,7 @@ class Engine:
         self.agenda.remind(state, at)
         commands: list[Command] = []
         plans: list[Plan] = []
+        is_told = bool(state.executed)  # what is wanted after a fill, though nothing need be done for it
         if state.is_anything_to_do or at >= self.daily_loss.next_day or at >= self.presence.next_look:
             commands, plans = self._react(at)
             if commands:
@@ -85,7 +86,7 @@ class Engine:
             at=at,
             events=tuple(events),
             commands=tuple(commands),
-            decisions=tuple([plan.decision() for plan in plans]) if commands else (),
+            decisions=tuple([plan.decision() for plan in plans]) if commands or is_told else (),
             orders=tuple([order.report() for order in state.orders.changed()]),
             marks=state.markouts.taken() if state.markouts.told else (),
         )

@@ -38,6 +38,11 @@ class Source(StrEnum):
 
 
 OF = {Source.INDEX: Of.INDEX, Source.MARK: Of.MARK, Source.HTTP: Of.HTTP}  # those that are one told price
+NEEDED_BY = {
+    "price": Source.FIXED,
+    "http": Source.HTTP,
+    **dict.fromkeys(("legs", "outlier_bps", "min_legs"), Source.COMPOSITE),
+}
 FUNDING = "funding_8h"
 WIDENED = "widened"
 
@@ -73,29 +78,17 @@ class FairValue:
     ] = 0.0
 
     @model_validator(mode="after")
-    def _fixed_has_a_price(self) -> Self:
-        if (self.source is Source.FIXED) != (self.price is not None):
-            raise WrongArgument("price", "it belongs to the source fixed, which needs it")
-        return self
-
-    @model_validator(mode="after")
-    def _only_micro_has_a_table(self) -> Self:
+    def _each_source_has_its_own(self) -> Self:
+        for key, source in NEEDED_BY.items():
+            if (self.source is source) != bool(getattr(self, key)):
+                raise WrongArgument(key, f"it belongs to the source {source}, which needs it")
         if self.table is not None and self.source is not Source.MICRO:
             raise WrongArgument("table", "it belongs to the source micro")
         return self
 
     @model_validator(mode="after")
-    def _http_has_a_name(self) -> Self:
-        if (self.source is Source.HTTP) != (self.http is not None):
-            raise WrongArgument("http", "it belongs to the source http, which needs it")
-        return self
-
-    @model_validator(mode="after")
     def _a_composite_is_whole(self) -> Self:
         is_composite = self.source is Source.COMPOSITE
-        for key in ("legs", "outlier_bps", "min_legs"):
-            if is_composite != bool(getattr(self, key)):
-                raise WrongArgument(key, "it belongs to the source composite, which needs it")
         if self.min_legs is not None and self.min_legs > len(self.legs):
             raise WrongArgument("min_legs", f"it must be no more than the legs, {len(self.legs)}")
         if len({leg.source for leg in self.legs}) < len(self.legs):
@@ -148,6 +141,12 @@ class FairValue:
                 return self._too_few(blended)
         return ""
 
+    def standing(self, prices: Prices) -> dict[str, str]:
+        """What becomes of each price from elsewhere that it goes by, in a few words. Those in `prices` are fresh."""
+        outvoted = self._blend(prices).outvoted if self.source is Source.COMPOSITE else {}
+        told = {name: f"{price:.10g}{', outvoted' if name in outvoted else ''}" for name, price in prices.items()}
+        return {name: told.get(name, "not fresh") for name in self.prices}
+
     def completed(self, view: View, answer: Quotes) -> Quotes:
         """What a strategy has answered, with every price that its fair value went by.
 
@@ -160,6 +159,7 @@ class FairValue:
         if self.source is Source.COMPOSITE:
             blended = self._blend(view.prices)
             terms["legs"] = blended.counted
+            terms |= {f"outvoted {source}": price for source, price in blended.outvoted.items()}
             if reason := self._too_few(blended):
                 quotes = self._reduced(view, answer)
                 if self.degraded is Degraded.WIDEN:
@@ -207,6 +207,7 @@ class FairValue:
         told = f"fair value: {blended.fresh} of {len(self.legs)} legs {'is' if is_one else 'are'} fresh"
         if blended.counted < blended.fresh:
             told += f" and {blended.counted} of them {'agrees' if blended.counted == 1 else 'agree'}"
+            told += f" ({', '.join(blended.outvoted)} {'does' if len(blended.outvoted) == 1 else 'do'} not)"
         return f"{told}, {self.min_legs} {'is' if self.min_legs == 1 else 'are'} needed"
 
     def _reduced(self, view: View, answer: Quotes) -> tuple[Quote, ...]:

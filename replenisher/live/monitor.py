@@ -13,6 +13,7 @@ import msgspec
 
 from replenisher.core.absence import why_absent
 from replenisher.core.account import EXTERNAL
+from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.setup import VenueSetup
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
@@ -58,11 +59,23 @@ def is_quiet(step: Step) -> bool:
     return all(type(event) in QUIET for event in step.events)
 
 
-class Eaten(msgspec.Struct, frozen=True):
-    """A slot was emptied by a fill, and the clock of its refill runs."""
+class Eaten(msgspec.Struct):
+    """A slot was emptied by a fill, and the clock of its refill runs while its strategy wants one there."""
 
-    at: int
+    since: int | None  # when it was last set going; None while it stands
     trade: tuple[str, str]  # instrument and trade id of the fill that did it
+    wanted_ns: int = 0  # what it showed then
+
+    def see(self, at: int, *, is_wanted: bool) -> None:
+        """Whether a refill is wanted from now on."""
+        if not is_wanted:
+            self.wanted_ns, self.since = self.at(at), None
+        elif self.since is None:
+            self.since = at
+
+    def at(self, at: int) -> int:
+        """For how long a refill has been wanted by now."""
+        return self.wanted_ns + (0 if self.since is None else at - self.since)
 
 
 class Counts(msgspec.Struct, kw_only=True):
@@ -110,10 +123,11 @@ class Monitor:
         self._see_fills(step)
         for order in step.orders:
             self._see_order(order)
-        for command in step.commands:
-            self._see_command(command)
         for decision in step.decisions:
             self._decisions[decision.strategy] = decision
+            self._see_wishes(decision, step.at)
+        for command in step.commands:
+            self._see_command(command)
 
     def learned(self) -> Sequence[Event]:
         """What it has found out since it was last asked that is for the record."""
@@ -198,12 +212,20 @@ class Monitor:
             case _:
                 pass
 
+    def _see_wishes(self, decision: Decision, at: int) -> None:
+        if not self._eaten:
+            return
+        wanted = {(quote.side, quote.level) for quote in decision.permitted}
+        for (strategy, instrument, *place), eaten in self._eaten.items():
+            if (strategy, instrument) == (decision.strategy, decision.instrument):
+                eaten.see(at, is_wanted=tuple(place) in wanted)
+
     def _is_back(self, order_id: str, at: int) -> None:
         """An order rests; if it is a refill, what a fill ate is back on the book."""
         eaten = self._refilling.pop(order_id, None)
         if eaten is None:
             return
-        latency_ns = at - eaten.at
+        latency_ns = eaten.at(at)
         self._latencies_ns.append(latency_ns)
         self._note(eaten, refilled_after_ns=latency_ns)
 
@@ -274,6 +296,11 @@ class Monitor:
                 setup.id: guarded.told(state.orders.of(setup.ladder), at)
                 for setup in state.setup.strategies
                 if (guarded := state.guarded.get(setup.id)) is not None
+            },
+            prices={
+                setup.id: setup.priced_by.standing(fresh_prices(state, setup, at))
+                for setup in state.setup.strategies
+                if setup.priced_by is not None
             },
             terms={strategy: decision.terms for strategy, decision in self._decisions.items()},
             resilience=self._sweeps.resilience(),

@@ -64,6 +64,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
     withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
     guards: dict[str, list[str]]  # strategy -> which of its levels are toxic and why, and what of a daily cap is used
+    prices: dict[str, dict[str, str]]  # strategy -> each price from elsewhere that it goes by, and whether it counts
     terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name
     resilience: dict[str, dict[str, Resilience]]  # of each book that was watched in this life, by band
     obligations: dict[str, Uptime]  # of each strategy that has some

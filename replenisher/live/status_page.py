@@ -138,7 +138,9 @@ def _dangers(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _terms(answer: Answer) -> Iterator[tuple[str, str]]:
-    """The numbers that led to what each strategy last wanted."""
+    """What each strategy goes by besides its book, and the numbers that led to what it last wanted."""
+    for strategy, prices in answer["prices"].items():
+        yield f"{strategy} sees", ", ".join(f"{source} {told}" for source, told in prices.items())
     for strategy, terms in answer["terms"].items():
         words = [f"{name} {number:.8g}" for name, number in terms.items()]
         for start in range(0, len(words), TERMS_A_LINE):

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config, has_dead_man_switch, require_ready
+from replenisher.config.priced import advice
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.units import HOUR_NS
@@ -99,6 +100,7 @@ def check(config: Config) -> dict[str, Any]:
         "strategies": {
             section.id: f"{section.strategy} on {section.venue}/{section.instrument}" for section in config.strategies
         },
+        "advice": list(advice(config)),
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from replenisher.config import load
 from replenisher.config.readiness import require_ready
 from replenisher.errors import ConfigurationError
+from replenisher.wiring.books import check
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import followed_on, instruments_on, tickers_on
@@ -169,3 +170,18 @@ def test_a_price_is_asked_for_where_nobody_can_change_it_on_the_way(tmp_path: Pa
         require_ready(load(path), accepts_untested=True)
 
     assert "price_sources.desk.url" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("tolerance", "advised"), [("", 1), ("order_refresh_tolerance_bps: 1,", 0)])
+def test_check_advises_against_a_composite_that_amends_at_every_move(
+    tmp_path: Path, tolerance: str, advised: int
+) -> None:
+    file = desk(tmp_path, of("{http: desk}, {venue: deribit, instrument: BTC-PERPETUAL}"))
+    file.write_text(
+        file.read_text().replace("fair_value: {source: composite", f"{tolerance} fair_value: {{source: composite")
+    )
+
+    told = check(load(file))["advice"]
+
+    assert len(told) == advised
+    assert all("order_refresh_tolerance_bps is 0, so whenever one of the 2 legs" in each for each in told)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from replenisher.core.book import Touch
 from replenisher.core.composite import Leg, blend
+from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.fair_value import FairValue
 from replenisher.core.strategy import Quotes, View
 from replenisher.model.command import CancelOrder, PlaceOrder
@@ -337,6 +338,28 @@ def test_a_leg_is_as_old_as_the_clock_of_its_venue_says() -> None:
     world.tell(ticker(index=10_000.0, venue_time=late + 500 * MS))
     world.settle()
     assert len(world.live()) == 2
+
+
+def test_a_leg_that_is_outvoted_is_named_with_its_price() -> None:
+    fair = composite()
+    world = quoting_by(fair)
+    show_other(world, 99_990, 100_010)
+    world.tell(spot(world, 10_050.0))
+    world.settle()
+    assert len(world.live()) == 2
+
+    prices = fresh_prices(world.state, world.setup.strategies[0], world.at)
+    seen = msgspec.structs.replace(SEEN, prices=prices)
+    completed = fair.completed(seen, Quotes(fair_value=10_000.0, quotes=(), terms={}))
+    assert (completed.terms["legs"], completed.terms["outvoted http:spot"]) == (2, 10_050.0)
+    assert fair.standing(prices) == {KEY: "10000", OTHER.key: "10000", "http:spot": "10050, outvoted"}
+
+    world.tell(FeedLost(at=0, instrument=OTHER.key, reason="gap"))
+    world.settle()
+    told = "fair value: 2 of 3 legs are fresh and 0 of them agree (toy/BTC-PERPETUAL, http:spot do not), 2 are needed"
+    assert withheld(world) == told
+    prices = fresh_prices(world.state, world.setup.strategies[0], world.at)
+    assert fair.standing(prices)[OTHER.key] == "not fresh"
 
 
 def test_degraded_to_wider_quotes_they_stand_further_out_until_the_legs_are_back() -> None:

@@ -222,6 +222,22 @@ def test_a_refill_that_never_left_is_timed_until_the_next_one_rests() -> None:
     assert seen.refilled_after_ns == pytest.approx(SECOND, abs=10 * MS)
 
 
+def test_time_in_which_no_refill_was_wanted_is_none_of_its_latency() -> None:
+    world, monitor = opened()
+    wishes = wishes_of(world).quotes
+    wishes_of(world).quotes = tuple(quote for quote in wishes if quote.side is SELL)  # as of the next time it is asked
+    eat(world, BUY)
+    world.settle()
+
+    world.wait(18 * SECOND)
+    want(world, wishes)
+    world.settle()
+
+    (seen,) = monitor.look(world.state, world.at).fills
+    assert seen.refilled_after_ns is not None
+    assert 0 < seen.refilled_after_ns < SECOND
+
+
 def test_a_delayed_refill_leaves_a_slot_that_says_so() -> None:
     world, monitor = opened(refill=RefillPolicy(delay_ns=2 * SECOND))
 

@@ -1,0 +1,28 @@
+"""A strategy's last answer on each instrument: most news change nothing that it depends on, and then it stands."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVarTuple
+
+from replenisher.core.strategy import Quotes
+from replenisher.model.instrument import Instrument
+
+Basis = TypeVarTuple("Basis")
+
+
+class LastAnswers(Generic[*Basis]):
+    """Asks `answer` only where it is asked about something else than last time; it depends on nothing else."""
+
+    __slots__ = ("_answer", "_kept")
+
+    def __init__(self, answer: Callable[[Instrument, *Basis], Quotes]) -> None:
+        self._answer = answer
+        self._kept: dict[str, tuple[Instrument, tuple[object, ...], Quotes]] = {}
+
+    def of(self, instrument: Instrument, *basis: *Basis) -> Quotes:
+        """The answer on this instrument and basis."""
+        last = self._kept.get(instrument.key)
+        if last is not None and last[0] is instrument and last[1] == basis:
+            return last[2]
+        answer = self._answer(instrument, *basis)
+        self._kept[instrument.key] = (instrument, basis, answer)
+        return answer
