@@ -33,6 +33,12 @@ app.add_typer(imports, name="import")
 app.add_typer(experiments, name="experiment")
 
 File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
+Ledger = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONFIG|DB", help="The YAML file, or a database: SQLite's file, or a URL.", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Tape = Annotated[Path | None, typer.Option(metavar="FILE", help="The recording that is played as the market.")]
 Speed = Annotated[float | None, typer.Option(help="How much faster than life the recording is played.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, app, display, progress
+from replenisher.cli.program import AsJson, Ledger, app, display, progress, show
 from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: replenisher report configs/paper.yaml --html report.html --csv tables")
 def report(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="CONFIG|DB", help="The YAML file, or a database: SQLite's file, or a URL.", show_default=False
-        ),
-    ],
+    source: Ledger,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with charts that needs nothing else.")
     ] = None,
@@ -50,6 +45,29 @@ def report(
 
             write_folder(csv, dict(csv_files(found)))
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
+
+
+@app.command(epilog="Example: replenisher why configs/paper.yaml rpl0sfj3a00002k")
+def why(
+    ledger: Ledger,
+    order_id: Annotated[
+        str, typer.Argument(help="Ours, as far as it is unmistakable, or the venue's.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell why an order is there: each time it was placed, amended, kept, canceled or filled, and what led to it.
+
+    A price is told from fair value to the tick, with every number that was worked with, and then who cut or denied
+    what. It reads the database alone: another configuration changes no answer, and no daemon need run.
+    """
+    from replenisher.report.why_page import why_page
+    from replenisher.wiring.explaining import why as read_why
+
+    found = read_why(ledger, order_id)
+    if as_json:
+        show(found, as_json)
+    else:
+        typer.echo(why_page(found))
 
 
 def _show(found: "Report", *, as_json: bool, written: list[Path]) -> None:

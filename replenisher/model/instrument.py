@@ -96,6 +96,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The finest tick as the double that is nearest to it."""
         return float(self.tick)
 
+    @property
+    def wire_unit(self) -> str:
+        """What one of its wire amount is."""
+        currencies = {AmountUnit.BASE: self.base_currency, AmountUnit.QUOTE: self.quote_currency}
+        return currencies.get(self.amount_unit, "contracts")
+
     @cached_property
     def notional_unit(self) -> Decimal:
         """What `notional_units` counts, in the quote currency."""

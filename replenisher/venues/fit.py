@@ -12,7 +12,7 @@ import msgspec
 from replenisher.core.book import Touch
 from replenisher.core.fair_value import FairValue, mid
 from replenisher.core.strategy import Quotes, Strategy, View
-from replenisher.model.instrument import AmountUnit, Instrument, TickStep
+from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 from replenisher.venues.doctor import Listing, number
@@ -87,16 +87,10 @@ def too_small(fit: Fit) -> str:
 
 def least_of(instrument: Instrument) -> str:
     """The venue's minimum of an order, in words."""
-    least = f"{number(instrument.min_amount)} {unit_of(instrument)}"
+    least = f"{number(instrument.min_amount)} {instrument.wire_unit}"
     if instrument.min_notional:
         least += f" and {number(instrument.min_notional)} {instrument.quote_currency}"
     return least
-
-
-def unit_of(instrument: Instrument) -> str:
-    """What one of its wire amount is."""
-    currencies = {AmountUnit.BASE: instrument.base_currency, AmountUnit.QUOTE: instrument.quote_currency}
-    return currencies.get(instrument.amount_unit, "contracts")
 
 
 def named(keys: Sequence[Key]) -> str:

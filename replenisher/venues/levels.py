@@ -8,7 +8,7 @@ from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permi
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.model.step import why_cut
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
-from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small, unit_of
+from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small
 
 ROUNDED_MAX = Decimal("0.05")  # of a size, lost to whole lots, before somebody should know
 NOTHING_ELSE = Decimal("1e15")  # cash that is not told does not limit; that it is not told is another finding
@@ -80,7 +80,7 @@ def _levels(setup: StrategySetup, fit: Fit) -> Finding:
 def _sizes(setup: StrategySetup, fit: Fit) -> Finding:
     """Whether every level is large enough for the venue, and what whole lots leave of it."""
     instrument = fit.listing.instrument
-    unit, least = unit_of(instrument), least_of(instrument)
+    unit, least = instrument.wire_unit, least_of(instrument)
     if objection := too_small(fit):
         return _found(setup, "sizes", Light.RED, objection, f"raise the size of a level to at least {least}")
     amounts = {key: fit.amount(key) for key in fit.stand}

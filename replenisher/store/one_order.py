@@ -1,0 +1,256 @@
+"""What the SQL ledger knows of one order of ours: every row that names it, and each decision while it was alive.
+
+An explanation must not change with anything that comes later. So what is read here is keyed by the order, or by the
+steps of the lives in which it was alive.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+
+from replenisher.model.command import Intent
+from replenisher.model.instrument import Instrument
+from replenisher.model.mandate import Mandate
+from replenisher.model.order import Side, Status
+from replenisher.model.step import Cut, Quote
+from replenisher.store import tables
+from replenisher.store.rows import instrument_of
+
+SIDES = {side.value: side for side in Side}
+FOUND_MAX = 5  # of orders that begin alike
+
+Moment = tuple[int, int]  # epoch and step, in one journal
+
+
+class OrderKey(msgspec.Struct, frozen=True, order=True):
+    """Which order."""
+
+    venue: str
+    account: str
+    order_id: str
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it was last known."""
+
+    venue_order_id: str
+    instrument: str
+    instrument_version: int
+    strategy: str
+    side: Side
+    amount: Decimal
+    filled: Decimal
+    status: Status
+    reason: str
+    updated_at: int
+    journal_id: str  # of the life that placed it, as are the next two
+    epoch: int
+    config_version: str
+    updated_epoch: int
+    updated_step: int
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A command about the order, or a denial of its slot."""
+
+    journal_id: str
+    epoch: int
+    step: int
+    index: int
+    at: int
+    kind: str
+    level: int | None
+    price_ticks: int | None
+    quantity_lots: int | None
+    price: Decimal | None
+    amount: Decimal | None
+    intent: Intent | None
+    reason: str | None
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """A fill of the order."""
+
+    epoch: int
+    step: int
+    index: int
+    at: int
+    venue_time: int
+    trade_id: str
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: str
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision of the order's strategy on its instrument."""
+
+    epoch: int
+    step: int
+    at: int
+    fair_value: float | None
+    terms: dict[str, float]
+    wanted: tuple[Quote, ...]
+    permitted: tuple[Quote, ...]
+    withheld: str
+    cuts: tuple[Cut, ...] | None  # None where it is older than they are
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """A life in which the order was alive."""
+
+    epoch: int
+    started_at: int
+    config_version: str
+
+
+def find(connection: Connection, name: str) -> list[OrderKey]:
+    """The orders whose id is this or begins so, or that the venue calls so; no more than a few."""
+    orders = tables.orders.c
+    found = _keys(connection, tables.orders, orders.order_id == name)
+    found = found or _keys(connection, tables.orders, orders.venue_order_id == name)
+    if not found:  # an order that was placed by a journal of which not all is recorded may be in none of its rows
+        for table in (tables.orders, tables.requests, tables.fills):
+            found += _keys(connection, table, table.c.order_id.startswith(name, autoescape=True))
+    return sorted(set(found))[:FOUND_MAX]
+
+
+def order(connection: Connection, key: OrderKey) -> OrderRow | None:
+    """The order as it was last known."""
+    rows = _rows(connection, OrderRow, tables.orders, _named(tables.orders, key))
+    return rows[0] if rows else None
+
+
+def asked(connection: Connection, key: OrderKey) -> list[Asked]:
+    """Every command about the order, oldest first."""
+    found = _rows(connection, Asked, tables.requests, _named(tables.requests, key))
+    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+
+
+def fills(connection: Connection, key: OrderKey) -> list[Filled]:
+    """Every fill of the order, oldest first."""
+    found = _rows(connection, Filled, tables.fills, _named(tables.fills, key))
+    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+
+
+def decisions(connection: Connection, venue: str, row: OrderRow, since: Moment, until: Moment) -> dict[Moment, Decided]:
+    """What its strategy decided on its instrument between two steps of the journal that placed it."""
+    decided = tables.decisions.c
+    whose = (decided.strategy == row.strategy, decided.venue == venue, decided.instrument == row.instrument)
+    query = select(tables.decisions).where(_between(tables.decisions, row.journal_id, since, until), *whose)
+    ordered = query.order_by("epoch", "step", "index")
+    return {(each.epoch, each.step): _decided(each._asdict()) for each in connection.execute(ordered)}
+
+
+def denials(connection: Connection, key: OrderKey, row: OrderRow, since: Moment, until: Moment) -> list[Asked]:
+    """What our own gate refused of its strategy on its side of its instrument meanwhile, oldest first."""
+    requests = tables.requests.c
+    found = _rows(
+        connection,
+        Asked,
+        tables.requests,
+        _between(tables.requests, row.journal_id, since, until),
+        requests.kind == "denied",
+        requests.venue == key.venue,
+        requests.account == key.account,
+        requests.instrument == row.instrument,
+        requests.strategy == row.strategy,
+        requests.side == row.side,
+    )
+    return sorted(found, key=lambda each: (each.epoch, each.step, each.index))
+
+
+def lives(connection: Connection, row: OrderRow, since: Moment, until: Moment) -> list[Life]:
+    """The lives of that journal, from the one that placed it to the last that knew it alive."""
+    epochs = tables.lives.c.epoch.between(since[0], until[0])
+    found = _rows(connection, Life, tables.lives, tables.lives.c.journal_id == row.journal_id, epochs)
+    return sorted(found, key=lambda life: life.epoch)
+
+
+def mandates(connection: Connection, row: OrderRow, since: Moment, until: Moment) -> dict[int, dict[str, Mandate]]:
+    """By life, what all strategies were asked for; lives that are older than these rows are left out."""
+    epochs = tables.mandates.c.epoch.between(since[0], until[0])
+    query = select(tables.mandates).where(tables.mandates.c.journal_id == row.journal_id, epochs)
+    found: dict[int, dict[str, Mandate]] = {}
+    for each in connection.execute(query):
+        told = {**each._asdict(), "instrument": f"{each.venue}/{each.instrument}"}
+        fields = {name: told[name] for name in Mandate.__struct_fields__}
+        found.setdefault(each.epoch, {})[each.strategy] = msgspec.convert(fields, Mandate)
+    return found
+
+
+def eaten_before(connection: Connection, key: OrderKey, row: OrderRow, level: int, placed: Moment) -> str:
+    """The order that was filled last in this slot before; empty if there is none."""
+    orders = tables.orders.c
+    before = or_(
+        orders.updated_epoch < placed[0], and_(orders.updated_epoch == placed[0], orders.updated_step <= placed[1])
+    )
+    query = (
+        select(orders.order_id)
+        .where(orders.venue == key.venue, orders.account == key.account, orders.status == Status.FILLED, before)
+        .where(orders.journal_id == row.journal_id, orders.strategy == row.strategy)
+        .where(orders.instrument == row.instrument, orders.side == row.side, orders.level == level)
+        .order_by(orders.updated_epoch.desc(), orders.updated_step.desc(), orders.order_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar() or ""
+
+
+def instrument(connection: Connection, venue: str, row: OrderRow) -> Instrument:
+    """The definition that the order was made under."""
+    each = tables.instruments.c
+    query = select(tables.instruments).where(each.venue == venue, each.name == row.instrument)
+    found = connection.execute(query.where(each.version == row.instrument_version)).one()
+    return instrument_of(found._asdict())
+
+
+def _keys(connection: Connection, table: Table, condition: ColumnElement[bool]) -> list[OrderKey]:
+    columns = table.c.venue, table.c.account, table.c.order_id
+    query = select(*columns).where(condition, table.c.order_id != "").distinct().order_by(*columns).limit(FOUND_MAX)
+    return [OrderKey(*each) for each in connection.execute(query)]
+
+
+def _named(table: Table, key: OrderKey) -> ColumnElement[bool]:
+    return and_(table.c.venue == key.venue, table.c.account == key.account, table.c.order_id == key.order_id)
+
+
+def _between(table: Table, journal_id: str, since: Moment, until: Moment) -> ColumnElement[bool]:
+    """Rows of these steps, the first and the last one included."""
+    epoch, step = table.c.epoch, table.c.step
+    return and_(
+        table.c.journal_id == journal_id,
+        epoch.between(since[0], until[0]),
+        or_(epoch > since[0], step >= since[1]),
+        or_(epoch < until[0], step <= until[1]),
+    )
+
+
+def _rows(
+    connection: Connection, kind: type[msgspec.Struct], table: Table, *conditions: ColumnElement[bool]
+) -> list[Any]:
+    names = kind.__struct_fields__
+    query = select(*(table.c[name] for name in names)).where(*conditions)
+    return [msgspec.convert(dict(zip(names, each, strict=True)), kind) for each in connection.execute(query)]
+
+
+def _decided(row: Mapping[str, Any]) -> Decided:
+    fields = {name: row[name] for name in Decided.__struct_fields__}
+    fields["terms"] = {name: float(value) for name, value in fields["terms"].items()}
+    cuts = fields["cuts"]
+    return Decided(
+        **fields
+        | {
+            "wanted": _quotes(fields["wanted"]),
+            "permitted": _quotes(fields["permitted"]),
+            "cuts": None if cuts is None else msgspec.convert(cuts, tuple[Cut, ...]),
+        }
+    )
+
+
+def _quotes(rows: Sequence[Sequence[Any]]) -> tuple[Quote, ...]:
+    return tuple(Quote(SIDES[side], level, price, quantity) for side, level, price, quantity in rows)
