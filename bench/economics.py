@@ -3,9 +3,8 @@
 With `--guards` it says what each guard of refill brings instead (`guards.py`).
 
 The world. The synthetic market that paper trading shows: takers of whom a share pi is informed, and an efficient price
-that jumps by J = 6 bps. The real engine, session, codecs, dialect and exchange meet on virtual time
-(`replenisher/simulate`), with the delays of paper trading and no rate limit. A seed is one order flow; both quoters
-meet the same fifty.
+that jumps by J = 6 bps. The real engine and exchange meet on virtual time (`replenisher/backtest`), with the delays of
+paper trading and no rate limit. A seed is one order flow; both quoters meet the same fifty.
 
 The quoters. *Blind*: `blind.yaml`, one level 0.58 bps from mid, which is below pi x J, what an informed taker
 costs on average. *Paper*: the strategy of the shipped `paper.yaml`, as it is.
@@ -31,44 +30,37 @@ import json
 import os
 import sys
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from decimal import Decimal
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
 from bench.venue import BenchFailed
-from replenisher.config import load
-from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
-from replenisher.exchange.dialects.deribit.login import ApiKey
+from replenisher.backtest.replay import Replay
+from replenisher.config import Config, load
+from replenisher.core.state import State
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.flow import SyntheticSettings
+from replenisher.exchange.market import Listing
 from replenisher.model.command import Intent, PlaceOrder
 from replenisher.model.event import OrderFilled
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Step
-from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.simulate.court import Check, Daemon, Oracle
-from replenisher.simulate.exchange_end import Opened
-from replenisher.simulate.life import Life
-from replenisher.simulate.world import World
+from replenisher.model.units import SECOND_NS
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.market import PAPER_KEY
-from replenisher.wiring.simulation import CANARY, scene_of
+from replenisher.wiring.replaying import replay_of
+from replenisher.wiring.setup import setup_of
 
 ROOT = Path(__file__).parent.parent
 BLIND, PAPER = ROOT / "bench" / "blind.yaml", ROOT / "configs" / "paper.yaml"
 START = 1_700_000_000 * SECOND_NS
 MARKOUT_NS = 10 * SECOND_NS
-DELAY_NS = 2 * MS_NS
-CREDITS = 1_000_000  # a second: the rate limit is not what is measured
 T_95 = 2.01  # Student's t for the usual fifty seeds
 BPS = 10_000
 ACCOUNT = "main"
@@ -104,43 +96,45 @@ class Run(NamedTuple):
     markout_1s_bps: float
 
 
-class Witness(Check):
+class Witness:
     """Sees every step: when the others' mid was where, and what was filled."""
 
-    name = "economics"
-
-    def __init__(self, oracle: Oracle) -> None:
-        super().__init__(oracle)
+    def __init__(self, state: State, instrument: Instrument) -> None:
+        self._state, self._instrument = state, instrument
         self._times: list[int] = []
         self._mids: list[float] = []
         self.fills: list[OrderFilled] = []
         self.orders = self.refills = 0
 
-    def stepped(self, daemon: Daemon, step: Step) -> None:
+    def observe(self, step: Step) -> None:
         """One step of the engine."""
-        assert isinstance(daemon, Life), "there is no other daemon here"
-        (instrument,) = self.oracle.instruments
-        if (touch := daemon.engine.state.touch_of(instrument, step.at)) is not None:
+        if (touch := self._state.touch_of(self._instrument.key, step.at)) is not None:
             self._times.append(step.at)
-            self._mids.append((touch.bid + touch.ask) / 2 * daemon.engine.state.instruments[instrument].tick_float)
+            self._mids.append((touch.bid + touch.ask) / 2 * self._instrument.tick_float)
         self.fills += [event for event in step.events if isinstance(event, OrderFilled)]
         placed = [command for command in step.commands if isinstance(command, PlaceOrder)]
         self.orders += len(placed)
         self.refills += sum(command.intent is Intent.REFILL for command in placed)
 
-    def pnl_quote(self, mid: Decimal) -> Decimal:
-        """What the fills alone add up to at this mid; the instrument is inverse."""
-        paid = sum((fill.side.sign * fill.amount * (1 / fill.price - 1 / mid) - fill.fee for fill in self.fills), ZERO)
-        return paid * mid
+    def mid_at(self, at: int) -> float:
+        """Where the others' mid was; before it was seen, where it was first."""
+        return self._mids[max(0, bisect_right(self._times, at) - 1)]
 
-    def markout_bps(self, until: int, after_ns: int = MARKOUT_NS) -> float:
+    def pnl_quote(self, mid: Decimal, until: int) -> Decimal:
+        """What the fills until then alone add up to at this mid."""
+        fills = [fill for fill in self.fills if fill.at <= until]
+        if self._instrument.inverse:
+            gains = (fill.side.sign * fill.amount * (1 / fill.price - 1 / mid) - fill.fee for fill in fills)
+            return sum(gains, ZERO) * mid
+        return sum((fill.side.sign * fill.amount * (mid - fill.price) - fill.fee for fill in fills), ZERO)
+
+    def markout_bps(self, fills: Iterable[OrderFilled], until: int, after_ns: int = MARKOUT_NS) -> float:
         """The mean over the fills whose horizon ended before `until`; nan without any."""
         gains = []
-        for fill in self.fills:
+        for fill in fills:
             horizon = fill.venue_time + after_ns
             if horizon <= until:
-                later = self._mids[bisect_right(self._times, horizon) - 1]
-                gains.append((later / float(fill.price) - 1) * fill.side.sign * BPS)
+                gains.append((self.mid_at(horizon) / float(fill.price) - 1) * fill.side.sign * BPS)
         return fmean(gains) if gains else float("nan")
 
 
@@ -151,46 +145,78 @@ def run(case: Case, seed: int, seconds: int) -> Run:
     assert section is not None, "both configurations have an exchange"
     informed = section.market.model_copy(update={"informed_share": case.informed_share})
     section = section.model_copy(update={"market": informed})
-    listings = listings_of(section, tape=None, seed=seed, clock=lambda _: START)
-    market = listings[0].market
+    (listing,) = listings_of(section, tape=None, seed=seed, clock=lambda _: START)
+    market = listing.market
     instrument = market.instrument
-    exchange = Exchange(
-        exchange_id="ec" * 8,
-        seed=seed,
-        listings=listings,
-        balances={ACCOUNT: dict(section.balances)},
-        append=lambda _: None,
-        at=START,
-    )
-    keys = (ApiKey(PAPER_KEY, CANARY, ACCOUNT),)
-    dialect = Deribit(exchange, DeribitSettings(keys=keys, credits_per_s=CREDITS, credits_burst=CREDITS))
-    scene = replace(
-        scene_of(config),
-        open_exchange=lambda _seed: lambda _at, _past, _append: Opened(exchange, dialect),
-        delays_ns=(DELAY_NS, DELAY_NS),
-    )
-    with TemporaryDirectory(prefix="economics-") as folder:
-        world = World(scene, seed=seed, at=START, directory=Path(folder), checks=[Witness])
-        (witness,) = (check for check in world.checks if isinstance(check, Witness))
-        world.run(seconds)
-        until = world.at
-        if world.stop() != "exit 0":
-            raise BenchFailed(f"{case.name}, seed {seed}: not verified flat")
+    game, witness = _traded(config, listing, START)
+    game.run(START + seconds * SECOND_NS)
+    until = game.at
+    game.stop()
+    if not game.is_flat:
+        raise BenchFailed(f"{case.name}, seed {seed}: not verified flat")
     bid, ask = market.best(Side.BUY), market.best(Side.SELL)
     assert bid is not None and ask is not None, "the synthetic market always has two sides"
     mid = (bid + ask) * instrument.tick / 2
-    pnl_quote = _pnl_quote(exchange, instrument, section.balances[instrument.settlement_currency], mid)
-    if abs(pnl_quote - witness.pnl_quote(mid)) > len(witness.fills) * ROUNDING * mid:
+    pnl_quote = _pnl_quote(game.exchange, instrument, section.balances[instrument.settlement_currency], mid)
+    if abs(pnl_quote - witness.pnl_quote(mid, game.at)) > len(witness.fills) * ROUNDING * mid:
         raise BenchFailed(f"{case.name}, seed {seed}: the exchange's accounts and the fills we were told disagree")
     return Run(
         pnl_quote=float(pnl_quote),
-        markout_bps=witness.markout_bps(until),
+        markout_bps=witness.markout_bps(witness.fills, until),
         fills=len(witness.fills),
         refills=witness.refills,
         orders=witness.orders,
-        markout_1s_bps=witness.markout_bps(until, SECOND_NS),
+        markout_1s_bps=witness.markout_bps(witness.fills, until, SECOND_NS),
         hash=fingerprint(repr([(fill.trade_id, fill.price, fill.amount) for fill in witness.fills]).encode()),
     )
+
+
+def run_on_tape(config: Config, seconds: int) -> list[Run]:
+    """One quoter on a whole recording, in parts of so many seconds; P&L is what equity has grown by in each.
+
+    What is left at the end, shorter than a part, does not count.
+    """
+    section = config.exchange
+    assert section is not None, "it has an exchange"
+    began_at = START
+
+    def clock(tape_begins: int) -> int:
+        nonlocal began_at
+        began_at = tape_begins
+        return began_at
+
+    (listing,) = listings_of(section, tape=config.tape, seed=section.seed, clock=clock)
+    game, witness = _traded(config, listing, began_at)
+    while not game.is_closed:
+        game.run(game.at + SECOND_NS)
+    ended_at = game.at
+    game.stop()
+    parts: list[Run] = []
+    before = ZERO
+    for end in range(began_at + seconds * SECOND_NS, ended_at + 1, seconds * SECOND_NS):
+        fills = [fill for fill in witness.fills if end - seconds * SECOND_NS < fill.at <= end]
+        equity = witness.pnl_quote(Decimal(repr(witness.mid_at(end))), end)
+        parts.append(
+            Run(
+                pnl_quote=float(equity - before),
+                markout_bps=witness.markout_bps(fills, ended_at),
+                fills=len(fills),
+                refills=witness.refills,
+                orders=witness.orders,
+                markout_1s_bps=witness.markout_bps(fills, ended_at, SECOND_NS),
+                hash="",
+            )
+        )
+        before = equity
+    return parts
+
+
+def _traded(config: Config, listing: Listing, at: int) -> tuple[Replay, Witness]:
+    """A life of this configuration on this market, that has begun."""
+    state = State.load(setup_of(config), None)
+    witness = Witness(state, listing.market.instrument)
+    game = replay_of(config, [listing], state, epoch=1, at=at, append=lambda _: None, observe=witness.observe)
+    return game, witness
 
 
 def _pnl_quote(exchange: Exchange, instrument: Instrument, paid_in: Decimal, mid: Decimal) -> Decimal:

@@ -1,9 +1,13 @@
 """What each guard of refill brings, on against off: `python -m bench.economics --guards [--tune] [--json]`.
 
-The world and the quoter are those of `bench.economics`: the blind one, for a share pi of informed takers of 0, 0.1 and
-0.2. Every guard meets the same order flows as the quoter without any, so what it changes is a difference seed by seed.
-What is reported comes from seeds 1001 and on, of which nothing was tuned; `--tune` tries a few values of each guard on
-seeds 1 and on. `--seeds` says how many; `--results FILE` keeps every run, one a line, and goes on where it ends.
+The world is that of `bench.economics`, for a share pi of informed takers of 0, 0.1 and 0.2. Who quotes is its blind
+quoter, or a *ladder* (`ladder.yaml`): four levels a side that lean against what is held. Every guard meets the same
+order flows as the quoter without any, so what it changes is a difference seed by seed. What is reported comes from
+seeds 1001 and on, of which nothing was tuned; `--tune` tries a few values of each guard on seeds 1 and on. `--seeds`
+says how many; `--results FILE` keeps every run, one a line, and goes on where it ends.
+
+With `--tape FILE` a recording is the market instead. It is played once for each guard, and cut into parts of a minute:
+each is one observation. They follow one another, so what one part left is held in the next one.
 
 The figures, each a mean over the seeds with its 95 % interval (Student's t, a seed is one observation):
 - P&L of a fill in the quote currency: the seed's P&L by the exchange's own accounts, over its fills.
@@ -12,8 +16,7 @@ The figures, each a mean over the seeds with its 95 % interval (Student's t, a s
 - P&L of a seed with the guard less that without it. A guard helps if the whole interval is above zero, harms if it is
   below, and else its effect is not shown by so many seeds.
 
-What was found, and what may be said of it, is in `docs/guards.md`: so far no guard was shown to help where anybody is
-informed, and what toxicity seems to earn where nobody is comes of a mid that the quoter moves itself.
+What was found, and what may be said of it, is in `docs/guards.md`.
 """
 
 import argparse
@@ -27,22 +30,52 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from bench.economics import BLIND, Case, Figure, Run, run
+from bench.economics import BLIND, ROOT, Case, Figure, Run, run, run_on_tape
 from bench.progress import Progress
+from replenisher.config import load, market_overrides
+from replenisher.exchange.recorded import INSTRUMENT_NAME
 
+LADDER = ROOT / "bench" / "ladder.yaml"
 SHARES = (0.0, 0.1, 0.2)
 REPORTED_FROM, TUNED_FROM = 1001, 1
 OFF = "off"
 Z_95 = 1.959964
 
-Changes = Mapping[str, Any]  # to the strategy of the blind quoter
-
-TOXICITY = {"horizon_s": 5, "window_s": 30, "fills_min": 10}
+Changes = Mapping[str, Any]  # to the strategy of a quoter
 
 
-def toxicity(**other: object) -> Changes:
-    """The guard that judges a level by its own fills."""
-    return {"refill": {"toxicity": TOXICITY | other}}
+class Quoter(NamedTuple):
+    """Who is to be guarded, and what his guards are told."""
+
+    file: Path
+    chosen: Sequence[str]  # what is reported: of each guard, what did best while it was tuned
+    toxicity: Mapping[str, Any]  # whatever follows from it
+    near_bps: Sequence[float]  # tried as min_profit_bps
+    places_bps: Sequence[float]  # tried as keep_place.within_bps
+
+    def toxic(self, response: str, **more: object) -> Changes:
+        """Levels are judged by their own fills."""
+        return {"refill": {"toxicity": {**self.toxicity, "response": response, **more}}}
+
+    def clustered(self, fills: int) -> Changes:
+        """Levels are judged by how close together fills of their side came, and by nothing else."""
+        markout_never = {"markout_bps_min": -1000}
+        return self.toxic("delay", delay_s=2, cluster_fills=fills, cluster_s=1, **markout_never)
+
+    def guards(self) -> dict[str, Changes]:
+        """All that `--tune` tries."""
+        return {
+            OFF: {},
+            "toxicity, widen 1": self.toxic("widen", widen_bps=1.0),
+            "toxicity, widen 2": self.toxic("widen", widen_bps=2.0),
+            "toxicity, withhold": self.toxic("withhold"),
+            "toxicity, delay 2 s": self.toxic("delay", delay_s=2),
+            "clusters of 2": self.clustered(2),
+            "clusters of 3": self.clustered(3),
+            **{f"min profit {bps:g}": min_profit(bps) for bps in self.near_bps},
+            **{f"hanging {pct:g}": {"refill": {"hanging_pct": pct}} for pct in (0.05, 0.2)},
+            **{f"keep place {bps:g}": {"keep_place": {"within_bps": bps}} for bps in self.places_bps},
+        }
 
 
 def min_profit(min_profit_bps: float) -> Changes:
@@ -50,52 +83,59 @@ def min_profit(min_profit_bps: float) -> Changes:
     return {"min_profit_bps": min_profit_bps, "maker_fee_bps": 0}
 
 
-GUARDS: dict[str, Changes] = {
-    OFF: {},
-    "toxicity, widen": toxicity(response="widen", widen_bps=1.0),
-    "toxicity, withhold": toxicity(response="withhold"),
-    "toxicity, clusters": toxicity(response="delay", delay_s=2, markout_bps_min=-1000, cluster_fills=3, cluster_s=1),
-    "min profit": min_profit(1.2),
-    "hanging": {"refill": {"hanging_pct": 0.2}},
-    "keep place": {"keep_place": {"within_bps": 0.3}},
-}
-TUNED: dict[str, Changes] = {
-    OFF: {},
-    "toxicity, widen 1": toxicity(response="widen", widen_bps=1.0),
-    "toxicity, widen 2": toxicity(response="widen", widen_bps=2.0),
-    "toxicity, withhold": toxicity(response="withhold"),
-    "toxicity, delay 2 s": toxicity(response="delay", delay_s=2),
-    "toxicity, clusters of 2": toxicity(
-        response="delay", delay_s=2, markout_bps_min=-1000, cluster_fills=2, cluster_s=1
+QUOTERS = {
+    "blind": Quoter(
+        BLIND,
+        (OFF, "toxicity, widen 1", "toxicity, withhold", "clusters of 3", "min profit 1.2", "hanging 0.2"),
+        {"horizon_s": 5, "window_s": 30, "fills_min": 10},
+        near_bps=(0.9, 1.2, 2),
+        places_bps=(0.3, 1),
     ),
-    "toxicity, clusters of 3": toxicity(
-        response="delay", delay_s=2, markout_bps_min=-1000, cluster_fills=3, cluster_s=1
+    "ladder": Quoter(
+        LADDER,
+        (OFF, "toxicity, widen 2", "toxicity, delay 2 s", "clusters of 2", "min profit 5", "hanging 0.05"),
+        {"horizon_s": 5, "window_s": 30, "fills_min": 5},
+        near_bps=(3.5, 4, 5),
+        places_bps=(0.5, 1),
     ),
-    "min profit 0.9": min_profit(0.9),
-    "min profit 1.2": min_profit(1.2),
-    "min profit 2": min_profit(2.0),
-    "hanging 0.05": {"refill": {"hanging_pct": 0.05}},
-    "hanging 0.2": {"refill": {"hanging_pct": 0.2}},
-    "keep place 0.3": {"keep_place": {"within_bps": 0.3}},
-    "keep place 1": {"keep_place": {"within_bps": 1.0}},
 }
 
 
 class Job(NamedTuple):
-    """One run: which guard, how many know, and which order flow."""
+    """One run: who quotes, with which guard, how many know, and which order flow."""
 
+    quoter: str
     guard: str
     share: float
     seed: int
     seconds: int
 
+    @property
+    def market(self) -> str:
+        """Where it was."""
+        return f"pi = {self.share:g}"
 
-def written(folder: Path, guard: str, changes: Changes) -> Path:
-    """The configuration of the blind quoter with a guard."""
-    content = yaml.safe_load(BLIND.read_text())
+
+class Part(NamedTuple):
+    """One part of a recording: who quoted, and with which guard."""
+
+    quoter: str
+    guard: str
+    market: str
+    seed: int  # its number, from 1
+    seconds: int
+
+
+def written(folder: Path, quoter: str, guard: str, *, is_recorded: bool = False) -> Path:
+    """The configuration of a quoter with a guard; on a recorded market, the instrument as which that is listed."""
+    content = yaml.safe_load(QUOTERS[quoter].file.read_text())
     (strategy,) = content["strategies"]
+    if is_recorded:
+        content["exchange"] |= {"balances": {"USDT": "100000000"}}
+        strategy["instrument"] = INSTRUMENT_NAME
+    changes = QUOTERS[quoter].guards()[guard]
     strategy |= {key: strategy[key] | value if key == "refill" else value for key, value in changes.items()}
-    path = folder / f"{guard.replace(' ', '-')}.yaml"
+    path = folder / f"{quoter} {guard}.yaml".replace(" ", "-")
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -117,21 +157,34 @@ def figure(values: Sequence[float]) -> dict[str, float] | None:
     return Figure.of(known, t_95(len(known) - 1)).interval() if len(known) > 1 else None
 
 
-def measure(jobs: Sequence[Job], guards: Mapping[str, Changes], results: Path | None) -> dict[Job, Run]:
+def measure(jobs: Sequence[Job], results: Path | None) -> dict[Job, Run]:
     """Every run that has no result yet, one after the other."""
     found = dict(_kept(results)) if results is not None and results.exists() else {}
     found = {job: found[job] for job in jobs if job in found}
     progress = Progress()
     with TemporaryDirectory(prefix="guards-") as name:
-        paths = {guard: written(Path(name), guard, changes) for guard, changes in guards.items()}
         for job in jobs:
             if job in found:
                 continue
-            found[job] = run(Case(job.guard, paths[job.guard], job.share), job.seed, job.seconds)
+            file = written(Path(name), job.quoter, job.guard)
+            found[job] = run(Case(job.guard, file, job.share), job.seed, job.seconds)
             if results is not None:
                 with results.open("a") as lines:
                     lines.write(json.dumps([*job, *found[job]]) + "\n")
             progress.say(f"{len(found)} of {len(jobs)} runs")
+    return found
+
+
+def measure_tape(quoter: str, guards: Sequence[str], tape: Path, seconds: int) -> dict[Part, Run]:
+    """The parts of a recording, guard by guard."""
+    progress = Progress()
+    found: dict[Part, Run] = {}
+    with TemporaryDirectory(prefix="guards-") as name:
+        for done, guard in enumerate(guards, start=1):
+            file = written(Path(name), quoter, guard, is_recorded=True)
+            parts = run_on_tape(load(file, market_overrides(tape, None)), seconds)
+            found |= {Part(quoter, guard, tape.name, number, seconds): part for number, part in enumerate(parts, 1)}
+            progress.say(f"{done} of {len(guards)} guards on {tape.name}")
     return found
 
 
@@ -141,17 +194,22 @@ def _kept(results: Path) -> Iterator[tuple[Job, Run]]:
         yield Job(*values[: len(Job._fields)]), Run(*values[len(Job._fields) :])
 
 
-def document(found: Mapping[Job, Run]) -> dict[str, Any]:
-    """What is printed: by share, and by guard."""
-    shares: dict[str, dict[str, Any]] = {}
-    for share in dict.fromkeys(job.share for job in found):
-        runs: dict[str, dict[int, Run]] = {}
-        for job, brought in found.items():
-            if job.share == share:
-                runs.setdefault(job.guard, {})[job.seed] = brought
-        shares[f"{share:g}"] = {guard: _row(by_seed, runs[OFF]) for guard, by_seed in runs.items()}
+def document(found: Mapping[Job, Run] | Mapping[Part, Run]) -> dict[str, Any]:
+    """What is printed: by market, and by guard."""
+    markets: dict[str, dict[str, dict[int, Run]]] = {}
+    for job, brought in found.items():
+        markets.setdefault(job.market, {}).setdefault(job.guard, {})[job.seed] = brought
     seeds = sorted({job.seed for job in found})
-    return {"seeds": [seeds[0], seeds[-1]], "seconds": next(iter(found)).seconds, "shares": shares}
+    first = next(iter(found))
+    return {
+        "quoter": first.quoter,
+        "seeds": [seeds[0], seeds[-1]],
+        "seconds": first.seconds,
+        "markets": {
+            market: {guard: _row(by_seed, runs[OFF]) for guard, by_seed in runs.items()}
+            for market, runs in markets.items()
+        },
+    }
 
 
 def _row(on: Mapping[int, Run], off: Mapping[int, Run]) -> dict[str, Any]:
@@ -180,9 +238,9 @@ def table(found: dict[str, Any]) -> str:
         "markout_10s_bps": "markout 10 s",
         "pnl_less_off_quote": "P&L less off",
     }
-    lines = [f"seeds {first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
-    for share, rows in found["shares"].items():
-        lines.append(f"pi = {share}".ljust(24) + "".join(f"{title:>26}" for title in columns.values()) + "   fills")
+    lines = [f"{found['quoter']}, {first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
+    for market, rows in found["markets"].items():
+        lines.append(market.ljust(24) + "".join(f"{title:>26}" for title in columns.values()) + "   fills")
         for guard, row in rows.items():
             cells = "".join(f"{_told(row[column]):>26}" for column in columns)
             lines.append(f"{guard:24}{cells}{row['fills']:8,}  {row['verdict']}")
@@ -199,22 +257,29 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.economics --guards", description="What each guard brings.")
     parser.add_argument("--tune", action="store_true", help="try several values on seeds 1 and on, instead of 1001 on")
+    parser.add_argument("--quoter", choices=QUOTERS, default="blind", help="one blind level, or a ladder with a skew")
+    parser.add_argument("--share", type=float, action="append", metavar="PI", help="of informed takers (0, 0.1, 0.2)")
     parser.add_argument("--seeds", type=int, help="order flows, at least 2 (200; 100 with --tune)")
     parser.add_argument("--seconds", type=int, default=60, help="of trading in each, more than the markout's 10")
+    parser.add_argument("--tape", type=Path, metavar="FILE", help="a recording, instead of order flows")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep each run here, and go on where it ends")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     chosen = parser.parse_args(words)
-    guards, first, seeds = (TUNED, TUNED_FROM, 100) if chosen.tune else (GUARDS, REPORTED_FROM, 200)
-    seeds = chosen.seeds or seeds
+    quoter = QUOTERS[chosen.quoter]
+    guards = list(quoter.guards()) if chosen.tune else quoter.chosen
+    first, seeds = (TUNED_FROM, chosen.seeds or 100) if chosen.tune else (REPORTED_FROM, chosen.seeds or 200)
     if seeds < 2 or chosen.seconds <= 10:
         parser.error("it takes at least 2 seeds, and more than 10 seconds")
     jobs = [
-        Job(guard, share, seed, chosen.seconds)
+        Job(chosen.quoter, guard, share, seed, chosen.seconds)
         for seed in range(first, first + seeds)
-        for share in SHARES
+        for share in chosen.share or SHARES
         for guard in guards
     ]
-    found = document(measure(jobs, guards, chosen.results))
+    if chosen.tape is not None:
+        found = document(measure_tape(chosen.quoter, guards, chosen.tape, chosen.seconds))
+    else:
+        found = document(measure(jobs, chosen.results))
     print(json.dumps(found, indent=2) if chosen.json else table(found))
     return 0
 

@@ -1,20 +1,22 @@
 """The bench of the guards keeps its runs, compares each with the same order flow without one, and claims no more."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench.economics import Run
-from bench.guards import GUARDS, OFF, TUNED, Changes, Job, document, measure, t_95, table, written
+from bench.guards import OFF, QUOTERS, Job, document, measure, measure_tape, t_95, table, written
 from replenisher.config import load
 from replenisher.wiring.setup import setup_of
 
 
-@pytest.mark.parametrize("guards", [GUARDS, TUNED], ids=["reported", "tuned"])
-def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(
-    tmp_path: Path, guards: dict[str, Changes]
-) -> None:
-    found = {name: setup_of(load(written(tmp_path, name, changes))) for name, changes in guards.items()}
+@pytest.mark.parametrize("quoter", QUOTERS)
+def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(tmp_path: Path, quoter: str) -> None:
+    guards = QUOTERS[quoter].guards()
+    found = {name: setup_of(load(written(tmp_path, quoter, name))) for name in guards}
+
+    assert set(QUOTERS[quoter].chosen) <= set(guards)
 
     strategies = {name: setup.strategies[0] for name, setup in found.items()}
     assert strategies.pop(OFF).guards is None
@@ -24,12 +26,13 @@ def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(
 
 def test_a_run_that_is_kept_is_not_run_again(tmp_path: Path) -> None:
     results = tmp_path / "runs.jsonl"
-    jobs = [Job(OFF, 0.0, 1, 11)]
+    jobs = [Job("blind", OFF, 0.0, 1, 11)]
 
-    first = measure(jobs, {OFF: {}}, results)
-    again = measure(jobs, {}, results)  # nothing that could be run
+    first = measure(jobs, results)
+    results.write_text(results.read_text().replace(f"{first[jobs[0]].pnl_quote}", "4711.5"))
+    again = measure(jobs, results)
 
-    assert again == first
+    assert again == {jobs[0]: first[jobs[0]]._replace(pnl_quote=4711.5)}
     assert first[jobs[0]].fills > 20
 
 
@@ -40,10 +43,10 @@ def test_a_guard_helps_only_if_chance_does_not_explain_it(gains: tuple[float, ..
     found = {}
     for seed, gain in enumerate(gains, start=1001):
         chance = 1000.0 * seed  # what the order flow brings to both
-        found[Job(OFF, 0.1, seed, 60)] = Run(chance, 0.5, 10, 0, 0, "", 0.5)
-        found[Job("guard", 0.1, seed, 60)] = Run(chance + gain, 0.7, 10, 0, 0, "", 0.6)
+        found[Job("ladder", OFF, 0.1, seed, 60)] = Run(chance, 0.5, 10, 0, 0, "", 0.5)
+        found[Job("ladder", "guard", 0.1, seed, 60)] = Run(chance + gain, 0.7, 10, 0, 0, "", 0.6)
 
-    row = document(found)["shares"]["0.1"]["guard"]
+    row = document(found)["markets"]["pi = 0.1"]["guard"]
 
     assert row["verdict"] == verdict
     assert row["markout_10s_bps"]["mean"] == 0.7
@@ -54,3 +57,14 @@ def test_a_guard_helps_only_if_chance_does_not_explain_it(gains: tuple[float, ..
 @pytest.mark.parametrize(("freedom", "printed"), [(4, 2.776), (9, 2.262), (49, 2.010), (199, 1.972)])
 def test_the_interval_is_that_of_so_few_seeds(freedom: int, printed: float) -> None:
     assert t_95(freedom) == pytest.approx(printed, rel=0.01)  # any table of Student's t
+
+
+def test_a_recording_is_cut_into_parts_of_which_each_is_paired(recordings: Callable[[str], Path]) -> None:
+    tape = recordings("binance_l2/usdm_btcusdt_20240808.jsonl.gz")
+
+    found = measure_tape("ladder", [OFF], tape, 60)
+
+    assert [part.seed for part in found] == [1, 2, 3, 4, 5]  # of 345 s
+    assert sum(part.fills for part in found.values()) > 50
+    row = document(found)["markets"][tape.name][OFF]
+    assert row["pnl_less_off_quote"] == {"mean": 0, "low": 0, "high": 0}
