@@ -38,7 +38,15 @@ class Counter:
     """Asks for one account."""
 
     def __init__(
-        self, exchange: Exchange, account: str, hearing: Hearing, answers: Answers, replies: Way, order_replies: Way
+        self,
+        exchange: Exchange,
+        account: str,
+        hearing: Hearing,
+        answers: Answers,
+        *,
+        questions: Way,
+        replies: Way,
+        order_replies: Way,
     ) -> None:
         self._exchange = exchange
         self._account = account
@@ -46,8 +54,9 @@ class Counter:
         self._answers = answers
         self._replies = replies
         self._order_replies = order_replies
-        self._look_again: dict[str, int] = {}  # by name: when to look whether an instrument trades
+        self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
         self.next_at = FAR
+        hearing.doubted = lambda name, at: self._want(name, questions.arrival(at))
 
     def ask(self, command: OrderCommand | Question, at: int) -> None:
         """A request is at the exchange."""
@@ -59,13 +68,18 @@ class Counter:
                 self._hearing.put(self._answers.to(command, at, self._replies.arrival(at)))
 
     def wake(self, at: int) -> None:
-        """Look whether those trade of which a refusal said that they do not."""
-        for name in [name for name, due in self._look_again.items() if due <= at]:
-            del self._look_again[name]
-            for view in self._exchange.views.instruments():
-                if view.instrument.name == name:
-                    self._hearing.tell_state(name, view.state, at)
-        self.next_at = min(self._look_again.values(), default=FAR)
+        """Questions for definitions are at the exchange: what it says of whether an instrument trades."""
+        due = {name for name, asked_at in self._wanted.items() if asked_at <= at}
+        for view in self._exchange.views.instruments():
+            if view.instrument.name in due:
+                del self._wanted[view.instrument.name]
+                self._hearing.tell_state(view.instrument.name, view.state, at)
+        self.next_at = min(self._wanted.values(), default=FAR)
+
+    def _want(self, name: str, at: int) -> None:
+        """Have the definition asked for, soon or later."""
+        self._wanted[name] = min(at, self._wanted.get(name, FAR))
+        self.next_at = min(at, self.next_at)
 
     def _order(self, command: OrderCommand, at: int, arrival: int) -> Iterable[Event]:
         match command:
@@ -142,8 +156,7 @@ class Counter:
         if reason is RejectReason.HALTED:
             name = name_of(command.instrument)
             self._hearing.tell_halted(name, message, at)
-            self._look_again[name] = at + LOOK_AGAIN_NS
-            self.next_at = min(self.next_at, at + LOOK_AGAIN_NS)
+            self._want(name, arrival + LOOK_AGAIN_NS)
         if request is Request.PLACE:
             if reason is RejectReason.NOT_OPEN:
                 reason = RejectReason.OTHER  # a new order cannot be "not open"

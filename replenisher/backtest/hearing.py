@@ -11,8 +11,9 @@ from typing import assert_never
 
 from replenisher.exchange.board import Board
 from replenisher.exchange.dialects.deribit.catalogue import wire_state
+from replenisher.exchange.dialects.deribit.subscription import STATE_WORDS
 from replenisher.exchange.latency import Way
-from replenisher.exchange.market import Depth, Traded
+from replenisher.exchange.market import Depth, Happening, Traded
 from replenisher.exchange.words import (
     AccountUpdate,
     CashMove,
@@ -30,7 +31,6 @@ from replenisher.model.event import (
     Event,
     InstrumentDefined,
     InstrumentStateChanged,
-    Level,
     OrderCanceled,
     OrderFilled,
     OrderWorking,
@@ -58,6 +58,7 @@ class Hearing:
         self.traded: dict[str, Instrument] = {}  # those of them on which orders are ours
         self._keys: dict[str, str] = {}
         self._states: dict[str, InstrumentStateChanged] = {}  # by name, as last told
+        self.doubted: Callable[[str, int], object] = lambda name, at: None  # told whose definition is wanted, and when
 
     def listen(self, instrument: Instrument, *, is_traded: bool) -> None:
         """Hear of this instrument from now on."""
@@ -78,6 +79,14 @@ class Hearing:
         is_open = state is InstrumentState.OPEN
         reason = "open" if is_open else wire_state(state)
         self._tell_state(name, is_open, reason, at, is_final=state.is_final)
+
+    def _turned(self, told: InstrumentChanged) -> None:
+        """That it does not trade is believed at once; the last word has its definition, which is asked for then."""
+        name, state = told.instrument, told.state
+        if state is not InstrumentState.OPEN:
+            reason = STATE_WORDS.get(state, wire_state(state))
+            self._tell_state(name, False, reason, told.at, is_final=state.is_final)
+        self.doubted(name, self._public.arrival(told.at))
 
     def tell_halted(self, name: str, reason: str, at: int) -> None:
         """An order was refused because nothing trades, whatever was told."""
@@ -131,18 +140,15 @@ class Hearing:
 
     def show(self, name: str, levels: Iterable[Depth], at: int) -> None:
         """The whole book of an instrument, as who subscribes is told it."""
-        bids, asks = _sides(levels)
-        self.put(
-            (
-                BookSnapshot(
-                    at=self._public.arrival(at),
-                    instrument=self._keys[name],
-                    venue_time=at - at % MS_NS,
-                    bids=tuple(sorted(bids, reverse=True)),
-                    asks=tuple(sorted(asks)),
-                ),
-            )
+        depth = [(level.side, level.price, level.quantity) for level in levels]
+        whole = BookSnapshot(
+            at=self._public.arrival(at),
+            instrument=self._keys[name],
+            venue_time=at - at % MS_NS,
+            bids=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is BUY], reverse=True)),
+            asks=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is not BUY])),
         )
+        self.put((whole,))
 
     # --- The public -----------------------------------------------------------------------------------------------
 
@@ -162,13 +168,18 @@ class Hearing:
         )
         self.put((told,))
 
-    def moved(self, board: Board, levels: Sequence[Depth], change_id: int, at: int) -> bool:
-        """New quantities at these levels."""
+    def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
+        """New quantities at some levels."""
         key = self._keys.get(board.instrument.name)
         if key is not None:
-            bids, asks = _sides(levels)
-            arrival = self._public.arrival(at)
-            self.put((BookChanged(at=arrival, instrument=key, venue_time=at - at % MS_NS, bids=bids, asks=asks),))
+            told = BookChanged(
+                at=self._public.arrival(at),
+                instrument=key,
+                venue_time=at - at % MS_NS,
+                bids=happening.bids,
+                asks=happening.asks,
+            )
+            self.put((told,))
         return True
 
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:
@@ -180,7 +191,7 @@ class Hearing:
                     self.put(self.own(report.orders, report.trades, None, arrival))
             case InstrumentChanged():
                 if report.instrument in self._keys:
-                    self.tell_state(report.instrument, report.state, report.at)
+                    self._turned(report)
             case MmpTriggered() | CashMove():
                 pass  # no order of ours is protected there, and cash is asked for
             case _:
@@ -217,14 +228,6 @@ class Hearing:
             fee_currency=trade.fee_currency,
             liquidity=trade.liquidity,
         )
-
-
-def _sides(levels: Iterable[Depth]) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-    bids: list[Level] = []
-    asks: list[Level] = []
-    for level in levels:
-        (bids if level.side is BUY else asks).append((level.price, level.quantity))
-    return tuple(bids), tuple(asks)
 
 
 def working(order: OrderView, instrument: Instrument, answers: Request | None, at: int) -> OrderWorking:

@@ -121,13 +121,13 @@ class Replay:
             self.at = at
         exchange, asked = self.exchange, self._asked
         while True:
-            market = exchange.next_at
-            if market is not None and market <= at:
-                exchange.advance(at)
             while asked and asked[0][0] <= at:
                 self._counter.ask(asked.popleft()[1], at)
             if self._counter.next_at <= at:
                 self._counter.wake(at)
+            market = exchange.next_at
+            if market is not None and market <= at:
+                exchange.advance(at)
             facts = self._heard(at)
             if self._alarm_at <= at:
                 self._ring(facts, at)

@@ -11,7 +11,7 @@ from replenisher.exchange import ledger
 from replenisher.exchange.accounts import ZERO, fee
 from replenisher.exchange.board import Board
 from replenisher.exchange.ledger import Append, Ledger
-from replenisher.exchange.market import Cause, Depth, Happening, Traded
+from replenisher.exchange.market import Cause, Happening, Traded
 from replenisher.exchange.protection import MmpGroup
 from replenisher.exchange.register import OrderEntry, Register
 from replenisher.exchange.telling import Told
@@ -28,7 +28,7 @@ from replenisher.exchange.words import (
     TradeView,
 )
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity, Side
+from replenisher.model.order import Liquidity
 
 IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers trades in a block of its own
 
@@ -98,12 +98,14 @@ class Clearing:
 
     def take_off(self, board: Board, entries: Iterable[OrderEntry], reason: str) -> Happening:
         """Cancel orders of one instrument, as one event; it is not settled yet."""
-        levels: dict[tuple[Side, int], Depth] = {}
+        bids: dict[int, int] = {}
+        asks: dict[int, int] = {}
         for entry in entries:
             happening = board.market.cancel(entry.placed.order_id, self.at)
-            levels |= {(level.side, level.price): level for level in happening.levels}
+            bids |= dict(happening.bids)
+            asks |= dict(happening.asks)
             self.close(entry, reason)
-        return Happening(at=self.at, levels=tuple(levels.values()))
+        return Happening(at=self.at, bids=tuple(bids.items()), asks=tuple(asks.items()))
 
     def close(self, entry: OrderEntry, reason: str) -> None:
         """An order has ended: filled if nothing of it is left, else cancelled for a reason."""
@@ -197,6 +199,8 @@ class Clearing:
             trade_id = str(self._trade_id)
             board.note(traded)
             self._told.printed(board, traded, trade_id, self.at)
+            if traded.is_among_others:
+                continue
             for order_id, liquidity in ((traded.maker_order, Liquidity.MAKER), (traded.taker_order, Liquidity.TAKER)):
                 if order_id:
                     entry = entries[order_id] = self.register.orders[order_id]
@@ -205,10 +209,12 @@ class Clearing:
             for entry in touched:
                 if entry.state is OrderState.OPEN:
                     self.close(entry, "user_request")
-        if happening.levels and self._told.moved(board, happening.levels, self._change_id + 1, self.at):
-            self._change_id += 1
-        board.marking.observe(self.at)
-        self._tell_accounts(board, entries.values(), trades)
+        if happening.bids or happening.asks:
+            if self._told.moved(board, happening, self._change_id + 1, self.at):
+                self._change_id += 1
+            board.marking.observe(self.at)
+        if entries:
+            self._tell_accounts(board, entries.values(), trades)
         if happening.closed and not board.state.is_final:
             self.change_state(board, InstrumentState.CLOSED)
         return trades

@@ -35,6 +35,11 @@ class Funding:
         self._index = self._index_before = index
         self._interest = 0.0  # of this hour so far
 
+    @property
+    def hour_ends(self) -> int:
+        """When the hour is over in which it was told something last."""
+        return (self._at // HOUR_NS + 1) * HOUR_NS
+
     def observe(self, rate_8h: float, index: Decimal, at: int) -> None:
         """The rate and the index from now on; until now they were what was told last."""
         self.advance(at)
@@ -42,7 +47,7 @@ class Funding:
 
     def advance(self, at: int) -> None:
         """Nothing else has been told until now."""
-        while at >= (ends := (self._at // HOUR_NS + 1) * HOUR_NS):
+        while at >= (ends := self.hour_ends):
             self._accrue(ends)
             self._close(ends)
         self._accrue(at)

@@ -16,8 +16,9 @@ from typing import Protocol
 import msgspec
 
 from replenisher.exchange.interruptions import Interruption
+from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 
 class ClientOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -59,14 +60,29 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     taker_order: str = ""  # the client's order that took; empty if it was somebody else's
     cause: Cause | None = None  # always there with a `maker_order`
 
+    @property
+    def is_among_others(self) -> bool:
+        """Whether no client had a part in it."""
+        return not (self.maker_order or self.taker_order)
+
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Everything one event did to one instrument: told to the public as one book change."""
+    """Everything one event did to one instrument: told to the public as one book change.
+
+    A market may name levels that are what they were; who tells them on leaves those out.
+    """
 
     at: int
     trades: tuple[Traded, ...] = ()
-    levels: tuple[Depth, ...] = ()  # the new quantity of every level it touched, each level once
+    bids: tuple[Level, ...] = ()  # the new quantity at every price it touched, each once; 0 when the level is gone
+    asks: tuple[Level, ...] = ()
     closed: bool = False  # the market has ended for good: nothing is traded after this
+
+    @property
+    def levels(self) -> tuple[Depth, ...]:
+        """The touched levels of both sides."""
+        bids = [Depth(BUY, price, quantity) for price, quantity in self.bids]
+        return tuple(bids + [Depth(SELL, price, quantity) for price, quantity in self.asks])
 
 
 NOTHING_HAPPENED = Happening(at=0)

@@ -36,22 +36,42 @@ class Marking:
         self._grid = Decimal(1).scaleb(market.instrument.tick.adjusted() - 1)  # a digit finer than orders
         self._at = at
         self._middle = self._known_middle(0.0)
-        self._publish(at)
+        self._index, self._published_at = self._elsewhere(), at
         self._basis = self._middle - self._index  # ticks, as are the two it is made of
-        self.funding = Funding(self.funding_8h(at), self._index_price, at)
+        self._funding = Funding(self.funding_8h(at), self.index, at)
 
     def observe(self, at: int) -> None:
         """Look at the market as it stands now; until now it stood as it did at the last look."""
+        if self._market.index is None and not self._basis:
+            self._follow(at)
+            return
         self._basis, self._at = self._basis_at(at), max(at, self._at)
         self._middle = self._known_middle(self._middle)
         if self._market.index is None or at - self._published_at >= INDEX_NS:
-            self._publish(at)
-        self.funding.observe(self.funding_8h(at), self._index_price, at)
+            self._index, self._published_at = self._elsewhere(), at
+        self._funding.observe(self.funding_8h(at), self.index, at)
+
+    def _follow(self, at: int) -> None:
+        """The index is the middle and always was, so there is no basis, and the rate does not move.
+
+        Then funding need not be told of every move: of an hour it remembers the index with which that ends.
+        """
+        if at >= self._funding.hour_ends:
+            self._funding.observe(self.funding_8h(at), self.index, at)
+        if at > self._at:
+            self._at = at
+        self._middle = self._index = self._known_middle(self._middle)
 
     @property
     def index(self) -> Decimal:
         """The price elsewhere; zero while nothing was ever known."""
-        return self._index_price
+        return self._price(self._index)
+
+    @property
+    def funding(self) -> Funding:
+        """What funding came to, up to the last look."""
+        self._funding.observe(self.funding_8h(self._at), self.index, self._at)
+        return self._funding
 
     def mark(self, at: int) -> Decimal:
         """What positions are valued at; zero while nothing was ever known."""
@@ -85,10 +105,10 @@ class Marking:
         known = ask if bid is None else bid
         return before if known is None else float(known)
 
-    def _publish(self, at: int) -> None:
+    def _elsewhere(self) -> float:
+        """What is published as the index, in ticks."""
         elsewhere = self._market.index
-        self._index = self._middle if elsewhere is None else elsewhere
-        self._index_price, self._published_at = self._price(self._index), at
+        return self._middle if elsewhere is None else elsewhere
 
     def _price(self, ticks: float) -> Decimal:
         return Decimal(ticks * self._tick).quantize(self._grid, ROUND_HALF_EVEN)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from replenisher.exchange.market import NOTHING, Depth, Reach
+from replenisher.model.event import Level as Shown
 from replenisher.model.order import BUY, SELL, Side
 
 
@@ -128,13 +129,14 @@ class Book:
             for price, level in self._ladder(side).levels.items()
         ]
 
-    def changes(self) -> tuple[Depth, ...]:
-        """The levels touched since the last call, each with the quantity it has now."""
+    def changes(self) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
+        """The bids and asks touched since the last call, each price with the quantity it has now."""
         if not self._touched:
-            return ()
-        changes = tuple(Depth(side, price, self.quantity(side, price)) for side, price in self._touched)
+            return (), ()
+        bids = tuple([(price, self.quantity(side, price)) for side, price in self._touched if side is BUY])
+        asks = tuple([(price, self.quantity(side, price)) for side, price in self._touched if side is SELL])
         self._touched.clear()
-        return changes
+        return bids, asks
 
     def reach(self, side: Side, limit: int | None, quantity: int, *, without: Container[str] = ()) -> Reach:
         """What a new order would trade if the orders `without` were gone, and whose orders it would meet."""

@@ -15,7 +15,7 @@ Quantities are in lots. What is ahead may be a fraction of a lot, because half o
 """
 
 import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, KeysView, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -140,6 +140,7 @@ class RestingOrders:
         self.model = model
         self._orders: dict[str, RestingOrder] = {}
         self._levels: dict[Side, dict[int, list[RestingOrder]]] = {Side.BUY: {}, Side.SELL: {}}
+        self._best: dict[Side, int | None] = {Side.BUY: None, Side.SELL: None}
 
     def find(self, order_id: str) -> RestingOrder | None:
         """The order of this id, if it rests."""
@@ -147,6 +148,8 @@ class RestingOrders:
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price of ours, but for one order; None without any."""
+        if without not in self._orders:
+            return self._best[side]
         prices = [price for price, level in self._levels[side].items() if level[0].order_id != without or level[1:]]
         return (max if side is Side.BUY else min)(prices, default=None)
 
@@ -163,8 +166,11 @@ class RestingOrders:
         order = RestingOrder(order_id, side, price, quantity, QueuePosition(ahead))
         self._orders[order_id] = order
         self._levels[side].setdefault(price, []).append(order)
+        best = self._best[side]
+        if best is None or is_at_or_better(side, price, best):
+            self._best[side] = price
 
-    def prices(self, side: Side) -> Iterable[int]:
+    def prices(self, side: Side) -> KeysView[int]:
         """Every price of ours on a side, in no particular order."""
         return self._levels[side].keys()
 
@@ -177,6 +183,9 @@ class RestingOrders:
         level.remove(order)
         if not level:
             del self._levels[order.side][order.price]
+            if order.price == self._best[order.side]:
+                better = max if order.side is Side.BUY else min
+                self._best[order.side] = better(self._levels[order.side], default=None)
 
     def shrink(self, order_id: str, quantity: int) -> None:
         """Leave less of an order open; it keeps its place."""
@@ -192,6 +201,11 @@ class RestingOrders:
         """What others show at one price went from `before` to `after`."""
         for order in self._levels[side].get(price, ()):
             order.position = self.model.after_change(order.position, before, after)
+
+    def is_reached(self, side: Side, price: int) -> bool:
+        """Whether a trade at `price` that ate from `side` would have met any of ours."""
+        best = self._best[side]
+        return best is not None and is_at_or_better(side, best, price)
 
     def hit(self, side: Side, price: int, quantity: int) -> list[Fill]:
         """A trade of the tape ate from `side` at `price`: who of us gets how much of it, best price first.

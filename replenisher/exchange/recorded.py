@@ -17,20 +17,22 @@ What others did is done: the tape does not react to us. The rules by which it fi
 The queue model that decides may be accompanied by a second one in its shadow, whose fills are only written down.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import assert_never
 
 import msgspec
 
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
-from replenisher.exchange.tape_book import TapeBook
+from replenisher.exchange.tape_book import BookSide, TapeBook
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 
 TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
+Levels = tuple[Level, ...]
 INSTRUMENT_NAME = "BTC_USDT-PERPETUAL"
 
 
@@ -97,13 +99,15 @@ class RecordedMarket:
         self._resting = RestingOrders(model)
         self._shadow = RestingOrders(shadow) if shadow else None
         self._shadow_fills: list[ShadowFill] = []
-        self._shown: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}  # the public book as last told
-        # Sets that keep the order in which things happened, so that one tape has one outcome.
-        self._touched: dict[tuple[Side, int], None] = {}
+        self._touched: dict[
+            tuple[Side, int], int
+        ] = {}  # what is at our levels, or crosses them, and showed so much before
+        # A set that keeps the order in which things happened, so that one tape has one outcome.
         self._hidden: dict[tuple[Side, int], None] = {}  # levels of others that would trade with a resting order
         self._is_trusted = False
         self._is_closed = False
-        self._next: tuple[int, TapeFact] | None = None
+        self._next: TapeFact | None = None
+        self._next_due = start  # when that happens here
         self._played_to = start  # when the last fact of the tape was due; what happens late is still due then
         self._now = start
         self._open(origin)
@@ -120,7 +124,7 @@ class RecordedMarket:
         """When the next fact of the tape is due; the closing comes with the last one."""
         if self._is_closed:
             return None
-        return self._due(self._next[0]) if self._next else self._played_to
+        return self._next_due if self._next is not None else self._played_to
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
@@ -132,7 +136,10 @@ class RecordedMarket:
     def depth(self) -> list[Depth]:
         """The whole public book."""
         return [
-            Depth(side, price, quantity) for side, shown in self._shown.items() for price, quantity in shown.items()
+            Depth(side, price, quantity)
+            for side, book in self._book.sides.items()
+            for price in dict.fromkeys([*book.quantities, *self._resting.prices(side)])
+            if (quantity := self._public(side, price))
         ]
 
     def shadow_fills(self) -> list[ShadowFill]:
@@ -143,9 +150,12 @@ class RecordedMarket:
     def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
         """What the order would trade: of what is shown, ours and of others."""
         side, left = order.side.opposite, order.quantity
+        best = self.best(side)
+        if best is None or (order.price is not None and not is_at_or_better(side, best, order.price)):
+            return NOTHING
         takes: list[tuple[int, int]] = []
         makers: list[str] = []
-        prices = {*self._shown[side], *self._resting.prices(side)}
+        prices = {*self._book.sides[side].quantities, *self._resting.prices(side)}
         for price in sorted(prices, reverse=side is Side.BUY):
             if not left or (order.price is not None and not is_at_or_better(side, price, order.price)):
                 break
@@ -163,13 +173,12 @@ class RecordedMarket:
     def advance(self, at: int) -> list[Happening]:
         """Play the tape up to and including `at`."""
         happenings = []
-        while self._next and (due := self._due(self._next[0])) <= at:
-            self._played_to = due
-            self._now = max(self._now, due)
-            trades = self._apply(self._next[1])
-            self._next = next(self._facts, None)
-            happening = self._happening(due, trades)
-            if happening.trades or happening.levels:
+        while self._next is not None and self._next_due <= at:
+            fact, self._played_to = self._next, self._next_due
+            self._now = max(self._now, self._played_to)
+            self._look_ahead()
+            happening = self._apply(fact)
+            if happening.trades or happening.bids or happening.asks:
                 happenings.append(happening)
         if self._next is None and not self._is_closed and self._played_to <= at:
             self._is_closed = True
@@ -180,6 +189,7 @@ class RecordedMarket:
         """The tape is stopped, and goes on where it was."""
         self._start += duration_ns
         self._played_to += duration_ns
+        self._next_due += duration_ns
 
     def _open(self, origin: int | None) -> None:
         """Play to the first snapshot: what happened before has no book."""
@@ -187,21 +197,26 @@ class RecordedMarket:
             if isinstance(fact, BookSnapshot):
                 self._tape_start = venue_time if origin is None else origin
                 self._apply(fact)
-                self._happening(self._start, ())
-                self._next = next(self._facts, None)
+                self._look_ahead()
                 return
 
-    def _due(self, venue_time: int) -> int:
-        """When a fact of the tape happens here; never earlier than what came before it."""
-        return max(self._played_to, self._start + int((venue_time - self._tape_start) / self._speed))
+    def _look_ahead(self) -> None:
+        """What comes next, and when it happens here: never earlier than what came before it."""
+        following = next(self._facts, None)
+        if following is None:
+            self._next = None
+            return
+        venue_time, self._next = following
+        later = venue_time - self._tape_start
+        self._next_due = max(self._played_to, self._start + (later if self._speed == 1 else int(later / self._speed)))
 
-    def _apply(self, fact: TapeFact) -> tuple[Traded, ...]:
+    def _apply(self, fact: TapeFact) -> Happening:
         match fact:
             case TradePrinted():
-                return self._print(fact) if self._is_trusted else ()
+                return self._happening(self._played_to, self._print(fact) if self._is_trusted else ())
             case BookChanged():
-                if self._is_trusted:
-                    self._change(fact.bids, fact.asks)
+                bids, asks = self._change(fact.bids, fact.asks) if self._is_trusted else ((), ())
+                return self._happening(self._played_to, (), bids, asks)
             case BookSnapshot():
                 self._replace(fact.bids, fact.asks)
                 self._taken = {key: min(taken, self._book.quantity(*key)) for key, taken in self._taken.items()}
@@ -213,35 +228,64 @@ class RecordedMarket:
                 self._is_trusted = False
             case _ as never:
                 assert_never(never)
-        return ()
+        return self._happening(self._played_to, ())
 
     def _print(self, trade: TradePrinted) -> tuple[Traded, ...]:
         """A trade of the tape: the part that orders of clients get, then the rest as it was."""
         maker_side = trade.taker.opposite
+        rest = Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker)
+        if not any(resting.is_reached(maker_side, trade.price) for resting in self._rooms()):
+            return (rest,)
+        for price in self._resting.prices(maker_side):
+            self._touch(maker_side, price)
         cause = Cause(trade.trade_id, trade.price, trade.quantity)
         fills = self._resting.hit(maker_side, trade.price, trade.quantity)
         if self._shadow:
             self._note_shadow(self._shadow.hit(maker_side, trade.price, trade.quantity), maker_side, trade.trade_id)
+        if not fills:
+            return (rest,)
         prints = [self._maker_print(fill, trade.taker, cause) for fill in fills]
         if left := trade.quantity - sum(fill.quantity for fill in fills):
             prints.append(Traded(price=trade.price, quantity=left, taker=trade.taker))
         return tuple(prints)
 
-    def _change(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        for side, price, before, after in self._book.change(bids, asks):
-            self._touched[side, price] = None
-            taken = self._taken.get((side, price), 0) if self._taken else 0
-            taken_after = 0 if after > before else min(taken, after)
-            if taken_after != taken:
-                self._taken[side, price] = taken_after
-            if self._resting.rests_at(side, price):
-                for resting in self._rooms():
-                    resting.level_changed(side, price, before - taken, after - taken_after)
+    def _change(self, bids: Levels, asks: Levels) -> tuple[Levels, Levels]:
+        """New quantities of others; which of them the public sees just so."""
+        return self._change_side(self._book.bids, bids), self._change_side(self._book.asks, asks)
 
-    def _replace(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        self._touch_all()
+    def _change_side(self, book: BookSide, levels: Levels) -> Levels:
+        side = book.side
+        watched: AbstractSet[int] = self._resting.prices(side)
+        if self._taken:
+            watched = {*self._resting.prices(side), *(price for of, price in self._taken if of is side)}
+        changes = book.change(levels, watched, self._resting.best(side.opposite))
+        for price, before, after in changes:
+            self._change_level(side, price, before, after)
+        if not changes:
+            return levels
+        ours = {price for price, _, _ in changes}
+        return tuple([level for level in levels if level[0] not in ours])
+
+    def _change_level(self, side: Side, price: int, before: int, after: int) -> None:
+        """The others' quantity changed where we rest, where we took, or where it cannot be shown."""
+        taken = self._taken.get((side, price), 0)
+        if (side, price) not in self._touched:
+            shown = 0 if (side, price) in self._hidden else before - taken
+            self._touched[side, price] = shown + self._resting.quantity(side, price)
+        taken_after = 0 if after > before else min(taken, after)
+        if taken_after:
+            self._taken[side, price] = taken_after
+        elif taken:
+            del self._taken[side, price]
+        if self._resting.rests_at(side, price):
+            for resting in self._rooms():
+                resting.level_changed(side, price, before - taken, after - taken_after)
+
+    def _replace(self, bids: Levels, asks: Levels) -> None:
+        for book, levels in ((self._book.bids, bids), (self._book.asks, asks)):
+            for price in dict.fromkeys([*book.quantities, *(price for price, _ in levels)]):
+                self._touch(book.side, price)
         self._book.replace(bids, asks)
-        self._touch_all()
 
     # --- What clients do
 
@@ -252,9 +296,9 @@ class RecordedMarket:
         left = order.quantity - sum(trade.quantity for trade in trades)
         if left and order.rests:
             assert order.price is not None, "a market order does not rest"
+            self._touch(order.side, order.price)
             for resting in self._rooms():
                 resting.join(order.order_id, order.side, order.price, left, self._others(order.side, order.price))
-            self._touched[order.side, order.price] = None
         return self._happening(at, trades)
 
     def amend(self, order_id: str, *, price: int, quantity: int, at: int) -> Happening:
@@ -263,10 +307,10 @@ class RecordedMarket:
         assert resting, f"only a resting order is amended, not {order_id}"
         side = resting.side
         if price == resting.price and quantity <= resting.quantity:
+            self._touch(side, price)
             for room in self._rooms():
                 if room.find(order_id):
                     room.shrink(order_id, quantity)
-            self._touched[side, price] = None
             return self._happening(at, ())
         self._leave(order_id)
         return self.place(ClientOrder(order_id=order_id, side=side, price=price, quantity=quantity, rests=True), at)
@@ -298,6 +342,7 @@ class RecordedMarket:
 
     def _take_level(self, side: Side, price: int, wanted: int, taker_order: str) -> tuple[int, list[Fill]]:
         """Take from one level: lots of others, which are gone from then on, and fills of clients."""
+        self._touch(side, price)
         available = self._others(side, price)
         fills = self._resting.take(side, price, wanted)
         if self._shadow:
@@ -305,12 +350,10 @@ class RecordedMarket:
         others = min(available, wanted - sum(fill.quantity for fill in fills))
         if others:
             self._taken[side, price] = self._taken.get((side, price), 0) + others
-        self._touched[side, price] = None
         return others, fills
 
     def _maker_print(self, fill: Fill, taker: Side, cause: Cause, taker_order: str = "") -> Traded:
         """One fill of a resting order; when nothing of it is left, it has no shadow either."""
-        self._touched[taker.opposite, fill.price] = None
         if self._shadow and not self._resting.find(fill.order_id):
             self._shadow.leave(fill.order_id)
         return Traded(
@@ -324,7 +367,7 @@ class RecordedMarket:
 
     def _leave(self, order_id: str) -> None:
         if order := self._resting.find(order_id):
-            self._touched[order.side, order.price] = None
+            self._touch(order.side, order.price)
         for resting in self._rooms():
             resting.leave(order_id)
 
@@ -332,13 +375,16 @@ class RecordedMarket:
 
     def _others(self, side: Side, price: int) -> int:
         """What others have at one price: the tape's quantity less what clients took."""
-        shown = self._book.sides[side].quantities.get(price, 0)
+        shown = self._book.sides[side].quantity(price)
         return shown - self._taken.get((side, price), 0) if self._taken else shown
 
     def _best_of_others(self, side: Side, without: str) -> int | None:
         """The best price of others that is shown."""
         own = self._resting.best(side.opposite, without=without)
-        for price in self._book.sides[side].best_first():
+        book = self._book.sides[side]
+        if not self._taken and not _crosses(side, best := book.best_price, own):
+            return best
+        for price in book.best_first():
             if self._others(side, price) and not _crosses(side, price, own):
                 return price
         return None
@@ -348,37 +394,40 @@ class RecordedMarket:
         crossing: dict[tuple[Side, int], None] = {}
         for side, book in self._book.sides.items():
             own = self._resting.best(side.opposite)
+            if not _crosses(side, book.best_price, own):
+                continue
             for price in book.best_first():
                 if not _crosses(side, price, own):
                     break
                 crossing[side, price] = None
         return crossing
 
-    def _happening(self, at: int, trades: tuple[Traded, ...]) -> Happening:
-        """Tell what is shown differently now."""
+    def _public(self, side: Side, price: int) -> int:
+        """What is shown at one price: what others have there, unless it is hidden, and what is ours."""
+        others = 0 if (side, price) in self._hidden else self._others(side, price)
+        return others + self._resting.quantity(side, price)
+
+    def _touch(self, side: Side, price: int) -> None:
+        """Something may change at this price: note what is shown until now."""
+        if (side, price) not in self._touched:
+            self._touched[side, price] = self._public(side, price)
+
+    def _happening(self, at: int, trades: tuple[Traded, ...], bids: Levels = (), asks: Levels = ()) -> Happening:
+        """Tell what is shown differently now: at these levels, and where something was touched."""
+        if not self._touched:
+            return Happening(at=at, trades=trades, bids=bids, asks=asks)
         crossing = self._crossing()
         if crossing or self._hidden:
-            self._touched |= self._hidden | crossing
-        self._hidden = crossing
-        levels = []
-        for key in self._touched:
-            side, price = key
-            quantity = 0 if key in crossing else self._others(side, price)
-            if self._resting.rests_at(side, price):
-                quantity += self._resting.quantity(side, price)
-            shown = self._shown[side]
-            if quantity != shown.get(price, 0):
-                levels.append(Depth(side, price, quantity))
-                if quantity:
-                    shown[price] = quantity
-                else:
-                    del shown[price]
+            for side, price in {**self._hidden, **crossing}:
+                self._touch(side, price)
+            self._hidden = crossing
+        moved: dict[Side, list[Level]] = {Side.BUY: [], Side.SELL: []}
+        for (side, price), before in self._touched.items():
+            after = self._public(side, price)
+            if after != before:
+                moved[side].append((price, after))
         self._touched.clear()
-        return Happening(at=at, trades=trades, levels=tuple(levels))
-
-    def _touch_all(self) -> None:
-        for side, book in self._book.sides.items():
-            self._touched.update(((side, price), None) for price in book.quantities)
+        return Happening(at=at, trades=trades, bids=(*bids, *moved[Side.BUY]), asks=(*asks, *moved[Side.SELL]))
 
     # --- The shadow
 
@@ -402,6 +451,6 @@ class RecordedMarket:
             )
 
 
-def _crosses(side: Side, price: int, own: int | None) -> bool:
+def _crosses(side: Side, price: int | None, own: int | None) -> bool:
     """Whether a level of `side` would trade with an order of ours at `own` on the other side."""
-    return own is not None and is_at_or_better(side, price, own)
+    return own is not None and price is not None and is_at_or_better(side, price, own)

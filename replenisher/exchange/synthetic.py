@@ -55,7 +55,7 @@ class SyntheticMarket:
         happenings: list[Happening] = []
         while (now := self._flow.next_at) <= at:
             happening = self._tell(self._flow.act(), now)
-            if happening.levels or happening.trades:
+            if happening.bids or happening.asks or happening.trades:
                 happenings.append(happening)
         return happenings
 
@@ -103,4 +103,5 @@ class SyntheticMarket:
                 )
                 if is_clients and match.maker not in self._book:
                     self._clients.discard(match.maker)
-        return Happening(at=at, trades=tuple(trades), levels=self._book.changes())
+        bids, asks = self._book.changes()
+        return Happening(at=at, trades=tuple(trades), bids=bids, asks=asks)

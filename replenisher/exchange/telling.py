@@ -4,11 +4,10 @@ A dialect wants it in the venue's own numbers, and asks for it (`Reports`). Whoe
 told as it happens, and no number is spelled out for him.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from replenisher.exchange.board import Board
-from replenisher.exchange.market import Depth, Traded
+from replenisher.exchange.market import Happening, Traded
 from replenisher.exchange.words import AccountUpdate, CashMove, InstrumentChanged, MmpTriggered, Report
 
 
@@ -18,8 +17,8 @@ class Told(Protocol):
     def printed(self, board: Board, traded: Traded, trade_id: str, at: int) -> None:
         """A trade became public."""
 
-    def moved(self, board: Board, levels: Sequence[Depth], change_id: int, at: int) -> bool:
-        """New quantities at these levels; whether the public sees another book, which is a change of that number."""
+    def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
+        """New quantities at some levels; whether the public sees another book, which is a change of that number."""
 
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:
         """Something that is not the public's book, nor a print."""
@@ -40,9 +39,9 @@ class Reports:
         """A trade became public."""
         self._reports.append(board.print(traded, trade_id, at))
 
-    def moved(self, board: Board, levels: Sequence[Depth], change_id: int, at: int) -> bool:
-        """New quantities at these levels; whether the public sees another book."""
-        update = board.change(levels, change_id, at)
+    def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
+        """New quantities at some levels; whether the public sees another book."""
+        update = board.change(happening.levels, change_id, at)
         if update is None:
             return False
         self._reports.append(update)

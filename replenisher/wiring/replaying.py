@@ -194,8 +194,9 @@ def replay_of(
         account,
         hearing,
         Answers(exchange.views, venue, account, hearing),
-        Way(lambda: responses_ns),
-        Way(lambda: order_replies_ns),
+        questions=Way(lambda: requests_ns),
+        replies=Way(lambda: responses_ns),
+        order_replies=Way(lambda: order_replies_ns),
     )
     traded = instruments_on(config, venue)
     names = dict.fromkeys([*traded, *followed_on(config, venue)])

@@ -548,17 +548,17 @@ class OneDay:
         self.next_at, self.is_open = None, False
         fill = Traded(price=120_000, quantity=3, taker=SELL, maker_order=self.order_id, cause=Cause("t1", 119_999, 7))
         rest = Traded(price=119_999, quantity=4, taker=SELL)
-        return [Happening(at=at, trades=(fill, rest), levels=()), Happening(at=at, closed=True)]
+        return [Happening(at=at, trades=(fill, rest)), Happening(at=at, closed=True)]
 
     def place(self, order: ClientOrder, at: int) -> Happening:
         self.order_id = order.order_id
-        return Happening(at=at, levels=(Depth(order.side, order.price or 0, order.quantity),))
+        return Happening(at=at, **{"bids" if order.side is BUY else "asks": ((order.price or 0, order.quantity),)})
 
     def amend(self, order_id: str, *, price: int, quantity: int, at: int) -> Happening:
         return Happening(at=at)
 
     def cancel(self, order_id: str, at: int) -> Happening:
-        return Happening(at=at, levels=(Depth(BUY, 120_000, 0),))
+        return Happening(at=at, bids=((120_000, 0),))
 
 
 def test_when_its_market_ends_an_instrument_closes_but_still_lets_go_of_orders() -> None:

@@ -114,10 +114,10 @@ def test_ten_events_by_hand() -> None:
             Traded(price=101, quantity=2, taker=SELL, maker_order="b101", cause=t2),
             Traded(price=100, quantity=2, taker=SELL),
         ),
-        levels=(Depth(BUY, 101, 0),),
+        bids=((101, 0),),
     )
     # 3: the tape shows 1 of others at 100, so not more than 1 is before us; with our 3 that is 4.
-    assert event(20) == Happening(at=START + 20, levels=(Depth(BUY, 100, 4),))
+    assert event(20) == Happening(at=START + 20, bids=((100, 4),))
     # 4: a seller of 2: the one before us, then one of ours.
     assert event(30) == Happening(
         at=START + 30,
@@ -125,10 +125,10 @@ def test_ten_events_by_hand() -> None:
             Traded(price=100, quantity=1, taker=SELL, maker_order="b100", cause=Cause("t4", 100, 2)),
             Traded(price=100, quantity=1, taker=SELL),
         ),
-        levels=(Depth(BUY, 100, 3),),
+        bids=((100, 3),),
     )
     # 5: the others have left 100; our 2 alone are there.
-    assert event(40) == Happening(at=START + 40, levels=(Depth(BUY, 100, 2),))
+    assert event(40) == Happening(at=START + 40, bids=((100, 2),))
     # 6: a buyer of 6 at 102: 4 of others, then 2 of our 5.
     assert event(50) == Happening(
         at=START + 50,
@@ -136,15 +136,15 @@ def test_ten_events_by_hand() -> None:
             Traded(price=102, quantity=2, taker=BUY, maker_order="s102", cause=Cause("t6", 102, 6)),
             Traded(price=102, quantity=4, taker=BUY),
         ),
-        levels=(Depth(SELL, 102, 7),),
+        asks=((102, 7),),
     )
     # 7: the change that reports it: our 3 alone at 102.
-    assert event(60) == Happening(at=START + 60, levels=(Depth(SELL, 102, 3), Depth(SELL, 103, 9)))
+    assert event(60) == Happening(at=START + 60, asks=((103, 9), (102, 3)))
     # 8: a buyer of 1 at 104 goes through 102, so we are first, at our own price.
     assert event(70) == Happening(
         at=START + 70,
         trades=(Traded(price=102, quantity=1, taker=BUY, maker_order="s102", cause=Cause("t8", 104, 1)),),
-        levels=(Depth(SELL, 102, 2),),
+        asks=((102, 2),),
     )
     # 9: others bid 102, where our 2 are offered. No trade, no fill; no venue shows a crossed book, so they are hidden.
     assert market.advance(START + 80) == []
@@ -156,7 +156,8 @@ def test_ten_events_by_hand() -> None:
             Traded(price=102, quantity=2, taker=BUY, maker_order="s102", cause=Cause("t10", 102, 9)),
             Traded(price=102, quantity=7, taker=BUY),
         ),
-        levels=(Depth(SELL, 102, 0), Depth(BUY, 102, 7)),
+        bids=((102, 7),),
+        asks=((102, 0),),
     )
     assert not market.is_open
     assert market.next_at is None

@@ -1,0 +1,174 @@
+"""How fast the past goes by in a replay: `python -m bench.replay [--json]`.
+
+A recording of Binance's BTCUSDT perpetual is decoded once. Then it is replayed: engine, exchange core and what is under
+way between them, as `replenisher replay` puts them together, with 2 ms each way. First the shipped `pure_mm` quotes ten
+orders (`engine_steps.yaml`), then `glft` does (`replay_glft.yaml`). Everything is timed but decoding: matching, money,
+the exchange's ledger, its bytes included, and the counting of what happens. Nothing is written to a disk.
+
+An event is one change of the book or one trade of the tape. A pass is a whole replay, with a new engine and a new
+exchange, so every pass has the same hash, or the bench fails. Seconds are those of the processor, so that what else
+runs on the machine does not count, as far as that is possible.
+
+What is printed, with `--json` as one document:
+    {"events_per_second": with pure_mm, over all passes,
+     "glft_events_per_second", "events", "changes", "trades", "levels": of one pass, "passes",
+     "strategies": {name: {"events_per_second", "level_changes_per_second", "pass_events_per_second": of each,
+                           "orders": placed, "amends", "cancels", "fills": of a pass, "steps",
+                           "hash": of the exchange's ledger, and of all that the engine would remember}}}
+"""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from bench.engine_steps import CONFIG as PURE_MM
+from bench.engine_steps import RECORDING, Tape, read
+from replenisher.backtest.tally import Tally
+from replenisher.config import Config, load
+from replenisher.core.state import State
+from replenisher.exchange.market import Listing
+from replenisher.exchange.queue import RiskAverse
+from replenisher.exchange.recorded import RecordedMarket
+from replenisher.wiring.listings import BPS
+from replenisher.wiring.replaying import FOREVER, replay_of
+from replenisher.wiring.setup import setup_of
+
+CONFIGS = {"pure_mm": PURE_MM, "glft": Path(__file__).with_name("replay_glft.yaml")}
+
+
+class ReplayDiffers(Exception):
+    """Two replays of one past had two outcomes."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """One whole replay."""
+
+    seconds: float
+    tally: Tally
+    fills: int
+    hash: str
+
+
+def play(config: Config, tape: Tape) -> Pass:
+    """Replay the tape once."""
+    section = config.exchange
+    assert section is not None, "the bench names an exchange"
+    facts = [(fact.venue_time, fact) for fact in tape.facts]
+    at = tape.facts[0].venue_time
+    market = RecordedMarket(tape.instrument, facts, model=RiskAverse(), start=at)
+    listing = Listing(market=market, maker_rate=section.fees.maker_bps / BPS, taker_rate=section.fees.taker_bps / BPS)
+    tally, digest, state = Tally(), blake2b(digest_size=8), State.load(setup_of(config), None)
+    gc.collect()
+    gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
+    begun = time.process_time()
+    game = replay_of(config, [listing], state, epoch=1, at=at, append=digest.update, observe=tally.observe)
+    game.run(FOREVER)
+    game.stop()
+    seconds = time.process_time() - begun
+    gc.unfreeze()
+    digest.update(state.dump())
+    (venue,) = config.venues
+    fills = sum(1 for _ in game.exchange.views.trades(config.venues[venue].account))
+    return Pass(seconds, tally, fills, digest.hexdigest())
+
+
+def found_of(tape: Tape, passes: Sequence[Pass]) -> dict[str, Any]:
+    """What came of all replays with one strategy."""
+    if len({each.hash for each in passes}) > 1:
+        raise ReplayDiffers(f"passes of one tape have the hashes {', '.join(each.hash for each in passes)}")
+    seconds, events, last = sum(each.seconds for each in passes), tape.changes + tape.trades, passes[-1]
+    return {
+        "events_per_second": round(events * len(passes) / seconds),
+        "level_changes_per_second": round(tape.levels * len(passes) / seconds),
+        "pass_events_per_second": [round(events / each.seconds) for each in passes],
+        "orders": last.tally.orders,
+        "amends": last.tally.amends,
+        "cancels": last.tally.cancels,
+        "fills": last.fills,
+        "steps": last.tally.steps,
+        "hash": last.hash,
+    }
+
+
+def document(tape: Tape, passes: dict[str, list[Pass]]) -> dict[str, Any]:
+    """All that was found."""
+    strategies = {name: found_of(tape, each) for name, each in passes.items()}
+    return {
+        "events_per_second": strategies["pure_mm"]["events_per_second"],
+        "glft_events_per_second": strategies["glft"]["events_per_second"],
+        "events": tape.changes + tape.trades,
+        "changes": tape.changes,
+        "trades": tape.trades,
+        "levels": tape.levels,
+        "passes": len(passes["pure_mm"]),
+        "strategies": strategies,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [
+        f"{found['events']:,} events a pass: {found['changes']:,} changes of the book with "
+        f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades; {found['passes']} passes"
+    ]
+    for name, each in found["strategies"].items():
+        lines += [
+            f"{name}: {each['events_per_second']:,} events and {each['level_changes_per_second']:,} level changes a "
+            f"second, the slowest pass at {min(each['pass_events_per_second']):,}",
+            f"  {each['orders']:,} orders, {each['amends']:,} amends, {each['cancels']:,} cancels, "
+            f"{each['fills']:,} fills in {each['steps']:,} steps, hash {each['hash']}",
+        ]
+    return "\n".join(lines)
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    folder = os.environ.get("REPLENISHER_TEST_DATA")
+    parser = argparse.ArgumentParser(prog="python -m bench.replay", description="Events of a tape, replayed.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--passes", type=int, default=5, metavar="N", help="how often the tape is replayed (5)")
+    parser.add_argument("--events", type=int, metavar="N", help="replay only so many events of it")
+    parser.add_argument(
+        "--tape",
+        type=Path,
+        default=None if folder is None else Path(folder) / RECORDING,
+        metavar="FILE",
+        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA)",
+    )
+    chosen = parser.parse_args(words)
+    if chosen.tape is None:
+        parser.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
+    if chosen.passes < 1:
+        parser.error("--passes must be 1 or more")
+    return chosen
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Read, replay, print."""
+    chosen = arguments(words)
+    print(f"reading {chosen.tape.name}", file=sys.stderr)
+    tape = read(chosen.tape)
+    if chosen.events is not None:
+        tape = Tape(tape.instrument, tape.facts[: chosen.events])
+    configs = {name: load(path) for name, path in CONFIGS.items()}
+    passes: dict[str, list[Pass]] = {name: [] for name in configs}
+    for number in range(chosen.passes):
+        for name, config in configs.items():
+            passes[name].append(play(config, tape))
+            print(f"{name}, pass {number + 1} of {chosen.passes}: {passes[name][-1].seconds:.2f} s", file=sys.stderr)
+    found = document(tape, passes)
+    print(json.dumps(found, indent=2) if chosen.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
