@@ -102,7 +102,7 @@ class Hearing:
                 reason=reason,
                 is_final=is_final,
             )
-            self.put((self._states[name],))
+            self._put(self._states[name])
 
     # --- Under way ------------------------------------------------------------------------------------------------
 
@@ -123,12 +123,15 @@ class Hearing:
 
     def put(self, facts: Iterable[Event]) -> None:
         """Send facts on their way that know when they arrive."""
-        under_way = self._under_way
         for fact in facts:
-            if under_way and under_way[-1].at > fact.at:
-                insort(under_way, fact, key=_arrival)
-            else:
-                under_way.append(fact)
+            self._put(fact)
+
+    def _put(self, fact: Event) -> None:
+        under_way = self._under_way
+        if under_way and under_way[-1].at > fact.at:
+            insort(under_way, fact, key=_arrival)
+        else:
+            under_way.append(fact)
 
     def answered(self, ask: Callable[[], Iterable[Event]]) -> None:
         """Let something be asked: the answer is told before what it brings about, as the venue does."""
@@ -148,7 +151,7 @@ class Hearing:
             bids=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is BUY], reverse=True)),
             asks=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is not BUY])),
         )
-        self.put((whole,))
+        self._put(whole)
 
     # --- The public -----------------------------------------------------------------------------------------------
 
@@ -166,7 +169,7 @@ class Hearing:
             quantity=traded.quantity,
             taker=traded.taker,
         )
-        self.put((told,))
+        self._put(told)
 
     def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
         """New quantities at some levels."""
@@ -179,7 +182,7 @@ class Hearing:
                 bids=happening.bids,
                 asks=happening.asks,
             )
-            self.put((told,))
+            self._put(told)
         return True
 
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:

@@ -107,12 +107,14 @@ class Replay:
             self._hearing.next_at,
             self._asked[0][0] if self._asked else FAR,
             self._alarm_at,
-            self._set_alarm_at,
             self._heard_at + SILENCE_NS,
             self._counter.next_at,
         ):
             if at < due:
                 due = at
+        if self._set_alarm_at < due:
+            self._set_alarm(self._set_alarm_at)
+            due = min(due, self._alarm_at)
         return due
 
     def _happen(self, at: int) -> None:
@@ -135,8 +137,7 @@ class Replay:
                 break
             self._step(facts)
         if self._set_alarm_at <= at:
-            self._set_alarm_at = FAR
-            self._set_alarm()
+            self._set_alarm(at)
 
     def _heard(self, at: int) -> list[Event]:
         """What has arrived; and that the connection lives, if there is nothing else that says so."""
@@ -159,12 +160,13 @@ class Replay:
         if deadline is not None and deadline <= at:
             facts.insert(0, Woke(at=at))
         elif not facts:
-            self._set_alarm()
+            self._set_alarm(at)
 
-    def _set_alarm(self) -> None:
+    def _set_alarm(self, at: int) -> None:
+        self._set_alarm_at = FAR
         deadline = self.engine.next_deadline
         if deadline is not None and deadline < self._alarm_at:
-            self._alarm_at = max(deadline, self.at)
+            self._alarm_at = max(deadline, at)
 
     def _step(self, facts: list[Event]) -> None:
         step = self.engine.step(facts)

@@ -192,8 +192,8 @@ class Clearing:
         `touched` are orders whose owner is told even if they did not trade; unless it `rests`, what is left of the
         one order is closed.
         """
-        entries = {entry.placed.order_id: entry for entry in touched}
         trades: list[TradeView] = []
+        entries = {entry.placed.order_id: entry for entry in touched}
         for traded in happening.trades:
             self._trade_id += 1
             trade_id = str(self._trade_id)

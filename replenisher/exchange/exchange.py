@@ -114,11 +114,13 @@ class Exchange:
             next_at, due = self._next()
             if next_at is None or next_at > at:
                 break
-            self._at = max(self._at, next_at)
+            if next_at > self._at:
+                self._at = next_at
             for board in due:
                 self._consequences.go_on(board, next_at)
             self._coming = None
-        self._at = max(self._at, at)
+        if at > self._at:
+            self._at = at
         self._clearing.flush()
 
     # --- Orders -------------------------------------------------------------------------------------------------
