@@ -335,9 +335,10 @@ def _ask_cash(state: State, venue: str, at: int) -> None:
 
 def _start(state: State, event: Started) -> None:
     assert event.epoch > state.epoch, "every life has a later epoch than the one before"
+    is_first = state.epoch == 0
     state.epoch, state.counter = event.epoch, 0
     state.forget_the_present()
-    if state.first_started_at:
+    if not is_first:
         _inherit_budgets(state, event.at)
     state.first_started_at = state.first_started_at or event.at
     for order in list(state.orders.back.values()):

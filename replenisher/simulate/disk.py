@@ -180,6 +180,9 @@ class SimulatedDisk:
 
         return ends
 
+    def reserve(self, fd: int, length: int, /) -> None:
+        """It finds room as it goes."""
+
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""
         self.truncate(self._open[fd], length)

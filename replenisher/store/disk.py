@@ -1,11 +1,14 @@
 """The port: what a journal asks of a disk; and `Machine`, the disk that every daemon uses."""
 
+import ctypes
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 Bytes = bytes | bytearray
+KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
+_fallocate = getattr(ctypes.CDLL(None), "fallocate", None)  # that is Linux's
 
 
 class Sync(Protocol):
@@ -39,6 +42,12 @@ class Disk(Protocol):
     def begin_sync(self, fd: int, /) -> Sync:
         """The same, while whoever asks goes on; the descriptor stays open until that has ended."""
 
+    def reserve(self, fd: int, length: int, /) -> None:
+        """Have room set aside for a file to grow to this length; nobody sees that, and a cut gives it back.
+
+        A disk that cannot do that, or has no room, says nothing: whoever writes there hears of it.
+        """
+
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""
 
@@ -59,6 +68,11 @@ class Machine:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync")
+
+    def reserve(self, fd: int, length: int, /) -> None:
+        """Ask for the room, where the system has a call for that."""
+        if _fallocate is not None:
+            _fallocate(fd, KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(length))
 
     def begin_sync(self, fd: int, /) -> Future[None]:
         """Let the thread wait for the disk."""

@@ -29,8 +29,8 @@ from replenisher.model.event import (
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from replenisher.simulate.disk import SimulatedDisk
-from replenisher.store.disk import Disk
-from replenisher.store.growing import SYNC_NS_MAX, JournalFull
+from replenisher.store.disk import Disk, Machine
+from replenisher.store.growing import ROOM_BYTES, SYNC_NS_MAX, JournalFull
 from replenisher.store.journal import DAY_NS, RING_STEPS_MAX, Fsync, Journal, JournalInUse, Policy, is_kept
 from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.disk import HeldDisk
@@ -326,6 +326,29 @@ def test_a_sync_that_failed_is_not_made_good_by_the_next_one_on_the_simulated_di
         disk.abandon()
 
         assert (disk.lose_power(Random(1)) == 0) is writes_again
+
+
+def test_room_is_set_aside_while_a_file_grows_and_given_back_at_its_end(tmp_path: Path) -> None:
+    def room() -> int:
+        """What the newest segment takes on the disk beyond its bytes."""
+        newest = segments(tmp_path)[-1]
+        return newest.path.stat().st_blocks * 512 - newest.size
+
+    scratch = os.open(tmp_path / "scratch", os.O_CREAT | os.O_WRONLY)
+    Machine().reserve(scratch, ROOM_BYTES)
+    least = os.fstat(scratch).st_blocks * 512 // 4  # nothing where the file system cannot set any aside
+    os.close(scratch)
+    left, long = [], step(1, [TradesReported(at=T0, scope=KEY, fills=(filled("o", "t"),) * 5_000, has_more=False)])
+    with closing(opened(tmp_path)) as journal:
+        journal.begin(1, b"", T0)
+        assert room() >= least
+        while segments(tmp_path)[-1].size < 2 * ROOM_BYTES:
+            journal.append(msgspec.structs.replace(long, number=journal.step + 1))
+            left.append(room())
+    assert max(left[len(left) // 2 :]) >= least, "it was set aside once more"
+    assert room() < ROOM_BYTES // 64
+    with closing(opened(tmp_path)) as journal:
+        assert [each.number for each in journal.boot.steps] == [*range(1, len(left) + 1)]
 
 
 def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
