@@ -17,9 +17,9 @@ Patience = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="
 def status(file: File, as_json: AsJson = False) -> None:
     """Say what the daemon shows and holds."""
     from replenisher.live.status_page import status_page
-    from replenisher.live.sweeps import with_intervals
+    from replenisher.report.resampling import resampled
 
-    answer = with_intervals(_asked(file, "status"))
+    answer = resampled(_asked(file, "status"))
     if as_json:
         show(answer, as_json)
     else:

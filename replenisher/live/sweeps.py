@@ -1,13 +1,12 @@
 """Sweeps: how the books that we quote come back after somebody has swept them, seen while it happens.
 
 What became of each is a fact for the record, so that a report can tell it long after this life. Meanwhile the daemon
-tells what became of the newest. What chance makes of that, the intervals, is worked out by who asks: it takes a fifth
-of a second, for which no market waits.
+tells what became of the newest. What chance makes of that, the intervals, is worked out by who asks
+(`report/resampling.py`): it takes a fifth of a second, for which no market waits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import msgspec
 
@@ -19,8 +18,6 @@ from replenisher.model.order import Side
 from replenisher.model.step import Step
 
 SWEEPS_TOLD = 200  # of each band, the newest
-DRAWS = 200
-SEED = 1  # so that who asks twice is told the same
 
 BySweep = dict[str, dict[str, list[Recovery]]]  # instrument -> band -> oldest first
 
@@ -105,26 +102,6 @@ class Sweeps:
             if not order.status.is_terminal:
                 own[order.side].append((order.price, order.remaining))
         return dict(own)
-
-
-def with_intervals(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to `status`, with what its sweeps say and how sure that is in their place."""
-    sweeps = msgspec.convert(answer["sweeps"], BySweep)
-    resilience = {
-        instrument: {band: msgspec.to_builtins(_drawn(recoveries)) for band, recoveries in bands.items()}
-        for instrument, bands in sweeps.items()
-    }
-    return {name: value for name, value in answer.items() if name != "sweeps"} | {"resilience": resilience}
-
-
-def _drawn(recoveries: Sequence[Recovery]) -> Resilience:
-    """What sweeps say together, with intervals where there are two of them at least."""
-    if len(recoveries) < 2:
-        return resilience_of(recoveries)
-    import numpy as np
-
-    sweeps = len(recoveries)
-    return resilience_of(recoveries, np.random.default_rng(SEED).integers(sweeps, size=(DRAWS, sweeps)).tolist())
 
 
 def _named(band_bps: float) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, select
 
-from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time, resilience_of
+from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
 from replenisher.model.units import DAY_NS
+from replenisher.report.resampling import with_intervals
 from replenisher.store import tables
 from replenisher.store.history import SIDES
 from replenisher.store.queries import AccountKey
@@ -22,7 +23,7 @@ class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     band_bps: float  # of the mid, within which depth counts; 0 is the touch
     day: int  # when it begins
-    resilience: Resilience  # without intervals
+    resilience: Resilience
 
 
 def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSweeps]:
@@ -58,5 +59,5 @@ def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSw
             instrument=instrument,
             band_bps=band_bps,
             day=day,
-            resilience=resilience_of(sweeps),
+            resilience=with_intervals(sweeps),
         )

@@ -10,7 +10,6 @@ from replenisher.core.guards import Guards
 from replenisher.core.obligations import Obligations
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import FILLS_SHOWN_MAX, Monitor
-from replenisher.live.sweeps import with_intervals
 from replenisher.model.event import (
     BookChanged,
     CoverLost,
@@ -26,6 +25,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Step
+from replenisher.report.resampling import resampled
 from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, want, wishes_of
 from tests.live.watched import Steps, eat, world_with
 
@@ -91,7 +91,7 @@ def test_a_book_that_is_swept_is_watched_until_it_is_back_and_ours_is_told_from_
         assert band["back"]["5s"] == 1
         assert band["t90_by"]["5s"] == 1
         assert band["t90_s"] == pytest.approx(2, abs=1.1)
-    assert with_intervals(monitor.status(world.state, world.at))["resilience"] == {KEY: seen}
+    assert resampled(monitor.status(world.state, world.at))["resilience"] == {KEY: seen}
 
     learned = [fact for fact in monitor.learned() if isinstance(fact, SweepEnded)]
     assert [(fact.band_bps, fact.side, fact.back["5s"]) for fact in learned] == [

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from replenisher.core.resilience import TAUS_NS, Recovery, named_time, resilience_of
+from replenisher.core.resilience import TAUS_NS, Recovery, named_time
 from replenisher.model.event import SweepEnded
 from replenisher.model.order import Side
 from replenisher.model.units import DAY_NS
+from replenisher.report.resampling import with_intervals
 from replenisher.report.resilience import read_resilience
 from replenisher.store import tables
 from replenisher.store.database import Database
@@ -61,7 +62,7 @@ def test_sweeps_come_back_from_the_ledger_as_they_went_in_day_by_day(database: D
     days = database.read(lambda connection: list(read_resilience(connection, ACCOUNT_KEY)))
 
     def told(sweeps: list[Recovery]) -> object:
-        return resilience_of([msgspec.structs.replace(each, loss=each.loss * 10) for each in sweeps])  # a lot is 10
+        return with_intervals([msgspec.structs.replace(each, loss=each.loss * 10) for each in sweeps])  # a lot is 10
 
     assert [(each.day, each.band_bps, each.config_version, each.instrument) for each in days] == [
         (DAY, 0.0, "c1", "BTC-PERPETUAL"),
@@ -69,5 +70,6 @@ def test_sweeps_come_back_from_the_ledger_as_they_went_in_day_by_day(database: D
         (DAY + DAY_NS, 5.0, "c1", "BTC-PERPETUAL"),
     ]
     assert [each.resilience for each in days] == [told([touch]), told(today), told([tomorrow])]
+    assert days[1].resilience.intervals["t90_s"] == (2.0, None)  # of two sweeps one is never back
     first, *_ = rows(database, tables.sweeps)
     assert (first["loss"], first["back"]["30s"], first["t90_ns"]) == (800.0, None, 2 * SECOND)
