@@ -11,6 +11,7 @@ from replenisher.cli.program import AsJson, File, Speed, Tape, app, progress, sh
 @app.command(
     epilog="Examples: replenisher replay configs/replay.yaml --tape FILE"
     " · replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60"
+    " · replenisher replay configs/paper.yaml --journal data/paper/journal"
 )
 def replay(
     file: File,
@@ -25,6 +26,10 @@ def replay(
         Path | None,
         typer.Option(metavar="DIR", help="Leave journal, ledger and database there, as `run` does; it must be empty."),
     ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Take the recorded facts of a journal instead, and compare its commands."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run engine and exchange on one virtual timeline, without sockets.
@@ -33,7 +38,15 @@ def replay(
     code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
 
     With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG.
+
+    With --journal there is no exchange: what a daemon heard is told to a new engine, which must ask for the same, byte
+    for byte. That takes a journal with every step (`journal.market_data: true`). The first step that differs is told,
+    and the exit code is 1 then.
     """
+    if journal is not None:
+        if any((tape, synthetic, speed, seed is not None, minutes, data_directory)):
+            raise typer.BadParameter("a journal is all there is to replay", param_hint="--journal")
+        raise typer.Exit(_again(file, journal, as_json))
     if synthetic and tape is not None:
         raise typer.BadParameter("a market is either recorded or synthetic", param_hint="--synthetic")
     with progress("replay") as tell:
@@ -51,6 +64,20 @@ def replay(
 
     show(to_builtins(outcome), as_json)
     raise typer.Exit(outcome.exit_code)
+
+
+def _again(file: Path, journal: Path, as_json: bool) -> int:
+    """Live a journal again."""
+    with progress("replay") as tell:
+        from replenisher.config import load
+        from replenisher.wiring import replaying
+
+        found = replaying.again(load(file), journal, tell)
+
+    from msgspec import to_builtins
+
+    show(to_builtins(found), as_json)
+    return 1 if found.difference is not None else 0
 
 
 def _overrides(market: dict[str, Any], *, synthetic: bool, seed: int | None) -> dict[str, Any]:

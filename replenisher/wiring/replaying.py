@@ -11,6 +11,8 @@ from time import process_time
 
 import msgspec
 
+from replenisher.backtest.again import Again
+from replenisher.backtest.again import again as live_again
 from replenisher.backtest.answers import Answers
 from replenisher.backtest.counter import Counter
 from replenisher.backtest.hearing import Hearing
@@ -120,6 +122,12 @@ def replay(config: Config, *, minutes: float | None, directory: Path | None, tel
             )
         outcome = _play(placed, Files(placed), minutes, tell)
     return msgspec.structs.replace(outcome, data_directory=str(directory))
+
+
+def again(config: Config, directory: Path, tell: Tell) -> Again:
+    """Live a journal again: the folder itself, or the data directory that it is in."""
+    inside = directory / "journal"
+    return live_again(inside if inside.is_dir() else directory, setup_of(config), tell)
 
 
 def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -> Outcome:

@@ -1,0 +1,150 @@
+"""A journal, lived again: the facts of every recorded step go to a new engine, which must wish for the same.
+
+A decision follows from its facts alone, so a journal that kept all of them (`journal.market_data`) gives its commands
+again, byte for byte; where it does not, code or configuration is another than it was. The first difference is told,
+because all later ones follow from it. Each life begins with the state that its first segment has, and goes on without
+looking at the snapshots in between: these are what it would have come to by itself.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from replenisher.core.engine import Engine
+from replenisher.core.setup import Setup
+from replenisher.core.state import State
+from replenisher.errors import ConfigurationError
+from replenisher.model.event import Started
+from replenisher.model.step import Step
+from replenisher.store.segments import Header, Segment, decode_header, decode_step, segments, whole_records
+
+Tell = Callable[[str], None]
+TELL_EVERY = 5_000  # steps
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """The first step that asked for something else."""
+
+    step: int
+    at: int
+    epoch: int  # of its life
+    command: int  # which of its commands, counted from 1
+    recorded: Any  # as it stands in the journal; None if it has one less
+    now: Any
+
+
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    journal: str
+    lives: int
+    steps: int
+    commands: int
+    left_out: int  # steps at the beginning, of a life whose first segment is gone
+    versions: tuple[str, ...]  # of the configurations under which it was written
+    difference: Difference | None
+
+
+def again(directory: Path, setup: Setup, tell: Tell) -> Again:
+    """Live all whole lives of a journal again, up to the first difference."""
+    known = segments(directory)
+    if not known:
+        raise ConfigurationError(f"{directory}: there is no journal")
+    lives = steps = commands = left_out = 0
+    versions: dict[str, None] = {}
+    for epoch, of_life in groupby(_read(known), key=lambda read: read[0].epoch):
+        headers = [(header, found) for header, found in of_life]
+        first, begins = headers[0][0], headers[0][1]
+        started = begins[0].events[0] if begins and begins[0].events else None
+        if not isinstance(started, Started):
+            if not lives:
+                left_out += sum(len(found) for _, found in headers)
+            continue  # an operator's word between two lives, or a life whose beginning is gone
+        _require_ours(directory, started, setup)
+        lives += 1
+        versions[started.config_version] = None
+        engine = Engine(State.load(setup, first.snapshot or None), number=first.step)
+        for step in _in_order(directory, first.step, (step for _, found in headers for step in found)):
+            now = engine.step(step.events).commands
+            steps += 1
+            commands += len(step.commands)
+            if steps % TELL_EVERY == 0:
+                tell(f"{steps:,} steps")
+            if msgspec.msgpack.encode(now) != msgspec.msgpack.encode(step.commands):
+                difference = _difference(step, now, epoch)
+                return Again(
+                    journal=str(directory),
+                    lives=lives,
+                    steps=steps,
+                    commands=commands,
+                    left_out=left_out,
+                    versions=tuple(versions),
+                    difference=difference,
+                )
+    if not lives:
+        raise ConfigurationError(f"{directory}: no life in this journal has its beginning any more")
+    return Again(
+        journal=str(directory),
+        lives=lives,
+        steps=steps,
+        commands=commands,
+        left_out=left_out,
+        versions=tuple(versions),
+        difference=None,
+    )
+
+
+def _read(known: list[Segment]) -> Iterator[tuple[Header, list[Step]]]:
+    """Segment by segment, without what is torn."""
+    for segment in known:
+        found = whole_records(segment)
+        if not found:
+            continue
+        starts = [end for _, end in found]
+        steps = [decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
+        yield decode_header(found[0][0], segment), steps
+
+
+def _in_order(directory: Path, before: int, steps: Iterator[Step]) -> Iterator[Step]:
+    """By their numbers, without a hole: what waited for the disk may stand behind later ones."""
+    waiting: dict[int, Step] = {}
+    following = before + 1
+    for step in steps:
+        waiting[step.number] = step
+        while (due := waiting.pop(following, None)) is not None:
+            yield due
+            following += 1
+    if waiting:
+        raise ConfigurationError(
+            f"{directory}: step {following} is not there, only with journal.market_data: true is every step kept"
+        )
+
+
+def _require_ours(directory: Path, started: Started, setup: Setup) -> None:
+    """Refuse a journal that another desk wrote."""
+    venues = {venue.name for venue in setup.venues}
+    if started.namespace != setup.namespace or set(started.accounts) != venues:
+        theirs = f"namespace {started.namespace} on {', '.join(sorted(started.accounts))}"
+        ours = f"namespace {setup.namespace} on {', '.join(sorted(venues))}"
+        raise ConfigurationError(f"{directory}: the journal is of {theirs}, and the configuration of {ours}")
+
+
+def _difference(step: Step, now: tuple[Any, ...], epoch: int) -> Difference:
+    recorded = step.commands
+    places = range(max(len(now), len(recorded)))
+    place = next(place for place in places if now[place : place + 1] != recorded[place : place + 1])
+    return Difference(
+        step=step.number,
+        at=step.at,
+        epoch=epoch,
+        command=place + 1,
+        recorded=_told(recorded, place),
+        now=_told(now, place),
+    )
+
+
+def _told(commands: tuple[Any, ...], place: int) -> Any:
+    return msgspec.to_builtins(commands[place]) if place < len(commands) else None
