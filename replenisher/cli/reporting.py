@@ -60,7 +60,7 @@ def why(
     A price is told from fair value to the tick, with every number that was worked with, and then who cut or denied
     what. It reads the database alone: another configuration changes no answer, and no daemon need run.
     """
-    from replenisher.report.why_page import why_page
+    from replenisher.report.why.page import why_page
     from replenisher.wiring.explaining import why as read_why
 
     found = read_why(ledger, order_id)

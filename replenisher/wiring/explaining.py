@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.report.why import read_story
+from replenisher.report.why.telling import read_story
 from replenisher.store.database import Database, explained
 from replenisher.wiring.ledgers import ledger_named
 

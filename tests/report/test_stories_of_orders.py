@@ -13,8 +13,9 @@ from replenisher.model.command import AmendOrder, AskOrder, CancelOrder, Denied,
 from replenisher.model.mandate import Chain, How, Link, Mandate
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Cut, Decision, OrderState, Quote, Step
-from replenisher.report.why import Story, read_story
-from replenisher.report.why_page import why_page
+from replenisher.report.why.page import why_page
+from replenisher.report.why.story import Story
+from replenisher.report.why.telling import read_story
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 from tests.store.given import KEY, T0, defined, filled, order, place, started, step, write_journal

@@ -11,10 +11,11 @@ import yaml
 from sqlalchemy import select
 
 from replenisher.config import load
-from replenisher.report.why import read_story
-from replenisher.report.why_page import why_page
+from replenisher.report.why.page import why_page
+from replenisher.report.why.telling import read_story
 from replenisher.simulate.rows import SimulatedDatabase, database_in
-from replenisher.simulate.run import START
+from replenisher.simulate.run import START, live
+from replenisher.simulate.swarm import Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import tables
 from replenisher.wiring.simulation import SHIPPED, scene_of
@@ -213,3 +214,24 @@ def test_the_numbers_that_are_printed_lead_to_every_price_that_was_sent(name: st
             stages |= working.stages
 
     assert stages == ALWAYS | STAGES[name]
+
+
+def test_whatever_goes_wrong_every_order_has_its_story(tmp_path: Path) -> None:
+    lost = [Cue(fault=fault, after_s=5.0, nth=nth) for fault in ("answer lost", "word lost") for nth in (1, 9, 20)]
+    bad_day = Plan(script=(*lost, Cue(fault="killed", after_s=30), Cue(fault="cut", after_s=60, connection="trading")))
+    with database_in(tmp_path) as database:
+        scene = scene_of(load(SHIPPED))
+        world = World(scene, seed=3, at=START, directory=tmp_path / "journal", database=database, plan=bad_day)
+        live(world, 90)
+        prices = asked_for(database)
+
+        told: set[str] = set()
+        for order_id, sent in prices.items():
+            story = database.read(lambda connection, order_id=order_id: read_story(connection, order_id))
+            asked = [event for event in story.events if event.what in ("placed", "amended")]
+            assert [event.price for event in asked] == sent
+            assert all(event.shown is not None and event.shown.agrees for event in asked)
+            assert all("decided nothing" not in event.told for event in story.events)
+            told |= {event.what for event in story.events}
+
+    assert told >= {"placed", "amended", "kept", "asked", "cancel", "filled", "life", "ended"}

@@ -1,0 +1,1 @@
+"""Why an order is there: its story, told from rows alone."""
