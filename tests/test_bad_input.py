@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.live.control import sole_daemon
+from replenisher.model.units import SECOND_NS
 from replenisher.store.segments import segments
 from tests.postgres import connected
+from tests.store.tapes import START, market
+from tests.store.tapes import written as on_tape
 from tests.stories.desk import DATABASE, GLFT, PAPER, REPLAY, Desk, Ended, Process, contents, orders_asked_for
 from tests.stories.price_source import source
 
@@ -74,6 +77,34 @@ def tape(lines: list[str], *, cut_bytes: int = 0) -> Mistake:
         packed = gzip.compress("".join(f"{line}\n" for line in [*TAPE, *lines]).encode())
         file.write_bytes(packed[: len(packed) - cut_bytes])
         return ["run", REPLAY, "--tape", file]
+
+    return prepare
+
+
+def our_tape(*arguments: str, content: Callable[[bytes], bytes] = bytes, name: str = "old.tape") -> Mistake:
+    """One of our tapes is there, and something was done to it; the program is started with `FILE` in its place."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        file = desk.room / name
+        on_tape(file, market(12))
+        file.write_bytes(content(file.read_bytes()))
+        return [file if each == "FILE" else desk.room / each[1:] if each[0] == "@" else each for each in arguments]
+
+    return prepare
+
+
+def flipped(place: int) -> Callable[[bytes], bytes]:
+    """A byte is another one."""
+    return lambda data: data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+
+
+def out_of_order(*arguments: str) -> Mistake:
+    """What was recorded later stands before what was recorded earlier."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        file = desk.room / "disorder.tape"
+        on_tape(file, [*market(12), *market(2, start=START + 3 * SECOND_NS)])
+        return [file if each == "FILE" else each for each in arguments]
 
     return prepare
 
@@ -343,6 +374,76 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "none.gz' is not allowed, there is no such file",
     ),
     ("a tape cut off", EITHER, tape([], cut_bytes=9), CONFIGURATION, "the file is cut off or corrupt from here on"),
+    (
+        "a tape of ours with a flipped byte",
+        EITHER,
+        our_tape("run", str(REPLAY), "--tape", "FILE", content=flipped(100)),
+        CONFIGURATION,
+        "old.tape, byte 8: the block that begins here is not what was written",
+    ),
+    (
+        "a tape of ours out of order",
+        EITHER,
+        out_of_order("run", str(REPLAY), "--tape", "FILE"),
+        CONFIGURATION,
+        "in the block that begins there: the tape is out of order, its time goes back by 9.000 s here",
+    ),
+    (
+        "a tape of ours that begins in a way of tomorrow's",
+        (NEW,),
+        our_tape("tape", "info", "FILE", content=lambda data: data[:7] + b"2" + data[8:]),
+        CONFIGURATION,
+        "old.tape: it has version '2' of the format, '1' alone is known",
+    ),
+    (
+        "a tape that does not tell of what is traded",
+        (NEW,),
+        our_tape("calibrate", "FILE", "--instrument", "ETH-PERPETUAL"),
+        CONFIGURATION,
+        "old.tape: it tells of BTC-PERPETUAL, not of ETH-PERPETUAL",
+    ),
+    (
+        "a file of no form that is known",
+        (NEW,),
+        our_tape("tape", "convert", "FILE", "@new.tape", content=lambda _: b"GIF89a and so on"),
+        CONFIGURATION,
+        "old.tape: it is neither a tape, nor lines of Binance's streams",
+    ),
+    (
+        "a recording that is not there",
+        (NEW,),
+        our_tape("tape", "info", "@none.tape"),
+        CONFIGURATION,
+        "none.tape: cannot be read (No such file or directory)",
+    ),
+    (
+        "a new tape where there is a file",
+        (NEW,),
+        our_tape("tape", "convert", "FILE", "@old.tape"),
+        CONFIGURATION,
+        "old.tape: there is a file of that name already",
+    ),
+    (
+        "a new tape in a folder that is not there",
+        (NEW,),
+        our_tape("tape", "convert", "FILE", "@nowhere/new.tape"),
+        CONFIGURATION,
+        "cannot be written (No such file or directory)",
+    ),
+    (
+        "a part of a tape from no time",
+        (NEW,),
+        our_tape("tape", "convert", "FILE", "@new.tape", "--since", "noon"),
+        CONFIGURATION,
+        "--since: 'noon' is no time like 2026-01-31T13:45:00Z",
+    ),
+    (
+        "a recorder that is to go on with a file that is no tape",
+        (NEW,),
+        our_tape("record", str(PAPER), "--out", "FILE", content=lambda _: b"precious"),
+        CONFIGURATION,
+        "old.tape: it does not begin as a tape does",
+    ),
     (
         "a corrupt tape",
         EITHER,

@@ -474,10 +474,13 @@ def test_the_verbs_are_all_there() -> None:
             "why",
             "simulate",
             "calibrate",
+            "record",
+            "replay",
         ),
         *("db upgrade", "db downgrade", "db check", "config show", "config schema", "list strategies", "list venues"),
         "experiment avellaneda-stoikov",
         "import hummingbot",
+        *("tape info", "tape convert"),
     }
 
 

@@ -23,6 +23,7 @@ from replenisher.cli import (
     simulation,
     replaying,
     calibration,
+    tapes,
     experiments,
     offers,
     importing,
@@ -44,6 +45,7 @@ __all__ = [
     "replaying",
     "reporting",
     "simulation",
+    "tapes",
     "trading",
     "wizard",
 ]

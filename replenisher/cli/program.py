@@ -26,11 +26,13 @@ imports = typer.Typer(help="What others have written, in our words.", no_args_is
 experiments = typer.Typer(
     help="Shipped models in the worlds of the papers that they come from.", no_args_is_help=True, rich_markup_mode=None
 )
+tapes = typer.Typer(help="Recordings of markets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(database, name="db")
 app.add_typer(configuration, name="config")
 app.add_typer(lists, name="list")
 app.add_typer(imports, name="import")
 app.add_typer(experiments, name="experiment")
+app.add_typer(tapes, name="tape")
 
 File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Ledger = Annotated[

@@ -1,6 +1,6 @@
 """What the simulated exchange lists: the instruments that a configuration names, or the one that its market brings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from replenisher.config.mistakes import not_allowed, spell
@@ -19,6 +19,14 @@ def listed(section: ExchangeSection) -> dict[str, ListedInstrument]:
         return {name: details or USUAL for name, details in section.instruments.items()}
     name = INSTRUMENT_NAME if isinstance(section.market, RecordedMarket) else SYNTHETIC_NAME
     return {name: USUAL}
+
+
+def of_recording(section: ExchangeSection, traded: Iterable[str]) -> ExchangeSection:
+    """Where a recording plays and nothing is listed, what is traded there is: under its own name it is on the tape."""
+    names = [name for name in dict.fromkeys(traded) if read_name(name) is not None]
+    if section.instruments or not isinstance(section.market, RecordedMarket) or names in ([], [INSTRUMENT_NAME]):
+        return section
+    return section.model_copy(update={"instruments": dict.fromkeys(names)})
 
 
 def contradictions(section: ExchangeSection) -> Iterator[tuple[Path_, str]]:

@@ -111,6 +111,9 @@ def load(path: Path, overrides: Raw | None = None) -> Config:
         schema = Config.model_json_schema()
         raise ConfigurationError(mistakes.sentence(error, content, schema, sources.where)) from None
     _refuse_switches(content, config, sources)
+    if (exchange := config.exchange) is not None:
+        traded = (section.instrument for section in config.strategies if section.venue == exchange.venue)
+        config = config.model_copy(update={"exchange": listed.of_recording(exchange, traded)})
     for place, objection in _contradictions(config):
         raise ConfigurationError(f"{sources.where(place)}: {objection}")
     strategies = {

@@ -44,6 +44,17 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         _require_price_source(config, name)
 
 
+def require_audible(config: Config) -> None:
+    """Refuse to listen where it is not known to whom, or where mode paper must not connect; no key is needed."""
+    for name in config.venues:
+        _require_adapter(config, name)
+        if config.venues[name].adapter == CCXT:
+            _require_exchange_of_ccxt(config, name, accepts_untested=True)
+        _require_host(config, name)
+    if config.starts_exchange:
+        require_exchange(config)
+
+
 def require_reachable(config: Config) -> None:
     """Refuse what ccxt cannot reach, keys and the operator's word for real money apart."""
     for name, section in config.venues.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 from replenisher.errors import ConfigurationError
 from replenisher.model.units import SECOND_NS
 from replenisher.report.calibrate import Calibration, Calibrator
-from replenisher.wiring.tapes import judged, played
+from replenisher.wiring.playing import judged, played
 
 
 def calibrate(tape: Path, name: str | None, *, buckets: int, say: Callable[[str], None]) -> tuple[str, Calibration]:

@@ -31,7 +31,7 @@ from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
-from replenisher.wiring.tapes import Recording, judged, offered, played
+from replenisher.wiring.playing import Judged, judged, offered, played
 
 BPS = Decimal(10_000)
 Clock = Callable[[int], int]  # when a market begins, told when its tape does; 0 where there is none
@@ -49,7 +49,7 @@ def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock
 class _Playing(NamedTuple):
     """A tape that plays, and what is listed of it."""
 
-    recorded: Recording
+    recorded: Judged
     offers: dict[str, tuple[Instrument, str]]  # by the name that is listed: the instrument, and its key on the tape
     start: int  # session time at which it begins to play
     origin: int  # venue time of what is shown then: from there on every book is on the tape

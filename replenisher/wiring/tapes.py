@@ -1,187 +1,137 @@
-"""Recordings that can be played, whatever the form of the file: tapes of ours, and lines of Binance's streams.
+"""Recordings, whatever the form of the file: tapes of ours, lines of Binance's streams, CSV files of Tardis's.
 
-Which form a file has is read off its first bytes. A recording is judged from end to end before anything goes by it:
-what it tells of, and that its bytes, its numbers and its order are what they should be.
+Which form a file has is read off its first bytes.
 """
 
+import gzip
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-import msgspec
-from msgspec.structs import replace
+from typing import Protocol
 
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.recorded import INSTRUMENT_NAME, recorded_instrument
-from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, InstrumentDefined, TradePrinted
-from replenisher.model.instrument import Instrument
-from replenisher.model.units import SECOND_NS
+from replenisher.model.event import InstrumentDefined
 from replenisher.store.tape import lines
-from replenisher.store.tape.blocks import MAGIC, TapeFact
+from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.lines import TapeLine
 from replenisher.store.tape.reader import Tape, is_tape
-from replenisher.store.tape.venue_order import SLACK_NS, MarketFact, in_venue_order
-from replenisher.venues.binance import recording
+from replenisher.venues.binance import recording as binance
 from replenisher.venues.binance.terms import instrument_named
+from replenisher.venues.tardis import recording as tardis
+from replenisher.venues.tardis.recording import is_csv
 
 SAYS_EVERY_S = 0.5
 Say = Callable[[str], None]
-T = TypeVar("T")
+Part = tuple[str, Sequence[TapeFact]]  # some facts, and where they stand
+BEGINNING_BYTES = 64
+LINE = re.compile(rb"\d+ ")
 
 
 def silence(_: str) -> None:
     """Nobody wants to know how far it is."""
 
 
-class Told(msgspec.Struct, kw_only=True):
-    """What a recording tells of one instrument."""
-
-    instrument: Instrument
-    changes: int = 0  # of a book that can be trusted
-    trades: int = 0
-    losses: int = 0
-    started_at: int = 0  # venue time at which its book is first trusted; 0 if it never is
-    ended_at: int = 0  # venue time of the last change or trade
-
-    @property
-    def duration_ns(self) -> int:
-        """How long it plays at speed 1."""
-        return self.ended_at - self.started_at
-
-
 class Recording(Protocol):
-    """A recording that has been judged."""
+    """A recording whose form is known."""
 
     path: Path
-    told: dict[str, Told]  # by instrument key
+    form: str  # in words
 
-    def facts(self, say: Say = silence) -> Iterator[TapeFact]:
-        """The facts in the order in which the recorder got them, definitions first."""
-
-
-def judged(path: Path, say: Say = silence) -> Recording:
-    """Read the whole of a recording once; refuses one that is damaged, out of order, or of no form that is known."""
-    return _OurTape(path, say) if is_tape(beginning(path)) else _Lines(path, say)
+    def parts(self, say: Say = silence) -> Iterator[Part]:
+        """Its facts in the order in which the recorder got them, definitions first."""
 
 
-def played(recorded: Recording, key: str, say: Say = silence) -> Iterator[tuple[int, MarketFact]]:
-    """What a recording tells of one instrument, each fact with its venue time, in that order."""
-    return in_venue_order(fact for fact in recorded.facts(say) if getattr(fact, "instrument", None) == key)
+def opened(path: Path, say: Say = silence, *, in_order: bool = False) -> Recording:
+    """A recording of any form, as it is; refuses what is none."""
+    beginning = _beginning(path)
+    if is_tape(beginning):
+        return OurTape(path)
+    if is_csv(beginning):
+        return CsvFile(path, say)
+    if LINE.match(beginning):
+        return Lines(path, say, in_order=in_order)
+    if not beginning:
+        raise ConfigurationError(f"tape {path}: there is nothing on it")
+    raise ConfigurationError(
+        f"tape {path}: it is neither a tape, nor lines of Binance's streams (each a time in nanoseconds and the JSON), "
+        "nor a CSV file of Tardis's"
+    )
 
 
-def offered(recorded: Recording, venue: str, name: str) -> tuple[Instrument, str]:
-    """An instrument of a recording as the simulated exchange lists it, and its key in the recording.
-
-    One that is asked for by its own name is what it was. One alone may be asked for as the linear perpetual that stands
-    for all that the exchange could not list by its name.
-    """
-    by_name = {told.instrument.name: key for key, told in recorded.told.items()}
-    is_alone = name == INSTRUMENT_NAME and len(by_name) == 1
-    key = next(iter(by_name.values())) if is_alone else by_name.get(name, "")
-    if not key:
-        raise ConfigurationError(f"tape {recorded.path}: it tells of {', '.join(by_name)}, not of {name}")
-    told = recorded.told[key]
-    if not told.started_at:
-        raise ConfigurationError(f"tape {recorded.path}: there is no book of {told.instrument.name} on it")
-    if name == told.instrument.name:
-        return replace(told.instrument, venue=venue, version=1), key
-    return recorded_instrument(venue, told.instrument.tick, told.instrument.lot), key
+def facts_of(recorded: Recording, say: Say = silence) -> Iterator[TapeFact]:
+    """The facts alone."""
+    for _, facts in recorded.parts(say):
+        yield from facts
 
 
-def beginning(path: Path) -> bytes:
-    """The first bytes of a file."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC))
-    except OSError as fault:
-        raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
+class OurTape:
+    """One of ours."""
 
+    form = "a tape"
 
-class _OurTape:
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.told: dict[str, Told] = {}
-        self._tape = Tape(path)
-        self._judge(say)
+        self.tape = Tape(path)
 
-    def facts(self, say: Say = silence) -> Iterator[TapeFact]:
-        return self._tape.facts(say=_in_percent(self.path, say))
-
-    def _judge(self, say: Say) -> None:
-        newest = 0
-        for head, facts in self._tape.blocks(_in_percent(self.path, say)):
-            for fact in facts:
-                try:
-                    if fact.at < newest - SLACK_NS:
-                        back_s = (newest - fact.at) / SECOND_NS
-                        raise ValueError(f"the tape is out of order, its time goes back by {back_s:.3f} s")
-                    newest = max(newest, fact.at)
-                    self._note(fact)
-                except ValueError as fault:
-                    place = f"byte {head.offset:,}, in the block that begins there"
-                    raise ConfigurationError(f"tape {self.path}, {place}: {fault}") from fault
-        if not self.told:
-            raise ConfigurationError(f"tape {self.path}: there is nothing on it")
-
-    def _note(self, fact: TapeFact) -> None:
-        match fact:
-            case InstrumentDefined(instrument=fresh):
-                if (before := self.told.get(fresh.key)) is None:
-                    self.told[fresh.key] = Told(instrument=fresh)
-                elif (fresh.tick, fresh.lot) != (before.instrument.tick, before.instrument.lot):
-                    raise ValueError(f"{fresh.name} is counted in another tick or lot from here on")
-            case BookSnapshot():
-                told = self._of(fact.instrument)
-                told.started_at = told.started_at or fact.venue_time
-                told.ended_at = max(told.ended_at, fact.venue_time)
-            case BookChanged():
-                told = self._of(fact.instrument)
-                told.changes += 1
-                told.ended_at = max(told.ended_at, fact.venue_time)
-            case TradePrinted():
-                told = self._of(fact.instrument)
-                told.trades += 1
-                told.ended_at = max(told.ended_at, fact.venue_time)
-            case FeedLost():
-                self._of(fact.instrument).losses += 1
-            case _:
-                pass
-
-    def _of(self, key: str) -> Told:
-        if (told := self.told.get(key)) is None:
-            raise ValueError(f"something is told of {key} before it is defined")
-        return told
+    def parts(self, say: Say = silence) -> Iterator[Part]:
+        """A block at a time."""
+        for head, facts in self.tape.blocks(_in_percent(self.path, say)):
+            yield f"byte {head.offset:,}, in the block that begins there", facts
 
 
-class _Lines:
-    def __init__(self, path: Path, say: Say) -> None:
+class Lines:
+    """Raw lines; what is on them is surveyed at once, as only all of them tell the grid of their numbers."""
+
+    form = "lines of Binance's streams"
+
+    def __init__(self, path: Path, say: Say, *, in_order: bool) -> None:
         self.path = path
-        found = recording.survey(_counted(lines.read(path), path, say))
+        self.found = found = binance.survey(_counted(lines.read(path), path, say), in_order=in_order)
         try:
-            self._instrument = instrument_named(
+            self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
             )
         except ValueError as fault:
             raise ConfigurationError(f"tape {path}: {fault}") from fault
-        self.told = {
-            self._instrument.key: Told(
-                instrument=self._instrument,
-                changes=found.depth_updates,
-                trades=found.trades,
-                losses=found.gaps,
-                started_at=found.started_at,
-                ended_at=found.ended_at,
-            )
-        }
 
-    def facts(self, say: Say = silence) -> Iterator[TapeFact]:
+    def parts(self, say: Say = silence) -> Iterator[Part]:
+        """A fact at a time; what is wrong with a line was said when they were surveyed."""
         is_first = True
-        for fact in recording.as_received(_counted(lines.read(self.path), self.path, say), self._instrument):
+        for fact in binance.as_received(_counted(lines.read(self.path), self.path, say), self.instrument):
             if is_first:
                 is_first = False
-                yield InstrumentDefined(at=fact.at, instrument=self._instrument)
-            yield fact
+                yield "", [InstrumentDefined(at=fact.at, instrument=self.instrument)]
+            yield "", [fact]
+
+
+class CsvFile:
+    """Rows."""
+
+    form = "a CSV file of Tardis's"
+
+    def __init__(self, path: Path, say: Say) -> None:
+        self.path = path
+        self._file = tardis.Csv(path, _in_lines(path, say))
+
+    def parts(self, say: Say = silence) -> Iterator[Part]:
+        """A message at a time."""
+        for number, facts in self._file.parts(_in_lines(self.path, say)):
+            yield f"line {number}", facts
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file, unpacked if it is gzip."""
+    try:
+        with lines.opened(path) as file:
+            return file.read(BEGINNING_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        raise ConfigurationError(
+            f"tape {path}, line 1: the file is cut off or corrupt from here on ({fault})"
+        ) from fault
+    except OSError as fault:
+        raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
 
 
 def _in_percent(path: Path, say: Say) -> Callable[[float], None]:
@@ -196,10 +146,20 @@ def _in_percent(path: Path, say: Say) -> Callable[[float], None]:
     return tell
 
 
-def _counted(read: Iterable[TapeLine], path: Path, say: Say) -> Iterator[TapeLine]:
+def _in_lines(path: Path, say: Say) -> Callable[[int], None]:
     said_at = time.monotonic()
-    for line in read:
+
+    def tell(number: int) -> None:
+        nonlocal said_at
         if time.monotonic() - said_at > SAYS_EVERY_S:
             said_at = time.monotonic()
-            say(f"{path.name}: {line.number:,} lines")
+            say(f"{path.name}: {number:,} lines")
+
+    return tell
+
+
+def _counted(read: Iterable[TapeLine], path: Path, say: Say) -> Iterator[TapeLine]:
+    tell = _in_lines(path, say)
+    for line in read:
+        tell(line.number)
         yield line

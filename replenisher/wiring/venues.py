@@ -36,8 +36,28 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *
     """What one life needs of a venue; on trial nothing is done to the account that outlasts it."""
     if config.venues[name].adapter == CCXT:
         return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
-    venue = venue_of(config, name, child)
+    return _over_sockets(venue_of(config, name, child), clock)
 
+
+def listen(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
+    """A venue that is only listened to, in public and without our key: all that anybody goes by there."""
+    if config.venues[name].adapter == CCXT:
+        return _reach_through_ccxt(config, name, child, clock, only_listens=True)
+    names = watched_on(config, name)
+    venue = DeribitVenue(
+        name=name,
+        url=url_of(config, name, child),
+        credentials=None,
+        instruments=names,
+        namespace=config.namespace,
+        random=random.SystemRandom().random,
+        settings=patience_with(config, name),
+        tickers=names,
+    )
+    return _over_sockets(venue, clock)
+
+
+def _over_sockets(venue: DeribitVenue, clock: SessionClock) -> Reached:
     def carrier(tasks: Tasks, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]) -> Carrier:
         return Sockets(tasks, Relay(venue, hear, ended), clock.now)
 
@@ -45,7 +65,13 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *
 
 
 def _reach_through_ccxt(
-    config: Config, name: str, child: Child | None, clock: SessionClock, *, is_trial: bool
+    config: Config,
+    name: str,
+    child: Child | None,
+    clock: SessionClock,
+    *,
+    is_trial: bool = False,
+    only_listens: bool = False,
 ) -> Reached:
     from replenisher.venues.ccxt.carrier import Caller  # what it stands on takes a second to load
     from replenisher.venues.ccxt.client import Keys, client_of
@@ -55,7 +81,7 @@ def _reach_through_ccxt(
     password = section.api_password.get_secret_value() if section.api_password is not None else ""
     client = client_of(
         section.exchange,
-        Keys(key.client_id, key.client_secret, password),
+        Keys("", "") if only_listens else Keys(key.client_id, key.client_secret, password),
         address=section.url or (child.announcement.url if child is not None else None),
         testnet=config.mode == "testnet",
         timeout_ms=section.request_timeout_ms,
@@ -63,7 +89,7 @@ def _reach_through_ccxt(
     venue = CcxtVenue(
         name=name,
         exchange=client.exchange,
-        instruments=instruments_on(config, name),
+        instruments=watched_on(config, name) if only_listens else instruments_on(config, name),
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=Patience(
@@ -72,6 +98,7 @@ def _reach_through_ccxt(
             is_exclusive=section.exclusive,
         ),
         followed=followed_on(config, name),
+        only_listens=only_listens,
     )
 
     def carrier(tasks: Tasks, hear: Callable[[Callable[[], None]], None], ended: Callable[[str], None]) -> Carrier:
@@ -122,6 +149,11 @@ def credentials_of(config: Config, name: str) -> Credentials:
 def instruments_on(config: Config, name: str) -> list[str]:
     """What is traded at a venue, each once."""
     return list(dict.fromkeys(item.instrument for item in config.strategies if item.venue == name))
+
+
+def watched_on(config: Config, name: str) -> list[str]:
+    """What is traded at a venue, or gone by in any other way, each once."""
+    return list(dict.fromkeys([*instruments_on(config, name), *followed_on(config, name), *tickers_on(config, name)]))
 
 
 def followed_on(config: Config, name: str) -> Sequence[str]:

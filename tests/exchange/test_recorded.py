@@ -20,6 +20,7 @@ from replenisher.model.order import Side
 from replenisher.store.tape import lines as tape
 from replenisher.venues.binance import codec, recording
 from replenisher.venues.binance.book_sync import BookSync
+from replenisher.venues.steps import whole_steps
 
 BUY, SELL = Side.BUY, Side.SELL
 KEY = "deribit/BTC_USDT-PERPETUAL"
@@ -559,7 +560,7 @@ def test_depth_alone_gives_the_recorded_best_bid_and_ask(
 ) -> None:
     path = recordings(name)
     survey = survey_of(path)
-    ticks, lots = recording.whole_steps(survey.tick), recording.whole_steps(survey.lot)
+    ticks, lots = whole_steps(survey.tick), whole_steps(survey.lot)
     tickers = [message for message in messages_of(path) if isinstance(message, codec.BookTicker)]
     ticker_ids = [ticker.last_id for ticker in tickers]
     sync = BookSync()
@@ -594,7 +595,7 @@ def test_the_naive_rule_shows_a_crossed_book(recordings: Callable[[str], Path]) 
     """Snapshot, then only the diffs that arrive after it: those it should have joined are forgotten."""
     path = recordings(SPOT)
     survey = survey_of(path)
-    ticks, lots = recording.whole_steps(survey.tick), recording.whole_steps(survey.lot)
+    ticks, lots = whole_steps(survey.tick), whole_steps(survey.lot)
 
     book: TapeBook | None = None
     updates = crossed = 0

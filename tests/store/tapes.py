@@ -1,6 +1,8 @@
 """Facts as tests put them on tapes: any that hypothesis thinks of, and a small market that hangs together."""
 
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.writer import TapeWriter
 
 START = 1_780_000_000 * SECOND_NS
 
@@ -88,3 +91,13 @@ def change(at: int, bids: tuple[tuple[int, int], ...] = (), asks: tuple[tuple[in
 
 def trade(at: int, trade_id: str) -> TradePrinted:
     return TradePrinted(at=at, instrument=KEY, venue_time=at, trade_id=trade_id, price=102, quantity=1, taker=Side.BUY)
+
+
+def written(path: Path, facts: Iterable[TapeFact]) -> Path:
+    """These facts on a new tape."""
+    path.unlink(missing_ok=True)
+    writer = TapeWriter.create(path)
+    for fact in facts:
+        writer.write(fact)
+    writer.close()
+    return path

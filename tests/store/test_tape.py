@@ -20,19 +20,9 @@ from replenisher.store.tape.blocks import HEAD_BYTES, MAGIC, TapeFact, encoded
 from replenisher.store.tape.reader import Tape
 from replenisher.store.tape.writer import BLOCK_BYTES, KEY_NS, TapeWriter
 from tests.store import tapes
-from tests.store.tapes import KEY, START, change, instrument, market
+from tests.store.tapes import KEY, START, change, instrument, market, written
 
 ONE_ROOM = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def written(path: Path, facts: Iterable[TapeFact]) -> Path:
-    """These facts on a new tape."""
-    path.unlink(missing_ok=True)
-    writer = TapeWriter.create(path)
-    for fact in facts:
-        writer.write(fact)
-    writer.close()
-    return path
 
 
 def read(path: Path) -> list[TapeFact]:

@@ -18,7 +18,8 @@ from replenisher.store.tape import lines as tape
 from replenisher.store.tape.lines import TapeLine
 from replenisher.venues.binance.book_sync import BookSync, Gap
 from replenisher.venues.binance.codec import BookTicker, DepthSnapshot, DepthUpdate, Trade, decode
-from replenisher.venues.binance.recording import MarketFact, facts, survey, whole_steps
+from replenisher.venues.binance.recording import MarketFact, facts, survey
+from replenisher.venues.steps import CommonStep, whole_steps
 
 MS = 1_000_000
 
@@ -126,6 +127,38 @@ def test_a_number_that_is_off_the_grid_is_an_error(text: str) -> None:
 @given(st.integers(0, 10**15), st.sampled_from(["0.1", "0.01", "0.001", "0.5", "0.25", "1", "10"]))
 def test_what_was_written_in_whole_steps_is_read_as_such(steps: int, step: str) -> None:
     assert whole_steps(Decimal(step))(f"{steps * Decimal(step):.8f}") == steps
+
+
+@pytest.mark.parametrize(
+    ("numbers", "step"),
+    [
+        (["8531.5"], "0.5"),
+        (["8531.5", "8532"], "0.5"),
+        (["30", "60"], "10"),
+        (["0.75", "1.25"], "0.25"),
+        (["400", "1200"], "200"),
+        (["1e-06", "0.00001200"], "0.000001"),
+        (["7"], "1"),
+        (["0.0"], "0"),
+    ],
+)
+def test_a_grid_is_a_usual_one_and_no_coarser_than_what_lies_on_it(numbers: list[str], step: str) -> None:
+    common = CommonStep()
+    for number in numbers:
+        common.see(number)
+
+    assert common.step == Decimal(step)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1), st.sampled_from(["0.1", "0.01", "0.5", "0.25", "1", "10", "0.002"]))
+def test_every_number_lies_on_the_grid_that_was_found(counts: list[int], step: str) -> None:
+    numbers = [f"{count * Decimal(step):f}" for count in counts]
+    common = CommonStep()
+    for number in numbers:
+        common.see(number)
+
+    assert common.step >= Decimal(step)
+    assert [whole_steps(common.step)(number) * common.step for number in numbers] == list(map(Decimal, numbers))
 
 
 # --- The book sync -----------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def read(path: Path) -> Iterator[TapeLine]:
     """The lines in the order in which they were received, one at a time."""
     number = 0
     try:
-        with _opened(path) as stream:
+        with opened(path) as stream:
             for line in stream:
                 number += 1
                 yield _split(path, number, line)
@@ -64,7 +64,8 @@ def check(path: Path) -> int:
     return count
 
 
-def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+def opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    """A file, unpacked if it is gzip."""
     stream = path.open("rb")
     if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
         stream.seek(0)

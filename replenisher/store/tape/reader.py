@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from replenisher.errors import ConfigurationError
 from replenisher.store.tape.blocks import HEAD_BYTES, MAGIC, Head, TapeFact, facts_of, head_at
-from replenisher.store.tape.standing import Standing
+from replenisher.store.tape.standing import Standing, since_time
 
 Say = Callable[[float], None]  # told which share of a tape has been read
 
@@ -35,25 +35,9 @@ class Tape:
 
     def facts(self, since: int | None = None, say: Say = silence) -> Iterator[TapeFact]:
         """The facts in the order in which they were written; those of a time on, with what stood then told first."""
-        if since is None:
-            for _, facts in self.blocks(say):
-                yield from facts
-            return
-        standing, has_begun = Standing(), False
-        first = self._key_before(since)
-        for number, (stood, facts) in enumerate(self._blocks(first, say)):
-            for fact in stood if number == 0 else ():
-                standing.apply(fact)
-            for fact in facts:
-                if not has_begun and fact.at < since:
-                    standing.apply(fact)
-                    continue
-                if not has_begun:
-                    has_begun = True
-                    yield from standing.facts(since)
-                yield fact
-        if not has_begun:
-            yield from standing.facts(since)
+        first = 0 if since is None else self._key_before(since)
+        facts = self._from(first, say)
+        return facts if since is None else since_time(facts, since)
 
     def blocks(self, say: Say = silence) -> Iterator[tuple[Head, list[TapeFact]]]:
         """The same, a block at a time."""
@@ -63,15 +47,21 @@ class Tape:
     def standing(self) -> Standing:
         """What stands at its end."""
         standing = Standing()
-        first = max((number for number, head in enumerate(self.heads) if head.standing), default=0)
-        for number, (stood, facts) in enumerate(self._blocks(first, silence)):
-            for fact in (*(stood if number == 0 else ()), *facts):
-                standing.apply(fact)
+        for fact in self._from(self._key_before(None), silence):
+            standing.apply(fact)
         return standing
 
-    def _key_before(self, at: int) -> int:
-        """The last block from which all can be told that stands at a time."""
-        return max((place for place, head in enumerate(self.heads) if head.standing and head.first_at <= at), default=0)
+    def _key_before(self, at: int | None) -> int:
+        """The last block from which all can be told that stands at a time, or at the end."""
+        keys = (place for place, head in enumerate(self.heads) if head.standing and (at is None or head.first_at <= at))
+        return max(keys, default=0)
+
+    def _from(self, first: int, say: Say) -> Iterator[TapeFact]:
+        """All from a block on, with what stands there told first."""
+        for number, (stood, facts) in enumerate(self._blocks(first, say)):
+            if number == 0:
+                yield from stood
+            yield from facts
 
     def _blocks(self, first: int, say: Say) -> Iterator[tuple[list[TapeFact], list[TapeFact]]]:
         try:

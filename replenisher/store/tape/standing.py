@@ -1,6 +1,6 @@
 """What stands at a place of a tape: definitions, states, and books as far as they can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -58,6 +58,21 @@ class Standing:
         """All that stands, told at a time."""
         stable: list[TapeFact] = [replace(fact, at=at) for fact in self._stable.values()]
         return [*stable, *(book.snapshot(at) for book in self._books.values())]
+
+
+def since_time(facts: Iterable[TapeFact], at: int) -> Iterator[TapeFact]:
+    """Those of a time on, with what stood then told first."""
+    standing, has_begun = Standing(), False
+    for fact in facts:
+        if not has_begun and fact.at < at:
+            standing.apply(fact)
+            continue
+        if not has_begun:
+            has_begun = True
+            yield from standing.facts(at)
+        yield fact
+    if not has_begun:
+        yield from standing.facts(at)
 
 
 class _Book:

@@ -71,15 +71,24 @@ class TapeWriter:
         self._encoded: list[bytes] = []
         self._bytes = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no block is on it."""
+        return self.size <= len(MAGIC)
+
     def write(self, fact: TapeFact) -> None:
         """One more fact; it is on the tape once its block is full, or old enough."""
-        if self._pending and fact.at - self._pending[0].at >= BLOCK_NS:
-            self.flush()
+        self.tick(fact.at)
         text = encoded(fact)
         self._pending.append(fact)
         self._encoded.append(text)
         self._bytes += len(text)
         if self._bytes >= BLOCK_BYTES:
+            self.flush()
+
+    def tick(self, at: int) -> None:
+        """Bring to the tape what is old enough."""
+        if self._pending and at - self._pending[0].at >= BLOCK_NS:
             self.flush()
 
     def flush(self) -> None:

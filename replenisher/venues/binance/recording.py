@@ -3,10 +3,8 @@
 A fact has the venue's time: that of the transaction, or where there is none (the depth of spot) that of the message.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from functools import lru_cache
-from math import gcd
 from typing import assert_never
 
 import msgspec
@@ -28,8 +26,7 @@ from replenisher.venues.binance.codec import (
     Trade,
     decode,
 )
-
-NUMBERS_REMEMBERED = 1 << 16
+from replenisher.venues.steps import CommonStep, whole_steps
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,13 +49,16 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended_at - self.started_at
 
 
-def survey(lines: Iterable[TapeLine]) -> Survey:
-    """Judge every message of a tape before anything starts, and find the grid on which its numbers lie."""
+def survey(lines: Iterable[TapeLine], *, in_order: bool = True) -> Survey:
+    """Judge every message of a tape before anything starts, and find the grid on which its numbers lie.
+
+    Lines that are out of order are refused, unless somebody only wants to know what is there.
+    """
     findings = _Findings()
     line: TapeLine | None = None
     newest = 0
     for line in lines:
-        if line.received_at < newest - SLACK_NS:
+        if in_order and line.received_at < newest - SLACK_NS:
             back_s = (newest - line.received_at) / SECOND_NS
             raise line.error(f"the tape is out of order, its time goes back by {back_s:.3f} s here")
         newest = max(newest, line.received_at)
@@ -79,7 +79,7 @@ class _Findings:
     def __init__(self) -> None:
         self.depth_updates = 0
         self._sync = BookSync()
-        self._tick, self._lot = _CommonStep(), _CommonStep()
+        self._tick, self._lot = CommonStep(), CommonStep()
         self._symbol = ""
         self._is_contract = False
         self._messages = self._trades = self._gaps = self._started_at = self._ended_at = 0
@@ -234,47 +234,3 @@ class _Grid:
                 kind = BookChanged
         bids, asks = self.levels(change.bids), self.levels(change.asks)
         return kind(at=at, instrument=self._key, venue_time=venue_time, bids=bids, asks=asks)
-
-
-# --- Numbers -----------------------------------------------------------------------------------------------------
-
-
-def whole_steps(step: Decimal) -> Callable[[str], int]:
-    """How often `step` goes into the number that a text spells, exactly; ValueError if it does not go evenly."""
-
-    @lru_cache(NUMBERS_REMEMBERED)
-    def count(text: str) -> int:
-        try:
-            number = Decimal(text)
-            steps = int(number / step)
-        except (ArithmeticError, ValueError):
-            raise ValueError(f"{text!r} is not a number") from None
-        if steps * step != number:
-            raise ValueError(f"{text} is not a multiple of {step}")
-        return steps
-
-    return count
-
-
-class _CommonStep:
-    """The largest step of which every number seen so far is a multiple."""
-
-    def __init__(self) -> None:
-        self._digits = 0
-        self._divisor = 0
-
-    def see(self, text: str) -> None:
-        """One more number, as text."""
-        before, _, after = text.partition(".")
-        if not (before + after).isdecimal():
-            raise ValueError(f"{text!r} is not a number")
-        if len(after) > self._digits:
-            self._divisor *= 10 ** (len(after) - self._digits)
-            self._digits = len(after)
-        self._divisor = gcd(self._divisor, int(before + after.ljust(self._digits, "0")))
-
-    @property
-    def step(self) -> Decimal:
-        """The step without trailing zeros; 0 if there was no number but 0."""
-        step = Decimal(self._divisor).scaleb(-self._digits).normalize()
-        return step.quantize(Decimal(1)) if step == step.to_integral_value() else step

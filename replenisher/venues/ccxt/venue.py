@@ -57,12 +57,15 @@ class CcxtVenue:
         random: Callable[[], float],
         settings: Settings | None = None,
         followed: Sequence[str] = (),
+        only_listens: bool = False,
     ) -> None:
+        """Who `only_listens` needs no key: the public side alone begins."""
         assert instruments, "at a venue at least one instrument is traded"
         self.name = name
         self.capabilities = capabilities_of(exchange)
         self._exchange = exchange
         self._namespace = namespace
+        self._only_listens = only_listens
         self._random = random
         self._settings = settings = settings or Settings()
         self._facts: list[Event] = []
@@ -241,7 +244,7 @@ class CcxtVenue:
             self._market.begin(at)
             if self._trading.is_open:
                 self._trading.watch(at)
-            else:
+            elif not self._only_listens:
                 self._trading.log_in(at)
 
     def _is_of_these_streams(self, call: Call[Asked]) -> bool:

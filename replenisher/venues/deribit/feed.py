@@ -22,10 +22,11 @@ LIVE = FeedPhase.LIVE  # asked for with every change of a book
 class Feed:
     """One instrument: what it is, whether it is open, and how far its book can be trusted."""
 
-    def __init__(self, venue: str, name: str, books: int, *, with_ticker: bool = False) -> None:
+    def __init__(self, venue: str, name: str, books: int, *, with_ticker: bool = False, interval: str = "raw") -> None:
         self.name = name
         self.key = instrument_key(venue, name)
-        self.channels = (f"book.{name}.raw", f"trades.{name}.raw", *((f"ticker.{name}.100ms",) if with_ticker else ()))
+        ticker = (f"ticker.{name}.100ms",) if with_ticker else ()
+        self.channels = (f"book.{name}.{interval}", f"trades.{name}.{interval}", *ticker)
         self.definition: codec.Definition | None = None
         self.instrument: Instrument | None = None
         self.grid: codec.Grid | None = None

@@ -81,7 +81,7 @@ class Link:
         venue: str,
         connection: str,
         url: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
         pace: Pace,
         settings: Settings,
         clock: Clock,
@@ -92,7 +92,7 @@ class Link:
         actions: list[Action],
     ) -> None:
         self.connection = connection
-        self.is_logged_in = False
+        self.is_logged_in = False  # or may do all that it is for without a login
         self.logged_in_at = 0
         self._venue = venue
         self._credentials = credentials
@@ -170,7 +170,7 @@ class Link:
             overdue.append(Unanswered(what))
         overdue += self._given_up_waiting(at)
         if self.is_logged_in:
-            if at >= self._renew_at:
+            if self._credentials is not None and at >= self._renew_at:
                 self._renew(at)
             if at >= self._clock_at:
                 self._measure_clock(at)
@@ -189,7 +189,9 @@ class Link:
         wake = self._session.next_wake
         if wake is None or not self.is_logged_in:
             return wake
-        wake = min(wake, self._renew_at, self._clock_at)
+        wake = min(wake, self._clock_at)
+        if self._credentials is not None:
+            wake = min(wake, self._renew_at)
         if self._waiting:
             wake = min(wake, self._bucket.affordable_at(self._waiting[0].cost))
         return wake
@@ -258,6 +260,7 @@ class Link:
         """Prove who we are, again if need be."""
         if self._is_logging_in:
             return
+        assert self._credentials is not None, "who has no key does not log in"
         self._is_logging_in = True
         nonce = f"{int(self._random() * 2**52):013x}"
         number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns, at)
@@ -309,6 +312,8 @@ class Link:
             self._clock.offset_ns = offset
             self._facts.append(ClockOffset(at=at, venue=self._venue, offset_ns=offset))
         if not self.is_logged_in:
+            if self._credentials is None:
+                return self._stands(at)
             self.log_in(at)
         return None
 
@@ -329,8 +334,10 @@ class Link:
             return msgspec.structs.replace(lost, is_refusal=True)
         self._refresh_token = token.refresh_token
         self._renew_at = at + int(token.expires_in * RENEW_AT * SECOND_NS)
-        if self.is_logged_in:
-            return None
+        return None if self.is_logged_in else self._stands(at)
+
+    def _stands(self, at: int) -> LoggedIn:
+        """It can be asked for all that it is for."""
         self.is_logged_in = True
         self.logged_in_at = at
         interval_s = max(HEARTBEAT_S_MIN, (self._settings.dead_man_switch_s - TESTED_LATE_S) // 2)

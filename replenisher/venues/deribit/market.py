@@ -67,7 +67,10 @@ class Market:
         predecessor: "Market | None" = None,
     ) -> None:
         names = watched.names
-        self.feeds = {name: Feed(venue, name, len(names), with_ticker=name in watched.tickers) for name in names}
+        self.feeds = {
+            name: Feed(venue, name, len(names), with_ticker=name in watched.tickers, interval=watched.interval)
+            for name in names
+        }
         self.defined: dict[str, Instrument] = {}  # those that are traded, by instrument key
         if predecessor is not None:
             self.defined |= predecessor.defined

@@ -24,6 +24,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     traded: Sequence[str]
     followed: Sequence[str] = ()
     tickers: Sequence[str] = ()  # of which an index, a mark or the funding rate is wanted, too
+    interval: str = "raw"  # every single change, which only who is logged in may hear; else the venue gathers them
 
     @property
     def names(self) -> tuple[str, ...]:

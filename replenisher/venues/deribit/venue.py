@@ -1,6 +1,7 @@
 """Deribit as a place to trade: a `market` and a `trading` connection behind one door.
 
 They are two so that a burst of book changes never stands before a fill or a cancel. Both log in, as raw books need it.
+Without a key there is the market alone, in public, and the venue gathers what it tells.
 """
 
 import re
@@ -43,7 +44,7 @@ class DeribitVenue:
         *,
         name: str,
         url: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
         instruments: Sequence[str],
         namespace: str,
         random: Callable[[], float],
@@ -52,7 +53,8 @@ class DeribitVenue:
         tickers: Sequence[str] = (),
     ) -> None:
         assert instruments, "at a venue at least one instrument is traded"
-        watched = Watched(traded=instruments, followed=followed, tickers=tickers)
+        interval = "100ms" if credentials is None else "raw"
+        watched = Watched(traded=instruments, followed=followed, tickers=tickers, interval=interval)
         assert all(re.fullmatch(r"[A-Za-z0-9_-]+", instrument) for instrument in watched.names), "names are plain text"
         settings = settings or Settings()
         self.name = name
@@ -106,11 +108,13 @@ class DeribitVenue:
         self._market = Succession(MARKET, settings.age_ns_max, market)
         self._trading = Succession(TRADING, settings.age_ns_max, trading)
         self._known = 0
+        self._only_listens = credentials is None
 
     def start(self, at: int) -> None:
         """Begin to connect."""
         self._market.chief.link.start(at)
-        self._trading.chief.link.start(at)
+        if not self._only_listens:
+            self._trading.chief.link.start(at)
 
     def opened(self, connection: str, at: int) -> None:
         """A connection that we asked for is open."""

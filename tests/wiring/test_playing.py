@@ -26,9 +26,8 @@ from replenisher.venues.binance import recording
 from replenisher.venues.binance.terms import instrument_named
 from replenisher.wiring.calibration import calibrate
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.tapes import judged, offered, played
-from tests.store.tapes import KEY, START, change, instrument, market, trade
-from tests.store.test_tape import written
+from replenisher.wiring.playing import judged, offered, played
+from tests.store.tapes import KEY, START, change, instrument, market, trade, written
 
 USDM, SPOT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz", "binance_l2/spot_btcusdt_20240808-09.jsonl.gz"
 CUT_LINES = 20_000
@@ -123,7 +122,7 @@ def test_the_lines_tell_what_they_told_before_there_were_tapes(recordings: Recor
 def test_an_instrument_is_listed_under_its_own_name_on_its_own_terms(tmp_path: Path) -> None:
     path = on_tape(tmp_path, market(5))
 
-    (listing,) = listings_of(section({"BTC-PERPETUAL": {}}), tape=path, seed=7, clock=lambda: START)
+    (listing,) = listings_of(section({"BTC-PERPETUAL": {}}), tape=path, seed=7, clock=lambda _: START)
 
     assert listing.market.instrument == instrument()
     assert (listing.market.best(Side.BUY), listing.market.best(Side.SELL)) == (100, 102)
@@ -132,7 +131,7 @@ def test_an_instrument_is_listed_under_its_own_name_on_its_own_terms(tmp_path: P
 def test_where_nothing_is_named_the_only_one_plays_as_the_perpetual_that_stands_for_it(tmp_path: Path) -> None:
     path = on_tape(tmp_path, market(5))
 
-    (listing,) = listings_of(section(), tape=path, seed=7, clock=lambda: START)
+    (listing,) = listings_of(section(), tape=path, seed=7, clock=lambda _: START)
 
     assert listing.market.instrument == recorded_instrument("deribit", Decimal("0.5"), Decimal(10))
 
@@ -151,7 +150,7 @@ def two_markets() -> list[TapeFact]:
 def test_two_of_a_tape_play_beside_each_other_from_where_both_have_a_book(tmp_path: Path) -> None:
     path = on_tape(tmp_path, two_markets())
 
-    listings = listings_of(section({"BTC-PERPETUAL": {}, "BTC-25JUN27": {}}), tape=path, seed=7, clock=lambda: START)
+    listings = listings_of(section({"BTC-PERPETUAL": {}, "BTC-25JUN27": {}}), tape=path, seed=7, clock=lambda _: START)
 
     closed = []
     for listing in listings:

@@ -1,0 +1,120 @@
+"""The verbs about tapes: `record`, `tape info` and `tape convert`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from replenisher.cli.program import AsJson, File, app, progress, show, tapes
+
+
+@app.command(epilog="Example: replenisher record configs/paper.yaml --out btc.tape --duration 60")
+def record(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begun, or gone on with if it is a tape; else one is named.")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after so many seconds.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the markets of a configuration on a tape, until told to stop.
+
+    The books, trades, tickers and definitions of all instruments that its strategies trade or go by are heard in
+    public, whatever the mode: no key is used, and nothing is ordered. A book that was lost is on the tape as lost. In
+    mode paper the exchange is started as `run` would start it. Without --out the tape is in the data directory.
+    """
+    from replenisher.config import load, require_audible
+
+    config = load(file)
+    require_audible(config)
+
+    from replenisher.wiring import record as recording
+
+    with progress("recording") as say:
+        found = recording.record(config, out, duration_s=duration, say=say)
+    if as_json:
+        show(found, as_json)
+    else:
+        typer.echo(f"{found['tape']}: {recording.sentence(found)}")
+
+
+GAPS_SHOWN = 10
+DISORDER = {  # what is counted, in words; `{}` is the worst of it in seconds
+    "clock_back": "the recorder's clock went back, by {} s at most",
+    "book_time_back": "the venue's time of a book went back, by {} s at most",
+    "trades_late": "a trade came more than a second late, by {} s at most",
+    "crossed": "a book was crossed",
+    "restarted": "a snapshot came although the book stood",
+    "without_book": "a change came of a book that was not there",
+    "undefined": "something was told of an instrument before it was defined",
+}
+
+Recording = Annotated[Path, typer.Argument(metavar="FILE", help="The recording.", show_default=False)]
+New = Annotated[Path, typer.Argument(metavar="OUT", help="The tape; there must be none yet.", show_default=False)]
+
+
+@tapes.command("info", epilog="Example: replenisher tape info btc.tape --json")
+def tape_info(file: Recording, as_json: AsJson = False) -> None:
+    """Say what is on a recording of any form, and what is wrong with it.
+
+    That is its span, what it tells of each instrument, every gap, and all disorder: clocks that go back, late trades,
+    crossed books, changes of a book that nobody has. The exit code is 0 whatever it says, and 78 if it cannot be read.
+    """
+    from replenisher.wiring import tape_verbs
+
+    with progress(f"reading {file.name}") as say:
+        found = tape_verbs.info(file, say)
+    show(found, as_json) if as_json else typer.echo("\n".join(_page(found)))
+
+
+@tapes.command("convert", epilog="Example: replenisher tape convert btcusdt.jsonl.gz btc.tape")
+def tape_convert(
+    file: Recording,
+    out: New,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only from here on, by the recorder's clock, UTC.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="And only before this.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a tape of a recording, or of a part of one, and say what is on it.
+
+    Read are lines of Binance's streams (spot and USD-M), CSV files of Tardis's (incremental_book_L2, book_snapshot_5
+    and _25, trades, quotes), each gzipped or not, and tapes. Every fact keeps its place and both its times, whatever is
+    wrong with it; that is said as `tape info` says it. OUT appears once it is whole.
+    """
+    from replenisher.wiring import tape_verbs
+
+    with progress(f"converting {file.name}") as say:
+        found = tape_verbs.convert(file, out, since=since, until=until, say=say)
+    show(found, as_json) if as_json else typer.echo("\n".join(_page(found)))
+
+
+def _page(found: Mapping[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    blocks = f" in {found['blocks']:,} blocks" if "blocks" in found else ""
+    yield f"{found['path']}: {found['form']}, {found['bytes']:,} bytes{blocks}"
+    if found.get("torn_bytes"):
+        yield f"torn: the last {found['torn_bytes']:,} bytes are the beginning of a block, the rest is whole"
+    if found["begins"] is None:
+        yield "there is nothing on it"
+        return
+    yield f"recorded: {found['begins']} to {found['ends']}, {found['seconds']:,.1f} s"
+    for each in found["instruments"]:
+        told = ", ".join(f"{count:,} {kind}" for kind, count in each["facts"].items())
+        yield f"{each['instrument']}: {each['kind']}, tick {each['tick']}, lot {each['lot']}"
+        yield f"  {told}"
+        yield f"  a book for {each['trusted_s']:,.1f} s"
+    gaps = found["gaps"]
+    yield f"gaps: {len(gaps):,}" if gaps else "gaps: none"
+    for gap in gaps[:GAPS_SHOWN]:
+        lasted = "to the end" if gap["seconds"] is None else f"for {gap['seconds']:,.3f} s"
+        yield f"  {gap['at']} {gap['instrument']} {lasted}: {gap['reason']}"
+    if len(gaps) > GAPS_SHOWN:
+        yield f"  and {len(gaps) - GAPS_SHOWN:,} more: --json has all"
+    disorder = {kind: count for kind in DISORDER if (count := found["disorder"][kind])}
+    yield "disorder:" if disorder else "disorder: none"
+    for kind, count in disorder.items():
+        worst = found["disorder"].get(f"{kind}_s_max", 0)
+        yield f"  {count:,} x {DISORDER[kind].format(f'{worst:,.3f}')}"

@@ -1,0 +1,140 @@
+"""The recorder of tapes: venues are listened to in public, and what they tell goes to a tape. Nothing is ordered.
+
+It ends when it is told to, and then the tape ends; that a connection was lost meanwhile, or that this process stood
+still for long, is on the tape as a book that was lost.
+"""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from msgspec.structs import replace
+
+from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.live.clock import SessionClock
+from replenisher.model.event import BookSnapshot, Event, FeedLost, InstrumentDefined, InstrumentStateChanged
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.writer import TapeWriter
+from replenisher.venues.venue import Carrier, CarrierOf, Venue
+
+LOOK_S = 0.25
+GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
+PATIENCE_NS = 20 * SECOND_NS  # with venues of which none has told a book
+
+
+class Recorder:
+    """Carries between venues and a tape."""
+
+    def __init__(self, venues: Mapping[str, Venue], tape: TapeWriter, clock: SessionClock) -> None:
+        self.begun_at = clock.now()
+        self.told: Counter[str] = Counter()  # facts by kind
+        self.last_loss = ""
+        self._venues, self._tape, self._clock = venues, tape, clock
+        self._carriers: dict[str, Carrier] = {}
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._reasons: dict[str, str] = {}  # why the last connection ended
+        self._defined: set[str] = set()
+        self._newest = self._looked_at = self.begun_at
+        self._failure: ReplenisherError | None = None
+        self._over = asyncio.Event()
+
+    async def record(
+        self, carriers: Mapping[str, CarrierOf], *, duration_s: float | None, refresh: Callable[[], None]
+    ) -> None:
+        """Record until a signal comes or the time is over; raises what makes it impossible."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._over.set)
+        if duration_s is not None:
+            loop.call_later(duration_s, self._over.set)
+        async with asyncio.TaskGroup() as tasks:
+            for name, venue in self._venues.items():
+                self._carriers[name] = carriers[name](tasks, partial(self._hear, name), partial(self._ended, name))
+                self._hear(name, partial(venue.start, self._clock.now()))
+            while not self._over.is_set():
+                self._look()
+                refresh()
+                await _passed(self._over, LOOK_S)
+            for name in self._venues:
+                self._end(name)
+            for carrier in self._carriers.values():
+                await carrier.finish()
+        if self._failure is not None:
+            raise self._failure
+
+    def _hear(self, name: str, tell: Callable[[], None]) -> None:
+        """Let a venue be told something; record what it learned by that, and have done what it asks for."""
+        if self._over.is_set():
+            return
+        venue = self._venues[name]
+        tell()
+        try:
+            for fact in venue.facts():
+                self._note(fact)
+        except ReplenisherError as failure:
+            self._fail(failure)
+        self._carriers[name].carry(venue.actions())
+        if (alarm := self._alarms.pop(name, None)) is not None:
+            alarm.cancel()
+        if (wake := venue.next_wake) is not None:
+            delay_s = max(0, wake - self._clock.now()) / SECOND_NS
+            ring = partial(self._hear, name, lambda: venue.wake(self._clock.now()))
+            self._alarms[name] = asyncio.get_running_loop().call_later(delay_s, ring)
+
+    def _note(self, fact: Event) -> None:
+        match fact:
+            case InstrumentDefined():
+                self._defined.add(fact.instrument.key)
+            case InstrumentStateChanged() if fact.is_final and fact.instrument not in self._defined:
+                raise ConfigurationError(f"{fact.instrument}: {fact.reason}")
+            case FeedLost():
+                self.last_loss = fact.reason
+            case _:
+                pass
+        if isinstance(fact, TapeFact):
+            self.told[type(fact).__name__] += 1
+            # A book that was asked for is told as old as the question. The tape says when we learned of it.
+            self._newest = max(self._newest, fact.at)
+            self._tape.write(fact if fact.at == self._newest else replace(fact, at=self._newest))
+
+    def _look(self) -> None:
+        """Do what only the time brings about."""
+        at = self._clock.now()
+        if at - self._looked_at >= GAP_NS_MIN:
+            for name, venue in self._venues.items():
+                self._hear(name, partial(venue.suspended, at))
+        self._looked_at = at
+        try:
+            self._tape.tick(at)
+        except ReplenisherError as failure:
+            self._fail(failure)
+        if not self.told[BookSnapshot.__name__] and at - self.begun_at >= PATIENCE_NS:
+            names = ", ".join(self._venues)
+            reason = next(iter(self._reasons.values()), "nothing came")
+            self._fail(Unreachable(f"no book from {names} after {PATIENCE_NS / SECOND_NS:g} s: {reason}"))
+
+    def _end(self, name: str) -> None:
+        """Have everything closed. What the venue tells of that is nothing that happened to the market."""
+        if (alarm := self._alarms.pop(name, None)) is not None:
+            alarm.cancel()
+        venue = self._venues[name]
+        venue.stop(self._clock.now())
+        self._carriers[name].carry(venue.actions())
+
+    def _ended(self, name: str, reason: str) -> None:
+        self._reasons[name] = reason
+
+    def _fail(self, failure: ReplenisherError) -> None:
+        self._failure = self._failure or failure
+        self._over.set()
+
+
+async def _passed(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait for it, but not longer than this."""
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return

@@ -1,0 +1,214 @@
+"""What is on a tape: how much of what, and all that is wrong with it as a picture of a market; nothing is smoothed.
+
+It is told the facts in the order of the tape. A gap is a book that was lost. Disorder is a clock that goes back, a
+trade that came when it could not be put in its place any more, a book that is crossed, or changes of one nobody has.
+"""
+
+from collections import Counter
+from decimal import Decimal
+from typing import assert_never
+
+import msgspec
+
+from replenisher.core.book import Book
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    ClockOffset,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    TickerTold,
+    TradePrinted,
+)
+from replenisher.model.instrument import Instrument
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.venue_order import SLACK_NS
+
+OfMarket = InstrumentStateChanged | BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A book was lost, and came back, or not."""
+
+    instrument: str
+    at: int  # the recorder's clock
+    reason: str
+    seconds: float | None  # until the next snapshot; None if there was none
+
+
+class Disorder(msgspec.Struct):
+    """What came in the wrong order, or makes no sense; seconds are the worst of its kind."""
+
+    clock_back: int = 0  # the recorder's clock went back
+    clock_back_s_max: float = 0
+    book_time_back: int = 0  # the venue's time of a book went back
+    book_time_back_s_max: float = 0
+    trades_late: int = 0  # by more than a second behind what was told before
+    trades_late_s_max: float = 0
+    crossed: int = 0  # changes after which a book was crossed
+    restarted: int = 0  # a snapshot came although the book stood
+    without_book: int = 0  # changes of a book that was lost, or never there
+    undefined: int = 0  # facts of an instrument that was not defined
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is some."""
+        return any(msgspec.structs.astuple(self))
+
+
+class OfInstrument(msgspec.Struct, frozen=True):
+    """What is told of one instrument."""
+
+    instrument: str
+    kind: str
+    tick: Decimal
+    lot: Decimal
+    facts: dict[str, int]  # by kind
+    trusted_s: float  # for how long there was a book, by the recorder's clock
+
+
+class TapeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it."""
+
+    begins_at: int | None  # the recorder's clock; None if there is nothing on it
+    ends_at: int | None
+    facts: dict[str, int]  # by kind
+    instruments: list[OfInstrument]
+    gaps: list[Gap]
+    disorder: Disorder
+
+
+class Inspection:
+    """Is told facts, and says what they come to."""
+
+    def __init__(self) -> None:
+        self._disorder = Disorder()
+        self._facts: Counter[str] = Counter()
+        self._seen: dict[str, _Seen] = {}
+        self._begins_at: int | None = None
+        self._ends_at = 0
+
+    def see(self, fact: TapeFact) -> None:
+        """One more fact."""
+        self._facts[type(fact).__name__] += 1
+        self._note_clock(fact.at)
+        match fact:
+            case InstrumentDefined(instrument=instrument):
+                self._of(instrument.key).instrument = instrument
+                self._of(instrument.key).facts[type(fact).__name__] += 1
+            case ClockOffset():
+                pass
+            case _:
+                seen = self._of(fact.instrument)
+                seen.facts[type(fact).__name__] += 1
+                self._disorder.undefined += seen.instrument is None
+                self._note(seen, fact)
+
+    def info(self) -> TapeInfo:
+        """What it came to."""
+        return TapeInfo(
+            begins_at=self._begins_at,
+            ends_at=None if self._begins_at is None else self._ends_at,
+            facts=dict(self._facts),
+            instruments=[seen.told(key, self._ends_at) for key, seen in self._seen.items()],
+            gaps=sorted((gap for seen in self._seen.values() for gap in seen.all_gaps()), key=lambda gap: gap.at),
+            disorder=self._disorder,
+        )
+
+    def _note_clock(self, at: int) -> None:
+        if self._begins_at is None:
+            self._begins_at = self._ends_at = at
+        if (back_ns := self._ends_at - at) > 0:
+            self._disorder.clock_back += 1
+            self._disorder.clock_back_s_max = max(self._disorder.clock_back_s_max, back_ns / SECOND_NS)
+        self._ends_at = max(self._ends_at, at)
+
+    def _note(
+        self,
+        seen: "_Seen",
+        fact: InstrumentStateChanged | BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold,
+    ) -> None:
+        disorder = self._disorder
+        match fact:
+            case BookSnapshot():
+                self._note_book_time(seen, fact.venue_time)
+                disorder.restarted += not seen.book.distrust
+                seen.book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
+                seen.has_book_at(fact.at)
+                disorder.crossed += seen.book.is_crossed
+            case BookChanged():
+                self._note_book_time(seen, fact.venue_time)
+                if seen.book.distrust:
+                    disorder.without_book += 1
+                    return
+                seen.book.change(fact.bids, fact.asks, fact.venue_time, fact.at)
+                disorder.crossed += seen.book.is_crossed
+            case FeedLost():
+                seen.lost(fact)
+            case TradePrinted():
+                if (late_ns := seen.venue_time - fact.venue_time) > SLACK_NS:
+                    disorder.trades_late += 1
+                    disorder.trades_late_s_max = max(disorder.trades_late_s_max, late_ns / SECOND_NS)
+                seen.venue_time = max(seen.venue_time, fact.venue_time)
+            case InstrumentStateChanged() | TickerTold():
+                pass
+            case _ as never:
+                assert_never(never)
+
+    def _note_book_time(self, seen: "_Seen", venue_time: int) -> None:
+        if (back_ns := seen.book.venue_time - venue_time) > 0:
+            self._disorder.book_time_back += 1
+            self._disorder.book_time_back_s_max = max(self._disorder.book_time_back_s_max, back_ns / SECOND_NS)
+        seen.venue_time = max(seen.venue_time, venue_time)
+
+    def _of(self, key: str) -> "_Seen":
+        return self._seen.setdefault(key, _Seen())
+
+
+class _Seen:
+    """One instrument so far."""
+
+    def __init__(self) -> None:
+        self.instrument: Instrument | None = None
+        self.facts: Counter[str] = Counter()
+        self.book = Book()
+        self.venue_time = 0  # the newest
+        self._gaps: list[Gap] = []
+        self._open: FeedLost | None = None
+        self._since: int | None = None
+        self._trusted_ns = 0
+
+    def has_book_at(self, at: int) -> None:
+        if self._since is None:
+            self._since = at
+        if self._open is not None:
+            self._gaps.append(_gap(self._open, (at - self._open.at) / SECOND_NS))
+            self._open = None
+
+    def lost(self, fact: FeedLost) -> None:
+        self.book.lose(fact.reason or "lost")
+        if self._since is not None:
+            self._trusted_ns += fact.at - self._since
+            self._since = None
+        self._open = self._open or fact
+
+    def all_gaps(self) -> list[Gap]:
+        return self._gaps if self._open is None else [*self._gaps, _gap(self._open, None)]
+
+    def told(self, key: str, ends_at: int) -> OfInstrument:
+        trusted_ns = self._trusted_ns + (0 if self._since is None else ends_at - self._since)
+        instrument = self.instrument
+        return OfInstrument(
+            instrument=key,
+            kind="" if instrument is None else instrument.kind,
+            tick=Decimal(0) if instrument is None else instrument.tick,
+            lot=Decimal(0) if instrument is None else instrument.lot,
+            facts=dict(self.facts),
+            trusted_s=trusted_ns / SECOND_NS,
+        )
+
+
+def _gap(fact: FeedLost, seconds: float | None) -> Gap:
+    return Gap(fact.instrument, fact.at, fact.reason, seconds)

@@ -1,0 +1,1 @@
+"""Tardis: recordings of many venues, market data only."""

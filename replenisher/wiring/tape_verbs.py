@@ -1,0 +1,115 @@
+"""`replenisher tape`: what is on a recording of any form, and one of ours made of it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from replenisher.errors import ConfigurationError
+from replenisher.model.units import SECOND_NS, US_NS
+from replenisher.report.tape import Inspection
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.standing import since_time
+from replenisher.store.tape.writer import TapeWriter
+from replenisher.wiring.tapes import OurTape, Recording, Say, facts_of, opened
+
+
+def info(path: Path, say: Say) -> dict[str, Any]:
+    """All that can be said of a recording."""
+    recorded = opened(path, say)
+    inspection = Inspection()
+    for fact in facts_of(recorded, say):
+        inspection.see(fact)
+    return _document(recorded, inspection)
+
+
+def convert(source: Path, out: Path, *, since: str | None, until: str | None, say: Say) -> dict[str, Any]:
+    """A tape of ours with what a recording tells, or with what it tells in a time; what is on it.
+
+    It is written beside and gets its name once it is whole.
+    """
+    begin, end = _moment("--since", since), _moment("--until", until)
+    if out.exists():
+        raise ConfigurationError(f"tape {out}: there is a file of that name already")
+    recorded = opened(source, say)
+    inspection = Inspection()
+    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    tape = TapeWriter.create(beside)
+    try:
+        try:
+            for fact in _between(recorded, begin, end, say):
+                inspection.see(fact)
+                tape.write(fact)
+            tape.sync()
+        finally:
+            tape.close()
+        _name(beside, out)
+    finally:
+        beside.unlink()
+    return _document(OurTape(out), inspection)
+
+
+def _between(recorded: Recording, since: int | None, until: int | None, say: Say) -> Iterator[TapeFact]:
+    facts: Iterable[TapeFact]
+    if since is None:
+        facts = facts_of(recorded, say)
+    elif isinstance(recorded, OurTape):
+        facts = recorded.tape.facts(since)  # found without reading what is before it
+    else:
+        facts = since_time(facts_of(recorded, say), since)
+    return iter(facts) if until is None else takewhile(lambda fact: fact.at < until, facts)
+
+
+def _name(beside: Path, out: Path) -> None:
+    """Give it its name, and to no other file than a new one."""
+    try:
+        os.link(beside, out)
+    except FileExistsError as fault:
+        raise ConfigurationError(f"tape {out}: there is a file of that name already") from fault
+    except OSError as fault:
+        raise ConfigurationError(f"tape {out}: cannot be written ({fault.strerror or fault})") from fault
+
+
+def _document(recorded: Recording, inspection: Inspection) -> dict[str, Any]:
+    found = inspection.info()
+    document: dict[str, Any] = {
+        "path": str(recorded.path),
+        "form": recorded.form,
+        "bytes": recorded.path.stat().st_size,
+    }
+    if isinstance(recorded, OurTape):
+        tape = recorded.tape
+        document |= {"blocks": len(tape.heads), "torn_bytes": tape.torn_bytes}
+    seconds = None
+    if found.begins_at is not None and found.ends_at is not None:
+        seconds = (found.ends_at - found.begins_at) / SECOND_NS
+    document |= {"begins": _written(found.begins_at), "ends": _written(found.ends_at), "seconds": seconds}
+    told: dict[str, Any] = msgspec.to_builtins(found)
+    del told["begins_at"], told["ends_at"]
+    for gap in told["gaps"]:
+        gap["at"] = _written(gap["at"])
+    return document | told
+
+
+def _written(at: int | None) -> str | None:
+    """A time as people write it, to the microsecond."""
+    if at is None:
+        return None
+    second, rest = divmod(at, SECOND_NS)
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest // US_NS:06d}Z"
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    """A time that an operator has written, UTC if nothing else is said."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"the command line: {option}: {text!r} is no time like 2026-01-31T13:45:00Z") from None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1_000_000) * US_NS

@@ -1,0 +1,193 @@
+"""The recorder of tapes on the simulated exchange, over real sockets: nothing is ordered, and what it hears is kept."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, InstrumentDefined, TickerTold, TradePrinted
+from replenisher.report.tape import Inspection, TapeInfo
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.reader import Tape
+from tests.live.terminal import Terminal
+from tests.stories.desk import PAPER, Desk, Process, fills, orders_asked_for
+from tests.stories.wire import Wire
+
+Fact = TypeVar("Fact", bound=TapeFact)
+NO_KEY = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "nobody", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "nothing"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "room")
+
+
+@pytest.fixture
+def listening(desk: Desk) -> Iterator[str]:
+    """An exchange that runs, and its URL; the key with which the desk would come is wrong."""
+    with desk.exchange() as (_, url):
+        desk.variables |= NO_KEY
+        desk.connect(url)
+        yield url
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unanswered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Path]]:
+    """A recorder that nobody answers, and that takes its time to say so: it begins before all others."""
+    desk = Desk(tmp_path_factory.mktemp("unanswered"))
+    desk.connect("ws://127.0.0.1:9/ws/api/v2")
+    path = desk.room / "none.tape"
+    with desk.running("record", PAPER, "--out", path) as recorder:
+        yield recorder, path
+
+
+def through_ccxt(room: Path) -> Path:
+    config = room / "ccxt.yaml"
+    config.write_text(PAPER.read_text().replace("    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n"))
+    return config
+
+
+def on_tape(path: Path) -> list[TapeFact]:
+    """What is on it so far."""
+    return list(Tape(path).facts()) if path.exists() and path.stat().st_size else []
+
+
+def told(path: Path, kind: type[Fact]) -> list[Fact]:
+    return [fact for fact in on_tape(path) if isinstance(fact, kind)]
+
+
+def inspected(path: Path) -> TapeInfo:
+    inspection = Inspection()
+    for fact in on_tape(path):
+        inspection.see(fact)
+    return inspection.info()
+
+
+def until_told(recorder: Process, path: Path, kind: type[TapeFact], count: int) -> None:
+    recorder.until(f"{count} {kind.__name__} are on the tape", lambda: len(told(path, kind)) >= count)
+
+
+def test_two_recorders_through_two_adapters_hear_the_same_trades_and_no_key_is_used(
+    desk: Desk, listening: str, tmp_path: Path
+) -> None:
+    raw, unified = tmp_path / "deribit.tape", tmp_path / "ccxt.tape"
+    with (
+        desk.running("record", PAPER, "--out", raw) as by_us,
+        desk.running("record", through_ccxt(tmp_path), "--out", unified) as by_ccxt,
+    ):
+        until_told(by_ccxt, unified, TradePrinted, 40)
+        until_told(by_us, raw, TradePrinted, 40)
+        ended = [by_ccxt.stop(), by_us.stop(signal.SIGINT)]
+
+    assert [(each.code, each.stderr) for each in ended] == [(0, "")] * 2
+    assert not [line for line in desk.ledger() if line["type"] == "request"]
+    heard = [
+        {trade.trade_id: (trade.price, trade.quantity, trade.taker) for trade in told(path, TradePrinted)}
+        for path in (raw, unified)
+    ]
+    both = heard[0].keys() & heard[1].keys()
+    assert len(both) > 20
+    assert {trade: heard[0][trade] for trade in both} == {trade: heard[1][trade] for trade in both}
+    for path in (raw, unified):
+        found = inspected(path)
+        assert (found.gaps, found.disorder.is_any) == ([], False)
+        assert told(path, BookSnapshot) and told(path, BookChanged)
+    assert told(raw, TickerTold)
+    assert told(raw, InstrumentDefined)[0].instrument.tick == told(unified, InstrumentDefined)[0].instrument.tick
+
+
+def test_a_connection_that_breaks_is_a_gap_on_the_tape(desk: Desk, listening: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.tape"
+    wire = Wire(listening)
+    with wire.laid():
+        desk.connect(wire.url)
+        with desk.running("record", PAPER, "--out", path) as recorder:
+            until_told(recorder, path, BookSnapshot, 1)
+            wire.breaks_at = b'"book.BTC-PERPETUAL'
+            until_told(recorder, path, BookSnapshot, 2)
+            ended = recorder.stop()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    (gap,) = inspected(path).gaps
+    assert gap.seconds is not None and gap.seconds < 60
+    assert wire.broken == 1
+
+
+def test_a_recorder_that_is_killed_leaves_a_tape_and_the_next_one_goes_on_with_a_gap(
+    desk: Desk, listening: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "killed.tape"
+    with desk.running("record", PAPER, "--out", path) as recorder:
+        until_told(recorder, path, BookChanged, 20)
+        recorder.send(signal.SIGKILL)
+        recorder.wait()
+    before = on_tape(path)
+
+    ended = desk.command("record", PAPER, "--out", path, "--duration", "3", "--json")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    found = json.loads(ended.stdout)
+    assert found["facts"]["BookSnapshot"] == 1
+    after = on_tape(path)
+    assert after[: len(before)] == before
+    lost = after[len(before)]
+    assert isinstance(lost, FeedLost) and lost.reason.startswith("nothing was recorded for ")
+    assert len(inspected(path).gaps) == 1
+
+
+def test_what_was_recorded_plays_as_a_market_of_its_own(desk: Desk, tmp_path: Path) -> None:
+    """The exchange that `run` would start is started for the recorder, on books that are thrown away."""
+    path = tmp_path / "paper.tape"
+    with desk.running("record", PAPER, "--out", path) as recorder:
+        until_told(recorder, path, TradePrinted, 60)
+        assert recorder.stop().code == 0
+    assert not desk.ledger_file.exists()
+    assert not desk.data.exists()
+
+    ended = desk.run("--tape", path, "--speed", "4")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.summary["stop"]["reason"] == "the market has closed"
+    assert orders_asked_for(desk)
+    assert {fill["instrument"] for fill in fills(desk.ledger())} <= {"BTC-PERPETUAL"}
+    desk.assert_books_agree()
+
+
+def test_without_a_name_the_tape_is_in_the_data_directory(desk: Desk) -> None:
+    ended = desk.command("record", PAPER, "--duration", "2")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    (path,) = (desk.data / "tapes").iterdir()
+    assert path.suffix == ".tape" and told(path, BookSnapshot)
+    assert ended.stdout.startswith(f"{path}: ")
+
+
+def test_a_recorder_says_on_a_terminal_how_far_it_is(desk: Desk, tmp_path: Path) -> None:
+    terminal = Terminal(160, 10)
+    command = [sys.executable, "-m", "replenisher", "record", PAPER, "--out", tmp_path / "seen.tape"]
+    with terminal.opened() as theirs:
+        recorder = subprocess.Popen(
+            command, cwd=tmp_path, env=desk.environment() | {"TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs
+        )
+        terminal.until_it_shows(" book changes, ", within_s=90)
+        recorder.terminate()
+        stdout, _ = recorder.communicate(timeout=60)
+
+    assert recorder.returncode == 0
+    assert stdout.decode().startswith(f"{tmp_path / 'seen.tape'}: ")
+
+
+def test_where_nobody_answers_no_tape_is_left(unanswered: tuple[Process, Path]) -> None:
+    recorder, path = unanswered
+
+    ended = recorder.wait()
+
+    assert ended.code == 75
+    assert ended.stderr.startswith("replenisher: no book from deribit after 20 s: ")
+    assert ended.stderr.count("\n") == 1
+    assert not path.exists()

@@ -1,0 +1,140 @@
+"""A recording of any form becomes a tape, whole or in part, with all that is wrong with it said; or there is none."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replenisher.errors import ConfigurationError
+from replenisher.model.event import BookSnapshot, FeedLost, InstrumentDefined
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.reader import Tape
+from replenisher.wiring import tape_verbs
+from replenisher.wiring.tapes import facts_of, opened
+from tests.store.tapes import START, market, written
+
+Recordings = Callable[[str], Path]
+RECORDED = [
+    "tardis_csv/binance-futures_book_snapshot_25_BTCUSDT.csv",
+    "tardis_csv/binance-futures_book_snapshot_5_BTCUSDT.csv",
+    "tardis_csv/bitmex_trades_XBTUSD.csv",
+    "tardis_csv/deribit_incremental_book_L2_BTC-PERPETUAL.csv",
+    "tardis_csv/huobi-dm-swap_quotes_BTC-USD.csv",
+    "binance_l2/usdm_btcusdt_20240808.jsonl.gz",
+]
+PLACES = ("path", "form", "bytes", "blocks", "torn_bytes")
+
+
+def silence(_: str) -> None:
+    pass
+
+
+def convert(source: Path, out: Path, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+    return tape_verbs.convert(source, out, since=since, until=until, say=silence)
+
+
+def in_room(room: Path) -> list[str]:
+    return sorted(path.name for path in room.iterdir())
+
+
+def facts_alone(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in PLACES}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recording_becomes_a_tape_that_tells_the_same(recordings: Recordings, tmp_path: Path, name: str) -> None:
+    source, out = recordings(name), tmp_path / "new.tape"
+
+    found = convert(source, out)
+
+    assert list(Tape(out).facts()) == list(facts_of(opened(source)))
+    assert in_room(tmp_path) == ["new.tape"]
+    of_tape, of_source = tape_verbs.info(out, silence), tape_verbs.info(source, silence)
+    assert found == of_tape
+    assert facts_alone(of_tape) == facts_alone(of_source)
+    assert of_tape["bytes"] == out.stat().st_size
+
+
+def line(at_s: float, content: object) -> str:
+    return f"{START + round(at_s * SECOND_NS)} {json.dumps(content)}\n"
+
+
+def depth(at_s: float, first: int, last: int, bid: str = "99.0") -> str:
+    at_ms = (START + round(at_s * SECOND_NS)) // 1_000_000
+    data = {"E": at_ms, "s": "BTCUSDT", "U": first, "u": last, "b": [[bid, "1.0"]], "a": [["100.0", "1.0"]]}
+    return line(at_s, {"stream": "btcusdt@depth", "data": data})
+
+
+def snapshot(at_s: float, last: int) -> str:
+    return line(at_s, {"lastUpdateId": last, "bids": [["98.0", "1.0"]], "asks": [["101.0", "1.0"]]})
+
+
+def test_gaps_and_disorder_of_lines_are_on_the_tape_and_said(tmp_path: Path) -> None:
+    source = tmp_path / "lines.jsonl"
+    source.write_text(
+        snapshot(0, 5)
+        + depth(1, 4, 6)
+        + depth(2, 9, 10)  # two updates are missing
+        + snapshot(4, 10)
+        + depth(5, 10, 11)
+        + depth(3, 12, 12, bid="100.5")  # recorded before, and it crosses the book
+    )
+
+    found = convert(source, tmp_path / "new.tape")
+
+    (gap,) = found["gaps"]
+    assert gap["instrument"] == "binance/BTCUSDT" and gap["reason"] == "update 9 does not follow 6"
+    assert gap["seconds"] == 3
+    disorder = {kind: count for kind, count in found["disorder"].items() if count}
+    assert disorder == {"clock_back": 1, "clock_back_s_max": 2, "crossed": 1}
+    assert [type(fact) for fact in Tape(tmp_path / "new.tape").facts()].count(FeedLost) == 1
+
+
+def test_a_part_of_a_tape_begins_with_what_stood_then(tmp_path: Path) -> None:
+    source = written(tmp_path / "old.tape", market(30))
+
+    convert(source, tmp_path / "new.tape", since="2026-05-28T20:26:50Z", until="2026-05-28T20:26:55")
+
+    facts = list(Tape(tmp_path / "new.tape").facts())
+    begin, end = START + 10 * SECOND_NS, START + 15 * SECOND_NS
+    assert [type(fact) for fact in facts[:2]] == [InstrumentDefined, BookSnapshot]
+    assert facts[2:] == [fact for fact in market(30) if begin <= fact.at < end]
+
+
+def test_a_torn_tape_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "torn.tape", market(30))
+    path.write_bytes(path.read_bytes()[:-7])
+
+    found = tape_verbs.info(path, silence)
+
+    last = Tape(written(tmp_path / "whole.tape", market(30))).heads[-1]
+    assert found["torn_bytes"] == last.end - last.offset - 7
+    assert sum(found["facts"].values()) == len(market(30)) - last.facts
+
+
+def test_what_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+    source = written(tmp_path / "old.tape", market(30))
+    damaged = bytearray(source.read_bytes())
+    damaged[-1] ^= 0xFF
+    source.write_bytes(damaged)
+
+    with pytest.raises(ConfigurationError, match=r"old\.tape, byte [\d,]+: "):
+        convert(source, tmp_path / "new.tape")
+
+    assert in_room(tmp_path) == ["old.tape"]
+
+
+def test_a_file_that_appeared_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replenisher.wiring.tapes.SAYS_EVERY_S", 0)  # else nothing is said of so short a tape
+    source, out = written(tmp_path / "old.tape", market(30)), tmp_path / "new.tape"
+
+    def somebody_is_faster(_: str) -> None:
+        out.write_bytes(b"precious")
+
+    with pytest.raises(ConfigurationError, match="there is a file of that name already"):
+        tape_verbs.convert(source, out, since=None, until=None, say=somebody_is_faster)
+
+    assert out.read_bytes() == b"precious"
+    assert in_room(tmp_path) == ["new.tape", "old.tape"]
