@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
+from sqlalchemy import Connection
 
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.pnl import ZERO, Line, Parts, summed
+from replenisher.store import queries
 from replenisher.store.history import Fill, Taken
 from replenisher.store.queries import AccountKey
 
@@ -57,12 +59,39 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     position: tuple[float, ...]  # the least and the most of every stretch
 
 
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """What part of each hour one strategy met its obligations."""
+
+    strategy: str
+    instrument: str
+    hour: tuple[int, ...]  # when it begins
+    met_pct: tuple[float | None, ...]  # of the time in which the instrument traded; None if it did not
+
+
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
     """All curves."""
 
     equity: tuple[EquityCurve, ...]
     fills: tuple[FillsOnPrice, ...]
     held: tuple[Held, ...]
+    presence: tuple[Presence, ...]
+
+
+def presences(connection: Connection, key: AccountKey) -> list[Presence]:
+    """The hours of every strategy of an account that had obligations."""
+    hours: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+    for row in queries.presence(connection, key, 0):
+        met_pct = 100 * row.met_ns / row.traded_ns if row.traded_ns else None
+        hours.setdefault((row.strategy, row.instrument), []).append((row.hour, met_pct))
+    return [
+        Presence(
+            strategy=strategy,
+            instrument=instrument,
+            hour=tuple(hour for hour, _ in those),
+            met_pct=tuple(pct for _, pct in those),
+        )
+        for (strategy, instrument), those in sorted(hours.items())
+    ]
 
 
 class Thinned:

@@ -17,7 +17,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
-from replenisher.report.drawn import Curves, EquityCurve, FillsOnPrice, Held, Pen
+from replenisher.report.drawn import Curves, EquityCurve, FillsOnPrice, Held, Pen, Presence, presences
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
@@ -64,6 +64,7 @@ def read_report(
     equity: list[EquityCurve] = []
     fills: list[FillsOnPrice] = []
     held: list[Held] = []
+    presence: list[Presence] = []
     fills_without_mid = 0
     cube, trips = MarkoutCube(), list[Iterator[RoundTrip]]()
     obligations: list[Obligation] = []
@@ -86,6 +87,7 @@ def read_report(
             equity += pen.equity()
             fills += pen.fills()
             held += pen.held()
+            presence += presences(connection, key)
     return Report(
         since=reading.since,
         until=reading.until,
@@ -97,7 +99,7 @@ def read_report(
         latency=latencies(chain(*trips)),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
-        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held)),
+        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(presence)),
     )
 
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.page.numbers import after, heading, is_moment, moment, shown, title
+from replenisher.report.page.numbers import after, heading, moment, shown, title, written
 from replenisher.report.pnl import Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
@@ -90,4 +90,4 @@ def _cell(row: Row, column: str) -> str:
         return ""
     if isinstance(value, str | bool):
         return str(value)
-    return moment(int(value)) if is_moment(column) else shown(value)
+    return written(column, value)

@@ -91,7 +91,10 @@ def _rows(item: dict[str, Any], table: str, place: str, before: Row) -> Iterator
 def _flat(item: dict[str, Any], name: str, place: str) -> Iterator[tuple[str, str, Any]]:
     """Every value of a mapping, with its column and its place."""
     for key, value in item.items():
-        column, at = f"{name}.{key}".lstrip("."), f"{place}.{key}"
+        if key.isidentifier():
+            column, at = f"{name}.{key}".lstrip("."), f"{place}.{key}"
+        else:  # not one of our fields, but something that is told by a name of its own
+            column, at = f"{name} {key}", f'{place}["{key}"]'
         if isinstance(value, dict):
             yield from _flat(value, column, at)
         else:

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,13 +19,18 @@ import plotly.graph_objects
 import pytest
 
 from bench.small_exchange import BTC_PERPETUAL
+from replenisher.core.resilience import resilience_of
 from replenisher.model.order import BUY, SELL
+from replenisher.model.units import HOUR_NS
 from replenisher.report.csv_files import csv_files
-from replenisher.report.drawn import POINTS_MAX, Pen
+from replenisher.report.drawn import POINTS_MAX, Pen, Presence
+from replenisher.report.markouts import Curve, Point
+from replenisher.report.obligations import Obligation
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
-from replenisher.report.page.numbers import shown, title
+from replenisher.report.page.numbers import shown, title, written
 from replenisher.report.report import Report, read_report
+from replenisher.report.resilience import DayOfSweeps
 from replenisher.report.tables import tables
 from replenisher.store import history
 from replenisher.store.database import Database
@@ -38,12 +44,56 @@ FETCHES = ("src", "href", "srcset", "data", "action", "poster", "background", "f
 FETCHING = {"link", "iframe", "img", "object", "embed", "audio", "video", "source", "base", "form", "frame"}
 
 
+# What the world below has not: it owes nothing and sees no sweep, and its fills have no mids after them.
+MARKOUTS = [
+    Curve(
+        config_version="v",
+        by="side",
+        key=key,
+        fills=9,
+        notional_quote=1_000.5,
+        points=(
+            Point(after_s=0, fills=9, missing=0, mean_bps=1.25, error_bps=0.125),
+            Point(after_s=300, fills=4, missing=5, mean_bps=-2.5, error_bps=None),
+        ),
+    )
+    for key in ("buy", "sell")
+]
+OBLIGATION = Obligation(
+    config_version="v",
+    strategy="core",
+    instrument="BTC-PERPETUAL",
+    hours=2,
+    traded_ns=7_200_000_000_000,
+    met_ns=6_900_000_000_000,
+    met_pct=95.8333,
+    breaches=2,
+    longest_breach_ns=90_500_000_000,
+)
+PRESENCE = Presence(strategy="core", instrument="BTC-PERPETUAL", hour=(T0, T0 + HOUR_NS), met_pct=(99.5, None))
+SWEEPS = DayOfSweeps(
+    config_version="v",
+    venue="deribit",
+    instrument="BTC-PERPETUAL",
+    band_bps=10.0,
+    day=T0,
+    resilience=msgspec.structs.replace(resilience_of(()), sweeps=3, back={"0.5s": 0.25, "1s": 0.75}),
+)
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Iterator[Report]:
     room = tmp_path_factory.mktemp("report")
     url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
     with closing(World(room, url, orders=60)), closing(Database(url)) as database:
-        yield database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        found = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        yield msgspec.structs.replace(
+            found,
+            markouts=(*found.markouts, *MARKOUTS),
+            obligations=(OBLIGATION,),
+            resilience=(SWEEPS,),
+            curves=msgspec.structs.replace(found.curves, presence=(PRESENCE,)),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +140,8 @@ def parsed(report: Report) -> Parsed:
 
 def at(told: Any, place: str) -> Any:
     """The value at a place like `pnl.totals[0].total`."""
-    for part in place.replace("[", ".[").split("."):
-        told = told[int(part[1:-1])] if part.startswith("[") else told[part]
+    for key, number, name in re.findall(r'\["([^"]+)"\]|\[(\d+)\]|([a-z_0-9]+)', place):
+        told = told[int(number)] if number else told[key or name]
     return told
 
 
@@ -99,7 +149,7 @@ def leaves(value: Any, place: str = "") -> Iterator[str]:
     """The place of every value that is not made of others."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from leaves(item, f"{place}.{key}".lstrip("."))
+            yield from leaves(item, f"{place}.{key}".lstrip(".") if key.isidentifier() else f'{place}["{key}"]')
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from leaves(item, f"{place}[{number}]")
@@ -129,8 +179,14 @@ def test_the_numbers_on_the_page_are_those_of_the_json(parsed: Parsed, told: Any
     for place, value, text in parsed.numbers:
         there = at(told, place)
         assert value == (there if isinstance(there, str) else json.dumps(there))
-        assert text == shown(Decimal(value))
+        assert text == written(place, there if isinstance(there, int) else Decimal(value))
     assert json.loads(dict(parsed.scripts)["report"]) == told
+    assert {
+        'resilience[0].resilience.back["0.5s"]': "0.25",
+        "resilience[0].day": "2023-11-14 22:13:20",
+        "obligations[0].longest_breach_ns": "90.5 s",
+        "obligations[0].met_ns": "115 min",
+    }.items() <= {place: text for place, _, text in parsed.numbers}.items()
 
 
 def test_every_sum_of_money_is_on_the_page(parsed: Parsed, told: Any) -> None:
@@ -157,6 +213,9 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     assert sorted(on_price[1]["y"] + on_price[2]["y"]) == sorted(fills["price"])
     assert on_price[3]["y"] == held["position"]
     assert parts[0]["y"][-1] == float(told["pnl"]["totals"][0]["total"])
+    assert [line["y"] for line in drawn["markouts-side"]["data"]][-2:] == [[1.25, -2.5]] * 2
+    assert drawn["presence-core-BTC-PERPETUAL"]["data"][0]["y"] == [99.5, None]
+    assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
 
@@ -226,6 +285,8 @@ def test_a_number_is_shown_with_few_digits(number: Decimal | float, text: str) -
 def test_a_title_has_its_unit() -> None:
     assert title("group.strategy") == "strategy"
     assert title("markout_bps") == "markout, bps"
+    assert title("resilience.back 0.5s") == "resilience back 0.5s"
+    assert title("longest_breach_ns") == "longest breach"
     assert title("inventory_half_life.value_s") == "inventory half life value, s"
 
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 import msgspec
 
 from replenisher.report.page.figures import Figure, figures, for_plotly
-from replenisher.report.page.numbers import heading, is_moment, moment, shown, title
+from replenisher.report.page.numbers import heading, moment, title, written
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
 
@@ -77,7 +77,7 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _tile(name: str, place: str, value: Number, unit: str, *, is_signed: bool = False) -> str:
-    number = _number(value, place, is_signed=is_signed)
+    number = _number(value, place, place, is_signed=is_signed)
     return f'<div class="tile"><span>{escape(name)}</span>{number}<small>{escape(unit)}</small></div>'
 
 
@@ -112,16 +112,14 @@ def _cell(row: Row, column: str, is_numeric: bool) -> str:
     value = row.cells.get(column)
     if value is None or value == "":
         return f"<td{_kind(is_numeric)}></td>"
-    if is_moment(column) and isinstance(value, int):
-        return f'<td><data value="{value}" data-at="{escape(row.places[column])}">{moment(value)}</data></td>'
     if isinstance(value, Number) and not isinstance(value, bool):
         is_signed = any(word in column.split(".") for word in SIGNED)
-        return f'<td class="number">{_number(value, row.places[column], is_signed=is_signed)}</td>'
+        return f'<td class="number">{_number(value, column, row.places[column], is_signed=is_signed)}</td>'
     return f"<td>{escape(str(value))}</td>"
 
 
-def _number(value: Number, place: str, *, is_signed: bool = False) -> str:
-    text = shown(value)
+def _number(value: Number, column: str, place: str, *, is_signed: bool) -> str:
+    text = written(column, value)
     sign = ("loss" if text.startswith("-") else "gain") if is_signed and text != "0" else ""
     kind = f' class="{sign}"' if sign else ""
     return f'<data{kind} value="{_json(value)}" data-at="{escape(place)}">{text}</data>'

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from replenisher.model.units import MS_NS
-from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held
+from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held, Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.page.numbers import after
+from replenisher.report.page.numbers import after, moment
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
+from replenisher.report.resilience import DayOfSweeps
 
 COLOURS = {
     "total": "#3b82f6",
@@ -64,7 +65,8 @@ def figures(report: Report) -> list[Figure]:
             found += [_markouts(by, title, curves)] if curves else []
     if known := [each for each in report.spreads if each.realised_bps is not None]:
         found.append(_spreads(known))
-    return found
+    found += [_presence(each) for each in report.curves.presence]
+    return found + _resiliences(report.resilience)
 
 
 def _is_known(curve: Curve) -> bool:
@@ -237,6 +239,66 @@ def _spreads(spreads: Sequence[Spread]) -> Figure:
             "bargap": 0.35,
             "xaxis": {"type": "category"},
             "yaxis": {"title": {"text": "spread, bps"}},
+            "hovermode": "x unified",
+        },
+    )
+
+
+def _presence(presence: Presence) -> Figure:
+    """What part of each hour obligations were met."""
+    bars = {
+        "type": "bar",
+        "x": _milliseconds(presence.hour),
+        "y": list(presence.met_pct),
+        "marker": {"color": COLOURS["spread"]},
+        "hovertemplate": "%{y:.2f} %<extra></extra>",
+        "xperiod": 3_600_000,
+    }
+    return Figure(
+        key=f"presence-{presence.strategy}-{presence.instrument}",
+        title=f"Obligations, {presence.strategy}",
+        about=f"What part of each hour {presence.strategy} met its obligations on {presence.instrument}.",
+        data=[bars],
+        layout={
+            "height": LOW,
+            "xaxis": {"type": "date"},
+            "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]},
+            "showlegend": False,
+        },
+    )
+
+
+def _resiliences(days: Sequence[DayOfSweeps]) -> list[Figure]:
+    """How each book came back on its last day, a line for each band."""
+    books: dict[tuple[str, str], dict[float, DayOfSweeps]] = {}
+    for day in sorted(days, key=lambda each: each.day):
+        books.setdefault((day.venue, day.instrument), {})[day.band_bps] = day
+    return [_resilience(*book, list(bands.values())) for book, bands in sorted(books.items())]
+
+
+def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps]) -> Figure:
+    lines = [
+        _line(
+            f"within {day.band_bps:g} bps" if day.band_bps else "at the touch",
+            list(day.resilience.back),
+            [100 * share for share in day.resilience.back.values()],
+            _of_many(place, len(days)),
+            unit="%",
+        )
+        | {"mode": "lines+markers", "marker": {"size": 5}}
+        for place, day in enumerate(sorted(days, key=lambda each: each.band_bps))
+    ]
+    return Figure(
+        key=f"resilience-{venue}-{instrument}",
+        title=f"How the book comes back, {instrument}",
+        about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time; mean of the "
+        f"{max(day.resilience.sweeps for day in days):,} sweeps of {moment(max(day.day for day in days))[:10]}.",
+        data=lines,
+        layout={
+            "height": HEIGHT,
+            "xaxis": {"type": "category", "title": {"text": "time after the sweep"}},
+            "yaxis": {"title": {"text": "back, %"}},
+            "showlegend": True,
             "hovermode": "x unified",
         },
     )

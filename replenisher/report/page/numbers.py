@@ -1,5 +1,6 @@
 """Numbers for people: few digits, and the unit that the end of a column's name says."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ DIGITS = 6  # that are shown
 UNITS = {
     "bps": "bps",
     "pct": "%",
-    "ns": "ns",
+    "ns": "",  # told with the number
     "ms": "ms",
     "s": "s",
     "h": "h",
@@ -24,14 +25,17 @@ HEADINGS = {
     "markouts.points": "Markouts: after which time",
     "latency": "Requote latency",
 }
-MOMENTS = ("at", "since", "until", "start", "end", "hour")  # nanoseconds since 1970
+MOMENTS = ("at", "since", "until", "hour", "day")  # nanoseconds since 1970
+SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+JOINT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # between two fields, and not in a number
 
 
 def title(column: str) -> str:
     """A column's name in words, with its unit; what it is a part of goes without saying."""
-    words = column.removeprefix("group.").removeprefix("parts.").replace(".", " ").split("_")
+    path = column.removeprefix("group.").removeprefix("parts.")
+    words = JOINT.sub(" ", path).split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
-    text = " ".join(words[:-1] if unit else words)
+    text = " ".join(words[:-1] if unit is not None else words)
     return f"{text}, {unit}" if unit else text
 
 
@@ -46,6 +50,22 @@ def heading(table: str) -> str:
 def is_moment(column: str) -> bool:
     """Whether its numbers are times."""
     return column.rpartition(".")[2] in MOMENTS or column.endswith("_at")
+
+
+def written(column: str, value: Decimal | float) -> str:
+    """A number of a column: a time, how long something took, or just a number."""
+    if is_moment(column) and isinstance(value, int):
+        return moment(value)
+    return span(int(value)) if column.endswith("_ns") else shown(value)
+
+
+def span(lasted_ns: int) -> str:
+    """How long something took, in the largest unit of which it is two or more."""
+    seconds = lasted_ns / SECOND_NS
+    for size, unit in SPANS:
+        if seconds >= 2 * size:
+            return f"{shown(seconds / size)} {unit}"
+    return f"{shown(seconds)} s"
 
 
 def moment(at: int) -> str:
