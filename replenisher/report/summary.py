@@ -1,6 +1,6 @@
 """The report in a terminal: the P&L by part, and a short table of every other section."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from rich import box
@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.page.numbers import after, heading, moment, shown, title, written
+from replenisher.report.page.numbers import after, heading, moment, short_names, shown, title, written
 from replenisher.report.pnl import Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
@@ -16,7 +16,8 @@ from replenisher.report.tables import Row, Table, tables
 ROWS_MAX, TURNED_ROWS_MAX = 12, 4  # of a table; all of them are in the other forms
 COLUMNS_MAX = 7
 ELSEWHERE = ("report", "pnl.totals", "markouts", "curves.")
-HIDDEN = ("venue", "account", "config_version")
+HIDDEN = ("venue", "account")
+VERSION = "config_version"
 
 
 def summary(report: Report) -> RenderableType:
@@ -51,16 +52,16 @@ def _markouts(report: Report) -> Iterator[RenderableType]:
     grid = Grid(box=box.SIMPLE, title="Markouts, bps", title_justify="left")
     for column in ("strategy", *(after(point.after_s) for point in curves[0].points)):
         grid.add_column(column, justify="left" if column == "strategy" else "right")
+    versions = short_names(curve.config_version for curve in curves)
     for curve in curves[:ROWS_MAX]:
         means = ("" if point.mean_bps is None else f"{point.mean_bps:.2f}" for point in curve.points)
-        grid.add_row(curve.key, *means)
+        grid.add_row(f"{curve.key} {versions[curve.config_version]}".strip(), *means)
     yield grid
 
 
 def _section(table: Table) -> RenderableType:
     """A row a line; turned, where its columns would not fit beside each other."""
-    told = [column for column in table.columns if column.rpartition(".")[2] not in HIDDEN]
-    columns = [column for column in told if _is_told(table.rows, column)]
+    columns = [column for column in table.columns if _is_told(table.rows, column)]
     is_turned = len(columns) > COLUMNS_MAX
     rows = table.rows[: TURNED_ROWS_MAX if is_turned else ROWS_MAX]
     grid = Grid(box=box.SIMPLE, title=heading(table.name), title_justify="left", show_header=not is_turned)
@@ -80,7 +81,11 @@ def _section(table: Table) -> RenderableType:
     return Group(grid, Text(f"  {more} more with --json, --csv or --html")) if more else grid
 
 
-def _is_told(rows: Iterable[Row], column: str) -> bool:
+def _is_told(rows: Sequence[Row], column: str) -> bool:
+    """Whether there is something to read: no column of nothing, and of one version no name."""
+    last = column.rpartition(".")[2]
+    if last in HIDDEN or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1):
+        return False
     return any(row.cells.get(column) not in (None, "", 0) for row in rows)
 
 

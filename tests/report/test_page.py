@@ -28,7 +28,7 @@ from replenisher.report.markouts import Curve, Point
 from replenisher.report.obligations import Obligation
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
-from replenisher.report.page.numbers import shown, title, written
+from replenisher.report.page.numbers import short_names, shown, title, written
 from replenisher.report.report import Report, read_report
 from replenisher.report.resilience import DayOfSweeps
 from replenisher.report.tables import tables
@@ -280,6 +280,12 @@ def test_a_million_fills_are_drawn_with_few_points() -> None:
 )
 def test_a_number_is_shown_with_few_digits(number: Decimal | float, text: str) -> None:
     assert shown(number) == text
+
+
+def test_versions_are_told_apart_by_as_little_as_does_it() -> None:
+    assert short_names(["30c50e0dfd", "30c50e0dfd"]) == {"30c50e0dfd": ""}
+    assert short_names(["30c50e0dfd", "a1"]) == {"30c50e0dfd": "30c50e", "a1": "a1"}
+    assert short_names(["version-1", "version-2"]) == {"version-1": "version-1", "version-2": "version-2"}
 
 
 def test_a_title_has_its_unit() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 
 import msgspec
 
@@ -38,7 +39,7 @@ def page(report: Report) -> str:
             f"<title>replenisher: report until {moment(report.until)} UTC</title>",
             f"<style>{_own('page.css')}</style></head><body><main>",
             *_head(report),
-            *(_chart(figure) for figure in drawn),
+            *_charts(drawn),
             *(_section(table) for table in found if table.name != "report" and not table.name.startswith(DRAWN)),
             "<footer>Times are UTC. The same numbers are in <code>replenisher report --json</code> and "
             "<code>--csv</code>.</footer></main>",
@@ -79,6 +80,13 @@ def _head(report: Report) -> Iterator[str]:
 def _tile(name: str, place: str, value: Number, unit: str, *, is_signed: bool = False) -> str:
     number = _number(value, place, place, is_signed=is_signed)
     return f'<div class="tile"><span>{escape(name)}</span>{number}<small>{escape(unit)}</small></div>'
+
+
+def _charts(found: Sequence[Figure]) -> Iterator[str]:
+    """All charts, those that are narrow beside each other."""
+    for is_narrow, some in groupby(found, key=lambda figure: figure.is_narrow):
+        charts = "".join(_chart(figure) for figure in some)
+        yield f'<div class="pairs">{charts}</div>' if is_narrow else charts
 
 
 def _chart(figure: Figure) -> str:

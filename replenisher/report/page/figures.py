@@ -12,7 +12,7 @@ import msgspec
 from replenisher.model.units import MS_NS
 from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held, Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.page.numbers import after, moment
+from replenisher.report.page.numbers import after, moment, short_names, shown
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.resilience import DayOfSweeps
@@ -50,6 +50,7 @@ class Figure(msgspec.Struct, frozen=True):
     about: str
     data: list[Plain]
     layout: Plain
+    is_narrow: bool = False  # two of them fit beside each other
 
 
 def figures(report: Report) -> list[Figure]:
@@ -87,6 +88,9 @@ def _came_from(total: Total) -> Figure:
         "x": names,
         "y": [*parts.values(), float(total.total)],
         "measure": [*("relative" for _ in parts), "total"],
+        "text": [shown(value) for value in (*parts.values(), float(total.total))],
+        "textposition": "outside",
+        "cliponaxis": False,
         "increasing": {"marker": {"color": COLOURS["spread"]}},
         "decreasing": {"marker": {"color": COLOURS["fees"]}},
         "totals": {"marker": {"color": COLOURS["total"]}},
@@ -100,6 +104,7 @@ def _came_from(total: Total) -> Figure:
         about=f"{total.account} on {total.venue}: each part of the P&L by its own terms, and what they come to.",
         data=[data],
         layout=layout,
+        is_narrow=True,
     )
 
 
@@ -172,13 +177,12 @@ def _fills(fills: FillsOnPrice, held: Sequence[Held]) -> Figure:
 
 def _markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
     """What fills had gained after each time, a line for each kind of fills."""
-    versions = {curve.config_version for curve in curves}
+    versions = short_names(curve.config_version for curve in curves)
     data = []
     for place, curve in enumerate(curves):
         points = [point for point in curve.points if point.mean_bps is not None]
-        version = f" {curve.config_version[:6]}" if len(versions) > 1 else ""
         line = _line(
-            f"{_key(by, curve.key)}{version}",
+            f"{_key(by, curve.key)} {versions[curve.config_version]}".strip(),
             [after(point.after_s) for point in points],
             [point.mean_bps for point in points],
             _of_many(place, len(curves)),
@@ -202,16 +206,17 @@ def _markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
             "showlegend": True,
             "hovermode": "x unified",
         },
+        is_narrow=True,
     )
 
 
 def _spreads(spreads: Sequence[Spread]) -> Figure:
     """What the others showed, what takers paid us, and what was left of it."""
-    versions = {each.config_version for each in spreads}
+    versions = short_names(each.config_version for each in spreads)
     names = []
     for each in spreads:
         level = "" if each.level is None else f" level {each.level}"
-        names.append(f"{each.strategy}{level}{f' {each.config_version[:6]}' if len(versions) > 1 else ''}")
+        names.append(f"{each.strategy}{level} {versions[each.config_version]}".strip())
     bars = [
         ("quoted by others", [each.quoted_bps for each in spreads], QUIET),
         ("effective", [each.effective_bps for each in spreads], COLOURS["total"]),

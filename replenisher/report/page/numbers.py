@@ -1,12 +1,14 @@
 """Numbers for people: few digits, and the unit that the end of a column's name says."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from replenisher.model.units import SECOND_NS
 
 DIGITS = 6  # that are shown
+VERSION_LENGTH = 6  # of which nearly always no two are alike
 UNITS = {
     "bps": "bps",
     "pct": "%",
@@ -25,6 +27,7 @@ HEADINGS = {
     "markouts.points": "Markouts: after which time",
     "latency": "Requote latency",
 }
+COLUMNS = {"turnover_quote_a_day": "turnover a day, in quote currency", "order_to_trade": "requests a fill"}
 MOMENTS = ("at", "since", "until", "hour", "day")  # nanoseconds since 1970
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 JOINT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # between two fields, and not in a number
@@ -32,11 +35,22 @@ JOINT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # between two fields, and not in a
 
 def title(column: str) -> str:
     """A column's name in words, with its unit; what it is a part of goes without saying."""
+    if column in COLUMNS:
+        return COLUMNS[column]
     path = column.removeprefix("group.").removeprefix("parts.")
     words = JOINT.sub(" ", path).split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
     text = " ".join(words[:-1] if unit is not None else words)
     return f"{text}, {unit}" if unit else text
+
+
+def short_names(versions: Iterable[str]) -> dict[str, str]:
+    """As much of each configuration version as tells it apart; nothing if there is only one."""
+    names = set(versions)
+    if len(names) == 1:
+        return dict.fromkeys(names, "")
+    length = next(n for n in range(VERSION_LENGTH, 100) if len({name[:n] for name in names}) == len(names))
+    return {name: name[:length] for name in names}
 
 
 def heading(table: str) -> str:
