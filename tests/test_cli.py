@@ -471,6 +471,7 @@ def test_the_verbs_are_all_there() -> None:
             "audit",
             "obligations",
             "report",
+            "statement",
             "why",
             "simulate",
             "calibrate",

@@ -1,5 +1,6 @@
 """The verbs that look back."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,6 +69,35 @@ def why(
         show(found, as_json)
     else:
         typer.echo(why_page(found))
+
+
+@app.command(epilog="Example: replenisher statement configs/paper.yaml --day 2026-11-25 --json")
+def statement(
+    source: Ledger,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Which day, by UTC; yesterday if not told."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether all that moved our balances and positions on a day is known.
+
+    Opening balances, fills, fees, funding, settlements and transfers come to what the venue said at the end. What is
+    left is told by name, and the exit code is then 1.
+    """
+    from replenisher.report.statement_page import statement_page
+    from replenisher.wiring.reporting import statement as read
+
+    chosen = (day or datetime.now(UTC) - timedelta(days=1)).date()
+    with progress(f"the statement of {chosen}") as tell:
+        found = read(source, chosen, lambda done, of: tell(f"{done:,} of {of:,} fills"))
+    if as_json:
+        from msgspec.json import encode, format
+
+        typer.echo(format(encode(found)))
+    else:
+        typer.echo(statement_page(found))
+    raise typer.Exit(0 if found.is_explained else 1)
 
 
 def _show(found: "Report", *, as_json: bool, written: list[Path]) -> None:

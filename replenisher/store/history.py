@@ -27,7 +27,7 @@ MAKER = Liquidity.MAKER.value
 class Fill(msgspec.Struct, frozen=True, gc=False):
     """One fill of ours."""
 
-    at: int  # by the venue's clock
+    at: int  # when it happened, by the venue's clock, or when we heard of it
     instrument: str
     strategy: str
     config_version: str
@@ -106,21 +106,22 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
 def events(connection: Connection, key: AccountKey) -> list[Event]:
     """All that is no fill, oldest first."""
     lives = _lives(connection, key)
-    paid = list(_paid(connection, key))
-    marks = [*_marks_at_ends(connection, key, lives), *_marks_at_deliveries(connection, key, paid)]
+    payments = list(paid(connection, key))
+    marks = [*_marks_at_ends(connection, key, lives), *_marks_at_deliveries(connection, key, payments)]
     begun = [Begun(life.started_at, life.config_version) for life in lives]
-    found: list[Event] = [*marks, *begun, *_taken(connection, key), *paid]
+    found: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
     return sorted(found, key=lambda event: event.at)
 
 
-def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
-    """Every fill, in the order in which the venue says they happened, many at once."""
+def fills(connection: Connection, key: AccountKey, *, as_heard: bool = False) -> Iterator[list[Fill]]:
+    """Every fill, many at once, in the order in which the venue says they happened, or in which we heard of them."""
     c = tables.fills.c
+    clock = c.at if as_heard else c.venue_time
     exact = (type_coerce(column, NullType) for column in (c.price, c.amount, c.fee, c.mid))  # as the driver has it
     query = (
-        select(c.venue_time, c.instrument, c.strategy, c.config_version, c.side, *exact, c.fee_currency, c.liquidity)
+        select(clock, c.instrument, c.strategy, c.config_version, c.side, *exact, c.fee_currency, c.liquidity)
         .where(c.venue == key.venue, c.account == key.account)
-        .order_by(c.venue_time, c.epoch, c.step, c.index)
+        .order_by(clock, c.epoch, c.step, c.index)
     )
     for rows in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
         yield [
@@ -200,7 +201,8 @@ def _lives(connection: Connection, key: AccountKey) -> list[Row[Any]]:
     return [life for life in lives if life.accounts.get(key.venue) == key.account]
 
 
-def _taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:
+def taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:
+    """Positions that were taken over."""
     c = tables.requests.c
     query = select(c.at, c.instrument, c.amount, c.price)
     where = (c.venue == key.venue, c.account == key.account, c.kind == "take_over")
@@ -208,7 +210,8 @@ def _taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:
         yield Taken(*row)
 
 
-def _paid(connection: Connection, key: AccountKey) -> Iterator[Paid]:
+def paid(connection: Connection, key: AccountKey) -> Iterator[Paid]:
+    """Money that moved without a fill, by the venue's clock."""
     c = tables.cash_moves.c
     query = select(c.venue_time, c.kind, c.instrument, c.currency, c.amount, c.realized)
     where = (c.venue == key.venue, c.account == key.account)

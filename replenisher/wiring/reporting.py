@@ -1,32 +1,44 @@
-"""Looking back: which database a report is made of, and which accounts in it."""
+"""Looking back: which accounts a report or a statement is about."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
+from datetime import date
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from replenisher.config import Config
 from replenisher.report.report import Report, read_report
+from replenisher.report.statement import Statement, read_statement
 from replenisher.store import history
 from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey
 from replenisher.wiring.books import newest_account
 from replenisher.wiring.ledgers import ledger_named
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
 def report(source: str, progress: Progress) -> Report:
-    """The report on a configuration's accounts, or on all that a database has: a file of SQLite's, or a URL."""
+    """The report on a configuration's accounts, or on all that a database has."""
+    return _read(source, lambda connection, keys: read_report(connection, keys, progress))
+
+
+def statement(source: str, day: date, progress: Progress) -> Statement:
+    """The statement of a day of the same accounts."""
+    now = time.time_ns()
+    return _read(source, lambda connection, keys: read_statement(connection, keys, day, now, progress))
+
+
+def _read(source: str, work: Callable[[Connection, list[AccountKey]], T]) -> T:
     config, url = ledger_named(source)
     with closing(Database(url)) as database, explained(database):
-        return database.read(partial(_read, config, progress))
+        return database.read(lambda connection: work(connection, _keys(config, connection)))
 
 
-def _read(config: Config | None, progress: Progress, connection: Connection) -> Report:
+def _keys(config: Config | None, connection: Connection) -> list[AccountKey]:
     if config is None:
-        keys = history.account_keys(connection)
-    else:
-        keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.venues]
-    return read_report(connection, keys, progress)
+        return history.account_keys(connection)
+    return [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.venues]

@@ -43,6 +43,7 @@ class Rows:
 
     def __init__(self, *instruments: Instrument) -> None:
         self.number = 0
+        self._second = T0 // SECOND_NS
         self._rows: list[tuple[Table, Row]] = []
         self._names = [each.name for each in instruments]
         self._epoch = 0
@@ -114,6 +115,15 @@ class Rows:
         row = {"currency": currency, "balance": Decimal(amount)}
         self._add(tables.balances, self._origin() | self._account() | row)
 
+    def position(self, amount: str) -> None:
+        """And on what we hold."""
+        row = {"instrument": self._names[0], "amount": Decimal(amount)}
+        self._add(tables.positions, self._origin() | self._account() | row)
+
+    def midnight(self) -> None:
+        """The next day begins; the row that follows is a second into it."""
+        self._second = (self._second // 86_400 + 1) * 86_400
+
     def _account(self) -> Row:
         return {"venue": KEY.venue, "account": KEY.account}
 
@@ -123,7 +133,8 @@ class Rows:
 
     def _next(self) -> int:
         self.number += 1
-        return T0 + self.number * SECOND_NS
+        self._second += 1
+        return self._second * SECOND_NS
 
     def _add(self, table: Table, row: Row) -> None:
         self._rows.append((table, row))

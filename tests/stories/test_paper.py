@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +84,49 @@ def test_both_books_agree_over_both_lives(two_lives: Told) -> None:
 
     assert findings["refills"] == sum(life.summary["refills"] for life in two_lives.lives)
     assert findings["orders"] == sum(life.summary["orders"] for life in two_lives.lives)
+
+
+def test_what_was_held_is_explained_by_what_moved_it(two_lives: Told) -> None:
+    desk = two_lives.desk
+
+    stated = desk.command("statement", desk.config, "--day", day_of(two_lives), "--json")
+
+    assert (stated.code, stated.stderr) == (0, "")
+    entries = {entry["asset"]: entry for entry in json.loads(stated.stdout)["entries"]}
+    assert {asset: Decimal(entry["unexplained"]) for asset, entry in entries.items()} == {"BTC": 0, "BTC-PERPETUAL": 0}
+    assert Decimal(entries["BTC-PERPETUAL"]["moved"]["fills"]) == Decimal(entries["BTC-PERPETUAL"]["closing"])
+
+
+def test_a_fill_that_is_missing_in_the_ledger_is_what_is_not_explained(two_lives: Told, tmp_path: Path) -> None:
+    shutil.copy(two_lives.desk.database, ledger := tmp_path / "ledger.db")
+    with closing(sqlite3.connect(ledger)) as connection, connection:
+        ((first,),) = connection.execute("select rowid from fills order by at, step, `index` limit 1")
+        ((side, amount),) = connection.execute("select side, amount from fills where rowid = ?", (first,))
+        connection.execute("delete from fills where rowid = ?", (first,))
+
+    stated = two_lives.desk.command("statement", ledger, "--day", day_of(two_lives), "--json")
+
+    assert stated.code == 1
+    (position,) = (each for each in json.loads(stated.stdout)["entries"] if each["asset"] == "BTC-PERPETUAL")
+    assert Decimal(position["unexplained"]) == Decimal(amount) * (1 if side == "buy" else -1)
+    assert len(position["gaps"]) == 1
+
+
+def test_the_report_explains_all_that_was_made_and_lost(two_lives: Told) -> None:
+    desk = two_lives.desk
+
+    told = json.loads(desk.command("report", desk.config, "--json").stdout)
+
+    (total,) = told["pnl"]["totals"]
+    assert total["currency"] == "BTC"
+    assert sum(Decimal(part) for part in total["parts"].values()) == Decimal(total["booked"]) != 0
+    assert Decimal(total["parts"]["spread"]) > 0
+    assert told["fills"] == sum(life.summary["fills"] for life in two_lives.lives)
+
+
+def day_of(told: Told) -> str:
+    """On which day, by UTC, the first life began."""
+    return str(told.lives[0].told[0]["ts"])[: len("2026-11-25")]
 
 
 def test_nothing_rests_and_nothing_runs_afterwards(two_lives: Told) -> None:

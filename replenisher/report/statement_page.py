@@ -1,0 +1,62 @@
+"""The statement for people: a few lines an asset."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from replenisher.model.units import SECOND_NS
+from replenisher.report.statement import Entry, Gap, Moved, Statement
+
+WIDTH = 26
+
+
+def statement_page(statement: Statement) -> str:
+    """Every asset, and a last word."""
+    lines = [f"{statement.day}, UTC{'' if statement.is_over else ', so far'}"]
+    for entry in statement.entries:
+        lines += ["", *_entry(entry)]
+    return "\n".join([*lines, "", verdict(statement)])
+
+
+def verdict(statement: Statement) -> str:
+    """What it comes to, in one sentence."""
+    if statement.is_explained:
+        return "all that moved is explained"
+    left = [f"{each.asset} on {each.venue}: {_left(each)}" for each in statement.entries if not each.is_explained]
+    return f"not explained: {'; '.join(left)}"
+
+
+def _left(entry: Entry) -> str:
+    if entry.unexplained is None:
+        return "the venue told nothing on that day that could be held against what moved"
+    return ", ".join(_gap(gap) for gap in entry.gaps)
+
+
+def _gap(gap: Gap) -> str:
+    return f"{gap.amount:+f} between {_moment(gap.after)} and {_moment(gap.until)}"
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    yield f"{entry.asset} of {entry.account} on {entry.venue}"
+    if entry.opening is not None:
+        yield _line("opening", entry.opening, entry.opened_at)
+    for name in Moved.__struct_fields__:
+        if amount := getattr(entry.moved, name):
+            yield _line(name, amount, sign="+")
+    if entry.closing is not None:
+        yield _line("closing", entry.closing, entry.closed_at)
+    if entry.unexplained:
+        yield _line("NOT EXPLAINED", entry.unexplained, sign="+")
+    elif entry.unexplained is None:
+        yield "  NOT EXPLAINED: the venue told nothing on that day"
+    if entry.moved_since:
+        yield _line("moved since", entry.moved_since, sign="+")
+
+
+def _line(name: str, amount: Decimal, at: int | None = None, sign: str = "") -> str:
+    told = "" if at is None else f"  told at {_moment(at)}"
+    return f"  {name:<14}{amount:>{sign}{WIDTH}f}{told}"
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at / SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,240 @@
+"""The statement of a day, worked by hand, and with something missing in it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+import pytest
+from sqlalchemy import Table, delete
+
+from replenisher.errors import ReplenisherError
+from replenisher.model.units import SECOND_NS
+from replenisher.report.statement import Entry, Statement, read_statement
+from replenisher.report.statement_page import statement_page, verdict
+from replenisher.store import history, tables
+from replenisher.store.database import Database
+from tests.report.by_hand import INVERSE, LINEAR, SPOT, Rows
+
+D = Decimal
+FIRST, SECOND = date(2023, 11, 14), date(2023, 11, 15)  # the day of T0, which is 22:13:20, and the next one
+NOW = 1_800_000_000 * SECOND_NS
+
+
+@pytest.fixture
+def database(ledger_url: str) -> Iterator[Database]:
+    with closing(Database(ledger_url)) as database:
+        yield database
+
+
+def stated(database: Database, day: date, now: int = NOW) -> Statement:
+    return database.read(lambda each: read_statement(each, history.account_keys(each), day, now))
+
+
+def entry(statement: Statement, asset: str) -> Entry:
+    (found,) = (each for each in statement.entries if each.asset == asset)
+    return found
+
+
+def moved(each: Entry) -> dict[str, Decimal]:
+    return {name: value for name, value in msgspec.structs.asdict(each.moved).items() if value}
+
+
+# A linear perpetual that pays what fills realize at once, and the asset's spot beside it. First day:
+#   opening          1000 USDT, 5 ETH, no position
+#   buy   2 at  99.5   fee -0.02 USDT                                        USDT 1000.02      position  2
+#   sell  3 at 101     fee  0.001 BNB    2 are closed: 2 x 1.5 = 3 realized  USDT 1003.02      position -1
+#   buy 0.5 at 100 of spot, fee 0.0005 ETH                                   USDT  953.02      ETH 5.4995
+#   funding 0.01, transfer 200, a charge of -1                               USDT 1152.03
+# After the last word of that day, and before midnight:
+#   buy   1 at 100     fee 0.03 USDT     1 is closed: 1 x 1 = 1 realized     USDT 1153.00      position  0
+# Second day:
+#   sell  1 at 102     no fee                                                                  position -1
+DAY = {"fills": D("-47"), "fees": D("0.02"), "funding": D("0.01"), "transfers": D("200"), "charges": D("-1")}
+
+
+def two_days() -> Rows:
+    rows = Rows(LINEAR, SPOT)
+    rows.life("c")
+    rows.balance("1000")
+    rows.balance("5", "ETH")
+    rows.balance("0.5", "BNB")
+    rows.position("0")
+    rows.fill("buy", "2", "99.5", "100", "-0.02 USDT")
+    rows.fill("sell", "3", "101", "100", "0.001 BNB")
+    rows.fill("buy", "0.5", "100", "100", "0.0005 ETH", instrument=SPOT.name)
+    rows.cash("funding", "0.01", name=LINEAR.name)
+    rows.cash("transfer", "200")
+    rows.cash("fee", "-1")
+    rows.balance("1152.03")
+    rows.balance("5.4995", "ETH")
+    rows.balance("0.499", "BNB")
+    rows.position("-1")
+    rows.fill("buy", "1", "100", "100", "0.03 USDT")
+    rows.midnight()
+    rows.balance("1153.00")
+    rows.position("0")
+    rows.fill("sell", "1", "102", "100", "0 USDT")
+    rows.position("-1")
+    rows.balance("1153")
+    return rows
+
+
+def test_a_day_worked_by_hand(database: Database) -> None:
+    two_days().write(database)
+
+    statement = stated(database, FIRST)
+
+    assert statement.is_explained
+    assert [each.asset for each in statement.entries] == ["BNB", "ETH", LINEAR.name, "USDT"]
+    usdt = entry(statement, "USDT")
+    assert (usdt.opening, usdt.closing, usdt.expected) == (1000, D("1152.03"), D("1152.03"))
+    assert moved(usdt) == DAY
+    assert usdt.moved_since == D("0.97")
+    assert moved(entry(statement, "ETH")) == {"fills": D("0.5"), "fees": D("-0.0005")}
+    assert moved(entry(statement, "BNB")) == {"fees": D("-0.001")}
+    assert moved(entry(statement, LINEAR.name)) == {"fills": -1}
+    assert entry(statement, LINEAR.name).moved_since == 1
+    assert verdict(statement) == "all that moved is explained"
+
+
+def test_the_next_day_opens_with_what_the_one_before_closed_with(database: Database) -> None:
+    two_days().write(database)
+
+    first, second = (entry(stated(database, day), "USDT") for day in (FIRST, SECOND))
+
+    assert (second.opening, second.opened_at) == (first.closing, first.closed_at)
+    assert moved(second) == {"fills": 1, "fees": D("-0.03")}
+    assert (second.closing, second.unexplained) == (1153, 0)
+
+
+def take_away(database: Database, table: Table, **where: object) -> None:
+    query = delete(table).where(*(table.c[name] == value for name, value in where.items()))
+    assert database.write(lambda connection: connection.execute(query).rowcount) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "left"),
+    [
+        (tables.fills, {"trade_id": "6"}, {"USDT": D("3.02"), LINEAR.name: D("2"), "BNB": 0, "ETH": 0}),
+        (tables.fills, {"trade_id": "8"}, {"USDT": D("-50"), LINEAR.name: 0, "BNB": 0, "ETH": D("0.4995")}),
+        (tables.cash_moves, {"kind": "funding"}, {"USDT": D("0.01"), LINEAR.name: 0, "BNB": 0, "ETH": 0}),
+    ],
+    ids=["fill", "spot", "funding"],
+)
+def test_a_row_that_is_missing_is_what_is_left(
+    database: Database, table: Table, where: dict[str, object], left: dict[str, Decimal]
+) -> None:
+    two_days().write(database)
+    take_away(database, table, **where)
+
+    statement = stated(database, FIRST)
+
+    found = {each.asset: each.unexplained for each in statement.entries}
+    assert not statement.is_explained
+    assert found == left
+
+
+def test_what_is_left_is_told_with_the_words_between_which_it_came_about(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    for amount in ("100", "100", "99.5", "99.5", "98"):
+        rows.balance(amount)
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    usdt = entry(statement, "USDT")
+    assert (usdt.opening, usdt.closing, usdt.expected, usdt.unexplained) == (100, 98, 100, -2)
+    assert [gap.amount for gap in usdt.gaps] == [D("-0.5"), D("-1.5")]
+    assert statement_page(statement).splitlines() == [
+        "2023-11-14, UTC",
+        "",
+        "USDT of main on venue",
+        "  opening                              100  told at 2023-11-14 22:13:22",
+        "  closing                               98  told at 2023-11-14 22:13:26",
+        "  NOT EXPLAINED                         -2",
+        "",
+        "not explained: USDT on venue: -0.5 between 2023-11-14 22:13:23 and 2023-11-14 22:13:24, "
+        "-1.5 between 2023-11-14 22:13:25 and 2023-11-14 22:13:26",
+    ]
+
+
+def test_a_word_that_was_told_amid_fills_does_not_count(database: Database) -> None:
+    """The venue had filled what we heard of only after its answer."""
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.position("0")
+    rows.position("0")
+    rows.position("2")
+    rows.fill("buy", "2", "100", "100", "0 USDT")
+    rows.position("2")
+    rows.position("2")
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    assert statement.is_explained
+    assert moved(entry(statement, LINEAR.name)) == {"fills": 2}
+
+
+def test_a_day_on_which_money_moved_and_the_venue_said_nothing_is_not_explained(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.cash("transfer", "7")
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    usdt = entry(statement, "USDT")
+    assert (usdt.closing, usdt.unexplained, moved(usdt)) == (None, None, {"transfers": 7})
+    assert not statement.is_explained
+    assert "the venue told nothing on that day" in verdict(statement)
+
+
+def test_profit_that_waits_is_cash_when_it_is_settled_and_a_delivery_ends_the_position(database: Database) -> None:
+    waits = msgspec.structs.replace(INVERSE, pays_at_settlement=True)
+    rows = Rows(waits)
+    rows.life("c")
+    rows.balance("1", "BTC")
+    rows.position("0")
+    rows.fill("buy", "100", "50000", "50000", "0.00001 BTC")  # 0.002 coins
+    rows.fill("sell", "50", "62500", "62500", "0 BTC")  # 0.001 less 0.0008: 0.0002 are realized, and wait
+    rows.balance("0.99999", "BTC")
+    rows.cash("settlement", "0.0004", "BTC", realized="0.0002", name=waits.name)
+    rows.cash("delivery", "0.0001", "BTC", name=waits.name)
+    rows.balance("1.00049", "BTC")
+    rows.position("0")
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    assert statement.is_explained
+    cash = {"fees": D("-0.00001"), "settlement": D("0.0004"), "delivery": D("0.0001")}
+    assert moved(entry(statement, "BTC")) == cash
+    assert moved(entry(statement, waits.name)) == {"fills": 50, "delivery": -50}
+
+
+@pytest.mark.parametrize(
+    ("day", "now", "told"),
+    [
+        (date(2023, 11, 20), NOW, "on 2023-11-20 the ledger has neither a word nor a move of main on venue"),
+        (date(2027, 1, 16), NOW, "2027-01-16 has not come yet"),
+    ],
+)
+def test_a_day_without_anything_and_one_that_has_not_come_are_one_sentence(
+    database: Database, day: date, now: int, told: str
+) -> None:
+    two_days().write(database)
+
+    with pytest.raises(ReplenisherError, match=told):
+        stated(database, day, now)
+
+
+def test_today_is_stated_as_far_as_it_has_come(database: Database) -> None:
+    two_days().write(database)
+
+    page = statement_page(stated(database, SECOND, now=1_700_010_000 * SECOND_NS))
+
+    assert page.startswith("2023-11-15, UTC, so far\n")
