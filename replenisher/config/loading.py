@@ -16,6 +16,7 @@ from replenisher.config.reading import Path_, Raw, Sources
 from replenisher.config.sections import (
     PAPER_KEY,
     ExchangeSection,
+    FeedDelays,
     LiveMarket,
     RecordedMarket,
     Sections,
@@ -239,6 +240,9 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     if isinstance(config.exchange.market, LiveMarket):
         at = ("exchange", "market", "source")
         yield at, not_allowed(at, "live", "a market from a live feed is not offered yet, take synthetic or recorded")
+    if isinstance(config.exchange.latency.model, FeedDelays) and not isinstance(config.exchange.market, RecordedMarket):
+        at = ("exchange", "latency", "model")
+        yield at, f"{spell(at)}: 'feed' is not allowed, only a recorded market knows how long its messages took"
     yield from listed.contradictions(config.exchange)
 
 

@@ -147,11 +147,55 @@ class Fees(Section):
     taker_bps: Decimal = Field(Decimal(5), ge=-100, le=1000)
 
 
+Delays = Annotated[tuple[Annotated[float, Field(ge=0, le=60_000)], ...], Field(min_length=1, max_length=100_000)]
+
+
+class Sampled(Section):
+    """Times that were measured, each as likely as any other."""
+
+    request_ms: Delays
+    response_ms: Delays
+
+
+class SampledDelays(Section):
+    """Every message takes one of the times that were measured."""
+
+    sampled: Sampled
+
+
+class Feed(Section):
+    """How often what the tape's last message took longer to its recorder than the fastest one."""
+
+    request_times: float = Field(1, ge=0, le=1000)
+    response_times: float = Field(1, ge=0, le=1000)
+
+
+class FeedDelays(Section):
+    """Messages take long when those of the tape did."""
+
+    feed: Feed
+
+
+def _kind_of_latency_model(value: object) -> str:
+    if isinstance(value, str):
+        return "constant"
+    return "sampled" if isinstance(value, SampledDelays) or (isinstance(value, dict) and "sampled" in value) else "feed"
+
+
+LatencyModel = Annotated[
+    Annotated[Literal["constant"], Tag("constant")]
+    | Annotated[SampledDelays, Tag("sampled")]
+    | Annotated[FeedDelays, Tag("feed")],
+    Discriminator(_kind_of_latency_model),
+]
+
+
 class Latency(Section):
     """How long a request is under way, and its answer."""
 
     request_ms: float = Field(2, ge=0, le=60_000)
     response_ms: float = Field(2, ge=0, le=60_000)
+    model: LatencyModel = Field("constant", description="what comes on top of these two")
     order_reply_ms: float = Field(
         0, ge=0, le=60_000, description="how much longer the answer to an order takes; what it did may be told before"
     )

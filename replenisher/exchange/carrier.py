@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from replenisher.exchange.dialects.dialect import Action, Dialect, HttpReply, HttpRequest
-from replenisher.exchange.latency import DelayLine, Latency
+from replenisher.exchange.latency import DelayLine, LatencyModel
 
 
 class Hangup(Enum):
@@ -34,7 +34,7 @@ class End(Protocol):
 class Link:
     """One client's connection: the way to the exchange and the way back."""
 
-    def __init__(self, name: str, end: End, latency: Latency) -> None:
+    def __init__(self, name: str, end: End, latency: LatencyModel) -> None:
         self.name = name
         self.end = end
         self.inbound: DelayLine[Item] = DelayLine(latency.request_ns)
@@ -44,7 +44,7 @@ class Link:
 class Carrier:
     """Carries between the ends of connections and a dialect."""
 
-    def __init__(self, dialect: Dialect, latency: Latency) -> None:
+    def __init__(self, dialect: Dialect, latency: LatencyModel) -> None:
         self._dialect = dialect
         self._latency = latency
         self._links: dict[str, Link] = {}

@@ -123,6 +123,10 @@ class Market(Protocol):
         """When the market next does something by itself; None when it never will again."""
 
     @property
+    def feed_ns(self) -> int:
+        """How much longer the last message took to its recorder than the fastest one; 0 where there is none."""
+
+    @property
     def index(self) -> float | None:
         """What the instrument is worth elsewhere, in ticks; None where this market knows no elsewhere."""
 

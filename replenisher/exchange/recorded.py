@@ -33,6 +33,7 @@ from replenisher.model.order import Side
 
 TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
 Levels = tuple[Level, ...]
+FAR = 1 << 62
 INSTRUMENT_NAME = "BTC_USDT-PERPETUAL"
 
 
@@ -106,6 +107,7 @@ class RecordedMarket:
         self._hidden: dict[tuple[Side, int], None] = {}  # levels of others that would trade with a resting order
         self._is_trusted = False
         self._is_closed = False
+        self._way_ns = self._way_ns_min = FAR  # by the two clocks that stamped it: of the last message, and the fastest
         self._next: TapeFact | None = None
         self._next_due = start  # when that happens here
         self._played_to = start  # when the last fact of the tape was due; what happens late is still due then
@@ -118,6 +120,11 @@ class RecordedMarket:
     def is_open(self) -> bool:
         """Whether the tape still plays and its book can be trusted."""
         return self._is_trusted and not self._is_closed
+
+    @property
+    def feed_ns(self) -> int:
+        """How much longer the last message of the tape was under way than the fastest so far."""
+        return self._way_ns - self._way_ns_min
 
     @property
     def next_at(self) -> int | None:
@@ -175,6 +182,7 @@ class RecordedMarket:
         happenings = []
         while self._next is not None and self._next_due <= at:
             fact, self._played_to = self._next, self._next_due
+            self._note_way(fact)
             self._now = max(self._now, self._played_to)
             self._look_ahead()
             happening = self._apply(fact)
@@ -209,6 +217,13 @@ class RecordedMarket:
         venue_time, self._next = following
         later = venue_time - self._tape_start
         self._next_due = max(self._played_to, self._start + (later if self._speed == 1 else int(later / self._speed)))
+
+    def _note_way(self, fact: TapeFact) -> None:
+        """The clocks may differ by anything, so one message says nothing of how long it took; two do."""
+        if not isinstance(fact, FeedLost):
+            self._way_ns = fact.at - fact.venue_time
+            if self._way_ns < self._way_ns_min:
+                self._way_ns_min = self._way_ns
 
     def _apply(self, fact: TapeFact) -> Happening:
         match fact:

@@ -21,7 +21,7 @@ from replenisher.exchange.carrier import Carrier, Hangup
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import Latency
+from replenisher.exchange.latency import Latency, LatencyModel
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.model.units import SECOND_NS
 
@@ -39,7 +39,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     deribit: DeribitSettings
     port: int = 0  # 0 takes any that is free
-    latency: Latency = Latency()
+    latency: LatencyModel = Latency()
     send_buffer_bytes: int = 4_194_304  # a client that reads no faster than this fills up is cut off
     connections_max: int = 32  # of one address, and here all come from one
 

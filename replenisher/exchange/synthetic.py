@@ -14,6 +14,7 @@ class SyntheticMarket:
 
     source = "synthetic"
     is_open = True
+    feed_ns = 0
 
     def __init__(self, instrument: Instrument, settings: SyntheticSettings, random: RandomSource, at: int) -> None:
         self.instrument = instrument

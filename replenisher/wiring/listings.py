@@ -79,9 +79,14 @@ def synthetic_start(section: ExchangeSection, name: str) -> tuple[Instrument, De
     return _instrument(section.venue, name, details, market) if isinstance(market, SyntheticSection) else None
 
 
+def chance_of(seed: int | str) -> random.Random:
+    """A source of chance that gives the same for the same seed."""
+    return random.Random(seed)  # noqa: S311 - a seeded market, no secret
+
+
 def _chance(seed: int, place: int, name: str) -> random.Random:
-    """A source of chance for each market, so that none depends on what else is listed after the first."""
-    return random.Random(seed if place == 0 else f"{seed} {name}")  # noqa: S311 - a seeded market, no secret
+    """One for each market, so that none depends on what else is listed after the first."""
+    return chance_of(seed if place == 0 else f"{seed} {name}")
 
 
 def _listing(

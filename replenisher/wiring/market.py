@@ -18,10 +18,10 @@ from replenisher.errors import ReplenisherError
 from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import Latency
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import HOST, ServerSettings, serve
 from replenisher.live.clock import SessionClock
+from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import listings_of
 
 DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000)}}
@@ -73,7 +73,7 @@ def run_exchange(
             keeps_orders_when_shut=section.keeps_orders_when_shut,
         ),
         port=port,
-        latency=Latency(request_ms=section.latency.request_ms, response_ms=section.latency.response_ms),
+        latency=latency_of(section, listings, chosen_seed),
     )
 
     def announce(url: str) -> None:

@@ -39,6 +39,7 @@ from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
 from replenisher.wiring.books import database_upgrade
+from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.setup import setup_of
@@ -183,10 +184,10 @@ def replay_of(
     """A life that has been told its first facts."""
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
-    account, latency = config.venues[venue].account, section.latency
-    requests_ns, responses_ns = round(latency.request_ms * MS_NS), round(latency.response_ms * MS_NS)
-    order_replies_ns = responses_ns + round(latency.order_reply_ms * MS_NS)
-    hearing = Hearing(venue, account, Way(lambda: responses_ns), Way(lambda: responses_ns))
+    account, latency = config.venues[venue].account, latency_of(section, listings, section.seed)
+    held_ns = round(section.latency.order_reply_ms * MS_NS)
+    trading = Way(latency.response_ns)
+    hearing = Hearing(venue, account, Way(latency.response_ns), trading)
     exchange = Exchange(
         exchange_id=_exchange_id(section.seed),
         seed=section.seed,
@@ -202,16 +203,16 @@ def replay_of(
         account,
         hearing,
         Answers(exchange.views, venue, account, hearing),
-        questions=Way(lambda: requests_ns),
-        replies=Way(lambda: responses_ns),
-        order_replies=Way(lambda: order_replies_ns),
+        questions=Way(latency.request_ns),
+        replies=trading,
+        order_replies=Way(lambda: latency.response_ns() + held_ns) if held_ns else trading,
     )
     traded = instruments_on(config, venue)
     names = dict.fromkeys([*traded, *followed_on(config, venue)])
     watched = [listing.market for listing in listings if listing.market.instrument.name in names]
     for market in watched:
         hearing.listen(market.instrument, is_traded=market.instrument.name in traded)
-    game = Replay(Engine(state), exchange, hearing, counter, Way(lambda: requests_ns), observe)
+    game = Replay(Engine(state), exchange, hearing, counter, Way(latency.request_ns), observe)
     game.begin(
         Started(
             at=at,

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookChanged, TradePrinted
 from replenisher.model.step import Step
-from tests.backtest.given import config_of, fills_of, lived, replayed
+from tests.backtest.given import Happened, config_of, fills_of, lived, replayed
 
 BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
 
@@ -52,9 +53,28 @@ def test_the_same_past_has_the_same_outcome() -> None:
     assert replayed(config, 20) == replayed(config, 20)
 
 
+SAMPLED = {"sampled": {"request_ms": [1, 2, 80], "response_ms": [0.5, 1, 40]}}
+
+
 def test_latency_makes_another_past() -> None:
-    near, far = (
-        replayed(config_of("paper.yaml", latency={"request_ms": way, "response_ms": way}), 30) for way in (0, 60)
-    )
+    latencies = ({"request_ms": 0, "response_ms": 0}, {"request_ms": 60, "response_ms": 60}, {"model": SAMPLED})
+
+    near, far, sampled = (replayed(config_of("paper.yaml", latency=latency), 30) for latency in latencies)
 
     assert near != far
+    assert far != sampled != near
+    assert sampled == replayed(config_of("paper.yaml", latency={"model": SAMPLED}), 30)
+
+
+def test_latency_may_be_that_of_the_tape_itself(recordings: Callable[[str], Path]) -> None:
+    def of(model: object) -> list[Happened]:
+        latency = {"request_ms": 0, "response_ms": 0, "model": model}
+        return replayed(config_of("replay.yaml", recordings(BTCUSDT), latency=latency), 20)
+
+    assert of({"feed": {"request_times": 0, "response_times": 0}}) == of("constant")
+    assert of({"feed": {"request_times": 3, "response_times": 3}}) != of("constant")
+
+
+def test_an_order_flow_has_no_latency_of_its_own() -> None:
+    with pytest.raises(ConfigurationError, match="only a recorded market knows how long its messages took"):
+        config_of("paper.yaml", latency={"model": {"feed": {}}})
