@@ -64,7 +64,8 @@ def why(
     from replenisher.report.why.page import why_page
     from replenisher.wiring.explaining import why as read_why
 
-    found = read_why(ledger, order_id)
+    with progress("reading the story"):
+        found = read_why(ledger, order_id)
     if as_json:
         show(found, as_json)
     else:

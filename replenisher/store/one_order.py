@@ -4,12 +4,12 @@ An explanation must not change with anything that comes later. So what is read h
 steps of the lives in which it was alive.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
 
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
@@ -20,6 +20,8 @@ from replenisher.store import tables
 from replenisher.store.rows import instrument_of
 
 SIDES = {side.value: side for side in Side}
+KEYS_PER_QUERY = 300
+ROWS_AT_ONCE = 5_000
 FOUND_MAX = 5  # of orders that begin alike
 
 Moment = tuple[int, int]  # epoch and step, in one journal
@@ -138,13 +140,27 @@ def fills(connection: Connection, key: OrderKey) -> list[Filled]:
     return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
 
 
-def decisions(connection: Connection, venue: str, row: OrderRow, since: Moment, until: Moment) -> dict[Moment, Decided]:
-    """What its strategy decided on its instrument between two steps of the journal that placed it."""
-    decided = tables.decisions.c
-    whose = (decided.strategy == row.strategy, decided.venue == venue, decided.instrument == row.instrument)
-    query = select(tables.decisions).where(_between(tables.decisions, row.journal_id, since, until), *whose)
-    ordered = query.order_by("epoch", "step", "index")
-    return {(each.epoch, each.step): _decided(each._asdict()) for each in connection.execute(ordered)}
+def decisions_in(connection: Connection, venue: str, row: OrderRow, steps: Collection[Moment]) -> dict[Moment, Decided]:
+    """What its strategy decided on its instrument in these steps of the journal that placed it."""
+    found: dict[Moment, Decided] = {}
+    columns = tuple_(tables.decisions.c.epoch, tables.decisions.c.step)
+    wanted = sorted(steps)
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = wanted[start : start + KEYS_PER_QUERY]
+        query = _decisions(venue, row).where(columns.in_(some))
+        found |= {(each.epoch, each.step): _decided(each._asdict()) for each in connection.execute(query)}
+    return found
+
+
+def decisions(connection: Connection, venue: str, row: OrderRow, since: Moment, until: Moment) -> Iterator[Decided]:
+    """All of them between two steps, oldest first. There may be many, so they are read in pages."""
+    while True:
+        page = _decisions(venue, row).where(_between(tables.decisions, since, until)).limit(ROWS_AT_ONCE)
+        found = [_decided(each._asdict()) for each in connection.execute(page)]
+        yield from found
+        if len(found) < ROWS_AT_ONCE:
+            return
+        since = (found[-1].epoch, found[-1].step + 1)
 
 
 def denials(connection: Connection, key: OrderKey, row: OrderRow, since: Moment, until: Moment) -> list[Asked]:
@@ -154,7 +170,8 @@ def denials(connection: Connection, key: OrderKey, row: OrderRow, since: Moment,
         connection,
         Asked,
         tables.requests,
-        _between(tables.requests, row.journal_id, since, until),
+        requests.journal_id == row.journal_id,
+        _between(tables.requests, since, until),
         requests.kind == "denied",
         requests.venue == key.venue,
         requests.account == key.account,
@@ -219,11 +236,17 @@ def _named(table: Table, key: OrderKey) -> ColumnElement[bool]:
     return and_(table.c.venue == key.venue, table.c.account == key.account, table.c.order_id == key.order_id)
 
 
-def _between(table: Table, journal_id: str, since: Moment, until: Moment) -> ColumnElement[bool]:
+def _decisions(venue: str, row: OrderRow) -> Select[Any]:
+    decided = tables.decisions.c
+    whose = (decided.strategy == row.strategy, decided.venue == venue, decided.instrument == row.instrument)
+    query = select(tables.decisions).where(decided.journal_id == row.journal_id, *whose)
+    return query.order_by(decided.epoch, decided.step)
+
+
+def _between(table: Table, since: Moment, until: Moment) -> ColumnElement[bool]:
     """Rows of these steps, the first and the last one included."""
     epoch, step = table.c.epoch, table.c.step
     return and_(
-        table.c.journal_id == journal_id,
         epoch.between(since[0], until[0]),
         or_(epoch > since[0], step >= since[1]),
         or_(epoch < until[0], step <= until[1]),

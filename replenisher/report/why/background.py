@@ -24,27 +24,28 @@ class Background:
     def __init__(self, connection: Connection, key: OrderKey, row: OrderRow, asked: Sequence[Asked]) -> None:
         own = [(each.epoch, each.step) for each in asked if each.journal_id == row.journal_id]
         self.row = row
+        self._connection, self._venue = connection, key.venue
         self.last: Moment = (row.updated_epoch, row.updated_step)
         since = min(own, default=(row.epoch, 0))
         until = max([self.last, *own]) if row.status.is_terminal else FOR_EVER
+        self._span = since, until
         self.instrument: Instrument = one_order.instrument(connection, key.venue, row)
         self.denials = one_order.denials(connection, key, row, since, until)
-        self._decisions = one_order.decisions(connection, key.venue, row, since, until)
+        self._decisions = one_order.decisions_in(connection, key.venue, row, {*own})
         self._lives = one_order.lives(connection, row, since, until)
         self._mandates = one_order.mandates(connection, row, since, until)
-        self._spoken = {*own}
 
     @property
     def later_lives(self) -> list[Life]:
         """Those that began while it was alive."""
         return [life for life in self._lives if life.epoch > self.row.epoch]
 
-    @property
     def silent(self) -> Iterator[Decided]:
         """The decisions of steps in which nothing was asked about the order, while it was alive."""
         is_over = self.row.status.is_terminal
-        for moment, decision in self._decisions.items():
-            if moment not in self._spoken and not (is_over and moment >= self.last):
+        for decision in one_order.decisions(self._connection, self._venue, self.row, *self._span):
+            moment = decision.epoch, decision.step
+            if moment not in self._decisions and not (is_over and moment >= self.last):
                 yield decision
 
     def decision(self, asked: Asked) -> Decided | None:

@@ -34,7 +34,9 @@ def _event(event: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
         told = _kept(event, told)
     yield f"{_moment(event['at'])}  {event['what']}: {told}  [life {event['epoch']}, step {event['step']}]"
     if event["shown"] is not None:
-        yield from _shown(event["shown"], found["quote_currency"], event["what"])
+        yield from _shown(event["shown"], found["quote_currency"])
+        if event["what"] != "cancel":
+            yield f"{INDENT}{'sent':<13} at {event['price']}"
 
 
 def _kept(event: Mapping[str, Any], told: str) -> str:
@@ -43,7 +45,7 @@ def _kept(event: Mapping[str, Any], told: str) -> str:
     return f"wanted elsewhere {event['times']} times until {_moment(event['until'])}, first at {event['price']}: {told}"
 
 
-def _shown(shown: Mapping[str, Any], currency: str, what: str) -> Iterator[str]:
+def _shown(shown: Mapping[str, Any], currency: str) -> Iterator[str]:
     source = f" ({shown['fair_value_source']})" if shown["fair_value_source"] else ""
     yield f"{INDENT}{'fair value':<13} {shown['fair_value']!r} {currency}{source}"
     for stage in shown["stages"][1:]:
@@ -54,8 +56,6 @@ def _shown(shown: Mapping[str, Any], currency: str, what: str) -> Iterator[str]:
     for reason, price, amount in shown["cuts"]:
         left = f"leaves {amount} at {price}" if float(amount) else "leaves nothing"
         yield f"{INDENT}{'cut':<13} {reason}: {left}"
-    if what != "cancel":
-        yield f"{INDENT}{'sent':<13} at {shown['permitted']}"
 
 
 def _sum(stage: Mapping[str, Any]) -> str:

@@ -3,8 +3,10 @@
 It is made of rows alone. What it tells of an order that has ended is the same for ever.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
+from heapq import merge
+from operator import itemgetter
 
 import msgspec
 from sqlalchemy import Connection
@@ -16,9 +18,10 @@ from replenisher.report.why.background import Background
 from replenisher.report.why.reasons import Standing, why_amended, why_canceled, why_denied, why_kept, why_placed
 from replenisher.report.why.story import Event, Shown, Story
 from replenisher.store import one_order
-from replenisher.store.one_order import Asked, Decided, Filled, Life, OrderKey
+from replenisher.store.one_order import Asked, Decided, Filled, Life, Moment, OrderKey
 
 Row = Life | Filled | Asked | Decided
+Rank = tuple[int, int, int, int, int]  # when, in which life and step, of which kind, and which of them
 
 
 def read_story(connection: Connection, name: str) -> Story:
@@ -35,7 +38,8 @@ def read_story(connection: Connection, name: str) -> Story:
     if row is None:
         return _unplaced(key, asked, fills)
     known = Background(connection, key, row, asked)
-    events = _together(Telling(connection, key, known).events(_in_order(known, asked, fills)))
+    telling = Telling(connection, key, known, {(each.epoch, each.step) for each in asked if each.kind == "amend"})
+    events = _together(telling.events(_in_order(known, asked, fills)))
     mandate = known.mandate(row.epoch)
     return Story(
         order_id=key.order_id,
@@ -58,14 +62,13 @@ def read_story(connection: Connection, name: str) -> Story:
 class Telling:
     """One order that was placed, and where it stands as its story goes on."""
 
-    def __init__(self, connection: Connection, key: OrderKey, known: Background) -> None:
+    def __init__(self, connection: Connection, key: OrderKey, known: Background, amended: Collection[Moment]) -> None:
         self._connection, self._key, self._known = connection, key, known
+        self._amended = amended  # the steps in which it was
         self._stands = Standing()
-        self._amended = set[tuple[int, int]]()  # the steps in which it was
 
-    def events(self, rows: Sequence[Row]) -> Iterator[Event]:
+    def events(self, rows: Iterable[Row]) -> Iterator[Event]:
         """What happened, in order."""
-        self._amended = {(row.epoch, row.step) for row in rows if isinstance(row, Asked) and row.kind == "amend"}
         for row in rows:
             match row:
                 case Life():
@@ -147,15 +150,16 @@ class Telling:
         return Event(at=row.updated_at, epoch=row.updated_epoch, step=row.updated_step, what="ended", told=told)
 
 
-def _in_order(known: Background, asked: Sequence[Asked], fills: Sequence[Filled]) -> list[Row]:
+def _in_order(known: Background, asked: Sequence[Asked], fills: Sequence[Filled]) -> Iterator[Row]:
     """All rows about an order as they came: what was heard, what was asked for then, and what was left as it was."""
-    ranked: list[tuple[tuple[int, ...], Row]] = [
+    ranked: list[tuple[Rank, Row]] = [
         *(((each.started_at, each.epoch, 0, 0, 0), each) for each in known.later_lives),
         *(((each.at, each.epoch, each.step, 1, each.index), each) for each in fills),
         *(((each.at, each.epoch, each.step, 2, each.index), each) for each in [*known.denials, *asked]),
-        *(((each.at, each.epoch, each.step, 3, 0), each) for each in known.silent),
     ]
-    return [row for _, row in sorted(ranked, key=lambda each: each[0])]
+    ranked.sort(key=itemgetter(0))
+    silent = (((each.at, each.epoch, each.step, 3, 0), each) for each in known.silent())
+    return (row for _, row in merge(ranked, silent, key=itemgetter(0)))
 
 
 def _together(events: Iterable[Event]) -> list[Event]:
