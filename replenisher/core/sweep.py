@@ -73,7 +73,7 @@ class _Episode:
     @property
     def is_none(self) -> bool:
         """Whether so little was lost that it was no sweep."""
-        return self.loss < LOSS_MIN * self.usual
+        return self.loss <= 0 or self.loss < LOSS_MIN * self.usual
 
     def pass_time(self, elapsed_ns: int) -> None:
         """So long after the sweep what was in force is still so."""

@@ -176,6 +176,17 @@ def test_each_band_loses_and_gets_back_its_own_depth() -> None:
     assert back == {0: [(0, 0, 0, 1, 1, 1, 1)], 5: [(0, 0, 1, 1, 1, 1, 1)], 10: [(0, 0, 1, 1, 1, 1, 1)], 25: []}
 
 
+def test_a_band_in_which_nothing_ever_stands_has_no_sweeps() -> None:
+    wide = ((10_020, 100), (10_025, 100))  # so far off that within 5 bps there is nothing
+    market = Market(bands_bps=(5, 25), asks=wide)
+    market.buys(100, price=10_020)
+    market.after(10).shows(asks=wide[1:])
+    market.after(1_000).shows()
+    market.stands_still(seconds=65)
+
+    assert {band: len(kept) for band, kept in market.watch.recoveries.items()} == {5: 0, 25: 1}
+
+
 def test_what_is_taken_outside_a_band_is_no_flow_into_it() -> None:
     market = Market(bands_bps=(0, 10))
     market.buys(100)
