@@ -350,9 +350,10 @@ def _start(state: State, event: Started) -> None:
 
 
 def _inherit_budgets(state: State, at: int) -> None:
-    """Nobody remembers what the life before has spent: what is sure to be left is one cancel for each order."""
+    """Nobody remembers what the life before has spent: what is sure to be left is a cancel for each that had none."""
     for venue in state.setup.venues:
-        reserve = sum(venue_of(order.instrument) == venue.name for order in state.orders.all_live())
+        kept = [order for order in state.orders.all_live() if not order.is_canceling]
+        reserve = sum(venue_of(order.instrument) == venue.name for order in kept)
         state.budgets[venue.name] = Budget(min(reserve, venue.rate_limit.burst), at)
 
 

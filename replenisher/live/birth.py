@@ -21,7 +21,8 @@ def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> 
     """
     state = State.load(setup, journal.boot.snapshot)
     fold(state, journal.boot.steps)
-    state.first_started_at = state.first_started_at or at  # power loss may take all that this life writes behind it
+    # Power loss may have taken all that the life before wrote, and may take all of this one but when it began.
+    state.epoch, state.first_started_at = journal.boot.epoch, state.first_started_at or at
     epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1, epoch_before + 1)
     journal.begin(epoch, state.dump(), at)
     return state, epoch

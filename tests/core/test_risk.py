@@ -393,6 +393,19 @@ def test_a_life_after_another_spends_nothing_that_has_not_come_back_since() -> N
     assert len([wish for wish in later if isinstance(wish, PlaceOrder)]) == 6
 
 
+@pytest.mark.parametrize("has_canceled", [False, True])
+def test_what_the_life_before_kept_for_cancels_is_only_left_if_it_has_not_canceled(has_canceled: bool) -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=0.001, burst=15.0))
+    if has_canceled:
+        assert cancels(want(world, ())) == 6
+    after = world.reborn()
+
+    sent = after.open(epoch=2)
+
+    left = cancels(sent) + after.state.budgets[VENUE].credits
+    assert left == pytest.approx(0 if has_canceled else 6, abs=0.01)
+
+
 def test_what_the_budget_cannot_pay_is_sent_when_it_can() -> None:
     world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=15.0))
     want(world, ladder(3, centre=100_003))

@@ -11,7 +11,7 @@ from tests.core.world import Wishes, setup
 from tests.store.given import JOURNAL_ID, SECOND, T0, started
 
 
-def test_power_loss_may_take_all_of_the_first_life_but_since_when_trades_are_asked_for(tmp_path: Path) -> None:
+def test_power_loss_may_take_all_of_the_first_life_but_that_and_when_it_was(tmp_path: Path) -> None:
     constants, disk = setup([("test", Wishes())]), SimulatedDisk(Random(1))
     journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(), disk=disk)
     _, epoch = begin(journal, constants, T0)
@@ -23,4 +23,4 @@ def test_power_loss_may_take_all_of_the_first_life_but_since_when_trades_are_ask
     assert journal.boot.steps == ()
     state, _ = begin(journal, constants, T0 + SECOND)
 
-    assert state.first_started_at == T0
+    assert (state.first_started_at, state.epoch) == (T0, epoch), "trades are asked for from then on, and it has spent"
