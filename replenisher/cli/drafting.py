@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from replenisher.errors import ConfigurationError
@@ -49,13 +49,19 @@ def write_over(file: Path, text: str) -> None:
 
 
 def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write files into a folder, which is made if it is not there; each in the place of the last one of that name."""
+    """Write files into a folder, which is made if it is not there: none before all of them are whole."""
+    was_there = folder.exists()
     try:
         folder.mkdir(exist_ok=True)
+        with ExitStack() as written:
+            files = {folder / name: written.enter_context(_beside(folder / name, text)) for name, text in texts.items()}
+            for file, beside in files.items():
+                beside.replace(file)
     except OSError as error:
+        if not was_there:
+            with suppress(OSError):
+                folder.rmdir()
         raise _unwritten(folder, error) from None
-    for name, text in texts.items():
-        write_over(folder / name, text)
 
 
 def require_writable(path: Path) -> None:

@@ -19,7 +19,7 @@ def report(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with charts that needs nothing else.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a CSV file a table into a new folder.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV files into a folder, one a table.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why money was made or lost: P&L in parts, markouts, spreads, obligations.
@@ -107,8 +107,10 @@ def _show(found: "Report", *, as_json: bool, written: list[Path]) -> None:
 
         typer.echo(format(encode(found)))
         return
+    from rich.console import Console
+
     from replenisher.report.summary import summary
 
-    display(summary(found))
+    display(summary(found, Console().width))
     for path in written:
         typer.echo(f"{path} is written")

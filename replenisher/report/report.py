@@ -53,7 +53,8 @@ def read_report(
     connection: Connection, keys: Sequence[AccountKey], progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Report:
     """The report on these accounts. `progress` is told how many fills of how many are read."""
-    count = sum(history.fill_count(connection, key) for key in keys)
+    counts = {key: history.fill_count(connection, key) for key in keys}
+    count = sum(counts.values())
     if count == 0:
         names = ", ".join(f"{key.account} on {key.venue}" for key in keys) or "any account"
         raise ReplenisherError(f"there is nothing to report: the database holds no fill of {names}")
@@ -72,7 +73,7 @@ def read_report(
     with localcontext(prec=DIGITS):
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
-            pen = Pen(key, instruments, count)
+            pen = Pen(key, instruments, counts[key])
             attribution, booked = reading.account(connection, key, instruments, pen)
             lines += (own := attribution.lines())
             totals += _totals(key, own, booked.worth(attribution.unit_values))

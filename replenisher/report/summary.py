@@ -2,46 +2,50 @@
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.page.numbers import after, heading, moment, short_names, shown, title, written
-from replenisher.report.pnl import Total
+from replenisher.report.numbers import after, heading, moment, short_names, shown, title, written
+from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
 
-ROWS_MAX, TURNED_ROWS_MAX = 12, 4  # of a table; all of them are in the other forms
-COLUMNS_MAX = 7
+ROWS_MAX = 12  # of a table; all of them are in the other forms
+PADDING = 2  # of a column
+NAME_WIDTH = 24  # of a row's name in a table that is turned
 ELSEWHERE = ("report", "pnl.totals", "markouts", "curves.")
 HIDDEN = ("venue", "account")
 VERSION = "config_version"
 
 
-def summary(report: Report) -> RenderableType:
-    """All of it that fits."""
-    span = f"{moment(report.since)} to {moment(report.until)} UTC, {report.fills:,} fills"
+def summary(report: Report, width: int) -> RenderableType:
+    """All of it that fits into so many columns of text."""
+    span = f"{moment(report.since)} to {moment(report.until)} UTC, {report.fills:,} fills\n"
     sections = [table for table in tables(report) if not table.name.startswith(ELSEWHERE)]
-    parts = [_parts(total) for total in report.pnl.totals]
-    return Group(Text(span), *parts, *_markouts(report), *(_section(each) for each in sections))
+    return Group(Text(span), *_parts(report), *_markouts(report), *(_section(each, width) for each in sections))
 
 
-def _parts(total: Total) -> RenderableType:
-    grid = Grid(
-        box=box.SIMPLE, title=f"P&L of {total.account} on {total.venue}, {total.currency}", title_justify="left"
-    )
-    grid.add_column("part")
-    grid.add_column(total.currency, justify="right")
-    for name, value in msgspec.structs.asdict(total.parts).items():
-        if value:
-            grid.add_row(name.replace("_", " "), f"{shown(value)}")
-    grid.add_section()
-    grid.add_row("P&L", f"{shown(total.total)}")
-    if total.unexplained:
-        grid.add_row("not explained", f"{total.unexplained}")
-    return grid
+def _parts(report: Report) -> Iterator[RenderableType]:
+    """The P&L of each account by part, its currencies beside each other."""
+    by_account: dict[str, list[Total]] = {}
+    for total in report.pnl.totals:
+        by_account.setdefault(f"{total.account} on {total.venue}", []).append(total)
+    for account, totals in by_account.items():
+        grid = Grid(box=box.SIMPLE)
+        grid.add_column("part")
+        for total in totals:
+            grid.add_column(total.currency, justify="right")
+        for part in Parts.__struct_fields__:
+            values = [getattr(total.parts, part) for total in totals]
+            if any(values):
+                grid.add_row(part.replace("_", " "), *(shown(value) if value else "" for value in values))
+        grid.add_section()
+        grid.add_row("P&L", *(shown(total.total) for total in totals))
+        if any(total.unexplained for total in totals):
+            grid.add_row("not explained", *(f"{total.unexplained}" for total in totals), style="red")
+        yield Group(_head(f"P&L of {account}"), grid)
 
 
 def _markouts(report: Report) -> Iterator[RenderableType]:
@@ -49,36 +53,45 @@ def _markouts(report: Report) -> Iterator[RenderableType]:
     curves = [each for each in report.markouts if each.by == "strategy"]
     if not curves:
         return
-    grid = Grid(box=box.SIMPLE, title="Markouts, bps", title_justify="left")
+    grid = Grid(box=box.SIMPLE, padding=(0, 1, 0, 0))
     for column in ("strategy", *(after(point.after_s) for point in curves[0].points)):
         grid.add_column(column, justify="left" if column == "strategy" else "right")
     versions = short_names(curve.config_version for curve in curves)
     for curve in curves[:ROWS_MAX]:
         means = ("" if point.mean_bps is None else f"{point.mean_bps:.2f}" for point in curve.points)
         grid.add_row(f"{curve.key} {versions[curve.config_version]}".strip(), *means)
-    yield grid
+    yield Group(_head("Markouts, bps"), grid)
 
 
-def _section(table: Table) -> RenderableType:
+def _section(table: Table, width: int) -> RenderableType:
     """A row a line; turned, where its columns would not fit beside each other."""
     columns = [column for column in table.columns if _is_told(table.rows, column)]
-    is_turned = len(columns) > COLUMNS_MAX
-    rows = table.rows[: TURNED_ROWS_MAX if is_turned else ROWS_MAX]
-    grid = Grid(box=box.SIMPLE, title=heading(table.name), title_justify="left", show_header=not is_turned)
+    rows = table.rows[:ROWS_MAX]
+    cells = {column: [_cell(row, column) for row in rows] for column in columns}
+    needed = sum(PADDING + max(map(len, (title(column), *texts))) for column, texts in cells.items())
+    is_turned = needed > width
+    grid = Grid(box=box.SIMPLE, show_header=not is_turned)
     if is_turned:
-        grid.add_column(style="dim")
+        widest = max(len(text) for texts in cells.values() for text in texts)
+        rows = rows[: max(1, (width - NAME_WIDTH) // (min(widest, NAME_WIDTH) + PADDING))]
+        grid.add_column(style="dim", max_width=NAME_WIDTH)
         for _ in rows:
             grid.add_column(justify="right", overflow="fold")
-        for column in columns:
-            grid.add_row(title(column), *(_cell(row, column) for row in rows))
+        for column, texts in cells.items():
+            grid.add_row(title(column), *texts[: len(rows)])
     else:
         for column in columns:
             is_text = any(isinstance(row.cells.get(column), str) for row in rows)
-            grid.add_column(title(column), justify="left" if is_text else "right", overflow="fold")
+            grid.add_column(title(column), justify="left" if is_text else "right")
         for row in rows:
             grid.add_row(*(_cell(row, column) for column in columns))
     more = len(table.rows) - len(rows)
-    return Group(grid, Text(f"  {more} more with --json, --csv or --html")) if more else grid
+    rest = [Text(f"  {more} more with --json, --csv or --html\n")] if more else []
+    return Group(_head(heading(table.name)), grid, *rest)
+
+
+def _head(text: str) -> Text:
+    return Text(text, style="bold")
 
 
 def _is_told(rows: Sequence[Row], column: str) -> bool:

@@ -25,10 +25,10 @@ from replenisher.model.units import HOUR_NS
 from replenisher.report.csv_files import csv_files
 from replenisher.report.drawn import POINTS_MAX, Pen, Presence
 from replenisher.report.markouts import Curve, Point
+from replenisher.report.numbers import short_names, shown, title, written
 from replenisher.report.obligations import Obligation
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
-from replenisher.report.page.numbers import short_names, shown, title, written
 from replenisher.report.report import Report, read_report
 from replenisher.report.resilience import DayOfSweeps
 from replenisher.report.tables import tables

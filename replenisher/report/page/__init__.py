@@ -1,4 +1,4 @@
 """The report as one HTML file that needs nothing besides: `document` is the page, `figures` its charts.
 
-`numbers` says how a number is written for people. The style and what a browser runs are in `page.css` and `page.js`.
+The style and what a browser runs are in `page.css` and `page.js`.
 """

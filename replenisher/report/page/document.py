@@ -13,8 +13,8 @@ from itertools import groupby
 
 import msgspec
 
+from replenisher.report.numbers import heading, moment, title, written
 from replenisher.report.page.figures import Figure, figures, for_plotly
-from replenisher.report.page.numbers import heading, moment, title, written
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
 
@@ -75,6 +75,10 @@ def _head(report: Report) -> Iterator[str]:
             yield _tile("turnover", f"performance[{place}].turnover_quote", each.turnover_quote, "in quote currency")
             yield _tile("deepest fall", f"performance[{place}].drawdown", each.drawdown, each.currency)
     yield "</div>"
+    for total in report.pnl.totals:
+        if total.unexplained:
+            what = f"{total.unexplained} {total.currency} of what the ledger has booked is not explained by any part"
+            yield f'<p class="loss">{escape(what)}: this report is wrong.</p>'
 
 
 def _tile(name: str, place: str, value: Number, unit: str, *, is_signed: bool = False) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from replenisher.model.units import MS_NS
 from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held, Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.page.numbers import after, moment, short_names, shown
+from replenisher.report.numbers import after, moment, short_names, shown
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.resilience import DayOfSweeps
