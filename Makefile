@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help install paper test test-long test-processes lint typecheck floors unit unit-core unit-rest crash-points simulate-coverage sockets chaos chaos-day mutations conformance fresh bench bench-engine bench-long bench-exchange bench-recorder \
-  bench-replay bench-report bench-signals bench-models bench-economics docs lock
+  bench-replay replay-sockets bench-report bench-signals bench-models bench-economics docs lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -97,6 +97,9 @@ bench-recorder: install ## rows a second from the journal into both databases
 
 bench-replay: install ## events a second in a replay; REPLENISHER_TEST_DATA says where the recording lies
 	$(BIN)/python -m bench.replay $(ARGS)
+
+replay-sockets: install ## twenty short markets, traded on over sockets and replayed: both distributions of fills and position; minutes, a line a run
+	$(BIN)/python -m bench.replay_sockets $(ARGS)
 
 bench-report: install ## how long a report on a million fills takes, and how much memory; minutes, with progress
 	$(BIN)/python -m bench.report $(ARGS)

@@ -67,9 +67,9 @@ class Hearing:
         if is_traded:
             self.traded[instrument.name] = instrument
 
-    def begin(self, instruments: Iterable[Instrument], at: int) -> None:
-        """The session is open, and the terms of these instruments are told."""
-        public, private = self._public.arrival(at), self._private.arrival(at)
+    def begin(self, instruments: Iterable[Instrument], at: int, opens_at: int) -> None:
+        """The terms of these instruments are told, and the session is open then."""
+        public, private = self._public.arrival(at), self._private.arrival(opens_at)
         self.put([ClockOffset(at=public, venue=self._venue, offset_ns=0)])
         self.put([InstrumentDefined(at=public, instrument=instrument) for instrument in instruments])
         self.put([SessionOpened(at=private, venue=self._venue)])

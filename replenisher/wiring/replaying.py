@@ -180,8 +180,9 @@ def replay_of(
     at: int,
     append: Append,
     observe: Observe,
+    opens_at: int | None = None,
 ) -> Replay:
-    """A life that has been told its first facts."""
+    """A life that has been told its first facts; its session opens at once, unless it is said when."""
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
     account, latency = config.venues[venue].account, latency_of(section, listings, section.seed)
@@ -222,7 +223,7 @@ def replay_of(
             accounts={venue: f"{account}@{exchange.exchange_id}"},
         )
     )
-    hearing.begin([market.instrument for market in watched], at)
+    hearing.begin([market.instrument for market in watched], at, at if opens_at is None else opens_at)
     for market in watched:
         hearing.tell_state(market.instrument.name, InstrumentState.OPEN, at)
         hearing.show(market.instrument.name, market.depth(), at)
