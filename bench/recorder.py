@@ -30,7 +30,8 @@ from sqlalchemy import Table, func, select
 
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.recorder import EXTERNAL, Recorder
+from replenisher.store.of_orders import EXTERNAL
+from replenisher.store.recorder import Recorder
 from replenisher.store.rows import Instruments, Life, Row, Rows, rows_of
 from replenisher.store.segments import read_header, read_steps, segments
 from tests.postgres import connected, database_on, server
@@ -61,7 +62,7 @@ def values_of(rows: Rows) -> Values:
     """Every row as a driver takes it: decimals and documents are text."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, dict | list):
+        if isinstance(value, dict | list | tuple):
             return msgspec.json.encode(value).decode()
         return value if value is None or isinstance(value, bool | int | float) else f"{value}"
 

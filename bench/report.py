@@ -2,10 +2,9 @@
 
 What is run. A ledger of `--fills` fills is made in SQLite, below TMPDIR: two instruments (an inverse and a linear
 perpetual), two strategies on each, a new configuration version after half of it; each fill has an order and a decision
-of its own and the mids after it, and each order two requests. Then another process reads the report from it as the verb
-does, with progress on stderr; it measures itself, from the first query to the last sum, and the most memory it ever
-had.
-On a machine that does other things too, `cpu_seconds` says more than `seconds`.
+of its own and the mids after it, and each order two requests with their answers. Then another process reads the report
+from it as the verb does, with progress on stderr; it measures itself, from the first query to the last sum, and the
+most memory it ever had. On a machine that does other things too, `cpu_seconds` says more than `seconds`.
 
 What is printed; with `--json` as one document:
     {"fills", "ledger_bytes", "seconds", "cpu_seconds", "fills_per_second", "peak_bytes", "unexplained": by currency}
@@ -125,7 +124,7 @@ def rows_of(
     price: Decimal,
     mid: float,
 ) -> dict[Table, list[dict[str, Any]]]:
-    """A decision, an order, two requests and a fill."""
+    """A decision, an order, two requests and their answers, and a fill."""
     epoch = 1 if number < fills // 2 else 2
     at, step, order_id = T0 + number * BETWEEN_NS + 1, 2 * number + 1, f"abc{epoch:06d}{number:06x}"
     origin = {"journal_id": JOURNAL_ID, "epoch": epoch, "step": step, "index": 0, "at": at}
@@ -144,8 +143,16 @@ def rows_of(
         origin | place | what | asked | {"index": index, "kind": kind, "intent": "quote"}
         for index, kind in enumerate(("place", "amend"))
     ]
+    heard = {"at": at + 5_000_000, "asked_at": at, "intent": "quote", "outcome": "working", "message": ""}
+    heard |= {"order_id": order_id, "config_version": f"version-{epoch}"}
+    answered = {name: value for name, value in place.items() if name != "instrument"} | heard
+    answers = [
+        origin | answered | {"step": step + 1, "index": index, "request": kind}
+        for index, kind in enumerate(("place", "amend"))
+    ]
     whose = {name: value for name, value in place.items() if name != "account"}
     return {
+        tables.answers: answers,
         tables.markouts: [
             {name: value for name, value in (origin | place | what).items() if name in tables.markouts.c}
             | {"trade_id": f"{number}", "at": filled_at + 300 * SECOND_NS}

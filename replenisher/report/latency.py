@@ -5,7 +5,9 @@ order works, both by session time: what we took to decide and to write it down i
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
@@ -25,8 +27,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p95_ms: float | None
     p99_ms: float | None
     max_ms: float | None
-    refused: int
-    unanswered: int
+    refused: int  # or not sent, or answered in words that do not tell
 
 
 class _Took:
@@ -34,18 +35,16 @@ class _Took:
 
     def __init__(self) -> None:
         self.times_ns = array("q")
-        self.refused = self.unanswered = 0
+        self.refused = 0
 
 
-def latencies(trips: Iterable[RoundTrip]) -> tuple[Latency, ...]:
+def latencies(batches: Iterable[Iterable[RoundTrip]]) -> tuple[Latency, ...]:
     """All groups, by name."""
-    groups: dict[tuple[str, str, str, str], _Took] = {}
-    for trip in trips:
-        took = groups.setdefault(trip[:4], _Took())
-        if trip.answered_at is None:
-            took.unanswered += 1
-        elif trip.outcome == WORKING:
-            took.times_ns.append(trip.answered_at - trip.asked_at)
+    groups: defaultdict[tuple[str, str, str, str], _Took] = defaultdict(_Took)
+    for config_version, strategy, request, intent, took_ns, outcome in chain.from_iterable(batches):
+        took = groups[config_version, strategy, request, intent]
+        if outcome == WORKING:
+            took.times_ns.append(took_ns)
         else:
             took.refused += 1
     return tuple(_latency(*whose, groups[whose]) for whose in sorted(groups))
@@ -64,7 +63,6 @@ def _latency(config_version: str, strategy: str, request: str, intent: str, took
         p99_ms=_quantile_ms(times, 99),
         max_ms=_quantile_ms(times, 100),
         refused=took.refused,
-        unanswered=took.unanswered,
     )
 
 

@@ -67,7 +67,7 @@ def read_report(
     held: list[Held] = []
     presence: list[Presence] = []
     fills_without_mid = 0
-    cube, trips = MarkoutCube(), list[Iterator[RoundTrip]]()
+    cube, trips = MarkoutCube(), list[Iterator[Sequence[RoundTrip]]]()
     obligations: list[Obligation] = []
     resilience: list[DayOfSweeps] = []
     with localcontext(prec=DIGITS):

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Double, and_, cast, select
 
 from replenisher.model.order import Liquidity
 from replenisher.store import tables
+from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
-from replenisher.store.recorder import EXTERNAL
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     RetryCallState,
@@ -28,14 +28,12 @@ from replenisher.model.step import Step
 from replenisher.store import tables
 from replenisher.store.database import Database, said
 from replenisher.store.insert import insert_new, upsert
+from replenisher.store.of_orders import with_order, with_request
 from replenisher.store.queries import AccountKey, refuse_other_exchange
-from replenisher.store.rows import Instruments, Life, Row, Rows, instrument_of, rows_of
+from replenisher.store.rows import Instruments, Life, Rows, instrument_of, rows_of
 from replenisher.store.segments import JournalCorrupt, Segment, read_header, read_steps, segments
 
-OrderKey = tuple[str, str, str]  # venue, account, order id
-EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
 BATCH_BYTES = 2 * 1024 * 1024
-KEYS_PER_QUERY = 300
 POLL_S = 0.2
 RETRY_S_MAX = 5.0
 
@@ -258,11 +256,11 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     for life in rows.get(tables.lives, []):
         for venue, account in life["accounts"].items():
             refuse_other_exchange(connection, AccountKey(venue, account))
+    answers = with_request(connection, rows.get(tables.answers, []), rows.get(tables.requests, []))
     for table in (
         tables.lives,
         tables.mandates,
         tables.requests,
-        tables.answers,
         tables.markouts,
         tables.sweeps,
         tables.cash_moves,
@@ -278,33 +276,9 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     upsert(connection, tables.presence, rows.get(tables.presence, []))
     upsert(connection, tables.breaches, rows.get(tables.breaches, []))
     upsert(connection, tables.signals, rows.get(tables.signals, []))
-    if fills := rows.get(tables.fills):
-        insert_new(connection, tables.fills, _with_order(connection, fills))
+    insert_new(connection, tables.answers, with_order(connection, answers))
+    insert_new(connection, tables.fills, with_order(connection, rows.get(tables.fills, [])))
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
-
-
-def _with_order(connection: Connection, fills: Sequence[Row]) -> list[Row]:
-    """Each fill with the strategy of its order, and the configuration under which that was placed."""
-    known = _orders(connection, sorted({_order_of(fill) for fill in fills if fill["order_id"]}))
-    return [{"strategy": EXTERNAL, **fill, **known.get(_order_of(fill), {})} for fill in fills]
-
-
-def _orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, Row]:
-    """What fills need of these orders; those of this batch are written."""
-    orders = tables.orders.c
-    found: dict[OrderKey, Row] = {}
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        names = (orders.venue, orders.account, orders.order_id, orders.strategy, orders.config_version)
-        query = select(*names).where(
-            tuple_(orders.venue, orders.account, orders.order_id).in_(keys[start : start + KEYS_PER_QUERY])
-        )
-        for venue, account, order_id, strategy, config_version in connection.execute(query):
-            found[venue, account, order_id] = {"strategy": strategy, "config_version": config_version}
-    return found
-
-
-def _order_of(row: Row) -> OrderKey:
-    return row["venue"], row["account"], row["order_id"]
 
 
 # --- What is read back after a restart ------------------------------------------------------------------------------

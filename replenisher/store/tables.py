@@ -294,7 +294,11 @@ answers = Table(
     _text("venue"),
     _text("account"),
     _text("order_id"),
+    _text("strategy"),  # of the order, as is the next
+    _text("config_version"),
     _text("request"),
+    _maybe_text("intent"),  # of the request; null if it was written long before
+    _maybe_count("asked_at"),  # session time of the newest fact that led to it; null if it is not known
     _text("outcome"),  # working, a reason to reject, not_sent or unknown
     _text("message"),  # the venue's own words; empty if there were none
     _key_by_origin(),
