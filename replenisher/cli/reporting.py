@@ -52,7 +52,10 @@ def report(
 def why(
     ledger: Ledger,
     order_id: Annotated[
-        str, typer.Argument(help="Ours, as far as it is unmistakable, or the venue's.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="ORDER_ID", help="Ours, as far as it is unmistakable, or the venue's.", show_default=False
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -219,10 +219,11 @@ def eaten_before(connection: Connection, key: OrderKey, row: OrderRow, level: in
 
 
 def instrument(connection: Connection, venue: str, row: OrderRow) -> Instrument:
-    """The definition that the order was made under."""
+    """The definition that the order was made under; the newest one, if that was never told."""
     each = tables.instruments.c
     query = select(tables.instruments).where(each.venue == venue, each.name == row.instrument)
-    found = connection.execute(query.where(each.version == row.instrument_version)).one()
+    is_it = each.version == row.instrument_version
+    found = connection.execute(query.order_by(is_it.desc(), each.version.desc()).limit(1)).one()
     return instrument_of(found._asdict())
 
 

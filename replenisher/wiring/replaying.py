@@ -21,6 +21,7 @@ from replenisher.backtest.tally import Tally
 from replenisher.config import CCXT, Config
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
+from replenisher.core.mandates import mandates
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.exchange.exchange import Exchange
@@ -221,6 +222,7 @@ def replay_of(
             namespace=config.namespace,
             config_version=config.fingerprint(),
             accounts={venue: f"{account}@{exchange.exchange_id}"},
+            mandates=mandates(state.setup),
         )
     )
     hearing.begin([market.instrument for market in watched], at, at if opens_at is None else opens_at)

@@ -130,7 +130,7 @@ def test_a_price_is_told_from_fair_value_to_the_tick(told: Told) -> None:
         "level - 10.0 bps of fair value = 49940.24975",
         "rounding down to 0.5 tick = 49940.0",
         "from held 1.5",
-        "wanted at 49940.0",
+        "wanted 100 at 49940.0",
         "sent at 49940.0",
         "as far as is recorded it is pending, and 0 USD are filled",
     ]
@@ -140,7 +140,7 @@ def test_numbers_that_do_not_lead_to_what_was_wanted_are_not_said_to(told: Told)
     story = told([began(), placed(price=99_870)])
 
     (line,) = (line for line in lines(story) if line.split()[0] == "wanted")
-    assert line.split(maxsplit=1)[1] == "at 49935.0, which these numbers do not lead to"
+    assert line.split(maxsplit=1)[1] == "100 at 49935.0, which these numbers do not lead to"
 
 
 def test_of_a_strategy_that_does_not_say_how_its_prices_come_about_its_terms_are_told(told: Told) -> None:
@@ -150,7 +150,7 @@ def test_of_a_strategy_that_does_not_say_how_its_prices_come_about_its_terms_are
 
     assert "fair value    50000.25 USD\n" in page
     assert "from          lean 0.25, half_spread 40.0, held 1.5" in page
-    assert "at 49940.0; the strategy does not say how its prices follow from its terms" in page
+    assert "100 at 49940.0; the strategy does not say how its prices follow from its terms" in page
 
 
 def test_rows_that_are_older_than_mandates_tell_what_they_have(told: Told) -> None:

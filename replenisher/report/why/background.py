@@ -103,6 +103,7 @@ class Background:
             stages=stages,
             agrees=bool(stages) and wanted is not None and stages[-1].price == price(wanted.price),
             wanted=None if wanted is None else price(wanted.price),
+            wanted_amount=None if wanted is None else amount(wanted.quantity),
             cuts=[
                 (self.valued(cut.reason, asked.epoch), price(cut.price), amount(cut.quantity))
                 for cut in self.cuts(decision, level)

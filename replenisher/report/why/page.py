@@ -76,11 +76,10 @@ def _others(terms: Mapping[str, float], stages: Sequence[Mapping[str, Any]]) -> 
 def _wanted(shown: Mapping[str, Any]) -> str:
     if shown["wanted"] is None:
         return "nothing there"
+    wish = f"{shown['wanted_amount']} at {shown['wanted']}"
     if not shown["stages"]:
-        return f"at {shown['wanted']}; the strategy does not say how its prices follow from its terms"
-    if not shown["agrees"]:
-        return f"at {shown['wanted']}, which these numbers do not lead to"
-    return f"at {shown['wanted']}"
+        return f"{wish}; the strategy does not say how its prices follow from its terms"
+    return wish if shown["agrees"] else f"{wish}, which these numbers do not lead to"
 
 
 def _moment(at: int) -> str:

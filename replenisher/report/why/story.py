@@ -15,6 +15,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     terms: dict[str, float]  # all that the strategy says it used
     stages: list[Stage]  # empty if the strategy does not say how its prices follow from its terms
     wanted: Decimal | None  # None if it wanted nothing there
+    wanted_amount: Decimal | None
     agrees: bool  # whether the stages end where it was wanted
     cuts: list[tuple[str, Decimal, Decimal]]  # by whom, and the price and the amount that was left
     permitted: Decimal | None
