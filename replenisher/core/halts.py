@@ -118,6 +118,9 @@ def apply_lag(state: State, lag: LoopLagged) -> None:
 
     No book is lost by that, nor believed before it has spoken again. Once is the machine; again and again it is a halt.
     """
+    state.unwatched_since = state.unwatched_since or lag.at - lag.lag_ns
+    for instrument in state.setup.obliged:
+        state.revisit(instrument)  # for the record of its presence
     limit_ns = state.setup.limits.max_loop_lag_ns
     if limit_ns is None or lag.lag_ns <= limit_ns:
         return

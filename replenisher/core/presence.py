@@ -3,7 +3,7 @@
 The sum is a record (`PresenceCounted`) that outlives the process. It is drawn up whenever a strategy begins to meet
 them or ceases to, at the end of each hour (UTC), and once a minute; nothing but orders and time goes into it. While the
 instrument does not trade, no time counts. Time that nobody watched, because there was no process or it stood still,
-counts as time in which they were not met, from the last record on: what cannot be proved is not claimed.
+counts as time in which they were not met: what cannot be proved is not claimed.
 """
 
 from collections.abc import Iterator
@@ -35,13 +35,14 @@ class Presence:
     def look(self, state: State, at: int) -> Iterator[PresenceCounted]:
         """The records to be made now."""
         obliged = state.setup.obliged
-        is_due = at >= self.next_look
+        is_due = at >= self.next_look or state.unwatched_since > 0
         for instrument in obliged if is_due else state.to_revisit:
             for setup in obliged.get(instrument, ()):
                 yield from self._records(state, setup, at)
         if is_due:
             records = [state.presence[setup.id] for setups in obliged.values() for setup in setups]
             self.next_look = min(map(_due_at, records), default=FAR)
+            state.unwatched_since = 0
 
     def _records(self, state: State, setup: StrategySetup, at: int) -> Iterator[PresenceCounted]:
         missing, is_closed = missing_of(state, setup, at), setup.instrument in state.closed
@@ -52,10 +53,10 @@ class Presence:
             )
             yield turned(first, missing, is_closed=is_closed)
             return
-        *ended, now = passed(last, state.epoch, at)
+        *ended, now = passed(last, state.epoch, at, state.unwatched_since)
         now = turned(now, missing, is_closed=is_closed)
         is_other = (now.missing, now.is_closed, now.epoch) != (last.missing, last.is_closed, last.epoch)
-        if ended or is_other or at >= _due_at(last):
+        if ended or is_other or state.unwatched_since or at >= _due_at(last):
             yield from (*ended, now)
 
 
@@ -71,8 +72,14 @@ def missing_of(state: State, setup: StrategySetup, at: int) -> Shortfall:
     return lacking
 
 
-def passed(last: PresenceCounted, epoch: int, at: int) -> list[PresenceCounted]:
-    """What the record becomes by time alone: each hour that has ended since, whole, and then the one that has not."""
+def passed(last: PresenceCounted, epoch: int, at: int, unwatched_since: int = 0) -> list[PresenceCounted]:
+    """What the record becomes by time alone: each hour that has ended since, whole, and then the one that has not.
+
+    Where nobody was there to watch since some time, that counts as not met.
+    """
+    if unwatched_since:
+        *before, now = passed(last, epoch, max(last.at, unwatched_since))
+        return [*before, *passed(turned(now, AWAY, is_closed=False), epoch, at)]
     at = max(at, last.at)  # the clock by which the next life began may have been set back
     now = last if last.breach is None or not last.breach.until else replace(last, breach=None)
     if last.epoch != epoch or at - last.at > UNWATCHED_NS:

@@ -85,6 +85,7 @@ class State:
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
     presence: dict[str, PresenceCounted] = field(default_factory=dict)  # how each one that is obliged stands
+    unwatched_since: int = 0  # since when nobody has looked at what happens; 0 once `presence` has heard of it
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked

@@ -15,6 +15,7 @@ from replenisher.core.state import State
 from replenisher.model.command import Breach, PresenceCounted
 from replenisher.model.event import (
     InstrumentStateChanged,
+    LoopLagged,
     PauseAsked,
     ResumeAsked,
     SessionLost,
@@ -289,6 +290,16 @@ def test_a_process_that_stood_still_claims_nothing_of_that_time() -> None:
     held_ns = {AWAY.what: world.at - stood_at}
     assert wish.breach == Breach(since=stood_at, reason=AWAY.what, until=world.at, held_ns=held_ns)
     assert wish.hour_ns - wish.hour_met_ns >= 10 * MINUTE_NS
+
+
+def test_even_a_short_time_in_which_nobody_looked_is_not_claimed() -> None:
+    world = obliged()
+    world.wait(3 * SECOND)
+    met_ns = record(world).hour_met_ns
+    world.tell(LoopLagged(at=0, lag_ns=20 * SECOND), at=world.at + 22 * SECOND)
+
+    assert record(world).hour_met_ns == met_ns + 2 * SECOND
+    assert over(wish for wish in records(world) if wish.at == world.at).held_ns == {AWAY.what: 20 * SECOND}
 
 
 def test_who_is_not_obliged_has_no_record_and_no_alarm() -> None:

@@ -16,6 +16,7 @@ from replenisher.simulate.checks.orders import OrdersOnlyGoOn
 from replenisher.simulate.checks.orphans import NoOrphans
 from replenisher.simulate.checks.places import PlacedOnce
 from replenisher.simulate.checks.positions import PositionIsTheirs
+from replenisher.simulate.checks.presence import PresenceIsTrue
 from replenisher.simulate.checks.quoting import QuotesAgain
 from replenisher.simulate.checks.rates import RatesAreKept
 from replenisher.simulate.checks.remembering import JournalIsEnough
@@ -51,6 +52,7 @@ SAFETY: tuple[type[Check], ...] = (
     SecretsAreKept,
     JournalIsEnough,
     NothingGrowsWithoutEnd,
+    PresenceIsTrue,
 )
 LIVENESS: tuple[type[Check], ...] = (
     QuotesAgain,
