@@ -1,8 +1,8 @@
 """What an instrument is worth while nobody trades it: its index, its mark, and what funding follows from the two.
 
 Theory. The index is the price elsewhere. A market that knows one says so, and it is published once a second, as one
-made of several exchanges is. Where none is known (a tape holds one book and nothing else) the middle of the book stands
-in for it; then the mark is the index and funding is zero.
+made of several exchanges is. Where none is known (most recordings have books and trades alone) the middle of the book
+stands in for it; then the mark is the index and funding is zero.
 
 The mark is the index plus the basis: the exponential mean, over 30 seconds, of what the middle of the book is above the
 index. It stays within half a percent of the index, whatever the book does. This is how Deribit marks its perpetuals.

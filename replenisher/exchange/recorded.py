@@ -12,7 +12,7 @@ What others did is done: the tape does not react to us. The rules by which it fi
 - The public book is what the tape shows, less what was taken, plus what clients have resting. Others who would trade
   with a resting order of ours are not shown: no real venue shows a crossed book.
 - While the tape has lost its book (a gap) nothing trades and no order is accepted; what rests goes to the end of the
-  queue when the book is back.
+  queue when the book is back. Nor is one accepted while the instrument was closed.
 
 The queue model that decides may be accompanied by a second one in its shadow, whose fills are only written down.
 """
@@ -27,11 +27,19 @@ import msgspec
 from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
 from replenisher.exchange.tape_book import BookSide, TapeBook
-from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    FeedLost,
+    InstrumentStateChanged,
+    Level,
+    TickerTold,
+    TradePrinted,
+)
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Side
 
-TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
+TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
 Levels = tuple[Level, ...]
 FAR = 1 << 62
 INSTRUMENT_NAME = "BTC_USDT-PERPETUAL"
@@ -77,7 +85,6 @@ class RecordedMarket:
     """
 
     source = "recorded"
-    index = None  # a tape holds one book and nothing else
 
     def __init__(
         self,
@@ -92,6 +99,7 @@ class RecordedMarket:
     ) -> None:
         assert speed > 0, "a tape plays forwards"
         self.instrument = instrument
+        self.index: float | None = None  # as last told; most recordings tell none
         self._facts = iter(facts)
         self._start, self._speed = start, speed
         self._tape_start = 0
@@ -106,6 +114,7 @@ class RecordedMarket:
         # A set that keeps the order in which things happened, so that one tape has one outcome.
         self._hidden: dict[tuple[Side, int], None] = {}  # levels of others that would trade with a resting order
         self._is_trusted = False
+        self._is_halted = False  # by the venue, then
         self._is_closed = False
         self._way_ns = self._way_ns_min = FAR  # by the two clocks that stamped it: of the last message, and the fastest
         self._next: TapeFact | None = None
@@ -119,7 +128,7 @@ class RecordedMarket:
     @property
     def is_open(self) -> bool:
         """Whether the tape still plays and its book can be trusted."""
-        return self._is_trusted and not self._is_closed
+        return self._is_trusted and not self._is_halted and not self._is_closed
 
     @property
     def feed_ns(self) -> int:
@@ -204,7 +213,9 @@ class RecordedMarket:
         for venue_time, fact in self._facts:
             if isinstance(fact, BookSnapshot):
                 self._tape_start = venue_time if origin is None else origin
+            if isinstance(fact, BookSnapshot | TickerTold | InstrumentStateChanged):
                 self._apply(fact)
+            if self._is_trusted:
                 self._look_ahead()
                 return
 
@@ -220,7 +231,7 @@ class RecordedMarket:
 
     def _note_way(self, fact: TapeFact) -> None:
         """The clocks may differ by anything, so one message says nothing of how long it took; two do."""
-        if not isinstance(fact, FeedLost):
+        if not isinstance(fact, FeedLost | InstrumentStateChanged):
             self._way_ns = fact.at - fact.venue_time
             if self._way_ns < self._way_ns_min:
                 self._way_ns_min = self._way_ns
@@ -241,6 +252,11 @@ class RecordedMarket:
             case FeedLost():
                 self._replace((), ())
                 self._is_trusted = False
+            case TickerTold():
+                if fact.index is not None:
+                    self.index = fact.index / self.instrument.tick_float
+            case InstrumentStateChanged():
+                self._is_halted = not fact.is_open
             case _ as never:
                 assert_never(never)
         return self._happening(self._played_to, ())

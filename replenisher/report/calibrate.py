@@ -27,8 +27,8 @@ from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePr
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
 from replenisher.report.microprice import TooStill, estimate, quantile_edges
+from replenisher.store.tape.venue_order import MarketFact
 
-MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
 LINE_POINTS_MAX = 70  # the line is fitted to the depths nearest to the touch: behind them single arrivals decide
 VISITS_MIN = 50  # of a state of the micro-price on average; fewer tell little of it
 
@@ -97,6 +97,8 @@ class Calibrator:
             case FeedLost():
                 self._book.lose(fact.reason)
                 self._lose()
+            case _:
+                pass
 
     def found(self, buckets: int) -> Calibration:
         """What all of it tells, or the sentence that says why it does not; the table has so many buckets."""

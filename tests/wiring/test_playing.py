@@ -13,10 +13,17 @@ from msgspec.structs import replace
 
 from replenisher.config.sections import ExchangeSection
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.market import ClientOrder, Happening
+from replenisher.exchange.market import ClientOrder, Happening, Market
 from replenisher.exchange.queue import RiskAverse
 from replenisher.exchange.recorded import RecordedMarket, recorded_instrument
-from replenisher.model.event import BookSnapshot, FeedLost, InstrumentDefined, TickerTold, TradePrinted
+from replenisher.model.event import (
+    BookSnapshot,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    TickerTold,
+    TradePrinted,
+)
 from replenisher.model.instrument import Kind
 from replenisher.model.order import Side
 from replenisher.model.units import SECOND_NS
@@ -176,6 +183,36 @@ def test_a_book_is_lost_when_the_recorder_learned_of_it(tmp_path: Path) -> None:
     *_, (venue_time, fact) = played(judged(path), KEY)
 
     assert (venue_time, fact) == (START + 9 * SECOND_NS, lost)
+
+
+def listed_from(path: Path) -> Market:
+    (listing,) = listings_of(section({"BTC-PERPETUAL": {}}), tape=path, seed=7, clock=lambda _: START)
+    return listing.market
+
+
+@pytest.mark.parametrize("told_at", [START - SECOND_NS, START + 2 * SECOND_NS], ids=["before the book", "after it"])
+def test_an_index_on_the_tape_is_that_of_the_market(tmp_path: Path, told_at: int) -> None:
+    ticker = TickerTold(at=told_at, instrument=KEY, venue_time=told_at, index=50.25, mark=50.5, funding_8h=0.0)
+    defined, *others = market(5)
+    playing = listed_from(on_tape(tmp_path, [defined, *sorted([*others, ticker], key=lambda fact: fact.at)]))
+
+    assert playing.index == (100.5 if told_at < START else None)
+    playing.advance(START + 3 * SECOND_NS)
+    assert playing.index == 100.5
+
+
+def test_an_instrument_that_was_closed_takes_no_orders(tmp_path: Path) -> None:
+    def state(second: int, is_open: bool) -> InstrumentStateChanged:
+        return InstrumentStateChanged(at=START + second * SECOND_NS, instrument=KEY, is_open=is_open, reason="halted")
+
+    told = sorted([*market(9)[1:], state(-1, False), state(2, True), state(5, False)], key=lambda fact: fact.at)
+    playing = listed_from(on_tape(tmp_path, [market(9)[0], *told]))
+
+    was_open = []
+    for second in (1, 3, 6):
+        playing.advance(START + second * SECOND_NS)
+        was_open.append(playing.is_open)
+    assert was_open == [False, True, False]
 
 
 def test_a_trade_is_told_before_the_change_that_reports_it(tmp_path: Path) -> None:

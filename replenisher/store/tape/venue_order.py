@@ -3,18 +3,25 @@
 Theory. A tape has its facts as a recorder got them. Its own clock would do for distances, but it stamps what arrived,
 and a trade often arrives after the book change that already contains it. So what is played is told in the order of the
 venue's time, trades before the book change of the same time: then a trade is always told before the change that reports
-it. Two changes of one book are never exchanged. That a book was lost has no time of the venue's: it is told as long
-after the last word on that book as the recorder took to learn of it.
+it. Two changes of one book are never exchanged. That a book was lost, or that trading ended or began, has no time of
+the venue's: it is told as long after the last word on that book as the recorder took to learn of it.
 """
 
 import heapq
 from collections.abc import Iterable, Iterator
 
-from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    FeedLost,
+    InstrumentStateChanged,
+    TickerTold,
+    TradePrinted,
+)
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
 
-MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted
+MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
 SLACK_NS = SECOND_NS  # how much later than a newer fact an older one may arrive and still be put in its place
 
 
@@ -40,17 +47,20 @@ def _timed(facts: Iterable[TapeFact]) -> Iterator[tuple[int, MarketFact]]:
     heard: dict[str, tuple[int, int]] = {}  # of each book: the venue's time, and ours, of the last word on it
     for fact in facts:
         match fact:
-            case TradePrinted():
+            case TradePrinted() | TickerTold():
                 yield fact.venue_time, fact
             case BookChanged() | BookSnapshot():
                 before = heard.get(fact.instrument)
                 venue_time = fact.venue_time if before is None else max(before[0], fact.venue_time)
                 heard[fact.instrument] = (venue_time, fact.at)
                 yield venue_time, fact
-            case FeedLost():
-                if (before := heard.get(fact.instrument)) is not None:  # else there was no book
-                    venue_time = before[0] + max(0, fact.at - before[1])
-                    heard[fact.instrument] = (venue_time, fact.at)
-                    yield venue_time, fact
+            case FeedLost() | InstrumentStateChanged():
+                before = heard.get(fact.instrument)
+                if before is None:  # there was no book yet
+                    yield 0, fact
+                    continue
+                venue_time = before[0] + max(0, fact.at - before[1])
+                heard[fact.instrument] = (venue_time, fact.at)
+                yield venue_time, fact
             case _:
                 pass
