@@ -10,7 +10,7 @@ Sizes are in lots, times in nanoseconds of the venue. What stands is in force un
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from replenisher.core.book import Book, BookSide
@@ -142,8 +142,7 @@ class _Band:
     def looked(self, side: BookSide, own: Sequence[Level], at: int) -> Recovery | None:
         """The book shows this; what became of a sweep that has been watched long enough."""
         episode = self.episode
-        if episode is None:
-            return None
+        assert episode is not None, "there is one to be watched"
         elapsed_ns, depth = at - episode.at, episode.depth(side)
         if elapsed_ns <= TOGETHER_NS or episode.left is None:
             episode.fall(depth, episode.own(own))
@@ -158,8 +157,7 @@ class _Band:
 
     def sample(self, side: BookSide, mid: float, touch: int, at: int) -> None:
         """So much stands at a time like any other."""
-        if not self._depths or at - self._depths[-1][0] >= SAMPLE_NS:
-            self._depths.append((at, depth_within(side, *self._bounds(mid, touch))))
+        self._depths.append((at, depth_within(side, *self._bounds(mid, touch))))
 
     def lost(self, at: int) -> Recovery | None:
         """The feed is gone: what comes next says nothing of the time between."""
@@ -187,6 +185,7 @@ class _Side:
         self.bands = [_Band(side, band_bps) for band_bps in bands_bps]
         self._touch: Level | None = None  # at the last look
         self._mid = 0.0
+        self._sampled_at = -SAMPLE_NS
         self._hit_at = -TOGETHER_NS - 1
         self._hit = 0  # lots taken by the trades that belong together
         self._hit_touch: Level | None = None
@@ -206,19 +205,23 @@ class _Side:
             for band in self.bands:
                 yield band.begin(self._hit_at, self._mid, best)
 
-    def looked(self, book: Book, own: Sequence[Level], at: int) -> Iterator[Recovery | None]:
+    def looked(self, book: Book, own: Sequence[Level], at: int) -> Iterable[Recovery | None]:
         """The book shows this; what became of sweeps that have been watched long enough."""
         side, touch = book.side(self.side), book.shown_touch
         if touch is None or side.best is None:
-            return
-        self._touch, self._mid = (side.best, side.quantities[side.best]), sum(touch) / 2
-        for band in self.bands:
-            yield band.looked(side, own, at)
-            band.sample(side, self._mid, side.best, at)
+            return ()
+        self._touch, self._mid = (side.best, side.quantities[side.best]), (touch[0] + touch[1]) / 2
+        ended = [band.looked(side, own, at) for band in self.bands if band.episode is not None]
+        if at - self._sampled_at >= SAMPLE_NS:
+            self._sampled_at = at
+            for band in self.bands:
+                band.sample(side, self._mid, side.best, at)
+        return ended
 
     def lost(self, at: int) -> Iterator[Recovery | None]:
         """The feed is gone."""
         self._touch = self._hit_touch = None
+        self._sampled_at = -SAMPLE_NS
         for band in self.bands:
             yield band.lost(at)
 
@@ -244,14 +247,15 @@ class SweepWatch:
         """The book has changed, `own` is what of it is ours, level by level; the sweeps watched to their end."""
         ended: list[Recovery] = []
         for side, watched in self._sides.items():
-            ended += self._keep(watched.looked(book, () if own is None else own[side], book.venue_time))
+            if recoveries := watched.looked(book, () if own is None else own[side], book.venue_time):
+                ended += self._keep(recoveries)
         return ended
 
     def lost(self, venue_time: int) -> list[Recovery]:
         """The feed is gone, and with it the sweeps that were watched."""
         return [recovery for watched in self._sides.values() for recovery in self._keep(watched.lost(venue_time))]
 
-    def _keep(self, ended: Iterator[Recovery | None]) -> list[Recovery]:
+    def _keep(self, ended: Iterable[Recovery | None]) -> list[Recovery]:
         kept = [recovery for recovery in ended if recovery is not None]
         for recovery in kept:
             self.recoveries[recovery.band_bps].append(recovery)
