@@ -92,7 +92,7 @@ class AvellanedaStoikov(ModelLadder):
     def chain(self) -> Chain:
         """How prices follow from terms."""
         skew = Link("skew", How.LOWER, ("shift",))
-        return self.ladder.chain(skew, Link("spread", How.OUTWARD, ("half_spread",)))
+        return self.ladder.chain(skew, Link("half spread", How.OUTWARD, ("half_spread",)))
 
     def quote(self, view: View) -> Quotes:
         """The ladder for this market, inventory and time."""

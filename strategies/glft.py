@@ -72,7 +72,7 @@ class Glft(ModelLadder):
     def chain(self) -> Chain:
         """How prices follow from terms."""
         skew = Link("skew", How.LOWER, ("skew", "inventory_base"))
-        return self.ladder.chain(skew, Link("spread", How.OUTWARD, ("half_spread",)))
+        return self.ladder.chain(skew, Link("half spread", How.OUTWARD, ("half_spread",)))
 
     def quote(self, view: View) -> Quotes:
         """The ladder for this market and inventory."""

@@ -30,7 +30,7 @@ class PingPong(ModelLadder):
     @cached_property
     def chain(self) -> Chain:
         """How prices follow from terms: the way out is a price of its own."""
-        return self.ladder.chain(Link("pong", How.ONLY_AT, ("pong",)), Link("spread", How.OUTWARD, ("spread",)))
+        return self.ladder.chain(Link("pong", How.ONLY_AT, ("pong",)), Link("half spread", How.OUTWARD, ("spread",)))
 
     def quote(self, view: View) -> Quotes:
         """Both sides while flat, else the one that closes."""

@@ -60,7 +60,7 @@ class TopOfBook(ModelLadder):
     def chain(self) -> Chain:
         """How prices follow from terms."""
         return self.ladder.chain(
-            Link("spread", How.OUTWARD, ("half_spread",)),
+            Link("half spread", How.OUTWARD, ("half_spread",)),
             Link(self.placement, How.AT, ("first_bid",), BUY),
             Link(self.placement, How.AT, ("first_ask",), SELL),
             *self.inventory.link(How.RETREAT, "shift"),

@@ -47,7 +47,7 @@ class VolatilityMarketMaking(ModelLadder):
     @cached_property
     def chain(self) -> Chain:
         """How prices follow from terms."""
-        spread = Link("spread", How.OUTWARD, ("half_spread",))
+        spread = Link("half spread", How.OUTWARD, ("half_spread",))
         return self.ladder.chain(*self.inventory.link(How.LOWER, "lean", "half_spread"), spread)
 
     def quote(self, view: View) -> Quotes:

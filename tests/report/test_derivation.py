@@ -116,5 +116,5 @@ def test_where_prices_do_not_lean_there_is_no_skew_to_tell() -> None:
         assert stages[-1].price == LINEAR.price(answer.quotes[0].price)
         return stages
 
-    assert [stage.name for stage in told(Skew.PRICE)] == ["fair value", "skew", "level", "clamp", "rounding"]
-    assert [stage.name for stage in told(Skew.SIZE)] == ["fair value", "level", "clamp", "rounding"]
+    assert [stage.name for stage in told(Skew.PRICE)] == ["fair value", "skew", "spread", "clamp", "rounding"]
+    assert [stage.name for stage in told(Skew.SIZE)] == ["fair value", "spread", "clamp", "rounding"]

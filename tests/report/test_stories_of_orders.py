@@ -127,7 +127,7 @@ def test_a_price_is_told_from_fair_value_to_the_tick(told: Told) -> None:
         "2023-11-14 22:13:22.000 placed: buy 100 USD at 49940.0 as level 0 [life 1, step 2]",
         "fair value 50000.25 USD (mid)",
         "skew - 0.25 lean * 40.0 half_spread = 49990.25",
-        "level - 10.0 bps of fair value = 49940.24975",
+        "spread - 10.0 bps of fair value = 49940.24975",
         "rounding down to 0.5 tick = 49940.0",
         "from held 1.5",
         "wanted 100 at 49940.0",

@@ -101,14 +101,14 @@ STRATEGIES = {
         },
     },
 }
-ALWAYS = {"level", "clamp", "rounding"}
+ALWAYS = {"spread", "clamp", "rounding"}
 STAGES = {
     "pure_mm": {"skew", "bound"},
-    "avellaneda_stoikov": {"skew", "spread"},
-    "glft": {"skew", "spread"},
-    "volatility_mm": {"skew", "spread"},
-    "top_of_book": {"skew", "spread", "improve"},
-    "ping_pong": {"spread", "pong"},
+    "avellaneda_stoikov": {"skew", "half"},
+    "glft": {"skew", "half"},
+    "volatility_mm": {"skew", "half"},
+    "top_of_book": {"skew", "half", "improve"},
+    "ping_pong": {"half", "pong"},
     "liquidity_profile": {"skew"},
     "guarded": {"skew", "cut"},
     "of one leg": {"too"},
@@ -194,6 +194,12 @@ def asked_for(database: SimulatedDatabase) -> dict[str, list[Decimal]]:
     return prices
 
 
+def those_that_ended(database: SimulatedDatabase) -> list[str]:
+    orders = tables.orders.c
+    query = select(orders.order_id).where(orders.status.in_(["filled", "canceled"]))
+    return list(database.read(lambda found: found.execute(query).scalars()))
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_numbers_that_are_printed_lead_to_every_price_that_was_sent(name: str, tmp_path: Path) -> None:
     config = load(desk(tmp_path, **STRATEGIES[name]))
@@ -222,7 +228,9 @@ def test_whatever_goes_wrong_every_order_has_its_story(tmp_path: Path) -> None:
     with database_in(tmp_path) as database:
         scene = scene_of(load(SHIPPED))
         world = World(scene, seed=3, at=START, directory=tmp_path / "journal", database=database, plan=bad_day)
-        live(world, 90)
+        world.run(25)
+        ended = {order_id: page(database, order_id) for order_id in those_that_ended(database)}
+        live(world, 65)
         prices = asked_for(database)
 
         told: set[str] = set()
@@ -234,4 +242,6 @@ def test_whatever_goes_wrong_every_order_has_its_story(tmp_path: Path) -> None:
             assert all("decided nothing" not in event.told for event in story.events)
             told |= {event.what for event in story.events}
 
+        assert ended
+        assert {order_id: page(database, order_id) for order_id in ended} == ended
     assert told >= {"placed", "amended", "kept", "asked", "cancel", "filled", "life", "ended"}

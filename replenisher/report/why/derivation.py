@@ -47,7 +47,7 @@ def derived(
     if level < len(spreads_bps):
         spread_bps = spreads_bps[level]
         price -= side.sign * (fair * spread_bps / BPS)
-        stages.append(Stage(name="level", does=SIGNS[-side.sign], numbers={BPS_OF_FAIR: spread_bps}, price=price))
+        stages.append(Stage(name="spread", does=SIGNS[-side.sign], numbers={BPS_OF_FAIR: spread_bps}, price=price))
     if chain.min_spread_bps is not None:
         bound = fair - side.sign * (fair * (chain.min_spread_bps / 2) / BPS)
         price = min(price, bound) if side is BUY else max(price, bound)
