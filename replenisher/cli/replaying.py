@@ -8,11 +8,7 @@ import typer
 from replenisher.cli.program import AsJson, File, Speed, Tape, app, progress, show
 
 
-@app.command(
-    epilog="Examples: replenisher replay configs/replay.yaml --tape FILE"
-    " · replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60"
-    " · replenisher replay configs/paper.yaml --journal data/paper/journal"
-)
+@app.command(epilog="Example: replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60")
 def replay(
     file: File,
     tape: Tape = None,

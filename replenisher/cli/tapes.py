@@ -29,14 +29,14 @@ def record(
     config = load(file)
     require_audible(config)
 
-    from replenisher.wiring import record as recording
+    from replenisher.wiring import tape_recording
 
     with progress("recording") as say:
-        found = recording.record(config, out, duration_s=duration, say=say)
+        found = tape_recording.record(config, out, duration_s=duration, say=say)
     if as_json:
         show(found, as_json)
     else:
-        typer.echo(f"{found['tape']}: {recording.sentence(found)}")
+        typer.echo(f"{found['tape']}: {tape_recording.sentence(found)}")
 
 
 GAPS_SHOWN = 10

@@ -32,14 +32,17 @@ from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
 from replenisher.wiring.playing import Judged, judged, offered, played
+from replenisher.wiring.tapes import Say, silence
 
 BPS = Decimal(10_000)
 Clock = Callable[[int], int]  # when a market begins, told when its tape does; 0 where there is none
 
 
-def listings_of(section: ExchangeSection, *, tape: Path | None, seed: int, clock: Clock) -> list[Listing]:
-    """Every instrument of the section with its market, in the order of the file."""
-    playing = _playing(section, tape, clock) if tape is not None else None
+def listings_of(
+    section: ExchangeSection, *, tape: Path | None, seed: int, clock: Clock, say: Say = silence
+) -> list[Listing]:
+    """Every instrument of the section with its market, in the order of the file; a tape is read once before."""
+    playing = _playing(section, tape, clock, say) if tape is not None else None
     return [
         _listing(name, details, section, playing=playing, chance=_chance(seed, place, name), clock=clock)
         for place, (name, details) in enumerate(listed(section).items())
@@ -55,8 +58,8 @@ class _Playing(NamedTuple):
     origin: int  # venue time of what is shown then: from there on every book is on the tape
 
 
-def _playing(section: ExchangeSection, tape: Path, clock: Clock) -> _Playing:
-    recorded = judged(tape)
+def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say) -> _Playing:
+    recorded = judged(tape, say)
     names = [
         name
         for name, details in listed(section).items()

@@ -38,6 +38,7 @@ DEFINITION: Json = {
     "is_active": True,
     "tick_size_steps": [],
 }
+OUR_KEY = Credentials("me", "secret")
 STATUS: Json = {"locked": "false", "locked_indices": []}
 
 
@@ -51,6 +52,7 @@ class Far:
         skew_ns: int = 0,
         followed: Sequence[str] = (),
         tickers: Sequence[str] = (),
+        key: Credentials | None = OUR_KEY,
     ) -> None:
         self.at = T0
         self.skew_ns = skew_ns
@@ -59,7 +61,7 @@ class Far:
         self.venue = DeribitVenue(
             name="deribit",
             url="ws://far",
-            credentials=Credentials("me", "secret"),
+            credentials=key,
             instruments=self.names,
             namespace="mmx",
             random=lambda: 0.5,

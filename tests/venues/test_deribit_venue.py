@@ -97,6 +97,33 @@ def test_a_market_opens_with_clock_login_definition_and_snapshot() -> None:
     assert snapshot == BookSnapshot(at=T0, instrument=KEY, venue_time=T0, bids=((19_999, 10),), asks=((20_001, 20),))
 
 
+def test_who_has_no_key_hears_the_market_in_public_and_nothing_else() -> None:
+    far = Far(tickers=["BTC-PERPETUAL"], key=None)
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(MARKET, far.at)
+    far.answer(MARKET, "public/get_time", far.at // MS)
+    far.answer(MARKET, "public/set_heartbeat", "ok")
+    far.answer(MARKET, "public/status", STATUS)
+    far.define()
+    channels = ["book.BTC-PERPETUAL.100ms", "trades.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms"]
+    subscription = far.take(MARKET, "public/subscribe")
+    far.reply(MARKET, subscription, subscription["params"]["channels"])
+
+    told = far.book(1, bids=[["new", 9999.5, 100.0]], asks=[["new", 10000.5, 200.0]])
+    far.live(20 * MINUTE, MARKET)
+
+    assert set(channels) < set(subscription["params"]["channels"])
+    assert kinds(told)[-1] == "BookSnapshot"
+    assert far.dialed == [MARKET]
+    asked = {request["method"] for requests in far.requests.values() for request in requests}
+    assert not [method for method in asked if not method.startswith("public/") or method == "public/auth"]
+    far.venue.suspended(far.at)
+    assert kinds(far.collect()) == ["FeedLost"]
+    far.venue.stop(far.at)
+    assert far.venue.next_wake is None
+
+
 def test_the_login_is_signed_with_a_time_the_venue_will_accept() -> None:
     far = Far(skew_ns=60 * S)
     far.venue.start(far.at)

@@ -252,6 +252,30 @@ def test_lines_that_are_out_of_order_are_refused_with_the_place(tmp_path: Path) 
         judged(path)
 
 
+CSV = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
+
+
+def test_rows_play_like_a_tape_and_out_of_order_they_are_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    whole = "".join(
+        f"deribit,BTC-PERPETUAL,{at},{at},{first},{side},{price},10\n"
+        for at, first, side, price in [
+            (5_000_000, "true", "bid", 100),
+            (5_000_000, "true", "ask", 101),
+            (6_000_000, "false", "bid", 100.5),
+        ]
+    )
+    path.write_text(CSV + whole)
+
+    playing = listed_from(path)
+    playing.advance(START + 2 * SECOND_NS)
+    assert (playing.best(Side.BUY), playing.best(Side.SELL)) == (201, 202)
+
+    path.write_text(f"{CSV}{whole}deribit,BTC-PERPETUAL,3000000,3000000,false,bid,99,10\n")
+    with pytest.raises(ConfigurationError, match=r"rows\.csv, line 5: the tape is out of order.* by 3\.000 s"):
+        judged(path)
+
+
 def test_an_instrument_on_another_grid_from_some_place_on_is_refused(tmp_path: Path) -> None:
     coarse = replace(instrument(), tick_steps=(replace(instrument().tick_steps[0], tick=Decimal(1)),), version=2)
     path = on_tape(tmp_path, [*market(3), InstrumentDefined(at=START + 4 * SECOND_NS, instrument=coarse)])
