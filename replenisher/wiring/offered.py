@@ -3,7 +3,7 @@
 Of the exchange that we start, the terms are known before it is; of any other venue, once it has told them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,19 +11,22 @@ from replenisher.config import Config
 from replenisher.config.listed import listed
 from replenisher.config.mistakes import not_allowed
 from replenisher.config.reading import Path_
-from replenisher.config.sections import ObligationsSection
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
+from replenisher.core.load import Load
+from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.state import State
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Instrument, instrument_key
-from replenisher.model.units import SECOND_NS
+from replenisher.model.step import Quote
+from replenisher.model.units import BPS, SECOND_NS
 from replenisher.venues.doctor import Listing
 from replenisher.venues.fit import Failed, Fit, fit_of, too_small
+from replenisher.venues.levels import NOTHING_ELSE
 from replenisher.wiring.listings import synthetic_start
-from replenisher.wiring.setup import obligations_of
+from replenisher.wiring.setup import limits_of, obligations_of
 from strategies.liquidity_profile import LiquidityProfile
 
 NO_TIME = 0
@@ -111,15 +114,18 @@ def _objection(config: Config, place: int, instrument: Instrument, *, mark: Deci
         return f"{config.where(('strategies', place))}: {stem}: the sizes of {too_small(fit)}"
     if not _rests_at_nothing(strategy):
         return ""
-    section = config.strategies[place].obligations
-    if section is not None and (lacking := _owed(section, instrument, fit)):
-        at: Path_ = ("strategies", place, "obligations")
-        return f"{config.where(at)}: {stem}.obligations cannot be met, not even at rest: {lacking}"
-    lacking = ""
-    if isinstance(strategy, LiquidityProfile) and fit.fair_value is not None:
-        lacking = strategy.lacking(instrument, fit.fair_value, fit.standing)
+    section = config.strategies[place]
+    shown = _shown(limits_of(config, section), fit)
+    if section.obligations is not None:
+        resting = ((quote.side, quote.price, quote.quantity) for quote in shown)
+        if lacking := obligations_of(section.obligations).lacking(instrument, resting).told:
+            at: Path_ = ("strategies", place, "obligations")
+            return f"{config.where(at)}: {stem}.obligations cannot be met, not even at rest: {lacking}"
+    if not isinstance(strategy, LiquidityProfile) or fit.fair_value is None:
+        return ""
     at = ("strategies", place, "bands")
-    return lacking and f"{config.where(at)}: {stem}.bands cannot be met on the venue's grid: {lacking}"
+    lacking = strategy.lacking(instrument, fit.fair_value, shown)
+    return lacking and f"{config.where(at)}: {stem}.bands cannot be met, not even at rest: {lacking}"
 
 
 def _rests_at_nothing(strategy: Strategy) -> bool:
@@ -128,6 +134,11 @@ def _rests_at_nothing(strategy: Strategy) -> bool:
     return not (isinstance(inventory, Inventory) and inventory.target_quote)
 
 
-def _owed(section: ObligationsSection, instrument: Instrument, fit: Fit) -> str:
-    resting = ((quote.side, quote.price, quote.quantity) for quote in fit.standing)
-    return obligations_of(section).lacking(instrument, resting).told
+def _shown(limits: Limits, fit: Fit) -> Sequence[Quote]:
+    """What of the ladder the venue would take and the limits allow, however much money there is."""
+    instrument = fit.listing.instrument
+    stake = Stake(position=Decimal(0), cash=NOTHING_ELSE, base_cash=NOTHING_ELSE, mark=fit.mark)
+    furthest = fit.mark * Decimal(repr(limits.price_collar_bps)) / BPS
+    near = [quote for quote in fit.standing if abs(instrument.price(quote.price) - fit.mark) <= furthest]
+    permitted, _ = permit(near, [Exposure(Bound(Measure(limits, instrument), stake), Load())])
+    return permitted

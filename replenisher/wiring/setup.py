@@ -87,7 +87,7 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             max_order_age_ns=None if age_s is None else int(age_s * SECOND_NS),
             amend=section.amend,
         ),
-        limits=_limits(_tightened(config.risk, section.risk)),
+        limits=limits_of(config, section),
         guards=_guards(section),
         obligations=None if section.obligations is None else obligations_of(section.obligations),
     )
@@ -140,6 +140,11 @@ def obligations_of(section: ObligationsSection) -> Obligations:
         min_depth_quote=section.min_depth_quote,
         min_uptime_pct=section.min_uptime_pct,
     )
+
+
+def limits_of(config: Config, section: StrategySection) -> Limits:
+    """Those of the account, or a strategy's own where they are tighter."""
+    return _limits(_tightened(config.risk, section.risk))
 
 
 def _tightened(risk: Risk, own: TighterRisk | None) -> Risk:

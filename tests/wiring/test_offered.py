@@ -76,6 +76,11 @@ def owed(spread_bps: float, depth_quote: int) -> dict[str, object]:
         ({"obligations": owed(100, 2010)}, "too little rests on the bid: 2000.00 of 2010.00"),
         ({"obligations": owed(40, 1000), "min_spread_bps": 50}, "the spread is too wide: 50.00 bps, and 40 are owed"),
         ({"obligations": owed(100, 1000), "price_ceiling": 1000}, "no bid rests"),
+        ({"obligations": owed(100, 2000), "risk": {"max_order_quote": 500}}, "no bid rests"),
+        (
+            {"obligations": owed(100, 2000), "risk": {"price_collar_bps": 10}},
+            "too little rests on the bid: 1000.00 of 2000.00",
+        ),
     ],
 )
 def test_what_a_ladder_at_rest_does_not_meet_is_refused_before_anything_starts(
@@ -120,7 +125,7 @@ def test_bands_of_which_the_grid_takes_too_much_are_refused(tmp_path: Path) -> N
     assert refused.value.exit_code == 78
     told = str(refused.value)
     assert told.endswith("would stand on the bid")
-    assert "profile.yaml: strategies[0].bands cannot be met on the venue's grid: " in told
+    assert "profile.yaml: strategies[0].bands cannot be met, not even at rest: " in told
 
 
 FAILING = """
