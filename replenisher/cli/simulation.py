@@ -57,6 +57,8 @@ def simulate(
 
     With --sockets time is real, and frames go over real connections to the exchange's server. Faults come as thick in
     seconds as else in minutes; what is said of books, frames and rows must hold. Such a seed goes otherwise each time.
+    In the end a whole process lives on from the same files, is asked for everything through its door, and a doctor
+    looks at the account.
 
     With --mutations each planted bug must first pass 20 seeds without faults, and is then run with them, seed after
     seed, until a named invariant finds it; an exception finds nothing. The exit code is 1 if a bug was not found by the

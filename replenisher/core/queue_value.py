@@ -17,7 +17,7 @@ are taken out of a change first, as it tells both in one number.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 
 import msgspec
 
@@ -118,7 +118,11 @@ class Queues:
         there = better(book, order.side, price) + book.side(order.side).quantities.get(price, 0)
         if (order.price - price) * order.side.sign > 0:
             there -= order.remaining  # it would not stand before itself
-        return edge_here > 0 and edge_here * exp((there - here) / volume) >= edge_there
+        if edge_here <= 0 or edge_there <= 0:
+            return edge_here > 0
+        return (there - here) / volume >= log(
+            edge_there / edge_here
+        )  # after a silence V is next to nothing
 
 
 def better(book: Book, side: Side, price: int) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from replenisher.live.clock import SessionClock
+from replenisher.live.clock import Clock
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.hearing import Hearing
 from replenisher.venues.venue import Carrier, CarrierOf, Venue
@@ -15,7 +15,7 @@ async def hear(
     venue: Venue,
     carrier_of: CarrierOf,
     hearing: Hearing,
-    clock: SessionClock,
+    clock: Clock,
     *,
     is_enough: Callable[[], bool],
     patience_s: float = PATIENCE_S,
@@ -40,7 +40,7 @@ class _Trial:
 
     carrier: Carrier
 
-    def __init__(self, venue: Venue, hearing: Hearing, deadline: int, clock: SessionClock) -> None:
+    def __init__(self, venue: Venue, hearing: Hearing, deadline: int, clock: Clock) -> None:
         self._venue, self._hearing, self._deadline, self._clock = venue, hearing, deadline, clock
         self._heard = asyncio.Event()
         self._has_asked = False

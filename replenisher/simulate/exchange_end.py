@@ -33,6 +33,11 @@ class ExchangeEnd:
         self._wake_at = 0
         self.start()
 
+    @property
+    def address(self) -> str:
+        """Where it is reached by whoever is no part of the simulation."""
+        return ""
+
     def start(self) -> None:
         """A life begins."""
         past = read_ledger(bytes(self._ledger)) if self._ledger else NO_PAST

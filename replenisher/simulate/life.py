@@ -14,44 +14,22 @@ from typing import Any
 
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Book
-from replenisher.core.engine import Engine
-from replenisher.core.mandates import mandates
-from replenisher.core.setup import Setup
-from replenisher.core.state import State
 from replenisher.errors import ReplenisherError
-from replenisher.live.birth import begin, inherited
-from replenisher.live.chronicle import Chronicle
-from replenisher.live.lease import Lease
-from replenisher.live.monitor import Monitor
 from replenisher.live.relay import Relay
-from replenisher.live.supervisor import FAILURE, FINE, Parts, Supervisor
-from replenisher.model.event import ClockStepped, Started
+from replenisher.live.supervisor import FAILURE, FINE, Supervisor
+from replenisher.model.event import ClockStepped
 from replenisher.model.step import Step
+from replenisher.simulate.body import Making, body_of
 from replenisher.simulate.court import OURS, Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Network
 from replenisher.simulate.onlooker import Standpoint
 from replenisher.simulate.rows import Follower, SimulatedDatabase
-from replenisher.simulate.tenancy import SimulatedKeeper, claim_of, epoch_before
 from replenisher.simulate.timeline import Timeline, VirtualLoop
-from replenisher.store.journal import Journal, Policy
+from replenisher.store.journal import Journal
 from replenisher.store.recorder import Recorder
-from replenisher.venues.deribit.venue import DeribitVenue
 from replenisher.venues.venue import Action
-
-
-@dataclass(frozen=True, kw_only=True)
-class Making:
-    """What every life of a daemon is made of."""
-
-    setup: Setup
-    config_version: str
-    accounts: dict[str, str]
-    policy: Policy
-    dead_man_ns: int  # as the venue was told
-    venue: Callable[[Callable[[], float]], DeribitVenue]  # a new machine, with its source of chance
-    objection: Callable[[State], Callable[[], str]]  # what of the configuration no venue would take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,43 +109,25 @@ class Life:
         journal = Journal.open(
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
-        claim = claim_of(making.accounts, journal, place.directory.name, self.number)
-        before = epoch_before(place.database, claim, place.timeline.at) if place.database is not None else 0
-        state, self.epoch = begin(journal, making.setup, place.timeline.at, epoch_before=before)
-        self._keeper = SimulatedKeeper(place.timeline, self.loop, place.database, claim, self.epoch, journal.boot)
-        self.engine = Engine(state, number=journal.boot.step)
-        self.venue = making.venue(self._chance.random)
-        monitor, lease = Monitor(state), Lease(self._keeper, claim.life_ns)
-        parts = Parts(
-            engine=self.engine,
-            journal=journal,
-            venues={self.venue.name: self.venue},
+        body = body_of(
+            making,
+            making.venue(self._chance.random, "virtual"),
+            journal,
+            timeline=place.timeline,
+            loop=self.loop,
             clock=self.clock,
-            lease=lease,
-            started=Started(
-                at=place.timeline.at,
-                epoch=self.epoch,
-                namespace=making.setup.namespace,
-                config_version=making.config_version,
-                accounts=making.accounts,
-                mandates=mandates(making.setup),
-            ),
-            inherited=[*inherited(state, self._keeper.known, place.timeline.at), *self._keeper.remembered],
-            observers=[self._observe, monitor.observe, Chronicle(state, self._tell).observe],
-            learned=monitor.learned,
+            database=place.database,
+            directory=place.directory.name,
+            number=self.number,
+            observe=[self._observe],
             tell=self._tell,
-            status=lambda: {
-                "lease": {"epoch": self.epoch, **lease.standing(self.clock.now())},
-                "rows": {"behind_bytes": 0, "error": self._follower.error if self._follower is not None else ""},
-                **monitor.status(state, self.clock.now()),
-            },
-            objection=making.objection(state),
-            complaint=journal.complaint,
+            rows=lambda: {"behind_bytes": 0, "error": self._follower.error if self._follower is not None else ""},
         )
+        parts, self.venue, self._monitor, self._keeper, self.epoch = body
+        self.engine = parts.engine
         self._supervisor = Supervisor(parts, self.loop)
         driver = self._supervisor.driver
-        self._parts = [self.engine, driver, self.venue, journal, monitor, self._supervisor]
-        self._monitor = monitor
+        self._parts = [self.engine, driver, self.venue, journal, self._monitor, self._supervisor]
         driver.failed.add_done_callback(self._failed)
         self._supervisor.over.add_done_callback(self._ended)
         self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))

@@ -37,6 +37,7 @@ class Means(NamedTuple):
     timeline: Timeline | None = None  # virtual, unless it is another
     meet: Meet = ExchangeEnd
     find_back: Callable[[World], None] = peace
+    live_on: Callable[[World], None] = lambda _: None  # what lives on once the last daemon has stopped
 
 
 VIRTUAL = Means()
@@ -90,7 +91,7 @@ def run(
                 meet=means.meet,
             )
             with Mishap() as mishap:
-                live(world, minutes * MINUTE_NS / SECOND_NS, each_hour, means.find_back)
+                live(world, minutes * MINUTE_NS / SECOND_NS, each_hour, means)
             if mishap.sentence:
                 world.court.object(OURS, mishap.sentence)
             return Outcome(
@@ -127,7 +128,7 @@ def live(
     world: World,
     seconds: float,
     each_hour: Callable[[World], None] | None = None,
-    find_back: Callable[[World], None] = peace,
+    means: Means = VIRTUAL,
 ) -> None:
     """Both phases and the end."""
     while each_hour is not None and seconds >= HOUR_S and not world.court.violations:
@@ -137,8 +138,10 @@ def live(
     world.run(seconds)
     world.calm()
     world.resume()
-    find_back(world)
+    means.find_back(world)
     if not world.court.violations and (how := world.stop()) != "exit 0":
         world.court.object("L6", f"the stop was not verified flat: {how}")
+    if not world.court.violations:
+        means.live_on(world)
     if not world.court.violations:
         world.close()

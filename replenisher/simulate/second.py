@@ -8,8 +8,9 @@ from dataclasses import replace
 from random import Random
 
 from replenisher.model.units import SECOND_NS
+from replenisher.simulate.body import Making
 from replenisher.simulate.disk import SimulatedDisk
-from replenisher.simulate.life import Life, Making, Place
+from replenisher.simulate.life import Life, Place
 from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Hit
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from replenisher.exchange.carrier import Carrier
 from replenisher.exchange.dialects.deribit import DeribitSettings
@@ -20,6 +21,7 @@ from replenisher.exchange.server import HOST, Server, ServerSettings
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.simulate.checks import SAFETY
 from replenisher.simulate.exchange_end import ExchangeEnd, Open
+from replenisher.simulate.process import Process
 from replenisher.simulate.real_time import RealTimeline
 from replenisher.simulate.run import START, Means, Outcome, run
 from replenisher.simulate.swarm import Plan
@@ -83,6 +85,11 @@ class SocketEnd(ExchangeEnd):
         super().__init__(timeline, open_, recorded)
         timeline.loop.run_until_complete(self._listens.wait())
 
+    @property
+    def address(self) -> str:
+        """Its port on this machine, which it keeps."""
+        return f"ws://{HOST}:{self._port}{self._dialect.path}"
+
     # --- Its lives ------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -124,7 +131,7 @@ class SocketEnd(ExchangeEnd):
 
     def opened(self, link: str) -> None:
         """A client connects."""
-        self._clients.dial(link, f"ws://{HOST}:{self._port}{self._dialect.path}")
+        self._clients.dial(link, self.address)
 
     def heard(self, link: str, frame: str) -> None:
         """A client says something."""
@@ -141,6 +148,7 @@ HURRY = 100  # times as often as on virtual time, because it is real time that p
 NOT_HERE = ("suspended", "stalled", "disk slow", "second daemon", "replaced", "guest")
 QUOTES_WITHIN_S = 30
 SETTLE_S = 1.0
+PROCESS_S_MAX = 120
 # What is said of ledger, frames and rows; how long things take is not this machine's to promise.
 HELD = ("S1", "S2", "S3", "S4", "S5", "S6", "S9", "S10", "S13", "S14", "S15", "S16", "S17", "S18")
 
@@ -154,7 +162,7 @@ def run_on_sockets(scene: Scene, *, seed: int, seconds: float, plan: Plan) -> Ou
             minutes=seconds * SECOND_NS / MINUTE_NS,
             plan=hurried(plan),
             checks=[check for check in SAFETY if check.name in HELD],
-            means=Means(timeline, SocketEnd, _find_back),
+            means=Means(timeline, SocketEnd, _find_back, partial(_live_on, timeline)),
         )
 
 
@@ -170,3 +178,13 @@ def _find_back(world: World) -> None:
     if not world.run_until(lambda: any(world.evidence.ours()), QUOTES_WITHIN_S):
         world.court.object("L1", f"it does not quote after {QUOTES_WITHIN_S} s without faults: {world.life.reasons()}")
     world.run(SETTLE_S)
+
+
+def _live_on(timeline: RealTimeline, world: World) -> None:
+    """A whole process goes on where the last life has ended, until its operator stops it."""
+    process = Process(world.making, timeline, world.place, world.address, world.next_number())
+    running = timeline.create_task(process.run(lambda: any(world.evidence.ours())), name="process")
+    if not world.run_until(running.done, PROCESS_S_MAX):
+        world.court.object("L6", f"a whole process did not end within {PROCESS_S_MAX} s")
+    for objection in process.objections:
+        world.court.object("L6", f"a whole process: {objection}")

@@ -24,13 +24,14 @@ from replenisher.exchange.ledger import Record
 from replenisher.live.birth import lift
 from replenisher.live.supervisor import RISK_HALT
 from replenisher.model.units import SECOND_NS
+from replenisher.simulate.body import Making
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.court import OURS, Books, Check, Court
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.simulate.evidence import Evidence
 from replenisher.simulate.exchange_end import ExchangeEnd, Open
 from replenisher.simulate.frame_faults import is_order, is_order_answer
-from replenisher.simulate.life import Life, Making, Place
+from replenisher.simulate.life import Life, Place
 from replenisher.simulate.moments import POWER_LOST, Moments
 from replenisher.simulate.network import DELAYS_NS, Link, Network
 from replenisher.simulate.new_rows import NewRows
@@ -113,7 +114,7 @@ class World:
         self.setup, self.policy, self.dead_man_ns = making.setup, making.policy, making.dead_man_ns
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
-        self._making = making
+        self.making = making
         self._secrets = scene.secrets
         self.moments = moments or Moments()
         self._disk = SimulatedDisk(seeded(seed, "disk"))
@@ -136,7 +137,7 @@ class World:
         if database is not None and checks:
             self._new_rows = NewRows(lambda: database.beside, self.court)
             database.committed = self._new_rows.tell
-        self._place = Place(
+        self.place = Place(
             timeline=self._timeline,
             network=self._network,
             disk=self._disk,
@@ -148,12 +149,12 @@ class World:
         )
         self._lives = count(1)
         self._life_chance = seeded(seed, "lives")
-        self.second = Second(making, self._place, self._lives, seeded(seed, "second"))
+        self.second = Second(making, self.place, self._lives, seeded(seed, "second"))
         self.victims = Victims(
             self._timeline,
             self._counter,
             self._network,
-            self._place,
+            self.place,
             self.second,
             self.account,
             self.instruments,
@@ -188,6 +189,15 @@ class World:
         return self._disk.synced_writes == self._disk.writes
 
     @property
+    def address(self) -> str:
+        """Where the exchange is reached by whoever is no part of the simulation."""
+        return self._counter.address
+
+    def next_number(self) -> int:
+        """That of one more life."""
+        return next(self._lives)
+
+    @property
     def ends(self) -> Sequence[str]:
         """How each life ended."""
         return self._ends
@@ -198,7 +208,7 @@ class World:
 
     def books(self) -> Sequence[object]:
         """All that keeps what has happened, and so grows on purpose: the exchange, the checks, files and rows."""
-        return [self._counter, *self.checks, self._new_rows, self._place.database, self._disk]
+        return [self._counter, *self.checks, self._new_rows, self.place.database, self._disk]
 
     def run(self, seconds: float) -> None:
         """Let time pass, unless something is found that must not be."""
@@ -248,20 +258,20 @@ class World:
 
     def close(self) -> None:
         """Everything is written down; the checks read both books, and the rows join the hash."""
-        if self._place.database is None:
+        if self.place.database is None:
             return
         if left := self.life.drain():
             self.court.object("L8", f"rows are left when everything works: {left}")
-        self.court.closed(Books(self._place.database, self._counter.ledger(), self._place.directory, self._secrets))
+        self.court.closed(Books(self.place.database, self._counter.ledger(), self.place.directory, self._secrets))
         for table in tables.metadata.sorted_tables:
-            for row in self._place.database.beside.execute(_all_rows(table)):
+            for row in self.place.database.beside.execute(_all_rows(table)):
                 self.tap.row(table.name, row)
 
     # --- Lives ----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         number = next(self._lives)
-        self.life = self.victims.life = Life(number, self._making, self._place, self._life_chance, self._over)
+        self.life = self.victims.life = Life(number, self.making, self.place, self._life_chance, self._over)
         self.life.begin()
 
     def _over(self, life: Life, how: str) -> None:
@@ -292,9 +302,9 @@ class World:
 
     def _lift(self) -> None:
         """What a life has left that keeps the next one from quoting is lifted, if the disk takes that."""
-        place, new_id = self._place, f"{self._life_chance.getrandbits(64):016x}"
+        place, new_id = self.place, f"{self._life_chance.getrandbits(64):016x}"
         with suppress(ReplenisherError):
-            journal = Journal.open(place.directory, new_id=new_id, policy=self._making.policy, disk=place.disk)
+            journal = Journal.open(place.directory, new_id=new_id, policy=self.making.policy, disk=place.disk)
             lift(journal, self.setup, self.at, RESUMED)
             journal.close()
 

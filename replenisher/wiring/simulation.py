@@ -21,11 +21,11 @@ from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Append, Past
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate import guest
+from replenisher.simulate.body import Making
 from replenisher.simulate.chance import seeded
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.exchange_end import Opened
 from replenisher.simulate.faults import NAMES
-from replenisher.simulate.life import Making
 from replenisher.simulate.run import Outcome, run
 from replenisher.simulate.swarm import drawn
 from replenisher.simulate.total import Total
@@ -128,7 +128,7 @@ def scene_of(config: Config) -> Scene:
     if config.mode != "paper" or section is None or len(config.venues) != 1:
         raise ConfigurationError(f"{config.path}: only mode paper with an exchange and one venue can be simulated")
     (name,) = config.venues
-    account = config.venues[name].account
+    account, credentials = config.venues[name].account, Credentials(PAPER_KEY, CANARY)
     settings = DeribitSettings(
         keys=(
             ApiKey(PAPER_KEY, CANARY, account, section.key_scope),
@@ -167,10 +167,11 @@ def scene_of(config: Config) -> Scene:
                 market_data=config.journal.market_data,
             ),
             dead_man_ns=config.venues[name].dead_man_switch_s * SECOND_NS,
-            venue=lambda random: DeribitVenue(
+            credentials=credentials,
+            venue=lambda random, url: DeribitVenue(
                 name=name,
-                url="virtual",
-                credentials=Credentials(PAPER_KEY, CANARY),
+                url=url,
+                credentials=credentials,
                 instruments=instruments_on(config, name),
                 namespace=config.namespace,
                 random=random,

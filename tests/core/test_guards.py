@@ -367,6 +367,16 @@ def test_an_order_moves_where_its_place_counts_for_nothing(within_bps: float, ta
     assert world.shown() == {buy(0, 99_979)}
 
 
+def test_a_place_ahead_of_many_is_kept_however_long_nothing_has_traded() -> None:
+    world = queued()
+    (order,) = world.live()
+    (queues,) = (each.queues for each in world.state.guarded.values() if each.queues is not None)
+    book, later = world.state.book(KEY), world.at + 200 * SECOND  # e^-20 of the volume is left
+
+    assert queues.keeps(order, 99_979, 100_000.0, book, later)
+    assert not queues.keeps(order, 99_985, 100_000.0, book, later), "there is less before that one"
+
+
 def test_no_place_beyond_fair_value_is_kept() -> None:
     world = queued(within_bps=50.0)
     wishes_of(world).quotes = (buy(0, 99_880),)
