@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Mandate
-from replenisher.model.order import Side, Status
+from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Cut, Quote
 from replenisher.store import tables
 from replenisher.store.rows import instrument_of
@@ -89,6 +89,18 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: str
 
 
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """An amend or a cancel that the venue did not grant, or that may not have reached it."""
+
+    epoch: int
+    step: int
+    index: int
+    at: int
+    request: str
+    outcome: str  # a reason to reject, not_sent or unknown
+    message: str
+
+
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
     """A decision of the order's strategy on its instrument."""
 
@@ -137,6 +149,14 @@ def asked(connection: Connection, key: OrderKey) -> list[Asked]:
 def fills(connection: Connection, key: OrderKey) -> list[Filled]:
     """Every fill of the order, oldest first."""
     found = _rows(connection, Filled, tables.fills, _named(tables.fills, key))
+    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+
+
+def refusals(connection: Connection, key: OrderKey) -> list[Refused]:
+    """Every amend and cancel that was not granted, oldest first. What became of a place, the order itself says."""
+    answers = tables.answers.c
+    is_refusal = and_(answers.request != Request.PLACE, answers.outcome != "working")
+    found = _rows(connection, Refused, tables.answers, _named(tables.answers, key), is_refusal)
     return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from replenisher.errors import ReplenisherError
 from replenisher.model.command import AmendOrder, AskOrder, CancelOrder, Denied, Intent, MoveSlot, PlaceOrder
+from replenisher.model.event import NotSent, RejectReason, RequestRejected
 from replenisher.model.mandate import Chain, How, Link, Mandate
-from replenisher.model.order import Side, Status
+from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Cut, Decision, OrderState, Quote, Step
 from replenisher.report.why.page import why_page
 from replenisher.report.why.story import Story
@@ -262,6 +263,32 @@ def test_an_order_in_doubt_is_asked_for_and_taken_off(told: Told) -> None:
 
     assert [what for what, _ in happened(story)] == ["placed", "asked", "cancel", "ended"]
     assert story.events[2].told == ("it was wanted at 49975.0, and what had become of its last request was not known")
+
+
+def test_what_the_venue_did_not_grant_leaves_it_where_it_stood(told: Told) -> None:
+    moved = step(3, [], [amend(99_950)], [now(Status.WORKING, 3)], [decided(buy(0, 99_950))])
+    refusal = RequestRejected(
+        at=T0 + 4_000_000_000,
+        order_id=ID,
+        request=Request.AMEND,
+        reason=RejectReason.RATE,
+        message="10028 too_many_requests",
+    )
+    lost = NotSent(at=T0 + 6_000_000_000, order_id=ID, request=Request.CANCEL)
+    refused, unsent = (
+        step(number, [fact], [], [now(Status.WORKING, number)]) for number, fact in ((4, refusal), (6, lost))
+    )
+    off = step(5, [], [cancel()], [now(Status.WORKING, 5)], [decided(buy(0, 99_950))])
+    again = step(7, [], [amend(99_960)], [now(Status.WORKING, 7)], [decided(buy(0, 99_960))])
+
+    story = told([began(), placed(), moved, refused, off, unsent, again])
+
+    assert happened(story)[2:] == [
+        ("refused", "the venue refused the amend, rate: 10028 too_many_requests"),
+        ("cancel", f"it was wanted at 49975.0, 7 bps away, and 2 are tolerated, {AND_COULD_NOT}"),
+        ("refused", "the cancel did not leave us: there was no connection for it"),
+        ("amended", "buy 100 USD at 49980.0 as level 0; it stood at 49940.0, 8 bps from there, and 2 are tolerated"),
+    ]
 
 
 def test_fills_are_told_and_what_comes_in_their_place(told: Told) -> None:

@@ -5,7 +5,7 @@ import msgspec
 from replenisher.model.command import Intent
 from replenisher.model.units import BPS, SECOND_NS
 from replenisher.report.why.background import Background
-from replenisher.store.one_order import Asked, Decided
+from replenisher.store.one_order import Asked, Decided, Refused
 
 MAKES_ROOM = "it makes room for another one"
 
@@ -16,6 +16,7 @@ class Standing(msgspec.Struct):
     level: int = 0
     ticks: int = 0
     lots: int = 0
+    before: tuple[int, int] = (0, 0)  # ticks and lots, before the last amend
     placed_at: int = 0
     is_in_doubt: bool = False  # the venue was asked for it, as an answer was missing
     is_canceling: bool = False
@@ -79,6 +80,18 @@ def why_denied(known: Background, denial: Asked) -> str:
     """What our gate refused in its slot."""
     wish = f"{denial.amount:f} {known.instrument.wire_unit} at {denial.price:f}"
     return f"our gate denied {wish} in its place: {known.valued(denial.reason or '', denial.epoch)}"
+
+
+def why_refused(refused: Refused) -> str:
+    """What the venue said of an amend or a cancel that it did not grant."""
+    match refused.outcome:
+        case "not_sent":
+            return f"the {refused.request} did not leave us: there was no connection for it"
+        case "unknown":
+            return f"nobody knows what became of the {refused.request}"
+        case reason:
+            words = f": {refused.message}" if refused.message else ""
+            return f"the venue refused the {refused.request}, {reason}{words}"
 
 
 def _unwanted(known: Background, decision: Decided, level: int) -> str:

@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     epoch: int
     step: int
-    what: str  # life, placed, amended, moved, denied, kept, asked, cancel, filled, ended
+    what: str  # life, placed, amended, moved, refused, denied, kept, asked, cancel, filled, ended
     told: str  # in a sentence
     price: Decimal | None = None
     amount: Decimal | None = None

@@ -13,14 +13,22 @@ from sqlalchemy import Connection
 
 from replenisher.errors import ReplenisherError
 from replenisher.model.command import Intent
-from replenisher.model.order import Status
+from replenisher.model.order import Request, Status
 from replenisher.report.why.background import Background
-from replenisher.report.why.reasons import Standing, why_amended, why_canceled, why_denied, why_kept, why_placed
+from replenisher.report.why.reasons import (
+    Standing,
+    why_amended,
+    why_canceled,
+    why_denied,
+    why_kept,
+    why_placed,
+    why_refused,
+)
 from replenisher.report.why.story import Event, Shown, Story
 from replenisher.store import one_order
-from replenisher.store.one_order import Asked, Decided, Filled, Life, Moment, OrderKey
+from replenisher.store.one_order import Asked, Decided, Filled, Life, Moment, OrderKey, Refused
 
-Row = Life | Filled | Asked | Decided
+Row = Life | Filled | Refused | Asked | Decided
 Rank = tuple[int, int, int, int, int]  # when, in which life and step, of which kind, and which of them
 
 
@@ -39,7 +47,8 @@ def read_story(connection: Connection, name: str) -> Story:
         return _unplaced(key, asked, fills)
     known = Background(connection, key, row, asked)
     telling = Telling(connection, key, known, {(each.epoch, each.step) for each in asked if each.kind == "amend"})
-    events = _together(telling.events(_in_order(known, asked, fills)))
+    heard: list[Filled | Refused] = [*fills, *one_order.refusals(connection, key)]
+    events = _together(telling.events(_in_order(known, asked, heard)))
     mandate = known.mandate(row.epoch)
     return Story(
         order_id=key.order_id,
@@ -76,6 +85,8 @@ class Telling:
                     yield Event(at=row.started_at, epoch=row.epoch, step=0, what="life", told=told)
                 case Filled():
                     yield _fill(row, f" {self._known.instrument.wire_unit}")
+                case Refused():
+                    yield self._refused(row)
                 case Decided():
                     yield from self._decided(row)
                 case Asked():
@@ -114,9 +125,20 @@ class Telling:
         """It was asked to stand elsewhere, or to be of another size."""
         assert asked.price_ticks is not None and asked.quantity_lots is not None, "each of these names both"
         stands = self._stands
+        stands.before = stands.ticks, stands.lots
         stands.ticks, stands.lots = asked.price_ticks, asked.quantity_lots
         stands.is_canceling = stands.is_in_doubt = False
         return _event(asked, what, told, self._known.shown(asked, stands.level))
+
+    def _refused(self, refused: Refused) -> Event:
+        """Where an amend or a cancel was not granted, it stands as it stood before."""
+        if refused.outcome != "unknown":
+            if refused.request == Request.AMEND:
+                self._stands.ticks, self._stands.lots = self._stands.before
+            else:
+                self._stands.is_canceling = False
+        at, epoch, step = refused.at, refused.epoch, refused.step
+        return Event(at=at, epoch=epoch, step=step, what="refused", told=why_refused(refused))
 
     def _eaten(self, asked: Asked) -> str:
         """The order in whose place it comes, if it is a refill and that is known."""
@@ -142,7 +164,7 @@ class Telling:
             case Status.CANCELED if self._stands.is_canceling:
                 told = "canceled, as it was asked for"
             case Status.CANCELED:
-                told = "canceled, and no request of ours for that is recorded"
+                told = "canceled, and by no request that is recorded"
             case _:
                 told = str(row.status)
         if row.reason:
@@ -150,11 +172,11 @@ class Telling:
         return Event(at=row.updated_at, epoch=row.updated_epoch, step=row.updated_step, what="ended", told=told)
 
 
-def _in_order(known: Background, asked: Sequence[Asked], fills: Sequence[Filled]) -> Iterator[Row]:
+def _in_order(known: Background, asked: Sequence[Asked], heard: Sequence[Filled | Refused]) -> Iterator[Row]:
     """All rows about an order as they came: what was heard, what was asked for then, and what was left as it was."""
     ranked: list[tuple[Rank, Row]] = [
         *(((each.started_at, each.epoch, 0, 0, 0), each) for each in known.later_lives),
-        *(((each.at, each.epoch, each.step, 1, each.index), each) for each in fills),
+        *(((each.at, each.epoch, each.step, 1, each.index), each) for each in heard),
         *(((each.at, each.epoch, each.step, 2, each.index), each) for each in [*known.denials, *asked]),
     ]
     ranked.sort(key=itemgetter(0))
