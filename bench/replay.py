@@ -32,6 +32,7 @@ from typing import Any
 from bench.engine_steps import CONFIG as PURE_MM
 from bench.engine_steps import RECORDING, Tape, read
 from replenisher.backtest.tally import Tally
+from replenisher.cli import YOUNG_MAX
 from replenisher.config import Config, load
 from replenisher.core.state import State
 from replenisher.exchange.market import Listing
@@ -67,6 +68,7 @@ def play(config: Config, tape: Tape) -> Pass:
     market = RecordedMarket(tape.instrument, facts, model=RiskAverse(), start=at)
     listing = Listing(market=market, maker_rate=section.fees.maker_bps / BPS, taker_rate=section.fees.taker_bps / BPS)
     tally, digest, state = Tally(), blake2b(digest_size=8), State.load(setup_of(config), None)
+    gc.set_threshold(YOUNG_MAX)  # as for every verb
     gc.collect()
     gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
     begun = time.process_time()

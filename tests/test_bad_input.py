@@ -93,6 +93,21 @@ def our_tape(*arguments: str, content: Callable[[bytes], bytes] = bytes, name: s
     return prepare
 
 
+def replayed(mistake: Mistake, *more: str) -> Mistake:
+    """The same, but the desk replays it, and would like to have the files."""
+
+    def prepare(desk: Desk) -> list[str | Path]:
+        _, *rest = mistake(desk)
+        return ["replay", *rest, *more, "--data-directory", desk.data]
+
+    return prepare
+
+
+def as_it_is(*words: str | Path) -> Mistake:
+    """Nothing was done but to start it so."""
+    return lambda desk: ["run", *words]
+
+
 def flipped(place: int) -> Callable[[bytes], bytes]:
     """A byte is another one."""
     return lambda data: data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
@@ -531,6 +546,66 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         a_file_for_a_data_directory,
         CONFIGURATION,
         "the data directory cannot be made: Not a directory",
+    ),
+]
+
+
+TABLE += [
+    (
+        "a replay of a tape that is cut off",
+        (NEW,),
+        replayed(tape([], cut_bytes=20)),
+        CONFIGURATION,
+        "the file is cut off or corrupt from here on",
+    ),
+    (
+        "a replay of a tape of ours that is out of order",
+        (NEW,),
+        replayed(out_of_order("run", REPLAY, "--tape", "FILE")),
+        CONFIGURATION,
+        "out of order",
+    ),
+    (
+        "a replay of a tape without trades",
+        (NEW,),
+        replayed(tape([])),
+        CONFIGURATION,
+        "there are no trades of BTC_USDT-PERPETUAL on it, so it fills nobody",
+    ),
+    (
+        "a replay where something is already",
+        (OLD,),
+        replayed(as_it_is(PAPER)),
+        CONFIGURATION,
+        "a replay begins with an empty data directory, and something is there",
+    ),
+    (
+        "a replay of a venue that is no exchange of ours",
+        (NEW,),
+        replayed(written("mode: paper", "mode: testnet")),
+        CONFIGURATION,
+        "mode: 'testnet' cannot be replayed, only paper with an exchange can",
+    ),
+    (
+        "a replay through ccxt",
+        (NEW,),
+        replayed(written("adapter: deribit", "adapter: ccxt\n    exchange: deribit")),
+        CONFIGURATION,
+        "venues.deribit.adapter: 'ccxt' cannot be replayed, only deribit can",
+    ),
+    (
+        "a replay that goes by an index",
+        (NEW,),
+        replayed(written("fair_value: {source: mid}", "fair_value: {source: index}")),
+        CONFIGURATION,
+        "the index, mark or funding of BTC-PERPETUAL is gone by, and no replay tells these",
+    ),
+    (
+        "a journal that is not there",
+        EITHER,
+        lambda desk: ["replay", PAPER, "--journal", desk.room / "nowhere"],
+        CONFIGURATION,
+        "there is no journal",
     ),
 ]
 

@@ -13,6 +13,7 @@ from replenisher.exchange.words import STILL, Action, BookLevel, BookUpdate, Boo
 from replenisher.model.order import BUY, SELL, Side
 
 PRINTS_KEPT = 10_000
+OPEN = InstrumentState.OPEN  # asked for with everything that happens
 UPTICK, ZERO_UPTICK, DOWNTICK, ZERO_DOWNTICK = range(4)
 
 
@@ -46,11 +47,20 @@ class Board:
         return f"{self.instrument.base_currency}_{self.instrument.quote_currency}".lower()
 
     @property
+    def goes_on(self) -> bool:
+        """Whether its market does."""
+        state = self.state
+        return state is OPEN or not (state in STILL or state.is_final)
+
+    @property
     def next_at(self) -> int | None:
         """When something happens by itself: the state changes, money moves, or the market does unless it is halted."""
-        if self.state.is_final:
+        if self.goes_on:
+            first = self.market.next_at
+        elif self.state.is_final:
             return None
-        first = None if self.state in STILL else self.market.next_at
+        else:
+            first = None
         for at in (self.interruptions.next_at, self.timetable.next_at):
             if at is not None and (first is None or at < first):
                 first = at

@@ -199,8 +199,6 @@ class Clearing:
             trade_id = str(self._trade_id)
             board.note(traded)
             self._told.printed(board, traded, trade_id, self.at)
-            if traded.is_among_others:
-                continue
             for order_id, liquidity in ((traded.maker_order, Liquidity.MAKER), (traded.taker_order, Liquidity.TAKER)):
                 if order_id:
                     entry = entries[order_id] = self.register.orders[order_id]
@@ -209,15 +207,27 @@ class Clearing:
             for entry in touched:
                 if entry.state is OrderState.OPEN:
                     self.close(entry, "user_request")
-        if happening.bids or happening.asks:
-            if self._told.moved(board, happening, self._change_id + 1, self.at):
-                self._change_id += 1
-            board.marking.observe(self.at)
+        self._move(board, happening)
         if entries:
             self._tell_accounts(board, entries.values(), trades)
         if happening.closed and not board.state.is_final:
             self.change_state(board, InstrumentState.CLOSED)
         return trades
+
+    def show(self, board: Board, happening: Happening) -> None:
+        """What happened among others: it becomes public, and that is all."""
+        for traded in happening.trades:
+            self._trade_id += 1
+            board.note(traded)
+            self._told.printed(board, traded, str(self._trade_id), self.at)
+        self._move(board, happening)
+
+    def _move(self, board: Board, happening: Happening) -> None:
+        """The public book is another one."""
+        if happening.bids or happening.asks:
+            if self._told.moved(board, happening, self._change_id + 1, self.at):
+                self._change_id += 1
+            board.marking.observe(self.at)
 
     def _fill(self, board: Board, entry: OrderEntry, traded: Traded, trade_id: str, liquidity: Liquidity) -> TradeView:
         """Move the money of one side of a print, and write it down."""

@@ -33,8 +33,6 @@ class Consequences:
     ) -> list[TradeView]:
         """Let something have happened to an instrument, and do what follows from it for the accounts it touched."""
         trades = self._clearing.settle(board, happening, touched, rests=rests)
-        if not trades and not touched:
-            return trades  # it was among others
         traded = [self._clearing.register.orders[trade.order_id] for trade in trades]
         if traded:
             self._protect(board, trades, traded)
@@ -48,10 +46,13 @@ class Consequences:
             self._enter(board, state)
         for occasion in board.timetable.due(at):
             self._pay(board, occasion)
-        if board.state in STILL or board.state.is_final:
+        if not board.goes_on:
             return
         for happening in board.market.advance(at):
-            self.settle(board, happening)
+            if happening.is_among_others:
+                self._clearing.show(board, happening)
+            else:
+                self.settle(board, happening)
 
     def _enter(self, board: Board, state: InstrumentState) -> None:
         """An instrument is locked, halted, or goes on where it was; one that has ended stays so."""

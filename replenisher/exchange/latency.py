@@ -12,8 +12,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
 from replenisher.exchange.flow import RandomSource
 from replenisher.model.units import MS_NS
 
@@ -31,19 +29,19 @@ class LatencyModel(Protocol):
         """An answer or a notification, back."""
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
+class Latency:
     """Always the same."""
 
-    request_ms: float = 0.0
-    response_ms: float = 0.0
+    def __init__(self, *, request_ms: float = 0.0, response_ms: float = 0.0) -> None:
+        self._request_ns, self._response_ns = round(request_ms * MS_NS), round(response_ms * MS_NS)
 
     def request_ns(self) -> int:
         """The way there."""
-        return round(self.request_ms * MS_NS)
+        return self._request_ns
 
     def response_ns(self) -> int:
         """The way back."""
-        return round(self.response_ms * MS_NS)
+        return self._response_ns
 
 
 class SampledLatency:

@@ -60,11 +60,6 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     taker_order: str = ""  # the client's order that took; empty if it was somebody else's
     cause: Cause | None = None  # always there with a `maker_order`
 
-    @property
-    def is_among_others(self) -> bool:
-        """Whether no client had a part in it."""
-        return not (self.maker_order or self.taker_order)
-
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything one event did to one instrument: told to the public as one book change.
@@ -77,6 +72,16 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bids: tuple[Level, ...] = ()  # the new quantity at every price it touched, each once; 0 when the level is gone
     asks: tuple[Level, ...] = ()
     closed: bool = False  # the market has ended for good: nothing is traded after this
+
+    @property
+    def is_among_others(self) -> bool:
+        """Whether no client had a part in it, and the market goes on."""
+        for traded in self.trades:
+            if traded.maker_order or traded.taker_order:
+                break
+        else:
+            return not self.closed
+        return False
 
     @property
     def levels(self) -> tuple[Depth, ...]:

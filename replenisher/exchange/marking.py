@@ -35,6 +35,7 @@ class Marking:
         self._tick = float(market.instrument.tick)
         self._grid = Decimal(1).scaleb(market.instrument.tick.adjusted() - 1)  # a digit finer than orders
         self._at = at
+        self._priced: tuple[float, Decimal] = 0.0, Decimal(0).quantize(self._grid)  # what was asked for last
         self._middle = self._known_middle(0.0)
         self._index, self._published_at = self._elsewhere(), at
         self._basis = self._middle - self._index  # ticks, as are the two it is made of
@@ -111,4 +112,6 @@ class Marking:
         return self._middle if elsewhere is None else elsewhere
 
     def _price(self, ticks: float) -> Decimal:
-        return Decimal(ticks * self._tick).quantize(self._grid, ROUND_HALF_EVEN)
+        if ticks != self._priced[0]:
+            self._priced = ticks, Decimal(ticks * self._tick).quantize(self._grid, ROUND_HALF_EVEN)
+        return self._priced[1]

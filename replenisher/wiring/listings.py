@@ -39,10 +39,21 @@ Clock = Callable[[int], int]  # when a market begins, told when its tape does; 0
 
 
 def listings_of(
-    section: ExchangeSection, *, tape: Path | None, seed: int, clock: Clock, say: Say = silence
+    section: ExchangeSection,
+    *,
+    tape: Path | None,
+    seed: int,
+    clock: Clock,
+    say: Say = silence,
+    needs_trades: bool = False,
 ) -> list[Listing]:
-    """Every instrument of the section with its market, in the order of the file; a tape is read once before."""
+    """Every instrument of the section with its market, in the order of the file.
+
+    Without trades a tape fills nobody, which may be refused.
+    """
     playing = _playing(section, tape, clock, say) if tape is not None else None
+    if playing is not None and needs_trades:
+        _require_trades(playing)
     return [
         _listing(name, details, section, playing=playing, chance=_chance(seed, place, name), clock=clock)
         for place, (name, details) in enumerate(listed(section).items())
@@ -56,6 +67,13 @@ class _Playing(NamedTuple):
     offers: dict[str, tuple[Instrument, str]]  # by the name that is listed: the instrument, and its key on the tape
     start: int  # session time at which it begins to play
     origin: int  # venue time of what is shown then: from there on every book is on the tape
+
+
+def _require_trades(playing: _Playing) -> None:
+    for instrument, key in playing.offers.values():
+        if not playing.recorded.told[key].trades:
+            path = playing.recorded.path
+            raise ConfigurationError(f"tape {path}: there are no trades of {instrument.name} on it, so it fills nobody")
 
 
 def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say) -> _Playing:

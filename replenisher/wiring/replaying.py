@@ -143,7 +143,7 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
         at = tape_begins or at
         return at
 
-    listings = listings_of(section, tape=config.tape, seed=section.seed, clock=clock, say=tell)
+    listings = listings_of(section, tape=config.tape, seed=section.seed, clock=clock, say=tell, needs_trades=True)
     state, epoch = memory.begin(config, at)
     tally, digest = Tally(), blake2b(digest_size=8)
 
