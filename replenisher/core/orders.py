@@ -314,8 +314,9 @@ class Orders:
         self.file(order)
 
     def dump(self) -> list[Order]:
-        """Every order we remember, for a snapshot."""
-        return list(self.by_id.values())
+        """Every order we remember, for a snapshot; those that have ended as they did: so they are forgotten one day."""
+        ended = [self.by_id[order_id] for order_id in self.ended]
+        return ended + [order for order in self.by_id.values() if order.status not in TERMINAL]
 
     @classmethod
     def load(cls, orders: Sequence[Order], back: Sequence[str] = ()) -> "Orders":

@@ -641,6 +641,20 @@ def test_ended_orders_are_remembered_for_long_and_not_for_ever() -> None:
     assert len(orders.changed()) == ENDED_REMEMBERED_MAX
 
 
+def test_orders_that_are_read_back_are_forgotten_as_those_that_were_not() -> None:
+    orders = Orders()
+    older, newer = (order(level, 100_000, order_id=name) for level, name in enumerate(("older", "newer")))
+    for each in (older, newer):
+        orders.add(each)
+    for each in (newer, older):
+        each.move(Transition.CANCELED, 1)
+        orders.file(each)
+
+    read_back = Orders.load(orders.dump())
+
+    assert list(read_back.ended) == list(orders.ended) == ["newer", "older"]
+
+
 def test_a_fee_in_another_currency_is_paid_from_there() -> None:
     account = Account()
     account.set_balance(VENUE, "USDT", Decimal(100))
