@@ -140,7 +140,11 @@ def rows_of(
     order |= {"status": "filled", "reason": "", "created_at": at, "updated_at": filled_at, "journal_id": JOURNAL_ID}
     order |= {"epoch": epoch, "config_version": f"version-{epoch}", "updated_epoch": epoch, "updated_step": step + 1}
     requests = [
-        origin | place | what | asked | {"index": index, "kind": kind, "intent": "quote"}
+        origin
+        | place
+        | what
+        | asked
+        | {"index": index, "kind": kind, "intent": "quote", "strategy": strategy if kind == "place" else None}
         for index, kind in enumerate(("place", "amend"))
     ]
     heard = {"at": at + 5_000_000, "asked_at": at, "intent": "quote", "outcome": "working", "message": ""}

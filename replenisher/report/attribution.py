@@ -46,14 +46,18 @@ class Market(msgspec.Struct):
     """One instrument: what one unit of it is worth, and who holds how much."""
 
     instrument: Instrument
-    value: Decimal | None = None  # v of the last price that it was marked at
+    price: Decimal | None = None  # that it was last marked at
+    value: Decimal | None = None  # v of it
     books: dict[str, Book] = msgspec.field(default_factory=dict)  # by strategy
 
     def mark(self, at: int, price: Decimal) -> Decimal:
         """The middle of its book is here now; returns what one unit is worth there."""
-        before, value = self.value, unit_value(self.instrument, price)
-        self.value = value
-        if before is not None and value != before:
+        before = self.value
+        if before is not None and price == self.price:
+            return before
+        value = unit_value(self.instrument, price)
+        self.price, self.value = price, value
+        if before is not None:
             moved = value - before
             for book in self.books.values():
                 if book.size:

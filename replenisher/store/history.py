@@ -16,6 +16,7 @@ from sqlalchemy.types import NullType
 from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Side
 from replenisher.store import tables
+from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
 ROWS_AT_ONCE = 10_000
@@ -105,7 +106,7 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
 
 def events(connection: Connection, key: AccountKey) -> list[Event]:
     """All that is no fill, oldest first."""
-    lives = _lives(connection, key)
+    lives = lives_of(connection, key)
     payments = list(paid(connection, key))
     marks = [*_marks_at_ends(connection, key, lives), *_marks_at_deliveries(connection, key, payments)]
     begun = [Begun(life.started_at, life.config_version) for life in lives]
@@ -159,12 +160,15 @@ def activity(connection: Connection, key: AccountKey) -> list[Activity]:
     for name, strategy, version, count, filled in connection.execute(orders):
         each = of(name, strategy, version)
         each.orders, each.filled = count, int(filled)
-    counted = select(r.instrument, r.strategy, func.count()).group_by(r.instrument, r.strategy)
+    # An amend and a cancel do not say whose they are: their order does.
+    same = (o.venue == r.venue, o.account == r.account, o.order_id == r.order_id)
+    whose = func.coalesce(r.strategy, select(o.strategy).where(*same).scalar_subquery())
+    counted = select(r.instrument, whose, func.count()).group_by(r.instrument, whose)
     counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
-    for life in _lives(connection, key):  # by itself, as its rows lie together
+    for life in lives_of(connection, key):  # by itself, as its rows lie together
         own = counted.where(r.journal_id == life.journal_id, r.epoch == life.epoch)
         for name, strategy, count in connection.execute(own):
-            of(name, strategy, life.config_version).requests += count
+            of(name, strategy or EXTERNAL, life.config_version).requests += count
     return list(found.values())
 
 
@@ -196,7 +200,8 @@ def _marks(connection: Connection, query: Select[Any]) -> Iterator[Mark]:
         yield Mark(at, name, Decimal(repr(price)))
 
 
-def _lives(connection: Connection, key: AccountKey) -> list[Row[Any]]:
+def lives_of(connection: Connection, key: AccountKey) -> list[Row[Any]]:
+    """The lives that traded on an account, oldest first."""
     lives = connection.execute(select(tables.lives).order_by(tables.lives.c.started_at))
     return [life for life in lives if life.accounts.get(key.venue) == key.account]
 

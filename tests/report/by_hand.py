@@ -105,9 +105,10 @@ class Rows:
         row |= {"journal_id": JOURNAL_ID, "epoch": self._epoch, "config_version": config_version}
         self._add(tables.orders, self._account() | row | {"updated_epoch": self._epoch, "updated_step": self.number})
 
-    def request(self, kind: str) -> None:
-        """Something that was asked of the venue."""
-        row: Row = {"kind": kind, "instrument": self._names[0], "strategy": "core"}
+    def request(self, kind: str, order_id: str = "") -> None:
+        """Something that was asked of the venue; an amend and a cancel do not say whose order it is."""
+        row: Row = {"kind": kind, "instrument": self._names[0], "order_id": order_id}
+        row["strategy"] = "core" if kind in ("place", "denied") else None
         self._add(tables.requests, self._origin() | self._account() | row)
 
     def balance(self, amount: str, currency: str = "USDT") -> None:

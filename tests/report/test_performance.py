@@ -14,7 +14,16 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     rows.life("first")
     for order_id, filled in (("a", "2"), ("b", "0.0000"), ("c", "0.5"), ("d", "0")):
         rows.order(order_id, filled, "first")
-    for kind in ("place", "place", "place", "place", "amend", "cancel", "denied", "ask_balance"):
+    for kind, order_id in (
+        ("place", "a"),
+        ("place", "b"),
+        ("place", "c"),
+        ("place", "d"),
+        ("amend", "c"),
+        ("cancel", "c"),
+    ):
+        rows.request(kind, order_id)
+    for kind in ("denied", "ask_balance"):
         rows.request(kind)
     rows.fill("buy", "2", "99.5", "100", "-0.01 USDT")
     rows.fill("sell", "0.5", "101", "100", "0.01 USDT")
