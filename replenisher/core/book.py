@@ -6,7 +6,7 @@ in one with gaps all prices are looked at instead.
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -131,3 +131,9 @@ class Book:
         """Whether the best bid has reached the best ask, which no true book shows."""
         bid, ask = self.bids.best, self.asks.best
         return bid is not None and ask is not None and bid >= ask
+
+
+def difference(before: Mapping[int, int], after: Mapping[int, int]) -> tuple[Level, ...]:
+    """What turns one side into another; quantity 0 removes a level."""
+    gone = [(price, 0) for price in before if price not in after]
+    return (*gone, *((price, quantity) for price, quantity in after.items() if before.get(price) != quantity))

@@ -1,7 +1,8 @@
 """The recorder of tapes: venues are listened to in public, and what they tell goes to a tape. Nothing is ordered.
 
 It ends when it is told to, and then the tape ends; that a connection was lost meanwhile, or that this process stood
-still for long, is on the tape as a book that was lost.
+still for long, is on the tape as a book that was lost. Only after that a book begins anew: where a venue tells all of
+one that stands, to prove it, the tape has what is different by then.
 """
 
 import asyncio
@@ -12,9 +13,17 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from replenisher.core.book import Book, difference
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.clock import SessionClock
-from replenisher.model.event import BookSnapshot, Event, FeedLost, InstrumentDefined, InstrumentStateChanged
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    Event,
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+)
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.writer import TapeWriter
@@ -37,6 +46,7 @@ class Recorder:
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._reasons: dict[str, str] = {}  # why the last connection ended
         self._defined: set[str] = set()
+        self._books: dict[str, Book] = {}  # that stand, by instrument key
         self._newest = self._looked_at = self.begun_at
         self._failure: ReplenisherError | None = None
         self._over = asyncio.Event()
@@ -90,8 +100,13 @@ class Recorder:
                 self._defined.add(fact.instrument.key)
             case InstrumentStateChanged() if fact.is_final and fact.instrument not in self._defined:
                 raise ConfigurationError(f"{fact.instrument}: {fact.reason}")
+            case BookSnapshot():
+                fact = self._shown(fact)
+            case BookChanged() if (book := self._books.get(fact.instrument)) is not None:
+                book.change(fact.bids, fact.asks, fact.venue_time, fact.at)
             case FeedLost():
                 self.last_loss = fact.reason
+                self._books.pop(fact.instrument, None)
             case _:
                 pass
         if isinstance(fact, TapeFact):
@@ -99,6 +114,17 @@ class Recorder:
             # A book that was asked for is told as old as the question. The tape says when we learned of it.
             self._newest = max(self._newest, fact.at)
             self._tape.write(fact if fact.at == self._newest else replace(fact, at=self._newest))
+
+    def _shown(self, fact: BookSnapshot) -> BookSnapshot | BookChanged:
+        """The whole of a book: the beginning of it, or what is different from what stands."""
+        if (book := self._books.get(fact.instrument)) is None:
+            book = self._books[fact.instrument] = Book()
+            book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
+            return fact
+        bids = difference(book.bids.quantities, dict(fact.bids))
+        asks = difference(book.asks.quantities, dict(fact.asks))
+        book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
+        return BookChanged(at=fact.at, instrument=fact.instrument, venue_time=fact.venue_time, bids=bids, asks=asks)
 
     def _look(self) -> None:
         """Do what only the time brings about."""

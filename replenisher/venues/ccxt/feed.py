@@ -10,7 +10,8 @@ same way, and a book that is merely quiet is proven to be today's.
 
 from collections.abc import Callable
 
-from replenisher.model.event import BookChanged, BookSnapshot, Event, Level
+from replenisher.core.book import difference
+from replenisher.model.event import BookChanged, BookSnapshot, Event
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.venues.ccxt.book import Grid, Levels, Shown
@@ -58,8 +59,8 @@ class Feed:
             self.is_live = True
             self._tell_all(at)
             return ""
-        bids = _difference(before.bids, shown.bids)
-        asks = _difference(before.asks, shown.asks)
+        bids = difference(before.bids, shown.bids)
+        asks = difference(before.asks, shown.asks)
         for side, changes in ((Side.BUY, bids), (Side.SELL, asks)):
             for price, _ in changes:
                 self._suspects.pop((side, price), None)
@@ -111,12 +112,6 @@ class Feed:
                 asks=tuple(sorted(self._shown.asks.items())),
             )
         )
-
-
-def _difference(before: Levels, after: Levels) -> tuple[Level, ...]:
-    """What turns one side into another; quantity 0 removes a level."""
-    gone = [(price, 0) for price in before if price not in after]
-    return (*gone, *((price, lots) for price, lots in after.items() if before.get(price) != lots))
 
 
 def _contradicted(side: Side, asked: Levels, now: Levels, answer: Levels) -> list[tuple[Place, int]]:

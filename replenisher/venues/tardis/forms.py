@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from replenisher.core.book import difference
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -53,7 +54,7 @@ class Feed:
         before, self._shown = self._shown, shown
         if not self.has_book:
             return self.snapshot(row, bids, asks)
-        changes = {side: _difference(before[side], shown[side]) for side in Side}
+        changes = {side: difference(before[side], shown[side]) for side in Side}
         return self.change(row, changes[Side.BUY], changes[Side.SELL])
 
     def snapshot(self, row: Row, bids: Sequence[Level], asks: Sequence[Level]) -> BookSnapshot:
@@ -76,11 +77,6 @@ class Feed:
             bids=tuple(bids),
             asks=tuple(asks),
         )
-
-
-def _difference(before: dict[int, int], after: dict[int, int]) -> list[Level]:
-    gone = [(price, 0) for price in before if price not in after]
-    return gone + [(price, lots) for price, lots in after.items() if before.get(price) != lots]
 
 
 class Form(NamedTuple):
