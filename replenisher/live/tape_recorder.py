@@ -57,9 +57,9 @@ class Recorder:
         """Record until a signal comes or the time is over; raises what makes it impossible."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._over.set)
+            loop.add_signal_handler(number, self.stop)
         if duration_s is not None:
-            loop.call_later(duration_s, self._over.set)
+            loop.call_later(duration_s, self.stop)
         async with asyncio.TaskGroup() as tasks:
             for name, venue in self._venues.items():
                 self._carriers[name] = carriers[name](tasks, partial(self._hear, name), partial(self._ended, name))
@@ -74,6 +74,10 @@ class Recorder:
                 await carrier.finish()
         if self._failure is not None:
             raise self._failure
+
+    def stop(self) -> None:
+        """Record no more."""
+        self._over.set()
 
     def _hear(self, name: str, tell: Callable[[], None]) -> None:
         """Let a venue be told something; record what it learned by that, and have done what it asks for."""
