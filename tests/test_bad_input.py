@@ -171,6 +171,15 @@ def no_database(desk: Desk) -> list[str | Path]:
     return ["run", PAPER]
 
 
+def an_order_that_is_not_there(desk: Desk) -> list[str | Path]:
+    return ["why", PAPER, "rplnothing"]
+
+
+def a_name_of_many_orders(desk: Desk) -> list[str | Path]:
+    """Every order of ours begins so."""
+    return ["why", desk.database, "rpl"]
+
+
 def another_exchange(desk: Desk) -> list[str | Path]:
     """The exchange's books were lost, so that the one that would be started is another."""
     desk.ledger_file.unlink()
@@ -522,6 +531,14 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         CONFIGURATION,
         "the database has schema 0001, which is older than this replenisher's: say `replenisher db upgrade`",
     ),
+    (
+        "an order that is not there",
+        (OLD,),
+        an_order_that_is_not_there,
+        FAILURE,
+        "there is no order 'rplnothing' in the ledger, and none whose id begins so",
+    ),
+    ("a name of many orders", (OLD,), a_name_of_many_orders, FAILURE, "more than one order begins with rpl: rpl"),
     ("a file that is no database", EITHER, no_database, CONFIGURATION, "is not a database of replenisher"),
     ("a port in use", EITHER, a_port_in_use, FAILURE, " is in use: Address already in use"),
     (

@@ -36,17 +36,6 @@ def test_an_answer_is_the_same_after_a_restart_with_another_configuration(tmp_pa
     assert told["events"][0]["shown"]["agrees"] is True
 
 
-def test_an_order_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "room")
-    assert desk.run("--duration", "1").code == 0
-
-    ended = desk.command("why", desk.database, "rplnothing")
-
-    assert ended == Ended(
-        1, "", "replenisher: there is no order 'rplnothing' in the ledger, and none whose id begins so\n"
-    )
-
-
 def some_orders(url: str) -> list[str]:
     """One that was moved, and one that was taken off."""
     requests = tables.requests.c
