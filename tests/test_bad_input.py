@@ -400,14 +400,14 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
     ("a tape cut off", EITHER, tape([], cut_bytes=9), CONFIGURATION, "the file is cut off or corrupt from here on"),
     (
         "a tape of ours with a flipped byte",
-        EITHER,
+        (NEW,),
         our_tape("run", str(REPLAY), "--tape", "FILE", content=flipped(100)),
         CONFIGURATION,
         "old.tape, byte 8: the block that begins here is not what was written",
     ),
     (
         "a tape of ours out of order",
-        EITHER,
+        (NEW,),
         out_of_order("run", str(REPLAY), "--tape", "FILE"),
         CONFIGURATION,
         "in the block that begins there: the tape is out of order, its time goes back by 9.000 s here",

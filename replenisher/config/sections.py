@@ -267,7 +267,8 @@ class ExchangeSection(Section):
     seed: int = Field(7, ge=0)
     market: Market
     instruments: dict[str, ListedInstrument | None] = Field(
-        {}, description="what is listed, by name; if nothing is, the one instrument that the market brings"
+        {},
+        description="what is listed, by name; if nothing is, what the market brings, and of a recording what is traded",
     )
     queue_model: QueueModel = "risk_averse"
     fees: Fees = Fees()

@@ -120,9 +120,7 @@ class Queues:
             there -= order.remaining  # it would not stand before itself
         if edge_here <= 0 or edge_there <= 0:
             return edge_here > 0
-        return (there - here) / volume >= log(
-            edge_there / edge_here
-        )  # after a silence V is next to nothing
+        return (there - here) / volume >= log(edge_there / edge_here)  # after a silence V is next to nothing
 
 
 def better(book: Book, side: Side, price: int) -> int:

@@ -17,14 +17,16 @@ from replenisher.config.sections import PAPER_KEY, ExchangeSection
 from replenisher.errors import ReplenisherError
 from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
+from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import HOST, ServerSettings, serve
 from replenisher.live.clock import SessionClock
 from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import listings_of
+from replenisher.wiring.tapes import names_on
 
-DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000)}}
+DEFAULT_BALANCES = {"synthetic": {"BTC": Decimal(10)}, "recorded": {"USDT": Decimal(100_000), "BTC": Decimal(10)}}
 
 
 def run_exchange(
@@ -129,11 +131,13 @@ def _section(config: Config | None, tape: Path | None, speed: float | None) -> E
         assert config.exchange is not None, "a configuration without an exchange is refused earlier"
         return config.exchange
     source = "synthetic" if tape is None else "recorded"
+    names = [] if tape is None else [name for name in names_on(tape) if read_name(name) is not None]
     market = {"source": source} if tape is None else {"source": source, "tape": tape, "speed": speed or 1.0}
     return ExchangeSection.model_validate(
         {
             "venue": "deribit",
             "market": market,
+            "instruments": dict.fromkeys(names),
             "balances": DEFAULT_BALANCES[source],
             "rate": {"per_s": 30, "burst": 100},
         }

@@ -60,6 +60,14 @@ def opened(path: Path, say: Say = silence, *, in_order: bool = False) -> Recordi
     )
 
 
+def names_on(path: Path) -> list[str]:
+    """What a tape of ours defines where it begins; nothing of other forms, which have no names that could be listed."""
+    if not is_tape(_beginning(path)):
+        return []
+    _, facts = next(Tape(path).blocks(), (None, []))
+    return [fact.instrument.name for fact in facts if isinstance(fact, InstrumentDefined)]
+
+
 def facts_of(recorded: Recording, say: Say = silence) -> Iterator[TapeFact]:
     """The facts alone."""
     for _, facts in recorded.parts(say):
