@@ -24,9 +24,10 @@ Happened = ledger.Order | ledger.Amended | ledger.Trade | ledger.Closed
 
 
 def config_of(name: str, tape: Path | None = None, **exchange: Any) -> Config:
-    """A shipped configuration whose exchange is next door, unless it is said otherwise."""
+    """A shipped configuration whose exchange is next door, unless it is said otherwise; no connection is replaced."""
     market = market_overrides(tape, None).get("exchange", {})
-    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}})
+    venues = {"deribit": {"connection_age_h_max": None}}
+    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues})
 
 
 def lived(config: Config, seconds: float, folder: Path) -> list[Happened]:

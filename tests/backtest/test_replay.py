@@ -21,6 +21,15 @@ def test_a_replay_of_an_order_flow_is_the_daemon_on_virtual_time_fill_for_fill(n
     assert replay == life
 
 
+def test_several_instruments_halts_funding_and_settlements_are_replayed_as_they_are_lived(tmp_path: Path) -> None:
+    config = config_of("simulate-wide.yaml")
+
+    replay, life = replayed(config, 260), lived(config, 260, tmp_path)
+
+    assert fills_of(life) > 5
+    assert replay == life
+
+
 def test_a_replay_of_a_recording_is_the_daemon_on_virtual_time_fill_for_fill(
     recordings: Callable[[str], Path], tmp_path: Path
 ) -> None:

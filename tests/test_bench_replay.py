@@ -1,0 +1,44 @@
+"""The bench of replays counts what is on the tape, gives one hash a strategy, and says what it says in figures, too."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import replay
+from bench.engine_steps import RECORDING
+
+
+def test_two_passes_over_a_part_of_the_recording_have_one_hash(
+    recordings: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--json", "--passes", "2", "--events", "3000", "--tape", str(recordings(str(RECORDING)))]
+
+    assert replay.main(words) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["events"] == found["changes"] + found["trades"] == 3000
+    assert found["events_per_second"] == found["strategies"]["pure_mm"]["events_per_second"] > 0
+    assert found["glft_events_per_second"] == found["strategies"]["glft"]["events_per_second"] > 0
+    assert found["strategies"]["pure_mm"]["orders"] >= 10
+    assert len({each["hash"] for each in found["strategies"].values()}) == 2
+
+
+def test_passes_that_differ_are_no_bench(recordings: Callable[[str], Path]) -> None:
+    tape = replay.read(recordings(str(RECORDING)))
+    config = replay.load(replay.CONFIGS["pure_mm"])
+    short, shorter = (replay.Tape(tape.instrument, tape.facts[:count]) for count in (400, 300))
+
+    with pytest.raises(replay.ReplayDiffers, match="passes of one tape have the hashes"):
+        replay.found_of(short, [replay.play(config, short), replay.play(config, shorter)])
+
+
+def test_without_a_tape_it_is_said_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("REPLENISHER_TEST_DATA", raising=False)
+
+    with pytest.raises(SystemExit) as ended:
+        replay.main([])
+
+    assert ended.value.code == 2
+    assert "no tape: name one with --tape" in capsys.readouterr().err
