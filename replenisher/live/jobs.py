@@ -1,7 +1,8 @@
 """Housekeeping on a calendar: what no trading decision waits for and no quote depends on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,15 +14,17 @@ DEFAULTS = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
 
 
 @contextmanager
-def hourly(**jobs: Callable[[], None]) -> Iterator[None]:
-    """Run each job once an hour while the block lasts. Needs a running loop."""
+def housekeeping(
+    *, hourly: Callable[[], None], daily: Callable[[], Coroutine[Any, Any, None]]
+) -> Iterator[AsyncIOScheduler]:
+    """Run one job once an hour and another five minutes into each day while the block lasts. Needs a running loop."""
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=DEFAULTS)
     scheduler.add_listener(_complain, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-    for name, job in jobs.items():
-        scheduler.add_job(job, "interval", hours=1, id=name)
+    scheduler.add_job(hourly, "interval", hours=1, id="hourly")
+    scheduler.add_job(daily, "cron", hour=0, minute=5, id="daily")
     scheduler.start()
     try:
-        yield
+        yield scheduler
     finally:
         scheduler.shutdown(wait=False)
 

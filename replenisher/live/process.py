@@ -6,19 +6,23 @@ ended in order.
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.http_price import HttpPrice
-from replenisher.live.jobs import hourly
+from replenisher.live.jobs import housekeeping
 from replenisher.live.supervisor import Ending, Parts, Supervisor
 from replenisher.live.watched import WatchedTasks
 from replenisher.venues.venue import CarrierOf
 
 REFRESH_S = 0.25
+
+
+async def no_statement() -> None:
+    """A process without a configuration has no ledger to state."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class Surroundings:
     prices: Sequence[HttpPrice] = ()  # that fair values go by
     duration_s: float | None = None
     retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
+    statement: Callable[[], Coroutine[Any, Any, None]] = no_statement  # once a day, when one is over
     refresh: Callable[[], None] = lambda: None  # called every REFRESH_S, for a screen
 
 
@@ -39,7 +44,7 @@ async def live(parts: Parts, around: Surroundings) -> Ending:
     supervisor = Supervisor(parts, loop)
     tasks = WatchedTasks(supervisor.driver.fail)
     loop.set_exception_handler(partial(_on_unhandled, supervisor))
-    with hourly(retention=around.retention):
+    with housekeeping(hourly=around.retention, daily=around.statement):
         carriers = {
             name: carrier_of(tasks, supervisor.driver.hear, partial(parts.reasons.__setitem__, name))
             for name, carrier_of in around.carriers.items()

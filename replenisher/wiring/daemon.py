@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -18,6 +19,7 @@ from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
+from replenisher.live.daily_statement import state_yesterday
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
@@ -106,6 +108,7 @@ def _live(
         prices=price_sources(config),
         duration_s=duration_s,
         retention=lambda: _tidy_up(journal, recorder, clock),
+        statement=partial(state_yesterday, config.path),
     )
     try:
         with ExitStack() as page:
