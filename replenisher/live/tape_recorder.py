@@ -54,7 +54,7 @@ class Recorder:
     async def record(
         self, carriers: Mapping[str, CarrierOf], *, duration_s: float | None, refresh: Callable[[], None]
     ) -> None:
-        """Record until a signal comes or the time is over; raises what makes it impossible."""
+        """Record until a signal comes or the time is over; raises what makes it impossible, as `refresh` may."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
@@ -66,7 +66,10 @@ class Recorder:
                 self._hear(name, partial(venue.start, self._clock.now()))
             while not self._over.is_set():
                 self._look()
-                refresh()
+                try:
+                    refresh()
+                except ReplenisherError as failure:
+                    self._fail(failure)
                 await _passed(self._over, LOOK_S)
             for name in self._venues:
                 self._end(name)
@@ -74,6 +77,11 @@ class Recorder:
                 await carrier.finish()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def has_told_a_book(self) -> bool:
+        """Whether there is something on the tape that could be played."""
+        return self.told[BookSnapshot.__name__] > 0
 
     def stop(self) -> None:
         """Record no more."""
@@ -103,7 +111,7 @@ class Recorder:
             case InstrumentDefined():
                 self._defined.add(fact.instrument.key)
             case InstrumentStateChanged() if fact.is_final and fact.instrument not in self._defined:
-                raise ConfigurationError(f"{fact.instrument}: {fact.reason}")
+                raise ConfigurationError(f"instrument {fact.instrument} cannot be recorded: {fact.reason}")
             case BookSnapshot():
                 fact = self._shown(fact)
             case BookChanged() if (book := self._books.get(fact.instrument)) is not None:
@@ -141,7 +149,7 @@ class Recorder:
             self._tape.tick(at)
         except ReplenisherError as failure:
             self._fail(failure)
-        if not self.told[BookSnapshot.__name__] and at - self.begun_at >= PATIENCE_NS:
+        if not self.has_told_a_book and at - self.begun_at >= PATIENCE_NS:
             names = ", ".join(self._venues)
             reason = next(iter(self._reasons.values()), "nothing came")
             self._fail(Unreachable(f"no book from {names} after {PATIENCE_NS / SECOND_NS:g} s: {reason}"))

@@ -10,7 +10,7 @@ from typing import Any
 import uvloop
 
 from replenisher.config import Config
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.live.clock import SessionClock
 from replenisher.live.tape_recorder import Recorder
 from replenisher.model.event import BookChanged, FeedLost, TradePrinted
@@ -28,26 +28,33 @@ def record(config: Config, out: Path | None, *, duration_s: float | None, say: C
     with ExitStack() as stack:
         clock = SessionClock()
         path = out or _usual_path(config, clock.now())
-        is_new = not path.exists()
-        tape = TapeWriter.create(path) if is_new else TapeWriter.append(path, clock.now())
-        stack.callback(_close, tape, is_new=is_new)
+        is_kept = path.exists()
+        tape = TapeWriter.append(path, clock.now()) if is_kept else TapeWriter.create(path)
+
+        def leave() -> None:
+            tape.close()
+            if not is_kept:  # nothing on it could be played
+                path.unlink()
+
+        stack.callback(leave)
         child = None
         if config.starts_exchange:
             room = stack.enter_context(TemporaryDirectory(prefix="replenisher-record-"))
             child = stack.enter_context(exchange_of(config, ledger=Path(room) / "exchange.ledger"))
         reached = {name: listen(config, name, child, clock) for name in names}
+        recorder = Recorder({name: each.venue for name, each in reached.items()}, tape, clock)
 
-        async def listening() -> Recorder:
-            recorder = Recorder({name: each.venue for name, each in reached.items()}, tape, clock)
-            await recorder.record(
-                {name: each.carrier for name, each in reached.items()},
-                duration_s=duration_s,
-                refresh=lambda: say(sentence(document(recorder, tape, clock.now()))),
-            )
-            return recorder
+        def refresh() -> None:
+            if child is not None and (complaint := child.complaint()):
+                raise ReplenisherError(complaint)
+            say(sentence(document(recorder, tape, clock.now())))
 
-        recorder = uvloop.run(listening())
-        tape.sync()
+        carriers = {name: each.carrier for name, each in reached.items()}
+        try:
+            uvloop.run(recorder.record(carriers, duration_s=duration_s, refresh=refresh))
+            tape.sync()
+        finally:
+            is_kept = is_kept or recorder.has_told_a_book
         return document(recorder, tape, clock.now())
 
 
@@ -81,10 +88,3 @@ def _usual_path(config: Config, at: int) -> Path:
     except OSError as fault:
         raise ConfigurationError(f"{folder}: cannot be made ({fault.strerror})") from fault
     return folder / f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y%m%dT%H%M%SZ}{SUFFIX}"
-
-
-def _close(tape: TapeWriter, *, is_new: bool) -> None:
-    """What has nothing on it is not left behind."""
-    tape.close()
-    if is_new and tape.is_empty:
-        tape.path.unlink()

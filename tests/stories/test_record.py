@@ -182,6 +182,20 @@ def test_a_recorder_says_on_a_terminal_how_far_it_is(desk: Desk, tmp_path: Path)
     assert stdout.decode().startswith(f"{tmp_path / 'seen.tape'}: ")
 
 
+def test_what_the_venue_does_not_offer_is_a_mistake_and_no_tape_is_left(
+    desk: Desk, listening: str, tmp_path: Path
+) -> None:
+    config, path = tmp_path / "ether.yaml", tmp_path / "none.tape"
+    config.write_text(PAPER.read_text().replace("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL"))
+
+    ended = desk.command("record", config, "--out", path)
+
+    assert ended.code == 78
+    assert ended.stderr.startswith("replenisher: instrument deribit/ETH-PERPETUAL cannot be recorded: not offered: ")
+    assert ended.stderr.count("\n") == 1
+    assert not path.exists()
+
+
 def test_where_nobody_answers_no_tape_is_left(unanswered: tuple[Process, Path]) -> None:
     recorder, path = unanswered
 

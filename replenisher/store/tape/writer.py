@@ -71,11 +71,6 @@ class TapeWriter:
         self._encoded: list[bytes] = []
         self._bytes = 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no block is on it."""
-        return self.size <= len(MAGIC)
-
     def write(self, fact: TapeFact) -> None:
         """One more fact; it is on the tape once its block is full, or old enough."""
         self.tick(fact.at)
