@@ -2,8 +2,8 @@
 
 A tuple of values is a table with a row for each. A value inside of a row adds columns, with a dot in their names. Where
 fields of a row are tuples of numbers, as in a curve, the row becomes as many as there are numbers; a tuple of values in
-it is a table of its own, whose rows begin with the cells of the row that they belong to. What is left, numbers that
-stand alone, is the table `report`.
+it is a table of its own, whose rows begin with the cells of the row that they belong to. Elsewhere two numbers in a
+tuple are from where to where. What is left, numbers that stand alone, is the table `report`.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+Numbers = Sequence[Any]
 Cell = str | int | float | bool | Decimal | None
 
 
@@ -68,24 +69,36 @@ def _tables(value: msgspec.Struct, plain: dict[str, Any], name: str, alone: Row)
 
 def _rows(item: dict[str, Any], table: str, place: str, before: Row) -> Iterator[tuple[str, Row]]:
     """The rows that one value is, each with the table it is in."""
-    single, series, nested = Row({}, {}), dict[str, tuple[str, Sequence[Any]]](), dict[str, tuple[str, Sequence[Any]]]()
+    single, series, nested = Row({}, {}), dict[str, tuple[str, Numbers]](), dict[str, tuple[str, Numbers]]()
+    is_curve = any(_is_tuple(value) and not _is_nested(value) for value in item.values())
     for column, at, value in _flat(item, "", place):
-        if not isinstance(value, list | tuple):
+        if not _is_tuple(value):
             single.cells[column], single.places[column] = value, at
-        elif value and isinstance(value[0], dict):
+        elif _is_nested(value):
             nested[column] = (at, value)
-        else:
+        elif is_curve:
             series[column] = (at, value)
+        else:
+            for n, (end, number) in enumerate(zip(("from", "to"), value, strict=True)):
+                single.cells[f"{column} {end}"], single.places[f"{column} {end}"] = number, f"{at}[{n}]"
     own = before | single
     if not series:
         yield table, own
     for n in range(max((len(values) for _, values in series.values()), default=0)):
-        there = {column: (at, values[n]) for column, (at, values) in series.items() if n < len(values)}
+        there = {column: (at, values[n]) for column, (at, values) in series.items()}
         cells, places = {c: value for c, (_, value) in there.items()}, {c: f"{at}[{n}]" for c, (at, _) in there.items()}
         yield table, own | Row(cells, places)
     for column, (at, values) in nested.items():
         for n, below in enumerate(values):
             yield from _rows(below, f"{table}.{column}", f"{at}[{n}]", own)
+
+
+def _is_tuple(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_nested(value: Numbers) -> bool:
+    return bool(value) and isinstance(value[0], dict)
 
 
 def _flat(item: dict[str, Any], name: str, place: str) -> Iterator[tuple[str, str, Any]]:

@@ -77,7 +77,12 @@ SWEEPS = DayOfSweeps(
     instrument="BTC-PERPETUAL",
     band_bps=10.0,
     day=T0,
-    resilience=msgspec.structs.replace(resilience_of(()), sweeps=3, back={"0.5s": 0.25, "1s": 0.75}),
+    resilience=msgspec.structs.replace(
+        resilience_of(()),
+        sweeps=3,
+        back={"0.5s": 0.25, "1s": 0.75},
+        intervals={"back 0.5s": (0.125, 0.5), "t50_s": (1.5, None)},
+    ),
 )
 
 
@@ -161,6 +166,15 @@ def test_every_value_of_the_report_is_in_a_table(report: Report, told: Any) -> N
     cells = [place for table in tables(report) for row in table.rows for place in row.places.values()]
 
     assert set(cells) == set(leaves(told))
+
+
+def test_an_interval_is_two_columns_of_one_row(report: Report) -> None:
+    (table,) = [each for each in tables(report) if each.name == "resilience"]
+
+    assert len(table.rows) == 1
+    cells = table.rows[0].cells
+    assert (cells["resilience.intervals.t50_s from"], cells["resilience.intervals.t50_s to"]) == (1.5, None)
+    assert cells["resilience.intervals back 0.5s to"] == 0.5
 
 
 def test_the_files_have_the_numbers_of_the_json(report: Report, told: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.model.units import MS_NS
+from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held, Presence
 from replenisher.report.markouts import Curve, Spread
 from replenisher.report.numbers import after, moment, short_names, shown
@@ -38,6 +38,7 @@ MARKOUTS_BY = {
     "hour": "Markouts by hour of the day, UTC",
 }
 ERRORS_MAX = 3  # curves whose errors can still be told apart
+HOUR_MS = HOUR_NS / MS_NS
 HEIGHT, TALL, LOW = 420, 520, 320  # pixels
 Plain = dict[str, Any]
 
@@ -251,13 +252,15 @@ def _spreads(spreads: Sequence[Spread]) -> Figure:
 
 def _presence(presence: Presence) -> Figure:
     """What part of each hour obligations were met."""
+    begins = _milliseconds(presence.hour)
     bars = {
         "type": "bar",
-        "x": _milliseconds(presence.hour),
+        "x": begins,
         "y": list(presence.met_pct),
         "marker": {"color": COLOURS["spread"]},
         "hovertemplate": "%{y:.2f} %<extra></extra>",
-        "xperiod": 3_600_000,
+        "width": HOUR_MS,
+        "offset": 0,
     }
     return Figure(
         key=f"presence-{presence.strategy}-{presence.instrument}",
@@ -266,7 +269,7 @@ def _presence(presence: Presence) -> Figure:
         data=[bars],
         layout={
             "height": LOW,
-            "xaxis": {"type": "date"},
+            "xaxis": {"type": "date", "range": [min(begins) - HOUR_MS, max(begins) + 2 * HOUR_MS]},
             "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]},
             "showlegend": False,
         },
