@@ -28,6 +28,7 @@ HEADINGS = {
     "latency": "Requote latency",
 }
 COLUMNS = {"turnover_quote_a_day": "turnover a day, in quote currency", "order_to_trade": "requests a fill"}
+WITHOUT_SAYING = ("group", "parts", "resilience")
 MOMENTS = ("at", "since", "until", "hour", "day")  # nanoseconds since 1970
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 JOINT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # between two fields, and not in a number
@@ -37,7 +38,9 @@ def title(column: str) -> str:
     """A column's name in words, with its unit; what it is a part of goes without saying."""
     if column in COLUMNS:
         return COLUMNS[column]
-    path = column.removeprefix("group.").removeprefix("parts.")
+    path = column
+    for name in WITHOUT_SAYING:
+        path = path.removeprefix(f"{name}.").removeprefix(f"{name} ")
     words = JOINT.sub(" ", path).split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
     text = " ".join(words[:-1] if unit is not None else words)

@@ -18,6 +18,7 @@ NAME_WIDTH = 24  # of a row's name in a table that is turned
 ELSEWHERE = ("report", "pnl.totals", "markouts", "curves.")
 HIDDEN = ("venue", "account")
 VERSION = "config_version"
+INTERVALS = ".intervals"
 
 
 def summary(report: Report, width: int) -> RenderableType:
@@ -97,7 +98,7 @@ def _head(text: str) -> Text:
 def _is_told(rows: Sequence[Row], column: str) -> bool:
     """Whether there is something to read: no column of nothing, and of one version no name."""
     last = column.rpartition(".")[2]
-    if last in HIDDEN or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1):
+    if last in HIDDEN or INTERVALS in column or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1):
         return False
     return any(row.cells.get(column) not in (None, "", 0) for row in rows)
 

@@ -305,7 +305,7 @@ def test_versions_are_told_apart_by_as_little_as_does_it() -> None:
 def test_a_title_has_its_unit() -> None:
     assert title("group.strategy") == "strategy"
     assert title("markout_bps") == "markout, bps"
-    assert title("resilience.back 0.5s") == "resilience back 0.5s"
+    assert title("resilience.back 0.5s") == "back 0.5s"
     assert title("longest_breach_ns") == "longest breach"
     assert title("inventory_half_life.value_s") == "inventory half life value, s"
 
