@@ -36,7 +36,7 @@ from replenisher.simulate.world import World
 from replenisher.store.database import Database
 from replenisher.store.segments import Header
 from replenisher.wiring.simulation import CANARY, SHIPPED, scene_of
-from tests.simulate import test_checks_of_orders, test_checks_of_time
+from tests.simulate import test_checks_of_orders, test_checks_of_time, test_presence
 from tests.simulate.story import Story, record
 
 
@@ -220,7 +220,7 @@ def test_s19_what_is_remembered_can_be_read_back(is_complete: bool) -> None:
 
 
 def test_every_check_is_shown_a_story() -> None:
-    pages = (test_checks_of_orders, test_checks_of_time, sys.modules[__name__])
+    pages = (test_checks_of_orders, test_checks_of_time, test_presence, sys.modules[__name__])
 
     shown = {each for page in pages for each in vars(page).values() if isinstance(each, type) and each in ALL}
 
