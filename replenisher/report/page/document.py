@@ -14,7 +14,8 @@ from itertools import groupby
 import msgspec
 
 from replenisher.report.numbers import heading, moment, title, written
-from replenisher.report.page.figures import Figure, figures, for_plotly
+from replenisher.report.page.figure import Figure
+from replenisher.report.page.figures import figures, for_plotly
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
 

@@ -1,0 +1,70 @@
+"""A chart: what plotly is given as plain data, and what charts are made of.
+
+Colours of lines and marks can be seen on white and on black; the page gives those of what is around them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from replenisher.model.units import MS_NS
+
+COLOURS = {
+    "total": "#3b82f6",
+    "spread": "#10b981",
+    "hedge_slippage": "#ec4899",
+    "inventory": "#f59e0b",
+    "fees": "#ef4444",
+    "rebates": "#06b6d4",
+    "funding": "#8b5cf6",
+    "delivery": "#78716c",
+    "liquidation": "#b91c1c",
+}
+QUIET = "#94a3b8"
+MANY = ("#3b82f6", "#f97316", "#10b981", "#8b5cf6", "#ec4899", "#06b6d4", "#f59e0b", "#64748b")
+HEIGHT, TALL, LOW = 420, 520, 320  # pixels
+Plain = dict[str, Any]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One chart: what it shows in a sentence, and what plotly is given."""
+
+    key: str
+    title: str
+    about: str
+    data: list[Plain]
+    layout: Plain
+    is_narrow: bool = False  # two of them fit beside each other
+
+
+def line_of(
+    name: str, x: Sequence[float | str], y: Iterable[float | None], colour: str, *, width: float = 1.5, unit: str = ""
+) -> Plain:
+    """A line over time, or over names."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": list(x),
+        "y": list(y),
+        "line": {"color": colour, "width": width},
+        "hovertemplate": f"%{{y}} {unit}".strip(),
+    }
+
+
+def of_many(place: int, count: int) -> str:
+    """A colour of its own for each of a few; of many, shades from one end to the other."""
+    if count <= len(MANY):
+        return MANY[place]
+    return f"hsl({round(220 - 200 * place / (count - 1))}, 70%, 55%)"
+
+
+def milliseconds(at: Iterable[int]) -> list[float]:
+    """As plotly's axes take times; UTC."""
+    return [each / MS_NS for each in at]
+
+
+def words(name: str) -> str:
+    """A part's name in words."""
+    return name.replace("_", " ")

@@ -1,0 +1,161 @@
+"""The charts of quoting: what fills were worth later, what was left of a spread, what is owed, how books come back."""
+
+from collections.abc import Sequence
+
+from replenisher.model.units import HOUR_NS, MS_NS
+from replenisher.report.drawn import Presence
+from replenisher.report.markouts import Curve, Spread
+from replenisher.report.numbers import after, moment, short_names
+from replenisher.report.page.figure import COLOURS, HEIGHT, LOW, QUIET, Figure, line_of, milliseconds, of_many
+from replenisher.report.resilience import DayOfSweeps
+
+ERRORS_MAX = 3  # curves whose errors can still be told apart
+HOUR_MS = HOUR_NS / MS_NS
+
+
+def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
+    """What fills had gained after each time, a line for each kind of fills."""
+    versions = short_names(curve.config_version for curve in curves)
+    data = []
+    for place, curve in enumerate(curves):
+        points = [point for point in curve.points if point.mean_bps is not None]
+        line = line_of(
+            f"{_key(by, curve.key)} {versions[curve.config_version]}".strip(),
+            [after(point.after_s) for point in points],
+            [point.mean_bps for point in points],
+            of_many(place, len(curves)),
+            unit="bps",
+        )
+        line |= {"mode": "lines+markers", "marker": {"size": 5}}
+        if len(curves) <= ERRORS_MAX:
+            errors = [point.error_bps or 0.0 for point in points]
+            line["error_y"] = {"type": "data", "array": errors, "thickness": 1, "width": 3}
+        data.append(line)
+    return Figure(
+        key=f"markouts-{by}",
+        title=title,
+        about="What one unit had gained, against the others' mid, so long after its fill; mean weighted by notional"
+        + (", with one standard error." if len(curves) <= ERRORS_MAX else "."),
+        data=data,
+        layout={
+            "height": HEIGHT,
+            "xaxis": {"type": "category", "title": {"text": "time after the fill"}},
+            "yaxis": {"title": {"text": "markout, bps"}},
+            "showlegend": True,
+            "hovermode": "x unified",
+        },
+        is_narrow=True,
+    )
+
+
+def spreads_of(spreads: Sequence[Spread]) -> Figure:
+    """What the others showed, what takers paid us, and what was left of it."""
+    versions = short_names(each.config_version for each in spreads)
+    names = []
+    for each in spreads:
+        level = "" if each.level is None else f" level {each.level}"
+        names.append(f"{each.strategy}{level} {versions[each.config_version]}".strip())
+    bars = [
+        ("quoted by others", [each.quoted_bps for each in spreads], QUIET),
+        ("effective", [each.effective_bps for each in spreads], COLOURS["total"]),
+        ("realised", [each.realised_bps for each in spreads], COLOURS["spread"]),
+        ("impact", [each.impact_bps for each in spreads], COLOURS["fees"]),
+    ]
+    return Figure(
+        key="spreads",
+        title="From the quoted spread to the realised one",
+        about=f"What takers paid, and what was left of it {spreads[0].after_s:g} s later; impact is what they knew.",
+        data=[
+            {
+                "type": "bar",
+                "name": name,
+                "x": names,
+                "y": values,
+                "marker": {"color": colour},
+                "hovertemplate": "%{y} bps",
+            }
+            for name, values, colour in bars
+        ],
+        layout={
+            "height": HEIGHT,
+            "barmode": "group",
+            "bargap": 0.35,
+            "xaxis": {"type": "category"},
+            "yaxis": {"title": {"text": "spread, bps"}},
+            "hovermode": "x unified",
+        },
+    )
+
+
+def presence_of(presence: Presence) -> Figure:
+    """What part of each hour obligations were met."""
+    begins = milliseconds(presence.hour)
+    bars = {
+        "type": "bar",
+        "x": begins,
+        "y": list(presence.met_pct),
+        "marker": {"color": COLOURS["spread"]},
+        "hovertemplate": "%{y:.2f} %<extra></extra>",
+        "width": HOUR_MS,
+        "offset": 0,
+    }
+    return Figure(
+        key=f"presence-{presence.strategy}-{presence.instrument}",
+        title=f"Obligations, {presence.strategy}",
+        about=f"What part of each hour {presence.strategy} met its obligations on {presence.instrument}.",
+        data=[bars],
+        layout={
+            "height": LOW,
+            "xaxis": {"type": "date", "range": [min(begins) - HOUR_MS, max(begins) + 2 * HOUR_MS]},
+            "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]},
+            "showlegend": False,
+        },
+    )
+
+
+def resiliences(days: Sequence[DayOfSweeps]) -> list[Figure]:
+    """How each book came back on its last day, a line for each band."""
+    books: dict[tuple[str, str], dict[float, DayOfSweeps]] = {}
+    for day in sorted(days, key=lambda each: each.day):
+        books.setdefault((day.venue, day.instrument), {})[day.band_bps] = day
+    return [_resilience(*book, list(bands.values())) for book, bands in sorted(books.items())]
+
+
+def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps]) -> Figure:
+    lines = [
+        line_of(
+            f"within {day.band_bps:g} bps" if day.band_bps else "at the touch",
+            list(day.resilience.back),
+            [100 * share for share in day.resilience.back.values()],
+            of_many(place, len(days)),
+            unit="%",
+        )
+        | {"mode": "lines+markers", "marker": {"size": 5}}
+        for place, day in enumerate(sorted(days, key=lambda each: each.band_bps))
+    ]
+    return Figure(
+        key=f"resilience-{venue}-{instrument}",
+        title=f"How the book comes back, {instrument}",
+        about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time; mean of the "
+        f"{max(day.resilience.sweeps for day in days):,} sweeps of {moment(max(day.day for day in days))[:10]}.",
+        data=lines,
+        layout={
+            "height": HEIGHT,
+            "xaxis": {"type": "category", "title": {"text": "time after the sweep"}},
+            "yaxis": {"title": {"text": "back, %"}},
+            "showlegend": True,
+            "hovermode": "x unified",
+        },
+    )
+
+
+def _key(by: str, key: str) -> str:
+    match by:
+        case "all":
+            return "all fills"
+        case "hour":
+            return f"{key}:00"
+        case "level" if key.isdecimal():
+            return f"level {key}"
+        case _:
+            return key
