@@ -41,7 +41,8 @@ ORDER: dict[str, object] = {
 COUNTS: dict[str, object] = (
     {"orders": 15, "amended": 137, "canceled": 1, "rejected": 2, "expired": 3, "denied": 4, "unknown": 5}
     | {"fills": 8, "refills": 6, "fills_per_minute": 7}
-    | {"refill_p50_ms": 9.442, "refill_p99_ms": 16.23, "refill_samples": 6}
+    | {"refill_p50_ms": 9.442, "refill_p95_ms": 12.5, "refill_p99_ms": 16.23, "refill_samples": 6}
+    | {"refilled_5s_share": 0.857}
     | {"live_orders": 2, "in_flight": 1, "unanswered": 0, "uncovered": 0}
 )
 LADDER: list[dict[str, object]] = [
@@ -121,7 +122,7 @@ orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
-refills                6, p50 9.442 ms, p99 16.23 ms
+refills                6, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 5 s
 swept                  deribit/BTC-PERPETUAL, 10 bps, 4 times: half back in 0.8 s [0.8, 0.8], \
 half-life 1.0 s [1.0, 1.0], 90 % back: 25% [0, 75] by 1s 25% [0, 75] by 5s 25% [0, 75] by 30s, never 75% [25, 100]
 deribit/BTC-PERPETUAL  position -430

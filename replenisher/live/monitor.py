@@ -4,6 +4,7 @@ It is told every step on the way from the engine to the venue, so a step that on
 at the types. Fills are told any number of times and counted once.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from math import ceil
@@ -43,10 +44,11 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Status
 from replenisher.model.step import Decision, OrderState, Step
-from replenisher.model.units import MINUTE_NS
+from replenisher.model.units import MINUTE_NS, SECOND_NS
 
 QUIET = frozenset({BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, ClockOffset})
 FILLS_SHOWN_MAX = 50
+IN_TIME_NS = 5 * SECOND_NS  # after a fill its slot is to be full again
 FILL_TIMES_MAX = 10_000
 LATENCIES_MAX = 1_000
 DEPTH_OF_STATUS = 5
@@ -280,8 +282,10 @@ class Monitor:
             **msgspec.structs.asdict(self.counts),
             fills_per_minute=self._fills_per_minute(at),
             refill_p50_ms=_percentile_ms(latencies_ns, 0.5),
+            refill_p95_ms=_percentile_ms(latencies_ns, 0.95),
             refill_p99_ms=_percentile_ms(latencies_ns, 0.99),
             refill_samples=len(latencies_ns),
+            refilled_5s_share=self._refilled_share(latencies_ns, at),
             live_orders=len(live),
             in_flight=sum(order.pending is not None for order in live),
             unanswered=sum(
@@ -315,6 +319,13 @@ class Monitor:
             if stopping is None
             else Stop(reason=stopping.reason, verdict=str(stopping.verdict), left=list(stopping.left)),
         )
+
+    def _refilled_share(self, latencies_ns: list[int], at: int) -> float | None:
+        """Of the slots that fills have emptied: how many were full again within five seconds of wanting to be."""
+        waiting = [*self._eaten.values(), *self._refilling.values()]
+        overdue = sum(eaten.at(at) > IN_TIME_NS for eaten in waiting)
+        known = len(latencies_ns) + overdue
+        return bisect_right(latencies_ns, IN_TIME_NS) / known if known else None
 
     def _fills_per_minute(self, at: int) -> int:
         return sum(then > at - MINUTE_NS for then in self._fill_times)

@@ -55,8 +55,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     refills: int
     fills_per_minute: int
     refill_p50_ms: float | None
+    refill_p95_ms: float | None
     refill_p99_ms: float | None
     refill_samples: int
+    refilled_5s_share: float | None  # of the slots that fills emptied: full again within five seconds
     live_orders: int
     in_flight: int  # requests sent and not answered yet
     unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate

@@ -77,7 +77,9 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "fills", f"{answer['fills']}, {answer['fills_per_minute']} in the last minute"
     latency = ""
     if answer["refill_p50_ms"] is not None:
-        latency = f", p50 {answer['refill_p50_ms']} ms, p99 {answer['refill_p99_ms']} ms"
+        latency = "".join(f", {name} {answer[f'refill_{name}_ms']} ms" for name in ("p50", "p95", "p99"))
+    if answer["refilled_5s_share"] is not None:
+        latency += f", {answer['refilled_5s_share']:.1%} within 5 s"
     yield "refills", f"{answer['refills']}{latency}"
 
 

@@ -171,9 +171,23 @@ def test_a_refill_is_timed_from_the_fill_to_the_word_of_the_venue() -> None:
 
     summary = monitor.summary(world.state, world.at)
     assert (summary["fills"], summary["refills"], summary["refill_samples"]) == (1, 1, 1)
-    assert (summary["refill_p50_ms"], summary["refill_p99_ms"]) == (7.0, 7.0)
+    assert (summary["refill_p50_ms"], summary["refill_p95_ms"], summary["refill_p99_ms"]) == (7.0, 7.0, 7.0)
+    assert summary["refilled_5s_share"] == 1.0
     (fill,) = monitor.look(world.state, world.at).fills
     assert (fill.level, fill.emptied, fill.refilled_after_ns) == (1, True, 7 * MS)
+
+
+def test_a_slot_that_stays_empty_for_more_than_five_seconds_is_missing_in_the_share_of_those_that_do_not() -> None:
+    world, monitor = opened(refill=RefillPolicy(delay_ns=6 * SECOND))
+    assert monitor.summary(world.state, world.at)["refilled_5s_share"] is None
+    eat(world, BUY, level=1)
+
+    world.wait(4 * SECOND)
+    undecided = monitor.summary(world.state, world.at)["refilled_5s_share"]
+    world.wait(SECOND + SECOND // 2)
+    overdue = monitor.summary(world.state, world.at)["refilled_5s_share"]
+
+    assert (undecided, overdue) == (None, 0.0)
 
 
 def test_a_refill_that_is_eaten_before_it_is_confirmed_was_there() -> None:
