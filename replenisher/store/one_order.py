@@ -222,17 +222,15 @@ def mandates(connection: Connection, row: OrderRow, since: Moment, until: Moment
 
 
 def eaten_before(connection: Connection, key: OrderKey, row: OrderRow, level: int, placed: Moment) -> str:
-    """The order that was filled last in this slot before; empty if there is none."""
-    orders = tables.orders.c
-    before = or_(
-        orders.updated_epoch < placed[0], and_(orders.updated_epoch == placed[0], orders.updated_step <= placed[1])
-    )
+    """The order that was filled last in this slot before; empty if there is none. A fill's row never changes."""
+    fills = tables.fills.c
+    before = or_(fills.epoch < placed[0], and_(fills.epoch == placed[0], fills.step <= placed[1]))
     query = (
-        select(orders.order_id)
-        .where(orders.venue == key.venue, orders.account == key.account, orders.status == Status.FILLED, before)
-        .where(orders.journal_id == row.journal_id, orders.strategy == row.strategy)
-        .where(orders.instrument == row.instrument, orders.side == row.side, orders.level == level)
-        .order_by(orders.updated_epoch.desc(), orders.updated_step.desc(), orders.order_id.desc())
+        select(fills.order_id)
+        .where(fills.venue == key.venue, fills.account == key.account, fills.instrument == row.instrument)
+        .where(fills.side == row.side, fills.strategy == row.strategy, fills.level == level)
+        .where(fills.journal_id == row.journal_id, before)
+        .order_by(fills.epoch.desc(), fills.step.desc(), fills.index.desc(), fills.trade_id.desc())
         .limit(1)
     )
     return connection.execute(query).scalar() or ""

@@ -265,6 +265,19 @@ def test_an_order_in_doubt_is_asked_for_and_taken_off(told: Told) -> None:
     assert story.events[2].told == ("it was wanted at 49975.0, and what had become of its last request was not known")
 
 
+def test_a_word_that_comes_after_the_end_of_an_order_changes_nothing(told: Told) -> None:
+    fact = filled(ID, "7", at=T0 + 3_000_000_000)
+    full = {"filled": Decimal(100), "created_at": T0}
+    end = step(3, [fact], [], [now(Status.FILLED, 3, **full)])
+    elsewhere = step(4, [], [place_of_another(1)], [], [decided(buy(0, 99_881))])
+    late = step(5, [], [], [now(Status.FILLED, 5, **full)])
+
+    story = told([began(), placed(), end, elsewhere, late])
+
+    assert [event.what for event in story.events] == ["placed", "filled", "ended"]
+    assert story.events[-1].step == 3
+
+
 def test_what_the_venue_did_not_grant_leaves_it_where_it_stood(told: Told) -> None:
     moved = step(3, [], [amend(99_950)], [now(Status.WORKING, 3)], [decided(buy(0, 99_950))])
     refusal = RequestRejected(

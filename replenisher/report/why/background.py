@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 from replenisher.core.guards import MIN_PROFIT
 from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Mandate
+from replenisher.model.order import Status
 from replenisher.model.step import Cut, Quote
 from replenisher.report.why.derivation import derived
 from replenisher.report.why.story import Shown
 from replenisher.store import one_order
-from replenisher.store.one_order import Asked, Decided, Life, Moment, OrderKey, OrderRow
+from replenisher.store.one_order import Asked, Decided, Filled, Life, Moment, OrderKey, OrderRow
 
 CLOSEST = "closest_bps"  # so min profit is called in a mandate
 FOR_EVER = (1 << 62, 1 << 62)
@@ -21,11 +22,17 @@ FOR_EVER = (1 << 62, 1 << 62)
 class Background:
     """All that is known around one order that was placed."""
 
-    def __init__(self, connection: Connection, key: OrderKey, row: OrderRow, asked: Sequence[Asked]) -> None:
+    def __init__(
+        self, connection: Connection, key: OrderKey, row: OrderRow, asked: Sequence[Asked], fills: Sequence[Filled]
+    ) -> None:
         own = [(each.epoch, each.step) for each in asked if each.journal_id == row.journal_id]
         self.row = row
         self._connection, self._venue = connection, key.venue
+        # The last word on an order may come long after its end; a fill is booked once.
         self.last: Moment = (row.updated_epoch, row.updated_step)
+        self.last_at = row.updated_at
+        if fills and row.status is Status.FILLED:
+            self.last, self.last_at = (fills[-1].epoch, fills[-1].step), fills[-1].at
         since = min(own, default=(row.epoch, 0))
         until = max([self.last, *own]) if row.status.is_terminal else FOR_EVER
         self._span = since, until

@@ -45,7 +45,7 @@ def read_story(connection: Connection, name: str) -> Story:
     asked, fills = one_order.asked(connection, key), one_order.fills(connection, key)
     if row is None:
         return _unplaced(key, asked, fills)
-    known = Background(connection, key, row, asked)
+    known = Background(connection, key, row, asked, fills)
     telling = Telling(connection, key, known, {(each.epoch, each.step) for each in asked if each.kind == "amend"})
     heard: list[Filled | Refused] = [*fills, *one_order.refusals(connection, key)]
     events = _together(telling.events(_in_order(known, asked, heard)))
@@ -169,7 +169,8 @@ class Telling:
                 told = str(row.status)
         if row.reason:
             told += f": {row.reason}"
-        return Event(at=row.updated_at, epoch=row.updated_epoch, step=row.updated_step, what="ended", told=told)
+        (epoch, step), at = self._known.last, self._known.last_at
+        return Event(at=at, epoch=epoch, step=step, what="ended", told=told)
 
 
 def _in_order(known: Background, asked: Sequence[Asked], heard: Sequence[Filled | Refused]) -> Iterator[Row]:
