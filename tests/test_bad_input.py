@@ -452,7 +452,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         (NEW,),
         our_tape("tape", "convert", "FILE", "@nowhere/new.tape"),
         CONFIGURATION,
-        "cannot be written (No such file or directory)",
+        "nowhere/new.tape: cannot be written (No such file or directory)",
     ),
     (
         "a part of a tape from no time",

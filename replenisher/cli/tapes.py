@@ -95,8 +95,9 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     """The same for people."""
     blocks = f" in {found['blocks']:,} blocks" if "blocks" in found else ""
     yield f"{found['path']}: {found['form']}, {found['bytes']:,} bytes{blocks}"
-    if found.get("torn_bytes"):
-        yield f"torn: the last {found['torn_bytes']:,} bytes are the beginning of a block, the rest is whole"
+    for whole in (found, found.get("source", {})):
+        if torn_bytes := whole.get("torn_bytes"):
+            yield f"torn: the last {torn_bytes:,} bytes of {whole['path']} are no whole block, and were left out"
     if found["begins"] is None:
         yield "there is nothing on it"
         return

@@ -38,7 +38,7 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
     recorded = opened(source, say)
     inspection = Inspection()
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    tape = TapeWriter.create(beside)
+    tape = TapeWriter.create(beside, spoken_of=out)
     try:
         try:
             for fact in _between(recorded, begin, end, say):
@@ -50,7 +50,8 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
         _name(beside, out)
     finally:
         beside.unlink()
-    return _document(OurTape(out), inspection)
+    source_was = {"path": str(source), "form": recorded.form, "torn_bytes": _torn_bytes(recorded)}
+    return {"source": source_was, **_document(OurTape(out), inspection)}
 
 
 def _between(recorded: Recording, since: int | None, until: int | None, say: Say) -> Iterator[TapeFact]:
@@ -82,8 +83,7 @@ def _document(recorded: Recording, inspection: Inspection) -> dict[str, Any]:
         "bytes": recorded.path.stat().st_size,
     }
     if isinstance(recorded, OurTape):
-        tape = recorded.tape
-        document |= {"blocks": len(tape.heads), "torn_bytes": tape.torn_bytes}
+        document |= {"blocks": len(recorded.tape.heads), "torn_bytes": _torn_bytes(recorded)}
     seconds = None
     if found.begins_at is not None and found.ends_at is not None:
         seconds = (found.ends_at - found.begins_at) / SECOND_NS
@@ -93,6 +93,10 @@ def _document(recorded: Recording, inspection: Inspection) -> dict[str, Any]:
     for gap in told["gaps"]:
         gap["at"] = _written(gap["at"])
     return document | told
+
+
+def _torn_bytes(recorded: Recording) -> int:
+    return recorded.tape.torn_bytes if isinstance(recorded, OurTape) else 0
 
 
 def _written(at: int | None) -> str | None:

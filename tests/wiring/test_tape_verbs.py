@@ -52,7 +52,8 @@ def test_a_recording_becomes_a_tape_that_tells_the_same(recordings: Recordings, 
     assert list(Tape(out).facts()) == list(facts_of(opened(source)))
     assert in_room(tmp_path) == ["new.tape"]
     of_tape, of_source = tape_verbs.info(out, silence), tape_verbs.info(source, silence)
-    assert found == of_tape
+    source_was = {"path": str(source), "form": of_source["form"], "torn_bytes": 0}
+    assert found == {"source": source_was, **of_tape}
     assert facts_alone(of_tape) == facts_alone(of_source)
     assert of_tape["bytes"] == out.stat().st_size
 
@@ -88,7 +89,13 @@ def test_gaps_and_disorder_of_lines_are_on_the_tape_and_said(tmp_path: Path) -> 
     assert gap["instrument"] == "binance/BTCUSDT" and gap["reason"] == "update 9 does not follow 6"
     assert gap["seconds"] == 3
     disorder = {kind: count for kind, count in found["disorder"].items() if count}
-    assert disorder == {"clock_back": 1, "clock_back_s_max": 2, "crossed": 1}
+    assert disorder == {
+        "clock_back": 1,
+        "clock_back_s_max": 2,
+        "book_time_back": 1,
+        "book_time_back_s_max": 2,
+        "crossed": 1,
+    }
     assert [type(fact) for fact in Tape(tmp_path / "new.tape").facts()].count(FeedLost) == 1
 
 
@@ -112,6 +119,9 @@ def test_a_torn_tape_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path: Pa
     last = Tape(written(tmp_path / "whole.tape", market(30))).heads[-1]
     assert found["torn_bytes"] == last.end - last.offset - 7
     assert sum(found["facts"].values()) == len(market(30)) - last.facts
+    mended = convert(path, tmp_path / "mended.tape")
+    assert (mended["source"]["torn_bytes"], mended["torn_bytes"]) == (found["torn_bytes"], 0)
+    assert mended["facts"] == found["facts"]
 
 
 def test_what_fails_halfway_leaves_nothing(tmp_path: Path) -> None:

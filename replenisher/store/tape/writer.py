@@ -23,16 +23,17 @@ class TapeWriter:
     """One tape that grows. It is this process's alone."""
 
     @classmethod
-    def create(cls, path: Path) -> Self:
-        """A new tape; a file that is there already is left as it is."""
+    def create(cls, path: Path, spoken_of: Path | None = None) -> Self:
+        """A new tape; a file that is there already is left as it is. It may be spoken of by the name it will have."""
+        name = spoken_of or path
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except FileExistsError as fault:
-            raise ConfigurationError(f"tape {path}: there is a file of that name already") from fault
+            raise ConfigurationError(f"tape {name}: there is a file of that name already") from fault
         except OSError as fault:
-            raise _unwritable(path, fault) from fault
-        _lock(fd, path)
-        writer = cls(path, fd, 0, Standing())
+            raise _unwritable(name, fault) from fault
+        _lock(fd, name)
+        writer = cls(name, fd, 0, Standing())
         writer._append(MAGIC)
         return writer
 

@@ -156,7 +156,6 @@ def facts(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[tuple[i
 def as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[MarketFact]:
     """The same facts in the order in which the recorder got them."""
     sync, grid = BookSync(), _Grid(instrument)
-    book_time = 0  # the book's own time never runs backwards, so that no two of its changes are ever exchanged
     for line in lines:
         message = _decoded(line)
         try:
@@ -165,10 +164,8 @@ def as_received(lines: Iterable[TapeLine], instrument: Instrument) -> Iterator[M
                     if message.kind == "MARKET":
                         yield grid.trade(message, line.received_at)
                 case DepthSnapshot() | DepthUpdate():
-                    allowed = sync.told(message)
-                    for change, venue_time in _timed(allowed):
-                        book_time = max(book_time, venue_time)
-                        yield grid.book(change, book_time, line.received_at)
+                    for change, venue_time in _timed(sync.told(message)):
+                        yield grid.book(change, venue_time, line.received_at)
                 case BookTicker() | None:
                     pass
                 case _ as never:
