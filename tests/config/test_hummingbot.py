@@ -226,6 +226,21 @@ def test_no_key_is_swallowed(tmp_path: Path, strategy: str, row: Row) -> None:
             assert f"{row.ours} (" in outcome(needed, without, mode)
 
 
+def test_what_loses_nothing_is_not_told_however_it_is_written(tmp_path: Path) -> None:
+    quiet = {"take_if_crossed": "No", "inventory_price": 1.0, "should_wait_order_cancel_confirmation": "yes"}
+    shapeless = {"order_amount_shape_factor": 0.0, "order_optimization_enabled": False}
+
+    assert brought(desk(tmp_path, PURE, **quiet), MONEY).lost == ()
+    assert brought(desk(tmp_path, AVELLANEDA, **shapeless), SAID[AVELLANEDA]).lost == ()
+
+
+def test_a_blank_is_what_it_was_there(tmp_path: Path) -> None:
+    strategy = brought(desk(tmp_path, PURE, order_levels=2), MONEY).config["strategies"][0]
+
+    assert strategy["level_spacing_bps"] == 100
+    assert (strategy["max_order_age_s"], strategy["refill"]["delay_s"]) == (1800, 60)
+
+
 def test_a_ladder_is_the_same_ladder_in_basis_points(tmp_path: Path) -> None:
     file = desk(
         tmp_path, PURE, order_levels=3, order_level_spread=0.05, minimum_spread=0.02, order_refresh_tolerance_pct=0.02

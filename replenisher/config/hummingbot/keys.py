@@ -183,7 +183,7 @@ PURE_ROWS = (
         MAPPED,
         "level_spacing_bps",
         "times 100",
-        blank="0",
+        blank="1",
         only_if="order_levels is above 1",
     ),
     Row("inventory_skew_enabled", SWITCH, MAPPED, "inventory.skew", "`size`", blank="false"),

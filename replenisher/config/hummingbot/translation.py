@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.config.hummingbot.keys import AVELLANEDA, Fate
+from replenisher.config.hummingbot.keys import AVELLANEDA, Fate, Row, Unit
 from replenisher.config.hummingbot.reading import Given, Levels, Order
 from replenisher.config.sections import Sections
 from replenisher.errors import ConfigurationError
@@ -69,10 +69,18 @@ def _lost(given: Given) -> Iterator[Lost]:
     for row in given.rows.values():
         if row.fate is not Fate.LOST or not given.has(row.key):
             continue
-        word = given.word(row.key)
-        if word.lower() in row.nothing_lost or (row.only_if and not given.switch(row.only_if)):
+        if _loses_nothing(given, row) or (row.only_if and not given.switch(row.only_if)):
             continue
-        yield Lost(row.key, word, row.becomes)
+        yield Lost(row.key, given.word(row.key), row.becomes)
+
+
+def _loses_nothing(given: Given, row: Row) -> bool:
+    """Whether the value is one at which nothing is missing here, however it is written."""
+    if row.unit is Unit.SWITCH:
+        return ("true" if given.switch(row.key) else "false") in row.nothing_lost
+    if row.unit in (Unit.NUMBER, Unit.PRICE):
+        return given.number(row.key) in [Decimal(each) for each in row.nothing_lost]
+    return False
 
 
 class _Draft:
