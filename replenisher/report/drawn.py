@@ -62,6 +62,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """What part of each hour one strategy met its obligations."""
 
+    venue: str
+    account: str
     strategy: str
     instrument: str
     hour: tuple[int, ...]  # when it begins
@@ -85,6 +87,8 @@ def presences(connection: Connection, key: AccountKey) -> list[Presence]:
         hours.setdefault((row.strategy, row.instrument), []).append((row.hour, met_pct))
     return [
         Presence(
+            venue=key.venue,
+            account=key.account,
             strategy=strategy,
             instrument=instrument,
             hour=tuple(hour for hour, _ in those),

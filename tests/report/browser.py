@@ -2,16 +2,16 @@
 
 import json
 import os
-import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+
+from tests.waiting import until
 
 DEADLINE_S = 90.0
 SWITCHES = (
@@ -56,11 +56,8 @@ class Page:
 
     def wait_for(self, expression: str) -> Any:
         """What an expression is once it is something."""
-        deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            if value := self.value(expression):
-                return value
-        raise AssertionError(f"{expression} never came to anything: {self.complaints}")
+        until(lambda: self.value(expression), f"{expression} in the page", DEADLINE_S)
+        return self.value(expression)
 
     def _heard(self, told: dict[str, Any]) -> None:
         about = told.get("params", {})
@@ -78,22 +75,16 @@ def opened(program: str, file: Path) -> Iterator[Page]:
     """A file, in a browser of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         root = ("--no-sandbox",) if os.geteuid() == 0 else ()
-        process = subprocess.Popen(
-            [program, *SWITCHES, *root, f"--user-data-dir={profile}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = [program, *SWITCHES, *root, f"--user-data-dir={profile}", "about:blank"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            assert process.stderr is not None
-            address = next(filter(None, (re.search(r"ws://\S+", line) for line in process.stderr)), None)
-            assert address is not None, "the browser ended before it said where it listens"
-            with connect(address[0], max_size=None, compression=None) as socket:
+            told = Path(profile) / "DevToolsActivePort"
+            until(lambda: told.exists() and "\n" in told.read_text(), "the browser listens", DEADLINE_S)
+            port, path = told.read_text().splitlines()
+            with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None) as socket:
                 page = Page(socket)
                 page.call("Page.navigate", url=file.as_uri())
                 yield page
         finally:
             process.terminate()
-            process.wait(timeout=30)
-            assert process.stderr is not None
-            process.stderr.close()
+            process.wait(timeout=DEADLINE_S)

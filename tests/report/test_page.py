@@ -70,7 +70,14 @@ OBLIGATION = Obligation(
     breaches=2,
     longest_breach_ns=90_500_000_000,
 )
-PRESENCE = Presence(strategy="core", instrument="BTC-PERPETUAL", hour=(T0, T0 + HOUR_NS), met_pct=(99.5, None))
+PRESENCE = Presence(
+    venue="deribit",
+    account="main",
+    strategy="core",
+    instrument="BTC-PERPETUAL",
+    hour=(T0, T0 + HOUR_NS),
+    met_pct=(99.5, None),
+)
 SWEEPS = DayOfSweeps(
     config_version="v",
     venue="deribit",
@@ -228,7 +235,7 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     assert on_price[3]["y"] == held["position"]
     assert parts[0]["y"][-1] == float(told["pnl"]["totals"][0]["total"])
     assert [line["y"] for line in drawn["markouts-side"]["data"]][-2:] == [[1.25, -2.5]] * 2
-    assert drawn["presence-core-BTC-PERPETUAL"]["data"][0]["y"] == [99.5, None]
+    assert drawn["presence-deribit-main-core-BTC-PERPETUAL"]["data"][0]["y"] == [99.5, None]
     assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know

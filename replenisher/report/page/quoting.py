@@ -100,9 +100,10 @@ def presence_of(presence: Presence) -> Figure:
         "offset": 0,
     }
     return Figure(
-        key=f"presence-{presence.strategy}-{presence.instrument}",
+        key=f"presence-{presence.venue}-{presence.account}-{presence.strategy}-{presence.instrument}",
         title=f"Obligations, {presence.strategy}",
-        about=f"What part of each hour {presence.strategy} met its obligations on {presence.instrument}.",
+        about=f"{presence.account} on {presence.venue}: what part of each hour {presence.strategy} met its obligations "
+        f"on {presence.instrument}.",
         data=[bars],
         layout={
             "height": LOW,
