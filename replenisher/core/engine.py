@@ -44,10 +44,9 @@ class Engine:
         if self.state.found:
             return self.at
         deadline = self.agenda.deadline(self.state)
-        soonest = min(self.state.markouts.next_due, FAR if deadline is None else deadline)
-        if self.state.setup.obliged:
-            soonest = min(self.presence.next_look, soonest)
-        return soonest if soonest < FAR else None
+        if not self.state.setup.obliged:
+            return deadline
+        return min(self.presence.next_look, FAR if deadline is None else deadline)
 
     @property
     def fresh_until(self) -> int:
@@ -155,10 +154,13 @@ class Engine:
         state = self.state
         revalued = list(state.to_revisit)
         for instrument in revalued:
-            state.look(instrument, at)
+            before = state.touches.get(instrument)
+            if state.look(instrument, at) != before:
+                state.markouts.saw_move(instrument, state.book(instrument).venue_time, before)
         for instrument in state.to_look_at:
             before = state.touches.get(instrument)
             touch = state.look(instrument, at)
             if touch is None or before is None or touch.bid + touch.ask != before.bid + before.ask:
                 revalued.append(instrument)
+                state.markouts.saw_move(instrument, state.book(instrument).venue_time, before)
         return revalued

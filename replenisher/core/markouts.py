@@ -3,29 +3,35 @@
 Theory. The markout of a fill is `side * (mid after h - price)`. Nobody can work it out later: the market is in no
 journal unless it was asked for. So the mids are noted here, and what they say of our fills is for reports.
 
-A fill is marked at once with the others' best bid and ask as they stood before the news with which we heard of it. When
-its last horizon is over it is marked once more, with the mid after each. Horizons count from when we heard of it, as
-its market is heard no sooner; of one that was told late (by a sync) from when it happened, and what is past by then is
-missing. A mid is missing, too, where there was no trusted two-sided book, or nothing was heard for too long to rely on
-it, or nobody looked in time. What is missing is None: it is never a zero.
+A fill is marked at once with the others' best bid and ask as they stood before it: before the news with which we heard
+of it, and before every move of the mid that the venue's clock does not say is older, as a book may be told sooner than
+a fill. When its last horizon is over it is marked once more, with the mid after each. Horizons count from when we heard
+of it, as its market is heard no sooner; of one that was told late (by a sync) from when it happened, and what is past
+by then is missing. A mid is missing, too, where there was no trusted two-sided book, or nothing was heard for too long
+to rely on it, or no step was taken for a second. What is missing is None: it is never a zero.
+
+Nobody is woken for it: the first step after a horizon is told where the last one before it has left the market, and
+while a connection lives there is one every half second.
 
 What is not over yet ends with the life: a stop in good order tells what is known by then, and after a kill the fills of
 its last minutes have no mids after them. None of it decides anything.
 """
 
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 
 from replenisher.core.book import Touch
 from replenisher.model.event import OrderFilled
 from replenisher.model.step import HORIZONS_NS, Mark
-from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.model.units import SECOND_NS
 
 Stood = Callable[[str, int], Touch | None]  # the others' touch as the last step has left it, if it can be relied on
 
 FAR = 1 << 62
 LATE_NS = SECOND_NS  # a fill that is told so long after it happened was not heard with its market
-LOOK_LATE_NS_MAX = 50 * MS_NS  # the mid may have been another one meanwhile
+MOVES_KEPT = 64  # of the mid: as many may be told sooner than a fill before them
+LOOK_LATE_NS_MAX = SECOND_NS  # whoever takes no step for so long has not heard where the market went
 
 
 class _Marked:
@@ -59,15 +65,23 @@ class _Marked:
 
 
 class Markouts:
-    """Looks at the market when a horizon is over. It costs nothing as long as none is."""
+    """Looks at the market once a horizon is over. It costs nothing as long as none is."""
 
-    __slots__ = ("_count", "_waiting", "next_due", "told")
+    __slots__ = ("_count", "_moves", "_waiting", "next_due", "told")
 
     def __init__(self) -> None:
         self.next_due = FAR
+        self._moves: dict[str, deque[tuple[int, Touch | None]]] = {}  # when by the venue's clock, and from where
         self.told: list[Mark] = []  # in this step
         self._waiting: list[tuple[int, int, _Marked]] = []  # a heap: due when, in which order, which
         self._count = 0
+
+    def saw_move(self, instrument: str, venue_time: int, before: Touch | None) -> None:
+        """The others' mid is not what it was."""
+        moves = self._moves.get(instrument)
+        if moves is None:
+            moves = self._moves[instrument] = deque(maxlen=MOVES_KEPT)
+        moves.append((venue_time, before))
 
     def saw_fill(self, fill: OrderFilled, offset_ns: int, stood: Stood) -> None:
         """A fill was booked; `offset_ns` is by how much the venue's clock is ahead of ours."""
@@ -75,7 +89,7 @@ class Markouts:
         if fill.at - happened_at > LATE_NS:
             marked = _Marked(fill, None, happened_at)
         else:
-            marked = _Marked(fill, stood(fill.instrument, fill.at), fill.at)
+            marked = _Marked(fill, self._before(fill, stood(fill.instrument, fill.at)), fill.at)
         self.told.append(marked.mark())
         while marked.due <= fill.at:
             marked.mids.append(None)
@@ -101,6 +115,14 @@ class Markouts:
         """What this step has to tell; it is told once."""
         told, self.told = self.told, []
         return tuple(told)
+
+    def _before(self, fill: OrderFilled, touch: Touch | None) -> Touch | None:
+        """Where the market stood before a fill, if it stands here now."""
+        for moved_at, before in reversed(self._moves.get(fill.instrument, ())):
+            if moved_at < fill.venue_time:
+                break
+            touch = before
+        return touch
 
     def _wait(self, marked: _Marked) -> None:
         """For its next horizon, if it has one."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
 from replenisher.core.markouts import FAR, LATE_NS, LOOK_LATE_NS_MAX, Markouts
-from replenisher.model.event import FeedLost, LinkAlive, OrderFilled, StopAsked, TradesReported
+from replenisher.model.event import FeedLost, LinkAlive, OrderFilled, StopAsked, TradesReported, Woke
 from replenisher.model.order import Side
 from replenisher.model.step import HORIZONS_NS, Mark
 from replenisher.model.units import MS_NS
@@ -17,6 +17,7 @@ from tests.core.world import ASK, BID, KEY, LINEAR, MS, SECOND, T0, VENUE, World
 MID = BID + ASK  # twice it, in ticks
 ALL = len(HORIZONS_NS)
 AGE = 2 * SECOND
+ALIVE_EVERY_NS = 500 * MS
 
 
 def marks(world: World) -> list[Mark]:
@@ -32,6 +33,14 @@ def curve(world: World) -> tuple[int | None, ...]:
 def fill_one(world: World) -> None:
     world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
     world.hear()
+
+
+def pass_time(world: World, duration_ns: int, *, is_alive: bool = True) -> None:
+    """Time passes on a connection that shows that it lives, unless it does not."""
+    until, told = world.at + duration_ns, LinkAlive(at=0, venue=VENUE) if is_alive else Woke(at=0)
+    while world.at + ALIVE_EVERY_NS < until:
+        world.tell(told, at=world.at + ALIVE_EVERY_NS)
+    world.tell(told, at=until)
 
 
 def move_to(world: World, bid: int) -> None:
@@ -52,16 +61,43 @@ def test_a_fill_is_marked_at_once_as_the_market_stood_before_it_was_heard_of() -
     assert marks(world) == [Mark(instrument=KEY, trade_id="T1", side=Side.BUY, bid=BID, ask=ASK)]
 
 
+def test_a_market_that_is_told_to_have_moved_before_the_fill_that_moved_it_does_not_count_as_its_past() -> None:
+    world = quoting(ladder(1))
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+    fill, *_ = world.venue.private
+    world.venue.private.clear()
+    for ask in (ASK + 20, ASK + 40):  # the taker has gone on through others, and we hear of that first
+        world.venue.set_others(Side.SELL, ASK, 0, world.at)
+        world.venue.set_others(Side.SELL, ask, 50, world.at)
+        world.hear()
+    assert world.state.touches[KEY] != Touch(BID, 50, ASK, 50)
+
+    world.tell(fill)
+    pass_time(world, 400 * SECOND)
+
+    assert marks(world)[0] == Mark(instrument=KEY, trade_id="T1", side=Side.BUY, bid=BID, ask=ASK)
+    assert curve(world)[0] != MID, "after it the market is where it has gone"
+
+
+def test_what_moved_before_a_fill_is_its_past() -> None:
+    world = quoting(ladder(1))
+    move_to(world, BID + 4)
+    pass_time(world, SECOND)
+
+    fill_one(world)
+
+    assert (marks(world)[0].bid, marks(world)[0].ask) == (BID + 4, ASK)
+
+
 def test_after_the_last_horizon_it_is_marked_with_the_mid_after_each() -> None:
     world = quoting(ladder(1))
     fill_one(world)
     filled_at = world.at
     for number, horizon_ns in enumerate(HORIZONS_NS):
-        world.wait(filled_at + horizon_ns - 10 * MS - world.at)
-        assert world.engine.next_deadline is not None
+        pass_time(world, filled_at + horizon_ns - 10 * MS - world.at)
         move_to(world, BID - 1 - number)
 
-    world.wait(SECOND)
+    pass_time(world, SECOND)
 
     assert curve(world) == tuple(MID - 1 - number for number in range(ALL))
     assert world.state.markouts.next_due == FAR
@@ -75,7 +111,7 @@ def test_the_mid_in_force_until_then_counts_and_not_that_of_the_news_which_comes
     world.venue.set_others(Side.BUY, BID + 6, 50, world.at)
     world.at = filled_at + HORIZONS_NS[0] - MS
     world.hear()
-    world.wait(400 * SECOND)
+    pass_time(world, 400 * SECOND)
 
     assert curve(world) == (MID, *[MID + 6] * (ALL - 1))
 
@@ -83,11 +119,11 @@ def test_the_mid_in_force_until_then_counts_and_not_that_of_the_news_which_comes
 def test_without_a_market_a_mid_is_missing() -> None:
     world = quoting(ladder(1))
     fill_one(world)
-    world.wait(700 * MS)
+    pass_time(world, 700 * MS)
     world.tell(FeedLost(at=0, instrument=KEY, reason="gap"))
-    world.wait(6 * SECOND)
+    pass_time(world, 6 * SECOND)
     world.tell(world.venue.snapshot(world.at))
-    world.wait(400 * SECOND)
+    pass_time(world, 400 * SECOND)
 
     assert curve(world) == (MID, MID, None, None, *[MID] * 4)
 
@@ -96,9 +132,9 @@ def test_of_a_market_of_which_nothing_is_heard_for_too_long_a_mid_is_missing() -
     world = quoting(ladder(1), limits=limits(max_data_age_ns=AGE))
     fill_one(world)
     filled_at = world.at
-    world.wait(9 * SECOND)
+    pass_time(world, 9 * SECOND, is_alive=False)
     world.tell(LinkAlive(at=0, venue=VENUE))
-    world.wait(filled_at + 400 * SECOND - world.at)
+    pass_time(world, filled_at + 400 * SECOND - world.at, is_alive=False)
 
     assert curve(world) == (MID, MID, MID, None, MID, None, None, None)
 
@@ -108,10 +144,10 @@ def test_a_fill_that_a_sync_tells_late_knows_only_what_comes_after() -> None:
     order = world.order(Side.BUY)
     fill = filled(LINEAR, order.order_id, "T9", Side.BUY, order.price, 10, venue_time=world.at)
     happened_at = world.at
-    world.wait(20 * SECOND)
+    pass_time(world, 20 * SECOND)
     world.tell(TradesReported(at=0, scope=KEY, fills=(fill,), has_more=False))
     told_at = world.at
-    world.wait(400 * SECOND)
+    pass_time(world, 400 * SECOND)
 
     assert marks(world)[0].bid is None
     assert curve(world) == (*[None] * 5, MID, MID, MID)
@@ -121,12 +157,12 @@ def test_a_fill_that_a_sync_tells_late_knows_only_what_comes_after() -> None:
 def test_a_stop_in_good_order_tells_what_is_known_by_then() -> None:
     world = quoting(ladder(1))
     fill_one(world)
-    world.wait(2 * SECOND)
+    pass_time(world, 2 * SECOND)
 
     world.tell(StopAsked(at=0, reason="evening"))
 
     assert curve(world) == (MID, MID, MID, *[None] * 5)
-    world.wait(400 * SECOND)
+    pass_time(world, 400 * SECOND)
     assert len(marks(world)) == 2, "it is told once"
 
 
@@ -136,7 +172,7 @@ def test_the_next_life_knows_nothing_of_it() -> None:
     later = world.reborn()
     later.open(2)
 
-    later.wait(400 * SECOND)
+    pass_time(later, 400 * SECOND)
 
     assert marks(later) == []
 
