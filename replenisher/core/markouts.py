@@ -6,9 +6,9 @@ journal unless it was asked for. So the mids are noted here, and what they say o
 A fill is marked at once with the others' best bid and ask as they stood before it: before the news with which we heard
 of it, and before every move of the mid that the venue's clock does not say is older, as a book may be told sooner than
 a fill. When its last horizon is over it is marked once more, with the mid after each. Horizons count from when we heard
-of it, as its market is heard no sooner; of one that was told late (by a sync) from when it happened, and what is past
-by then is missing. A mid is missing, too, where there was no trusted two-sided book, or nothing was heard for too long
-to rely on it, or no step was taken for a second. What is missing is None: it is never a zero.
+of it, as its market is heard no sooner; one that was told late (by a sync) has no mids at all. A mid is missing, too,
+where there was no trusted two-sided book, or nothing was heard for too long to rely on it, or no step was taken for a
+second. What is missing is None: it is never a zero.
 
 Nobody is woken for it: the first step after a horizon is told where the last one before it has left the market, and
 while a connection lives there is one every half second.
@@ -19,7 +19,6 @@ its last minutes have no mids after them. None of it decides anything.
 
 from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
 
 from replenisher.core.book import Touch
 from replenisher.model.event import OrderFilled
@@ -34,47 +33,36 @@ MOVES_KEPT = 64  # of the mid: as many may be told sooner than a fill before the
 LOOK_LATE_NS_MAX = SECOND_NS  # whoever takes no step for so long has not heard where the market went
 
 
-class _Marked:
-    """One fill whose mids are not all known."""
+class _Moment:
+    """The fills on one instrument that we heard of at once, and the mids after them as far as they are known."""
 
-    __slots__ = ("begins_at", "fill", "mids", "touch")
+    __slots__ = ("at", "fills", "instrument", "mids")
 
-    def __init__(self, fill: OrderFilled, touch: Touch | None, begins_at: int) -> None:
-        self.fill = fill
-        self.touch = touch  # the others', when it happened
-        self.begins_at = begins_at
+    def __init__(self, instrument: str, at: int) -> None:
+        self.instrument = instrument
+        self.at = at
+        self.fills: list[OrderFilled] = []
         self.mids: list[int | None] = []
 
-    @property
-    def due(self) -> int:
-        """When the next horizon is over; FAR if all are."""
-        known = len(self.mids)
-        return self.begins_at + HORIZONS_NS[known] if known < len(HORIZONS_NS) else FAR
-
-    def mark(self) -> Mark:
-        """What is known of it."""
-        fill, touch = self.fill, self.touch
-        return Mark(
-            instrument=fill.instrument,
-            trade_id=fill.trade_id,
-            side=fill.side,
-            bid=None if touch is None else touch.bid,
-            ask=None if touch is None else touch.ask,
-            mids=tuple(self.mids),
-        )
+    def marks(self) -> list[Mark]:
+        """What is known of each; what is not will not be."""
+        mids = (*self.mids, *[None] * (len(HORIZONS_NS) - len(self.mids)))
+        return [
+            Mark(instrument=fill.instrument, trade_id=fill.trade_id, side=fill.side, mids=mids) for fill in self.fills
+        ]
 
 
 class Markouts:
     """Looks at the market once a horizon is over. It costs nothing as long as none is."""
 
-    __slots__ = ("_count", "_moves", "_waiting", "next_due", "told")
+    __slots__ = ("_lanes", "_moves", "_newest", "next_due", "told")
 
     def __init__(self) -> None:
         self.next_due = FAR
-        self._moves: dict[str, deque[tuple[int, Touch | None]]] = {}  # when by the venue's clock, and from where
         self.told: list[Mark] = []  # in this step
-        self._waiting: list[tuple[int, int, _Marked]] = []  # a heap: due when, in which order, which
-        self._count = 0
+        self._lanes = tuple((horizon_ns, deque[_Moment]()) for horizon_ns in HORIZONS_NS)  # the oldest first
+        self._newest: dict[str, _Moment] = {}  # by instrument
+        self._moves: dict[str, deque[tuple[int, Touch | None]]] = {}  # when by the venue's clock, and from where
 
     def saw_move(self, instrument: str, venue_time: int, before: Touch | None) -> None:
         """The others' mid is not what it was."""
@@ -85,30 +73,44 @@ class Markouts:
 
     def saw_fill(self, fill: OrderFilled, offset_ns: int, stood: Stood) -> None:
         """A fill was booked; `offset_ns` is by how much the venue's clock is ahead of ours."""
-        happened_at = fill.venue_time - offset_ns
-        if fill.at - happened_at > LATE_NS:
-            marked = _Marked(fill, None, happened_at)
-        else:
-            marked = _Marked(fill, self._before(fill, stood(fill.instrument, fill.at)), fill.at)
-        self.told.append(marked.mark())
-        while marked.due <= fill.at:
-            marked.mids.append(None)
-        self._wait(marked)
+        touch, at = None, fill.at
+        if at - (fill.venue_time - offset_ns) <= LATE_NS:
+            touch = self._before(fill, stood(fill.instrument, at))
+            moment = self._newest.get(fill.instrument)
+            if moment is None or moment.at != at:
+                moment = self._newest[fill.instrument] = _Moment(fill.instrument, at)
+                horizon_ns, waiting = self._lanes[0]
+                waiting.append(moment)
+                self.next_due = min(self.next_due, at + horizon_ns)
+            moment.fills.append(fill)
+        bid, ask = (None, None) if touch is None else (touch.bid, touch.ask)
+        self.told.append(Mark(instrument=fill.instrument, trade_id=fill.trade_id, side=fill.side, bid=bid, ask=ask))
 
     def pass_time(self, at: int, stood: Stood) -> None:
         """A step begins, at `at`, and nothing of it is known yet."""
-        while self.next_due <= at:
-            due, _, marked = heappop(self._waiting)
-            touch = stood(marked.fill.instrument, due) if at - due <= LOOK_LATE_NS_MAX else None
-            marked.mids.append(None if touch is None else touch.bid + touch.ask)
-            self._wait(marked)
+        soonest, passed = FAR, list[_Moment]()
+        for horizon_ns, waiting in self._lanes:
+            if passed:  # the horizon before this one
+                waiting += passed
+                passed = []
+            while waiting and (due := waiting[0].at + horizon_ns) <= at:
+                moment = waiting.popleft()
+                touch = stood(moment.instrument, due) if at - due <= LOOK_LATE_NS_MAX else None
+                moment.mids.append(None if touch is None else touch.bid + touch.ask)
+                passed.append(moment)
+            if waiting and (due := waiting[0].at + horizon_ns) < soonest:
+                soonest = due
+        for moment in passed:  # the last one
+            self.told += moment.marks()
+        self.next_due = soonest
 
     def end(self) -> None:
         """The life ends: tell what is known."""
-        for _, _, marked in sorted(self._waiting):
-            marked.mids += [None] * (len(HORIZONS_NS) - len(marked.mids))
-            self.told.append(marked.mark())
-        self._waiting.clear()
+        for _, waiting in reversed(self._lanes):
+            for moment in waiting:
+                self.told += moment.marks()
+            waiting.clear()
+        self._newest.clear()
         self.next_due = FAR
 
     def taken(self) -> tuple[Mark, ...]:
@@ -123,12 +125,3 @@ class Markouts:
                 break
             touch = before
         return touch
-
-    def _wait(self, marked: _Marked) -> None:
-        """For its next horizon, if it has one."""
-        if (due := marked.due) == FAR:
-            self.told.append(marked.mark())
-        else:
-            self._count += 1
-            heappush(self._waiting, (due, self._count, marked))
-        self.next_due = self._waiting[0][0] if self._waiting else FAR

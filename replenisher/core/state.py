@@ -216,11 +216,10 @@ class State:
 
     def stood(self, instrument: str, at: int) -> Touch | None:
         """Their touch when somebody last looked; None where there was none, or it was too old by `at` to rely on it."""
-        touch = self.touches.get(instrument)
-        if touch is None:
-            return None
-        heard_at = max(self.book(instrument).heard_at, self.links_heard.get(venue_of(instrument), 0))
-        return touch if at - heard_at <= self.setup.data_age_ns_max else None
+        touch, oldest = self.touches.get(instrument), at - self.setup.data_age_ns_max
+        if touch is None or self.books[instrument].heard_at >= oldest:
+            return touch
+        return touch if self.links_heard.get(venue_of(instrument), 0) >= oldest else None
 
     def look(self, instrument: str, at: int) -> Touch | None:
         """See where the market of an instrument stands, and have those of its signals that are in use see it, too."""

@@ -139,19 +139,15 @@ def test_of_a_market_of_which_nothing_is_heard_for_too_long_a_mid_is_missing() -
     assert curve(world) == (MID, MID, MID, None, MID, None, None, None)
 
 
-def test_a_fill_that_a_sync_tells_late_knows_only_what_comes_after() -> None:
+def test_a_fill_that_a_sync_tells_late_has_no_mids() -> None:
     world = quoting(ladder(1))
     order = world.order(Side.BUY)
     fill = filled(LINEAR, order.order_id, "T9", Side.BUY, order.price, 10, venue_time=world.at)
-    happened_at = world.at
-    pass_time(world, 20 * SECOND)
+    pass_time(world, LATE_NS)
     world.tell(TradesReported(at=0, scope=KEY, fills=(fill,), has_more=False))
-    told_at = world.at
     pass_time(world, 400 * SECOND)
 
-    assert marks(world)[0].bid is None
-    assert curve(world) == (*[None] * 5, MID, MID, MID)
-    assert told_at - happened_at > LATE_NS
+    assert marks(world) == [Mark(instrument=KEY, trade_id="T9", side=Side.BUY)]
 
 
 def test_a_stop_in_good_order_tells_what_is_known_by_then() -> None:
@@ -178,15 +174,16 @@ def test_the_next_life_knows_nothing_of_it() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 10), st.integers(0, 400 * 1000)), min_size=1, max_size=20),
+    st.lists(st.tuples(st.integers(0, 10), st.booleans(), st.booleans()), min_size=1, max_size=20),
     st.lists(st.integers(1, 30_000), max_size=60),
 )
 def test_whatever_the_steps_each_fill_has_one_curve_of_what_was_in_force(
-    fills: list[tuple[int, int]], pauses: list[int]
+    fills: list[tuple[int, bool, bool]], pauses: list[int]
 ) -> None:
-    """A machine alone, woken as it asks and at other times; the mid is the time itself, so it says when it was seen."""
+    """A machine alone, told of steps at any time; the mid is the time itself, so it says when it was looked for."""
     machine, at = Markouts(), T0
     told: list[Mark] = []
+    begun: dict[str, int] = {}
 
     def stood(_instrument: str, due: int) -> Touch:
         return Touch(due, 1, due, 1)
@@ -194,25 +191,25 @@ def test_whatever_the_steps_each_fill_has_one_curve_of_what_was_in_force(
     def go_to(until: int) -> None:
         nonlocal at
         while (due := machine.next_due) <= until:
-            machine.pass_time(due, stood)
+            machine.pass_time(max(due, at), stood)
         at = until
         machine.pass_time(at, stood)
         told.extend(machine.taken())
 
-    for number, (gap_s, lateness_ms) in enumerate(fills):
+    for number, (gap_s, is_late, is_other) in enumerate(fills):
         go_to(at + gap_s * SECOND)
-        machine.saw_fill(_fill(str(number), at, lateness_ms * MS_NS), 0, stood)
+        name = "toy/ETH" if is_other else KEY
+        machine.saw_fill(_fill(str(number), at, LATE_NS + 1 if is_late else LATE_NS, name), 0, stood)
+        if not is_late:
+            begun[str(number)] = at
     for pause_ms in pauses:
         go_to(at + pause_ms * MS_NS)
     go_to(at + 301 * SECOND)
 
-    curves = {mark.trade_id: mark for mark in told if mark.mids}
-    assert len(curves) == len(fills) == len(told) - len(fills)
-    for mark in curves.values():
-        assert len(mark.mids) == ALL
-        known = [mid / 2 for mid in mark.mids if mid is not None]
-        begun = {due - horizon for due, horizon in zip(known, HORIZONS_NS[ALL - len(known) :], strict=True)}
-        assert len(begun) <= 1, "one curve has one beginning, and what is missing comes first"
+    curves = {mark.trade_id: mark.mids for mark in told if mark.mids}
+    assert len(told) == len(fills) + len(begun)
+    assert curves == {number: tuple(2 * (at + h) for h in HORIZONS_NS) for number, at in begun.items()}
+    assert machine.next_due == FAR
 
 
 @pytest.mark.parametrize("late_ns", [0, LOOK_LATE_NS_MAX, LOOK_LATE_NS_MAX + 1])
@@ -226,10 +223,10 @@ def test_who_looks_too_late_does_not_know(late_ns: int) -> None:
     assert machine.taken()[-1].mids[0] == (MID if late_ns <= LOOK_LATE_NS_MAX else None)
 
 
-def _fill(trade_id: str, at: int, lateness_ns: int) -> OrderFilled:
+def _fill(trade_id: str, at: int, lateness_ns: int, instrument: str = KEY) -> OrderFilled:
     return OrderFilled(
         at=at,
-        instrument=KEY,
+        instrument=instrument,
         order_id="",
         venue_order_id="",
         venue_time=at - lateness_ns,
