@@ -86,16 +86,20 @@ class Funds:
         mark = self._marks(contract.name)
         position = client.account.position(contract.name)
         after = copy(position)
+        replaced = trial.replaces.open_amount if trial.replaces else ZERO
+        if not trial.fills and trial.rests <= replaced:
+            return True  # it holds no more than what it replaces
         gained = ZERO
         for price, amount in trial.fills:
             gained += after.apply(contract, trial.side, amount, price)
             gained -= fee(contract, trial.side, amount, price, trial.taker_rate)
         gained += after.unrealized(contract, mark) - position.unrealized(contract, mark)
-        replaced = trial.replaces.open_amount if trial.replaces else ZERO
         held = self._margin(client, contract, position.size)
         holds = self._margin(client, contract, after.size, trial.side, trial.rests - replaced)
+        if holds <= held:
+            return True
         available = self.account(client.account.name, contract.settlement_currency).available
-        return holds <= held or available + gained - (holds - held) >= 0
+        return available + gained - (holds - held) >= 0
 
     def _affords_spot(self, client: Client, contract: Contract, trial: Trial) -> bool:
         gives = contract.settlement_currency if trial.side is BUY else contract.spot_of

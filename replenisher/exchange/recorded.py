@@ -227,7 +227,8 @@ class RecordedMarket:
             return
         venue_time, self._next = following
         later = venue_time - self._tape_start
-        self._next_due = max(self._played_to, self._start + (later if self._speed == 1 else int(later / self._speed)))
+        due = self._start + (later if self._speed == 1 else int(later / self._speed))
+        self._next_due = due if due > self._played_to else self._played_to
 
     def _note_way(self, fact: TapeFact) -> None:
         """The clocks may differ by anything, so one message says nothing of how long it took; two do."""
@@ -265,14 +266,17 @@ class RecordedMarket:
         """A trade of the tape: the part that orders of clients get, then the rest as it was."""
         maker_side = trade.taker.opposite
         rest = Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker)
-        if not any(resting.is_reached(maker_side, trade.price) for resting in self._rooms()):
+        shadow = self._shadow
+        if not (
+            self._resting.is_reached(maker_side, trade.price) or (shadow and shadow.is_reached(maker_side, trade.price))
+        ):
             return (rest,)
         for price in self._resting.prices(maker_side):
             self._touch(maker_side, price)
         cause = Cause(trade.trade_id, trade.price, trade.quantity)
         fills = self._resting.hit(maker_side, trade.price, trade.quantity)
-        if self._shadow:
-            self._note_shadow(self._shadow.hit(maker_side, trade.price, trade.quantity), maker_side, trade.trade_id)
+        if shadow:
+            self._note_shadow(shadow.hit(maker_side, trade.price, trade.quantity), maker_side, trade.trade_id)
         if not fills:
             return (rest,)
         prints = [self._maker_print(fill, trade.taker, cause) for fill in fills]
