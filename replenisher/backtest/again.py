@@ -7,7 +7,7 @@ looking at the snapshots in between: these are what it would have come to by its
 """
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -55,35 +55,28 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         raise ConfigurationError(f"{directory}: there is no journal")
     lives = steps = commands = left_out = 0
     versions: dict[str, None] = {}
-    for epoch, of_life in groupby(_read(known), key=lambda read: read[0].epoch):
-        headers = [(header, found) for header, found in of_life]
-        first, begins = headers[0][0], headers[0][1]
-        started = begins[0].events[0] if begins and begins[0].events else None
-        if not isinstance(started, Started):
-            if not lives:
-                left_out += sum(len(found) for _, found in headers)
-            continue  # an operator's word between two lives, or a life whose beginning is gone
+    difference: Difference | None = None
+    for _, parts in groupby(_read(known), key=lambda read: read[0].epoch):
+        first, beginning = next(parts)
+        life = chain(beginning, (step for _, part in parts for step in part))
+        started = beginning[0].events[0] if beginning else None
+        if not isinstance(started, Started):  # an operator's word between two lives, or the rest of one
+            left_out += 0 if lives else sum(1 for _ in life)
+            continue
         _require_ours(directory, started, setup)
         lives += 1
         versions[started.config_version] = None
-        engine = Engine(State.load(setup, first.snapshot or None), number=first.step)
-        for step in _in_order(directory, first.step, (step for _, found in headers for step in found)):
+        engine = Engine(State.load(setup, first.snapshot), number=first.step)
+        for step in _in_order(directory, first.step, life):
             now = engine.step(step.events).commands
-            steps += 1
-            commands += len(step.commands)
+            steps, commands = steps + 1, commands + len(step.commands)
             if steps % TELL_EVERY == 0:
                 tell(f"{steps:,} steps")
             if msgspec.msgpack.encode(now) != msgspec.msgpack.encode(step.commands):
-                difference = _difference(step, now, epoch)
-                return Again(
-                    journal=str(directory),
-                    lives=lives,
-                    steps=steps,
-                    commands=commands,
-                    left_out=left_out,
-                    versions=tuple(versions),
-                    difference=difference,
-                )
+                difference = _difference(step, now, first.epoch)
+                break
+        if difference is not None:
+            break
     if not lives:
         raise ConfigurationError(f"{directory}: no life in this journal has its beginning any more")
     return Again(
@@ -93,7 +86,7 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         commands=commands,
         left_out=left_out,
         versions=tuple(versions),
-        difference=None,
+        difference=difference,
     )
 
 
