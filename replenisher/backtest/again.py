@@ -56,7 +56,7 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
     lives = steps = commands = left_out = 0
     versions: dict[str, None] = {}
     difference: Difference | None = None
-    for _, parts in groupby(_read(known), key=lambda read: read[0].epoch):
+    for parts in _lives(known):
         first, beginning = next(parts)
         life = chain(beginning, (step for _, part in parts for step in part))
         started = beginning[0].events[0] if beginning else None
@@ -88,6 +88,12 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         versions=tuple(versions),
         difference=difference,
     )
+
+
+def _lives(known: list[Segment]) -> Iterator[Iterator[tuple[Header, list[Step]]]]:
+    """The segments of each life, one after the other."""
+    for _, parts in groupby(_read(known), key=lambda read: read[0].epoch):
+        yield parts
 
 
 def _read(known: list[Segment]) -> Iterator[tuple[Header, list[Step]]]:
