@@ -11,7 +11,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
-from replenisher.report.pnl import ZERO, Group, Line, Sums, booked_value, shares, unit_value
+from replenisher.report.pnl import ZERO, Group, Line, Parts, Sums, booked_value, shares, unit_value
 from replenisher.store.history import Begun, Fill, Mark, Paid, Taken
 from replenisher.store.queries import AccountKey
 
@@ -111,7 +111,7 @@ class Attribution:
             self.fills_without_mid += 1
             mid = fill.price
         value = market.mark(fill.at, mid)
-        book = market.books.get(fill.strategy) or self._open(market, fill.strategy)
+        book = market.books.get(fill.strategy) or self._open(market, fill.strategy, fill.config_version)
         desk = book.desk
         if desk.config_version != fill.config_version:
             desk = self._desk(fill.instrument, fill.strategy, fill.config_version)
@@ -138,7 +138,7 @@ class Attribution:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
         market = self._market(taken.instrument)
         value = market.mark(taken.at, taken.price) if market.value is None else market.value
-        book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL)
+        book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL, self._version)
         entered = booked_value(market.instrument, abs(taken.amount), taken.price, is_buy=taken.amount > 0)
         gained = taken.amount * value - entered
         book.desk.sums.inventory += gained
@@ -172,11 +172,13 @@ class Attribution:
             market.books[strategy].hold(at, ZERO)
 
     def lines(self) -> list[Line]:
-        """The P&L of each group, in each currency."""
-        return [
-            Line(group=group, currency=currency, parts=(parts := sums.parts()), total=parts.sum)
-            for (group, currency), sums in sorted(self._lines.items(), key=lambda item: str(item[0]))
-        ]
+        """The P&L of each group, in each currency, as far as there was any."""
+        lines: list[Line] = []
+        for (group, currency), sums in sorted(self._lines.items(), key=lambda item: str(item[0])):
+            parts = sums.parts()
+            if parts != Parts():
+                lines.append(Line(group=group, currency=currency, parts=parts, total=parts.sum))
+        return lines
 
     def _divided(self, paid: Paid) -> dict[str, Decimal]:
         """Whose a payment is: theirs who hold the position, as they hold it, or of the only one who ever traded it."""
@@ -194,8 +196,8 @@ class Attribution:
             market = self._markets[name] = Market(self._instruments[name])
         return market
 
-    def _open(self, market: Market, strategy: str) -> Book:
-        book = market.books[strategy] = Book(self._desk(market.instrument.name, strategy, self._version))
+    def _open(self, market: Market, strategy: str, version: str) -> Book:
+        book = market.books[strategy] = Book(self._desk(market.instrument.name, strategy, version))
         return book
 
     def _desk(self, name: str, strategy: str, version: str) -> Desk:

@@ -63,6 +63,11 @@ class Equity:
             self.drawdown = fall
 
     @property
+    def has_moved(self) -> bool:
+        """Whether anything was ever made or lost, be it nothing."""
+        return self._since is not None
+
+    @property
     def span_ns(self) -> int:
         """From the first move to the last."""
         return 0 if self._since is None else self._until - self._since

@@ -34,12 +34,12 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
 def performances(
     connection: Connection, key: AccountKey, courses: Mapping[Group, Course], currencies: Mapping[str, str]
 ) -> Iterator[Performance]:
-    """Of each group that ever had an order or held anything; `currencies` is the settlement currency by instrument."""
+    """Of each group that ever had an order or a P&L; `currencies` is the settlement currency by instrument."""
     done = {
         Group(key.venue, key.account, each.instrument, each.strategy, each.config_version): each
         for each in history.activity(connection, key)
     }
-    for group in sorted({*done, *courses}, key=str):
+    for group in sorted({*done, *(group for group, course in courses.items() if course.equity.has_moved)}, key=str):
         orders = done.get(group, Activity("", "", ""))
         yield performance(group, currencies[group.instrument], orders, courses.get(group) or Course())
 

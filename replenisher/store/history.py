@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Double, Row, Select, case, cast, func, select, type_coerce
+from sqlalchemy import Connection, Double, Row, Select, and_, case, cast, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from replenisher.model.event import CashKind
@@ -161,9 +161,10 @@ def activity(connection: Connection, key: AccountKey) -> list[Activity]:
         each = of(name, strategy, version)
         each.orders, each.filled = count, int(filled)
     # An amend and a cancel do not say whose they are: their order does.
-    same = (o.venue == r.venue, o.account == r.account, o.order_id == r.order_id)
-    whose = func.coalesce(r.strategy, select(o.strategy).where(*same).scalar_subquery())
+    same = and_(o.venue == r.venue, o.account == r.account, o.order_id == r.order_id)
+    whose = func.coalesce(r.strategy, o.strategy)
     counted = select(r.instrument, whose, func.count()).group_by(r.instrument, whose)
+    counted = counted.select_from(tables.requests.outerjoin(tables.orders, same))
     counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
     for life in lives_of(connection, key):  # by itself, as its rows lie together
         own = counted.where(r.journal_id == life.journal_id, r.epoch == life.epoch)

@@ -39,7 +39,7 @@ async def test_what_a_statement_comes_to_is_told(
         await tell_statement([sys.executable, "-m", "replenisher", "statement", str(ledger), "--day", day])
 
     (line,) = logs
-    assert (line["log_level"], line["event"]) == (level, event)
+    assert (line["log_level"], line["event"], line["code"]) == (level, event, 0 if level == "info" else 1)
     assert line["told"].startswith(told)
 
 

@@ -200,6 +200,17 @@ def test_a_hundred_thousand_dollars_of_an_inverse_contract_from_60_000_to_63_000
     assert parts_after(INVERSE, rows).sum == D("0.07936508")
 
 
+def test_the_toy_of_which_spread_inventory_and_rebate_are_the_cash() -> None:
+    """Bought at 99.95 with the middle at 100.00, sold at 100.14 with it at 100.10; half a basis point comes back."""
+    bought = ["1", "buy", "1", "99.95", "maker", "100.00", "0", "-0.0049975", "USDT"]
+    sold = ["2", "sell", "1", "100.14", "maker", "100.10", "1", "-0.0050070", "USDT"]
+
+    parts = parts_after(LINEAR, [bought, sold])
+
+    assert (parts.spread, parts.inventory, parts.rebates) == (D("0.09"), D("0.10"), D("0.0100045"))
+    assert parts.sum == D("0.2000045") == D("100.14") - D("99.95") + D("0.0100045")
+
+
 def test_settlement_pays_what_was_gained_before_and_delivery_ends_it(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("c")
@@ -313,3 +324,19 @@ def test_one_more_of_any_part_and_the_sum_is_wrong(part: str) -> None:
 
     assert total.unexplained == 0
     assert msgspec.structs.replace(total, parts=more).unexplained == -1
+
+
+def test_a_version_under_which_a_strategy_neither_traded_nor_held_has_no_line(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("first")
+    rows.fill("buy", "1", "100", "100", "0 USDT", strategy="gone")
+    rows.fill("sell", "1", "101", "100", "0 USDT", strategy="gone")
+    rows.life("second")
+    rows.fill("buy", "1", "99", "100", "0 USDT")
+    rows.write(database)
+
+    report = reported(database)
+
+    whose = [(line.group.strategy, line.group.config_version) for line in report.pnl.lines]
+    assert whose == [("core", "second"), ("gone", "first")]
+    assert [(each.group.strategy, each.group.config_version) for each in report.performance] == whose
