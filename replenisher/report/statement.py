@@ -78,11 +78,15 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """The day of one asset. Without a word of the venue's on that day it is not known whether all is explained."""
+    """The day of one asset. Without a word of the venue's on that day it is not known whether all is explained.
+
+    Of an asset that it never tells, as of one in which nothing but fees are taken, that is never known.
+    """
 
     venue: str
     account: str
     asset: str
+    is_ever_told: bool
     opening: Decimal | None = None
     opened_at: int | None = None
     moved: Moved
@@ -95,8 +99,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_explained(self) -> bool:
-        """Whether nothing is left, and the venue has said so."""
-        return self.unexplained == 0
+        """Whether nothing is left, as far as the venue could have said so."""
+        return self.unexplained == 0 or not self.is_ever_told
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +249,14 @@ class Following:
             return None
         venue, account = self._key.venue, self._key.account
         if not within:
-            return Entry(venue=venue, account=account, asset=asset, moved=ended.less(began), moved_since=ZERO)
+            return Entry(
+                venue=venue,
+                account=account,
+                asset=asset,
+                is_ever_told=bool(points),
+                moved=ended.less(began),
+                moved_since=ZERO,
+            )
         words = [*before[-1:], *within]
         opening, closing = words[0], words[-1]
         moved = closing.moved.less(opening.moved)
@@ -254,6 +265,7 @@ class Following:
             venue=venue,
             account=account,
             asset=asset,
+            is_ever_told=True,
             opening=opening.held,
             opened_at=opening.at,
             moved=moved,

@@ -21,15 +21,21 @@ def statement_page(statement: Statement) -> str:
 def verdict(statement: Statement) -> str:
     """What it comes to, in one sentence."""
     if statement.is_explained:
-        return "all that moved is explained"
+        silent = ", ".join(f"{each.asset} on {each.venue}" for each in statement.entries if not each.is_ever_told)
+        return f"all that moved is explained{f', but for {silent}, which is never told' if silent else ''}"
     left = [f"{each.asset} on {each.venue}: {_left(each)}" for each in statement.entries if not each.is_explained]
     return f"not explained: {'; '.join(left)}"
 
 
 def _left(entry: Entry) -> str:
     if entry.unexplained is None:
-        return "the venue told nothing on that day that could be held against what moved"
+        return _silence(entry)
     return ", ".join(_gap(gap) for gap in entry.gaps)
+
+
+def _silence(entry: Entry) -> str:
+    when = "on that day" if entry.is_ever_told else "at any time"
+    return f"the venue told nothing {when} that could be held against what moved"
 
 
 def _gap(gap: Gap) -> str:
@@ -48,7 +54,7 @@ def _entry(entry: Entry) -> Iterator[str]:
     if entry.unexplained:
         yield _line("NOT EXPLAINED", entry.unexplained, sign="+")
     elif entry.unexplained is None:
-        yield "  NOT EXPLAINED: the venue told nothing on that day"
+        yield f"  {'NOT EXPLAINED: ' if entry.is_ever_told else 'not known: '}{_silence(entry)}"
     if entry.moved_since:
         yield _line("moved since", entry.moved_since, sign="+")
 

@@ -183,6 +183,8 @@ def test_a_day_on_which_money_moved_and_the_venue_said_nothing_is_not_explained(
     rows = Rows(LINEAR)
     rows.life("c")
     rows.cash("transfer", "7")
+    rows.midnight()
+    rows.balance("7")
     rows.write(database)
 
     statement = stated(database, FIRST)
@@ -191,6 +193,23 @@ def test_a_day_on_which_money_moved_and_the_venue_said_nothing_is_not_explained(
     assert (usdt.closing, usdt.unexplained, moved(usdt)) == (None, None, {"transfers": 7})
     assert not statement.is_explained
     assert "the venue told nothing on that day" in verdict(statement)
+
+
+def test_an_asset_that_the_venue_never_tells_is_listed_and_alarms_nobody(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.balance("100")
+    rows.fill("buy", "1", "100", "100", "0.001 BNB")
+    rows.balance("100")
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    assert statement.is_explained
+    assert (entry(statement, "BNB").unexplained, moved(entry(statement, "BNB"))) == (None, {"fees": D("-0.001")})
+    page = statement_page(statement)
+    assert "  not known: the venue told nothing at any time" in page
+    assert page.endswith("all that moved is explained, but for BNB on venue, ETH-PERP on venue, which is never told")
 
 
 def test_profit_that_waits_is_cash_when_it_is_settled_and_a_delivery_ends_the_position(database: Database) -> None:
