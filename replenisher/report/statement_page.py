@@ -22,7 +22,7 @@ def verdict(statement: Statement) -> str:
     """What it comes to, in one sentence."""
     if statement.is_explained:
         silent = ", ".join(f"{each.asset} on {each.venue}" for each in statement.entries if not each.is_ever_told)
-        return f"all that moved is explained{f', but for {silent}, which is never told' if silent else ''}"
+        return f"all that moved is explained{f', but for {silent}, of which the venue tells nothing' if silent else ''}"
     left = [f"{each.asset} on {each.venue}: {_left(each)}" for each in statement.entries if not each.is_explained]
     return f"not explained: {'; '.join(left)}"
 

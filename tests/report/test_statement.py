@@ -209,7 +209,9 @@ def test_an_asset_that_the_venue_never_tells_is_listed_and_alarms_nobody(databas
     assert (entry(statement, "BNB").unexplained, moved(entry(statement, "BNB"))) == (None, {"fees": D("-0.001")})
     page = statement_page(statement)
     assert "  not known: the venue told nothing at any time" in page
-    assert page.endswith("all that moved is explained, but for BNB on venue, ETH-PERP on venue, which is never told")
+    assert page.endswith(
+        "all that moved is explained, but for BNB on venue, ETH-PERP on venue, of which the venue tells nothing"
+    )
 
 
 def test_profit_that_waits_is_cash_when_it_is_settled_and_a_delivery_ends_the_position(database: Database) -> None:
