@@ -712,7 +712,7 @@ def kept(desk: Desk) -> Kept:
     with closing(sqlite3.connect(desk.database)) as connection:
         tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
         rows = {name: connection.execute(f'select * from "{name}"').fetchall() for name in tables}
-    del files[desk.database.name], rows["lives"], rows["leases"], rows["cursor"]
+    del files[desk.database.name], rows["lives"], rows["mandates"], rows["leases"], rows["cursor"]
     return Kept(files, rows)
 
 
