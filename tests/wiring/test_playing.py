@@ -34,6 +34,7 @@ from replenisher.venues.binance.terms import instrument_named
 from replenisher.wiring.calibration import calibrate
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.playing import judged, offered, played
+from replenisher.wiring.tapes import names_on
 from tests.store.tapes import KEY, START, change, instrument, market, trade, written
 
 USDM, SPOT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz", "binance_l2/spot_btcusdt_20240808-09.jsonl.gz"
@@ -165,6 +166,14 @@ def test_two_of_a_tape_play_beside_each_other_from_where_both_have_a_book(tmp_pa
         assert not any(each.closed for each in happened)
         closed.append([each.at for each in listing.market.advance(START + 10 * SECOND_NS) if each.closed])
     assert closed == [[START + 5 * SECOND_NS]] * 2
+
+
+def test_an_exchange_without_a_configuration_lists_what_a_tape_begins_with(tmp_path: Path) -> None:
+    lines_alone = tmp_path / "lines.jsonl"
+    lines_alone.write_text('1 {"lastUpdateId":1,"bids":[],"asks":[]}\n')
+
+    assert names_on(on_tape(tmp_path, two_markets())) == ["BTC-PERPETUAL", "BTC-25JUN27"]
+    assert names_on(lines_alone) == []
 
 
 def test_a_tape_without_a_name_that_is_asked_for_is_refused(tmp_path: Path) -> None:
