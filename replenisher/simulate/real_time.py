@@ -31,9 +31,8 @@ class RealTimeline(Timeline):
         self.at = max(self.at, monotonic_ns() + self._ahead_ns)
         return self.at
 
-    def put(self, at: int, happens: Callback, *args: Any) -> None:
-        """Let this happen then, or as soon as may be."""
-        super().put(at, happens, *args)
+    def _push(self, at: int, is_last: bool, happens: Callback, args: tuple[Any, ...]) -> None:
+        super()._push(at, is_last, happens, args)
         self._stirred.set()
 
     def stop(self) -> None:
@@ -75,7 +74,7 @@ class RealTimeline(Timeline):
         for _ in range(AT_ONCE):
             if self._stands or not self._heap or self._heap[0][0] > min(until, self.now()):
                 return
-            _, _, happens, args = heappop(self._heap)
+            _, _, _, happens, args = heappop(self._heap)
             happens(*args)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

@@ -1,8 +1,9 @@
 """Virtual time: one heap of timed happenings, and an event loop that lives on it.
 
-What is due at the same moment happens in the order in which it was put there, so one seed has one outcome. A process is
-a `VirtualLoop`: it can stand still, as one that is stopped or waits for its disk does, and it can die, whereupon
-nothing that it had put off happens any more.
+What is due at the same moment happens in the order in which it was put there, so one seed has one outcome; only the
+turns of processes come last, so that all that reaches one at a moment is one turn. A process is a `VirtualLoop`: it can
+stand still, as one that is stopped or waits for its disk does, and it can die, whereupon nothing that it had put off
+happens any more.
 """
 
 import asyncio
@@ -36,13 +37,20 @@ class Timeline:
 
     def __init__(self, at: int) -> None:
         self.at = at  # nanoseconds since the epoch
-        self._heap: list[tuple[int, int, Callback, tuple[Any, ...]]] = []
+        self._heap: list[tuple[int, bool, int, Callback, tuple[Any, ...]]] = []
         self._numbers = count()
         self._stands = False
 
     def put(self, at: int, happens: Callback, *args: Any) -> None:
         """Let this happen then, or as soon as may be."""
-        heappush(self._heap, (at, next(self._numbers), happens, args))
+        self._push(at, False, happens, args)
+
+    def put_last(self, happens: Callback, *args: Any) -> None:
+        """Let this happen now, after all else that is due now."""
+        self._push(self.at, True, happens, args)
+
+    def _push(self, at: int, is_last: bool, happens: Callback, args: tuple[Any, ...]) -> None:
+        heappush(self._heap, (at, is_last, next(self._numbers), happens, args))
 
     def stop(self) -> None:
         """Let time pass no further than what happens now, until it is told to run again."""
@@ -53,7 +61,7 @@ class Timeline:
         self._stands = False
         heap, at_once, moment_ends = self._heap, 0, self.at + MOMENT_NS
         while heap and heap[0][0] <= until and not self._stands:
-            at, _, happens, args = heappop(heap)
+            at, _, _, happens, args = heappop(heap)
             at_once += 1
             if at > self.at:
                 self.at = at
@@ -97,7 +105,7 @@ class VirtualLoop:
         self._ready.append((callback, args))
         if not self._is_due:
             self._is_due = True
-            self._timeline.put(self._timeline.at, self._run_ready)
+            self._timeline.put_last(self._run_ready)
 
     def call_later(self, delay: float, callback: Callback, *args: object) -> Timer:
         """Call back in so many seconds."""
