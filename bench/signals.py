@@ -34,7 +34,7 @@ from replenisher.core.book import Book, Touch
 from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, WeightedDepth
 from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
-from replenisher.core.signals.signal import Signal, SignalSpec
+from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.signals.touch import Microprice, Mid, WeightedMid
@@ -147,10 +147,10 @@ def show(
     return touch
 
 
-def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[float, list[Signal]]:
-    """The seconds that it takes to tell machines everything, and to ask each after every event; and the machines."""
+def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[float, Watch]:
+    """The seconds that it takes to tell a watch everything, and to ask each number after every event; and the watch."""
     watch = Watch(specs, market.instrument)
-    machines = list(watch.machines.values())
+    named = {repr(spec): spec for spec in specs}
     looking = [machine for spec, machine in watch.machines.items() if spec.needs_depth]
     begun = time.process_time()
     for event in market.events:
@@ -162,9 +162,8 @@ def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[fl
             if event.touch is not None:
                 watch.saw_touch(event.touch, event.venue_time)
         if asks:
-            for machine in machines:
-                machine.value(event.venue_time)
-    return time.process_time() - begun, machines
+            watch.values(named, event.venue_time)
+    return time.process_time() - begun, watch
 
 
 def measure(market: Market, rounds: int) -> dict[str, Any]:
@@ -177,10 +176,10 @@ def measure(market: Market, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         for name, specs in cases.items():
             for asks in (False, True):
-                seconds, machines = play(specs, market, asks=asks)
+                seconds, watch = play(specs, market, asks=asks)
                 best[name, asks] = min(best[name, asks], seconds)
             if name in map(repr, specs):
-                values[name] = machines[0].value(end)
+                values |= watch.values({name: specs[0]}, end)
         progress.say(f"round {number + 1} of {rounds}")
 
     def ns(name: str, asks: bool) -> float:
