@@ -144,7 +144,10 @@ def fills(connection: Connection, key: AccountKey, *, as_heard: bool = False) ->
 
 
 def activity(connection: Connection, key: AccountKey) -> list[Activity]:
-    """What each strategy sent. An order is its configuration version's, a request that of the life that sent it."""
+    """What each strategy sent. An order is its configuration version's, a request that of the life that sent it.
+
+    Each order was placed once, so only amends and cancels are counted by themselves.
+    """
     found: dict[tuple[str, str, str], Activity] = {}
 
     def of(instrument: str, strategy: str, version: str) -> Activity:
@@ -159,13 +162,12 @@ def activity(connection: Connection, key: AccountKey) -> list[Activity]:
     orders = orders.group_by(o.instrument, o.strategy, o.config_version)
     for name, strategy, version, count, filled in connection.execute(orders):
         each = of(name, strategy, version)
-        each.orders, each.filled = count, int(filled)
+        each.orders, each.filled, each.requests = count, int(filled), count
     # An amend and a cancel do not say whose they are: their order does.
     same = and_(o.venue == r.venue, o.account == r.account, o.order_id == r.order_id)
-    whose = func.coalesce(r.strategy, o.strategy)
-    counted = select(r.instrument, whose, func.count()).group_by(r.instrument, whose)
+    counted = select(r.instrument, o.strategy, func.count()).group_by(r.instrument, o.strategy)
     counted = counted.select_from(tables.requests.outerjoin(tables.orders, same))
-    counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["place", "amend", "cancel"]))
+    counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["amend", "cancel"]))
     for life in lives_of(connection, key):  # by itself, as its rows lie together
         own = counted.where(r.journal_id == life.journal_id, r.epoch == life.epoch)
         for name, strategy, count in connection.execute(own):
