@@ -58,7 +58,7 @@ test-processes: install ## processes that are away for two minutes each, and fif
 crash-points: install ## a death at every write, sync, frame and COMMIT of short scenarios, and the next life; minutes, with progress
 	$(BIN)/python -m bench.crash_points $(ARGS)
 
-sockets: install ## twenty seeds in real time, through real WebSockets and the exchange's server; a minute or two, a line a seed
+sockets: install ## twenty seeds in real time, through real WebSockets and the exchange's server, each ended by a whole process; two or three minutes, a line a seed
 	$(BIN)/replenisher simulate --sockets --seeds 1..20 $(ARGS)
 
 conformance: install ## a client that others wrote lives a whole life on the exchange, and its books are compared
