@@ -82,6 +82,7 @@ def read_report(
             fills_without_mid += attribution.fills_without_mid
             for marked in marked_fills(connection, key):
                 cube.add(marked, instruments)
+                reading.advance(len(marked.at))
             trips.append(round_trips(connection, key))
             obligations += read_obligations(connection, key)
             resilience += read_resilience(connection, key)
@@ -105,7 +106,7 @@ def read_report(
 
 
 class Reading:
-    """The one pass over the rows."""
+    """The pass over all that moved money, and how far the reading is."""
 
     def __init__(self, count: int, progress: Callable[[int, int], None]) -> None:
         self.since = self.until = 0
@@ -137,8 +138,12 @@ class Reading:
         """These fills are read."""
         first, last = some[0].at, some[-1].at
         self.since, self.until = min(self.since or first, first), max(self.until, last)
-        self._done += len(some)
-        self._progress(self._done, self._count)
+        self.advance(len(some))
+
+    def advance(self, fills: int) -> None:
+        """So many more are read, for the money or for the markouts: each fill is read once for either."""
+        self._done += fills
+        self._progress(self._done // 2, self._count)
 
 
 def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) -> None:
