@@ -53,6 +53,7 @@ def read_report(
     connection: Connection, keys: Sequence[AccountKey], progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Report:
     """The report on these accounts. `progress` is told how many fills of how many are read."""
+    history.expect_scans(connection)
     counts = {key: history.fill_count(connection, key) for key in keys}
     count = sum(counts.values())
     if count == 0:

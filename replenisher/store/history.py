@@ -90,6 +90,16 @@ class Activity(msgspec.Struct):
 Event = Paid | Taken | Begun | Mark
 
 
+def expect_scans(connection: Connection) -> None:
+    """Whole tables are joined in this transaction.
+
+    Without statistics, as after a restore, PostgreSQL would look up each row by itself, which takes longer than a
+    server may take to answer.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+
+
 def account_keys(connection: Connection) -> list[AccountKey]:
     """Every account that any life traded on, by name."""
     lives = connection.execute(select(tables.lives.c.accounts)).scalars()

@@ -3,6 +3,8 @@
 from contextlib import closing
 from decimal import Decimal
 
+from sqlalchemy import Connection
+
 from replenisher.report.report import read_report
 from replenisher.store import history
 from replenisher.store.database import Database
@@ -44,3 +46,15 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     assert first.sharpe.refused == "too short: 1 of the 30 minutes that it takes"
     assert (second.group.config_version, second.orders, second.fills) == ("second", 1, 0)
     assert (second.fill_ratio, second.order_to_trade, second.turnover_quote_a_day) == (0.0, None, None)
+
+
+def test_a_database_without_statistics_joins_whole_tables_for_a_report_and_for_nothing_else(postgres_url: str) -> None:
+    def planner(connection: Connection) -> str:
+        return str(connection.exec_driver_sql("SHOW enable_nestloop").scalar_one())
+
+    def report(connection: Connection) -> str:
+        history.expect_scans(connection)
+        return planner(connection)
+
+    with closing(Database(postgres_url)) as database:
+        assert (database.read(report), database.read(planner)) == ("off", "on")
