@@ -87,15 +87,20 @@ class Recorder:
         """Record no more."""
         self._over.set()
 
-    def _hear(self, name: str, tell: Callable[[], None]) -> None:
-        """Let a venue be told something; record what it learned by that, and have done what it asks for."""
+    def _hear(self, name: str, tell: Callable[[], None], lost_since: int | None = None) -> None:
+        """Let a venue be told something; record what it learned by that, and have done what it asks for.
+
+        A book that is lost by it may have been so for longer than the venue knows.
+        """
+        self._look_back()
         if self._over.is_set():
             return
         venue = self._venues[name]
         tell()
         try:
             for fact in venue.facts():
-                self._note(fact)
+                is_older = lost_since is not None and isinstance(fact, FeedLost)
+                self._note(replace(fact, at=lost_since) if is_older else fact)
         except ReplenisherError as failure:
             self._fail(failure)
         self._carriers[name].carry(venue.actions())
@@ -140,11 +145,8 @@ class Recorder:
 
     def _look(self) -> None:
         """Do what only the time brings about."""
-        at = self._clock.now()
-        if at - self._looked_at >= GAP_NS_MIN:
-            for name, venue in self._venues.items():
-                self._hear(name, partial(venue.suspended, at))
-        self._looked_at = at
+        self._look_back()
+        at = self._looked_at = self._clock.now()
         try:
             self._tape.tick(at)
         except ReplenisherError as failure:
@@ -153,6 +155,14 @@ class Recorder:
             names = ", ".join(self._venues)
             reason = next(iter(self._reasons.values()), "nothing came")
             self._fail(Unreachable(f"no book from {names} after {PATIENCE_NS / SECOND_NS:g} s: {reason}"))
+
+    def _look_back(self) -> None:
+        """If this process stood still, every book is lost since then; whatever waited to be heard is heard after."""
+        at, since = self._clock.now(), self._looked_at
+        if at - since >= GAP_NS_MIN:
+            self._looked_at = at
+            for name, venue in self._venues.items():
+                self._hear(name, partial(venue.suspended, at), lost_since=since)
 
     def _end(self, name: str) -> None:
         """Have everything closed. What the venue tells of that is nothing that happened to the market."""

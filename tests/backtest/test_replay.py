@@ -4,9 +4,14 @@ from pathlib import Path
 import pytest
 
 from replenisher.errors import ConfigurationError
-from replenisher.model.event import BookChanged, TradePrinted
+from replenisher.exchange import ledger
+from replenisher.model.event import BookChanged, InstrumentDefined, TradePrinted
 from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
+from replenisher.simulate.run import START
+from replenisher.store.tape.writer import TapeWriter
 from tests.backtest.given import Happened, config_of, fills_of, lived, replayed
+from tests.store import tapes
 
 BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
 
@@ -39,6 +44,26 @@ def test_a_replay_of_a_recording_is_the_daemon_on_virtual_time_fill_for_fill(
 
     assert fills_of(life) > 10
     assert replay == life
+
+
+def test_nothing_rests_where_the_recorder_of_a_tape_did_not_run(tmp_path: Path) -> None:
+    """It recorded for a minute, and again for one 200 s after its beginning."""
+    begin, again = tapes.START, tapes.START + 200 * SECOND_NS
+    defined = InstrumentDefined(at=begin, instrument=tapes.LINEAR)
+    path = tapes.written(tmp_path / "gap.tape", [defined, *tapes.linear_minute(begin)])
+    writer = TapeWriter.append(path, again)
+    for fact in tapes.linear_minute(again):
+        writer.write(fact)
+    writer.close()
+
+    replay = replayed(config_of("replay.yaml", path), 210)
+
+    ended, resumed = START + 59 * SECOND_NS, START + 200 * SECOND_NS
+    placed = {record.order_id: record.at for record in replay if isinstance(record, ledger.Order)}
+    first = {order_id for order_id, at in placed.items() if at < resumed}
+    closed_at = {record.order_id: record.at for record in replay if isinstance(record, ledger.Closed)}
+    assert len(first) > 1 and len(placed) > len(first)
+    assert max(closed_at[order_id] for order_id in first) == ended
 
 
 def test_what_a_tape_has_at_one_time_is_one_step(recordings: Callable[[str], Path]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from replenisher.exchange.recorded import recorded_instrument
 from replenisher.model.event import (
     BookChanged,
     BookSnapshot,
@@ -83,6 +84,24 @@ def market(seconds: int, *, start: int = START, changes_per_s: int = 10) -> list
         if number % changes_per_s == 0:
             told.append(trade(at, str(number)))
     return told
+
+
+LINEAR = recorded_instrument("deribit", Decimal("0.1"), Decimal("0.001"))  # as configs/replay.yaml trades it
+
+
+def linear_minute(start: int) -> list[TapeFact]:
+    """A book at 60,000 that changes far from its best prices, and a trade at the end that meets it."""
+    key, end = LINEAR.key, start + 59 * SECOND_NS
+    bids, asks = ((600_000, 1000),), ((600_010, 1000),)
+    return [
+        BookSnapshot(at=start, instrument=key, venue_time=start, bids=bids, asks=asks),
+        *(
+            BookChanged(at=at, instrument=key, venue_time=at, bids=((590_000, 1 + number),), asks=())
+            for number in range(58)
+            for at in [start + (number + 1) * SECOND_NS]
+        ),
+        TradePrinted(at=end, instrument=key, venue_time=end, trade_id="1", price=600_000, quantity=1, taker=Side.SELL),
+    ]
 
 
 def change(at: int, bids: tuple[tuple[int, int], ...] = (), asks: tuple[tuple[int, int], ...] = ()) -> BookChanged:

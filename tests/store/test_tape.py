@@ -178,14 +178,14 @@ def test_whatever_is_torn_off_the_whole_blocks_are_read_and_the_next_recorder_go
         assert [type(fact) for fact in lost] == [FeedLost] * (blocks > 0)
 
 
-def test_what_nobody_recorded_is_a_gap(path: Path) -> None:
+def test_what_nobody_recorded_is_a_gap_from_where_the_tape_ended(path: Path) -> None:
     written(path, market(2))
 
     writer = TapeWriter.append(path, START + 12 * SECOND_NS)
     writer.close()
 
     assert read(path)[-1] == FeedLost(
-        at=START + 12 * SECOND_NS, instrument=KEY, reason="nothing was recorded for 10.000 s"
+        at=START + 2 * SECOND_NS, instrument=KEY, reason="nothing was recorded for 10.000 s"
     )
 
 

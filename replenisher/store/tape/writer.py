@@ -59,7 +59,7 @@ class TapeWriter:
             writer._append(MAGIC[tape.end :])
         reason = f"nothing was recorded for {(at - ended_at) / SECOND_NS:.3f} s"
         for instrument in writer._standing.books:
-            writer.write(FeedLost(at=at, instrument=instrument, reason=reason))
+            writer.write(FeedLost(at=ended_at, instrument=instrument, reason=reason))
         return writer
 
     def __init__(self, path: Path, fd: int, size: int, standing: Standing) -> None:
