@@ -64,6 +64,23 @@ def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
         raise _unwritten(folder, error) from None
 
 
+def require_ours(file: Path, head: str) -> None:
+    """Refuse to write over what somebody else made: what is there must be empty, or begin as ours does."""
+    if not file.exists():
+        return
+    try:
+        is_ours = file.is_file() and (file.stat().st_size == 0 or _begins(file, head.encode()))
+    except OSError as error:
+        raise _unwritten(file, error) from None
+    if not is_ours:
+        raise ConfigurationError(f"{file}: cannot be written: what is there is no report of ours, name another file")
+
+
+def _begins(file: Path, head: bytes) -> bool:
+    with file.open("rb") as open_file:
+        return open_file.read(len(head)) == head
+
+
 def require_writable(path: Path) -> None:
     """Refuse what could not be written, before somebody has waited for it."""
     folder = path if path.is_dir() else path.parent

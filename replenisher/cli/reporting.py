@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def report(
     source: Ledger,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with charts that needs nothing else.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page with charts that needs nothing else; an earlier page is written over."
+        ),
     ] = None,
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV files into a folder, one a table.")] = None,
     as_json: AsJson = False,
@@ -26,7 +29,7 @@ def report(
 
     It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers.
     """
-    from replenisher.cli.drafting import require_writable, write_folder, write_over
+    from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read
 
     if html is not None and html.is_dir():
@@ -34,17 +37,24 @@ def report(
     for path in (html, csv):
         if path is not None:
             require_writable(path)
+    if html is not None:
+        from replenisher.report.page.document import HEAD, page
+
+        require_ours(html, HEAD)
     with progress("the report") as tell:
         found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills"))
-        if html is not None:
-            tell(f"drawing {html}")
-            from replenisher.report.page.document import page
-
-            write_over(html, page(found))
+        tables: dict[str, str] = {}
         if csv is not None:
             from replenisher.report.csv_files import csv_files
 
-            write_folder(csv, dict(csv_files(found)))
+            tables = dict(csv_files(found))
+            for name, text in tables.items():
+                require_ours(csv / name, text.splitlines()[0].partition(",")[0])  # other columns may come and go
+        if html is not None:
+            tell(f"drawing {html}")
+            write_over(html, page(found))
+        if csv is not None:
+            write_folder(csv, tables)
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
 
 

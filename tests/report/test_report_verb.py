@@ -66,6 +66,16 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
         (["replenisher.db", "--csv", "a_file"], 78, "a_file: cannot be written: File exists"),
         (["empty.db"], 1, "there is nothing to report: the database holds no fill of any account"),
         (["mysql://host/desk"], 78, "database.url: mysql is not supported, only sqlite and postgresql are"),
+        (["replenisher.db", "--html", "replenisher.db"], 78, "replenisher.db: cannot be written: what is there is no"),
+        (["replenisher.db", "--html", "a_file"], 78, "a_file: cannot be written: what is there is no report of ours"),
+        (["replenisher.db", "--html", "/dev/null"], 78, "/dev/null: cannot be written: what is there is no report"),
+        (["slip.yaml", "--html", "slip.yaml"], 78, "slip.yaml: cannot be written: what is there is no report of ours"),
+        (
+            ["slip.yaml", "--html", "replenisher.db"],
+            78,
+            "replenisher.db: cannot be written: what is there is no report",
+        ),
+        (["replenisher.db", "--csv", "."], 78, "pnl_lines.csv: cannot be written: what is there is no report of ours"),
         ([PAPER, "--csv", "nowhere/tables"], 78, "nowhere/tables: cannot be written: No such file"),
     ],
 )
@@ -75,10 +85,12 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(
     shutil.copy(traded / "replenisher.db", tmp_path)
     shutil.copy(sqlite_ledger, tmp_path / "empty.db")
     (tmp_path / "a_file").write_text("mine")
+    (tmp_path / "pnl_lines.csv").write_text("day,mine\n")
+    shutil.copy(PAPER, tmp_path / "slip.yaml")
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
 
     ended = replenisher(tmp_path, "report", *arguments)
 
     assert ended.stderr.startswith(f"replenisher: {sentence}"), ended.stderr
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (code, "", 1)
-    assert {each.name for each in tmp_path.iterdir()} == {"replenisher.db", "empty.db", "a_file"}
-    assert (tmp_path / "a_file").read_text() == "mine"
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before

@@ -23,6 +23,7 @@ from replenisher.report.tables import Row, Table, tables
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
+HEAD = "<!doctype html><!-- a report of replenisher -->"  # by which a page of ours is known
 Number = int | float | Decimal
 ROWS_OPEN = 10  # a longer table is opened by whoever wants it
 DRAWN = "curves."  # these tables are charts, and in the JSON
@@ -34,7 +35,7 @@ def page(report: Report) -> str:
     drawn, found = figures(report), tables(report)
     return "\n".join(
         [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'{HEAD}<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>replenisher: report until {moment(report.until)} UTC</title>",
