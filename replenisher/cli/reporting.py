@@ -27,7 +27,8 @@ def report(
 ) -> None:
     """Say why money was made or lost: P&L in parts, markouts, spreads, obligations.
 
-    It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers.
+    It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers. The exit code
+    is 1 if the parts of a P&L do not come to what the ledger has booked; all is written then, too.
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read
@@ -56,6 +57,7 @@ def report(
         if csv is not None:
             write_folder(csv, tables)
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
+    raise typer.Exit(0 if found.pnl.is_explained else 1)
 
 
 @app.command(epilog="Example: replenisher why configs/paper.yaml rpl0sfj3a00002k")

@@ -19,7 +19,7 @@ version of its own. The currency of a line is the settlement currency of its ins
 another asset: these stand on a line of their own. Spot counts as what was bought and sold since it is traded here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
@@ -77,11 +77,7 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     parts: Parts
     total: Decimal
     booked: Decimal
-
-    @property
-    def unexplained(self) -> Decimal:
-        """What the ledger has and no part explains; never anything else than 0, or the report is wrong."""
-        return self.booked - self.parts.sum
+    unexplained: Decimal  # what the ledger has and no part explains; never anything else than 0, or the report is wrong
 
 
 class Pnl(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +86,27 @@ class Pnl(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     totals: tuple[Total, ...]
     fills_without_mid: int  # the middle of the book was not stored, so their own price stands for it
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the parts come to what the ledger has booked, in every currency."""
+        return not any(total.unexplained for total in self.totals)
+
+
+def account_totals(venue: str, account: str, lines: Sequence[Line], worth: Mapping[str, Decimal]) -> Iterator[Total]:
+    """One account's lines by currency, each next to what the ledger has booked."""
+    for currency in sorted({*worth, *(line.currency for line in lines)}):
+        parts = summed(line for line in lines if line.currency == currency)
+        found, known = parts.sum, worth.get(currency, ZERO)
+        yield Total(
+            venue=venue,
+            account=account,
+            currency=currency,
+            parts=parts,
+            total=found,
+            booked=known,
+            unexplained=known - found or ZERO,  # a 0 without digits behind it
+        )
 
 
 def unit_value(instrument: Instrument, price: Decimal) -> Decimal:

@@ -6,7 +6,7 @@ once and in order, and nothing is kept of them but sums.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from itertools import chain
 
 import msgspec
@@ -22,7 +22,7 @@ from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.performance import Performance, performances
-from replenisher.report.pnl import ZERO, Line, Pnl, Total, summed
+from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import DayOfSweeps, read_resilience
 from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Taken
@@ -77,7 +77,7 @@ def read_report(
             pen = Pen(key, instruments, counts[key])
             attribution, booked = reading.account(connection, key, instruments, pen)
             lines += (own := attribution.lines())
-            totals += _totals(key, own, booked.worth(attribution.unit_values))
+            totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
             performance += performances(connection, key, attribution.courses, currencies)
             fills_without_mid += attribution.fills_without_mid
@@ -164,17 +164,3 @@ def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) ->
                 pen.deliver(event.instrument, event.at)
             attribution.pay(event)
             booked.pay(event)
-
-
-def _totals(key: AccountKey, lines: Sequence[Line], worth: Mapping[str, Decimal]) -> Iterator[Total]:
-    """One account's lines by currency, each next to what the ledger has booked."""
-    for currency in sorted({*worth, *(line.currency for line in lines)}):
-        parts = summed(line for line in lines if line.currency == currency)
-        yield Total(
-            venue=key.venue,
-            account=key.account,
-            currency=currency,
-            parts=parts,
-            total=parts.sum,
-            booked=worth.get(currency, ZERO),
-        )

@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from replenisher.store.database import Database
+from tests.report.by_hand import LINEAR, Rows
 from tests.report.world import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,6 +49,7 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     again = replenisher(traded, "report", "replenisher.db", *written)
 
     assert (of_config.returncode, of_config.stderr) == (0, "")
+    assert [total["unexplained"] for total in json.loads(of_config.stdout)["pnl"]["totals"]] == ["0"]
     assert json.loads(of_config.stdout) == json.loads(of_file.stdout)
     assert (
         f'value="{json.loads(of_file.stdout)["pnl"]["totals"][0]["total"]}"' in (tmp_path / "report.html").read_text()
@@ -55,6 +59,31 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     assert "P&L by strategy" in again.stdout
     assert max(map(len, again.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "tables"}
+
+
+def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_one(
+    tmp_path: Path, sqlite_ledger: Path
+) -> None:
+    """Money of a settlement that nothing held could have earned: no part of a P&L is made of it."""
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "1", "99", "100", "0 USDT")
+    rows.fill("sell", "1", "101", "100", "0 USDT")
+    rows.cash("settlement", "1", name=LINEAR.name)
+    rows.fill("buy", "1", "99", "100", "0 USDT")
+    url = f"sqlite:///{shutil.copy(sqlite_ledger, tmp_path / 'ledger.db')}"
+    with closing(Database(url)) as database:
+        rows.write(database)
+
+    ended = replenisher(tmp_path, "report", "ledger.db", "--json", "--html", "page.html", "--csv", "tables")
+    read = replenisher(tmp_path, "report", "ledger.db")
+
+    (total,) = json.loads(ended.stdout)["pnl"]["totals"]
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert Decimal(total["unexplained"]) == Decimal(total["booked"]) - Decimal(total["total"]) != 0
+    assert "this report is wrong" in (tmp_path / "page.html").read_text()
+    assert total["unexplained"] in (tmp_path / "tables" / "pnl_totals.csv").read_text()
+    assert (read.returncode, "not explained" in read.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(
