@@ -113,6 +113,12 @@ def flipped(place: int) -> Callable[[bytes], bytes]:
     return lambda data: data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
+def record_of_nobody(desk: Desk) -> list[str | Path]:
+    """The venue is dead."""
+    desk.connect("ws://127.0.0.1:1/ws/api/v2")
+    return ["record", PAPER, "--out", desk.room / "new.tape", "--duration", "1"]
+
+
 def out_of_order(*arguments: str) -> Mistake:
     """What was recorded later stands before what was recorded earlier."""
 
@@ -574,6 +580,46 @@ TABLE += [
         replayed(tape([], cut_bytes=20)),
         CONFIGURATION,
         "the file is cut off or corrupt from here on",
+    ),
+    (
+        "a recorder whose time is over before anybody answers",
+        (NEW,),
+        record_of_nobody,
+        UNREACHABLE,
+        "no book from deribit after ",
+    ),
+    *(
+        (
+            f"a part of a tape with {' '.join(limits)}",
+            (NEW,),
+            our_tape("tape", "convert", "FILE", "@new.tape", *limits),
+            CONFIGURATION,
+            sentence,
+        )
+        for limits, sentence in (
+            (("--since", "2030-01-01"), "old.tape: there is nothing on it from 2030-01-01; `replenisher tape info "),
+            (("--until", "2020-01-01"), "old.tape: there is nothing on it until 2020-01-01; "),
+            (
+                ("--since", "2026-05-28", "--until", "2026-05-27"),
+                "--since: 2026-05-28 is not before --until 2026-05-27",
+            ),
+            (("--since", "9000-01-01"), "--since: '9000-01-01' is no time that a tape can have"),
+        )
+    ),
+    *(
+        (
+            f"`{arguments[0]}` on a tape of ours that is torn",
+            (NEW,),
+            our_tape(*arguments, content=lambda data: data[:-7]),
+            CONFIGURATION,
+            ": it is torn, its last ",
+        )
+        for arguments in (
+            ("replay", str(REPLAY), "--tape", "FILE"),
+            ("run", str(REPLAY), "--tape", "FILE"),
+            ("exchange", "--tape", "FILE", "--ledger", "@books.jsonl"),
+            ("calibrate", "FILE"),
+        )
     ),
     (
         "a replay of a tape of ours that is out of order",

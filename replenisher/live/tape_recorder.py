@@ -71,6 +71,7 @@ class Recorder:
                 except ReplenisherError as failure:
                     self._fail(failure)
                 await _passed(self._over, LOOK_S)
+            self._require_a_book(self._clock.now() - self.begun_at)
             for name in self._venues:
                 self._end(name)
             for carrier in self._carriers.values():
@@ -151,10 +152,15 @@ class Recorder:
             self._tape.tick(at)
         except ReplenisherError as failure:
             self._fail(failure)
-        if not self.has_told_a_book and at - self.begun_at >= PATIENCE_NS:
+        if at - self.begun_at >= PATIENCE_NS:
+            self._require_a_book(PATIENCE_NS)
+
+    def _require_a_book(self, within_ns: int) -> None:
+        """Fail if nothing was heard that could be played."""
+        if not self.has_told_a_book:
             names = ", ".join(self._venues)
             reason = next(iter(self._reasons.values()), "nothing came")
-            self._fail(Unreachable(f"no book from {names} after {PATIENCE_NS / SECOND_NS:g} s: {reason}"))
+            self._fail(Unreachable(f"no book from {names} after {within_ns / SECOND_NS:.3g} s: {reason}"))
 
     def _look_back(self) -> None:
         """If this process stood still, every book is lost since then; whatever waited to be heard is heard after."""

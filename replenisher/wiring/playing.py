@@ -16,7 +16,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.venue_order import SLACK_NS, MarketFact, in_venue_order
-from replenisher.wiring.tapes import Lines, Recording, Say, facts_of, opened, silence
+from replenisher.wiring.tapes import Lines, OurTape, Recording, Say, facts_of, opened, silence
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -52,8 +52,10 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judged(path: Path, say: Say = silence) -> Judged:
-    """Read the whole of a recording once; refuses one that is damaged, or not in order."""
+    """Read the whole of a recording once; refuses one that is damaged, torn, or not in order."""
     recording = opened(path, say, in_order=True)
+    if isinstance(recording, OurTape):
+        recording.tape.require_whole()
     if isinstance(recording, Lines):  # to find their grid all of them were read and judged already
         found = recording.found
         told = Told(

@@ -17,6 +17,8 @@ from replenisher.store.tape.standing import since_time
 from replenisher.store.tape.writer import TapeWriter
 from replenisher.wiring.tapes import OurTape, Recording, Say, facts_of, opened
 
+TIME_END = 1 << 63  # nanoseconds since the epoch: in 2262
+
 
 def info(path: Path, say: Say) -> dict[str, Any]:
     """All that can be said of a recording."""
@@ -33,6 +35,8 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
     It is written beside and gets its name once it is whole.
     """
     begin, end = _moment("--since", since), _moment("--until", until)
+    if begin is not None and end is not None and begin >= end:
+        raise ConfigurationError(f"the command line: --since: {since} is not before --until {until}")
     if out.exists():
         raise ConfigurationError(f"tape {out}: there is a file of that name already")
     recorded = opened(source, say)
@@ -44,6 +48,7 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
             for fact in _between(recorded, begin, end, say):
                 inspection.see(fact)
                 tape.write(fact)
+            _require_something(source, inspection, begin, since=since, until=until)
             tape.sync()
         finally:
             tape.close()
@@ -63,6 +68,20 @@ def _between(recorded: Recording, since: int | None, until: int | None, say: Say
     else:
         facts = since_time(facts_of(recorded, say), since)
     return iter(facts) if until is None else takewhile(lambda fact: fact.at < until, facts)
+
+
+def _require_something(
+    source: Path, inspection: Inspection, begin: int | None, *, since: str | None, until: str | None
+) -> None:
+    """Refuse a part in which nothing was recorded; what stood where it begins is none of it."""
+    if inspection.info().ends_at not in (None, begin):
+        return
+    limits = " and ".join(f"{word} {time}" for word, time in (("from", since), ("until", until)) if time is not None)
+    if not limits:
+        raise ConfigurationError(f"tape {source}: there is nothing on it")
+    raise ConfigurationError(
+        f"tape {source}: there is nothing on it {limits}; `replenisher tape info {source}` tells its begin and end"
+    )
 
 
 def _name(beside: Path, out: Path) -> None:
@@ -116,4 +135,7 @@ def _moment(option: str, text: str | None) -> int | None:
     except ValueError:
         raise ConfigurationError(f"the command line: {option}: {text!r} is no time like 2026-01-31T13:45:00Z") from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1_000_000) * US_NS
+    at = round(moment.timestamp() * 1_000_000) * US_NS
+    if not 0 <= at < TIME_END:
+        raise ConfigurationError(f"the command line: {option}: {text!r} is no time that a tape can have")
+    return at

@@ -205,3 +205,13 @@ def test_where_nobody_answers_no_tape_is_left(unanswered: tuple[Process, Path]) 
     assert ended.stderr.startswith("replenisher: no book from deribit after 20 s: ")
     assert ended.stderr.count("\n") == 1
     assert not path.exists()
+
+
+def test_where_nobody_has_answered_by_the_end_nothing_was_heard_and_no_tape_is_left(desk: Desk, tmp_path: Path) -> None:
+    desk.connect("ws://127.0.0.1:9/ws/api/v2")
+
+    ended = desk.command("record", PAPER, "--out", tmp_path / "none.tape", "--duration", "1", "--json")
+
+    assert (ended.code, ended.stdout) == (75, "")
+    assert ended.stderr.startswith("replenisher: no book from deribit after ")
+    assert not (tmp_path / "none.tape").exists()

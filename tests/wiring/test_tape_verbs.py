@@ -110,6 +110,28 @@ def test_a_part_of_a_tape_begins_with_what_stood_then(tmp_path: Path) -> None:
     assert facts[2:] == [fact for fact in market(30) if begin <= fact.at < end]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "since", "until"),
+    [
+        (30, "2030-01-01", None),
+        (30, None, "2020-01-01"),
+        (30, "2020-01-01", "2021-01-01"),
+        (30, "2026-05-28T20:26:50.001Z", "2026-05-28T20:26:50.002Z"),  # between two changes
+        (30, "2026-05-28T20:26:55Z", "2026-05-28T20:26:50Z"),
+        (0, None, None),
+    ],
+)
+def test_of_a_time_in_which_nothing_was_recorded_no_tape_is_made(
+    tmp_path: Path, seconds: int, since: str | None, until: str | None
+) -> None:
+    source = written(tmp_path / "old.tape", market(seconds) if seconds else [])
+
+    with pytest.raises(ConfigurationError, match=r"there is nothing on it|is not before"):
+        convert(source, tmp_path / "new.tape", since, until)
+
+    assert in_room(tmp_path) == ["old.tape"]
+
+
 def test_a_torn_tape_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path: Path) -> None:
     path = written(tmp_path / "torn.tape", market(30))
     path.write_bytes(path.read_bytes()[:-7])

@@ -33,6 +33,14 @@ class Tape:
         """What a recorder that died has left behind the last whole block."""
         return self.size - self.end
 
+    def require_whole(self) -> None:
+        """Refuse one whose recorder died while it wrote: whoever plays it is to know that its end is missing."""
+        if self.torn_bytes:
+            raise ConfigurationError(
+                f"tape {self.path}, byte {self.end:,}: it is torn, its last {self.torn_bytes:,} bytes are no block; "
+                f"`replenisher tape convert {self.path} NEW` makes a whole tape of what is before them"
+            )
+
     def facts(self, since: int | None = None, say: Say = silence) -> Iterator[TapeFact]:
         """The facts in the order in which they were written; those of a time on, with what stood then told first."""
         first = 0 if since is None else self._key_before(since)
