@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect, select
 import replenisher
 from replenisher.errors import ConfigurationError
 from replenisher.store.database import Database, explained
-from replenisher.store.tables import metadata
+from replenisher.store.tables import lives, metadata
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -52,8 +52,12 @@ def require_known(url: str) -> None:
 
 
 def require_same(url: str) -> None:
-    """Refuse a database that this code cannot read row by row: one with an older or a newer schema."""
+    """Refuse a database that this code cannot read row by row: none of ours, or one with an older or a newer schema."""
     with closing(Database(url)) as database, explained(database):
+        if not database.read(lambda connection: inspect(connection).has_table(lives.name)):
+            raise ConfigurationError(
+                f"the database {database.name} holds no ledger of ours: the first `run` makes one, or `db upgrade`"
+            )
         database.read(_refuse_newer)
         database.read(_refuse_older)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -94,6 +95,7 @@ def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_on
         (["replenisher.db", "--html", "."], 78, ".: cannot be written: it is a folder"),
         (["replenisher.db", "--csv", "a_file"], 78, "a_file: cannot be written: File exists"),
         (["empty.db"], 1, "there is nothing to report: the database holds no fill of any account"),
+        (["foreign.db"], 78, "the database sqlite:////"),
         (["mysql://host/desk"], 78, "database.url: mysql is not supported, only sqlite and postgresql are"),
         (["replenisher.db", "--html", "replenisher.db"], 78, "replenisher.db: cannot be written: what is there is no"),
         (["replenisher.db", "--html", "a_file"], 78, "a_file: cannot be written: what is there is no report of ours"),
@@ -113,6 +115,8 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(
 ) -> None:
     shutil.copy(traded / "replenisher.db", tmp_path)
     shutil.copy(sqlite_ledger, tmp_path / "empty.db")
+    with closing(sqlite3.connect(tmp_path / "foreign.db")) as foreign:
+        foreign.execute("create table somebody (name text)")
     (tmp_path / "a_file").write_text("mine")
     (tmp_path / "pnl_lines.csv").write_text("day,mine\n")
     shutil.copy(PAPER, tmp_path / "slip.yaml")

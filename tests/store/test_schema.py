@@ -117,6 +117,16 @@ def test_a_newer_schema_is_refused_and_not_touched(database: Database, tmp_path:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("made", [(), ("create table lives_of_others (a integer)",)], ids=["empty", "of others"])
+def test_a_database_without_our_tables_is_no_ledger(database: Database, made: tuple[str, ...]) -> None:
+    execute(database, *made, "create table other (a integer)")
+
+    with pytest.raises(ConfigurationError, match="holds no ledger of ours") as refused:
+        schema.require_same(database.url)
+
+    assert refused.value.exit_code == 78
+
+
 def test_daemons_that_start_at_once_on_one_server_make_one_schema(postgres_url: str) -> None:
     with ThreadPoolExecutor() as pool:
         for ended in [pool.submit(schema.upgrade, postgres_url) for _ in range(4)]:
