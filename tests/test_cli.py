@@ -266,6 +266,16 @@ def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:
     assert result.stderr == "replenisher: none.yaml: cannot be read: No such file or directory\n"
 
 
+@pytest.mark.parametrize("day", ["2025-6-99", "yesterday", ""])
+def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: Path, day: str) -> None:
+    result = replenisher("statement", config, "--day", day)
+
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: Invalid value for '--day': {day!r} is no day: write one as 2026-11-25"
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

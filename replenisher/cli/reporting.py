@@ -1,6 +1,6 @@
 """The verbs that look back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,12 +87,19 @@ def why(
         typer.echo(why_page(found))
 
 
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day: write one as 2026-11-25") from None
+
+
 @app.command(epilog="Example: replenisher statement configs/paper.yaml --day 2026-11-25 --json")
 def statement(
     source: Ledger,
     day: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Which day, by UTC; yesterday if not told."),
+        date | None,
+        typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Which day, by UTC; yesterday if not told."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +111,7 @@ def statement(
     from replenisher.report.statement_page import statement_page
     from replenisher.wiring.reporting import statement as read
 
-    chosen = (day or datetime.now(UTC) - timedelta(days=1)).date()
+    chosen = day or datetime.now(UTC).date() - timedelta(days=1)
     with progress(f"the statement of {chosen}") as tell:
         found = read(source, chosen, lambda done, of: tell(f"{done:,} of {of:,} fills"))
     if as_json:

@@ -27,7 +27,11 @@ HEADINGS = {
     "markouts.points": "Markouts: after which time",
     "latency": "Requote latency",
 }
-COLUMNS = {"turnover_quote_a_day": "turnover a day, in quote currency", "order_to_trade": "requests a fill"}
+COLUMNS = {
+    "turnover_quote_a_day": "turnover a day, in quote currency",
+    "order_to_trade": "requests a fill",
+    "inventory_half_life.value_s": "inventory half life, s",
+}
 WITHOUT_SAYING = ("group", "parts", "resilience")
 MOMENTS = ("at", "since", "until", "hour", "day")  # nanoseconds since 1970
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

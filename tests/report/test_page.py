@@ -314,7 +314,7 @@ def test_a_title_has_its_unit() -> None:
     assert title("markout_bps") == "markout, bps"
     assert title("resilience.back 0.5s") == "back 0.5s"
     assert title("longest_breach_ns") == "longest breach"
-    assert title("inventory_half_life.value_s") == "inventory half life value, s"
+    assert title("inventory_half_life.value_s") == "inventory half life, s"
 
 
 def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path, browser: str, told: Any) -> None:
