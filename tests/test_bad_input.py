@@ -581,6 +581,16 @@ TABLE += [
         CONFIGURATION,
         "the file is cut off or corrupt from here on",
     ),
+    *(
+        (
+            f"`{verb}` of an inverse tape as a linear perpetual",
+            (NEW,),
+            our_tape(verb, str(REPLAY), "--tape", "FILE"),
+            CONFIGURATION,
+            "of BTC-PERPETUAL, which is inverse, and the exchange is to list BTC_USDT-PERPETUAL, which is linear",
+        )
+        for verb in ("replay", "run")
+    ),
     (
         "a recorder whose time is over before anybody answers",
         (NEW,),

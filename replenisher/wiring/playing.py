@@ -79,19 +79,25 @@ def offered(recorded: Judged, venue: str, name: str) -> tuple[Instrument, str]:
     """An instrument of a recording as the simulated exchange lists it, and its key in the recording.
 
     One that is asked for by its own name is what it was. One alone may be asked for as the linear perpetual that stands
-    for all that the exchange could not list by its name.
+    for all that the exchange could not list by its name, if it is not inverse.
     """
     by_name = {told.instrument.name: key for key, told in recorded.told.items()}
     is_alone = name == INSTRUMENT_NAME and len(by_name) == 1
     key = next(iter(by_name.values())) if is_alone else by_name.get(name, "")
     if not key:
-        alone = f"; traded as {INSTRUMENT_NAME} it can be played" if len(by_name) == 1 else ""
+        is_linear = len(by_name) == 1 and not any(told.instrument.inverse for told in recorded.told.values())
+        alone = f"; traded as {INSTRUMENT_NAME} it can be played" if is_linear else ""
         raise ConfigurationError(f"tape {recorded.path}: it tells of {', '.join(by_name)}, not of {name}{alone}")
     told = recorded.told[key]
     if not told.started_at:
         raise ConfigurationError(f"tape {recorded.path}: there is no book of {told.instrument.name} on it")
     if name == told.instrument.name:
         return replace(told.instrument, venue=venue, version=1), key
+    if told.instrument.inverse:  # its quantities are counted in another currency
+        raise ConfigurationError(
+            f"tape {recorded.path}: it tells of {told.instrument.name}, which is inverse, and the exchange is to list "
+            f"{name}, which is linear"
+        )
     return recorded_instrument(venue, told.instrument.tick, told.instrument.lot), key
 
 

@@ -17,6 +17,7 @@ from replenisher.store.tape.reader import Tape
 from tests.live.terminal import Terminal
 from tests.stories.desk import PAPER, Desk, Process, fills, orders_asked_for
 from tests.stories.wire import Wire
+from tests.waiting import until
 
 Fact = TypeVar("Fact", bound=TapeFact)
 NO_KEY = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "nobody", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "nothing"}
@@ -175,6 +176,7 @@ def test_a_recorder_says_on_a_terminal_how_far_it_is(desk: Desk, tmp_path: Path)
             command, cwd=tmp_path, env=desk.environment() | {"TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs
         )
         terminal.until_it_shows(" book changes, ", within_s=90)
+        until(lambda: told(tmp_path / "seen.tape", BookSnapshot), "a book is on the tape", within_s=90)
         recorder.terminate()
         stdout, _ = recorder.communicate(timeout=60)
 

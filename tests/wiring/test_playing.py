@@ -137,11 +137,21 @@ def test_an_instrument_is_listed_under_its_own_name_on_its_own_terms(tmp_path: P
 
 
 def test_where_nothing_is_named_the_only_one_plays_as_the_perpetual_that_stands_for_it(tmp_path: Path) -> None:
-    path = on_tape(tmp_path, market(5))
+    linear = InstrumentDefined(at=START, instrument=replace(instrument(), inverse=False))
+    path = on_tape(tmp_path, [linear, *market(5)[1:]])
 
     (listing,) = listings_of(section(), tape=path, seed=7, clock=lambda _: START)
 
     assert listing.market.instrument == recorded_instrument("deribit", Decimal("0.5"), Decimal(10))
+
+
+def test_an_inverse_one_does_not_play_as_the_linear_perpetual(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, market(5))
+
+    with pytest.raises(ConfigurationError, match="BTC-PERPETUAL, which is inverse, and the exchange is to list"):
+        listings_of(section(), tape=path, seed=7, clock=lambda _: START)
+    with pytest.raises(ConfigurationError, match=r"it tells of BTC-PERPETUAL, not of ETH-PERPETUAL$"):
+        offered(judged(path), "deribit", "ETH-PERPETUAL")
 
 
 def two_markets() -> list[TapeFact]:
