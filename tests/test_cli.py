@@ -466,6 +466,19 @@ def test_a_look_at_an_exchange_that_nobody_has_tried_needs_no_word(replenisher: 
     assert run.stderr.endswith("add --accept-untested\n")
 
 
+GROUPS = {name: command for name, command in PROGRAM.commands.items() if isinstance(command, TyperGroup)}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_group_of_verbs_has_an_example_of_one_of_them_in_its_help(name: str) -> None:
+    example = (GROUPS[name].epilog or "").partition("Example: ")[2]
+    program, *verb = shlex.split(example)[:3]
+
+    assert (program, tuple(verb) in VERBS, verb[0]) == ("replenisher", True, name)
+    context = GROUPS[name].make_context(name, [], resilient_parsing=True)
+    assert example in " ".join(GROUPS[name].get_help(context).split())
+
+
 def test_the_verbs_are_all_there() -> None:
     assert {" ".join(verb) for verb in VERBS} == {
         *(

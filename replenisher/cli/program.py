@@ -19,14 +19,42 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-database = typer.Typer(help="The SQL database of a configuration.", no_args_is_help=True, rich_markup_mode=None)
-configuration = typer.Typer(help="What a configuration file says.", no_args_is_help=True, rich_markup_mode=None)
-lists = typer.Typer(help="What this installation offers.", no_args_is_help=True, rich_markup_mode=None)
-imports = typer.Typer(help="What others have written, in our words.", no_args_is_help=True, rich_markup_mode=None)
-experiments = typer.Typer(
-    help="Shipped models in the worlds of the papers that they come from.", no_args_is_help=True, rich_markup_mode=None
+database = typer.Typer(
+    help="The SQL database of a configuration.",
+    epilog="Example: replenisher db upgrade configs/paper.yaml",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-tapes = typer.Typer(help="Recordings of markets.", no_args_is_help=True, rich_markup_mode=None)
+configuration = typer.Typer(
+    help="What a configuration file says.",
+    epilog="Example: replenisher config show configs/paper.yaml",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+lists = typer.Typer(
+    help="What this installation offers.",
+    epilog="Example: replenisher list strategies",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+imports = typer.Typer(
+    help="What others have written, in our words.",
+    epilog="Example: replenisher import hummingbot conf_pure_mm.yml",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+experiments = typer.Typer(
+    help="Shipped models in the worlds of the papers that they come from.",
+    epilog="Example: replenisher experiment avellaneda-stoikov",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+tapes = typer.Typer(
+    help="Recordings of markets.",
+    epilog="Example: replenisher tape info btc.tape",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(database, name="db")
 app.add_typer(configuration, name="config")
 app.add_typer(lists, name="list")

@@ -100,6 +100,7 @@ class RecordedMarket:
         assert speed > 0, "a tape plays forwards"
         self.instrument = instrument
         self.index: float | None = None  # as last told; most recordings tell none
+        self.gaps = 0  # how often its book was lost
         self._facts = iter(facts)
         self._start, self._speed = start, speed
         self._tape_start = 0
@@ -252,6 +253,7 @@ class RecordedMarket:
                 self._is_trusted = True
             case FeedLost():
                 self._replace((), ())
+                self.gaps += self._is_trusted
                 self._is_trusted = False
             case TickerTold():
                 if fact.index is not None:

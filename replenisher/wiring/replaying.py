@@ -29,6 +29,7 @@ from replenisher.exchange.latency import Way
 from replenisher.exchange.ledger import Append
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.market import Listing
+from replenisher.exchange.recorded import RecordedMarket
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import InstrumentState
 from replenisher.live.birth import EPOCH_ZERO_S, begin
@@ -56,7 +57,7 @@ Tell = Callable[[str], None]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a replay. Of two of the same past, all but the last two are the same."""
+    """What came of a replay. Of two of the same past, all but what it took is the same."""
 
     configuration: str
     version: str
@@ -64,9 +65,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     began: str
     seconds: float  # of the market's time
-    changes: int
-    levels: int
-    trades: int
+    tape_gaps: int  # how often the tape that was played lost a book
+    heard_books: int  # what the engine was told of books, our own effects on them among it
+    heard_levels: int  # in these
+    heard_trades: int  # between others, or with us
     steps: int
     orders: int
     amends: int
@@ -81,8 +83,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     is_flat: bool  # whether nothing rests at the end, as the exchange says
     hash: str  # of the exchange's ledger, and of all that the engine would remember
     data_directory: str = ""
-    cpu_s: float
-    events_per_second: int
+    cpu_s: float  # what it took
 
     @property
     def exit_code(self) -> int:
@@ -136,6 +137,10 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
     section = config.exchange
     assert section is not None, "what cannot be replayed is refused earlier"
     tell("reading the tape" if config.tape else "filling the book")
+
+    def reading(how_far: str) -> None:
+        tell(f"reading the tape, {how_far}")
+
     began_cpu_s, at = process_time(), START
 
     def clock(tape_begins: int) -> int:
@@ -143,7 +148,7 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
         at = tape_begins or at
         return at
 
-    listings = listings_of(section, tape=config.tape, seed=section.seed, clock=clock, say=tell, needs_trades=True)
+    listings = listings_of(section, tape=config.tape, seed=section.seed, clock=clock, say=reading, needs_trades=True)
     state, epoch = memory.begin(config, at)
     tally, digest = Tally(), blake2b(digest_size=8)
 
@@ -159,17 +164,19 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
     until = FOREVER
     if minutes is not None or any(listing.market.source == "synthetic" for listing in listings):
         until = at + round((MINUTES if minutes is None else minutes) * MINUTE_NS)
+    of_all = "" if until == FOREVER else f" of {(until - at) / MINUTE_NS:.1f}"
     while not game.is_closed and game.at < until:
         game.run(min(game.at + SLICE_NS, until))
         memory.rotate(game)
-        tell(f"{(game.at - at) / MINUTE_NS:.1f} minutes of the market, {tally.orders:,} orders")
+        tell(f"{(game.at - at) / MINUTE_NS:.1f}{of_all} minutes of the market, {tally.orders:,} orders")
     seconds = (game.at - at) / SECOND_NS
     game.stop()
     digest.update(state.dump())
     cpu_s = process_time() - began_cpu_s
     tell("writing the rows")
     memory.close()
-    return _outcome(config, game, tally, began_at=at, seconds=seconds, hash=digest.hexdigest(), cpu_s=cpu_s)
+    gaps = sum(listing.market.gaps for listing in listings if isinstance(listing.market, RecordedMarket))
+    return _outcome(config, game, tally, gaps, began_at=at, seconds=seconds, hash=digest.hexdigest(), cpu_s=cpu_s)
 
 
 def replay_of(
@@ -238,7 +245,7 @@ def _exchange_id(seed: int) -> str:
 
 
 def _outcome(
-    config: Config, game: Replay, tally: Tally, *, began_at: int, seconds: float, hash: str, cpu_s: float
+    config: Config, game: Replay, tally: Tally, gaps: int, *, began_at: int, seconds: float, hash: str, cpu_s: float
 ) -> Outcome:
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
@@ -252,9 +259,10 @@ def _outcome(
         seed=section.seed,
         began=datetime.fromtimestamp(began_at // SECOND_NS, UTC).isoformat(),
         seconds=round(seconds, 3),
-        changes=tally.changes,
-        levels=tally.levels,
-        trades=tally.trades,
+        tape_gaps=gaps,
+        heard_books=tally.changes,
+        heard_levels=tally.levels,
+        heard_trades=tally.trades,
         steps=tally.steps,
         orders=tally.orders,
         amends=tally.amends,
@@ -269,7 +277,6 @@ def _outcome(
         is_flat=not views.open_orders(account),
         hash=hash,
         cpu_s=round(cpu_s, 2),
-        events_per_second=round((tally.changes + tally.trades) / cpu_s),
     )
 
 

@@ -85,7 +85,7 @@ class OurTape:
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A block at a time."""
-        for head, facts in self.tape.blocks(_in_percent(self.path, say)):
+        for head, facts in self.tape.blocks(_in_percent(say)):
             yield f"byte {head.offset:,}, in the block that begins there", facts
 
 
@@ -96,7 +96,7 @@ class Lines:
 
     def __init__(self, path: Path, say: Say, *, in_order: bool) -> None:
         self.path = path
-        self.found = found = binance.survey(_counted(lines.read(path), path, say), in_order=in_order)
+        self.found = found = binance.survey(_counted(lines.read(path), say), in_order=in_order)
         try:
             self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
@@ -107,7 +107,7 @@ class Lines:
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A fact at a time; what is wrong with a line was said when they were surveyed."""
         is_first = True
-        for fact in binance.as_received(_counted(lines.read(self.path), self.path, say), self.instrument):
+        for fact in binance.as_received(_counted(lines.read(self.path), say), self.instrument):
             if is_first:
                 is_first = False
                 yield "", [InstrumentDefined(at=fact.at, instrument=self.instrument)]
@@ -121,11 +121,11 @@ class CsvFile:
 
     def __init__(self, path: Path, say: Say) -> None:
         self.path = path
-        self._file = tardis.Csv(path, _in_lines(path, say))
+        self._file = tardis.Csv(path, _in_lines(say))
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A message at a time."""
-        for number, facts in self._file.parts(_in_lines(self.path, say)):
+        for number, facts in self._file.parts(_in_lines(say)):
             yield f"line {number}", facts
 
 
@@ -142,32 +142,32 @@ def _beginning(path: Path) -> bytes:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
 
 
-def _in_percent(path: Path, say: Say) -> Callable[[float], None]:
+def _in_percent(say: Say) -> Callable[[float], None]:
     said_at = time.monotonic()
 
     def tell(share: float) -> None:
         nonlocal said_at
         if time.monotonic() - said_at > SAYS_EVERY_S:
             said_at = time.monotonic()
-            say(f"{path.name}: {share:.0%}")
+            say(f"{share:.0%}")
 
     return tell
 
 
-def _in_lines(path: Path, say: Say) -> Callable[[int], None]:
+def _in_lines(say: Say) -> Callable[[int], None]:
     said_at = time.monotonic()
 
     def tell(number: int) -> None:
         nonlocal said_at
         if time.monotonic() - said_at > SAYS_EVERY_S:
             said_at = time.monotonic()
-            say(f"{path.name}: {number:,} lines")
+            say(f"{number:,} lines")
 
     return tell
 
 
-def _counted(read: Iterable[TapeLine], path: Path, say: Say) -> Iterator[TapeLine]:
-    tell = _in_lines(path, say)
+def _counted(read: Iterable[TapeLine], say: Say) -> Iterator[TapeLine]:
+    tell = _in_lines(say)
     for line in read:
         tell(line.number)
         yield line

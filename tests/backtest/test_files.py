@@ -1,12 +1,17 @@
 """A replay leaves the files that the daemon and its exchange leave, so that the other verbs look at it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.stories.desk import PAPER, Desk
+from replenisher.model.event import InstrumentDefined
+from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.writer import TapeWriter
+from tests.store import tapes
+from tests.stories.desk import PAPER, REPLAY, Desk
 
 
 class Past(NamedTuple):
@@ -42,6 +47,24 @@ def test_the_same_past_has_the_same_hash_and_the_same_files(past: Past, tmp_path
         ]
         assert written[0]
         assert [file.read_bytes() for file in written[0]] == [file.read_bytes() for file in written[1]]
+
+
+def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_gap_of_their_tape(tmp_path: Path) -> None:
+    begin, again = tapes.START, tapes.START + 200 * SECOND_NS
+    defined = InstrumentDefined(at=begin, instrument=tapes.LINEAR)
+    path = tapes.written(tmp_path / "gap.tape", [defined, *tapes.linear_minute(begin)])
+    with closing(TapeWriter.append(path, again)) as writer:
+        for fact in tapes.linear_minute(again):
+            writer.write(fact)
+    desk = Desk(tmp_path / "room")
+
+    first, second = (desk.command("replay", REPLAY, "--tape", path, "--json") for _ in range(2))
+
+    assert (first.code, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    told = json.loads(first.stdout)
+    assert (told["tape_gaps"], told["is_flat"]) == (1, True)
+    assert told["orders"] > 0
 
 
 def test_both_books_of_a_replay_agree(past: Past) -> None:
