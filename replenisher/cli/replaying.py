@@ -34,7 +34,8 @@ def replay(
     Latency, fees and the queue model are those of the section `exchange`. The same past gives the same hash, and the
     same answer byte for byte. The exit code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
 
-    With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG.
+    With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG. What
+    is open at the end counts here at the exchange's mark, and in a report at the fair value of the last decision.
 
     With --journal there is no exchange: what a daemon heard is told to a new engine, which must ask for the same, byte
     for byte. That takes a journal with every step (`journal.market_data: true`). The first step that differs is told,

@@ -75,10 +75,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cancels: int
     rejected: int
     fills: int
-    equity: Mapping[str, Decimal]  # by currency: cash, and what positions would bring at the mark
-    pnl: Mapping[str, Decimal]  # what that is more than was paid in
+    equity_at_mark: Mapping[str, Decimal]  # by currency: cash, and what positions would bring at the exchange's mark
+    pnl_at_mark: Mapping[str, Decimal]  # what that is more than was paid in; `report` counts at the last fair value
     fees: Mapping[str, Decimal]
     positions: Mapping[str, Decimal]
+    marks: Mapping[str, Decimal]
     halted: str  # why; empty if it was not
     is_flat: bool  # whether nothing rests at the end, as the exchange says
     hash: str  # of the exchange's ledger, and of all that the engine would remember
@@ -269,10 +270,11 @@ def _outcome(
         cancels=tally.cancels,
         rejected=tally.rejected,
         fills=sum(1 for _ in views.trades(account)),
-        equity=equity,
-        pnl={currency: now - section.balances.get(currency, ZERO) for currency, now in equity.items()},
+        equity_at_mark=equity,
+        pnl_at_mark={currency: now - section.balances.get(currency, ZERO) for currency, now in equity.items()},
         fees=_fees(views, account),
         positions={name: views.position(account, name).size for name in instruments_on(config, venue)},
+        marks={name: views.mark_price(name) for name in instruments_on(config, venue)},
         halted=why_halted(game.engine.state),
         is_flat=not views.open_orders(account),
         hash=hash,

@@ -1,13 +1,16 @@
 """The whole way to a report: what a replay has lived through is in its ledger, and the report tells it."""
 
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
 
 from replenisher.config import load
+from replenisher.report.pnl import unit_value
 from replenisher.report.report import Report, read_report
-from replenisher.store import history
+from replenisher.store import history, queries, tables
 from replenisher.store.database import Database
 from replenisher.wiring.replaying import Outcome, replay
 
@@ -35,6 +38,29 @@ def test_every_fill_is_marked_and_its_curve_ends_where_the_life_does(lived: tupl
     assert known == sorted(known, reverse=True)
     assert known[-2:] == [0, 0], "nobody lived for another minute"
     assert [curve.key for curve in report.markouts if curve.by in ("level", "strategy")] == ["blind", "0"]
+
+
+def test_a_replay_counts_what_is_open_at_the_mark_and_a_report_at_fair_value(lived: tuple[Outcome, Report]) -> None:
+    outcome, report = lived
+    ((name, held),) = outcome.positions.items()
+    ((currency, at_mark),) = outcome.pnl_at_mark.items()
+
+    with closing(Database(f"sqlite:///{outcome.data_directory}/replenisher.db")) as database:
+        (key,) = database.read(history.account_keys)
+        instrument = database.read(lambda connection: queries.instruments(connection, key.venue))[name]
+        fair_value = database.read(newest_fair_value)
+
+    (total,) = report.pnl.totals
+    moved = unit_value(instrument, outcome.marks[name]) - unit_value(instrument, fair_value)
+    assert held != 0
+    assert total.currency == currency
+    assert at_mark - total.total == pytest.approx(held * moved, abs=Decimal("1e-8"))
+
+
+def newest_fair_value(connection: Connection) -> Decimal:
+    c = tables.decisions.c
+    query = select(c.fair_value).where(c.fair_value.is_not(None)).order_by(c.step.desc(), c.index.desc())
+    return Decimal(repr(connection.execute(query.limit(1)).scalar_one()))
 
 
 def test_what_is_captured_is_what_is_quoted_and_is_less_than_what_the_others_show(

@@ -70,7 +70,7 @@ def _head(report: Report) -> Iterator[str]:
     yield '<button id="theme" type="button">Dark</button></header><div class="tiles">'
     for place, total in enumerate(report.pnl.totals):
         of = f" of {total.account}" if len(accounts) > 1 else ""
-        yield _tile(f"P&L{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
+        yield _tile(f"P&L at fair value{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
     yield _tile("fills", "fills", report.fills, "")
     for place, each in enumerate(report.performance):
         if len(report.performance) == 1:
