@@ -1,8 +1,9 @@
 """The bench's market: its book and its trades happen when the bench says so, and never by themselves."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
@@ -14,6 +15,7 @@ class ScriptedMarket:
 
     source = "scripted"
     index = None  # nobody trades elsewhere
+    feed_ns = 0
     is_open = True
 
     def __init__(self, instrument: Instrument, levels: Mapping[Place, int]) -> None:
@@ -28,7 +30,7 @@ class ScriptedMarket:
     def show(self, levels: Mapping[Place, int], at: int) -> None:
         """From `at` on the others show these quantities, all of them at levels that exist."""
         self._others |= levels
-        self._due.append(Happening(at=at, levels=tuple(self._level(place) for place in levels)))
+        self._due.append(self._shown(levels, at))
 
     def print_trade(self, price: int, taker: Side, at: int) -> None:
         """At `at` others trade one lot with each other, and what stands behind that is as before."""
@@ -46,7 +48,7 @@ class ScriptedMarket:
             maker_order=order_id,
             cause=Cause(f"script-{self._prints}", order.price, order.quantity),
         )
-        self._due.append(Happening(at=at, trades=(traded,), levels=(self._level((order.side, order.price)),)))
+        self._due.append(self._shown([(order.side, order.price)], at, traded))
 
     # --- The port ------------------------------------------------------------------------------------------------
 
@@ -69,7 +71,7 @@ class ScriptedMarket:
 
     def depth(self) -> Sequence[Depth]:
         """The whole book."""
-        return [self._level(place) for place in self._places()]
+        return [Depth(*place, self._quantity(place)) for place in self._places()]
 
     def advance(self, at: int) -> list[Happening]:
         """Let come true what is due."""
@@ -81,7 +83,7 @@ class ScriptedMarket:
         """A client's order rests; the bench's clients only ever post."""
         assert order.rests and order.price is not None, "nobody takes on this market"
         self._clients[order.order_id] = order
-        return Happening(at=at, levels=(self._level((order.side, order.price)),))
+        return self._shown([(order.side, order.price)], at)
 
     def amend(self, order_id: str, *, price: int, quantity: int, at: int) -> Happening:
         """A client's order moves."""
@@ -90,19 +92,24 @@ class ScriptedMarket:
         self._clients[order_id] = ClientOrder(
             order_id=order_id, side=before.side, price=price, quantity=quantity, rests=True
         )
-        places = dict.fromkeys([(before.side, before.price), (before.side, price)])
-        return Happening(at=at, levels=tuple(self._level(place) for place in places))
+        return self._shown(dict.fromkeys([(before.side, before.price), (before.side, price)]), at)
 
     def cancel(self, order_id: str, at: int) -> Happening:
         """A client's order leaves."""
         order = self._clients.pop(order_id)
         assert order.price is not None, "what rests has a price"
-        return Happening(at=at, levels=(self._level((order.side, order.price)),))
+        return self._shown([(order.side, order.price)], at)
 
     def _places(self) -> list[Place]:
         own = [(order.side, order.price) for order in self._clients.values() if order.price is not None]
         return list(dict.fromkeys([*self._others, *own]))
 
-    def _level(self, place: Place) -> Depth:
+    def _shown(self, places: Iterable[Place], at: int, *trades: Traded) -> Happening:
+        levels: dict[Side, list[Level]] = {side: [] for side in Side}
+        for side, price in places:
+            levels[side].append((price, self._quantity((side, price))))
+        return Happening(at=at, trades=trades, bids=tuple(levels[Side.BUY]), asks=tuple(levels[Side.SELL]))
+
+    def _quantity(self, place: Place) -> int:
         own = sum(order.quantity for order in self._clients.values() if (order.side, order.price) == place)
-        return Depth(*place, self._others.get(place, 0) + own)
+        return self._others.get(place, 0) + own

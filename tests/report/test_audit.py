@@ -72,7 +72,7 @@ def sql(world: World, *statements: str) -> None:
 def first_fill(world: World) -> dict[str, str]:
     query = text("select * from fills order by step limit 1")
     [fill] = world.database.read(lambda connection: connection.execute(query).mappings().all())
-    return {name: str(value) for name, value in fill.items()}
+    return {name: str(value) for name, value in fill.items() if value is not None}
 
 
 def ledger(
