@@ -34,7 +34,7 @@ typecheck: install ## mypy --strict
 floors: install ## imports only point down
 	$(BIN)/lint-imports
 
-unit: install ## the tests: the core under branch coverage, and beside it the rest on three processes
+unit: install ## the tests: the core under branch coverage, and beside it the rest on four processes
 	@$(MAKE) --no-print-directory --jobs 2 unit-core unit-rest
 
 # It computes while the stories, which come first in the rest, wait. What it says is told in one piece.
@@ -44,9 +44,9 @@ unit-core: install
 	@tail -n 1 $(VENV)/core.txt
 	@$(BIN)/coverage report --include='replenisher/core/*' --fail-under=95 --show-missing --skip-covered
 
-# One process more than a small machine has cores: a test that waits for a daemon leaves its core to another.
+# Twice as many processes as a small machine has cores: a test that waits for a daemon leaves its core to another.
 unit-rest: install
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/core --ignore tests/strategies $(ARGS)
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/core --ignore tests/strategies $(ARGS)
 
 test-long: install ## a whole recording at ten times life, and the spread law; REPLENISHER_TEST_DATA says where recordings lie
 	@test -n "$(REPLENISHER_TEST_DATA)" || { echo "REPLENISHER_TEST_DATA is not set: there is nothing to play" >&2; exit 1; }
