@@ -28,6 +28,7 @@ from replenisher.model.command import (
     PlaceOrder,
     PresenceCounted,
     SignalsDumped,
+    TakenOver,
 )
 from replenisher.model.event import (
     BalanceReported,
@@ -106,7 +107,16 @@ class Answers:
                     yield CashReported(at=at, venue=venue, currency=currency, venue_time=at)
                 case AskOrder():
                     raise AssertionError("nothing is left without an answer here")
-                case MoveSlot() | Denied() | Pause() | Halt() | DayMarked() | PresenceCounted() | SignalsDumped():
+                case (
+                    MoveSlot()
+                    | Denied()
+                    | Pause()
+                    | Halt()
+                    | TakenOver()
+                    | DayMarked()
+                    | PresenceCounted()
+                    | SignalsDumped()
+                ):
                     pass
                 case _:
                     assert_never(command)

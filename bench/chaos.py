@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from replenisher.simulate.faults import NAMES
 from replenisher.simulate.tally import WANTED_PER_HOUR
 from replenisher.simulate.times import broken
 from replenisher.simulate.times import lines as of_times
@@ -36,7 +37,7 @@ def main() -> int:
     file = asked.directory / f"chaos-{simulation.commit()}.jsonl"
     done = read(file)
     missing = [seed for seed in range(1, asked.seeds + 1) if seed not in done]
-    task = simulation.Task(simulation.SHIPPED, asked.minutes, simulation.NAMES)
+    task = simulation.Task(simulation.SHIPPED, asked.minutes, NAMES)
     began = told = time.monotonic()
     with file.open("a") as lines:
         for start in range(0, len(missing), CHUNK):

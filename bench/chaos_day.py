@@ -29,12 +29,13 @@ import msgspec
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.checks.bounds import CEILINGS, ceiling, collections
+from replenisher.simulate.faults import NAMES
 from replenisher.simulate.run import START, run
 from replenisher.simulate.swarm import drawn
 from replenisher.simulate.world import World
 from replenisher.wiring import simulation
 
-DEADLY = ("killed", "crashed", "power lost", "exchange restarted", "maintenance")
+DEADLY: tuple[str, ...] = ("killed", "crashed", "power lost", "exchange restarted", "maintenance")
 DEADLY += ("told to stop", "told twice to stop", "second daemon", "replaced", "key refused", "unplugged")
 GROWTH_SHARE_MAX = 0.05  # from noon to midnight
 GROWTH_MB_MIN = 2.0  # what is less is no growth
@@ -85,7 +86,7 @@ def main() -> int:
         told = f"hour {len(looks)} of {asked.hours}, {left_s / 60:.0f} min left: {world.tap.frames:,} messages"
         print(f"{told}, {len(world.ends) + 1} lives; {sentence(looks[-1])}", file=sys.stderr, flush=True)
 
-    faults = tuple(name for name in simulation.NAMES if name not in DEADLY)
+    faults = tuple(name for name in NAMES if name not in DEADLY)
     gc.set_threshold(simulation.GARBAGE_MIN)
     outcome = run(
         simulation.scene_of(load(asked.config)),

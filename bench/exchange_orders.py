@@ -206,11 +206,11 @@ class Socket:
 
 async def connected(stack: AsyncExitStack, exchange_url: str, echo_url: str, matching: Matching) -> Socket:
     """Both clients logged in, and the echo told what a reply looks like."""
-    clients = []
-    for url in (exchange_url, exchange_url, echo_url):
-        opening = connect(url, proxy=None, compression=None, ping_interval=None, max_queue=None)
-        clients.append(await stack.enter_async_context(opening))
-    socket = Socket(*clients, matching.middle, matching.behind)
+    maker, taker, echo = [
+        await stack.enter_async_context(connect(url, proxy=None, compression=None, ping_interval=None, max_queue=None))
+        for url in (exchange_url, exchange_url, echo_url)
+    ]
+    socket = Socket(maker, taker, echo, matching.middle, matching.behind)
     for client, account in ((socket.maker, MAKER), (socket.taker, TAKER)):
         params = {"grant_type": "client_credentials", "client_id": account, "client_secret": account}
         await client.send(json.dumps({"id": 0, "method": "public/auth", "params": params}))

@@ -199,12 +199,12 @@ def document(found: Mapping[Job, Run] | Mapping[Part, Run]) -> dict[str, Any]:
     markets: dict[str, dict[str, dict[int, Run]]] = {}
     for job, brought in found.items():
         markets.setdefault(job.market, {}).setdefault(job.guard, {})[job.seed] = brought
-    seeds = sorted({job.seed for job in found})
-    first = next(iter(found))
+    jobs: list[Job | Part] = [*found]
+    seeds = sorted({job.seed for job in jobs})
     return {
-        "quoter": first.quoter,
+        "quoter": jobs[0].quoter,
         "seeds": [seeds[0], seeds[-1]],
-        "seconds": first.seconds,
+        "seconds": jobs[0].seconds,
         "markets": {
             market: {guard: _row(by_seed, runs[OFF]) for guard, by_seed in runs.items()}
             for market, runs in markets.items()

@@ -30,7 +30,7 @@ from bench.daemon import CONFIG, Child, environment, findings, start
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
 from bench.venue import BenchFailed
-from replenisher.wiring.market import PAPER_KEY
+from replenisher.config.sections import PAPER_KEY
 
 PAPER = CONFIG.parent.parent / "configs" / "paper.yaml"
 TIME_SCALE = 50  # minutes of the market's own time in a minute, chosen for about fifty messages a second

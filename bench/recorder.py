@@ -21,12 +21,13 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
@@ -125,10 +126,11 @@ def rows_held(url: str) -> int:
     """How many rows a database holds, the cursor aside, which no floor writes."""
     counted = [table for table in tables.metadata.sorted_tables if table is not tables.cursor]
     with closing(Database(url)) as database:
-        return sum(
-            database.read(lambda c, table=table: c.execute(select(func.count()).select_from(table)).scalar_one())
-            for table in counted
-        )
+        return sum(database.read(partial(_held, table)) for table in counted)
+
+
+def _held(table: Table, connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def measure(orders: int, passes: int, server_url: str, room: Path) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def measure(orders: int, passes: int, server_url: str, room: Path) -> dict[str, 
         for name, floor in floors.items():
             for what, work in (("floor", floor), ("recorder", record)):
                 with ledger(name, server_url, room) as url:
-                    taken_s[f"{name} {what}"].append(seconds(lambda work=work, url=url: work(url)))
+                    taken_s[f"{name} {what}"].append(seconds(partial(work, url)))
                     assert rows_held(url) == count, f"{name}, {what}: {rows_held(url)} rows, and not {count}"
     rate = {what: round(count / min(some)) for what, some in taken_s.items()}
     return {

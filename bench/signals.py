@@ -157,6 +157,7 @@ def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[fl
         if event.trade is not None:
             watch.saw_trade(event.trade)
         else:
+            assert event.book is not None, "an event is one or the other"
             for machine in looking:
                 machine.saw_book(event.book, event.venue_time)
             if event.touch is not None:
@@ -168,7 +169,7 @@ def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[fl
 
 def measure(market: Market, rounds: int) -> dict[str, Any]:
     """All that is found."""
-    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": GLFT} | {repr(spec): (spec,) for spec in SIGNALS}
+    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": GLFT, **{repr(spec): (spec,) for spec in SIGNALS}}
     best = {(name, asks): float("inf") for name in cases for asks in (False, True)}
     values: dict[str, float | None] = {}
     progress = Progress()

@@ -34,7 +34,7 @@ def exchange_of(
     flow: SyntheticSettings = QUIET,
     listings: Sequence[Listing] = (),
     cash: Mapping[str, Decimal] = TEN_BTC,
-    append: Callable[[bytes], object] = lambda _: None,
+    append: Callable[[bytes], None] = lambda _: None,
     past: Past = NO_PAST,
     exchange_id: str = "0123456789abcdef",
 ) -> Exchange:

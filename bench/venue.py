@@ -20,15 +20,15 @@ import msgspec
 from bench.market import Place, ScriptedMarket
 from bench.small_exchange import BTC_PERPETUAL, MAKER_RATE, TAKER_RATE, exchange_of
 from bench.wire import Arrival, Wire
+from replenisher.config.sections import PAPER_KEY
 from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
-from replenisher.exchange.dialects.dialect import Action, Close, Send
+from replenisher.exchange.dialects.dialect import Action, Close, HttpReply, Send
 from replenisher.exchange.exchange import Listing
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import HOST
 from replenisher.live.clock import SessionClock
 from replenisher.model.order import Side
-from replenisher.wiring.market import PAPER_KEY
 
 ACCOUNT = "main"
 INSTRUMENTS = (BTC_PERPETUAL.name,)  # the only one, or the first of many
@@ -273,7 +273,7 @@ class BenchVenue:
         found: dict[str, Send] = {}
         for action in self._dialect.actions():
             channel = next((name for name in channels if _is_on(name, action)), None)
-            if channel is None or isinstance(action, Close):
+            if channel is None or not isinstance(action, Send):
                 self._carry(action)
             else:
                 assert channel not in found, "one event, one notification a channel"
@@ -355,6 +355,8 @@ class BenchVenue:
                 wire.send(frame.encode())
             case Close():
                 self._end(wire)
+            case HttpReply():
+                raise AssertionError("nobody asks over HTTP here")
             case _ as never:
                 assert_never(never)
 
