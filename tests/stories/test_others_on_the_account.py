@@ -33,9 +33,9 @@ class Hand:
         return json.loads(self._client.recv())["result"]
 
     def rest(self, label: str) -> str:
-        """An order far below the market; its id."""
+        """An order further below the market than it ever jumps; its id."""
         bid = self.ask("public/ticker", instrument_name=NAME)["best_bid_price"]
-        price = round(bid * 0.97)
+        price = round(bid * 0.92)
         placed = self.ask("private/buy", instrument_name=NAME, amount=50, price=price, label=label)
         return str(placed["order"]["order_id"])
 
