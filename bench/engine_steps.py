@@ -252,12 +252,14 @@ def table(found: dict[str, Any]) -> str:
     )
 
 
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+def arguments(words: Sequence[str] | None, prog: str, description: str, passes: int) -> argparse.Namespace:
+    """The command line of a bench that plays the tape so often."""
     folder = os.environ.get("REPLENISHER_TEST_DATA")
-    parser = argparse.ArgumentParser(prog="python -m bench.engine_steps", description="Steps of the engine, counted.")
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{prog}", description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--passes", type=int, default=20, metavar="N", help="how often the tape is played (20)")
+    parser.add_argument(
+        "--passes", type=int, default=passes, metavar="N", help=f"how often the tape is played ({passes})"
+    )
     parser.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
     parser.add_argument(
         "--tape",
@@ -274,13 +276,17 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     return chosen
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Read, play, print."""
-    chosen = arguments(words)
+def chosen_tape(chosen: argparse.Namespace) -> Tape:
+    """The tape, or as much of it as is wanted."""
     print(f"reading {chosen.tape.name}", file=sys.stderr)
     tape = read(chosen.tape)
-    if chosen.events is not None:
-        tape = Tape(tape.instrument, tape.facts[: chosen.events])
+    return tape if chosen.events is None else Tape(tape.instrument, tape.facts[: chosen.events])
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Read, play, print."""
+    chosen = arguments(words, "engine_steps", "Steps of the engine, counted.", passes=20)
+    tape = chosen_tape(chosen)
     run = begin(tape)
     for number in range(chosen.passes):
         facts = later(tape.facts, number * (tape.length_ns + SECOND_NS))

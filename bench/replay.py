@@ -17,10 +17,8 @@ What is printed, with `--json` as one document:
                            "hash": of the exchange's ledger, and of all that the engine would remember}}}
 """
 
-import argparse
 import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.engine_steps import CONFIG as PURE_MM
-from bench.engine_steps import RECORDING, Tape, read
+from bench.engine_steps import Tape, arguments, chosen_tape
 from replenisher.backtest.tally import Tally
 from replenisher.cli import YOUNG_MAX
 from replenisher.config import Config, load
@@ -132,35 +130,10 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    folder = os.environ.get("REPLENISHER_TEST_DATA")
-    parser = argparse.ArgumentParser(prog="python -m bench.replay", description="Events of a tape, replayed.")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--passes", type=int, default=5, metavar="N", help="how often the tape is replayed (5)")
-    parser.add_argument("--events", type=int, metavar="N", help="replay only so many events of it")
-    parser.add_argument(
-        "--tape",
-        type=Path,
-        default=None if folder is None else Path(folder) / RECORDING,
-        metavar="FILE",
-        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA)",
-    )
-    chosen = parser.parse_args(words)
-    if chosen.tape is None:
-        parser.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
-    if chosen.passes < 1:
-        parser.error("--passes must be 1 or more")
-    return chosen
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Read, replay, print."""
-    chosen = arguments(words)
-    print(f"reading {chosen.tape.name}", file=sys.stderr)
-    tape = read(chosen.tape)
-    if chosen.events is not None:
-        tape = Tape(tape.instrument, tape.facts[: chosen.events])
+    chosen = arguments(words, "replay", "Events of a tape, replayed.", passes=5)
+    tape = chosen_tape(chosen)
     configs = {name: load(path) for name, path in CONFIGS.items()}
     passes: dict[str, list[Pass]] = {name: [] for name in configs}
     for number in range(chosen.passes):
