@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import replay
-from bench.engine_steps import RECORDING
+from bench.engine_steps import RECORDING, read
 
 
 def test_two_passes_over_a_part_of_the_recording_have_one_hash(
@@ -26,7 +26,7 @@ def test_two_passes_over_a_part_of_the_recording_have_one_hash(
 
 
 def test_passes_that_differ_are_no_bench(recordings: Callable[[str], Path]) -> None:
-    tape = replay.read(recordings(str(RECORDING)))
+    tape = read(recordings(str(RECORDING)))
     config = replay.load(replay.CONFIGS["pure_mm"])
     short, shorter = (replay.Tape(tape.instrument, tape.facts[:count]) for count in (400, 300))
 
