@@ -28,7 +28,7 @@ import msgspec
 
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
-from replenisher.simulate.checks.bounds import CEILINGS, ceiling, collections
+from replenisher.simulate.checks.bounds import CEILINGS, collections
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.run import START, run
 from replenisher.simulate.swarm import drawn
@@ -126,8 +126,8 @@ def look_at(world: World, hour: int) -> Look:
 
 def _weigh(world: World, hour: int, resident_mb: float) -> Look:
     named: dict[str, list[Sized]] = {}
-    for path, collection in collections(world.life.parts()):
-        if name := ceiling(path):
+    for name, collection in collections(world.life.parts()):
+        if name in CEILINGS:
             named.setdefault(name, []).append(collection)
     named_bytes = held_bytes(chain.from_iterable(named.values()), _is_no_daemon, set())
     seen: set[int] = set()

@@ -1,15 +1,24 @@
 """The day tells what a daemon holds from what the exchange and the checks keep, and sees either grow."""
 
+import asyncio
+import gc
+from collections import deque
+from collections.abc import Sized
 from pathlib import Path
 
-from bench.chaos_day import MB, Look, growth, look_at
+import pytest
+from msgspec import Struct
+
+from bench.chaos_day import MB, OTHERS, PROGRAM, Look, growth, look_at
 from replenisher.config import load
 from replenisher.simulate.checks import ALL
-from replenisher.simulate.checks.bounds import CEILINGS
+from replenisher.simulate.checks.bounds import CEILINGS, collections
 from replenisher.simulate.rows import database_in
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.wiring.simulation import SHIPPED, scene_of
+
+OF_OTHERS = (Path, asyncio.Future)
 
 
 def test_what_a_daemon_keeps_is_weighed_apart_from_the_books(tmp_path: Path) -> None:
@@ -30,7 +39,7 @@ def test_what_a_daemon_keeps_is_weighed_apart_from_the_books(tmp_path: Path) -> 
     assert abs(after.named_mb - before.named_mb) < 0.1
     assert abs(last.besides_mb - after.besides_mb) < 0.1
     assert 6 <= last.named_mb - after.named_mb < 6.1
-    assert last.counts[".state.account.remembered"] == after.counts[".state.account.remembered"] + 1
+    assert last.counts["Account.remembered"] == after.counts["Account.remembered"] + 1
     assert growth([before, after]) == []  # so little is none
 
 
@@ -40,6 +49,37 @@ def test_every_ceiling_has_a_structure_under_it(tmp_path: Path) -> None:
         world.run(20)
 
         assert set(look_at(world, 1).counts) == set(CEILINGS)
+
+
+@pytest.mark.parametrize("config", [SHIPPED, SHIPPED.with_name("simulate-wide.yaml")], ids=["shipped", "wide"])
+def test_no_collection_of_a_daemon_is_out_of_sight(tmp_path: Path, config: Path) -> None:
+    with database_in(tmp_path) as database:
+        world = World(scene_of(load(config)), seed=1, at=START, directory=tmp_path / "journal", database=database)
+        world.run(20)
+    parts = world.life.parts()
+
+    counted = {id(collection) for _, collection in collections(parts, sample=1_000_000)}
+    overlooked = [each for each in reachable(parts) if id(each) not in counted]
+
+    assert len(counted) > 500
+    assert overlooked == []
+
+
+def reachable(roots: list[object]) -> list[Sized]:
+    """What Python's collector finds of collections that may grow, but for attributes' names and what others wrote."""
+    stack, found = list(roots), []
+    seen: set[int] = set()
+    while stack:
+        thing = stack.pop()
+        if id(thing) in seen or isinstance(thing, (*PROGRAM, *OF_OTHERS)) or type(thing).__module__.startswith(OTHERS):
+            continue
+        names = getattr(thing, "__dict__", {})
+        seen |= {id(thing), id(names)}
+        if isinstance(thing, dict | list | set | deque | bytearray):
+            found.append(thing)
+        fields = [getattr(thing, name) for name in thing.__struct_fields__] if isinstance(thing, Struct) else ()
+        stack += [*gc.get_referents(thing), *names.values(), *fields]
+    return found
 
 
 def a_look(hour: int, *, besides_mb: float = 2.0, named_mb: float = 0.0, rest_mb: float = 90.0) -> Look:

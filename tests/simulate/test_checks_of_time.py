@@ -242,7 +242,7 @@ def test_s22_nothing_grows_without_end() -> None:
     slots.of(("core", KEY, BUY, MOST))
     story.court.ended(story.daemon, "exit 0")
 
-    assert story.found == [f"daemon[].by_key has {MOST + 1} elements, and {MOST} may"]
+    assert story.found == [f"Slots.by_key has {MOST + 1} elements, and {MOST} may"]
 
 
 @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, deque, dict.fromkeys])

@@ -2,35 +2,45 @@
 
 from collections import deque
 from collections.abc import Iterator, Sized
+from functools import partial
+from itertools import islice
+from types import MethodType
 
 from replenisher.core.account import FILLS_REMEMBERED_MAX
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
+from replenisher.core.sweep import SWEEPS_KEPT
 from replenisher.live.monitor import FILL_TIMES_MAX, FILLS_SHOWN_MAX, LATENCIES_MAX
 from replenisher.model.instrument import Multiples
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.store.journal import RING_STEPS_MAX, SEGMENT_BYTES, UNWRITTEN_BYTES_MAX
+from replenisher.venues.deribit.codec import PLACED_MAX
 from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
-# What is kept longer than it is at work, by where it stands, and how much of it there may be.
+# What is kept longer than it is at work, by whose it is, and how much of it there may be.
 CEILINGS = {
-    ".state.orders.ended": ENDED_REMEMBERED_MAX,
-    ".state.orders.by_id": ENDED_REMEMBERED_MAX + 1_000,  # those that have ended, and the others
-    ".state.account.remembered": FILLS_REMEMBERED_MAX,
-    "._new_fills._since": FILLS_REMEMBERED_MAX,
-    "._new_fills._before": FILLS_REMEMBERED_MAX,
-    "._trading.chief._questions._cash_told": CASH_REMEMBERED_MAX,
-    ".price_texts": Multiples.SIZE_MAX,  # of the prices that were asked for
-    "._fill_times": FILL_TIMES_MAX,
-    "._latencies_ns": LATENCIES_MAX,
-    "._fills": FILLS_SHOWN_MAX,
-    "._journal._ring": RING_STEPS_MAX,
-    "._journal._unwritten": UNWRITTEN_BYTES_MAX,
-    "._journal._file._unsafe": SEGMENT_BYTES + UNWRITTEN_BYTES_MAX,  # a whole segment, with what was written last
+    "Orders.ended": ENDED_REMEMBERED_MAX,
+    "Orders.by_id": ENDED_REMEMBERED_MAX + 1_000,  # those that have ended, and the others
+    "Account.remembered": FILLS_REMEMBERED_MAX,
+    "NewFills._since": FILLS_REMEMBERED_MAX,
+    "NewFills._before": FILLS_REMEMBERED_MAX,
+    "Questions._cash_told": CASH_REMEMBERED_MAX,
+    "Grid._ticks": PLACED_MAX,  # of the prices that a book has shown
+    "Grid._lots": PLACED_MAX,
+    "Instrument.price_texts": Multiples.SIZE_MAX,  # of the prices that were asked for
+    "Instrument.amount_texts": Multiples.SIZE_MAX,
+    "Monitor._fill_times": FILL_TIMES_MAX,
+    "Monitor._latencies_ns": LATENCIES_MAX,
+    "Monitor._fills": FILLS_SHOWN_MAX,
+    "SweepWatch.recoveries[]": SWEEPS_KEPT,
+    "Journal._ring": RING_STEPS_MAX,
+    "Journal._unwritten": UNWRITTEN_BYTES_MAX,
+    "GrowingFile._unsafe": SEGMENT_BYTES + UNWRITTEN_BYTES_MAX,  # a whole segment, with what was written last
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
-DEPTH = 8
+OURS = ("replenisher.", "strategies.")  # that have written what a daemon is made of
+SAMPLE = 50  # of the elements of a collection are looked into: the others are of the same kind
 LOOK_NS = 3600 * SECOND_NS
 
 
@@ -55,42 +65,44 @@ class NothingGrowsWithoutEnd(Check):
         return self._look(daemon)
 
     def _look(self, daemon: Daemon) -> Objection:
-        for path, collection in collections(daemon.parts()):
-            named = ceiling(path)
-            most = CEILINGS[named] if named else MOST * len(self.oracle.instruments)
+        for name, collection in collections(daemon.parts()):
+            most = CEILINGS.get(name) or MOST * len(self.oracle.instruments)
             if len(collection) > most:
-                return f"{path} has {len(collection)} elements, and {most} may"
+                return f"{name} has {len(collection)} elements, and {most} may"
         return None
 
 
-def ceiling(path: str) -> str:
-    """The name of the ceiling of what stands there; empty if it has none of its own."""
-    return next((end for end in CEILINGS if path.endswith(end)), "")
+def collections(parts: object, sample: int = SAMPLE) -> Iterator[tuple[str, Sized]]:
+    """Every collection that can be reached over attributes, elements and bound methods of ours, and whose it is."""
+    waiting: list[tuple[str, object]] = [("daemon", parts)]
+    seen: set[int] = set()
+    while waiting:
+        name, thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, bytearray | dict | list | set | deque | frozenset | tuple):
+            yield name, thing
+        waiting += _held(name, thing, sample)
 
 
-def collections(parts: object) -> Iterator[tuple[str, Sized]]:
-    """Every collection that can be reached over attributes, keys and elements of ours, and its path."""
-    return _collections(parts, "daemon", DEPTH, set())
+def _held(name: str, thing: object, sample: int) -> Iterator[tuple[str, object]]:
+    """What a thing holds, each with whose it is: of which kind of owner, and in which of its attributes."""
+    match thing:
+        case dict():
+            yield from ((f"{name}[]", each) for each in islice(thing.values(), sample))
+        case list() | set() | deque() | frozenset() | tuple():
+            yield from ((f"{name}[]", each) for each in islice(thing, sample))
+        case MethodType():
+            yield name, thing.__self__
+        case partial():
+            yield from ((name, each) for each in (thing.func, thing.args, thing.keywords))
+        case _ if (kind := type(thing)).__module__.startswith(OURS) and ".simulate." not in kind.__module__:
+            yield from ((f"{kind.__name__}.{each}", getattr(thing, each, None)) for each in _attributes(thing))
 
 
-def _collections(thing: object, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Sized]]:
-    if id(thing) in seen or depth == 0:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, bytearray):
-        yield path, thing
-    elif isinstance(thing, dict | list | set | deque | frozenset | tuple):
-        yield path, thing
-        for each in list(thing.values() if isinstance(thing, dict) else thing)[:50]:
-            yield from _collections(each, f"{path}[]", depth - 1, seen)
-    elif type(thing).__module__.startswith("replenisher.") and ".simulate." not in type(thing).__module__:
-        names = [*getattr(thing, "__dict__", ()), *_slots(type(thing))]
-        for name in names:
-            if (value := getattr(thing, name, None)) is not None and not callable(value):
-                yield from _collections(value, f"{path}.{name}", depth - 1, seen)
-
-
-def _slots(kind: type) -> Iterator[str]:
-    for base in kind.__mro__:
+def _attributes(thing: object) -> Iterator[str]:
+    yield from getattr(thing, "__dict__", ())
+    for base in type(thing).__mro__:
         slots = getattr(base, "__slots__", ())
-        yield from (slots,) if isinstance(slots, str) else slots
+        yield from (slots,) if isinstance(slots, str) else (name for name in slots if name != "__dict__")

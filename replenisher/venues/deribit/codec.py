@@ -15,6 +15,7 @@ from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep,
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.units import MS_NS, US_NS
 
+PLACED_MAX = 65_536  # doubles whose place on a grid is remembered; with one more, all are worked out anew
 ON_GRID = 1e-3  # of a tick: what a double may miss by, far below any real price off the grid
 
 # What decoding raises: no JSON, or another shape than ours; no UTF-8; nested without end.
@@ -165,14 +166,12 @@ decode_book_place = msgspec.json.Decoder(BookPlace).decode
 class _Table(dict[float, int]):
     """Doubles by what they are on a grid, worked out when first met. Levels repeat, so this halves a book's cost."""
 
-    SIZE_MAX = 65_536
-
     def __init__(self, place: Callable[[float], int]) -> None:
         super().__init__()
         self._place = place
 
     def __missing__(self, value: float) -> int:
-        if len(self) >= self.SIZE_MAX:
+        if len(self) >= PLACED_MAX:
             self.clear()
         placed = self[value] = self._place(value)
         return placed
