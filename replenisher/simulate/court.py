@@ -15,6 +15,7 @@ import msgspec
 
 from replenisher.core.book import Book
 from replenisher.core.setup import Setup
+from replenisher.core.slots import SlotKey
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
 from replenisher.model.order import Side
@@ -48,6 +49,9 @@ class Daemon(Protocol):
 
     def parts(self) -> Sequence[object]:
         """All that it holds, to be measured and not to be asked."""
+
+    def slot(self, label: str) -> SlotKey | None:
+        """Where an order of ours stands that it believes to be live; None if it knows of no such order."""
 
     def memory(self) -> tuple[int, bytes]:
         """The number of its last step, and all that must outlive the process as of then."""

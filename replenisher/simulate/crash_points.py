@@ -25,6 +25,7 @@ QUOTES_AGAIN_S_MAX = 30
 SETTLES_S = 1.0  # so long it must go on quoting
 CUT = Cue(fault="cut", after_s=4.5, connection="trading")
 KILL = Cue(fault="killed", after_s=3.0)
+LOSE_POWER = Cue(fault="power lost", after_s=3.0)
 FAIL_SYNCS = Cue(fault="sync fails", after_s=3.0)
 
 
@@ -40,6 +41,7 @@ class Scenario:
     script: Sequence[Cue] = ()
     cancels_s: float | None = None  # when the operator wants nothing shown any more
     stops_s: float | None = None  # and when he stops the daemon, which is started again
+    adopts: bool = False  # whether a life goes on with what the one before has left
 
 
 SCENARIOS = (
@@ -49,6 +51,7 @@ SCENARIOS = (
     Scenario(name="cancel all and stop", seed=12, begins_s=3.3, ends_s=6, away_s=0.5, cancels_s=3.5, stops_s=4.5),
     Scenario(name="reconnect with sync", seed=5, begins_s=4.3, ends_s=6.8, away_s=1, script=(CUT,)),
     Scenario(name="start after a death", seed=10, begins_s=3, ends_s=5.3, away_s=0.3, script=(KILL,)),
+    Scenario(name="adoption", seed=3, begins_s=8, ends_s=10.5, away_s=0.3, script=(LOSE_POWER,), adopts=True),
     Scenario(name="sync that fails", seed=1, begins_s=3, ends_s=4.5, away_s=0.3, script=(FAIL_SYNCS,)),
 )
 
@@ -130,7 +133,7 @@ def _live(world: World, scenario: Scenario, from_s: float, to_s: float) -> None:
 def _world(
     scene: Scene, scenario: Scenario, death: Death, moments: Moments, checks: Sequence[type[Check]]
 ) -> Iterator[World]:
-    plan = Plan(script=scenario.script, syncs_always=death.syncs_always)
+    plan = Plan(script=scenario.script, syncs_always=death.syncs_always, adopts=scenario.adopts)
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
         with database_in(directory) as database:

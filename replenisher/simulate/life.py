@@ -14,6 +14,8 @@ from typing import Any
 
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Book
+from replenisher.core.slots import SlotKey
+from replenisher.core.state import slot_of
 from replenisher.errors import ReplenisherError
 from replenisher.live.relay import Relay
 from replenisher.live.supervisor import FAILURE, FINE, Supervisor
@@ -256,6 +258,11 @@ class Life:
     def book(self, instrument: str) -> Book:
         """Its book of an instrument."""
         return self.engine.state.book(instrument)
+
+    def slot(self, label: str) -> SlotKey | None:
+        """Where an order of ours stands that it believes to be live."""
+        order = self.engine.state.orders.get(label)
+        return None if order is None or order.status.is_terminal else slot_of(order)
 
     def memory(self) -> tuple[int, bytes]:
         """The number of its last step, and all that must outlive the process as of then."""

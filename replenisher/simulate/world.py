@@ -18,6 +18,7 @@ from msgspec import structs
 from sqlalchemy import Table, select
 from sqlalchemy.dialects import sqlite
 
+from replenisher.core.setup import OnStart
 from replenisher.errors import ReplenisherError
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Record
@@ -111,6 +112,8 @@ class World:
             making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
         if plan.short_segments:
             making = replace(making, policy=structs.replace(making.policy, segment_bytes=SHORT_SEGMENT_BYTES))
+        if plan.adopts:
+            making = replace(making, setup=replace(making.setup, on_start=OnStart.ADOPT))
         self.setup, self.policy, self.dead_man_ns = making.setup, making.policy, making.dead_man_ns
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from replenisher.exchange.words import OrderState
 from replenisher.model.order import Status
-from tests.chaos.story import story
+from tests.chaos.story import WITH_A_TAKER, story
 
 
 def test_a_daemon_that_is_killed_while_its_orders_work(tmp_path: Path) -> None:
@@ -23,6 +23,22 @@ def test_a_daemon_that_is_killed_while_its_orders_work(tmp_path: Path) -> None:
 
         assert left and {told.course(order.label)[-1] for order in left} == {Status.CANCELED}
         assert {told.theirs(order.label).cancel_reason for order in left} == {"user_request"}
+
+
+def test_what_rests_is_gone_on_with_where_the_operator_wants_that(tmp_path: Path) -> None:
+    """Nothing is canceled, and nothing is placed where something rests."""
+    with story(tmp_path, config=WITH_A_TAKER.replace("risk:", "risk:\n  on_start: adopt")) as told:
+        told.run(1)
+        told.victims.kill(lambda: None, power_lost=True)
+        told.until(lambda: not told.life.is_over)
+        left, before = told.resting(), len(told.witness.requests)
+        told.run(2)
+        since = told.witness.requests[before:]
+        assert {told.theirs(order.label).state for order in left} == {OrderState.OPEN}
+        assert told.is_quoting() and not any(request.is_place for _, request in since)
+        told.end_well()
+
+        assert left
 
 
 def test_a_daemon_that_is_killed_and_whose_orders_are_filled_before_the_next_one_comes(tmp_path: Path) -> None:

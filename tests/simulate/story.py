@@ -14,6 +14,7 @@ import msgspec
 
 from replenisher.config import load
 from replenisher.core.book import Book
+from replenisher.core.slots import SlotKey
 from replenisher.core.state import base36
 from replenisher.exchange.ledger import NO_PAST, Record
 from replenisher.exchange.words import OrderRequest
@@ -50,6 +51,7 @@ class Somebody:
         self.trusted: int | None = None  # the change of its book, if it trusts it
         self.own_book = Book()
         self.things: list[object] = []
+        self.slots: dict[str, SlotKey] = {}  # of the orders that it believes to be live
         self.remembers: tuple[int, bytes] = (0, b"")
         self._now = now
 
@@ -65,6 +67,9 @@ class Somebody:
 
     def parts(self) -> list[object]:
         return self.things
+
+    def slot(self, label: str) -> SlotKey | None:
+        return self.slots.get(label)
 
     def memory(self) -> tuple[int, bytes]:
         return self.remembers
@@ -112,9 +117,10 @@ class Story:
         self.exchange.reports()
         self._tell()
 
-    def born(self, number: int = 1) -> Somebody:
-        """Another life begins."""
+    def born(self, number: int = 1, **slots: SlotKey) -> Somebody:
+        """Another life begins, and remembers these orders."""
         self.daemon = Somebody(number, lambda: self.at)
+        self.daemon.slots = slots
         self.court.began(self.daemon)
         return self.daemon
 

@@ -1,11 +1,14 @@
 """Each check of what leaves and what rests is shown a small story in which all is well until its rule is broken."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from replenisher.model.command import Halt, HaltCause, Intent, PlaceOrder
+from replenisher.core.setup import OnStart
+from replenisher.model.command import Halt, HaltCause, Intent, MoveSlot, PlaceOrder
 from replenisher.model.event import ResumeAsked
 from replenisher.model.order import BUY, Status
 from replenisher.model.step import Step
@@ -133,6 +136,20 @@ def test_s6_no_label_leaves_twice_and_no_slot_has_two_orders() -> None:
     assert f"orders {first} and {second} can both be live in slot" in story.found[1]
 
 
+def test_s6_an_order_that_was_adopted_stands_where_the_life_that_did_so_remembers_it() -> None:
+    story = Story(PlacedOnce)
+    left, other, third = story.label(1), story.label(2), story.label(3)
+    story.takes(left)
+    story.steps(commands=(placing(left), MoveSlot(order_id=left, level=1)))
+    story.born(2, **{left: ("core", KEY, BUY, 2)})  # power was lost since it stood there
+
+    for label, level in ((other, 1), (third, 2)):
+        story.asks_for(label)
+        story.steps(commands=(msgspec.structs.replace(placing(label), level=level),))
+
+    assert story.found == [f"orders {left} and {third} can both be live in slot {('core', KEY, BUY, 2)}"]
+
+
 # --- S8, S9, S10 ----------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +175,20 @@ def test_s8_the_next_life_shows_nothing_before_the_last_ones_orders_are_gone() -
     story.asks_for(story.label())
 
     assert story.found == [f"life 2 shows its first order while {left} still rest"]
+
+
+def test_s8_what_the_next_life_has_adopted_is_no_orphan_and_what_it_does_not_know_of_is() -> None:
+    story = Story(NoOrphans)
+    story.setup = replace(story.setup, on_start=OnStart.ADOPT)
+    known, unknown = story.label(1), story.label(2)
+    story.takes(known)
+    story.takes(unknown, "sell")
+    story.court.ended(story.daemon, "killed")
+    story.born(2, **{known: ("core", KEY, BUY, 0)})
+
+    story.asks_for(story.label(1))
+
+    assert story.found == [f"life 2 shows its first order while {unknown} still rest"]
 
 
 def test_s8_the_dead_man_switch_is_as_fast_as_it_was_configured() -> None:

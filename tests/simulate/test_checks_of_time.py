@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from replenisher.core.setup import OnStart
 from replenisher.core.slots import Slot, Slots
 from replenisher.model.command import Halt, HaltCause
 from replenisher.model.event import (
@@ -345,6 +347,25 @@ def test_l4_what_nobody_wants_is_gone_soon(stops: bool) -> None:
     story.steps(SessionLost(at=story.at, venue="deribit", reason="gone"))
     story.speaks()
     assert len(story.found) == 1, "whoever cannot reach the exchange cancels nothing"
+
+
+def test_l4_what_was_adopted_is_wanted_until_a_stop() -> None:
+    story = Story(UnwantedOrdersGo)
+    story.setup = replace(story.setup, on_start=OnStart.ADOPT)
+    adopted = story.label(1)
+    story.takes(adopted)
+    story.born(2, **{adopted: ("core", KEY, BUY, 0)})
+    story.steps(SessionOpened(at=story.at, venue="deribit"))
+    story.court.calmed()
+    story.passes(6)
+    story.speaks()
+    assert story.found == []
+
+    story.court.stopping()
+    story.passes(5.1)
+    story.speaks()
+
+    assert story.found == [f"{adopted} still rest after 5 s"]
 
 
 @pytest.mark.parametrize("stops", [True, False])

@@ -27,6 +27,7 @@ HAPPENS = {
     "cancel all and stop": {"Closed": 6, "exit 0": 1, "began": 1},
     "reconnect with sync": {"disconnected": 1, "asks for its orders": 1, "Order": 1},
     "start after a death": {"began": 1, "asks for its orders": 1, "Order": 1},
+    "adoption": {"began": 1, "asks for its orders": 1, "Trade": 1, "Amended": 1, "Order": 1},
     "sync that fails": {"JournalBlocked": 1, "Closed": 1, "JournalFreed": 1, "Order": 1},
 }
 

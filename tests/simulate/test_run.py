@@ -136,7 +136,7 @@ def test_the_first_seeds_lose_power_with_and_without_a_journal_that_is_always_sa
     met = {(plan.syncs_always, "power lost" in plan.rates) for plan in plans}
 
     assert met == {(always, loses) for always in (True, False) for loses in (True, False)}
-    assert {plan.short_segments for plan in plans} == {True, False}
+    assert {plan.short_segments for plan in plans} == {plan.adopts for plan in plans} == {True, False}
 
 
 # --- Planted bugs --------------------------------------------------------------------------------------------------

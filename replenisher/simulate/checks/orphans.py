@@ -1,8 +1,11 @@
 """S8: a daemon that has gone leaves no order behind, and none is there when the next one shows its first.
 
-An order that was placed over a connection which has since retired is the one that no switch of the exchange's covers.
+With `on_start: adopt` the next one may go on with what the last one has left, but for what it knows nothing of: an
+orphan is an order without an owner. An order that was placed over a connection which has since retired is the one
+that no switch of the exchange's covers.
 """
 
+from replenisher.core.setup import OnStart
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
@@ -41,7 +44,11 @@ class NoOrphans(Check):
             return None
         self._has_placed.add(daemon.number)
         own = prefix(self.oracle.namespace, daemon.epoch)
-        left = [order.label for order in self.oracle.evidence.ours() if not order.label.startswith(own)]
+        left = [
+            order.label
+            for order in self.oracle.evidence.ours()
+            if not order.label.startswith(own) and not is_adopted(self.oracle, daemon, order.label)
+        ]
         return f"life {daemon.number} shows its first order while {', '.join(left)} still rest" if left else None
 
     def heard(self, link: str, frame: str) -> Objection:
@@ -61,6 +68,11 @@ class NoOrphans(Check):
         left = [label for label in left if self._placed_over[label] not in self._retired]
         passed_s = (self.oracle.dead_man_ns + SLACK_NS) / SECOND_NS
         return f"{', '.join(left)} still rest {passed_s:.0f} s after their daemon's end" if left else None
+
+
+def is_adopted(oracle: Oracle, daemon: Daemon, label: str) -> bool:
+    """Whether an order of an earlier life is this one's now, as it was told that it may be."""
+    return oracle.setup.on_start is OnStart.ADOPT and daemon.slot(label) is not None
 
 
 def prefix(namespace: str, epoch: int) -> str:

@@ -1,11 +1,10 @@
 """S6: a place leaves once, and no two orders can be live in one slot."""
 
+from replenisher.core.slots import SlotKey
 from replenisher.model.command import MoveSlot, PlaceOrder
 from replenisher.model.step import Step
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
-
-Slot = tuple[str, str, str, int]  # strategy, instrument, side, level
 
 
 class PlacedOnce(Check):
@@ -16,7 +15,14 @@ class PlacedOnce(Check):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self._sent: set[str] = set()
-        self._slots: dict[str, Slot] = {}  # of each order
+        self._slots: dict[str, SlotKey] = {}  # of each order
+
+    def began(self, daemon: Daemon) -> Objection:
+        """What rests stands where this life remembers it: power may have been lost after a move to another slot."""
+        for order in self.oracle.evidence.ours():
+            if (slot := daemon.slot(order.label)) is not None:
+                self._slots[order.label] = slot
+        return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """No label is sent twice, in whichever life."""
@@ -40,7 +46,7 @@ class PlacedOnce(Check):
                     return f"orders {other} and {command.order_id} can both be live in slot {slot}"
         return None
 
-    def _other(self, order_id: str, slot: Slot) -> str | None:
+    def _other(self, order_id: str, slot: SlotKey) -> str | None:
         evidence = self.oracle.evidence
         live = [*(order.label for order in evidence.resting.values()), *evidence.under_way]
         return next((label for label in live if label != order_id and self._slots.get(label) == slot), None)

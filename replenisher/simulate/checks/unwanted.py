@@ -2,13 +2,13 @@
 
 from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
-from replenisher.simulate.checks.orphans import prefix
+from replenisher.simulate.checks.orphans import is_adopted, prefix
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.times import UNWANTED_GO
 
 
 class UnwantedOrdersGo(Check):
-    """Nobody wants the orders of an earlier life, nor any during a stop."""
+    """Nobody wants the orders of an earlier life, unless this one has adopted them, nor any during a stop."""
 
     name = "L4"
     follows_one_desk = True
@@ -18,7 +18,8 @@ class UnwantedOrdersGo(Check):
         self._is_calm = False
         self._session_since: int | None = None
         self._stopped_at: int | None = None
-        self._own = ""  # what the ids of the present life begin with
+        self._daemon: Daemon | None = None  # the present life
+        self._own = ""  # what its ids begin with
         self._left: set[str] = set()  # unwanted orders that rested a moment ago
 
     def calmed(self) -> Objection:
@@ -30,7 +31,7 @@ class UnwantedOrdersGo(Check):
 
     def began(self, daemon: Daemon) -> Objection:
         """Another life."""
-        self._own = prefix(self.oracle.namespace, daemon.epoch)
+        self._daemon, self._own = daemon, prefix(self.oracle.namespace, daemon.epoch)
         self._session_since = None
         return None
 
@@ -58,7 +59,7 @@ class UnwantedOrdersGo(Check):
         left = [
             order.label
             for order in self.oracle.evidence.ours()
-            if self._stopped_at is not None or not order.label.startswith(self._own)
+            if self._stopped_at is not None or not self._is_wanted(order.label)
         ]
         took_ns = self.oracle.at - since
         for _ in self._left.difference(left):
@@ -67,3 +68,8 @@ class UnwantedOrdersGo(Check):
         if left and took_ns > UNWANTED_GO.most_ns:
             return f"{', '.join(left)} still rest after {UNWANTED_GO.most_s:g} s"
         return None
+
+    def _is_wanted(self, label: str) -> bool:
+        """Whether the present life may show it."""
+        daemon = self._daemon
+        return label.startswith(self._own) or (daemon is not None and is_adopted(self.oracle, daemon, label))
