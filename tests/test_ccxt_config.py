@@ -67,3 +67,59 @@ def test_what_is_written_right_is_ready(tmp_path: Path, mode: str, venue: str, a
     config = load(written(tmp_path / "k.yaml", mode, venue))
 
     require_ready(config, live=mode == "live", accepts_untested=accepts_untested)
+
+
+@pytest.mark.parametrize(
+    ("mode", "venue"),
+    [
+        ("live", "adapter: ccxt, exchange: kraken"),  # untested, which matters for orders
+        ("live", "adapter: ccxt, exchange: okx"),  # whose keys have a password
+        ("live", "adapter: ccxt, exchange: hyperliquid"),  # where no order could have a name of ours
+        ("live", "adapter: deribit"),
+        ("testnet", "adapter: ccxt, exchange: binance"),
+    ],
+)
+def test_where_we_only_listen_no_key_and_no_switch_is_needed(tmp_path: Path, mode: str, venue: str) -> None:
+    config = load(listening(tmp_path / "k.yaml", mode, venue))
+
+    require_ready(config, live=mode == "live")
+
+
+@pytest.mark.parametrize(
+    ("mode", "venue", "sentence"),
+    [
+        ("live", "adapter: ccxt, exchange: nowhere", "ccxt has no streams for such an exchange"),
+        ("live", "adapter: ccxt", "venues.far.exchange is missing, adapter ccxt needs it"),
+        ("live", "adapter: deribit, url: 'wss://x.y'", "in mode live the host must be www.deribit.com"),
+        ("testnet", "adapter: ccxt, exchange: kraken", "ccxt knows no testnet of it"),
+    ],
+)
+def test_where_we_only_listen_it_must_be_known_to_whom(tmp_path: Path, mode: str, venue: str, sentence: str) -> None:
+    config = load(listening(tmp_path / "k.yaml", mode, venue))
+
+    with pytest.raises(ConfigurationError) as refused:
+        require_ready(config, live=mode == "live")
+
+    assert "venues.far." in str(refused.value)
+    assert sentence in str(refused.value)
+
+
+def test_a_leg_elsewhere_changes_nothing_of_what_going_live_wants(tmp_path: Path) -> None:
+    config = load(listening(tmp_path / "k.yaml", "live", "adapter: ccxt, exchange: kraken", keys=""))
+
+    with pytest.raises(ConfigurationError, match="live trades real money and needs --live"):
+        require_ready(config)
+    with pytest.raises(ConfigurationError, match=r"venues\.k\.api_key is missing, mode live needs it"):
+        require_ready(config, live=True)
+
+
+def listening(path: Path, mode: str, venue: str, *, keys: str = f", {KEYS}") -> Path:
+    """A desk that quotes on Deribit and goes by a book elsewhere as well."""
+    written(path, mode, f"adapter: deribit{keys}")
+    legs = "{venue: k, instrument: BTC-PERPETUAL}, {venue: far, instrument: BTC/USD}"
+    composite = f"{{source: composite, outlier_bps: 10, min_legs: 1, legs: [{legs}]}}"
+    text = (
+        path.read_text().replace("{source: mid}", composite).replace("venues: {k: ", f"venues: {{far: {{{venue}}}, k: ")
+    )
+    path.write_text(text)
+    return path

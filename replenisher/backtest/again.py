@@ -124,7 +124,7 @@ def _in_order(directory: Path, before: int, steps: Iterator[Step]) -> Iterator[S
 
 def _require_ours(directory: Path, started: Started, setup: Setup) -> None:
     """Refuse a journal that another desk wrote."""
-    venues = {venue.name for venue in setup.venues}
+    venues = {venue.name for venue in setup.quoted_venues}
     if started.namespace != setup.namespace or set(started.accounts) != venues:
         theirs = f"namespace {started.namespace} on {', '.join(sorted(started.accounts))}"
         ours = f"namespace {setup.namespace} on {', '.join(sorted(venues))}"

@@ -29,12 +29,23 @@ def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> It
             yield from _of_price(sections, section, legs.get(name, stem), spec, is_leg=name in legs)
 
 
+def listened_to(config: "Config") -> list[str]:
+    """The venues where nothing is quoted and of which somebody wants a price."""
+    fair_values = [getattr(config.strategy(section.id), "fair_value", None) for section in config.strategies]
+    specs = [spec for each in fair_values if isinstance(each, FairValue) for spec in each.prices.values()]
+    wanted = {venue_of(spec.name) for spec in specs if spec.of is not Of.HTTP}
+    return [name for name in config.venues if name in wanted and name not in config.quoted_venues]
+
+
 def advice(config: "Config") -> Iterator[str]:
     """What is allowed, and hardly meant."""
+    for name in config.venues.keys() - config.quoted_venues.keys() - set(listened_to(config)):
+        at: Path_ = ("venues", name)
+        yield f"{config.where(at)}: {spell(at)}: nothing is quoted there and no fair value goes by it: it is left alone"
     for place, section in enumerate(config.strategies):
         fair_value = getattr(config.strategy(section.id), "fair_value", None)
         if isinstance(fair_value, FairValue) and fair_value.legs and not section.order_refresh_tolerance_bps:
-            at: Path_ = ("strategies", place, "order_refresh_tolerance_bps")
+            at = ("strategies", place, "order_refresh_tolerance_bps")
             yield (
                 f"{config.where(at)}: {spell(at)} is 0, so whenever one of the {len(fair_value.legs)} legs of the "
                 f"composite moves every order is amended, as often as {section.venue}'s rate limit lets it: half of "
@@ -54,11 +65,10 @@ def _of_price(
             yield at, not_allowed(at, spec.max_age_ns // MS_NS, rule)
         return
     venue = venue_of(spec.name) if spec.name else own.venue
-    quoted = dict.fromkeys(section.venue for section in sections.strategies)
-    if venue not in quoted:
-        rule = f"it must be a venue that a strategy quotes on: {', '.join(quoted)}"
+    if venue not in sections.venues:
+        rule = f"it must be one of venues: {', '.join(sections.venues)}"
         yield (*stem, "venue"), not_allowed((*stem, "venue"), venue, rule)
-    elif spec.of in TOLD_BY_A_TICKER and venue in sections.venues and sections.venues[venue].adapter != "deribit":
+    elif spec.of in TOLD_BY_A_TICKER and sections.venues[venue].adapter != "deribit":
         at = (*stem, "of" if is_leg else "funding_shift" if spec.of is Of.FUNDING else "source")
         yield at, not_allowed(at, spec.of.value, f"{venue} is not reached by the adapter deribit, which alone tells it")
     elif spec.of is Of.FUNDING and (name := read_name(own.instrument)) is not None and name.kind is not Kind.PERPETUAL:

@@ -23,7 +23,8 @@ SCHEMES = {"deribit": {"ws", "wss"}, CCXT: {"ws", "wss", "http", "https"}}
 def require_ready(config: Config, *, live: bool = False, accepts_untested: bool = False) -> None:
     """Refuse to trade on a configuration that is spelled right but must not connect.
 
-    `live` is the flag `--live`, `accepts_untested` is `--accept-untested`.
+    `live` is the flag `--live`, `accepts_untested` is `--accept-untested`. A venue that is only listened to needs no
+    key, and nothing that keeps our orders safe.
     """
     if config.mode == "live" and not live:
         raise _fault(config, ("mode",), "mode: live trades real money and needs --live on the command line as well")
@@ -34,6 +35,7 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         if config.venues[name].adapter == CCXT:
             _require_exchange_of_ccxt(config, name, accepts_untested=accepts_untested)
         _require_host(config, name)
+    for name in config.quoted_venues:
         if config.mode != "paper":
             _require_secrets(config, name)
         if config.mode == "live":

@@ -440,3 +440,9 @@ class Sections(Section):
     strategies: tuple[StrategySection, ...] = Field(min_length=1)
 
     secret_keys: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret", "api_password"})
+
+    @property
+    def quoted_venues(self) -> dict[str, VenueSection]:
+        """Where a strategy quotes. Any other venue is listened to at most, in public and without our key."""
+        quoted = {section.venue for section in self.strategies}
+        return {name: section for name, section in self.venues.items() if name in quoted}

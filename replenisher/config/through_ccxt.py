@@ -1,4 +1,7 @@
-"""What must be true of a venue that is reached through ccxt: the exchange is known, fit to trade on, and accepted."""
+"""What must be true of a venue that is reached through ccxt: the exchange is known, fit to trade on, and accepted.
+
+One that is only listened to must be known, and have a book.
+"""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -14,8 +17,8 @@ OBJECTION = tuple[Path_, str]
 
 
 def objections(config: Config, name: str, *, accepts_untested: bool) -> Iterator[OBJECTION]:
-    """Why this section cannot be traded on, the most fundamental reason first: the path at fault, and a sentence."""
-    section = config.venues[name]
+    """Why this section cannot be used, the most fundamental reason first: the path at fault, and a sentence."""
+    section, is_quoted_on = config.venues[name], name in config.quoted_venues
     at: Path_ = ("venues", name, "exchange")
     if section.exchange is None:
         yield at, f"{spell(at)} is missing, adapter ccxt needs it: the name of one of ccxt's exchanges, such as okx"
@@ -26,7 +29,7 @@ def objections(config: Config, name: str, *, accepts_untested: bool) -> Iterator
         hint = f", did you mean {near[0]}?" if near else f", it knows {', '.join(known)}"
         yield at, not_allowed(at, section.exchange, f"ccxt has no streams for such an exchange{hint}")
         return
-    if objection := client.objection(section.exchange):
+    if objection := client.objection(section.exchange) if is_quoted_on else client.deafness(section.exchange):
         yield at, not_allowed(at, section.exchange, objection)
     stands_for = config.exchange.venue if config.exchange is not None and config.starts_exchange else ""
     if stands_for == name and section.exchange != SIMULATED:
@@ -39,6 +42,8 @@ def objections(config: Config, name: str, *, accepts_untested: bool) -> Iterator
         yield where, not_allowed(where, section.url, f"in mode {config.mode} ccxt has the addresses, leave it out")
     if config.mode == "testnet" and not client.has_testnet(section.exchange):
         yield at, not_allowed(at, section.exchange, "ccxt knows no testnet of it")
+    if not is_quoted_on:
+        return
     if client.needs_password(section.exchange) and section.api_password is None:
         where = ("venues", name, "api_password")
         yield where, f"{spell(where)} is missing, a key of {section.exchange} has one"

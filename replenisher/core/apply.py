@@ -371,6 +371,8 @@ def _open_session(state: State, venue: str, at: int) -> None:
 
 
 def _lose_session(state: State, venue: str, at: int) -> None:
+    if not state.setup.is_quoted_on(venue):
+        return  # its books are lost each by itself
     state.sync(venue).close()
     for order in list(state.orders.all_live()):
         if order.instrument in state.setup.instruments(venue):

@@ -137,6 +137,8 @@ def apply_lag(state: State, lag: LoopLagged) -> None:
 def apply_clock_offset(state: State, measured: ClockOffset) -> None:
     """The venue's clock, as just measured: too far from ours nothing is shown, and if it stays so it is a halt."""
     state.clock_offsets_ns[measured.venue] = measured.offset_ns
+    if not state.setup.is_quoted_on(measured.venue):
+        return  # the age of its prices is counted with that
     limit_ns = state.setup.limits.max_clock_offset_ns
     if limit_ns is None or abs(measured.offset_ns) <= limit_ns:
         if state.skews.pop(measured.venue, 0):

@@ -122,6 +122,15 @@ class Setup:
         """The instruments that are traded at a venue."""
         return self._instruments.get(venue, ())
 
+    @property
+    def quoted_venues(self) -> Sequence[VenueSetup]:
+        """The venues where something can be ours."""
+        return [venue for venue in self.venues if self.is_quoted_on(venue.name)]
+
+    def is_quoted_on(self, venue: str) -> bool:
+        """Whether anything can be ours at a venue; else it is only listened to."""
+        return bool(self.instruments(venue))
+
     def scope(self, topic: Topic, instrument: str) -> str:
         """What a question has to be about so that its answer tells of an instrument: that, or all of its venue."""
         venue = venue_of(instrument)

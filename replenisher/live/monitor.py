@@ -313,8 +313,8 @@ class Monitor:
             balances=dict(state.account.balances),
             halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),
-            sync={venue.name: _stage(state, venue.name) for venue in state.setup.venues},
-            dead_man_switch={venue.name: _switch(state, venue) for venue in state.setup.venues},
+            sync={venue.name: _stage(state, venue.name) for venue in state.setup.quoted_venues},
+            dead_man_switch={venue.name: _switch(state, venue) for venue in state.setup.quoted_venues},
             stop=None
             if stopping is None
             else Stop(reason=stopping.reason, verdict=str(stopping.verdict), left=list(stopping.left)),

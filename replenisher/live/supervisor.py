@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from traceback import format_exception
 from typing import NamedTuple
 
+from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
+from replenisher.core.prices import Of
 from replenisher.core.stopping import Verdict
 from replenisher.errors import ConfigurationError, OrdersLeft, ReplenisherError, Taken, Unreachable
 from replenisher.live.chronicle import Tell
@@ -22,6 +24,7 @@ from replenisher.live.driver import Driver, Loop
 from replenisher.live.emergency import LENGTH_NS, Emergency
 from replenisher.live.lease import Lease
 from replenisher.model.event import (
+    BookSnapshot,
     CancelAllAsked,
     Event,
     HaltInherited,
@@ -34,12 +37,15 @@ from replenisher.model.event import (
     SignalsRemembered,
     Started,
     StopAsked,
+    TickerTold,
 )
+from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.journal import Journal
 from replenisher.venues.venue import Carrier, Venue
 
+PRICED = BookSnapshot | TickerTold
 Inherited = HaltInherited | HaltsLifted | SignalsRemembered
 
 START_S_MAX = 20.0
@@ -93,7 +99,9 @@ class Supervisor:
         self._error: ReplenisherError | None = None
         self._signals = 0
         self._emergency: Emergency | None = None
-        self._waiting = set(parts.venues)  # that have not been in sync yet
+        quoted = {name for name in parts.venues if self._state.setup.is_quoted_on(name)}
+        self._waiting = quoted  # that have not been in sync yet
+        self._unheard = set(parts.venues) - quoted  # that are listened to, and have told no price yet
         self._let_in: set[str] = set()  # the venues that have taken our key in this life
 
     def start(self, carriers: Mapping[str, Carrier]) -> None:
@@ -136,6 +144,8 @@ class Supervisor:
         state = self._state
         if self._waiting:
             self._waiting -= {name for name, sync in state.syncs.items() if sync.is_synced}
+        if self._unheard:
+            self._unheard -= {venue_of(event.instrument) for event in step.events if isinstance(event, PRICED)}
         if state.objection:
             self._end(OrdersLeft(state.objection))
         for event in step.events:
@@ -162,10 +172,20 @@ class Supervisor:
             self.stop("the market has closed")
 
     def _require_sessions(self, allowed_s: float) -> None:
-        if self._waiting:
-            name = sorted(self._waiting)[0]
+        if missing := sorted(self._waiting) or sorted(self._needed()):
+            name = missing[0]
+            lacking = "has no session" if self._waiting else "tells no price"
             reason = self._parts.reasons.get(name, "no answer")
-            self._end(Unreachable(f"venue {name} has no session after {allowed_s:.0f} s: {reason}"))
+            self._end(Unreachable(f"venue {name} {lacking} after {allowed_s:.0f} s: {reason}"))
+
+    def _needed(self) -> set[str]:
+        """Of the venues that were never heard those without which somebody cannot quote."""
+        at, setups = self._parts.clock.now(), self._state.setup.strategies
+        stuck = [
+            each for each in setups if each.priced_by and each.priced_by.why_none(fresh_prices(self._state, each, at))
+        ]
+        names = {venue_of(spec.name) for each in stuck for spec in each.prices.values() if spec.of is not Of.HTTP}
+        return names & self._unheard
 
     def _look(self) -> None:
         """Whatever the life depends on must go on."""

@@ -119,6 +119,24 @@ def about_venue(venue: str, address: str, ours: RateLimit, answers: Answers) -> 
         yield _balances(venue, answers)
 
 
+def about_prices(venue: str, address: str, answers: Answers) -> Iterator[Finding]:
+    """What can be said of a venue that is only listened to: whether its books are heard."""
+    yield _reachable(venue, address, answers.clock)
+    for name, listing in answers.listings.items():
+        if isinstance(listing, Unanswered) or listing.bid is None or listing.ask is None:
+            reason = listing.reason if isinstance(listing, Unanswered) else "its book has not two sides"
+            yield Finding(
+                about=venue,
+                check="book",
+                light=Light.RED,
+                found=f"{name}: {reason}",
+                advice="a fair value that goes by it has a price less: name one that trades there",
+            )
+        else:
+            told = f"{name}: {number(listing.bid[0])} to {number(listing.ask[0])}"
+            yield Finding(about=venue, check="book", light=Light.GREEN, found=f"{told}, listened to in public")
+
+
 def tried(venue: str, exchange: str, standing: Standing) -> Finding:
     """How far an exchange that is reached through ccxt has been tried."""
     is_untested = standing is Standing.UNTESTED

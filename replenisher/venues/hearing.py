@@ -49,12 +49,17 @@ class Hearing:
         return self.opened_at is not None
 
     @property
+    def has_every_book(self) -> bool:
+        """Whether each instrument has shown its book, or is closed."""
+        return all(name in self._books or name in self._closed for name in self._names)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more is to be expected."""
         told = {*self._balances, *self._positions, *self._failed}
         return (
             self.is_open
-            and all(name in self._books or name in self._closed for name in self._names)
+            and self.has_every_book
             and all(_name(question.subject) in told for question in self.questions(0))
         )
 

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config, has_dead_man_switch, require_ready
-from replenisher.config.priced import advice
+from replenisher.config.priced import advice, listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.model.units import HOUR_NS
@@ -29,10 +29,10 @@ from replenisher.wiring.offered import require_offered, require_undelivered
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
-    """The account key of every venue; on a simulated exchange the exchange's own id is part of it."""
+    """The account key of every venue that we quote on; on a simulated exchange its own id is part of it."""
     return {
         name: section.account if exchange_id is None else f"{section.account}@{exchange_id}"
-        for name, section in config.venues.items()
+        for name, section in config.quoted_venues.items()
     }
 
 
@@ -96,7 +96,8 @@ def check(config: Config) -> dict[str, Any]:
         "data_directory": str(config.data_dir),
         "database": Database(config.database_url, must_exist=False).name,
         "starts_exchange": config.starts_exchange,
-        "dead_man_switch": {name: _switch(section) for name, section in config.venues.items()},
+        "dead_man_switch": {name: _switch(section) for name, section in config.quoted_venues.items()},
+        "only_listened_to": listened_to(config),
         "strategies": {
             section.id: f"{section.strategy} on {section.venue}/{section.instrument}" for section in config.strategies
         },
@@ -163,7 +164,7 @@ def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
         for section in config.strategies
         if section.obligations is not None
     }
-    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.venues]
+    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
     return read_uptime(connection, keys, owed, time.time_ns() - hours * HOUR_NS)
 
 
@@ -171,9 +172,9 @@ def _audited_venue(config: Config) -> str:
     """The venue that the simulated exchange stands in for; without such a section, the only one there is."""
     if config.exchange is not None:
         return config.exchange.venue
-    if len(config.venues) > 1:
+    if len(config.quoted_venues) > 1:
         raise ConfigurationError(f"{config.path}: exchange.venue is missing, it says which of the venues is audited")
-    return next(iter(config.venues))
+    return next(iter(config.quoted_venues))
 
 
 def _filed_book(config: Config, venue: str) -> ExchangeBook:

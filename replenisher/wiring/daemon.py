@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 
 from replenisher.config import Config
+from replenisher.config.priced import listened_to
 from replenisher.core.engine import Engine
 from replenisher.core.halts import why_halted
 from replenisher.core.mandates import mandates
@@ -71,7 +72,8 @@ def _live(
     tenancy, known, remembered = taken(config, claim, epoch, journal.boot, clock)
     recorder = Recording(record_task(config, tenancy))
     monitor = Monitor(state)
-    reached = {name: reach(config, name, child, clock) for name in config.venues}
+    used = [*config.quoted_venues, *listened_to(config)]
+    reached = {name: reach(config, name, child, clock) for name in used}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
     lease = Lease(recorder, claim.life_ns)

@@ -13,13 +13,14 @@ from pathlib import Path
 import msgspec
 
 from replenisher.config import Config
+from replenisher.config.priced import listened_to
 from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
 from replenisher.live.trial import hear
 from replenisher.venues.ccxt.exchanges import standing_of
 from replenisher.venues.deribit.examination import examine, http_address
-from replenisher.venues.doctor import Answers, Finding, about_venue, tried, unreachable
+from replenisher.venues.doctor import Answers, Finding, about_prices, about_venue, tried, unreachable
 from replenisher.venues.hearing import Hearing
 from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
@@ -27,7 +28,7 @@ from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.machine import about_machine
 from replenisher.wiring.price_sources import about_price_sources
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import Reached, credentials_of, instruments_on, reach, url_of
+from replenisher.wiring.venues import Reached, credentials_of, instruments_on, reach, url_of, watched_on
 
 Tell = Callable[[str], None]
 
@@ -47,8 +48,12 @@ def doctor(config: Config, tell: Tell) -> list[Finding]:
             room = stack.enter_context(tempfile.TemporaryDirectory(prefix="replenisher-doctor-"))
             child = stack.enter_context(exchange_of(config, ledger=Path(room) / "exchange.ledger"))
         for name in config.venues:
-            tell(name)
-            findings += _about(config, setup, name, child)
+            if name in config.quoted_venues:
+                tell(name)
+                findings += _about(config, setup, name, child)
+            elif name in listened_to(config):
+                tell(name)
+                findings += _about_prices(config, name, child)
     return findings
 
 
@@ -64,6 +69,18 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
         return
     yield from about_venue(name, _address(config, name, child), setup.venue(name).rate_limit, answers)
     yield from about_strategies(setup, name, answers, clock.now())
+
+
+def _about_prices(config: Config, name: str, child: Child | None) -> Iterator[Finding]:
+    """A venue that is only listened to."""
+    clock = SessionClock()
+    hearing = Hearing(name, watched_on(config, name), clock.now())
+    reached = reach(config, name, child, clock)
+    asyncio.run(hear(reached.venue, reached.carrier, hearing, clock, is_enough=lambda: hearing.has_every_book))
+    try:
+        yield from about_prices(name, _address(config, name, child), hearing.answers())
+    except Unreachable as error:
+        yield unreachable(name, str(error))
 
 
 def _asked(config: Config, name: str, child: Child | None, clock: SessionClock) -> Answers:

@@ -41,4 +41,4 @@ def _read(source: str, work: Callable[[Connection, list[AccountKey]], T]) -> T:
 def _keys(config: Config | None, connection: Connection) -> list[AccountKey]:
     if config is None:
         return history.account_keys(connection)
-    return [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.venues]
+    return [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]

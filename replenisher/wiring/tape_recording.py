@@ -41,7 +41,7 @@ def record(config: Config, out: Path | None, *, duration_s: float | None, say: C
         if config.starts_exchange:
             room = stack.enter_context(TemporaryDirectory(prefix="replenisher-record-"))
             child = stack.enter_context(exchange_of(config, ledger=Path(room) / "exchange.ledger"))
-        reached = {name: listen(config, name, child, clock) for name in names}
+        reached = {name: listen(config, name, child, clock, with_tickers=True) for name in names}
         recorder = Recorder({name: each.venue for name, each in reached.items()}, tape, clock)
 
         def refresh() -> None:

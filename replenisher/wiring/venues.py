@@ -33,14 +33,24 @@ class Reached(NamedTuple):
 
 
 def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *, is_trial: bool = False) -> Reached:
-    """What one life needs of a venue; on trial nothing is done to the account that outlasts it."""
+    """What one life needs of a venue; on trial nothing is done to the account that outlasts it.
+
+    Where nothing is quoted there is no account to us.
+    """
+    if name not in config.quoted_venues:
+        return listen(config, name, child, clock)
     if config.venues[name].adapter == CCXT:
         return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
     return _over_sockets(venue_of(config, name, child), clock)
 
 
-def listen(config: Config, name: str, child: Child | None, clock: SessionClock) -> Reached:
-    """A venue that is only listened to, in public and without our key: all that anybody goes by there."""
+def listen(
+    config: Config, name: str, child: Child | None, clock: SessionClock, *, with_tickers: bool = False
+) -> Reached:
+    """A venue that is only listened to, in public and without our key: all that anybody goes by there.
+
+    `with_tickers` what a venue tells of its instruments' worth is heard whether anybody goes by that or not.
+    """
     if config.venues[name].adapter == CCXT:
         return _reach_through_ccxt(config, name, child, clock, only_listens=True)
     names = watched_on(config, name)
@@ -52,7 +62,7 @@ def listen(config: Config, name: str, child: Child | None, clock: SessionClock) 
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=patience_with(config, name),
-        tickers=names,
+        tickers=names if with_tickers else tickers_on(config, name),
     )
     return _over_sockets(venue, clock)
 

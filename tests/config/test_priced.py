@@ -7,10 +7,10 @@ import pytest
 from replenisher.config import load
 from replenisher.config.readiness import require_ready
 from replenisher.errors import ConfigurationError
-from replenisher.wiring.books import check
+from replenisher.wiring.books import accounts_of, check
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import followed_on, instruments_on, tickers_on
+from replenisher.wiring.venues import followed_on, instruments_on, tickers_on, watched_on
 
 DESK = """
 version: 1
@@ -61,6 +61,22 @@ def test_what_is_followed_is_watched_and_not_traded(tmp_path: Path) -> None:
     assert setup_of(config).instruments("deribit") == ["deribit/BTC-PERPETUAL"]
 
 
+def test_a_venue_on_which_nothing_is_quoted_is_only_listened_to(tmp_path: Path) -> None:
+    config = load(
+        desk(tmp_path, of("{venue: deribit, instrument: BTC-PERPETUAL}, {venue: kraken, instrument: BTC/USD}"))
+    )
+    setup = setup_of(config)
+
+    assert list(config.quoted_venues) == [venue.name for venue in setup.quoted_venues] == ["deribit"]
+    assert (watched_on(config, "kraken"), watched_on(config, "idle")) == (["BTC/USD"], [])
+    assert accounts_of(config, None) == {"deribit": "main"}  # at kraken anybody may trade on an account of that name
+    told = check(config)
+    assert told["only_listened_to"] == ["kraken"]
+    assert list(told["dead_man_switch"]) == ["deribit"]
+    unused = "venues.idle: nothing is quoted there and no fair value goes by it: it is left alone"
+    assert told["advice"][0] == f"{config.path}: {unused}"
+
+
 def test_who_goes_by_nothing_has_nothing_followed(tmp_path: Path) -> None:
     setup = setup_of(load(desk(tmp_path, "{source: micro}")))
 
@@ -78,10 +94,10 @@ def test_who_goes_by_nothing_has_nothing_followed(tmp_path: Path) -> None:
             "strategies[0].fair_value.http: 'dekc' is not allowed, it must be one of price_sources: desk",
         ),
         (
-            of("{http: desk}, {venue: idle, instrument: BTC-PERPETUAL}"),
+            of("{http: desk}, {venue: krakne, instrument: BTC/USD}"),
             "{}",
             "deribit BTC-25JUN27",
-            "strategies[0].fair_value.legs[1].venue: 'idle' is not allowed, it must be a venue that a strategy quotes",
+            "strategies[0].fair_value.legs[1].venue: 'krakne' is not allowed, it must be one of venues: ",
         ),
         (
             "{}",
@@ -181,7 +197,7 @@ def test_check_advises_against_a_composite_that_amends_at_every_move(
         file.read_text().replace("fair_value: {source: composite", f"{tolerance} fair_value: {{source: composite")
     )
 
-    told = check(load(file))["advice"]
+    told = [each for each in check(load(file))["advice"] if "venues." not in each]
 
     assert len(told) == advised
     assert all("order_refresh_tolerance_bps is 0, so whenever one of the 2 legs" in each for each in told)

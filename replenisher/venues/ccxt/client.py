@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from replenisher.venues.ccxt.exchanges import TRAITS
+from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
 from replenisher.venues.ccxt.link import Exchange
 
 SECURE = {"http": "https", "ws": "wss"}
@@ -57,6 +57,12 @@ def objection(exchange: str) -> str:
     return ""
 
 
+def deafness(exchange: str) -> str:
+    """Why an exchange that ccxt knows cannot even be listened to; empty if it can."""
+    has = _seen(exchange).has
+    return "" if has.get("watchOrderBook") is True or has.get("fetchOrderBook") is True else "it shows no order book"
+
+
 def has_testnet(exchange: str) -> bool:
     """Whether there is a testnet of an exchange."""
     return bool(_seen(exchange).urls.get("test"))
@@ -74,7 +80,7 @@ def client_of(
 
     With an `address`, everything goes there: every URL that ccxt has for the exchange keeps its path, and nothing else.
     """
-    traits = TRAITS[exchange]
+    traits = TRAITS.get(exchange, USUAL)  # who only listens needs no row
     client = _bare(
         exchange,
         apiKey=keys.api_key,

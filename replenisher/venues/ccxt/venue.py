@@ -263,6 +263,7 @@ class CcxtVenue:
 
     def _end_session(self, reason: str, at: int, *, is_refusal: bool = False) -> None:
         self._trading.lose()
+        is_refusal = is_refusal and not self._only_listens  # there was no key
         self._facts.append(SessionLost(at=at, venue=self.name, reason=reason, is_refusal=is_refusal))
         self._begin_anew(reason, at)
 
