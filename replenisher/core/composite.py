@@ -34,7 +34,9 @@ class Degraded(StrEnum):
 class Leg:
     """One price: of an instrument, or told over HTTP."""
 
-    venue: Annotated[str | None, about("where the instrument is; if nothing is quoted there, it is listened to in public")] = None
+    venue: Annotated[
+        str | None, about("where the instrument is; where nothing is quoted, it is listened to in public")
+    ] = None
     instrument: Annotated[str | None, about("whose price; nothing need be traded on it")] = None
     of: Annotated[Of, about("of its book, or what the venue tells: mid, index, mark")] = Of.MID
     http: Annotated[str | None, about("instead of an instrument: the name of one of price_sources")] = None
