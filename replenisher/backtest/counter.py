@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from replenisher.backtest.answers import Answers
-from replenisher.backtest.hearing import Hearing
-from replenisher.exchange.dialects.deribit.errors import Fault, Refused, refuse_for
+from replenisher.backtest.connection import Connection
+from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.exchange.dialects.deribit.dispatch import METHODS
+from replenisher.exchange.dialects.deribit.errors import TOO_MANY_REQUESTS, Fault, Refused, fault, refuse_for
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Way
 from replenisher.exchange.words import OrderRequest, OrderState, Outcome
@@ -25,13 +27,13 @@ from replenisher.model.event import (
 from replenisher.model.instrument import name_of
 from replenisher.model.order import Request
 from replenisher.model.units import MS_NS, SECOND_NS, US_NS
+from replenisher.venues.deribit.own_orders import request_of
 from replenisher.venues.deribit.refusals import rejection
 
 CONNECTION = "replay"
 LOOK_AGAIN_NS = (
     5 * SECOND_NS
 )  # so long after an order was refused because nothing trades, it is looked whether that is so
-FAR = 1 << 62
 
 
 class Counter:
@@ -43,8 +45,9 @@ class Counter:
         account: str,
         hearing: Hearing,
         answers: Answers,
+        connection: Connection,
         *,
-        questions: Way,
+        definitions: Way,
         replies: Way,
         order_replies: Way,
     ) -> None:
@@ -52,50 +55,75 @@ class Counter:
         self._account = account
         self._hearing = hearing
         self._answers = answers
+        self._connection = connection
         self._replies = replies
         self._order_replies = order_replies
         self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
-        self.next_at = FAR
-        hearing.doubted = lambda name, at: self._want(name, questions.arrival(at))
+        self._wanted_at = FAR
+        hearing.doubted = lambda name, at: self._want(name, definitions.arrival(at))
 
-    def ask(self, command: OrderCommand | Question, at: int) -> None:
+    @property
+    def next_at(self) -> int:
+        """When something that we ask for is at the exchange, or our connection ends or stands again."""
+        return min(self._connection.next_at, self._wanted_at)
+
+    def turn(self, at: int) -> None:
+        """What is due."""
+        for command in self._connection.arrived(at):
+            self._ask(command, at)
+        if self._wanted_at <= at:
+            self._define(at)
+
+    def _ask(self, command: OrderCommand | Question, at: int) -> None:
         """A request is at the exchange."""
         match command:
             case PlaceOrder() | AmendOrder() | CancelOrder():
+                method = _method(command)
+                if not self._connection.pays(METHODS[method].pool, at):
+                    self._end(command, at)
+                    return
                 arrival = self._order_replies.arrival(at)
-                self._hearing.answered(lambda: self._order(command, at, arrival))
+                self._hearing.answered(lambda: self._order(command, method, at, arrival))
             case _:
                 self._hearing.put(self._answers.to(command, at, self._replies.arrival(at)))
 
-    def wake(self, at: int) -> None:
+    def _end(self, command: OrderCommand, at: int) -> None:
+        """One request too many: the exchange refuses it, and ends the connection with all that rests on it."""
+        refused = self._refused(command, request_of(command), fault(TOO_MANY_REQUESTS), at, self._replies.arrival(at))
+        self._hearing.put([refused])
+        self._connection.end(at)
+        ended = "cancel_on_disconnect"
+        self._exchange.cancel_all(self._account, connection=CONNECTION, reason=ended, method=ended, at=at)
+
+    def _define(self, at: int) -> None:
         """Questions for definitions are at the exchange: what it says of whether an instrument trades."""
         due = {name for name, asked_at in self._wanted.items() if asked_at <= at}
         for view in self._exchange.views.instruments():
             if view.instrument.name in due:
                 del self._wanted[view.instrument.name]
                 self._hearing.tell_state(view.instrument.name, view.state, at)
-        self.next_at = min(self._wanted.values(), default=FAR)
+        self._wanted_at = min(self._wanted.values(), default=FAR)
 
     def _want(self, name: str, at: int) -> None:
         """Have the definition asked for, soon or later."""
         self._wanted[name] = min(at, self._wanted.get(name, FAR))
-        self.next_at = min(at, self.next_at)
+        self._wanted_at = min(at, self._wanted_at)
 
-    def _order(self, command: OrderCommand, at: int, arrival: int) -> Iterable[Event]:
+    def _order(self, command: OrderCommand, method: str, at: int, arrival: int) -> Iterable[Event]:
         match command:
             case PlaceOrder():
-                return self._told(command, Request.PLACE, self._place(command, at), at, arrival)
+                return self._told(command, Request.PLACE, self._place(command, method, at), at, arrival)
             case AmendOrder():
-                return self._told(command, Request.AMEND, self._amend(command, at), at, arrival)
+                return self._told(command, Request.AMEND, self._amend(command, method, at), at, arrival)
             case CancelOrder(venue_order_id=""):
-                return self._cancel_by_label(command, at, arrival)
-            case CancelOrder():
-                canceled = self._exchange.cancel(self._account, command.venue_order_id, method="private/cancel", at=at)
+                return self._cancel_by_label(command, method, at, arrival)
+            case CancelOrder(venue_order_id=order_id):
+                canceled = self._exchange.cancel(self._account, order_id, method=method, at=at)
                 return self._told(command, Request.CANCEL, canceled, at, arrival)
             case _:
                 assert_never(command)
 
-    def _place(self, command: PlaceOrder, at: int) -> Outcome:
+    def _place(self, command: PlaceOrder, method: str, at: int) -> Outcome:
         instrument = self._hearing.instruments[name_of(command.instrument)]
         return self._exchange.place(
             OrderRequest(
@@ -109,12 +137,12 @@ class Counter:
                 reject_post_only=True,
                 label=command.order_id,
                 valid_until=command.valid_until // MS_NS * MS_NS,
-                method=f"private/{command.side.value}",
+                method=method,
             ),
             at,
         )
 
-    def _amend(self, command: AmendOrder, at: int) -> Outcome:
+    def _amend(self, command: AmendOrder, method: str, at: int) -> Outcome:
         instrument = self._hearing.instruments[name_of(command.instrument)]
         return self._exchange.amend(
             self._account,
@@ -124,14 +152,12 @@ class Counter:
             post_only=True,
             reject_post_only=True,
             valid_until=command.valid_until // MS_NS * MS_NS,
-            method="private/edit",
+            method=method,
             at=at,
         )
 
-    def _cancel_by_label(self, command: CancelOrder, at: int, arrival: int) -> Iterable[Event]:
-        count = self._exchange.cancel_all(
-            self._account, label=command.order_id, method="private/cancel_by_label", at=at
-        )
+    def _cancel_by_label(self, command: CancelOrder, method: str, at: int, arrival: int) -> Iterable[Event]:
+        count = self._exchange.cancel_all(self._account, label=command.order_id, method=method, at=at)
         if count:
             venue_time = at // US_NS * US_NS
             return (OrderCanceled(at=arrival, order_id=command.order_id, venue_time=venue_time, reason="user_request"),)
@@ -162,6 +188,21 @@ class Counter:
                 reason = RejectReason.OTHER  # a new order cannot be "not open"
             return OrderRejected(at=arrival, order_id=command.order_id, reason=reason, message=message)
         return RequestRejected(at=arrival, order_id=command.order_id, request=request, reason=reason, message=message)
+
+
+def _method(command: OrderCommand) -> str:
+    """What the venue asks for it with."""
+    match command:
+        case PlaceOrder():
+            return f"private/{command.side.value}"
+        case AmendOrder():
+            return "private/edit"
+        case CancelOrder(venue_order_id=""):
+            return "private/cancel_by_label"
+        case CancelOrder():
+            return "private/cancel"
+        case _:
+            assert_never(command)
 
 
 def _nothing_to_cancel(command: OrderCommand, arrival: int) -> RequestRejected:

@@ -33,7 +33,10 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     OrderCanceled,
     OrderFilled,
+    OrderRejected,
     OrderWorking,
+    OutcomeUnknown,
+    RequestRejected,
     SessionOpened,
     TradePrinted,
 )
@@ -42,6 +45,7 @@ from replenisher.model.order import BUY, Request
 from replenisher.model.units import MS_NS
 
 FAR = 1 << 62
+OrderAnswer = OrderWorking | OrderFilled | OrderCanceled | OrderRejected | RequestRejected | OutcomeUnknown
 _arrival = attrgetter("at")
 
 
@@ -57,6 +61,7 @@ class Hearing:
         self.instruments: dict[str, Instrument] = {}  # by name; what we hear of
         self.traded: dict[str, Instrument] = {}  # those of them on which orders are ours
         self._keys: dict[str, str] = {}
+        self.hears_own = True  # whether we are told of our orders
         self._states: dict[str, InstrumentStateChanged] = {}  # by name, as last told
         self.doubted: Callable[[str, int], object] = lambda name, at: None  # told whose definition is wanted, and when
 
@@ -141,6 +146,11 @@ class Hearing:
         self.put(answer)
         self.put(brought_about)
 
+    def hang_up(self, at: int) -> None:
+        """Of our orders we hear until then and no more, whatever answers are held back at the exchange."""
+        self.hears_own = False
+        self._under_way = [fact for fact in self._under_way if fact.at <= at or not isinstance(fact, OrderAnswer)]
+
     def show(self, name: str, levels: Iterable[Depth], at: int) -> None:
         """The whole book of an instrument, as who subscribes is told it."""
         depth = [(level.side, level.price, level.quantity) for level in levels]
@@ -189,7 +199,7 @@ class Hearing:
         """Something that is not the public's book, nor a print."""
         match report:
             case AccountUpdate():
-                if report.account == self._account and report.instrument in self.instruments:
+                if self.hears_own and report.account == self._account and report.instrument in self.instruments:
                     arrival = self._private.arrival(report.at)
                     self.put(self.own(report.orders, report.trades, None, arrival))
             case InstrumentChanged():

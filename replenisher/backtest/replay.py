@@ -11,17 +11,15 @@ set a moment after a turn and not in it, and a book that stands still is known t
 answers.
 """
 
-from collections import deque
 from collections.abc import Callable
-from typing import Any
 
+from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
 from replenisher.backtest.hearing import FAR, Hearing
 from replenisher.core.engine import Engine
 from replenisher.core.stopping import Verdict
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import Way
-from replenisher.model.command import addressee
+from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event, LinkAlive, Started, StopAsked, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
@@ -30,6 +28,7 @@ ALARM_SET_NS = MS_NS  # after a turn, as in the driver
 ALIVE_EVERY_NS = SECOND_NS // 2  # a connection that is heard is said to live, as in the venue's session
 SILENCE_NS = 3 * SECOND_NS // 4  # and is asked for an answer when nothing was heard for so long
 STOP_NS_MAX = 30 * SECOND_NS
+LEAVES = OrderCommand | Question
 CLOSED, OVER = "the market has closed", "the replay is over"
 
 Observe = Callable[[Step], None]
@@ -39,16 +38,21 @@ class Replay:
     """Lets the past happen."""
 
     def __init__(
-        self, engine: Engine, exchange: Exchange, hearing: Hearing, counter: Counter, requests: Way, observe: Observe
+        self,
+        engine: Engine,
+        exchange: Exchange,
+        hearing: Hearing,
+        counter: Counter,
+        connection: Connection,
+        observe: Observe,
     ) -> None:
         self.engine = engine
         self.exchange = exchange
         self.at = 0
         self._hearing = hearing
         self._counter = counter
-        self._requests = requests
+        self._send = connection.send
         self._observe = observe
-        self._asked: deque[tuple[int, Any]] = deque()  # orders and questions, by when they are at the exchange
         self._alarm_at = FAR
         self._set_alarm_at = FAR
         self._heard_at = 0
@@ -105,7 +109,6 @@ class Replay:
         due = FAR if market is None else market
         for at in (
             self._hearing.next_at,
-            self._asked[0][0] if self._asked else FAR,
             self._alarm_at,
             self._heard_at + SILENCE_NS,
             self._counter.next_at,
@@ -121,12 +124,10 @@ class Replay:
         """All that is due at this moment, and what follows from it at once."""
         if at > self.at:
             self.at = at
-        exchange, asked = self.exchange, self._asked
+        exchange, counter = self.exchange, self._counter
         while True:
-            while asked and asked[0][0] <= at:
-                self._counter.ask(asked.popleft()[1], at)
-            if self._counter.next_at <= at:
-                self._counter.wake(at)
+            if counter.next_at <= at:
+                counter.turn(at)
             market = exchange.next_at
             if market is not None and market <= at:
                 exchange.advance(at)
@@ -172,7 +173,7 @@ class Replay:
         step = self.engine.step(facts)
         self._observe(step)
         for command in step.commands:
-            if addressee(command):
-                self._asked.append((self._requests.arrival(self.at), command))
+            if isinstance(command, LEAVES):
+                self._send(command, self.at)
         if self._set_alarm_at == FAR:
             self._set_alarm_at = self.at + ALARM_SET_NS

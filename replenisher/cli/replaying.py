@@ -31,8 +31,9 @@ def replay(
 ) -> None:
     """Run engine and exchange on one virtual timeline, without sockets.
 
-    Latency, fees and the queue model are those of the section `exchange`. The same past gives the same hash, and the
-    same answer byte for byte. The exit code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
+    Latency, fees, the queue model and the rate of requests are those of the section `exchange`. The same past gives the
+    same hash, and the same answer byte for byte. The exit code is that of `run`: 0 if it ended verified flat, 3 if a
+    limit halted it.
 
     With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG. What
     is open at the end counts here at the exchange's mark, and in a report at the fair value of the last decision.

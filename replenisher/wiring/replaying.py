@@ -14,6 +14,7 @@ import msgspec
 from replenisher.backtest.again import Again
 from replenisher.backtest.again import again as live_again
 from replenisher.backtest.answers import Answers
+from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
 from replenisher.backtest.hearing import Hearing
 from replenisher.backtest.replay import Observe, Replay
@@ -24,6 +25,7 @@ from replenisher.core.halts import why_halted
 from replenisher.core.mandates import mandates
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError, ReplenisherError
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Way
 from replenisher.exchange.ledger import Append
@@ -42,7 +44,7 @@ from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
 from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.latency import latency_of
-from replenisher.wiring.listings import listings_of
+from replenisher.wiring.listings import chance_of, listings_of
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.venues import followed_on, instruments_on, tickers_on
@@ -190,8 +192,12 @@ def replay_of(
     append: Append,
     observe: Observe,
     opens_at: int | None = None,
+    chance: Callable[[], float] | None = None,
 ) -> Replay:
-    """A life that has been told its first facts; its session opens at once, unless it is said when."""
+    """A life that has been told its first facts; its session opens at once, unless it is said when.
+
+    By chance it is drawn how long a connection that was lost is not dialed again; the seed says what else.
+    """
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
     account, latency = config.venues[venue].account, latency_of(section, listings, section.seed)
@@ -208,12 +214,22 @@ def replay_of(
         max_leverage=section.max_leverage,
         told=hearing,
     )
+    connection = Connection(
+        venue,
+        hearing,
+        DeribitSettings(keys=(), credits_per_s=section.rate.per_s, credits_burst=section.rate.burst),
+        requests=Way(latency.request_ns),
+        replies=trading,
+        chance=chance or chance_of(f"{section.seed} connection").random,
+    )
+    connection.begin(at)
     counter = Counter(
         exchange,
         account,
         hearing,
         Answers(exchange.views, venue, account, hearing),
-        questions=Way(latency.request_ns),
+        connection,
+        definitions=Way(latency.request_ns),
         replies=trading,
         order_replies=Way(lambda: latency.response_ns() + held_ns) if held_ns else trading,
     )
@@ -222,7 +238,7 @@ def replay_of(
     watched = [listing.market for listing in listings if listing.market.instrument.name in names]
     for market in watched:
         hearing.listen(market.instrument, is_traded=market.instrument.name in traded)
-    game = Replay(Engine(state), exchange, hearing, counter, Way(latency.request_ns), observe)
+    game = Replay(Engine(state), exchange, hearing, counter, connection, observe)
     game.begin(
         Started(
             at=at,

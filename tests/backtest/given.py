@@ -1,6 +1,8 @@
 """The same past twice: as a replay, and as the daemon with its codecs and sessions on virtual time."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from replenisher.exchange.ledger import read_ledger
 from replenisher.live.birth import EPOCH_ZERO_S
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
+from replenisher.simulate.body import Making
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.wiring.listings import listings_of
@@ -19,6 +22,7 @@ from replenisher.wiring.setup import setup_of
 from replenisher.wiring.simulation import scene_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+EVEN = 0.5  # drawn where the two would draw differently: how long a lost connection is not dialed again
 NO_LATENCY = {"latency": {"request_ms": 0, "response_ms": 0}}
 Happened = ledger.Order | ledger.Amended | ledger.Trade | ledger.Closed
 
@@ -33,13 +37,20 @@ def config_of(name: str, tape: Path | None = None, **exchange: Any) -> Config:
 def lived(config: Config, seconds: float, folder: Path) -> list[Happened]:
     """What its ledger says of a daemon on virtual time, up to its verified-flat stop."""
     assert config.exchange is not None
-    scene = replace(scene_of(config), delays_ns=(0, 0))
+    scene = scene_of(config)
+    making = partial(_evenly, scene.making)
+    scene = replace(scene, making=making, delays_ns=(0, 0))
     world = World(scene, seed=config.exchange.seed, at=START, directory=folder / "journal")
     world.run(seconds)
     if not world.ends:
         world.stop()
     assert world.ends == ["exit 0"]
     return happened(world.ledger_bytes())
+
+
+def _evenly(making: Callable[[str], Making], exchange_id: str) -> Making:
+    made = making(exchange_id)
+    return replace(made, venue=lambda _, url: made.venue(lambda: EVEN, url))
 
 
 def replayed(config: Config, seconds: float, steps: list[Step] | None = None) -> list[Happened]:
@@ -55,6 +66,7 @@ def replayed(config: Config, seconds: float, steps: list[Step] | None = None) ->
         at=START,
         append=written.extend,
         observe=observe,
+        chance=lambda: EVEN,
     )
     game.run(START + round(seconds * SECOND_NS))
     game.stop()

@@ -1,9 +1,10 @@
 """The methods about the connection itself: login, heartbeat, cancel-on-disconnect, subscriptions, the clock."""
 
 from replenisher.exchange.dialects.deribit.channels import Channel, parse
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, RAW_NOT_AVAILABLE, refuse, refuse_param
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds
 from replenisher.exchange.dialects.deribit.session import HEARTBEAT_S_MIN, Heartbeat
 from replenisher.exchange.dialects.deribit.subscription import Subscription

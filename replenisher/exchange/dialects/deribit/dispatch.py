@@ -15,6 +15,7 @@ from replenisher.exchange.dialects.deribit import (
     trading,
     transactions,
 )
+from replenisher.exchange.dialects.deribit.credits import Credits, Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import (
     FORBIDDEN,
@@ -31,10 +32,10 @@ from replenisher.exchange.dialects.deribit.errors import (
     refuse_param,
 )
 from replenisher.exchange.dialects.deribit.login import Login
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool
+from replenisher.exchange.dialects.deribit.methods import Call, Method
 from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.dialects.deribit.refused import REFUSED
-from replenisher.exchange.dialects.deribit.session import Bucket, Session
+from replenisher.exchange.dialects.deribit.session import Session
 
 METHODS: dict[str, Method] = (
     conversation.METHODS
@@ -49,12 +50,6 @@ METHODS: dict[str, Method] = (
 )
 OF_EVERY_METHOD = frozenset({"access_token"})
 WITHOUT_LOGIN = frozenset({"public/auth", "public/hello", "public/test", "public/set_heartbeat"})
-# What one request costs, and how many credits there are; each pool is filled up at the same rate.
-CREDITS_PER_S = 10_000
-DEARER = {
-    Pool.SUBSCRIBE: (3_000, 30_000),
-    Pool.INSTRUMENTS: (10_000, 500_000),
-}
 NOBODY = ""  # who asks over HTTP without a login
 SAYS_NOTHING = (None, False, "false", "")
 
@@ -70,7 +65,7 @@ class Dispatch:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._buckets: defaultdict[str, dict[str, Bucket]] = defaultdict(dict)  # by account, then by pool
+        self._credits: defaultdict[str, Credits] = defaultdict(Credits)  # by account
 
     def answer(self, session: Session, request: Mapping[str, Any], at: int) -> Any:
         """The result of a request, however it came; what stands against it is raised as `Refused`."""
@@ -109,24 +104,13 @@ class Dispatch:
     def _charge(self, row: Method, call: Call) -> None:
         """A request costs credits of its method's pool: of the account, of the connection, or of all such requests."""
         if call.login is not None:
-            buckets = self._buckets[call.account]
+            credits = self._credits[call.account]
         elif call.session.request is None:
-            buckets = call.session.buckets
+            credits = call.session.credits
         else:
-            buckets = self._buckets[NOBODY]  # all requests come from one address
-        if row.pool not in buckets:
-            buckets[row.pool] = self._bucket(row.pool, call.at)
-        if not buckets[row.pool].take(call.at):
+            credits = self._credits[NOBODY]  # all requests come from one address
+        if not credits.pay(row.pool, self._desk.settings, call.at):
             refuse(TOO_MANY_REQUESTS)
-
-    def _bucket(self, pool: Pool, at: int) -> Bucket:
-        limits = self._desk.settings
-        if pool is Pool.OTHER:
-            return Bucket(limits.requests_per_s, limits.requests_burst, at)
-        if pool in DEARER:
-            cost, size = DEARER[pool]
-            return Bucket(CREDITS_PER_S / cost, size // cost, at)
-        return Bucket(limits.credits_per_s, limits.credits_burst, at)
 
 
 def _check_params(row: Method, values: Mapping[str, Any] | None) -> None:

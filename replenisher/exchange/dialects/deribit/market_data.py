@@ -5,10 +5,11 @@ from itertools import islice
 from typing import Any
 
 from replenisher.exchange.dialects.deribit.channels import KINDS, RESOLUTIONS_NS, WHOLE
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import BAD_ARGUMENTS, INVALID_FOR_INSTRUMENT, refuse, refuse_param
 from replenisher.exchange.dialects.deribit.market_shapes import chart
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number, rate
 from replenisher.exchange.words import InstrumentState, Print
 from replenisher.model.instrument import Instrument, Kind

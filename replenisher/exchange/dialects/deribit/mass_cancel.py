@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import SYSTEM_MAINTENANCE, refuse
 from replenisher.exchange.dialects.deribit.market_data import instrument, instruments, of_index
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.trading import label
 from replenisher.model.instrument import Instrument
 

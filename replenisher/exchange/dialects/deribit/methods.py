@@ -1,11 +1,11 @@
 """What a method of the venue is to this exchange: what answers it, which parameters it takes, and who may call it."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.login import Login
 from replenisher.exchange.dialects.deribit.params import Params
@@ -29,16 +29,6 @@ class Call(msgspec.Struct, frozen=True):
 
 
 Answer = Callable[[Desk, Call], Any]
-
-
-class Pool(StrEnum):
-    """Whose credits a request costs."""
-
-    OTHER = "non_matching_engine"
-    SUBSCRIBE = "subscribe"  # dearer than others, as is the next one
-    INSTRUMENTS = "get_instruments"
-    TRADING = "trading"
-    CANCEL_ALL = "cancel_all"
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True):

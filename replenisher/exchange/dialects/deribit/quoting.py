@@ -2,9 +2,10 @@
 
 from typing import NoReturn
 
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import COD_NOT_ENABLED, MASS_QUOTES_DISABLED, refuse
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 
 
 def mass_quote(desk: Desk, call: Call) -> NoReturn:

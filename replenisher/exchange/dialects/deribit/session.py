@@ -1,9 +1,9 @@
 """One client's connection: its login, its subscriptions, its heartbeat, and whether its orders die with it."""
 
+from replenisher.exchange.dialects.deribit.credits import Credits
 from replenisher.exchange.dialects.deribit.login import Login
 from replenisher.exchange.dialects.deribit.subscription import Subscription
 from replenisher.exchange.dialects.dialect import HttpRequest
-from replenisher.model.units import SECOND_NS
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
 # every 10.6 s; one that is not answered closes the connection 10.0 s later. A connection that has no subscription and
@@ -62,7 +62,7 @@ class Session:
         self.cancels_on_disconnect = False
         self.subscriptions: dict[str, Subscription] = {}
         self.last_heard = at
-        self.buckets: dict[str, Bucket] = {}  # of who has not logged in, by pool
+        self.credits = Credits()  # of who has not logged in
         self.says_goodbye = False  # logged out: it is closed after this request
 
     @property
@@ -83,23 +83,3 @@ class Session:
             if due is not None and (first is None or due < first):
                 first = due
         return first
-
-
-class Bucket:
-    """Credits that refill with time: one request costs one."""
-
-    def __init__(self, rate_per_s: float, burst: int, at: int) -> None:
-        assert rate_per_s > 0 and burst > 0, "a budget that never has a credit would end every session"
-        self._credit_ns = round(SECOND_NS / rate_per_s)  # how long one credit takes to come back
-        self._full_ns = burst * self._credit_ns
-        self._level_ns = self._full_ns
-        self._at = at
-
-    def take(self, at: int) -> bool:
-        """Whether there was a credit left."""
-        self._level_ns = min(self._full_ns, self._level_ns + max(0, at - self._at))
-        self._at = max(at, self._at)
-        if self._level_ns < self._credit_ns:
-            return False
-        self._level_ns -= self._credit_ns
-        return True

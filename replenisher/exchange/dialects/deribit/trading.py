@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import (
     ALREADY_CLOSED,
@@ -24,7 +25,7 @@ from replenisher.exchange.dialects.deribit.errors import (
     refuse_for,
     refuse_param,
 )
-from replenisher.exchange.dialects.deribit.methods import Call, Method, Pool, method
+from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.words import (
