@@ -20,6 +20,10 @@ class Bucket(msgspec.Struct, kw_only=True):
         if self.credits < 0:
             self.credits = float(self.capacity)
 
+    def empty(self, at: int) -> None:
+        """Nothing is sure to be in it as of then."""
+        self.credits, self.counted_at = 0.0, at
+
     def take(self, cost: int, at: int) -> bool:
         """Pay `cost` if there are credits for it."""
         self._refill(at)

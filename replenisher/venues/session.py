@@ -98,10 +98,13 @@ class Session(Generic[Asked]):
         self._asked: dict[int, tuple[Asked, int]] = {}
         self._first_deadline: int | None = None  # never later than the earliest deadline in the table
 
-    def start(self, at: int) -> None:
-        """Want the connection: dial at once."""
+    def start(self, at: int, not_before: int = 0) -> None:
+        """Want the connection: dial at once, or as soon as that may be."""
         assert self.phase is Phase.IDLE, "a session is started once"
-        self._dial_or_wait(at)
+        if at < not_before:
+            self.phase, self._dial_at = Phase.WAITING, not_before
+        else:
+            self._dial_or_wait(at)
 
     def opened(self, at: int) -> None:
         """The carrier has it open."""

@@ -3,8 +3,16 @@
 from pathlib import Path
 
 from replenisher.exchange.words import OrderState
+from replenisher.model.event import OpenOrdersReported
 from replenisher.model.order import Status
+from replenisher.simulate.frame_faults import Passage, is_login
 from tests.chaos.story import WITH_A_TAKER, story
+
+SMALL, LARGE = '"min_trade_amount":10.0', '"min_trade_amount":100000.0'  # of what is traded
+
+
+def _become(passage: Passage, before: str, after: str) -> None:
+    passage.become(passage.frame.replace(before, after))
 
 
 def test_a_daemon_that_is_killed_while_its_orders_work(tmp_path: Path) -> None:
@@ -82,6 +90,45 @@ def test_a_burst_of_restarts_in_one_second(tmp_path: Path) -> None:
         told.end_well()
 
         assert told.ends.count("killed") == 4
+
+
+def test_a_daemon_that_no_configuration_lets_live_is_started_again_and_again_at_once(tmp_path: Path) -> None:
+    """A manager of processes that starts it again after 78, too: all its lives together ask no more than one may."""
+    with story(tmp_path) as told:
+        told.victims.away_s = (0.02, 0.02)
+        dearer = told.spoil(lambda frame: SMALL in frame, lambda passage: _become(passage, SMALL, LARGE), times=10_000)
+        told.victims.kill(lambda: None)
+        told.until(lambda: told.ends.count("exit 78") == 40)
+        told.lift(dearer)
+        told.end_well()
+
+
+def test_a_daemon_whose_key_is_refused_is_started_again_and_again_at_once(tmp_path: Path) -> None:
+    """The venue takes ten wrong keys a minute, and a right one after that."""
+    with story(tmp_path) as told:
+        told.victims.away_s = (0.02, 0.02)
+        refused = told.spoil(is_login, lambda passage: _become(passage, '"signature":"', '"signature":"0'), up=True)
+        refused.left = 10_000
+        told.victims.kill(lambda: None)
+        told.run(70)
+        told.lift(refused)
+        told.run(60)
+        told.end_well()
+
+        assert told.ends.count("exit 78") >= 10
+
+
+def test_a_daemon_that_is_killed_as_soon_as_it_quotes_and_started_again_at_once(tmp_path: Path) -> None:
+    """It dies by itself, say of its memory, and each life asks for all that a life begins with."""
+    with story(tmp_path) as told:
+        told.victims.away_s = (0.02, 0.02)
+        for _ in range(30):
+            told.victims.kill(lambda: None)
+            seen = len(told.witness.events)
+            told.until(lambda: told.heard(OpenOrdersReported, seen))  # noqa: B023
+        told.end_well()
+
+        assert told.ends.count("killed") == 30
 
 
 def test_the_same_story_twice(tmp_path: Path) -> None:

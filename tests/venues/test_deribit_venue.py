@@ -124,6 +124,29 @@ def test_who_has_no_key_hears_the_market_in_public_and_nothing_else() -> None:
     assert far.venue.next_wake is None
 
 
+def test_who_follows_a_life_that_asked_until_now_waits_until_two_logins_can_be_paid() -> None:
+    far = Far()
+    far.venue.start(far.at, asked_until=far.at)
+    far.collect()
+    assert far.dialed == []
+
+    waits_ns = (far.venue.next_wake or 0) - far.at
+    far.wait(waits_ns - MS)
+    assert far.dialed == []
+    far.wait(MS)
+
+    assert far.dialed == [MARKET, TRADING]
+    assert waits_ns == 2 * 3 * 500 * S // 8_000  # the time, the login and the heartbeat of each connection
+
+
+def test_who_follows_a_life_that_asked_long_ago_dials_at_once() -> None:
+    far = Far()
+    far.venue.start(far.at, asked_until=far.at - S)
+    far.collect()
+
+    assert far.dialed == [MARKET, TRADING]
+
+
 def test_the_login_is_signed_with_a_time_the_venue_will_accept() -> None:
     far = Far(skew_ns=60 * S)
     far.venue.start(far.at)

@@ -13,7 +13,7 @@ from typing import Any
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import ClockOffset, Event, SessionLost
 from replenisher.model.order import is_order_id
-from replenisher.model.units import MINUTE_NS, MS_NS
+from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Restart
 from replenisher.venues.ccxt.errors import KEY_REFUSED
 from replenisher.venues.ccxt.exchanges import FORGETS_NS
@@ -33,6 +33,8 @@ from replenisher.venues.ccxt.link import (
 from replenisher.venues.ccxt.market import BOOK, TRADES, Market
 from replenisher.venues.ccxt.trading import Trading
 from replenisher.venues.venue import Capabilities
+
+LIVES_APART_NS = SECOND_NS
 
 
 class Phase(StrEnum):
@@ -96,10 +98,13 @@ class CcxtVenue:
 
     # --- What happens to it ---------------------------------------------------------------------------------------
 
-    def start(self, at: int) -> None:
-        """Begin to connect."""
+    def start(self, at: int, asked_until: int | None = None) -> None:
+        """Begin to connect, a while after an earlier life may have asked: what it has spent nobody can say."""
         assert self._phase is Phase.IDLE, "a venue is started once"
-        self._begin(at)
+        if asked_until is not None and at < asked_until + LIVES_APART_NS:
+            self._phase, self._attempt_at = Phase.WAITING, asked_until + LIVES_APART_NS
+        else:
+            self._begin(at)
 
     def answered(self, number: int, value: Any, at: int) -> None:
         """A call came back with a value."""

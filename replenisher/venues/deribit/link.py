@@ -42,6 +42,7 @@ CREDITS = 40_000
 CREDITS_PER_SECOND = 8_000
 REQUEST_COST = 500
 SUBSCRIBE_COST = 3_000
+OPENING_COST = 3 * REQUEST_COST  # of each connection, which are not kept back: the time, the login, the heartbeat
 
 # A heartbeat bounds how long a connection that went silent keeps its orders: it is tested at the latest 2.3 s after the
 # interval, and closed one interval later if it does not answer (measured with 10 s, the shortest the venue offers).
@@ -111,9 +112,9 @@ class Link:
 
     # --- What happens to it ---------------------------------------------------------------------------------------
 
-    def start(self, at: int) -> None:
+    def start(self, at: int, not_before: int = 0) -> None:
         """Begin to connect."""
-        self._session.start(at)
+        self._session.start(at, not_before)
 
     def opened(self, at: int) -> None:
         """The carrier has the connection open."""

@@ -12,7 +12,7 @@ from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 from replenisher.model.order import is_order_id
 from replenisher.model.units import SECOND_NS
-from replenisher.venues.deribit.link import CREDITS, CREDITS_PER_SECOND, Clock, Link
+from replenisher.venues.deribit.link import CREDITS, CREDITS_PER_SECOND, OPENING_COST, Clock, Link
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.settings import Credentials, Settings, Watched
@@ -62,7 +62,7 @@ class DeribitVenue:
         self._facts: list[Event] = []
         self._actions: list[Action] = []
         clock = Clock()
-        bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
+        self._bucket = bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
         attempts = dials()
 
         def link(connection: str, pace: Pace) -> Link:
@@ -110,11 +110,14 @@ class DeribitVenue:
         self._known = 0
         self._only_listens = credentials is None
 
-    def start(self, at: int) -> None:
-        """Begin to connect."""
-        self._market.chief.link.start(at)
-        if not self._only_listens:
-            self._trading.chief.link.start(at)
+    def start(self, at: int, asked_until: int | None = None) -> None:
+        """Begin to connect, once what a login asks for can be paid: an earlier life may have left no credits."""
+        if asked_until is not None:
+            self._bucket.empty(asked_until)
+        links = [self._market.chief.link, *([] if self._only_listens else [self._trading.chief.link])]
+        not_before = self._bucket.affordable_at(OPENING_COST * len(links))
+        for link in links:
+            link.start(at, not_before)
 
     def opened(self, connection: str, at: int) -> None:
         """A connection that we asked for is open."""

@@ -47,6 +47,18 @@ def test_a_session_begins_with_markets_clock_and_a_first_private_question() -> N
     assert [watch.method for watch in desk.streams[2:]] == ["watch_orders", "watch_my_trades"]
 
 
+def test_a_life_begins_a_second_after_the_one_before_has_asked() -> None:
+    desk = Desk()
+    desk.venue.start(T0, asked_until=T0 - S // 4)
+    assert desk.calls() == []
+
+    desk.later(S * 3 // 4 - 1)
+    assert desk.calls() == []
+    desk.later(1)
+
+    assert desk.calls() == ["load_markets"]
+
+
 def test_a_symbol_that_the_exchange_lacks_is_told_for_good() -> None:
     desk = Desk()
     desk.venue.start(T0)
