@@ -1,5 +1,6 @@
 """Daemons that die at bad moments: the next one knows what the last one has left behind."""
 
+from functools import partial
 from pathlib import Path
 
 from replenisher.exchange.words import OrderState
@@ -124,8 +125,7 @@ def test_a_daemon_that_is_killed_as_soon_as_it_quotes_and_started_again_at_once(
         told.victims.away_s = (0.02, 0.02)
         for _ in range(30):
             told.victims.kill(lambda: None)
-            seen = len(told.witness.events)
-            told.until(lambda: told.heard(OpenOrdersReported, seen))  # noqa: B023
+            told.until(partial(told.heard, OpenOrdersReported, len(told.witness.events)))
         told.end_well()
 
         assert told.ends.count("killed") == 30
