@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_
-from replenisher.config.sections import Sections, StrategySection
+from replenisher.config.sections import Sections, StrategySection, VenueSection
 from replenisher.core.fair_value import FairValue
 from replenisher.core.prices import TOLD_BY_A_TICKER, Of, PriceSpec
 from replenisher.core.strategy import Strategy
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Kind, venue_of
 from replenisher.model.units import MS_NS
+from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
 
 if TYPE_CHECKING:
     from replenisher.config.loading import Config
@@ -68,9 +69,21 @@ def _of_price(
     if venue not in sections.venues:
         rule = f"it must be one of venues: {', '.join(sections.venues)}"
         yield (*stem, "venue"), not_allowed((*stem, "venue"), venue, rule)
-    elif spec.of in TOLD_BY_A_TICKER and sections.venues[venue].adapter != "deribit":
+    elif spec.of in TOLD_BY_A_TICKER and (rule := _why_untold(venue, sections.venues[venue], spec.of)):
         at = (*stem, "of" if is_leg else "funding_shift" if spec.of is Of.FUNDING else "source")
-        yield at, not_allowed(at, spec.of.value, f"{venue} is not reached by the adapter deribit, which alone tells it")
+        yield at, not_allowed(at, spec.of.value, rule)
     elif spec.of is Of.FUNDING and (name := read_name(own.instrument)) is not None and name.kind is not Kind.PERPETUAL:
         at = (*stem, "funding_shift")
         yield at, not_allowed(at, own.instrument, "only a perpetual has a funding rate")
+
+
+def _why_untold(venue: str, section: VenueSection, of: Of) -> str:
+    """Why a venue does not tell such a price; empty if it does, or if that cannot be said of what is written."""
+    if section.adapter == "deribit" or section.exchange is None:
+        return ""
+    if of is Of.FUNDING:
+        return f"{venue} is not reached by the adapter deribit, which alone tells it"
+    if of in TRAITS.get(section.exchange, USUAL).worth.tells:
+        return ""
+    telling = ", ".join(sorted(name for name, traits in TRAITS.items() if of in traits.worth.tells))
+    return f"through ccxt {section.exchange} tells no {of} price; these do: {telling}"

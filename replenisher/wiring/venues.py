@@ -108,6 +108,7 @@ def _reach_through_ccxt(
             is_exclusive=section.exclusive,
         ),
         followed=followed_on(config, name),
+        tickers=tickers_on(config, name),
         only_listens=only_listens,
     )
 

@@ -103,13 +103,19 @@ def test_who_goes_by_nothing_has_nothing_followed(tmp_path: Path) -> None:
             "{}",
             "{source: mark}",
             "kraken BTC/USD",
-            "strategies[1].fair_value.source: 'mark' is not allowed, kraken is not reached by the adapter deribit",
+            "strategies[1].fair_value.source: 'mark' is not allowed, through ccxt kraken tells no mark price; these do",
         ),
         (
             of("{venue: kraken, instrument: BTC/USD, of: index}"),
             "{}",
             "kraken BTC/USD",
-            "strategies[0].fair_value.legs[0].of: 'index' is not allowed, kraken is not reached by the adapter deribit",
+            "strategies[0].fair_value.legs[0].of: 'index' is not allowed, through ccxt kraken tells no index price",
+        ),
+        (
+            "{}",
+            "{funding_shift: 0.5}",
+            "kraken BTC/USD",
+            "strategies[1].fair_value.funding_shift: 'funding_8h' is not allowed, kraken is not reached by the adapter",
         ),
         (
             "{}",

@@ -34,6 +34,27 @@ def test_it_trades_through_ccxt_and_the_books_agree(desk: Desk) -> None:
     assert desk.assert_books_agree()["fills"] >= 10
 
 
+def test_it_quotes_around_the_mark_that_ccxt_tells_and_not_without_it(desk: Desk) -> None:
+    text = desk.config.read_text()
+    assert text.count("{source: mid}") == 1
+    desk.config.write_text(text.replace("{source: mid}", "{source: mark, max_age_ms: 2000}"))
+    with desk.exchange() as (exchange, url):
+        desk.connect(url)
+        with desk.running("run", desk.config) as daemon:
+            daemon.until("five fills", lambda: filled(desk) >= 5)
+            terms = desk.answer("status")["terms"]["core"]
+            assert terms["mark"] == terms["fair_value"]
+            assert abs(terms["mark"] / 60_000 - 1) < 0.1
+
+            exchange.send(signal.SIGSTOP)  # nobody tells anything any more
+            daemon.until("the mark is too old", lambda: desk.answer("status")["prices"]["core"]["mark"] == "not fresh")
+            exchange.send(signal.SIGCONT)
+            daemon.until("it is told again", lambda: desk.answer("status")["prices"]["core"]["mark"] != "not fresh")
+            daemon.until("it quotes again", lambda: resting(desk.ledger()))
+            ended = daemon.stop()
+    assert (ended.code, ended.summary["stop"]["verdict"]) == (0, "flat")
+
+
 def test_killed_in_the_middle_it_finds_its_orders_again_through_ccxt(desk: Desk) -> None:
     with desk.running("exchange", desk.config, "--ledger", desk.ledger_file) as exchange:
         exchange.until("it listens", exchange.lines)

@@ -9,15 +9,16 @@ import pytest
 
 from tests.stories.desk import PAPER, Desk, Process, resting
 
-TOO_FEW = {"core": "fair value: 1 of 2 legs is fresh, 2 are needed"}
+TOO_FEW = {"core": "fair value: 1 of 3 legs is fresh, 3 are needed"}
 FAIR_VALUE = """
     fair_value:
       source: composite
       legs:
         - {venue: deribit, instrument: BTC-PERPETUAL, weight: 1000}
         - {venue: elsewhere, instrument: BTC-PERPETUAL, max_age_ms: 2000}
+        - {venue: elsewhere, instrument: BTC-PERPETUAL, max_age_ms: 2000, of: index}
       outlier_bps: 1000
-      min_legs: 2
+      min_legs: 3
 """
 
 
@@ -49,7 +50,8 @@ def test_it_quotes_while_it_hears_both_and_has_no_account_there(tmp_path: Path, 
             daemon.until("it quotes", lambda: resting(desk.ledger()))
             status = desk.answer("status")
             assert list(status["sync"]) == list(status["dead_man_switch"]) == ["deribit"]
-            assert set(status["prices"]["core"]) == {"deribit/BTC-PERPETUAL", "elsewhere/BTC-PERPETUAL"}
+            legs = ["deribit/BTC-PERPETUAL", "elsewhere/BTC-PERPETUAL", "index:elsewhere/BTC-PERPETUAL"]
+            assert list(status["prices"]["core"]) == legs
             assert list(status["instruments"]) == ["deribit/BTC-PERPETUAL"]
 
             ended = daemon.stop()

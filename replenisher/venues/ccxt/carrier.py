@@ -23,7 +23,7 @@ from replenisher.venues.venue import Tasks
 
 MESSAGE_MAX = 300  # characters of an exception, which may hold a whole page of HTML
 FAREWELL_S_MAX = 5.0  # that an end waits for the last word to be heard
-MEMORY = ("orderbooks", "trades", "orders", "myTrades")  # what ccxt gathers from streams
+MEMORY = ("orderbooks", "tickers", "trades", "orders", "myTrades")  # what ccxt gathers from streams
 
 
 class Listener(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from replenisher.core.prices import Of
 from replenisher.core.topic import Topic
 from replenisher.model.units import SECOND_NS
 
@@ -27,6 +28,14 @@ class Standing(StrEnum):
     PROVED = "proved on the simulated exchange"
     MAPPED = "mapping tested"
     UNTESTED = "untested"
+
+
+class Worth(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange says through ccxt what its contracts are worth; most by no means say all."""
+
+    tells: frozenset[Of] = frozenset()
+    fetch: str = ""  # the method that asks
+    watch: str = ""  # the stream that tells; empty where there is none, or ccxt leaves these prices out of it
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +67,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     # `cancel_all_orders_after` is a timer of the whole account that needs nothing but a time. Elsewhere ccxt gives the
     # same name to what serves one symbol, one kind of market, or only the end of a socket.
     has_switch: bool = False
+    worth: Worth = Worth()
     is_paced: bool = True  # by ccxt, as it knows what each request costs; False where our own budget is the venue's
     standing: Standing = Standing.UNTESTED
 
@@ -73,6 +83,18 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USUAL = Traits()
+
+BOTH = frozenset({Of.INDEX, Of.MARK})
+IN_TICKERS = Worth(tells=BOTH, fetch="fetch_ticker", watch="watch_ticker")
+AS_MARK = Worth(tells=BOTH, fetch="fetch_mark_price", watch="watch_mark_price")
+WORTH = {
+    **dict.fromkeys(("deribit", "bybit", "bybiteu", "bybitid", "gate", "gateeu", "krakenfutures"), IN_TICKERS),
+    **dict.fromkeys(("binance", "binancecoinm", "binanceusdm"), AS_MARK),
+    **dict.fromkeys(("okx", "myokx", "okxus"), msgspec.structs.replace(AS_MARK, tells=frozenset({Of.MARK}))),
+    **dict.fromkeys(("bitget", "poloniex"), Worth(tells=BOTH, fetch="fetch_ticker")),
+    **dict.fromkeys(("bingx", "kucoin", "kucoinfutures"), Worth(tells=BOTH, fetch="fetch_mark_price")),
+    "phemex": Worth(tells=BOTH, fetch="fetch_funding_rate"),
+}
 
 DERIBIT = Traits(
     # ccxt passes `label` through, but never reads it back: `clientOrderId` is always None.
@@ -129,7 +151,10 @@ ROWS: dict[str, Traits] = {
     "cryptocom": Traits(name_param="client_oid"),
     **dict.fromkeys(("bingx", "bitrue", "mexc", "phemex"), USUAL),
 }
-TRAITS = {name: msgspec.structs.replace(row, tells_funding=name in FUNDED) for name, row in ROWS.items()}
+TRAITS = {
+    name: msgspec.structs.replace(row, tells_funding=name in FUNDED, worth=WORTH.get(name, row.worth))
+    for name, row in ROWS.items()
+}
 
 
 def standing_of(exchange: str) -> Standing:

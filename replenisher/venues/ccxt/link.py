@@ -87,6 +87,12 @@ class FetchTrades(msgspec.Struct, frozen=True):
     name: str
 
 
+class FetchTicker(msgspec.Struct, frozen=True):
+    """What is this instrument worth?"""
+
+    name: str
+
+
 class CheckFills(msgspec.Struct, frozen=True):
     """Which executions of ours were there lately?"""
 
@@ -158,6 +164,7 @@ Asked = (
     | LookAtRights
     | FetchBook
     | FetchTrades
+    | FetchTicker
     | CheckFills
     | CheckOrders
     | Part

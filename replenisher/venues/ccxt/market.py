@@ -1,7 +1,7 @@
 """The public side: what is offered, and the books and prints of what we watch, by stream or by asking.
 
 A polled book is as old as the question that it answers: it is told with the time at which we asked. When answers stay
-away, the book is lost, whatever it last said.
+away, the book is lost, whatever it last said. What instruments are worth besides is heard by `tickers.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +23,19 @@ from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
 from replenisher.venues.ccxt.feed import Feed
 from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
 from replenisher.venues.ccxt.instruments import instrument_of, market_named
-from replenisher.venues.ccxt.link import Asked, Clock, Exchange, FetchBook, FetchTrades, Listed, Settings
+from replenisher.venues.ccxt.link import (
+    Asked,
+    Clock,
+    Exchange,
+    FetchBook,
+    FetchTicker,
+    FetchTrades,
+    Listed,
+    Settings,
+)
+from replenisher.venues.ccxt.tickers import NEVER, TICKER, Tickers
 
 BOOK, TRADES = "book ", "trades "  # the streams, with the instrument's name behind
-NEVER = 1 << 62
 PRINTS_MAX = 1000  # ids of prints that are remembered, so that none is told twice
 
 
@@ -38,6 +47,7 @@ class Market:
         venue: str,
         traded: Sequence[str],
         followed: Sequence[str],
+        tickers: Sequence[str],
         exchange: Exchange,
         calls: Calls[Asked],
         clock: Clock,
@@ -49,7 +59,8 @@ class Market:
         self.traded: dict[str, Listed] = {}  # those of them that are not only watched
         self._venue = venue
         self._traded = frozenset(traded)
-        self._instruments = tuple(dict.fromkeys([*traded, *followed]))
+        self._instruments = tuple(dict.fromkeys([*traded, *followed, *tickers]))
+        self._tickers = Tickers(venue, tickers, exchange, calls, clock, settings, tell, actions)
         self._exchange = exchange
         self._calls = calls
         self._clock = clock
@@ -121,6 +132,7 @@ class Market:
                 self._actions.append(Watch(TRADES + name, "watch_trades", (symbol,)))
             elif self._exchange.can("fetchTrades"):
                 self._trades_at[name] = at
+        self._tickers.begin(self.listed, at)
 
     def lose(self, reason: str, at: int) -> None:
         """Every book is worthless from now on."""
@@ -129,6 +141,7 @@ class Market:
         self._asked_at.clear()
         self._trades_at.clear()
         self._asking.clear()
+        self._tickers.lose()
 
     def _lose(self, feed: Feed, reason: str, at: int) -> None:
         if feed.is_live:
@@ -151,16 +164,17 @@ class Market:
                 symbol = self.listed[self._feeds[name].instrument.key].symbol
                 self._calls.ask(FetchTrades(name), at, "fetch_trades", symbol)
                 self._trades_at[name] = NEVER  # until it is answered
+        self._tickers.wake(at)
         return ""
 
     @property
     def next_wake(self) -> int | None:
         """When something is due."""
-        dues = [*self._trades_at.values()]
+        dues = [self._tickers.next_wake, *self._trades_at.values()]
         for name in self._asked_at:
             feed = self._feeds[name]
             dues += [self._due_at(name, feed), self._late_at(feed)]
-        soonest = min(dues, default=NEVER)
+        soonest = min(dues)
         return soonest if soonest < NEVER else None
 
     @property
@@ -196,6 +210,9 @@ class Market:
 
     def watched(self, stream: str, value: Any, at: int) -> str:
         """News of a stream; returns why it cannot be believed."""
+        if stream.startswith(TICKER):
+            self._tickers.watched(stream, value, at)
+            return ""
         if stream.startswith(TRADES):
             return self._prints(stream.removeprefix(TRADES), value, at)
         name = stream.removeprefix(BOOK)
@@ -208,8 +225,11 @@ class Market:
         return f"the book of {name}: {reason}" if reason else ""
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> str:
-        """A book or prints that we asked for; returns why the streams cannot be believed."""
+        """What we asked for; returns why the streams cannot be believed."""
         match call.what:
+            case FetchTicker(name=name):
+                self._tickers.answered(name, call, value, at)
+                return ""
             case FetchTrades(name=name):
                 self._trades_at[name] = at + self._settings.poll_ns
                 return self._prints(name, value, at)
@@ -222,6 +242,8 @@ class Market:
     def failed(self, call: Call[Asked], failure: Failure, at: int) -> None:
         """No answer: it is asked again, and the book grows old meanwhile."""
         match call.what:
+            case FetchTicker(name=name):
+                self._tickers.failed(name, at)
             case FetchTrades(name=name):
                 self._trades_at[name] = at + self._settings.poll_ns
             case FetchBook(name=name):

@@ -22,6 +22,7 @@ from replenisher.venues.ccxt.link import (
     Clock,
     Exchange,
     FetchBook,
+    FetchTicker,
     FetchTrades,
     HoldSwitch,
     LoadMarkets,
@@ -31,6 +32,7 @@ from replenisher.venues.ccxt.link import (
     Settings,
 )
 from replenisher.venues.ccxt.market import BOOK, TRADES, Market
+from replenisher.venues.ccxt.tickers import TICKER
 from replenisher.venues.ccxt.trading import Trading
 from replenisher.venues.venue import Capabilities
 
@@ -59,6 +61,7 @@ class CcxtVenue:
         random: Callable[[], float],
         settings: Settings | None = None,
         followed: Sequence[str] = (),
+        tickers: Sequence[str] = (),
         only_listens: bool = False,
     ) -> None:
         """Who `only_listens` needs no key: the public side alone begins."""
@@ -76,7 +79,7 @@ class CcxtVenue:
         self._clock = Clock()
         tell = self._facts.append
         self._market = Market(
-            name, instruments, followed, exchange, self._calls, self._clock, settings, tell, self._actions
+            name, instruments, followed, tickers, exchange, self._calls, self._clock, settings, tell, self._actions
         )
         self._trading = Trading(
             name,
@@ -116,7 +119,7 @@ class CcxtVenue:
                 self._markets_told(value, at)
             case MeasureClock():
                 self._clock_told(call, value, at)
-            case FetchBook() | FetchTrades():
+            case FetchBook() | FetchTrades() | FetchTicker():
                 if self._is_of_these_streams(call):
                     self._doubt(self._market.answered(call, value, at), at)
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
@@ -136,7 +139,7 @@ class CcxtVenue:
                     self._end_session(str(failure), at, is_refusal=failure.kind in KEY_REFUSED)
             case MeasureClock():
                 self._loaded(at)  # without a clock of its own, the venue's is taken to be ours
-            case FetchBook() | FetchTrades():
+            case FetchBook() | FetchTrades() | FetchTicker():
                 if self._is_of_these_streams(call):
                     self._market.failed(call, failure, at)
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
@@ -149,7 +152,7 @@ class CcxtVenue:
         """A stream has news."""
         if self._phase is not Phase.UP:
             return
-        if stream.startswith((BOOK, TRADES)):
+        if stream.startswith((BOOK, TRADES, TICKER)):
             self._doubt(self._market.watched(stream, value, at), at)
         else:
             self._distrust(self._trading.watched(stream, value, at), at)

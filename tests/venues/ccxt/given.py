@@ -57,6 +57,7 @@ class Desk:
         market: Json = MARKET,
         others: Sequence[Json] = (),
         followed: Sequence[Json] = (),
+        tickers: Sequence[str] = (),
     ) -> None:
         self.at = T0
         self.venue = CcxtVenue(
@@ -67,6 +68,7 @@ class Desk:
             random=lambda: 0.5,
             settings=settings,
             followed=[each["symbol"] for each in followed],
+            tickers=tickers,
         )
         self.market, self.others = market, (*others, *followed)
         self.facts: list[Event] = []
