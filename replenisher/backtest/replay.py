@@ -87,8 +87,9 @@ class Replay:
 
     def run(self, until: int) -> None:
         """Let time pass up to and including `until`, or until the market has closed."""
-        while (at := self._next_at()) <= until and not self.is_closed:
-            self._happen(at)
+        due = self._next_at()
+        while due <= until and not self.is_closed:
+            due = self._happen(due)
         if not self.is_closed:
             self.at = max(self.at, until)
 
@@ -97,48 +98,42 @@ class Replay:
         reason = CLOSED if self.is_closed else OVER
         self._step([StopAsked(at=self.at, reason=reason)])
         until = self.at + STOP_NS_MAX
-        self._happen(self.at)
-        while not self.is_over and (at := self._next_at()) <= until:
-            self._happen(at)
+        due = self._happen(self.at)
+        while not self.is_over and due <= until:
+            due = self._happen(due)
 
     # --- Time -----------------------------------------------------------------------------------------------------
 
     def _next_at(self) -> int:
         """When something is due next."""
-        market = self.exchange.next_at
-        due = FAR if market is None else market
-        for at in (
-            self._hearing.next_at,
-            self._alarm_at,
-            self._heard_at + SILENCE_NS,
-            self._counter.next_at,
-        ):
-            if at < due:
-                due = at
+        due = self._heard_at + SILENCE_NS
+        if (at := self._hearing.next_at) < due:
+            due = at
+        if (at := self._counter.next_at) < due:
+            due = at
+        if (market := self.exchange.next_at) is not None and market < due:
+            due = market
         if self._set_alarm_at < due:
             self._set_alarm(self._set_alarm_at)
-            due = min(due, self._alarm_at)
-        return due
+        return self._alarm_at if self._alarm_at < due else due
 
-    def _happen(self, at: int) -> None:
-        """All that is due at this moment, and what follows from it at once."""
+    def _happen(self, at: int) -> int:
+        """All that is due at this moment, and what follows from it at once; when something is due next."""
         if at > self.at:
             self.at = at
-        exchange, counter = self.exchange, self._counter
-        while True:
+        exchange, counter, due = self.exchange, self._counter, at
+        while due <= at:
             if counter.next_at <= at:
                 counter.turn(at)
-            market = exchange.next_at
-            if market is not None and market <= at:
+            if (market := exchange.next_at) is not None and market <= at:
                 exchange.advance(at)
             facts = self._heard(at)
             if self._alarm_at <= at:
                 self._ring(facts, at)
-            if not facts:
-                break
-            self._step(facts)
-        if self._set_alarm_at <= at:
-            self._set_alarm(at)
+            if facts:
+                self._step(facts)
+            due = self._next_at()
+        return due
 
     def _heard(self, at: int) -> list[Event]:
         """What has arrived; and that the connection lives, if there is nothing else that says so."""

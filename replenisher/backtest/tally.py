@@ -24,17 +24,19 @@ class Tally:
         """One more step."""
         self.steps += 1
         for event in step.events:
-            if isinstance(event, TradePrinted):
-                self.trades += 1
-            elif isinstance(event, BookChanged | BookSnapshot):
-                self.changes += 1
-                self.levels += len(event.bids) + len(event.asks)
-            elif isinstance(event, OrderRejected):
-                self.rejected += 1
+            match event:
+                case TradePrinted():
+                    self.trades += 1
+                case BookChanged() | BookSnapshot():
+                    self.changes += 1
+                    self.levels += len(event.bids) + len(event.asks)
+                case OrderRejected():
+                    self.rejected += 1
         for command in step.commands:
-            if isinstance(command, PlaceOrder):
-                self.orders += 1
-            elif isinstance(command, AmendOrder):
-                self.amends += 1
-            elif isinstance(command, CancelOrder):
-                self.cancels += 1
+            match command:
+                case PlaceOrder():
+                    self.orders += 1
+                case AmendOrder():
+                    self.amends += 1
+                case CancelOrder():
+                    self.cancels += 1

@@ -85,7 +85,8 @@ class Exchange:
         self._funds = Funds(self._register, self._mark_of, max_leverage)
         self._judge = Judge(self._register, self._funds)
         self._consequences = Consequences(self._clearing, self._judge, self._boards)
-        self._coming: tuple[int | None, list[Board]] | None = None  # what is next; None while it is not known
+        self.next_at: int | None = None  # when a market next does something by itself; call `advance` then
+        self._due: list[Board] = []  # the boards on which it does
         self.views = Views(self._clearing, self._register, self._funds, self._judge, self._boards)
         self._close_orders_of_earlier_lives()
         self._open_accounts(balances)
@@ -96,14 +97,16 @@ class Exchange:
         """Made once, kept over all lives of one ledger."""
         return self._register.exchange_id
 
-    @property
-    def next_at(self) -> int | None:
-        """When a market next does something by itself; call `advance` then."""
-        return self._next()[0]
-
     def look_again(self) -> None:
-        """A market was told something from outside: what comes next may be something else."""
-        self._coming = None
+        """A market was told something, perhaps from outside: what comes next may be something else."""
+        self.next_at, self._due = None, []
+        for board in self._boards.values():
+            at = board.next_at
+            if at is None or (self.next_at is not None and at > self.next_at):
+                continue
+            if at != self.next_at:
+                self.next_at, self._due = at, []
+            self._due.append(board)
 
     def advance(self, at: int) -> None:
         """Let the markets go on towards `at`, moment by moment over all of them, but not for long.
@@ -111,16 +114,16 @@ class Exchange:
         What is left stays due (`next_at` is in the past) and is done by the next calls; it happens when it is done.
         """
         for _ in range(MOMENTS_A_CALL):
-            next_at, due = self._next()
+            next_at = self.next_at
             if next_at is None or next_at > at:
                 break
-            if next_at > self._at:
-                self._at = next_at
-            for board in due:
+            if next_at > self._clearing.at:
+                self._clearing.at = next_at
+            for board in self._due:
                 self._consequences.go_on(board, next_at)
-            self._coming = None
-        if at > self._at:
-            self._at = at
+            self.look_again()
+        if at > self._clearing.at:
+            self._clearing.at = at
         self._clearing.flush()
 
     # --- Orders -------------------------------------------------------------------------------------------------
@@ -230,7 +233,7 @@ class Exchange:
     def interrupt(self, instrument: str, state: InstrumentState, at: int) -> None:
         """Let an instrument be locked or halted from now on, or open again; done when the market goes on."""
         self._boards[instrument].interruptions.turn(state, at)
-        self._coming = None
+        self.look_again()
 
     # --- What an account chooses ----------------------------------------------------------------------------------
 
@@ -314,31 +317,9 @@ class Exchange:
     def _at(self) -> int:
         return self._clearing.at
 
-    @_at.setter
-    def _at(self, at: int) -> None:
-        self._clearing.at = at
-
-    def _next(self) -> tuple[int | None, list[Board]]:
-        """The next moment at which something happens by itself, and the boards on which it does."""
-        if self._coming is None:
-            self._coming = self._look_ahead()
-        return self._coming
-
-    def _look_ahead(self) -> tuple[int | None, list[Board]]:
-        first: int | None = None
-        due: list[Board] = []
-        for board in self._boards.values():
-            at = board.next_at
-            if at is None or (first is not None and at > first):
-                continue
-            if at != first:
-                first, due = at, []
-            due.append(board)
-        return first, due
-
     def _finish(self) -> None:
         """What was asked for is done: it goes into the ledger, and what comes next may be something else."""
-        self._coming = None
+        self.look_again()
         self._clearing.flush()
 
     def _mark_of(self, instrument: str) -> Decimal:

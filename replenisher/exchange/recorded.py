@@ -145,7 +145,11 @@ class RecordedMarket:
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
-        own, others = self._resting.best(side), self._best_of_others(side, without)
+        own = self._resting.best(side)
+        if self._hidden or self._taken:
+            others = self._best_of_others(side, without)
+        else:  # nothing is hidden, whoever is left out
+            others = self._book.sides[side].best_price
         if own is None or others is None:
             return others if own is None else own
         return own if is_at_or_better(side, own, others) else others
@@ -233,10 +237,11 @@ class RecordedMarket:
 
     def _note_way(self, fact: TapeFact) -> None:
         """The clocks may differ by anything, so one message says nothing of how long it took; two do."""
-        if not isinstance(fact, FeedLost | InstrumentStateChanged):
-            self._way_ns = fact.at - fact.venue_time
-            if self._way_ns < self._way_ns_min:
-                self._way_ns_min = self._way_ns
+        match fact:
+            case TradePrinted() | BookChanged() | BookSnapshot() | TickerTold():
+                self._way_ns = way_ns = fact.at - fact.venue_time
+                if way_ns < self._way_ns_min:
+                    self._way_ns_min = way_ns
 
     def _apply(self, fact: TapeFact) -> Happening:
         match fact:
