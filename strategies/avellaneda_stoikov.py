@@ -22,7 +22,7 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.coefficient import Coefficient, Sigma, in_steps
+from replenisher.core.coefficient import Coefficient, Sigma, as_terms, in_steps
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import worth_base
 from replenisher.core.last_answer import LastAnswers
@@ -125,7 +125,7 @@ class AvellanedaStoikov(ModelLadder):
                 "reservation": reservation,
                 "half_spread": half,
             }
-            | {f"{name}_measured": number for name, number in measured.items()},
+            | as_terms(measured),
         )
 
     def _left_s(self, at: int) -> float:

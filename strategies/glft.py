@@ -24,7 +24,7 @@ from typing import Annotated
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, NotNegative, Positive, about
-from replenisher.core.coefficient import Coefficient, Sigma, in_steps
+from replenisher.core.coefficient import Coefficient, Sigma, as_terms, in_steps
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import worth_base
 from replenisher.core.last_answer import LastAnswers
@@ -109,7 +109,7 @@ class Glft(ModelLadder):
                 "centre": centre,
                 "half_spread": half_spread,
             }
-            | {f"{name}_measured": number for name, number in measured.items()},
+            | as_terms(measured),
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
-from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted
+from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted, require_counted
 from replenisher.core.last_answer import LastAnswers
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
@@ -63,12 +63,7 @@ class PureMarketMaking:
             raise WrongArgument(missing[0], "missing")
         if self.bid_levels or self.ask_levels:
             raise WrongArgument("bid_levels" if self.bid_levels else "ask_levels", "it belongs to size_curve: custom")
-        if self.order_levels != 1 and not self.level_spacing_bps:
-            raise WrongArgument("level_spacing_bps", "it must be greater than 0 with more than one level")
-        if (self.level_amount_step is not None) != (self.size_curve in (SizeCurve.LINEAR, SizeCurve.EXPONENTIAL)):
-            raise WrongArgument(
-                "level_amount_step", "it belongs to the size curves linear and exponential, which need it"
-            )
+        require_counted(self.order_levels, self.level_spacing_bps, self.size_curve, self.level_amount_step)
         return self
 
     def quote(self, view: View) -> Quotes:

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.coefficient import Sigma
+from replenisher.core.coefficient import Sigma, as_terms
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.model_ladder import ModelLadder
@@ -75,5 +75,5 @@ class VolatilityMarketMaking(ModelLadder):
                 "lean": leaning.lean,
                 "centre": centre,
             }
-            | {f"{name}_measured": number for name, number in view.signals.items()},
+            | as_terms(view.signals),
         )

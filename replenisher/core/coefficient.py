@@ -99,3 +99,8 @@ class Sigma(Coefficient):
     def measure(self) -> Callable[..., SignalSpec]:
         """What makes the signal that measures it."""
         return ESTIMATORS[self.estimator]
+
+
+def as_terms(measured: Mapping[str, float]) -> dict[str, float]:
+    """What was measured, as it is shown beside what was made of it."""
+    return {f"{name}_measured": number for name, number in measured.items()}

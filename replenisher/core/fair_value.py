@@ -1,23 +1,19 @@
 """Fair value: where the centre of a ladder comes from. Each source is a pure function of what a strategy is shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from math import atan, pi
 from typing import Annotated, Self, assert_never
 
-import msgspec
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.book import Touch
-from replenisher.core.composite import Blend, Degraded, Leg, blend
+from replenisher.core.composite import Composite, Degraded, Leg
 from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import Quotes, View
-from replenisher.model.instrument import Instrument
-from replenisher.model.step import Quote
+from replenisher.core.touch_prices import microprice, mid, weighted_mid
 from replenisher.model.units import BPS, MS_NS
 
 
@@ -44,7 +40,6 @@ NEEDED_BY = {
     **dict.fromkeys(("legs", "outlier_bps", "min_legs"), Source.COMPOSITE),
 }
 FUNDING = "funding_8h"
-WIDENED = "widened"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -135,15 +130,11 @@ class FairValue:
             return "fair value: the funding rate is not known"
         if (of := OF.get(self.source)) is not None and of.value not in prices:
             return f"fair value: the {'price over HTTP' if of is Of.HTTP else f'{of} price'} is not known"
-        if self.source is Source.COMPOSITE:
-            blended = self._blend(prices)
-            if not blended.counted or self.degraded is Degraded.PULL:
-                return self._too_few(blended)
-        return ""
+        return "" if self._composite is None else self._composite.why_none(prices)
 
     def standing(self, prices: Prices) -> dict[str, str]:
         """What becomes of each price from elsewhere that it goes by, in a few words. Those in `prices` are fresh."""
-        outvoted = self._blend(prices).outvoted if self.source is Source.COMPOSITE else {}
+        outvoted = {} if self._composite is None else self._composite.blend(prices).outvoted
         told = {name: f"{price:.10g}{', outvoted' if name in outvoted else ''}" for name, price in prices.items()}
         return {name: told.get(name, "not fresh") for name in self.prices}
 
@@ -155,16 +146,8 @@ class FairValue:
         terms = {**answer.terms, **view.prices}
         if (shift_bps := self._funding_shift_bps(view)) is not None:
             terms["funding_shift_bps"] = shift_bps
-        quotes, reason = answer.quotes, ""
-        if self.source is Source.COMPOSITE:
-            blended = self._blend(view.prices)
-            terms["legs"] = blended.counted
-            terms |= {f"outvoted {source}": price for source, price in blended.outvoted.items()}
-            if reason := self._too_few(blended):
-                quotes = self._reduced(view, answer)
-                if self.degraded is Degraded.WIDEN:
-                    terms[WIDENED] = self._widened(answer)
-        return Quotes(fair_value=answer.fair_value, quotes=quotes, terms=terms, reason=reason)
+        answer = Quotes(fair_value=answer.fair_value, quotes=answer.quotes, terms=terms)
+        return answer if self._composite is None else self._composite.left_of(view, answer)
 
     def _before_funding(self, view: View) -> float | None:
         match self.source:
@@ -185,81 +168,19 @@ class FairValue:
             case Source.INDEX | Source.MARK | Source.HTTP:
                 return view.prices.get(OF[self.source].value)
             case Source.COMPOSITE:
-                return self._blend(view.prices).price
+                assert self._composite is not None, "made of it"
+                return self._composite.blend(view.prices).price
             case _:
                 assert_never(self.source)
 
-    def _blend(self, prices: Prices) -> Blend:
-        assert self.outlier_bps is not None, "validated"
-        return blend(self.legs, prices, self.outlier_bps)
+    @cached_property
+    def _composite(self) -> Composite | None:
+        if self.source is not Source.COMPOSITE:
+            return None
+        assert self.outlier_bps is not None and self.min_legs is not None, "validated"
+        return Composite(self.legs, self.outlier_bps, self.min_legs, self.degraded, self.widen_bps or 0.0)
 
     def _funding_shift_bps(self, view: View) -> float | None:
         """Who is paid for being short, because longs pay, wants to be short: the centre goes down."""
         rate = view.prices.get(FUNDING)
         return None if rate is None else -self.funding_shift * rate * BPS
-
-    def _too_few(self, blended: Blend) -> str:
-        """What to say of a composite of too few legs; empty if they are enough."""
-        assert self.min_legs is not None, "validated"
-        if blended.counted >= self.min_legs:
-            return ""
-        is_one = blended.fresh == 1
-        told = f"fair value: {blended.fresh} of {len(self.legs)} legs {'is' if is_one else 'are'} fresh"
-        if blended.counted < blended.fresh:
-            told += f" and {blended.counted} of them {'agrees' if blended.counted == 1 else 'agree'}"
-            told += f" ({', '.join(blended.outvoted)} {'does' if len(blended.outvoted) == 1 else 'do'} not)"
-        return f"{told}, {self.min_legs} {'is' if self.min_legs == 1 else 'are'} needed"
-
-    def _reduced(self, view: View, answer: Quotes) -> tuple[Quote, ...]:
-        """What is left of an answer to a composite of too few legs."""
-        match self.degraded:
-            case Degraded.PULL:
-                raise AssertionError("then nothing was asked for")
-            case Degraded.ONE_SIDED:
-                return tuple(quote for quote in answer.quotes if quote.side.sign * view.inventory < 0)
-            case Degraded.WIDEN:
-                return _further_out(answer.quotes, view.instrument, self._widened(answer))
-            case _:
-                assert_never(self.degraded)
-
-    def _widened(self, answer: Quotes) -> float:
-        """How much further out each level stands then, in price units."""
-        assert self.widen_bps is not None and answer.fair_value is not None, "it is validated, and a leg counts"
-        return answer.fair_value * self.widen_bps / BPS
-
-
-def _further_out(quotes: Sequence[Quote], instrument: Instrument, by: float) -> tuple[Quote, ...]:
-    """The same quotes, each so much further from the others' side of the market, in price units."""
-    tick, moved = instrument.tick_float, list[Quote]()
-    for quote in quotes:
-        price = instrument.round_price(quote.side, quote.price * tick - quote.side.sign * by)
-        if price > 0:
-            moved.append(msgspec.structs.replace(quote, price=price))
-    return tuple(moved)
-
-
-def mid(touch: Touch) -> float:
-    """Half way between the best bid and the best ask, in ticks."""
-    return (touch.bid + touch.ask) / 2
-
-
-def weighted_mid(touch: Touch) -> float:
-    """The mid weighted by the opposite sizes, in ticks: a heavy bid pushes it up.
-
-    I * ask + (1 - I) * bid with the imbalance I = bid size / (bid size + ask size).
-    """
-    imbalance = touch.bid_quantity / (touch.bid_quantity + touch.ask_quantity)
-    return imbalance * touch.ask + (1 - imbalance) * touch.bid
-
-
-def microprice(touch: Touch) -> float:
-    """The expected price of the touch that survives, in ticks, when both queues diffuse alike and independently.
-
-    The chance that the ask empties first is 1/2 - (2/pi) * atan((ask size - bid size) / (ask size + bid size)):
-    Cont & de Larrard, "Price dynamics in a Markovian limit order market", SIAM J. Fin. Math. 4 (2013), the diffusion
-    limit with uncorrelated order flow. It has no parameter to calibrate and is flatter at the extremes than the
-    weighted mid.
-    """
-    contrast = (touch.ask_quantity - touch.bid_quantity) / (touch.ask_quantity + touch.bid_quantity)
-    up = 0.5 - 2 / pi * atan(contrast)
-    return up * touch.ask + (1 - up) * touch.bid

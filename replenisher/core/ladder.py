@@ -8,6 +8,7 @@ from itertools import count, repeat
 from math import isfinite
 from typing import NamedTuple, assert_never
 
+from replenisher.core.arguments import WrongArgument
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, Link
 from replenisher.model.order import BUY, Side
@@ -45,6 +46,14 @@ class Rung(NamedTuple):
 
     spread_bps: float
     amount: Decimal
+
+
+def require_counted(levels: int | None, spacing_bps: float | None, curve: SizeCurve, step: float | None) -> None:
+    """Refuse what cannot be counted on from the first level, by the names that every ladder has for it."""
+    if levels != 1 and not spacing_bps:
+        raise WrongArgument("level_spacing_bps", "it must be greater than 0 with more than one level")
+    if (step is not None) != (curve in (SizeCurve.LINEAR, SizeCurve.EXPONENTIAL)):
+        raise WrongArgument("level_amount_step", "it belongs to the size curves linear and exponential, which need it")
 
 
 def counted(

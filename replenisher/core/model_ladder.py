@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
-from replenisher.core.ladder import Ladder, SizeCurve, counted
+from replenisher.core.ladder import Ladder, SizeCurve, counted, require_counted
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
 
@@ -33,12 +33,7 @@ class ModelLadder:
     def _is_a_ladder(self) -> Self:
         if self.size_curve is SizeCurve.CUSTOM:
             raise WrongArgument("size_curve", "it must be flat, linear or exponential")
-        if self.order_levels != 1 and not self.level_spacing_bps:
-            raise WrongArgument("level_spacing_bps", "it must be greater than 0 with more than one level")
-        if (self.level_amount_step is not None) != (self.size_curve is not SizeCurve.FLAT):
-            raise WrongArgument(
-                "level_amount_step", "it belongs to the size curves linear and exponential, which need it"
-            )
+        require_counted(self.order_levels, self.level_spacing_bps, self.size_curve, self.level_amount_step)
         return self
 
     @cached_property

@@ -10,8 +10,9 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.core.book import Touch
-from replenisher.core.fair_value import FairValue, mid
+from replenisher.core.fair_value import FairValue
 from replenisher.core.strategy import Quotes, Strategy, View
+from replenisher.core.touch_prices import mid
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Quote

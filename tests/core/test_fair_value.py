@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from replenisher.core.book import Touch
-from replenisher.core.composite import Leg, blend
+from replenisher.core.composite import Blend, Composite, Leg
 from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.fair_value import FairValue
 from replenisher.core.strategy import Quotes, View
@@ -121,6 +121,10 @@ WEIGHTS = st.floats(0.1, 10.0)
 
 def legs_of(weights: list[float]) -> list[Leg]:
     return [Leg(http=str(number), weight=weight) for number, weight in enumerate(weights)]
+
+
+def blend(legs: list[Leg], prices: dict[str, float], outlier_bps: float) -> Blend:
+    return Composite(tuple(legs), outlier_bps, min_legs=1).blend(prices)
 
 
 def told(prices: list[float]) -> dict[str, float]:

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from replenisher.core.fair_value import FairValue, mid
+from replenisher.core.fair_value import FairValue
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.strategy import Quotes, View
+from replenisher.core.touch_prices import mid
 from replenisher.model.instrument import AmountUnit, TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Quote

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from replenisher.core.book import Touch
-from replenisher.core.fair_value import microprice, mid, weighted_mid
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.stoikov import StoikovTable
+from replenisher.core.touch_prices import microprice, mid, weighted_mid
 from replenisher.model.instrument import Instrument
 
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from replenisher.core.fair_value import WIDENED
+from replenisher.core.composite import WIDENED
 from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, Side
