@@ -75,6 +75,8 @@ class Quoter(NamedTuple):
             **{f"min profit {bps:g}": min_profit(bps) for bps in self.near_bps},
             **{f"hanging {pct:g}": {"refill": {"hanging_pct": pct}} for pct in (0.05, 0.2)},
             **{f"keep place {bps:g}": {"keep_place": {"within_bps": bps}} for bps in self.places_bps},
+            **{f"{most} a minute": {"refill": {"max_per_minute": most}} for most in (5, 10)},
+            **{f"{most:,} a day": capped(most) for most in (30_000, 60_000)},
         }
 
 
@@ -83,17 +85,42 @@ def min_profit(min_profit_bps: float) -> Changes:
     return {"min_profit_bps": min_profit_bps, "maker_fee_bps": 0}
 
 
+def capped(most_quote: int) -> Changes:
+    """So much is bought and sold in a day, which is the whole run."""
+    return {"refill": {"max_daily_buy_quote": most_quote, "max_daily_sell_quote": most_quote}}
+
+
 QUOTERS = {
     "blind": Quoter(
         BLIND,
-        (OFF, "toxicity, widen 1", "toxicity, withhold", "clusters of 3", "min profit 1.2", "hanging 0.2"),
+        (
+            OFF,
+            "toxicity, widen 1",
+            "toxicity, withhold",
+            "clusters of 3",
+            "min profit 1.2",
+            "hanging 0.2",
+            "keep place 1",
+            "10 a minute",
+            "30,000 a day",
+        ),
         {"horizon_s": 5, "window_s": 30, "fills_min": 10},
         near_bps=(0.9, 1.2, 2),
         places_bps=(0.3, 1),
     ),
     "ladder": Quoter(
         LADDER,
-        (OFF, "toxicity, widen 2", "toxicity, delay 2 s", "clusters of 2", "min profit 5", "hanging 0.05"),
+        (
+            OFF,
+            "toxicity, widen 1",
+            "toxicity, withhold",
+            "clusters of 2",
+            "min profit 5",
+            "hanging 0.2",
+            "keep place 1",
+            "10 a minute",
+            "30,000 a day",
+        ),
         {"horizon_s": 5, "window_s": 30, "fills_min": 5},
         near_bps=(3.5, 4, 5),
         places_bps=(0.5, 1),
@@ -260,7 +287,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--quoter", choices=QUOTERS, default="blind", help="one blind level, or a ladder with a skew")
     parser.add_argument("--share", type=float, action="append", metavar="PI", help="of informed takers (0, 0.1, 0.2)")
     parser.add_argument("--seeds", type=int, help="order flows, at least 2 (200; 100 with --tune)")
-    parser.add_argument("--seconds", type=int, default=60, help="of trading in each, more than the markout's 10")
+    parser.add_argument("--seconds", type=int, default=30, help="of trading in each, more than the markout's 10")
     parser.add_argument("--tape", type=Path, metavar="FILE", help="a recording, instead of order flows")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep each run here, and go on where it ends")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
