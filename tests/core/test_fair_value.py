@@ -1,6 +1,6 @@
 """Fair values that go by prices from elsewhere: legs, votes, ages, and what is shown when too few count."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from replenisher.core.book import Touch
 from replenisher.core.composite import Blend, Composite, Leg
 from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.fair_value import FairValue
+from replenisher.core.stopping import Verdict
 from replenisher.core.strategy import Quotes, View
 from replenisher.model.command import CancelOrder, PlaceOrder
 from replenisher.model.event import (
@@ -24,13 +25,17 @@ from replenisher.model.event import (
     InstrumentDefined,
     InstrumentStateChanged,
     PriceTold,
+    SessionLost,
+    StopAsked,
     TickerTold,
 )
+from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from strategies.pure_mm import PureMarketMaking
-from tests.core.world import BID, KEY, LINEAR, MS, SECOND, T0, VENUE, Wishes, World, one_strategy
+from tests.core.world import BID, KEY, LINEAR, MS, SECOND, T0, VENUE, Wishes, World, limits, one_strategy
 
 OTHER = msgspec.structs.replace(LINEAR, name="BTC-25JUN27")
+FAR = msgspec.structs.replace(LINEAR, venue="far")  # where nothing is quoted
 SEEN = View(at=T0, instrument=LINEAR, touch=Touch(99_990, 5, 100_010, 5), last_trade=None, inventory=Decimal(0))
 OWN, NEXT, SPOT = (
     {"venue": VENUE, "instrument": LINEAR.name, "max_age_ms": 1000},
@@ -76,16 +81,18 @@ def quoting_by(fair: FairValue) -> World:
         order_amount="0.01",
         fair_value=fair,
     )
-    world = World(one_strategy(Priced(maker=maker)))
+    constants = one_strategy(Priced(maker=maker), limits=limits(max_clock_offset_ns=10 * SECOND))
+    (own,) = constants.venues
+    world = World(replace(constants, venues=(replace(own, name=FAR.venue), own)))
     world.open()
     return world
 
 
-def show_other(world: World, bid: int, ask: int) -> None:
+def show_other(world: World, bid: int, ask: int, other: Instrument = OTHER) -> None:
     """The book of an instrument on which nothing is traded."""
     world.tell(
-        InstrumentDefined(at=0, instrument=OTHER),
-        BookSnapshot(at=0, instrument=OTHER.key, venue_time=0, bids=((bid, 10),), asks=((ask, 10),)),
+        InstrumentDefined(at=0, instrument=other),
+        BookSnapshot(at=0, instrument=other.key, venue_time=0, bids=((bid, 10),), asks=((ask, 10),)),
     )
     world.settle()
 
@@ -328,6 +335,30 @@ def test_a_leg_that_is_lost_or_does_not_trade_does_not_count() -> None:
     world.tell(InstrumentStateChanged(at=0, instrument=OTHER.key, is_open=False, reason="halted"))
     world.settle()
     assert not world.live()
+
+
+def test_a_venue_that_is_only_listened_to_is_no_session_and_no_danger() -> None:
+    elsewhere = {"venue": FAR.venue, "instrument": FAR.name, "max_age_ms": 1000}
+    world = quoting_by(composite(legs=[OWN, elsewhere]))
+    assert not world.live()
+
+    for _ in range(5):
+        world.tell(ClockOffset(at=0, venue=FAR.venue, offset_ns=60 * SECOND))
+    show_other(world, 99_990, 100_010, FAR)
+    assert len(world.live()) == 2
+    assert not world.state.halts and not world.state.skews
+
+    world.tell(SessionLost(at=0, venue=FAR.venue, reason="a socket ended"))
+    world.settle()
+    assert len(world.live()) == 2  # its books are lost each by itself
+    world.tell(FeedLost(at=0, instrument=FAR.key, reason="a socket ended"))
+    world.settle()
+    assert not world.live()
+
+    world.tell(StopAsked(at=0, reason="enough"))
+    world.settle()
+    assert world.state.stopping is not None
+    assert world.state.stopping.verdict is Verdict.FLAT
 
 
 def test_a_leg_is_as_old_as_the_clock_of_its_venue_says() -> None:
