@@ -7,9 +7,10 @@ the handshake, control frames, fragments, closing, and whatever breaks the proto
 that it stands at the start of one whenever the next comes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from os import urandom
-from struct import pack
+from struct import Struct, pack
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -27,6 +28,7 @@ TEXT = 0x80 | Opcode.TEXT  # the first byte of a frame that is a whole message o
 MASKED = 0x80  # in the second byte; what a client sends is masked, and what a server sends is not
 LENGTH_IN_2, LENGTH_IN_8 = 126, 127  # in the second byte, in the place of a length: so many bytes of length follow
 NOT_WHOLE = -1
+KEYS, KEYS_BYTES = Struct("4s"), 1024
 
 
 class Direct(ClientConnection):
@@ -38,6 +40,7 @@ class Direct(ClientConnection):
         self._hand_over: Callable[[bytes], None] | None = None
         self._early: list[bytes] = []  # messages from before anybody listened
         self._parts: list[bytes] = []  # of a message that comes in fragments
+        self._keys = masking_keys()
         self._unread = b""  # the start of a frame that is not whole yet, or the last bytes of a head that is not
 
     def hand_over_to(self, take: Callable[[bytes], None]) -> None:
@@ -50,7 +53,7 @@ class Direct(ClientConnection):
     def say(self, texts: Sequence[str]) -> None:
         """Send messages with one write; they are lost if the connection is about to end."""
         if texts and self.protocol.state is OPEN:
-            self.transport.write(text_frames(texts))
+            self.transport.write(text_frames(texts, self._keys))
 
     # --- What arrives ---------------------------------------------------------------------------------------------
 
@@ -131,19 +134,27 @@ class Direct(ClientConnection):
             self.transport.abort()
 
 
-def text_frames(texts: Sequence[str]) -> bytes:
-    """Messages of a client on the wire, each masked with a key that nobody can foresee (RFC 6455, 5.3)."""
-    keys = urandom(4 * len(texts))
+def text_frames(texts: Sequence[str], keys: Iterator[bytes]) -> bytes:
+    """Messages of a client on the wire, each masked with the next of these keys (RFC 6455, 5.3)."""
     parts: list[bytes] = []
-    for number, text in enumerate(texts):
-        payload = text.encode()
-        length = len(payload)
-        if length < LENGTH_IN_2:
-            parts.append(pack("!BB", TEXT, MASKED | length))
-        elif length < 1 << 16:
-            parts.append(pack("!BBH", TEXT, MASKED | LENGTH_IN_2, length))
-        else:
-            parts.append(pack("!BBQ", TEXT, MASKED | LENGTH_IN_8, length))
-        key = keys[4 * number : 4 * number + 4]
-        parts += (key, apply_mask(payload, key))
+    for text in texts:
+        payload, key = text.encode(), next(keys)
+        parts += (_header(len(payload)), key, apply_mask(payload, key))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)  # an order is about as long as the last one
+def _header(length: int) -> bytes:
+    """What stands before the key of a message that is so long."""
+    if length < LENGTH_IN_2:
+        return pack("!BB", TEXT, MASKED | length)
+    if length < 1 << 16:
+        return pack("!BBH", TEXT, MASKED | LENGTH_IN_2, length)
+    return pack("!BBQ", TEXT, MASKED | LENGTH_IN_8, length)
+
+
+def masking_keys() -> Iterator[bytes]:
+    """Keys that nobody can foresee. Many are drawn at a time, as to ask the system costs more than to make a frame."""
+    while True:
+        for (key,) in KEYS.iter_unpack(urandom(KEYS_BYTES)):
+            yield key

@@ -130,8 +130,10 @@ class Recording:
         while True:
             child = self._child
             assert child.stdout is not None, "it is a pipe"
-            with child.stdout:
-                for line in child.stdout:
+            # Whole lines at a time: byte by byte, as an unbuffered pipe is read, each would take the interpreter away
+            # from a quote that is on its way.
+            with child.stdout, open(child.stdout.fileno(), "rb", closefd=False) as reports:
+                for line in reports:
                     with suppress(msgspec.DecodeError):  # the last line of a child that was killed
                         report = msgspec.json.decode(line, type=Report)
                         self._learn(report.rows)
