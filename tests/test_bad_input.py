@@ -103,6 +103,13 @@ def replayed(mistake: Mistake, *more: str) -> Mistake:
     return prepare
 
 
+def asking_over_http(desk: Desk) -> list[str | Path]:
+    """It quotes by what somebody answers over HTTP."""
+    written("fair_value: {source: mid}", "fair_value: {source: http, http: desk}")(desk)
+    source = '{desk: {url: "http://127.0.0.1:1/", field: price, poll_ms: 200}}'
+    return written("version: 1", f"version: 1\nprice_sources: {source}", desk.config)(desk)
+
+
 def as_it_is(*words: str | Path) -> Mistake:
     """Nothing was done but to start it so."""
     return lambda desk: ["run", *words]
@@ -667,11 +674,25 @@ TABLE += [
         "venues.deribit.adapter: 'ccxt' cannot be replayed, only deribit can",
     ),
     (
-        "a replay that goes by an index",
+        "a replay that goes by a price over HTTP",
         (NEW,),
-        replayed(written("fair_value: {source: mid}", "fair_value: {source: index}")),
+        replayed(asking_over_http),
         CONFIGURATION,
-        "the index, mark or funding of BTC-PERPETUAL is gone by, and no replay tells these",
+        "price_sources.desk: a replay asks nobody over HTTP: hold it with --price desk=PRICE, or replay what a daemon",
+    ),
+    (
+        "a replay with a price that nobody goes by",
+        (NEW,),
+        replayed(as_it_is(PAPER), "--price", "dsk=1"),
+        CONFIGURATION,
+        "--price: 'dsk' is none of",
+    ),
+    (
+        "a replay with a price that is none",
+        (NEW,),
+        replayed(as_it_is(PAPER), "--price", "desk=-1"),
+        CONFIGURATION,
+        "--price: 'desk=-1' is no name and its price, like desk=60000",
     ),
     (
         "a journal that is not there",

@@ -27,6 +27,10 @@ def replay(
         Path | None,
         typer.Option(metavar="DIR", help="Take the recorded facts of a journal instead, and compare its commands."),
     ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PRICE", help="What a source of price_sources answers, all the time."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run engine and exchange on one virtual timeline, without sockets.
@@ -38,12 +42,14 @@ def replay(
     With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG. What
     is open at the end counts here at the exchange's mark, and in a report at the fair value of the last decision.
 
+    Nobody is asked over HTTP: --price says what a source answers all the time, and the answer names it.
+
     With --journal there is no exchange: what a daemon heard is told to a new engine, which must ask for the same, byte
     for byte. That takes a journal with every step (`journal.market_data: true`). The first step that differs is told,
     and the exit code is 1 then.
     """
     if journal is not None:
-        if any((tape, synthetic, speed, seed is not None, minutes, data_directory)):
+        if any((tape, synthetic, speed, seed is not None, minutes, data_directory, price)):
             raise typer.BadParameter("a journal is all there is to replay", param_hint="--journal")
         raise typer.Exit(_again(file, journal, as_json))
     if synthetic and tape is not None:
@@ -55,9 +61,10 @@ def replay(
 
         from replenisher.wiring import replaying
 
-        replaying.require_replayable(config)
+        prices = replaying.held_prices(price or ())
+        replaying.require_replayable(config, prices)
         require_exchange(config)
-        outcome = replaying.replay(config, minutes=minutes, directory=data_directory, tell=tell)
+        outcome = replaying.replay(config, minutes=minutes, directory=data_directory, prices=prices, tell=tell)
 
     from msgspec import to_builtins
 

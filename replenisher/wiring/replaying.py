@@ -1,11 +1,12 @@
 """`replenisher replay`: a paper configuration, its engine and its exchange, on one virtual timeline."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from math import isfinite, nan
 from pathlib import Path
 from time import process_time
 
@@ -16,6 +17,7 @@ from replenisher.backtest.again import again as live_again
 from replenisher.backtest.answers import Answers
 from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
+from replenisher.backtest.elsewhere import ElsewhereHearing, HeldPrice
 from replenisher.backtest.hearing import Hearing
 from replenisher.backtest.replay import Observe, Replay
 from replenisher.backtest.tally import Tally
@@ -47,13 +49,15 @@ from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import chance_of, listings_of
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.setup import setup_of
-from replenisher.wiring.venues import followed_on, instruments_on, tickers_on
+from replenisher.wiring.venues import instruments_on, tickers_on, watched_on
 
 START = 1_750_000_000 * SECOND_NS  # of a market that has no time of its own
 SLICE_NS = 2 * SECOND_NS  # of virtual time between two words about how far it is
 MINUTES = 10.0  # of a market that never ends
 FOREVER = 1 << 61
 ZERO = Decimal(0)
+
+NO_PRICES: Mapping[str, float] = {}
 
 Tell = Callable[[str], None]
 
@@ -85,6 +89,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     halted: str  # why; empty if it was not
     is_flat: bool  # whether nothing rests at the end, as the exchange says
     hash: str  # of the exchange's ledger, and of all that the engine would remember
+    held_prices: Mapping[str, float] = NO_PRICES  # what sources over HTTP were said to answer, all the time
     data_directory: str = ""
     cpu_s: float  # what it took
 
@@ -96,7 +101,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return FINE if self.is_flat else FAILURE
 
 
-def require_replayable(config: Config) -> None:
+def held_prices(words: Iterable[str]) -> dict[str, float]:
+    """What the command line says that sources over HTTP answer, by their names."""
+    prices: dict[str, float] = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        try:
+            prices[name] = float(number)
+        except ValueError:
+            prices[name] = nan
+        if not (isfinite(prices[name]) and prices[name] > 0):
+            raise ConfigurationError(f"the command line: --price: {word!r} is no name and its price, like desk=60000")
+    return prices
+
+
+def require_replayable(config: Config, prices: Mapping[str, float] = NO_PRICES) -> None:
     """Refuse what no replay can play, before anything is read or written."""
     at = config.path
     if config.mode != "paper" or config.exchange is None:
@@ -107,26 +126,37 @@ def require_replayable(config: Config) -> None:
     (venue,) = config.venues
     if config.venues[venue].adapter == CCXT:
         raise ConfigurationError(f"{at}: venues.{venue}.adapter: 'ccxt' cannot be replayed, only deribit can")
-    if config.price_sources:
-        raise ConfigurationError(f"{at}: price_sources: no replay knows what was told over HTTP then")
-    if told := tickers_on(config, venue):
-        names = ", ".join(told)
-        raise ConfigurationError(f"{at}: the index, mark or funding of {names} is gone by, and no replay tells these")
+    for name in prices:
+        if name not in config.price_sources:
+            raise ConfigurationError(f"the command line: --price: {name!r} is none of {at}'s price_sources")
+    for name in config.price_sources:
+        if name not in prices:
+            raise ConfigurationError(
+                f"{at}: price_sources.{name}: a replay asks nobody over HTTP: hold it with --price {name}=PRICE, or "
+                "replay what a daemon has heard with --journal"
+            )
 
 
-def replay(config: Config, *, minutes: float | None, directory: Path | None, tell: Tell) -> Outcome:
+def replay(
+    config: Config,
+    *,
+    minutes: float | None,
+    directory: Path | None,
+    tell: Tell,
+    prices: Mapping[str, float] = NO_PRICES,
+) -> Outcome:
     """Play it all; a data directory is written whole or not at all."""
-    require_replayable(config)
+    require_replayable(config, prices)
     require_offered(config)
     if directory is None:
-        return _play(config, Forgetful(), minutes, tell)
+        return _play(config, Forgetful(), minutes, tell, prices)
     with _written(directory) as beside:
         placed = config.in_directory(beside)
         if not placed.database_url.startswith(f"sqlite:///{placed.data_dir}"):
             raise ConfigurationError(
                 f"{config.path}: database.url: a replay writes into its own data directory, name a relative SQLite file"
             )
-        outcome = _play(placed, Files(placed), minutes, tell)
+        outcome = _play(placed, Files(placed), minutes, tell, prices)
     return msgspec.structs.replace(outcome, data_directory=str(directory))
 
 
@@ -136,7 +166,7 @@ def again(config: Config, directory: Path, tell: Tell) -> Again:
     return live_again(inside if inside.is_dir() else directory, setup_of(config), tell)
 
 
-def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -> Outcome:
+def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell, prices: Mapping[str, float]) -> Outcome:
     section = config.exchange
     assert section is not None, "what cannot be replayed is refused earlier"
     tell("reading the tape" if config.tape else "filling the book")
@@ -163,7 +193,7 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
         tally.observe(step)
         memory.observe(step)
 
-    game = replay_of(config, listings, state, epoch=epoch, at=at, append=append, observe=observe)
+    game = replay_of(config, listings, state, epoch=epoch, at=at, append=append, observe=observe, prices=prices)
     until = FOREVER
     if minutes is not None or any(listing.market.source == "synthetic" for listing in listings):
         until = at + round((MINUTES if minutes is None else minutes) * MINUTE_NS)
@@ -179,7 +209,8 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell) -
     tell("writing the rows")
     memory.close()
     gaps = sum(listing.market.gaps for listing in listings if isinstance(listing.market, RecordedMarket))
-    return _outcome(config, game, tally, gaps, began_at=at, seconds=seconds, hash=digest.hexdigest(), cpu_s=cpu_s)
+    outcome = _outcome(config, game, tally, gaps, began_at=at, seconds=seconds, hash=digest.hexdigest(), cpu_s=cpu_s)
+    return msgspec.structs.replace(outcome, held_prices=prices)
 
 
 def replay_of(
@@ -192,18 +223,27 @@ def replay_of(
     append: Append,
     observe: Observe,
     opens_at: int | None = None,
+    prices: Mapping[str, float] = NO_PRICES,
     chance: Callable[[], float] | None = None,
 ) -> Replay:
     """A life that has been told its first facts; its session opens at once, unless it is said when.
 
-    By chance it is drawn how long a connection that was lost is not dialed again; the seed says what else.
+    `prices` says what each source over HTTP answers all the time. By `chance` it is drawn how long a connection that
+    was lost is not dialed again; without it the seed says that, too.
     """
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
     account, latency = config.venues[venue].account, latency_of(section, listings, section.seed)
     held_ns = round(section.latency.order_reply_ms * MS_NS)
     trading = Way(latency.response_ns)
-    hearing = Hearing(venue, account, Way(latency.response_ns), trading)
+    public, tickers = Way(latency.response_ns), tickers_on(config, venue)
+    hearing = (
+        ElsewhereHearing(
+            venue, account, public, trading, tickers=tickers, views=lambda: exchange.views, held=_held(config, prices)
+        )
+        if tickers or prices
+        else Hearing(venue, account, public, trading)
+    )
     exchange = Exchange(
         exchange_id=_exchange_id(section.seed),
         seed=section.seed,
@@ -234,7 +274,7 @@ def replay_of(
         order_replies=Way(lambda: latency.response_ns() + held_ns) if held_ns else trading,
     )
     traded = instruments_on(config, venue)
-    names = dict.fromkeys([*traded, *followed_on(config, venue)])
+    names = watched_on(config, venue)
     watched = [listing.market for listing in listings if listing.market.instrument.name in names]
     for market in watched:
         hearing.listen(market.instrument, is_traded=market.instrument.name in traded)
@@ -254,6 +294,14 @@ def replay_of(
         hearing.tell_state(market.instrument.name, InstrumentState.OPEN, at)
         hearing.show(market.instrument.name, market.depth(), at)
     return game
+
+
+def _held(config: Config, prices: Mapping[str, float]) -> list[HeldPrice]:
+    """The sources over HTTP, asked as often as they would be."""
+    return [
+        HeldPrice(source=name, price=prices[name], every_ns=section.poll_ms * MS_NS)
+        for name, section in config.price_sources.items()
+    ]
 
 
 def _exchange_id(seed: int) -> str:

@@ -1,6 +1,6 @@
 """The same past twice: as a replay, and as the daemon with its codecs and sessions on virtual time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from replenisher.simulate.body import Making
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.replaying import replay_of
+from replenisher.wiring.replaying import NO_PRICES, replay_of
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.simulation import scene_of
 
@@ -53,7 +53,9 @@ def _evenly(making: Callable[[str], Making], exchange_id: str) -> Making:
     return replace(made, venue=lambda _, url: made.venue(lambda: EVEN, url))
 
 
-def replayed(config: Config, seconds: float, steps: list[Step] | None = None) -> list[Happened]:
+def replayed(
+    config: Config, seconds: float, steps: list[Step] | None = None, prices: Mapping[str, float] = NO_PRICES
+) -> list[Happened]:
     """What it says of a replay of the same past."""
     section, written = config.exchange, bytearray()
     assert section is not None
@@ -66,6 +68,7 @@ def replayed(config: Config, seconds: float, steps: list[Step] | None = None) ->
         at=START,
         append=written.extend,
         observe=observe,
+        prices=prices,
         chance=lambda: EVEN,
     )
     game.run(START + round(seconds * SECOND_NS))

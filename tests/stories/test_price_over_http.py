@@ -1,5 +1,6 @@
 """A desk that quotes around a price over HTTP: while there is one, and not on what is no price."""
 
+import json
 from pathlib import Path
 
 from tests.stories.desk import PAPER, Desk, resting
@@ -13,7 +14,7 @@ def desk_by(server: Source, room: Path) -> Desk:
     text = PAPER.read_text()
     assert "fair_value: {source: mid}" in text
     config.write_text(
-        text.replace("fair_value: {source: mid}", fair_value)
+        text.replace("fair_value: {source: mid}", fair_value).replace("market_data: false", "market_data: true")
         + f'\nprice_sources: {{spot: {{url: "{url}", field: btc.0, poll_ms: 200}}}}\n'
     )
     return Desk(room, config)
@@ -44,3 +45,6 @@ def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path:
             assert not resting(desk.ledger())
             assert life.stop().code == 0
     desk.audit()
+    again = desk.command("replay", desk.config, "--journal", desk.data, "--json")
+    assert again.code == 0, "what was told over HTTP is in the journal, too"
+    assert (json.loads(again.stdout)["lives"], json.loads(again.stdout)["difference"]) == (2, None)
