@@ -72,7 +72,7 @@ def test_a_journal_of_a_day_on_which_everything_went_wrong_gives_its_commands_ag
     world.run(10)
     world.stop()
 
-    found = again(tmp_path, setup_of(config), silence)
+    found = again(tmp_path, world.setup, silence)
 
     assert found.difference is None
     assert found.steps > 300
