@@ -516,3 +516,21 @@ def test_help_does_not_wait_for_heavy_imports() -> None:
 
     heavy = {"pydantic", "sqlalchemy", "websockets", "rich", "yaml", "msgspec", "asyncio"}
     assert heavy & set(loaded.stdout.split()) == set()
+
+
+def test_no_look_for_garbage_goes_through_what_a_verb_imports(config: Path) -> None:
+    program = """if True:
+        import atexit, gc
+        from replenisher.cli import main
+
+        looks = lambda: [each["collections"] for each in gc.get_stats()]
+        before = looks()
+        atexit.register(lambda: print(looks() == before, gc.get_freeze_count() > 50_000))
+        main()
+    """
+
+    checked = subprocess.run(
+        [sys.executable, "-c", program, "check", config], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert checked.stdout.splitlines()[-1] == "True True"

@@ -16,7 +16,6 @@ LOOKS_AT_YOUNG = 10  # after which those that survived them are looked at, too
 
 def look_for_it_ourselves() -> None:
     """From now on. All that is there is there for good: nobody looks at it again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_MAX_IN_A_TURN)
 

@@ -12,6 +12,7 @@ that does not run has no lease, whatever its recorder does. After the last row i
 """
 
 import fcntl
+import gc
 import os
 import select
 import subprocess
@@ -271,4 +272,5 @@ def _line() -> bytes:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what was imported is no garbage: nobody looks for some in it, not even on the way out
     sys.exit(main())
