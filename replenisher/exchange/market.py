@@ -175,6 +175,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     taker_rate: Decimal
     price_band: Decimal | None = None  # how far above the mark may be bought, and below it sold; None is any
     expires_at: int | None = None  # nanoseconds; None for what never ends
+    played_at: int | None = None  # of a recording: when all of it will have been played; None for what goes on
     funding_every_ns: int = 0  # of a perpetual; 0 is never
     funding_rate_8h: Decimal | None = None  # what longs pay to shorts; None is what the premium of the mark says
     settlement_every_ns: int = 0  # 0 is never

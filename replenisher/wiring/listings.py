@@ -122,12 +122,14 @@ def _listing(
     understood = read_name(name)
     assert understood is not None, "a name that says nothing is refused earlier"
     fees = details.fees or section.fees
+    market = details.market or section.market
     return Listing(
         market=_market(name, details, section, playing=playing, chance=chance, clock=clock),
         maker_rate=fees.maker_bps / BPS,
         taker_rate=fees.taker_bps / BPS,
         price_band=Decimal(str(details.price_band_pct or section.price_band_pct)) / 100,
         expires_at=understood.expires_at,
+        played_at=_played_at(name, playing, market.speed) if playing and isinstance(market, RecordedMarket) else None,
         funding_every_ns=section.funding.every_s * SECOND_NS,
         funding_rate_8h=None if section.funding.rate_8h_bps is None else section.funding.rate_8h_bps / BPS,
         settlement_every_ns=section.settlement.every_s * SECOND_NS,
@@ -140,6 +142,11 @@ def _listing(
             for each in details.interruptions
         ),
     )
+
+
+def _played_at(name: str, playing: _Playing, speed: float) -> int:
+    _, key = playing.offers[name]
+    return playing.start + int((playing.recorded.told[key].ended_at - playing.origin) / speed)
 
 
 def _market(

@@ -197,11 +197,12 @@ def _play(config: Config, memory: "Memory", minutes: float | None, tell: Tell, p
     until = FOREVER
     if minutes is not None or any(listing.market.source == "synthetic" for listing in listings):
         until = at + round((MINUTES if minutes is None else minutes) * MINUTE_NS)
-    of_all = "" if until == FOREVER else f" of {(until - at) / MINUTE_NS:.1f}"
+    ends = min(until, max(listing.played_at or until for listing in listings))
     while not game.is_closed and game.at < until:
         game.run(min(game.at + SLICE_NS, until))
         memory.rotate(game)
-        tell(f"{(game.at - at) / MINUTE_NS:.1f}{of_all} minutes of the market, {tally.orders:,} orders")
+        past, whole = (min(game.at, ends) - at) / MINUTE_NS, (ends - at) / MINUTE_NS
+        tell(f"{past:.1f} of {whole:.1f} minutes of the market, {tally.orders:,} orders")
     seconds = (game.at - at) / SECOND_NS
     game.stop()
     digest.update(state.dump())

@@ -3,11 +3,9 @@
 Which form a file has is read off its first bytes.
 """
 
-import gzip
 import re
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +13,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import InstrumentDefined
 from replenisher.store.tape import lines
 from replenisher.store.tape.blocks import TapeFact
-from replenisher.store.tape.lines import TapeLine
+from replenisher.store.tape.packing import DAMAGED, Unpacked
 from replenisher.store.tape.reader import Tape, is_tape
 from replenisher.venues.binance import recording as binance
 from replenisher.venues.binance.terms import instrument_named
@@ -96,7 +94,7 @@ class Lines:
 
     def __init__(self, path: Path, say: Say, *, in_order: bool) -> None:
         self.path = path
-        self.found = found = binance.survey(_counted(lines.read(path), say), in_order=in_order)
+        self.found = found = binance.survey(lines.read(path, _in_percent(say)), in_order=in_order)
         try:
             self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
@@ -107,7 +105,7 @@ class Lines:
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A fact at a time; what is wrong with a line was said when they were surveyed."""
         is_first = True
-        for fact in binance.as_received(_counted(lines.read(self.path), say), self.instrument):
+        for fact in binance.as_received(lines.read(self.path, _in_percent(say)), self.instrument):
             if is_first:
                 is_first = False
                 yield "", [InstrumentDefined(at=fact.at, instrument=self.instrument)]
@@ -121,20 +119,20 @@ class CsvFile:
 
     def __init__(self, path: Path, say: Say) -> None:
         self.path = path
-        self._file = tardis.Csv(path, _in_lines(say))
+        self._file = tardis.Csv(path, _in_percent(say))
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A message at a time."""
-        for number, facts in self._file.parts(_in_lines(say)):
+        for number, facts in self._file.parts(_in_percent(say)):
             yield f"line {number}", facts
 
 
 def _beginning(path: Path) -> bytes:
     """The first bytes of a file, unpacked if it is gzip."""
     try:
-        with lines.opened(path) as file:
-            return file.read(BEGINNING_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        with Unpacked(path) as file:
+            return file.stream.read(BEGINNING_BYTES)
+    except DAMAGED as fault:
         raise ConfigurationError(
             f"tape {path}, line 1: the file is cut off or corrupt from here on ({fault})"
         ) from fault
@@ -152,22 +150,3 @@ def _in_percent(say: Say) -> Callable[[float], None]:
             say(f"{share:.0%}")
 
     return tell
-
-
-def _in_lines(say: Say) -> Callable[[int], None]:
-    said_at = time.monotonic()
-
-    def tell(number: int) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at > SAYS_EVERY_S:
-            said_at = time.monotonic()
-            say(f"{number:,} lines")
-
-    return tell
-
-
-def _counted(read: Iterable[TapeLine], say: Say) -> Iterator[TapeLine]:
-    tell = _in_lines(say)
-    for line in read:
-        tell(line.number)
-        yield line

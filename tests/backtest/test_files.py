@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from replenisher.config import load, market_overrides
 from replenisher.model.event import InstrumentDefined
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.writer import TapeWriter
+from replenisher.wiring.replaying import replay as play
 from tests.store import tapes
 from tests.stories.desk import PAPER, REPLAY, Desk
 
@@ -65,6 +67,20 @@ def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_gap_of
     told = json.loads(first.stdout)
     assert (told["tape_gaps"], told["is_flat"]) == (1, True)
     assert told["orders"] > 0
+
+
+def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
+    defined = InstrumentDefined(at=tapes.START, instrument=tapes.LINEAR)
+    path = tapes.written(tmp_path / "minute.tape", [defined, *tapes.linear_minute(tapes.START)])
+    told: list[str] = []
+
+    play(load(REPLAY, market_overrides(path, None)), minutes=None, directory=None, tell=told.append)
+    play(load(PAPER), minutes=0.2, directory=None, tell=told.append)
+
+    passed = [word.partition(", ")[0] for word in told if "minutes of the market" in word]
+    assert passed[0] == "0.0 of 1.0 minutes of the market"
+    assert passed[passed.index("0.0 of 0.2 minutes of the market") - 1] == "1.0 of 1.0 minutes of the market"
+    assert passed[-1] == "0.2 of 0.2 minutes of the market"
 
 
 def test_both_books_of_a_replay_agree(past: Past) -> None:

@@ -32,6 +32,19 @@ def test_a_plain_file_and_a_gzip_file_read_the_same(zipped: Path, tmp_path: Path
     assert [line[1:] for line in tape.read(plain)] == [line[1:] for line in tape.read(zipped)]
 
 
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_it_is_told_which_share_of_the_file_has_been_read(is_packed: bool, tmp_path: Path) -> None:
+    path, whole = tmp_path / "long.jsonl", b"".join(LINES * 10)
+    path.write_bytes(gzip.compress(whole) if is_packed else whole)
+    told: list[float] = []
+
+    read = list(tape.read(path, told.append))
+
+    assert len(told) == len(read) // tape.SAYS_EVERY == 20
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.5 < told[-2] <= told[-1] <= 1
+
+
 def test_a_whole_tape_passes_the_check(zipped: Path) -> None:
     assert tape.check(zipped) == 2000
 

@@ -1,6 +1,7 @@
 """A tape gives back what was written, wherever its recorder died; and damage is named with its place."""
 
 import errno
+import gzip
 import os
 import resource
 from collections.abc import Iterable, Iterator
@@ -259,6 +260,52 @@ def test_every_flipped_byte_is_named_with_the_place_of_its_block(path: Path) -> 
         block = max(offset for offset in offsets if offset <= place)
         assert str(refusal.value).startswith(f"tape {path}, byte {block:,}: "), place
         assert refusal.value.exit_code == 78
+
+
+def gzipped(path: Path) -> Path:
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+def test_a_tape_that_was_gzipped_is_read_and_found_in_all_the_same(path: Path) -> None:
+    plain = Tape(written(path, market(200)))
+    packed, told = Tape(gzipped(path)), list[float]()
+
+    assert list(packed.facts(say=told.append)) == list(plain.facts())
+    assert told == sorted(told) and told[-1] == 1
+    since = START + 150 * SECOND_NS
+    assert list(packed.facts(since)) == list(plain.facts(since))
+    assert packed.standing().books == plain.standing().books == [KEY]
+    assert (packed.size, packed.torn_bytes, packed.heads) == (plain.size, 0, plain.heads)
+
+
+def test_a_torn_tape_that_was_gzipped_is_still_a_torn_one(path: Path) -> None:
+    written(path, market(20))
+    path.write_bytes(path.read_bytes()[:-7])
+
+    with pytest.raises(ConfigurationError, match="it is torn, its last"):
+        Tape(gzipped(path)).require_whole()
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.999])
+def test_a_gzipped_tape_that_is_cut_off_is_refused(path: Path, kept: float) -> None:
+    packed = gzipped(written(path, market(200)))
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[: int(len(whole) * kept)])
+
+    with pytest.raises(ConfigurationError, match=r"tape .*\.gz: the gzip file is cut off or corrupt"):
+        read(packed)
+
+
+def test_a_gzipped_tape_is_not_continued(path: Path) -> None:
+    packed = gzipped(written(path, market(20)))
+    before = packed.read_bytes()
+
+    with pytest.raises(ConfigurationError, match="it is gzipped, and only one that is not can be gone on with"):
+        TapeWriter.append(packed, START + 30 * SECOND_NS)
+
+    assert packed.read_bytes() == before
 
 
 def test_a_damaged_tape_is_not_continued(path: Path) -> None:

@@ -1,5 +1,6 @@
 """A recording of any form becomes a tape, whole or in part, with all that is wrong with it said; or there is none."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_a_torn_tape_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path: Pa
     mended = convert(path, tmp_path / "mended.tape")
     assert (mended["source"]["torn_bytes"], mended["torn_bytes"]) == (found["torn_bytes"], 0)
     assert mended["facts"] == found["facts"]
+
+
+def test_a_tape_that_was_gzipped_says_the_same(tmp_path: Path) -> None:
+    plain, packed = written(tmp_path / "a.tape", market(20)), tmp_path / "a.tape.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+
+    told, as_it_was = tape_verbs.info(packed, silence), tape_verbs.info(plain, silence)
+    convert(packed, tmp_path / "b.tape")
+
+    assert told["form"] == "a tape"
+    assert told["bytes"] == packed.stat().st_size
+    assert facts_alone(told) == facts_alone(as_it_was)
+    assert (tmp_path / "b.tape").read_bytes() == plain.read_bytes()
 
 
 def test_what_fails_halfway_leaves_nothing(tmp_path: Path) -> None:

@@ -4,17 +4,16 @@ A line is what a recorder wrote when it received one message. This room knows li
 they say. A tape that is cut off or corrupt is the operator's mistake: one sentence with the file and the line.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from replenisher.errors import ConfigurationError
+from replenisher.store.tape.packing import DAMAGED, Say, Unpacked, silence
 
-GZIP_MAGIC = b"\x1f\x8b"
+SAYS_EVERY = 1000  # lines
 
 
 class TapeLine(NamedTuple):
@@ -35,15 +34,17 @@ def line_error(path: Path, number: int, fault: str) -> ConfigurationError:
     return ConfigurationError(f"tape {path}, line {number}: {fault}")
 
 
-def read(path: Path) -> Iterator[TapeLine]:
+def read(path: Path, say: Say = silence) -> Iterator[TapeLine]:
     """The lines in the order in which they were received, one at a time."""
     number = 0
     try:
-        with opened(path) as stream:
-            for line in stream:
+        with Unpacked(path) as file:
+            for line in file.stream:
                 number += 1
+                if number % SAYS_EVERY == 0:
+                    say(file.share)
                 yield _split(path, number, line)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+    except DAMAGED as fault:
         raise line_error(path, number + 1, f"the file is cut off or corrupt from here on ({fault})") from fault
     except OSError as fault:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
@@ -62,16 +63,6 @@ def check(path: Path) -> int:
             raise line.error(f"not a JSON message ({fault})") from fault
         count += 1
     return count
-
-
-def opened(path: Path) -> BinaryIO | gzip.GzipFile:
-    """A file, unpacked if it is gzip."""
-    stream = path.open("rb")
-    if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
-        stream.seek(0)
-        return stream
-    stream.close()
-    return gzip.open(path, "rb")
 
 
 def _split(path: Path, number: int, line: bytes) -> TapeLine:

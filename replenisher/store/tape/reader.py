@@ -1,18 +1,18 @@
-"""A tape is read: which blocks it has is known at once, what they hold is read when it is asked for."""
+"""A tape is read: which blocks it has is known at once, what they hold is read when it is asked for.
 
-from collections.abc import Callable, Iterator
+One that was gzipped later is read all the same, though nothing in it is found without unpacking what is before it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
 from replenisher.errors import ConfigurationError
 from replenisher.store.tape.blocks import HEAD_BYTES, MAGIC, Head, TapeFact, facts_of, head_at
+from replenisher.store.tape.packing import DAMAGED, Say, Unpacked, silence
 from replenisher.store.tape.standing import Standing, since_time
-
-Say = Callable[[float], None]  # told which share of a tape has been read
-
-
-def silence(_: float) -> None:
-    """Nobody wants to know how far it is."""
 
 
 class Tape:
@@ -20,12 +20,10 @@ class Tape:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with path.open("rb") as file:
-                self.size = file.seek(0, 2)
-                self.heads = list(_heads(file, self.size, path))
-        except OSError as fault:
-            raise _unreadable(path, fault) from fault
+        with _opened(path) as file:
+            self.is_packed = file.is_packed
+            self.size = file.stream.seek(0, SEEK_END)  # unpacked
+            self.heads = list(_heads(file.stream, self.size, path))
         self.end = self.heads[-1].end if self.heads else min(self.size, len(MAGIC))  # of the last whole block
 
     @property
@@ -72,14 +70,11 @@ class Tape:
             yield from facts
 
     def _blocks(self, first: int, say: Say) -> Iterator[tuple[list[TapeFact], list[TapeFact]]]:
-        try:
-            with self.path.open("rb") as file:
-                for head in self.heads[first:]:
-                    file.seek(head.offset + HEAD_BYTES)
-                    yield facts_of(file.read(head.length), head, self.path)
-                    say(head.end / self.size)
-        except OSError as fault:
-            raise _unreadable(self.path, fault) from fault
+        with _opened(self.path) as file:
+            for head in self.heads[first:]:
+                file.stream.seek(head.offset + HEAD_BYTES)
+                yield facts_of(file.stream.read(head.length), head, self.path)
+                say(head.end / self.size)
 
 
 def is_tape(beginning: bytes) -> bool:
@@ -105,5 +100,12 @@ def _heads(file: BinaryIO, size: int, path: Path) -> Iterator[Head]:
         offset = file.seek(head.end)
 
 
-def _unreadable(path: Path, fault: OSError) -> ConfigurationError:
-    return ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})")
+@contextmanager
+def _opened(path: Path) -> Iterator[Unpacked]:
+    try:
+        with Unpacked(path) as file:
+            yield file
+    except DAMAGED as fault:
+        raise ConfigurationError(f"tape {path}: the gzip file is cut off or corrupt ({fault})") from fault
+    except OSError as fault:
+        raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault

@@ -47,6 +47,8 @@ class TapeWriter:
         try:
             _lock(fd, path)
             tape = Tape(path)
+            if tape.is_packed:
+                raise ConfigurationError(f"tape {path}: it is gzipped, and only one that is not can be gone on with")
             ended_at = max((head.last_at for head in tape.heads), default=0)
             if ended_at > at:
                 raise ConfigurationError(f"tape {path}: it ends {(ended_at - at) / SECOND_NS:.3f} s after now")

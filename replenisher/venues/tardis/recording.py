@@ -5,9 +5,7 @@ clock and `local_timestamp` the recorder's, both in microseconds. Rows of one me
 """
 
 import csv
-import gzip
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +15,8 @@ from replenisher.model.event import InstrumentDefined
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import US_NS
 from replenisher.store.tape.blocks import TapeFact
-from replenisher.store.tape.lines import line_error, opened
+from replenisher.store.tape.lines import SAYS_EVERY, line_error
+from replenisher.store.tape.packing import DAMAGED, Say, Unpacked, silence
 from replenisher.venues.steps import CommonStep
 from replenisher.venues.tardis.forms import Feed, Form, Row, form_of
 from replenisher.venues.tardis.terms import instrument_named
@@ -33,11 +32,11 @@ def is_csv(first_line: bytes) -> bool:
 class Csv:
     """One file, of which the grid of every instrument has been found."""
 
-    def __init__(self, path: Path, rows_read: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, path: Path, say: Say = silence) -> None:
         self.path = path
         self._form = _form(path)
         steps: dict[tuple[str, str], tuple[CommonStep, CommonStep]] = {}
-        for row in self._rows(rows_read):
+        for row in self._rows(say):
             ticks, lots = steps.setdefault((row.exchange, row.symbol), (CommonStep(), CommonStep()))
             with _line(path, row.number):
                 prices, amounts = self._form.numbers(row.rest)
@@ -54,10 +53,10 @@ class Csv:
             except ValueError as fault:
                 raise ConfigurationError(f"{path}: {fault}") from fault
 
-    def parts(self, rows_read: Callable[[int], None] = lambda _: None) -> Iterator[tuple[int, list[TapeFact]]]:
+    def parts(self, say: Say = silence) -> Iterator[tuple[int, list[TapeFact]]]:
         """What every message tells, in the order of the file, with the line at which it begins."""
         feeds: dict[tuple[str, str], Feed] = {}
-        for _, group in groupby(self._rows(rows_read), self._form.message):
+        for _, group in groupby(self._rows(say), self._form.message):
             rows = list(group)
             first = rows[0]
             facts: list[TapeFact] = []
@@ -69,18 +68,19 @@ class Csv:
                 facts += self._form.read(feed, rows)
             yield first.number, facts
 
-    def _rows(self, rows_read: Callable[[int], None]) -> Iterator[Row]:
+    def _rows(self, say: Say) -> Iterator[Row]:
         number = 1
         try:
-            with opened(self.path) as stream:
-                width = len(_fields(stream.readline()))
-                for line in stream:
+            with Unpacked(self.path) as file:
+                width = len(_fields(file.stream.readline()))
+                for line in file.stream:
                     number += 1
-                    rows_read(number)
+                    if number % SAYS_EVERY == 0:
+                        say(file.share)
                     with _line(self.path, number):
                         row = _row(number, line, width)
                     yield row
-        except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        except DAMAGED as fault:
             raise line_error(self.path, number + 1, f"the file is cut off or corrupt from here on ({fault})") from fault
         except OSError as fault:
             raise ConfigurationError(f"tape {self.path}: cannot be read ({fault.strerror or fault})") from fault
@@ -96,8 +96,8 @@ def _line(path: Path, number: int) -> Iterator[None]:
 
 
 def _form(path: Path) -> Form:
-    with opened(path) as stream:
-        columns = stream.readline().strip().removeprefix(HEADER).decode(errors="replace")
+    with Unpacked(path) as file:
+        columns = file.stream.readline().strip().removeprefix(HEADER).decode(errors="replace")
     if (form := form_of(columns)) is None:
         raise line_error(path, 1, f"these columns are of no kind of file that is known: {columns[:80]}")
     return form
