@@ -13,8 +13,9 @@ The figures, each a mean over the seeds with its 95 % interval (Student's t, a s
 - P&L of a fill in the quote currency: the seed's P&L by the exchange's own accounts, over its fills.
 - Markout of a fill in bps, against the others' mid 1 s and 10 s after it. The mid jumps only when informed takers have
   eaten their way to the efficient price, so it takes seconds until a markout tells what they knew.
-- P&L of a seed with the guard less that without it. A guard helps if the whole interval is above zero, harms if it is
-  below, and else its effect is not shown by so many seeds.
+- Each of them, and the P&L of a whole seed, with the guard less that without it, seed by seed. A guard helps if the
+  whole interval of the difference in a seed's P&L is above zero, harms if it is below, and else its effect is not shown
+  by so many seeds.
 
 What was found, and what may be said of it, is in `docs/guards.md`.
 """
@@ -22,8 +23,9 @@ What was found, and what may be said of it, is in `docs/guards.md`.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite, nan
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -42,6 +44,15 @@ OFF = "off"
 Z_95 = 1.959964
 
 Changes = Mapping[str, Any]  # to the strategy of a quoter
+
+
+# What is reported of a run.
+FIGURES: Mapping[str, Callable[[Run], float]] = {
+    "pnl_a_fill_quote": lambda run: run.pnl_quote / run.fills if run.fills else nan,
+    "markout_1s_bps": attrgetter("markout_1s_bps"),
+    "markout_10s_bps": attrgetter("markout_bps"),
+    "pnl_quote": attrgetter("pnl_quote"),
+}
 
 
 class Quoter(NamedTuple):
@@ -240,16 +251,15 @@ def document(found: Mapping[Job, Run] | Mapping[Part, Run]) -> dict[str, Any]:
 
 
 def _row(on: Mapping[int, Run], off: Mapping[int, Run]) -> dict[str, Any]:
-    gain = figure([on[seed].pnl_quote - off[seed].pnl_quote for seed in on if seed in off])
-    verdict = "is the measure" if on is off else "not shown"
+    paired = [seed for seed in on if seed in off]
+    less_off = {name: figure([of(on[seed]) - of(off[seed]) for seed in paired]) for name, of in FIGURES.items()}
+    gain, verdict = less_off["pnl_quote"], "is the measure" if on is off else "not shown"
     if on is not off and gain is not None:
         verdict = "helps" if gain["low"] > 0 else "harms" if gain["high"] < 0 else verdict
     return {
-        "pnl_a_fill_quote": figure([each.pnl_quote / each.fills for each in on.values() if each.fills]),
-        "markout_1s_bps": figure([each.markout_1s_bps for each in on.values()]),
-        "markout_10s_bps": figure([each.markout_bps for each in on.values()]),
-        "pnl_quote": figure([each.pnl_quote for each in on.values()]),
-        "pnl_less_off_quote": gain,
+        **{name: figure([of(each) for each in on.values()]) for name, of in FIGURES.items()},
+        "less_off": less_off,
+        "flows": len(paired),
         "fills": sum(each.fills for each in on.values()),
         "orders": sum(each.orders for each in on.values()),
         "verdict": verdict,
@@ -259,25 +269,31 @@ def _row(on: Mapping[int, Run], off: Mapping[int, Run]) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """The same for people."""
     first, last = found["seeds"]
-    columns = {
-        "pnl_a_fill_quote": "P&L a fill",
-        "markout_1s_bps": "markout 1 s",
-        "markout_10s_bps": "markout 10 s",
-        "pnl_less_off_quote": "P&L less off",
-    }
     lines = [f"{found['quoter']}, {first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
+    titles = (
+        "P&L a fill",
+        "markout 1 s",
+        "markout 10 s",
+        "P&L of a flow less off",
+        "P&L a fill less off",
+        "10 s less off",
+    )
     for market, rows in found["markets"].items():
-        lines.append(market.ljust(24) + "".join(f"{title:>26}" for title in columns.values()) + "   fills")
+        lines.append(market.ljust(24) + "".join(f"{title:>25}" for title in titles) + "  flows   fills")
         for guard, row in rows.items():
-            cells = "".join(f"{_told(row[column]):>26}" for column in columns)
-            lines.append(f"{guard:24}{cells}{row['fills']:8,}  {row['verdict']}")
+            less = row["less_off"]
+            shown = [row["pnl_a_fill_quote"], row["markout_1s_bps"], row["markout_10s_bps"]]
+            shown += [less["pnl_quote"], less["pnl_a_fill_quote"], less["markout_10s_bps"]]
+            cells = "".join(f"{told(each):>25}" for each in shown)
+            lines.append(f"{guard:24}{cells}{row['flows']:7,}{row['fills']:8,}  {row['verdict']}")
     return "\n".join(lines)
 
 
-def _told(interval: dict[str, float] | None) -> str:
+def told(interval: Mapping[str, float] | None, digits: int = 2) -> str:
+    """A mean and its interval."""
     if interval is None:
         return "-"
-    return f"{interval['mean']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    return f"{interval['mean']:,.{digits}f} [{interval['low']:,.{digits}f}, {interval['high']:,.{digits}f}]"
 
 
 def main(words: Sequence[str] | None = None) -> int:

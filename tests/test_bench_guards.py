@@ -51,7 +51,10 @@ def test_a_guard_helps_only_if_chance_does_not_explain_it(gains: tuple[float, ..
 
     assert row["verdict"] == verdict
     assert row["markout_10s_bps"]["mean"] == 0.7
-    assert row["pnl_less_off_quote"]["mean"] == pytest.approx(sum(gains) / 3, abs=1e-4)
+    assert row["less_off"]["pnl_quote"]["mean"] == pytest.approx(sum(gains) / 3, abs=1e-4)
+    assert row["less_off"]["pnl_a_fill_quote"]["mean"] == pytest.approx(sum(gains) / 30, abs=1e-4)
+    assert row["less_off"]["markout_1s_bps"] == {"mean": 0.1, "low": 0.1, "high": 0.1}
+    assert row["flows"] == 3
     assert verdict in table(document(found))
 
 
@@ -68,4 +71,4 @@ def test_a_recording_is_cut_into_parts_of_which_each_is_paired(recordings: Calla
     assert [part.seed for part in found] == [1, 2, 3, 4, 5]  # of 345 s
     assert sum(part.fills for part in found.values()) > 50
     row = document(found)["markets"][tape.name][OFF]
-    assert row["pnl_less_off_quote"] == {"mean": 0, "low": 0, "high": 0}
+    assert row["less_off"]["pnl_quote"] == {"mean": 0, "low": 0, "high": 0}
