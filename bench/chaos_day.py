@@ -92,7 +92,7 @@ def main() -> int:
         simulation.scene_of(load(asked.config)),
         seed=asked.seed,
         minutes=asked.hours * 60,
-        plan=replace(drawn(asked.seed, faults), short_segments=False),  # as long as they are by default
+        plan=replace(drawn(asked.seed, faults), segment_bytes=None),  # as long as they are by default
         checks=ALL,
         at=START,
         each_hour=look,

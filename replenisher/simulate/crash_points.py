@@ -26,6 +26,7 @@ SETTLES_S = 1.0  # so long it must go on quoting
 CUT = Cue(fault="cut", after_s=4.5, connection="trading")
 KILL = Cue(fault="killed", after_s=3.0)
 LOSE_POWER = Cue(fault="power lost", after_s=3.0)
+FAIL_NAMES = Cue(fault="name not synced", after_s=2.0)
 FAIL_SYNCS = Cue(fault="sync fails", after_s=3.0)
 
 
@@ -41,6 +42,7 @@ class Scenario:
     script: Sequence[Cue] = ()
     cancels_s: float | None = None  # when the operator wants nothing shown any more
     stops_s: float | None = None  # and when he stops the daemon, which is started again
+    segment_bytes: int | None = None  # after which a segment of the journal ends
     adopts: bool = False  # whether a life goes on with what the one before has left
 
 
@@ -53,6 +55,15 @@ SCENARIOS = (
     Scenario(name="start after a death", seed=10, begins_s=3, ends_s=5.3, away_s=0.3, script=(KILL,)),
     Scenario(name="adoption", seed=3, begins_s=8, ends_s=10.5, away_s=0.3, script=(LOSE_POWER,), adopts=True),
     Scenario(name="sync that fails", seed=1, begins_s=3, ends_s=4.5, away_s=0.3, script=(FAIL_SYNCS,)),
+    Scenario(
+        name="segment without a name",
+        seed=43,
+        begins_s=2,
+        ends_s=5,
+        away_s=0.3,
+        script=(FAIL_NAMES,),
+        segment_bytes=16 * 1024,
+    ),
 )
 
 
@@ -133,7 +144,12 @@ def _live(world: World, scenario: Scenario, from_s: float, to_s: float) -> None:
 def _world(
     scene: Scene, scenario: Scenario, death: Death, moments: Moments, checks: Sequence[type[Check]]
 ) -> Iterator[World]:
-    plan = Plan(script=scenario.script, syncs_always=death.syncs_always, adopts=scenario.adopts)
+    plan = Plan(
+        script=scenario.script,
+        syncs_always=death.syncs_always,
+        adopts=scenario.adopts,
+        segment_bytes=scenario.segment_bytes,
+    )
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         directory = Path(folder)
         with database_in(directory) as database:

@@ -1,8 +1,8 @@
 """A disk that knows what power loss would take: files are real, but only what was synced outlives the machine.
 
 A process that dies leaves everything that it has written. When power is lost, every file goes back to what was synced
-of it, perhaps with a part of what was written since and with bytes behind that nobody has written, and a file whose
-directory was not synced after it was made is gone. Descriptors end with their process.
+of it, perhaps with a part of what was written since and with bytes behind that nobody has written. So with names: what
+was made, named anew or taken away since the directory was synced, is so or is not. Descriptors end with their process.
 
 A sync that was begun takes its time, and makes safe what had been written when it began, once somebody hears that it is
 over: power may be lost at every moment in between. One that fails is told of once: from then on the operating system
@@ -21,6 +21,7 @@ from replenisher.model.units import MS_NS
 from replenisher.store.disk import Bytes
 
 SYNC_NS = 10 * MS_NS  # so long a sync takes on average
+COMES_BACK = 1 / 2  # of what was done to names since their directory was synced
 SYNC_SLOWNESS = 20  # and so many times as long as a write, on a disk on which that takes long
 
 
@@ -73,7 +74,7 @@ class SimulatedDisk:
 
     def __init__(self, chance: Random) -> None:
         self.is_full = False
-        self.syncs_fail = False
+        self.syncs_fail = self.names_fail = False  # of what files hold; of their names
         self.write_ns = 0  # how long it takes to write
         self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
         self.now: Callable[[], int] = lambda: 0  # the time, as whoever writes sees it
@@ -83,6 +84,7 @@ class SimulatedDisk:
         self.wrote: Callable[[bytes], None] | None = None  # is told what was appended
         self._chance = chance
         self._files: dict[Path, Written] = {}
+        self._taken_away: list[tuple[Written, bytes]] = []  # with what they held, since their directory was synced
         self._open: dict[int, Path] = {}
 
     def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
@@ -135,11 +137,12 @@ class SimulatedDisk:
             self.fdatasync(fd)
             return
         self.reach("before sync")
-        if self.syncs_fail:
+        if self.syncs_fail or self.names_fail:
             self._hit()
             raise _error(errno.EIO)
         for file in self._files.values():
             file.is_named |= file.path.parent == path
+        self._taken_away = [(file, held) for file, held in self._taken_away if file.path.parent != path]
         self.reach("after sync")
 
     def fdatasync(self, fd: int, /) -> None:
@@ -193,6 +196,19 @@ class SimulatedDisk:
         file = self._files[path]
         file.end, file.synced = length, min(file.synced, length)
 
+    def rename(self, path: Path, to: Path, /) -> None:
+        """Give a file another name."""
+        path.rename(to)
+        file = self._files[to] = self._files.pop(path)
+        file.path, file.is_named = to, False
+        self._open = {fd: to if each == path else each for fd, each in self._open.items()}
+
+    def unlink(self, path: Path, /) -> None:
+        """Take a file away."""
+        held = path.read_bytes()
+        path.unlink()
+        self._taken_away.append((self._files.pop(path), held))
+
     def close(self, fd: int, /) -> None:
         """Let go."""
         del self._open[fd]
@@ -206,14 +222,21 @@ class SimulatedDisk:
     def lose_power(self, chance: Random) -> int:
         """Take back what was not synced, but for a part of it; how many bytes that was."""
         lost = 0
+        for file, held in self._taken_away:
+            if chance.random() < COMES_BACK and not file.path.exists():
+                file.path.write_bytes(held)
+                file.is_named = True
+                self._files[file.path] = file
+        self._taken_away.clear()
         for file in list(self._files.values()):
             if not file.path.exists():
                 del self._files[file.path]
-            elif not file.is_named:
+            elif not file.is_named and chance.random() < COMES_BACK:
                 lost += file.end
                 file.path.unlink()
                 del self._files[file.path]
             else:
+                file.is_named = True
                 kept = chance.randint(file.synced, file.end)
                 lost += file.end - kept
                 old = chance.randbytes(chance.randint(0, file.end - kept))

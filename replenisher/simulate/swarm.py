@@ -16,6 +16,7 @@ from replenisher.simulate.timed_faults import TimedFault
 
 CALM_SHARE = 1 / 3  # of the seeds
 SYNCS_ALWAYS_SHARE = 1 / 4  # likewise
+SHORT_SEGMENT_BYTES = 128 * 1024
 SHORT_SEGMENTS_SHARE = 1 / 4  # likewise
 ADOPTS_SHARE = 1 / 4  # likewise
 LIKELY, UNLIKELY = 0.6, 0.12  # that a kind happens at all
@@ -37,7 +38,7 @@ class Plan:
     rates: Mapping[str, float] = field(default_factory=dict)  # by fault: a share of frames, or times an hour
     script: Sequence[Cue] = ()
     syncs_always: bool = False  # whether the journal is to be on the disk itself before an order leaves
-    short_segments: bool = False  # whether segments of the journal end in the middle of a life, again and again
+    segment_bytes: int | None = None  # with few, segments of the journal end in the middle of a life, again and again
     adopts: bool = False  # whether a life goes on with the orders that the one before has left, and cancels none
 
 
@@ -48,13 +49,14 @@ def drawn(seed: int, allowed: Sequence[str]) -> Plan:
     """The plan of one seed, of the faults that are allowed; what is drawn of one kind depends on no other."""
     day = seeded(seed, "swarm")
     is_calm, syncs_always = day.random() < CALM_SHARE, day.random() < SYNCS_ALWAYS_SHARE
-    short_segments, adopts = day.random() < SHORT_SEGMENTS_SHARE, day.random() < ADOPTS_SHARE
+    segment_bytes = SHORT_SEGMENT_BYTES if day.random() < SHORT_SEGMENTS_SHARE else None
+    adopts = day.random() < ADOPTS_SHARE
     rates = {}
     for fault in FAULTS:
         chance = seeded(seed, f"swarm: {fault.name}")
         if fault.name in allowed and chance.random() < (UNLIKELY if is_calm else LIKELY):
             rates[fault.name] = chance.random() ** 2 * most(fault)
-    return Plan(rates=rates, syncs_always=syncs_always, short_segments=short_segments, adopts=adopts)
+    return Plan(rates=rates, syncs_always=syncs_always, segment_bytes=segment_bytes, adopts=adopts)
 
 
 def most(fault: FrameFault | TimedFault) -> float:

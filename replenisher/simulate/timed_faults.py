@@ -233,6 +233,18 @@ def _fail_syncs(world: World, _: str, hit: Hit) -> None:
     world.for_a_while(_seconds(world, 0.1, 5), begin, end)
 
 
+def _fail_names(world: World, _: str, hit: Hit) -> None:
+    disk = world.disk
+
+    def begin() -> None:
+        disk.names_fail, disk.hit = True, hit
+
+    def end() -> None:
+        disk.names_fail, disk.hit = False, None
+
+    world.for_a_while(_seconds(world, 0.1, 5), begin, end)
+
+
 def _slow_disk(world: World, _: str, hit: Hit) -> None:
     disk, (shortest, longest) = world.disk, WRITE_NS
 
@@ -316,6 +328,7 @@ TIMED_FAULTS = (
     TimedFault(name="interrupted", ids=("X12", "X17", "X25"), per_hour_max=10, befalls=_interrupt),
     TimedFault(name="disk full", ids=("K8",), per_hour_max=10, befalls=_fill_disk),
     TimedFault(name="sync fails", ids=("K8",), per_hour_max=10, befalls=_fail_syncs),
+    TimedFault(name="name not synced", ids=("K8",), per_hour_max=10, befalls=_fail_names),
     TimedFault(name="disk slow", ids=("K9",), per_hour_max=20, befalls=_slow_disk),
     TimedFault(name="database locked", ids=("K9",), per_hour_max=20, befalls=_lock_database),
     TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),

@@ -53,7 +53,6 @@ from replenisher.venues.deribit.venue import TRADING
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
 LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
-SHORT_SEGMENT_BYTES = 128 * 1024
 TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back
 RESTART_NS = SECOND_NS  # once nothing goes wrong any more
 BOOT_NS = 5 * SECOND_NS  # no machine that had no power is back sooner
@@ -110,8 +109,8 @@ class World:
         making = scene.making(self.exchange.exchange_id)
         if plan.syncs_always:
             making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
-        if plan.short_segments:
-            making = replace(making, policy=structs.replace(making.policy, segment_bytes=SHORT_SEGMENT_BYTES))
+        if plan.segment_bytes is not None:
+            making = replace(making, policy=structs.replace(making.policy, segment_bytes=plan.segment_bytes))
         if plan.adopts:
             making = replace(making, setup=replace(making.setup, on_start=OnStart.ADOPT))
         self.setup, self.policy, self.dead_man_ns = making.setup, making.policy, making.dead_man_ns

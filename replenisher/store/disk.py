@@ -51,6 +51,12 @@ class Disk(Protocol):
     def ftruncate(self, fd: int, length: int, /) -> None:
         """Cut an open file."""
 
+    def rename(self, path: Path, to: Path, /) -> None:
+        """Give a file another name, at once for whoever looks; on the disk itself once its directory is synced."""
+
+    def unlink(self, path: Path, /) -> None:
+        """Take a file away, in the same sense."""
+
     def close(self, fd: int, /) -> None:
         """Let go."""
 
@@ -64,6 +70,8 @@ class Machine:
     fsync = staticmethod(os.fsync)
     fdatasync = staticmethod(os.fdatasync)
     ftruncate = staticmethod(os.ftruncate)
+    rename = staticmethod(os.rename)
+    unlink = staticmethod(os.unlink)
     close = staticmethod(os.close)
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.store.disk import Bytes, Disk, Sync
 
 ROOM_BYTES = 4 * 1024 * 1024  # that is set aside at a time
+UNFINISHED = ".unfinished"  # what a file is called that is none of the journal's yet
 SYNC_NS_MAX = 5 * SECOND_NS  # a disk that takes longer is as good as one that takes nothing
 
 
@@ -40,29 +41,36 @@ class GrowingFile:
 
     @classmethod
     def create(cls, path: Path, record: bytes, folder: int, disk: Disk, at: int) -> "GrowingFile":
-        """A new one with a record in it; both it and its name in `folder` are safe, or else it is not there."""
+        """A new one with a record in it, safe; or else it is not there. Its name in `folder` is still to be synced.
+
+        It has its name once it is whole, and keeps it: whoever follows the journal has gone on to it by then, and a
+        file that was taken away may be there again after a loss of power.
+        """
+        unfinished = path.with_suffix(UNFINISHED)
         try:
-            fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            fd = disk.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 disk.reserve(fd, len(record) + ROOM_BYTES)
                 if disk.write(fd, record) < len(record):
                     raise _no_space()
                 disk.fsync(fd)
-                disk.fsync(folder)
+                disk.rename(unfinished, path)
             except OSError:
                 disk.close(fd)
                 raise
         except OSError as error:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                disk.unlink(unfinished)
             raise _full(path, error) from error
-        return cls(path, fd, len(record), disk, at)
+        return cls(path, fd, len(record), folder, disk, at)
 
-    def __init__(self, path: Path, fd: int, end: int, disk: Disk, at: int) -> None:
+    def __init__(self, path: Path, fd: int, end: int, folder: int, disk: Disk, at: int) -> None:
         self.end = end  # of the last whole record
         self.synced_at = at  # when the last sync began that has ended well
-        self.is_doubtful = False  # whether a sync has failed, so that what is not safe may be gone
+        self.is_doubtful = True  # whether a sync has failed, so that what is not safe may be gone; or its name may
         self._path = path
         self._fd = fd
+        self._folder = folder
         self._disk = disk
         self._unsafe = bytearray()  # the end of it, which is not known to be on the disk itself
         self._room_end = end + ROOM_BYTES  # of what is set aside
@@ -132,10 +140,19 @@ class GrowingFile:
         waited_s = (at - self._under_way.at) / SECOND_NS
         return JournalFull(f"the journal in {self._path.parent} has waited {waited_s:.1f} s for the disk")
 
+    def sync_name(self) -> None:
+        """Bring its name to the disk itself; until then it is in doubt."""
+        try:
+            self._disk.fsync(self._folder)
+        except OSError as error:
+            raise _full(self._path, error) from error
+        self.is_doubtful = False
+
     def write_again(self, at: int) -> None:
         """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
         write_over(self._path, self._unsafe, self.end - len(self._unsafe), self._disk)
-        self.is_doubtful = self._is_torn = False
+        self.sync_name()
+        self._is_torn = False
         self._room_end = self.end
         self.synced_at = at
         self._unsafe.clear()

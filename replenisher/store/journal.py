@@ -5,7 +5,7 @@ segment's header says whose journal it is, which life (epoch) writes the segment
 opaque bytes: boot is the newest header and the steps after it (`boot.py`). Steps are numbered through all lives, and
 every record is appended with one unbuffered `os.write`, so the death of the process tears at most the last record. A
 torn tail is cut off at open. A bad record that good ones follow is not a torn tail but damage: it is an error and
-nothing is cut.
+nothing is cut. A segment gets its name once its header is safe, and keeps it whatever happens then.
 
 What survives the loss of power is decided by `fsync`: under `always` a record is on the disk itself before its commands
 leave; under `interval` it comes there a moment later, and no order waits for that. The start of a life is synced
@@ -241,7 +241,7 @@ class Journal:
             ring.popleft()
 
     def _start_segment(self, snapshot: bytes, at: int) -> None:
-        """Write a new segment's header and move to it; on failure the old segment goes on."""
+        """Write a new segment's header and move to it. On failure the old one goes on, or the new one is in doubt."""
         header = Header(
             format=FORMAT,
             journal_id=self.boot.journal_id,
@@ -256,6 +256,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._segment = new, header.segment
+        new.sync_name()
 
 
 def _lock(directory: Path, disk: Disk) -> int:

@@ -29,6 +29,7 @@ HAPPENS = {
     "start after a death": {"began": 1, "asks for its orders": 1, "Order": 1},
     "adoption": {"began": 1, "asks for its orders": 1, "Trade": 1, "Amended": 1, "Order": 1},
     "sync that fails": {"JournalBlocked": 1, "Closed": 1, "JournalFreed": 1, "Order": 1},
+    "segment without a name": {"JournalBlocked": 1, "Trade": 1, "Closed": 6, "JournalFreed": 1, "Order": 6},
 }
 
 

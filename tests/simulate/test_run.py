@@ -20,7 +20,7 @@ from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.rows import database_in
 from replenisher.simulate.run import START, live, run
-from replenisher.simulate.swarm import Cue, Plan
+from replenisher.simulate.swarm import SHORT_SEGMENT_BYTES, Cue, Plan
 from replenisher.simulate.world import World
 from replenisher.store import recorder, tables
 from replenisher.store.growing import GrowingFile
@@ -62,7 +62,7 @@ def test_a_desk_that_is_halted_again_and_again_holds_every_invariant(tmp_path: P
     (tmp_path / "strict.yaml").write_text(re.sub("max_daily_loss_quote: .*", "max_daily_loss_quote: 0.01", config))
     with database_in(tmp_path) as database:
         scene = scene_of(load(tmp_path / "strict.yaml"))
-        world = World(scene, seed=1, at=START, directory=tmp_path / "journal", database=database, checks=ALL)
+        world = World(scene, seed=2, at=START, directory=tmp_path / "journal", database=database, checks=ALL)
         live(world, 120)
         halts = database.read(lambda connection: connection.execute(select(tables.halts.c.kind)).scalars().all())
 
@@ -136,7 +136,8 @@ def test_the_first_seeds_lose_power_with_and_without_a_journal_that_is_always_sa
     met = {(plan.syncs_always, "power lost" in plan.rates) for plan in plans}
 
     assert met == {(always, loses) for always in (True, False) for loses in (True, False)}
-    assert {plan.short_segments for plan in plans} == {plan.adopts for plan in plans} == {True, False}
+    assert {plan.segment_bytes for plan in plans} == {None, SHORT_SEGMENT_BYTES}
+    assert {plan.adopts for plan in plans} == {True, False}
 
 
 # --- Planted bugs --------------------------------------------------------------------------------------------------
@@ -276,7 +277,7 @@ def test_an_order_that_leaves_before_its_record_is_on_the_disk_is_found_only_whe
 def test_a_segment_that_begins_without_its_session_is_found_where_segments_end_in_the_middle_of_a_life(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plans = [Plan(short_segments=short) for short in (True, False)]
+    plans = [Plan(segment_bytes=short) for short in (SHORT_SEGMENT_BYTES, None)]
     assert outcome_of(5, minutes=2, plan=plans[0]).violation is None
     monkeypatch.setattr(State, "snapshot", State.dump)
 

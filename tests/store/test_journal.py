@@ -278,6 +278,43 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(tmp_path: Pa
     assert [segment.number for segment in segments(tmp_path)] == [1]
 
 
+class Meanwhile:
+    """Lets something happen before the sync that comes `nth`."""
+
+    def __init__(self, disk: SimulatedDisk, nth: int, happens: Callable[[], None]) -> None:
+        self._nth, self._happens = nth, happens
+        disk.reach = self._reach
+
+    def _reach(self, moment: str) -> None:
+        self._nth -= moment == "before sync"
+        if self._nth == 0 and moment == "before sync":
+            self._happens()
+
+
+@pytest.mark.parametrize("nth", [2, 3, 4], ids=["the old one", "the new one", "its name"])
+def test_a_segment_that_could_not_be_started_takes_no_step_with_it_when_power_is_lost(tmp_path: Path, nth: int) -> None:
+    for seed in range(20):
+        disk, directory = SimulatedDisk(Random(seed)), tmp_path / f"{seed}"
+        journal = Journal.open(directory, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS), disk=disk)
+        journal.begin(1, b"", T0)
+        for each in a_day()[:2]:
+            journal.append(each)
+        Meanwhile(disk, nth, lambda disk=disk: setattr(disk, "syncs_fail", True))
+        with pytest.raises(JournalFull):
+            journal.rotate(b"after two", T0)
+        disk.syncs_fail = False
+        journal.recover(T0)
+        for each in a_day()[2:4]:
+            journal.append(each)
+        disk.abandon()
+        disk.lose_power(Random(seed))
+
+        with closing(Journal.open(directory, new_id="f" * 16, policy=ALL, disk=disk)) as journal:
+            assert journal.boot.step == 4
+            assert journal.boot.snapshot in (b"", b"after two")
+            assert [each.number for each in journal.boot.steps] == [1, 2, 3, 4][-len(journal.boot.steps) :]
+
+
 @pytest.mark.parametrize("dies", [False, True], ids=["the life goes on", "it dies, and another one begins"])
 def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_written_again(
     tmp_path: Path, dies: bool

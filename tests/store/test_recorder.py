@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -37,9 +38,11 @@ from replenisher.model.instrument import TickStep
 from replenisher.model.mandate import Chain, How, Link, Mandate
 from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Cut, Mark, Step
+from replenisher.simulate.disk import SimulatedDisk
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.journal import Journal, Policy
+from replenisher.store.growing import JournalFull
+from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
 from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.store.given import (
@@ -402,6 +405,33 @@ def test_of_a_segment_whose_name_power_loss_took_back_the_next_one_of_that_numbe
     write_journal(journal, next_life, epoch=3)
 
     assert Recorder(journal, database).record_all() == len(next_life)
+
+
+@pytest.mark.parametrize("nth", [2, 3], ids=["what it holds", "its name"])
+def test_whoever_looks_while_a_segment_fails_to_start_loses_no_step(
+    journal: Path, database: Database, nth: int
+) -> None:
+    recorder, disk, steps = Recorder(journal, database), SimulatedDisk(Random(1)), a_day()
+    recorded: list[int] = []
+
+    def reach(moment: str) -> None:
+        if moment == "before sync":
+            recorded.append(recorder.record_all())
+            disk.syncs_fail = len(recorded) == nth
+
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.NEVER), disk=disk)) as writer:
+        writer.begin(1, b"", T0)
+        for each in steps[:2]:
+            writer.append(each)
+        disk.reach = reach
+        with pytest.raises(JournalFull):
+            writer.rotate(b"after two", T0)
+        writer.recover(T0)
+        for each in steps[2:]:
+            writer.append(each)
+        writer.rotate(b"after all", T0)
+
+    assert sum(recorded) + recorder.record_all() == len(steps)
 
 
 def test_an_order_keeps_the_tick_it_was_made_under(journal: Path, database: Database) -> None:
