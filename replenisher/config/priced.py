@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_
 from replenisher.config.sections import Sections, StrategySection, VenueSection
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import fair_value_of
 from replenisher.core.prices import TOLD_BY_A_TICKER, Of, PriceSpec
 from replenisher.core.strategy import Strategy
 from replenisher.exchange.dialects.deribit.naming import read_name
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
     """What cannot be known: the path at fault, and a sentence."""
     for place, section in enumerate(sections.strategies):
-        fair_value = getattr(strategies[section.id], "fair_value", None)
-        if not isinstance(fair_value, FairValue):
+        if (fair_value := fair_value_of(strategies[section.id])) is None:
             continue
         stem: Path_ = ("strategies", place, "fair_value")
         legs = {leg.source: (*stem, "legs", number) for number, leg in enumerate(fair_value.legs)}
@@ -32,20 +31,21 @@ def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> It
 
 def listened_to(config: "Config") -> list[str]:
     """The venues where nothing is quoted and of which somebody wants a price."""
-    fair_values = [getattr(config.strategy(section.id), "fair_value", None) for section in config.strategies]
-    specs = [spec for each in fair_values if isinstance(each, FairValue) for spec in each.prices.values()]
+    fair_values = [fair_value_of(config.strategy(section.id)) for section in config.strategies]
+    specs = [spec for each in fair_values if each is not None for spec in each.prices.values()]
     wanted = {venue_of(spec.name) for spec in specs if spec.of is not Of.HTTP}
     return [name for name in config.venues if name in wanted and name not in config.quoted_venues]
 
 
 def advice(config: "Config") -> Iterator[str]:
     """What is allowed, and hardly meant."""
-    for name in config.venues.keys() - config.quoted_venues.keys() - set(listened_to(config)):
+    used = {*config.quoted_venues, *listened_to(config)}
+    for name in [each for each in config.venues if each not in used]:
         at: Path_ = ("venues", name)
         yield f"{config.where(at)}: {spell(at)}: nothing is quoted there and no fair value goes by it: it is left alone"
     for place, section in enumerate(config.strategies):
-        fair_value = getattr(config.strategy(section.id), "fair_value", None)
-        if isinstance(fair_value, FairValue) and fair_value.legs and not section.order_refresh_tolerance_bps:
+        fair_value = fair_value_of(config.strategy(section.id))
+        if fair_value is not None and fair_value.legs and not section.order_refresh_tolerance_bps:
             at = ("strategies", place, "order_refresh_tolerance_bps")
             yield (
                 f"{config.where(at)}: {spell(at)} is 0, so whenever one of the {len(fair_value.legs)} legs of the "

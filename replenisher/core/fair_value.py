@@ -184,3 +184,9 @@ class FairValue:
         """Who is paid for being short, because longs pay, wants to be short: the centre goes down."""
         rate = view.prices.get(FUNDING)
         return None if rate is None else -self.funding_shift * rate * BPS
+
+
+def fair_value_of(strategy: object) -> FairValue | None:
+    """What a strategy goes by, if it says so."""
+    fair_value = getattr(strategy, "fair_value", None)
+    return fair_value if isinstance(fair_value, FairValue) else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import fair_value_of
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.model.mandate import Chain, Mandate
 
@@ -16,11 +16,11 @@ def mandates(setup: Setup) -> dict[str, Mandate]:
 
 def _mandate(setup: StrategySetup) -> Mandate:
     strategy = setup.strategy
-    fair_value, chain = getattr(strategy, "fair_value", None), getattr(strategy, "chain", None)
+    fair_value, chain = fair_value_of(strategy), getattr(strategy, "chain", None)
     return Mandate(
         instrument=setup.instrument,
         idea=type(strategy).__name__,
-        fair_value=fair_value.source if isinstance(fair_value, FairValue) else "",
+        fair_value="" if fair_value is None else fair_value.source,
         chain=chain if isinstance(chain, Chain) else None,
         policy=_told(setup.policy),
         limits=_told(setup.limits),

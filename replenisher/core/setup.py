@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from replenisher.core.budget import RateLimit
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import FairValue, fair_value_of
 from replenisher.core.guards import Guards
 from replenisher.core.obligations import Obligations
 from replenisher.core.prices import Of, PriceSpec
@@ -61,8 +61,8 @@ class StrategySetup:
     @cached_property
     def heeds_trades(self) -> bool:
         """Whether it depends on the last trade; if not, a trade is no reason to ask it."""
-        fair_value = getattr(self.strategy, "fair_value", None)
-        by_default = fair_value.heeds_trades if isinstance(fair_value, FairValue) else True
+        fair_value = fair_value_of(self.strategy)
+        by_default = True if fair_value is None else fair_value.heeds_trades
         return bool(getattr(self.strategy, "heeds_trades", by_default))
 
     @cached_property
@@ -74,8 +74,8 @@ class StrategySetup:
     @cached_property
     def priced_by(self) -> FairValue | None:
         """Its fair value, if that goes by prices from elsewhere."""
-        fair_value = getattr(self.strategy, "fair_value", None)
-        return fair_value if isinstance(fair_value, FairValue) and fair_value.prices else None
+        fair_value = fair_value_of(self.strategy)
+        return fair_value if fair_value is not None and fair_value.prices else None
 
     @cached_property
     def prices(self) -> Mapping[str, PriceSpec]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.core.book import Touch
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import fair_value_of
 from replenisher.core.strategy import Quotes, Strategy, View
 from replenisher.core.touch_prices import mid
 from replenisher.model.instrument import Instrument, TickStep
@@ -123,14 +123,14 @@ def _asked(strategy: Strategy, instrument: Instrument, listing: Listing, at: int
         return int(touch[0] / instrument.tick), max(1, instrument.lots(touch[1]))
 
     touch = Touch(*side(listing.bid), *side(listing.ask))
-    fair_value = getattr(strategy, "fair_value", None)
+    fair_value = fair_value_of(strategy)
     view = View(
         at=at,
         instrument=instrument,
         touch=touch,
         last_trade=int(listing.last / instrument.tick) if listing.last else None,
         inventory=Decimal(0),
-        prices=fair_value.prices_at(mid(touch) * instrument.tick_float) if isinstance(fair_value, FairValue) else {},
+        prices={} if fair_value is None else fair_value.prices_at(mid(touch) * instrument.tick_float),
     )
     try:
         return strategy.quote(view)

@@ -11,7 +11,7 @@ from replenisher.config import Config
 from replenisher.config.listed import listed
 from replenisher.config.mistakes import not_allowed
 from replenisher.config.reading import Path_
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import fair_value_of
 from replenisher.core.inventory import Inventory
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
@@ -50,8 +50,8 @@ def require_offered(config: Config) -> None:
         if start and (objection := _objection(config, place, start[0], mark=start[1])):  # of a recording, it is told
             raise ConfigurationError(objection)
     for place, section in enumerate(config.strategies):
-        fair_value = getattr(config.strategy(section.id), "fair_value", None)
-        for number, leg in enumerate(fair_value.legs if isinstance(fair_value, FairValue) else ()):
+        fair_value = fair_value_of(config.strategy(section.id))
+        for number, leg in enumerate(() if fair_value is None else fair_value.legs):
             if leg.venue == config.exchange.venue and leg.instrument not in offered:
                 path: Path_ = ("strategies", place, "fair_value", "legs", number, "instrument")
                 rule = f"the simulated exchange offers {', '.join(offered)}"
