@@ -33,8 +33,8 @@ class Tickers:
         tell: Callable[[Event], None],
         actions: list[Action],
     ) -> None:
-        self._keys = {name: instrument_key(venue, name) for name in names}
         self._worth = exchange.traits.worth
+        self._keys = {name: instrument_key(venue, name) for name in names if self._worth.tells}
         self._calls = calls
         self._clock = clock
         self._poll_ns = settings.poll_ns

@@ -137,6 +137,13 @@ def test_what_an_exchange_is_not_said_to_tell_is_not_believed() -> None:
     assert [(fact.mark, fact.index) for fact in told(desk)] == [(60010.5, None)]
 
 
+def test_where_there_is_nothing_to_be_told_nobody_asks() -> None:
+    desk = Desk(exchange(), POLL, tickers=[SYMBOL]).up()
+    desk.later(5 * S)
+
+    assert not [call for call in desk.calls() if "ticker" in call or not call]
+
+
 def test_who_wants_none_is_told_none() -> None:
     desk = Desk(exchange(traits=Traits(worth=WORTH["bybit"]))).up()
     desk.later(5 * S)
