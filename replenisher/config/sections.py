@@ -50,8 +50,12 @@ class Database(Section):
 class Journal(Section):
     """The daemon's own memory, written before anything is sent."""
 
-    fsync: Literal["always", "interval", "never"] = "interval"
-    fsync_interval_ms: Milliseconds = 200
+    fsync: Literal["always", "interval", "never"] = Field(
+        "interval",
+        description="when steps reach the disk itself: before their orders leave; a moment later; or, with never, once "
+        "4 MiB have gathered, which are kept in memory until then. Power loss may take the rest, a death nothing",
+    )
+    fsync_interval_ms: Milliseconds = Field(200, description="under interval, how often that is begun")
     market_data: bool = Field(False, description="keep steps with market data only, so that the journal replays")
     keep_days: int = Field(7, ge=1)
 

@@ -97,9 +97,9 @@ class GrowingFile:
         self._unsafe += data
 
     @property
-    def is_safe(self) -> bool:
-        """Whether all that was written is."""
-        return not self._unsafe
+    def unsafe_bytes(self) -> int:
+        """How much of what was written is not known to be safe; so much is kept in memory, to be written again."""
+        return len(self._unsafe)
 
     @property
     def is_syncing(self) -> bool:

@@ -8,9 +8,10 @@ torn tail is cut off at open. A bad record that good ones follow is not a torn t
 nothing is cut. A segment gets its name once its header is safe, and keeps it whatever happens then.
 
 What survives the loss of power is decided by `fsync`: under `always` a record is on the disk itself before its commands
-leave; under `interval` it comes there a moment later, and no order waits for that. The start of a life is synced
-always, and before that what it goes on from, so that no later loss of power can take back what a snapshot has in it, or
-let an epoch (and with it a client order id) be used twice.
+leave; under `interval` it comes there a moment later, and no order waits for that; under `never` once 4 MiB of them
+have gathered, as what may have to be written again is kept in memory. The start of a life is synced always, and before
+that what it goes on from, so that no later loss of power can take back what a snapshot has in it, or let an epoch (and
+with it a client order id) be used twice.
 
 Steps that only looked at the market are not written: they wait in a ring of the last minute, or of its last
 `RING_STEPS_MAX` steps, and `keep_ring` writes them when something alarms. They then lie behind steps with higher
@@ -50,6 +51,7 @@ from replenisher.store.segments import (
 RING_NS = 60_000_000_000
 RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
+UNSAFE_BYTES_MAX = 4 * 1024 * 1024  # of steps that are written, and not brought to the disk before there are so many
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, Woke})
@@ -143,12 +145,15 @@ class Journal:
         self._write(at)
 
     def tick(self, at: int) -> None:
-        """Under `interval`, have brought to the disk what was written, once that is due, and hear how it went."""
-        if self._policy.fsync is Fsync.INTERVAL:
-            file = self._living
-            file.hear_of_sync(at)
-            if not file.is_safe and at - file.synced_at >= self._policy.fsync_interval_ms * MS_NS:
-                file.begin_sync(at)
+        """Have brought to the disk what was written, once that is due, and hear how it went."""
+        file = self._living
+        file.hear_of_sync(at)
+        if file.unsafe_bytes >= UNSAFE_BYTES_MAX or (self._is_interval_over(at) and file.unsafe_bytes):
+            file.begin_sync(at)
+
+    def _is_interval_over(self, at: int) -> bool:
+        every_ns = self._policy.fsync_interval_ms * MS_NS
+        return self._policy.fsync is Fsync.INTERVAL and at - self._living.synced_at >= every_ns
 
     @property
     def is_full(self) -> bool:

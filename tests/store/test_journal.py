@@ -28,10 +28,20 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
+from replenisher.simulate.checks.bounds import collections
 from replenisher.simulate.disk import SimulatedDisk
 from replenisher.store.disk import Disk, Machine
 from replenisher.store.growing import ROOM_BYTES, SYNC_NS_MAX, JournalFull
-from replenisher.store.journal import DAY_NS, RING_STEPS_MAX, Fsync, Journal, JournalInUse, Policy, is_kept
+from replenisher.store.journal import (
+    DAY_NS,
+    RING_STEPS_MAX,
+    UNSAFE_BYTES_MAX,
+    Fsync,
+    Journal,
+    JournalInUse,
+    Policy,
+    is_kept,
+)
 from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.disk import HeldDisk
 from tests.store.given import (
@@ -406,6 +416,24 @@ def test_what_waits_for_a_full_disk_has_an_end(tmp_path: Path) -> None:
                     journal.append(step(number, [TradesReported(at=T0, scope=KEY, fills=fills, has_more=False)]))
 
         assert "takes nothing, and" in journal.complaint()
+
+
+@pytest.mark.parametrize("fsync", [Fsync.NEVER, Fsync.INTERVAL])
+def test_what_may_have_to_be_written_again_has_an_end(tmp_path: Path, fsync: Fsync) -> None:
+    disk, policy = HeldDisk(), Policy(fsync=fsync, fsync_interval_ms=3_600_000)
+    long = step(1, [TradesReported(at=T0, scope=KEY, fills=(filled("o", "t"),) * 5_000, has_more=False)])
+    kept: list[int] = []
+    with closing(Journal.open(tmp_path, new_id=JOURNAL_ID, policy=policy, disk=disk)) as journal:
+        journal.begin(1, b"", T0)
+        while segments(tmp_path)[-1].size < 3 * UNSAFE_BYTES_MAX:
+            journal.append(msgspec.structs.replace(long, number=journal.step + 1))
+            journal.tick(T0)
+            disk.let_go()
+            kept += [len(each) for name, each in collections(journal) if name == "GrowingFile._unsafe"]
+        begun = len(disk.begun)
+
+    assert begun == 2
+    assert UNSAFE_BYTES_MAX / 2 < max(kept) < 1.5 * UNSAFE_BYTES_MAX
 
 
 @pytest.mark.parametrize(("fsync", "syncs"), [(Fsync.ALWAYS, 3), (Fsync.INTERVAL, 0), (Fsync.NEVER, 0)])

@@ -14,7 +14,7 @@ from replenisher.model.instrument import Multiples
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
-from replenisher.store.journal import RING_STEPS_MAX, SEGMENT_BYTES, UNWRITTEN_BYTES_MAX
+from replenisher.store.journal import RING_STEPS_MAX, UNSAFE_BYTES_MAX, UNWRITTEN_BYTES_MAX
 from replenisher.venues.deribit.codec import PLACED_MAX
 from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
@@ -36,7 +36,8 @@ CEILINGS = {
     "SweepWatch.recoveries[]": SWEEPS_KEPT,
     "Journal._ring": RING_STEPS_MAX,
     "Journal._unwritten": UNWRITTEN_BYTES_MAX,
-    "GrowingFile._unsafe": SEGMENT_BYTES + UNWRITTEN_BYTES_MAX,  # a whole segment, with what was written last
+    "GrowingFile._unsafe": 2 * UNSAFE_BYTES_MAX
+    + UNWRITTEN_BYTES_MAX,  # what is written while a sync takes its time, too
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
 OURS = ("replenisher.", "strategies.")  # that have written what a daemon is made of
