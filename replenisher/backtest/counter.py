@@ -31,9 +31,7 @@ from replenisher.venues.deribit.own_orders import request_of
 from replenisher.venues.deribit.refusals import rejection
 
 CONNECTION = "replay"
-LOOK_AGAIN_NS = (
-    5 * SECOND_NS
-)  # so long after an order was refused because nothing trades, it is looked whether that is so
+LOOK_AGAIN_NS = 5 * SECOND_NS  # after an order was refused because nothing trades: is that so?
 
 
 class Counter:

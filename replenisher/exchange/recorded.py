@@ -109,9 +109,8 @@ class RecordedMarket:
         self._resting = RestingOrders(model)
         self._shadow = RestingOrders(shadow) if shadow else None
         self._shadow_fills: list[ShadowFill] = []
-        self._touched: dict[
-            tuple[Side, int], int
-        ] = {}  # what is at our levels, or crosses them, and showed so much before
+        # What is at our levels, or crosses them, and what it showed before.
+        self._touched: dict[tuple[Side, int], int] = {}
         # A set that keeps the order in which things happened, so that one tape has one outcome.
         self._hidden: dict[tuple[Side, int], None] = {}  # levels of others that would trade with a resting order
         self._is_trusted = False

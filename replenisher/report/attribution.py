@@ -1,6 +1,7 @@
 """Attribution: whose each part of P&L is, told everything that moved an account's money, in order."""
 
 from collections.abc import Mapping
+from copy import copy
 from decimal import Decimal
 
 import msgspec
@@ -11,7 +12,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
-from replenisher.report.pnl import ZERO, Group, Line, Parts, Sums, booked_value, shares, unit_value
+from replenisher.report.pnl import ZERO, Group, Line, Parts, booked_value, shares, unit_value
 from replenisher.store.history import Begun, Fill, Mark, Paid, Taken
 from replenisher.store.queries import AccountKey
 
@@ -26,7 +27,7 @@ class Desk(msgspec.Struct):
     """Where the P&L of one group counts, in the settlement currency of its instrument."""
 
     config_version: str
-    sums: Sums
+    sums: Parts
     course: Course
 
 
@@ -82,7 +83,7 @@ class Attribution:
         self._instruments = instruments
         self._version = ""
         self._markets: dict[str, Market] = {}  # of what was ever held
-        self._lines: dict[tuple[Group, str], Sums] = {}
+        self._lines: dict[tuple[Group, str], Parts] = {}
 
     @property
     def unit_values(self) -> dict[str, Decimal]:
@@ -175,7 +176,7 @@ class Attribution:
         """The P&L of each group, in each currency, as far as there was any."""
         lines: list[Line] = []
         for (group, currency), sums in sorted(self._lines.items(), key=lambda item: str(item[0])):
-            parts = sums.parts()
+            parts = copy(sums)
             if parts != Parts():
                 lines.append(Line(group=group, currency=currency, parts=parts, total=parts.sum))
         return lines
@@ -205,6 +206,6 @@ class Attribution:
         course = self.courses.setdefault(group, Course())
         return Desk(version, self._line(name, strategy, version, self._instruments[name].settlement_currency), course)
 
-    def _line(self, name: str, strategy: str, version: str, currency: str) -> Sums:
+    def _line(self, name: str, strategy: str, version: str, currency: str) -> Parts:
         group = Group(self._key.venue, self._key.account, name, strategy, version)
-        return self._lines.setdefault((group, currency), Sums())
+        return self._lines.setdefault((group, currency), Parts())

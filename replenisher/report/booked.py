@@ -25,11 +25,11 @@ class Booked:
         self._positions: dict[str, Position] = defaultdict(Position)
         self._besides: dict[str, Decimal] = defaultdict(Decimal)  # fees and payments, by currency
 
-    def fill(self, fill: Fill) -> None:
-        """A fill is booked."""
+    def fill(self, fill: Fill) -> Decimal:
+        """A fill is booked; what it has realized."""
         instrument = self._instruments[fill.instrument]
-        self._positions[fill.instrument].fill(instrument, fill.side, fill.amount, fill.price)
         self._besides[fill.fee_currency] -= fill.fee
+        return self._positions[fill.instrument].fill(instrument, fill.side, fill.amount, fill.price)
 
     def take_over(self, taken: Taken) -> None:
         """So is a position that was taken over."""
@@ -49,6 +49,11 @@ class Booked:
                 self._besides[paid.currency] += paid.amount
             case _:
                 pass
+
+    def size(self, name: str) -> Decimal:
+        """What is held of an instrument, in the wire amount; negative is short."""
+        position = self._positions.get(name)
+        return ZERO if position is None else position.size
 
     def delivered(self, paid: Paid) -> Decimal:
         """What all of a position was worth at the price at which it is being delivered: its entry and its gain."""

@@ -16,7 +16,7 @@ Means are weighted by notional. The error is that of the weighted mean as if fil
 minute are not quite, as they share a market. A mid that nobody knows is left out and counted as missing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -204,14 +204,6 @@ class MarkoutCube:
             self._sums = after = _Sums(rows, len(HORIZONS_S))
             for name in ("fills", "notional", "markout", "spread"):
                 getattr(after, name)[: len(before.fills)] = getattr(before, name)
-
-
-def measured(batches: Iterable[Marked], instruments: Mapping[str, Instrument]) -> MarkoutCube:
-    """All of these fills."""
-    cube = MarkoutCube()
-    for fills in batches:
-        cube.add(fills, instruments)
-    return cube
 
 
 def _unit_quote(fills: Marked, instruments: Mapping[str, Instrument]) -> "Floats":

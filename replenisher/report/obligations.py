@@ -4,13 +4,13 @@ An hour (UTC) counts for the version that was in force when it was last counted,
 last told; neither is cut in two by a change. Hour by hour it is told by `uptime.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection
 
 from replenisher.store import tables
+from replenisher.store.history import with_version
 from replenisher.store.queries import AccountKey
 
 
@@ -32,11 +32,11 @@ def read_obligations(connection: Connection, key: AccountKey) -> list[Obligation
     """Every strategy of an account that had obligations."""
     hours: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     breaches: dict[tuple[str, str, str], list[int]] = {}
-    for version, row in _rows(connection, tables.presence, key):
-        hours.setdefault((version, row.strategy, row.instrument), []).append((row.traded_ns, row.met_ns))
-    for version, row in _rows(connection, tables.breaches, key):
+    for row in connection.execute(with_version(tables.presence, key)):
+        hours.setdefault((row.config_version, row.strategy, row.instrument), []).append((row.traded_ns, row.met_ns))
+    for row in connection.execute(with_version(tables.breaches, key)):
         lasted_ns = 0 if row.until is None else row.until - row.since
-        breaches.setdefault((version, row.strategy, row.instrument), []).append(lasted_ns)
+        breaches.setdefault((row.config_version, row.strategy, row.instrument), []).append(lasted_ns)
     return [_obligation(*whose, hours.get(whose, []), breaches.get(whose, [])) for whose in sorted({*hours, *breaches})]
 
 
@@ -55,15 +55,3 @@ def _obligation(
         breaches=len(breaches),
         longest_breach_ns=max(breaches, default=0),
     )
-
-
-def _rows(connection: Connection, table: Table, key: AccountKey) -> Iterator[tuple[str, Any]]:
-    """The rows of an account, each with the configuration version of the life that told it."""
-    c, lives = table.c, tables.lives.c
-    query = (
-        select(table, lives.config_version)
-        .join(tables.lives, (lives.journal_id == c.journal_id) & (lives.epoch == c.epoch))
-        .where(c.venue == key.venue, c.account == key.account)
-    )
-    for row in connection.execute(query):
-        yield row.config_version, row

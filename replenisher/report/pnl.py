@@ -31,8 +31,8 @@ ZERO = Decimal(0)
 SMALLEST = Decimal("1e-18")  # of what a division is rounded to
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where P&L came from; a loss is negative."""
+class Parts(msgspec.Struct, kw_only=True):
+    """Where P&L came from; a loss is negative. While it is added up these grow, and a line has a copy."""
 
     spread: Decimal = ZERO  # of fills that gave liquidity
     hedge_slippage: Decimal = ZERO  # of fills that took it
@@ -135,27 +135,10 @@ def shares(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal
     return divided
 
 
-class Sums(msgspec.Struct):
-    """The parts of one line, while they are added up."""
-
-    spread: Decimal = ZERO
-    hedge_slippage: Decimal = ZERO
-    inventory: Decimal = ZERO
-    fees: Decimal = ZERO
-    rebates: Decimal = ZERO
-    funding: Decimal = ZERO
-    delivery: Decimal = ZERO
-    liquidation: Decimal = ZERO
-
-    def parts(self) -> Parts:
-        """As they are now."""
-        return Parts(**msgspec.structs.asdict(self))
-
-
 def summed(lines: Iterable[Line]) -> Parts:
     """The parts of several lines of one currency."""
-    sums = Sums()
+    parts = Parts()
     for line in lines:
         for name in Parts.__struct_fields__:
-            setattr(sums, name, getattr(sums, name) + getattr(line.parts, name))
-    return sums.parts()
+            setattr(parts, name, getattr(parts, name) + getattr(line.parts, name))
+    return parts

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
 from replenisher.model.units import DAY_NS
 from replenisher.report.resampling import with_intervals
 from replenisher.store import tables
-from replenisher.store.history import SIDES
+from replenisher.store.history import SIDES, with_version
 from replenisher.store.queries import AccountKey
 
 TIMES = tuple(map(named_time, TAUS_NS))
@@ -28,13 +28,8 @@ class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSweeps]:
     """Every day of one account on which there was a sweep, oldest first."""
-    c, lives = tables.sweeps.c, tables.lives.c
-    query = (
-        select(tables.sweeps, lives.config_version)
-        .join(tables.lives, (lives.journal_id == c.journal_id) & (lives.epoch == c.epoch))
-        .where(c.venue == key.venue, c.account == key.account)
-        .order_by(c.venue_time, c.epoch, c.step, c["index"])
-    )
+    c = tables.sweeps.c
+    query = with_version(tables.sweeps, key).order_by(c.venue_time, c.epoch, c.step, c["index"])
     days: dict[tuple[int, str, str, float], list[Recovery]] = {}
     for row in connection.execute(query):
         day = row.venue_time // DAY_NS * DAY_NS

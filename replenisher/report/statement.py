@@ -23,12 +23,12 @@ from itertools import pairwise
 import msgspec
 from sqlalchemy import Connection
 
-from replenisher.core.account import Position, booked
+from replenisher.core.account import booked
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Kind
-from replenisher.model.order import Side
 from replenisher.model.units import DAY_NS, SECOND_NS
+from replenisher.report.booked import Booked
 from replenisher.store import history, queries, told
 from replenisher.store.history import Fill, Paid, Taken
 from replenisher.store.queries import AccountKey
@@ -161,7 +161,7 @@ class Following:
     def __init__(self, connection: Connection, key: AccountKey, since: int, until: int) -> None:
         self._connection, self._key, self._since, self._until = connection, key, since, until
         self._instruments = queries.instruments(connection, key.venue)
-        self._positions: dict[str, Position] = defaultdict(Position)
+        self._booked = Booked(self._instruments)
         self._moved: dict[str, Moved] = {}  # by asset, since the ledger began
         self._points: dict[str, list[Point]] = defaultdict(list)
         self._borders: list[dict[str, Moved]] = []  # what had moved when the day began, and when it ended
@@ -205,22 +205,15 @@ class Following:
                 moved = self._moved.get(event.asset, NOTHING)
                 self._points[event.asset].append(Point(event.at, event.held, moved))
             case Taken():
-                side = Side.BUY if event.amount > 0 else Side.SELL
-                position = self._positions[event.instrument]
-                position.fill(self._instruments[event.instrument], side, abs(event.amount), event.price)
+                self._booked.take_over(event)
             case Paid():
                 self._pay(event)
 
     def _pay(self, paid: Paid) -> None:
         self._move(paid.currency, MOVED_BY[paid.kind], paid.amount)
-        position = self._positions.get(paid.instrument)
-        if position is None:
-            return
-        if paid.kind == CashKind.SETTLEMENT:
-            position.settle(self._instruments[paid.instrument], paid.amount - paid.realized)
-        elif paid.kind == CashKind.DELIVERY:
-            self._move(paid.instrument, "delivery", -position.size)
-            position.deliver(paid.amount - paid.realized)
+        if paid.kind == CashKind.DELIVERY and (size := self._booked.size(paid.instrument)):
+            self._move(paid.instrument, "delivery", -size)
+        self._booked.pay(paid)
 
     def _fill(self, fill: Fill) -> None:
         instrument = self._instruments[fill.instrument]
@@ -233,7 +226,7 @@ class Following:
             self._move(instrument.settlement_currency, "fills", -fill.side.sign * worth)
             return
         self._move(fill.instrument, "fills", bought)
-        realized = self._positions[fill.instrument].fill(instrument, fill.side, fill.amount, fill.price)
+        realized = self._booked.fill(fill)
         if realized and not instrument.pays_at_settlement:
             self._move(instrument.settlement_currency, "fills", realized)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Double, Row, Select, and_, case, cast, func, select, type_coerce
+from sqlalchemy import Connection, Double, Row, Select, Table, and_, case, cast, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from replenisher.model.event import CashKind
@@ -217,6 +217,14 @@ def lives_of(connection: Connection, key: AccountKey) -> list[Row[Any]]:
     """The lives that traded on an account, oldest first."""
     lives = connection.execute(select(tables.lives).order_by(tables.lives.c.started_at))
     return [life for life in lives if life.accounts.get(key.venue) == key.account]
+
+
+def with_version(table: Table, key: AccountKey) -> Select[Any]:
+    """The rows of an account, each with the configuration version of the life that told it."""
+    c, lives = table.c, tables.lives.c
+    told_in = (lives.journal_id == c.journal_id) & (lives.epoch == c.epoch)
+    query = select(table, lives.config_version).join(tables.lives, told_in)
+    return query.where(c.venue == key.venue, c.account == key.account)
 
 
 def taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:

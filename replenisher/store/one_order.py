@@ -6,6 +6,7 @@ steps of the lives in which it was alive.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,11 +18,13 @@ from replenisher.model.mandate import Mandate
 from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Cut, Quote
 from replenisher.store import tables
+from replenisher.store.round_trips import WORKING
 from replenisher.store.rows import instrument_of
 
 SIDES = {side.value: side for side in Side}
 KEYS_PER_QUERY = 300
 ROWS_AT_ONCE = 5_000
+OLDEST_FIRST = attrgetter("at", "epoch", "step", "index")
 FOUND_MAX = 5  # of orders that begin alike
 
 Moment = tuple[int, int]  # epoch and step, in one journal
@@ -143,21 +146,21 @@ def order(connection: Connection, key: OrderKey) -> OrderRow | None:
 def asked(connection: Connection, key: OrderKey) -> list[Asked]:
     """Every command about the order, oldest first."""
     found = _rows(connection, Asked, tables.requests, _named(tables.requests, key))
-    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+    return sorted(found, key=OLDEST_FIRST)
 
 
 def fills(connection: Connection, key: OrderKey) -> list[Filled]:
     """Every fill of the order, oldest first."""
     found = _rows(connection, Filled, tables.fills, _named(tables.fills, key))
-    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+    return sorted(found, key=OLDEST_FIRST)
 
 
 def refusals(connection: Connection, key: OrderKey) -> list[Refused]:
     """Every amend and cancel that was not granted, oldest first. What became of a place, the order itself says."""
     answers = tables.answers.c
-    is_refusal = and_(answers.request != Request.PLACE, answers.outcome != "working")
+    is_refusal = and_(answers.request != Request.PLACE, answers.outcome != WORKING)
     found = _rows(connection, Refused, tables.answers, _named(tables.answers, key), is_refusal)
-    return sorted(found, key=lambda each: (each.at, each.epoch, each.step, each.index))
+    return sorted(found, key=OLDEST_FIRST)
 
 
 def decisions_in(connection: Connection, venue: str, row: OrderRow, steps: Collection[Moment]) -> dict[Moment, Decided]:

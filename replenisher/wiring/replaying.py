@@ -388,9 +388,10 @@ class Files:
 
     def __init__(self, config: Config) -> None:
         self._ledger = LedgerFile(config.data_dir / "exchange.ledger")
+        self._directory = config.data_dir / "journal"
         self._database_url = config.database_url
         self._journal = Journal.open(
-            config.data_dir / "journal",
+            self._directory,
             new_id=config.fingerprint(),
             policy=Policy(fsync=Fsync.NEVER, market_data=config.journal.market_data),
         )
@@ -418,7 +419,7 @@ class Files:
         self._journal.close()
         self._ledger.close()
         with closing(Database(self._database_url)) as database:
-            Recorder(self._ledger.path.parent / "journal", database).record_all()
+            Recorder(self._directory, database).record_all()
 
 
 Memory = Forgetful | Files

@@ -1,6 +1,6 @@
 """Markouts and spreads, worked out by hand; what is missing is counted, and nothing depends on how rows are batched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side
 from replenisher.model.units import HOUR_NS, SECOND_NS
-from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point, measured
+from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked, marked_fills
@@ -35,6 +36,14 @@ def fill(
     about: dict[str, Any] = {"instrument": LINEAR.name, "strategy": "core", "level": 0, "config_version": "c1"}
     about |= {"amount": "1", "spread": 0.2, "liquidity": Liquidity.MAKER, "venue_time": number * SECOND_NS}
     return {"trade_id": f"{number}", "side": side, "price": price, "mid": mid, "mids": mids} | about | other
+
+
+def measured(batches: Iterable[Marked], instruments: Mapping[str, Instrument]) -> MarkoutCube:
+    """All of these fills."""
+    cube = MarkoutCube()
+    for fills in batches:
+        cube.add(fills, instruments)
+    return cube
 
 
 def cube_of(database: Database, fills: list[dict[str, Any]]) -> MarkoutCube:
