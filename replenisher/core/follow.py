@@ -5,7 +5,7 @@ is, and what `reconcile` would find, as long as no order that must move could st
 slot: it would give that quote more than any amend, and each order has the most it can have in its own slot.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
@@ -72,7 +72,9 @@ def _could_serve_another(changes: Sequence[Change], wanted: Sequence[Quote], tol
     reach = tolerance_bps * prices[-1] / 10_000 + NEAR
     for change in changes:
         price = change.order.price
-        near = bisect_right(prices, price + reach) - bisect_left(prices, price - reach)
-        if near > (abs(price - change.quote.price) <= reach):
+        place = bisect_left(prices, price - reach)
+        if abs(price - change.quote.price) <= reach:
+            place += 1  # its own quote is one of those within reach
+        if place < len(prices) and prices[place] <= price + reach:
             return True
     return False

@@ -81,10 +81,12 @@ def judge_positions(state: State, at: int) -> None:
     limits = state.setup.limits
     for _, fill in state.executed:
         instrument, size = state.instruments[fill.instrument], state.account.position(fill.instrument).size
+        if size * fill.side.sign <= 0:
+            continue  # it has made the position smaller
         touch = state.touches.get(fill.instrument)
         mark = fill.price if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
         most = instrument.amount_of_quote(limits.max_position_quote, mark)
-        if size * fill.side.sign > most * (1 + state.measure("", limits, instrument).collar):
+        if abs(size) > most and abs(size) > most * (1 + state.measure("", limits, instrument).collar):
             reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"
             breach(state, limits.on_position, HaltCause.POSITION, reason, at)
 

@@ -7,6 +7,7 @@ the rest (books, sessions, budgets) is worthless after a restart and is learned 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -50,6 +51,12 @@ def base36(number: int, width: int) -> str:
         digits = BASE36[digit] + digits
     assert len(digits) <= width, "a client order id has a fixed width"
     return digits.rjust(width, "0")
+
+
+@lru_cache(maxsize=16)  # one life has one
+def _of_life(namespace: str, epoch: int) -> str:
+    """How all order ids of a life begin."""
+    return namespace + base36(epoch, 6)
 
 
 @dataclass(slots=True)
@@ -361,7 +368,7 @@ class State:
 
     def next_order_id(self) -> str:
         """Namespace 3, epoch 6, counter 6: fixed width, never used before."""
-        return self.setup.namespace + base36(self.epoch, 6) + base36(self.counter + 1, 6)
+        return _of_life(self.setup.namespace, self.epoch) + base36(self.counter + 1, 6)
 
     def is_ours(self, order_id: str) -> bool:
         """Whether a label at the venue is a client order id of our namespace."""

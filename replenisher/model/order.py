@@ -8,6 +8,7 @@ every state, and a terminal state stays terminal.
 """
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Side(StrEnum):
@@ -70,6 +71,7 @@ BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 DIGITS = frozenset(BASE36)
 
 
+@lru_cache(maxsize=1024)  # a label is told again with every answer about its order
 def is_order_id(text: str, namespace: str) -> bool:
     """Whether a label at a venue is a client order id of this namespace."""
     return len(text) == ORDER_ID_LENGTH and text.startswith(namespace) and DIGITS.issuperset(text)
