@@ -40,7 +40,7 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *
     if name not in config.quoted_venues:
         return listen(config, name, child, clock)
     if config.venues[name].adapter == CCXT:
-        return _reach_through_ccxt(config, name, child, clock, tickers=tickers_on(config, name), is_trial=is_trial)
+        return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
     return _over_sockets(venue_of(config, name, child), clock)
 
 
@@ -49,12 +49,12 @@ def listen(
 ) -> Reached:
     """A venue that is only listened to, in public and without our key: all that anybody goes by there.
 
-    `with_tickers` what a venue tells of its instruments' worth is heard whether anybody goes by that or not.
+    `with_tickers` what Deribit tells of its instruments' worth is heard whether anybody goes by that or not; elsewhere
+    not every instrument has any.
     """
-    names = watched_on(config, name)
-    tickers = names if with_tickers else tickers_on(config, name)
     if config.venues[name].adapter == CCXT:
-        return _reach_through_ccxt(config, name, child, clock, tickers=tickers, only_listens=True)
+        return _reach_through_ccxt(config, name, child, clock, only_listens=True)
+    names = watched_on(config, name)
     venue = DeribitVenue(
         name=name,
         url=url_of(config, name, child),
@@ -63,7 +63,7 @@ def listen(
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=patience_with(config, name),
-        tickers=tickers,
+        tickers=names if with_tickers else tickers_on(config, name),
     )
     return _over_sockets(venue, clock)
 
@@ -81,7 +81,6 @@ def _reach_through_ccxt(
     child: Child | None,
     clock: SessionClock,
     *,
-    tickers: Sequence[str],
     is_trial: bool = False,
     only_listens: bool = False,
 ) -> Reached:
@@ -110,7 +109,7 @@ def _reach_through_ccxt(
             is_exclusive=section.exclusive,
         ),
         followed=followed_on(config, name),
-        tickers=tickers,
+        tickers=tickers_on(config, name),
         only_listens=only_listens,
     )
 

@@ -36,6 +36,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     tells: frozenset[Of] = frozenset()
     fetch: str = ""  # the method that asks
     watch: str = ""  # the stream that tells; empty where there is none, or ccxt leaves these prices out of it
+    of_spot: bool = False  # of what is no contract, too
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,8 @@ BOTH = frozenset({Of.INDEX, Of.MARK})
 IN_TICKERS = Worth(tells=BOTH, fetch="fetch_ticker", watch="watch_ticker")
 AS_MARK = Worth(tells=BOTH, fetch="fetch_mark_price", watch="watch_mark_price")
 WORTH = {
-    **dict.fromkeys(("deribit", "bybit", "bybiteu", "bybitid", "gate", "gateeu", "krakenfutures"), IN_TICKERS),
+    "deribit": msgspec.structs.replace(IN_TICKERS, of_spot=True),
+    **dict.fromkeys(("bybit", "bybiteu", "bybitid", "gate", "gateeu", "krakenfutures"), IN_TICKERS),
     **dict.fromkeys(("binance", "binancecoinm", "binanceusdm"), AS_MARK),
     **dict.fromkeys(("okx", "myokx", "okxus"), msgspec.structs.replace(AS_MARK, tells=frozenset({Of.MARK}))),
     **dict.fromkeys(("bitget", "poloniex"), Worth(tells=BOTH, fetch="fetch_ticker")),

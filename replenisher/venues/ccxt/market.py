@@ -106,11 +106,12 @@ class Market:
 
     def _read(self, name: str, market: Mapping[str, Any], version: int) -> Instrument | str:
         try:
-            return instrument_of(
+            read = instrument_of(
                 self._venue, name, market, self._exchange.precision_mode, self._exchange.traits, version
             )
         except UNREADABLE as error:
             return f"its terms cannot be read: {error!r}"
+        return read if isinstance(read, str) else self._tickers.objection(read) or read
 
     def _tell_state(self, key: str, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
         if self._states.get(key) != (is_open, reason):

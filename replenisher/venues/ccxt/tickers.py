@@ -10,7 +10,7 @@ from typing import Any
 
 from replenisher.core.prices import Of
 from replenisher.model.event import Event, TickerTold
-from replenisher.model.instrument import instrument_key
+from replenisher.model.instrument import Instrument, Kind, instrument_key
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Watch
 from replenisher.venues.ccxt.link import Asked, Clock, Exchange, FetchTicker, Listed, Settings
@@ -42,6 +42,11 @@ class Tickers:
         self._actions = actions
         self._symbols: dict[str, str] = {}  # by name, of what is offered
         self._due: dict[str, int] = {}  # when each is asked for next
+
+    def objection(self, instrument: Instrument) -> str:
+        """Why what is wanted of an instrument can never be told; empty if it can."""
+        is_in_vain = instrument.kind is Kind.SPOT and not self._worth.of_spot and instrument.name in self._keys
+        return "the exchange tells no index and no mark of spot" if is_in_vain else ""
 
     def begin(self, listed: Mapping[str, Listed], at: int) -> None:
         """Watch or poll every one that is offered."""

@@ -7,19 +7,20 @@ import ccxt.pro
 import pytest
 
 from replenisher.core.prices import Of
-from replenisher.model.event import TickerTold
+from replenisher.model.event import InstrumentStateChanged, TickerTold
 from replenisher.venues.ccxt.exchanges import TRAITS, WORTH, Traits
 from replenisher.venues.ccxt.link import Settings
 from tests.venues.ccxt.given import KEY, MARKET, MS, T0, Desk, Json, S, exchange
 
 SYMBOL = MARKET["symbol"]
+CONTRACT = MARKET | {"type": "swap", "settle": "USDT", "linear": True, "inverse": False, "contractSize": 1}
 POLL = Settings(poll_ns=S)
 
 
 def desk_of(named: str, settings: Settings = POLL) -> Desk:
     """A desk at an exchange that tells what this one does."""
     seen = exchange(traits=Traits(worth=WORTH[named]))
-    return Desk(seen, settings, tickers=[SYMBOL]).up()
+    return Desk(seen, settings, CONTRACT, tickers=[SYMBOL]).up()
 
 
 def ticker(mark: Any = 60010.5, index: Any = 60000.5, **more: Any) -> Json:
@@ -82,7 +83,7 @@ def test_after_a_restart_it_is_watched_anew() -> None:
     before = [stream.method for stream in desk.streams].count("watch_ticker")
     desk.cut("a socket ended")
     desk.later(S)
-    desk.answer("load_markets", {SYMBOL: MARKET})
+    desk.answer("load_markets", {SYMBOL: CONTRACT})
     desk.answer("fetch_time", desk.at // MS)
     desk.heard()
 
@@ -137,6 +138,18 @@ def test_what_an_exchange_is_not_said_to_tell_is_not_believed() -> None:
     assert [(fact.mark, fact.index) for fact in told(desk)] == [(60010.5, None)]
 
 
+@pytest.mark.parametrize(("named", "is_refused"), [("bybit", True), ("binance", True), ("deribit", False)])
+def test_of_spot_most_tell_nothing_and_that_is_said_at_once(named: str, is_refused: bool) -> None:
+    desk = Desk(exchange(traits=Traits(worth=WORTH[named])), POLL, tickers=[SYMBOL])
+    desk.venue.start(T0)
+    desk.answer("load_markets", {SYMBOL: MARKET})
+
+    state = next(fact for fact in desk.heard() if isinstance(fact, InstrumentStateChanged))
+
+    assert state.is_final is is_refused
+    assert ("no index and no mark of spot" in state.reason) is is_refused
+
+
 def test_where_there_is_nothing_to_be_told_nobody_asks() -> None:
     desk = Desk(exchange(), POLL, tickers=[SYMBOL]).up()
     desk.later(5 * S)
@@ -145,7 +158,7 @@ def test_where_there_is_nothing_to_be_told_nobody_asks() -> None:
 
 
 def test_who_wants_none_is_told_none() -> None:
-    desk = Desk(exchange(traits=Traits(worth=WORTH["bybit"]))).up()
+    desk = Desk(exchange(traits=Traits(worth=WORTH["bybit"])), market=CONTRACT).up()
     desk.later(5 * S)
 
     assert not [stream for stream in desk.streams if stream.stream.startswith("ticker")]
