@@ -7,6 +7,7 @@ otherwise calls that.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -210,51 +211,31 @@ def _step_clock(world: World, _: str, hit: Hit) -> None:
 
 
 def _fill_disk(world: World, _: str, hit: Hit) -> None:
-    disk = world.disk
-
-    def begin() -> None:
-        disk.is_full, disk.hit = True, hit
-
-    def end() -> None:
-        disk.is_full, disk.hit = False, None
-
-    world.for_a_while(_seconds(world, 0.1, 20), begin, end)
+    _spoil_disk(world, hit, _seconds(world, 0.1, 20), "is_full", True)
 
 
 def _fail_syncs(world: World, _: str, hit: Hit) -> None:
-    disk = world.disk
-
-    def begin() -> None:
-        disk.syncs_fail, disk.hit = True, hit
-
-    def end() -> None:
-        disk.syncs_fail, disk.hit = False, None
-
-    world.for_a_while(_seconds(world, 0.1, 5), begin, end)
+    _spoil_disk(world, hit, _seconds(world, 0.1, 5), "syncs_fail", True)
 
 
 def _fail_names(world: World, _: str, hit: Hit) -> None:
-    disk = world.disk
-
-    def begin() -> None:
-        disk.names_fail, disk.hit = True, hit
-
-    def end() -> None:
-        disk.names_fail, disk.hit = False, None
-
-    world.for_a_while(_seconds(world, 0.1, 5), begin, end)
+    _spoil_disk(world, hit, _seconds(world, 0.1, 5), "names_fail", True)
 
 
 def _slow_disk(world: World, _: str, hit: Hit) -> None:
-    disk, (shortest, longest) = world.disk, WRITE_NS
+    for_ns, (shortest, longest) = _seconds(world, 0.1, 20), WRITE_NS
+    _spoil_disk(world, hit, for_ns, "write_ns", round(shortest * (longest / shortest) ** world.chance.random()))
 
-    def begin() -> None:
-        disk.write_ns, disk.hit = round(shortest * (longest / shortest) ** world.chance.random()), hit
 
-    def end() -> None:
-        disk.write_ns, disk.hit = 0, None
+def _spoil_disk(world: World, hit: Hit, for_ns: int, what: str, how: int) -> None:
+    """Let something of the disk be so for a while."""
+    disk = world.disk
 
-    world.for_a_while(_seconds(world, 0.1, 20), begin, end)
+    def become(how: int, hit: Hit | None) -> None:
+        setattr(disk, what, how)
+        disk.hit = hit
+
+    world.for_a_while(for_ns, partial(become, how, hit), partial(become, type(how)(), None))
 
 
 # --- The recorder and its database ---------------------------------------------------------------------------------

@@ -106,13 +106,7 @@ class World:
         self.court = Court(self.checks, lambda: (self.at - at) / SECOND_NS, self._timeline.stop)
         self._records = msgspec.json.Decoder(Record)
         self._counter = meet(self._timeline, scene.open_exchange(seed), self._recorded)
-        making = scene.making(self.exchange.exchange_id)
-        if plan.syncs_always:
-            making = replace(making, policy=structs.replace(making.policy, fsync=Fsync.ALWAYS))
-        if plan.segment_bytes is not None:
-            making = replace(making, policy=structs.replace(making.policy, segment_bytes=plan.segment_bytes))
-        if plan.adopts:
-            making = replace(making, setup=replace(making.setup, on_start=OnStart.ADOPT))
+        making = _planned(scene.making(self.exchange.exchange_id), plan)
         self.setup, self.policy, self.dead_man_ns = making.setup, making.policy, making.dead_man_ns
         self.namespace = making.setup.namespace
         self.instruments = [setup.instrument for setup in making.setup.strategies]
@@ -349,6 +343,18 @@ class World:
             return
         for record in self._records.decode_lines(data):
             self.court.recorded(record)
+
+
+def _planned(making: Making, plan: Plan) -> Making:
+    """What daemons are made of on such a day."""
+    setup, policy = making.setup, making.policy
+    if plan.adopts:
+        setup = replace(setup, on_start=OnStart.ADOPT)
+    if plan.syncs_always:
+        policy = structs.replace(policy, fsync=Fsync.ALWAYS)
+    if plan.segment_bytes is not None:
+        policy = structs.replace(policy, segment_bytes=plan.segment_bytes)
+    return replace(making, setup=setup, policy=policy)
 
 
 @cache
