@@ -126,6 +126,12 @@ def record_of_nobody(desk: Desk) -> list[str | Path]:
     return ["record", PAPER, "--out", desk.room / "new.tape", "--duration", "1"]
 
 
+def recorded_raw(desk: Desk) -> list[str | Path]:
+    """What only a login may hear is asked for without one."""
+    _, config = written("mode: paper", "mode: testnet")(desk)
+    return ["record", config, "--raw", "--out", desk.room / "new.tape"]
+
+
 def out_of_order(*arguments: str) -> Mistake:
     """What was recorded later stands before what was recorded earlier."""
 
@@ -693,6 +699,13 @@ TABLE += [
         replayed(as_it_is(PAPER), "--price", "desk=-1"),
         CONFIGURATION,
         "--price: 'desk=-1' is no name and its price, like desk=60000",
+    ),
+    (
+        "a recorder that is to log in and has no key",
+        (NEW,),
+        recorded_raw,
+        CONFIGURATION,
+        "venues.deribit.api_key is missing, --raw needs it: set REPLENISHER_VENUES__DERIBIT__API_KEY",
     ),
     (
         "a journal that is not there",

@@ -16,6 +16,7 @@ def record(
         Path | None, typer.Option(metavar="FILE", help="Begun, or gone on with if it is a tape; else one is named.")
     ] = None,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after so many seconds.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Log in at Deribit, and hear each single change.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Record the markets of a configuration on a tape, until told to stop.
@@ -23,16 +24,19 @@ def record(
     The books, trades, tickers and definitions of all instruments that its strategies trade or go by are heard in
     public, whatever the mode: no key is used, and nothing is ordered. A book that was lost is on the tape as lost. In
     mode paper the exchange is started as `run` would start it. Without --out the tape is in the data directory.
+
+    In public Deribit gathers books and trades for 100 ms. With --raw the venue's key logs in, with the right to read
+    alone, and each change is told by itself.
     """
     from replenisher.config import load, require_audible
 
     config = load(file)
-    require_audible(config)
+    require_audible(config, is_raw=raw)
 
     from replenisher.wiring import tape_recording
 
     with progress("recording") as say:
-        found = tape_recording.record(config, out, duration_s=duration, say=say)
+        found = tape_recording.record(config, out, is_raw=raw, duration_s=duration, say=say)
     if as_json:
         show(found, as_json)
     else:

@@ -37,7 +37,7 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         _require_host(config, name)
     for name in config.quoted_venues:
         if config.mode != "paper":
-            _require_secrets(config, name)
+            _require_secrets(config, name, f"mode {config.mode}")
         if config.mode == "live":
             _require_dead_man_switch(config, name)
     if config.starts_exchange:
@@ -46,12 +46,17 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         _require_price_source(config, name)
 
 
-def require_audible(config: Config) -> None:
-    """Refuse to listen where it is not known to whom, or where mode paper must not connect; no key is needed."""
+def require_audible(config: Config, *, is_raw: bool = False) -> None:
+    """Refuse to listen where it is not known to whom, or where mode paper must not connect.
+
+    No key is needed, but for what `is_raw`.
+    """
     for name in config.venues:
         _require_adapter(config, name)
         if config.venues[name].adapter == CCXT:
             _require_exchange_of_ccxt(config, name, accepts_untested=True)
+        elif is_raw and config.mode != "paper":
+            _require_secrets(config, name, "--raw")
         _require_host(config, name)
     if config.starts_exchange:
         require_exchange(config)
@@ -151,13 +156,13 @@ def _require_price_source(config: Config, name: str) -> None:
         )
 
 
-def _require_secrets(config: Config, name: str) -> None:
+def _require_secrets(config: Config, name: str, what: str) -> None:
     for key in ("api_key", "api_secret"):
         secret = getattr(config.venues[name], key)
         if secret is None or not secret.get_secret_value().strip():
             at: Path_ = ("venues", name, key)
             variable = PREFIX + NESTED.join(str(part) for part in at).upper()
-            raise _fault(config, at, f"{spell(at)} is missing, mode {config.mode} needs it: set {variable}")
+            raise _fault(config, at, f"{spell(at)} is missing, {what} needs it: set {variable}")
 
 
 def has_dead_man_switch(section: VenueSection) -> bool:

@@ -22,7 +22,9 @@ from replenisher.wiring.venues import listen, watched_on
 SUFFIX = ".tape"
 
 
-def record(config: Config, out: Path | None, *, duration_s: float | None, say: Callable[[str], None]) -> dict[str, Any]:
+def record(
+    config: Config, out: Path | None, *, is_raw: bool, duration_s: float | None, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Record until told to end, on a new tape or behind what is on one; what came of it."""
     names = [name for name in config.venues if watched_on(config, name)]
     with ExitStack() as stack:
@@ -41,7 +43,7 @@ def record(config: Config, out: Path | None, *, duration_s: float | None, say: C
         if config.starts_exchange:
             room = stack.enter_context(TemporaryDirectory(prefix="replenisher-record-"))
             child = stack.enter_context(exchange_of(config, ledger=Path(room) / "exchange.ledger"))
-        reached = {name: listen(config, name, child, clock, with_tickers=True) for name in names}
+        reached = {name: listen(config, name, child, clock, with_tickers=True, is_raw=is_raw) for name in names}
         recorder = Recorder({name: each.venue for name, each in reached.items()}, tape, clock)
 
         def refresh() -> None:

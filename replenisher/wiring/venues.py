@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from replenisher.config import CCXT, Config
 from replenisher.config.sections import PAPER_KEY
 from replenisher.core.prices import TOLD_BY_A_TICKER, Of
@@ -45,12 +47,19 @@ def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *
 
 
 def listen(
-    config: Config, name: str, child: Child | None, clock: SessionClock, *, with_tickers: bool = False
+    config: Config,
+    name: str,
+    child: Child | None,
+    clock: SessionClock,
+    *,
+    with_tickers: bool = False,
+    is_raw: bool = False,
 ) -> Reached:
     """A venue that is only listened to, in public and without our key: all that anybody goes by there.
 
     `with_tickers` what Deribit tells of its instruments' worth is heard whether anybody goes by that or not; elsewhere
-    not every instrument has any.
+    not every instrument has any. What `is_raw` is every single change: Deribit tells that to who logs in, which is done
+    with the right to read alone.
     """
     if config.venues[name].adapter == CCXT:
         return _reach_through_ccxt(config, name, child, clock, only_listens=True)
@@ -58,7 +67,7 @@ def listen(
     venue = DeribitVenue(
         name=name,
         url=url_of(config, name, child),
-        credentials=None,
+        credentials=msgspec.structs.replace(credentials_of(config, name), only_reads=True) if is_raw else None,
         instruments=names,
         namespace=config.namespace,
         random=random.SystemRandom().random,

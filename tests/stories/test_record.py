@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +21,7 @@ from tests.stories.wire import Wire
 from tests.waiting import until
 
 Fact = TypeVar("Fact", bound=TapeFact)
+Levels = dict[int, int]  # lots by ticks
 NO_KEY = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "nobody", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "nothing"}
 
 
@@ -100,6 +102,61 @@ def test_two_recorders_through_two_adapters_hear_the_same_trades_and_no_key_is_u
         assert told(path, BookSnapshot) and told(path, BookChanged)
     assert told(raw, TickerTold)
     assert told(raw, InstrumentDefined)[0].instrument.tick == told(unified, InstrumentDefined)[0].instrument.tick
+
+
+def books_by_time(path: Path) -> dict[int, tuple[Levels, Levels]]:
+    """The book after all that was told of each of the venue's milliseconds."""
+    books: dict[int, tuple[Levels, Levels]] = {}
+    bids, asks = dict[int, int](), dict[int, int]()
+    for fact in on_tape(path):
+        if not isinstance(fact, BookSnapshot | BookChanged):
+            continue
+        if isinstance(fact, BookSnapshot):
+            bids, asks = {}, {}
+        for side, changes in ((bids, fact.bids), (asks, fact.asks)):
+            side |= dict(changes)
+        books[fact.venue_time] = (_shown(bids), _shown(asks))
+    return books
+
+
+def _shown(side: Levels) -> Levels:
+    return {price: quantity for price, quantity in side.items() if quantity}
+
+
+def test_a_key_that_may_only_read_hears_each_change_that_the_public_hears_gathered(desk: Desk, tmp_path: Path) -> None:
+    raw, gathered = tmp_path / "raw.tape", tmp_path / "gathered.tape"
+    desk.variables["REPLENISHER_EXCHANGE__KEY_SCOPE"] = "trade:read"
+    with desk.exchange() as (_, url):
+        desk.connect(url)
+        with (
+            desk.running("record", PAPER, "--out", gathered) as in_public,
+            desk.running("record", PAPER, "--out", raw, "--raw") as logged_in,
+        ):
+            until_told(in_public, gathered, BookChanged, 60)
+            until_told(logged_in, raw, BookChanged, 200)
+            ended = [logged_in.stop(), in_public.stop()]
+
+    assert [(each.code, each.stderr) for each in ended] == [(0, "")] * 2
+    assert not [line for line in desk.ledger() if line["type"] == "request"]
+    for path in (raw, gathered):
+        assert (inspected(path).gaps, inspected(path).disorder.is_any) == ([], False)
+    each, some = books_by_time(raw), books_by_time(gathered)
+    times = Counter(change.venue_time for change in told(raw, BookChanged))
+    both = {at for at in each.keys() & some.keys() if times[at] == 1}  # of two in one millisecond one may come later
+    assert len(both) > 20
+    begin, end = min(both), max(both)
+    count = [sum(begin <= change.venue_time <= end for change in told(path, BookChanged)) for path in (raw, gathered)]
+    assert count[0] > 2 * count[1], "what was gathered for 100 ms is told change by change"
+    assert {at: each[at] for at in both} == {at: some[at] for at in both}
+
+
+def test_a_key_that_is_refused_hears_nothing(desk: Desk, listening: str, tmp_path: Path) -> None:
+    ended = desk.command("record", PAPER, "--out", tmp_path / "none.tape", "--raw", "--duration", "2")
+
+    assert ended.code == 75
+    assert "refused the login: 13004 invalid_credentials" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "none.tape").exists()
 
 
 def test_a_connection_that_breaks_is_a_gap_on_the_tape(desk: Desk, listening: str, tmp_path: Path) -> None:

@@ -266,8 +266,7 @@ class Link:
         nonce = f"{int(self._random() * 2**52):013x}"
         number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns, at)
         self._bucket.owe(REQUEST_COST, at)
-        key = self._credentials
-        self.send(requests.login(number, key.client_id, key.client_secret, self._clock.venue_ms(at), nonce))
+        self.send(requests.login(number, self._credentials, self._clock.venue_ms(at), nonce))
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 
@@ -330,7 +329,8 @@ class Link:
             token = codec.decode_token(message.result)
         except codec.UNREADABLE as error:
             return self.give_up(f"unreadable login: {error}")
-        if is_barred_from_trading(token.scope):
+        assert self._credentials is not None, "it has logged in"
+        if not self._credentials.only_reads and is_barred_from_trading(token.scope):
             lost = self.give_up(f"refused the key the right to trade: {token.scope}")
             return msgspec.structs.replace(lost, is_refusal=True)
         self._refresh_token = token.refresh_token

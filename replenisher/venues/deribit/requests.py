@@ -10,6 +10,7 @@ import msgspec
 from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
 from replenisher.model.instrument import Instrument
 from replenisher.venues.deribit import scope
+from replenisher.venues.deribit.settings import Credentials
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,20 +56,20 @@ def cancel_by_label(request_id: int, order_id: str) -> str:
     return f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/cancel_by_label","params":{{"label":"{order_id}"}}}}'
 
 
-def login(request_id: int, client_id: str, client_secret: str, timestamp_ms: int, nonce: str) -> str:
-    """A login that proves the secret without sending it, and asks for no more than trading needs."""
-    signature = sign(client_secret, timestamp_ms, nonce)
+def login(request_id: int, key: Credentials, timestamp_ms: int, nonce: str) -> str:
+    """A login that proves the secret without sending it, and asks for no more than it needs."""
+    signature = sign(key.client_secret, timestamp_ms, nonce)
     return request(
         request_id,
         "public/auth",
         {
             "grant_type": "client_signature",
-            "client_id": client_id,
+            "client_id": key.client_id,
             "timestamp": timestamp_ms,
             "nonce": nonce,
             "data": "",
             "signature": signature,
-            "scope": scope.NEEDED,
+            "scope": scope.READING if key.only_reads else scope.NEEDED,
         },
     )
 

@@ -6,6 +6,7 @@ WRITE = "read_write"
 # The answer to a login names only what the login asked for by name, and no more than the key may do. So we ask for
 # what trading needs and nothing else, and hear whether we may. The doctor alone also asks for the wallet, to tell.
 NEEDED = f"connection account:{WRITE} trade:{WRITE}"
+READING = "connection trade:read"
 EVERYTHING = f"{NEEDED} wallet:{WRITE}"
 
 

@@ -13,6 +13,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
     client_id: str
     client_secret: str
+    only_reads: bool = False  # a login that asks for no right to order
 
     def __repr__(self) -> str:
         return f"Credentials({self.client_id!r}, ***)"

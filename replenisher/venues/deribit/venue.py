@@ -1,7 +1,8 @@
 """Deribit as a place to trade: a `market` and a `trading` connection behind one door.
 
 They are two so that a burst of book changes never stands before a fill or a cancel. Both log in, as raw books need it.
-Without a key there is the market alone, in public, and the venue gathers what it tells.
+Without a key there is the market alone, in public, and the venue gathers what it tells. So it is with one that only
+reads, which hears each change by itself.
 """
 
 import re
@@ -108,7 +109,7 @@ class DeribitVenue:
         self._market = Succession(MARKET, settings.age_ns_max, market)
         self._trading = Succession(TRADING, settings.age_ns_max, trading)
         self._known = 0
-        self._only_listens = credentials is None
+        self._only_listens = credentials is None or credentials.only_reads
 
     def start(self, at: int, asked_until: int | None = None) -> None:
         """Begin to connect, once what a login asks for can be paid: an earlier life may have left no credits."""
