@@ -18,6 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NO_BROWSER = f"{BROWSER} is not set, and no Chromium is in PATH"
 USED = "recording"  # the property by which a test says that it ran on one
 FINDING = "finding"  # and the one by which it says what it found
+LONGEST = ("test_seeds.py", "test_kills.py", "test_database_away.py", "test_two_daemons.py", "test_paper.py")
 YOUNG_MAX = 50_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
 
 
@@ -164,8 +165,14 @@ class Findings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories come first: they hold real time, and what is quick fills the gaps that they leave at the end."""
-    items.sort(key=lambda item: "stories" not in item.path.parts)
+    """What is long comes first, so that no process is left alone with it; what is quick fills the gaps at the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.name in LONGEST:
+        return LONGEST.index(item.path.name)
+    return len(LONGEST) + ("stories" not in item.path.parts)  # these hold real time
 
 
 def pytest_collection_finish() -> None:

@@ -7,8 +7,7 @@ from concurrent.futures import Future, wait
 from threading import Event
 
 from replenisher.store.disk import Bytes, Machine
-
-DEADLINE_S = 30
+from tests.waiting import DEADLINE_S
 
 
 class HeldDisk(Machine):

@@ -165,7 +165,9 @@ def ladder(bid_lots: int) -> tuple[Quote, ...]:
 def test_orders_through_matching_and_through_the_socket_are_counted_in_the_ledgers() -> None:
     command = [sys.executable, "-m", "bench.exchange_orders", "--json", "--orders", "300"]
 
-    runs = [subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=60) for _ in "12"]
+    runs = [
+        subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=120) for _ in "12"
+    ]
 
     found, again = (json.loads(ended.stdout) for ended in runs)
     for way in ("matching", "socket"):

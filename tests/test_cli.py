@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from replenisher.cli import app
 from replenisher.live.control import Answer, Door, Request
+from tests.waiting import DEADLINE_S, LIFE_S
 
 ROOT = Path(__file__).parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
@@ -153,7 +154,7 @@ def replenisher(tmp_path: Path) -> Command:
             env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none", **variables},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIFE_S,
             check=False,
         )
 
@@ -182,12 +183,12 @@ class Daemon:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._door.open(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._door.open(), self._loop).result(DEADLINE_S)
 
     def end(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._closed(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._closed(), self._loop).result(DEADLINE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(DEADLINE_S)
         self._loop.close()
 
     async def _closed(self) -> None:

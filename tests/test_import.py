@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LIFE_S
+
 ROOT = Path(__file__).parent.parent
 PURE = """\
 template_version: 24
@@ -47,7 +49,7 @@ def replenisher(room: Path, *arguments: str | Path, **variables: str) -> subproc
         env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIFE_S,
         check=False,
     )
 

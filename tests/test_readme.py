@@ -13,6 +13,7 @@ from typing import Any
 from replenisher.config import load
 from replenisher.config.opinions import installed
 from replenisher.venues.standing import STANDINGS
+from tests.waiting import LIFE_S
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,7 +31,7 @@ def trade(config: Path, data_dir: Path, seconds: int) -> subprocess.CompletedPro
         env={**os.environ, "REPLENISHER_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIFE_S,
         check=False,
     )
 

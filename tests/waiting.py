@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-DEADLINE_S = 30.0  # of anything that takes a moment; a busy machine takes ten times as long as an idle one
+DEADLINE_S = 60.0  # of anything that takes a moment; a busy machine takes twenty times as long as an idle one
+LIFE_S = 3 * DEADLINE_S  # of a whole life: it starts, trades, stops and brings its rows to the database
 POLL_S = 0.01
 
 Condition = Callable[[], object]

@@ -22,8 +22,8 @@ from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
+from tests.waiting import DEADLINE_S
 
-DEADLINE_S = 30.0
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
 BASIC = b"Authorization: Basic YWxpY2UtaWQ6YWxpY2Utc2VjcmV0\r\n"
 

@@ -24,12 +24,11 @@ from replenisher.exchange.flow import SyntheticSettings
 from replenisher.exchange.latency import Latency
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import ServerSettings, serve
-from tests.waiting import a_turn, eventually
+from tests.waiting import DEADLINE_S, a_turn, eventually
 
 USUAL = SyntheticSettings()
 LIVELY = SyntheticSettings(minutes_per_second=60.0)
 ALICE = ApiKey("alice-id", "alice-secret", "alice")
-DEADLINE_S = 10
 
 
 def settings(**changes: Any) -> ServerSettings:

@@ -8,13 +8,14 @@ import pytest
 
 from replenisher.experiment.table import rows
 from tests.experiment.given import PAPER, paper
+from tests.waiting import LIFE_S
 
 MOMENTS = {"profit", "profit_sd", "inventory", "inventory_sd"}
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     words = ("-m", "replenisher", "experiment", "avellaneda-stoikov", *words)
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=LIFE_S)
 
 
 def test_a_script_reads_every_quoter_in_every_world_in_three_ways() -> None:

@@ -15,6 +15,7 @@ import pytest
 from replenisher.store.database import Database
 from tests.report.by_hand import LINEAR, Rows
 from tests.report.world import World
+from tests.waiting import LIFE_S
 
 ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
@@ -28,7 +29,7 @@ def replenisher(room: Path, *arguments: str | Path) -> subprocess.CompletedProce
         | {"REPLENISHER_DATA_DIR": str(room)},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=LIFE_S,
         check=False,
     )
 

@@ -22,6 +22,7 @@ from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
 from tests.report.world import ACCOUNT, World
 from tests.stories.desk import PAPER, Desk, Ended, Process
+from tests.waiting import DEADLINE_S
 
 KEY = Key("paper", "paper")
 MS = 1_000_000
@@ -121,7 +122,7 @@ def test_whatever_an_account_did_is_told(tmp_path: Path) -> None:
 
 def ask(client: ClientConnection, method: str, **params: object) -> Any:
     client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-    reply = json.loads(client.recv(10))
+    reply = json.loads(client.recv(DEADLINE_S))
     assert "error" not in reply, reply
     return reply["result"]
 

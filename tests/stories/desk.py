@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tests.report.independent_check import check
-from tests.waiting import DEADLINE_S, until
+from tests.waiting import DEADLINE_S, LIFE_S, until
 
 ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
@@ -25,7 +25,6 @@ DATABASE = "REPLENISHER_DATABASE__URL"  # the variable that says where our own b
 EXCHANGE = "REPLENISHER_VENUES__DERIBIT__URL"  # and the one that says where an exchange runs already
 
 LOOK_S = 0.05  # between looks at a process's files, which are read whole: the desk needs the core
-LIFE_S = 3 * DEADLINE_S  # of a whole life: it starts, trades, stops and brings its rows to the database
 
 Record = dict[str, Any]
 
@@ -177,7 +176,7 @@ class Desk:
         """From now on, trade on an exchange that runs already."""
         self.variables[EXCHANGE] = url
 
-    def command(self, *arguments: str | Path, timeout_s: float = DEADLINE_S, **variables: str) -> Ended:
+    def command(self, *arguments: str | Path, timeout_s: float = LIFE_S, **variables: str) -> Ended:
         """A command to its end."""
         with self.running(*arguments, **variables) as process:
             return process.wait(timeout_s)

@@ -11,6 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 from replenisher.config import load
 from replenisher.errors import ConfigurationError
 from tests.stories.desk import PAPER, Desk
+from tests.waiting import DEADLINE_S
 
 BALANCES = '  balances: {BTC: "10"}\n'
 ACCOUNTS = """\
@@ -33,7 +34,7 @@ def asker(socket: ClientConnection, name: str) -> Any:
 
     def ask(method: str, **params: Any) -> Any:
         socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-        told = json.loads(socket.recv(10))
+        told = json.loads(socket.recv(DEADLINE_S))
         return told.get("result", told.get("error"))
 
     ask("public/auth", grant_type="client_credentials", client_id=name, client_secret=name)

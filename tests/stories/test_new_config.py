@@ -8,6 +8,7 @@ import pytest
 
 from tests.live.terminal import Terminal
 from tests.stories.desk import ROOT, Desk
+from tests.waiting import LIFE_S
 
 MONEY = [
     "--size",
@@ -131,7 +132,7 @@ def test_at_a_terminal_it_asks_offers_what_is_usual_and_asks_again_after_a_mista
             for question, answer in talk:
                 terminal.until_it_shows(question)
                 terminal.press(f"{answer}\r".encode())
-            assert wizard.wait(timeout=30) == 0
+            assert wizard.wait(LIFE_S) == 0
         finally:
             wizard.kill()
             wizard.wait()

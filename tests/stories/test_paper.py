@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stories.desk import DEADLINE_S, Desk, Ended, Process, contents, fills, lives, orders_asked_for, resting
+from tests.stories.desk import Desk, Ended, Process, contents, fills, lives, orders_asked_for, resting
+from tests.waiting import LIFE_S
 
 FILLS_MIN = 3  # before a story goes on: enough to have something to lose
 
@@ -40,7 +41,7 @@ class Told(NamedTuple):
 def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """The command of the README, and a short one after it on the same data directory."""
     desk = Desk(tmp_path_factory.mktemp("two_lives"))
-    return Told(desk, (desk.run("--duration", "30", timeout_s=30 + DEADLINE_S), desk.run("--duration", "4")))
+    return Told(desk, (desk.run("--duration", "30", timeout_s=30 + LIFE_S), desk.run("--duration", "4")))
 
 
 def test_half_a_minute_with_the_shipped_seed_has_twenty_fills_and_refills(two_lives: Told) -> None:
@@ -214,7 +215,7 @@ def test_a_daemon_that_nobody_hears_stops_verified_flat(tmp_path: Path) -> None:
             assert any('"filled"' in line for line in daemon.stdout)
             daemon.stdout.close()
 
-            assert (daemon.wait(30), daemon.stderr.read()) == (1, "")
+            assert (daemon.wait(LIFE_S), daemon.stderr.read()) == (1, "")
         finally:
             daemon.kill()
 

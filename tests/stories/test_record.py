@@ -18,7 +18,7 @@ from replenisher.store.tape.reader import Tape
 from tests.live.terminal import Terminal
 from tests.stories.desk import PAPER, Desk, Process, fills, orders_asked_for
 from tests.stories.wire import Wire
-from tests.waiting import until
+from tests.waiting import LIFE_S, until
 
 Fact = TypeVar("Fact", bound=TapeFact)
 Levels = dict[int, int]  # lots by ticks
@@ -232,10 +232,10 @@ def test_a_recorder_says_on_a_terminal_how_far_it_is(desk: Desk, tmp_path: Path)
         recorder = subprocess.Popen(
             command, cwd=tmp_path, env=desk.environment() | {"TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs
         )
-        terminal.until_it_shows(" book changes, ", within_s=90)
-        until(lambda: told(tmp_path / "seen.tape", BookSnapshot), "a book is on the tape", within_s=90)
+        terminal.until_it_shows(" book changes, ", LIFE_S)
+        until(lambda: told(tmp_path / "seen.tape", BookSnapshot), "a book is on the tape", LIFE_S)
         recorder.terminate()
-        stdout, _ = recorder.communicate(timeout=60)
+        stdout, _ = recorder.communicate(timeout=LIFE_S)
 
     assert recorder.returncode == 0
     assert stdout.decode().startswith(f"{tmp_path / 'seen.tape'}: ")

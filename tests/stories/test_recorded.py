@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.stories.desk import REPLAY, Desk, Ended, Record, fills, resting
+from tests.waiting import LIFE_S
 
 TAPE = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
 CUT_LINES = 8_000  # about half a minute of the market
@@ -61,7 +62,7 @@ def assert_tape_allows(ledger: list[Record], tape: Path) -> None:
 def play(room: Path, tape: Path, *, speed: float) -> tuple[Desk, Ended]:
     """The recorded market of the shipped configuration, to the end of the tape."""
     desk = Desk(room, REPLAY)
-    return desk, desk.run("--tape", tape, "--speed", str(speed), timeout_s=120)
+    return desk, desk.run("--tape", tape, "--speed", str(speed), timeout_s=LIFE_S)
 
 
 def assert_played_to_its_end(desk: Desk, ended: Ended, tape: Path) -> None:

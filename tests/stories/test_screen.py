@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal
-from tests.stories.desk import LIFE_S, Desk, Record, fills
-from tests.waiting import until
+from tests.stories.desk import Desk, Record, fills
+from tests.waiting import LIFE_S, until
 
 CTRL_C = b"\x03"
 OTHER_PAGE, FIRST_PAGE = b"\x1b[?1049h", b"\x1b[?1049l"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal
-from tests.waiting import until
+from tests.waiting import LIFE_S, until
 
 ROOT = Path(__file__).parents[2]
 MONEY = {
@@ -53,11 +53,11 @@ def test_a_person_at_a_terminal_sees_it_trade(width: int, height: int, tmp_path:
         command = [sys.executable, "-m", "replenisher", "run", "configs/paper.yaml"]
         daemon = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
         try:
-            until(lambda: everything_moved() or daemon.poll() is not None, "everything moves", within_s=60)
+            until(lambda: everything_moved() or daemon.poll() is not None, "everything moves", within_s=LIFE_S)
             assert daemon.poll() is None, "\n".join(terminal.lines())
             assert "● quoting" in terminal.lines()[1]
             daemon.send_signal(signal.SIGTERM)
-            assert daemon.wait(timeout=20) == 0
+            assert daemon.wait(LIFE_S) == 0
         finally:
             daemon.kill()
             daemon.wait()

@@ -17,7 +17,7 @@ from replenisher.store.database import Database
 from replenisher.store.journal import Journal, Policy
 from replenisher.wiring.recording import Recording, Task
 from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 
 @pytest.fixture
@@ -111,5 +111,5 @@ def test_it_ends_when_the_daemon_is_dead(task: Task) -> None:
 
     child.stdin.close()  # as the kernel does when the daemon is killed
 
-    assert child.wait(30) == 1
+    assert child.wait(DEADLINE_S) == 1
     child.stdout.close()
