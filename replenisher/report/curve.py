@@ -48,19 +48,26 @@ class Equity:
         self._since: int | None = None
         self._until = 0
         self._level = self._peak = ZERO
-        self._levels: dict[int, Decimal] = {}  # by minute, the last one of those in which it moved
+        self._levels: list[tuple[int, Decimal]] = []  # the last one of each minute in which it moved, but the newest
+        self._minute_ends = 0  # the newest one
 
     def move(self, at: int, change: Decimal) -> None:
         """It is so much more now."""
-        if self._since is None:
-            self._since = at
+        if at >= self._minute_ends:
+            self._begin_minute(at)
         self._until = at
         self._level = level = self._level + change
-        self._levels[at // MINUTE_NS] = level
         if level > self._peak:
             self._peak = level
         elif (fall := self._peak - level) > self.drawdown:
             self.drawdown = fall
+
+    def _begin_minute(self, at: int) -> None:
+        if self._since is None:
+            self._since = at
+        else:
+            self._levels.append((self._until // MINUTE_NS, self._level))
+        self._minute_ends = (at // MINUTE_NS + 1) * MINUTE_NS
 
     @property
     def has_moved(self) -> bool:
@@ -85,7 +92,7 @@ class Equity:
     def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
         changes: defaultdict[int, float] = defaultdict(float)
         before = ZERO
-        for minute, level in self._levels.items():
+        for minute, level in (*self._levels, (self._until // MINUTE_NS, self._level)):
             changes[minute * MINUTE_NS // interval_ns] += float(level - before)
             before = level
         mean = fsum(changes.values()) / samples
@@ -121,13 +128,15 @@ class Holding:
     def __init__(self) -> None:
         self._size = 0.0
         self._second: int | None = None  # the last one that was looked at
+        self._second_ends = 0
         self._before: float | None = None  # what was held at the second before
         self._pairs = 0
         self._x = self._y = self._xx = self._xy = 0.0
 
     def hold(self, at: int, size: float) -> None:
         """So much is held from now on."""
-        self.pass_until(at)
+        if at >= self._second_ends:
+            self.pass_until(at)
         self._size = size
 
     def pass_until(self, at: int) -> None:
@@ -137,7 +146,7 @@ class Holding:
             return
         if self._second is not None and second > self._second:
             self._see(second - self._second)
-        self._second = second
+        self._second, self._second_ends = second, (second + 1) * SECOND_NS
 
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""

@@ -2,6 +2,7 @@
 
 From the newest fact of the step that asked (a market that moved, a fill that ate a level) to the venue's word that the
 order works, both by session time: what we took to decide and to write it down is in it, and both ways of the wire.
+A request that nobody answered took no time that could be told: how many there were stands beside the others.
 """
 
 from array import array
@@ -11,7 +12,9 @@ from itertools import chain
 
 import msgspec
 
+from replenisher.model.order import Request
 from replenisher.model.units import MS_NS
+from replenisher.store.history import Sent
 from replenisher.store.round_trips import WORKING, RoundTrip
 
 
@@ -28,6 +31,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float | None
     max_ms: float | None
     refused: int  # or not sent, or answered in words that do not tell
+    unanswered: int  # of which nothing was ever heard, or not yet
 
 
 class _Took:
@@ -36,10 +40,16 @@ class _Took:
     def __init__(self) -> None:
         self.times_ns = array("q")
         self.refused = 0
+        self.sent = 0
+
+    @property
+    def unanswered(self) -> int:
+        """How many are missing."""
+        return self.sent - self.refused - len(self.times_ns)
 
 
-def latencies(batches: Iterable[Iterable[RoundTrip]]) -> tuple[Latency, ...]:
-    """All groups, by name."""
+def latencies(batches: Iterable[Iterable[RoundTrip]], sent: Iterable[Sent]) -> tuple[Latency, ...]:
+    """All groups, by name, of what was answered and of what was sent."""
     groups: defaultdict[tuple[str, str, str, str], _Took] = defaultdict(_Took)
     for config_version, strategy, request, intent, took_ns, outcome in chain.from_iterable(batches):
         took = groups[config_version, strategy, request, intent]
@@ -47,6 +57,9 @@ def latencies(batches: Iterable[Iterable[RoundTrip]]) -> tuple[Latency, ...]:
             took.times_ns.append(took_ns)
         else:
             took.refused += 1
+    for some in sent:
+        if some.kind in (Request.PLACE, Request.AMEND):
+            groups[some.order_version, some.strategy, some.kind, some.intent].sent += some.count
     return tuple(_latency(*whose, groups[whose]) for whose in sorted(groups))
 
 
@@ -63,6 +76,7 @@ def _latency(config_version: str, strategy: str, request: str, intent: str, took
         p99_ms=_quantile_ms(times, 99),
         max_ms=_quantile_ms(times, 100),
         refused=took.refused,
+        unanswered=took.unanswered,
     )
 
 

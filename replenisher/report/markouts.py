@@ -10,14 +10,15 @@ their mid some time h after it,
 
 in basis points, the spreads of m and the markout of p. The quoted spread is the others': between their best bid and ask
 as the fill found them. Where nobody knows anything the markout is the half spread at every h; where a maker's spread
-just pays for what takers know, the realised spread is zero.
+just pays for what takers know, the realised spread is zero. How fast they are right differs from market to market, so
+every h is told.
 
 Means are weighted by notional. The error is that of the weighted mean as if fills were independent; those of one
 minute are not quite, as they share a market. A mid that nobody knows is left out and counted as missing.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,14 +26,12 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import HORIZONS_NS
 from replenisher.model.units import BPS, HOUR_NS, SECOND_NS
-from replenisher.store.marked import Marked
+from replenisher.store.marked import Marked, Whose
 
 if TYPE_CHECKING:
     from replenisher.store.marked import Floats, Times
 
 HORIZONS_S = (0.0, *(horizon_ns / SECOND_NS for horizon_ns in HORIZONS_NS))
-REALISED_S = 10.0
-REALISED = HORIZONS_S.index(REALISED_S)
 HOURS = 24
 
 
@@ -57,8 +56,18 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
 
 
+class Realised(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the effective spread after one time, of the fills of which both is known; none is None."""
+
+    after_s: float
+    fills: int
+    effective_bps: float | None  # of these fills: the sum of the next two
+    realised_bps: float | None
+    impact_bps: float | None
+
+
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the spread, for one level of one strategy under one configuration version. None is not known."""
+    """The spread of one level of one strategy under one configuration version. None is not known."""
 
     config_version: str
     strategy: str
@@ -66,11 +75,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     quoted_bps: float | None
     effective_bps: float | None
-    after_s: float  # of the next two, and of the effective spread beside them: of the fills of which all is known
-    fills_realised: int
-    effective_of_realised_bps: float | None
-    realised_bps: float | None
-    impact_bps: float | None
+    after: tuple[Realised, ...]
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -82,63 +87,58 @@ class Cell(msgspec.Struct, frozen=True):
     side: str
 
 
-class _Sums:
-    """What is added up of the fills of each cell and hour: rows of these arrays."""
-
-    def __init__(self, rows: int, horizons: int) -> None:
-        import numpy as np
-
-        self.fills = np.zeros(rows)
-        self.notional = np.zeros(rows)
-        self.markout = np.zeros((rows, horizons, 6))  # count, w, wx, ww, wwx, wwxx
-        self.spread = np.zeros((rows, 8))  # w and wx of quoted and effective; count, w, and wx of realised and impact
-
-
 class MarkoutCube:
     """Adds fills up, batch by batch, and hands out what they say by each of what they are told apart by."""
 
     def __init__(self) -> None:
+        import numpy as np
+
+        later = len(HORIZONS_S) - 1
         self._places: dict[Cell, int] = {}
-        self._sums = _Sums(0, len(HORIZONS_S))
+        # What is added up of the fills of each cell and hour, which are the last axis of each of these.
+        self._sums: dict[str, Floats] = {
+            "fills": np.zeros((2, 0)),  # count, w
+            "markout": np.zeros((6, 1 + later, 0)),  # count, w, wx, ww, wwx, wwxx, by horizon
+            "spread": np.zeros((3, 0)),  # w, and wx of quoted and effective
+            "realised": np.zeros((5, later, 0)),  # count, w, and wx of effective, realised and impact, by horizon
+        }
 
     def add(self, fills: Marked, instruments: Mapping[str, Instrument]) -> None:
         """Some more fills."""
         import numpy as np
 
-        rows = np.array([self._place(Cell(*whose[:4])) for whose in fills.whose], dtype=np.int64) * HOURS
-        rows += fills.at // HOUR_NS % HOURS
-        self._grow(len(self._places) * HOURS)
-        sums, size = self._sums, len(self._places) * HOURS
-        sign = np.array([1.0 if whose[3] == Side.BUY.value else -1.0 for whose in fills.whose])
-        notional = fills.amount * _unit_quote(fills, instruments)
-        sums.fills += np.bincount(rows, minlength=size)
-        sums.notional += np.bincount(rows, notional, size)
-        mids = np.vstack([fills.mid, fills.mids])
-        for place, mid in enumerate(mids):
-            known = ~np.isnan(mid)
-            where, weight = rows[known], notional[known]
-            gained = sign[known] * (mid[known] / fills.price[known] - 1) * BPS
-            terms = (None, weight, weight * gained, weight**2, weight**2 * gained, (weight * gained) ** 2)
-            for term, values in enumerate(terms):
-                sums.markout[:, place, term] += np.bincount(where, values, size)
-        self._add_spreads(fills, rows, sign, notional)
+        if not fills.whose:
+            return
+        groups = {whose: number for number, whose in enumerate(dict.fromkeys(fills.whose))}
+        group = np.fromiter(map(groups.__getitem__, fills.whose), np.int64, len(fills.whose))
+        first_rows, signs, worth, is_inverse = zip(*(self._about(whose, instruments) for whose in groups), strict=True)
+        rows = np.array(first_rows)[group] + fills.at // HOUR_NS % HOURS
+        # Whoever shares a row lies together, so that each row is a stretch to be added up.
+        order = np.argsort(rows, kind="stable")
+        rows, group = rows[order], group[order]
+        price, amount, mid, spread = (each[order] for each in (fills.price, fills.amount, fills.mid, fills.spread))
+        notional = amount * np.array(worth)[group] * np.where(np.array(is_inverse)[group], 1.0, price)
+        mids = np.vstack([mid, fills.mids[:, order]])
+        self._add(rows, _terms(np.array(signs)[group], price, notional, mids, spread))
 
-    def _add_spreads(self, fills: Marked, rows: "Times", sign: "Floats", notional: "Floats") -> None:
+    def _about(self, whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[int, float, float, bool]:
+        """The first of its rows, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
+        name, strategy, version, side, level = whose
+        place = self._places.setdefault(Cell(version, strategy, level, side), len(self._places))
+        instrument = instruments[name]
+        sign = 1.0 if side == Side.BUY.value else -1.0
+        return place * HOURS, sign, float(instrument.contract_value), instrument.inverse
+
+    def _add(self, rows: "Times", terms: Mapping[str, "Floats"]) -> None:
+        """Each fill's terms to the sums in its row; these are in order."""
         import numpy as np
 
-        sums, size, later = self._sums.spread, len(self._sums.spread), fills.mids[REALISED - 1]
-        per_mid = notional / fills.mid * BPS
-        quoted = fills.spread * per_mid
-        effective = 2 * sign * (fills.mid - fills.price) * per_mid
-        realised = 2 * sign * (later - fills.price) * per_mid
-        impact = 2 * sign * (fills.mid - later) * per_mid
-        known, all_known = ~np.isnan(effective), ~np.isnan(realised)
-        sums[:, 0] += np.bincount(rows[known], notional[known], size)
-        sums[:, 1] += np.bincount(rows[known], quoted[known], size)
-        sums[:, 2] += np.bincount(rows[known], effective[known], size)
-        sums[:, 3] += np.bincount(rows[all_known], minlength=size)
-        for term, values in enumerate((notional, effective, realised, impact), start=4):
-            sums[:, term] += np.bincount(rows[all_known], values[all_known], size)
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        for name, values in terms.items():
+            sums = self._sums[name]
+            if (missing := len(self._places) * HOURS - sums.shape[-1]) > 0:
+                sums = self._sums[name] = np.concatenate([sums, np.zeros((*sums.shape[:-1], missing))], axis=-1)
+            sums[..., rows[starts]] += np.add.reduceat(values, starts, axis=-1)
 
     def curves(self) -> tuple[Curve, ...]:
         """The markouts of all fills of each configuration version, and by strategy, level, side and hour."""
@@ -160,61 +160,68 @@ class MarkoutCube:
         return tuple(self._spread(*whose, rows[whose]) for whose in order)
 
     def _curve(self, version: str, by: str, key: str, rows: list[int]) -> Curve:
-        fills = round(self._sums.fills[rows].sum())
+        count, notional = self._of("fills", rows)
         points = tuple(
-            _point(after_s, fills, terms)
-            for after_s, terms in zip(HORIZONS_S, self._sums.markout[rows].sum(axis=0).tolist(), strict=True)
+            _point(after_s, round(count), terms)
+            for after_s, terms in zip(HORIZONS_S, self._of("markout", rows), strict=True)
         )
-        notional = float(self._sums.notional[rows].sum())
-        return Curve(config_version=version, by=by, key=key, fills=fills, notional_quote=notional, points=points)
+        return Curve(config_version=version, by=by, key=key, fills=round(count), notional_quote=notional, points=points)
 
     def _spread(self, version: str, strategy: str, level: int | None, rows: list[int]) -> Spread:
-        weight, quoted, effective, count, weight_all, *of_all = self._sums.spread[rows].sum(axis=0).tolist()
-        effective_all, realised, impact = (each / weight_all if weight_all else None for each in of_all)
+        weight, quoted, effective = self._of("spread", rows)
         return Spread(
             config_version=version,
             strategy=strategy,
             level=level,
-            fills=round(self._sums.fills[rows].sum()),
+            fills=round(self._of("fills", rows)[0]),
             quoted_bps=quoted / weight if weight else None,
             effective_bps=effective / weight if weight else None,
-            after_s=REALISED_S,
-            fills_realised=round(count),
-            effective_of_realised_bps=effective_all,
-            realised_bps=realised,
-            impact_bps=impact,
+            after=tuple(map(_realised, HORIZONS_S[1:], self._of("realised", rows))),
         )
+
+    def _of(self, name: str, rows: list[int]) -> Any:
+        """The sums over some rows: the terms, by horizon if there are any."""
+        return self._sums[name][..., rows].sum(axis=-1).T.tolist()
 
     def _rows(self) -> Iterator[tuple[Cell, int, int]]:
         """Every cell and hour in which there was a fill, and its row."""
         for cell, place in self._places.items():
             for hour in range(HOURS):
-                if self._sums.fills[row := place * HOURS + hour]:
+                if self._sums["fills"][0, row := place * HOURS + hour]:
                     yield cell, hour, row
 
-    def _place(self, cell: Cell) -> int:
-        place = self._places.get(cell)
-        if place is None:
-            place = self._places[cell] = len(self._places)
-        return place
 
-    def _grow(self, rows: int) -> None:
-        before = self._sums
-        if rows > len(before.fills):
-            self._sums = after = _Sums(rows, len(HORIZONS_S))
-            for name in ("fills", "notional", "markout", "spread"):
-                getattr(after, name)[: len(before.fills)] = getattr(before, name)
-
-
-def _unit_quote(fills: Marked, instruments: Mapping[str, Instrument]) -> "Floats":
-    """What one unit of the wire amount of each fill is worth in the quote currency."""
+def _terms(
+    sign: "Floats", price: "Floats", notional: "Floats", mids: "Floats", spread: "Floats"
+) -> dict[str, "Floats"]:
+    """What each fill adds to the sums; 0 where something is not known."""
     import numpy as np
 
-    known = {name: instruments[name] for name in {whose[4] for whose in fills.whose}}
-    worth = {name: float(instrument.contract_value) for name, instrument in known.items()}
-    is_inverse = np.array([known[whose[4]].inverse for whose in fills.whose])
-    units: Floats = np.where(is_inverse, 1.0, fills.price) * np.array([worth[whose[4]] for whose in fills.whose])
-    return units
+    is_known = ~np.isnan(mids)
+    weight = is_known * notional
+    markout = np.where(is_known, sign * (mids / price - 1) * BPS, 0)
+    gained = weight * markout
+    was_known, mid, later = is_known[0], mids[0], mids[1:]
+    both = is_known[1:] & was_known
+    per_mid = np.where(was_known, notional / mid * BPS, 0)
+    effective = np.where(was_known, 2 * sign * (mid - price) * per_mid, 0)
+    quoted = np.where(was_known, spread * per_mid, 0)
+    realised = np.where(both, 2 * sign * (later - price) * per_mid, 0)
+    impact = np.where(both, 2 * sign * (mid - later) * per_mid, 0)
+    return {
+        "fills": np.stack([np.ones_like(notional), notional]),
+        "markout": np.stack([is_known, weight, gained, weight**2, weight * gained, gained**2]),
+        "spread": np.stack([was_known * notional, quoted, effective]),
+        "realised": np.stack([both, both * notional, both * effective, realised, impact]),
+    }
+
+
+def _realised(after_s: float, terms: list[float]) -> Realised:
+    count, weight, *sums = terms
+    effective, realised, impact = (each / weight if weight else None for each in sums)
+    return Realised(
+        after_s=after_s, fills=round(count), effective_bps=effective, realised_bps=realised, impact_bps=impact
+    )
 
 
 def _point(after_s: float, fills: int, terms: list[float]) -> Point:

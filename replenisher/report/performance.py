@@ -1,16 +1,15 @@
 """How well it was done: what orders came to, how much was turned over, and how smooth the P&L was."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
-from sqlalchemy import Connection
 
 from replenisher.model.units import DAY_NS
 from replenisher.report.curve import Course, HalfLife, Sharpe
 from replenisher.report.pnl import Group
-from replenisher.store import history
-from replenisher.store.history import Activity
+from replenisher.store.history import Placed, Sent
 from replenisher.store.queries import AccountKey
 
 
@@ -31,17 +30,36 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     inventory_half_life: HalfLife
 
 
+class Activity(msgspec.Struct):
+    """What a group sent."""
+
+    orders: int = 0
+    filled: int = 0  # of them, in part at least
+    requests: int = 0  # places, amends and cancels
+
+
 def performances(
-    connection: Connection, key: AccountKey, courses: Mapping[Group, Course], currencies: Mapping[str, str]
+    key: AccountKey,
+    placed: Iterable[Placed],
+    sent: Iterable[Sent],
+    courses: Mapping[Group, Course],
+    currencies: Mapping[str, str],
 ) -> Iterator[Performance]:
-    """Of each group that ever had an order or a P&L; `currencies` is the settlement currency by instrument."""
-    done = {
-        Group(key.venue, key.account, each.instrument, each.strategy, each.config_version): each
-        for each in history.activity(connection, key)
-    }
+    """Of each group that ever had an order or a P&L; `currencies` is the settlement currency by instrument.
+
+    An order is its configuration version's, a request that of the life that sent it.
+    """
+    done: defaultdict[Group, Activity] = defaultdict(Activity)
+
+    def of(some: Placed | Sent) -> Activity:
+        return done[Group(key.venue, key.account, some.instrument, some.strategy, some.config_version)]
+
+    for orders in placed:
+        of(orders).orders, of(orders).filled = orders.orders, orders.filled
+    for requests in sent:
+        of(requests).requests += requests.count
     for group in sorted({*done, *(group for group, course in courses.items() if course.equity.has_moved)}, key=str):
-        orders = done.get(group, Activity("", "", ""))
-        yield performance(group, currencies[group.instrument], orders, courses.get(group) or Course())
+        yield performance(group, currencies[group.instrument], done[group], courses.get(group) or Course())
 
 
 def performance(group: Group, currency: str, done: Activity, course: Course) -> Performance:

@@ -25,7 +25,7 @@ from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import DayOfSweeps, read_resilience
 from replenisher.store import history, queries
-from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Taken
+from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrip, round_trips
@@ -69,21 +69,21 @@ def read_report(
     presence: list[Presence] = []
     fills_without_mid = 0
     cube, trips = MarkoutCube(), list[Iterator[Sequence[RoundTrip]]]()
+    sent: list[Sent] = []
     obligations: list[Obligation] = []
     resilience: list[DayOfSweeps] = []
     with localcontext(prec=DIGITS):
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
             pen = Pen(key, instruments, counts[key])
-            attribution, booked = reading.account(connection, key, instruments, pen)
+            attribution, booked = reading.account(connection, key, instruments, pen, cube)
             lines += (own := attribution.lines())
             totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
-            performance += performances(connection, key, attribution.courses, currencies)
+            sent += (asked := history.sent(connection, key))
+            placed = history.placed(connection, key)
+            performance += performances(key, placed, asked, attribution.courses, currencies)
             fills_without_mid += attribution.fills_without_mid
-            for marked in marked_fills(connection, key):
-                cube.add(marked, instruments)
-                reading.advance(len(marked.at))
             trips.append(round_trips(connection, key))
             obligations += read_obligations(connection, key)
             resilience += read_resilience(connection, key)
@@ -99,7 +99,7 @@ def read_report(
         performance=tuple(performance),
         markouts=cube.curves(),
         spreads=cube.spreads(),
-        latency=latencies(chain(*trips)),
+        latency=latencies(chain(*trips), sent),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
         curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(presence)),
@@ -116,20 +116,26 @@ class Reading:
         self._progress = progress
 
     def account(
-        self, connection: Connection, key: AccountKey, instruments: Mapping[str, Instrument], pen: Pen
+        self,
+        connection: Connection,
+        key: AccountKey,
+        instruments: Mapping[str, Instrument],
+        pen: Pen,
+        cube: MarkoutCube,
     ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
         waiting = deque(history.events(connection, key))
-        for some in history.fills(connection, key):
-            for fill in some:
+        for fills, marked in marked_fills(connection, key):
+            for fill in fills:
                 while waiting and waiting[0].at <= fill.at:
                     _happen(waiting.popleft(), attribution, booked, pen)
                 attribution.fill(fill)
                 booked.fill(fill)
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
-            self._note(some)
+            cube.add(marked, instruments)
+            self._note(fills)
         for event in waiting:
             _happen(event, attribution, booked, pen)
         pen.look(self.until, attribution.lines())
@@ -139,12 +145,8 @@ class Reading:
         """These fills are read."""
         first, last = some[0].at, some[-1].at
         self.since, self.until = min(self.since or first, first), max(self.until, last)
-        self.advance(len(some))
-
-    def advance(self, fills: int) -> None:
-        """So many more are read, for the money or for the markouts: each fill is read once for either."""
-        self._done += fills
-        self._progress(self._done // 2, self._count)
+        self._done += len(some)
+        self._progress(self._done, self._count)
 
 
 def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) -> None:

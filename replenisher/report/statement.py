@@ -185,7 +185,7 @@ class Following:
         ]
         last = max(self._until, *(reading.at for reading in readings), 0)
         waiting = deque(sorted(events, key=lambda event: (event.at, isinstance(event, Reading))))
-        for some in history.fills(self._connection, key, as_heard=True):
+        for some in history.fills(self._connection, key):
             for fill in some:
                 while waiting and waiting[0].at < fill.at:
                     self._happen(waiting.popleft())

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Double, Row, Select, Table, and_, case, cast,
 from sqlalchemy.types import NullType
 
 from replenisher.model.event import CashKind
-from replenisher.model.order import Liquidity, Side
+from replenisher.model.order import Liquidity, Request, Side
 from replenisher.store import tables
+from replenisher.store.batches import Columns, batches
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
-ROWS_AT_ONCE = 10_000
 DECISIONS_AT_END = 1_000  # of a life, among which the last one on each instrument is looked for
 SIDES = {side.value: side for side in Side}
 MAKER = Liquidity.MAKER.value
@@ -39,6 +39,15 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee_currency: str
     is_maker: bool
     mid: Decimal | None  # of the others' book just before it; None where there was none to rely on
+
+
+_c = tables.fills.c
+_price, _amount, _fee, _mid = (type_coerce(each, NullType) for each in (_c.price, _c.amount, _c.fee, _c.mid))
+# What a fill is made of besides its time, in the order of its fields; decimals as the driver has them.
+FILL = (
+    *(_c.instrument, _c.strategy, _c.config_version, _c.side),
+    *(_price, _amount, _fee, _c.fee_currency, _c.liquidity, _mid),
+)
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -76,15 +85,26 @@ class Begun(msgspec.Struct, frozen=True):
     config_version: str
 
 
-class Activity(msgspec.Struct):
-    """What one strategy sent for one instrument under one configuration version."""
+class Sent(msgspec.Struct, frozen=True):
+    """How many requests of a kind one strategy sent for one instrument and reason."""
+
+    instrument: str
+    strategy: str
+    order_version: str  # the configuration version under which the order was placed
+    config_version: str  # and that of the life that asked
+    kind: str  # place, amend or cancel
+    intent: str  # empty of a cancel
+    count: int
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """How many orders one strategy placed on one instrument."""
 
     instrument: str
     strategy: str
     config_version: str
-    orders: int = 0
-    filled: int = 0  # of them, in part at least
-    requests: int = 0  # places, amends and cancels
+    orders: int
+    filled: int  # of them, in part at least
 
 
 Event = Paid | Taken | Begun | Mark
@@ -124,65 +144,66 @@ def events(connection: Connection, key: AccountKey) -> list[Event]:
     return sorted(found, key=lambda event: event.at)
 
 
-def fills(connection: Connection, key: AccountKey, *, as_heard: bool = False) -> Iterator[list[Fill]]:
-    """Every fill, many at once, in the order in which the venue says they happened, or in which we heard of them."""
+def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
+    """Every fill, many at once, in the order in which we heard of them."""
     c = tables.fills.c
-    clock = c.at if as_heard else c.venue_time
-    exact = (type_coerce(column, NullType) for column in (c.price, c.amount, c.fee, c.mid))  # as the driver has it
-    query = (
-        select(clock, c.instrument, c.strategy, c.config_version, c.side, *exact, c.fee_currency, c.liquidity)
-        .where(c.venue == key.venue, c.account == key.account)
-        .order_by(clock, c.epoch, c.step, c.index)
+    query = select(c.at, *FILL).where(c.venue == key.venue, c.account == key.account)
+    for columns in batches(connection, query.order_by(c.at, c.epoch, c.step, c.index)):
+        yield fills_of(columns)
+
+
+def fills_of(columns: Columns) -> list[Fill]:
+    """The fills of a batch whose columns begin with a time and those of `FILL`."""
+    at, instrument, strategy, config_version, side, price, amount, fee, fee_currency, liquidity, mid, *_ = columns
+    return list(
+        map(
+            Fill,
+            at,
+            instrument,
+            strategy,
+            config_version,
+            map(SIDES.__getitem__, side),
+            map(Decimal, price),
+            map(Decimal, amount),
+            map(Decimal, fee),
+            fee_currency,
+            map(MAKER.__eq__, liquidity),
+            (None if each is None else Decimal(each) for each in mid),
+        )
     )
-    for rows in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
-        yield [
-            Fill(
-                at,
-                instrument,
-                strategy,
-                config_version,
-                SIDES[side],
-                Decimal(price),
-                Decimal(amount),
-                Decimal(fee),
-                fee_currency,
-                liquidity == MAKER,
-                None if mid is None else Decimal(mid),
-            )
-            for at, instrument, strategy, config_version, side, price, amount, fee, mid, fee_currency, liquidity in rows
-        ]
 
 
-def activity(connection: Connection, key: AccountKey) -> list[Activity]:
-    """What each strategy sent. An order is its configuration version's, a request that of the life that sent it.
-
-    Each order was placed once, so only amends and cancels are counted by themselves.
-    """
-    found: dict[tuple[str, str, str], Activity] = {}
-
-    def of(instrument: str, strategy: str, version: str) -> Activity:
-        whose = (instrument, strategy, version)
-        return found.setdefault(whose, Activity(*whose))
-
-    o, r = tables.orders.c, tables.requests.c
+def placed(connection: Connection, key: AccountKey) -> Iterator[Placed]:
+    """Every order of an account, counted."""
+    c = tables.orders.c
+    whose = (c.instrument, c.strategy, c.config_version)
     # Whether it is 0 is all that is asked of a decimal here, so it may be made a double.
-    is_filled = func.sum(case((cast(o.filled, Double) > 0, 1), else_=0))
-    orders = select(o.instrument, o.strategy, o.config_version, func.count(), is_filled)
-    orders = orders.where(o.venue == key.venue, o.account == key.account)
-    orders = orders.group_by(o.instrument, o.strategy, o.config_version)
-    for name, strategy, version, count, filled in connection.execute(orders):
-        each = of(name, strategy, version)
-        each.orders, each.filled, each.requests = count, int(filled), count
-    # An amend and a cancel do not say whose they are: their order does.
+    is_filled = func.sum(case((cast(c.filled, Double) > 0, 1), else_=0))
+    query = select(*whose, func.count(), is_filled).where(c.venue == key.venue, c.account == key.account)
+    for name, strategy, version, orders, filled in connection.execute(query.group_by(*whose)):
+        yield Placed(name, strategy, version, orders, int(filled))
+
+
+def sent(connection: Connection, key: AccountKey) -> list[Sent]:
+    """Every place, amend and cancel of an account, counted."""
+    o, r = tables.orders.c, tables.requests.c
+    versions = {(life.journal_id, life.epoch): life.config_version for life in lives_of(connection, key)}
+    found: list[Sent] = []
+    # A place says whose it is, and its order is of the same life.
+    whose = (r.journal_id, r.epoch, r.intent, r.instrument, r.strategy)
+    places = select(*whose, func.count()).where(r.venue == key.venue, r.account == key.account).group_by(*whose)
+    for journal_id, epoch, intent, name, strategy, count in connection.execute(places.where(r.kind == Request.PLACE)):
+        version = versions[journal_id, epoch]
+        found.append(Sent(name, strategy, version, version, Request.PLACE, intent, count))
+    # An amend and a cancel do not: their order does.
     same = and_(o.venue == r.venue, o.account == r.account, o.order_id == r.order_id)
-    counted = select(r.instrument, o.strategy, func.count()).group_by(r.instrument, o.strategy)
-    counted = counted.select_from(tables.requests.outerjoin(tables.orders, same))
-    counted = counted.where(r.venue == key.venue, r.account == key.account, r.kind.in_(["amend", "cancel"]))
-    for life in lives_of(connection, key):  # by itself, as its rows lie together
-        own = counted.where(r.journal_id == life.journal_id, r.epoch == life.epoch)
-        for name, strategy, count in connection.execute(own):
-            of(name, strategy or EXTERNAL, life.config_version).requests += count
-    return list(found.values())
+    what = (r.journal_id, r.epoch, r.kind, r.intent, r.instrument, o.strategy, o.config_version)
+    later = select(*what, func.count()).select_from(tables.requests.outerjoin(tables.orders, same)).group_by(*what)
+    later = later.where(r.venue == key.venue, r.account == key.account, r.kind.in_([Request.AMEND, Request.CANCEL]))
+    for journal_id, epoch, kind, intent, name, strategy, placed_under, count in connection.execute(later):
+        version = versions[journal_id, epoch]
+        found.append(Sent(name, strategy or EXTERNAL, placed_under or version, version, kind, intent or "", count))
+    return found
 
 
 def _marks_at_ends(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:

@@ -1,16 +1,19 @@
-"""What a report reads of where the market stood at our fills, and went after them.
+"""What a report reads of our fills, in one pass: the money of each, and where the market stood at it and went after it.
 
-Only what our orders gave: fills that took, or that are of nobody's order, quoted nothing. They come in batches of
-columns, as doubles: what is made of them are statistics. There may be millions, so nothing is kept.
+The second is of what our orders gave: fills that took, or that are of nobody's order, quoted nothing. It comes column
+by column, as doubles: what is made of it are statistics. There may be millions of fills, so nothing is kept.
 """
 
 from collections.abc import Iterator
+from itertools import compress
+from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Double, and_, cast, select
+from sqlalchemy import Connection, and_, select
 
-from replenisher.model.order import Liquidity
 from replenisher.store import tables
+from replenisher.store.batches import Columns, batches
+from replenisher.store.history import FILL, MAKER, Fill, fills_of
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
@@ -20,8 +23,7 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float64]]
     Times = np.ndarray[Any, np.dtype[np.int64]]
 
-ROWS_AT_ONCE = 10_000
-Whose = tuple[str, str, int | None, str, str]  # configuration version, strategy, level, side, instrument
+Whose = tuple[str, str, str, str, int | None]  # instrument, strategy, configuration version, side, level
 
 
 class Marked(NamedTuple):
@@ -36,23 +38,33 @@ class Marked(NamedTuple):
     mids: "Floats"  # theirs after each of the horizons, one row a horizon
 
 
-def marked_fills(connection: Connection, key: AccountKey) -> Iterator[Marked]:
-    """The fills of one account that gave liquidity, in no particular order."""
-    import numpy as np
-
+def marked_fills(connection: Connection, key: AccountKey) -> Iterator[tuple[list[Fill], Marked]]:
+    """Every fill of one account, many at once, in the order in which the venue says they happened."""
     c, after = tables.fills.c, tables.markouts.c
     same = [c[name] == after[name] for name in ("venue", "account", "instrument", "trade_id", "side")]
-    names = (c.config_version, c.strategy, c.level, c.side, c.instrument, c.venue_time)
-    numbers = (cast(c.price, Double), cast(c.amount, Double), cast(c.mid, Double), c.spread)
     query = (
-        select(*names, *numbers, *(after[name] for name in tables.MIDS))
+        select(c.venue_time, *FILL, c.level, c.spread, *(after[name] for name in tables.MIDS))
         .select_from(tables.fills.outerjoin(tables.markouts, and_(*same)))
         .where(c.venue == key.venue, c.account == key.account)
-        .where(c.liquidity == Liquidity.MAKER.value, c.strategy != EXTERNAL)
+        .order_by(c.venue_time, c.epoch, c.step, c.index)
     )
-    found = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
-    for rows in found.partitions():
-        columns = list(zip(*rows, strict=True))
-        price, amount, mid, spread, *mids = (np.array(column, dtype=float) for column in columns[6:])
-        whose = list(zip(*columns[:5], strict=True))
-        yield Marked(whose, np.array(columns[5], dtype=np.int64), price, amount, mid, spread, np.array(mids))
+    for columns in batches(connection, query):
+        yield fills_of(columns), _marked(columns)
+
+
+def _marked(columns: Columns) -> Marked:
+    """Those of a batch that our orders gave."""
+    import numpy as np
+
+    at, instrument, strategy, version, side, price, amount, _, _, liquidity, mid, level, spread, *mids = columns
+    is_ours = [each == MAKER and who != EXTERNAL for each, who in zip(liquidity, strategy, strict=True)]
+    chosen = np.array(is_ours)
+    return Marked(
+        whose=list(compress(zip(instrument, strategy, version, side, level, strict=True), is_ours)),
+        at=np.array(at, dtype=np.int64)[chosen],
+        price=np.array([float(each) for each in price])[chosen],
+        amount=np.array([float(each) for each in amount])[chosen],
+        mid=np.array([nan if each is None else float(each) for each in mid])[chosen],
+        spread=np.array(spread, dtype=float)[chosen],
+        mids=np.array(mids, dtype=float)[:, chosen],
+    )

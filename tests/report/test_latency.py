@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from replenisher.model.command import AmendOrder, Command, Intent
 from replenisher.model.event import Event, NotSent, OrderWorking, RejectReason, RequestRejected
@@ -12,7 +13,9 @@ from replenisher.model.order import Request, Status
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS
 from replenisher.report.latency import Latency, latencies
+from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.history import Sent
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from replenisher.store.round_trips import RoundTrip, round_trips
@@ -84,9 +87,35 @@ def test_quantiles_are_times_that_did_occur() -> None:
         ("c0", "core", "place", "refill", 5, "not_sent"),
     ]
 
-    first, second = latencies([took, others])
+    asked = [Sent("any", "core", "c0", "c1", "place", "refill", 1), Sent("any", "core", "c1", "c1", "cancel", "", 9)]
+    asked += [Sent(name, "core", "c1", "c1", "amend", "quote", count) for name, count in (("one", 200), ("two", 4))]
+
+    first, second = latencies([took, others], asked)
 
     whose = {"strategy": "core", "request": "amend", "intent": "quote"}
     times = {"p50_ms": 100.0, "p95_ms": 190.0, "p99_ms": 198.0, "max_ms": 200.0}
-    assert second == Latency(config_version="c1", **whose, working=200, refused=1, **times)
+    assert second == Latency(config_version="c1", **whose, working=200, refused=1, unanswered=3, **times)
     assert (first.config_version, first.working, first.refused, first.p50_ms) == ("c0", 0, 1, None)
+    assert first.unanswered == 0
+
+
+def test_what_nobody_answered_is_counted_by_what_was_asked(database: Database, tmp_path: Path) -> None:
+    steps = [
+        step(1, 0, [started(), defined()], []),
+        step(2, 0, [], [place("a"), place("b", intent=Intent.REFILL)]),
+        step(3, 3, [works("a", 3, Request.PLACE)], [amend("a"), amend("b", Intent.REFILL)]),
+        step(4, 7, [works("a", 7, Request.AMEND)], [amend("a")]),
+    ]
+    write_journal(tmp_path / "journal", steps)
+    Recorder(tmp_path / "journal", database).record_all()
+
+    def read(connection: Connection) -> tuple[Latency, ...]:
+        return latencies(round_trips(connection, ACCOUNT_KEY), history.sent(connection, ACCOUNT_KEY))
+
+    found = {(each.request, each.intent): (each.working, each.unanswered) for each in database.read(read)}
+    assert found == {
+        ("place", "quote"): (1, 0),
+        ("place", "refill"): (0, 1),
+        ("amend", "quote"): (1, 1),
+        ("amend", "refill"): (0, 1),
+    }

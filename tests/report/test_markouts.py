@@ -52,7 +52,11 @@ def cube_of(database: Database, fills: list[dict[str, Any]]) -> MarkoutCube:
             write(connection, row)
 
     database.write(work)
-    return database.read(lambda connection: measured(marked_fills(connection, KEY), INSTRUMENTS))
+
+    def read(connection: Any) -> MarkoutCube:
+        return measured((marked for _, marked in marked_fills(connection, KEY)), INSTRUMENTS)
+
+    return database.read(read)
 
 
 def write(connection: Any, row: dict[str, Any]) -> None:
@@ -82,9 +86,12 @@ def test_spreads_as_they_are_defined(database: Database) -> None:
     (spread,) = cube.spreads()
 
     assert spread.quoted_bps == pytest.approx(20)
-    assert spread.effective_bps == spread.effective_of_realised_bps == pytest.approx(10)
-    assert (spread.realised_bps, spread.impact_bps) == (pytest.approx(4), pytest.approx(6))
-    assert (spread.fills, spread.fills_realised, spread.after_s) == (1, 1, 10.0)
+    assert spread.effective_bps == pytest.approx(10)
+    assert spread.fills == 1
+    told = {each.after_s: (each.fills, each.effective_bps, each.realised_bps, each.impact_bps) for each in spread.after}
+    assert list(told) == [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0]
+    assert told[0.1] == told[5.0] == (1, pytest.approx(10), pytest.approx(10), pytest.approx(0))
+    assert told[10.0] == told[300.0] == (1, pytest.approx(10), pytest.approx(4), pytest.approx(6))
     after = points(cube)
     assert after[0.0].mean_bps == after[5.0].mean_bps == pytest.approx(0.05 / 100.05 * 10_000)
     assert after[10.0].mean_bps == after[300.0].mean_bps == pytest.approx(0.02 / 100.05 * 10_000)
@@ -144,7 +151,9 @@ def test_what_is_missing_is_counted_and_is_no_zero(database: Database) -> None:
     assert (after[0.5].mean_bps, after[0.5].error_bps, after[1.0].error_bps) == (None, None, None)
     assert after[300.0].mean_bps == pytest.approx(30)
     (spread,) = cube.spreads()
-    assert (spread.fills, spread.fills_realised, spread.effective_bps) == (3, 1, pytest.approx(20 / 1.001))
+    assert (spread.fills, spread.effective_bps) == (3, pytest.approx(20 / 1.001))
+    assert [each.fills for each in spread.after] == [1, 0, *[1] * 6]
+    assert spread.after[1].realised_bps is spread.after[1].impact_bps is spread.after[1].effective_bps is None
 
 
 def test_curves_are_told_apart_by_what_the_fills_share(database: Database) -> None:
@@ -234,16 +243,16 @@ def test_the_parts_are_the_whole_and_it_does_not_matter_in_how_many_batches_they
                 assert point.fills + point.missing == all_of_it.fills
                 assert sum(curve.points[place].fills for curve in parts) == point.fills
     for spread in whole.spreads():
-        if spread.realised_bps is not None:
-            assert spread.effective_of_realised_bps is not None and spread.impact_bps is not None
-            both = spread.realised_bps + spread.impact_bps
-            assert both == pytest.approx(spread.effective_of_realised_bps, abs=1e-6)
+        for told in spread.after:
+            if told.realised_bps is not None:
+                assert told.effective_bps is not None and told.impact_bps is not None
+                assert told.realised_bps + told.impact_bps == pytest.approx(told.effective_bps, abs=1e-6)
 
 
 def batch(fills: list[tuple[Any, ...]]) -> Marked:
     import numpy as np
 
-    whose = [(version, "core", level, side, LINEAR.name) for version, level, side, *_ in fills]
+    whose = [(LINEAR.name, "core", version, side, level) for version, level, side, *_ in fills]
     _, _, _, hour, price, amount, mid, later = (np.array(column) for column in zip(*fills, strict=True))
     mids = np.vstack([later.astype(float)] * (len(HORIZONS_S) - 1))
     return Marked(whose, hour.astype(np.int64) * HOUR_NS, price, amount, mid.astype(float), price * 0 + 0.1, mids)

@@ -83,3 +83,4 @@ def test_a_quote_is_on_the_book_after_both_ways_of_the_wire(lived: tuple[Outcome
     assert {each.intent for each in report.latency} == {"quote", "refill"}
     for each in report.latency:
         assert each.p50_ms == each.p99_ms == THERE_AND_BACK_MS
+        assert each.unanswered == 0

@@ -32,7 +32,7 @@ def figures(report: Report) -> list[Figure]:
         curves = [each for each in report.markouts if each.by == by and _is_known(each)]
         if by == "all" or len({curve.key for curve in curves}) > 1:  # a single one is all fills once more
             found += [markouts(by, title, curves)] if curves else []
-    if known := [each for each in report.spreads if each.realised_bps is not None]:
+    if known := [each for each in report.spreads if each.effective_bps is not None]:
         found.append(spreads_of(known))
     found += [presence_of(each) for each in report.curves.presence]
     return found + resiliences(report.resilience)

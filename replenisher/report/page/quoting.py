@@ -6,7 +6,7 @@ from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
 from replenisher.report.numbers import after, moment, short_names
-from replenisher.report.page.figure import COLOURS, HEIGHT, LOW, QUIET, Figure, line_of, milliseconds, of_many
+from replenisher.report.page.figure import COLOURS, HEIGHT, LOW, Figure, line_of, milliseconds, of_many
 from replenisher.report.resilience import DayOfSweeps
 
 ERRORS_MAX = 3  # curves whose errors can still be told apart
@@ -49,39 +49,27 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
 
 
 def spreads_of(spreads: Sequence[Spread]) -> Figure:
-    """What the others showed, what takers paid us, and what was left of it."""
+    """What the others showed, what takers paid us, and what was left of it after each time: a line for each level."""
     versions = short_names(each.config_version for each in spreads)
-    names = []
-    for each in spreads:
+    lines = []
+    for place, each in enumerate(spreads):
         level = "" if each.level is None else f" level {each.level}"
-        names.append(f"{each.strategy}{level} {versions[each.config_version]}".strip())
-    bars = [
-        ("quoted by others", [each.quoted_bps for each in spreads], QUIET),
-        ("effective", [each.effective_bps for each in spreads], COLOURS["total"]),
-        ("realised", [each.realised_bps for each in spreads], COLOURS["spread"]),
-        ("impact", [each.impact_bps for each in spreads], COLOURS["fees"]),
-    ]
+        name = f"{each.strategy}{level} {versions[each.config_version]}".strip()
+        steps = ["quoted by others", "effective", *(f"realised {after(told.after_s)}" for told in each.after)]
+        known = [each.quoted_bps, each.effective_bps, *(told.realised_bps for told in each.after)]
+        line = line_of(name, steps, known, of_many(place, len(spreads)), unit="bps")
+        lines.append(line | {"mode": "lines+markers", "marker": {"size": 5}})
     return Figure(
         key="spreads",
         title="From the quoted spread to the realised one",
-        about=f"What takers paid, and what was left of it {spreads[0].after_s:g} s later; impact is what they knew.",
-        data=[
-            {
-                "type": "bar",
-                "name": name,
-                "x": names,
-                "y": values,
-                "marker": {"color": colour},
-                "hovertemplate": "%{y} bps",
-            }
-            for name, values, colour in bars
-        ],
+        about="What takers paid, and what was left of it so long after the fill; what is gone is what they knew. "
+        "Quoted is the others' best bid and ask as the fill found them, not ours.",
+        data=lines,
         layout={
             "height": HEIGHT,
-            "barmode": "group",
-            "bargap": 0.35,
             "xaxis": {"type": "category"},
             "yaxis": {"title": {"text": "spread, bps"}},
+            "showlegend": True,
             "hovermode": "x unified",
         },
     )

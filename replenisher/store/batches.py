@@ -1,0 +1,18 @@
+"""Millions of rows in bounded memory: so many at once, and these column by column."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select
+
+ROWS_AT_ONCE = 10_000
+Columns = list[tuple[Any, ...]]
+
+
+def batches(connection: Connection, query: Select[Any]) -> Iterator[Columns]:
+    """All that a query finds, in its order; never an empty batch."""
+    # A server would send everything at once; SQLite makes a row when it is asked for one.
+    is_served = connection.dialect.name != "sqlite"
+    found = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE} if is_served else {})
+    for rows in found.partitions(ROWS_AT_ONCE):
+        yield list(zip(*rows, strict=True))
