@@ -7,7 +7,7 @@ import msgspec
 
 from replenisher.model.command import AskCash
 from replenisher.model.event import CashKind, CashMoved, CashReported, QuestionFailed
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import private
 from tests.venues.far import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
 
 METHOD = "private/get_transaction_log"
@@ -67,9 +67,9 @@ def test_funding_is_parted_from_the_settlement_that_it_came_with(recordings: Rec
         for line in recordings("private/deribit_docs_examples.jsonl").read_bytes().splitlines()
     ]
     documented = next(line for line in lines if line.get("section") == "/private/get_transaction_log")
-    page = codec.decode_cash_page(msgspec.json.encode(documented["msg"]["result"]))
+    page = private.decode_cash_page(msgspec.json.encode(documented["msg"]["result"]))
 
-    moves = [move for entry in page.logs for move in codec.cash_moves_of(entry, "deribit", T0)]
+    moves = [move for entry in page.logs for move in private.cash_moves_of(entry, "deribit", T0)]
 
     settled = [(move.kind, move.amount, move.realized, move.instrument) for move in moves if move.venue_id == "61311"]
     funding, realized = Decimal("0.00001243"), Decimal("-0.00004467")
@@ -88,7 +88,7 @@ def test_what_the_session_has_realized_is_told_beside_the_balance(recordings: Re
     ]
     portfolio = next(line for line in lines if "user_portfolio" in line["src"])["msg"]["params"]["data"]
 
-    summary = codec.decode_summary(msgspec.json.encode(portfolio))
+    summary = private.decode_summary(msgspec.json.encode(portfolio))
 
     assert (summary.balance, summary.session_rpl) == (Decimal("10.00295099"), Decimal("-4e-7"))
     assert summary.balance + summary.session_rpl == Decimal(str(portfolio["equity"])), "it is in no balance yet"

@@ -14,7 +14,9 @@ from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrde
 from replenisher.model.event import RejectReason
 from replenisher.model.instrument import AmountUnit, Instrument, Kind
 from replenisher.model.order import Liquidity, Side
-from replenisher.venues.deribit import codec, requests
+from replenisher.model.units import MS_NS
+from replenisher.venues.deribit import codec, private, public, requests
+from replenisher.venues.deribit.grid import Grid, OffGrid
 from replenisher.venues.deribit.refusals import REJECTIONS, rejection
 
 Recordings = Callable[[str], Path]
@@ -40,7 +42,7 @@ def make_instrument(**changes: object) -> Instrument:
         "instrument_type": "reversed",
         "settlement_period": "perpetual",
     }
-    return codec.decode_definition(json.dumps(definition | changes)).instrument("deribit", 1)
+    return public.decode_definition(json.dumps(definition | changes)).instrument("deribit", 1)
 
 
 def wire_trade(number: str) -> str:
@@ -63,8 +65,8 @@ def messages(path: Path, key: str, wanted: str) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("text", NUMBERS)
 def test_what_is_ours_is_read_from_the_text(text: str) -> None:
-    trade = codec.decode_trades_page(f'{{"trades":[{wire_trade(text)}]}}').trades[0]
-    order = codec.decode_order(
+    trade = private.decode_trades_page(f'{{"trades":[{wire_trade(text)}]}}').trades[0]
+    order = private.decode_order(
         '{"order_id":"1","order_state":"open","instrument_name":"x","direction":"sell",'
         f'"amount":{text},"price":{text},"filled_amount":{text}}}'
     )
@@ -72,20 +74,20 @@ def test_what_is_ours_is_read_from_the_text(text: str) -> None:
     exact = Decimal(text)
     assert [trade.price, trade.amount, trade.fee] == [exact] * 3
     assert [str(trade.price), order.limit, order.amount, order.filled_amount] == [str(exact), exact, exact, exact]
-    assert codec.decode_position(f'{{"size":{text}}}').amount == exact
-    assert codec.decode_summary(f'{{"currency":"BTC","balance":{text}}}').balance == exact
+    assert private.decode_position(f'{{"size":{text}}}').amount == exact
+    assert private.decode_summary(f'{{"currency":"BTC","balance":{text}}}').balance == exact
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=17, min_value=-(10**6), max_value=10**6))
 def test_no_digit_is_lost_on_the_way_in(number: Decimal) -> None:
-    fee = codec.decode_trades_page(f'{{"trades":[{wire_trade(format(number, "f"))}]}}').trades[0].fee
+    fee = private.decode_trades_page(f'{{"trades":[{wire_trade(format(number, "f"))}]}}').trades[0].fee
 
     assert fee == number
 
 
 @given(st.integers(1, 10**7), st.integers(0, 10**6), st.sampled_from(["0.5", "0.05", "0.0001", "2.5", "0.0005"]))
 def test_every_multiple_of_the_tick_lands_on_its_tick(ticks: int, lots: int, tick: str) -> None:
-    grid = codec.Grid(make_instrument(tick_size=float(tick), contract_size=0.001, min_trade_amount=0.001))
+    grid = Grid(make_instrument(tick_size=float(tick), contract_size=0.001, min_trade_amount=0.001))
     price, amount = float(ticks * Decimal(tick)), float(lots * Decimal("0.001"))
 
     assert grid.levels([("change", price, amount)]) == ((ticks, lots),)
@@ -93,14 +95,14 @@ def test_every_multiple_of_the_tick_lands_on_its_tick(ticks: int, lots: int, tic
 
 @given(st.integers(1, 10**6), st.floats(0.01, 0.99))
 def test_a_price_between_two_ticks_is_off_the_grid(ticks: int, part: float) -> None:
-    grid = codec.Grid(make_instrument())
+    grid = Grid(make_instrument())
 
-    with pytest.raises(codec.OffGrid):
+    with pytest.raises(OffGrid):
         grid.levels([("new", (ticks + part) * 0.5, 10.0)])
 
 
 def test_a_deleted_level_is_empty_and_an_odd_lot_is_somebody() -> None:
-    grid = codec.Grid(make_instrument())
+    grid = Grid(make_instrument())
 
     assert grid.levels([("delete", 10.0, 0.0), ("delete", 10.5, 10.0), ("new", 11.0, 1.0)]) == (
         (20, 0),
@@ -110,7 +112,7 @@ def test_a_deleted_level_is_empty_and_an_odd_lot_is_somebody() -> None:
 
 
 def test_a_market_order_has_no_price_of_its_own() -> None:
-    order = codec.decode_order(
+    order = private.decode_order(
         '{"order_id":"1","order_state":"untriggered","instrument_name":"x","direction":"sell","amount":0.01,'
         '"price":"market_price"}'
     )
@@ -130,11 +132,11 @@ def test_a_book_is_recognised_at_a_glance_in_text_and_in_bytes(kind: type) -> No
         '"bids":[["delete",9411.0,0.0]],"asks":[]}}}'
     )
 
-    book = codec.book_in(frame if kind is str else frame.encode())
+    book = public.book_in(frame if kind is str else frame.encode())
 
     assert book is not None
     assert (book.prev_change_id, book.change_id, book.is_snapshot) == (2, 3, False)
-    assert codec.book_in(frame.replace("book.", "trades.")) is None
+    assert public.book_in(frame.replace("book.", "trades.")) is None
 
 
 @pytest.mark.parametrize(
@@ -150,12 +152,12 @@ def test_a_book_is_recognised_at_a_glance_in_text_and_in_bytes(kind: type) -> No
 def test_snapshots_and_changes_are_told_apart(fields: Json, is_snapshot: bool) -> None:
     data = {"instrument_name": "x", "timestamp": 1, "change_id": 2, "bids": [], "asks": []} | fields
 
-    assert codec.decode_book(json.dumps(data)).is_snapshot is is_snapshot
+    assert public.decode_book(json.dumps(data)).is_snapshot is is_snapshot
 
 
 @given(st.binary(max_size=60))
 def test_garbage_is_a_decode_error_and_nothing_else(frame: bytes) -> None:
-    for decode in (codec.decode_frame, codec.decode_changes, codec.decode_book, codec.book_in):
+    for decode in (codec.decode_frame, private.decode_changes, public.decode_book, public.book_in):
         try:
             decode(b'{"params":{"channel":"book.' + frame)
         except codec.UNREADABLE:
@@ -165,16 +167,16 @@ def test_garbage_is_a_decode_error_and_nothing_else(frame: bytes) -> None:
 # --- Recorded private frames ---------------------------------------------------------------------------------------
 
 
-def changes_in(recordings: Recordings, case: str) -> codec.Changes:
+def changes_in(recordings: Recordings, case: str) -> private.Changes:
     (frame,) = messages(recordings(ROQ), "case", case)
-    return codec.decode_changes(codec.decode_frame(frame).params.data)
+    return private.decode_changes(codec.decode_frame(frame).params.data)
 
 
 def test_a_recorded_order_rests(recordings: Recordings) -> None:
     (order,) = changes_in(recordings, "order_open").orders
 
     assert (order.order_state, order.limit, order.amount) == ("open", Decimal(32000), Decimal(10))
-    assert order.venue_time == 1765463719142 * codec.MS_NS
+    assert order.venue_time == 1765463719142 * MS_NS
 
 
 def test_a_recorded_cancel_says_why(recordings: Recordings) -> None:
@@ -186,7 +188,7 @@ def test_a_recorded_cancel_says_why(recordings: Recordings) -> None:
 def test_a_recorded_fill_comes_with_its_order_in_one_frame(recordings: Recordings) -> None:
     changes = changes_in(recordings, "order_ioc_filled")
 
-    fill = codec.fill_of(changes.trades[0], "deribit", "ours", 5)
+    fill = private.fill_of(changes.trades[0], "deribit", "ours", 5)
     assert changes.orders[0].order_state == "filled"
     assert (fill.trade_id, fill.venue_order_id) == ("208465104", "74365704227")
     assert (fill.price, fill.amount, fill.fee) == (Decimal(92037), Decimal(10), Decimal("5e-08"))
@@ -198,9 +200,9 @@ def test_a_recorded_page_of_trades_and_a_recorded_refusal(recordings: Recordings
     (empty,) = messages(recordings(ROQ), "case", "empty")
     (failure,) = messages(recordings(ROQ), "case", "failure")
 
-    page = codec.decode_trades_page(codec.decode_frame(success).result)
+    page = private.decode_trades_page(codec.decode_frame(success).result)
     assert [(trade.trade_id, trade.price) for trade in page.trades] == [("208465071", Decimal("91701.5"))]
-    assert codec.decode_trades_page(codec.decode_frame(empty).result) == codec.TradesPage((), False)
+    assert private.decode_trades_page(codec.decode_frame(empty).result) == private.TradesPage((), False)
     refused = codec.decode_frame(failure)
     assert refused.error is not None
     assert refused.error.code == -32602
@@ -213,7 +215,7 @@ def test_recorded_replies_to_orders(recordings: Recordings, name: str) -> None:
     source = f"crates/adapters/deribit/test_data/ws_order_{name}_response.json"
     (frame,) = messages(recordings(NAUTILUS), "src", source)
 
-    placed = codec.decode_placed(codec.decode_frame(frame).result)
+    placed = private.decode_placed(codec.decode_frame(frame).result)
 
     assert placed.order.order_state == "open"
     assert placed.order.amount == Decimal("0.001")
@@ -225,7 +227,7 @@ def test_a_recorded_definition_of_an_inverse_perpetual(recordings: Recordings) -
     source = "crates/adapters/deribit/test_data/http_get_instrument.json"
     (frame,) = messages(recordings(NAUTILUS), "src", source)
 
-    instrument = codec.decode_definition(codec.decode_frame(frame).result).instrument("deribit", 1)
+    instrument = public.decode_definition(codec.decode_frame(frame).result).instrument("deribit", 1)
 
     assert (instrument.kind, instrument.inverse, instrument.amount_unit) == (Kind.PERPETUAL, True, AmountUnit.QUOTE)
     assert (instrument.tick, instrument.lot, instrument.min_amount) == (Decimal("0.5"), Decimal(10), Decimal(10))
@@ -236,7 +238,7 @@ def test_a_recorded_definition_of_an_option(recordings: Recordings) -> None:
     source = "crates/adapters/deribit/test_data/http_get_instrument_option.json"
     (frame,) = messages(recordings(NAUTILUS), "src", source)
 
-    instrument = codec.decode_definition(codec.decode_frame(frame).result).instrument("deribit", 1)
+    instrument = public.decode_definition(codec.decode_frame(frame).result).instrument("deribit", 1)
 
     assert (instrument.kind, instrument.inverse, instrument.amount_unit) == (Kind.OPTION, False, AmountUnit.BASE)
     assert (instrument.tick, instrument.lot) == (Decimal("0.0005"), Decimal("0.1"))
@@ -244,17 +246,17 @@ def test_a_recorded_definition_of_an_option(recordings: Recordings) -> None:
 
 def test_every_documented_reply_we_use_decodes(recordings: Recordings) -> None:
     decoders: dict[str, Callable[[Any], object]] = {
-        "/private/buy": codec.decode_placed,
-        "/private/sell": codec.decode_placed,
-        "/private/edit": codec.decode_placed,
-        "/private/cancel": codec.decode_order,
-        "/private/get_open_orders_by_instrument": codec.decode_orders,
-        "/private/get_order_state_by_label": codec.decode_orders,
-        "/private/get_user_trades_by_instrument_and_time": codec.decode_trades_page,
-        "/private/get_position": codec.decode_position,
-        "/private/get_account_summary": codec.decode_summary,
-        "/private/get_cancel_on_disconnect": codec.decode_switch,
-        "/public/auth": codec.decode_token,
+        "/private/buy": private.decode_placed,
+        "/private/sell": private.decode_placed,
+        "/private/edit": private.decode_placed,
+        "/private/cancel": private.decode_order,
+        "/private/get_open_orders_by_instrument": private.decode_orders,
+        "/private/get_order_state_by_label": private.decode_orders,
+        "/private/get_user_trades_by_instrument_and_time": private.decode_trades_page,
+        "/private/get_position": private.decode_position,
+        "/private/get_account_summary": private.decode_summary,
+        "/private/get_cancel_on_disconnect": private.decode_switch,
+        "/public/auth": private.decode_token,
         "/public/get_time": codec.decode_int,
     }
 

@@ -15,7 +15,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.store.journal import RING_STEPS_MAX, UNSAFE_BYTES_MAX, UNWRITTEN_BYTES_MAX
-from replenisher.venues.deribit.codec import PLACED_MAX
+from replenisher.venues.deribit.grid import PLACED_MAX
 from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
 # What is kept longer than it is at work, by whose it is, and how much of it there may be.

@@ -18,7 +18,7 @@ from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.ccxt.calls import Call, Calls
 from replenisher.venues.ccxt.instruments import exact
 from replenisher.venues.ccxt.link import Asked, CashPage, Clock, Exchange, Funding, Listed
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import private
 
 ROWS = 250  # of Deribit's log in one answer
 TOLD_MAX = 20_000
@@ -80,14 +80,14 @@ class Cash:
         self._calls.ask(page, at, self._exchange.traits.cash_log, params | more)
 
     def _log(self, page: CashPage, asked_at: int, value: Any, at: int) -> None:
-        told = msgspec.convert(value["result"], codec.CashPage, strict=False)  # ccxt makes text of every number
+        told = msgspec.convert(value["result"], private.CashPage, strict=False)  # ccxt makes text of every number
         rows = (*page.rows, *told.logs)
         if told.continuation is not None:
             self._ask_log(CashPage(page.what, rows), told.continuation, at)
             return
         keys = {listed.id: key for key, listed in self._listed.items()}
         for entry in reversed(rows):
-            for move in codec.cash_moves_of(entry, self._venue, at):
+            for move in private.cash_moves_of(entry, self._venue, at):
                 key = keys.get(entry.instrument_name or "", move.instrument)
                 self._tell_once(msgspec.structs.replace(move, instrument=key))
         self._tell_read(page.what, self._clock.venue_time(asked_at), at)

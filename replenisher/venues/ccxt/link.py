@@ -11,7 +11,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Calls
 from replenisher.venues.ccxt.exchanges import Traits
-from replenisher.venues.deribit.codec import CashEntry
+from replenisher.venues.deribit.private import CashEntry
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

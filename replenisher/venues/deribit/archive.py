@@ -7,7 +7,7 @@ more.
 from replenisher.model.command import AskOrder
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MINUTE_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import private, requests
 
 ORDERS_PER_PAGE = 1000
 CLOCKS_DIFFER_NS = MINUTE_NS  # at the most
@@ -33,7 +33,7 @@ def search(instrument: Instrument, continuation: str | None) -> dict[str, reques
     return params
 
 
-def next_page(question: AskOrder, page: codec.OrdersPage) -> str | None:
+def next_page(question: AskOrder, page: private.OrdersPage) -> str | None:
     """Where the search goes on; what ended before an order was placed tells nothing about it."""
     oldest = min((order.venue_time for order in page.orders), default=0)
     return page.continuation if oldest >= question.placed_at - CLOCKS_DIFFER_NS else None

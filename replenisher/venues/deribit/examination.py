@@ -14,7 +14,7 @@ from replenisher.core.budget import RateLimit
 from replenisher.errors import Unreachable
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MS_NS, US_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import codec, private, public, requests
 from replenisher.venues.deribit.scope import EVERYTHING, may_write
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.doctor import Answers, Clock, Key, Listing, Unanswered
@@ -135,7 +135,7 @@ class _Desk:
     def listing(self, name: str, venue: str) -> Listing | Unanswered:
         """One instrument and its market."""
         params: Params = {"instrument_name": name}
-        definition = self._ask("public/get_instrument", params, codec.decode_definition)
+        definition = self._ask("public/get_instrument", params, public.decode_definition)
         if isinstance(definition, Unanswered):
             return Unanswered(f"the venue lists no such instrument ({definition.reason})")
         book = self._ask("public/get_order_book", params | {"depth": 1}, msgspec.json.Decoder(_Book).decode)
@@ -172,12 +172,12 @@ class _Desk:
         """What is held of an instrument; of a spot pair the balances tell it."""
         if instrument.kind is Kind.SPOT:
             return Decimal(0)
-        told = self._ask("private/get_position", {"instrument_name": instrument.name}, codec.decode_position)
+        told = self._ask("private/get_position", {"instrument_name": instrument.name}, private.decode_position)
         return told if isinstance(told, Unanswered) else told.amount
 
     def switch(self) -> bool | Unanswered:
         """Whether every new connection of the account starts with cancel-on-disconnect."""
-        told = self._ask("private/get_cancel_on_disconnect", {"scope": "account"}, codec.decode_switch)
+        told = self._ask("private/get_cancel_on_disconnect", {"scope": "account"}, private.decode_switch)
         return told if isinstance(told, Unanswered) else told.enabled
 
     def _ask(self, method: str, params: Params, decode: Callable[[msgspec.Raw], T]) -> T | Unanswered:

@@ -3,7 +3,8 @@
 from enum import StrEnum
 
 from replenisher.model.instrument import Instrument, instrument_key
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import public
+from replenisher.venues.deribit.grid import Grid
 from replenisher.venues.deribit.watch import BookWatch
 
 
@@ -27,9 +28,9 @@ class Feed:
         self.key = instrument_key(venue, name)
         ticker = (f"ticker.{name}.100ms",) if with_ticker else ()
         self.channels = (f"book.{name}.{interval}", f"trades.{name}.{interval}", *ticker)
-        self.definition: codec.Definition | None = None
+        self.definition: public.Definition | None = None
         self.instrument: Instrument | None = None
-        self.grid: codec.Grid | None = None
+        self.grid: Grid | None = None
         self.phase = FeedPhase.OFF
         self.change_id = 0
         self.watch = BookWatch(books)

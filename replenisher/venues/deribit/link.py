@@ -14,7 +14,7 @@ import msgspec
 from replenisher.model.command import OrderCommand
 from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import codec, private, requests
 from replenisher.venues.deribit.refusals import is_no_permission, is_overrun
 from replenisher.venues.deribit.scope import is_barred_from_trading
 from replenisher.venues.deribit.settings import Credentials, Settings
@@ -326,7 +326,7 @@ class Link:
                 return None
             return self.refused("the login", message.error)
         try:
-            token = codec.decode_token(message.result)
+            token = private.decode_token(message.result)
         except codec.UNREADABLE as error:
             return self.give_up(f"unreadable login: {error}")
         assert self._credentials is not None, "it has logged in"

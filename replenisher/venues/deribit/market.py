@@ -23,9 +23,10 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import codec, public, requests
 from replenisher.venues.deribit.definitions import Definitions
 from replenisher.venues.deribit.feed import LIVE, Feed, FeedPhase
+from replenisher.venues.deribit.grid import Grid, OffGrid
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.platform import Platform
@@ -106,7 +107,7 @@ class Market:
         if not self.link.heard(at):
             return
         try:
-            book = codec.book_in(frame)
+            book = public.book_in(frame)
         except codec.UNREADABLE:
             book = None  # the long way finds out whose book it was
         if book is not None:
@@ -228,15 +229,15 @@ class Market:
         try:
             match kind:
                 case "book":
-                    self._book(codec.decode_book(event.data), at)
+                    self._book(public.decode_book(event.data), at)
                 case "trades":
-                    self._trades(codec.decode_trades(event.data), at)
+                    self._trades(public.decode_trades(event.data), at)
                 case "ticker" if feed is not None:
-                    self._ticker(feed, codec.decode_ticker(event.data), at)
+                    self._ticker(feed, public.decode_ticker(event.data), at)
                 case "instrument":
-                    self._state(codec.decode_instrument_state(event.data), at)
+                    self._state(public.decode_instrument_state(event.data), at)
                 case "platform_state":
-                    self._platform.told(codec.decode_platform_state(event.data))
+                    self._platform.told(public.decode_platform_state(event.data))
                     self._platform_changed(at)
                 case _:
                     pass
@@ -260,7 +261,7 @@ class Market:
             self._undefined(feed, reply.error, at)
         else:
             try:
-                self._learn(feed, codec.decode_definition(reply.result), at)
+                self._learn(feed, public.decode_definition(reply.result), at)
             except codec.UNREADABLE as error:
                 self._tell_state(feed, False, f"unreadable definition: {error}", at)
         self._awaited.discard(feed.name)
@@ -287,7 +288,7 @@ class Market:
         else:
             self._definitions.soon(feed.name, at)
 
-    def _learn(self, feed: Feed, definition: codec.Definition, at: int) -> None:
+    def _learn(self, feed: Feed, definition: public.Definition, at: int) -> None:
         known = feed.instrument
         fresh = definition.instrument(self._venue, known.version if known else 1)
         if fresh != known:
@@ -296,7 +297,7 @@ class Market:
             feed.instrument = fresh
             if feed.name in self._traded:
                 self.defined[feed.key] = fresh
-            feed.grid = codec.Grid(fresh)
+            feed.grid = Grid(fresh)
             self._facts.append(InstrumentDefined(at=at, instrument=fresh))
             if known is not None:
                 self._distrust(feed, "the instrument was defined anew", at)  # the book was counted in the old ticks
@@ -315,7 +316,7 @@ class Market:
                 InstrumentStateChanged(at=at, instrument=feed.key, is_open=is_open, reason=reason, is_final=is_final)
             )
 
-    def _state(self, told: codec.InstrumentState, at: int) -> None:
+    def _state(self, told: public.InstrumentState, at: int) -> None:
         feed = self.feeds.get(told.instrument_name)
         if feed is None:
             return
@@ -326,7 +327,7 @@ class Market:
     def _platform_answered(self, reply: codec.Frame, at: int) -> None:
         try:
             if not reply.error:
-                self._platform.answered(codec.decode_platform_status(reply.result))
+                self._platform.answered(public.decode_platform_status(reply.result))
         except codec.UNREADABLE:
             pass  # it is told when it changes, and asked for from time to time anyway
         self._platform_changed(at, is_asked=True)
@@ -445,13 +446,13 @@ class Market:
         if feed.phase is not LIVE or reply.error:
             return  # an answer that is none proves nothing, and is asked for again
         try:
-            feed.watch.answered(codec.decode_book_place(reply.result).change_id, feed.change_id, at)
+            feed.watch.answered(public.decode_book_place(reply.result).change_id, feed.change_id, at)
         except codec.UNREADABLE as error:
             self._distrust(feed, f"unreadable book: {error}", at)
 
     # --- Books and prints -----------------------------------------------------------------------------------------
 
-    def _book(self, book: codec.BookData, at: int) -> None:
+    def _book(self, book: public.BookData, at: int) -> None:
         feed = self.feeds.get(book.instrument_name)
         if feed is None or feed.grid is None:
             return
@@ -469,7 +470,7 @@ class Market:
         try:
             bids = feed.grid.levels(book.bids)
             asks = feed.grid.levels(book.asks)
-        except codec.OffGrid as error:
+        except OffGrid as error:
             self._distrust(feed, str(error), at)
             self._define([feed.name], at)  # the tick may have changed
             return
@@ -488,7 +489,7 @@ class Market:
             self.link.ready(at)
         self._facts.append(BookSnapshot(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
 
-    def _ticker(self, feed: Feed, ticker: codec.Ticker, at: int) -> None:
+    def _ticker(self, feed: Feed, ticker: public.Ticker, at: int) -> None:
         self._facts.append(
             TickerTold(
                 at=at,
@@ -500,14 +501,14 @@ class Market:
             )
         )
 
-    def _trades(self, trades: Iterable[codec.PublicTrade], at: int) -> None:
+    def _trades(self, trades: Iterable[public.PublicTrade], at: int) -> None:
         for trade in trades:
             feed = self.feeds.get(trade.instrument_name)
             if feed is None or feed.grid is None or not trade.took_from_book:
                 continue
             try:
                 ticks = feed.grid.ticks(trade.price)
-            except codec.OffGrid as error:
+            except OffGrid as error:
                 self._distrust(feed, f"trade {trade.trade_id}: {error}", at)
                 self._define([feed.name], at)
                 continue

@@ -24,7 +24,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Request
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import codec, private
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.refusals import rejection
 from replenisher.venues.deribit.watch import OwnChanges
@@ -51,8 +51,8 @@ class OwnOrders:
 
     def facts_of(
         self,
-        orders: Sequence[codec.WireOrder],
-        trades: Sequence[codec.WireTrade],
+        orders: Sequence[private.WireOrder],
+        trades: Sequence[private.WireTrade],
         answers: Request | None,
         at: int,
     ) -> list[Event]:
@@ -78,22 +78,22 @@ class OwnOrders:
                     pass
         return [*terms, *(self.fill(trade, at) for trade in trades), *endings]
 
-    def _working(self, order: codec.WireOrder, answers: Request | None, at: int) -> OrderWorking:
+    def _working(self, order: private.WireOrder, answers: Request | None, at: int) -> OrderWorking:
         instrument = self._instrument(order.instrument_name)
         return OrderWorking(
             at=at,
             order_id=order.label,
             venue_order_id=order.order_id,
             venue_time=order.venue_time,
-            price=codec.ticks_of(order, instrument),
+            price=private.ticks_of(order, instrument),
             quantity=instrument.lots(order.amount),
             answers=answers,
         )
 
-    def fill(self, trade: codec.WireTrade, at: int) -> OrderFilled:
+    def fill(self, trade: private.WireTrade, at: int) -> OrderFilled:
         """One of our trades."""
         self._instrument(trade.instrument_name)
-        return codec.fill_of(trade, self._venue, trade.label if self._is_ours(trade.label) else "", at)
+        return private.fill_of(trade, self._venue, trade.label if self._is_ours(trade.label) else "", at)
 
     def answered(self, command: OrderCommand, reply: codec.Frame, at: int) -> Sequence[Event]:
         """What the venue's answer to a command says."""
@@ -106,7 +106,7 @@ class OwnOrders:
         try:
             match command:
                 case PlaceOrder() | AmendOrder():
-                    placed = codec.decode_placed(reply.result)
+                    placed = private.decode_placed(reply.result)
                     self._own_changes.prove(placed.order.instrument_name, placed.order.last_update_timestamp, at)
                     return self.facts_of((placed.order,), placed.trades, request, at)
                 case CancelOrder():
@@ -120,7 +120,7 @@ class OwnOrders:
     def _cancel_answered(self, command: CancelOrder, reply: codec.Frame, at: int) -> Event:
         canceled: OrderCanceled | None = None
         if command.venue_order_id:
-            order = codec.decode_order(reply.result)
+            order = private.decode_order(reply.result)
             self._own_changes.prove(order.instrument_name, order.last_update_timestamp, at)
             if order.order_state == "cancelled":
                 canceled = _canceled(order, command.order_id, at)
@@ -171,7 +171,7 @@ def _refused(command: OrderCommand, request: Request, error: codec.WireError, at
     return OrderRejected(at=at, order_id=command.order_id, reason=reason, message=str(error))
 
 
-def _canceled(order: codec.WireOrder, order_id: str, at: int) -> OrderCanceled:
+def _canceled(order: private.WireOrder, order_id: str, at: int) -> OrderCanceled:
     return OrderCanceled(
         at=at,
         order_id=order_id,

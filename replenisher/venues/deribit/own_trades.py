@@ -15,7 +15,7 @@ import msgspec
 
 from replenisher.model.command import AskTrades
 from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import private, requests
 from replenisher.venues.deribit.listed import Group
 from replenisher.venues.deribit.words import Page
 
@@ -61,7 +61,7 @@ class OwnTrades:
         period = {"start_timestamp": reading.since // MS_NS, "end_timestamp": until_ms}
         return f"{method}_and_time", params | period, page
 
-    def answered(self, page: Page, told: codec.TradesPage) -> bool:
+    def answered(self, page: Page, told: private.TradesPage) -> bool:
         """Whether there are more trades than have been told by now."""
         scope = page.question.scope
         reading = self._readings.get(scope)

@@ -4,7 +4,7 @@ What is told on a connection holds as long as it does. The end of a maintenance 
 it, so on each new connection, and from time to time, we ask how the platform stands.
 """
 
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import public
 
 LOCKED, MAINTENANCE = "locked", "maintenance"
 ALL = (True, "true")
@@ -23,7 +23,7 @@ class Platform:
         self._is_maintained = self._is_locked = False
         self._locked_indices.clear()
 
-    def told(self, state: codec.PlatformState) -> None:
+    def told(self, state: public.PlatformState) -> None:
         """Something has changed."""
         if state.maintenance is not None:
             self._is_maintained = state.maintenance
@@ -33,7 +33,7 @@ class Platform:
             self._is_locked = False
             self._locked_indices.discard(state.price_index)
 
-    def answered(self, status: codec.PlatformStatus) -> None:
+    def answered(self, status: public.PlatformStatus) -> None:
         """How it stands. That it is under maintenance is not a part of the answer."""
         self._is_locked = status.locked in ALL
         self._locked_indices = set(status.locked_indices)

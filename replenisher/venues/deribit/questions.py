@@ -31,7 +31,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Kind
 from replenisher.model.units import MINUTE_NS, MS_NS
-from replenisher.venues.deribit import archive, codec, requests, sweep
+from replenisher.venues.deribit import archive, codec, private, requests, sweep
 from replenisher.venues.deribit.link import Clock, Link
 from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.own_trades import OwnTrades
@@ -49,7 +49,7 @@ class Questions:
     def __init__(
         self,
         venue: str,
-        fill_of: Callable[[codec.WireTrade, int], OrderFilled],
+        fill_of: Callable[[private.WireTrade, int], OrderFilled],
         listed: Listed,
         clock: Clock,
         link: Link,
@@ -64,7 +64,7 @@ class Questions:
         self._own_changes = own_changes
         self._facts = facts
         self._own_trades = OwnTrades()
-        self._cash_rows: dict[str, list[codec.CashEntry]] = {}  # by currency: pages of an answer that is not whole yet
+        self._cash_rows: dict[str, list[private.CashEntry]] = {}  # by currency: pages of an answer not yet whole
         self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
 
     def ask(self, question: Question, at: int) -> None:
@@ -170,21 +170,21 @@ class Questions:
             return str(reply.error)
         match what:
             case AskOpenOrders(scope=scope):
-                listed, orders = self._listed.by_name(scope), codec.decode_orders(reply.result)
+                listed, orders = self._listed.by_name(scope), private.decode_orders(reply.result)
                 reports = tuple(
-                    codec.report_of(order, listed[order.instrument_name])
+                    private.report_of(order, listed[order.instrument_name])
                     for order in orders
                     if order.instrument_name in listed
                 )
                 return OpenOrdersReported(at=at, scope=scope, orders=reports)
             case AskOrder():
-                orders = codec.decode_orders(reply.result)
+                orders = private.decode_orders(reply.result)
                 return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
             case Search(question=question):
-                page = codec.decode_orders_page(reply.result)
+                page = private.decode_orders_page(reply.result)
                 return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
             case Page(question=AskTrades(scope=scope)):
-                trades, listed = codec.decode_trades_page(reply.result), self._listed.by_name(scope)
+                trades, listed = private.decode_trades_page(reply.result), self._listed.by_name(scope)
                 told = [trade for trade in trades.trades if trade.instrument_name in listed]
                 for trade in told:
                     self._own_changes.prove(trade.instrument_name, trade.timestamp, at)
@@ -196,7 +196,7 @@ class Questions:
             case AskCash():
                 return self._cash_report(what, reply, at)
             case AskBalance(currency=currency):
-                summary = codec.decode_summary(reply.result)
+                summary = private.decode_summary(reply.result)
                 return BalanceReported(
                     at=at,
                     venue=self._venue,
@@ -213,9 +213,9 @@ class Questions:
     def _positions(self, scope: str, reply: codec.Frame, at: int) -> tuple[Event, ...]:
         """One fact for each instrument. Of those that are flat the answer about all does not speak."""
         if self._listed.is_all(scope):
-            told = {each.instrument_name: each for each in codec.decode_positions(reply.result)}
+            told = {each.instrument_name: each for each in private.decode_positions(reply.result)}
         else:
-            told = {self._listed[scope].name: codec.decode_position(reply.result)}
+            told = {self._listed[scope].name: private.decode_position(reply.result)}
         return tuple(
             PositionReported(
                 at=at,
@@ -229,7 +229,7 @@ class Questions:
 
     def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
         """The rows are told oldest first, when the last page, which has the oldest, is there."""
-        page = codec.decode_cash_page(reply.result)
+        page = private.decode_cash_page(reply.result)
         rows = self._cash_rows.setdefault(question.currency, [])
         if rows and page.logs and page.logs[0].id >= rows[-1].id:
             rows.clear()  # of a question that was never answered to its end
@@ -240,14 +240,14 @@ class Questions:
         for entry in reversed(rows):
             if (entry.currency, entry.id) not in self._cash_told:
                 self._cash_told[entry.currency, entry.id] = None
-                self._facts.extend(codec.cash_moves_of(entry, self._venue, at))
+                self._facts.extend(private.cash_moves_of(entry, self._venue, at))
         rows.clear()
         while len(self._cash_told) > CASH_REMEMBERED_MAX:
             del self._cash_told[next(iter(self._cash_told))]
         return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=reply.venue_time)
 
     def _order_report(
-        self, question: AskOrder, orders: Sequence[codec.WireOrder], reply: codec.Frame, at: int
+        self, question: AskOrder, orders: Sequence[private.WireOrder], reply: codec.Frame, at: int
     ) -> OrderReported | None:
         # Labels are not unique at the venue; ours are, so a second one would be a stranger's on another instrument.
         instrument = self._listed[question.instrument]
@@ -258,11 +258,11 @@ class Questions:
             return None
         latest = max(found, key=lambda order: order.last_update_timestamp)
         self._own_changes.prove(latest.instrument_name, latest.last_update_timestamp, at)
-        return OrderReported(at=at, order=codec.report_of(latest, instrument), venue_time=reply.venue_time)
+        return OrderReported(at=at, order=private.report_of(latest, instrument), venue_time=reply.venue_time)
 
     def _swept(self, what: Sweep, reply: codec.Frame, at: int) -> None:
         """Tell of those that were found, and ask on for the others."""
-        found = {} if reply.error else sweep.by_label(codec.decode_orders(reply.result))
+        found = {} if reply.error else sweep.by_label(private.decode_orders(reply.result))
         left: list[AskOrder] = []
         for question in what.questions:
             order = found.get((self._listed[question.instrument].name, question.order_id))
@@ -283,7 +283,7 @@ class Questions:
             return None
         return _not_found(question, reply, at)
 
-    def _not_on(self, page: codec.OrdersPage, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
+    def _not_on(self, page: private.OrdersPage, question: AskOrder, reply: codec.Frame, at: int) -> Event | str | None:
         continuation = archive.next_page(question, page)
         if continuation is not None:
             self._search(question, at, continuation)

@@ -6,7 +6,7 @@ To ask for each by its label would take the credits of minutes. What no answer h
 from collections.abc import Iterable, Sequence
 
 from replenisher.model.command import AskOrder
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import private, requests
 from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.words import Sweep
 
@@ -31,9 +31,9 @@ def request(sweep: Sweep) -> tuple[str, dict[str, requests.Param]]:
     return METHODS[sweep.among], params
 
 
-def by_label(orders: Iterable[codec.WireOrder]) -> dict[tuple[str, str], codec.WireOrder]:
+def by_label(orders: Iterable[private.WireOrder]) -> dict[tuple[str, str], private.WireOrder]:
     """Orders by instrument and label; of several the one that changed last."""
-    found: dict[tuple[str, str], codec.WireOrder] = {}
+    found: dict[tuple[str, str], private.WireOrder] = {}
     for order in orders:
         key = (order.instrument_name, order.label)
         if key not in found or order.last_update_timestamp > found[key].last_update_timestamp:

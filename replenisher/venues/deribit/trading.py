@@ -31,7 +31,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.venues.deribit import codec, requests
+from replenisher.venues.deribit import codec, private, requests
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Clock, Link
 from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.orphans import Orphans
@@ -111,7 +111,7 @@ class Trading:
         if not self.link.heard(at):
             return
         try:
-            changes = codec.changes_in(frame)
+            changes = private.changes_in(frame)
         except codec.UNREADABLE:
             changes = None  # the long way finds out what is wrong with it
         if changes is not None:
@@ -307,7 +307,7 @@ class Trading:
                     params: dict[str, requests.Param] = {"scope": SWITCH_SCOPE}
                     self.link.ask("private/get_cancel_on_disconnect", params, Chore.VERIFY_SWITCH, at)
                 case Chore.VERIFY_SWITCH:
-                    self._is_armed = codec.decode_switch(reply.result).enabled
+                    self._is_armed = private.decode_switch(reply.result).enabled
                     if self._is_armed:
                         self._subscribe(at)
                     else:
@@ -350,13 +350,13 @@ class Trading:
 
     def _notified(self, event: Notified, at: int) -> None:
         try:
-            changes = codec.decode_changes(event.data)
+            changes = private.decode_changes(event.data)
         except codec.UNREADABLE as error:
             self._unreadable(error, at)
         else:
             self._changed(changes, at)
 
-    def _changed(self, changes: codec.Changes, at: int) -> None:
+    def _changed(self, changes: private.Changes, at: int) -> None:
         self._own_changes.told(changes)
         try:
             self._facts += self._own_orders.facts_of(changes.orders, changes.trades, None, at)

@@ -6,7 +6,7 @@ told on a stream first, as is usual, costs one comparison.
 """
 
 from replenisher.model.units import SECOND_NS
-from replenisher.venues.deribit import codec
+from replenisher.venues.deribit import private
 
 LAG_NS = 2 * SECOND_NS  # how much later than an answer a stream may tell the same
 QUIET_NS = 5 * SECOND_NS  # a book that has not changed for so long is asked for
@@ -55,7 +55,7 @@ class OwnChanges:
         self._debts.clear()
         self.next_look = None
 
-    def told(self, changes: codec.Changes) -> None:
+    def told(self, changes: private.Changes) -> None:
         """A channel has told something."""
         told = self._told.get(changes.instrument_name, 0)
         for order in changes.orders:
