@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.economics import Run
-from bench.guards import OFF, QUOTERS, Job, document, measure, measure_tape, t_95, table, written
+from bench.guards import OFF, QUOTERS, Job, document, measure, measure_tape, student, table, written
 from replenisher.config import load
 from replenisher.wiring.setup import setup_of
 
@@ -58,9 +58,22 @@ def test_a_guard_helps_only_if_chance_does_not_explain_it(gains: tuple[float, ..
     assert verdict in table(document(found))
 
 
-@pytest.mark.parametrize(("freedom", "printed"), [(4, 2.776), (9, 2.262), (49, 2.010), (199, 1.972)])
-def test_the_interval_is_that_of_so_few_seeds(freedom: int, printed: float) -> None:
-    assert t_95(freedom) == pytest.approx(printed, rel=0.01)  # any table of Student's t
+@pytest.mark.parametrize(
+    ("freedom", "among", "printed"),
+    [(4, 1, 2.776), (9, 1, 2.262), (49, 1, 2.010), (199, 1, 1.972), (199, 5, 2.601), (120, 5, 2.617)],
+)
+def test_the_interval_is_that_of_so_few_seeds_and_so_many_guards(freedom: int, among: int, printed: float) -> None:
+    assert student(freedom, among) == pytest.approx(printed, rel=0.01)  # any table of Student's t
+
+
+def test_what_one_guard_would_have_shown_is_not_shown_among_many() -> None:
+    gains = (1.0, 9.0, 2.0, 8.0, 3.0, 7.0, -2.0)
+    found = {Job("ladder", OFF, 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for seed in range(7)}
+    found |= {Job("ladder", "one", 0.1, seed, 30): Run(gain, 0, 10, 0, 0, "", 0) for seed, gain in enumerate(gains)}
+    many = {Job("ladder", f"{n}", 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for n in range(8) for seed in range(7)}
+
+    assert document(found)["markets"]["pi = 0.1"]["one"]["verdict"] == "helps"
+    assert document(found | many)["markets"]["pi = 0.1"]["one"]["verdict"] == "not shown"
 
 
 def test_a_recording_is_cut_into_parts_of_which_each_is_paired(recordings: Callable[[str], Path]) -> None:
