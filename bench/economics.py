@@ -54,7 +54,7 @@ from replenisher.model.order import Side
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.replaying import replay_of
+from replenisher.wiring.replay_parts import replay_of
 from replenisher.wiring.setup import setup_of
 
 ROOT = Path(__file__).parent.parent

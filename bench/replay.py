@@ -37,7 +37,8 @@ from replenisher.exchange.market import Listing
 from replenisher.exchange.queue import RiskAverse
 from replenisher.exchange.recorded import RecordedMarket
 from replenisher.wiring.listings import BPS
-from replenisher.wiring.replaying import FOREVER, replay_of
+from replenisher.wiring.replay_parts import replay_of
+from replenisher.wiring.replaying import FOREVER
 from replenisher.wiring.setup import setup_of
 
 CONFIGS = {"pure_mm": PURE_MM, "glft": Path(__file__).with_name("replay_glft.yaml")}

@@ -33,7 +33,8 @@ from replenisher.exchange.ledger import Record, read_ledger
 from replenisher.model.order import Side
 from replenisher.model.units import SECOND_NS
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.replaying import START, replay_of
+from replenisher.wiring.replay_parts import replay_of
+from replenisher.wiring.replaying import START
 from replenisher.wiring.setup import setup_of
 
 CONFIG = Path(__file__).parents[1] / "configs" / "paper.yaml"

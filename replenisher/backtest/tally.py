@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from replenisher.model.command import AmendOrder, CancelOrder, PlaceOrder
-from replenisher.model.event import BookChanged, BookSnapshot, OrderRejected, TradePrinted
+from replenisher.model.event import BookChanged, BookSnapshot, OrderRejected, SessionLost, TradePrinted
 from replenisher.model.step import Step
 
 
@@ -19,6 +19,7 @@ class Tally:
     amends: int = 0
     cancels: int = 0
     rejected: int = 0
+    cut_off: int = 0  # how often the exchange ended our session
 
     def observe(self, step: Step) -> None:
         """One more step."""
@@ -32,6 +33,8 @@ class Tally:
                     self.levels += len(event.bids) + len(event.asks)
                 case OrderRejected():
                     self.rejected += 1
+                case SessionLost():
+                    self.cut_off += 1
         for command in step.commands:
             match command:
                 case PlaceOrder():

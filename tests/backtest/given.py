@@ -17,7 +17,7 @@ from replenisher.simulate.body import Making
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
 from replenisher.wiring.listings import listings_of
-from replenisher.wiring.replaying import NO_PRICES, replay_of
+from replenisher.wiring.replay_parts import NO_PRICES, replay_of
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.simulation import scene_of
 

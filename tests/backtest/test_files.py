@@ -83,6 +83,15 @@ def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
     assert passed[-1] == "0.2 of 0.2 minutes of the market"
 
 
+def test_a_replay_says_how_often_it_was_cut_off() -> None:
+    tight = load(PAPER, {"exchange": {"rate": {"per_s": 3, "burst": 12}}})
+
+    told = [play(config, minutes=0.2, directory=None, tell=lambda _: None) for config in (tight, load(PAPER))]
+
+    assert [each.cut_off for each in told] == [3, 0]
+    assert all(each.is_flat for each in told), "nothing rests"
+
+
 def test_both_books_of_a_replay_agree(past: Past) -> None:
     found = past.desk.audit()
 

@@ -12,7 +12,8 @@ from replenisher.report.pnl import unit_value
 from replenisher.report.report import Report, read_report
 from replenisher.store import history, queries, tables
 from replenisher.store.database import Database
-from replenisher.wiring.replaying import Outcome, replay
+from replenisher.wiring.replay_outcome import Outcome
+from replenisher.wiring.replaying import replay
 
 BLIND = Path(__file__).parents[2] / "bench" / "blind.yaml"
 EXCHANGE = {"market": {"source": "synthetic", "informed_share": 0.0}, "seed": 1}

@@ -124,6 +124,25 @@ def test_who_has_no_key_hears_the_market_in_public_and_nothing_else() -> None:
     assert far.venue.next_wake is None
 
 
+def test_a_key_that_only_reads_asks_for_no_right_to_order_and_hears_each_change() -> None:
+    far = Far(key=Credentials("me", "secret", only_reads=True))
+    far.venue.start(far.at)
+    far.collect()
+    far.venue.opened(MARKET, far.at)
+    far.answer(MARKET, "public/get_time", far.at // MS)
+    login = far.take(MARKET, "public/auth")
+    token = {"refresh_token": "r", "access_token": "a", "expires_in": 900, "scope": "connection trade:read"}
+    told = far.reply(MARKET, login, token)
+    far.answer(MARKET, "public/status", STATUS)
+    far.define()
+    channels = far.take(MARKET, "public/subscribe")["params"]["channels"]
+
+    assert login["params"]["scope"] == "connection trade:read"
+    assert "SessionLost" not in kinds(told)
+    assert {"book.BTC-PERPETUAL.raw", "trades.BTC-PERPETUAL.raw"} < set(channels)
+    assert far.dialed == [MARKET]
+
+
 def test_who_follows_a_life_that_asked_until_now_waits_until_two_logins_can_be_paid() -> None:
     far = Far()
     far.venue.start(far.at, asked_until=far.at)
