@@ -34,12 +34,12 @@ def config_of(name: str, tape: Path | None = None, **exchange: Any) -> Config:
     return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues})
 
 
-def lived(config: Config, seconds: float, folder: Path) -> list[Happened]:
-    """What its ledger says of a daemon on virtual time, up to its verified-flat stop."""
+def lived(config: Config, seconds: float, folder: Path, way_ns: int = 0) -> list[Happened]:
+    """What its ledger says of a daemon on virtual time, up to its verified-flat stop; each way takes so long."""
     assert config.exchange is not None
     scene = scene_of(config)
     making = partial(_evenly, scene.making)
-    scene = replace(scene, making=making, delays_ns=(0, 0))
+    scene = replace(scene, making=making, delays_ns=(way_ns, way_ns))
     world = World(scene, seed=config.exchange.seed, at=START, directory=folder / "journal")
     world.run(seconds)
     if not world.ends:
@@ -54,7 +54,11 @@ def _evenly(making: Callable[[str], Making], exchange_id: str) -> Making:
 
 
 def replayed(
-    config: Config, seconds: float, steps: list[Step] | None = None, prices: Mapping[str, float] = NO_PRICES
+    config: Config,
+    seconds: float,
+    steps: list[Step] | None = None,
+    prices: Mapping[str, float] = NO_PRICES,
+    opens_at: int | None = None,
 ) -> list[Happened]:
     """What it says of a replay of the same past."""
     section, written = config.exchange, bytearray()
@@ -69,6 +73,7 @@ def replayed(
         append=written.extend,
         observe=observe,
         prices=prices,
+        opens_at=opens_at,
         chance=lambda: EVEN,
     )
     game.run(START + round(seconds * SECOND_NS))

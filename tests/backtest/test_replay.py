@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from replenisher.backtest.connection import ROUND_TRIPS
 from replenisher.errors import ConfigurationError
 from replenisher.exchange import ledger
 from replenisher.model.event import BookChanged, InstrumentDefined, TradePrinted
 from replenisher.model.step import Step
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.run import START
 from replenisher.store.tape.writer import TapeWriter
 from tests.backtest.given import Happened, config_of, fills_of, lived, replayed
@@ -23,6 +24,18 @@ def test_a_replay_of_an_order_flow_is_the_daemon_on_virtual_time_fill_for_fill(n
     replay, life = replayed(config, 45), lived(config, 45, tmp_path)
 
     assert fills_of(life) > 0
+    assert replay == life
+
+
+@pytest.mark.parametrize("way_ms", [3, 40])
+def test_so_it_is_with_latency_once_the_session_stands(way_ms: int, tmp_path: Path) -> None:
+    config = config_of("paper.yaml", seed=11, latency={"request_ms": way_ms, "response_ms": way_ms})
+    way_ns = way_ms * MS_NS
+    ways = 2 * ROUND_TRIPS - 1  # until the venue knows that it does
+
+    replay, life = replayed(config, 20, opens_at=START + ways * way_ns), lived(config, 20, tmp_path, way_ns)
+
+    assert fills_of(life) > 10
     assert replay == life
 
 
