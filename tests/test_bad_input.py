@@ -680,6 +680,19 @@ TABLE += [
         "venues.deribit.adapter: 'ccxt' cannot be replayed, only deribit can",
     ),
     (
+        "a replay in which everybody is shut out",
+        (NEW,),
+        replayed(
+            written(
+                "market: {source: synthetic}",
+                "market: {source: synthetic}\n"
+                "  instruments: {BTC-PERPETUAL: {interruptions: [{state: shut, after_s: 1, for_s: 2}]}}",
+            )
+        ),
+        CONFIGURATION,
+        "interruptions that are 'shut' on all of them end every connection, which no replay plays",
+    ),
+    (
         "a replay that goes by a price over HTTP",
         (NEW,),
         replayed(asking_over_http),

@@ -12,6 +12,7 @@ from replenisher.backtest.again import Again
 from replenisher.backtest.again import again as live_again
 from replenisher.backtest.tally import Tally
 from replenisher.config import CCXT, Config
+from replenisher.config.listed import listed
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.recorded import RecordedMarket
 from replenisher.model.step import Step
@@ -56,6 +57,12 @@ def require_replayable(config: Config, prices: Mapping[str, float] = NO_PRICES) 
     (venue,) = config.venues
     if config.venues[venue].adapter == CCXT:
         raise ConfigurationError(f"{at}: venues.{venue}.adapter: 'ccxt' cannot be replayed, only deribit can")
+    listings = listed(config.exchange).values()
+    if all(any(each.state == "shut" for each in details.interruptions) for details in listings):
+        raise ConfigurationError(
+            f"{at}: exchange.instruments: interruptions that are 'shut' on all of them end every connection, which no "
+            "replay plays: 'maintenance' can be replayed"
+        )
     for name in prices:
         if name not in config.price_sources:
             raise ConfigurationError(f"the command line: --price: {name!r} is none of {at}'s price_sources")
