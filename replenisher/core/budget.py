@@ -6,6 +6,8 @@ import msgspec
 
 from replenisher.model.units import SECOND_NS
 
+UNPAID = "rate_limit_per_s"  # why a wish was not emitted that the budget could not pay for
+
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:

@@ -8,7 +8,7 @@ import msgspec
 
 from replenisher.core.absence import why_distrusted
 from replenisher.core.agenda import Agenda
-from replenisher.core.budget import Budget, RateLimit
+from replenisher.core.budget import UNPAID, Budget, RateLimit
 from replenisher.core.expect import expect
 from replenisher.core.orders import Order
 from replenisher.core.plan import Plan
@@ -19,7 +19,7 @@ from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, MoveSlot, PlaceOrder
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import WORKING
-from replenisher.model.step import Quote
+from replenisher.model.step import Cut, Quote
 
 Shown = tuple[Plan, Sequence[Change | Show]]
 QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
@@ -135,7 +135,7 @@ class Dispatch:
         till, gate = self._till(setup.venue), self._gate(plan)
         if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
             for wish in wishes:
-                self._ask_for(wish, setup, till)
+                self._ask_for(wish, plan, till)
             return
         for wish in wishes:
             quote = wish.quote
@@ -148,22 +148,21 @@ class Dispatch:
                 self._deny(setup, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
-            elif self._ask_for(wish, setup, till):
+            elif self._ask_for(wish, plan, till):
                 if gate.is_running:
                     gate.passed(quote.side, quote.price)
                 else:
                     gate = self._gate(plan)
 
-    def _ask_for(self, wish: Change | Show, setup: StrategySetup, till: Till) -> bool:
-        """Give the command for what may be shown, if the budget can pay for it."""
-        rest = self._state.orders.open  # one cancel for every order is reserved
+    def _ask_for(self, wish: Change | Show, plan: Plan, till: Till) -> bool:
+        """Give the command for what may be shown, if the budget can pay for it; the record says if it could not."""
+        setup, rest = plan.setup, self._state.orders.open  # one cancel for every order is reserved
+        if not self._can_pay(till, setup.instrument, rest if type(wish) is Change else rest + 1):
+            plan.cuts += (Cut.down_to(wish.quote, UNPAID),)
+            return False
         if type(wish) is Change:
-            if not self._can_pay(till, setup.instrument, rest):
-                return False
             self.give(_amend(wish, till.deadline))
         else:
-            if not self._can_pay(till, setup.instrument, rest + 1):
-                return False
             self.give(self._place(setup, wish.quote, till.deadline))
         return True
 

@@ -19,7 +19,7 @@ def _mandate(setup: StrategySetup) -> Mandate:
     fair_value, chain = fair_value_of(strategy), getattr(strategy, "chain", None)
     return Mandate(
         instrument=setup.instrument,
-        idea=type(strategy).__name__,
+        idea=setup.name or type(strategy).__name__,
         fair_value="" if fair_value is None else fair_value.source,
         chain=chain if isinstance(chain, Chain) else None,
         policy=_told(setup.policy),

@@ -57,6 +57,7 @@ class StrategySetup:
     limits: Limits
     guards: Guards | None = None
     obligations: Obligations | None = None
+    name: str = ""  # by which the configuration calls the strategy; empty if none does
 
     @cached_property
     def heeds_trades(self) -> bool:

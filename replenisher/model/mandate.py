@@ -49,7 +49,7 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy in one life."""
 
     instrument: str
-    idea: str  # the strategy's class
+    idea: str  # what the configuration calls the strategy, or its class
     fair_value: str  # where it comes from; empty if the strategy does not say
     chain: Chain | None  # likewise
     policy: dict[str, Any]  # how its orders are kept in line with its wishes, by name

@@ -24,6 +24,7 @@ from replenisher.store.rows import instrument_of
 SIDES = {side.value: side for side in Side}
 KEYS_PER_QUERY = 300
 ROWS_AT_ONCE = 5_000
+BEFORE_MAX = 100  # decisions before a place in which it may have waited
 OLDEST_FIRST = attrgetter("at", "epoch", "step", "index")
 FOUND_MAX = 5  # of orders that begin alike
 
@@ -184,6 +185,14 @@ def decisions(connection: Connection, venue: str, row: OrderRow, since: Moment, 
         if len(found) < ROWS_AT_ONCE:
             return
         since = (found[-1].epoch, found[-1].step + 1)
+
+
+def decisions_before(connection: Connection, venue: str, row: OrderRow, placed: Moment) -> Iterator[Decided]:
+    """The last ones of that life before a step, the newest first."""
+    c = tables.decisions.c
+    query = _decisions(venue, row).where(c.epoch == placed[0], c.step < placed[1])
+    newest_first = query.order_by(None).order_by(c.step.desc(), c.index.desc()).limit(BEFORE_MAX)
+    return (_decided(each._asdict()) for each in connection.execute(newest_first))
 
 
 def denials(connection: Connection, key: OrderKey, row: OrderRow, since: Moment, until: Moment) -> list[Asked]:

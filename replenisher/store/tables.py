@@ -159,7 +159,7 @@ mandates = Table(
     _text("strategy"),
     _text("venue"),
     _text("instrument"),
-    _text("idea"),  # its class
+    _text("idea"),  # what the configuration calls it, or its class
     _text("fair_value"),  # where that comes from; empty if it does not say
     Column("chain", JSON, nullable=True),  # how prices follow from terms, likewise
     Column("policy", JSON, nullable=False),

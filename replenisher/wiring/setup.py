@@ -90,6 +90,7 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
         limits=limits_of(config, section),
         guards=_guards(section),
         obligations=None if section.obligations is None else obligations_of(section.obligations),
+        name=section.strategy,
     )
 
 

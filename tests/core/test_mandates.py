@@ -1,6 +1,6 @@
 """What a life tells once of each strategy: what was asked of it, in words that need no configuration."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import msgspec
@@ -41,6 +41,12 @@ def test_a_mandate_names_what_was_in_force_and_leaves_out_what_was_not() -> None
     assert Decimal(mandate.limits["max_position_quote"]) == limits().max_position_quote
     assert mandate.guards == {"closest_bps": 1.5}
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(mandate), type=Mandate) == mandate
+
+
+def test_a_strategy_is_called_what_the_configuration_calls_it() -> None:
+    named = replace(setup([("core", Own())]).strategies[0], name="own.py:Own")
+
+    assert mandates(replace(setup([]), strategies=(named,)))["core"].idea == "own.py:Own"
 
 
 def test_a_strategy_of_ones_own_is_explained_by_what_it_says_of_itself() -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replenisher.core import risk
-from replenisher.core.budget import Budget, RateLimit
+from replenisher.core.budget import UNPAID, Budget, RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.load import Load
 from replenisher.core.orders import Order, Orders, Pending
@@ -418,6 +418,20 @@ def test_what_the_budget_cannot_pay_is_sent_when_it_can() -> None:
         world.wait(SECOND)
         world.settle()
     assert world.shown() == set(ladder(3, centre=100_003))
+
+
+def test_the_record_says_which_quotes_the_budget_could_not_pay_for() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=15.0))
+    moved = ladder(3, centre=100_003)
+
+    sent = want(world, moved)
+
+    decisions = [decision for step in world.steps for decision in step.decisions if decision.wanted == moved]
+    unpaid = {(cut.side, cut.level, cut.price) for cut in decisions[0].cuts if cut.reason == UNPAID}
+    asked = {(quote.side, quote.level, quote.price) for quote in moved if quote.price in {wish.price for wish in sent}}
+    assert 0 < len(unpaid) < 6
+    assert unpaid == {(quote.side, quote.level, quote.price) for quote in moved} - asked
+    assert decisions[0].permitted == moved, "it is late, and no less is allowed"
 
 
 def test_a_cancel_that_cannot_be_paid_follows_as_soon_as_it_can() -> None:

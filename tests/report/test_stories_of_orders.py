@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from replenisher.core.budget import UNPAID
 from replenisher.errors import ReplenisherError
 from replenisher.model.command import AmendOrder, AskOrder, CancelOrder, Denied, Intent, MoveSlot, PlaceOrder
 from replenisher.model.event import NotSent, RejectReason, RequestRejected
@@ -379,3 +380,42 @@ def test_an_order_that_is_not_there_is_one_sentence(told: Told, name: str) -> No
 def test_an_id_that_begins_several_orders_is_one_sentence(told: Told) -> None:
     with pytest.raises(ReplenisherError, match=f"more than one order begins with tst: {ID}, {OTHER}$"):
         told([began(), placed(), placed(3, OTHER)], name="tst")
+
+
+# --- The rate budget -------------------------------------------------------------------------------------------------
+
+
+def unpaid(number: int, price: int) -> Step:
+    """A step in which another order was placed, and the budget could not pay for level 0 besides."""
+    wish = decided(buy(0, price), buy(1, 99_700), cuts=[Cut.down_to(buy(0, price), UNPAID)])
+    return step(number, [], [place(f"tst00000100{number:04}", level=1, price=99_700)], [], [wish])
+
+
+def test_an_order_that_waited_for_the_rate_budget_says_for_how_long(told: Told) -> None:
+    story = told([began(), unpaid(2, 99_870), unpaid(3, 99_875), unpaid(4, 99_880), placed(5)])
+
+    ((_, sentence),) = happened(story)
+    waited = "; the rate budget (rate_limit_per_s) could not pay for it before, it had waited for 3 s"
+    assert sentence == f"buy 100 USD at 49940.0 as level 0{waited}"
+
+
+def test_only_what_waited_to_the_end_has_waited(told: Told) -> None:
+    paid = step(3, [], [place("tst000001000009", level=1, price=99_700)], [], [decided(buy(0, 99_880))])
+
+    story = told([began(), unpaid(2, 99_870), paid, placed(4)])
+
+    assert happened(story) == [("placed", "buy 100 USD at 49940.0 as level 0")]
+
+
+def test_a_move_that_the_rate_budget_could_not_pay_for_is_told(told: Told) -> None:
+    another = step(4, [], [place("tst000001000009", level=1, price=99_600)], [], [decided(buy(0, 99_700))])
+
+    story = told([began(), placed(), unpaid(3, 99_700), another])
+
+    assert happened(story)[1:] == [
+        ("kept", "the rate budget (rate_limit_per_s) could not pay for a request about it"),
+        (
+            "kept",
+            "nothing could be asked about it: the last request was not answered yet, or our gate objected as before",
+        ),
+    ]

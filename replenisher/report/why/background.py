@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from replenisher.core.budget import UNPAID
 from replenisher.core.guards import MIN_PROFIT
 from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Mandate
@@ -92,6 +93,19 @@ class Background:
     def cuts(self, decision: Decided, level: int) -> list[Cut]:
         """What guards and limits made of a slot of the order's side."""
         return [cut for cut in decision.cuts or () if (cut.side, cut.level) == (self.row.side, level)]
+
+    def could_not_pay(self, decision: Decided, level: int) -> bool:
+        """Whether the rate budget was spent before it came to a slot of the order's side."""
+        return any(cut.reason == UNPAID for cut in self.cuts(decision, level))
+
+    def waited_ns(self, asked: Asked, level: int) -> int:
+        """For how long a place had waited for the rate budget, as far as the decisions before it tell; 0 if not."""
+        since = asked.at
+        for decision in one_order.decisions_before(self._connection, self._venue, self.row, (asked.epoch, asked.step)):
+            if not self.could_not_pay(decision, level):
+                break
+            since = decision.at
+        return asked.at - since
 
     def shown(self, asked: Asked, level: int) -> Shown | None:
         """How the decision that a command stems from came to a slot; None where it wanted nothing at all."""

@@ -2,11 +2,13 @@
 
 import msgspec
 
+from replenisher.core.budget import UNPAID
 from replenisher.model.command import Intent
 from replenisher.model.units import BPS, SECOND_NS
 from replenisher.report.why.background import Background
 from replenisher.store.one_order import Asked, Decided, Refused
 
+COULD_NOT_PAY = f"the rate budget ({UNPAID}) could not pay"
 MAKES_ROOM = "it makes room for another one"
 
 
@@ -25,7 +27,11 @@ class Standing(msgspec.Struct):
 def why_placed(known: Background, asked: Asked, eaten: str) -> str:
     """What was placed, and in whose place: that of an order that was filled, if it is a refill."""
     told = _wish(known, asked, asked.level or 0)
-    return f"{told}, where order {eaten} was filled" if eaten else told
+    if eaten:
+        told += f", where order {eaten} was filled"
+    if waited_ns := known.waited_ns(asked, asked.level or 0):
+        told += f"; {COULD_NOT_PAY} for it before, it had waited for {waited_ns / SECOND_NS:.3g} s"
+    return told
 
 
 def why_amended(known: Background, asked: Asked, was: Standing) -> str:
@@ -73,7 +79,9 @@ def why_kept(known: Background, decision: Decided, was: Standing) -> str:
     tolerated_bps: float | None = known.policy(decision.epoch).get("tolerance_bps")
     if tolerated_bps is not None and _bps(was.ticks, permitted.price) <= tolerated_bps:
         return f"no further away than the {tolerated_bps:g} bps that are tolerated"
-    return "a request about it was not answered yet, or the rate budget was spent"
+    if known.could_not_pay(decision, was.level):
+        return f"{COULD_NOT_PAY} for a request about it"
+    return "nothing could be asked about it: the last request was not answered yet, or our gate objected as before"
 
 
 def why_denied(known: Background, denial: Asked) -> str:
