@@ -23,7 +23,6 @@ After a sync that failed all since the last good one is written again.
 
 import fcntl
 import os
-import zlib
 from collections import deque
 from enum import StrEnum
 from pathlib import Path
@@ -39,7 +38,6 @@ from replenisher.store.disk import Disk, Machine
 from replenisher.store.growing import GrowingFile
 from replenisher.store.segments import (
     FORMAT,
-    PREFIX,
     Header,
     Segment,
     path_of,
@@ -219,14 +217,7 @@ class Journal:
 
     def _encode(self, step: Step) -> None:
         """Add one record to what is to be written."""
-        buffer, start = self._unwritten, len(self._unwritten)
-        try:
-            self._encoder.encode_into(step, buffer, start + PREFIX.size)
-        except BaseException:
-            del buffer[start:]
-            raise
-        with memoryview(buffer) as view, view[start + PREFIX.size :] as body:
-            PREFIX.pack_into(buffer, start, len(body), zlib.crc32(body))
+        self._unwritten += record_of(self._encoder.encode(step))
 
     def _write(self, at: int) -> None:
         """Append all that is to be written; what the disk does not take stays."""

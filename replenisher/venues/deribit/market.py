@@ -456,8 +456,8 @@ class Market:
         feed = self.feeds.get(book.instrument_name)
         if feed is None or feed.grid is None:
             return
-        live = feed.phase is LIVE
-        if book.is_snapshot:
+        live, is_snapshot = feed.phase is LIVE, book.is_snapshot
+        if is_snapshot:
             if not live and feed.phase is not FeedPhase.ASKED:
                 return  # a leftover of a subscription that we are giving up
         elif not live:
@@ -477,7 +477,7 @@ class Market:
         feed.change_id = book.change_id
         feed.watch.changed_at = at
         venue_time = book.timestamp * MS_NS
-        if not book.is_snapshot:
+        if not is_snapshot:
             self._facts.append(BookChanged(at=at, instrument=feed.key, venue_time=venue_time, bids=bids, asks=asks))
             return
         if not live:
