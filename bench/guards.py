@@ -16,7 +16,7 @@ The figures, each a mean over the seeds with its 95 % interval (Student's t, a s
 - Each of them, and the P&L of a whole seed, with the guard less that without it, seed by seed. A guard helps if the
   whole interval of the difference in a seed's P&L is above zero, harms if it is below, and else its effect is not shown
   by so many seeds. For that verdict the interval is as wide as it must be for all guards compared to hold together:
-  of five 95 % intervals that mean nothing one leaves out zero in a fifth of all tables.
+  of five 95 % intervals that mean nothing some leave out zero in more than a fifth of all tables.
 
 What was found, and what may be said of it, is in `docs/guards.md`.
 """
