@@ -266,10 +266,10 @@ def _change_book(state: State, event: BookChanged) -> None:
     book = state.book(event.instrument)
     if book.distrust:
         return  # Changes to a book we do not have mean nothing.
-    book.change(event.bids, event.asks, event.venue_time, event.at)
     own = state.own_size(event.instrument)
-    own.updated(BUY, event.bids, event.venue_time, event.at)
-    own.updated(SELL, event.asks, event.venue_time, event.at)
+    bids, asks = book.change(event.bids, event.asks, event.venue_time, event.at, own.prices)
+    own.updated(BUY, bids, event.venue_time, event.at)
+    own.updated(SELL, asks, event.venue_time, event.at)
     state.look_at(event.instrument)
 
 

@@ -1,69 +1,107 @@
 """The order book of one instrument as the venue publishes it: integers only, best price at hand in O(1).
 
 A side is a dictionary and its best price. Nothing is kept sorted: by far the most changes are behind the touch, where
-order does not matter. When the best level goes, the next one is looked for tick by tick, as it is near in a busy book;
-in one with gaps all prices are looked at instead.
+order does not matter, so a change is taken in as one, and a price at which nothing is any more stays for a while, with
+a quantity of 0. When the best level goes, the next one is looked for tick by tick, as it is near in a busy book; in one
+with gaps all prices are looked at instead.
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
 
 import msgspec
 
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
+GONE_MAX = 2_000  # prices of a side at which nothing is any more, kept until there are so many
+NOWHERE: AbstractSet[int] = frozenset()
+Watched = Mapping[Side, AbstractSet[int]]  # some prices of each side
+UNWATCHED: Watched = {BUY: NOWHERE, SELL: NOWHERE}
+Change = tuple[int, int, int]  # price, quantity before, quantity after
+
 
 class BookSide:
     """One side of a book: price in ticks to quantity in lots."""
 
-    __slots__ = ("_sign", "best", "quantities")
+    __slots__ = ("_frontmost", "_quantities", "_sign", "_size_max", "best", "side")
 
     def __init__(self, side: Side) -> None:
-        self._sign = side.sign
+        self.side = side
         self.best: int | None = None  # the best price, if there is any
-        self.quantities: dict[int, int] = {}
+        self._sign = side.sign
+        self._frontmost: Callable[..., int | None] = partial(max if side is BUY else min, default=None)
+        self._quantities: dict[int, int] = {}
+        self._size_max = GONE_MAX
 
     def replace(self, levels: Sequence[Level]) -> None:
         """Forget everything and take these levels."""
-        self.quantities = {price: quantity for price, quantity in levels if quantity > 0}
-        self.best = self._best_of(self.quantities)
+        self._keep({price: quantity for price, quantity in levels if quantity > 0})
+        self.best = self._frontmost(self._quantities)
 
-    def change(self, levels: Sequence[Level]) -> None:
-        """The quantities at some prices are now these; 0 removes the level."""
-        quantities, best, sign = self.quantities, self.best, self._sign
-        for price, quantity in levels:
-            if quantity > 0:
-                quantities[price] = quantity
-                if best is None or (price - best) * sign > 0:
-                    best = price
-            else:
-                quantities.pop(price, None)
-        self.best = best if best is None or best in quantities else self.behind(best)
+    def change(
+        self, levels: Sequence[Level], watched: AbstractSet[int] = NOWHERE, limit: int | None = None
+    ) -> list[Change]:
+        """The quantities at some prices are now these; 0 removes a level.
 
-    def prices(self) -> Iterator[int]:
-        """Prices from the touch outwards."""
+        What is told is what that was at the prices that are watched, and from `limit` on to the front.
+        """
+        if not levels:
+            return []
+        quantities, best, sign = self._quantities, self.best, self._sign
+        changes = dict(levels)
+        foremost = max(changes) if sign > 0 else min(changes)
+        told = watched & changes.keys()
+        if limit is not None and (foremost - limit) * sign >= 0:
+            told |= {price for price in changes if (price - limit) * sign >= 0}
+        seen = [(price, quantities.get(price, 0), changes[price]) for price in sorted(told)] if told else []
+        quantities |= changes
+        if best is None or (foremost - best) * sign > 0:
+            better = [price for price in changes if (best is None or (price - best) * sign > 0) and changes[price]]
+            if better:
+                best = self.best = self._frontmost(better)
+        if best is not None and not quantities[best]:
+            self.best = self.behind(best)
+        if len(quantities) > self._size_max:
+            self._keep(self.quantities)
+        return seen
+
+    @property
+    def quantities(self) -> dict[int, int]:
+        """All that is there, in no particular order; made for who asks."""
+        return {price: quantity for price, quantity in self._quantities.items() if quantity}
+
+    def quantity(self, price: int) -> int:
+        """What is at one price."""
+        return self._quantities.get(price, 0)
+
+    def best_first(self) -> Iterator[Level]:
+        """The levels from the touch outwards."""
         price = self.best
         while price is not None:
-            yield price
+            yield price, self._quantities[price]
             price = self.behind(price)
 
     def levels(self, depth: int) -> list[Level]:
         """The best `depth` levels from the touch outwards."""
+        quantities = self.quantities
         best = heapq.nlargest if self._sign > 0 else heapq.nsmallest
-        return [(price, self.quantities[price]) for price in best(depth, self.quantities)]
+        return [(price, quantities[price]) for price in best(depth, quantities)]
 
     def behind(self, price: int) -> int | None:
         """The next price from here outwards."""
-        quantities, sign = self.quantities, self._sign
+        quantities, sign = self._quantities, self._sign
         # As many ticks as there are levels: should none of them be one, this has cost no more than what follows.
         for near in range(price - sign, price - sign * (len(quantities) + 1), -sign):
-            if near in quantities:
+            if quantities.get(near):
                 return near
-        return self._best_of([other for other in quantities if (price - other) * sign > 0])
+        return self._frontmost([other for other in self.quantities if (price - other) * sign > 0])
 
-    def _best_of(self, prices: Collection[int]) -> int | None:
-        return (max if self._sign > 0 else min)(prices, default=None)
+    def _keep(self, quantities: dict[int, int]) -> None:
+        """From now on it is these, of which none is gone."""
+        self._quantities, self._size_max = quantities, len(quantities) + GONE_MAX
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
@@ -102,12 +140,13 @@ class Book:
         self.has_moved = False
         self._heard(venue_time, at)
 
-    def change(self, bids: Sequence[Level], asks: Sequence[Level], venue_time: int, at: int) -> None:
-        """New quantities at some levels."""
-        self.bids.change(bids)
-        self.asks.change(asks)
+    def change(
+        self, bids: Sequence[Level], asks: Sequence[Level], venue_time: int, at: int, watched: Watched = UNWATCHED
+    ) -> tuple[list[Change], list[Change]]:
+        """New quantities at some levels; what that changes, bids and asks, at the prices that are watched."""
         self.has_moved = True
         self._heard(venue_time, at)
+        return self.bids.change(bids, watched[BUY]), self.asks.change(asks, watched[SELL])
 
     def lose(self, reason: str) -> None:
         """Nothing in this book may be acted on until the next snapshot."""

@@ -18,7 +18,7 @@ from itertools import islice
 
 import msgspec
 
-from replenisher.core.book import Book, BookSide, Touch
+from replenisher.core.book import Book, BookSide, Change, Touch, Watched
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
@@ -80,11 +80,12 @@ class OwnLevel(msgspec.Struct, gc=False):
 class OwnSize:
     """Our own orders on one instrument's book, by side and price."""
 
-    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of", "_settles_at")
+    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of", "_settles_at", "prices")
 
     def __init__(self, echo_ns_max: int) -> None:
         self._echo_ns_max = echo_ns_max
         self._levels: dict[Side, dict[int, OwnLevel]] = {side: {} for side in Side}
+        self.prices: Watched = {side: levels.keys() for side, levels in self._levels.items()}  # as they are now
         self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
         self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
         self._settles_at = NEVER  # when one of the levels behind the last touch will have been still
@@ -127,25 +128,21 @@ class OwnSize:
         for price in list(self._of_order.get(order_id, ())):
             self._fall(order_id, side, price, venue_time, at)
 
-    def updated(self, side: Side, levels: Sequence[Level], venue_time: int, at: int) -> None:
-        """The venue published these levels: older news is now contained in them."""
-        ours = self._levels[side]
-        if not ours:
-            return
-        for price, shown in levels:
-            if price in ours:  # few of many
-                level = ours[price]
-                for presence in level.presences:
-                    presence.echo(venue_time)
-                self._disturbed(level, at)
-                level.settle(shown, at)
-                self._sweep(side, price, level, at)
+    def updated(self, side: Side, changes: Sequence[Change], venue_time: int, at: int) -> None:
+        """The venue published these levels of ours: older news is now contained in them."""
+        for price, _, shown in changes:
+            level = self._levels[side][price]
+            for presence in level.presences:
+                presence.echo(venue_time)
+            self._disturbed(level, at)
+            level.settle(shown, at)
+            self._sweep(side, price, level, at)
 
     def replaced(self, book: Book, venue_time: int, at: int) -> None:
         """A snapshot replaced the book: every level was published."""
         for side, ours in self._levels.items():
-            shown = book.side(side).quantities
-            self.updated(side, [(price, shown.get(price, 0)) for price in ours], venue_time, at)
+            shown = book.side(side).quantity
+            self.updated(side, [(price, 0, shown(price)) for price in ours], venue_time, at)
 
     def touch(self, book: Book, at: int) -> Touch | None:
         """The best bid and ask of the others; None where one side has nobody else."""
@@ -168,8 +165,8 @@ class OwnSize:
     def _others(self, side: Side, shown: BookSide, at: int) -> list[Level]:
         ours = self._levels[side]
         levels: list[Level] = []
-        for price in islice(shown.prices(), LEVELS_SEEN):
-            quantity, level = shown.quantities[price], ours.get(price)
+        for price, quantity in islice(shown.best_first(), LEVELS_SEEN):
+            level = ours.get(price)
             levels.append((price, quantity if level is None else level.settle(quantity, at)))
         return levels
 
@@ -189,7 +186,7 @@ class OwnSize:
         ours = self._levels[side]
         price = levels.best
         while price is not None:
-            shown = levels.quantities[price]
+            shown = levels.quantity(price)
             level = ours.get(price)
             if level is None:
                 return price, shown
@@ -210,7 +207,7 @@ class OwnSize:
         presence = places[price] = Presence(order_id)
         level = self._levels[side].get(price)
         if level is None:
-            others = book.side(side).quantities.get(price, 0)
+            others = book.side(side).quantity(price)
             level = self._levels[side][price] = OwnLevel(others, at)
             self._disturbed(level, at)
         level.presences.append(presence)

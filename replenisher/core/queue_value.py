@@ -115,7 +115,7 @@ class Queues:
             return False
         edge_here, edge_there = ((fair - each) * order.side.sign for each in (order.price, price))
         here = better(book, order.side, order.price) + place.ahead
-        there = better(book, order.side, price) + book.side(order.side).quantities.get(price, 0)
+        there = better(book, order.side, price) + book.side(order.side).quantity(price)
         if (order.price - price) * order.side.sign > 0:
             there -= order.remaining  # it would not stand before itself
         if edge_here <= 0 or edge_there <= 0:
@@ -126,8 +126,8 @@ class Queues:
 def better(book: Book, side: Side, price: int) -> int:
     """Lots that rest at better prices."""
     total = 0
-    for each in book.side(side).prices():
+    for each, quantity in book.side(side).best_first():
         if (each <= price) if side is BUY else (each >= price):
             break
-        total += book.side(side).quantities[each]
+        total += quantity
     return total

@@ -33,10 +33,10 @@ SWEEPS_KEPT = 500  # of each band
 def depth_within(side: BookSide, low: float, high: float) -> int:
     """What stands from the touch outwards, between two prices."""
     depth = 0
-    for price in side.prices():
+    for price, quantity in side.best_first():
         if not low <= price <= high:
             break
-        depth += side.quantities[price]
+        depth += quantity
     return depth
 
 
@@ -210,7 +210,7 @@ class _Side:
         side, touch = book.side(self.side), book.shown_touch
         if touch is None or side.best is None:
             return ()
-        self._touch, self._mid = (side.best, side.quantities[side.best]), (touch[0] + touch[1]) / 2
+        self._touch, self._mid = (side.best, side.quantity(side.best)), (touch[0] + touch[1]) / 2
         ended = [band.looked(side, own, at) for band in self.bands if band.episode is not None]
         if at - self._sampled_at >= SAMPLE_NS:
             self._sampled_at = at

@@ -24,9 +24,9 @@ from typing import assert_never
 
 import msgspec
 
+from replenisher.core.book import BookSide
 from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
-from replenisher.exchange.tape_book import BookSide, TapeBook
 from replenisher.model.event import (
     BookChanged,
     BookSnapshot,
@@ -37,7 +37,7 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
 Levels = tuple[Level, ...]
@@ -104,7 +104,7 @@ class RecordedMarket:
         self._facts = iter(facts)
         self._start, self._speed = start, speed
         self._tape_start = 0
-        self._book = TapeBook()
+        self._book = {side: BookSide(side) for side in Side}  # as the tape tells it, before anything of ours
         self._taken: dict[tuple[Side, int], int] = {}  # lots of others that clients took and the tape still shows
         self._resting = RestingOrders(model)
         self._shadow = RestingOrders(shadow) if shadow else None
@@ -145,10 +145,8 @@ class RecordedMarket:
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
         own = self._resting.best(side)
-        if self._hidden or self._taken:
-            others = self._best_of_others(side, without)
-        else:  # nothing is hidden, whoever is left out
-            others = self._book.sides[side].best_price
+        is_all_shown = not self._hidden and not self._taken  # whoever is left out
+        others = self._book[side].best if is_all_shown else self._best_of_others(side, without)
         if own is None or others is None:
             return others if own is None else own
         return own if is_at_or_better(side, own, others) else others
@@ -157,7 +155,7 @@ class RecordedMarket:
         """The whole public book."""
         return [
             Depth(side, price, quantity)
-            for side, book in self._book.sides.items()
+            for side, book in self._book.items()
             for price in dict.fromkeys([*book.quantities, *self._resting.prices(side)])
             if (quantity := self._public(side, price))
         ]
@@ -175,8 +173,8 @@ class RecordedMarket:
             return NOTHING
         takes: list[tuple[int, int]] = []
         makers: list[str] = []
-        prices = {*self._book.sides[side].quantities, *self._resting.prices(side)}
-        for price in sorted(prices, reverse=side is Side.BUY):
+        prices = {*self._book[side].quantities, *self._resting.prices(side)}
+        for price in sorted(prices, reverse=side is BUY):
             if not left or (order.price is not None and not is_at_or_better(side, price, order.price)):
                 break
             met = self._resting.meets(side, price, left, without=without)
@@ -251,7 +249,10 @@ class RecordedMarket:
                 return self._happening(self._played_to, (), bids, asks)
             case BookSnapshot():
                 self._replace(fact.bids, fact.asks)
-                self._taken = {key: min(taken, self._book.quantity(*key)) for key, taken in self._taken.items()}
+                self._taken = {
+                    (side, price): min(taken, self._book[side].quantity(price))
+                    for (side, price), taken in self._taken.items()
+                }
                 for resting in self._rooms():
                     resting.rejoin(self._others)
                 self._is_trusted = True
@@ -292,7 +293,7 @@ class RecordedMarket:
 
     def _change(self, bids: Levels, asks: Levels) -> tuple[Levels, Levels]:
         """New quantities of others; which of them the public sees just so."""
-        return self._change_side(self._book.bids, bids), self._change_side(self._book.asks, asks)
+        return self._change_side(self._book[BUY], bids), self._change_side(self._book[SELL], asks)
 
     def _change_side(self, book: BookSide, levels: Levels) -> Levels:
         side = book.side
@@ -323,10 +324,10 @@ class RecordedMarket:
                 resting.level_changed(side, price, before - taken, after - taken_after)
 
     def _replace(self, bids: Levels, asks: Levels) -> None:
-        for book, levels in ((self._book.bids, bids), (self._book.asks, asks)):
+        for book, levels in ((self._book[BUY], bids), (self._book[SELL], asks)):
             for price in dict.fromkeys([*book.quantities, *(price for price, _ in levels)]):
                 self._touch(book.side, price)
-        self._book.replace(bids, asks)
+            book.replace(levels)
 
     # --- What clients do
 
@@ -416,16 +417,16 @@ class RecordedMarket:
 
     def _others(self, side: Side, price: int) -> int:
         """What others have at one price: the tape's quantity less what clients took."""
-        shown = self._book.sides[side].quantity(price)
+        shown = self._book[side].quantity(price)
         return shown - self._taken.get((side, price), 0) if self._taken else shown
 
     def _best_of_others(self, side: Side, without: str) -> int | None:
         """The best price of others that is shown."""
         own = self._resting.best(side.opposite, without=without)
-        book = self._book.sides[side]
-        if not self._taken and not _crosses(side, best := book.best_price, own):
+        book = self._book[side]
+        if not self._taken and not _crosses(side, best := book.best, own):
             return best
-        for price in book.best_first():
+        for price, _ in book.best_first():
             if self._others(side, price) and not _crosses(side, price, own):
                 return price
         return None
@@ -433,11 +434,11 @@ class RecordedMarket:
     def _crossing(self) -> dict[tuple[Side, int], None]:
         """The levels of others that would trade with a resting order, if the tape knew of it."""
         crossing: dict[tuple[Side, int], None] = {}
-        for side, book in self._book.sides.items():
+        for side, book in self._book.items():
             own = self._resting.best(side.opposite)
-            if not _crosses(side, book.best_price, own):
+            if not _crosses(side, book.best, own):
                 continue
-            for price in book.best_first():
+            for price, _ in book.best_first():
                 if not _crosses(side, price, own):
                     break
                 crossing[side, price] = None
@@ -462,13 +463,13 @@ class RecordedMarket:
             for side, price in {**self._hidden, **crossing}:
                 self._touch(side, price)
             self._hidden = crossing
-        moved: dict[Side, list[Level]] = {Side.BUY: [], Side.SELL: []}
+        moved: dict[Side, list[Level]] = {BUY: [], SELL: []}
         for (side, price), before in self._touched.items():
             after = self._public(side, price)
             if after != before:
                 moved[side].append((price, after))
         self._touched.clear()
-        return Happening(at=at, trades=trades, bids=(*bids, *moved[Side.BUY]), asks=(*asks, *moved[Side.SELL]))
+        return Happening(at=at, trades=trades, bids=(*bids, *moved[BUY]), asks=(*asks, *moved[SELL]))
 
     # --- The shadow
 

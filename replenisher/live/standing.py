@@ -146,7 +146,7 @@ def book_top(state: State, instrument: Instrument, depth: int) -> BookTop:
         deeper: list[Level] = [
             (price, quantity)
             for price in sorted(own, reverse=side is Side.BUY)
-            if price not in shown and (quantity := book.side(side).quantities.get(price)) is not None
+            if price not in shown and (quantity := book.side(side).quantity(price))
         ]
         sides[side] = tuple(
             BookLevel(instrument.price(price), instrument.amount(quantity), instrument.amount(own.get(price, 0)))
@@ -170,7 +170,7 @@ def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, str]:
 
 def _best_of_others(state: State, instrument: str, side: Side) -> int | None:
     own, shown = _own_lots(state, instrument, side), state.books[instrument].side(side)
-    return next((price for price in shown.prices() if shown.quantities[price] > own.get(price, 0)), None)
+    return next((price for price, quantity in shown.best_first() if quantity > own.get(price, 0)), None)
 
 
 def _own_lots(state: State, instrument: str, side: Side) -> dict[int, int]:

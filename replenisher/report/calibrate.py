@@ -162,7 +162,7 @@ class Calibrator:
         if bids.best is None or asks.best is None or bids.best >= asks.best:
             self._lose()
             return
-        touch = Touch(bids.best, bids.quantities[bids.best], asks.best, asks.quantities[asks.best])
+        touch = Touch(bids.best, bids.quantity(bids.best), asks.best, asks.quantity(asks.best))
         if touch == self._touch:
             return
         self._touch = touch

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replenisher.core.book import Book
 from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
 from replenisher.exchange.queue import QueueModel, RiskAverse, power
 from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeFact, recorded_instrument
-from replenisher.exchange.tape_book import TapeBook
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.order import Side
 from replenisher.store.tape import lines as tape
@@ -573,18 +573,18 @@ def test_depth_alone_gives_the_recorded_best_bid_and_ask(
     ]
     told = [fact for _, fact in facts_of(path) if isinstance(fact, BookSnapshot | BookChanged)]
 
-    book = TapeBook()
-    book.replace(told[0].bids, told[0].asks)
+    book = Book()
+    book.replace(told[0].bids, told[0].asks, 0, 0)
     agreed = crossed = 0
     for update_id, fact in zip(update_ids, told[1:], strict=True):
-        book.change(fact.bids, fact.asks)
+        book.change(fact.bids, fact.asks, 0, 0)
         ticker = tickers[bisect.bisect_right(ticker_ids, update_id) - 1]
-        bid, ask = book.best(BUY), book.best(SELL)
+        [bid], [ask] = book.bids.levels(1), book.asks.levels(1)
         agreed += bid == (ticks(ticker.bid), lots(ticker.bid_quantity)) and ask == (
             ticks(ticker.ask),
             lots(ticker.ask_quantity),
         )
-        crossed += bid[0] >= ask[0]
+        crossed += book.is_crossed
 
     assert ticker_ids == sorted(ticker_ids)
     assert (agreed, len(update_ids)) == (agreeing, of)
@@ -597,7 +597,7 @@ def test_the_naive_rule_shows_a_crossed_book(recordings: Callable[[str], Path]) 
     survey = survey_of(path)
     ticks, lots = whole_steps(survey.tick), whole_steps(survey.lot)
 
-    book: TapeBook | None = None
+    book: Book | None = None
     updates = crossed = 0
     for message in messages_of(path):
         if not isinstance(message, codec.DepthSnapshot | codec.DepthUpdate):
@@ -606,29 +606,29 @@ def test_the_naive_rule_shows_a_crossed_book(recordings: Callable[[str], Path]) 
             [(ticks(price), lots(quantity)) for price, quantity in side] for side in (message.bids, message.asks)
         )
         if isinstance(message, codec.DepthSnapshot):
-            book = TapeBook()
-            book.replace(bids, asks)
+            book = Book()
+            book.replace(bids, asks, 0, 0)
         elif book:
-            book.change(bids, asks)
+            book.change(bids, asks, 0, 0)
             updates += 1
-            crossed += book.best(BUY)[0] >= book.best(SELL)[0]
+            crossed += book.is_crossed
 
     assert (crossed, updates) == (5617, 6492)
 
 
 def test_a_market_nobody_trades_on_shows_exactly_the_tape(recordings: Callable[[str], Path]) -> None:
     path = recordings(USDM)
-    book = TapeBook()
+    book = Book()
     for _, fact in facts_of(path):
         if isinstance(fact, BookSnapshot):
-            book.replace(fact.bids, fact.asks)
+            book.replace(fact.bids, fact.asks, 0, 0)
         elif isinstance(fact, BookChanged):
-            book.change(fact.bids, fact.asks)
+            book.change(fact.bids, fact.asks, 0, 0)
     market = market_on(path, speed=10)
 
     happenings = market.advance(START + survey_of(path).duration_ns // 10)
 
-    assert shown(market) == {side: book.sides[side].quantities for side in Side}
+    assert shown(market) == {side: book.side(side).quantities for side in Side}
     assert happenings[-1] == Happening(at=START + survey_of(path).duration_ns // 10, closed=True)
     kinds = [type(fact) for _, fact in facts_of(path)]
     synced = facts_of(path)[kinds.index(BookSnapshot) :]

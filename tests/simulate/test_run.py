@@ -174,8 +174,8 @@ def send_places_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def keep_levels_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = BookSide.change
 
-    def change(self: BookSide, levels: Any) -> None:
-        genuine(self, [(price, quantity or 1) for price, quantity in levels])
+    def change(self: BookSide, levels: Any, *more: Any) -> Any:
+        return genuine(self, [(price, quantity or 1) for price, quantity in levels], *more)
 
     monkeypatch.setattr(BookSide, "change", change)
 

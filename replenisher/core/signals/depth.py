@@ -89,12 +89,12 @@ class PriceBehind(_BelowTheTouch):
 
 def price_behind(side: BookSide, lots: int) -> int | None:
     """The price of the level that completes so many lots; None on an empty side."""
-    price, left = None, lots
-    for price in side.prices():
-        left -= side.quantities[price]
+    found, left = None, lots
+    for price, quantity in side.best_first():
+        found, left = price, left - quantity
         if left <= 0:
             break
-    return price
+    return found
 
 
 def vamp(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:
@@ -129,8 +129,8 @@ def imbalance(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:
 def _mean_price(side: BookSide, lots: int) -> float | None:
     """What a lot would cost or bring on average if so many took this side."""
     left, worth = lots, 0
-    for price in side.prices():
-        taken = min(left, side.quantities[price])
+    for price, quantity in side.best_first():
+        taken = min(left, quantity)
         worth += taken * price
         left -= taken
         if not left:
@@ -144,10 +144,7 @@ def _lots(*levels: Level) -> int:
 
 def _top(book: Book, levels: int) -> tuple[list[Level], list[Level]]:
     """The best levels of both sides, from the touch outwards."""
-    bids, asks = (
-        [(price, side.quantities[price]) for price in islice(side.prices(), levels)] for side in (book.bids, book.asks)
-    )
-    return bids, asks
+    return list(islice(book.bids.best_first(), levels)), list(islice(book.asks.best_first(), levels))
 
 
 class _OfBook(Signal):

@@ -128,8 +128,7 @@ class _OrderFlow(Signal):
 
 
 def _nth(side: BookSide, level: int) -> Level | None:
-    price = next(islice(side.prices(), level - 1, None), None)
-    return None if price is None else (price, side.quantities[price])
+    return next(islice(side.best_first(), level - 1, None), None)
 
 
 class _TradeImbalance(Signal):

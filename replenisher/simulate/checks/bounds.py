@@ -7,6 +7,7 @@ from itertools import islice
 from types import MethodType
 
 from replenisher.core.account import FILLS_REMEMBERED_MAX
+from replenisher.core.book import GONE_MAX
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
 from replenisher.core.sweep import SWEEPS_KEPT
 from replenisher.live.monitor import FILL_TIMES_MAX, FILLS_SHOWN_MAX, LATENCIES_MAX
@@ -20,6 +21,7 @@ from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
 # What is kept longer than it is at work, by whose it is, and how much of it there may be.
 CEILINGS = {
+    "BookSide._quantities": GONE_MAX + 500,  # those prices, and those at which something is
     "Orders.ended": ENDED_REMEMBERED_MAX,
     "Orders.by_id": ENDED_REMEMBERED_MAX + 1_000,  # those that have ended, and the others
     "Account.remembered": FILLS_REMEMBERED_MAX,
