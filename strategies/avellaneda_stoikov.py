@@ -86,7 +86,7 @@ class AvellanedaStoikov(ModelLadder):
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
         """What is measured of the market."""
-        return self.sigma.signals("sigma", self.sigma.measure) | self.k.signals("k", ArrivalDecay)
+        return in_steps(self.sigma.signals("sigma", self.sigma.measure) | self.k.signals("k", ArrivalDecay))
 
     @cached_property
     def chain(self) -> Chain:
@@ -99,7 +99,7 @@ class AvellanedaStoikov(ModelLadder):
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        return self._answers.of(view.instrument, view.inventory, fair, self._left_s(view.at), in_steps(view.signals))
+        return self._answers.of(view.instrument, view.inventory, fair, self._left_s(view.at), view.signals)
 
     def _answer(
         self, instrument: Instrument, held: Decimal, fair: float, left_s: float, measured: Mapping[str, float]

@@ -62,7 +62,7 @@ class Glft(ModelLadder):
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
         """What is measured of the market."""
-        return (
+        return in_steps(
             self.sigma.signals("sigma", self.sigma.measure)
             | self.a.signals("a", ArrivalRate)
             | self.k.signals("k", ArrivalDecay)
@@ -79,7 +79,7 @@ class Glft(ModelLadder):
         fair = self.fair_value.of(view)
         if fair is None:
             return NO_QUOTES
-        return self._answers.of(view.instrument, view.inventory, fair, in_steps(view.signals))
+        return self._answers.of(view.instrument, view.inventory, fair, view.signals)
 
     def _answer(self, instrument: Instrument, held: Decimal, fair: float, measured: Mapping[str, float]) -> Quotes:
         sigma = self.sigma.of(measured.get("sigma"))

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import FairValue, GoesByFairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
@@ -33,7 +33,7 @@ class Band:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class LiquidityProfile:
+class LiquidityProfile(GoesByFairValue):
     """A book as deep as its bands say, in orders whose sizes and distances look grown rather than made.
 
     Sizes and distances are drawn once from the seed: a level stands up to `roughness` of a spacing further out than in

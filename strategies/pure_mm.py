@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
-from replenisher.core.fair_value import FairValue
+from replenisher.core.fair_value import FairValue, GoesByFairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted, require_counted
 from replenisher.core.last_answer import LastAnswers
@@ -28,7 +28,7 @@ class WrittenRung:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class PureMarketMaking:
+class PureMarketMaking(GoesByFairValue):
     """Levels at fixed spreads around fair value: either counted, or written out with `size_curve: custom`."""
 
     size_unit: Annotated[AmountUnit, about("what sizes are counted in")]

@@ -1,7 +1,7 @@
 """The order book of one instrument as the venue publishes it: integers only, best price at hand in O(1).
 
 A side is a dictionary and its best price. Nothing is kept sorted: by far the most changes are behind the touch, where
-order does not matter, so a change is taken in as one, and a price at which nothing is any more stays for a while, with
+order does not matter, so those are taken in as one, and a price at which nothing is any more stays for a while, with
 a quantity of 0. When the best level goes, the next one is looked for tick by tick, as it is near in a busy book; in one
 with gaps all prices are looked at instead.
 """
@@ -17,6 +17,7 @@ from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
 GONE_MAX = 2_000  # prices of a side at which nothing is any more, kept until there are so many
+FAR = 1 << 62
 NOWHERE: AbstractSet[int] = frozenset()
 Watched = Mapping[Side, AbstractSet[int]]  # some prices of each side
 UNWATCHED: Watched = {BUY: NOWHERE, SELL: NOWHERE}
@@ -44,26 +45,28 @@ class BookSide:
     def change(
         self, levels: Sequence[Level], watched: AbstractSet[int] = NOWHERE, limit: int | None = None
     ) -> list[Change]:
-        """The quantities at some prices are now these; 0 removes a level.
+        """The quantities at some prices, each once, are now these; 0 removes a level.
 
         What is told is what that was at the prices that are watched, and from `limit` on to the front.
         """
         if not levels:
             return []
         quantities, best, sign = self._quantities, self.best, self._sign
-        changes = dict(levels)
-        foremost = max(changes) if sign > 0 else min(changes)
-        told = watched & changes.keys()
-        if limit is not None and (foremost - limit) * sign >= 0:
-            told |= {price for price in changes if (price - limit) * sign >= 0}
-        seen = [(price, quantities.get(price, 0), changes[price]) for price in sorted(told)] if told else []
-        quantities |= changes
-        if best is None or (foremost - best) * sign > 0:
-            better = [price for price in changes if (best is None or (price - best) * sign > 0) and changes[price]]
-            if better:
-                best = self.best = self._frontmost(better)
-        if best is not None and not quantities[best]:
-            self.best = self.behind(best)
+        edge = -sign * FAR if best is None else best
+        if limit is not None and (edge - limit) * sign >= 0:
+            edge = limit - sign
+        if sign > 0:
+            near = [level for level in levels if level[0] > edge or level[0] in watched]
+        else:
+            near = [level for level in levels if level[0] < edge or level[0] in watched]
+        seen: list[Change] = []
+        for price, quantity in sorted(near):
+            if price in watched or (limit is not None and (price - limit) * sign >= 0):
+                seen.append((price, quantities.get(price, 0), quantity))
+            if quantity and (best is None or (price - best) * sign > 0):
+                best = price
+        quantities.update(levels)
+        self.best = best if best is None or quantities[best] else self.behind(best)
         if len(quantities) > self._size_max:
             self._keep(self.quantities)
         return seen
@@ -111,6 +114,10 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
     bid_quantity: int
     ask: int
     ask_quantity: int
+
+    def is_where(self, other: "Touch") -> bool:
+        """Whether its prices are those of another one."""
+        return self.bid == other.bid and self.ask == other.ask
 
 
 class Book:

@@ -1,17 +1,19 @@
 """The coefficients of a model: each is given, or measured while the market goes by and kept within bounds."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass as plain_dataclass
 from enum import StrEnum
 from functools import cached_property
-from math import frexp, ldexp, sqrt
+from math import frexp, isfinite, ldexp, sqrt
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.signals.signal import SignalSpec
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
+from replenisher.model.instrument import Instrument
 
 Window = Annotated[float, Field(ge=30, le=86_400)]  # a shorter one shows too little to tell anything
 STEPS = 128  # from one power of two to the next; half of them are used
@@ -65,13 +67,48 @@ class Coefficient:
         return self.min, self.max
 
 
-def in_steps(measured: Mapping[str, float]) -> dict[str, float]:
-    """What is measured, in steps of at most 1.6 %: it differs with every event, and quotes need not."""
-    steps: dict[str, float] = {}
-    for name, number in measured.items():
-        share, exponent = frexp(number)
-        steps[name] = ldexp(round(share * STEPS), exponent) / STEPS
-    return steps
+def in_steps(signals: Mapping[str, SignalSpec]) -> dict[str, SignalSpec]:
+    """The same in steps of at most 1.6 %: what is measured differs with every event, and quotes need not."""
+    return {name: InSteps(spec) for name, spec in signals.items()}
+
+
+@plain_dataclass(frozen=True, slots=True)
+class InSteps(SignalSpec):
+    """A signal of which only the nearest step is told."""
+
+    measured: SignalSpec
+
+    @property
+    def needs_depth(self) -> bool:
+        """As what is measured."""
+        return self.measured.needs_depth
+
+    @property
+    def seen_by(self) -> SignalSpec:
+        """The machine knows of no steps."""
+        return self.measured.seen_by
+
+    def start(self, instrument: Instrument) -> Signal:
+        """That machine."""
+        return self.measured.start(instrument)
+
+    def read(self, machine: Signal) -> Callable[[int], float | None]:
+        """Its number, in steps."""
+        told = self.measured.read(machine)
+
+        def value(venue_time: int) -> float | None:
+            number = told(venue_time)
+            return None if number is None else nearest_step(number)
+
+        return value
+
+
+def nearest_step(number: float) -> float:
+    """The step that a number is nearest to; what is no number stays none."""
+    if not isfinite(number):
+        return number
+    share, exponent = frexp(number)
+    return ldexp(round(share * STEPS), exponent) / STEPS
 
 
 class Estimator(StrEnum):

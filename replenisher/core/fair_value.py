@@ -99,6 +99,11 @@ class FairValue:
         """Whether the last trade matters."""
         return self.source is Source.LAST
 
+    @property
+    def heeds_sizes(self) -> bool:
+        """Whether it matters how much stands at the touch."""
+        return self.source in (Source.MICRO, Source.WEIGHTED)
+
     @cached_property
     def prices(self) -> Mapping[str, PriceSpec]:
         """The prices from elsewhere that it goes by: legs by their sources, others by what they are."""
@@ -190,3 +195,14 @@ def fair_value_of(strategy: object) -> FairValue | None:
     """What a strategy goes by, if it says so."""
     fair_value = getattr(strategy, "fair_value", None)
     return fair_value if isinstance(fair_value, FairValue) else None
+
+
+class GoesByFairValue:
+    """A strategy that looks at the sizes at the touch only through its fair value."""
+
+    fair_value: FairValue
+
+    @property
+    def heeds_sizes(self) -> bool:
+        """Whether they may change its answer."""
+        return self.fair_value.heeds_sizes

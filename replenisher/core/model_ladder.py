@@ -8,13 +8,14 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, WrongArgument, about
+from replenisher.core.fair_value import GoesByFairValue
 from replenisher.core.ladder import Ladder, SizeCurve, counted, require_counted
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class ModelLadder:
+class ModelLadder(GoesByFairValue):
     """Levels by number; the model says where the first one of each side stands."""
 
     size_unit: Annotated[AmountUnit, about("what sizes are counted in")]

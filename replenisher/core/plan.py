@@ -111,7 +111,7 @@ class Planner:
             if before is None:
                 plans.append(self._plan(state, setup, at))
                 continue
-            seen = _seen(state, setup, at)
+            seen = _seen(state, setup, at, before.seen.touch)
             if seen == before.seen:
                 continue
             wanted = self._wanted(state, setup, seen, at)
@@ -188,9 +188,12 @@ class Planner:
         return NO_QUOTES
 
 
-def _seen(state: State, setup: StrategySetup, at: int) -> Seen:
+def _seen(state: State, setup: StrategySetup, at: int, before: Touch | None = None) -> Seen:
+    """What there is to be seen; a touch that is the same as one before to this strategy is that one."""
     book = state.book(setup.instrument)
     touch = state.touches.get(setup.instrument)
+    if touch is not None and before is not None and not setup.heeds_sizes and touch.is_where(before):
+        touch = before
     more = NOTHING_MORE
     if setup.is_told_more:
         more = More(state.signals(setup), fresh_prices(state, setup, at))

@@ -67,6 +67,11 @@ class StrategySetup:
         return bool(getattr(self.strategy, "heeds_trades", by_default))
 
     @cached_property
+    def heeds_sizes(self) -> bool:
+        """Whether the sizes at the touch may change what it wants; they do unless it says otherwise."""
+        return bool(getattr(self.strategy, "heeds_sizes", True))
+
+    @cached_property
     def signals(self) -> Mapping[str, SignalSpec]:
         """The signals it wants to be shown, by names of its own."""
         signals: Mapping[str, SignalSpec] = getattr(self.strategy, "signals", {})
@@ -169,12 +174,12 @@ class Setup:
         return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)
 
     @cached_property
-    def signals(self) -> dict[str, list[SignalSpec]]:
-        """The signals in use, by instrument."""
-        used: dict[str, list[SignalSpec]] = {}
+    def signals(self) -> dict[str, dict[str, Mapping[str, SignalSpec]]]:
+        """The signals in use, by instrument, strategy and name."""
+        used: dict[str, dict[str, Mapping[str, SignalSpec]]] = {}
         for setup in self.strategies:
             if setup.signals:
-                used.setdefault(setup.instrument, []).extend(setup.signals.values())
+                used.setdefault(setup.instrument, {})[setup.id] = setup.signals
         return used
 
     @cached_property

@@ -264,20 +264,20 @@ class State:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""
         before = self.instruments.get(instrument.key)
         self.instruments[instrument.key] = instrument
-        if (specs := self.setup.signals.get(instrument.key)) is None:
+        if (wanted := self.setup.signals.get(instrument.key)) is None:
             return
         is_same = before is not None and (before.tick, before.lot) == (instrument.tick, instrument.lot)
         if not is_same or instrument.key not in self.watches:
-            watch = self.watches[instrument.key] = Watch(specs, instrument)
+            watch = self.watches[instrument.key] = Watch(wanted, instrument)
             if (recalled := self.recalled.pop(instrument.key, None)) is not None:
                 watch.recall(recalled.dumps, instrument, at)
 
     def signals(self, setup: StrategySetup) -> Values:
         """What the signals of a strategy say now."""
         watch = self.watches.get(setup.instrument)
-        if watch is None:
+        if watch is None or not setup.signals:
             return dict.fromkeys(setup.signals)
-        return watch.values(setup.signals, self.book(setup.instrument).venue_time)
+        return watch.values(setup.id, self.book(setup.instrument).venue_time)
 
     def bounds(self, setup: StrategySetup, touch: Touch) -> tuple[Bound, ...]:
         """How far the account's limits, and a strategy's own for its share, let that strategy go at this mid."""

@@ -15,18 +15,23 @@ NO_WINDOW_S = 3600.0  # for so long one is believed whose window is not in time
 
 
 class Watch:
-    """The machines on one instrument; equal specifications share one, and so do those of which one tells the other."""
+    """The machines on one instrument, and how each strategy reads the signals that it names.
+
+    Equal specifications share a machine, and so do those of which one tells the other.
+    """
 
     __slots__ = ("_depth", "_read", "_touch", "_trades", "machines")
 
-    def __init__(self, specs: Iterable[SignalSpec], instrument: Instrument) -> None:
+    def __init__(self, wanted: Mapping[str, Mapping[str, SignalSpec]], instrument: Instrument) -> None:
         self.machines: dict[SignalSpec, Signal] = {}
-        self._read: dict[SignalSpec, Callable[[int], float | None]] = {}
-        for spec in specs:
-            seen_by = spec.seen_by
-            if seen_by not in self.machines:
-                self.machines[seen_by] = seen_by.start(instrument)
-            self._read[spec] = spec.read(self.machines[seen_by])
+        self._read: dict[str, dict[str, Callable[[int], float | None]]] = {}  # strategy -> name -> what tells it
+        for strategy, specs in wanted.items():
+            self._read[strategy] = read = {}
+            for name, spec in specs.items():
+                seen_by = spec.seen_by
+                if seen_by not in self.machines:
+                    self.machines[seen_by] = seen_by.start(instrument)
+                read[name] = spec.read(self.machines[seen_by])
         machines = list(self.machines.values())
         self._touch = [machine for machine in machines if type(machine).saw_touch is not Signal.saw_touch]
         self._trades = [machine for machine in machines if type(machine).saw_trade is not Signal.saw_trade]
@@ -69,10 +74,9 @@ class Watch:
             if at - dump.saved_at <= getattr(spec, "window_s", NO_WINDOW_S) * SECOND_NS:
                 self.machines[spec].load(dump.numbers)
 
-    def values(self, named: Mapping[str, SignalSpec], venue_time: int) -> Values:
-        """What these signals say now, by the names that a strategy gives them."""
-        read = self._read
-        return {name: read[spec](venue_time) for name, spec in named.items()}
+    def values(self, strategy: str, venue_time: int) -> Values:
+        """What the signals of a strategy say now, by the names that it gives them."""
+        return {name: read(venue_time) for name, read in self._read[strategy].items()}
 
 
 def why_untold(values: Values) -> str:

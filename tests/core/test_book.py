@@ -21,11 +21,11 @@ def test_a_side_is_a_sorted_dictionary(
     expected = {price: quantity for price, quantity in first if quantity}
 
     for start in range(0, len(changes), 3):
-        told = book_side.change(changes[start : start + 3], WATCHED, LIMIT)
         after = dict(changes[start : start + 3])
+        told = book_side.change(tuple(after.items()), WATCHED, LIMIT)
         asked = sorted(price for price in after if price in WATCHED or (price - LIMIT) * side.sign >= 0)
         assert told == [(price, expected.get(price, 0), after[price]) for price in asked]
-        expected |= dict(changes[start : start + 3])
+        expected |= after
         expected = {price: quantity for price, quantity in expected.items() if quantity}
 
     best_first = sorted(expected.items(), reverse=side is Side.BUY)

@@ -1,25 +1,51 @@
 """What a model is told of its market: given, or measured, within bounds and in steps."""
 
-from math import inf
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, nan
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenisher.core.coefficient import Coefficient, in_steps
+from replenisher.core.coefficient import Coefficient, in_steps, nearest_step
+from replenisher.core.signals.signal import Signal, SignalSpec
+from replenisher.model.instrument import Instrument
+from tests.core.world import LINEAR
+
+
+@dataclass(frozen=True)
+class Always(SignalSpec):
+    """Tells one thing."""
+
+    told: float | None
+
+    def start(self, instrument: Instrument) -> Signal:
+        return Signal()
+
+    def read(self, machine: Signal) -> Callable[[int], float | None]:
+        return lambda venue_time: self.told
 
 
 @given(st.floats(0, 1e300, allow_subnormal=False))
 def test_a_step_is_small_and_the_same_for_all_that_is_near(number: float) -> None:
-    step = in_steps({"sigma": number})["sigma"]
+    step = nearest_step(number)
 
     assert abs(step - number) <= number / 128
-    assert in_steps({"sigma": step}) == {"sigma": step}
+    assert nearest_step(step) == step
 
 
 def test_steps_are_few() -> None:
     numbers = [1 + each / 10_000 for each in range(10_000)]
 
-    assert len({in_steps({"k": number})["k"] for number in numbers}) == 65
+    assert len({nearest_step(number) for number in numbers}) == 65
+
+
+@pytest.mark.parametrize("told", [None, nan, inf])
+def test_what_tells_nothing_tells_nothing_in_steps(told: float | None) -> None:
+    spec = in_steps({"sigma": Always(told)})["sigma"]
+
+    assert spec.read(spec.start(LINEAR))(0) is told
 
 
 @given(st.floats(0, allow_nan=False))

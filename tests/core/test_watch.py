@@ -135,7 +135,8 @@ def test_equal_signals_are_one_machine_and_a_signal_that_nobody_uses_is_not_kept
 
 def test_a_and_k_of_one_window_are_read_off_one_machine() -> None:
     a, k = ArrivalRate(window_s=60, arrivals_min=2), ArrivalDecay(window_s=60, arrivals_min=2)
-    shared, apart = Watch([a, k, ArrivalDecay(window_s=30)], LINEAR), [spec.start(LINEAR) for spec in (a, k)]
+    wanted, another = {"a": a, "k": k}, {"k": ArrivalDecay(window_s=30)}
+    shared, apart = Watch({"one": wanted, "other": another}, LINEAR), [spec.start(LINEAR) for spec in (a, k)]
     for number in range(20):
         at = (number + 1) * SECOND
         print_ = TradePrinted(
@@ -146,17 +147,17 @@ def test_a_and_k_of_one_window_are_read_off_one_machine() -> None:
             hears.saw_trade(print_)
 
     assert len(shared.machines) == 2
-    said = shared.values({"a": a, "k": k}, 21 * SECOND)
+    said = shared.values("one", 21 * SECOND)
     assert said == {"a": apart[0].value(21 * SECOND), "k": apart[1].value(21 * SECOND)}
     assert None not in said.values()
 
-    young = Watch([a, k], LINEAR)
+    young = Watch({"one": wanted}, LINEAR)
     dumps = [
         SignalDump(specification=text, tick=LINEAR.tick, lot=LINEAR.lot, saved_at=0, numbers=tuple(numbers))
         for text, numbers in shared.dump().items()
     ]
     young.recall(dumps, LINEAR, at=SECOND)
-    assert young.values({"a": a, "k": k}, 20 * SECOND) == shared.values({"a": a, "k": k}, 20 * SECOND)
+    assert young.values("one", 20 * SECOND) == shared.values("one", 20 * SECOND)
 
 
 def test_the_depth_that_is_shown_is_that_of_the_others() -> None:

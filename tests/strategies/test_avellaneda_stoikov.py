@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from replenisher.core.coefficient import InSteps
 from replenisher.core.signals.intensity import ArrivalDecay
 from replenisher.core.signals.volatility import Volatility
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
@@ -132,7 +133,7 @@ def test_what_is_measured_is_used_within_its_bounds_and_shown() -> None:
 
     terms = strategy.quote(msgspec.structs.replace(seen(), signals={"sigma": 9.0, "k": 1.5})).terms
 
-    assert strategy.signals == {"sigma": Volatility(window_s=60), "k": ArrivalDecay(window_s=600)}
+    assert strategy.signals == {"sigma": InSteps(Volatility(window_s=60)), "k": InSteps(ArrivalDecay(window_s=600))}
     assert (terms["sigma"], terms["sigma_measured"], terms["k"], terms["k_measured"]) == (4, 9, 1.5, 1.5)
     assert avellaneda_stoikov().signals == {}
 

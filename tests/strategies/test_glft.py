@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from replenisher.core.coefficient import InSteps
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.volatility import TwoScaleVolatility
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
@@ -261,11 +262,11 @@ def watched(**signals: float) -> View:
 
 def test_only_what_is_not_given_is_measured() -> None:
     assert glft().signals == {}
-    assert glft(k=MEASURED["k"]).signals == {"k": ArrivalDecay(window_s=600)}
+    assert glft(k=MEASURED["k"]).signals == {"k": InSteps(ArrivalDecay(window_s=600))}
     assert glft(**MEASURED).signals == {
-        "sigma": TwoScaleVolatility(window_s=300),
-        "a": ArrivalRate(window_s=600),
-        "k": ArrivalDecay(window_s=600),
+        "sigma": InSteps(TwoScaleVolatility(window_s=300)),
+        "a": InSteps(ArrivalRate(window_s=600)),
+        "k": InSteps(ArrivalDecay(window_s=600)),
     }
 
 
@@ -277,13 +278,13 @@ def test_what_is_measured_is_used_and_shown() -> None:
     assert measured.terms == given.terms | {"sigma_measured": 8.0, "a_measured": 2.5, "k_measured": 0.03125}
 
 
-def test_what_is_measured_counts_in_steps_between_which_the_answer_is_the_same() -> None:
+def test_while_what_is_measured_is_the_same_so_is_the_answer() -> None:
     strategy = glft(**MEASURED)
 
     first = strategy.quote(watched(sigma=8.0, a=2.5, k=0.03125))
 
-    assert strategy.quote(watched(sigma=8.03, a=2.49, k=0.0313)) is first
-    assert strategy.quote(watched(sigma=8.3, a=2.49, k=0.0313)).terms["sigma"] == 8.25
+    assert strategy.quote(watched(sigma=8.0, a=2.5, k=0.03125)) is first
+    assert strategy.quote(watched(sigma=8.25, a=2.5, k=0.03125)).terms["sigma"] == 8.25
 
 
 def test_what_is_measured_never_leaves_its_bounds() -> None:
