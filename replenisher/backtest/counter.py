@@ -63,7 +63,8 @@ class Counter:
     @property
     def next_at(self) -> int:
         """When something that we ask for is at the exchange, or our connection ends or stands again."""
-        return min(self._connection.next_at, self._wanted_at)
+        at = self._connection.next_at
+        return at if at < self._wanted_at else self._wanted_at
 
     def turn(self, at: int) -> None:
         """What is due."""

@@ -16,7 +16,7 @@ import msgspec
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
 
-GONE_MAX = 2_000  # prices of a side at which nothing is any more, kept until there are so many
+GONE_MAX = 10_000  # prices of a side at which nothing is any more, kept until there are so many
 FAR = 1 << 62
 NOWHERE: AbstractSet[int] = frozenset()
 Watched = Mapping[Side, AbstractSet[int]]  # some prices of each side

@@ -83,13 +83,11 @@ class Funds:
         client = self._register.client(account)
         if contract.spot_of:
             return self._affords_spot(client, contract, trial)
-        mark = self._marks(contract.name)
-        position = client.account.position(contract.name)
-        after = copy(position)
         replaced = trial.replaces.open_amount if trial.replaces else ZERO
         if not trial.fills and trial.rests <= replaced:
             return True  # it holds no more than what it replaces
-        gained = ZERO
+        position = client.account.position(contract.name)
+        after, mark, gained = copy(position), self._marks(contract.name), ZERO
         for price, amount in trial.fills:
             gained += after.apply(contract, trial.side, amount, price)
             gained -= fee(contract, trial.side, amount, price, trial.taker_rate)

@@ -38,6 +38,8 @@ class OrderEntry:
     price: Decimal | None
     amount: Decimal  # filled part included
     updated_at: int
+    order_type: OrderType
+    time_in_force: TimeInForce
     connection: str = ""  # of this life; no order rests through a restart
     filled: Decimal = ZERO
     paid: Decimal = ZERO  # sum of price * amount over its fills
@@ -60,8 +62,8 @@ class OrderEntry:
             account=placed.account,
             instrument=placed.instrument,
             side=placed.side,
-            order_type=OrderType(placed.order_type),
-            time_in_force=TimeInForce(placed.time_in_force),
+            order_type=self.order_type,
+            time_in_force=self.time_in_force,
             price=self.price,
             amount=self.amount,
             filled_amount=self.filled,
@@ -228,7 +230,7 @@ class Register:
             liquidity=Liquidity.MAKER if trade.liquidity == "M" else Liquidity.TAKER,
             realized=trade.realized,
             order_state=OrderState.FILLED if entry.filled == entry.amount else OrderState.OPEN,
-            order_type=OrderType(entry.placed.order_type),
+            order_type=entry.order_type,
             post_only=entry.placed.post_only,
             reduce_only=entry.placed.reduce_only,
             mmp=entry.placed.mmp,
@@ -318,7 +320,13 @@ class Register:
     def _open(self, record: ledger.Order) -> None:
         self._rank += 1
         entry = OrderEntry(
-            placed=record, price=record.price, amount=record.amount, updated_at=record.at, rank=self._rank
+            placed=record,
+            price=record.price,
+            amount=record.amount,
+            updated_at=record.at,
+            order_type=OrderType(record.order_type),
+            time_in_force=TimeInForce(record.time_in_force),
+            rank=self._rank,
         )
         client = self.client(record.account)
         self.orders[record.order_id] = entry

@@ -15,7 +15,7 @@ from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.strategy import Quotes, View
 from replenisher.core.watch import Watch
-from replenisher.model.event import FeedLost, InstrumentDefined, SignalDump, TradePrinted
+from replenisher.model.event import BookChanged, FeedLost, InstrumentDefined, SignalDump, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, Side
 from tests.core.world import ASK, BID, ECHO, KEY, LINEAR, SECOND, Wishes, World, ladder, setup
@@ -61,6 +61,7 @@ class Curious:
     signals: Mapping[str, SignalSpec]
     seen: list[View] = field(default_factory=list)
     heeds_trades: bool = False
+    heeds_sizes: bool = True
     looks_again_s: float | None = None
 
     def quote(self, view: View) -> Quotes:
@@ -131,6 +132,21 @@ def test_equal_signals_are_one_machine_and_a_signal_that_nobody_uses_is_not_kept
     assert machine(world, Trades()).count == 1
     assert not machine(world, Trades()).books
     assert not watching(Curious({})).state.watches
+
+
+def test_who_heeds_no_sizes_is_asked_when_a_price_of_the_touch_is_another_one() -> None:
+    heeding, careless = Curious({}), Curious({}, heeds_sizes=False)
+    world = watching(heeding, careless)
+    asked = len(heeding.seen), len(careless.seen)
+
+    def tell(bids: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+        world.tell(BookChanged(at=0, instrument=KEY, venue_time=world.at, bids=bids, asks=()))
+        return len(heeding.seen) - asked[0], len(careless.seen) - asked[1]
+
+    assert tell(((BID, 77),)) == (1, 0)
+    assert tell(((BID - 1, 77),)) == (1, 0)
+    assert tell(((BID + 1, 3),)) == (2, 1)
+    assert careless.seen[-1].touch == heeding.seen[-1].touch
 
 
 def test_a_and_k_of_one_window_are_read_off_one_machine() -> None:
