@@ -221,8 +221,8 @@ def _best_matching(
             order_at[j] = i
     in_own_slot = dict(order_at)
     stayed = set(order_at.values())
+    gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
     if len(stayed) < len(orders):
-        gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
         for i, order in enumerate(orders):
             for j, quote in enumerate(quotes):
                 saved = 2 if serves(order, quote, policy, at) else may_become(order, quote, policy, amends_price, at)
@@ -232,8 +232,7 @@ def _best_matching(
             if i not in stayed:
                 _find_quote(i, gains, order_at)
     return [
-        (orders[i], quotes[j], in_own_slot.get(j) == i or serves(orders[i], quotes[j], policy, at))
-        for j, i in sorted(order_at.items())
+        (orders[i], quotes[j], in_own_slot.get(j) == i or gains[i][j] >= 2 * unit) for j, i in sorted(order_at.items())
     ]
 
 

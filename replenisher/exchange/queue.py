@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 
 Share = Callable[[float, float], float]  # (ahead, behind) -> share of a decrease that was behind us
 
@@ -139,8 +139,8 @@ class RestingOrders:
     def __init__(self, model: QueueModel) -> None:
         self.model = model
         self._orders: dict[str, RestingOrder] = {}
-        self._levels: dict[Side, dict[int, list[RestingOrder]]] = {Side.BUY: {}, Side.SELL: {}}
-        self._best: dict[Side, int | None] = {Side.BUY: None, Side.SELL: None}
+        self._levels: dict[Side, dict[int, list[RestingOrder]]] = {BUY: {}, SELL: {}}
+        self._best: dict[Side, int | None] = {BUY: None, SELL: None}
 
     def find(self, order_id: str) -> RestingOrder | None:
         """The order of this id, if it rests."""
@@ -148,10 +148,10 @@ class RestingOrders:
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price of ours, but for one order; None without any."""
-        if without not in self._orders:
+        if not without or without not in self._orders:
             return self._best[side]
         prices = [price for price, level in self._levels[side].items() if level[0].order_id != without or level[1:]]
-        return (max if side is Side.BUY else min)(prices, default=None)
+        return (max if side is BUY else min)(prices, default=None)
 
     def rests_at(self, side: Side, price: int) -> bool:
         """Whether anything of ours is at one price."""
@@ -159,7 +159,10 @@ class RestingOrders:
 
     def quantity(self, side: Side, price: int) -> int:
         """What of ours rests at one price."""
-        return sum(order.quantity for order in self._levels[side].get(price, ()))
+        quantity = 0
+        for order in self._levels[side].get(price, ()):
+            quantity += order.quantity
+        return quantity
 
     def join(self, order_id: str, side: Side, price: int, quantity: int, ahead: int) -> None:
         """Queue at the end of a level at which others show `ahead`."""
@@ -184,7 +187,7 @@ class RestingOrders:
         if not level:
             del self._levels[order.side][order.price]
             if order.price == self._best[order.side]:
-                better = max if order.side is Side.BUY else min
+                better = max if order.side is BUY else min
                 self._best[order.side] = better(self._levels[order.side], default=None)
 
     def shrink(self, order_id: str, quantity: int) -> None:
@@ -214,7 +217,7 @@ class RestingOrders:
         """
         fills: list[Fill] = []
         left = quantity
-        for own_price in sorted(self._levels[side], reverse=side is Side.BUY):
+        for own_price in sorted(self._levels[side], reverse=side is BUY):
             if not is_at_or_better(side, own_price, price):
                 break
             level = self._levels[side][own_price]
@@ -264,4 +267,4 @@ def _share_out(level: Sequence[RestingOrder], quantity: int) -> tuple[list[Fill]
 
 def is_at_or_better(side: Side, price: int, limit: int) -> bool:
     """Whether an order of `side` at `price` stands before, or with, one at `limit`."""
-    return price >= limit if side is Side.BUY else price <= limit
+    return price >= limit if side is BUY else price <= limit

@@ -194,7 +194,8 @@ class RecordedMarket:
         while self._next is not None and self._next_due <= at:
             fact, self._played_to = self._next, self._next_due
             self._note_way(fact)
-            self._now = max(self._now, self._played_to)
+            if self._played_to > self._now:
+                self._now = self._played_to
             self._look_ahead()
             happening = self._apply(fact)
             if happening.trades or happening.bids or happening.asks:
@@ -495,4 +496,6 @@ class RecordedMarket:
 
 def _crosses(side: Side, price: int | None, own: int | None) -> bool:
     """Whether a level of `side` would trade with an order of ours at `own` on the other side."""
-    return own is not None and price is not None and is_at_or_better(side, price, own)
+    if own is None or price is None:
+        return False
+    return price >= own if side is BUY else price <= own
