@@ -202,10 +202,10 @@ class Judge:
 
     def band(self, board: Board, at: int) -> Band | None:
         """Within which prices an instrument trades; None if within any."""
-        mark = board.marking.mark(at)
-        if board.listing.price_band is None or not mark:
+        width = board.listing.price_band
+        if width is None or not (mark := board.marking.mark(at)):
             return None
-        return mark * (1 - board.listing.price_band), mark * (1 + board.listing.price_band)
+        return mark * (1 - width), mark * (1 + width)
 
     def _price(
         self, board: Board, request: OrderRequest, price: Decimal | None, at: int, *, without: str = ""

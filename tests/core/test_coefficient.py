@@ -1,6 +1,5 @@
 """What a model is told of its market: given, or measured, within bounds and in steps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, nan
 
@@ -15,16 +14,21 @@ from tests.core.world import LINEAR
 
 
 @dataclass(frozen=True)
+class Same(Signal):
+    told: float | None
+
+    def value(self, venue_time: int) -> float | None:
+        return self.told
+
+
+@dataclass(frozen=True)
 class Always(SignalSpec):
-    """Tells one thing."""
+    """Tells the same at any time."""
 
     told: float | None
 
     def start(self, instrument: Instrument) -> Signal:
-        return Signal()
-
-    def read(self, machine: Signal) -> Callable[[int], float | None]:
-        return lambda venue_time: self.told
+        return Same(self.told)
 
 
 @given(st.floats(0, 1e300, allow_subnormal=False))
