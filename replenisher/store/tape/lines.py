@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from replenisher.errors import ConfigurationError
 from replenisher.store.tape.packing import DAMAGED, Say, Unpacked, silence
 
@@ -50,19 +48,6 @@ def read(path: Path, say: Say = silence) -> Iterator[TapeLine]:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
     if number == 0:
         raise ConfigurationError(f"tape {path}: there is nothing on it")
-
-
-def check(path: Path) -> int:
-    """Read the whole tape once, judge every line, and say how many there are."""
-    anything = msgspec.json.Decoder(msgspec.Raw)
-    count = 0
-    for line in read(path):
-        try:
-            anything.decode(line.raw)
-        except msgspec.DecodeError as fault:
-            raise line.error(f"not a JSON message ({fault})") from fault
-        count += 1
-    return count
 
 
 def _split(path: Path, number: int, line: bytes) -> TapeLine:
