@@ -13,7 +13,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from replenisher.venues.direct import FRAME_BYTES_MAX, Direct, masking_keys, text_frames
+from replenisher.venues.direct import FRAME_BYTES_MAX, KEYS_BYTES, Direct, masking_keys, text_frames
 from tests.waiting import a_turn
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 70_000)
@@ -123,9 +123,10 @@ async def test_what_is_said_at_once_is_what_the_other_end_reads() -> None:
 
 
 def test_no_two_frames_are_masked_with_the_same_key() -> None:
-    data = text_frames(["buy"] * 100, masking_keys())
+    frames = 2 * KEYS_BYTES  # more than there are keys in one draw
+    data = text_frames(["buy"] * frames, masking_keys())
 
-    assert len({data[start + 2 : start + 6] for start in range(0, len(data), len(data) // 100)}) > 90
+    assert len({data[start + 2 : start + 6] for start in range(0, len(data), len(data) // frames)}) > 0.99 * frames
 
 
 @pytest.mark.parametrize(
