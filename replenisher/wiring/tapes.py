@@ -94,7 +94,7 @@ class Lines:
 
     def __init__(self, path: Path, say: Say, *, in_order: bool) -> None:
         self.path = path
-        self.found = found = binance.survey(lines.read(path, _in_percent(say)), in_order=in_order)
+        self.found = found = binance.survey(lines.read(path, _in_percent(say, "its grid, ")), in_order=in_order)
         try:
             self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
@@ -119,7 +119,7 @@ class CsvFile:
 
     def __init__(self, path: Path, say: Say) -> None:
         self.path = path
-        self._file = tardis.Csv(path, _in_percent(say))
+        self._file = tardis.Csv(path, _in_percent(say, "its grid, "))
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A message at a time."""
@@ -140,13 +140,13 @@ def _beginning(path: Path) -> bytes:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
 
 
-def _in_percent(say: Say) -> Callable[[float], None]:
+def _in_percent(say: Say, doing: str = "") -> Callable[[float], None]:
     said_at = time.monotonic()
 
     def tell(share: float) -> None:
         nonlocal said_at
         if time.monotonic() - said_at > SAYS_EVERY_S:
             said_at = time.monotonic()
-            say(f"{share:.0%}")
+            say(f"{doing}{share:.0%}")
 
     return tell
