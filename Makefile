@@ -22,7 +22,9 @@ install: $(VENV)/installed ## make .venv with everything the lock names
 paper: install ## trade on the simulated exchange; ARGS="--duration 30" ends by itself
 	@$(BIN)/replenisher run configs/paper.yaml $(ARGS)
 
-test: lint typecheck floors unit ## every check there is
+# Two at a time: what computes, one after the other, beside the rest of the tests, which waits as often as not.
+test: lint ## every check there is
+	@$(MAKE) --no-print-directory --jobs 2 unit-rest typecheck floors unit-core
 
 lint: install ## style and formatting
 	$(BIN)/ruff check .
@@ -38,9 +40,9 @@ floors: install ## imports only point down
 unexport PYTHONDONTWRITEBYTECODE
 
 unit: install ## the tests: the core under branch coverage, and beside it the rest on four processes
-	@$(MAKE) --no-print-directory --jobs 2 unit-core unit-rest
+	@$(MAKE) --no-print-directory --jobs 2 unit-rest unit-core
 
-# It computes while the stories, which come first in the rest, wait. What it says is told in one piece.
+# What it says is told in one piece.
 # Only what is told by example is under coverage: examples that are drawn cost three times as much there, and what they
 # happen to reach is no promise.
 unit-core: install

@@ -19,7 +19,7 @@ NO_BROWSER = f"{BROWSER} is not set, and no Chromium is in PATH"
 USED = "recording"  # the property by which a test says that it ran on one
 FINDING = "finding"  # and the one by which it says what it found
 LONGEST = ("test_seeds.py", "test_kills.py", "test_database_away.py", "test_two_daemons.py", "test_paper.py")
-YOUNG_MAX = 50_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
+YOUNG_MAX = 200_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
 
 
 @pytest.fixture

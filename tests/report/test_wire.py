@@ -288,13 +288,13 @@ def test_an_amend_that_never_reached_us_is_no_difference_if_we_asked_for_it(
 def test_the_exchange_of_run_can_be_asked_once_it_listens_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     assert desk.run("--duration", "2").code == 0
-    of_the_file = desk.audit()
 
     with listening(desk, desk.config, "--ledger", desk.ledger_file) as (exchange, url):
         over_the_wire = audited(desk, url)
         exchange.stop()
         nobody = audited(desk, url)
 
+    of_the_file = desk.audit()  # with what the exchange may have settled meanwhile
     assert (over_the_wire.code, over_the_wire.stderr) == (0, "")
     assert json.loads(over_the_wire.stdout) == of_the_file | {"source": "wire"}
     assert of_the_file["fills"] > 0
