@@ -5,6 +5,7 @@ from typing import assert_never
 from replenisher.core import starting
 from replenisher.core.account import EXTERNAL
 from replenisher.core.budget import Budget
+from replenisher.core.cash import apply_cash, apply_cash_book, ask_cash, cash_currencies, currencies_at
 from replenisher.core.comparison import (
     apply_balance,
     apply_position,
@@ -36,7 +37,6 @@ from replenisher.model.event import (
     BookSnapshot,
     CancelAllAsked,
     CancelsSent,
-    CashKind,
     CashMoved,
     CashReported,
     ClockOffset,
@@ -83,15 +83,13 @@ from replenisher.model.event import (
     TradesReported,
     Woke,
 )
-from replenisher.model.instrument import Instrument, Kind, venue_of
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import BUY, SELL, Status
 
 
 def apply(state: State, event: Event) -> None:
     """Take in one fact; what is told most often stands first."""
     match event:
-        case BookChanged():
-            _change_book(state, event)
         case TradePrinted():
             state.book(event.instrument).last_trade = event.price
             if (watch := state.watches.get(event.instrument)) is not None:
@@ -100,6 +98,8 @@ def apply(state: State, event: Event) -> None:
                 state.have_guards_see(event)
             if event.instrument in state.setup.heeding_trades:
                 state.look_at(event.instrument)
+        case BookChanged():
+            _change_book(state, event)
         case OrderFilled():
             apply_fill(state, event)
         case (
@@ -146,9 +146,9 @@ def apply(state: State, event: Event) -> None:
         case CancelsSent():
             state.budget(event.venue, event.at).owe(len(event.order_ids))
         case CashMoved():
-            _apply_cash(state, event)
+            apply_cash(state, event)
         case CashReported():
-            _apply_cash_book(state, event)
+            apply_cash_book(state, event)
         case InstrumentDefined():
             state.define(event.instrument, event.at)
             state.revisit(event.instrument.key)
@@ -197,7 +197,7 @@ def apply(state: State, event: Event) -> None:
                 for sync in state.syncs.values():
                     if sync.is_synced:
                         sync.rest()
-                        _ask_cash(state, sync.venue, event.at)  # our book should be whole when it is closed
+                        ask_cash(state, sync.venue, event.at)  # our book should be whole when it is closed
             state.revisit_all()
         case TickerTold():
             apply_ticker(state, event)
@@ -287,7 +287,7 @@ def _apply_instrument_state(state: State, event: InstrumentStateChanged) -> None
             order.cancel_after = order.halted_until = 0  # whatever was refused while nothing traded
     else:
         state.closed[event.instrument] = event.reason
-    _ask_cash(state, venue_of(event.instrument), event.at)  # a settlement may be why
+    ask_cash(state, venue_of(event.instrument), event.at)  # a settlement may be why
     state.revisit(event.instrument)
 
 
@@ -305,32 +305,6 @@ def _apply_trades(state: State, event: TradesReported) -> None:
     sync.trades_as_of[scope] = since = sync.reading_since.pop(scope, 0)
     state.trades_are_read(scope, since)
     trades_were_read(state, scope, event.at)
-
-
-def _apply_cash(state: State, move: CashMoved) -> None:
-    instrument = state.instruments.get(move.instrument)
-    if state.account.move_cash(move, instrument) and move.kind in (CashKind.SETTLEMENT, CashKind.DELIVERY):
-        sync = state.sync(move.venue)
-        if sync.is_synced:
-            sync.ask(Topic.BALANCE, move.currency, move.at)  # fills since then were booked on the old entry
-    if instrument is not None:
-        state.revisit(instrument.key)
-
-
-def _apply_cash_book(state: State, event: CashReported) -> None:
-    state.account.caught_up(f"{event.venue}/{event.currency}", event.venue_time)
-    sync = state.sync(event.venue)
-    sync.answered(Topic.CASH, event.currency)
-    if sync.is_synced:
-        sync.ask(Topic.CASH, event.currency, event.at + CASH_EVERY_NS)
-
-
-def _ask_cash(state: State, venue: str, at: int) -> None:
-    """Look into the venue's book of our cash now, rather than when it is due."""
-    sync = state.syncs.get(venue)
-    if sync is not None and sync.is_synced:
-        for currency in _cash_currencies(state, venue):
-            sync.hasten_cash(currency, at)
 
 
 def _start(state: State, event: Started) -> None:
@@ -385,13 +359,13 @@ def _advance_sync(state: State, venue: str, at: int) -> None:
     if sync is None or sync.stage is Stage.CLOSED or sync.is_synced:
         return
     instruments = state.setup.instruments(venue)
-    currencies = _currencies_at(state, venue)
+    currencies = currencies_at(state, venue)
     starting.object_to(state, venue)
     live = bool(state.strays or state.orders.back) or any(
         order.instrument in instruments and starting.is_in_the_way(state, order, at)
         for order in state.orders.all_live()
     )
-    cash = _cash_currencies(state, venue)
+    cash = cash_currencies(state, venue)
     trades, positions = state.setup.scopes(Topic.TRADES, venue), position_scopes(state, instruments)
     again = unsure(state, venue)
     if sync.advance(trades, currencies, live, at, positions=positions, unsure=again, cash=cash):
@@ -412,26 +386,3 @@ def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
         for scope in stopping.unverified:
             state.sync(venue_of(scope)).ask(Topic.OPEN_ORDERS, scope, at)
     stopping.expire(live, at)
-
-
-def _cash_currencies(state: State, venue: str) -> list[str]:
-    """The currencies of which a venue keeps a book that it can be asked for; each has a cursor from now on."""
-    if not state.setup.venue(venue).tells_cash_moves:
-        return []
-    currencies = _currencies_at(state, venue)
-    for currency in currencies:
-        start = state.first_started_at + state.clock_offsets_ns.get(venue, 0)
-        state.account.cursors.setdefault(f"{venue}/{currency}", start)
-    return currencies
-
-
-def _currencies_at(state: State, venue: str) -> list[str]:
-    """What we hold at a venue, as far as its instruments are known."""
-    known = [state.instruments[key] for key in state.setup.instruments(venue) if key in state.instruments]
-    return sorted({currency for instrument in known for currency in _currencies(instrument)})
-
-
-def _currencies(instrument: Instrument) -> tuple[str, ...]:
-    if instrument.kind is Kind.SPOT:
-        return (instrument.settlement_currency, instrument.base_currency)
-    return (instrument.settlement_currency,)
