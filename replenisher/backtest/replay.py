@@ -72,7 +72,7 @@ class Replay:
     def is_over(self) -> bool:
         """Whether the life has ended, one way or the other."""
         stopping = self.engine.state.stopping
-        return stopping is not None and stopping.verdict is not Verdict.OPEN
+        return stopping is not None and stopping.is_over
 
     @property
     def is_flat(self) -> bool:

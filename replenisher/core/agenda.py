@@ -10,7 +10,6 @@ from replenisher.core.elsewhere import next_expiry
 from replenisher.core.plan import Plan
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
-from replenisher.core.stopping import Verdict
 from replenisher.model.order import WORKING
 
 FAR = 1 << 62
@@ -75,8 +74,9 @@ class Agenda:
         for pause in state.pauses.values():
             if pause.until and pause.until < soonest:
                 soonest = pause.until
-        if state.stopping is not None and state.stopping.verdict is Verdict.OPEN:
-            soonest = min(soonest, state.stopping.deadline)
+        stopping = state.stopping
+        if stopping is not None and not stopping.is_over:
+            soonest = min(soonest, stopping.looks_until or stopping.deadline)
         return soonest if soonest < FAR else None
 
     def remind(self, state: State, at: int) -> None:

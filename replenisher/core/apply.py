@@ -27,8 +27,8 @@ from replenisher.core.order_facts import (
     time_out,
 )
 from replenisher.core.state import State
-from replenisher.core.stopping import Stopping
-from replenisher.core.sync import CASH_EVERY_NS, SYNCED, Stage
+from replenisher.core.stopping import Stopping, Verdict
+from replenisher.core.sync import CASH_EVERY_NS, SYNCED, Stage, Sync
 from replenisher.core.topic import Topic
 from replenisher.model.command import Pause
 from replenisher.model.event import (
@@ -386,3 +386,18 @@ def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
         for scope in stopping.unverified:
             state.sync(venue_of(scope)).ask(Topic.OPEN_ORDERS, scope, at)
     stopping.expire(live, at)
+    if stopping.verdict is Verdict.FLAT and not stopping.is_over:
+        synced = [sync for sync in state.syncs.values() if sync.is_synced]
+        if not stopping.looks_until:
+            stopping.look(at)
+            for sync in synced:
+                _look_last(state, sync, at)
+        stopping.looked(is_all_told=not any(sync.is_looking for sync in synced), at=at)
+
+
+def _look_last(state: State, sync: Sync, at: int) -> None:
+    """Ask a venue what we hold there."""
+    for scope in position_scopes(state, state.setup.instruments(sync.venue)):
+        sync.ask(Topic.POSITION, scope, at)
+    for currency in currencies_at(state, sync.venue):
+        sync.ask(Topic.BALANCE, currency, at)

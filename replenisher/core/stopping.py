@@ -1,4 +1,8 @@
-"""Stopping verified-flat: a stop is over only when the venue, asked after our last send, shows none of our orders."""
+"""Stopping verified-flat: a stop is over only when the venue, asked after our last send, shows none of our orders.
+
+Then it is asked once more what we hold, so that the books of a day that ends with a stop are closed with its own word.
+That is waited for a moment and no longer: it changes nothing about the verdict.
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -6,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 STOP_NS_MAX = 15_000_000_000
+LAST_LOOK_NS_MAX = 500_000_000
 
 
 class Verdict(StrEnum):
@@ -25,6 +30,8 @@ class Stopping(msgspec.Struct):
     asked_at: int = 0  # session time from which on an answer counts; 0 while something may still be live
     verdict: Verdict = Verdict.OPEN
     left: list[str] = msgspec.field(default_factory=list)  # orders that may be left
+    looks_until: int = 0  # how long it is waited for what we hold; 0 while nobody has asked for that
+    is_over: bool = False  # there is nothing more to wait for
 
     @classmethod
     def begin(cls, reason: str, scopes: Iterable[str], at: int) -> "Stopping":
@@ -43,3 +50,12 @@ class Stopping(msgspec.Struct):
         if self.verdict is Verdict.OPEN and at >= self.deadline:
             self.verdict = Verdict.LEFT
             self.left = live
+            self.is_over = True
+
+    def look(self, at: int) -> None:
+        """It is verified flat, and what we hold is asked for a last time."""
+        self.looks_until = min(at + LAST_LOOK_NS_MAX, max(at, self.deadline))
+
+    def looked(self, *, is_all_told: bool, at: int) -> None:
+        """Whether that was told by now."""
+        self.is_over = is_all_told or at >= self.looks_until

@@ -41,7 +41,8 @@ class Stage(StrEnum):
 
 
 NEVER = 1 << 62
-COMPARED = (Topic.TRADES, Topic.POSITION, Topic.BALANCE)
+HOLDINGS = (Topic.POSITION, Topic.BALANCE)
+COMPARED = (Topic.TRADES, *HOLDINGS)
 CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
 
 
@@ -82,6 +83,11 @@ class Sync(msgspec.Struct):
     def is_synced(self) -> bool:
         """Whether quotes may be shown."""
         return self.stage is SYNCED
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the venue was asked what we hold, and has not told all of it."""
+        return any(topic in HOLDINGS for topic, _ in self.open_questions)
 
     def open(self, orders: Iterable[str], trades: Iterable[str], at: int) -> None:
         """A session began, or what we believe is in doubt: ask for everything that rests or may have traded."""

@@ -156,7 +156,7 @@ class Supervisor:
             elif isinstance(event, SessionLost) and event.is_refusal and event.venue not in self._let_in:
                 keys = f"venues.{event.venue}.api_key and api_secret"
                 self._end(ConfigurationError(f"venue {event.venue} {event.reason}; check {keys}"))
-        if state.stopping is not None and state.stopping.verdict is not Verdict.OPEN:
+        if state.stopping is not None and state.stopping.is_over:
             if state.halts:
                 self._exit_code = self._exit_code or RISK_HALT
             elif state.stopping.verdict is Verdict.LEFT:

@@ -1,7 +1,7 @@
 """Stopping verified-flat: over only when the venue, asked after our last send, shows none of our orders."""
 
-from replenisher.core.stopping import STOP_NS_MAX, Verdict
-from replenisher.model.command import AskOpenOrders, CancelOrder, PlaceOrder
+from replenisher.core.stopping import LAST_LOOK_NS_MAX, STOP_NS_MAX, Verdict
+from replenisher.model.command import AskBalance, AskOpenOrders, AskPosition, CancelOrder, PlaceOrder
 from replenisher.model.event import OpenOrdersReported, SessionLost, SessionOpened, StopAsked
 from replenisher.model.order import Side
 from tests.core.world import KEY, SECOND, VENUE, Resting, World, buy, ladder, quoting, want
@@ -26,6 +26,64 @@ def test_a_stop_cancels_everything_asks_the_venue_and_is_flat() -> None:
     assert [type(wish) for wish in asked] == [AskOpenOrders]
     assert before is Verdict.OPEN
     assert stopping(world) is Verdict.FLAT
+
+
+def flat(world: World) -> list[type]:
+    """A stop up to the moment at which it is verified; what was asked then."""
+    world.tell(StopAsked(at=0, reason="operator"))
+    for _ in range(2):
+        world.arrive()
+        asked = world.hear()
+    assert stopping(world) is Verdict.FLAT
+    return [type(wish) for wish in asked]
+
+
+def is_over(world: World) -> bool:
+    assert world.state.stopping is not None
+    return world.state.stopping.is_over
+
+
+def test_what_is_held_is_asked_once_more_when_all_is_flat_and_the_answer_is_waited_for() -> None:
+    world = quoting(ladder(2))
+
+    asked = flat(world)
+    before = is_over(world)
+    world.settle()
+
+    assert asked == [AskPosition, AskBalance]
+    assert (before, is_over(world), stopping(world)) == (False, True, Verdict.FLAT)
+
+
+def test_a_last_look_that_nobody_answers_is_waited_for_a_moment_and_no_longer() -> None:
+    world = quoting(ladder(2))
+    flat(world)
+    world.outgoing.clear()
+
+    assert world.engine.next_deadline == world.at + LAST_LOOK_NS_MAX
+    world.wait(LAST_LOOK_NS_MAX - 1)
+    before = is_over(world)
+    world.wait(1)
+
+    assert (before, is_over(world), stopping(world)) == (False, True, Verdict.FLAT)
+
+
+def test_a_last_look_that_differs_from_our_books_does_not_halt_and_does_not_last() -> None:
+    world = quoting(ladder(2))
+    world.venue.position += 7
+    flat(world)
+    world.settle()
+    world.wait(LAST_LOOK_NS_MAX)
+
+    assert (is_over(world), stopping(world), world.state.halts) == (True, Verdict.FLAT, {})
+
+
+def test_a_session_that_is_lost_ends_the_last_look() -> None:
+    world = quoting(ladder(2))
+    flat(world)
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="gone"))
+
+    assert (is_over(world), stopping(world)) == (True, Verdict.FLAT)
 
 
 def test_nothing_is_shown_after_a_stop_was_asked_for() -> None:
@@ -61,6 +119,7 @@ def test_a_stop_that_the_venue_does_not_answer_names_what_may_be_left() -> None:
     world.wait(2 * SECOND)
 
     assert stopping(world) is Verdict.LEFT
+    assert is_over(world)
     assert world.state.stopping is not None
     assert sorted(world.state.stopping.left) == ids
 

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Table, delete
+from sqlalchemy import Connection, Table, delete
 
+from replenisher.config import load
 from replenisher.errors import ReplenisherError
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import DAY_NS, SECOND_NS
 from replenisher.report.statement import Entry, Statement, read_statement
 from replenisher.report.statement_page import statement_page, verdict
+from replenisher.simulate.rows import database_in
+from replenisher.simulate.run import START
+from replenisher.simulate.world import World
 from replenisher.store import history, tables
 from replenisher.store.database import Database
+from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.report.by_hand import INVERSE, LINEAR, SPOT, Rows
 
 D = Decimal
@@ -259,3 +265,23 @@ def test_today_is_stated_as_far_as_it_has_come(database: Database) -> None:
     page = statement_page(stated(database, SECOND, now=1_700_010_000 * SECOND_NS))
 
     assert page.startswith("2023-11-15, UTC, so far\n")
+
+
+def test_a_day_that_ends_with_a_stop_is_explained_to_its_end(tmp_path: Path) -> None:
+    with database_in(tmp_path) as simulated:
+        scene = scene_of(load(SHIPPED))
+        world = World(scene, seed=4, at=START, directory=tmp_path / "journal", database=simulated)
+        world.run(40)
+        assert world.stop() == "exit 0"  # and since the venue was last asked there was a fill
+        day = datetime.fromtimestamp(START / SECOND_NS, UTC).date()
+
+        def state(connection: Connection) -> Statement:
+            return read_statement(connection, history.account_keys(connection), day, START + DAY_NS)
+
+        statement = simulated.read(state)
+
+    told = [entry for entry in statement.entries if entry.is_ever_told]
+    assert [entry.asset for entry in told] == ["BTC", "BTC-PERPETUAL"]
+    assert all(entry.moved.fees or entry.moved.fills for entry in told), "it traded"
+    assert [entry.moved_since for entry in told] == [0, 0]
+    assert statement.is_explained

@@ -80,8 +80,11 @@ def test_a_hundred_instruments_are_quoted_soon_and_a_stop_is_verified_flat_by_on
     assert ending == "exit 0"
     assert world.at - stopped_at < STOP_NS_MAX
     assert asked.methods["private/get_open_orders"] == 1
+    assert asked.methods["private/get_positions"] == asked.methods["private/get_account_summary"] == 1, "a last look"
     assert set(asked.methods) <= {
         "private/cancel",
+        "private/get_account_summary",
+        "private/get_positions",
         "private/get_open_orders",
         "private/get_transaction_log",
         "public/test",
