@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.live.terminal import Terminal
 from tests.waiting import LIFE_S
 
 ROOT = Path(__file__).parent.parent
@@ -42,11 +44,16 @@ MODEL = ["--set", "gamma=0.1", "--set", "sigma={value: 45}", "--set", "k={window
 MODEL += ["--set", "horizon_s=300", "--set", "target_base=0"]
 
 
+def environment(**variables: str) -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none", **variables}
+
+
 def replenisher(room: Path, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "replenisher", *map(str, arguments)],
         cwd=room,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "none", **variables},
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=LIFE_S,
@@ -78,6 +85,41 @@ def test_a_real_venue_can_be_traded_on_once_the_keys_are_there(tmp_path: Path) -
 
     assert (imported.returncode, imported.stderr) == (0, "")
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_at_a_terminal_it_asks_for_what_the_file_does_not_say_and_writes_the_same(tmp_path: Path) -> None:
+    (tmp_path / "conf.yml").write_text(PURE)
+    said = replenisher(tmp_path, "import", "hummingbot", "conf.yml", *PAPER)
+    asked = {
+        "exchange.balances (": "{BTC: 1, USDT: 50000}",
+        "risk.max_order_quote (the largest order): ": "2000",
+        "risk.max_position_quote (the largest position): ": "10000",
+        "risk.max_daily_loss_quote (the largest loss of a day): ": "100",
+    }
+
+    terminal = Terminal(120, 40)
+    with (
+        terminal.opened() as their_end,
+        subprocess.Popen(
+            [sys.executable, "-m", "replenisher", "import", "hummingbot", "conf.yml"],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=their_end,
+            stderr=their_end,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program,
+    ):
+        terminal.until_it_shows("exchange.balances (")
+        terminal.press(b"oops: [\n")  # no YAML: it is asked again
+        terminal.until_it_shows("is not the YAML we read")
+        for question, answer in asked.items():
+            terminal.until_it_shows(question)
+            terminal.press(f"{answer}\n".encode())
+        written, _ = program.communicate(timeout=LIFE_S)
+
+    assert program.returncode == said.returncode == 0
+    assert yaml.safe_load(written) == yaml.safe_load(said.stdout)
 
 
 def test_a_script_reads_what_was_brought_over(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """The verbs that bring over what others have written."""
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replenisher.cli.program import AsJson, imports, show
 from replenisher.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from replenisher.config.hummingbot.reading import Given
 
 MODES = ("paper", "testnet", "live")
 
@@ -37,8 +41,8 @@ def import_hummingbot(
 ) -> None:
     """Turn a file of its pure or Avellaneda market making into a configuration.
 
-    What the file does not say, as with limits in money, has to be said with --set: units are never guessed. What has no
-    equivalent is told, with what to do instead. docs/from-hummingbot.md has every key.
+    What the file does not say, as with limits in money, has to be said with --set, or is asked for at a terminal: units
+    are never guessed. What has no equivalent is told, with what to do instead. docs/from-hummingbot.md has every key.
     """
     from replenisher.cli.drafting import require_tradable, write_new
     from replenisher.config.hummingbot.reading import Given, Percents
@@ -54,7 +58,10 @@ def import_hummingbot(
     if out is not None and out.exists():
         raise ConfigurationError(f"{out} is there already: name another one")
     given = Given(file, None if percents is None else Percents(percents))
-    translation = translate(given, mode, _values(said or []))
+    values = _values(said or [])
+    if sys.stdin.isatty():
+        _ask(given, mode, values)
+    translation = translate(given, mode, values)
     text = written(given, translation)
     require_tradable(out or file.with_suffix(".yaml"), text)
     if out is not None:
@@ -70,6 +77,20 @@ def import_hummingbot(
         for each in translation.lost:
             typer.echo(f"without equivalent: {each.key}: {each.value} - {each.instead}")
         typer.echo(f"{out} is written. Look at it, then:\n  replenisher doctor {out}\n  replenisher run {out}")
+
+
+def _ask(given: "Given", mode: str, values: dict[str, Any]) -> None:
+    """Ask at the terminal for what must be said besides; stdout is for the configuration."""
+    from replenisher.config.hummingbot.translation import unsaid
+    from replenisher.config.reading import read_value
+
+    while missing := unsaid(given, mode, values):  # an answer may lead to another question
+        key, why = next(iter(missing.items()))
+        text = typer.prompt(f"{key} ({why})", err=True)
+        try:
+            values[key] = read_value(text, key)
+        except ConfigurationError as error:
+            typer.echo(str(error), err=True)
 
 
 def _values(said: list[str]) -> dict[str, Any]:

@@ -58,11 +58,18 @@ def translate(given: Given, mode: str, said: Mapping[str, Any]) -> Translation:
     """Say it in our words; what must be said besides and is not, is one sentence."""
     draft = _Draft(given, mode, said)
     draft.write()
-    if missing := [f"{key} ({why})" for key, why in draft.asked.items() if not draft.is_said(key)]:
+    if missing := [f"{key} ({why})" for key, why in draft.missing().items()]:
         raise ConfigurationError(
             f"{given.path}: the file does not say {', '.join(missing)}: say each of them with --set KEY=VALUE"
         )
     return Translation(draft.config, tuple(_lost(given)))
+
+
+def unsaid(given: Given, mode: str, said: Mapping[str, Any]) -> dict[str, str]:
+    """What must be said besides and is not, each with why."""
+    draft = _Draft(given, mode, said)
+    draft.write()
+    return draft.missing()
 
 
 def _lost(given: Given) -> Iterator[Lost]:
@@ -111,6 +118,10 @@ class _Draft:
     def ask(self, key: str, why: str) -> None:
         """What only the operator knows."""
         self.asked[key] = why
+
+    def missing(self) -> dict[str, str]:
+        """What is asked for and not said."""
+        return {key: why for key, why in self.asked.items() if not self.is_said(key)}
 
     def is_said(self, key: str) -> bool:
         """Whether `--set` has said a key, or something below it."""
