@@ -19,10 +19,10 @@ This page is written by `make docs` from the table by which files are read. A te
 
 It reads the files of `pure_market_making` and `avellaneda_market_making` and writes a configuration that `check` takes.
 By default that is a rehearsal, `mode: paper`, on the simulated exchange; with `--mode testnet` or `--mode live` it
-trades where the file says, through ccxt. What a file does not say, or says in a unit that is not ours, is asked for at a
-terminal; elsewhere it is named in one sentence and has to be said with `--set KEY=VALUE`: a key of one of our sections,
-such as `risk.max_order_quote`, or one of the strategy itself, such as `gamma`. That also wins over what the file says.
-No limit in money has a default.
+trades where the file says, through ccxt. What a file does not say, or says in a unit that is not ours, is asked for at
+a terminal; elsewhere it is named in one sentence and has to be said with `--set KEY=VALUE`: a key of one of our
+sections, such as `risk.max_order_quote`, or one of the strategy itself, such as `gamma`. That also wins over what the
+file says. No limit in money has a default.
 
 - **mapped**: it is written, as the last column says.
 - **asked**: `--set` has to say ours, where Hummingbot's is in use.
