@@ -25,6 +25,8 @@ HEADINGS = {
     "pnl.totals": "P&L by currency",
     "markouts": "Markouts: which fills",
     "markouts.points": "Markouts: after which time",
+    "spreads": "Spreads: what the others quoted, what takers paid us",
+    "spreads.after": "Spreads: what was left after which time",
     "latency": "Requote latency",
 }
 COLUMNS = {
