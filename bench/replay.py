@@ -3,7 +3,8 @@
 A recording of Binance's BTCUSDT perpetual is decoded once. Then it is replayed: engine, exchange core and what is under
 way between them, as `replenisher replay` puts them together, with 2 ms each way. First the shipped `pure_mm` quotes ten
 orders (`engine_steps.yaml`), then `glft` does (`replay_glft.yaml`). Everything is timed but decoding: matching, money,
-the exchange's ledger, its bytes included, and the counting of what happens. Nothing is written to a disk.
+the exchange's ledger, its bytes included, and the counting of what happens. Nothing is written to a disk, so nobody
+looks for sweeps.
 
 An event is one change of the book or one trade of the tape. A pass is a whole replay, with a new engine and a new
 exchange, so every pass has the same hash, or the bench fails. Seconds are those of the processor, so that what else

@@ -8,10 +8,11 @@ in the daemon, where whatever has been heard when the loop comes round is one tu
 
 What the daemon's driver and the venue's session add of themselves is kept, as a decision may depend on it: an alarm is
 set a moment after a turn and not in it, and a book that stands still is known to be today's as long as the connection
-answers.
+answers. Who watches the market for the record looks at that moment, too, and what it found is told with the next facts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
@@ -24,7 +25,7 @@ from replenisher.model.event import Event, LinkAlive, Started, StopAsked, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 
-ALARM_SET_NS = MS_NS  # after a turn, as in the driver
+LOOK_BACK_NS = MS_NS  # after a turn, as in the driver
 ALIVE_EVERY_NS = SECOND_NS // 2  # a connection that is heard is said to live, as in the venue's session
 SILENCE_NS = 3 * SECOND_NS // 4  # and is asked for an answer when nothing was heard for so long
 STOP_NS_MAX = 30 * SECOND_NS
@@ -34,8 +35,18 @@ CLOSED, OVER = "the market has closed", "the replay is over"
 Observe = Callable[[Step], None]
 
 
+class Watch(Protocol):
+    """Watches the steps of a life for the record."""
+
+    def observe(self, step: Step) -> None:
+        """Take one step into account, with the state as it is by now."""
+
+    def learned(self) -> Sequence[Event]:
+        """What it has found out since it was last asked."""
+
+
 class Replay:
-    """Lets the past happen."""
+    """Lets the past happen. A watch costs time, and what it finds changes no decision."""
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Replay:
         counter: Counter,
         connection: Connection,
         observe: Observe,
+        watch: Watch | None = None,
     ) -> None:
         self.engine = engine
         self.exchange = exchange
@@ -53,8 +65,11 @@ class Replay:
         self._counter = counter
         self._send = connection.send
         self._observe = observe
+        self._watch = watch
+        self._unwatched: list[Step] = []
+        self._found: list[Event] = []  # by the watch, and not told yet
         self._alarm_at = FAR
-        self._set_alarm_at = FAR
+        self._look_back_at = FAR
         self._heard_at = 0
         self._alive_at = 0
         self._venue = engine.state.setup.venues[0].name
@@ -113,8 +128,8 @@ class Replay:
             due = at
         if (market := self.exchange.next_at) is not None and market < due:
             due = market
-        if self._set_alarm_at < due:
-            self._set_alarm(self._set_alarm_at)
+        if self._look_back_at <= due:
+            self._look_back(self._look_back_at)
         return self._alarm_at if self._alarm_at < due else due
 
     def _happen(self, at: int) -> int:
@@ -158,17 +173,30 @@ class Replay:
         elif not facts:
             self._set_alarm(at)
 
+    def _look_back(self, at: int) -> None:
+        """What the driver does once bytes have left."""
+        self._look_back_at = FAR
+        if self._watch is not None:
+            for step in self._unwatched:
+                self._watch.observe(step)
+            self._unwatched.clear()
+            self._found += self._watch.learned()
+        self._set_alarm(at)
+
     def _set_alarm(self, at: int) -> None:
-        self._set_alarm_at = FAR
         deadline = self.engine.next_deadline
         if deadline is not None and deadline < self._alarm_at:
             self._alarm_at = max(deadline, at)
 
     def _step(self, facts: list[Event]) -> None:
+        if self._found:
+            facts, self._found = [*self._found, *facts], []
         step = self.engine.step(facts)
         self._observe(step)
+        if self._watch is not None:
+            self._unwatched.append(step)
         for command in step.commands:
             if isinstance(command, LEAVES):
                 self._send(command, self.at)
-        if self._set_alarm_at == FAR:
-            self._set_alarm_at = self.at + ALARM_SET_NS
+        if self._look_back_at == FAR:
+            self._look_back_at = self.at + LOOK_BACK_NS

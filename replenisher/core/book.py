@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
+from math import ceil, floor
 
 import msgspec
 
@@ -86,6 +87,16 @@ class BookSide:
         while price is not None:
             yield price, self._quantities[price]
             price = self.behind(price)
+
+    def depth(self, outermost: float) -> int:
+        """What stands from the touch out to this price."""
+        quantities, best, sign = self._quantities, self.best, self._sign
+        if best is None:
+            return 0
+        prices = range(best, (ceil(outermost) if sign > 0 else floor(outermost)) - sign, -sign)
+        if len(prices) <= len(quantities):
+            return sum(filter(None, map(quantities.get, prices)))
+        return sum([quantity for price, quantity in quantities.items() if (price - outermost) * sign >= 0])
 
     def levels(self, depth: int) -> list[Level]:
         """The best `depth` levels from the touch outwards."""

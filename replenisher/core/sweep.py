@@ -31,13 +31,10 @@ SWEEPS_KEPT = 500  # of each band
 
 
 def depth_within(side: BookSide, low: float, high: float) -> int:
-    """What stands from the touch outwards, between two prices."""
-    depth = 0
-    for price, quantity in side.best_first():
-        if not low <= price <= high:
-            break
-        depth += quantity
-    return depth
+    """What stands from the touch outwards, between two prices; nothing where the touch is not between them."""
+    if side.best is None or not low <= side.best <= high:
+        return 0
+    return side.depth(low if side.side is BUY else high)
 
 
 class _Episode:

@@ -18,6 +18,7 @@ from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.setup import VenueSetup
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
+from replenisher.core.sweep_watches import Sweeps
 from replenisher.live.new_fills import NewFills
 from replenisher.live.picture import Picture, SeenFill, Stop, Summary
 from replenisher.live.standing import (
@@ -27,7 +28,6 @@ from replenisher.live.standing import (
     holding,
     live_orders,
 )
-from replenisher.live.sweeps import Sweeps
 from replenisher.live.uptime import uptimes
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, PlaceOrder
 from replenisher.model.event import (

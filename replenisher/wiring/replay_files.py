@@ -8,6 +8,7 @@ from pathlib import Path
 from replenisher.backtest.replay import Replay
 from replenisher.config import Config
 from replenisher.core.state import State
+from replenisher.core.sweep_watches import Sweeps
 from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.live.birth import EPOCH_ZERO_S, begin
@@ -22,6 +23,9 @@ from replenisher.wiring.setup import setup_of
 
 class Forgetful:
     """Keeps nothing."""
+
+    def watch(self, state: State) -> None:
+        """Nobody asks later what the market did."""
 
     def begin(self, config: Config, at: int) -> tuple[State, int]:
         """The state in which the life begins, and its epoch."""
@@ -53,6 +57,10 @@ class Files:
             policy=Policy(fsync=Fsync.NEVER, market_data=config.journal.market_data),
         )
         database_upgrade(config)
+
+    def watch(self, state: State) -> Sweeps:
+        """What watches the market for the record, as in the daemon."""
+        return Sweeps(state)
 
     def begin(self, config: Config, at: int) -> tuple[State, int]:
         """The state in which the life begins, and its epoch."""

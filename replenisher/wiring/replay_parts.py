@@ -8,7 +8,7 @@ from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
 from replenisher.backtest.elsewhere import ElsewhereHearing, HeldPrice
 from replenisher.backtest.hearing import Hearing
-from replenisher.backtest.replay import Observe, Replay
+from replenisher.backtest.replay import Observe, Replay, Watch
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.core.mandates import mandates
@@ -37,6 +37,7 @@ def replay_of(
     at: int,
     append: Append,
     observe: Observe,
+    watch: Watch | None = None,
     opens_at: int | None = None,
     prices: Mapping[str, float] = NO_PRICES,
     chance: Callable[[], float] | None = None,
@@ -93,7 +94,7 @@ def replay_of(
     watched = [listing.market for listing in listings if listing.market.instrument.name in names]
     for market in watched:
         hearing.listen(market.instrument, is_traded=market.instrument.name in traded)
-    game = Replay(Engine(state), exchange, hearing, counter, connection, observe)
+    game = Replay(Engine(state), exchange, hearing, counter, connection, observe, watch)
     game.begin(
         Started(
             at=at,

@@ -130,7 +130,17 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
         tally.observe(step)
         memory.observe(step)
 
-    game = replay_of(config, listings, state, epoch=epoch, at=at, append=append, observe=observe, prices=prices)
+    game = replay_of(
+        config,
+        listings,
+        state,
+        epoch=epoch,
+        at=at,
+        append=append,
+        observe=observe,
+        watch=memory.watch(state),
+        prices=prices,
+    )
     until = FOREVER
     if minutes is not None or any(listing.market.source == "synthetic" for listing in listings):
         until = at + round((MINUTES if minutes is None else minutes) * MINUTE_NS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from replenisher.config import Config, load, market_overrides
 from replenisher.core.state import State
+from replenisher.core.sweep_watches import Sweeps
 from replenisher.exchange import ledger
 from replenisher.exchange.ledger import read_ledger
 from replenisher.live.birth import EPOCH_ZERO_S
@@ -59,19 +60,23 @@ def replayed(
     steps: list[Step] | None = None,
     prices: Mapping[str, float] = NO_PRICES,
     opens_at: int | None = None,
+    *,
+    is_watched: bool = False,
 ) -> list[Happened]:
-    """What it says of a replay of the same past."""
+    """What it says of a replay of the same past; if it is watched, the steps tell the sweeps of its books."""
     section, written = config.exchange, bytearray()
     assert section is not None
     observe = (lambda _: None) if steps is None else steps.append
+    state = State.load(setup_of(config), None)
     game = replay_of(
         config,
         listings_of(section, tape=config.tape, seed=section.seed, clock=lambda _: START),
-        State.load(setup_of(config), None),
+        state,
         epoch=START // SECOND_NS - EPOCH_ZERO_S,
         at=START,
         append=written.extend,
         observe=observe,
+        watch=Sweeps(state) if is_watched else None,
         prices=prices,
         opens_at=opens_at,
         chance=lambda: EVEN,

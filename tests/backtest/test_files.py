@@ -41,7 +41,7 @@ def test_the_same_past_has_the_same_hash_and_the_same_files(past: Past, tmp_path
 
     assert past.told["fills"] > 10
     assert past.told["data_directory"] == str(past.desk.data)
-    assert other["hash"] == past.told["hash"] == replay(past.desk)["hash"]
+    assert other | {"data_directory": ""} == past.told | {"data_directory": ""} == replay(past.desk)
     for folder in ("journal", "."):
         written = [
             sorted(each for each in (data / folder).iterdir() if each.suffix in {".journal", ".ledger"})

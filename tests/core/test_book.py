@@ -12,9 +12,9 @@ WATCHED, LIMIT = frozenset({7, 20, 300}), 25
 LEVELS = st.lists(st.tuples(PRICES, st.integers(0, 9)), max_size=40)
 
 
-@given(st.sampled_from(Side), LEVELS, LEVELS)
+@given(st.sampled_from(Side), LEVELS, LEVELS, PRICES)
 def test_a_side_is_a_sorted_dictionary(
-    side: Side, first: list[tuple[int, int]], changes: list[tuple[int, int]]
+    side: Side, first: list[tuple[int, int]], changes: list[tuple[int, int]], edge: int
 ) -> None:
     book_side = BookSide(side)
     book_side.replace(first)
@@ -34,6 +34,9 @@ def test_a_side_is_a_sorted_dictionary(
     assert book_side.levels(3) == best_first[:3]
     assert book_side.levels(100) == best_first
     assert book_side.best == (best_first[0][0] if best_first else None)
+    for outermost in (edge, edge - 0.5, edge + 0.5):
+        standing = [quantity for price, quantity in best_first if (price - outermost) * side.sign >= 0]
+        assert book_side.depth(outermost) == sum(standing)
 
 
 def test_a_side_remembers_only_so_many_prices_at_which_nothing_is_any_more() -> None:

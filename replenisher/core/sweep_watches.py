@@ -1,8 +1,9 @@
 """Sweeps: how the books that we quote come back after somebody has swept them, seen while it happens.
 
-What became of each is a fact for the record, so that a report can tell it long after this life. Meanwhile the daemon
-tells what became of the newest. What chance makes of that, the intervals, is worked out by who asks
-(`report/resampling.py`): it takes a fifth of a second, for which no market waits.
+Daemon and replay tell it their steps, a moment after they were taken. What became of each sweep is a fact for the
+record, so that a report can tell it long after this life. Meanwhile the daemon tells what became of the newest. What
+chance makes of that, the intervals, is worked out by who asks (`report/resampling.py`): it takes a fifth of a second,
+for which no market waits.
 """
 
 from collections.abc import Sequence
