@@ -110,9 +110,9 @@ class Driver:
         self._outward.carriers.update(carriers)
         self.tell(*first)
         self._look_due = self.clock.now()
-        at, written_at = self.clock.now(), self._journal.boot.written_at
+        follows = self._journal.boot.epoch > 0  # a wall clock that may be set cannot tell how long ago
         for venue in self._venues.values():
-            venue.start(at, None if written_at is None else min(at, written_at))  # somebody may have set the clock back
+            venue.start(self.clock.now(), follows=follows)
         self._look_at_clocks()
         self._turn()
 

@@ -52,7 +52,7 @@ SCENARIOS = (
     Scenario(name="burst of amends", seed=6, begins_s=5.8, ends_s=7.3, away_s=0.001),
     Scenario(name="cancel all and stop", seed=12, begins_s=3.3, ends_s=6, away_s=0.5, cancels_s=3.5, stops_s=4.5),
     Scenario(name="reconnect with sync", seed=5, begins_s=4.3, ends_s=6.8, away_s=1, script=(CUT,)),
-    Scenario(name="start after a death", seed=10, begins_s=3, ends_s=5.3, away_s=0.3, script=(KILL,)),
+    Scenario(name="start after a death", seed=10, begins_s=3, ends_s=5.8, away_s=0.3, script=(KILL,)),
     Scenario(name="adoption", seed=3, begins_s=8, ends_s=10.5, away_s=0.3, script=(LOSE_POWER,), adopts=True),
     Scenario(name="sync that fails", seed=1, begins_s=3, ends_s=4.5, away_s=0.3, script=(FAIL_SYNCS,)),
     Scenario(

@@ -20,7 +20,6 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     journal_id: str
     epoch: int  # of the last life; 0 if there was none
     step: int  # the last step that was written; 0 if there was none
-    written_at: int | None  # when the newest record was: then the last life went on; None if there was none
     snapshot: bytes | None  # None if there was no life before
     steps: tuple[Step, ...]  # those after the snapshot, in the order of their numbers
 
@@ -43,10 +42,9 @@ def remembered(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
             journal_id=header.journal_id,
             epoch=header.epoch,
             step=max(header.step, *steps) if steps else header.step,
-            written_at=max([header.at, *(step.at for step in decoded)]),
             snapshot=header.snapshot,
             steps=tuple(steps[number] for number in sorted(steps) if number > header.step),
         )
         return boot, segment.number
     assert len(new_id) == 16, "a journal's id is 16 hex digits"
-    return Boot(journal_id=new_id, epoch=0, step=0, written_at=None, snapshot=None, steps=()), 0
+    return Boot(journal_id=new_id, epoch=0, step=0, snapshot=None, steps=()), 0

@@ -63,8 +63,8 @@ class Venue(Protocol):
     def next_wake(self) -> int | None:
         """The session time at which `wake` wants to be called."""
 
-    def start(self, at: int, asked_until: int | None = None) -> None:
-        """Begin to connect. An earlier life of ours may have asked the venue until then, and a venue counts on."""
+    def start(self, at: int, *, follows: bool = False) -> None:
+        """Begin to connect. Whoever follows an earlier life may have asked a moment ago, and a venue counts on."""
 
     def wake(self, at: int) -> None:
         """`next_wake` has come."""

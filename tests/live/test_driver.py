@@ -114,7 +114,7 @@ class NearVenue:
         self.asked: list[Command] = []
         self.gaps = 0
 
-    def start(self, at: int, asked_until: int | None = None) -> None:
+    def start(self, at: int, *, follows: bool = False) -> None:
         self.toy.private += [InstrumentDefined(at=at, instrument=LINEAR), SessionOpened(at=at, venue=VENUE)]
         self.toy.public.append(self.toy.snapshot(at))
 

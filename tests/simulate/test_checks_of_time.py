@@ -145,6 +145,24 @@ def test_s7_whoever_stood_still_cancels_before_anything_else() -> None:
     assert story.label(2) in found
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_s7_what_was_being_amended_when_it_stood_still_need_not_be_canceled_first(is_answered: bool) -> None:
+    story = trusted()
+    (order,) = story.evidence.ours()
+    story.sends("edit", order_id=order.order_id, amount=1000, price=story.mark(-30))
+    if is_answered:
+        story.arrives({"label": order.label})
+    story.daemon.stands_until = story.at + 2 * 10**9
+    story.arrives(book_frame(story, 2, 1), MARKET)
+    story.passes(2)
+    story.arrives({"label": order.label})
+    story.arrives(book_frame(story, 3, 2), MARKET)
+
+    story.asks_for(story.label(2))
+
+    assert len(story.found) == (1 if is_answered else 0)
+
+
 @pytest.mark.parametrize("runs_between", [True, False])
 def test_s7_a_disk_that_is_slow_at_every_write_is_no_standstill(runs_between: bool) -> None:
     story = trusted()

@@ -165,7 +165,7 @@ def test_damage_in_an_older_segment_is_an_error_that_names_file_and_offset(tmp_p
 def test_boot_is_the_newest_snapshot_and_the_steps_after_it(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as journal:
         assert journal.boot == msgspec.structs.replace(
-            journal.boot, journal_id=JOURNAL_ID, epoch=0, step=0, written_at=None, snapshot=None, steps=()
+            journal.boot, journal_id=JOURNAL_ID, epoch=0, step=0, snapshot=None, steps=()
         )
         journal.begin(7, b"empty", T0)
         for each in a_day()[:4]:
@@ -182,7 +182,6 @@ def test_boot_is_the_newest_snapshot_and_the_steps_after_it(tmp_path: Path) -> N
     assert boot.journal_id == JOURNAL_ID, "a journal is named once"
     assert (boot.epoch, boot.step, boot.snapshot) == (7, 6, b"after four")
     assert list(boot.steps) == a_day()[4:6]
-    assert boot.written_at == max(each.at for each in a_day()[4:6])
     assert begun == msgspec.structs.replace(boot, snapshot=None, steps=()), "a life does not carry its past along"
 
 

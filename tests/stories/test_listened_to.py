@@ -70,7 +70,7 @@ def test_where_the_other_exchange_is_away_its_quotes_are_pulled_until_it_is_back
 
             exchange.send(signal.SIGKILL)
             daemon.until("it has pulled its quotes", lambda: not resting(desk.ledger()))
-            assert desk.answer("status")["not_quoting"] == TOO_FEW
+            daemon.until("both of its legs are old", lambda: desk.answer("status")["not_quoting"] == TOO_FEW)
             assert desk.answer("status")["prices"]["core"]["elsewhere/BTC-PERPETUAL"] == "not fresh"
 
             with other.exchange(int(url.rpartition(":")[2].partition("/")[0])):

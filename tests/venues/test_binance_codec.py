@@ -434,6 +434,5 @@ def test_a_recording_that_is_cut_off_is_refused(recordings: Callable[[str], Path
     path = tmp_path / "cut.jsonl.gz"
     path.write_bytes(whole[: len(whole) // 2])
 
-    for judge in (tape.check, lambda cut: survey(tape.read(cut))):
-        with pytest.raises(ConfigurationError, match=r"line \d+: the file is cut off or corrupt"):
-            judge(path)
+    with pytest.raises(ConfigurationError, match=r"line \d+: the file is cut off or corrupt"):
+        survey(tape.read(path))

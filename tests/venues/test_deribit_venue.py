@@ -143,9 +143,9 @@ def test_a_key_that_only_reads_asks_for_no_right_to_order_and_hears_each_change(
     assert far.dialed == [MARKET]
 
 
-def test_who_follows_a_life_that_asked_until_now_waits_until_two_logins_can_be_paid() -> None:
+def test_who_follows_another_life_waits_until_two_logins_can_be_paid() -> None:
     far = Far()
-    far.venue.start(far.at, asked_until=far.at)
+    far.venue.start(far.at, follows=True)
     far.collect()
     assert far.dialed == []
 
@@ -156,14 +156,6 @@ def test_who_follows_a_life_that_asked_until_now_waits_until_two_logins_can_be_p
 
     assert far.dialed == [MARKET, TRADING]
     assert waits_ns == 2 * 3 * 500 * S // 8_000  # the time, the login and the heartbeat of each connection
-
-
-def test_who_follows_a_life_that_asked_long_ago_dials_at_once() -> None:
-    far = Far()
-    far.venue.start(far.at, asked_until=far.at - S)
-    far.collect()
-
-    assert far.dialed == [MARKET, TRADING]
 
 
 def test_the_login_is_signed_with_a_time_the_venue_will_accept() -> None:

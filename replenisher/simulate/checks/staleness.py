@@ -2,7 +2,8 @@
 
 A book cannot be trusted when it has a gap, when its connection has been silent for longer than X = `max_data_age_ms`
 (a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened, or
-when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves.
+when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves,
+but for an order that was being amended: its answer is read first, with all that arrived meanwhile.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
 later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
 takes no cancel. What arrives while the process stands still, for no longer than it may, is known once it runs again.
@@ -95,6 +96,7 @@ class NoQuoteOnAStaleBook(Check):
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
         self._asked: dict[str, int] = {}  # label -> when a place or amend was last sent
+        self._awaited: set[str] = set()  # labels of which the daemon has read nothing since
         self._canceled: dict[str, int] = {}  # label -> when a cancel was last sent
         self._still_since: int | None = None
         self._stands_until = 0
@@ -119,7 +121,10 @@ class NoQuoteOnAStaleBook(Check):
         self._look_whether_it_runs(daemon)
         if not connection.startswith(MARKET):
             if '"label":"' in frame:
-                self._known.update(LABEL.findall(frame))
+                labels = LABEL.findall(frame)
+                self._known.update(labels)
+                if self._still_since is None:
+                    self._awaited.difference_update(labels)
             return None
         heard = self._heard.setdefault(connection, _Heard())
         heard.arrived(self.oracle.at)
@@ -152,7 +157,7 @@ class NoQuoteOnAStaleBook(Check):
         """It does not stand still any more; whether it did for too long."""
         if self._still_since is not None:
             if self._stands_until - self._still_since > self._lag_ns_max and self._is_in_session:
-                self._to_pull = {order.label for order in self.oracle.evidence.ours()} & self._known
+                self._to_pull = ({order.label for order in self.oracle.evidence.ours()} & self._known) - self._awaited
             self._still_since = None
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
@@ -175,6 +180,7 @@ class NoQuoteOnAStaleBook(Check):
             self._to_pull.discard(label)
             return None
         self._asked[label] = self.oracle.at
+        self._awaited.add(label)
         if name and (why := self._distrust(name)):  # an amend of what has ended comes to nothing
             self._read()  # whoever runs again has looked at what arrived meanwhile, and its step is watched later
             if why := self._distrust(name):

@@ -101,11 +101,11 @@ class CcxtVenue:
 
     # --- What happens to it ---------------------------------------------------------------------------------------
 
-    def start(self, at: int, asked_until: int | None = None) -> None:
+    def start(self, at: int, *, follows: bool = False) -> None:
         """Begin to connect, a while after an earlier life may have asked: what it has spent nobody can say."""
         assert self._phase is Phase.IDLE, "a venue is started once"
-        if asked_until is not None and at < asked_until + LIVES_APART_NS:
-            self._phase, self._attempt_at = Phase.WAITING, asked_until + LIVES_APART_NS
+        if follows:
+            self._phase, self._attempt_at = Phase.WAITING, at + LIVES_APART_NS
         else:
             self._begin(at)
 

@@ -111,10 +111,10 @@ class DeribitVenue:
         self._known = 0
         self._only_listens = credentials is None or credentials.only_reads
 
-    def start(self, at: int, asked_until: int | None = None) -> None:
+    def start(self, at: int, *, follows: bool = False) -> None:
         """Begin to connect, once what a login asks for can be paid: an earlier life may have left no credits."""
-        if asked_until is not None:
-            self._bucket.empty(asked_until)
+        if follows:
+            self._bucket.empty(at)
         links = [self._market.chief.link, *([] if self._only_listens else [self._trading.chief.link])]
         not_before = self._bucket.affordable_at(OPENING_COST * len(links))
         for link in links:

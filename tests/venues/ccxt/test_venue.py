@@ -47,12 +47,12 @@ def test_a_session_begins_with_markets_clock_and_a_first_private_question() -> N
     assert [watch.method for watch in desk.streams[2:]] == ["watch_orders", "watch_my_trades"]
 
 
-def test_a_life_begins_a_second_after_the_one_before_has_asked() -> None:
+def test_a_life_that_follows_another_begins_a_second_later() -> None:
     desk = Desk()
-    desk.venue.start(T0, asked_until=T0 - S // 4)
+    desk.venue.start(T0, follows=True)
     assert desk.calls() == []
 
-    desk.later(S * 3 // 4 - 1)
+    desk.later(S - 1)
     assert desk.calls() == []
     desk.later(1)
 
