@@ -54,6 +54,7 @@ class Record(msgspec.Struct):
     fills: int = 0  # judged, and not too old
     sum_nano: int = 0  # of their markouts
     filled_at: int = -NEVER  # the last time
+    clustered_until: int = 0  # because it was hit by the last cluster of its side
 
     @property
     def markout_bps(self) -> float:
@@ -80,7 +81,7 @@ class Toxicity:
             record = self._records[side, level] = Record()
         record.filled_at = max(record.filled_at, at)
         self._waiting.append((at + self.policy.horizon_ns, record, side.sign, price))
-        self._clusters[side].append(at)
+        self._note_cluster(side, at)
 
     def pass_time(self, mid: float | None, at: int) -> None:
         """Until now the others' mid was this one, in price units; None where there was no market."""
@@ -104,8 +105,7 @@ class Toxicity:
         policy = self.policy
         if record.fills >= policy.fills_min and record.markout_bps < policy.markout_bps_min:
             return f"mean markout {record.markout_bps:.2f} bps of {record.fills} fills"
-        times = self._clusters[side]
-        if policy.cluster_fills is not None and at < self._clustered_until(side) and record.filled_at >= times[0]:
+        if at < record.clustered_until:
             return f"{policy.cluster_fills} fills on its side within {policy.cluster_ns / 1e9:g} s"
         return ""
 
@@ -125,14 +125,19 @@ class Toxicity:
 
     def changes_at(self, at: int) -> int:
         """When time alone may say something else next."""
-        times = [*(queue[0][0] for queue in (self._waiting, self._judged) if queue), *map(self._clustered_until, Side)]
+        times = [queue[0][0] for queue in (self._waiting, self._judged) if queue]
+        times += [record.clustered_until for record in self._records.values()]
         if self.policy.response is Response.DELAY:
             times += [record.filled_at + self.policy.delay_ns for record in self._records.values()]
         return min((time for time in times if time > at), default=NEVER)
 
-    def _clustered_until(self, side: Side) -> int:
-        """Until when the last fills of a side are a cluster; 0 if there are too few."""
-        times = self._clusters[side]
-        if self.policy.cluster_fills is None or len(times) < self.policy.cluster_fills:
-            return 0
-        return times[0] + self.policy.cluster_ns
+    def _note_cluster(self, side: Side, at: int) -> None:
+        """Another fill of this side: if it and those before are a cluster, each level that they hit is toxic."""
+        policy, times = self.policy, self._clusters[side]
+        times.append(at)
+        if policy.cluster_fills is None or len(times) < policy.cluster_fills or at >= times[0] + policy.cluster_ns:
+            return
+        for (hit, _), record in self._records.items():
+            if hit is side and record.filled_at >= times[0]:
+                delayed_until = record.filled_at + policy.delay_ns if policy.response is Response.DELAY else 0
+                record.clustered_until = max(times[0] + policy.cluster_ns, delayed_until)

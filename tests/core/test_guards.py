@@ -181,6 +181,23 @@ def test_a_level_hit_by_a_cluster_is_held_while_the_cluster_lasts() -> None:
     assert [(place.side, place.level) for place in at_last if isinstance(place, PlaceOrder)] == [(Side.BUY, 1)]
 
 
+def test_the_refill_of_a_level_hit_by_a_cluster_comes_as_late_as_is_said_however_short_the_cluster_was() -> None:
+    guards = toxic(Response.DELAY, cluster_fills=2, cluster_ns=SECOND, delay_ns=5 * SECOND, markout_bps_min=-10_000.0)
+    world = quoting(ladder(3), guards=guards)
+
+    first = sent(fill(world, Side.BUY, 0))
+    second = sent(fill(world, Side.BUY, 1))
+    eaten_at = world.at
+    soon = sent(world.wait(4 * SECOND))
+    (place,) = sent(world.wait(2 * SECOND))
+
+    assert len(first) == 1
+    assert second == soon == []
+    assert isinstance(place, PlaceOrder)
+    assert (place.side, place.level) == (Side.BUY, 1)
+    assert world.order(Side.BUY, 1).created_at - eaten_at <= 5 * SECOND + 2 * MS
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(Response),
