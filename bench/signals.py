@@ -6,7 +6,7 @@ cost is the best of many short rounds, in the time of the processor, less that o
 does nothing; the rounds of all machines alternate, so that nobody has the quiet moments for himself.
 
 The recording is Binance's BTCUSDT perpetual below REPLENISHER_TEST_DATA; without it a seeded market takes its place.
-What `glft` uses is told and asked as one set, as an engine has it: that is to be under 3 us an event.
+What the shipped `glft` uses is told and asked as one set, as an engine has it: that is to be under 3 us an event.
 
 What is printed, with `--json` as one document:
     {"market", "events", "touches", "trades": what was told, "rounds",
@@ -30,6 +30,7 @@ from typing import Any
 from bench.engine_steps import RECORDING, read
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
+from replenisher.config import load
 from replenisher.core.book import Book, Touch
 from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, WeightedDepth
 from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
@@ -45,8 +46,9 @@ from replenisher.model.event import BookChanged, BookSnapshot, Level, TradePrint
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL
 from replenisher.model.units import MS_NS, SECOND_NS, US_NS
+from replenisher.wiring.setup import setup_of
 
-GLFT: tuple[SignalSpec, ...] = (Volatility(window_s=60), ArrivalRate(window_s=300), ArrivalDecay(window_s=300))
+GLFT = Path(__file__).parent.parent / "configs" / "glft.yaml"
 ASKING = "bench"  # what asks for all of them
 TABLE = StoikovTable(edges=(0.2, 0.4, 0.6, 0.8), adjustments=((-0.3, -0.1, 0.0, 0.1, 0.3),))
 SIGNALS: tuple[SignalSpec, ...] = (
@@ -62,7 +64,9 @@ SIGNALS: tuple[SignalSpec, ...] = (
     OrderFlowImbalance(window_s=60, level=5),
     TradeImbalance(window_s=60),
     Vpin(bucket=Decimal(10)),
-    *GLFT,
+    Volatility(window_s=60),
+    ArrivalRate(window_s=300),
+    ArrivalDecay(window_s=300),
     BipowerVolatility(window_s=60),
     TwoScaleVolatility(window_s=60),
     EffectiveSpread(window_s=60),
@@ -169,7 +173,9 @@ def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[fl
 
 def measure(market: Market, rounds: int) -> dict[str, Any]:
     """All that is found."""
-    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": GLFT, **{repr(spec): (spec,) for spec in SIGNALS}}
+    (glft,) = setup_of(load(GLFT)).strategies
+    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": tuple(glft.signals.values())}
+    cases |= {repr(spec): (spec,) for spec in SIGNALS}
     best = {(name, asks): float("inf") for name in cases for asks in (False, True)}
     values: dict[str, float | None] = {}
     progress = Progress()
