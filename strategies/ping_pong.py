@@ -39,7 +39,8 @@ class PingPong(ModelLadder):
             return NO_QUOTES
         instrument, entry = view.instrument, view.entry_price
         spread = fair * self.spread_bps / BPS
-        held = instrument.lots(abs(view.inventory))
+        amount = abs(view.inventory)
+        held = instrument.lots(amount) if amount >= instrument.min_amount else 0  # no order can close less
         terms = {"fair_value": fair, "spread": spread, "held_lots": float(held)}
         if not held or entry is None:
             quotes = self.ladder.quotes(instrument, fair, fair - spread, fair + spread)

@@ -1,5 +1,7 @@
 """A trade is made on either side, and then closed at its entry and a width. Fair value is 10,000, a tick 0.1."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -46,6 +48,13 @@ def test_what_is_held_is_only_closed_and_never_below_its_entry(
 
 def test_less_than_a_lot_is_nothing_to_close() -> None:
     assert len(quoted(ping_pong(), holding("0.0004", 10_000.0))) == 2
+
+
+def test_what_is_left_below_the_venues_minimum_keeps_nobody_from_trading_on() -> None:
+    view = holding("0.003", 10_000.0)
+    demanding = msgspec.structs.replace(view.instrument, min_amount=Decimal("0.01"))
+
+    assert len(quoted(ping_pong(), msgspec.structs.replace(view, instrument=demanding))) == 2
 
 
 def test_an_inverse_position_is_closed_in_its_own_contracts() -> None:
