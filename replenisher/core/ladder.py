@@ -9,6 +9,7 @@ from math import isfinite
 from typing import NamedTuple, assert_never
 
 from replenisher.core.arguments import WrongArgument
+from replenisher.core.strategy import Nonsense
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, Link
 from replenisher.model.order import BUY, Side
@@ -97,6 +98,8 @@ class Ladder:
         self, instrument: Instrument, fair: float, bid_from: float, ask_from: float, lean: float = 0.0
     ) -> list[Quote]:
         """The quotes whose spreads count from these two prices, with sizes that lean against an inventory."""
+        if not isfinite(ask_from - bid_from):
+            raise Nonsense(f"no price follows from its terms: bids begin at {bid_from}, asks at {ask_from}")
         quotes: list[Quote] = []
         for side, sizes in self._sizes(instrument, fair, lean).items():
             start = bid_from if side is BUY else ask_from

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from replenisher.core.coefficient import InSteps
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.volatility import TwoScaleVolatility
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from strategies.glft import Glft, coefficients
@@ -47,6 +47,12 @@ def test_the_half_spread_and_the_skew_are_what_the_tutorial_prints() -> None:
     assert terms["skew"] == pytest.approx(9.76326865029227, abs=1e-10)
     assert terms["c1"] == pytest.approx(15.590451013297574, abs=1e-10)
     assert terms["c2"] == pytest.approx(0.9133085734604556, abs=1e-10)
+
+
+@pytest.mark.parametrize("extreme", [{"k": {"value": 1e-300}}, {"gamma": 1e300}, {"a": {"value": 1e-320}}])
+def test_terms_from_which_no_price_follows_are_named(extreme: dict[str, object]) -> None:
+    with pytest.raises(Nonsense, match="no price follows from its terms: bids begin at "):
+        glft(**extreme).quote(seen(inventory="1"))
 
 
 @pytest.mark.parametrize(
