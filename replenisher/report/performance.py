@@ -55,7 +55,8 @@ def performances(
         return done[Group(key.venue, key.account, some.instrument, some.strategy, some.config_version)]
 
     for orders in placed:
-        of(orders).orders, of(orders).filled = orders.orders, orders.filled
+        group_did = of(orders)
+        group_did.orders, group_did.filled = orders.orders, orders.filled
     for requests in sent:
         of(requests).requests += requests.count
     for group in sorted({*done, *(group for group, course in courses.items() if course.equity.has_moved)}, key=str):

@@ -6,9 +6,9 @@ from typing import cast
 from sqlalchemy import Connection, select
 
 from replenisher.store import tables
+from replenisher.store.batches import row_batches
 from replenisher.store.queries import AccountKey
 
-ROWS_AT_ONCE = 10_000
 WORKING = "working"
 
 
@@ -25,5 +25,4 @@ def round_trips(connection: Connection, key: AccountKey) -> Iterator[Sequence[Ro
         .where(c.venue == key.venue, c.account == key.account, c.request.in_(("place", "amend")))
         .where(c.asked_at.is_not(None))
     )
-    found = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
-    yield from cast("Iterator[Sequence[RoundTrip]]", found.partitions())
+    yield from cast("Iterator[Sequence[RoundTrip]]", row_batches(connection, query))

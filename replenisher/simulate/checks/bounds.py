@@ -38,8 +38,8 @@ CEILINGS = {
     "SweepWatch.recoveries[]": SWEEPS_KEPT,
     "Journal._ring": RING_STEPS_MAX,
     "Journal._unwritten": UNWRITTEN_BYTES_MAX,
-    "GrowingFile._unsafe": 2 * UNSAFE_BYTES_MAX
-    + UNWRITTEN_BYTES_MAX,  # what is written while a sync takes its time, too
+    # What is written while a sync takes its time, too.
+    "GrowingFile._unsafe": 2 * UNSAFE_BYTES_MAX + UNWRITTEN_BYTES_MAX,
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
 OURS = ("replenisher.", "strategies.")  # that have written what a daemon is made of
