@@ -14,7 +14,7 @@ import pytest
 from bench import engine_steps, signals, tick_to_order, venue
 from bench.daemon import CONFIG
 from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
-from bench.venue import BenchFailed
+from bench.venue import BenchFailed, Burst
 from replenisher.config import load
 from replenisher.core.book import Touch
 from replenisher.core.strategy import View
@@ -43,6 +43,7 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
         in_turn = case["p50_us"] / mode["echo"]["in_turn_p50_us"]
         assert case["ratio_to_echo_in_turn"] == pytest.approx(in_turn, abs=0.01)
         assert case["page_faults_per_message"] >= 0
+        assert case["after_a_pause_p50_us"] > 0
     assert (found["p50_us"], found["refill_p50_us"]) == (mode["cases"]["one"]["p50_us"], mode["refill_p50_us"])
     first_us, last_us = mode["cases"]["one"]["p50_us"], mode["cases"]["all"]["last_p50_us"]
     assert mode["further_us"] == pytest.approx((last_us - first_us) / (LADDER - 1), abs=0.1)
@@ -69,6 +70,17 @@ def test_a_book_change_moves_one_quote_by_a_tick_or_all_ten(moved: int, others: 
 
     assert len(distances) == LADDER
     assert sorted(distances) == [0] * (LADDER - others) + [1] * others
+
+
+def test_the_first_round_of_a_block_is_told_apart() -> None:
+    rounds = tick_to_order.Rounds()
+    for first_ns in (640, 180, 190):
+        rounds.add(Burst(0, [first_ns]))
+    rounds.has_paused = True
+    rounds.add(Burst(0, [620]))
+
+    assert rounds.first_ns == [180, 190]
+    assert rounds.after_a_pause_ns == [640, 620]
 
 
 @pytest.mark.parametrize(
