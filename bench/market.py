@@ -28,8 +28,8 @@ class ScriptedMarket:
     # --- What the bench tells it ---------------------------------------------------------------------------------
 
     def show(self, levels: Mapping[Place, int], at: int) -> None:
-        """From `at` on the others show these quantities, all of them at levels that exist."""
-        self._others |= levels
+        """From `at` on the others show these quantities; 0 takes a level away."""
+        self._others = {place: lots for place, lots in (self._others | levels).items() if lots}
         self._due.append(self._shown(levels, at))
 
     def print_trade(self, price: int, taker: Side, at: int) -> None:

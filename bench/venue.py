@@ -188,6 +188,16 @@ class BenchVenue:
         self._dialect.wake(at)
         return self._taken(f"book.{instrument}.")[0]
 
+    def others_trade(self, trades: Sequence[Place]) -> None:
+        """Others trade one lot with each other at each of these places, and the daemon has dealt with the news."""
+        at = self._clock.now()
+        for taker, price in trades:
+            self._markets[INSTRUMENTS[0]].print_trade(price, taker, at)
+        self._exchange.look_again()
+        self._dialect.wake(at)
+        self._carry_all()
+        self.settle()
+
     def tick(self, change: Send, orders: int) -> Burst:
         """Send a book change, and read until so many orders have come."""
         return self._measured(change, orders, [])

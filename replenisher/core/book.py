@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from math import ceil, floor
+from typing import Protocol
 
 import msgspec
 
@@ -23,6 +24,28 @@ NOWHERE: AbstractSet[int] = frozenset()
 Watched = Mapping[Side, AbstractSet[int]]  # some prices of each side
 UNWATCHED: Watched = {BUY: NOWHERE, SELL: NOWHERE}
 Change = tuple[int, int, int]  # price, quantity before, quantity after
+
+
+class Levels(Protocol):
+    """One side of a market, as who looks below the touch reads it."""
+
+    def best_first(self) -> Iterator[Level]:
+        """The levels from the touch outwards."""
+
+
+class Depth(Protocol):
+    """Both sides of it."""
+
+    @property
+    def bids(self) -> Levels:
+        """Who wants to buy."""
+
+    @property
+    def asks(self) -> Levels:
+        """Who wants to sell."""
+
+    def side(self, side: Side) -> Levels:
+        """The bids for a buy, the asks for a sell."""
 
 
 class BookSide:

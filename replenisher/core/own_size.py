@@ -13,7 +13,7 @@ settled on. So news about our own orders, in whatever order it arrives, does not
 real increase shows at once, a real decrease at a level where we rest shows once it has outlasted the echo.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -75,6 +75,37 @@ class OwnLevel(msgspec.Struct, gc=False):
             low = 0
         self.others = max(0, min(max(self.others, shown - high), shown - low))
         return self.others
+
+
+class OthersSide:
+    """One side of a book without our own orders, read from the touch outwards as far as somebody looks."""
+
+    __slots__ = ("_at", "_ours", "_shown")
+
+    def __init__(self, shown: BookSide, ours: Mapping[int, OwnLevel], at: int) -> None:
+        self._shown, self._ours, self._at = shown, ours, at
+
+    def best_first(self) -> Iterator[Level]:
+        """The levels from the touch outwards, of the best `LEVELS_SEEN`."""
+        ours, at = self._ours, self._at
+        for price, shown in islice(self._shown.best_first(), LEVELS_SEEN):
+            if (level := ours.get(price)) is None:
+                yield price, shown
+            elif (quantity := level.settle(shown, at)) > 0:
+                yield price, quantity
+
+
+class Others:
+    """Both sides of a book without our own orders. It is read at once, and not kept."""
+
+    __slots__ = ("asks", "bids")
+
+    def __init__(self, bids: OthersSide, asks: OthersSide) -> None:
+        self.bids, self.asks = bids, asks
+
+    def side(self, side: Side) -> OthersSide:
+        """The bids for a buy, the asks for a sell."""
+        return self.bids if side is BUY else self.asks
 
 
 class OwnSize:
@@ -153,22 +184,10 @@ class OwnSize:
             return None
         return Touch(bid[0], bid[1], ask[0], ask[1])
 
-    def others(self, book: Book, at: int) -> Book:
-        """The book without our own orders, down to `LEVELS_SEEN` levels a side; the book itself if none rests there."""
-        if not self._of_order:
-            return book
-        others = Book()
-        others.bids.replace(self._others(BUY, book.bids, at))
-        others.asks.replace(self._others(SELL, book.asks, at))
-        return others
-
-    def _others(self, side: Side, shown: BookSide, at: int) -> list[Level]:
-        ours = self._levels[side]
-        levels: list[Level] = []
-        for price, quantity in islice(shown.best_first(), LEVELS_SEEN):
-            level = ours.get(price)
-            levels.append((price, quantity if level is None else level.settle(quantity, at)))
-        return levels
+    def others(self, book: Book, at: int) -> Others:
+        """The book without our own orders."""
+        bids, asks = (OthersSide(book.side(side), self._levels[side], at) for side in Side)
+        return Others(bids, asks)
 
     def others_at(self, side: Side, price: int) -> int | None:
         """What we last believed of the others at a price of ours; None where none of ours is."""

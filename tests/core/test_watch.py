@@ -10,7 +10,7 @@ import pytest
 
 from replenisher.core.absence import why_absent
 from replenisher.core.account import Entry
-from replenisher.core.book import Book, Touch
+from replenisher.core.book import Depth, Touch
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.strategy import Quotes, View
@@ -32,8 +32,8 @@ class TradeCount(Signal):
     def saw_trade(self, trade: TradePrinted) -> None:
         self.count += 1
 
-    def saw_book(self, book: Book, venue_time: int) -> None:
-        self.books.append((book.bids.quantities, book.asks.quantities))
+    def saw_book(self, book: Depth, venue_time: int) -> None:
+        self.books.append((dict(book.bids.best_first()), dict(book.asks.best_first())))
 
     def lost(self) -> None:
         self.losses += 1

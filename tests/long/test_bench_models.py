@@ -14,10 +14,12 @@ def test_both_quoters_are_measured_on_the_same_changes() -> None:
 
     ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=300, check=False)
 
-    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout, ended.stderr
     found = json.loads(ended.stdout)
     assert found["rounds"] == 4
-    for case in ("one", "all"):
-        measured = found["cases"][case]
+    assert list(found["cases"]) == ["one", "all", "moved"]
+    for measured in found["cases"].values():
         assert min(measured["pure_mm_p50_us"], measured["glft_p50_us"]) > 0
         assert measured["ratio"] == pytest.approx(measured["glft_p50_us"] / measured["pure_mm_p50_us"], abs=0.01)
+    assert found["is_reached"] == all(measured["ratio"] <= 1.3 for measured in found["cases"].values())
+    assert ended.returncode == (0 if found["is_reached"] else 1)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from replenisher.core.book import Book, BookSide
+from replenisher.core.book import Depth, Levels
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 
-Number = Callable[[Book], float | None]
+Number = Callable[[Depth], float | None]
 
 
 class _BelowTheTouch(SignalSpec):
@@ -87,7 +87,7 @@ class PriceBehind(_BelowTheTouch):
         return _OfBook(lambda book: price_behind(book.side(self.side), lots), instrument.tick_float)
 
 
-def price_behind(side: BookSide, lots: int) -> int | None:
+def price_behind(side: Levels, lots: int) -> int | None:
     """The price of the level that completes so many lots; None on an empty side."""
     found, left = None, lots
     for price, quantity in side.best_first():
@@ -106,7 +106,7 @@ def vamp(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:
     return worth / sum(bid_quantity + ask_quantity for (_, bid_quantity), (_, ask_quantity) in pairs)
 
 
-def vamp_of_size(book: Book, lots: int) -> float | None:
+def vamp_of_size(book: Depth, lots: int) -> float | None:
     """The mean of the two prices at which so many lots would trade; None if one side has fewer."""
     sold, bought = _mean_price(book.bids, lots), _mean_price(book.asks, lots)
     return None if sold is None or bought is None else (sold + bought) / 2
@@ -126,7 +126,7 @@ def imbalance(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:
     return (_lots(*bids) - _lots(*asks)) / _lots(*bids, *asks)
 
 
-def _mean_price(side: BookSide, lots: int) -> float | None:
+def _mean_price(side: Levels, lots: int) -> float | None:
     """What a lot would cost or bring on average if so many took this side."""
     left, worth = lots, 0
     for price, quantity in side.best_first():
@@ -142,7 +142,7 @@ def _lots(*levels: Level) -> int:
     return sum(quantity for _, quantity in levels)
 
 
-def _top(book: Book, levels: int) -> tuple[list[Level], list[Level]]:
+def _top(book: Depth, levels: int) -> tuple[list[Level], list[Level]]:
     """The best levels of both sides, from the touch outwards."""
     return list(islice(book.bids.best_first(), levels)), list(islice(book.asks.best_first(), levels))
 
@@ -156,7 +156,7 @@ class _OfBook(Signal):
         self._number, self._unit = number, unit
         self._value: float | None = None
 
-    def saw_book(self, book: Book, venue_time: int) -> None:
+    def saw_book(self, book: Depth, venue_time: int) -> None:
         value = self._number(book)
         self._value = None if value is None else value * self._unit
 

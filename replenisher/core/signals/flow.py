@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from replenisher.core.book import Book, BookSide, Touch
+from replenisher.core.book import Depth, Levels, Touch
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.event import Level, TradePrinted
@@ -97,7 +97,7 @@ class _OrderFlow(Signal):
         if self._level == 1:
             self._changed(touch, venue_time)
 
-    def saw_book(self, book: Book, venue_time: int) -> None:
+    def saw_book(self, book: Depth, venue_time: int) -> None:
         bid, ask = _nth(book.bids, self._level), _nth(book.asks, self._level)
         if bid is None or ask is None:
             self._before = None
@@ -127,7 +127,7 @@ class _OrderFlow(Signal):
         self._before = after
 
 
-def _nth(side: BookSide, level: int) -> Level | None:
+def _nth(side: Levels, level: int) -> Level | None:
     return next(islice(side.best_first(), level - 1, None), None)
 
 

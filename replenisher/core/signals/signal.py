@@ -14,7 +14,7 @@ after `lost`.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from replenisher.core.book import Book, Touch
+from replenisher.core.book import Depth, Touch
 from replenisher.model.event import TradePrinted
 from replenisher.model.instrument import Instrument
 
@@ -32,7 +32,7 @@ class Signal(Protocol):
         """Two others traded, or one of them was us."""
         return
 
-    def saw_book(self, book: Book, venue_time: int) -> None:
+    def saw_book(self, book: Depth, venue_time: int) -> None:
         """The others' book, when it was looked at; told only to one whose specification says `needs_depth`."""
         return
 
