@@ -29,7 +29,7 @@ class ScriptedMarket:
 
     def show(self, levels: Mapping[Place, int], at: int) -> None:
         """From `at` on the others show these quantities; 0 takes a level away."""
-        self._others = {place: lots for place, lots in (self._others | levels).items() if lots}
+        self._others = {place: lots for place, lots in (self._others | dict(levels)).items() if lots}
         self._due.append(self._shown(levels, at))
 
     def print_trade(self, price: int, taker: Side, at: int) -> None:

@@ -3,8 +3,8 @@
 Two daemons, each a process of its own on a venue of its own (`tick_to_order.py` says how): one quotes with the shipped
 `pure_mm`, the other with `glft`, which measures all three of its coefficients while it quotes. Bounds hold these where
 its ten quotes stand as those of `pure_mm`, so both send the same orders for the same changes of the book: one order
-(`one`) or ten (`all`) after other sizes at the touch, or ten after the touch itself has gone a tick (`moved`). Blocks of
-rounds take turns, so that whatever else the machine does hits both alike. A round is from just before the frame is
+(`one`) or ten (`all`) after other sizes at the touch, or ten after the touch itself has gone a tick (`moved`). Blocks
+of rounds take turns, so that whatever else the machine does hits both alike. A round is from just before the frame is
 written to the read that brought the first order. Before each, somebody takes from either side, so there is always
 something new to be made of the flow of takers.
 
