@@ -39,6 +39,7 @@ from replenisher.core.own_size import OwnSize
 from replenisher.core.signals.depth import DepthImbalance, PriceBehind, Vamp, VampOfSize, WeightedDepth
 from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
+from replenisher.core.signals.ranges import ParkinsonVolatility
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.stoikov import StoikovTable
@@ -74,6 +75,7 @@ SIGNALS: tuple[SignalSpec, ...] = (
     ArrivalDecay(window_s=300),
     BipowerVolatility(window_s=60),
     TwoScaleVolatility(window_s=60),
+    ParkinsonVolatility(window_s=60),
     EffectiveSpread(window_s=60),
     RealizedSpread(window_s=60, horizon_s=1),
 )

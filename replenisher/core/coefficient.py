@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
+from replenisher.core.signals.ranges import GarmanKlassVolatility, ParkinsonVolatility, RogersSatchellVolatility
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
 from replenisher.model.instrument import Instrument
@@ -117,12 +118,18 @@ class Estimator(StrEnum):
     REALIZED = "realized"  # from the moves of a second
     BIPOWER = "bipower"  # likewise, without jumps
     TWO_SCALE = "two_scale"  # from finer moves, without the bounce of the book
+    PARKINSON = "parkinson"  # from how far it ranges within bars of five seconds, if it does not drift
+    GARMAN_KLASS = "garman_klass"  # likewise, and from where it opens and closes
+    ROGERS_SATCHELL = "rogers_satchell"  # likewise, and it may drift
 
 
 ESTIMATORS: Mapping[Estimator, Callable[..., SignalSpec]] = {
     Estimator.REALIZED: Volatility,
     Estimator.BIPOWER: BipowerVolatility,
     Estimator.TWO_SCALE: TwoScaleVolatility,
+    Estimator.PARKINSON: ParkinsonVolatility,
+    Estimator.GARMAN_KLASS: GarmanKlassVolatility,
+    Estimator.ROGERS_SATCHELL: RogersSatchellVolatility,
 }
 
 

@@ -335,7 +335,10 @@ def test_another_measurement_is_another_answer() -> None:
         ({"k": {"window_s": 60, "min": 2, "max": 1}}, "not be greater than max"),
         ({"k": {"window_s": 5, "min": 1, "max": 2}}, "greater than or equal to 30"),
         ({"k": {"value": 1, "max": 2}}, "no meaning beside value"),
-        ({"sigma": {"value": 1, "estimator": "guess"}}, "'realized', 'bipower' or 'two_scale'"),
+        (
+            {"sigma": {"value": 1, "estimator": "guess"}},
+            "'realized', 'bipower', 'two_scale', 'parkinson', 'garman_klass' or 'rogers_satchell'",
+        ),
         ({"order_levels": 2}, "more than one level"),
         ({"size_curve": "custom"}, "flat, linear or exponential"),
         ({"size_curve": "linear"}, "which need it"),

@@ -10,6 +10,7 @@ from replenisher.core.book import Touch
 from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, WeightedDepth
 from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
+from replenisher.core.signals.ranges import GarmanKlassVolatility, ParkinsonVolatility, RogersSatchellVolatility
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.touch import Microprice, Mid, WeightedMid
@@ -25,6 +26,9 @@ WINDOWED: list[SignalSpec] = [
     Volatility(window_s=WINDOW_S, sampling_s=0.25),
     BipowerVolatility(window_s=WINDOW_S, sampling_s=0.25),
     TwoScaleVolatility(window_s=WINDOW_S, sampling_s=0.25, scale=4),
+    ParkinsonVolatility(window_s=WINDOW_S, bar_s=0.25),
+    GarmanKlassVolatility(window_s=WINDOW_S, bar_s=0.25),
+    RogersSatchellVolatility(window_s=WINDOW_S, bar_s=0.25),
     ArrivalRate(window_s=WINDOW_S, arrivals_min=2),
     ArrivalDecay(window_s=WINDOW_S, arrivals_min=2),
     OrderFlowImbalance(window_s=WINDOW_S),
