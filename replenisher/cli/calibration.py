@@ -9,6 +9,7 @@ from replenisher.cli.program import AsJson, app, progress, show
 
 if TYPE_CHECKING:
     from replenisher.report.calibrate import Calibration
+    from replenisher.report.impact import Impact
 
 APART = 1.5  # by this factor two estimates of one number differ too much to believe in the law behind both
 
@@ -24,9 +25,10 @@ def calibrate(
 ) -> None:
     """Estimate what models of a market need from a recording of it.
 
-    That is the arrival intensity of market orders A exp(-k d), by maximum likelihood with standard errors and by least
-    squares as a cross-check; the volatility of the mid; and the table of Stoikov's micro-price, all printed as YAML to
-    be pasted into a strategy. A recording that tells too little ends with a sentence and exit code 78.
+    That is the arrival intensity of market orders A exp(-k d), by maximum likelihood with standard errors and by
+    least squares as a cross-check; the volatility of the mid; by how much the mid moves with what takers buy; and the
+    table of Stoikov's micro-price, all printed as YAML to be pasted into a strategy. A recording that tells too
+    little ends with a sentence and exit code 78.
     """
     from replenisher.wiring.calibration import calibrate as read
 
@@ -63,6 +65,8 @@ def _page(symbol: str, found: "Calibration") -> str:
         "volatility of the mid, in price units a square root of a second:",
         f"  {_number(found.volatility)} realized, {_number(found.bipower)} without jumps, "
         f"{_number(found.two_scale)} without the bounce of the book",
+        "impact of takers (Kyle's lambda), in price units for each unit of amount that they buy more than they sell:",
+        f"  {_impact(found.impact)}",
         "to be pasted into a strategy, what of it this one takes:",
     ]
     table = {
@@ -81,6 +85,12 @@ def _coefficients(found: "Calibration") -> list[tuple[str, float]]:
     """By the names that strategies give them; a volatility that is not known, or none, is left out."""
     sigma = [("sigma", found.volatility)] if found.volatility else []
     return [*sigma, ("a", found.rate.value), ("k", found.decay.value)]
+
+
+def _impact(found: "Impact | None") -> str:
+    if found is None:
+        return "not known, there were too few bars of trading"
+    return f"{found.value:.6g} +- {found.error:.2g}, which explains {found.r2:.0%} of the moves in {found.bars} bars"
 
 
 def _number(value: float | None) -> str:

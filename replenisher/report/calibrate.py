@@ -26,6 +26,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
+from replenisher.report.impact import Bars, Impact, impact
 from replenisher.report.microprice import TooStill, estimate, quantile_edges
 from replenisher.store.tape.venue_order import MarketFact
 
@@ -53,6 +54,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     volatility: float | None  # price / sqrt(second), sampled once a second
     bipower: float | None
     two_scale: float | None
+    impact: Impact | None  # of takers; None if too few bars of trading were seen
     microprice: StoikovTable
 
 
@@ -61,7 +63,7 @@ class Calibrator:
 
     def __init__(self, instrument: Instrument, window_s: float) -> None:
         """`window_s` is at least as long as all that it will see."""
-        self._tick = instrument.tick_float
+        self._tick, self._lot = instrument.tick_float, float(instrument.lot)
         self._book = Book()
         self._touches: list[Touch] = []
         self._touch: Touch | None = None
@@ -71,6 +73,7 @@ class Calibrator:
         self._orders = MarketOrders()
         self._beyond: list[int] = []  # of each market order, in ticks
         self._spreads = 0  # that they met, in ticks
+        self._bars = Bars()
         self._volatility, self._bipower, self._two_scale = self._machines = tuple(
             spec.start(instrument)
             for spec in (
@@ -125,6 +128,9 @@ class Calibrator:
             volatility=self._volatility.value(self._seen_at),
             bipower=self._bipower.value(self._seen_at),
             two_scale=self._two_scale.value(self._seen_at),
+            impact=impact(
+                [lots * self._lot for lots in self._bars.bought], [move * self._tick for move in self._bars.moves]
+            ),
             microprice=self._table(buckets),
         )
 
@@ -146,6 +152,7 @@ class Calibrator:
 
     def _saw_trade(self, trade: TradePrinted) -> None:
         self._trades += 1
+        self._bars.saw_trade(trade)
         added = self._orders.saw_trade(trade)
         if added is None:
             return
@@ -168,12 +175,14 @@ class Calibrator:
         self._touch = touch
         self._touches.append(touch)
         self._orders.saw_touch(touch, venue_time)
+        self._bars.saw_mid((touch.bid + touch.ask) / 2, venue_time)
         for machine in self._machines:
             machine.saw_touch(touch, venue_time)
 
     def _lose(self) -> None:
         self._touch = None
         self._orders.lost()
+        self._bars.lost()
         for machine in self._machines:
             machine.lost()
 

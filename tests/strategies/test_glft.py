@@ -87,6 +87,22 @@ def test_both_sides_move_against_the_inventory() -> None:
     assert long.terms["centre"] == pytest.approx(10_000 - 3 * 9.76326865029227)
 
 
+@pytest.mark.parametrize("alpha", [-37.5, 0.5, 800.0])
+def test_an_opinion_of_where_the_price_goes_moves_every_quote_and_changes_neither_spread_nor_skew(alpha: float) -> None:
+    plain, shifted = (
+        glft(order_levels=3, level_spacing_bps=1, fair_value={"source": "fixed", "price": price}).quote(
+            seen(inventory="2")
+        )
+        for price in (10_000.0, 10_000.0 + alpha)
+    )
+
+    for term in ("half_spread", "skew", "c1", "c2", "inventory_base"):
+        assert shifted.terms[term] == plain.terms[term]
+    assert shifted.terms["centre"] - plain.terms["centre"] == pytest.approx(alpha, abs=1e-9)
+    firsts = [[prices(answer, side)[0] for side in Side] for answer in (plain, shifted)]
+    assert np.subtract(firsts[1], firsts[0]) == pytest.approx(alpha / LINEAR.tick_float)
+
+
 def test_unless_told_otherwise_no_quote_crosses_fair_value() -> None:
     answer = glft().quote(seen(inventory="3"))
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -185,6 +186,45 @@ def test_vpin_without_information_is_what_chance_makes_it() -> None:
         machine.saw_trade(printed(START, 100, 1, Side.BUY if is_buy else Side.SELL))
 
     assert machine.value(START) == pytest.approx(0.0798, abs=0.004)  # sqrt(2 / (pi * lots))
+
+
+def test_vpin_is_the_share_of_takers_who_know_if_there_are_many() -> None:
+    """The market of Easley, Kiefer, O'Hara & Paperman, J. Finance 51 (1996): on two days of five there is news, and
+    those who know it all trade one way; in volume time that is PIN, their share of all takers."""
+    news_share, informed, buyers, sellers = 0.4, 100, 80, 80
+    pin = news_share * informed / (news_share * informed + buyers + sellers)
+    lots, buckets, chance = 10_000, 26 * 2 * 40 + 16 * 3 * 40, np.random.default_rng(9)
+    machine = Vpin(bucket=Decimal(lots), buckets=buckets).start(PLAIN)
+
+    for day in range(200):  # of 16 buckets, or of 26 where there is news, good or bad
+        is_news, is_good = day % 5 < 2, bool(chance.random() < 0.5)
+        others = informed if is_news else 0
+        buying = (buyers + others * is_good) / (buyers + sellers + others)
+        for bought in chance.binomial(lots, buying, (buyers + sellers + others) // 10).tolist():
+            machine.saw_trade(printed(START, 100, bought, Side.BUY))
+            machine.saw_trade(printed(START, 100, lots - bought, Side.SELL))
+
+    assert pin == pytest.approx(0.2)
+    assert machine.value(START) == pytest.approx(pin, abs=0.006)
+
+
+def test_sides_that_are_guessed_from_moves_of_the_price_tell_of_the_price_alone() -> None:
+    """Why trades count by the side that the venue tells. Bulk classification takes it that of a bucket's volume the
+    share Phi(move / sigma) was bought: whatever takers do, a price that moves by chance makes half of all toxic."""
+    lots, buckets, chance = 100, 2_000, np.random.default_rng(5)
+    told = Vpin(bucket=Decimal(lots), buckets=buckets).start(PLAIN)
+    bulk = Vpin(bucket=Decimal(10_000), buckets=buckets).start(PLAIN)
+
+    for move in chance.normal(0, 1, buckets).tolist():  # in standard deviations
+        bought = round(10_000 * NormalDist().cdf(move))
+        bulk.saw_trade(printed(START, 100, bought, Side.BUY))
+        bulk.saw_trade(printed(START, 100, 10_000 - bought, Side.SELL))
+        for is_buy in (chance.random(lots) < 0.5).tolist():
+            told.saw_trade(printed(START, 100, 1, Side.BUY if is_buy else Side.SELL))
+
+    assert NormalDist().cdf(0.5) == pytest.approx(0.691462, abs=5e-7)
+    assert bulk.value(START) == pytest.approx(0.5, abs=0.02)
+    assert told.value(START) == pytest.approx(0.0798, abs=0.004)
 
 
 @settings(deadline=None)

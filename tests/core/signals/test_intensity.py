@@ -100,6 +100,27 @@ def test_depths_from_the_mid_would_be_biased_on_this_book() -> None:
     assert found_in(3, 0.3, 15, 1)[1] == pytest.approx(0.3, abs=0.05)
 
 
+def test_the_deepest_of_each_tenth_of_a_second_alone_would_be_biased() -> None:
+    """What the machine avoids: of several orders that come close together it hears each."""
+    rate, decay, seeds = 3, 0.042, 100
+    lines, machines = [], []
+    for seed in range(seeds):
+        deepest: dict[int, int] = {}
+        for venue_time, beyond, _ in orders(rate, decay, 1, seed):
+            tenth = venue_time // (100 * MS_NS)
+            deepest[tenth] = max(beyond, deepest.get(tenth, 0))
+        reaching = [sum(beyond >= ticks for beyond in deepest.values()) for ticks in range(70)]
+        line = least_squares(reaching, half_spread=0.5, seconds=SECONDS, tick=1)
+        assert line is not None
+        lines.append((line.rate, line.decay))
+        if seed < seeds // 3:
+            machines.append(found_in(rate, decay, 1, seed))
+
+    assert np.mean(lines, axis=0)[0] == pytest.approx(2.703, abs=0.02)
+    assert np.mean(lines, axis=0)[1] == pytest.approx(0.0403, abs=3e-4)
+    assert np.mean(machines, axis=0) == pytest.approx([rate, decay], rel=0.01)
+
+
 def test_k_is_in_one_over_price_units() -> None:
     assert found_in(3, 0.042, 1, 1, tick="0.1")[1] == pytest.approx(10 * found_in(3, 0.042, 1, 1)[1])
     assert found_in(3, 0.042, 1, 1, tick="0.1")[0] == pytest.approx(found_in(3, 0.042, 1, 1)[0])

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +41,45 @@ def test_a_seller_pays_as_a_buyer_does_and_large_trades_weigh_more() -> None:
         machine.saw_trade(printed(START + 1, price, quantity, Side.SELL))
 
     assert machine.value(START + 2) == pytest.approx((0.10 + 3 * 0.30) / 4)
+
+
+def zero_profit(prior: float, informed: float) -> tuple[float, float]:
+    """Bid and ask of Glosten & Milgrom, J. Fin. Economics 14 (1985): what the value, 0 or 1, is worth once it is known
+    that somebody sells or buys, if a share of the takers knows it, and the others do either as often."""
+    bid, ask = (
+        prior * (1 + sign * informed) / (prior * (1 + sign * informed) + (1 - prior) * (1 - sign * informed))
+        for sign in (-1, 1)
+    )
+    return bid, ask
+
+
+@pytest.mark.parametrize(
+    ("prior", "informed", "bid", "ask"),
+    [(0.5, 0.1, 0.45, 0.55), (0.5, 0.5, 0.25, 0.75), (0.7, 0.3, 0.5568182, 0.8125)],
+)
+def test_who_quotes_what_the_informed_make_it_worth_keeps_nothing_of_the_spread(
+    prior: float, informed: float, bid: float, ask: float
+) -> None:
+    takers, chance, tick = 20_000, np.random.default_rng(3), 1e-7
+    values = chance.random(takers) < prior
+    buys = np.where(chance.random(takers) < informed, values, chance.random(takers) < 0.5)
+    effective = EffectiveSpread(window_s=2 * takers).start(finer("0.0000001"))
+    realized = RealizedSpread(window_s=2 * takers, horizon_s=1).start(finer("0.0000001"))
+    quoted = [round(price / tick) for price in zero_profit(prior, informed)]
+
+    for number, (value, is_buy) in enumerate(zip(values.tolist(), buys.tolist(), strict=True)):
+        at, known = START + 2 * number * SECOND_NS, round(value / tick)
+        taken = printed(at + 1, quoted[is_buy], 1, Side.BUY if is_buy else Side.SELL)
+        for machine in (effective, realized):
+            shows(machine, [(at, Touch(quoted[0], 1, quoted[1], 1)), (at + 1, taken)])
+            machine.saw_touch(Touch(known - 1, 1, known + 1, 1), at + 2)
+
+    end = START + 2 * takers * SECOND_NS
+    kept = 2 * np.where(buys, 1, -1) * (np.where(buys, ask, bid) - values)
+    assert zero_profit(prior, informed) == pytest.approx((bid, ask), abs=5e-8)
+    assert effective.value(end) == pytest.approx(ask - bid, abs=1e-6)
+    assert realized.value(end) == pytest.approx(0, abs=3.3 * kept.std() / math.sqrt(takers))
+    assert realized.value(end) == pytest.approx(kept.mean(), abs=1e-6)
 
 
 def test_a_trade_is_held_against_the_mid_before_it_whichever_is_told_first() -> None:
