@@ -11,11 +11,12 @@ Sizes are in lots, times in nanoseconds of the venue. What stands is in force un
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from statistics import median
 
 from replenisher.core.book import Book, BookSide
 from replenisher.core.resilience import TAUS_NS, WATCHED_NS, Recovery
-from replenisher.model.event import Level, TradePrinted
+from replenisher.model.event import BookChanged, Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS, MS_NS, SECOND_NS
 
@@ -37,6 +38,29 @@ def depth_within(side: BookSide, low: float, high: float) -> int:
     return side.depth(low if side.side is BUY else high)
 
 
+class _Standing:
+    """What stands between two prices of a side, kept while its levels change: to add it up each time costs more."""
+
+    __slots__ = ("_high", "_lots", "_low", "_quantities")
+
+    def __init__(self, side: BookSide, low: float, high: float) -> None:
+        self._low, self._high = low, high
+        self._quantities = {price: lots for price, lots in side.quantities.items() if low <= price <= high}
+        self._lots = sum(self._quantities.values())
+
+    def change(self, levels: Sequence[Level]) -> None:
+        """The quantities at some prices of the side are these now."""
+        low, high, quantities = self._low, self._high, self._quantities
+        for price, lots in levels:
+            if low <= price <= high:
+                self._lots += lots - quantities.get(price, 0)
+                quantities[price] = lots
+
+    def depth(self, best: int) -> int:
+        """As much as stands there if the touch does, and else nothing."""
+        return self._lots if self._low <= best <= self._high else 0
+
+
 class _Episode:
     """One sweep, as long as it is watched."""
 
@@ -52,10 +76,19 @@ class _Episode:
         self.taken = 0  # executed within the band since
         self.flow_per_s: float | None = None
         self.own_share: float | None = None
+        self._standing: _Standing | None = None  # within the band; unknown before the first look
 
-    def depth(self, side: BookSide) -> int:
-        """What stands within the band."""
-        return depth_within(side, self.low, self.high)
+    def change(self, side: BookSide, levels: Sequence[Level] | None) -> None:
+        """These levels of the side are others now, or it is not known which."""
+        if levels is None or self._standing is None:
+            self._standing = _Standing(side, self.low, self.high)
+        else:
+            self._standing.change(levels)
+
+    def depth(self, best: int) -> int:
+        """What stands within the band, with this touch."""
+        assert self._standing is not None, "the side has been looked at"
+        return self._standing.depth(best)
 
     def own(self, levels: Sequence[Level]) -> int:
         """What of it is ours."""
@@ -136,11 +169,9 @@ class _Band:
         self.episode = _Episode(at, *self._bounds(mid, touch), median(samples))
         return ended
 
-    def looked(self, side: BookSide, own: Sequence[Level], at: int) -> Recovery | None:
+    def looked(self, episode: _Episode, best: int, own: Sequence[Level], at: int) -> Recovery | None:
         """The book shows this; what became of a sweep that has been watched long enough."""
-        episode = self.episode
-        assert episode is not None, "there is one to be watched"
-        elapsed_ns, depth = at - episode.at, episode.depth(side)
+        elapsed_ns, depth = at - episode.at, episode.depth(best)
         if elapsed_ns <= TOGETHER_NS or episode.left is None:
             episode.fall(depth, episode.own(own))
         elif episode.is_none:
@@ -202,13 +233,18 @@ class _Side:
             for band in self.bands:
                 yield band.begin(self._hit_at, self._mid, best)
 
-    def looked(self, book: Book, own: Sequence[Level], at: int) -> Iterable[Recovery | None]:
+    def looked(
+        self, book: Book, levels: Sequence[Level] | None, own: Sequence[Level], at: int
+    ) -> Iterable[Recovery | None]:
         """The book shows this; what became of sweeps that have been watched long enough."""
         side, touch = book.side(self.side), book.shown_touch
+        watched = [(band, band.episode) for band in self.bands if band.episode is not None]
+        for _, episode in watched:
+            episode.change(side, levels)
         if touch is None or side.best is None:
             return ()
         self._touch, self._mid = (side.best, side.quantity(side.best)), (touch[0] + touch[1]) / 2
-        ended = [band.looked(side, own, at) for band in self.bands if band.episode is not None]
+        ended = [band.looked(episode, side.best, own, at) for band, episode in watched]
         if at - self._sampled_at >= SAMPLE_NS:
             self._sampled_at = at
             for band in self.bands:
@@ -240,11 +276,20 @@ class SweepWatch:
         hit = BUY if trade.taker is SELL else SELL
         return self._keep(self._sides[hit].traded(trade.price, trade.quantity, trade.venue_time))
 
-    def saw_book(self, book: Book, own: dict[Side, Sequence[Level]] | None = None) -> list[Recovery]:
-        """The book has changed, `own` is what of it is ours, level by level; the sweeps watched to their end."""
+    def saw_book(
+        self,
+        book: Book,
+        own: dict[Side, Sequence[Level]] | None = None,
+        changes: Sequence[BookChanged] | None = None,
+    ) -> list[Recovery]:
+        """The book has changed, `own` is what of it is ours, level by level; the sweeps watched to their end.
+
+        `changes` are all since it was last seen; None if it is another book altogether.
+        """
         ended: list[Recovery] = []
         for side, watched in self._sides.items():
-            if recoveries := watched.looked(book, () if own is None else own[side], book.venue_time):
+            levels = None if changes is None else _levels(changes, side)
+            if recoveries := watched.looked(book, levels, () if own is None else own[side], book.venue_time):
                 ended += self._keep(recoveries)
         return ended
 
@@ -257,3 +302,9 @@ class SweepWatch:
         for recovery in kept:
             self.recoveries[recovery.band_bps].append(recovery)
         return kept
+
+
+def _levels(changes: Sequence[BookChanged], side: Side) -> Sequence[Level]:
+    """What has changed on one side, in the order in which it did."""
+    each = [change.bids if side is BUY else change.asks for change in changes]
+    return each[0] if len(each) == 1 else [*chain.from_iterable(each)]

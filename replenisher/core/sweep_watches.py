@@ -34,12 +34,15 @@ class Sweeps:
 
     def observe(self, step: Step) -> None:
         """Take one step into account: its trades first, then the books as they are by now."""
-        changed: dict[str, None] = {}
+        changed: dict[str, list[BookChanged] | None] = {}  # by instrument; None if it has another book
         for event in step.events:
             match event:
                 case TradePrinted():
                     self._end(event.instrument, self._watch(event.instrument).saw_trade(event), step.at)
-                case BookChanged() | BookSnapshot():
+                case BookChanged():
+                    if (changes := changed.setdefault(event.instrument, [])) is not None:
+                        changes.append(event)
+                case BookSnapshot():
                     changed[event.instrument] = None
                 case FeedLost():
                     watch = self._watch(event.instrument)
@@ -47,11 +50,11 @@ class Sweeps:
                     self._end(event.instrument, ended, step.at)
                 case _:
                     pass
-        for instrument in changed:
+        for instrument, changes in changed.items():
             book = self._state.books.get(instrument)
             if book is not None and not book.distrust:
                 watch = self._watch(instrument)
-                ended = watch.saw_book(book, self._own(instrument) if watch.is_recovering else None)
+                ended = watch.saw_book(book, self._own(instrument) if watch.is_recovering else None, changes)
                 self._end(instrument, ended, step.at)
 
     def learned(self) -> Sequence[SweepEnded]:

@@ -20,9 +20,9 @@ class Wiretap:
         self.frames += 1
         self._hash.update(f"{at}<{link}<{frame}\n".encode())
 
-    def row(self, table: str, row: object) -> None:
+    def row(self, table: str, row: str) -> None:
         """A row of SQL."""
-        self._hash.update(f"{table} {row!r}\n".encode())
+        self._hash.update(f"{table} {row}\n".encode())
 
     def digest(self) -> str:
         """Sixteen digits."""

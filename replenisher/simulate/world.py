@@ -259,9 +259,10 @@ class World:
         if left := self.life.drain():
             self.court.object("L8", f"rows are left when everything works: {left}")
         self.court.closed(Books(self.place.database, self._counter.ledger(), self.place.directory, self._secrets))
+        somewhere = str(self.place.directory.parent)  # which is called otherwise in each run, and may be in a reason
         for table in tables.metadata.sorted_tables:
             for row in self.place.database.beside.execute(_all_rows(table)):
-                self.tap.row(table.name, row)
+                self.tap.row(table.name, repr(row).replace(somewhere, ""))
 
     # --- Lives ----------------------------------------------------------------------------------------------------
 

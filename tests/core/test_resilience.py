@@ -10,7 +10,7 @@ import pytest
 from replenisher.core.book import Book
 from replenisher.core.resilience import TAUS_NS, Recovery, resilience_of, rho_per_s, survival
 from replenisher.core.sweep import SweepWatch
-from replenisher.model.event import Level, TradePrinted
+from replenisher.model.event import BookChanged, Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import MS_NS, SECOND_NS
 from tests.core.world import KEY
@@ -330,3 +330,47 @@ def test_a_level_of_births_and_deaths_comes_back_at_the_rate_of_its_deaths() -> 
         assert found.back[tau] == pytest.approx(share, abs=0.01)
     assert found.rho_per_s == pytest.approx(0.5, abs=0.01)
     assert found.half_life_s == pytest.approx(1.386294, abs=0.03)
+
+
+def test_who_is_told_what_changed_finds_what_he_finds_who_looks_at_it_all() -> None:
+    chance, book = random.Random(1), Book()
+    told, looking = SweepWatch(), SweepWatch()
+    book.replace(BIDS, ASKS, 0, 0)
+    for at in range(0, 200 * SECOND_NS, 40 * MS_NS):
+        low = 10_000 + chance.randint(-20, 20)
+        if chance.random() < 0.03:
+            trade = TradePrinted(
+                at=at,
+                instrument=KEY,
+                venue_time=at,
+                trade_id=str(at),
+                price=low,
+                quantity=80,
+                taker=chance.choice([*Side]),
+            )
+            for watch in (told, looking):
+                watch.saw_trade(trade)
+        changes = [
+            BookChanged(
+                at=at,
+                instrument=KEY,
+                venue_time=at,
+                bids=tuple(
+                    (low - chance.randint(1, 30), chance.choice((0, 60, 90))) for _ in range(chance.randint(0, 2))
+                ),
+                asks=tuple(
+                    (low + chance.randint(1, 30), chance.choice((0, 60, 90))) for _ in range(chance.randint(0, 2))
+                ),
+            )
+            for _ in range(chance.randint(1, 2))
+        ]
+        for change in changes:
+            book.change(change.bids, change.asks, at, at)
+        is_new = chance.random() < 0.01
+        if is_new:
+            book.replace(BIDS, ASKS, at, at)
+        told.saw_book(book, None, None if is_new else changes)
+        looking.saw_book(book)
+
+    assert told.recoveries == looking.recoveries
+    assert told.recoveries[0] and told.recoveries[5]

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from replenisher.simulate.swarm import Cue
+from tests.simulate.kit import outcome_of, script
+
 SEEDS = "3..4"
 
 
@@ -41,3 +44,12 @@ def test_another_seed_gives_others(found: list[dict[str, Any]]) -> None:
 
 def test_faults_did_hit_where_they_could_hurt(found: list[dict[str, Any]]) -> None:
     assert any(outcome["tally"] for outcome in found)
+
+
+def test_a_reason_that_names_the_journal_gives_the_same_hash_wherever_that_lies() -> None:
+    plan = script(Cue(fault="disk full", after_s=20))
+
+    first, second = (outcome_of(4, plan=plan) for _ in range(2))
+
+    assert first.tally["disk full"]
+    assert first.hash == second.hash
