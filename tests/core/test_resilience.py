@@ -373,4 +373,4 @@ def test_who_is_told_what_changed_finds_what_he_finds_who_looks_at_it_all() -> N
         looking.saw_book(book)
 
     assert told.recoveries == looking.recoveries
-    assert told.recoveries[0] and told.recoveries[5]
+    assert told.recoveries[0] and told.recoveries[25]
