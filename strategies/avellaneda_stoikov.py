@@ -78,6 +78,15 @@ class AvellanedaStoikov(ModelLadder):
             raise WrongArgument("time_step_s", "it must be a millisecond or more, and not be longer than horizon_s")
         return self
 
+    @model_validator(mode="after")
+    def _tells_a_price(self) -> Self:
+        sigma, k = self.sigma.most, self.k.least  # the widest that it may come to
+        self.require_a_price(
+            {"gamma": self.gamma, "sigma": sigma, "k": k},
+            lambda order: half_spread(order, self.gamma, sigma, k, self.horizon_s),
+        )
+        return self
+
     @property
     def looks_again_s(self) -> float | None:
         """A finite horizon comes nearer while nothing happens."""

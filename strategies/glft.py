@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from math import e, exp, log1p, sqrt
-from typing import Annotated
+from typing import Annotated, Self
 
+from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, NotNegative, Positive, about
@@ -47,6 +48,11 @@ def coefficients(order: float, gamma: float, xi: float, a: float, k: float) -> t
     return log1p(share) / risk, sqrt(gamma / (2 * a * order * k) * exp((1 / share + 1) * log1p(share)))
 
 
+def half_spread(order: float, sigma: float, c1: float, c2: float) -> float:
+    """How far each quote is from the centre, in price units."""
+    return c1 + order / 2 * sigma * c2
+
+
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Glft(ModelLadder):
     """Quotes as wide, and as skewed against the inventory, as volatility and the flow of takers make it worth."""
@@ -58,6 +64,15 @@ class Glft(ModelLadder):
     k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
     fair_value: FairValue = FairValue()
     target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
+
+    @model_validator(mode="after")
+    def _tells_a_price(self) -> Self:
+        xi, sigma, a, k = self._xi, self.sigma.most, self.a.least, self.k.least  # the widest that it may come to
+        self.require_a_price(
+            {"gamma": self.gamma, "sigma": sigma, "a": a, "k": k},
+            lambda order: half_spread(order, sigma, *coefficients(order, self.gamma, xi, a, k)),
+        )
+        return self
 
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
@@ -84,16 +99,16 @@ class Glft(ModelLadder):
     def _answer(self, instrument: Instrument, held: Decimal, fair: float, measured: Mapping[str, float]) -> Quotes:
         sigma = self.sigma.of(measured.get("sigma"))
         a, k = self.a.of(measured.get("a")), self.k.of(measured.get("k"))
-        xi = self.gamma if self.xi is None else self.xi
+        xi = self._xi
         order = self.order_base(instrument, fair)
         inventory = worth_base(instrument, held, fair) - self.target_base
         c1, c2 = coefficients(order, self.gamma, xi, a, k)
-        half_spread = c1 + order / 2 * sigma * c2
+        half = half_spread(order, sigma, c1, c2)
         skew = sigma * c2
         centre = fair - skew * inventory
         return Quotes(
             fair_value=fair,
-            quotes=tuple(self.ladder.quotes(instrument, fair, centre - half_spread, centre + half_spread)),
+            quotes=tuple(self.ladder.quotes(instrument, fair, centre - half, centre + half)),
             terms={
                 "fair_value": fair,
                 "inventory_base": inventory,
@@ -107,10 +122,14 @@ class Glft(ModelLadder):
                 "c2": c2,
                 "skew": skew,
                 "centre": centre,
-                "half_spread": half_spread,
+                "half_spread": half,
             }
             | as_terms(measured),
         )
+
+    @property
+    def _xi(self) -> float:
+        return self.gamma if self.xi is None else self.xi
 
     @cached_property
     def _answers(self) -> LastAnswers[Decimal, float, Mapping[str, float]]:

@@ -62,6 +62,16 @@ class Coefficient:
         least, most = self._bounds
         return sqrt(least * most) if measured is None else max(least, min(most, measured))
 
+    @property
+    def least(self) -> float:
+        """The least that is ever used."""
+        return self.value if self.value is not None else self._bounds[0]
+
+    @property
+    def most(self) -> float:
+        """The most that is ever used."""
+        return self.value if self.value is not None else self._bounds[1]
+
     @cached_property
     def _bounds(self) -> tuple[float, float]:
         assert self.min is not None and self.max is not None, "validated"

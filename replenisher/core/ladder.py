@@ -16,6 +16,8 @@ from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
 from replenisher.model.units import BPS
 
+FURTHEST = 1e6  # of fair value: what begins further out than this much of it is no price
+
 
 class SizeCurve(StrEnum):
     """How the size of a level grows with its distance from the touch."""
@@ -98,7 +100,8 @@ class Ladder:
         self, instrument: Instrument, fair: float, bid_from: float, ask_from: float, lean: float = 0.0
     ) -> list[Quote]:
         """The quotes whose spreads count from these two prices, with sizes that lean against an inventory."""
-        if not isfinite(ask_from - bid_from):
+        furthest = FURTHEST * fair
+        if not (-furthest < bid_from and ask_from < furthest):  # nor is what is no number
             raise Nonsense(f"no price follows from its terms: bids begin at {bid_from}, asks at {ask_from}")
         quotes: list[Quote] = []
         for side, sizes in self._sizes(instrument, fair, lean).items():

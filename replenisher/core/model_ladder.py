@@ -1,7 +1,8 @@
 """What a strategy is told whose first prices come from a model: the levels from there outwards, and their bounds."""
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from math import inf
+from math import inf, log
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,8 @@ from replenisher.core.fair_value import GoesByFairValue
 from replenisher.core.ladder import Ladder, SizeCurve, counted, require_counted
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
+
+PRICES = tuple(10.0**power for power in range(-9, 10))  # something that is traded is worth about one of these
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -55,6 +58,22 @@ class ModelLadder(GoesByFairValue):
             price_floor=self.price_floor,
             price_ceiling=self.price_ceiling,
         )
+
+    def require_a_price(self, terms: Mapping[str, float], half_spread: Callable[[float], float]) -> None:
+        """Refuse terms by which no bid is left, whatever an instrument is worth; the most extreme of them is blamed.
+
+        `half_spread` is that of an order of so much base currency.
+        """
+        amount = float(self.order_amount)
+        for price in PRICES:
+            order = amount / price if self.size_unit is AmountUnit.QUOTE else amount
+            try:
+                if half_spread(order) < price:
+                    return
+            except (OverflowError, ZeroDivisionError):
+                continue
+        key = max(terms, key=lambda name: abs(log(terms[name])))
+        raise WrongArgument(key, f"with {terms[key]:g} no price follows from the model, whatever is traded")
 
     def order_base(self, instrument: Instrument, price: float) -> float:
         """The first level's size in the base currency."""

@@ -49,10 +49,33 @@ def test_the_half_spread_and_the_skew_are_what_the_tutorial_prints() -> None:
     assert terms["c2"] == pytest.approx(0.9133085734604556, abs=1e-10)
 
 
-@pytest.mark.parametrize("extreme", [{"k": {"value": 1e-300}}, {"gamma": 1e300}, {"a": {"value": 1e-320}}])
-def test_terms_from_which_no_price_follows_are_named(extreme: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("key", "extreme"),
+    [
+        ("k", {"k": {"value": 1e-300}}),
+        ("k", {"k": {"window_s": 60, "min": 1e-30, "max": 1}, "size_unit": "quote", "order_amount": "1000"}),
+        ("gamma", {"gamma": 1e300}),
+        ("a", {"a": {"value": 1e-320}}),
+        ("sigma", {"sigma": {"value": 1e200}}),
+    ],
+)
+def test_terms_from_which_no_price_follows_are_refused(key: str, extreme: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        glft(**extreme)
+
+    (error,) = caught.value.errors()
+    assert error["ctx"]["error"].key == key
+    assert "no price follows from the model, whatever is traded" in error["msg"]
+
+
+def test_terms_may_be_as_small_or_large_as_a_price_still_follows() -> None:
+    for harmless in ({"gamma": 1e-300}, {"k": {"value": 1e300}}, {"a": {"value": 1e300}}, {"sigma": {"value": 1e-300}}):
+        assert len(glft(**harmless).quote(seen()).quotes) == 2
+
+
+def test_an_inventory_with_which_no_price_follows_says_so() -> None:
     with pytest.raises(Nonsense, match="no price follows from its terms: bids begin at "):
-        glft(**extreme).quote(seen(inventory="1"))
+        glft().quote(seen(inventory="1e12"))
 
 
 @pytest.mark.parametrize(
