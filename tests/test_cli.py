@@ -125,7 +125,9 @@ not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
 refills                6, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 5 s
 swept                  deribit/BTC-PERPETUAL, 10 bps, 4 times: half back in 0.8 s [0.8, 0.8], \
-half-life 1.0 s [1.0, 1.0], 90 % back: 25% [0, 75] by 1s 25% [0, 75] by 5s 25% [0, 75] by 30s, never 75% [25, 100]
+rho 0.67 a second [0.67, 0.67], half-life 1.0 s, never 75% [25, 100]
+                       back: 0% after 0.1s, 25% after 0.5s, 50% after 1s
+                       90 % back: 25% [0, 75] by 1s, 25% [0, 75] by 5s, 25% [0, 75] by 30s
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0

@@ -162,11 +162,11 @@ class _Band:
         """Here may be a sweep; what became of an earlier one, if it is another."""
         if self.episode is not None and self.episode.at == at:
             return None
-        samples = [depth for then, depth in self._depths if then <= at - SAMPLE_NS]
-        if len(samples) < SAMPLES_MIN:
+        stood = self._stood(at)
+        if len(stood) < SAMPLES_MIN:
             return None
         ended = self.end(at)
-        self.episode = _Episode(at, *self._bounds(mid, touch), median(samples))
+        self.episode = _Episode(at, *self._bounds(mid, touch), median(stood))
         return ended
 
     def looked(self, episode: _Episode, best: int, own: Sequence[Level], at: int) -> Recovery | None:
@@ -198,6 +198,20 @@ class _Band:
         if episode is None or episode.left is None or episode.is_none:
             return None
         return episode.end(self._side, self._bps, max(0, at - episode.at))
+
+    def _stood(self, at: int) -> list[int]:
+        """What stood in each second of the minute before, but the last one; a quiet book stood as it was last seen."""
+        stood: list[int] = []
+        oldest, until = at - WATCHED_NS, at - SAMPLE_NS
+        for then, depth in reversed(self._depths):
+            if then > until:
+                continue
+            since = max(then, oldest)
+            stood += [depth] * max(1, round((until - since) / SAMPLE_NS))
+            until = since
+            if since == oldest:
+                break
+        return stood
 
     def _bounds(self, mid: float, touch: int) -> tuple[float, float]:
         if self._bps:

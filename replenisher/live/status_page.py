@@ -89,25 +89,38 @@ def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:
         for band, seen in bands.items():
             if seen["sweeps"]:
                 yield "swept", f"{name}, {band}, {seen['sweeps']} times: {', '.join(_recovery(seen))}"
+                yield from (("", line) for line in _recovery_by_time(seen))
 
 
 def _recovery(seen: Answer) -> Iterator[str]:
-    def interval(key: str, scale: float, decimals: int) -> str:
-        if key not in seen["intervals"]:
-            return ""
-        low, high = seen["intervals"][key]
-        return f" [{scale * low:.{decimals}f}, {'never' if high is None else f'{scale * high:.{decimals}f}'}]"
-
-    for label, key in (("half back in", "t50_s"), ("90 % back in", "t90_s"), ("half-life", "half_life_s")):
+    """How soon, how surely, and by whose orders."""
+    for label, key in (("half back in", "t50_s"), ("90 % back in", "t90_s")):
         if seen[key] is not None:
-            yield f"{label} {seen[key]:.1f} s{interval(key, 1, 1)}"
-    by_time = [(tau, seen["t90_by"][tau]) for tau in SHOWN_TAUS if tau in seen["t90_by"]]
-    if by_time:
-        curve = [f"{share:.0%}{interval(f't90_by {tau}', 100, 0)} by {tau}" for tau, share in by_time]
-        yield f"90 % back: {' '.join(curve)}"
+            yield f"{label} {seen[key]:.1f} s{_interval(seen, key, 1, 1)}"
+    if seen["rho_per_s"] is not None:
+        yield f"rho {seen['rho_per_s']:.2f} a second{_interval(seen, 'rho_per_s', 1, 2)}"
+    if seen["half_life_s"] is not None:
+        yield f"half-life {seen['half_life_s']:.1f} s"
     for label, key in (("never", "never_share"), ("ours", "own_share")):
         if seen[key] is not None:
-            yield f"{label} {seen[key]:.0%}{interval(key, 100, 0)}"
+            yield f"{label} {seen[key]:.0%}{_interval(seen, key, 100, 0)}"
+
+
+def _recovery_by_time(seen: Answer) -> Iterator[str]:
+    """How much of the loss is back on average, and how often nine tenths of it are, by some times."""
+    if seen["back"]:
+        yield f"back: {', '.join(f'{share:.0%} after {tau}' for tau, share in seen['back'].items())}"
+    by_time = [(tau, seen["t90_by"][tau]) for tau in SHOWN_TAUS if tau in seen["t90_by"]]
+    if by_time:
+        curve = [f"{share:.0%}{_interval(seen, f't90_by {tau}', 100, 0)} by {tau}" for tau, share in by_time]
+        yield f"90 % back: {', '.join(curve)}"
+
+
+def _interval(seen: Answer, key: str, scale: float, decimals: int) -> str:
+    if key not in seen["intervals"]:
+        return ""
+    low, high = seen["intervals"][key]
+    return f" [{scale * low:.{decimals}f}, {'never' if high is None else f'{scale * high:.{decimals}f}'}]"
 
 
 def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -135,6 +135,23 @@ def test_a_sweep_that_costs_little_of_the_depth_is_none() -> None:
     assert not market.watch.is_recovering
 
 
+@pytest.mark.parametrize(("quiet_s", "usual"), [(20, 200), (120, 300)])
+def test_what_is_usual_is_what_stood_in_the_last_minute_however_seldom_the_book_changed(
+    quiet_s: int, usual: int
+) -> None:
+    market = Market()
+    deeper = (*ASKS, (10_006, 100))
+    market.after(1_000).shows(asks=deeper)
+    market.after(quiet_s * 1_000)
+
+    market.buys(100)
+    market.after(10).shows(asks=deeper[1:])
+    market.after(60_001).shows(asks=deeper[1:])
+
+    recoveries = [recovery.loss for recovery in market.watch.recoveries[10]]
+    assert recoveries == ([usual - 200] if usual > 200 else []), "200 are left"
+
+
 def test_our_share_of_what_is_back_after_five_seconds() -> None:
     market = swept()
     market.after(990).shows(own=25)
