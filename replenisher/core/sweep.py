@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from statistics import median
 
-from replenisher.core.book import Book, BookSide
+from replenisher.core.book import FAR, Book, BookSide
 from replenisher.core.resilience import TAUS_NS, WATCHED_NS, Recovery
 from replenisher.model.event import BookChanged, Level, TradePrinted
 from replenisher.model.order import BUY, SELL, Side
@@ -70,6 +70,7 @@ class _Episode:
         self.own_left = 0
         self.loss = 0.0
         self.back: list[float | None] = []
+        self._next_tau_ns = TAUS_NS[0]
         self.now = 0.0  # R in force
         self._above: dict[float, int | None] = {0.5: None, 0.9: None}  # since when R is not below
         self.reached: dict[float, int] = {}
@@ -94,10 +95,10 @@ class _Episode:
         """What of it is ours."""
         return sum(quantity for price, quantity in levels if self.low <= price <= self.high)
 
-    def fall(self, depth: int, own: int) -> None:
+    def fall(self, depth: int, own: Sequence[Level]) -> None:
         """The sweep may still go on: the least that is seen is what it leaves."""
         if self.left is None or depth < self.left:
-            self.left, self.own_left = depth, own
+            self.left, self.own_left = depth, self.own(own)
             self.loss = self.usual - depth
 
     @property
@@ -107,13 +108,14 @@ class _Episode:
 
     def pass_time(self, elapsed_ns: int) -> None:
         """So long after the sweep what was in force is still so."""
-        while len(self.back) < len(TAUS_NS) and TAUS_NS[len(self.back)] < elapsed_ns:
+        while self._next_tau_ns < elapsed_ns:
             self.back.append(self.now)
+            self._next_tau_ns = TAUS_NS[len(self.back)] if len(self.back) < len(TAUS_NS) else FAR
         for share, since in self._above.items():
             if since is not None and share not in self.reached and elapsed_ns - since >= HELD_NS:
                 self.reached[share] = since
 
-    def see(self, depth: int, own: int, elapsed_ns: int) -> None:
+    def see(self, depth: int, own: Sequence[Level], elapsed_ns: int) -> None:
         """So much stands now."""
         assert self.left is not None, "what a sweep leaves is known before what comes back"
         self.now = (depth - self.left) / self.loss
@@ -123,7 +125,7 @@ class _Episode:
             elif since is None:
                 self._above[share] = elapsed_ns
         if self.flow_per_s is None:
-            back, own_back = depth - self.left, own - self.own_left
+            back, own_back = depth - self.left, self.own(own) - self.own_left
             self.own_share = min(1.0, max(0.0, own_back / back)) if back > 0 else None
             if elapsed_ns >= FLOW_NS:
                 self.flow_per_s = (back + self.taken) / self.loss / (elapsed_ns / SECOND_NS)
@@ -173,12 +175,12 @@ class _Band:
         """The book shows this; what became of a sweep that has been watched long enough."""
         elapsed_ns, depth = at - episode.at, episode.depth(best)
         if elapsed_ns <= TOGETHER_NS or episode.left is None:
-            episode.fall(depth, episode.own(own))
+            episode.fall(depth, own)
         elif episode.is_none:
             self.episode = None
         else:
             episode.pass_time(min(elapsed_ns, WATCHED_NS))
-            episode.see(depth, episode.own(own), elapsed_ns)
+            episode.see(depth, own, elapsed_ns)
             if elapsed_ns > WATCHED_NS:
                 return self.end(episode.at + WATCHED_NS)
         return None

@@ -84,6 +84,7 @@ class Life:
         self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
         self.court = place.court
+        self.reach = place.moments.reach  # die there, if that is where to die
         self._place = place
         self._over = over
         self._setup = making.setup
@@ -204,10 +205,6 @@ class Life:
         """The recorder's process died."""
         if self._follower is not None:
             self._follower.restart()
-
-    def reach(self, moment: str) -> None:
-        """Die here, if this is where to die."""
-        self._place.moments.reach(moment)
 
     def _observe(self, step: Step) -> None:
         self.court.stepped(self, step)

@@ -83,7 +83,7 @@ class Trouble:
         self, faults: Sequence[tuple[FrameFault, float]], link: Link, frame: str
     ) -> Sequence[tuple[int, str]] | None:
         for fault, rate in faults:
-            if fault.fits(frame) and (self._chance.random() < rate or self._is_cued(fault)):
+            if fault.fits(frame) and (self._chance.random() < rate or (self._cued and self._is_cued(fault))):
                 passage = Passage(frame, link, self._chance, [(0, frame)])
                 fault.befalls(passage)
                 self._hits.befalls(fault.name)

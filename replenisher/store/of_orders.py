@@ -6,7 +6,7 @@ and why what it answers was asked. It is looked for among the rows that are writ
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from replenisher.model.order import Request
 from replenisher.store import tables
@@ -17,6 +17,10 @@ RequestKey = tuple[str, str, str, str]  # and what was asked
 EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
 KEYS_PER_QUERY = 300
 SENT = frozenset(Request)
+ORDER_KEY = (tables.orders.c.venue, tables.orders.c.account, tables.orders.c.order_id)
+THEIR_ORDERS = select(*ORDER_KEY, tables.orders.c.strategy, tables.orders.c.config_version).where(
+    tuple_(*ORDER_KEY).in_(bindparam("keys", expanding=True))
+)
 ASK, ANSWER = 1, 0  # of one step, what was heard comes before what followed from it
 
 
@@ -77,12 +81,9 @@ def _asked_before(connection: Connection, key: RequestKey) -> Row | None:
 
 
 def _orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, Row]:
-    c = tables.orders.c
-    key = (c.venue, c.account, c.order_id)
     found: dict[OrderKey, Row] = {}
     for start in range(0, len(keys), KEYS_PER_QUERY):
-        some = keys[start : start + KEYS_PER_QUERY]
-        query = select(*key, c.strategy, c.config_version).where(tuple_(*key).in_(some))
-        for venue, account, order_id, strategy, config_version in connection.execute(query):
+        some = {"keys": keys[start : start + KEYS_PER_QUERY]}
+        for venue, account, order_id, strategy, config_version in connection.execute(THEIR_ORDERS, some):
             found[venue, account, order_id] = {"strategy": strategy, "config_version": config_version}
     return found

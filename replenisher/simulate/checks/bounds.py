@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sized
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from types import MethodType
 
 from replenisher.core.account import FILLS_REMEMBERED_MAX
@@ -42,9 +42,11 @@ CEILINGS = {
     "GrowingFile._unsafe": 2 * UNSAFE_BYTES_MAX + UNWRITTEN_BYTES_MAX,
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
+COLLECTIONS = (bytearray, dict, list, set, deque, frozenset, tuple)
 OURS = ("replenisher.", "strategies.")  # that have written what a daemon is made of
 SAMPLE = 50  # of the elements of a collection are looked into: the others are of the same kind
 LOOK_NS = 3600 * SECOND_NS
+_KNOWN: dict[type, tuple[str, ...] | None] = {}  # what was asked for already
 
 
 class NothingGrowsWithoutEnd(Check):
@@ -84,13 +86,14 @@ def collections(parts: object, sample: int = SAMPLE) -> Iterator[tuple[str, Size
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        if isinstance(thing, bytearray | dict | list | set | deque | frozenset | tuple):
+        if isinstance(thing, COLLECTIONS):
             yield name, thing
         waiting += _held(name, thing, sample)
 
 
 def _held(name: str, thing: object, sample: int) -> Iterator[tuple[str, object]]:
     """What a thing holds, each with whose it is: of which kind of owner, and in which of its attributes."""
+    kind = type(thing)
     match thing:
         case dict():
             yield from ((f"{name}[]", each) for each in islice(thing.values(), sample))
@@ -100,12 +103,21 @@ def _held(name: str, thing: object, sample: int) -> Iterator[tuple[str, object]]
             yield name, thing.__self__
         case partial():
             yield from ((name, each) for each in (thing.func, thing.args, thing.keywords))
-        case _ if (kind := type(thing)).__module__.startswith(OURS) and ".simulate." not in kind.__module__:
-            yield from ((f"{kind.__name__}.{each}", getattr(thing, each, None)) for each in _attributes(thing))
+        case _ if (slots := _slots(kind)) is not None:
+            names = (*getattr(thing, "__dict__", ()), *slots)
+            yield from ((f"{kind.__name__}.{each}", getattr(thing, each, None)) for each in names)
 
 
-def _attributes(thing: object) -> Iterator[str]:
-    yield from getattr(thing, "__dict__", ())
-    for base in type(thing).__mro__:
-        slots = getattr(base, "__slots__", ())
-        yield from (slots,) if isinstance(slots, str) else (name for name in slots if name != "__dict__")
+def _slots(kind: type) -> tuple[str, ...] | None:
+    """The attributes that things of a kind have beside their dictionary; None if the kind is none of ours."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = _found(kind)
+    return _KNOWN[kind]
+
+
+def _found(kind: type) -> tuple[str, ...] | None:
+    if not kind.__module__.startswith(OURS) or ".simulate." in kind.__module__:
+        return None
+    each = (getattr(base, "__slots__", ()) for base in kind.__mro__)
+    named = chain.from_iterable((slots,) if isinstance(slots, str) else slots for slots in each)
+    return tuple(name for name in named if name != "__dict__")
