@@ -149,8 +149,6 @@ venue: deribit  # -> venue: binance  #
     venues.deribit.url is missing, in mode paper no exchange is simulated for deribit
 amend: auto -> risk: {max_open_orders: 41}
     strategies[0].risk.max_open_orders: 41 is not allowed, it must not be above the account's 40
-amend: auto -> min_profit_bps: 1
-    strategies[0].maker_fee_bps is missing, min_profit_bps has no meaning without it
 amend: auto -> maker_fee_bps: -0.5
     strategies[0].min_profit_bps is missing, maker_fee_bps has no meaning without it
 amend: auto -> keep_place: {horizon_s: 5}

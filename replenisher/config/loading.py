@@ -83,6 +83,13 @@ class Config(Sections):
             return None
         return self.path.parent / market.tape
 
+    def maker_fee_bps(self, section: StrategySection) -> float | None:
+        """What the venue takes of a fill of a strategy: as it was given, or as the simulated exchange does."""
+        exchange = self.exchange
+        if section.maker_fee_bps is not None or self.mode != "paper" or exchange is None:
+            return section.maker_fee_bps
+        return float(exchange.fees_of(section.instrument).maker_bps) if exchange.venue == section.venue else None
+
     def strategy(self, strategy_id: str) -> Strategy:
         """The strategy with this id, made from its section."""
         return self._strategies[strategy_id]
@@ -181,7 +188,7 @@ def _contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
         if "min_fraction" in section.refill.model_fields_set and section.refill.partial_fill is not PartialFill.TOP_UP:
             at = (*stem, "refill", "min_fraction")
             yield at, not_allowed(at, section.refill.min_fraction, "it is read only with partial_fill: top_up")
-        yield from _guard_contradictions(section, stem)
+        yield from _guard_contradictions(config, section, stem)
         for key in TighterRisk.model_fields if section.risk is not None else ():
             own, account = getattr(section.risk, key), getattr(config.risk, key)
             if own is not None and account is not None and own > account:
@@ -189,12 +196,12 @@ def _contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
                 yield at, not_allowed(at, own, f"it must not be above the account's {account}")
 
 
-def _guard_contradictions(section: StrategySection, stem: Path_) -> Iterator[tuple[Path_, str]]:
-    if (section.min_profit_bps is None) != (section.maker_fee_bps is None):
-        missing, given = ("maker_fee_bps", "min_profit_bps")
-        if section.min_profit_bps is None:
-            missing, given = given, missing
-        yield (*stem, missing), f"{spell((*stem, missing))} is missing, {given} has no meaning without it"
+def _guard_contradictions(config: Config, section: StrategySection, stem: Path_) -> Iterator[tuple[Path_, str]]:
+    profit, fee = "min_profit_bps", "maker_fee_bps"
+    if section.maker_fee_bps is not None and section.min_profit_bps is None:
+        yield (*stem, profit), f"{spell((*stem, profit))} is missing, {fee} has no meaning without it"
+    if section.min_profit_bps is not None and config.maker_fee_bps(section) is None:
+        yield (*stem, fee), f"{spell((*stem, fee))} is missing, {profit} has no meaning without it"
     if (toxicity := section.refill.toxicity) is None:
         return
     at = (*stem, "refill", "toxicity")

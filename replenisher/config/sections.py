@@ -290,6 +290,11 @@ class ExchangeSection(Section):
     faults: tuple[dict[str, Any], ...] = ()
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 
+    def fees_of(self, instrument: str) -> Fees:
+        """What it takes of a fill on an instrument."""
+        listed = self.instruments.get(instrument)
+        return self.fees if listed is None or listed.fees is None else listed.fees
+
 
 BreachedLimit = Literal["max_daily_loss_quote", "max_position_quote", "max_messages_per_minute", "max_fills_per_minute"]
 
@@ -408,7 +413,10 @@ class StrategySection(Section):
     amend: Amend = Amend.AUTO
     min_profit_bps: Bps | None = Field(None, description="no quote stands closer to fair value than the fee and this")
     maker_fee_bps: float | None = Field(
-        None, ge=-100, le=1000, description="what the venue takes of a fill, negative is a rebate; for min_profit_bps"
+        None,
+        ge=-100,
+        le=1000,
+        description="for min_profit_bps: what the venue takes of a fill, a rebate is negative; known of a simulated one",
     )
     keep_place: KeepPlace | None = Field(None, description="none: an order follows the ladder whatever its place")
     risk: TighterRisk | None = None

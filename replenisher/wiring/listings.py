@@ -121,7 +121,7 @@ def _listing(
 ) -> Listing:
     understood = read_name(name)
     assert understood is not None, "a name that says nothing is refused earlier"
-    fees = details.fees or section.fees
+    fees = section.fees_of(name)
     market = details.market or section.market
     return Listing(
         market=_market(name, details, section, playing=playing, chance=chance, clock=clock),

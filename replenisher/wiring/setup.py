@@ -88,20 +88,18 @@ def _strategy(config: Config, section: StrategySection) -> StrategySetup:
             amend=section.amend,
         ),
         limits=limits_of(config, section),
-        guards=_guards(section),
+        guards=_guards(config, section),
         obligations=None if section.obligations is None else obligations_of(section.obligations),
         name=section.strategy,
     )
 
 
-def _guards(section: StrategySection) -> Guards | None:
+def _guards(config: Config, section: StrategySection) -> Guards | None:
     """What a strategy guards itself with; None where nothing is configured, which costs nothing."""
     refill = section.refill
-    closest_bps = None
-    if section.min_profit_bps is not None and section.maker_fee_bps is not None:
-        closest_bps = section.maker_fee_bps + section.min_profit_bps
+    profit_bps, fee_bps = section.min_profit_bps, config.maker_fee_bps(section)
     guards = Guards(
-        closest_bps=closest_bps,
+        closest_bps=None if profit_bps is None or fee_bps is None else fee_bps + profit_bps,
         hanging_pct=refill.hanging_pct,
         queue=None if section.keep_place is None else _queue(section.keep_place),
         toxicity=None if refill.toxicity is None else _toxicity(refill.toxicity),
