@@ -416,7 +416,7 @@ class StrategySection(Section):
         None,
         ge=-100,
         le=1000,
-        description="for min_profit_bps: what the venue takes of a fill, a rebate is negative; known of a simulated one",
+        description="for min_profit_bps: what the venue takes of a fill, a rebate if negative; known if simulated",
     )
     keep_place: KeepPlace | None = Field(None, description="none: an order follows the ladder whatever its place")
     risk: TighterRisk | None = None
