@@ -72,7 +72,7 @@ class _Episode:
         self.back: list[float | None] = []
         self._next_tau_ns = TAUS_NS[0]
         self.now = 0.0  # R in force
-        self._above: dict[float, int | None] = {0.5: None, 0.9: None}  # since when R is not below
+        self._above: dict[float, int | None] = {0.5: None, 0.9: None}  # not reached yet: since when R is not below
         self.reached: dict[float, int] = {}
         self.taken = 0  # executed within the band since
         self.flow_per_s: float | None = None
@@ -111,9 +111,10 @@ class _Episode:
         while self._next_tau_ns < elapsed_ns:
             self.back.append(self.now)
             self._next_tau_ns = TAUS_NS[len(self.back)] if len(self.back) < len(TAUS_NS) else FAR
-        for share, since in self._above.items():
-            if since is not None and share not in self.reached and elapsed_ns - since >= HELD_NS:
+        for share, since in [*self._above.items()]:
+            if since is not None and elapsed_ns - since >= HELD_NS:
                 self.reached[share] = since
+                del self._above[share]
 
     def see(self, depth: int, own: Sequence[Level], elapsed_ns: int) -> None:
         """So much stands now."""
