@@ -119,7 +119,9 @@ class Hearing:
     def take(self, at: int) -> list[Event]:
         """What has arrived; the list is the caller's."""
         facts = self._under_way
-        if not facts or facts[-1].at <= at:
+        if not facts or facts[0].at > at:
+            return []
+        if facts[-1].at <= at:
             self._under_way = []
             return facts
         count = next(place for place, fact in enumerate(facts) if fact.at > at)

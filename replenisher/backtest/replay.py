@@ -102,8 +102,8 @@ class Replay:
 
     def run(self, until: int) -> None:
         """Let time pass up to and including `until`, or until the market has closed."""
-        due = self._next_at()
-        while due <= until and not self.is_closed:
+        due, exchange = self._next_at(), self.exchange
+        while due <= until and (exchange.next_at is not None or not self.is_closed):
             due = self._happen(due)
         if not self.is_closed:
             self.at = max(self.at, until)

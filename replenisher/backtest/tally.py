@@ -1,4 +1,8 @@
-"""What happened in a replay, counted as it happens."""
+"""What happened in a replay, counted as it happens.
+
+Kinds are told apart by `type(event) is`: where the answer is no, as for most, `isinstance` of a Struct takes as long as
+all the rest of counting.
+"""
 
 from dataclasses import dataclass
 
@@ -25,21 +29,19 @@ class Tally:
         """One more step."""
         self.steps += 1
         for event in step.events:
-            match event:
-                case TradePrinted():
-                    self.trades += 1
-                case BookChanged() | BookSnapshot():
-                    self.changes += 1
-                    self.levels += len(event.bids) + len(event.asks)
-                case OrderRejected():
-                    self.rejected += 1
-                case SessionLost():
-                    self.cut_off += 1
+            if type(event) is TradePrinted:
+                self.trades += 1
+            elif type(event) is BookChanged or type(event) is BookSnapshot:
+                self.changes += 1
+                self.levels += len(event.bids) + len(event.asks)
+            elif type(event) is OrderRejected:
+                self.rejected += 1
+            elif type(event) is SessionLost:
+                self.cut_off += 1
         for command in step.commands:
-            match command:
-                case PlaceOrder():
-                    self.orders += 1
-                case AmendOrder():
-                    self.amends += 1
-                case CancelOrder():
-                    self.cancels += 1
+            if type(command) is PlaceOrder:
+                self.orders += 1
+            elif type(command) is AmendOrder:
+                self.amends += 1
+            elif type(command) is CancelOrder:
+                self.cancels += 1

@@ -100,20 +100,16 @@ def apply(state: State, event: Event) -> None:
                 state.look_at(event.instrument)
         case BookChanged():
             _change_book(state, event)
+        case OrderWorking():
+            apply_order_fact(state, event)
         case OrderFilled():
             apply_fill(state, event)
-        case (
-            OrderWorking()
-            | OrderRejected()
-            | RequestRejected()
-            | OutcomeUnknown()
-            | NotSent()
-            | OrderCanceled()
-            | OrderExpired()
-        ):
-            apply_order_fact(state, event)
+        case Woke():
+            pass  # Time itself is seen by `advance`, also what it makes too old.
         case LinkAlive():
             _hear_link(state, event.venue, event.at)
+        case OrderRejected() | RequestRejected() | OutcomeUnknown() | NotSent() | OrderCanceled() | OrderExpired():
+            apply_order_fact(state, event)
         case BookSnapshot():
             _replace_book(state, event)
         case FeedLost():
@@ -203,8 +199,8 @@ def apply(state: State, event: Event) -> None:
             apply_ticker(state, event)
         case PriceTold():
             apply_price(state, event)
-        case Woke() | ClockStepped() | PriceFailed() | SweepEnded():
-            pass  # Time itself is seen by `advance`, also what it makes too old; session time never steps.
+        case ClockStepped() | PriceFailed() | SweepEnded():
+            pass  # Session time never steps.
         case _:
             assert_never(event)
 

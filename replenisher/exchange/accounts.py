@@ -160,7 +160,10 @@ class Account:
 
     def position(self, instrument: str) -> Position:
         """The position in an instrument, made if there is none."""
-        return self.positions.setdefault(instrument, Position())
+        position = self.positions.get(instrument)
+        if position is None:
+            position = self.positions[instrument] = Position()
+        return position
 
     def fill(self, contract: Contract, side: Side, amount: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Book one fill with what it cost, and return what it realized."""

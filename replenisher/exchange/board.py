@@ -61,9 +61,11 @@ class Board:
             return None
         else:
             first = None
-        for at in (self.interruptions.next_at, self.timetable.next_at):
-            if at is not None and (first is None or at < first):
-                first = at
+        turns_at, pays_at = self.interruptions.next_at, self.timetable.next_at
+        if turns_at is not None and (first is None or turns_at < first):
+            first = turns_at
+        if pays_at is not None and (first is None or pays_at < first):
+            first = pays_at
         return first
 
     def view(self) -> BookView:

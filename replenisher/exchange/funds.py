@@ -86,12 +86,14 @@ class Funds:
         replaced = trial.replaces.open_amount if trial.replaces else ZERO
         if not trial.fills and trial.rests <= replaced:
             return True  # it holds no more than what it replaces
-        position = client.account.position(contract.name)
-        after, mark, gained = copy(position), self._marks(contract.name), ZERO
-        for price, amount in trial.fills:
-            gained += after.apply(contract, trial.side, amount, price)
-            gained -= fee(contract, trial.side, amount, price, trial.taker_rate)
-        gained += after.unrealized(contract, mark) - position.unrealized(contract, mark)
+        position = after = client.account.position(contract.name)
+        gained = ZERO
+        if trial.fills:
+            after, mark = copy(position), self._marks(contract.name)
+            for price, amount in trial.fills:
+                gained += after.apply(contract, trial.side, amount, price)
+                gained -= fee(contract, trial.side, amount, price, trial.taker_rate)
+            gained += after.unrealized(contract, mark) - position.unrealized(contract, mark)
         held = self._margin(client, contract, position.size)
         holds = self._margin(client, contract, after.size, trial.side, trial.rests - replaced)
         if holds <= held:

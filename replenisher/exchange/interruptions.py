@@ -34,6 +34,8 @@ class Interruptions:
 
     def due(self, at: int) -> InstrumentState | None:
         """The state in which it is from now on, if that is another."""
+        if self.next_at is None or at < self.next_at:
+            return None
         state = None
         while self._turns and self._turns[0][0] <= at:
             state = self._turns.popleft()[1]

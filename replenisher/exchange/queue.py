@@ -208,7 +208,9 @@ class RestingOrders:
     def is_reached(self, side: Side, price: int) -> bool:
         """Whether a trade at `price` that ate from `side` would have met any of ours."""
         best = self._best[side]
-        return best is not None and is_at_or_better(side, best, price)
+        if best is None:
+            return False
+        return best >= price if side is BUY else best <= price
 
     def hit(self, side: Side, price: int, quantity: int) -> list[Fill]:
         """A trade of the tape ate from `side` at `price`: who of us gets how much of it, best price first.

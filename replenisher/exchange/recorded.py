@@ -191,13 +191,12 @@ class RecordedMarket:
     def advance(self, at: int) -> list[Happening]:
         """Play the tape up to and including `at`."""
         happenings = []
-        while self._next is not None and self._next_due <= at:
-            fact, self._played_to = self._next, self._next_due
-            self._note_way(fact)
-            if self._played_to > self._now:
-                self._now = self._played_to
-            self._look_ahead()
-            happening = self._apply(fact)
+        while (fact := self._next) is not None and self._next_due <= at:
+            if type(fact) is TradePrinted and not self._meets_ours(fact):
+                happening = self._among_others()
+            else:
+                self._take_up(fact)
+                happening = self._apply(fact)
             if happening.trades or happening.bids or happening.asks:
                 happenings.append(happening)
         if self._next is None and not self._is_closed and self._played_to <= at:
@@ -233,21 +232,44 @@ class RecordedMarket:
         due = self._start + (later if self._speed == 1 else int(later / self._speed))
         self._next_due = due if due > self._played_to else self._played_to
 
-    def _note_way(self, fact: TapeFact) -> None:
-        """The clocks may differ by anything, so one message says nothing of how long it took; two do."""
-        match fact:
-            case TradePrinted() | BookChanged() | BookSnapshot() | TickerTold():
-                self._way_ns = way_ns = fact.at - fact.venue_time
-                if way_ns < self._way_ns_min:
-                    self._way_ns_min = way_ns
+    def _take_up(self, fact: TapeFact) -> None:
+        """It is the turn of the next fact. How long it was under way two of them say, as the clocks may differ."""
+        self._played_to = due = self._next_due
+        if due > self._now:
+            self._now = due
+        if (
+            type(fact) is TradePrinted  # as `isinstance` of a Struct is slow where the answer is no
+            or type(fact) is BookChanged
+            or type(fact) is BookSnapshot
+            or type(fact) is TickerTold
+        ):
+            self._way_ns = way_ns = fact.at - fact.venue_time
+            if way_ns < self._way_ns_min:
+                self._way_ns_min = way_ns
+        self._look_ahead()
+
+    def _among_others(self) -> Happening:
+        """The next trade, in which none of ours has a part, and those that follow it at once: they are told as one."""
+        at, prints = self._next_due, list[Traded]()
+        while type(fact := self._next) is TradePrinted and self._next_due == at and not self._meets_ours(fact):
+            self._take_up(fact)
+            prints.append(Traded(price=fact.price, quantity=fact.quantity, taker=fact.taker))
+        return Happening(at=at, trades=tuple(prints) if self._is_trusted else ())
+
+    def _meets_ours(self, trade: TradePrinted) -> bool:
+        """Whether its taker would have met an order of a client, under one of the queue models."""
+        side, price = trade.taker.opposite, trade.price
+        return self._resting.is_reached(side, price) or (
+            self._shadow is not None and self._shadow.is_reached(side, price)
+        )
 
     def _apply(self, fact: TapeFact) -> Happening:
         match fact:
-            case TradePrinted():
-                return self._happening(self._played_to, self._print(fact) if self._is_trusted else ())
             case BookChanged():
                 bids, asks = self._change(fact.bids, fact.asks) if self._is_trusted else ((), ())
                 return self._happening(self._played_to, (), bids, asks)
+            case TradePrinted():
+                return self._happening(self._played_to, self._print(fact) if self._is_trusted else ())
             case BookSnapshot():
                 self._replace(fact.bids, fact.asks)
                 self._taken = {
@@ -271,22 +293,17 @@ class RecordedMarket:
         return self._happening(self._played_to, ())
 
     def _print(self, trade: TradePrinted) -> tuple[Traded, ...]:
-        """A trade of the tape: the part that orders of clients get, then the rest as it was."""
+        """A trade of the tape that reached ours: the part that orders of clients get, then the rest as it was."""
         maker_side = trade.taker.opposite
-        rest = Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker)
-        shadow = self._shadow
-        if not (
-            self._resting.is_reached(maker_side, trade.price) or (shadow and shadow.is_reached(maker_side, trade.price))
-        ):
-            return (rest,)
         for price in self._resting.prices(maker_side):
-            self._touch(maker_side, price)
+            if is_at_or_better(maker_side, price, trade.price):
+                self._touch(maker_side, price)
         cause = Cause(trade.trade_id, trade.price, trade.quantity)
         fills = self._resting.hit(maker_side, trade.price, trade.quantity)
-        if shadow:
-            self._note_shadow(shadow.hit(maker_side, trade.price, trade.quantity), maker_side, trade.trade_id)
+        if self._shadow:
+            self._note_shadow(self._shadow.hit(maker_side, trade.price, trade.quantity), maker_side, trade.trade_id)
         if not fills:
-            return (rest,)
+            return (Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker),)
         prints = [self._maker_print(fill, trade.taker, cause) for fill in fills]
         if left := trade.quantity - sum(fill.quantity for fill in fills):
             prints.append(Traded(price=trade.price, quantity=left, taker=trade.taker))

@@ -148,8 +148,18 @@ class Register:
                 raise ConfigurationError(f"the exchange's ledger is damaged at line {number}: {what}") from error
 
     def apply(self, record: ledger.Record) -> None:
-        """Let one record have happened."""
+        """Let one record have happened; what is written most often stands first."""
         match record:
+            case ledger.Request() | ledger.Rejected():
+                pass
+            case ledger.Amended():
+                self._amend(record)
+            case ledger.Order():
+                self._open(record)
+            case ledger.Closed():
+                self._close(record)
+            case ledger.Trade():
+                self._fill(record)
             case ledger.Opened():
                 self.exchange_id, self.life = record.exchange_id, record.life
             case ledger.Listed():
@@ -165,14 +175,6 @@ class Register:
                 self.client(record.account).account.position(record.instrument).fund(record.amount)
             case ledger.Cash():
                 self._move_cash(record)
-            case ledger.Order():
-                self._open(record)
-            case ledger.Amended():
-                self._amend(record)
-            case ledger.Trade():
-                self._fill(record)
-            case ledger.Closed():
-                self._close(record)
             case ledger.SelfTradingChosen():
                 choice = SelfTrading(SelfTradeMode(record.mode), record.extends_to_subaccounts)
                 self.self_trades.choose(record.account, choice)
@@ -182,8 +184,6 @@ class Register:
             case ledger.MmpFrozen():
                 group = MmpGroup(record.account, record.index, record.group)
                 self.protection.freeze(group, record.frozen_until)
-            case ledger.Request() | ledger.Rejected():
-                pass
             case _:
                 assert_never(record)
         self.last_at = max(self.last_at, record.at)
