@@ -152,5 +152,5 @@ class AvellanedaStoikov(ModelLadder):
         return round(self.horizon_s * SECOND_NS), round(self.time_step_s * SECOND_NS)
 
     @cached_property
-    def _answers(self) -> LastAnswers[Decimal, float, float, Mapping[str, float]]:
+    def _answers(self) -> LastAnswers[Quotes, Decimal, float, float, Mapping[str, float]]:
         return LastAnswers(self._answer)

@@ -132,5 +132,5 @@ class Glft(ModelLadder):
         return self.gamma if self.xi is None else self.xi
 
     @cached_property
-    def _answers(self) -> LastAnswers[Decimal, float, Mapping[str, float]]:
+    def _answers(self) -> LastAnswers[Quotes, Decimal, float, Mapping[str, float]]:
         return LastAnswers(self._answer)

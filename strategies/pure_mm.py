@@ -16,6 +16,7 @@ from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
 from replenisher.model.order import BUY, Side
+from replenisher.model.step import Quote
 from replenisher.model.units import BPS
 
 
@@ -80,7 +81,7 @@ class PureMarketMaking(GoesByFairValue):
         centre = fair - leaning.of_price * half_spread
         return Quotes(
             fair_value=fair,
-            quotes=tuple(ladder.quotes(instrument, fair, centre, centre, leaning.of_size)),
+            quotes=self._standing.of(instrument, fair, centre, leaning.of_size),
             terms={
                 "fair_value": fair,
                 "inventory_quote": leaning.held_quote,
@@ -89,6 +90,9 @@ class PureMarketMaking(GoesByFairValue):
                 "half_spread": half_spread,
             },
         )
+
+    def _quotes(self, instrument: Instrument, fair: float, centre: float, lean: float) -> tuple[Quote, ...]:
+        return tuple(self.ladder.quotes(instrument, fair, centre, centre, lean))
 
     @cached_property
     def chain(self) -> Chain:
@@ -122,5 +126,10 @@ class PureMarketMaking(GoesByFairValue):
         )
 
     @cached_property
-    def _answers(self) -> LastAnswers[Decimal, float]:
+    def _answers(self) -> LastAnswers[Quotes, Decimal, float]:
         return LastAnswers(self._answer)
+
+    @cached_property
+    def _standing(self) -> LastAnswers[tuple[Quote, ...], float, float, float]:
+        """Its quotes: a fill changes what is held, and nothing of them where they do not lean against that."""
+        return LastAnswers(self._quotes)

@@ -1,24 +1,24 @@
-"""A strategy's last answer on each instrument: most news change nothing that it depends on, and then it stands."""
+"""A strategy's last answer on each instrument, or a part of it: most news change nothing that it depends on."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVarTuple
+from typing import Generic, TypeVar, TypeVarTuple
 
-from replenisher.core.strategy import Quotes
 from replenisher.model.instrument import Instrument
 
+Answer = TypeVar("Answer")
 Basis = TypeVarTuple("Basis")
 
 
-class LastAnswers(Generic[*Basis]):
+class LastAnswers(Generic[Answer, *Basis]):
     """Asks `answer` only where it is asked about something else than last time; it depends on nothing else."""
 
     __slots__ = ("_answer", "_kept")
 
-    def __init__(self, answer: Callable[[Instrument, *Basis], Quotes]) -> None:
+    def __init__(self, answer: Callable[[Instrument, *Basis], Answer]) -> None:
         self._answer = answer
-        self._kept: dict[str, tuple[Instrument, tuple[object, ...], Quotes]] = {}
+        self._kept: dict[str, tuple[Instrument, tuple[object, ...], Answer]] = {}
 
-    def of(self, instrument: Instrument, *basis: *Basis) -> Quotes:
+    def of(self, instrument: Instrument, *basis: *Basis) -> Answer:
         """The answer on this instrument and basis."""
         last = self._kept.get(instrument.key)
         if last is not None and last[0] is instrument and last[1] == basis:

@@ -179,8 +179,8 @@ class Planner:
             answer = setup.strategy.quote(view)
             if setup.priced_by is not None:
                 answer = setup.priced_by.completed(view, answer)
-            if answer is not self._checked.get(setup.id):
-                require_sense(answer)
+            if answer is not (before := self._checked.get(setup.id)):
+                require_sense(answer, before)
                 self._checked[setup.id] = answer
             return answer
         except Exception as error:  # noqa: BLE001 - whatever a strategy fails of is its own affair, and not the others'

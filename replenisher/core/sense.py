@@ -17,15 +17,16 @@ MOST = 1 << 53  # no whole number of an answer is so large, and every number for
 LEAST = -MOST
 
 
-def require_sense(answer: Quotes) -> None:
+def require_sense(answer: Quotes, before: Quotes | None = None) -> None:
     """Refuse what means nothing on any market. What only this market or our limits forbid is for `permit`.
 
-    Every new answer goes through here, so it is one pass of plain comparisons.
+    Every new answer goes through here, so it is one pass of plain comparisons. What of it was in the last one that had
+    sense need not be looked at again.
     """
     if not isinstance(answer, Quotes):
         raise Nonsense(f"it must answer with Quotes, not {type(answer).__name__}")
     least, most = LEAST, MOST
-    for quote in answer.quotes:
+    for quote in () if before is not None and answer.quotes is before.quotes else answer.quotes:
         price, quantity, level, side = quote.price, quote.quantity, quote.level, quote.side
         if not (
             type(price) is type(quantity) is type(level) is int
