@@ -137,11 +137,17 @@ class FairValue:
             return f"fair value: the {'price over HTTP' if of is Of.HTTP else f'{of} price'} is not known"
         return "" if self._composite is None else self._composite.why_none(prices)
 
-    def standing(self, prices: Prices) -> dict[str, str]:
-        """What becomes of each price from elsewhere that it goes by, in a few words. Those in `prices` are fresh."""
+    def standing(self, prices: Prices, failed: Mapping[str, str]) -> dict[str, str]:
+        """What becomes of each price from elsewhere that it goes by, in a few words.
+
+        Those in `prices` are fresh; `failed` says why a source last told none.
+        """
         outvoted = {} if self._composite is None else self._composite.blend(prices).outvoted
         told = {name: f"{price:.10g}{', outvoted' if name in outvoted else ''}" for name, price in prices.items()}
-        return {name: told.get(name, "not fresh") for name in self.prices}
+        for name, spec in self.prices.items():
+            if name not in told:
+                told[name] = f"not fresh: {failed[spec.source]}" if spec.source in failed else "not fresh"
+        return {name: told[name] for name in self.prices}
 
     def completed(self, view: View, answer: Quotes) -> Quotes:
         """What a strategy has answered, with every price that its fair value went by.

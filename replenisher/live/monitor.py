@@ -15,6 +15,7 @@ import msgspec
 from replenisher.core.absence import why_absent
 from replenisher.core.account import EXTERNAL
 from replenisher.core.elsewhere import fresh_prices
+from replenisher.core.prices import Of
 from replenisher.core.setup import VenueSetup
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State
@@ -36,6 +37,7 @@ from replenisher.model.event import (
     Event,
     LinkAlive,
     OrderWorking,
+    PriceFailed,
     PriceTold,
     Started,
     TickerTold,
@@ -108,6 +110,7 @@ class Monitor:
         self._eaten: dict[SlotKey, Eaten] = {}
         self._refilling: dict[str, Eaten] = {}  # by the order that is on its way into the slot
         self._decisions: dict[str, Decision] = {}  # the last one of each strategy
+        self._failed: dict[str, str] = {}  # why there was last no price over HTTP, by its source
         self._sweeps = Sweeps(state)
 
     # --- Being told ----------------------------------------------------------------------------------------------
@@ -122,6 +125,8 @@ class Monitor:
                 self._is_back(event.order_id, event.at)
             elif isinstance(event, Started):
                 self.started_at = event.at
+            elif isinstance(event, PriceFailed):
+                self._failed[f"{Of.HTTP}:{event.source}"] = event.reason
         self._see_fills(step)
         for order in step.orders:
             self._see_order(order)
@@ -302,7 +307,7 @@ class Monitor:
                 if (guarded := state.guarded.get(setup.id)) is not None
             },
             prices={
-                setup.id: setup.priced_by.standing(fresh_prices(state, setup, at))
+                setup.id: setup.priced_by.standing(fresh_prices(state, setup, at), self._failed)
                 for setup in state.setup.strategies
                 if setup.priced_by is not None
             },

@@ -387,14 +387,19 @@ def test_a_leg_that_is_outvoted_is_named_with_its_price() -> None:
     seen = msgspec.structs.replace(SEEN, prices=prices)
     completed = fair.completed(seen, Quotes(fair_value=10_000.0, quotes=(), terms={}))
     assert (completed.terms["legs"], completed.terms["outvoted http:spot"]) == (2, 10_050.0)
-    assert fair.standing(prices) == {KEY: "10000", OTHER.key: "10000", "http:spot": "10050, outvoted"}
+    assert fair.standing(prices, {"http:spot": "no answer"}) == {
+        KEY: "10000",
+        OTHER.key: "10000",
+        "http:spot": "10050, outvoted",
+    }
 
     world.tell(FeedLost(at=0, instrument=OTHER.key, reason="gap"))
     world.settle()
     told = "fair value: 2 of 3 legs are fresh and 0 of them agree (toy/BTC-PERPETUAL, http:spot do not), 2 are needed"
     assert withheld(world) == told
     prices = fresh_prices(world.state, world.setup.strategies[0], world.at)
-    assert fair.standing(prices)[OTHER.key] == "not fresh"
+    assert fair.standing(prices, {})[OTHER.key] == "not fresh"
+    assert fair.standing({}, {"http:spot": "no answer"})["http:spot"] == "not fresh: no answer"
 
 
 def test_degraded_to_wider_quotes_they_stand_further_out_until_the_legs_are_back() -> None:

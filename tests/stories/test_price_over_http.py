@@ -30,6 +30,8 @@ def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path:
             server.answer = b'{"btc": ["soon"]}'
             life.until("it has pulled its quotes", lambda: not resting(desk.ledger()))
             assert desk.answer("status")["not_quoting"] == {"core": "fair value: the price over HTTP is not known"}
+            sees = desk.answer("status")["prices"]["core"]
+            assert sees == {"http": "not fresh: its btc.0 is no price: 'soon'"}
             failed = [(fact["source"], fact["reason"]) for fact in life.told("price_failed")]
             assert failed == [("spot", "its btc.0 is no price: 'soon'")]
 
