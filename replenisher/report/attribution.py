@@ -40,7 +40,7 @@ class Book(msgspec.Struct):
     def hold(self, at: int, size: Decimal) -> None:
         """So much is held from now on."""
         self.size = size
-        self.desk.course.holding.hold(at, float(size))
+        self.desk.course.holding.hold(at, size)
 
 
 class Market(msgspec.Struct):

@@ -126,14 +126,14 @@ class Holding:
     """An inventory over time: what was held is looked at at the full second."""
 
     def __init__(self) -> None:
-        self._size = 0.0
+        self._size = ZERO
         self._second: int | None = None  # the last one that was looked at
         self._second_ends = 0
         self._before: float | None = None  # what was held at the second before
         self._pairs = 0
         self._x = self._y = self._xx = self._xy = 0.0
 
-    def hold(self, at: int, size: float) -> None:
+    def hold(self, at: int, size: Decimal) -> None:
         """So much is held from now on."""
         if at >= self._second_ends:
             self.pass_until(at)
@@ -150,7 +150,7 @@ class Holding:
 
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""
-        size = self._size
+        size = float(self._size)
         if self._before is not None:
             self._pair(self._before, size, 1)
         if seconds > 1:

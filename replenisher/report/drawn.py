@@ -124,12 +124,12 @@ class Extremes:
     """A value over time: of each stretch the least and the most, in their order; stretches double as points do."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[int, float]] = []  # two of each stretch
+        self.kept: list[tuple[int, Decimal]] = []  # two of each stretch
         self._length = 1
         self._seen = 0
-        self._least = self._most = (0, 0.0)
+        self._least = self._most = (0, ZERO)
 
-    def add(self, at: int, value: float) -> None:
+    def add(self, at: int, value: Decimal) -> None:
         """The value from here on."""
         if not self._seen:
             self._least = self._most = (at, value)
@@ -144,13 +144,13 @@ class Extremes:
             if len(self.kept) >= 4 * POINTS_MAX:
                 self._merge()
 
-    def points(self) -> list[tuple[int, float]]:
+    def points(self) -> list[tuple[int, Decimal]]:
         """What is to be drawn."""
         unfinished = sorted((self._least, self._most)) if self._seen else []
         return list(dict.fromkeys([*self.kept, *unfinished]))
 
     def _merge(self) -> None:
-        merged: list[tuple[int, float]] = []
+        merged: list[tuple[int, Decimal]] = []
         for place in range(0, len(self.kept), 4):
             stretch = self.kept[place : place + 4]
             merged += sorted((min(stretch, key=_value), max(stretch, key=_value)))
@@ -158,7 +158,7 @@ class Extremes:
         self._length *= 2
 
 
-def _value(point: tuple[int, float]) -> float:
+def _value(point: tuple[int, Decimal]) -> Decimal:
     return point[1]
 
 
@@ -181,11 +181,11 @@ class Pen:
         fills = self._fills.get(name)
         if fills is None:
             fills = self._fills[name] = Thinned()
-        sign = 1 if fill.side is BUY else -1
-        self._hold(name, fill.at, self._held.get(name, ZERO) + sign * fill.amount)
+        is_buy = fill.side is BUY
+        self._hold(name, fill.at, self._held.get(name, ZERO) + (fill.amount if is_buy else -fill.amount))
         if fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
-            fills.add((fill.at, sign, float(fill.price), float(fill.amount), mid))
+            fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
         self._unlooked += 1
         return self._unlooked >= self._look_every
 
@@ -223,7 +223,7 @@ class Pen:
                 instrument=name,
                 amount_unit=_unit(self._instruments[name]),
                 at=tuple(at for at, _ in points),
-                position=tuple(size for _, size in points),
+                position=tuple(float(size) for _, size in points),
             )
             for name, points in sorted((name, each.points()) for name, each in self._positions.items())
         ]
@@ -233,7 +233,7 @@ class Pen:
         extremes = self._positions.get(name)
         if extremes is None:
             extremes = self._positions[name] = Extremes()
-        extremes.add(at, float(size))
+        extremes.add(at, size)
 
     def _curve(self, currency: str, points: list[tuple[int, Parts]]) -> EquityCurve:
         parts = {

@@ -15,7 +15,7 @@ import msgspec
 from replenisher.model.order import Request
 from replenisher.model.units import MS_NS
 from replenisher.store.history import Sent
-from replenisher.store.round_trips import WORKING, RoundTrip
+from replenisher.store.round_trips import RoundTrip
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +51,12 @@ class _Took:
 def latencies(batches: Iterable[Iterable[RoundTrip]], sent: Iterable[Sent]) -> tuple[Latency, ...]:
     """All groups, by name, of what was answered and of what was sent."""
     groups: defaultdict[tuple[str, str, str, str], _Took] = defaultdict(_Took)
-    for config_version, strategy, request, intent, took_ns, outcome in chain.from_iterable(batches):
+    for config_version, strategy, request, intent, took_ns in chain.from_iterable(batches):
         took = groups[config_version, strategy, request, intent]
-        if outcome == WORKING:
-            took.times_ns.append(took_ns)
-        else:
+        if took_ns is None:
             took.refused += 1
+        else:
+            took.times_ns.append(took_ns)
     for some in sent:
         if some.kind in (Request.PLACE, Request.AMEND):
             groups[some.order_version, some.strategy, some.kind, some.intent].sent += some.count

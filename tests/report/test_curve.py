@@ -60,7 +60,7 @@ def held(sizes: list[float]) -> Holding:
     """An inventory that changes right after each full second."""
     made = Holding()
     for number, size in enumerate(sizes):
-        made.hold(T0 + number * SECOND_NS + 1, size)
+        made.hold(T0 + number * SECOND_NS + 1, Decimal(size))
     return made
 
 
@@ -74,8 +74,8 @@ def test_half_life_of_an_inventory_that_loses_two_percent_a_second() -> None:
 def test_what_is_held_for_long_is_seen_at_every_second_of_it() -> None:
     """60 seconds of 1, then 60 of 0: of 118 pairs 59 are (1, 1), one is (1, 0) and 58 are (0, 0)."""
     made = Holding()
-    made.hold(T0 + 1, 1.0)
-    made.hold(T0 + 60 * SECOND_NS + 1, 0.0)
+    made.hold(T0 + 1, Decimal(1))
+    made.hold(T0 + 60 * SECOND_NS + 1, Decimal(0))
     made.pass_until(T0 + 119 * SECOND_NS + 1)
 
     # x̄ = 60/118, ȳ = 59/118: phi = (59 - 118 x̄ ȳ) / (60 - 118 x̄²) = 29 / 29.49152...

@@ -68,23 +68,23 @@ def test_each_answer_ends_the_request_that_it_answers(database: Database, tmp_pa
 
     (found,) = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY)))
 
-    def took(request: str, intent: str, took_ms: int, outcome: str) -> RoundTrip:
-        return "c1", "core", request, intent, took_ms * MS_NS, outcome
+    def took(request: str, intent: str, took_ms: int | None) -> RoundTrip:
+        return "c1", "core", request, intent, took_ms * MS_NS if took_ms else None
 
-    assert sorted(found) == [
-        took("amend", "quote", 2, "not_open"),
-        took("amend", "quote", 5, "working"),
-        took("amend", "refill", 11, "not_sent"),
-        took("place", "quote", 7, "working"),
-        took("place", "refill", 3, "working"),
+    assert sorted(found, key=str) == [
+        took("amend", "quote", 5),
+        took("amend", "quote", None),  # not open any more
+        took("amend", "refill", None),  # not sent
+        took("place", "quote", 7),
+        took("place", "refill", 3),
     ]
 
 
 def test_quantiles_are_times_that_did_occur() -> None:
-    took: list[RoundTrip] = [("c1", "core", "amend", "quote", ms * MS_NS, "working") for ms in range(200, 0, -1)]
+    took: list[RoundTrip] = [("c1", "core", "amend", "quote", ms * MS_NS) for ms in range(200, 0, -1)]
     others: list[RoundTrip] = [
-        ("c1", "core", "amend", "quote", 5, "post_only"),
-        ("c0", "core", "place", "refill", 5, "not_sent"),
+        ("c1", "core", "amend", "quote", None),
+        ("c0", "core", "place", "refill", None),
     ]
 
     asked = [Sent("any", "core", "c0", "c1", "place", "refill", 1), Sent("any", "core", "c1", "c1", "cancel", "", 9)]
