@@ -20,12 +20,12 @@ from replenisher.live.clock import Clock
 from replenisher.live.lease import Lease
 from replenisher.live.outward import Outward
 from replenisher.model.command import (
+    ABOUT,
     AmendOrder,
     CancelOrder,
     Command,
     PlaceOrder,
     Question,
-    addressee,
 )
 from replenisher.model.event import (
     Event,
@@ -38,6 +38,7 @@ from replenisher.model.event import (
     Suspended,
     Woke,
 )
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import Request
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
@@ -290,8 +291,8 @@ class Driver:
     def _send(self, commands: Iterable[Command], at: int) -> None:
         wanted: dict[str, list[Any]] = {}  # by venue, what it is sent
         for command in commands:
-            if venue := addressee(command):
-                wanted.setdefault(venue, []).append(command)
+            if (about := ABOUT.get(type(command))) is not None:
+                wanted.setdefault(venue_of(about(command)), []).append(command)
         for name, wishes in wanted.items():
             self._venues[name].send(wishes, at)
 

@@ -137,11 +137,12 @@ class Network:
         """Do what a daemon's venue asks for, in order."""
         for action in actions:
             match action:
-                case Send(connection, frame):
-                    end.reach("before send")
-                    if link := self.of(end, connection):
-                        self._send_up(link, frame)
-                    end.reach("after send")
+                case Send(connection, frames):
+                    for frame in frames:
+                        end.reach("before send")
+                        if link := self.of(end, connection):
+                            self._send_up(link, frame)
+                        end.reach("after send")
                 case Connect(connection, _):
                     self._dial(end, connection)
                 case Close(connection, reason):

@@ -51,7 +51,7 @@ class Clients:
         if link in self._unsaid:
             self._unsaid[link].append(frame)
         else:
-            self._sockets.carry([Send(link, frame)])
+            self._sockets.carry([Send(link, (frame,))])
 
     def leave(self, link: str) -> None:
         """Say goodbye."""
@@ -60,7 +60,7 @@ class Clients:
 
     def opened(self, connection: str, at: int) -> None:
         """A connection stands."""
-        self._sockets.carry([Send(connection, frame) for frame in self._unsaid.pop(connection, ())])
+        self._sockets.carry([Send(connection, tuple(self._unsaid.pop(connection, ())))])
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """The server says something."""

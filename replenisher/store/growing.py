@@ -34,6 +34,7 @@ class _UnderWay(NamedTuple):
     sync: Sync
     at: int  # when it began
     end: int  # of what it brings to the disk
+    writes: int  # that it consists of
 
 
 class GrowingFile:
@@ -72,7 +73,8 @@ class GrowingFile:
         self._fd = fd
         self._folder = folder
         self._disk = disk
-        self._unsafe = bytearray()  # the end of it, which is not known to be on the disk itself
+        self._unsafe: list[bytes] = []  # the end of it, write by write, which is not known to be on the disk itself
+        self._safe_end = end
         self._room_end = end + ROOM_BYTES  # of what is set aside
         self._under_way: _UnderWay | None = None
         self._is_torn = False  # whether a part of a record lies behind the last whole one
@@ -94,12 +96,12 @@ class GrowingFile:
             raise _full(self._path, error) from error
         self._is_torn = False
         self.end += len(data)
-        self._unsafe += data
+        self._unsafe.append(bytes(data))
 
     @property
     def unsafe_bytes(self) -> int:
         """How much of what was written is not known to be safe; so much is kept in memory, to be written again."""
-        return len(self._unsafe)
+        return self.end - self._safe_end
 
     @property
     def is_syncing(self) -> bool:
@@ -116,14 +118,13 @@ class GrowingFile:
         except OSError as error:
             self.is_doubtful = True
             raise _full(self._path, error) from error
-        self.synced_at = at
-        self._unsafe.clear()
+        self._all_is_safe(at)
 
     def begin_sync(self, at: int) -> None:
         """Let it be brought there, unless that is under way."""
         if self._under_way is None:
             self._require_belief()
-            self._under_way = _UnderWay(self._disk.begin_sync(self._fd), at, self.end)
+            self._under_way = _UnderWay(self._disk.begin_sync(self._fd), at, self.end, len(self._unsafe))
 
     def hear_of_sync(self, at: int) -> None:
         """Note how the sync that was begun has ended, if it has; raises if it failed, or takes too long."""
@@ -150,12 +151,11 @@ class GrowingFile:
 
     def write_again(self, at: int) -> None:
         """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
-        write_over(self._path, self._unsafe, self.end - len(self._unsafe), self._disk)
+        write_over(self._path, b"".join(self._unsafe), self._safe_end, self._disk)
         self.sync_name()
         self._is_torn = False
         self._room_end = self.end
-        self.synced_at = at
-        self._unsafe.clear()
+        self._all_is_safe(at)
 
     def close(self) -> None:
         """Let it go, once no sync needs it any more, and give back the room that it did not need."""
@@ -175,7 +175,14 @@ class GrowingFile:
             self.is_doubtful = True
             raise _full(self._path, error) from error
         self.synced_at = under_way.at
-        del self._unsafe[: len(self._unsafe) - (self.end - under_way.end)]
+        if under_way.end > self._safe_end:  # else all of that has become safe in another way
+            self._safe_end = under_way.end
+            del self._unsafe[: under_way.writes]
+
+    def _all_is_safe(self, at: int) -> None:
+        self.synced_at = at
+        self._safe_end = self.end
+        self._unsafe.clear()
 
     def _require_belief(self) -> None:
         if self.is_doubtful:

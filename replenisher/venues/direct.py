@@ -8,7 +8,7 @@ that it stands at the start of one whenever the next comes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from itertools import chain
 from os import urandom
 from struct import Struct, pack
 from typing import Any
@@ -139,11 +139,13 @@ def text_frames(texts: Sequence[str], keys: Iterator[bytes]) -> bytes:
     parts: list[bytes] = []
     for text in texts:
         payload, key = text.encode(), next(keys)
-        parts += (_header(len(payload)), key, apply_mask(payload, key))
+        length = len(payload)
+        parts.append(HEADERS[length] if length < len(HEADERS) else _header(length))
+        parts.append(key)
+        parts.append(apply_mask(payload, key))
     return b"".join(parts)
 
 
-@lru_cache(maxsize=1024)  # an order is about as long as the last one
 def _header(length: int) -> bytes:
     """What stands before the key of a message that is so long."""
     if length < LENGTH_IN_2:
@@ -153,8 +155,13 @@ def _header(length: int) -> bytes:
     return pack("!BBQ", TEXT, MASKED | LENGTH_IN_8, length)
 
 
+HEADERS = tuple(map(_header, range(1024)))  # an order has one of these lengths
+
+
 def masking_keys() -> Iterator[bytes]:
     """Keys that nobody can foresee. Many are drawn at a time, as to ask the system costs more than to make a frame."""
-    while True:
-        for (key,) in KEYS.iter_unpack(urandom(KEYS_BYTES)):
-            yield key
+    return chain.from_iterable(iter(_draw_keys, None))
+
+
+def _draw_keys() -> list[bytes]:
+    return [key for (key,) in KEYS.iter_unpack(urandom(KEYS_BYTES))]

@@ -9,7 +9,7 @@ together do not come back together, and the number of attempts in any minute is 
 waits for that bound waits a while of chance longer, or all would be in step again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -197,13 +197,20 @@ class Session(Generic[Asked]):
 
     def ask(self, what: Asked, deadline: int, at: int) -> int:
         """Remember what is asked now, under the id that it goes out with."""
-        self._last_id += 1
+        return self.ask_all((what,), deadline, at)
+
+    def ask_all(self, whats: Sequence[Asked], deadline: int, at: int) -> int:
+        """The same of several that go out together; the first one's id, upon which the others' follow one by one."""
+        first = number = self._last_id + 1
+        for what in whats:
+            self._asked[number] = (what, deadline)
+            number += 1
+        self._last_id = number - 1
         if self._unproven_since is None:
             self._unproven_since = at
-        self._asked[self._last_id] = (what, deadline)
         if self._first_deadline is None or deadline < self._first_deadline:
             self._first_deadline = deadline
-        return self._last_id
+        return first
 
     def answered(self, request_id: int, at: int) -> Asked | None:
         """What this id asked, once; None if it was answered before, expired, or never asked."""

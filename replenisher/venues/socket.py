@@ -58,7 +58,7 @@ class Sockets:
         for action in actions:
             match action:
                 case Send():
-                    said.setdefault(action.connection, []).append(action.frame)
+                    said.setdefault(action.connection, []).extend(action.frames)
                 case Connect(connection, url):
                     self._connect(connection, url)
                 case Close(connection, reason):

@@ -26,11 +26,11 @@ class Connect(msgspec.Struct, frozen=True):
     url: str
 
 
-class Send(msgspec.Struct, frozen=True):
-    """Send one text frame."""
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Send text frames, one after the other."""
 
     connection: str
-    frame: str
+    frames: Sequence[str]
 
 
 class Close(msgspec.Struct, frozen=True):

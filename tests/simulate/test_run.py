@@ -162,13 +162,12 @@ def take_silence_for_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def send_places_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = Link.send
+    genuine = Link.send_all
 
-    def twice(self: Link, frame: str) -> None:
-        for _ in range(2 if "private/buy" in frame else 1):
-            genuine(self, frame)
+    def twice(self: Link, frames: Sequence[str]) -> None:
+        genuine(self, [frame for frame in frames for _ in range(2 if "private/buy" in frame else 1)])
 
-    monkeypatch.setattr(Link, "send", twice)
+    monkeypatch.setattr(Link, "send_all", twice)
 
 
 def keep_levels_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,10 @@ class Wire:
                     self.venue.opened(connection, self.at)
                 case Send(connection) | Close(connection) if connection in self.unheard:
                     pass
-                case Send(connection, frame):
+                case Send(connection, frames):
                     self.last_sign_of_life = self.at
-                    self._dialect.received(connection, frame, self.at)
+                    for frame in frames:
+                        self._dialect.received(connection, frame, self.at)
                 case Close(connection, reason):
                     self.closed.append((connection, reason))
                     self._dialect.closed(connection, self.at)

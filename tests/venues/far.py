@@ -81,8 +81,8 @@ class Far:
             match action:
                 case Connect(connection, _):
                     self.dialed.append(connection)
-                case Send(connection, frame):
-                    self.requests[connection].append(json.loads(frame))
+                case Send(connection, frames):
+                    self.requests[connection] += map(json.loads, frames)
                 case Close():
                     self.closes.append(action)
         told = self.venue.facts()

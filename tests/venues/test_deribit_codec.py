@@ -309,7 +309,7 @@ def test_prices_go_out_as_exact_text(tick: float, ticks: int, text: str) -> None
         deadline=0,
     )
 
-    frame = requests.place(7, command, instrument, 1234)
+    frame = requests.place(7, command, instrument, requests.terms(1234))
 
     request = json.loads(frame, parse_float=str, parse_int=str)
     assert (request["id"], request["method"]) == ("7", "private/sell")
@@ -332,7 +332,7 @@ def test_a_venues_order_id_cannot_break_out_of_its_quotes() -> None:
     )
     cancel = CancelOrder(order_id="a", venue_order_id=hostile, instrument=instrument.key, deadline=0)
 
-    assert json.loads(requests.amend(1, amend, instrument, 5))["params"]["order_id"] == hostile
+    assert json.loads(requests.amend(1, amend, instrument, requests.terms(5)))["params"]["order_id"] == hostile
     assert json.loads(requests.cancel(1, cancel))["params"] == {"order_id": hostile}
 
 

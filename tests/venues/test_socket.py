@@ -75,7 +75,7 @@ async def test_frames_go_both_ways_in_order() -> None:
         sockets.carry([Connect("market", url)])
         await eventually(lambda: log.kinds() == [("opened", "market")])
 
-        sockets.carry([Send("market", str(number)) for number in range(100)])
+        sockets.carry([Send("market", (str(number),)) for number in range(100)])
         await eventually(lambda: len(log.told) == 101)
 
     assert [frame for _, _, frame in log.told[1:101]] == [str(number) for number in range(100)]
@@ -85,12 +85,12 @@ async def test_frames_go_both_ways_in_order() -> None:
 async def test_what_the_listener_wants_sent_leaves_before_it_returns_to_the_loop() -> None:
     async with carrying() as (sockets, log, url):
         log.on_frame = lambda connection, frame: sockets.carry(
-            [Send(connection, f"{int(frame) + 1}")] if int(frame) < 50 else []
+            [Send(connection, (f"{int(frame) + 1}",))] if int(frame) < 50 else []
         )
         sockets.carry([Connect("market", url)])
         await eventually(lambda: log.told)
 
-        sockets.carry([Send("market", "0")])
+        sockets.carry([Send("market", ("0",))])
         await eventually(lambda: log.told[-1] == ("received", "market", "50"))
 
 
@@ -99,7 +99,7 @@ async def test_two_connections_do_not_wait_for_each_other() -> None:
         sockets.carry([Connect("market", url), Connect("trading", url)])
         await eventually(lambda: len(log.told) == 2)
 
-        sockets.carry([Send("trading", "a"), Send("market", "b")])
+        sockets.carry([Send("trading", ("a",)), Send("market", ("b",))])
         await eventually(lambda: len(log.told) == 4)
 
     assert {("received", "trading", "a"), ("received", "market", "b")} <= set(log.told)
@@ -109,7 +109,7 @@ async def test_a_close_is_told_closed_once_and_the_connection_can_be_opened_agai
     async with carrying() as (sockets, log, url):
         sockets.carry([Connect("market", url)])
         await eventually(lambda: len(log.told) == 1)
-        sockets.carry([Close("market", "enough"), Close("market", "twice"), Send("market", "into the void")])
+        sockets.carry([Close("market", "enough"), Close("market", "twice"), Send("market", ("into the void",))])
         await eventually(lambda: len(log.told) == 2)
 
         sockets.carry([Connect("market", url)])
@@ -193,9 +193,9 @@ async def test_over_tls_everything_is_said_at_once_and_the_end_is_a_goodbye(
             sockets = Sockets(tasks, log, lambda: 7)
             sockets.carry([Connect("market", f"wss://127.0.0.1:{port}/ws/api/v2")])
             await eventually(lambda: log.told)
-            sockets.carry([Send("market", "a")])
+            sockets.carry([Send("market", ("a",))])
             await eventually(lambda: len(log.told) == 2)
-            sockets.carry([Send("market", "b")])
+            sockets.carry([Send("market", ("b",))])
             await eventually(lambda: len(log.told) == 3)
             sockets.carry([Close("market", "enough")])
             await eventually(lambda: ("closed", "market") in log.kinds() and goodbyes)
@@ -292,7 +292,7 @@ async def test_a_venue_that_does_not_read_is_cut_off() -> None:
         await eventually(lambda: len(log.told) == 1)
         frame = "x" * UNSENT_BYTES_MAX
         for _ in range(200):
-            sockets.carry([Send("trading", frame)])
+            sockets.carry([Send("trading", (frame,))])
         await eventually(lambda: len(log.told) == 2)
 
     assert log.kinds() == [("opened", "trading"), ("closed", "trading")]
@@ -306,9 +306,9 @@ def test_however_much_one_turn_has_to_say_a_venue_that_reads_is_not_cut_off(
         async with carrying() as (sockets, log, url):
             sockets.carry([Connect("trading", url)])
             await eventually(lambda: log.told)
-            sockets.carry([Send("trading", "x" * UNSENT_BYTES_MAX)] * 40)
+            sockets.carry([Send("trading", ("x" * UNSENT_BYTES_MAX,))] * 40)
             await eventually(lambda: len(log.told) > 40)
-            sockets.carry([Send("trading", "one more")])
+            sockets.carry([Send("trading", ("one more",))])
             await eventually(lambda: len(log.told) > 41)
         return [kind for kind, _ in log.kinds()]
 
@@ -325,7 +325,7 @@ async def test_what_a_listener_raises_ends_the_whole_group() -> None:
             log.on_frame = fail
             sockets.carry([Connect("market", url)])
             await eventually(lambda: log.told)
-            sockets.carry([Send("market", "1")])
+            sockets.carry([Send("market", ("1",))])
             await eventually(lambda: False, "the group ends")
 
     assert raised.group_contains(AssertionError, match="not what it must be")

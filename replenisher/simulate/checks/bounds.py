@@ -19,6 +19,7 @@ from replenisher.store.journal import RING_STEPS_MAX, UNSAFE_BYTES_MAX, UNWRITTE
 from replenisher.venues.deribit.grid import PLACED_MAX
 from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
+WRITE_BYTES_MIN = 64  # a step is not told in less
 # What is kept longer than it is at work, by whose it is, and how much of it there may be.
 CEILINGS = {
     "BookSide._quantities": GONE_MAX + 500,  # those prices, and those at which something is
@@ -39,7 +40,7 @@ CEILINGS = {
     "Journal._ring": RING_STEPS_MAX,
     "Journal._unwritten": UNWRITTEN_BYTES_MAX,
     # What is written while a sync takes its time, too.
-    "GrowingFile._unsafe": 2 * UNSAFE_BYTES_MAX + UNWRITTEN_BYTES_MAX,
+    "GrowingFile._unsafe": (2 * UNSAFE_BYTES_MAX + UNWRITTEN_BYTES_MAX) // WRITE_BYTES_MIN,
 }
 MOST = 500  # elements of anything else, for each instrument that is quoted
 COLLECTIONS = (bytearray, dict, list, set, deque, frozenset, tuple)

@@ -6,7 +6,7 @@ login, a chore without an answer) ends the connection, and the next one starts c
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
@@ -213,13 +213,17 @@ class Link:
         self._waiting.append(_Waiting(method, params, what, deadline, cost))
         self._send_waiting(at)
 
-    def order_id(self, request: OrderCommand | Abandon, at: int) -> int:
-        """The id under which an order's request goes out; its deadline is for others to watch."""
-        return self._session.ask(request, at + ORDER_REMEMBERED_NS, at)
+    def order_ids(self, requests: Sequence[OrderCommand | Abandon], at: int) -> int:
+        """The id under which the first of these goes out, and the next ones after it; others watch their deadlines."""
+        return self._session.ask_all(requests, at + ORDER_REMEMBERED_NS, at)
 
     def send(self, frame: str) -> None:
         """Send one frame as it is."""
-        self._actions.append(Send(self.connection, frame))
+        self.send_all((frame,))
+
+    def send_all(self, frames: Sequence[str]) -> None:
+        """Send frames as they are, in this order."""
+        self._actions.append(Send(self.connection, frames))
 
     def ready(self, at: int) -> None:
         """The owner has all it wanted: the connection counts as a success."""

@@ -76,10 +76,11 @@ class Orphans:
             return
         sent = [order_id for order_id, due in self._due.items() if due <= at and self._credits.take(1, at)]
         for order_id in sent:
-            way.send(requests.cancel_by_label(way.order_id(Abandon(order_id), at), order_id))
             del self._due[order_id]
             self._due[order_id] = at + AGAIN_NS
         if sent:
+            number = way.order_ids([*map(Abandon, sent)], at)
+            way.send_all([requests.cancel_by_label(*each) for each in enumerate(sent, number)])
             self._facts.append(CancelsSent(at=at, venue=self._venue, order_ids=tuple(sent)))
         first = next(iter(self._due.values()), None)
         self.next_wake = None if first is None else max(first, self._credits.affordable_at(1))

@@ -22,24 +22,29 @@ def request(request_id: int, method: str, params: Mapping[str, Param]) -> str:
     return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).decode()
 
 
-def place(request_id: int, command: PlaceOrder, instrument: Instrument, valid_until_ms: int) -> str:
+def terms(valid_until_ms: int) -> str:
+    """Under which terms an order is taken, and until which time of the venue's.
+
+    Both words are always said: what a missing `post_only` means is documented in two ways.
+    """
+    return f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}'
+
+
+def place(request_id: int, command: PlaceOrder, instrument: Instrument, terms: str) -> str:
     """A post-only limit order that is refused rather than moved; the label is our client order id."""
     return (
         f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/{command.side.value}","params":{{'
         f'"instrument_name":"{instrument.name}","amount":{instrument.amount_texts[command.quantity]},'
-        f'"type":"limit","label":"{command.order_id}","price":{instrument.price_texts[command.price]},'
-        # Both are always said: what a missing `post_only` means is documented in two ways.
-        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
+        f'"type":"limit","label":"{command.order_id}","price":{instrument.price_texts[command.price]},{terms}}}}}'
     )
 
 
-def amend(request_id: int, command: AmendOrder, instrument: Instrument, valid_until_ms: int) -> str:
+def amend(request_id: int, command: AmendOrder, instrument: Instrument, terms: str) -> str:
     """New price and new total amount, filled included."""
     return (
         f'{{"jsonrpc":"2.0","id":{request_id},"method":"private/edit","params":{{'
         f'"order_id":{quoted(command.venue_order_id)},"amount":{instrument.amount_texts[command.quantity]},'
-        f'"price":{instrument.price_texts[command.price]},'
-        f'"post_only":true,"reject_post_only":true,"valid_until":{valid_until_ms}}}}}'
+        f'"price":{instrument.price_texts[command.price]},{terms}}}}}'
     )
 
 

@@ -6,7 +6,7 @@ back, and every channel of our own changes in the venue's answer.
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never, get_args
 
 from replenisher.model.command import (
     AmendOrder,
@@ -62,6 +62,7 @@ from replenisher.venues.deribit.words import (
 UNAUTHORIZED = 13009
 RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers
 SWITCH_SCOPE = "connection"
+ORDERS = frozenset(get_args(OrderCommand))
 
 
 class Role(StrEnum):
@@ -186,43 +187,48 @@ class Trading:
     # --- What the engine wishes -----------------------------------------------------------------------------------
 
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
-        """Ask the venue, or say that it was not asked."""
-        asked: list[OrderCommand] = []
+        """Ask the venue, or say that it was not asked; what is about orders goes first."""
+        orders: list[Any] = [command for command in commands if type(command) in ORDERS]
+        questions: list[Any] = [command for command in commands if type(command) not in ORDERS]
+        if not self.is_open:
+            self._facts += [NotSent(at=at, order_id=each.order_id, request=request_of(each)) for each in orders]
+            for question in questions:
+                self._questions.failed(question, "no session", at)
+            return
+        if orders:
+            self._send_orders(orders, at)
+        if questions:
+            self._ask(questions, at)
+
+    def _ask(self, questions: Sequence[Question], at: int) -> None:
         sought: list[AskOrder] = []
-        for command in commands:
-            match command:
-                case AmendOrder() | PlaceOrder() | CancelOrder():
-                    if self.is_open:
-                        self._send_order(command, at)
-                        asked.append(command)
-                    else:
-                        self._facts.append(NotSent(at=at, order_id=command.order_id, request=request_of(command)))
-                case _ if not self.is_open:
-                    self._questions.failed(command, "no session", at)
-                case AskOrder():
-                    sought.append(command)
-                case AskOpenOrders() | AskTrades() | AskPosition() | AskCash() | AskBalance():
-                    self._questions.ask(command, at)
-                case _:
-                    assert_never(command)
-        if asked:
-            self._orphans.asked(asked, at)
+        for question in questions:
+            if isinstance(question, AskOrder):
+                sought.append(question)
+            else:
+                self._questions.ask(question, at)
         if sought:
             self._questions.ask_for_orders(sought, at)
 
-    def _send_order(self, command: OrderCommand, at: int) -> None:
-        number = self.link.order_id(command, at)
-        match command:
-            case AmendOrder():
-                until = self._clock.venue_ms(command.valid_until)
-                self.link.send(requests.amend(number, command, self._instruments[command.instrument], until))
-            case PlaceOrder():
-                until = self._clock.venue_ms(command.valid_until)
-                self.link.send(requests.place(number, command, self._instruments[command.instrument], until))
-            case CancelOrder():
-                self.link.send(requests.cancel(number, command))
-            case _:
-                assert_never(command)
+    def _send_orders(self, commands: Sequence[OrderCommand], at: int) -> None:
+        instruments = self._instruments
+        frames: list[str] = []
+        number, valid_until, terms = self.link.order_ids(commands, at), 0, ""
+        for command in commands:
+            if isinstance(command, CancelOrder):
+                frames.append(requests.cancel(number, command))
+            else:
+                if command.valid_until != valid_until:  # for most it is that of the one before
+                    valid_until = command.valid_until
+                    terms = requests.terms(self._clock.venue_ms(valid_until))
+                instrument = instruments[command.instrument]
+                if isinstance(command, AmendOrder):
+                    frames.append(requests.amend(number, command, instrument, terms))
+                else:
+                    frames.append(requests.place(number, command, instrument, terms))
+            number += 1
+        self.link.send_all(frames)
+        self._orphans.asked(commands, at)
 
     # --- What the link tells --------------------------------------------------------------------------------------
 
