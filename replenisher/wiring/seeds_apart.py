@@ -13,7 +13,8 @@ import msgspec
 from replenisher.errors import ReplenisherError
 from replenisher.simulate.court import OURS
 
-PATIENCE_S, PATIENCE_S_PER_MINUTE = 60.0, 30.0  # how long one seed may take: so much, and more for each minute of it
+# How long one seed may take where nobody else wants a CPU: so much, and more for each minute of it.
+PATIENCE_S, PATIENCE_S_PER_MINUTE = 60.0, 30.0
 LINE_MAX = 1 << 24
 INTERRUPTED = 130
 
@@ -43,7 +44,7 @@ async def _process(
     command = [sys.executable, "-m", "replenisher", "simulate", "--json", "--jobs", "1", *arguments]
     command += ["--seeds", f"{seeds[0]}..{seeds[-1]}", "--minutes", f"{minutes:g}"]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    patience_s = PATIENCE_S + PATIENCE_S_PER_MINUTE * minutes
+    patience_s = (PATIENCE_S + PATIENCE_S_PER_MINUTE * minutes) * _rivals()
     with tempfile.TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=errors, limit=LINE_MAX
@@ -64,6 +65,11 @@ async def _process(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _rivals() -> float:
+    """How many want each CPU: where others work as well, everything takes so many times as long."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class _Line(msgspec.Struct):
