@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, File, Speed, Tape, app, progress, show
+from replenisher.cli.program import AsJson, File, Tape, app, progress, show
 
 
 @app.command(epilog="Example: replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60")
@@ -14,7 +14,10 @@ def replay(
     file: File,
     tape: Tape = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="The market is a seeded order flow.")] = False,
-    speed: Speed = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="The recording goes by so many times faster; delays, timers and limits stay as they are."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the order flow; else the file's.")] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Of the market's time; else all of a tape, and 10 of an order flow.")

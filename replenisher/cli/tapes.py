@@ -48,6 +48,8 @@ DISORDER = {  # what is counted, in words; `{}` is the worst of it in seconds
     "clock_back": "the recorder's clock went back, by {} s at most",
     "book_time_back": "the venue's time of a book went back, by {} s at most",
     "trades_late": "a trade came more than a second late, by {} s at most",
+    "trades_again": "a trade was told again; it is played once",
+    "trades_missing": "a number of a trade is missing",
     "crossed": "a book was crossed",
     "restarted": "a snapshot came although the book stood",
     "without_book": "a change came of a book that was not there",

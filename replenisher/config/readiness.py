@@ -83,7 +83,8 @@ def require_exchange(config: Config) -> None:
     if config.tape is None:
         raise _fault(config, at, f"{spell(at)} is missing, name a recording with --tape FILE")
     if not config.tape.is_file():
-        raise _fault(config, at, not_allowed(at, str(config.tape), "there is no such file"))
+        what = "it is no file" if config.tape.exists() else "there is no such file"
+        raise _fault(config, at, not_allowed(at, str(config.tape), what))
 
 
 def _require_adapter(config: Config, name: str) -> None:

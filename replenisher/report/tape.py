@@ -1,7 +1,9 @@
 """What is on a tape: how much of what, and all that is wrong with it as a picture of a market; nothing is smoothed.
 
 It is told the facts in the order of the tape. A gap is a book that was lost. Disorder is a clock that goes back, a
-trade that came when it could not be put in its place any more, a book that is crossed, or changes of one nobody has.
+trade that came when it could not be put in its place any more or a second time, a book that is crossed, or changes of
+one nobody has. Where a venue numbers the trades of an instrument one by one, as Binance does, it is seen how many of
+them are missing; those that it numbers and that never met a book (of its insurance fund, say) are on no tape.
 """
 
 from collections import Counter
@@ -21,12 +23,14 @@ from replenisher.model.event import (
     TickerTold,
     TradePrinted,
 )
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.repeats import Repeats
 from replenisher.store.tape.venue_order import SLACK_NS
 
 OfMarket = InstrumentStateChanged | BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold
+NUMBERED = ("binance", "binance-futures")  # venues that number the trades of each instrument one by one
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -41,12 +45,14 @@ class Gap(msgspec.Struct, frozen=True):
 class Disorder(msgspec.Struct):
     """What came in the wrong order, or makes no sense; seconds are the worst of its kind."""
 
-    clock_back: int = 0  # the recorder's clock went back
+    clock_back: int = 0  # the recorder's clock went back, from one fact to the next
     clock_back_s_max: float = 0
     book_time_back: int = 0  # the venue's time of a book went back
     book_time_back_s_max: float = 0
     trades_late: int = 0  # by more than a second behind what was told before
     trades_late_s_max: float = 0
+    trades_again: int = 0  # told a second time
+    trades_missing: int = 0  # by the numbers that they have
     crossed: int = 0  # changes after which a book was crossed
     restarted: int = 0  # a snapshot came although the book stood
     without_book: int = 0  # changes of a book that was lost, or never there
@@ -89,6 +95,8 @@ class Inspection:
         self._seen: dict[str, _Seen] = {}
         self._begins_at: int | None = None
         self._ends_at = 0
+        self._at = 0  # of the last fact
+        self._repeats = Repeats()
 
     def see(self, fact: TapeFact) -> None:
         """One more fact."""
@@ -114,22 +122,19 @@ class Inspection:
             facts=dict(self._facts),
             instruments=[seen.told(key, self._ends_at) for key, seen in self._seen.items()],
             gaps=sorted((gap for seen in self._seen.values() for gap in seen.all_gaps()), key=lambda gap: gap.at),
-            disorder=self._disorder,
+            disorder=msgspec.structs.replace(
+                self._disorder, trades_missing=sum(seen.numbers.missing for seen in self._seen.values())
+            ),
         )
 
     def _note_clock(self, at: int) -> None:
         if self._begins_at is None:
             self._begins_at = self._ends_at = at
-        if (back_ns := self._ends_at - at) > 0:
-            self._disorder.clock_back += 1
-            self._disorder.clock_back_s_max = max(self._disorder.clock_back_s_max, back_ns / SECOND_NS)
-        self._ends_at = max(self._ends_at, at)
+        self._disorder.clock_back += at < self._at
+        self._disorder.clock_back_s_max = max(self._disorder.clock_back_s_max, (self._ends_at - at) / SECOND_NS)
+        self._at, self._ends_at = at, max(self._ends_at, at)
 
-    def _note(
-        self,
-        seen: "_Seen",
-        fact: InstrumentStateChanged | BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold,
-    ) -> None:
+    def _note(self, seen: "_Seen", fact: OfMarket) -> None:
         disorder = self._disorder
         match fact:
             case BookSnapshot():
@@ -148,6 +153,10 @@ class Inspection:
             case FeedLost():
                 seen.lost(fact)
             case TradePrinted():
+                if self._repeats.has(fact):
+                    disorder.trades_again += 1
+                    return
+                seen.numbers.note(fact)
                 if (late_ns := seen.venue_time - fact.venue_time) > SLACK_NS:
                     disorder.trades_late += 1
                     disorder.trades_late_s_max = max(disorder.trades_late_s_max, late_ns / SECOND_NS)
@@ -167,6 +176,26 @@ class Inspection:
         return self._seen.setdefault(key, _Seen())
 
 
+class _Numbers:
+    """The numbers of the trades of one instrument, if its venue gives each the next one."""
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._first = self._last = 0
+
+    def note(self, trade: TradePrinted) -> None:
+        if venue_of(trade.instrument) not in NUMBERED or not trade.trade_id.isdecimal():
+            return
+        number = int(trade.trade_id)
+        self._first = min(number, self._first) if self._told else number
+        self._last = max(number, self._last)
+        self._told += 1
+
+    @property
+    def missing(self) -> int:
+        return self._last - self._first + 1 - self._told if self._told else 0
+
+
 class _Seen:
     """One instrument so far."""
 
@@ -175,6 +204,7 @@ class _Seen:
         self.facts: Counter[str] = Counter()
         self.book = Book()
         self.venue_time = 0  # the newest
+        self.numbers = _Numbers()
         self._gaps: list[Gap] = []
         self._open: FeedLost | None = None
         self._since: int | None = None

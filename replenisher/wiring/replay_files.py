@@ -96,9 +96,12 @@ def written(directory: Path) -> Iterator[Path]:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigurationError(f"{directory}: a replay begins with an empty data directory, and something is there")
     beside = directory.absolute().with_name(f".{directory.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
     try:
-        shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
+    try:
         yield beside
         if directory.exists():
             directory.rmdir()

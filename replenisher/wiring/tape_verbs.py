@@ -39,7 +39,7 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
         raise ConfigurationError(f"the command line: --since: {since} is not before --until {until}")
     if out.exists():
         raise ConfigurationError(f"tape {out}: there is a file of that name already")
-    recorded = opened(source, say)
+    recorded = opened(source, say, until=end)
     inspection = Inspection()
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     tape = TapeWriter.create(beside, spoken_of=out)

@@ -6,6 +6,7 @@ Which form a file has is read off its first bytes.
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.event import InstrumentDefined
 from replenisher.store.tape import lines
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.lines import TapeLine
 from replenisher.store.tape.packing import DAMAGED, Unpacked
 from replenisher.store.tape.reader import Tape, is_tape
 from replenisher.venues.binance import recording as binance
@@ -41,15 +43,18 @@ class Recording(Protocol):
         """Its facts in the order in which the recorder got them, definitions first."""
 
 
-def opened(path: Path, say: Say = silence, *, in_order: bool = False) -> Recording:
-    """A recording of any form, as it is; refuses what is none."""
+def opened(path: Path, say: Say = silence, *, in_order: bool = False, until: int | None = None) -> Recording:
+    """A recording of any form, as it is; refuses what is none.
+
+    Of one that must be read whole to find its grid, nothing is looked at that was recorded at `until` or later.
+    """
     beginning = _beginning(path)
     if is_tape(beginning):
         return OurTape(path)
     if is_csv(beginning):
-        return CsvFile(path, say)
+        return CsvFile(path, say, until)
     if LINE.match(beginning):
-        return Lines(path, say, in_order=in_order)
+        return Lines(path, say, until, in_order=in_order)
     if not beginning:
         raise ConfigurationError(f"tape {path}: there is nothing on it")
     raise ConfigurationError(
@@ -92,9 +97,10 @@ class Lines:
 
     form = "lines of Binance's streams"
 
-    def __init__(self, path: Path, say: Say, *, in_order: bool) -> None:
+    def __init__(self, path: Path, say: Say, until: int | None, *, in_order: bool) -> None:
         self.path = path
-        self.found = found = binance.survey(lines.read(path, _in_percent(say, "its grid, ")), in_order=in_order)
+        self._until = until
+        self.found = found = binance.survey(self._lines(say, "its grid, "), in_order=in_order)
         try:
             self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
@@ -105,11 +111,15 @@ class Lines:
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A fact at a time; what is wrong with a line was said when they were surveyed."""
         is_first = True
-        for fact in binance.as_received(lines.read(self.path, _in_percent(say)), self.instrument):
+        for fact in binance.as_received(self._lines(say), self.instrument):
             if is_first:
                 is_first = False
                 yield "", [InstrumentDefined(at=fact.at, instrument=self.instrument)]
             yield "", [fact]
+
+    def _lines(self, say: Say, doing: str = "") -> Iterator[TapeLine]:
+        read, until = lines.read(self.path, _in_percent(say, doing)), self._until
+        return read if until is None else takewhile(lambda line: line.received_at < until, read)
 
 
 class CsvFile:
@@ -117,9 +127,9 @@ class CsvFile:
 
     form = "a CSV file of Tardis's"
 
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path, say: Say, until: int | None) -> None:
         self.path = path
-        self._file = tardis.Csv(path, _in_percent(say, "its grid, "))
+        self._file = tardis.Csv(path, _in_percent(say, "its grid, "), until)
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A message at a time."""

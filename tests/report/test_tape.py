@@ -83,3 +83,23 @@ def test_every_kind_of_disorder_is_counted_with_its_worst() -> None:
         without_book=1,
         undefined=1,
     )
+
+
+def test_trades_that_are_told_again_are_counted_and_numbers_that_are_missing_where_a_venue_leaves_none_out() -> None:
+    numbers = ["3", "4", "4", "8", "7", "10"]
+    trades = [trade(START + round((8 + place / 10) * SECOND_NS), number) for place, number in enumerate(numbers)]
+    trades[2] = replace(trades[1], at=trades[2].at)
+
+    of_deribit = inspected(*market(0), *trades).disorder
+    of_binance = inspected(*(replace(each, instrument="binance/BTCUSDT") for each in trades)).disorder
+
+    assert (of_deribit.trades_again, of_deribit.trades_missing) == (1, 0)
+    assert (of_binance.trades_again, of_binance.trades_missing) == (1, 3)  # 5, 6 and 9
+
+
+def test_a_clock_that_went_back_once_is_counted_once_however_long_it_stays_behind() -> None:
+    later = [trade(START + round(second * SECOND_NS), str(second)) for second in (10, 4, 4.5, 5, 6)]
+
+    found = inspected(*market(2), *later).disorder
+
+    assert (found.clock_back, found.clock_back_s_max) == (1, 6)

@@ -53,3 +53,14 @@ def test_a_trade_that_comes_too_late_for_its_place_is_told_at_once() -> None:
     out_already = [fact for fact in told if isinstance(fact, MarketFact) and fact.at < START + 4 * SECOND_NS - SLACK_NS]
     assert order.index(late) == len(out_already)
     assert order[-1] == told[-1]
+
+
+def test_a_trade_that_is_told_again_is_played_once_and_its_number_may_come_again_with_another_trade() -> None:
+    first = trade(START + 5 * SECOND_NS, "7")
+    again, other = replace(first, at=first.at + SECOND_NS), replace(first, price=first.price + 1)
+    nameless = replace(first, trade_id="")
+    told = [*market(4), first, other, again, nameless, nameless]
+
+    played = [fact for _, fact in in_venue_order(told) if isinstance(fact, TradePrinted) and fact.at >= first.at]
+
+    assert Counter(map(repr, played)) == Counter(map(repr, [first, other, nameless, nameless]))

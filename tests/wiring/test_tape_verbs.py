@@ -184,3 +184,37 @@ def test_a_file_that_appeared_meanwhile_is_left_as_it_is(tmp_path: Path, monkeyp
 
     assert out.read_bytes() == b"precious"
     assert in_room(tmp_path) == ["new.tape", "old.tape"]
+
+
+def test_what_stands_before_the_place_where_a_recording_is_cut_off_can_be_saved(tmp_path: Path) -> None:
+    whole = "".join(
+        [snapshot(0, 5), depth(1, 4, 6), depth(2, 7, 8), *(depth(at, at + 6, at + 6) for at in range(3, 900))]
+    )
+    source = tmp_path / "lines.jsonl.gz"
+    source.write_bytes(gzip.compress(whole.encode())[:-400])
+
+    with pytest.raises(ConfigurationError, match="the file is cut off or corrupt from here on"):
+        convert(source, tmp_path / "all.tape")
+    found = convert(source, tmp_path / "part.tape", until="2026-05-28T20:26:45Z")
+
+    assert (found["seconds"], found["gaps"]) == (3, [])
+    assert [fact.venue_time for fact in Tape(tmp_path / "part.tape").facts() if isinstance(fact, BookSnapshot)]
+
+
+def test_so_can_what_stands_before_a_damaged_row(tmp_path: Path) -> None:
+    source = tmp_path / "trades.csv"
+    row = "bitmex,XBTUSD,{0},{0},{1},buy,60000,100\n"
+    begin_us = START // 1000
+    source.write_text(
+        "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
+        + row.format(begin_us, "a")
+        + row.format(begin_us + 1_000_000, "b")
+        + row.format(begin_us + 2_000_000, "c")
+        + row.format(begin_us + 3_000_000, "d")[:-5]
+    )
+
+    with pytest.raises(ConfigurationError, match="line 5: it is cut off"):
+        convert(source, tmp_path / "all.tape")
+    found = convert(source, tmp_path / "part.tape", until="2026-05-28T20:26:42Z")
+
+    assert found["facts"] == {"InstrumentDefined": 1, "TradePrinted": 2}

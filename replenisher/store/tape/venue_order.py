@@ -3,8 +3,9 @@
 Theory. A tape has its facts as a recorder got them. Its own clock would do for distances, but it stamps what arrived,
 and a trade often arrives after the book change that already contains it. So what is played is told in the order of the
 venue's time, trades before the book change of the same time: then a trade is always told before the change that reports
-it. Two changes of one book are never exchanged. That a book was lost, or that trading ended or began, has no time of
-the venue's: it is told as long after the last word on that book as the recorder took to learn of it.
+it. One that is told again is left out. Two changes of one book are never exchanged. That a book was lost, or that
+trading ended or began, has no time of the venue's: it is told as long after the last word on that book as the recorder
+took to learn of it.
 """
 
 import heapq
@@ -20,6 +21,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.repeats import Repeats
 
 MarketFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
 SLACK_NS = SECOND_NS  # how much later than a newer fact an older one may arrive and still be put in its place
@@ -45,9 +47,13 @@ def _without_rank(entry: tuple[int, int, int, MarketFact]) -> tuple[int, MarketF
 
 def _timed(facts: Iterable[TapeFact]) -> Iterator[tuple[int, MarketFact]]:
     heard: dict[str, tuple[int, int]] = {}  # of each book: the venue's time, and ours, of the last word on it
+    repeats = Repeats()
     for fact in facts:
         match fact:
-            case TradePrinted() | TickerTold():
+            case TradePrinted():
+                if not repeats.has(fact):
+                    yield fact.venue_time, fact
+            case TickerTold():
                 yield fact.venue_time, fact
             case BookChanged() | BookSnapshot():
                 before = heard.get(fact.instrument)

@@ -32,8 +32,9 @@ def is_csv(first_line: bytes) -> bool:
 class Csv:
     """One file, of which the grid of every instrument has been found."""
 
-    def __init__(self, path: Path, say: Say = silence) -> None:
+    def __init__(self, path: Path, say: Say = silence, until: int | None = None) -> None:
         self.path = path
+        self._until = until  # what was recorded from then on is not looked at
         self._form = _form(path)
         steps: dict[tuple[str, str], tuple[CommonStep, CommonStep]] = {}
         for row in self._rows(say):
@@ -79,6 +80,8 @@ class Csv:
                         say(file.share)
                     with _line(self.path, number):
                         row = _row(number, line, width)
+                    if self._until is not None and row.at >= self._until:
+                        return
                     yield row
         except DAMAGED as fault:
             raise line_error(self.path, number + 1, f"the file is cut off or corrupt from here on ({fault})") from fault
