@@ -15,16 +15,23 @@ def audit(
 ) -> None:
     """Compare our SQL ledger with the exchange's books.
 
-    Every difference is named, and the exit code is 1 if there is one or if both books are empty.
+    Every difference is named, and the exit code is 1 if there is one or if both books are empty. While the daemon runs
+    its orders may rest, and what differs is looked at twice.
     """
+    import msgspec
+
     from replenisher.config import load
+    from replenisher.report.audit_page import audit_page
     from replenisher.wiring import books
 
     config = load(file)
     with progress("comparing the two books"):
-        findings, exit_code = books.audit(config, allow_empty=allow_empty)
-    show(findings, as_json)
-    raise typer.Exit(exit_code)
+        found = books.audit(config)
+    if as_json:
+        show(msgspec.to_builtins(found), as_json)
+    else:
+        typer.echo(audit_page(found))
+    raise typer.Exit(found.exit_code(allow_empty=allow_empty))
 
 
 @app.command(epilog="Example: replenisher obligations configs/paper.yaml --hours 24 --json")

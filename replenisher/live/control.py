@@ -50,6 +50,21 @@ def sole_daemon(data_dir: Path) -> Iterator[None]:
         os.close(directory)
 
 
+def is_held(data_dir: Path) -> bool:
+    """Whether a daemon lives on the data directory, even one that does not answer."""
+    try:
+        directory = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
+
+
 class NoDaemon(ReplenisherError):
     """Nobody answers on a data directory."""
 

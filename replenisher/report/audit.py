@@ -11,6 +11,9 @@ compared, and `Audit.source` says which it was: over the wire (`wire`) there are
 Money moves on a position also after a daemon has stopped, or between two of its looks into the exchange's book of cash.
 What came after the last look cannot be in ours yet: it is taken over from theirs and counted (`cash_unread`), and the
 next life reads it. What came before that look must be in both.
+
+While a desk trades, two books that are read one after the other differ by what happens meanwhile. So it is looked at
+twice, and a difference is what both looks show alike.
 """
 
 from collections import defaultdict
@@ -56,6 +59,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """How much was compared, and where the books disagree."""
 
     source: Literal["file", "wire"]  # of the exchange's book
+    is_running: bool  # the desk traded while the books were compared: its orders may rest
     orders: int
     fills: int
     refills: int
@@ -63,25 +67,31 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     cash_unread: int  # how often money moved after our last look
     differences: tuple[Difference, ...]
 
+    def confirming(self, earlier: "Audit") -> "Audit":
+        """This look, with those differences that an earlier one has shown as well."""
+        both = tuple(each for each in self.differences if each in earlier.differences)
+        return msgspec.structs.replace(self, differences=both)
+
     def exit_code(self, *, allow_empty: bool = False) -> int:
         """0 only if the books agree, and about something."""
         is_empty = self.orders == 0 and self.fills == 0
         return 1 if self.differences or (is_empty and not allow_empty) else 0
 
 
-def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_stopped: bool = True) -> Audit:
-    """Compare one account's two books; `is_stopped` holds them to no order resting."""
+def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_running: bool = False) -> Audit:
+    """Compare one account's two books; of a desk that does not run no order may rest."""
     ours = our_book(connection, key)
     open_here = {order.order_id for order in ours.orders if not order.status.is_terminal}
     open_there = {order.label for order in theirs.orders if order.state == "open" and ours.has_named(order.label)}
     return Audit(
         source=theirs.source,
+        is_running=is_running,
         orders=ours.counts.orders,
         fills=ours.counts.fills,
         refills=ours.counts.refills,
         open_orders=len(open_here | open_there),
         cash_unread=len(unread(ours, theirs)),
-        differences=tuple(compare(ours, theirs, is_stopped=is_stopped)),
+        differences=tuple(compare(ours, theirs, is_running=is_running)),
     )
 
 
@@ -101,13 +111,13 @@ def our_book(connection: Connection, key: AccountKey) -> OurBook:
     )
 
 
-def compare(ours: OurBook, theirs: ExchangeBook, *, is_stopped: bool) -> Iterator[Difference]:
+def compare(ours: OurBook, theirs: ExchangeBook, *, is_running: bool) -> Iterator[Difference]:
     """Every difference between two books of one account."""
     exchange_id = ours.key.account.partition("@")[2]
     if theirs.source == "file" and exchange_id and exchange_id != theirs.exchange_id:
         yield differs("exchange", f"account {ours.key.account}", exchange_id, theirs.exchange_id)
     yield from _compare_fills(ours, theirs.trades)
-    yield from _compare_orders(ours, theirs.orders, is_stopped=is_stopped)
+    yield from _compare_orders(ours, theirs.orders, is_running=is_running)
     yield from recount(
         fills=ours.fills,
         balances=ours.balances,
@@ -187,7 +197,7 @@ def _gist(fill: FillRow | ExchangeTrade) -> str:
 # --- Orders ---------------------------------------------------------------------------------------------------------
 
 
-def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stopped: bool) -> Iterator[Difference]:
+def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_running: bool) -> Iterator[Difference]:
     """Each order of ours in both books, and ended in both; nothing else that carries our name at the exchange."""
     unmatched = {order.order_id: order for order in ours.orders}
     seen: set[str] = set()
@@ -195,7 +205,7 @@ def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stoppe
         if order.label not in unmatched and not ours.has_named(order.label):
             continue
         if own := unmatched.pop(order.label, None):
-            yield from _compare_order(own, order, ours.asked.get(own.order_id, set()), is_stopped=is_stopped)
+            yield from _compare_order(own, order, ours.asked.get(own.order_id, set()), is_running=is_running)
         else:
             kind = "order_twice" if order.label in seen else "order_missing"
             yield differs(kind, order_name(order), None, f"exchange order {order.order_id}, {order.state}")
@@ -203,7 +213,7 @@ def _compare_orders(ours: OurBook, theirs: Iterable[ExchangeOrder], *, is_stoppe
     for own in unmatched.values():
         if own.order_id not in ours.asked or _was_at_the_exchange(own):
             yield differs("order_foreign", f"orders: {own.order_id}", own.status, None)
-        elif is_stopped and not own.status.is_terminal:
+        elif not is_running and not own.status.is_terminal:
             yield differs("order_open", f"orders: {own.order_id}", own.status, None)
 
 
@@ -213,7 +223,7 @@ def _was_at_the_exchange(order: OrderRow) -> bool:
 
 
 def _compare_order(
-    ours: OrderRow, theirs: ExchangeOrder, asked: set[tuple[Decimal, Decimal]], *, is_stopped: bool
+    ours: OrderRow, theirs: ExchangeOrder, asked: set[tuple[Decimal, Decimal]], *, is_running: bool
 ) -> Iterator[Difference]:
     row = f"orders: {ours.order_id}"
     pairs: dict[str, tuple[object, object]] = {
@@ -232,7 +242,7 @@ def _compare_order(
         if ours.amount not in theirs.amounts:
             yield differs("order_amount", row, ours.amount, theirs.amounts[-1])
     if theirs.state == "open":
-        if is_stopped or ours.status.is_terminal:
+        if not is_running or ours.status.is_terminal:
             yield differs("order_open", row, ours.status, theirs.state)
     elif ours.status not in ENDS[theirs.state]:
         yield differs("order_state", row, ours.status, theirs.state)

@@ -16,7 +16,9 @@ from replenisher.config import Config, has_dead_man_switch, require_ready
 from replenisher.config.priced import advice, listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.live.control import is_held
 from replenisher.model.units import HOUR_NS
+from replenisher.report.audit import Audit
 from replenisher.report.audit import audit as compare_books
 from replenisher.report.ledger import ExchangeBook, read_ledger
 from replenisher.report.uptime import Uptime, read_uptime
@@ -26,6 +28,8 @@ from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.offered import require_offered, require_undelivered
+
+LOOK_AGAIN_S = 2.0  # what a desk that trades has told the exchange and not yet our database is there by then
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
@@ -131,11 +135,21 @@ def database_check(config: Config) -> dict[str, Any]:
     return {"database": Database(config.database_url).name, "schema": "as this program knows it"}
 
 
-def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
-    """Our SQL ledger against the exchange's own; the findings and the exit code.
+def audit(config: Config) -> Audit:
+    """Our SQL ledger against the exchange's own.
 
     An exchange that has an address is asked over the wire; of the one that `run` starts the ledger file is read.
     """
+    is_running = is_held(config.data_dir)
+    found = _compared(config, is_running=is_running)
+    if not (is_running and found.differences):
+        return found
+    time.sleep(LOOK_AGAIN_S)
+    return _compared(config, is_running=is_running).confirming(found)
+
+
+def _compared(config: Config, *, is_running: bool) -> Audit:
+    """One look into both books, the exchange's first."""
     venue = _audited_venue(config)
     is_asked = config.mode == "paper" and config.venues[venue].url is not None
     theirs = _asked_book(config, venue) if is_asked else _filed_book(config, venue)
@@ -145,8 +159,8 @@ def audit(config: Config, *, allow_empty: bool) -> tuple[dict[str, Any], int]:
             account = database.read(partial(newest_account, config, venue))
         else:
             account = accounts_of(config, theirs.exchange_id)[venue]
-        findings = database.read(lambda connection: compare_books(connection, AccountKey(venue, account), theirs))
-    return msgspec.to_builtins(findings), findings.exit_code(allow_empty=allow_empty)
+        key = AccountKey(venue, account)
+        return database.read(partial(compare_books, key=key, theirs=theirs, is_running=is_running))
 
 
 def obligations(config: Config, hours: int) -> dict[str, Any]:

@@ -44,7 +44,16 @@ def test_two_books_that_agree(world: World) -> None:
     assert result.fills == world.ledger.read_text().count('"type": "trade"') > 5
     assert result.refills > 0
     told = json.loads(msgspec.json.encode(result))
-    assert set(told) == {"source", "orders", "fills", "refills", "open_orders", "cash_unread", "differences"}
+    assert set(told) == {
+        "source",
+        "is_running",
+        "orders",
+        "fills",
+        "refills",
+        "open_orders",
+        "cash_unread",
+        "differences",
+    }
     assert told["source"] == "file"
     assert check(world.database.url, world.ledger, ACCOUNT) == []
 
@@ -362,7 +371,7 @@ def test_an_open_order_is_no_difference_while_both_run(world: World) -> None:
     order_id = left_open_at_the_exchange(world)
     sql(world, f"update orders set status = 'working' where order_id = '{order_id}'")
 
-    assert audited(world, is_stopped=False).differences == ()
+    assert audited(world, is_running=True).differences == ()
     assert [each.kind for each in audited(world).differences] == ["order_open"]
     assert audited(world).open_orders == 1
 

@@ -292,6 +292,32 @@ def test_cancel_all_pauses_first(trading: Trading) -> None:
     daemon.until("it trades again", lambda: trades(desk, fills_before))
 
 
+def test_a_desk_that_trades_is_audited_with_its_orders_resting_and_a_lost_fill_is_found(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("fills are recorded", lambda: _fills_recorded(desk) >= 2)
+        before = desk.audit()
+        with sqlite3.connect(desk.database) as database:
+            database.execute("delete from fills where trade_id = (select min(trade_id) from fills)")
+        after = desk.command("audit", desk.config)
+
+    assert before["is_running"]
+    assert before["open_orders"] > 0
+    assert after.code == 1
+    assert "the desk runs" in after.stdout
+    assert "\nfill_missing: fills: BTC-PERPETUAL trade " in after.stdout
+
+
+def _fills_recorded(desk: Desk) -> int:
+    if not desk.database.exists():
+        return 0
+    with sqlite3.connect(desk.database) as database:
+        if not database.execute("select 1 from sqlite_master where name = 'fills'").fetchone():
+            return 0
+        count: int = database.execute("select count(*) from fills").fetchone()[0]
+    return count
+
+
 def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> None:
     desk, _ = trading
     requests = len(lives(desk.ledger()))
@@ -348,13 +374,15 @@ def test_an_exchange_that_has_an_address_is_used_and_none_is_started(tmp_path: P
         with desk.running("run", desk.config, **address) as daemon:
             daemon.until("it is filled", lambda: b'"type":"trade"' in ledger.read_bytes())
             assert daemon.exchanges() == []
+            living = desk.command("audit", desk.config, "--json", **address)
             ended = daemon.stop()
         audit = desk.command("audit", desk.config, "--json", **address)
         last_word = exchange.stop()
 
     assert (ended.code, ended.stderr) == (0, "")
-    assert (audit.code, audit.stderr) == (0, "")
-    assert json.loads(audit.stdout)["differences"] == []
+    for each in (living, audit):
+        assert (each.code, each.stderr) == (0, "")
+        assert json.loads(each.stdout)["differences"] == []
     assert (last_word.code, last_word.stderr) == (0, "")
     assert announcement["ledger"] == str(ledger)
     assert not desk.ledger_file.exists()
