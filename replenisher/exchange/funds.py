@@ -132,9 +132,8 @@ class Funds:
         return sum(
             (
                 _cost(contract, entry)
-                for entry in client.open_orders.values()
-                if entry.placed.instrument == contract.name
-                and currency == (contract.settlement_currency if entry.placed.side is BUY else contract.spot_of)
+                for entry in client.open_on[contract.name].values()
+                if currency == (contract.settlement_currency if entry.placed.side is BUY else contract.spot_of)
             ),
             ZERO,
         )

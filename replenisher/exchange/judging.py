@@ -192,7 +192,7 @@ class Judge:
     def allowances(self, board: Board, account: str) -> Iterator[tuple[OrderEntry, Decimal]]:
         """Every reduce-only order of an account that is larger than it may be now, with what it may have open."""
         client, name = self._register.client(account), board.instrument.name
-        entries = [entry for entry in client.open_orders.values() if entry.placed.instrument == name]
+        entries = list(client.open_on[name].values())
         for side in Side if any(entry.placed.reduce_only for entry in entries) else ():
             left = self._closable(account, name, side)
             for entry in sorted((each for each in entries if each.placed.side is side), key=_place_in_queue):
@@ -290,9 +290,8 @@ class Judge:
         price = board.instrument.price(wish.ticks)
         before = [
             entry.open_amount
-            for entry in self._register.client(wish.account).open_orders.values()
-            if entry.placed.instrument == board.instrument.name
-            and entry.placed.side is wish.side
+            for entry in self._register.client(wish.account).open_on[board.instrument.name].values()
+            if entry.placed.side is wish.side
             and entry is not wish.replaces
             and entry.price is not None
             and (entry.price - price) * wish.side.sign >= 0

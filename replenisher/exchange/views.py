@@ -47,8 +47,9 @@ class Views:
 
     def open_orders(self, account: str, instrument: str | None = None) -> list[OrderView]:
         """What rests of an account, oldest first."""
-        entries = self._register.client(account).open_orders.values()
-        return [entry.view() for entry in entries if instrument in (None, entry.placed.instrument)]
+        client = self._register.client(account)
+        entries = client.open_orders if instrument is None else client.open_on.get(instrument, {})
+        return [entry.view() for entry in entries.values()]
 
     def ended_orders(self, account: str, instruments: Container[str]) -> Iterator[OrderView]:
         """What rests no longer of an account, the last one to end first; looked up only as far as it is read."""

@@ -122,7 +122,7 @@ def subscribe(desk: Desk, call: Call) -> list[str]:
     for channel in heard:
         if channel.name not in session.subscriptions:
             account = call.account if may_hear_all else ""
-            session.subscriptions[channel.name] = Subscription(channel, account, desk)
+            session.subscribe(channel.name, Subscription(channel, account, desk))
     return [channel.name for channel in heard]
 
 
@@ -137,12 +137,13 @@ def _is_offered(desk: Desk, call: Call, channel: Channel) -> bool:
 def unsubscribe(desk: Desk, call: Call) -> list[str]:
     """`public/unsubscribe` and `private/unsubscribe`: the channels that are no longer heard."""
     names = call.params.names("channels")
-    return [name for name in names if call.session.subscriptions.pop(name, None)]
+    return [name for name in names if call.session.unsubscribe(name)]
 
 
 def unsubscribe_all(desk: Desk, call: Call) -> str:
     """`public/unsubscribe_all` and `private/unsubscribe_all`."""
-    call.session.subscriptions.clear()
+    for name in list(call.session.subscriptions):
+        call.session.unsubscribe(name)
     return "ok"
 
 

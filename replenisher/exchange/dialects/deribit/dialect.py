@@ -115,14 +115,12 @@ class Deribit:
         if session is None:
             return
         session.last_heard = at
-        known = set(session.subscriptions)
         reply = self._answer(session, frame, at)
         if not session.says_goodbye:
             self._respond(Send(connection, self._encoded(reply)), reply["usDiff"], at)
         self._publish(at)
-        for name, subscription in list(session.subscriptions.items()):
-            if name not in known:
-                self._notify(session, name, subscription.first(at))
+        for name, subscription in session.begun():
+            self._notify(session, name, subscription.first(at))
         if session.says_goodbye:
             self._end(session, GOODBYE, "logout", at)
         elif reply.get("error") == fault(TOO_MANY_REQUESTS):
@@ -204,13 +202,13 @@ class Deribit:
         for event in self._events(self._exchange.reports()):
             self._has_turned |= isinstance(event, InstrumentChanged)
             for session in self._sessions.values():
-                for name, subscription in session.subscriptions.items():
-                    if not subscription.concerns(event):
-                        continue
+                for name, subscription in session.concerned(event):
                     if frames := subscription.hear(event, at):
                         self._notify(session, name, frames)
-                    due = subscription.due_at
-                    if due is not None and (self._sessions_due is None or due < self._sessions_due):
+                    if (due := subscription.due_at) is None:
+                        continue
+                    session.gathers(name, subscription)
+                    if self._sessions_due is None or due < self._sessions_due:
                         self._sessions_due = due
 
     def _look_at_the_door(self, at: int) -> None:
@@ -241,9 +239,8 @@ class Deribit:
         self._sessions_due = min(deadlines, default=None)
 
     def _tell_gathered(self, session: Session, at: int) -> None:
-        for name, subscription in session.subscriptions.items():
-            if subscription.due_at is not None and subscription.due_at <= at:
-                self._notify(session, name, subscription.tell(at))
+        for name, subscription in session.due(at):
+            self._notify(session, name, subscription.tell(at))
 
     def _keep_alive(self, session: Session, at: int) -> None:
         if session.heartbeat is None:

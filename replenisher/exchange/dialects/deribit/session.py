@@ -2,7 +2,7 @@
 
 from replenisher.exchange.dialects.deribit.credits import Credits
 from replenisher.exchange.dialects.deribit.login import Login
-from replenisher.exchange.dialects.deribit.subscription import Subscription
+from replenisher.exchange.dialects.deribit.subscription import Event, Subject, Subscription, subject_of
 from replenisher.exchange.dialects.dialect import HttpRequest
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
@@ -13,6 +13,8 @@ TEST_DELAY_NS = 600_000_000
 IDLE_NS_MAX = 60_500_000_000
 SILENCE_NS_MAX = 600_000_000_000
 HEARTBEAT_S_MIN = 10
+
+Heard = tuple[str, Subscription]  # a channel, and what is heard there
 
 
 class Heartbeat:
@@ -60,7 +62,10 @@ class Session:
         self.login: Login | None = None
         self.heartbeat: Heartbeat | None = None
         self.cancels_on_disconnect = False
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, Subscription] = {}  # by channel
+        self._concerned: dict[Subject, list[Heard]] = {}  # as far as somebody has asked; void once they change
+        self._begun: list[Heard] = []
+        self._gathering: dict[str, Subscription] = {}  # those that must tell something in a while
         self.last_heard = at
         self.credits = Credits()  # of who has not logged in
         self.says_goodbye = False  # logged out: it is closed after this request
@@ -74,11 +79,52 @@ class Session:
             return self.last_heard + IDLE_NS_MAX
         return self.last_heard + SILENCE_NS_MAX if self.cancels_on_disconnect else None
 
+    # --- What it hears -------------------------------------------------------------------------------------------
+
+    def subscribe(self, channel: str, subscription: Subscription) -> None:
+        """From now on it hears this channel, too."""
+        self.subscriptions[channel] = subscription
+        self._begun.append((channel, subscription))
+        self._concerned.clear()
+
+    def unsubscribe(self, channel: str) -> bool:
+        """It hears this channel no more; whether it did."""
+        self._gathering.pop(channel, None)
+        self._concerned.clear()
+        return self.subscriptions.pop(channel, None) is not None
+
+    def begun(self) -> list[Heard]:
+        """The channels that are heard since this was last asked, and still are."""
+        begun, self._begun = self._begun, []
+        return [(channel, each) for channel, each in begun if self.subscriptions.get(channel) is each]
+
+    def concerned(self, event: Event) -> list[Heard]:
+        """The channels that an event belongs to: what is looked at grows with them, and not with all that are heard."""
+        subject = subject_of(event)
+        concerned = self._concerned.get(subject)
+        if concerned is None:
+            heard = self.subscriptions.items()
+            concerned = self._concerned[subject] = [each for each in heard if each[1].concerns(subject)]
+        return concerned
+
+    def gathers(self, channel: str, subscription: Subscription) -> None:
+        """A channel has gathered something that it must tell in a while."""
+        self._gathering[channel] = subscription
+
+    def due(self, at: int) -> list[Heard]:
+        """The channels that must tell now what they have gathered."""
+        due = [each for each in self._gathering.items() if each[1].due_at is not None and each[1].due_at <= at]
+        for channel, _ in due:
+            del self._gathering[channel]
+        return due
+
+    # --- When something of it is due -----------------------------------------------------------------------------
+
     @property
     def next_wake(self) -> int | None:
         """The first of its deadlines."""
         first = self.heartbeat.next_wake if self.heartbeat else self.idle_deadline
-        for subscription in self.subscriptions.values():
+        for subscription in self._gathering.values():
             due = subscription.due_at
             if due is not None and (first is None or due < first):
                 first = due

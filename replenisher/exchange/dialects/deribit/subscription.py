@@ -5,7 +5,7 @@ last frame: a book then tells the net change of each level, and its chain of cha
 """
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from replenisher.exchange.dialects.deribit.book_batch import BookBatch
 from replenisher.exchange.dialects.deribit.book_shapes import book_change, book_snapshot, book_window, quote
@@ -50,6 +50,29 @@ HEARD: dict[type, frozenset[Topic]] = {
     MmpTriggered: frozenset({Topic.MMP}),
     tuple: OF_TRADES,
 }
+
+
+class Subject(NamedTuple):
+    """What an event is about."""
+
+    kind: type  # of the event
+    account: str | None  # None is the public
+    name: str  # of an instrument; of an index, where the protection of quotes has stepped in
+
+
+def subject_of(event: Event) -> Subject:
+    """What this one is about."""
+    match event:
+        case BookUpdate() | InstrumentChanged():
+            return Subject(type(event), None, event.instrument)
+        case AccountUpdate() | CashMove():
+            return Subject(type(event), event.account, event.instrument)
+        case MmpTriggered():
+            return Subject(MmpTriggered, event.account, event.index)
+        case tuple():
+            return Subject(tuple, None, event[0].instrument)
+        case _ as never:
+            assert_never(never)
 
 
 class Subscription:
@@ -138,24 +161,13 @@ class Subscription:
             case _ as never:
                 assert_never(never)
 
-    def concerns(self, event: Event) -> bool:
-        """Whether an event belongs here."""
-        if not isinstance(event, self._hears):
+    def concerns(self, subject: Subject) -> bool:
+        """Whether events about this belong here, always or never."""
+        if subject.kind not in self._hears or subject.account not in (None, self._account):
             return False
-        match event:
-            case BookUpdate() | InstrumentChanged():
-                name = event.instrument
-            case AccountUpdate() | CashMove():
-                if event.account != self._account:
-                    return False
-                name = event.instrument
-            case MmpTriggered():
-                return event.account == self._account and self.channel.index in (WHOLE, event.index)
-            case tuple():
-                name = event[0].instrument
-            case _ as never:
-                assert_never(never)
-        return self._desk.catalogue.covers(self.channel, name)
+        if subject.kind is MmpTriggered:
+            return self.channel.index in (WHOLE, subject.name)
+        return self._desk.catalogue.covers(self.channel, subject.name)
 
     def _gather(self, event: Event) -> None:
         match event:
