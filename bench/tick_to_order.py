@@ -57,7 +57,8 @@ What is printed, with `--json` as one document:
          "refill_p50_us", "refill_p99_us",
          "peer": {"p50_us", "p99_us", "ratio_to_echo", "in_turn_p50_us", "in_turn_p99_us"},
          "crowd": {"instruments", "p50_us", "p99_us", "ratio_to_one", "audit"},
-         "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire}}}
+         "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire,
+         "hash": of the exchange's ledger, which has the moment of everything: no two runs have the same}}}
 Page faults are the minor ones of the whole process, for each message it was sent.
 """
 
@@ -77,6 +78,7 @@ from typing import Any
 import yaml
 
 from bench.daemon import CONFIG, Child, environment, findings, pinned, start
+from bench.fingerprint import fingerprint
 from bench.market import Place
 from bench.progress import Progress
 from bench.venue import ECHO_PATH, INSTRUMENTS, PEER_PATH, BenchFailed, BenchVenue, Burst
@@ -289,6 +291,7 @@ def measure(fsync: str, rounds: int, cpu: int | None, data: Path, size: int = CR
             run_blocks(bench, fsync, rounds)
         found = results(bench.rounds, size)
         found["audit"] = audited(venue, daemon, CONFIG, env, children, data / "audit.out")
+        found["hash"] = fingerprint((data / "exchange.ledger").read_bytes())
         found["crowd"]["audit"] = audited(crowd.venue, many, crowd.config, crowd_env, children, data / "audits.out")
         return found, bench.order_bytes
     except BenchFailed as failed:
@@ -429,7 +432,8 @@ def table(found: dict[str, Any]) -> str:
         rested_us = mode["cases"]["one"]["after_a_pause_p50_us"]
         lines.append(f"after a pause: the echo {echo['after_a_pause_p50_us']:.1f} µs, one {rested_us:.1f} µs")
         said = mode["audit"]
-        lines.append(f"audit: {said['orders']} orders, {said['fills']} fills, {len(said['differences'])} differences")
+        counted = f"{said['orders']} orders, {said['fills']} fills, {len(said['differences'])} differences"
+        lines.append(f"audit: {counted}, ledger {mode['hash']}")
     return "\n".join(lines)
 
 

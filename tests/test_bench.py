@@ -60,6 +60,7 @@ def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_ag
     assert mode["audit"]["differences"] == []
     assert mode["audit"]["fills"] == mode["audit"]["refills"] == ROUNDS + 2  # two while warming up
     assert mode["audit"]["orders"] == LADDER + ROUNDS + 2
+    assert len(mode["hash"]) == 16
 
 
 @pytest.mark.parametrize(("moved", "others"), [(ONE_MOVES, 1), (ALL_MOVE, 10)])

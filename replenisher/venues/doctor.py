@@ -75,6 +75,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     last: Decimal | None = None
     price_min: Decimal | None = None  # of the band in which orders are taken
     price_max: Decimal | None = None
+    has_book: bool = True  # its book was read, empty or not
 
     @property
     def is_over(self) -> bool:
@@ -261,7 +262,9 @@ def _balances(venue: str, answers: Answers) -> Finding:
     if missing:
         text = f"no {' and no '.join(missing)}{', but ' if told else ''}{', '.join(told)}"
         return found(Light.RED, text, f"deposit {' and '.join(missing)}: what is traded here is settled in it")
-    return found(Light.GREEN, ", ".join(told) or "none")
+    if not needed:
+        return found(Light.AMBER, "not looked at, as no instrument is known", "name one that the venue lists")
+    return found(Light.GREEN, ", ".join(told))
 
 
 def milliseconds(duration_ns: int) -> str:

@@ -140,6 +140,7 @@ class Hearing:
             is_open=name not in self._closed,
             bid=_best(instrument, book.bids) if book else None,
             ask=_best(instrument, book.asks) if book else None,
+            has_book=book is not None,
         )
 
 

@@ -31,7 +31,11 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
                 advice = "look at its code, unless it fails only because nothing is measured yet"
                 yield _found(strategy, "levels", Light.AMBER, f"it fails when it is asked: {reason}", advice)
                 continue
-            yield from _about(strategy, setup.limits, answers, fit, beside)
+            if listing.has_book:
+                yield from _about(strategy, setup.limits, answers, fit, beside)
+            else:
+                advice = "mend what else is found first, and look again"
+                yield _found(strategy, "levels", Light.AMBER, "not looked at, as no book was heard", advice)
             beside += 0 if fit is None else len(fit.stand)
 
 
@@ -96,7 +100,9 @@ def _band(setup: StrategySetup, fit: Fit) -> Finding:
     """Whether the venue would take the prices."""
     low, high = fit.listing.price_min, fit.listing.price_max
     if low is None or high is None:
-        return _found(setup, "price band", Light.GREEN, "none is told")
+        return _found(
+            setup, "price band", Light.AMBER, "none is told", "see the venue's rules for prices that are far away"
+        )
     band, price = f"{number(low)} to {number(high)}", fit.listing.instrument.price
     outside = [key for key, quote in fit.stand.items() if not low <= price(quote.price) <= high]
     if outside:
@@ -125,6 +131,10 @@ def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, b
     remedies = [REMEDIES[reason] for reason in dict.fromkeys(cut.reason for cut in cuts) if reason in REMEDIES]
     if remedies:
         return _found(setup, "limits and funds", Light.RED, f"{text}: {why_cut(cuts)}", "; ".join(remedies))
+    if isinstance(answers.balances, Unanswered):
+        return _found(
+            setup, "limits and funds", Light.AMBER, f"{text} by the limits; no funds are told", "mend the key first"
+        )
     instrument = fit.listing.instrument
     worth_quote = sum(
         (instrument.notional_quote(instrument.amount(quote.quantity), fit.mark) for quote in permitted), ZERO

@@ -17,6 +17,7 @@ from replenisher.config.priced import listened_to
 from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
+from replenisher.live.control import is_held
 from replenisher.live.trial import hear
 from replenisher.venues.ccxt.exchanges import standing_of
 from replenisher.venues.deribit.examination import examine, http_address
@@ -108,5 +109,6 @@ def _address(config: Config, name: str, child: Child | None) -> str:
     """Who has answered, in words."""
     section = config.venues[name]
     if section.url is None and child is not None:
-        return "an exchange started for this look"
+        other = ", not the one that the running daemon trades on," if is_held(config.data_dir) else ""
+        return f"an exchange started for this look{other}"
     return url_of(config, name, child) if section.adapter == "deribit" else section.url or name

@@ -153,7 +153,7 @@ def _lease(config: Config, check: str, row: Any, now: int) -> Finding:
         return _found(check, Light.GREEN, "nobody has traded on this account yet")
     if row.until <= now:
         return _found(check, Light.GREEN, f"free; the last one had epoch {row.epoch}")
-    who = f"{leases.whereabouts(row)}, epoch {row.epoch}, valid for {(row.until - now) / SECOND_NS:.0f} s"
+    who = f"{leases.whereabouts(row)}, epoch {row.epoch}, nobody else's for {(row.until - now) / SECOND_NS:.0f} s"
     if (row.host, row.data_directory) == (socket.gethostname(), str(config.data_dir)):
         return _found(check, Light.GREEN, who)
     return _found(check, Light.RED, who, "stop it before `run`; if it is dead, wait until its lease has run out")

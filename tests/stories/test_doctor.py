@@ -81,7 +81,7 @@ def test_a_venue_through_ccxt_is_heard_by_its_session(desk: Desk, exchange: tupl
 
     assert ended.code == 0
     amber = {check for check, light in lights(ended).items() if light != "green"}
-    assert amber == {"key", "cancel-on-disconnect", "rate limit"}
+    assert amber == {"key", "cancel-on-disconnect", "rate limit", "price band"}
     assert findings(ended)["balances"]["found"] == "10 BTC"
     assert findings(ended)["limits and funds"]["found"].startswith("10 of 10 levels may be shown")
 

@@ -97,6 +97,7 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         ),
         ("balances", ill(balances={"BTC": Decimal(0), "ETH": Decimal(1)}), RED, "no BTC, but 1 ETH", "deposit BTC"),
         ("balances", ill(balances=Unanswered("13021 forbidden")), RED, "13021 forbidden", "read the account"),
+        ("balances", ill(balances={}, listings={}), AMBER, "no instrument is known", "name one that the venue lists"),
     ],
 )
 def test_what_is_ill_is_told_with_a_number_and_what_to_do(

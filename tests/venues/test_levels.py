@@ -70,6 +70,8 @@ def test_of_a_ladder_that_fits_everything_is_green_and_says_its_numbers() -> Non
     [
         ("instrument", None, listed(is_open=False, state="locked"), RED, "BTC-PERPETUAL is locked", "takes no orders"),
         ("levels", None, listed(bid=None), AMBER, "one side of the book is empty", "look again"),
+        ("levels", None, listed(bid=None, ask=None, has_book=False), AMBER, "no book was heard", "look again"),
+        ("price band", None, listed(price_min=None), AMBER, "none is told", "the venue's rules"),
         (
             "levels",
             ladder(level_spacing_bps=0.01),
@@ -190,7 +192,9 @@ def test_an_instrument_that_is_not_listed_is_all_there_is_to_say() -> None:
 
 
 def test_funds_that_are_not_told_are_not_guessed() -> None:
-    assert judged(answers=having(balances=Unanswered("13021 forbidden")))["limits and funds"].light is GREEN
+    finding = judged(answers=having(balances=Unanswered("13021 forbidden")))["limits and funds"]
+
+    assert (finding.light, finding.found) == (AMBER, "6 of 6 levels may be shown by the limits; no funds are told")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_a_lease_of_this_very_data_directory_is_in_nobodys_way(config: Config) -
     who = f"process 4711 on {gethostname()}, with the data directory {config.data_dir}, since 20"
     assert (finding.light, finding.advice) == (Light.GREEN, "")
     assert finding.found.startswith(who)
-    assert re.search(r", epoch 17, valid for 1[12]\d s$", finding.found)
+    assert re.search(r", epoch 17, nobody else's for 1[12]\d s$", finding.found)
 
 
 def test_the_lease_of_another_daemon_is_red_until_it_is_given_back(config: Config) -> None:

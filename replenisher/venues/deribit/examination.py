@@ -143,7 +143,7 @@ class _Desk:
             instrument=definition.instrument(venue, 1), state=definition.state, is_open=definition.is_open
         )
         if isinstance(book, Unanswered):
-            return listing
+            return msgspec.structs.replace(listing, has_book=False)
         return msgspec.structs.replace(
             listing,
             bid=book.bids[0] if book.bids else None,
