@@ -18,7 +18,7 @@ import msgspec
 from replenisher.core.worth import Worth
 from replenisher.model.event import CashKind, CashMoved, OrderFilled
 from replenisher.model.instrument import Instrument, Kind
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Side
 
 ZERO = Decimal(0)
 BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
@@ -71,7 +71,7 @@ class Position(msgspec.Struct):
     def fill(self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> Decimal:
         """Book one fill; returns what it realized."""
         value = booked(instrument.value(amount, price))
-        signed = amount * side.sign
+        signed = amount if side is BUY else -amount
         if self.size == 0 or (self.size > 0) == (signed > 0):
             self.size += signed
             self.entry_value += value

@@ -13,7 +13,8 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
 from replenisher.report.pnl import ZERO, Group, Line, Parts, booked_value, shares, unit_value
-from replenisher.store.history import Begun, Fill, Mark, Paid, Taken
+from replenisher.store.history import Begun, Fill, Paid, Taken
+from replenisher.store.marks import Mark
 from replenisher.store.queries import AccountKey
 
 PAID_AS: dict[str, str] = {
@@ -106,7 +107,8 @@ class Attribution:
 
     def fill(self, fill: Fill) -> None:
         """A strategy traded."""
-        market, is_buy, mid = self._market(fill.instrument), fill.side is BUY, fill.mid
+        market = self._markets.get(fill.instrument) or self._market(fill.instrument)
+        is_buy, mid = fill.side is BUY, fill.mid
         instrument = market.instrument
         if mid is None:
             self.fills_without_mid += 1

@@ -25,7 +25,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     order_to_trade: float | None  # requests a fill; None without fills
     turnover_quote: Decimal  # what was bought and sold, in the quote currency
     turnover_quote_a_day: float | None  # None if it was all at one moment
-    drawdown: Decimal  # the deepest fall of P&L from a peak
+    drawdown: Decimal  # the deepest fall of P&L from a peak, seen at fills and between them where there is a decision
     sharpe: Sharpe
     inventory_half_life: HalfLife
 

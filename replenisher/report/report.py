@@ -4,7 +4,6 @@ One field is one section, each of them a frozen value that a page, a file or a p
 once and in order, and nothing is kept of them but sums.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import localcontext
 from itertools import chain
@@ -25,8 +24,9 @@ from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import DayOfSweeps, read_resilience
 from replenisher.store import history, queries
-from replenisher.store.history import Begun, Event, Fill, Mark, Paid, Sent, Taken
+from replenisher.store.history import Begun, Event, Fill, Paid, Sent, Taken
 from replenisher.store.marked import marked_fills
+from replenisher.store.marks import Mark
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrip, round_trips
 
@@ -125,19 +125,22 @@ class Reading:
     ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
-        waiting = deque(history.events(connection, key))
+        events = history.events(connection, key)
+        event = next(events, None)
         for fills, marked in marked_fills(connection, key):
             for fill in fills:
-                while waiting and waiting[0].at <= fill.at:
-                    _happen(waiting.popleft(), attribution, booked, pen)
+                while event is not None and event.at <= fill.at:
+                    _happen(event, attribution, booked, pen)
+                    event = next(events, None)
                 attribution.fill(fill)
                 booked.fill(fill)
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)
             self._note(fills)
-        for event in waiting:
+        while event is not None:
             _happen(event, attribution, booked, pen)
+            event = next(events, None)
         pen.look(self.until, attribution.lines())
         return attribution, booked
 

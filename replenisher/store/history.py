@@ -5,8 +5,9 @@ lives that begin) is rare, and read at once. All of it is ordered by the venue's
 by session time where only we know of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -17,11 +18,11 @@ from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
+from replenisher.store.marks import Mark, mark_before, marks_between
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
 SORTED_KIB = 64 * 1024  # of memory, in which SQLite may sort
-DECISIONS_AT_END = 1_000  # of a life, among which the last one on each instrument is looked for
 SIDES = {side.value: side for side in Side}
 MAKER = Liquidity.MAKER.value
 
@@ -49,14 +50,6 @@ FILL = (
     *(_c.instrument, _c.strategy, _c.config_version, _c.side),
     *(_price, _amount, _fee, _c.fee_currency, _c.liquidity, _mid),
 )
-
-
-class Mark(msgspec.Struct, frozen=True, gc=False):
-    """What an instrument was worth at a time."""
-
-    at: int
-    instrument: str
-    price: Decimal
 
 
 class Paid(msgspec.Struct, frozen=True):
@@ -137,14 +130,19 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
     return connection.execute(query.where(fills.venue == key.venue, fills.account == key.account)).scalar_one()
 
 
-def events(connection: Connection, key: AccountKey) -> list[Event]:
+def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
     """All that is no fill, oldest first."""
     lives = lives_of(connection, key)
     payments = list(paid(connection, key))
-    marks = [*_marks_at_ends(connection, key, lives), *_marks_at_deliveries(connection, key, payments)]
+    deliveries = (each for each in payments if each.kind == CashKind.DELIVERY)
+    marks = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
     begun = [Begun(life.started_at, life.config_version) for life in lives]
-    found: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
-    return sorted(found, key=lambda event: event.at)
+    rare: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
+    return merge(marks_between(connection, key, lives), sorted(rare, key=_at), key=_at)
+
+
+def _at(event: Event) -> int:
+    return event.at
 
 
 def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
@@ -210,34 +208,6 @@ def sent(connection: Connection, key: AccountKey) -> list[Sent]:
         version = versions[journal_id, epoch]
         found.append(Sent(name, strategy or EXTERNAL, placed_under or version, version, kind, intent or "", count))
     return found
-
-
-def _marks_at_ends(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:
-    """What an instrument was worth when a life ended, as far as that is among the last things that it decided."""
-    c = tables.decisions.c
-    query = select(c.at, c.instrument, c.fair_value).where(c.venue == key.venue, c.fair_value.is_not(None))
-    for life in lives:
-        own = query.where(c.journal_id == life.journal_id, c.epoch == life.epoch)
-        newest = _marks(connection, own.order_by(c.step.desc(), c.index.desc()).limit(DECISIONS_AT_END))
-        last: dict[str, Mark] = {}
-        for mark in newest:
-            last.setdefault(mark.instrument, mark)
-        yield from last.values()
-
-
-def _marks_at_deliveries(connection: Connection, key: AccountKey, paid: Iterable[Paid]) -> Iterator[Mark]:
-    """What an instrument was worth before it was delivered."""
-    c = tables.decisions.c
-    query = select(c.at, c.instrument, c.fair_value).where(c.venue == key.venue, c.fair_value.is_not(None))
-    for each in paid:
-        if each.kind == CashKind.DELIVERY:
-            before = query.where(c.instrument == each.instrument, c.at <= each.at)
-            yield from _marks(connection, before.order_by(c.at.desc()).limit(1))
-
-
-def _marks(connection: Connection, query: Select[Any]) -> Iterator[Mark]:
-    for at, name, price in connection.execute(query):
-        yield Mark(at, name, Decimal(repr(price)))
 
 
 def lives_of(connection: Connection, key: AccountKey) -> list[Row[Any]]:

@@ -67,6 +67,10 @@ class Rows:
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
+    def wait(self, seconds: int) -> None:
+        """Nothing happens for so long."""
+        self._second += seconds
+
     def mid(self, price: str) -> None:
         """The middle of the book, where something is decided."""
         about = {"venue": KEY.venue, "instrument": self._names[0], "strategy": "core", "withheld": ""}

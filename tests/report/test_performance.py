@@ -48,6 +48,25 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     assert (second.fill_ratio, second.order_to_trade, second.turnover_quote_a_day) == (0.0, None, None)
 
 
+def test_a_fall_between_two_fills_is_seen_where_something_was_decided_meanwhile(ledger_url: str) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "10", "100", "100", "0 USDT")
+    for minute, mids in enumerate((("95", "80", "50", "80"), ("95", "96", "94"))):
+        rows.wait(60 * minute)
+        for mid in mids:
+            rows.mid(mid)
+    rows.fill("sell", "10", "101", "101", "0 USDT")
+
+    with closing(Database(ledger_url)) as database:
+        rows.write(database)
+        report = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+
+    (group,) = report.performance
+    assert group.drawdown == 500
+    assert [(each.total, each.parts.inventory, each.unexplained) for each in report.pnl.totals] == [(10, 10, 0)]
+
+
 def test_a_database_without_statistics_joins_whole_tables_for_a_report_and_for_nothing_else(postgres_url: str) -> None:
     def planner(connection: Connection) -> str:
         return str(connection.exec_driver_sql("SHOW enable_nestloop").scalar_one())

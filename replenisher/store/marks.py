@@ -1,0 +1,67 @@
+"""What instruments were worth while nobody traded, by what was decided meanwhile.
+
+There is a decision whenever an opinion has changed, so there may be millions. Of each instrument and minute the least,
+the most and the last fair value are handed out, in their order: no fall of what is held is deeper than between these.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from replenisher.model.units import MINUTE_NS
+from replenisher.store import tables
+from replenisher.store.batches import row_batches
+from replenisher.store.queries import AccountKey
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """What an instrument was worth at a time."""
+
+    at: int
+    instrument: str
+    price: Decimal
+
+
+Told = tuple[float, int]  # the fair value, and when
+_c = tables.decisions.c
+
+
+def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:
+    """Of these lives, one after the other; the last of each is what things were worth when it ended."""
+    query = select(_c.at, _c.instrument, _c.fair_value).where(_c.venue == key.venue, _c.fair_value.is_not(None))
+    for life in lives:
+        own = query.where(_c.journal_id == life.journal_id, _c.epoch == life.epoch).order_by(_c.step, _c.index)
+        minute, told = 0, dict[str, list[Told]]()
+        for rows in row_batches(connection, own):
+            for at, name, price in rows:
+                if at >= minute:
+                    yield from _thinned(told)
+                    minute, told = (at // MINUTE_NS + 1) * MINUTE_NS, {}
+                told.setdefault(name, []).append((price, at))
+        yield from _thinned(told)
+
+
+def mark_before(connection: Connection, key: AccountKey, instrument: str, at: int) -> Iterator[Mark]:
+    """The last one until then, if there is any."""
+    query = select(_c.at, _c.fair_value).where(_c.venue == key.venue, _c.fair_value.is_not(None))
+    before = query.where(_c.instrument == instrument, _c.at <= at).order_by(_c.at.desc()).limit(1)
+    for row in connection.execute(before):
+        yield _mark(instrument, (row.fair_value, row.at))
+
+
+def _thinned(told: dict[str, list[Told]]) -> Iterator[Mark]:
+    """The least, the most and the last of what was told of each instrument in one minute."""
+    marks = [_mark(name, each) for name, some in told.items() for each in {min(some), max(some), some[-1]}]
+    yield from sorted(marks, key=_when)
+
+
+def _mark(instrument: str, told: Told) -> Mark:
+    price, at = told
+    return Mark(at, instrument, Decimal(repr(price)))
+
+
+def _when(mark: Mark) -> tuple[int, str, Decimal]:
+    return mark.at, mark.instrument, mark.price
