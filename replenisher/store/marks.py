@@ -6,7 +6,7 @@ the most and the last fair value are handed out, in their order: no fall of what
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Connection, Row, select
@@ -36,7 +36,7 @@ def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[A
         own = query.where(_c.journal_id == life.journal_id, _c.epoch == life.epoch).order_by(_c.step, _c.index)
         minute, told = 0, dict[str, list[Told]]()
         for rows in row_batches(connection, own):
-            for at, name, price in rows:
+            for at, name, price in cast("Iterable[tuple[int, str, float]]", rows):
                 if at >= minute:
                     yield from _thinned(told)
                     minute, told = (at // MINUTE_NS + 1) * MINUTE_NS, {}
