@@ -54,7 +54,10 @@ def mark_before(connection: Connection, key: AccountKey, instrument: str, at: in
 
 def _thinned(told: dict[str, list[Told]]) -> Iterator[Mark]:
     """The least, the most and the last of what was told of each instrument in one minute."""
-    marks = [_mark(name, each) for name, some in told.items() for each in {min(some), max(some), some[-1]}]
+    marks: list[Mark] = []
+    for name, some in told.items():
+        last = some[-1]
+        marks += [_mark(name, each) for each in (*({min(some), max(some)} - {last}), last)]
     yield from sorted(marks, key=_when)
 
 
@@ -63,5 +66,5 @@ def _mark(instrument: str, told: Told) -> Mark:
     return Mark(at, instrument, Decimal(repr(price)))
 
 
-def _when(mark: Mark) -> tuple[int, str, Decimal]:
-    return mark.at, mark.instrument, mark.price
+def _when(mark: Mark) -> int:
+    return mark.at
