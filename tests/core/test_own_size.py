@@ -8,6 +8,7 @@ import pytest
 from replenisher.core.apply import advance, apply
 from replenisher.core.book import Touch
 from replenisher.core.expect import expect
+from replenisher.core.own_size import Others
 from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Intent, PlaceOrder
 from replenisher.model.event import (
@@ -51,6 +52,10 @@ class Watch:
             asks=((ASK, OTHERS), (ASK + 10, 7)),
         )
         apply(self.state, snapshot)
+
+    def others(self) -> Others:
+        """What it believes that the others have."""
+        return self.state.own_size(KEY).others(self.state.books[KEY], self.at)
 
     def tell(self, message: Message, after_ns: int = MS) -> Touch | None:
         """One message arrives, or one command leaves."""
@@ -266,6 +271,21 @@ def test_a_level_that_is_only_ours_is_no_market() -> None:
     watch.tell(watch.shows(SIZE, T0 + MS))
 
     assert watch.wait(ECHO) == Touch(BID - 10, 7, ASK, OTHERS)
+
+
+def test_who_looks_below_the_touch_sees_the_others_and_no_further_than_fifty_levels() -> None:
+    watch = resting(BID - 10)
+    before = list(watch.others().bids.best_first())
+    watch.tell(watch.shows(SIZE, T0 + MS))
+    watch.wait(ECHO)
+
+    assert before == [(BID, OTHERS), (BID - 10, OTHERS)]
+    assert list(watch.others().side(Side.BUY).best_first()) == [(BID, OTHERS)], "what is behind is all ours"
+
+    deep = tuple((ASK + step, 1) for step in range(60))
+    watch.tell(BookSnapshot(at=0, instrument=KEY, venue_time=T0 + SECOND, bids=((BID, OTHERS),), asks=deep))
+
+    assert list(watch.others().asks.best_first()) == list(deep[:50])
 
 
 def test_what_settles_behind_the_touch_wakes_nobody() -> None:
