@@ -14,12 +14,11 @@ What a sweep is, and how one is watched, is said in `sweep.py`; R is the share o
 - the flow: what was added (and not taken away again, executions aside) in the first five seconds, in losses a second;
 - our share of what was back after five seconds, or when the watch ended.
 
-An interval holds 95 % of what comes out when as many sweeps are drawn from those that were seen, with replacement
-(Efron's percentile bootstrap). Nothing is drawn here: whoever asks hands the draws in, each of them places in the list.
+How sure that is, is not said here: `report/resampling.py` draws.
 """
 
 from collections.abc import Sequence
-from math import ceil, floor, inf, isfinite, log, log1p
+from math import log, log1p
 from statistics import fmean
 
 import msgspec
@@ -29,8 +28,8 @@ from replenisher.model.units import SECOND_NS
 
 WATCHED_NS = 60 * SECOND_NS
 TAUS_NS = tuple(round(tau_s * SECOND_NS) for tau_s in (0.1, 0.5, 1, 2, 5, 10, 30))
+HALF = 0.5 + 1e-9  # what is left is a product of quotients, and misses a half by what they are rounded
 RHO_FROM, RHO_TO = 0.05, 0.8
-OUTSIDE = 0.025  # of what is drawn, on each side of an interval
 
 Interval = tuple[float, float | None]  # no upper end: a time that may not be reached within a minute
 
@@ -63,11 +62,11 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
     half_life_s: float | None
     flow_per_s: float | None
     own_share: float | None
-    intervals: dict[str, Interval]  # of the numbers that have one, by their names, "back 0.5s" and "t90_by 0.5s"
+    intervals: dict[str, Interval] = {}  # of the numbers that have one, by their names, "back 0.5s" and "t90_by 0.5s"
 
 
-def resilience_of(recoveries: Sequence[Recovery], draws: Sequence[Sequence[int]] = ()) -> Resilience:
-    """What sweeps of one band say together; without draws there are no intervals."""
+def resilience_of(recoveries: Sequence[Recovery]) -> Resilience:
+    """What sweeps of one band say together, without intervals."""
     means = _means(recoveries)
     t50_s = _median_s(survival([(recovery.t50_ns, recovery.watched_ns) for recovery in recoveries]))
     t90 = survival([(recovery.t90_ns, recovery.watched_ns) for recovery in recoveries])
@@ -86,31 +85,7 @@ def resilience_of(recoveries: Sequence[Recovery], draws: Sequence[Sequence[int]]
         half_life_s=None if not rho else log(2) / rho,
         flow_per_s=fmean(flows) if flows else None,
         own_share=fmean(shares) if shares else None,
-        intervals=_intervals([resilience_of([recoveries[place] for place in draw]) for draw in draws]),
     )
-
-
-def _intervals(drawn: Sequence[Resilience]) -> dict[str, Interval]:
-    """Where 95 % of each number lie. A median that is not reached is longer than any that is."""
-    values: dict[str, list[float]] = {}
-    for each in drawn:
-        for name in ("t50_s", "t90_s"):
-            time_s = getattr(each, name)
-            values.setdefault(name, []).append(inf if time_s is None else time_s)
-        for name in ("never_share", "rho_per_s", "half_life_s", "flow_per_s", "own_share"):
-            if (number := getattr(each, name)) is not None:
-                values.setdefault(name, []).append(number)
-        for name in ("back", "t90_by"):
-            for tau, share in getattr(each, name).items():
-                values.setdefault(f"{name} {tau}", []).append(share)
-    intervals: dict[str, Interval] = {}
-    for name, numbers in values.items():
-        numbers.sort()
-        low = numbers[floor(OUTSIDE * len(numbers))]
-        high = numbers[ceil((1 - OUTSIDE) * len(numbers)) - 1]
-        if isfinite(low):
-            intervals[name] = (low, high if isfinite(high) else None)
-    return intervals
 
 
 def _means(recoveries: Sequence[Recovery]) -> list[tuple[int, float]]:
@@ -146,7 +121,7 @@ def rho_per_s(means: Sequence[tuple[int, float]]) -> float | None:
 
 
 def _median_s(steps: Sequence[tuple[int, float]]) -> float | None:
-    return next((time / SECOND_NS for time, surviving in steps if surviving <= 0.5), None)
+    return next((time / SECOND_NS for time, surviving in steps if surviving <= HALF), None)
 
 
 def _by_time(steps: Sequence[tuple[int, float]], longest: int) -> dict[str, float]:
