@@ -23,6 +23,7 @@ from replenisher.simulate.world import Meet, Scene, World
 
 START = 1_750_000_000 * SECOND_NS
 CALM_S = 35
+ROOM_NAME = 60  # a seed's files are called by equally long names on every machine: what goes wrong is told with them
 HOUR_S = 3600
 
 
@@ -76,7 +77,8 @@ def run(
 ) -> Outcome:
     """One seed from its start to its verdict; who wants to may look at it after each hour with faults."""
     began = process_time()
-    with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
+    prefix = "replenisher-".ljust(ROOM_NAME - len(tempfile.gettempdir()), "-")
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
         directory = Path(folder)
         with database_in(directory) as database:
             world = World(
