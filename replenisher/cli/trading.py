@@ -47,7 +47,11 @@ def exchange(
     speed: Speed = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
 ) -> None:
-    """Run the simulated exchange alone."""
+    """Run the simulated exchange alone, for any client.
+
+    Clients log in with `paper` as id and secret of their key, or with the name of an account of `exchange.accounts` as
+    both.
+    """
     from replenisher.config import load, market_overrides, require_exchange
 
     config = load(file, market_overrides(tape, speed)) if file is not None else None

@@ -79,7 +79,12 @@ def run_exchange(
     )
 
     def announce(url: str) -> None:
-        announcement = {"url": url, "exchange_id": exchange.exchange_id, "ledger": str(file.path)}
+        announcement = {
+            "url": url,
+            "exchange_id": exchange.exchange_id,
+            "ledger": str(file.path),
+            "accounts": [account, *section.accounts],
+        }
         sys.stdout.write(json.dumps(announcement) + "\n")
         sys.stdout.flush()
 

@@ -385,6 +385,7 @@ def test_an_exchange_that_has_an_address_is_used_and_none_is_started(tmp_path: P
         assert json.loads(each.stdout)["differences"] == []
     assert (last_word.code, last_word.stderr) == (0, "")
     assert announcement["ledger"] == str(ledger)
+    assert announcement["accounts"] == ["main"]
     assert not desk.ledger_file.exists()
     assert not elsewhere.data.exists()
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
