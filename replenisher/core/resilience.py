@@ -54,6 +54,7 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
 
     sweeps: int
     back: dict[str, float]  # mean R by time, like "0.5s"
+    seen: dict[str, int]  # of how many sweeps that is the mean: those that were still watched
     t50_s: float | None  # the median
     t90_s: float | None
     t90_by: dict[str, float]  # P(T90 <= t) by time
@@ -77,6 +78,10 @@ def resilience_of(recoveries: Sequence[Recovery]) -> Resilience:
     return Resilience(
         sweeps=len(recoveries),
         back={named_time(tau_ns): mean for tau_ns, mean in means},
+        seen={
+            named_time(tau_ns): sum(recovery.back[place] is not None for recovery in recoveries)
+            for place, tau_ns in enumerate(TAUS_NS)
+        },
         t50_s=t50_s,
         t90_s=None if t50_s is None or t90_s is None else max(t50_s, t90_s),  # half is back before nine tenths are
         t90_by=_by_time(t90, max((recovery.watched_ns for recovery in recoveries), default=-1)),

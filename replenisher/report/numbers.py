@@ -8,6 +8,7 @@ from decimal import Decimal
 from replenisher.model.units import SECOND_NS
 
 DIGITS = 6  # that are shown
+FEW = 10  # what is the mean of fewer is told as such
 VERSION_LENGTH = 6  # of which nearly always no two are alike
 UNITS = {
     "bps": "bps",

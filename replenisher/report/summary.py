@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.numbers import after, heading, moment, short_names, shown, title, written
+from replenisher.report.markouts import Point
+from replenisher.report.numbers import FEW, after, heading, moment, short_names, shown, title, written
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
@@ -18,7 +19,7 @@ NAME_WIDTH = 24  # of a row's name in a table that is turned
 ELSEWHERE = ("report", "pnl.totals", "markouts", "curves.")
 HIDDEN = ("venue", "account")
 VERSION = "config_version"
-INTERVALS = ".intervals"
+ASIDE = (".intervals", ".seen")  # how sure a number is, which fills columns of its own
 
 
 def summary(report: Report, width: int) -> RenderableType:
@@ -59,9 +60,17 @@ def _markouts(report: Report) -> Iterator[RenderableType]:
         grid.add_column(column, justify="left" if column == "strategy" else "right")
     versions = short_names(curve.config_version for curve in curves)
     for curve in curves[:ROWS_MAX]:
-        means = ("" if point.mean_bps is None else f"{point.mean_bps:.2f}" for point in curve.points)
-        grid.add_row(f"{curve.key} {versions[curve.config_version]}".strip(), *means)
-    yield Group(_head("Markouts, bps"), grid)
+        grid.add_row(f"{curve.key} {versions[curve.config_version]}".strip(), *map(_mean, curve.points))
+    is_of_few = any(point.mean_bps is not None and point.fills < FEW for curve in curves for point in curve.points)
+    few = [Text(f"  in brackets: of fewer than {FEW} fills\n", style="dim")] if is_of_few else []
+    yield Group(_head("Markouts, bps"), grid, *few)
+
+
+def _mean(point: Point) -> str:
+    """A mean, and whether it rests on little."""
+    if point.mean_bps is None:
+        return ""
+    return f"{point.mean_bps:.2f}" if point.fills >= FEW else f"({point.mean_bps:.2f})"
 
 
 def _section(table: Table, width: int) -> RenderableType:
@@ -98,7 +107,11 @@ def _head(text: str) -> Text:
 def _is_told(rows: Sequence[Row], column: str) -> bool:
     """Whether there is something to read: no column of nothing, and of one version no name."""
     last = column.rpartition(".")[2]
-    if last in HIDDEN or INTERVALS in column or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1):
+    if (
+        last in HIDDEN
+        or any(each in column for each in ASIDE)
+        or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1)
+    ):
         return False
     return any(row.cells.get(column) not in (None, "", 0) for row in rows)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from replenisher.model.units import MS_NS
+from replenisher.report.numbers import FEW
 
 COLOURS = {
     "total": "#3b82f6",
@@ -51,6 +52,41 @@ def line_of(
         "line": {"color": colour, "width": width},
         "hovertemplate": f"%{{y}} {unit}".strip(),
     }
+
+
+def means_of(
+    name: str,
+    x: Sequence[str],
+    means: Sequence[float | None],
+    counts: Sequence[int],
+    colour: str,
+    *,
+    unit: str,
+    of: str,
+) -> Plain:
+    """A line of means, each with what it is the mean of so many of; hollow where that is few."""
+    line = line_of(name, x, means, colour)
+    return line | {
+        "mode": "lines+markers",
+        "marker": {"size": 6, "symbol": ["circle-open" if count < FEW else "circle" for count in counts]},
+        "customdata": list(counts),
+        "hovertemplate": f"%{{y:.3f}} {unit}, of %{{customdata:,}} {of}",
+    }
+
+
+def range_of(lines: Iterable[Plain]) -> Plain:
+    """As much of an axis as means take that do not rest on few, with a little room; all of it where there is none."""
+    known = [
+        mean
+        for line in lines
+        for mean, count in zip(line["y"], line["customdata"], strict=True)
+        if mean is not None and count >= FEW
+    ]
+    if not known:
+        return {}
+    low, high = min(0.0, *known), max(0.0, *known)
+    room = (high - low or 1.0) / 10
+    return {"range": [low - room, high + room]}
 
 
 def of_many(place: int, count: int) -> str:

@@ -6,9 +6,19 @@ from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
 from replenisher.report.numbers import after, moment, short_names
-from replenisher.report.page.figure import COLOURS, HEIGHT, LOW, Figure, line_of, milliseconds, of_many
+from replenisher.report.page.figure import (
+    COLOURS,
+    HEIGHT,
+    LOW,
+    Figure,
+    means_of,
+    milliseconds,
+    of_many,
+    range_of,
+)
 from replenisher.report.resilience import DayOfSweeps
 
+HOLLOW = "Hollow where it is the mean of fewer than ten."
 ERRORS_MAX = 3  # curves whose errors can still be told apart
 HOUR_MS = HOUR_NS / MS_NS
 
@@ -19,14 +29,15 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
     data = []
     for place, curve in enumerate(curves):
         points = [point for point in curve.points if point.mean_bps is not None]
-        line = line_of(
+        line = means_of(
             f"{_key(by, curve.key)} {versions[curve.config_version]}".strip(),
             [after(point.after_s) for point in points],
             [point.mean_bps for point in points],
+            [point.fills for point in points],
             of_many(place, len(curves)),
             unit="bps",
+            of="fills",
         )
-        line |= {"mode": "lines+markers", "marker": {"size": 5}}
         if len(curves) <= ERRORS_MAX:
             errors = [point.error_bps or 0.0 for point in points]
             line["error_y"] = {"type": "data", "array": errors, "thickness": 1, "width": 3}
@@ -35,12 +46,13 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
         key=f"markouts-{by}",
         title=title,
         about="What one unit had gained, against the others' mid, so long after its fill; mean weighted by notional"
-        + (", with one standard error." if len(curves) <= ERRORS_MAX else "."),
+        + (", with one standard error. " if len(curves) <= ERRORS_MAX else ". ")
+        + HOLLOW,
         data=data,
         layout={
             "height": HEIGHT,
             "xaxis": {"type": "category", "title": {"text": "time after the fill"}},
-            "yaxis": {"title": {"text": "markout, bps"}},
+            "yaxis": {"title": {"text": "markout, bps"}} | range_of(data),
             "showlegend": True,
             "hovermode": "x unified",
         },
@@ -57,18 +69,18 @@ def spreads_of(spreads: Sequence[Spread]) -> Figure:
         name = f"{each.strategy}{level} {versions[each.config_version]}".strip()
         steps = ["quoted by others", "effective", *(f"realised {after(told.after_s)}" for told in each.after)]
         known = [each.quoted_bps, each.effective_bps, *(told.realised_bps for told in each.after)]
-        line = line_of(name, steps, known, of_many(place, len(spreads)), unit="bps")
-        lines.append(line | {"mode": "lines+markers", "marker": {"size": 5}})
+        counts = [each.fills, each.fills, *(told.fills for told in each.after)]
+        lines.append(means_of(name, steps, known, counts, of_many(place, len(spreads)), unit="bps", of="fills"))
     return Figure(
         key="spreads",
         title="From the quoted spread to the realised one",
         about="What takers paid, and what was left of it so long after the fill; what is gone is what they knew. "
-        "Quoted is the others' best bid and ask as the fill found them, not ours.",
+        f"Quoted is the others' best bid and ask as the fill found them, not ours. {HOLLOW}",
         data=lines,
         layout={
             "height": HEIGHT,
             "xaxis": {"type": "category"},
-            "yaxis": {"title": {"text": "spread, bps"}},
+            "yaxis": {"title": {"text": "spread, bps"}} | range_of(lines),
             "showlegend": True,
             "hovermode": "x unified",
         },
@@ -112,26 +124,28 @@ def resiliences(days: Sequence[DayOfSweeps]) -> list[Figure]:
 
 def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps]) -> Figure:
     lines = [
-        line_of(
-            f"within {day.band_bps:g} bps" if day.band_bps else "at the touch",
+        means_of(
+            (f"within {day.band_bps:g} bps" if day.band_bps else "at the touch")
+            + f", {day.resilience.sweeps:,} sweeps",
             list(day.resilience.back),
             [100 * share for share in day.resilience.back.values()],
+            [day.resilience.seen[time] for time in day.resilience.back],
             of_many(place, len(days)),
             unit="%",
+            of="sweeps",
         )
-        | {"mode": "lines+markers", "marker": {"size": 5}}
         for place, day in enumerate(sorted(days, key=lambda each: each.band_bps))
     ]
     return Figure(
         key=f"resilience-{venue}-{instrument}",
         title=f"How the book comes back, {instrument}",
-        about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time; mean of the "
-        f"{max(day.resilience.sweeps for day in days):,} sweeps of {moment(max(day.day for day in days))[:10]}.",
+        about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time: the mean of "
+        f"those sweeps of {moment(max(day.day for day in days))[:10]} that no other had followed by then. {HOLLOW}",
         data=lines,
         layout={
             "height": HEIGHT,
             "xaxis": {"type": "category", "title": {"text": "time after the sweep"}},
-            "yaxis": {"title": {"text": "back, %"}},
+            "yaxis": {"title": {"text": "back, %"}} | range_of(lines),
             "showlegend": True,
             "hovermode": "x unified",
         },
