@@ -9,7 +9,7 @@ import msgspec
 from replenisher.core.absence import why_distrusted
 from replenisher.core.agenda import Agenda
 from replenisher.core.budget import UNPAID, Budget, RateLimit
-from replenisher.core.expect import expect
+from replenisher.core.expect import expect, expect_amend
 from replenisher.core.orders import Order
 from replenisher.core.plan import Plan
 from replenisher.core.reconcile import Change, Show, Withdraw
@@ -112,8 +112,10 @@ class Dispatch:
         if self._is_too_soon(order) or not self._state.sync_of(order.instrument).is_open:
             return
         till = self._till(venue_of(order.instrument))
-        if self._can_pay(till, order.instrument, 0):
+        if till.budget.spend(0):
             self._cancel(order.order_id, order.venue_order_id, order.instrument, till.deadline)
+        else:
+            self._pay_later(till, order.instrument, 0)
 
     def _is_too_soon(self, order: Order) -> bool:
         """Whether a cancel was refused so lately that it is not repeated yet."""
@@ -134,8 +136,7 @@ class Dispatch:
         orders, setup = self._state.orders, plan.setup
         till, gate = self._till(setup.venue), self._gate(plan)
         if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
-            for wish in wishes:
-                self._ask_for(wish, plan, till)
+            self._ask_for(wishes, plan, till)
             return
         for wish in wishes:
             quote = wish.quote
@@ -148,23 +149,31 @@ class Dispatch:
                 self._deny(setup, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
-            elif self._ask_for(wish, plan, till):
+            elif self._ask_for((wish,), plan, till):
                 if gate.is_running:
                     gate.passed(quote.side, quote.price)
                 else:
                     gate = self._gate(plan)
 
-    def _ask_for(self, wish: Change | Show, plan: Plan, till: Till) -> bool:
-        """Give the command for what may be shown, if the budget can pay for it; the record says if it could not."""
-        setup, rest = plan.setup, self._state.orders.open  # one cancel for every order is reserved
-        if not self._can_pay(till, setup.instrument, rest if type(wish) is Change else rest + 1):
-            plan.cuts += (Cut.down_to(wish.quote, UNPAID),)
-            return False
-        if type(wish) is Change:
-            self.give(_amend(wish, till.deadline))
-        else:
-            self.give(self._place(setup, wish.quote, till.deadline))
-        return True
+    def _ask_for(self, wishes: Sequence[Change | Show], plan: Plan, till: Till) -> bool:
+        """Give the commands for what may be shown, as far as the budget can pay; the record says what it could not."""
+        state, budget, deadline = self._state, till.budget, till.deadline
+        reserve = state.orders.open  # one cancel for every order
+        is_all = True
+        for wish in wishes:
+            is_place = type(wish) is Show
+            if not budget.spend(reserve + is_place):
+                self._pay_later(till, plan.setup.instrument, reserve + is_place)
+                plan.cuts += (Cut.down_to(wish.quote, UNPAID),)
+                is_all = False
+            elif type(wish) is Change:
+                amend = _amend(wish, deadline)
+                expect_amend(state, amend, self._at)
+                self.commands.append(amend)
+            else:
+                self.give(self._place(plan.setup, wish.quote, deadline))
+                reserve += 1
+        return is_all
 
     def _gate(self, plan: Plan) -> Gate:
         """What judges the orders of a plan as long as no other plan's are sent."""
@@ -204,12 +213,9 @@ class Dispatch:
                 )
             )
 
-    def _can_pay(self, till: Till, instrument: str, reserve: int) -> bool:
-        """Spend one request of a venue's rate budget, or note when it can be spent."""
-        if till.budget.spend(reserve):
-            return True
+    def _pay_later(self, till: Till, instrument: str, reserve: int) -> None:
+        """Note when a request can be paid for that the rate budget of its venue could not pay for now."""
         self._agenda.cannot_pay(instrument, till.budget.affords_at(till.rate_limit, reserve))
-        return False
 
     def _till(self, venue: str) -> Till:
         till = self._tills.get(venue)

@@ -25,9 +25,10 @@ QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
 
 def expect(state: State, command: Command, at: int) -> None:
     """Note a wish that is about to leave, or that we decided to record; what is wished most often stands first."""
+    if isinstance(command, AmendOrder):
+        expect_amend(state, command, at)
+        return
     match command:
-        case AmendOrder():
-            _expect_amend(state, command, at)
         case PlaceOrder():
             _expect_place(state, command, at)
         case CancelOrder():
@@ -90,7 +91,8 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
     )
 
 
-def _expect_amend(state: State, command: AmendOrder, at: int) -> None:
+def expect_amend(state: State, command: AmendOrder, at: int) -> None:
+    """Note an amend that is about to leave."""
     orders, instrument = state.orders, command.instrument
     order = orders.by_id[command.order_id]
     order.pending = Pending(AMEND, command.deadline, command.price, command.quantity, command.valid_until)

@@ -69,12 +69,13 @@ def follow(
 def _could_serve_another(changes: Sequence[Change], wanted: Sequence[Quote], tolerance_bps: float) -> bool:
     """Whether an order that must move stands about as close to another quote's price as the policy tolerates."""
     prices = sorted(map(PRICE, wanted))  # of both sides, which are far from each other
-    reach = tolerance_bps * prices[-1] / 10_000 + NEAR
+    reach, count = int(tolerance_bps * prices[-1] / 10_000 + NEAR), len(prices)
     for change in changes:
         price = change.order.price
-        place = bisect_left(prices, price - reach)
-        if abs(price - change.quote.price) <= reach:
+        low, high = price - reach, price + reach
+        place = bisect_left(prices, low)
+        if low <= change.quote.price <= high:
             place += 1  # its own quote is one of those within reach
-        if place < len(prices) and prices[place] <= price + reach:
+        if place < count and prices[place] <= high:
             return True
     return False

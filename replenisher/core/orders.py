@@ -69,9 +69,8 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def remaining_max(self) -> int:
         """Lots that may still trade in the worst case: an amend that may be granted counts with the larger quantity."""
-        return self.worst[0]
+        return self.worst()[0]
 
-    @property
     def worst(self) -> Counted:
         """With how much it counts while it may be live: the more of what it is and what an amend may make it."""
         lots, price, pending = self.quantity, self.price, self.pending
@@ -201,7 +200,7 @@ class Orders:
         order_id, pending = order.order_id, order.pending
         if pending is not None and pending.deadline < self.first_deadline:
             self.first_deadline = pending.deadline
-        counted = order.worst if order.status not in TERMINAL or order_id in self.back else None
+        counted = order.worst() if order.status not in TERMINAL or order_id in self.back else None
         before = self._counted.get(order_id)
         if before == counted:
             return

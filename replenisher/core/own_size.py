@@ -38,7 +38,9 @@ class Presence(msgspec.Struct, gc=False):
 
     def rise(self, quantity: int) -> None:
         """From now on so much may be shown; whatever was about to come down stays."""
-        self.high, self.high_until = max(self.high, quantity), NEVER
+        if quantity > self.high:
+            self.high = quantity
+        self.high_until = NEVER
 
     def fall(self, quantity: int, venue_time: int, until: int) -> None:
         """We heard that no more than this is left: the book will show so, or has shown it by `until`."""

@@ -290,9 +290,14 @@ class Driver:
 
     def _send(self, commands: Iterable[Command], at: int) -> None:
         wanted: dict[str, list[Any]] = {}  # by venue, what it is sent
+        wishes: list[Any] = []
+        subject = ""
         for command in commands:
             if (about := ABOUT.get(type(command))) is not None:
-                wanted.setdefault(venue_of(about(command)), []).append(command)
+                if about(command) != subject:  # for most it is that of the one before
+                    subject = about(command)
+                    wishes = wanted.setdefault(venue_of(subject), [])
+                wishes.append(command)
         for name, wishes in wanted.items():
             self._venues[name].send(wishes, at)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
+from typing import Any, final
 
 import msgspec
 
@@ -26,6 +26,7 @@ class Intent(StrEnum):
     REFILL = "refill"  # a fill ate this level
 
 
+@final
 class PlaceOrder(Wish, frozen=True, kw_only=True):
     """Put a post-only limit order on the book; it is refused rather than take."""
 
@@ -41,6 +42,7 @@ class PlaceOrder(Wish, frozen=True, kw_only=True):
     deadline: int
 
 
+@final
 class AmendOrder(Wish, frozen=True, kw_only=True):
     """Change price or total quantity (filled lots included) of a resting order."""
 
@@ -54,6 +56,7 @@ class AmendOrder(Wish, frozen=True, kw_only=True):
     deadline: int
 
 
+@final
 class CancelOrder(Wish, frozen=True, kw_only=True):
     """Take an order off the book."""
 

@@ -45,6 +45,6 @@ class Bucket(msgspec.Struct, kw_only=True):
 
     def _refill(self, at: int) -> None:
         if at > self.counted_at:
-            earned = (at - self.counted_at) * self.per_second / SECOND_NS
-            self.credits = min(float(self.capacity), self.credits + earned)
+            credits = self.credits + (at - self.counted_at) * self.per_second / SECOND_NS
+            self.credits = credits if credits < self.capacity else float(self.capacity)
             self.counted_at = at

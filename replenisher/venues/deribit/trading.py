@@ -188,8 +188,10 @@ class Trading:
 
     def send(self, commands: Sequence[OrderCommand | Question], at: int) -> None:
         """Ask the venue, or say that it was not asked; what is about orders goes first."""
-        orders: list[Any] = [command for command in commands if type(command) in ORDERS]
-        questions: list[Any] = [command for command in commands if type(command) not in ORDERS]
+        orders: list[Any] = []
+        questions: list[Any] = []
+        for command in commands:
+            (orders if type(command) in ORDERS else questions).append(command)
         if not self.is_open:
             self._facts += [NotSent(at=at, order_id=each.order_id, request=request_of(each)) for each in orders]
             for question in questions:
@@ -215,14 +217,14 @@ class Trading:
         frames: list[str] = []
         number, valid_until, terms = self.link.order_ids(commands, at), 0, ""
         for command in commands:
-            if isinstance(command, CancelOrder):
+            if type(command) is CancelOrder:
                 frames.append(requests.cancel(number, command))
             else:
                 if command.valid_until != valid_until:  # for most it is that of the one before
                     valid_until = command.valid_until
                     terms = requests.terms(self._clock.venue_ms(valid_until))
                 instrument = instruments[command.instrument]
-                if isinstance(command, AmendOrder):
+                if type(command) is AmendOrder:
                     frames.append(requests.amend(number, command, instrument, terms))
                 else:
                     frames.append(requests.place(number, command, instrument, terms))
