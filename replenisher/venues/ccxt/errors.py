@@ -5,7 +5,7 @@ refusal, or that ccxt raises before it sends, proves that a request was not exec
 lost, late or unreadable answer proves nothing: a timeout, a network error, "not available", a bad response, the plain
 `ExchangeError` that stands for "some code we have no class for", and every exception that is not ccxt's own, as that
 may be its parser stumbling over the answer to an order that rests. Where we know what an exchange's codes mean, the
-code in the message decides, in both directions.
+code in the message decides, in both directions; and what speaks of a timeout proves nothing, whatever its class.
 """
 
 import re
@@ -39,28 +39,40 @@ REFUSALS: dict[str, RejectReason] = {
     # These ccxt raises itself, before anything is sent.
     **dict.fromkeys(("ArgumentsRequired", "NotSupported", "InvalidProxySettings"), _OTHER),
 }
-KEY_REFUSED = frozenset(name for name, reason in REFUSALS.items() if reason is _PERMISSION)
-CONCERNS_ALL = KEY_REFUSED | {"RateLimitExceeded", "DDoSProtection"}  # of several orders in one request, each
 FOR_NOW = frozenset({_RATE, _HALTED})
+CONCERNS_ALL = frozenset({_PERMISSION, _RATE})  # of several orders in one request, each
 
-# Codes that tell nothing, though ccxt has a refusal's class for some: busy, shutting down, "unknown", a timeout behind
-# the exchange's own door, "submitted to the system for processing". By how the exchange's name begins.
-UNPROVEN_CODES = {
-    "binance": frozenset({-1000, -1001, -1006, -1007, -1008, -1016, -2021, -2022, -5041}),
-    "bybit": frozenset({170035, 170146, 170147}),
-    "kucoin": frozenset({408000}),
+# Codes that ccxt's class says something else of, by how the exchange's name begins. None is a code that tells nothing:
+# busy, shutting down, "unknown", a timeout behind the exchange's own door, "submitted to the system for processing".
+CODES: dict[str, dict[str, RejectReason | None]] = {
+    "binance": {
+        **dict.fromkeys(("-1000", "-1001", "-1006", "-1007", "-1008", "-1016", "-2021", "-2022", "-5041"), None),
+        **dict.fromkeys(("-2014", "-2015"), _PERMISSION),  # ccxt calls the second a ban if the key was good before
+    },
+    "bingx": dict.fromkeys(("80001", "80012"), None),  # "request failed" and "service unavailable" among others
+    "bitget": {"40010": None},  # the request timed out
+    "bybit": dict.fromkeys(("170035", "170146", "170147"), None),
+    "gate": {"REQUEST_EXPIRED": RejectReason.TOO_LATE},  # it is our clock that was not accepted, and not the key
+    "kucoin": {"408000": None},
 }
 
-_CODE = re.compile(r'"(?:ret_?)?code"\s*:\s*"?(-?\d+)', re.IGNORECASE)
-# What a refusal without a class of its own says. A duplicate is no refusal: the order of this name may be ours. And
-# whatever speaks of a timeout may have come too late to say what became of the request.
-_WORDS: tuple[tuple[re.Pattern[str], RejectReason | None], ...] = (
-    (re.compile(r"duplicate|time[ -]?out|timed out", re.IGNORECASE), None),
+_CODE = re.compile(r'"(?:(?:ret_?)?code|label)"\s*:\s*"?(-?\w+)', re.IGNORECASE)
+# A duplicate is no refusal: the order of this name may be ours. And whatever speaks of a timeout, or of a service that
+# was not there, may have come too late to say what became of the request.
+_PROVES_NOTHING = re.compile(
+    r"duplicate|already exist|repeated[ _]|time[ -]?out|timed out"
+    r"|service[ _](?:is )?(?:temporarily )?unavailable|(?:system|server|service)[ _](?:is )?busy"
+    r"|internal (?:\w+ )?error",
+    re.IGNORECASE,
+)
+# What a refusal without a class of its own says.
+_WORDS: tuple[tuple[re.Pattern[str], RejectReason], ...] = (
     (re.compile(r"unknown order(?! type)", re.IGNORECASE), RejectReason.NOT_OPEN),
     (re.compile(r"post.?only|immediately match|would take", re.IGNORECASE), RejectReason.POST_ONLY),
     (re.compile(r"insufficient|not enough", re.IGNORECASE), RejectReason.FUNDS),
-    (re.compile(r"market is closed", re.IGNORECASE), _HALTED),
-    (re.compile(r"price_filter|percent_price|tick", re.IGNORECASE), RejectReason.PRICE),
+    (re.compile(r"market ?(?:is closed|not ?open)", re.IGNORECASE), _HALTED),
+    (re.compile(r"account may not|trading is not enabled", re.IGNORECASE), _PERMISSION),
+    (re.compile(r"price_filter|percent_price|tick(?!er)", re.IGNORECASE), RejectReason.PRICE),
     (re.compile(r"lot_size|notional|minimum|max_position|max_num", re.IGNORECASE), RejectReason.SIZE),
 )
 
@@ -81,6 +93,16 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 UNPROVEN = Verdict(Outcome.UNKNOWN)
+
+
+def refuses_key(exchange: str, failure: Failure) -> bool:
+    """Whether it is the key that was refused, or what the key may do: asking again with it is no use."""
+    return _reason(exchange, failure) is _PERMISSION
+
+
+def concerns_all(exchange: str, failure: Failure) -> bool:
+    """Whether each of several orders in one request is refused by this, and not perhaps one of them alone."""
+    return _reason(exchange, failure) in CONCERNS_ALL
 
 
 def verdict(exchange: str, failure: Failure, request: Request) -> Verdict:
@@ -111,14 +133,15 @@ def failed(exchange: str, failure: Failure, order_id: str, request: Request, at:
 
 
 def _reason(exchange: str, failure: Failure) -> RejectReason | None:
-    code = int(told[1]) if (told := _CODE.search(failure.message)) else None
-    if exchange == "deribit" and code is not None:
-        return deribit_rejection(code)
-    if any(exchange.startswith(name) and code in codes for name, codes in UNPROVEN_CODES.items()):
+    code = told[1] if (told := _CODE.search(failure.message)) else ""
+    if exchange == "deribit" and code.removeprefix("-").isdecimal():
+        return deribit_rejection(int(code))
+    for name, meanings in CODES.items():
+        if exchange.startswith(name) and code in meanings:
+            return meanings[code]
+    if _PROVES_NOTHING.search(failure.message):
         return None
     reason = REFUSALS.get(failure.kind)
     if reason is _OTHER:
-        for words, meaning in _WORDS:
-            if words.search(failure.message):
-                return meaning
+        return next((meaning for words, meaning in _WORDS if words.search(failure.message)), _OTHER)
     return reason

@@ -147,7 +147,7 @@ class Replies:
     def batch_failed(self, commands: Sequence[OrderCommand], failure: Failure, at: int) -> None:
         """Of several, one may be what the failure is about: only what concerns the whole request is proof."""
         for command in commands:
-            if failure.kind in errors.CONCERNS_ALL or not failure.was_sent:
+            if errors.concerns_all(self._exchange.id, failure) or not failure.was_sent:
                 self.failed(command, failure, at)
             else:
                 self.unknown(command, str(failure), at)

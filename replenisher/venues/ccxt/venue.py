@@ -15,7 +15,7 @@ from replenisher.model.event import ClockOffset, Event, SessionLost
 from replenisher.model.order import is_order_id
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Restart
-from replenisher.venues.ccxt.errors import KEY_REFUSED
+from replenisher.venues.ccxt.errors import refuses_key
 from replenisher.venues.ccxt.exchanges import FORGETS_NS
 from replenisher.venues.ccxt.link import (
     Asked,
@@ -136,7 +136,7 @@ class CcxtVenue:
         match call.what:
             case LoadMarkets():
                 if self._phase is Phase.LOADING:
-                    self._end_session(str(failure), at, is_refusal=failure.kind in KEY_REFUSED)
+                    self._end_session(str(failure), at, is_refusal=refuses_key(self._exchange.id, failure))
             case MeasureClock():
                 self._loaded(at)  # without a clock of its own, the venue's is taken to be ours
             case FetchBook() | FetchTrades() | FetchTicker():
@@ -144,7 +144,7 @@ class CcxtVenue:
                     self._market.failed(call, failure, at)
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
                 if self._is_of_these_streams(call) and (reason := self._trading.failed(call, failure, at)):
-                    self._end_session(reason, at, is_refusal=failure.kind in KEY_REFUSED)
+                    self._end_session(reason, at, is_refusal=refuses_key(self._exchange.id, failure))
             case _:
                 self._distrust(self._trading.failed(call, failure, at), at)
 
