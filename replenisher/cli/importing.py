@@ -69,8 +69,8 @@ def import_hummingbot(
     if as_json:
         from msgspec import to_builtins
 
-        config, lost = _plain(translation.config), to_builtins(translation.lost)
-        show({"written": None if out is None else str(out), "config": config, "without_equivalent": lost}, as_json)
+        told = {"asked": to_builtins(translation.asked), "without_equivalent": to_builtins(translation.lost)}
+        show({"written": None if out is None else str(out), "config": _plain(translation.config), **told}, as_json)
     elif out is None:
         typer.echo(text, nl=False)
     else:

@@ -234,6 +234,20 @@ def test_what_loses_nothing_is_not_told_however_it_is_written(tmp_path: Path) ->
     assert brought(desk(tmp_path, AVELLANEDA, **shapeless), SAID[AVELLANEDA]).lost == ()
 
 
+def test_a_blank_that_is_on_there_is_told_as_lost(tmp_path: Path) -> None:
+    lost = brought(desk(tmp_path, AVELLANEDA, order_optimization_enabled=None), SAID[AVELLANEDA]).lost
+
+    assert [(each.key, each.value) for each in lost if each.key.startswith("order_opt")] == [
+        ("order_optimization_enabled", "true (blank)")
+    ]
+
+
+def test_what_was_asked_for_stands_beside_what_it_was_there(tmp_path: Path) -> None:
+    text = outcome(desk(tmp_path, AVELLANEDA, risk_factor="0.5"), SAID[AVELLANEDA], "paper")
+
+    assert "#   risk_factor: 0.5 - gamma" in text.splitlines()
+
+
 def test_a_blank_is_what_it_was_there(tmp_path: Path) -> None:
     strategy = brought(desk(tmp_path, PURE, order_levels=2), MONEY).config["strategies"][0]
 

@@ -305,6 +305,21 @@ def test_what_the_venue_did_not_grant_leaves_it_where_it_stood(told: Told) -> No
     ]
 
 
+def test_a_cancel_that_came_too_late_is_refused_after_the_end(told: Told) -> None:
+    off = step(3, [], [cancel()], [now(Status.WORKING, 3)], [decided(buy(0, 99_950))])
+    fact = filled(ID, "7", at=T0 + 4_000_000_000)
+    eaten = step(4, [fact], [], [now(Status.FILLED, 4, filled=Decimal(100))])
+    told_late = T0 + 5_000_000_000
+    refusal = RequestRejected(
+        at=told_late, order_id=ID, request=Request.CANCEL, reason=RejectReason.NOT_OPEN, message="11044 not_open_order"
+    )
+
+    story = told([began(), placed(), off, eaten, step(5, [refusal], [], [now(Status.FILLED, 5, filled=Decimal(100))])])
+
+    assert [event.what for event in story.events] == ["placed", "cancel", "filled", "ended", "refused"]
+    assert [event.at for event in story.events] == sorted(event.at for event in story.events)
+
+
 def test_fills_are_told_and_what_comes_in_their_place(told: Told) -> None:
     fact = filled(OTHER, "7", at=T0 + 3_000_000_000, fee=Decimal("-0.00000002"))
     eaten = step(3, [fact], [], [order(OTHER, Status.FILLED, filled=Decimal(100), updated_at=T0 + 3_000_000_000)])

@@ -25,8 +25,9 @@ sections, such as `risk.max_order_quote`, or one of the strategy itself, such as
 file says. No limit in money has a default.
 
 - **mapped**: it is written, as the last column says.
-- **asked**: `--set` has to say ours, where Hummingbot's is in use.
-- **without equivalent**: told when a file is imported and written above its configuration, unless nothing is lost.
+- **asked**: `--set` has to say ours, where Hummingbot's is in use; its value is written above the configuration.
+- **without equivalent**: told when a file is imported and written above its configuration, unless nothing is lost; also
+  where a blank loses something.
 
 What Hummingbot lays anew every `order_refresh_time`, and after a fill all at once, is here a ladder of single levels:
 each follows fair value by itself, and a fill on one of them moves no other.

@@ -4,7 +4,7 @@ Nothing is guessed. Where the file does not say what we need, as with all limits
 there also wins over what the file says.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -47,10 +47,19 @@ class Lost(msgspec.Struct, frozen=True):
     instead: str
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A key whose unit or meaning is not ours: its value did not come over, and ours was said."""
+
+    key: str
+    value: str
+    ours: str
+
+
 class Translation(msgspec.Struct, frozen=True):
-    """A configuration of ours, and what did not come over."""
+    """A configuration of ours, what was said besides, and what did not come over."""
 
     config: Raw
+    asked: tuple[Asked, ...]
     lost: tuple[Lost, ...]
 
 
@@ -62,7 +71,7 @@ def translate(given: Given, mode: str, said: Mapping[str, Any]) -> Translation:
         raise ConfigurationError(
             f"{given.path}: the file does not say {', '.join(missing)}: say each of them with --set KEY=VALUE"
         )
-    return Translation(draft.config, tuple(_lost(given)))
+    return Translation(draft.config, tuple(_asked(given, draft.asked)), tuple(_lost(given)))
 
 
 def unsaid(given: Given, mode: str, said: Mapping[str, Any]) -> dict[str, str]:
@@ -72,13 +81,21 @@ def unsaid(given: Given, mode: str, said: Mapping[str, Any]) -> dict[str, str]:
     return draft.missing()
 
 
-def _lost(given: Given) -> Iterator[Lost]:
+def _asked(given: Given, asked: Collection[str]) -> Iterator[Asked]:
     for row in given.rows.values():
-        if row.fate is not Fate.LOST or not given.has(row.key):
+        if row.fate is Fate.ASKED and row.ours in asked and (value := given.word(row.key)):
+            yield Asked(row.key, value, row.ours)
+
+
+def _lost(given: Given) -> Iterator[Lost]:
+    """What is written, or blank where blank is not nothing."""
+    for row in given.rows.values():
+        is_blank = not given.has(row.key)
+        if row.fate is not Fate.LOST or (is_blank and (row.only_if or not row.blank)):
             continue
         if _loses_nothing(given, row) or (row.only_if and not given.switch(row.only_if)):
             continue
-        yield Lost(row.key, given.word(row.key), row.becomes)
+        yield Lost(row.key, f"{given.word(row.key)}{' (blank)' if is_blank else ''}", row.becomes)
 
 
 def _loses_nothing(given: Given, row: Row) -> bool:
@@ -118,6 +135,10 @@ class _Draft:
     def ask(self, key: str, why: str) -> None:
         """What only the operator knows."""
         self.asked[key] = why
+
+    def theirs(self, key: str) -> str:
+        """A key with what it is there, written or blank."""
+        return f"{key.rpartition('.')[2]}: {self.given.word(key)}"
 
     def missing(self) -> dict[str, str]:
         """What is asked for and not said."""
@@ -264,7 +285,8 @@ class _Draft:
             if not ladders or ladders < 0:
                 raise given.fault("inventory_range_multiplier", "it must be greater than 0")
             self.put("inventory", {"skew": "size", "skew_factor": 1 / (2 * ladders)})
-            self.ask("inventory.target_quote", "inventory_target_base_pct is a share of what the account is worth")
+            theirs = self.theirs("inventory_target_base_pct")
+            self.ask("inventory.target_quote", f"{theirs} is a share of what the account is worth")
 
     def _model(self) -> None:
         """Avellaneda & Stoikov; its coefficients are in other units there."""
@@ -275,17 +297,20 @@ class _Draft:
         levels = 1 if is_one else given.count("order_levels_mode.order_levels")
         self.put("order_levels", levels)
         if levels > 1:
-            self.ask("level_spacing_bps", "level_distances is a share of a spread that moves")
+            theirs = self.theirs("order_levels_mode.level_distances")
+            self.ask("level_spacing_bps", f"{theirs} is a share of a spread that moves")
         self.put("min_spread_bps", given.bps("min_spread"))
         if frame == "infinite":
             self.put("horizon", "rolling")
         else:
             self.ask("horizon", f"execution_timeframe_mode is {frame}")
         self.ask("horizon_s", "Hummingbot's horizon has no length")
-        self.ask("gamma", "risk_factor is a share of the volatility, ours is per unit of the quote currency")
-        self.ask("sigma", "volatility_buffer_size is in ticks; {value}, or {window_s, min, max}")
-        self.ask("k", "trading_intensity_buffer_size is in ticks; {value}, or {window_s, min, max}")
-        self.ask("target_base", "inventory_target_base_pct is a share of what the account is worth")
+        per_unit = "is a share of the volatility, ours is per unit of the quote currency"
+        self.ask("gamma", f"{self.theirs('risk_factor')} {per_unit}")
+        in_ticks = "is in ticks; {value}, or {window_s, min, max}"
+        self.ask("sigma", f"{self.theirs('volatility_buffer_size')} {in_ticks}")
+        self.ask("k", f"{self.theirs('trading_intensity_buffer_size')} {in_ticks}")
+        self.ask("target_base", f"{self.theirs('inventory_target_base_pct')} is a share of what the account is worth")
 
     def _refill(self) -> None:
         """How levels come back, and how long orders stay."""

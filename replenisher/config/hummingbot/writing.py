@@ -28,6 +28,9 @@ def written(given: Given, translation: Translation) -> str:
     version = given.word("template_version")
     template = f"{given.strategy}{f', template {version}' if version else ''}"
     lines = [f"# From Hummingbot's {given.path.name} ({template}) by `replenisher import hummingbot`."]
+    if translation.asked:
+        lines += ["# Said otherwise here, and asked for:"]
+        lines += [f"#   {asked.key}: {asked.value} - {asked.ours}" for asked in translation.asked]
     if translation.lost:
         lines += ["# Without equivalent here:"]
         lines += [f"#   {lost.key}: {lost.value} - {lost.instead}" for lost in translation.lost]

@@ -77,8 +77,12 @@ class Telling:
         self._stands = Standing()
 
     def events(self, rows: Iterable[Row]) -> Iterator[Event]:
-        """What happened, in order."""
+        """What happened, in order; a cancel that came too late is refused after the end."""
+        ends = self._known.row.status.is_terminal  # and that is not told yet
         for row in rows:
+            if ends and _moment(row) > self._known.last:
+                ends = False
+                yield self._end()
             match row:
                 case Life():
                     told = f"another life began, with configuration {row.config_version}"
@@ -91,7 +95,7 @@ class Telling:
                     yield from self._decided(row)
                 case Asked():
                     yield from self._asked(row)
-        if self._known.row.status.is_terminal:
+        if ends:
             yield self._end()
 
     def _asked(self, asked: Asked) -> Iterator[Event]:
@@ -183,6 +187,10 @@ def _in_order(known: Background, asked: Sequence[Asked], heard: Sequence[Filled 
     ranked.sort(key=itemgetter(0))
     silent = (((each.at, each.epoch, each.step, 3, 0), each) for each in known.silent())
     return (row for _, row in merge(ranked, silent, key=itemgetter(0)))
+
+
+def _moment(row: Row) -> Moment:
+    return (row.epoch, 0) if isinstance(row, Life) else (row.epoch, row.step)
 
 
 def _together(events: Iterable[Event]) -> list[Event]:
