@@ -264,8 +264,10 @@ def _change_book(state: State, event: BookChanged) -> None:
         return  # Changes to a book we do not have mean nothing.
     own = state.own_size(event.instrument)
     bids, asks = book.change(event.bids, event.asks, event.venue_time, event.at, own.prices)
-    own.updated(BUY, bids, event.venue_time, event.at)
-    own.updated(SELL, asks, event.venue_time, event.at)
+    if bids:
+        own.updated(BUY, bids, event.venue_time, event.at)
+    if asks:
+        own.updated(SELL, asks, event.venue_time, event.at)
     state.look_at(event.instrument)
 
 

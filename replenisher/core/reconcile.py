@@ -195,13 +195,21 @@ def may_serve(order: Order, quote: Quote | None, policy: QuotingPolicy, at: int)
 
 def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
     """Whether an order may be amended into a wanted quote."""
+    if not may_be_amended(order, policy, at):
+        return False
+    return (policy.amend is AUTO and amends_price) or is_part_of(quote, order)
+
+
+def may_be_amended(order: Order, policy: QuotingPolicy, at: int) -> bool:
+    """Whether an order may be amended into anything."""
     if policy.amend is NEVER or at < order.amend_after or not order.is_covered:
         return False
-    if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
-        return False
-    if order.price == quote.price and quote.quantity <= order.remaining:
-        return True
-    return policy.amend is AUTO and amends_price
+    return policy.max_order_age_ns is None or not is_too_old(order, policy, at)
+
+
+def is_part_of(quote: Quote, order: Order) -> bool:
+    """Whether an order keeps its place in the queue if it becomes this quote."""
+    return order.price == quote.price and quote.quantity <= order.remaining
 
 
 def _best_matching(
@@ -224,10 +232,13 @@ def _best_matching(
     gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
     if len(stayed) < len(orders):
         for i, order in enumerate(orders):
+            may_be_any = may_be_amended(order, policy, at)
+            may_be_all = may_be_any and amends_price and policy.amend is AUTO
             for j, quote in enumerate(quotes):
-                saved = 2 if serves(order, quote, policy, at) else may_become(order, quote, policy, amends_price, at)
-                if saved:
-                    gains[i][j] = saved * unit + (order.level == quote.level)
+                if serves(order, quote, policy, at):
+                    gains[i][j] = 2 * unit + (order.level == quote.level)
+                elif may_be_all or (may_be_any and is_part_of(quote, order)):
+                    gains[i][j] = unit + (order.level == quote.level)
         for i in range(len(orders)):
             if i not in stayed:
                 _find_quote(i, gains, order_at)

@@ -55,7 +55,7 @@ class Board:
     @property
     def next_at(self) -> int | None:
         """When something happens by itself: the state changes, money moves, or the market does unless it is halted."""
-        if self.goes_on:
+        if self.state is OPEN or self.goes_on:
             first = self.market.next_at
         elif self.state.is_final:
             return None

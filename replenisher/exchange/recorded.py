@@ -149,7 +149,7 @@ class RecordedMarket:
         others = self._book[side].best if is_all_shown else self._best_of_others(side, without)
         if own is None or others is None:
             return others if own is None else own
-        return own if is_at_or_better(side, own, others) else others
+        return max(own, others) if side is BUY else min(own, others)
 
     def depth(self) -> list[Depth]:
         """The whole public book."""
@@ -478,8 +478,9 @@ class RecordedMarket:
             return Happening(at=at, trades=trades, bids=bids, asks=asks)
         crossing = self._crossing()
         if crossing or self._hidden:
-            for side, price in {**self._hidden, **crossing}:
-                self._touch(side, price)
+            for level in {**self._hidden, **crossing}:
+                if not (level in crossing and level in self._hidden):  # one that stays hidden shows what it did
+                    self._touch(*level)
             self._hidden = crossing
         moved: dict[Side, list[Level]] = {BUY: [], SELL: []}
         for (side, price), before in self._touched.items():

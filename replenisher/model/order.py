@@ -15,6 +15,7 @@ class Side(StrEnum):
     """The side of an order; a level of the book is called bid or ask."""
 
     sign: int  # +1 for a buy, -1 for a sell
+    opposite: "Side"  # the other side
 
     BUY = ("buy", 1)
     SELL = ("sell", -1)
@@ -25,10 +26,8 @@ class Side(StrEnum):
         side._value_, side.sign = word, sign
         return side
 
-    @property
-    def opposite(self) -> "Side":
-        """The other side."""
-        return SELL if self is BUY else BUY
+
+Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
 
 
 class Liquidity(StrEnum):
