@@ -17,7 +17,7 @@ import msgspec
 
 from replenisher.core.worth import Worth
 from replenisher.model.event import CashKind, CashMoved, OrderFilled
-from replenisher.model.instrument import Instrument, Kind
+from replenisher.model.instrument import SPOT, Instrument
 from replenisher.model.order import BUY, Side
 
 ZERO = Decimal(0)
@@ -155,15 +155,18 @@ class Account(msgspec.Struct):
         """Book a fill, once; whether it was news."""
         if not self._remember(fill_key(fill)):
             return False
-        position = self._held(instrument.key)
+        key = fill.instrument
+        position = self._held(key)
         realized = position.fill(instrument, fill.side, fill.amount, fill.price)
-        shares = self.inventories.setdefault(instrument.key, {})
+        shares = self.inventories.setdefault(key, {})
         before = shares.get(strategy, ZERO)
         after = shares[strategy] = before + fill.amount * fill.side.sign
-        entry = self.entries.setdefault(instrument.key, {}).setdefault(strategy, Entry())
+        entries = self.entries.setdefault(key, {})
+        if (entry := entries.get(strategy)) is None:
+            entry = entries[strategy] = Entry()
         entry.fill(before, after, float(fill.price), is_inverse=instrument.inverse)
         assert sum(shares.values()) == position.size, "strategies and external together are the position"
-        if instrument.kind is Kind.SPOT:
+        if instrument.kind is SPOT:
             worth = booked(instrument.value(fill.amount, fill.price))
             self._move(instrument.venue, instrument.base_currency, fill.side.sign * fill.amount)
             self._move(instrument.venue, instrument.settlement_currency, -fill.side.sign * worth)
@@ -257,8 +260,9 @@ class Account(msgspec.Struct):
 
     def funds(self, venue: str, currency: str) -> Decimal | None:
         """What stands behind positions in one currency: our cash, and what will be with the next settlement."""
-        balance = self.balance(venue, currency)
-        return None if balance is None else balance + self.unsettled.get(f"{venue}/{currency}", ZERO)
+        key = f"{venue}/{currency}"
+        balance = self.balances.get(key)
+        return None if balance is None else balance + self.unsettled.get(key, ZERO)
 
     def _held(self, instrument: str) -> Position:
         """The position in one instrument, to be changed; made when something is first booked."""

@@ -84,7 +84,7 @@ from replenisher.model.event import (
     Woke,
 )
 from replenisher.model.instrument import venue_of
-from replenisher.model.order import BUY, SELL, Status
+from replenisher.model.order import BUY, FILLED, SELL
 
 
 def apply(state: State, event: Event) -> None:
@@ -242,7 +242,7 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
         show_at_rest(state, order, fill.venue_time, fill.at)
     if was_over and order.remaining and fill.venue_time > order.ended_at:
         comes_back(state, order, fill.venue_order_id, fill.at)  # it traded after its end, so it had none
-    if order.status is Status.FILLED:
+    if order.status is FILLED:
         order.ended_at = max(order.ended_at, fill.venue_time)
         state.own_size(fill.instrument).ended(order.order_id, order.side, fill.venue_time, fill.at)
         if not was_over:

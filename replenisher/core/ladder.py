@@ -10,7 +10,7 @@ from typing import NamedTuple, assert_never
 
 from replenisher.core.arguments import WrongArgument
 from replenisher.core.strategy import Nonsense
-from replenisher.model.instrument import AmountUnit, Instrument
+from replenisher.model.instrument import BASE, QUOTE, AmountUnit, Instrument
 from replenisher.model.mandate import Chain, Link
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Quote
@@ -168,7 +168,7 @@ class Ladder:
 
     def _sizes(self, instrument: Instrument, price: float, lean: float) -> dict[Side, list[int]]:
         """The size of each level in lots; worked out anew only when something that counts has changed."""
-        counts = self.size_unit is (AmountUnit.BASE if instrument.inverse else AmountUnit.QUOTE)
+        counts = self.size_unit is (BASE if instrument.inverse else QUOTE)
         basis = (price if counts else 0.0, lean)
         last = self._last_sizes.get(instrument.key)
         if last is not None and last[1] is instrument and last[2] == basis:

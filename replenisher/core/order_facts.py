@@ -21,7 +21,7 @@ from replenisher.model.event import (
     RejectReason,
     RequestRejected,
 )
-from replenisher.model.order import AMEND, CANCEL, PLACE, UNKNOWN, WORKING, Request, Transition
+from replenisher.model.order import ACCEPTED, AMEND, CANCEL, PLACE, UNKNOWN, WORKING, Request, Transition
 from replenisher.model.units import SECOND_NS
 
 CANCEL_AGAIN_QUARTERS_MAX = 8  # of a second, until a cancel is repeated
@@ -113,7 +113,7 @@ def take_terms(order: Order, price: int, quantity: int, venue_time: int) -> None
 
 def rests(state: State, order: Order, at: int) -> None:
     """The venue has the order on its book."""
-    order.move(Transition.ACCEPTED, at)
+    order.move(ACCEPTED, at)
     order.not_found = 0
     if order.status is WORKING:
         if order.pending is None:

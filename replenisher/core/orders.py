@@ -10,7 +10,19 @@ import msgspec
 from replenisher.core.load import Counted, Load, sum_of
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import CANCEL, LIFECYCLE, PLACE, TERMINAL, UNKNOWN, Request, Side, Status, Transition
+from replenisher.model.order import (
+    CANCEL,
+    FULLY_FILLED,
+    LIFECYCLE,
+    PARTLY_FILLED,
+    PLACE,
+    TERMINAL,
+    UNKNOWN,
+    Request,
+    Side,
+    Status,
+    Transition,
+)
 from replenisher.model.step import OrderState
 
 ENDED_REMEMBERED_MAX = 10_000
@@ -307,7 +319,7 @@ class Orders:
                 order.price, order.quantity = order.pending.price, order.pending.quantity
             order.quantity = max(order.quantity, order.filled_lots)
         is_all = order.remaining_max == 0
-        order.move(Transition.FULLY_FILLED if is_all else Transition.PARTLY_FILLED, at)
+        order.move(FULLY_FILLED if is_all else PARTLY_FILLED, at)
         if order.pending is not None and order.pending.request is PLACE:
             order.pending = None  # a fill is the best of acceptances
         self.file(order)

@@ -19,7 +19,7 @@ import msgspec
 from replenisher.core.account import ZERO
 from replenisher.core.load import Counted, Load
 from replenisher.core.orders import Order
-from replenisher.model.instrument import Instrument, Kind
+from replenisher.model.instrument import SPOT, Instrument
 from replenisher.model.order import BUY, Side
 from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS, SECOND_NS
@@ -81,7 +81,7 @@ class Measure:
         self.lots_min = max(1, _ceiling(instrument.min_amount, instrument.lot))
         self.units_min = _ceiling(instrument.min_notional, unit)
         self.order_units_max = int(limits.max_order_quote // unit)
-        self.is_spot = instrument.kind is Kind.SPOT
+        self.is_spot = instrument.kind is SPOT
         self.is_banded = len(instrument.tick_steps) > 1
         self.total_units_max = None if limits.max_total_quote is None else int(limits.max_total_quote // unit)
         self.collar = Decimal(repr(limits.price_collar_bps)) / BPS
@@ -92,7 +92,7 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     position: Decimal  # wire amount, negative is short
     cash: Decimal | None  # settlement currency, what waits for a settlement included; None until the venue has told it
-    base_cash: Decimal | None  # base currency, for spot
+    base_cash: Decimal | None  # base currency; None but for spot
     mark: Decimal  # the others' mid, in price units
     reduces: bool = False  # whether only what makes the account's position smaller may be shown
 

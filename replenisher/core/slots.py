@@ -26,6 +26,9 @@ class RefillMode(StrEnum):
     OPPOSITE_SIDE = "opposite_side"  # in the slot that was eaten, but only once its mirror slot was eaten too
 
 
+OPPOSITE_SIDE = RefillMode.OPPOSITE_SIDE  # asked for at every fill
+
+
 class PartialFill(StrEnum):
     """What happens to an order that a fill has made smaller."""
 
@@ -63,7 +66,7 @@ class Slot(msgspec.Struct):
         self.was_eaten = True
         self.eaten_at = at
         self.opens_at = at + policy.delay_ns
-        self.awaits_opposite = policy.mode is RefillMode.OPPOSITE_SIDE
+        self.awaits_opposite = policy.mode is OPPOSITE_SIDE
         most = policy.max_per_minute
         if most is not None and len(self.refills) >= most:
             self.opens_at = max(self.opens_at, self.refills[-most] + MINUTE_NS)
@@ -142,13 +145,13 @@ class Slots:
 
     def eat(self, key: SlotKey, policy: RefillPolicy, at: int) -> None:
         """A fill has emptied this slot; its mirror, if it waited for that, may come back."""
-        self.of(key).eat(policy, at)
-        self._closed(self.of(key))
+        slot = self.of(key)
+        slot.eat(policy, at)
+        self._closed(slot)
         strategy, instrument, side, level = key
         mirror = self.of((strategy, instrument, side.opposite, level))
         if mirror.awaits_opposite:
-            mirror.awaits_opposite = False
-            self.of(key).awaits_opposite = False
+            mirror.awaits_opposite = slot.awaits_opposite = False
 
     def refuse(self, key: SlotKey, reason: RejectReason, touch: tuple[int, int] | None, at: int) -> Slot:
         """The venue refused a place in this slot."""

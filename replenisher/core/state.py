@@ -33,7 +33,7 @@ from replenisher.core.topic import Topic
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.event import OrderFilled, SignalsRemembered, TradePrinted
-from replenisher.model.instrument import Instrument, venue_of
+from replenisher.model.instrument import SPOT, Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
@@ -290,11 +290,11 @@ class State:
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
             return known[1]
-        pause = self.pauses.get("")
+        pause, is_spot = self.pauses.get(""), instrument.kind is SPOT
         stake = Stake(
             position=position,
             cash=self.account.funds(instrument.venue, instrument.settlement_currency),
-            base_cash=self.account.balance(instrument.venue, instrument.base_currency),
+            base_cash=self.account.balance(instrument.venue, instrument.base_currency) if is_spot else None,
             mark=(touch.bid + touch.ask) * instrument.tick / 2,
             reduces=pause is not None and pause.reduces,
         )

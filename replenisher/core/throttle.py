@@ -77,6 +77,11 @@ class Throttle:
         if most is None:
             return
         for strategy, fill in state.executed:
-            if strategy != EXTERNAL and self._fills.setdefault(strategy, Count()).add(1, fill.venue_time) > most:
+            if strategy == EXTERNAL:
+                continue
+            count = self._fills.get(strategy)
+            if count is None:
+                count = self._fills[strategy] = Count()
+            if count.add(1, fill.venue_time) > most:
                 reason = f"max_fills_per_minute: strategy {strategy} was filled more than {most} times in one"
                 breach(state, limits.on_fills, HaltCause.REPEATED_EXECUTION, reason, at)

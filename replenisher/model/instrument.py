@@ -22,12 +22,18 @@ class Kind(StrEnum):
     OPTION = "option"
 
 
+SPOT = Kind.SPOT  # asked for at every fill
+
+
 class AmountUnit(StrEnum):
     """What one unit of the venue's wire amount is."""
 
     BASE = "base"
     QUOTE = "quote"
     CONTRACT = "contract"
+
+
+BASE, QUOTE = AmountUnit.BASE, AmountUnit.QUOTE  # asked for with every answer of a strategy
 
 
 class TickStep(msgspec.Struct, frozen=True):

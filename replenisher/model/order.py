@@ -79,7 +79,8 @@ def is_order_id(text: str, namespace: str) -> bool:
 # Names for what is compared for every order, price and size: Python 3.11 looks a member of an enum up by a function
 # that is itself written in Python, which costs more than the comparison.
 BUY, SELL = Side.BUY, Side.SELL
-PENDING, WORKING, UNKNOWN = Status.PENDING, Status.WORKING, Status.UNKNOWN
+PENDING, WORKING, UNKNOWN, FILLED = Status.PENDING, Status.WORKING, Status.UNKNOWN, Status.FILLED
+MAKER, TAKER = Liquidity.MAKER, Liquidity.TAKER
 PLACE, AMEND, CANCEL = Request.PLACE, Request.AMEND, Request.CANCEL
 
 
@@ -93,6 +94,9 @@ class Transition(StrEnum):
     FULLY_FILLED = "fully_filled"
     CANCELED = "canceled"
     EXPIRED = "expired"
+
+
+ACCEPTED, PARTLY_FILLED, FULLY_FILLED = Transition.ACCEPTED, Transition.PARTLY_FILLED, Transition.FULLY_FILLED
 
 
 def _terminal(status: Status) -> dict[Transition, Status]:

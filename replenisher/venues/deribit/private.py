@@ -6,7 +6,7 @@ import msgspec
 
 from replenisher.model.event import CashKind, CashMoved, OrderFilled, OrderReport
 from replenisher.model.instrument import Instrument, instrument_key
-from replenisher.model.order import Liquidity, Side, Status
+from replenisher.model.order import MAKER, TAKER, Side, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit.codec import is_marked
 
@@ -204,7 +204,7 @@ def fill_of(trade: WireTrade, venue: str, order_id: str, at: int) -> OrderFilled
         amount=trade.amount,
         fee=trade.fee,
         fee_currency=trade.fee_currency,
-        liquidity=Liquidity.MAKER if trade.liquidity == "M" else Liquidity.TAKER,
+        liquidity=MAKER if trade.liquidity == "M" else TAKER,
     )
 
 
