@@ -70,7 +70,10 @@ class Position(msgspec.Struct):
 
     def fill(self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> Decimal:
         """Book one fill; returns what it realized."""
-        value = booked(instrument.value(amount, price))
+        return self.book(instrument, side, amount, booked(instrument.value(amount, price)))
+
+    def book(self, instrument: Instrument, side: Side, amount: Decimal, value: Decimal) -> Decimal:
+        """The same, where its value as it is booked is known."""
         signed = amount if side is BUY else -amount
         if self.size == 0 or (self.size > 0) == (signed > 0):
             self.size += signed

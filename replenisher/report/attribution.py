@@ -105,8 +105,8 @@ class Attribution:
         if market := self._markets.get(mark.instrument):
             market.mark(mark.at, mark.price)
 
-    def fill(self, fill: Fill) -> None:
-        """A strategy traded."""
+    def fill(self, fill: Fill, worth: Decimal) -> None:
+        """A strategy traded; `worth` is what the fill was worth, as it is booked."""
         market = self._markets.get(fill.instrument) or self._market(fill.instrument)
         is_buy, mid = fill.side is BUY, fill.mid
         instrument = market.instrument
@@ -119,7 +119,7 @@ class Attribution:
         if desk.config_version != fill.config_version:
             desk = self._desk(fill.instrument, fill.strategy, fill.config_version)
         signed = fill.amount if is_buy else -fill.amount
-        gained = signed * value - booked_value(instrument, fill.amount, fill.price, is_buy=is_buy)
+        gained = signed * value - (worth if is_buy is not instrument.inverse else -worth)
         if fill.is_maker:
             desk.sums.spread += gained
         else:

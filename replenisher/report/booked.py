@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 
-from replenisher.core.account import Position
+from replenisher.core.account import Position, booked
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -25,11 +25,15 @@ class Booked:
         self._positions: dict[str, Position] = defaultdict(Position)
         self._besides: dict[str, Decimal] = defaultdict(Decimal)  # fees and payments, by currency
 
-    def fill(self, fill: Fill) -> Decimal:
-        """A fill is booked; what it has realized."""
-        instrument = self._instruments[fill.instrument]
+    def value(self, fill: Fill) -> Decimal:
+        """What a fill was worth, as it is booked, in the settlement currency."""
+        return booked(self._instruments[fill.instrument].value(fill.amount, fill.price))
+
+    def fill(self, fill: Fill, value: Decimal) -> Decimal:
+        """A fill is booked with this value; what it has realized."""
         self._besides[fill.fee_currency] -= fill.fee
-        return self._positions[fill.instrument].fill(instrument, fill.side, fill.amount, fill.price)
+        position = self._positions[fill.instrument]
+        return position.book(self._instruments[fill.instrument], fill.side, fill.amount, value)
 
     def take_over(self, taken: Taken) -> None:
         """So is a position that was taken over."""

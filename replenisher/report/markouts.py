@@ -197,22 +197,23 @@ def _terms(
     """What each fill adds to the sums; 0 where something is not known."""
     import numpy as np
 
-    is_known = ~np.isnan(mids)
-    weight = is_known * notional
-    markout = np.where(is_known, sign * (mids / price - 1) * BPS, 0)
-    gained = weight * markout
+    is_known = (~np.isnan(mids)).astype(float)
+    mids = np.nan_to_num(mids)
     was_known, mid, later = is_known[0], mids[0], mids[1:]
-    both = is_known[1:] & was_known
-    per_mid = np.where(was_known, notional / mid * BPS, 0)
-    effective = np.where(was_known, 2 * sign * (mid - price) * per_mid, 0)
-    quoted = np.where(was_known, spread * per_mid, 0)
-    realised = np.where(both, 2 * sign * (later - price) * per_mid, 0)
-    impact = np.where(both, 2 * sign * (mid - later) * per_mid, 0)
+    both = is_known[1:] * was_known
+    weight = is_known * notional
+    markout = sign * (mids / price - 1) * BPS
+    gained = weight * markout
+    # In basis points of the mid, and weighted; of what is not known nothing is added.
+    per_mid = np.divide(notional * BPS, mid, out=np.zeros_like(mid), where=mid > 0)
+    effective, per_later = 2 * sign * (mid - price) * per_mid, both * (2 * sign * per_mid)
     return {
         "fills": np.stack([np.ones_like(notional), notional]),
         "markout": np.stack([is_known, weight, gained, weight**2, weight * gained, gained**2]),
-        "spread": np.stack([was_known * notional, quoted, effective]),
-        "realised": np.stack([both, both * notional, both * effective, realised, impact]),
+        "spread": np.stack([was_known * notional, np.nan_to_num(spread) * per_mid, effective]),
+        "realised": np.stack(
+            [both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)]
+        ),
     }
 
 

@@ -132,8 +132,9 @@ class Reading:
                 while event is not None and event.at <= fill.at:
                     _happen(event, attribution, booked, pen)
                     event = next(events, None)
-                attribution.fill(fill)
-                booked.fill(fill)
+                value = booked.value(fill)
+                attribution.fill(fill, value)
+                booked.fill(fill, value)
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)

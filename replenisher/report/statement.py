@@ -23,7 +23,6 @@ from itertools import pairwise
 import msgspec
 from sqlalchemy import Connection
 
-from replenisher.core.account import booked
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Kind
@@ -217,16 +216,15 @@ class Following:
 
     def _fill(self, fill: Fill) -> None:
         instrument = self._instruments[fill.instrument]
-        bought = fill.amount * fill.side.sign
+        bought, worth = fill.amount * fill.side.sign, self._booked.value(fill)
         if fill.fee:
             self._move(fill.fee_currency, "fees", -fill.fee)
         if instrument.kind is Kind.SPOT:
             self._move(instrument.base_currency, "fills", bought)
-            worth = booked(instrument.value(fill.amount, fill.price))
             self._move(instrument.settlement_currency, "fills", -fill.side.sign * worth)
             return
         self._move(fill.instrument, "fills", bought)
-        realized = self._booked.fill(fill)
+        realized = self._booked.fill(fill, worth)
         if realized and not instrument.pays_at_settlement:
             self._move(instrument.settlement_currency, "fills", realized)
 

@@ -134,7 +134,8 @@ def parts_after(instrument: Instrument, rows: Sequence[Sequence[str]]) -> Parts:
     for _, side, amount, price, liquidity, mid, _, fee, currency, *_ in rows:
         is_maker = liquidity == "maker"
         numbers = Side(side), D(price), D(amount), D(fee)
-        attribution.fill(Fill(T0, instrument.name, "core", "c", *numbers, currency, is_maker, D(mid)))
+        fill = Fill(T0, instrument.name, "core", "c", *numbers, currency, is_maker, D(mid))
+        attribution.fill(fill, Booked({instrument.name: instrument}).value(fill))
     return summed(line for line in attribution.lines() if line.currency == instrument.settlement_currency)
 
 
@@ -294,8 +295,8 @@ def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument
         for side, price, amount, mid, is_maker, strategy in told:
             fee = D("0.0001"), instrument.settlement_currency
             fill = Fill(T0, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
-            attribution.fill(fill)
-            booked.fill(fill)
+            attribution.fill(fill, value := booked.value(fill))
+            booked.fill(fill, value)
         sums = summed(attribution.lines()).sum
         worth = booked.worth(attribution.unit_values)
 
