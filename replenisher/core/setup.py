@@ -207,6 +207,11 @@ class Setup:
         return obliged
 
     @cached_property
+    def tighter(self) -> frozenset[str]:
+        """The strategies that have limits of their own."""
+        return frozenset(setup.id for setup in self.strategies if setup.limits != self.limits)
+
+    @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:
         """The ladders of all strategies."""
         return frozenset(setup.ladder for setup in self.strategies)

@@ -300,7 +300,7 @@ class State:
         )
         bounds: tuple[Bound, ...] = (Bound(self.measure("", self.setup.limits, instrument), stake),)
         # A share that holds all there is, within the same limits, is bound already.
-        if setup.limits != self.setup.limits or inventory != position:
+        if setup.id in self.setup.tighter or inventory != position:
             own = self.measure(setup.id, setup.limits, instrument)
             bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory, reduces=False)))
         self.known_bounds[setup.id] = (basis, bounds)
