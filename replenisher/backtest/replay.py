@@ -128,7 +128,7 @@ class Replay:
             due = at
         if (market := self.exchange.next_at) is not None and market < due:
             due = market
-        if self._look_back_at <= due:
+        if self._look_back_at <= due and self._look_back_at <= self._alarm_at:
             self._look_back(self._look_back_at)
         return self._alarm_at if self._alarm_at < due else due
 

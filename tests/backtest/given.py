@@ -28,11 +28,14 @@ NO_LATENCY = {"latency": {"request_ms": 0, "response_ms": 0}}
 Happened = ledger.Order | ledger.Amended | ledger.Trade | ledger.Closed
 
 
-def config_of(name: str, tape: Path | None = None, **exchange: Any) -> Config:
+def config_of(
+    name: str, tape: Path | None = None, strategies: list[dict[str, Any]] | None = None, **exchange: Any
+) -> Config:
     """A shipped configuration whose exchange is next door, unless it is said otherwise; no connection is replaced."""
     market = market_overrides(tape, None).get("exchange", {})
     venues = {"deribit": {"connection_age_h_max": None}}
-    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues})
+    others = {} if strategies is None else {"strategies": strategies}
+    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues, **others})
 
 
 def lived(config: Config, seconds: float, folder: Path, way_ns: int = 0) -> list[Happened]:

@@ -14,6 +14,19 @@ from replenisher.store.tape.writer import TapeWriter
 from tests.backtest.given import Happened, config_of, fills_of, lived, replayed
 from tests.store import tapes
 
+LADDER = {
+    "id": "core",
+    "venue": "deribit",
+    "instrument": "BTC-PERPETUAL",
+    "size_unit": "quote",
+    "order_amount": 1000,
+    "order_levels": 3,
+    "level_spacing_bps": 4,
+    "inventory": {"skew": "both", "skew_factor": 0.5},
+    "fair_value": {"source": "mid"},
+    "refill": {"mode": "per_level", "delay_s": 0, "max_per_minute": 30},
+    "amend": "auto",
+}
 BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
 
 
@@ -24,6 +37,17 @@ def test_a_replay_of_an_order_flow_is_the_daemon_on_virtual_time_fill_for_fill(n
     replay, life = replayed(config, 45), lived(config, 45, tmp_path)
 
     assert fills_of(life) > 0
+    assert replay == life
+
+
+def test_so_it_is_where_requests_wait_for_credits(tmp_path: Path) -> None:
+    """The quotes follow each move of the touch, which takes more than the 30 requests a second that there are."""
+    quick = {"strategy": "top_of_book", "placement": "improve", "spread_bps": 3, "order_refresh_tolerance_bps": 0.2}
+    config = config_of("paper.yaml", strategies=[{**LADDER, **quick}], seed=1)
+
+    replay, life = replayed(config, 33), lived(config, 33, tmp_path)
+
+    assert sum(isinstance(record, ledger.Amended) for record in life) > 25 * 33
     assert replay == life
 
 
