@@ -87,7 +87,7 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
     ("key", "text", "said"),
     [
         ("mode", "demo", "it must be one of: paper, testnet, live"),
-        ("venue", "nowhere", "it must be one of: binance, binancecoinm, "),
+        ("venue", "nowhere", "it must be one of: bequant, binance, "),
         ("venue", "okx", "the simulated exchange of mode paper speaks as deribit does"),
         ("adapter", "fix", "it must be one of: deribit, ccxt"),
         ("instrument", "BTC", "it must be like BTC-PERPETUAL, BTC_USDC-PERPETUAL, BTC-25DEC26 or BTC_USDC"),

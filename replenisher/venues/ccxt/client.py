@@ -8,13 +8,15 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from replenisher.model.instrument import Kind
 from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
+from replenisher.venues.ccxt.instruments import KINDS
 from replenisher.venues.ccxt.link import Exchange
+from replenisher.venues.ccxt.refused import NOT_LOOKED_AT, REFUSED
 
 SECURE = {"http": "https", "ws": "wss"}
 NEEDED = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchMyTrades", "fetchBalance", "fetchOrderBook")
 SECRETS = frozenset({"apiKey", "secret", "password"})  # what a configuration can give
-BATCHES = ("spot", "swap", "future")
 
 
 class Keys(NamedTuple):
@@ -46,15 +48,11 @@ def known() -> list[str]:
 def objection(exchange: str) -> str:
     """Why an exchange that ccxt knows cannot be traded on; empty if it can."""
     client = _seen(exchange)
-    if exchange not in TRAITS:
-        return "an order there cannot be given a name of ours, as far as we know, and so could be lost"
     if missing := [what for what in NEEDED if client.has.get(what) is not True]:
         return f"through ccxt it has no {', '.join(missing)}"
     if unknown := sorted({key for key, is_needed in client.requiredCredentials.items() if is_needed} - SECRETS):
         return f"it wants credentials that are not offered here: {', '.join(unknown)}"
-    if not _is_post_only(client):
-        return "through ccxt it takes no post-only orders, and we place no others"
-    return ""
+    return "" if exchange in TRAITS else REFUSED.get(exchange, NOT_LOOKED_AT)
 
 
 def deafness(exchange: str) -> str:
@@ -130,25 +128,16 @@ def _bare(exchange: str, **config: Any) -> Any:
     return getattr(ccxt.pro, exchange)(config)
 
 
-def _is_post_only(client: Any) -> bool:
-    if client.has.get("createPostOnlyOrder"):
-        return True
-    return any((order.get("timeInForce") or {}).get("PO") for order in _features(client, "createOrder"))
+def _batch_max(client: Any) -> dict[Kind, int]:
+    """By kind of market, as many an exchange has batches for some alone; linear and inverse share the lesser."""
+    return {kind: min(sizes) for name, kind in KINDS.items() if (sizes := list(_batch_sizes(client, name)))}
 
 
-def _batch_max(client: Any) -> int:
-    """Of every kind of market the least, as one number serves them all."""
-    sizes = [batch.get("max") for batch in _features(client, "createOrders")]
-    return min((int(size) for size in sizes if size), default=0)
-
-
-def _features(client: Any, what: str) -> Iterator[Mapping[str, Any]]:
-    """What ccxt knows about a method, once for every kind of market that has it."""
-    for kind in BATCHES:
-        told = (client.features or {}).get(kind) or {}
-        for features in (told, told.get("linear") or {}, told.get("inverse") or {}):
-            if features.get(what):
-                yield features[what]
+def _batch_sizes(client: Any, kind: str) -> Iterator[int]:
+    told = (client.features or {}).get(kind) or {}
+    for features in (told, told.get("linear") or {}, told.get("inverse") or {}):
+        if size := (features.get("createOrders") or {}).get("max"):
+            yield int(size)
 
 
 def _hosts(client: Any) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """What differs from exchange to exchange where ccxt does not level it, and how far each of them has been tried.
 
 ccxt gives one spelling to most things. The rest is here, a row an exchange: how an order carries our own name, what an
-amount is, where its cash is read. An exchange without a row is not traded on: an order whose place was never answered
-could not be found there again, because ccxt was not seen to send our name with it.
+amount is, where its cash is read. An exchange without a row is not traded on, for a reason of its own (`refused.py`).
 """
 
 from collections.abc import Mapping
@@ -45,11 +44,13 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     name_param: str = "clientOrderId"  # of `create_order`, for our own name of an order
     name_paths: tuple[Path, ...] = (UNIFIED_NAME,)  # where that name is in an order
     trade_name_paths: tuple[Path, ...] = ()  # and in a trade
+    post_only: tuple[str, str | bool] = ("postOnly", True)  # the parameter that keeps an order from taking
     name_prefix: str = ""  # what the exchange, or ccxt for it, puts before the name
     deadline_param: str = ""  # after this time of its own, in ms, the exchange refuses a request; empty if it cannot
     amends: bool = False  # `edit_order` is one atomic step that keeps order, name and what is filled
     amend_params: Mapping[str, Any] = {}
     counts_contracts: bool = True  # an amount of a derivative is a number of contracts, as nearly everywhere
+    nets: bool = True  # a sale makes a long position smaller; else it opens a short beside it, and only spot is traded
     changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
     cash_rows: tuple[str, str, str, str] | None = None  # in the balances' `info`: the list; a row's currency, its cash,
     # and what waits for a settlement besides
@@ -132,7 +133,7 @@ BINANCE = Traits(
 FUNDED = frozenset(
     (
         *("binance", "binancecoinm", "binanceusdm", "bingx", "bitget", "bybit", "bybiteu", "bybitid", "gate", "gateeu"),
-        *("krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx", "okx", "okxus", "phemex", "whitebit"),
+        *("krakenfutures", "kucoin", "kucoinfutures", "mexc", "myokx", "okx", "okxus", "phemex", "whitebit", "xt"),
     )
 )
 
@@ -146,12 +147,17 @@ ROWS: dict[str, Traits] = {
     "okx": Traits(trade_name_paths=(("info", "clOrdId"),), open_limit=100, has_switch=True),
     **dict.fromkeys(("myokx", "okxus"), Traits(open_limit=100, has_switch=True)),
     **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
-    **dict.fromkeys(("bitstamp", "gemini"), Traits(tells_all_open=True)),
+    "gemini": Traits(tells_all_open=True),
     **dict.fromkeys(("bitget", "deepcoin", "poloniex", "whitebit"), Traits(open_limit=100)),
     **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50)),
-    "hashkey": Traits(open_limit=500),
+    "hashkey": Traits(open_limit=500, nets=False),
     "cryptocom": Traits(name_param="client_oid"),
-    **dict.fromkeys(("bingx", "bitrue", "mexc", "phemex"), USUAL),
+    "coinbase": Traits(name_param="client_order_id", open_limit=100),
+    "toobit": Traits(name_param="newClientOrderId", open_limit=500, nets=False),
+    "xt": Traits(open_limit=100, nets=False),
+    "mexc": Traits(name_paths=(UNIFIED_NAME, ("info", "externalOid"))),  # the second is of contracts
+    "phemex": Traits(post_only=("timeInForce", "PostOnly")),
+    **dict.fromkeys(("bequant", "bingx", "hitbtc"), USUAL),
 }
 TRAITS = {
     name: msgspec.structs.replace(row, tells_funding=name in FUNDED, worth=WORTH.get(name, row.worth))

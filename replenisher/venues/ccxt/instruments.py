@@ -48,6 +48,8 @@ def instrument_of(
     linear, inverse = bool(market.get("linear")), bool(market.get("inverse"))
     if kind is None:
         return f"a market of type {market.get('type')} is not traded through ccxt"
+    if kind is not Kind.SPOT and not traits.nets:
+        return "contracts are not traded there: a sale opens a short position beside the long one, and closes nothing"
     if kind is not Kind.SPOT and linear == inverse:
         return "a contract that is neither linear nor inverse cannot be valued"
     precision, limits = market.get("precision") or {}, market.get("limits") or {}

@@ -7,7 +7,7 @@ import msgspec
 
 from replenisher.model.command import AskCash, AskOpenOrders, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
 from replenisher.model.event import OrderReport
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Calls
 from replenisher.venues.ccxt.exchanges import Traits
@@ -47,7 +47,7 @@ class Exchange(msgspec.Struct, frozen=True):
     has: Mapping[str, Any]
     precision_mode: int
     traits: Traits
-    batch_max: int = 0  # places in one request; fewer than two is no batch
+    batch_max: Mapping[Kind, int] = {}  # places in one request, where a kind of market has such requests
 
     def can(self, what: str) -> bool:
         """Whether the exchange itself has a method; ccxt's emulations are two steps, or a walk through a cache."""

@@ -88,7 +88,8 @@ class OrderEntry:
             and self._exchange.can("cancelOrders")
             and all(self._id(command) for command in commands)
         )
-        return max(1, self._exchange.batch_max) if is_offered else 1
+        market = self._listed[commands[0].instrument].instrument.kind
+        return self._exchange.batch_max.get(market, 1) if is_offered else 1
 
     def _id(self, command: OrderCommand) -> str:
         known = "" if isinstance(command, PlaceOrder) else command.venue_order_id
@@ -122,9 +123,10 @@ class OrderEntry:
 
     def _terms(self, place: PlaceOrder) -> tuple[Any, ...]:
         listed = self._listed[place.instrument]
+        traits = self._exchange.traits
         params = {
-            self._exchange.traits.name_param: place.order_id,
-            "postOnly": True,
+            traits.name_param: place.order_id,
+            **dict([traits.post_only]),
             **self._deadline(place.valid_until),
         }
         amount, price = listed.instrument.amount(place.quantity), listed.instrument.price(place.price)

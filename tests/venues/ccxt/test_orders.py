@@ -23,6 +23,7 @@ from replenisher.model.event import (
     RequestRejected,
     TradesReported,
 )
+from replenisher.model.instrument import Kind
 from replenisher.model.order import Request, Status
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
 from replenisher.venues.ccxt.link import Settings
@@ -98,7 +99,7 @@ def test_a_cancel_without_an_id_looks_for_the_order_first() -> None:
 
 
 def test_neighbours_of_a_kind_go_in_one_request_where_there_is_one() -> None:
-    desk = desk_with(also={"createOrders": True, "cancelOrders": True}, batch_max=2)
+    desk = desk_with(also={"createOrders": True, "cancelOrders": True}, batch_max={Kind.SPOT: 2})
     third = "abc000000000003"
     desk.venue.send([cancel(), cancel(OTHER, "v2"), place(third), place("abc000000000004"), place("abc5")], desk.at)
 
@@ -107,6 +108,14 @@ def test_neighbours_of_a_kind_go_in_one_request_where_there_is_one() -> None:
     assert [each["params"]["clientOrderId"] for each in orders] == [third, "abc000000000004"]
     assert set(orders[0]) == {"symbol", "type", "side", "amount", "price", "params"}
     assert desk.call("create_order").arguments[-1]["clientOrderId"] == "abc5"
+
+
+def test_they_go_one_by_one_where_only_another_kind_of_market_has_such_requests() -> None:
+    desk = desk_with(also={"createOrders": True}, batch_max={Kind.PERPETUAL: 5})  # as Binance has
+
+    desk.venue.send([place(), place(OTHER)], desk.at)
+
+    assert desk.calls() == ["create_order", "create_order"]
 
 
 # --- What is answered --------------------------------------------------------------------------------------------
@@ -224,7 +233,7 @@ def test_what_has_ended_is_not_in_the_way_of_a_request_for_all() -> None:
 
 
 def test_of_a_batch_each_order_has_its_own_answer() -> None:
-    desk = desk_with(also={"createOrders": True}, batch_max=5)
+    desk = desk_with(also={"createOrders": True}, batch_max={Kind.SPOT: 5})
     names = [f"abc00000000000{number}" for number in range(1, 5)]
     desk.venue.send([place(name) for name in names], desk.at)
     answered = [
@@ -248,7 +257,7 @@ def test_of_a_batch_each_order_has_its_own_answer() -> None:
 
 @pytest.mark.parametrize(("kind", "fact"), [("InvalidOrder", OutcomeUnknown), ("RateLimitExceeded", OrderRejected)])
 def test_a_failed_batch_is_refused_only_by_what_concerns_all_of_it(kind: str, fact: type[Event]) -> None:
-    desk = desk_with(also={"createOrders": True}, batch_max=5)
+    desk = desk_with(also={"createOrders": True}, batch_max={Kind.SPOT: 5})
     desk.venue.send([place(), place(OTHER)], desk.at)
     desk.fail("create_orders", kind)
 
