@@ -168,6 +168,22 @@ def test_an_account_hears_of_its_own_orders_alone(clients: Clients) -> None:
     assert clients.heard("b") == []
 
 
+def test_a_channel_that_is_given_up_while_it_gathers_tells_nothing_and_may_be_heard_again(clients: Clients) -> None:
+    channel = f"book.{BTC}.100ms"
+    subscribe(clients, channel)
+    clients.buy("a", 50_000)
+
+    assert clients.result("a", "private/unsubscribe", channels=[channel]) == [channel]
+    clients.wait(0.2)
+    assert clients.heard("a", channel) == []
+
+    (snapshot,) = subscribe(clients, channel)
+    clients.buy("a", 50_000)
+    clients.wait(0.2)
+    (change,) = clients.heard("a", channel)
+    assert (snapshot["type"], change["type"]) == ("snapshot", "change")
+
+
 def test_statistics_and_open_interest_are_those_of_what_was_traded(clients: Clients) -> None:
     before = clients.result("a", "public/ticker", instrument_name=BTC)
     _, ask = clients.touch()

@@ -209,6 +209,15 @@ def test_an_inverse_inventory_leans_by_its_contracts() -> None:
     assert strategy.quote(seen(INVERSE, inventory="-1000")).terms["lean"] == -0.5
 
 
+def test_what_is_held_makes_no_quote_anew_where_nothing_leans_against_it() -> None:
+    strategy, leaning = market_maker(), market_maker(inventory={"skew": "price"})
+    flat, long = strategy.quote(seen()), strategy.quote(seen(inventory="0.1"))
+
+    assert long.quotes is flat.quotes
+    assert (flat.terms["lean"], long.terms["lean"]) == (0.0, 0.5)
+    assert leaning.quote(seen()).quotes == flat.quotes != leaning.quote(seen(inventory="0.1")).quotes
+
+
 # --- Bounds --------------------------------------------------------------------------------------------------------
 
 
