@@ -6,10 +6,10 @@ because all later ones follow from it. Each life begins with the state that its 
 looking at the snapshots in between: these are what it would have come to by itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ from replenisher.model.step import Step
 from replenisher.store.segments import Header, Segment, decode_header, decode_step, segments, whole_records
 
 Tell = Callable[[str], None]
-TELL_EVERY = 5_000  # steps
+TELL_EVERY = 2_000  # steps
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,16 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     command: int  # which of its commands, counted from 1
     recorded: Any  # as it stands in the journal; None if it has one less
     now: Any
+
+
+class Part(NamedTuple):
+    """One segment of a journal."""
+
+    header: Header
+    steps: list[Step]
+    begins: int  # the bytes of the journal before it
+    bytes: int  # of it
+    whole: int  # of the journal
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +67,9 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
     versions: dict[str, None] = {}
     difference: Difference | None = None
     for parts in _lives(known):
-        first, beginning = next(parts)
-        life = chain(beginning, (step for _, part in parts for step in part))
-        started = beginning[0].events[0] if beginning else None
+        beginning = next(parts)
+        first, life = beginning.header, _handed_on(chain([beginning], parts), tell)
+        started = beginning.steps[0].events[0] if beginning.steps else None
         if not isinstance(started, Started):  # an operator's word between two lives, or the rest of one
             left_out += 0 if lives else sum(1 for _ in life)
             continue
@@ -70,8 +80,6 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         for step in _in_order(directory, first.step, life):
             now = engine.step(step.events).commands
             steps, commands = steps + 1, commands + len(step.commands)
-            if steps % TELL_EVERY == 0:
-                tell(f"{steps:,} steps")
             if msgspec.msgpack.encode(now) != msgspec.msgpack.encode(step.commands):
                 difference = _difference(step, now, first.epoch)
                 break
@@ -90,21 +98,32 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
     )
 
 
-def _lives(known: list[Segment]) -> Iterator[Iterator[tuple[Header, list[Step]]]]:
+def _lives(known: list[Segment]) -> Iterator[Iterator[Part]]:
     """The segments of each life, one after the other."""
-    for _, parts in groupby(_read(known), key=lambda read: read[0].epoch):
+    for _, parts in groupby(_read(known), key=lambda part: part.header.epoch):
         yield parts
 
 
-def _read(known: list[Segment]) -> Iterator[tuple[Header, list[Step]]]:
+def _read(known: list[Segment]) -> Iterator[Part]:
     """Segment by segment, without what is torn."""
+    begins, whole = 0, sum(segment.size for segment in known)
     for segment in known:
         found = whole_records(segment)
         if not found:
             continue
         starts = [end for _, end in found]
         steps = [decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
-        yield decode_header(found[0][0], segment), steps
+        yield Part(decode_header(found[0][0], segment), steps, begins, starts[-1], whole)
+        begins += starts[-1]
+
+
+def _handed_on(parts: Iterable[Part], tell: Tell) -> Iterator[Step]:
+    """The steps of some segments; how much of the journal they are is told meanwhile."""
+    for part in parts:
+        for count, step in enumerate(part.steps):
+            if count % TELL_EVERY == 0:
+                tell(f"{(part.begins + part.bytes * count / len(part.steps)) / part.whole:.0%} of the journal")
+            yield step
 
 
 def _in_order(directory: Path, before: int, steps: Iterator[Step]) -> Iterator[Step]:

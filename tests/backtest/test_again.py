@@ -72,10 +72,13 @@ def test_a_journal_of_a_day_on_which_everything_went_wrong_gives_its_commands_ag
     world.run(10)
     world.stop()
 
-    found = again(tmp_path, world.setup, silence)
+    told: list[str] = []
+    found = again(tmp_path, world.setup, told.append)
 
     assert found.difference is None
     assert found.steps > 300
+    shares = [int(how_far.removesuffix("% of the journal")) for how_far in told]
+    assert len(shares) >= found.lives and shares == sorted(shares) and (shares[0], shares[-1] < 100) == (0, True)
 
 
 def test_a_journal_without_the_market_is_refused_with_the_step_that_is_missing(tmp_path: Path) -> None:
