@@ -4,6 +4,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from replenisher.venues.ccxt.said import said
+
 Asked = TypeVar("Asked")
 
 
@@ -41,11 +43,11 @@ class Failure(msgspec.Struct, frozen=True):
     """An exception of ccxt, or of what it is built on."""
 
     kind: str  # the name of its class
-    message: str
+    message: str  # all of it: the codes are in there
     was_sent: bool = True  # False only if it is certain that nothing left us
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.message}"
+        return f"{self.kind}: {said(self.message)}"
 
 
 class Call(msgspec.Struct, Generic[Asked], frozen=True):

@@ -19,9 +19,10 @@ from typing import Any, Protocol, assert_never
 import aiohttp
 
 from replenisher.venues.ccxt.calls import Action, Failure, Invoke, Restart, Watch
+from replenisher.venues.ccxt.said import said
 from replenisher.venues.venue import Tasks
 
-MESSAGE_MAX = 300  # characters of an exception, which may hold a whole page of HTML
+MESSAGE_MAX = 4_000  # characters of an exception, which may hold a whole page of HTML
 FAREWELL_S_MAX = 5.0  # that an end waits for the last word to be heard
 MEMORY = ("orderbooks", "tickers", "trades", "orders", "myTrades")  # what ccxt gathers from streams
 
@@ -123,7 +124,7 @@ class Caller:
             value = await getattr(self._client, call.method)(*call.arguments)
         except Exception as error:  # noqa: BLE001 - of ccxt anything may come, its parsers' stumbling included: it is told
             was_sent = under_way.has_left or not isinstance(error, NotSentInTime | HostNotAllowed)
-            failure = Failure(type(error).__name__, self._plain(error), was_sent)
+            failure = self._failure(error, was_sent=was_sent)
             self._ended(str(failure))
             self._hear(partial(self._listener.failed, call.number, failure, self._now()))
         else:
@@ -137,7 +138,7 @@ class Caller:
                 # It is read before anything else can change it: ccxt goes on with the same object.
                 self._hear(partial(self._listener.watched, stream.stream, value, self._now()))
         except Exception as error:  # noqa: BLE001 - of ccxt anything may come: whatever it is, the stream has ended
-            self._cut(f"{stream.stream}: {type(error).__name__}: {self._plain(error)}")
+            self._cut(f"{stream.stream}: {self._failure(error)}")
 
     def _cut(self, reason: str) -> None:
         self._ended(reason)
@@ -148,7 +149,7 @@ class Caller:
             # One that was given up is no news; and ccxt would take the new socket of its address for it.
             if (self._client.clients or {}).get(socket.url) is socket:
                 of_ccxt(socket, reason)
-                self._cut(f"a socket ended: {self._plain(reason)}")
+                self._cut(f"a socket ended: {said(self._plain(reason))}")
 
         return on_end
 
@@ -173,6 +174,9 @@ class Caller:
         if not under_way.has_begun and under_way.deadline and self._now() > under_way.deadline:
             raise NotSentInTime("it waited in the queue of ccxt's rate limit until it was too late")
         under_way.has_begun = True
+
+    def _failure(self, error: Exception, *, was_sent: bool = True) -> Failure:
+        return Failure(type(error).__name__, self._plain(error), was_sent)
 
     def _plain(self, error: object) -> str:
         """An exception's text in one line, without what may stand in a URL and without our keys."""
