@@ -941,6 +941,7 @@ def test_a_key_without_the_rights_that_trading_needs_is_a_mistake_and_nothing_is
     assert (ended.code, ended.stderr.count("\n")) == (CONFIGURATION, 1)
     assert ended.stderr.startswith("replenisher: venue deribit refused ")
     assert ended.stderr.endswith("check venues.deribit.api_key and api_secret\n")
+    assert ("PermissionDenied: 13021 forbidden; check" in ended.stderr) is (adapter == "ccxt")  # no raw answer
     assert "Traceback" not in ended.stderr
     assert len(orders_asked_for(desk)) == ordered
     after = kept(desk)

@@ -80,7 +80,11 @@ def _answered(given: "Answers") -> "Answers":
     """An answer to every question: by flag, at the terminal, or the usual one."""
     from replenisher.config.draft import questions
 
-    missing = [question.flag for question in questions(given) if question.must_be_said and question.key not in given]
+    asked = questions(given)
+    for said in asked:  # what was said is judged before anything else is asked for
+        if said.key in given:
+            _judged(said, given[said.key])
+    missing = [question.flag for question in asked if question.must_be_said and question.key not in given]
     asks = bool(missing) and sys.stdin.isatty()
     if missing and not asks:
         raise typer.BadParameter("there is no usual value, say it", param_hint=", ".join(missing))

@@ -42,10 +42,11 @@ def questions(answers: Answers) -> list[Question]:
     """What has to be decided; a later question may depend on the answers so far."""
     mode, venue, instrument = answers.get("mode", "paper"), answers.get("venue", DIRECT), answers.get("instrument", "")
     adapters = (DIRECT, CCXT) if venue == DIRECT else (CCXT,)
+    offered = DIRECT if mode == "paper" else f"{DIRECT}, or by ccxt's name: binance, okx, ..."
     example = "BTC-PERPETUAL" if venue == DIRECT else None
     asked = [
         Question("mode", f"Mode ({', '.join(MODES)})", "paper", _one_of(MODES)),
-        Question("venue", f"Venue ({DIRECT}, or by ccxt's name: binance, okx, ...)", DIRECT, _venue(mode)),
+        Question("venue", f"Venue ({offered})", DIRECT, _venue(mode)),
         Question("adapter", f"Adapter ({', '.join(adapters)})", adapters[0], _one_of(adapters)),
         Question("instrument", "Instrument", example, _instrument(mode, venue), must_be_said=True),
         Question("size_unit", f"Unit of sizes ({', '.join(AmountUnit)})", "quote", _one_of(tuple(AmountUnit)), True),
@@ -53,8 +54,10 @@ def questions(answers: Answers) -> list[Question]:
         Question("levels", "Levels a side", "5", _levels),
         Question("spread_bps", "From fair value to the first level, in basis points", "8", _amount),
         Question("spacing_bps", "From one level to the next, in basis points", "4", _amount),
-        _money("max_order_quote", "Largest order, in the quote currency", _level_quote(answers, mode)),
-        _money("max_position_quote", "Largest position, in the quote currency", answers.get("max_order_quote", "0")),
+        _money("max_order_quote", "Largest order, in the quote currency", lambda: _level_quote(answers, mode)),
+        _money(
+            "max_position_quote", "Largest position, in the quote currency", lambda: answers.get("max_order_quote", "0")
+        ),
         _money("max_daily_loss_quote", "Largest loss of a day, in the quote currency"),
     ]
     if mode == "paper":
@@ -64,12 +67,12 @@ def questions(answers: Answers) -> list[Question]:
     return asked
 
 
-def _money(key: str, asks: str, least: str = "0") -> Question:
-    """A question that only the operator can answer."""
+def _money(key: str, asks: str, least: Callable[[], str] = lambda: "0") -> Question:
+    """A question that only the operator can answer; the least is known once earlier answers are good ones."""
 
     def require(text: str) -> None:
-        if _amount(text) < Decimal(least):
-            raise WrongAnswer(f"it must be at least {least}: less would let no order through")
+        if _amount(text) < Decimal(least()):
+            raise WrongAnswer(f"it must be at least {least()}: less would let no order through")
 
     return Question(key, asks, None, require, must_be_said=True)
 
@@ -162,7 +165,7 @@ def _exchange(answers: Answers) -> str:
 exchange:  # the simulated exchange that mode paper starts
   venue: {answers["venue"]}
   market: {{source: synthetic}}
-  instruments: {{{answers["instrument"]}: }}
+  instruments: {{{answers["instrument"]}: {{}}}}
   rate: {{per_s: 30, burst: 100}}
   balances: {{{held}}}
 """
@@ -207,7 +210,7 @@ def _venue(mode: str) -> Callable[[str], str]:
         if text not in TRAITS:
             raise WrongAnswer(f"it must be one of: {', '.join(sorted(TRAITS))}")
         if mode == "paper" and text != DIRECT:
-            raise WrongAnswer(f"the simulated exchange of mode paper speaks as {DIRECT} does")
+            raise WrongAnswer(f"mode paper speaks as {DIRECT} does: another venue needs --mode testnet or --mode live")
         return text
 
     return require

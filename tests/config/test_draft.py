@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from replenisher.config import load
-from replenisher.config.draft import Answers, WrongAnswer, draft, questions
+from replenisher.config.draft import MODES, Answers, WrongAnswer, draft, questions
 from strategies.pure_mm import PureMarketMaking
 
 SAID: Answers = {
@@ -88,7 +88,7 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
     [
         ("mode", "demo", "it must be one of: paper, testnet, live"),
         ("venue", "nowhere", "it must be one of: bequant, binance, "),
-        ("venue", "okx", "the simulated exchange of mode paper speaks as deribit does"),
+        ("venue", "okx", "mode paper speaks as deribit does: another venue needs --mode testnet or --mode live"),
         ("adapter", "fix", "it must be one of: deribit, ccxt"),
         ("instrument", "BTC", "it must be like BTC-PERPETUAL, BTC_USDC-PERPETUAL, BTC-25DEC26 or BTC_USDC"),
         ("instrument", "DOGE_USDC", "the simulated exchange has no usual ticks for it, take one on BTC or ETH"),
@@ -108,6 +108,17 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
 )
 def test_a_wrong_answer_is_told_what_it_must_be(key: str, text: str, said: str) -> None:
     assert refusal(key, text).startswith(said)
+
+
+def test_mode_paper_offers_the_venue_that_it_speaks_as_and_no_other() -> None:
+    asked = {mode: next(each.asks for each in questions({"mode": mode}) if each.key == "venue") for mode in MODES}
+
+    assert asked["paper"] == "Venue (deribit)"
+    assert asked["testnet"] == asked["live"] == "Venue (deribit, or by ccxt's name: binance, okx, ...)"
+
+
+def test_an_instrument_with_nothing_to_say_of_it_is_an_empty_map() -> None:
+    assert "  instruments: {BTC-PERPETUAL: {}}\n" in draft(SAID)
 
 
 def test_a_size_in_coins_is_weighed_at_the_usual_price() -> None:

@@ -54,8 +54,10 @@ def test_what_flags_have_made_passes_the_check_and_trades(desk: Desk, flags: lis
         (PERPETUAL[:-2], "--max-daily-loss-quote"),
         ([*PERPETUAL, "--levels", "many"], "--levels"),
         ([*PERPETUAL, "--mode", "testnet"], "--balances"),
+        (["--venue", "okx"], "--venue: 'okx' is not allowed, mode paper speaks as deribit does: another venue needs"),
+        (["--instrument", "BTC-PERPETUAL", "--size-unit", "base", "--size", "much"], "--size: 'much' is not allowed"),
     ],
-    ids=["nothing to trade", "no limit", "a wrong number", "what another mode needs"],
+    ids=["nothing to trade", "no limit", "a wrong number", "another mode's", "another mode's venue", "a wrong size"],
 )
 def test_without_a_terminal_the_flag_at_fault_is_named_and_nothing_is_written(
     desk: Desk, arguments: list[str], told: str
