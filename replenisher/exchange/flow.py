@@ -16,8 +16,12 @@ informed fill.
 Prices of these agents lie on a grid of their own, `step_ticks` ticks wide, so that a book of few levels covers many
 ticks. All orders meet in the one book in which clients rest; the agents see clients' orders like any other.
 
+Nobody takes at any price. An uninformed taker goes as far as agents rest, which is the farthest distance from the best
+price of his own side, and what is left of his order then is not traded. So an order of a client's that waits beyond all
+agents is reached only if the efficient price comes to it, or the book does.
+
 A side that was eaten whole would have no price for the other to go by, and the book would die. So there is a reservoir:
-whoever empties a side finds one more order at the farthest distance.
+whoever leaves no agent on a side finds one more order at the farthest distance, also where a client rests behind it.
 
 Time in the model runs in minutes; `minutes_per_second` says how many of them pass in one second of ours. Events are
 drawn by thinning: cancels at the largest rate, of which the surplus comes to nothing.
@@ -120,6 +124,7 @@ class OrderFlow:
         rates = settings.rates
         self._limit_sums = list(accumulate(rates.limit(distance) for distance in range(1, settings.levels + 1)))
         self._cancel_max = max(rates.cancel)
+        self._reach = settings.levels * settings.step_ticks  # how far from the other side's best price agents rest
         # Of all that happens whatever rests; what is canceled depends on how much that is.
         self._steady_rate = 2 * self._limit_sums[-1] + 2 * rates.market + settings.jumps_per_minute
         self._seed_book()
@@ -129,12 +134,28 @@ class OrderFlow:
 
     def act(self) -> list[Match]:
         """Do what is due at `next_at`, and draw when the next event is."""
+        self._fill_reservoirs()  # clients may have taken a side since
         matches = self._act()
-        for side in SIDES:
-            if self._book.is_empty(side):
-                self._rest(side, self._settings.levels, self._size(self._settings.maker_lots))
+        self._fill_reservoirs()
         self._schedule()
         return matches
+
+    def _fill_reservoirs(self) -> None:
+        """One order at the farthest distance on a side where no agent is left; nothing in a book that looks usual."""
+        bid, ask = self._book.best(BUY), self._book.best(SELL)
+        if bid is not None and ask is not None and ask - bid <= self._reach:
+            return
+        settings = self._settings
+        present = {order.side for order in map(self._book.order, self._agents) if order is not None}
+        worth = int(self.efficient_price) // settings.step_ticks
+        for side in SIDES:
+            if side in present:
+                continue
+            price = self._price_at(side, settings.levels)
+            if not present:  # then what rests on the other side is no price to go by either
+                around_worth = (worth - side.sign * settings.levels) * settings.step_ticks
+                price = min(price, around_worth, key=side.sign.__mul__)
+            self._rest(side, price)
 
     def _act(self) -> list[Match]:
         """One event, drawn in proportion to the rates."""
@@ -164,23 +185,26 @@ class OrderFlow:
 
     def _place_limit(self, side: Side) -> None:
         distance = 1 + bisect_left(self._limit_sums, self._random() * self._limit_sums[-1])
-        self._rest(side, distance, self._size(self._settings.maker_lots))
+        self._rest(side, self._price_at(side, distance))
 
-    def _rest(self, side: Side, distance: int, lots: int) -> None:
-        """An agent's limit order, so many steps of the grid from the best price of the other side."""
-        step = self._settings.step_ticks
-        opposite = self._reference(side.opposite)
-        nearest = (opposite - 1) // step if side is BUY else opposite // step + 1
-        price = (nearest - side.sign * (distance - 1)) * step
+    def _rest(self, side: Side, price: int) -> None:
+        """An agent's limit order."""
+        lots = self._size(self._settings.maker_lots)
         if price <= 0:
             return
         order_id = self._next_id()
         self._agents.append(order_id)
         self._book.place(order_id, side, price, lots, rests=True)
 
+    def _price_at(self, side: Side, distance: int) -> int:
+        """The price of the grid that is so many steps from the best price of the other side."""
+        step = self._settings.step_ticks
+        opposite = self._reference(side.opposite)
+        nearest = (opposite - 1) // step if side is BUY else opposite // step + 1
+        return (nearest - side.sign * (distance - 1)) * step
+
     def _take(self, side: Side) -> list[Match]:
-        """A market order, or that of an informed taker, who has a mind of his own."""
-        limit = None
+        """An order that takes as far as agents rest, or that of an informed taker, who has a mind of his own."""
         if self._random() < self._settings.informed_share:
             limit = int(self.efficient_price)
             ask, bid = self._book.best(SELL), self._book.best(BUY)
@@ -190,7 +214,10 @@ class OrderFlow:
                 side = SELL
             else:
                 return []
-        lots = self._size(self._settings.taker_lots) if limit is None else EVERYTHING
+            lots = EVERYTHING
+        else:
+            limit = self._price_at(side.opposite, self._settings.levels)
+            lots = self._size(self._settings.taker_lots)
         return self._book.place(self._next_id(), side, limit, lots, rests=False)
 
     def _cancel_one(self) -> None:
@@ -210,7 +237,7 @@ class OrderFlow:
             self._agents[index] = last
 
     def _reference(self, side: Side) -> int:
-        """The best price of a side; if clients ate all of it, the efficient price."""
+        """The best price of a side; if nothing rests there, the efficient price."""
         best = self._book.best(side)
         return int(self.efficient_price) if best is None else best
 
@@ -227,19 +254,13 @@ class OrderFlow:
 
     def _seed_book(self) -> None:
         """About the book's usual depth, so that the warm-up begins near where it ends."""
-        rates = self._settings.rates
+        rates, step = self._settings.rates, self._settings.step_ticks
         for distance in range(1, self._settings.levels + 1):
             usual = rates.limit(distance) / rates.cancel[min(distance, len(rates.cancel)) - 1]
             for side in SIDES:
+                price = (self._settings.start_price_ticks // step - side.sign * distance) * step
                 for _ in range(max(1, round(usual))):
-                    self._rest_at_start(side, distance)
-
-    def _rest_at_start(self, side: Side, distance: int) -> None:
-        step = self._settings.step_ticks
-        price = (self._settings.start_price_ticks // step - side.sign * distance) * step
-        order_id = self._next_id()
-        self._agents.append(order_id)
-        self._book.place(order_id, side, price, self._size(self._settings.maker_lots), rests=True)
+                    self._rest(side, price)
 
     def _run_warm(self, minutes: float) -> None:
         end = self.next_at + round(minutes / self._settings.minutes_per_second * NANOSECONDS)

@@ -112,10 +112,6 @@ class Book:
         """The best bid (BUY) or ask (SELL)."""
         return self._bids.best() if side is BUY else self._asks.best()
 
-    def is_empty(self, side: Side) -> bool:
-        """Whether nothing rests on a side."""
-        return not self._ladder(side).levels
-
     def quantity(self, side: Side, price: int) -> int:
         """What rests at one price."""
         level = self._ladder(side).levels.get(price)

@@ -17,8 +17,6 @@ from tests.stories.desk import Desk, Record, fills, resting
 from tests.waiting import until
 
 NAME = "BTC-PERPETUAL"
-# Whoever takes at any price takes a whole side now and then, and the next that rests there is the stranger's order.
-NO_SWEEPS = {"REPLENISHER_EXCHANGE__MARKET__INFORMED_SHARE": "1"}
 OURS = "rpl000001000001"  # as an earlier life would have called an order that our journal has lost
 
 
@@ -35,7 +33,7 @@ class Hand:
         return json.loads(self._client.recv())["result"]
 
     def rest(self, label: str) -> str:
-        """An order at which nobody sells who knows what the market is worth; its id."""
+        """An order further below the market than it ever jumps; its id."""
         bid = self.ask("public/ticker", instrument_name=NAME)["best_bid_price"]
         price = round(bid * 0.92)
         placed = self.ask("private/buy", instrument_name=NAME, amount=50, price=price, label=label)
@@ -55,7 +53,7 @@ def ends(desk: Desk) -> dict[str, Record]:
 
 
 def test_a_strangers_order_and_a_trade_by_hand_disturb_nobody(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, REPLENISHER_VENUES__DERIBIT__SYNC_EVERY_S="1", **NO_SWEEPS)
+    desk = Desk(tmp_path, REPLENISHER_VENUES__DERIBIT__SYNC_EVERY_S="1")
     with desk.exchange() as (_, url), hand(url) as stranger:
         desk.connect(url)
         order_id = stranger.rest("by hand")
@@ -82,7 +80,7 @@ def test_a_strangers_order_and_a_trade_by_hand_disturb_nobody(tmp_path: Path) ->
 
 @pytest.mark.parametrize("on_start", ["cancel", "adopt", "abort"])
 def test_an_order_with_our_name_that_the_journal_does_not_know(on_start: str, tmp_path: Path) -> None:
-    desk = Desk(tmp_path, REPLENISHER_RISK__ON_START=on_start, **NO_SWEEPS)
+    desk = Desk(tmp_path, REPLENISHER_RISK__ON_START=on_start)
     with desk.exchange() as (_, url), hand(url) as stranger:
         desk.connect(url)
         order_id = stranger.rest(OURS)
