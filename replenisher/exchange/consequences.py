@@ -81,10 +81,18 @@ class Consequences:
         for account in self._clearing.register.accounts():
             self._trim(board, account)
 
-    def change(self, board: Board, entry: OrderEntry, ticks: int, amount: Decimal) -> Happening:
+    def change(self, board: Board, entry: OrderEntry, ticks: int, amount: Decimal, *, post_only: bool) -> Happening:
         """Give a resting order another price and total amount; it is not settled yet."""
-        order_id, price = entry.placed.order_id, board.instrument.price(ticks)
-        self._clearing.write(ledger.Amended(order_id=order_id, price=price, amount=amount, at=self._clearing.at))
+        order_id = entry.placed.order_id
+        self._clearing.write(
+            ledger.Amended(
+                order_id=order_id,
+                price=board.instrument.price(ticks),
+                amount=amount,
+                post_only=None if post_only is entry.post_only else post_only,
+                at=self._clearing.at,
+            )
+        )
         quantity = board.instrument.lots(entry.open_amount)
         return board.market.amend(order_id, price=ticks, quantity=quantity, at=self._clearing.at)
 
@@ -112,7 +120,9 @@ class Consequences:
         else:
             assert entry.price is not None, "what rests has a price"
             ticks = int(entry.price / board.instrument.tick)
-            self.settle(board, self.change(board, entry, ticks, entry.filled + left), touched=[entry])
+            self.settle(
+                board, self.change(board, entry, ticks, entry.filled + left, post_only=entry.post_only), touched=[entry]
+            )
         # Settling it has looked at the account again: what stands behind it may be too large as well.
 
     def _protect(self, board: Board, trades: Sequence[TradeView], traded: Sequence[OrderEntry]) -> None:

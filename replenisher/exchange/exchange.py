@@ -158,13 +158,13 @@ class Exchange:
         *,
         amount: Decimal,
         price: Decimal | None,
-        post_only: bool,
+        post_only: bool | None,
         reject_post_only: bool,
         valid_until: int | None,
         method: str,
         at: int,
     ) -> Outcome:
-        """Another price (None keeps it) or total amount, filled part included, for a resting order."""
+        """Another total amount, filled part included, for a resting order, another price or flag; None keeps them."""
         self.advance(at)
         label = self._label_of(order_id)
         self._note_request(account, method, label)
@@ -178,7 +178,7 @@ class Exchange:
             side=entry.placed.side,
             amount=amount,
             price=price,
-            post_only=post_only,
+            post_only=entry.post_only if post_only is None else post_only,
             reject_post_only=reject_post_only,
             valid_until=valid_until,
         )
@@ -187,7 +187,8 @@ class Exchange:
             return self._refuse(account, label, verdict, board)
         assert verdict.ticks is not None, "what rests has a price"
         self._consequences.give_way(board, verdict)
-        return self._answer(board, self._consequences.change(board, entry, verdict.ticks, verdict.amount), entry)
+        happening = self._consequences.change(board, entry, verdict.ticks, verdict.amount, post_only=request.post_only)
+        return self._answer(board, happening, entry)
 
     def cancel(self, account: str, order_id: str, *, reason: str = "user_request", method: str, at: int) -> Outcome:
         """Take one order off the book."""

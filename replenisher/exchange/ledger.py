@@ -86,12 +86,13 @@ class Order(Line, frozen=True, kw_only=True):
     at: int
 
 
-class Amended(Line, frozen=True, kw_only=True):
+class Amended(Line, frozen=True, kw_only=True, omit_defaults=True):
     """An order has another price or amount (filled part included)."""
 
     order_id: str
     price: Decimal
     amount: Decimal
+    post_only: bool | None = None  # where it changes
     at: int
 
 

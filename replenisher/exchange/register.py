@@ -40,6 +40,7 @@ class OrderEntry:
     updated_at: int
     order_type: OrderType
     time_in_force: TimeInForce
+    post_only: bool
     connection: str = ""  # of this life; no order rests through a restart
     filled: Decimal = ZERO
     paid: Decimal = ZERO  # sum of price * amount over its fills
@@ -68,7 +69,7 @@ class OrderEntry:
             amount=self.amount,
             filled_amount=self.filled,
             average_price=rounded(self.paid / self.filled) if self.filled else ZERO,
-            post_only=placed.post_only,
+            post_only=self.post_only,
             reject_post_only=placed.reject_post_only,
             reduce_only=placed.reduce_only,
             mmp=placed.mmp,
@@ -232,7 +233,7 @@ class Register:
             realized=trade.realized,
             order_state=OrderState.FILLED if entry.filled == entry.amount else OrderState.OPEN,
             order_type=entry.order_type,
-            post_only=entry.placed.post_only,
+            post_only=entry.post_only,
             reduce_only=entry.placed.reduce_only,
             mmp=entry.placed.mmp,
             mark=trade.mark,
@@ -327,6 +328,7 @@ class Register:
             updated_at=record.at,
             order_type=OrderType(record.order_type),
             time_in_force=TimeInForce(record.time_in_force),
+            post_only=record.post_only,
             rank=self._rank,
         )
         client = self.client(record.account)
@@ -344,6 +346,8 @@ class Register:
             self._rank += 1
             entry.rank = self._rank  # it goes to the back of the queue
         entry.price, entry.amount = record.price, record.amount
+        if record.post_only is not None:
+            entry.post_only = record.post_only
         entry.updated_at, entry.replaced = record.at, True
 
     def _close(self, record: ledger.Closed) -> None:

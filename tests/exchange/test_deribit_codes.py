@@ -194,6 +194,7 @@ async def self_trades_and_protection(provoke: Provocations, main: Client, other:
     await main.result("private/cancel", order_id=resting["order"]["order_id"])
 
     limits = {"index_name": "btc_usd", "interval": 60, "frozen_time": 0, "trade_count_limit": 1}
+    limits |= {"max_quote_quantity": 1}
     await main.result("private/set_mmp_config", **limits)
     await main.result("private/buy", **inside, amount=100, mmp=True)
     for _ in range(2):

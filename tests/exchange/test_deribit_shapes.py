@@ -93,6 +93,7 @@ def traded() -> Clients:
         frozen_time=0,
         mmp_group="x",
         quantity_limit=3,
+        max_quote_quantity=1,
         delta_limit=1,
     )
     clients.buy("a", ask, amount=10, label="second")

@@ -14,6 +14,7 @@ from replenisher.exchange.dialects.deribit.page import page
 from replenisher.exchange.dialects.deribit.refused import DROPPED, NEVER, REFUSED
 from replenisher.exchange.dialects.deribit.scopes import parse as parse_scope
 from replenisher.exchange.words import Refusal
+from tests.exchange.clients import ALICE, Clients
 from tests.exchange.deribit_facts import VENUE_CHANNELS, VENUE_CODES, VENUE_METHODS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,6 +87,45 @@ def test_a_channel_is_known_by_its_name_if_it_is_offered(pattern: str) -> None:
     channel = parse(pattern.format(**EXAMPLES))
 
     assert (channel.topic if channel else None) == OFFERED.get(pattern)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "groups"),
+    [
+        ("BTC-PERPETUAL", ["none", "1", "2", "5", "10"]),
+        ("BTC_USDC", ["none", "1", "2", "5", "10"]),
+        ("ETH-27MAR26", ["none", "5", "10", "25", "100", "250"]),
+        ("SOL_USDC-PERPETUAL", ["none", "1", "2", "5", "10", "25", "100", "250"]),
+    ],
+)
+def test_a_book_has_the_groups_of_its_currency_and_no_others(instrument: str, groups: list[str]) -> None:
+    known = [
+        group
+        for group in ("none", *map(str, range(1_001)), "1000000")
+        if parse(f"book.{instrument}.{group}.10.100ms") is not None
+    ]
+
+    assert known == groups
+
+
+@pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.refused_values or row.refused_when])
+def test_a_value_that_the_page_calls_refused_is_refused(name: str) -> None:
+    clients = Clients()
+    clients.connect("a", ALICE)
+    resting = clients.buy("a", 50_000, label="it")["order"]
+    of_method = {"order_id": resting["order_id"], "label": "it", "instrument_name": "BTC-PERPETUAL"}
+    row = METHODS[name]
+    order = {key: value for key, value in of_method.items() if key in row.takes} | {"amount": 10, "price": 50_000}
+    assert "error" not in clients.ask("a", name, **order)
+
+    refused = [(param, word) for param, words in row.refused_values.items() for word in words]
+    refused += [("display_amount", 5)] if "display_amount" in row.refused_when else []
+
+    assert {param for param, _ in refused} == row.refused_values.keys() | row.refused_when.keys()
+    for param, value in refused:
+        error = clients.error("a", name, **order | {param: value})
+        assert (error["code"], error["data"]) == (10033, {"param": param}), value
+        assert f"`{value}`" in page() or param in row.refused_when
 
 
 Recordings = Callable[[str], Path]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from replenisher.model.instrument import Instrument
 from replenisher.model.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 INTERVALS_NS = {"raw": 0, "100ms": 100_000_000, "agg2": 1_000_000_000}  # agg2 is documented as 2 s, measured as 1 s
@@ -14,6 +15,13 @@ KINDS = ("any", "future", "option", "spot", "combo", "future_combo", "option_com
 WHOLE = "any"
 DEPTHS = ("1", "10", "20")
 UNGROUPED = "none"
+# By base currency: which groups a book has, and how much of the quote currency each of their units is. The venue tells
+# nothing of other currencies; there any group will do, and its unit is the tick.
+GROUPS = ("1", "2", "5", "10", "25", "100", "250")
+GROUPS_OF = {
+    "BTC": (("1", "2", "5", "10"), Decimal(1)),
+    "ETH": (("5", "10", "25", "100", "250"), Decimal("0.01")),
+}
 RESOLUTIONS_NS = {str(minutes): minutes * MINUTE_NS for minutes in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)} | {
     "1D": DAY_NS
 }
@@ -104,7 +112,7 @@ def parse(name: str) -> Channel | None:
     """The channel of this name, or None if the venue has none."""
     for pattern, topic in _PATTERNS:
         found = pattern.fullmatch(name)
-        if found and not (topic is Topic.WINDOW and found["interval"] == "raw"):
+        if found and (topic is not Topic.WINDOW or _is_window(**found.groupdict())):
             parts = found.groupdict()
             return Channel(
                 name=name,
@@ -121,9 +129,18 @@ def parse(name: str) -> Channel | None:
     return None
 
 
-def group_step(group: str, tick: Decimal) -> Decimal | None:
-    """How far apart the levels of a grouped book are: so many times the tick; None where they are not joined."""
-    return None if group == UNGROUPED else int(group) * tick
+def group_step(group: str, instrument: Instrument) -> Decimal | None:
+    """How far apart the levels of a grouped book are; None where they are not joined."""
+    if group == UNGROUPED:
+        return None
+    _, unit = GROUPS_OF.get(instrument.base_currency, (GROUPS, instrument.tick))
+    return int(group) * unit
+
+
+def _is_window(instrument_name: str, group: str, interval: str, **_: str) -> bool:
+    """Whether the venue joins levels of that instrument so, and as often."""
+    groups, _unit = GROUPS_OF.get(re.split("[-_]", instrument_name)[0], (GROUPS, None))
+    return interval != "raw" and group in (UNGROUPED, *groups)
 
 
 def _currency(written: str) -> str:
@@ -137,7 +154,7 @@ def _one_of(words: Iterable[str]) -> str:
 _PARTS = {
     "instrument_name": "[A-Z0-9_-]+",
     "interval": _one_of(INTERVALS_NS),
-    "group": f"{UNGROUPED}|[1-9][0-9]{{0,5}}",
+    "group": _one_of((UNGROUPED, *GROUPS)),
     "depth": _one_of(DEPTHS),
     "kind": _one_of(KINDS),
     "currency": "[A-Za-z0-9]+",

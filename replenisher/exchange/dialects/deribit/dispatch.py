@@ -122,7 +122,8 @@ def _check_params(row: Method, values: Mapping[str, Any] | None) -> None:
     for name, value in values.items():
         if name not in row.takes and name not in OF_EVERY_METHOD:
             refuse_param(name, "unknown parameter")
-        if name in row.not_offered and value not in SAYS_NOTHING:
+        is_refused = name in row.not_offered and value not in SAYS_NOTHING
+        if is_refused or value in row.refused_values.get(name, ()):
             refuse(NOT_IMPLEMENTED, {"param": name})
     for name in row.needs:
         if values.get(name) is None:

@@ -204,12 +204,12 @@ METHODS: dict[str, Method] = {
         f"instrument_name* start_seq end_seq count start_timestamp end_timestamp {_SORTED}",
     ),
     "private/get_user_trades_by_instrument_and_time": _row(
-        get_user_trades_by_instrument, f"instrument_name* start_timestamp* end_timestamp count {_SORTED}"
+        get_user_trades_by_instrument, f"instrument_name* start_timestamp* end_timestamp? count {_SORTED}"
     ),
     "private/get_user_trades_by_currency": _row(
         get_user_trades_by_currency, f"currency* kind start_id end_id count start_timestamp end_timestamp {_SORTED}"
     ),
     "private/get_user_trades_by_currency_and_time": _row(
-        get_user_trades_by_currency, f"currency* kind start_timestamp* end_timestamp count {_SORTED}"
+        get_user_trades_by_currency, f"currency* kind start_timestamp* end_timestamp? count {_SORTED}"
     ),
 }

@@ -194,9 +194,8 @@ def is_newest_first(call: Call) -> bool:
 
 
 _TRADES = "start_seq end_seq start_timestamp end_timestamp count sorting include_old"
-# The reference requires a currency of `get_instruments` and an end of each `…_and_time`: ccxt sends neither.
 METHODS: dict[str, Method] = {
-    "public/get_instruments": method(get_instruments, "currency kind expired", pool=Pool.INSTRUMENTS),
+    "public/get_instruments": method(get_instruments, "currency? kind expired", pool=Pool.INSTRUMENTS),
     "public/get_instrument": method(get_instrument, "instrument_name*"),
     "public/get_currencies": method(get_currencies),
     "public/get_contract_size": method(get_contract_size, "instrument_name*"),
@@ -208,13 +207,13 @@ METHODS: dict[str, Method] = {
     "public/get_index_price_names": method(get_index_price_names),
     "public/get_last_trades_by_instrument": method(get_last_trades_by_instrument, f"instrument_name* {_TRADES}"),
     "public/get_last_trades_by_instrument_and_time": method(
-        get_last_trades_by_instrument, "instrument_name* start_timestamp* end_timestamp count sorting include_old"
+        get_last_trades_by_instrument, "instrument_name* start_timestamp* end_timestamp? count sorting include_old"
     ),
     "public/get_last_trades_by_currency": method(
         get_last_trades_by_currency, "currency* kind start_id- end_id- start_timestamp end_timestamp count sorting"
     ),
     "public/get_last_trades_by_currency_and_time": method(
-        get_last_trades_by_currency, "currency* kind start_timestamp* end_timestamp count sorting"
+        get_last_trades_by_currency, "currency* kind start_timestamp* end_timestamp? count sorting"
     ),
     "public/get_tradingview_chart_data": method(
         get_tradingview_chart_data, "instrument_name* start_timestamp* end_timestamp* resolution*"

@@ -1,6 +1,7 @@
 """What a method of the venue is to this exchange: what answers it, which parameters it takes, and who may call it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 Answer = Callable[[Desk, Call], Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,10 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
     takes: tuple[str, ...]  # every parameter, in the order of the reference
     needs: tuple[str, ...]  # those without which it is refused
+    left_out: frozenset[str]  # those that the reference requires and its clients leave out, so that it cannot be so
     not_offered: frozenset[str]  # those of the venue that are refused here, unless they say nothing
+    refused_values: Mapping[str, tuple[str, ...]]  # of others: the venue's words that are refused here
+    refused_when: Mapping[str, str]  # of others: in which case the method refuses them, as a reader is told
     scope: str  # of the key and the login; empty for none
     pool: Pool
     only_socket: bool  # about a connection, so that it makes no sense over HTTP
@@ -52,14 +57,22 @@ def method(
     pool: Pool = Pool.OTHER,
     only_socket: bool = False,
     refuses_with: tuple[int, ...] = (),
+    refused_values: Mapping[str, tuple[str, ...]] = NOTHING,
+    refused_when: Mapping[str, str] = NOTHING,
 ) -> Method:
-    """A row from its parameters: `name` is optional, `name*` required, `name-` is the venue's and not offered here."""
+    """A row from its parameters: `name` is optional, and a mark behind it says what else it may be.
+
+    `name*` is required, `name?` required by the reference alone, `name-` is the venue's and not offered here.
+    """
     words = takes.split()
     return Method(
         answer=answer,
-        takes=tuple(word.rstrip("*-") for word in words),
+        takes=tuple(word.rstrip("*?-") for word in words),
         needs=tuple(word[:-1] for word in words if word.endswith("*")),
+        left_out=frozenset(word[:-1] for word in words if word.endswith("?")),
         not_offered=frozenset(word[:-1] for word in words if word.endswith("-")),
+        refused_values=refused_values,
+        refused_when=refused_when,
         scope=scope,
         pool=pool,
         only_socket=only_socket,

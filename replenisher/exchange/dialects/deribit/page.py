@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Iterable
 
-from replenisher.exchange.dialects.deribit.channels import OFFERED
+from replenisher.exchange.dialects.deribit.channels import GROUPS, GROUPS_OF, OFFERED, UNGROUPED
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.errors import ANSWERED
 from replenisher.exchange.dialects.deribit.methods import Method
@@ -34,7 +34,11 @@ def page() -> str:
 def _methods() -> Iterable[str]:
     refused = len(REFUSED) + sum(bool(row.refuses_with) for row in METHODS.values())
     yield f"### Methods: {len(METHODS) + len(REFUSED) - refused} implemented, {refused} refused\n"
-    yield "`*` is a parameter without which the method is refused; `-` one that is refused with 10033.\n"
+    yield (
+        "`*` is a parameter without which the method is refused; `?` one that the venue's reference requires, but ccxt"
+        " leaves out,\nso that it is not required here either; `-` one that is refused with 10033, as are the values in"
+        " brackets.\n"
+    )
     yield from _table(
         ("method", "how it stands", "scope", "parameters"),
         [(f"`{name}`", _standing(row), row.scope, _parameters(row)) for name, row in METHODS.items()]
@@ -48,13 +52,21 @@ def _standing(row: Method) -> str:
 
 
 def _parameters(row: Method) -> str:
-    marks = dict.fromkeys(row.needs, "*") | dict.fromkeys(row.not_offered, "-")
-    return " ".join(f"`{name}{marks.get(name, '')}`" for name in row.takes)
+    marks = dict.fromkeys(row.needs, "*") | dict.fromkeys(row.left_out, "?") | dict.fromkeys(row.not_offered, "-")
+    values = {name: ", ".join(f"`{word}`" for word in words) for name, words in row.refused_values.items()}
+    values |= row.refused_when
+    return " ".join(
+        f"`{name}{marks.get(name, '')}`" + (f" (not {values[name]})" if name in values else "") for name in row.takes
+    )
 
 
 def _channels() -> Iterable[str]:
     yield f"### Channels: {len(OFFERED)} implemented, {len(DROPPED)} refused\n"
     yield "A refused channel is left out of the answer, as is one that the login may not hear.\n"
+    groups = "; ".join(
+        f"of {currency} {', '.join(words)}, times {unit}" for currency, (words, unit) in GROUPS_OF.items()
+    )
+    yield f"A `{{group}}` is {UNGROUPED}, or {groups}; of any other {', '.join(GROUPS)}, times the tick.\n"
     yield from _table(
         ("channel", "how it stands", "scope"),
         [(f"`{name}`", "implemented", topic.scope) for name, topic in OFFERED.items()]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from replenisher.exchange.dialects.deribit.desk import Desk
-from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, NOT_IMPLEMENTED, refuse, refuse_param
+from replenisher.exchange.dialects.deribit.errors import INVALID_PARAMS, refuse, refuse_param
 from replenisher.exchange.dialects.deribit.methods import Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import Shape, milliseconds, number
 from replenisher.exchange.dialects.deribit.params import Params
@@ -60,8 +60,6 @@ def reset_mmp(desk: Desk, call: Call) -> str:
 
 def set_self_trading_config(desk: Desk, call: Call) -> str:
     """`private/set_self_trading_config`."""
-    if call.params.flag("block_rfq_self_match_prevention"):
-        refuse(NOT_IMPLEMENTED, {"param": "block_rfq_self_match_prevention"})
     mode = SelfTradeMode(call.params.choice("mode", tuple(SelfTradeMode)))
     if "extended_to_subaccounts" not in call.params:
         refuse_param("extended_to_subaccounts", "value required")
@@ -72,20 +70,13 @@ def set_self_trading_config(desk: Desk, call: Call) -> str:
 
 def _group(desk: Desk, call: Call) -> MmpGroup:
     index = call.params.choice("index_name", desk.catalogue.index_names())
-    _refuse_block_rfq(call.params)
     return MmpGroup(call.account, index, call.params.text("mmp_group", default=""))
 
 
 def _is_asked_for(params: Params, group: MmpGroup) -> bool:
-    _refuse_block_rfq(params)
     return params.text("index_name", default=group.index) == group.index and (
         params.text("mmp_group", default=group.name) == group.name
     )
-
-
-def _refuse_block_rfq(params: Params) -> None:
-    if params.flag("block_rfq"):
-        refuse(NOT_IMPLEMENTED, {"param": "block_rfq"})
 
 
 def _seconds(params: Params, name: str) -> int:
@@ -132,20 +123,20 @@ def _named(group: MmpGroup) -> Shape:
     return {"index_name": group.index} | ({"mmp_group": group.name} if group.name else {})
 
 
-_GROUP = "index_name mmp_group block_rfq"
+_GROUP = "index_name mmp_group block_rfq-"
 METHODS: dict[str, Method] = {
     "private/set_mmp_config": method(
         set_mmp_config,
-        "index_name* interval* frozen_time* mmp_group quantity_limit delta_limit vega_limit max_quote_quantity"
-        " block_rfq trade_count_limit",
+        "index_name* interval* frozen_time* mmp_group quantity_limit delta_limit vega_limit max_quote_quantity*"
+        " block_rfq- trade_count_limit",
         scope="trade:read_write",
     ),
     "private/get_mmp_config": method(get_mmp_config, _GROUP, scope="trade:read"),
     "private/get_mmp_status": method(get_mmp_status, _GROUP, scope="trade:read"),
-    "private/reset_mmp": method(reset_mmp, "index_name* mmp_group block_rfq", scope="trade:read_write"),
+    "private/reset_mmp": method(reset_mmp, "index_name* mmp_group block_rfq-", scope="trade:read_write"),
     "private/set_self_trading_config": method(
         set_self_trading_config,
-        "mode* extended_to_subaccounts* block_rfq_self_match_prevention",
+        "mode* extended_to_subaccounts* block_rfq_self_match_prevention-",
         scope="account:read_write",
     ),
 }

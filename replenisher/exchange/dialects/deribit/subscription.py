@@ -128,7 +128,7 @@ class Subscription:
                 change = self._book.take()
                 return [book_change(change)] if change else []
             case Topic.WINDOW:
-                step = group_step(channel.group, self._desk.catalogue.instrument(channel.instrument).tick)
+                step = group_step(channel.group, self._desk.catalogue.instrument(channel.instrument))
                 window = book_window(views.book(channel.instrument), step, channel.depth)
                 return self._news(channel.instrument, window, ("bids", "asks"))
             case Topic.TICKER:

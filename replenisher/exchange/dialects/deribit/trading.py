@@ -1,6 +1,7 @@
 """The methods that place, amend and cancel one order."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from replenisher.exchange.dialects.deribit.credits import Pool
@@ -25,7 +26,7 @@ from replenisher.exchange.dialects.deribit.errors import (
     refuse_for,
     refuse_param,
 )
-from replenisher.exchange.dialects.deribit.methods import Call, Method, method
+from replenisher.exchange.dialects.deribit.methods import NOTHING, Answer, Call, Method, method
 from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.params import Params
 from replenisher.exchange.words import (
@@ -42,9 +43,12 @@ from replenisher.model.order import Side
 
 LABEL_LENGTH_MAX = 64
 ORDER_TYPES = tuple(OrderType)
-OTHER_ORDER_TYPES = ("stop_limit", "take_limit", "stop_market", "take_market", "market_limit", "trailing_stop")
 TIMES_IN_FORCE = tuple(TimeInForce)
-OTHER_TIMES_IN_FORCE = ("good_til_day",)
+REFUSED_VALUES = {
+    "type": ("stop_limit", "take_limit", "stop_market", "take_market", "market_limit", "trailing_stop"),
+    "time_in_force": ("good_til_day",),
+}
+REFUSED_WHEN = {"display_amount": "less than the amount"}
 ORDER_ID = re.compile(r"([A-Z]{3,5}-)?[0-9]{1,20}")
 ENDED = {OrderState.FILLED: ALREADY_FILLED, OrderState.CANCELLED: ALREADY_CLOSED, OrderState.REJECTED: ALREADY_CLOSED}
 
@@ -64,7 +68,7 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
     if "advanced" in params:
         refuse(NO_ADVANCED_FOR_FUTURES)
     instrument = desk.catalogue.instrument(params.text("instrument_name"), missing=INVALID_INSTRUMENT)
-    order_type = OrderType(_offered(params, "type", ORDER_TYPES, OTHER_ORDER_TYPES))
+    order_type = OrderType(params.choice("type", ORDER_TYPES, default=ORDER_TYPES[0]))
     # The reference says that an order is post-only by default; its own examples and clients know better.
     post_only = params.flag("post_only")
     if post_only and order_type is OrderType.MARKET:
@@ -80,7 +84,7 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
             amount=amount,
             price=params.decimal("price") if order_type is OrderType.LIMIT else None,
             order_type=order_type,
-            time_in_force=TimeInForce(_offered(params, "time_in_force", TIMES_IN_FORCE, OTHER_TIMES_IN_FORCE)),
+            time_in_force=TimeInForce(params.choice("time_in_force", TIMES_IN_FORCE, default=TIMES_IN_FORCE[0])),
             post_only=post_only,
             reject_post_only=params.flag("reject_post_only"),
             reduce_only=params.flag("reduce_only"),
@@ -96,7 +100,7 @@ def _place(desk: Desk, call: Call, side: Side) -> Shape:
 
 
 def edit(desk: Desk, call: Call) -> Shape:
-    """`private/edit`: the amount is the total, what was filled included."""
+    """`private/edit`: the amount is the total, what was filled included; a flag that is not said stays as it was."""
     order_id = order_id_of(call.params)
     return _edit(desk, call, order_id, desk.views.order(call.account, order_id))
 
@@ -125,14 +129,16 @@ def _edit(desk: Desk, call: Call, order_id: str, order: OrderView | None) -> Sha
         order_id,
         amount=amount,
         price=params.decimal("price") if "price" in params else None,
-        post_only=params.flag("post_only"),
+        post_only=params.flag("post_only") if "post_only" in params else None,
         reject_post_only=True,  # an edit never finds a price of its own
         valid_until=params.time_ns("valid_until"),
         method=call.method,
         at=call.at,
     )
-    if outcome.refusal is Refusal.POST_ONLY and not params.flag("reject_post_only"):
-        refuse(NO_PRICE_MODIFICATION)
+    if outcome.refusal is Refusal.POST_ONLY:
+        own = order is not None and order.reject_post_only
+        if not params.flag("reject_post_only", default=own):
+            refuse(NO_PRICE_MODIFICATION)
     if outcome.refusal is Refusal.NOT_OPEN and (ended := desk.views.order(call.account, order_id)) is not None:
         refuse(ENDED[ended.state])  # `order` may be from before: the market goes on while the exchange judges
     return _order_and_trades(desk, call, outcome)
@@ -158,13 +164,6 @@ def label(params: Params) -> str:
     if len(text) > LABEL_LENGTH_MAX:
         refuse_param("label", "value too long")
     return text
-
-
-def _offered(params: Params, name: str, ours: tuple[str, ...], others: tuple[str, ...]) -> str:
-    word = params.choice(name, (*ours, *others), default=ours[0])
-    if word in others:
-        refuse(NOT_IMPLEMENTED, {"param": name})
-    return word
 
 
 def _amount(params: Params, instrument: Instrument) -> Decimal:
@@ -216,10 +215,23 @@ _EDIT = (
     " valid_until display_amount"
 )
 _WRITES = "trade:read_write"
+
+
+def _row(answer: Answer, takes: str, refused_values: Mapping[str, tuple[str, ...]] = NOTHING) -> Method:
+    return method(
+        answer,
+        takes,
+        scope=_WRITES,
+        pool=Pool.TRADING,
+        refused_values=refused_values,
+        refused_when=REFUSED_WHEN,
+    )
+
+
 METHODS: dict[str, Method] = {
-    "private/buy": method(buy, _PLACE, scope=_WRITES, pool=Pool.TRADING),
-    "private/sell": method(sell, _PLACE, scope=_WRITES, pool=Pool.TRADING),
-    "private/edit": method(edit, f"order_id* {_EDIT}", scope=_WRITES, pool=Pool.TRADING),
-    "private/edit_by_label": method(edit_by_label, f"label instrument_name* {_EDIT}", scope=_WRITES, pool=Pool.TRADING),
+    "private/buy": _row(buy, _PLACE, REFUSED_VALUES),
+    "private/sell": _row(sell, _PLACE, REFUSED_VALUES),
+    "private/edit": _row(edit, f"order_id* {_EDIT}"),
+    "private/edit_by_label": _row(edit_by_label, f"label instrument_name* {_EDIT}"),
     "private/cancel": method(cancel, "order_id*", scope=_WRITES, pool=Pool.TRADING),
 }
