@@ -300,10 +300,10 @@ def test_cancel_all_takes_what_fits_as_one_event() -> None:
 
 def test_an_order_that_only_reduces_needs_no_funds() -> None:
     stand = Stand()
-    stand.place(BUY, "20000", None)
+    stand.place(BUY, "5000", None)
     reserved = stand.exchange.views.account("main", "BTC")
 
-    reducing = stand.resting(SELL, "20000", stand.ask + 10)
+    reducing = stand.resting(SELL, "5000", stand.ask + 10)
 
     assert D(0) < reserved.balance - reserved.available < D("0.01")
     assert stand.exchange.views.account("main", "BTC").available == reserved.available

@@ -16,10 +16,9 @@ QUIET = 1e-6
 
 
 def held(*, name: str = PERPETUAL, size: int = 6000, **terms: object) -> Stand:
-    """`main` is long and `other` is short; nothing of a market stirs."""
+    """`main` is long from below the mark, and `other` is short; nothing of a market stirs."""
     stand = Stand(listing(name, pace=QUIET, **terms))
-    price = stand.bid(name) + (stand.ask(name) - stand.bid(name)) // 2
-    price -= price % stand.exchange.views.instruments()[0].instrument.tick
+    price = stand.bid(name) + stand.exchange.views.instruments()[0].instrument.tick
     stand.taken(BUY, size, price, instrument=name)
     stand.taken(SELL, size, price, instrument=name, account="other")
     stand.exchange.reports()
