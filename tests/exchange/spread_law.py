@@ -7,7 +7,7 @@ side, over both sides. Everything is weighted by time and measured on what the m
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from random import Random
 from statistics import fmean, stdev
@@ -59,7 +59,13 @@ class Figure(NamedTuple):
         return f"{self.name:12} {self.expected:8.4f} {self.measured:9.4f} {self.error:8.4f} {self.deviation:+9.2%}"
 
 
-HEADING = f"{'':12} {'law':>8} {'measured':>9} {'s.e.':>8} {'deviation':>9}"
+def table(figures: Sequence[Figure], tolerance: float) -> list[str]:
+    """Every figure on a line, and how it holds; a share that holds by its standard errors alone says so."""
+    lines = [f"{'':12} {'law':>8} {'measured':>9} {'s.e.':>8} {'deviation':>9}  holds within {tolerance:.0%}"]
+    for figure in figures:
+        chance = "no, but within three standard errors" if figure.holds(tolerance) else "no"
+        lines.append(f"{figure}  {'yes' if abs(figure.deviation) <= tolerance else chance}")
+    return lines
 
 
 def measure(

@@ -23,6 +23,22 @@ def test_a_request_without_id_is_answered_without_one(clients: Clients) -> None:
     assert "id" not in json.loads(clients.inbox["a"][0])
 
 
+@pytest.mark.parametrize("named", ["1", '"x"', '""', "123456789012345678901234567890", "null"])
+def test_the_id_of_a_request_is_repeated_as_it_was(clients: Clients, named: str) -> None:
+    clients.send("a", '{"id":' + named + ',"method":"public/test","params":{}}')
+
+    assert json.loads(clients.inbox["a"][0]).get("id") == json.loads(named)
+
+
+@pytest.mark.parametrize("named", ["7.5", "1e999999", "true", "[1]", '{"a":1}'])
+def test_what_is_neither_a_whole_number_nor_a_text_is_no_id(clients: Clients, named: str) -> None:
+    clients.send("a", '{"id":' + named + ',"method":"public/test","params":{}}')
+
+    reply = json.loads(clients.inbox["a"][0])
+    assert reply["error"]["code"] == -32600
+    assert "id" not in reply
+
+
 def test_broken_json_is_a_bad_request_and_the_connection_stays(clients: Clients) -> None:
     for broken in ("{", b"\xff\xfe", '{"a":1e99999999999999999999}', "[" * 20_000):
         clients.send("a", broken)

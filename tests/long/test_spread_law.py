@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bench.small_exchange import BTC_PERPETUAL
-from tests.exchange.spread_law import HEADING, measure
+from tests.exchange.spread_law import measure, table
 
 MINUTES = 100_000
 TOLD_EVERY_MINUTES = 10_000
@@ -22,5 +22,5 @@ def test_it_meets_the_spread_law_and_the_mean_depth_within_one_percent(capsys: p
 
     figures = measure(BTC_PERPETUAL, seed=7, minutes=MINUTES, progress=progress)
 
-    say(HEADING, *figures)
+    say(*table(figures, 0.01))
     assert [str(figure) for figure in figures if not figure.holds(0.01)] == []

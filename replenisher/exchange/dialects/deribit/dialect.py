@@ -140,6 +140,9 @@ class Deribit:
         is_held = False
         try:
             request = self._read(message)
+            if not _is_id(request.get("id")):
+                del request["id"]  # nothing that could be repeated
+                refuse(INVALID_REQUEST)
             is_held = reaches_the_engine(request.get("method"))
             outcome: Shape = {"result": self._dispatch.answer(session, request, at)}
         except Refused as refused:
@@ -274,3 +277,8 @@ def _notification(method: str, params: Shape) -> Shape:
 
 def _belong_together(before: Print, after: Print) -> bool:
     return (before.instrument, before.at, before.taker) == (after.instrument, after.at, after.taker)
+
+
+def _is_id(named: Any) -> bool:
+    """Whether a request may be called so: by a whole number or a text, or not at all."""
+    return named is None or (isinstance(named, int | str) and not isinstance(named, bool))

@@ -171,7 +171,7 @@ class MarketShapes:
             "high": _or_null(day.high),
             "low": _or_null(day.low),
             "price_change": _or_null(day.change_percent),
-            "volume": number(day.volume),
+            "volume": number(round(day.volume, 8)),
             "volume_usd": number(day.cost),
             "volume_notional": number(day.cost),
         }
