@@ -138,7 +138,8 @@ def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
     marks = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
     begun = [Begun(life.started_at, life.config_version) for life in lives]
     rare: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
-    return merge(marks_between(connection, key, lives), sorted(rare, key=_at), key=_at)
+    between = marks_between(connection, key, lives, fill_count(connection, key))
+    return merge(between, sorted(rare, key=_at), key=_at)
 
 
 def _at(event: Event) -> int:

@@ -2,6 +2,7 @@
 
 There is a decision whenever an opinion has changed, so there may be millions. Of each instrument and minute the least,
 the most and the last fair value are handed out, in their order: no fall of what is held is deeper than between these.
+Where there are very many fills, which tell as much, one decision in several is looked at, and all of a life's end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from replenisher.model.units import MINUTE_NS
 from replenisher.store import tables
@@ -25,15 +26,21 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     price: Decimal
 
 
+FILLS_ALONE = 50_000  # of so many each decision is looked at
+STEPS_AT_END = 10_000
 Told = tuple[float, int]  # the fair value, and when
 _c = tables.decisions.c
 
 
-def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]]) -> Iterator[Mark]:
+def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]], fills: int) -> Iterator[Mark]:
     """Of these lives, one after the other; the last of each is what things were worth when it ended."""
     query = select(_c.at, _c.instrument, _c.fair_value).where(_c.venue == key.venue, _c.fair_value.is_not(None))
+    one_in = max(1, fills // FILLS_ALONE)
     for life in lives:
-        own = query.where(_c.journal_id == life.journal_id, _c.epoch == life.epoch).order_by(_c.step, _c.index)
+        whose = _c.journal_id == life.journal_id, _c.epoch == life.epoch
+        last = connection.execute(select(func.max(_c.step)).where(*whose)).scalar_one() or 0
+        is_seen = or_(_c.step % one_in == 0, _c.step > last - STEPS_AT_END)
+        own = query.where(*whose, is_seen).order_by(_c.step, _c.index)
         minute, told = 0, dict[str, list[Told]]()
         for rows in row_batches(connection, own):
             for at, name, price in cast("Iterable[tuple[int, str, float]]", rows):
