@@ -47,6 +47,7 @@ CONCERNS_ALL = frozenset({_PERMISSION, _RATE})  # of several orders in one reque
 CODES: dict[str, dict[str, RejectReason | None]] = {
     "binance": {
         **dict.fromkeys(("-1000", "-1001", "-1006", "-1007", "-1008", "-1016", "-2021", "-2022", "-5041"), None),
+        "-4400": _HALTED,  # for minutes, no order but such as makes a position smaller: the key is good
         **dict.fromkeys(("-2014", "-2015"), _PERMISSION),  # ccxt calls the second a ban if the key was good before
     },
     "bingx": dict.fromkeys(("80001", "80012"), None),  # "request failed" and "service unavailable" among others
@@ -60,7 +61,7 @@ _CODE = re.compile(r'"(?:(?:ret_?)?code|label)"\s*:\s*"?(-?\w+)', re.IGNORECASE)
 # A duplicate is no refusal: the order of this name may be ours. And whatever speaks of a timeout, or of a service that
 # was not there, may have come too late to say what became of the request.
 _PROVES_NOTHING = re.compile(
-    r"duplicate|already exist|repeated[ _]|time[ -]?out|timed out"
+    r"duplicate|already exist|repeated(?!ly)|time[ -]?out|timed out"
     r"|service[ _](?:is )?(?:temporarily )?unavailable|(?:system|server|service)[ _](?:is )?busy"
     r"|internal (?:\w+ )?error",
     re.IGNORECASE,

@@ -25,6 +25,7 @@ PLACE, CANCEL = Request.PLACE, Request.CANCEL
 # Binance's errors have other classes on other hosts: this is the spot exchange's, whose list was recorded.
 ADDRESSES = {
     "binance": "https://api.binance.com/api/v3/order",
+    "binanceusdm": "https://fapi.binance.com/fapi/v1/order",
     "deribit": "https://www.deribit.com/api/v2/private/buy",
 }
 
@@ -146,7 +147,7 @@ def test_what_binance_says_decides_how_long_we_wait(code: int, text: str, reason
         ("gate", {"label": "REPEATED_CREATION", "message": ""}),
         ("okx", {"code": "51016", "msg": "Client order ID already exists."}),
         ("poloniex", {"code": 21312, "message": "Client orderId already exists"}),
-        ("bybit", {"retCode": 30001, "retMsg": "order_link_id is repeated "}),
+        ("bybit", {"retCode": 30001, "retMsg": "order_link_id is repeated"}),
     ],
 )
 def test_what_ccxt_calls_a_refusal_though_the_order_may_rest_is_unknown(exchange: str, answer: dict[str, Any]) -> None:
@@ -162,6 +163,14 @@ def test_a_key_that_binance_refuses_is_no_ban_for_a_while_whatever_class_ccxt_ha
     assert errors.refuses_key("binanceusdm", failure)
     assert errors.concerns_all("binanceusdm", failure)
     assert verdict("binanceusdm", failure, PLACE).reason is RejectReason.PERMISSION
+
+
+def test_an_account_that_binance_restricts_for_minutes_has_a_good_key() -> None:
+    failure = ccxts("binanceusdm", {"code": -4400, "msg": "Futures Trading Quantitative Rules violated"})
+
+    assert failure.kind == "PermissionDenied"
+    assert verdict("binanceusdm", failure, PLACE) == errors.Verdict(Outcome.LATER, RejectReason.HALTED)
+    assert not errors.refuses_key("binanceusdm", failure)
 
 
 def test_a_limit_of_the_account_is_no_refused_key() -> None:
