@@ -415,13 +415,12 @@ def test_config_schema_prints_the_committed_schema(replenisher: Command) -> None
 def test_lists_say_what_a_configuration_can_name(replenisher: Command) -> None:
     assert "pure_mm" in json.loads(replenisher("list", "strategies", "--json").stdout)
     venues = replenisher("list", "venues").stdout.splitlines()
-    assert venues[:4] == [
+    assert venues[:3] == [
         "deribit.standing: proved on the simulated exchange",
         "deribit.testnet: test.deribit.com",
         "deribit.live: www.deribit.com",
-        "ccxt.binance: mapping tested",
     ]
-    assert "ccxt.kraken: untested" in venues
+    assert {"ccxt.binance: mapping tested", "ccxt.kraken: untested"} <= set(venues)
 
 
 def verbs(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
