@@ -55,6 +55,10 @@ STATUS: dict[str, object] = COUNTS | {
     "uptime_s": 3_661.2,
     "lease": {"epoch": 60_310_412, "is_held": True, "left_s": 84.2, "why": ""},
     "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
+    "statements": [
+        {"day": "2026-11-24", "outcome": "not_explained", "told": "not explained: BTC on deribit: -0.5 between"},
+        {"day": "2026-11-25", "outcome": "explained", "told": "all that moved is explained"},
+    ],
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
     "guards": {"core": ["toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills"]},
@@ -119,6 +123,8 @@ dead man               deribit: armed, the venue cancels our orders when we are 
 lease                  ours, epoch 60310412, for 84 s unless it is renewed
 up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
+! statement            2026-11-24 is not explained: BTC on deribit: -0.5 between
+statement              2026-11-25: all that moved is explained
 orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown

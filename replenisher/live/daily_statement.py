@@ -1,44 +1,81 @@
-"""The statement of the day that is over, made once a day: what it cannot explain is told like an alarm.
+"""The statements of the days that are over, made by a daemon: what they cannot explain is an alarm.
 
-Another process makes it, with the lowest priority, as it may read many rows and no quote may wait for that.
+Another process makes each, with the lowest priority, as it may read many rows and no quote may wait for that.
 """
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
+from replenisher.live.stated import Outcome, Stated, due, keep, kept, not_explained, with_news
 from replenisher.logs import logger
 
 LOWEST = ("nice", "-n", "19")
+CommandOf = Callable[[date], Sequence[str]]  # that states a day
 
 
-def statement_of_yesterday(config: Path) -> list[str]:
-    """The command that makes it. What the environment says of the configuration, it says to both."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    return [*LOWEST, sys.executable, "-m", "replenisher", "statement", str(config), "--day", yesterday.isoformat()]
+def statement_of(config: Path) -> CommandOf:
+    """The commands of a configuration. What the environment says of it, it says to them as well."""
+    return lambda day: [*LOWEST, sys.executable, "-m", "replenisher", "statement", str(config), "--day", f"{day}"]
 
 
-async def state_yesterday(config: Path) -> None:
-    """Have it made for a configuration."""
-    await tell_statement(statement_of_yesterday(config))
+class DailyStatement:
+    """Has days stated, and knows what they came to."""
+
+    def __init__(self, data_dir: Path, command_of: CommandOf) -> None:
+        self._data_dir, self._command_of = data_dir, command_of
+        self.stated = kept(data_dir)
+
+    @property
+    def alarm(self) -> str:
+        """What an operator must see; empty if there is nothing."""
+        return "; ".join(not_explained(self.stated))
+
+    async def state_what_is_due(self) -> None:
+        """State every day that nobody has stated, or that was not explained then."""
+        for day in due(self.stated, datetime.now(UTC).date()):
+            await self.state(day)
+
+    async def state(self, day: date) -> None:
+        """Have one day stated, and tell what it comes to: the last line of it, or of what it complains of."""
+        code, page, complaint = await _ran(self._command_of(day))
+        lines = (page or complaint).strip().splitlines()
+        told = lines[-1].removeprefix("replenisher: ") if lines else ""
+        match code, bool(page):
+            case 0, _:
+                self._learn(Stated(day, Outcome.EXPLAINED, told), code)
+            case 1, True:
+                self._learn(Stated(day, Outcome.NOT_EXPLAINED, told), code)
+            case 1, False:
+                self._learn(Stated(day, Outcome.NOT_STATED, told), code)
+            case _:  # as when the database is away: the day remains due
+                logger().warning("not_stated", day=f"{day}", code=code, told=told)
+
+    def _learn(self, new: Stated, code: int) -> None:
+        if new in self.stated:  # not explained yet, and in the same words
+            return
+        self.stated = with_news(self.stated, new)
+        keep(self._data_dir, self.stated)
+        told = {"day": f"{new.day}", "code": code, "told": new.told}
+        match new.outcome:
+            case Outcome.EXPLAINED:
+                logger().info("stated", **told)
+            case Outcome.NOT_EXPLAINED:
+                logger().error("not_explained", **told)
+            case Outcome.NOT_STATED:
+                logger().warning("not_stated", **told)
 
 
-async def tell_statement(command: Sequence[str]) -> None:
-    """Have a statement made, and tell what it comes to: the last line of it, or of what it complains of."""
+async def _ran(command: Sequence[str]) -> tuple[int, str, str]:
+    """How a command ended, and what it has said and complained of."""
     process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
     try:
         page, complaint = await process.communicate()
     finally:
         if process.returncode is None:  # we are stopped meanwhile
             process.kill()
-    lines = (page or complaint).decode().strip().splitlines()
-    told = {"code": process.returncode, "told": lines[-1] if lines else ""}
-    if process.returncode == 0:
-        logger().info("stated", **told)
-    elif page:
-        logger().error("not_explained", **told)
-    else:
-        logger().warning("not_stated", **told)
+    assert process.returncode is not None, "it has ended"
+    return process.returncode, page.decode(), complaint.decode()

@@ -2,26 +2,34 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 
 from replenisher.logs import logger
 
+FIRST_STATEMENT_S = 60  # from the start: it takes a CPU, which a start needs itself
 # A job that the loop was too busy for is run late, once; the scheduler's own defaults would drop it.
 DEFAULTS = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
 
 
 @contextmanager
 def housekeeping(
-    *, hourly: Callable[[], None], daily: Callable[[], Coroutine[Any, Any, None]]
+    *, hourly: Callable[[], None], statement: Callable[[], Coroutine[Any, Any, None]]
 ) -> Iterator[AsyncIOScheduler]:
-    """Run one job once an hour and another five minutes into each day while the block lasts. Needs a running loop."""
+    """Run two jobs while the block lasts: one once an hour; the other a minute after the start, for what was missed,
+    and five minutes into each hour, for the day that is over and what is not explained yet. Needs a running loop.
+    """
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=DEFAULTS)
     scheduler.add_listener(_complain, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
     scheduler.add_job(hourly, "interval", hours=1, id="hourly")
-    scheduler.add_job(daily, "cron", hour=0, minute=5, id="daily")
+    soon = DateTrigger(datetime.now(UTC) + timedelta(seconds=FIRST_STATEMENT_S))
+    scheduler.add_job(statement, OrTrigger([soon, CronTrigger(minute=5, timezone="UTC")]), id="statement")
     scheduler.start()
     try:
         yield scheduler

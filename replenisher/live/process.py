@@ -34,7 +34,7 @@ class Surroundings:
     prices: Sequence[HttpPrice] = ()  # that fair values go by
     duration_s: float | None = None
     retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
-    statement: Callable[[], Coroutine[Any, Any, None]] = no_statement  # once a day, when one is over
+    statement: Callable[[], Coroutine[Any, Any, None]] = no_statement  # soon, and once an hour: state what is due
     refresh: Callable[[], None] = lambda: None  # called every REFRESH_S, for a screen
 
 
@@ -44,7 +44,7 @@ async def live(parts: Parts, around: Surroundings) -> Ending:
     supervisor = Supervisor(parts, loop)
     tasks = WatchedTasks(supervisor.driver.fail)
     loop.set_exception_handler(partial(_on_unhandled, supervisor))
-    with housekeeping(hourly=around.retention, daily=around.statement):
+    with housekeeping(hourly=around.retention, statement=around.statement):
         carriers = {
             name: carrier_of(tasks, supervisor.driver.hear, partial(parts.reasons.__setitem__, name))
             for name, carrier_of in around.carriers.items()

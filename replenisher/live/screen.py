@@ -50,11 +50,12 @@ LAST_FRAME_S = 1.0  # how long the end waits for a terminal
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """How the memory of the daemon is doing, in a few words each; `alarm` is what an operator must see."""
+    """How the memory of the daemon is doing, in a few words each; the last two are what an operator must see."""
 
     journal: str = ""
     recorder: str = ""
-    alarm: str = ""
+    alarm: str = ""  # why rows wait
+    not_explained: str = ""  # of the days that are over
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,10 @@ def _head(title: Title, picture: Picture, backstage: Backstage, width: int) -> l
     notes = [
         f"{about} {note}" for about, note in (("journal", backstage.journal), ("rows", backstage.recorder)) if note
     ]
-    return [ends(left, ((up, DIM),), width), ends(state, ((f"{' · '.join(notes)} ", DIM),), width)]
+    lines = [ends(left, ((up, DIM),), width), ends(state, ((f"{' · '.join(notes)} ", DIM),), width)]
+    if backstage.not_explained:
+        lines.append(((" ! ", ALARM), (printable(backstage.not_explained), ALARM)))
+    return lines
 
 
 def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:

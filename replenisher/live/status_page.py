@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from replenisher.live.lines import clock, decimals_of, printable, span
+from replenisher.live.stated import Outcome
 from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
@@ -53,6 +54,7 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "lease", _lease(answer["lease"])
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])
+    yield from _statements(answer["statements"])
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
     if answer["uncovered"]:
         yield "not covered", f"{answer['uncovered']} orders by the dead-man switch, each until it is next moved"
@@ -69,6 +71,15 @@ def _rows(rows: Answer) -> str:
     """How far the SQL ledger is behind the journal, and why if it does not come nearer."""
     behind = f"{rows['behind_bytes']:,} bytes behind the journal" if rows["behind_bytes"] else "up to date"
     return f"wait, {behind}: {rows['error']}" if rows["error"] else behind
+
+
+def _statements(stated: Sequence[Answer]) -> Iterator[tuple[str, str]]:
+    """The days that are not explained; of the others, the last."""
+    for each in stated:
+        if each["outcome"] == Outcome.NOT_EXPLAINED:
+            yield "! statement", f"{each['day']} is {each['told']}"
+    if stated and stated[-1]["outcome"] != Outcome.NOT_EXPLAINED:
+        yield "statement", f"{stated[-1]['day']}: {stated[-1]['told']}"
 
 
 def _counts(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,7 @@ def body_of(
         status=lambda: {
             "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": rows(),
+            "statements": [],
             **monitor.status(state, clock.now()),
         },
         objection=making.objection(state),

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
+import msgspec
 import uvloop
 from rich.console import Console
 
@@ -20,7 +20,7 @@ from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
 from replenisher.live.control import Door, sole_daemon
-from replenisher.live.daily_statement import state_yesterday
+from replenisher.live.daily_statement import DailyStatement, statement_of
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
@@ -72,6 +72,7 @@ def _live(
     tenancy, known, remembered = taken(config, claim, epoch, journal.boot, clock)
     recorder = Recording(record_task(config, tenancy))
     monitor = Monitor(state)
+    statement = DailyStatement(config.data_dir, statement_of(config.path))
     used = [*config.quoted_venues, *listened_to(config)]
     reached = {name: reach(config, name, child, clock) for name in used}
     engine = Engine(state, number=journal.boot.step)
@@ -99,6 +100,7 @@ def _live(
             "config_version": config.fingerprint(),
             "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
+            "statements": msgspec.to_builtins(statement.stated),
             **monitor.status(state, clock.now()),
         },
         objection=objections(config, state),
@@ -110,12 +112,12 @@ def _live(
         prices=price_sources(config),
         duration_s=duration_s,
         retention=lambda: _tidy_up(journal, recorder, clock),
-        statement=partial(state_yesterday, config.path),
+        statement=statement.state_what_is_due,
     )
     try:
         with ExitStack() as page:
             if screen:
-                around.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, clock))
+                around.refresh = page.enter_context(_live_screen(config, engine, monitor, recorder, statement, clock))
             garbage.look_for_it_ourselves()
             ending = uvloop.run(live(parts, around))
     finally:
@@ -167,7 +169,12 @@ def _tidy_up(journal: Journal, recorder: Recording, clock: SessionClock) -> None
 
 @contextmanager
 def _live_screen(
-    config: Config, engine: Engine, monitor: Monitor, recorder: Recording, clock: SessionClock
+    config: Config,
+    engine: Engine,
+    monitor: Monitor,
+    recorder: Recording,
+    statement: DailyStatement,
+    clock: SessionClock,
 ) -> Iterator[Callable[[], None]]:
     """A page on the terminal; what is yielded draws it anew."""
     title = Title(mode=config.mode, instrument=engine.state.setup.strategies[0].instrument)
@@ -180,6 +187,7 @@ def _live_screen(
                 journal=f"step {engine.number}",
                 recorder=f"{status.behind_bytes} bytes behind" if status.behind_bytes else "up to date",
                 alarm=status.error,
+                not_explained=statement.alarm,
             )
             page.show(monitor.look(engine.state, clock.now()), backstage)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, inspect
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
 from replenisher.live.control import ask, sole_daemon
+from replenisher.live.stated import kept, not_explained
 from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
@@ -36,6 +37,7 @@ def about_machine(config: Config) -> Iterator[Finding]:
     yield (database := _database(config))
     if database.light is Light.GREEN:
         yield from _accounts(config)
+    yield from _statements(config)
 
 
 def _data_directory(config: Config) -> Finding:
@@ -146,6 +148,16 @@ def _halted(standing: Sequence[Standing]) -> Finding:
     """A life would end at once, because an earlier one has halted the account, with whatever data directory."""
     reasons = "; ".join(f"{halt.reason}, on {leases.moment(halt.at)}" for halt in standing)
     return _found("halts", Light.RED, reasons, 'find out why, then `replenisher resume --reason "…"`')
+
+
+def _statements(config: Config) -> Iterator[Finding]:
+    """What the days that are over have come to, if any was stated."""
+    stated = kept(config.data_dir)
+    if left := not_explained(stated):
+        advice = "compare with the venue's own list of that time; `replenisher statement` with its --day tells more"
+        yield _found("statement", Light.AMBER, "; ".join(left), advice)
+    elif stated:
+        yield _found("statement", Light.GREEN, f"{stated[-1].day}: {stated[-1].told}")
 
 
 def _lease(config: Config, check: str, row: Any, now: int) -> Finding:

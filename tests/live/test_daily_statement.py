@@ -1,32 +1,25 @@
-"""The statement of the day that is over: another process makes it, and what it comes to is told."""
+"""The statements of the days that are over: another process makes them, and what they come to is told and kept."""
 
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from replenisher.live.daily_statement import LOWEST, statement_of_yesterday, tell_statement
+from replenisher.live.daily_statement import LOWEST, DailyStatement, statement_of
+from replenisher.live.stated import Outcome, kept
 from replenisher.store.database import Database
 from tests.report.by_hand import LINEAR, Rows
 
-THE_DAY, NO_DAY = "2023-11-14", "2023-11-20"
+THE_DAY, NO_DAY = date(2023, 11, 14), date(2023, 11, 20)
 
 
-@pytest.mark.parametrize(
-    ("words", "day", "level", "event", "told"),
-    [
-        (("100", "100"), THE_DAY, "info", "stated", "all that moved is explained"),
-        (("100", "100", "98"), THE_DAY, "error", "not_explained", "not explained: USDT on venue: -2 between "),
-        (("100", "100"), NO_DAY, "warning", "not_stated", "replenisher: there is nothing to state: on 2023-11-20 "),
-    ],
-)
-async def test_what_a_statement_comes_to_is_told(
-    tmp_path: Path, sqlite_ledger: Path, words: tuple[str, ...], day: str, level: str, event: str, told: str
-) -> None:
+def ledger_with(tmp_path: Path, sqlite_ledger: Path, words: Sequence[str]) -> Callable[[date], list[str]]:
+    """The command that states days of a ledger in which the venue has said this, and nothing moved."""
     ledger = Path(shutil.copy(sqlite_ledger, tmp_path / "ledger.db"))
     rows = Rows(LINEAR)
     rows.life("c")
@@ -34,19 +27,67 @@ async def test_what_a_statement_comes_to_is_told(
         rows.balance(word)
     with closing(Database(f"sqlite:///{ledger}")) as database:
         rows.write(database)
+    return lambda day: [sys.executable, "-m", "replenisher", "statement", str(ledger), "--day", f"{day}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "day", "level", "event", "told"),
+    [
+        (("100", "100"), THE_DAY, "info", "stated", "all that moved is explained"),
+        (("100", "100", "98"), THE_DAY, "error", "not_explained", "not explained: USDT on venue: -2 between "),
+        (("100", "100"), NO_DAY, "warning", "not_stated", "there is nothing to state: on 2023-11-20 "),
+    ],
+)
+async def test_what_a_statement_comes_to_is_told_once_and_kept(
+    tmp_path: Path, sqlite_ledger: Path, words: tuple[str, ...], day: date, level: str, event: str, told: str
+) -> None:
+    statement = DailyStatement(tmp_path, ledger_with(tmp_path, sqlite_ledger, words))
 
     with capture_logs() as logs:
-        await tell_statement([sys.executable, "-m", "replenisher", "statement", str(ledger), "--day", day])
+        await statement.state(day)
+        await statement.state(day)
 
     (line,) = logs
     assert (line["log_level"], line["event"], line["code"]) == (level, event, 0 if level == "info" else 1)
     assert line["told"].startswith(told)
+    (stated,) = kept(tmp_path)
+    assert (stated.day, stated.told) == (day, line["told"])
+    alarm = f"{day} is {line['told']}" if event == "not_explained" else ""
+    assert statement.alarm == DailyStatement(tmp_path, lambda _: ()).alarm == alarm  # in the next life, too
 
 
-def test_the_command_asks_for_yesterday_and_gives_way_to_everybody() -> None:
-    before = datetime.now(UTC).date()
-    command = statement_of_yesterday(Path("desk.yaml"))
+async def test_the_alarm_ends_when_the_day_is_explained(tmp_path: Path) -> None:
+    answers = iter(["print('not explained: BTC'); exit(1)", "print('all that moved is explained')"])
+    statement = DailyStatement(tmp_path, lambda _: [sys.executable, "-c", next(answers)])
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    await statement.state(yesterday)
+    alarm = statement.alarm
+
+    await statement.state_what_is_due()
+
+    assert (alarm, statement.alarm) == (f"{yesterday} is not explained: BTC", "")
+
+
+async def test_a_day_that_could_not_be_stated_for_now_remains_due(tmp_path: Path) -> None:
+    asked: list[date] = []
+
+    def command_of(day: date) -> list[str]:
+        asked.append(day)
+        says = "print('all that moved is explained')" if len(asked) > 1 else "exit(75)"
+        return [sys.executable, "-c", says]
+
+    statement = DailyStatement(tmp_path, command_of)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await statement.state_what_is_due()
+
+    assert [line["event"] for line in logs] == ["not_stated", "stated"]
+    assert len(asked) == 2
+    assert [each.outcome for each in kept(tmp_path)] == [Outcome.EXPLAINED]
+
+
+def test_the_command_gives_way_to_everybody() -> None:
+    command = statement_of(Path("desk.yaml"))(THE_DAY)
 
     assert command[:3] == list(LOWEST)
-    assert command[-4:-1] == ["statement", "desk.yaml", "--day"]
-    assert command[-1] in {f"{day - timedelta(days=1)}" for day in (before, datetime.now(UTC).date())}
+    assert command[-4:] == ["statement", "desk.yaml", "--day", "2023-11-14"]

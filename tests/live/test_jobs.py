@@ -1,38 +1,46 @@
 """Housekeeping on a calendar: what is due runs on the loop, and what fails is told and stops nothing."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from structlog.testing import capture_logs
 
-from replenisher.live.jobs import housekeeping
+from replenisher.live.jobs import FIRST_STATEMENT_S, housekeeping
 from tests.waiting import eventually
 
+SOON = timedelta(seconds=FIRST_STATEMENT_S)
 
-async def test_the_daily_job_comes_five_minutes_into_the_day_and_runs_on_the_loop() -> None:
+
+async def test_a_statement_comes_soon_and_then_five_minutes_into_each_hour_and_runs_on_the_loop() -> None:
     has_run, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    async def daily() -> None:
+    async def statement() -> None:
         assert asyncio.get_running_loop() is loop
         has_run.set()
 
-    with housekeeping(hourly=lambda: None, daily=daily) as scheduler:
-        due = scheduler.get_job("daily").next_run_time
-        scheduler.modify_job("daily", next_run_time=datetime.now(UTC))
+    before = datetime.now(UTC)
+    with housekeeping(hourly=lambda: None, statement=statement) as scheduler:
+        job = scheduler.get_job("statement")
+        first, later = job.next_run_time, before + 2 * SOON
+        then = job.trigger.get_next_fire_time(later, later)
+        midnight = datetime(2026, 11, 26, tzinfo=UTC)
+        scheduler.modify_job("statement", next_run_time=datetime.now(UTC))
         await eventually(has_run.is_set)
-        again = scheduler.get_job("daily").next_run_time
 
-    assert (due.hour, due.minute, due.utcoffset().total_seconds()) == (0, 5, 0)
-    assert again == due
+        assert job.trigger.triggers[1].get_next_fire_time(None, midnight) == midnight + timedelta(minutes=5)
+
+    assert first <= datetime.now(UTC) + SOON
+    assert first >= before + SOON or first.minute == 5
+    assert (then.minute, then.utcoffset()) == (5, timedelta(0))
 
 
 async def test_a_job_that_fails_is_told() -> None:
 
-    async def daily() -> None:
+    async def statement() -> None:
         raise OSError("there is no nice")
 
-    with capture_logs() as logs, housekeeping(hourly=lambda: None, daily=daily) as scheduler:
-        scheduler.modify_job("daily", next_run_time=datetime.now(UTC))
+    with capture_logs() as logs, housekeeping(hourly=lambda: None, statement=statement) as scheduler:
+        scheduler.modify_job("statement", next_run_time=datetime.now(UTC))
         await eventually(lambda: logs, "somebody is told")
 
-    assert [(line["event"], line["job"]) for line in logs] == [("job_failed", "daily")]
+    assert [(line["event"], line["job"]) for line in logs] == [("job_failed", "statement")]

@@ -197,6 +197,17 @@ def test_an_alarm_goes_before_everything_else() -> None:
     assert lines[1].startswith(" ! the database does not answer, rows wait")
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_day_that_is_not_explained_stands_below_what_is_quoted(width: int, height: int) -> None:
+    world, monitor = opened()
+
+    lines = seen(world, monitor, width, height, Backstage(not_explained="2026-11-25 is not explained: BTC on deribit"))
+
+    assert lines[1].startswith(" ● quoting, 6 orders")
+    assert lines[2].strip() == "! 2026-11-25 is not explained: BTC on deribit"
+    assert len(lines) == height
+
+
 def test_a_linear_contract_shows_its_own_units() -> None:
     world, monitor = opened(instrument=LINEAR)
     eat(world, BUY)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from socket import gethostname
 
@@ -12,6 +13,7 @@ import pytest
 from replenisher.config import Config, load
 from replenisher.exchange.ledger import Opened
 from replenisher.live.control import sole_daemon
+from replenisher.live.stated import Outcome, Stated, keep
 from replenisher.model.units import SECOND_NS
 from replenisher.store import leases
 from replenisher.store.database import Database
@@ -50,6 +52,20 @@ def test_a_database_that_is_up_to_date_is_said_to_be(config: Config) -> None:
     database_upgrade(config)
 
     assert look(config)["database"].found == "replenisher.db in the data directory, up to date"
+
+
+def test_a_day_that_is_not_explained_is_told_until_it_is(config: Config) -> None:
+    config.data_dir.mkdir()
+    before, after = (Stated(date(2026, 11, day), Outcome.EXPLAINED, "all that moved is explained") for day in (24, 26))
+    left = Stated(date(2026, 11, 25), Outcome.NOT_EXPLAINED, "not explained: BTC on deribit: -0.5 between 10:00 and")
+    found: list[Finding] = []
+    for days in ([before], [before, left, after]):
+        keep(config.data_dir, days)
+        found.append(look(config)["statement"])
+
+    assert (found[0].light, found[0].found) == (Light.GREEN, "2026-11-24: all that moved is explained")
+    assert (found[1].light, found[1].found) == (Light.AMBER, f"2026-11-25 is {left.told}")
+    assert "replenisher statement" in found[1].advice
 
 
 def lease_of(config: Config, data_directory: str, *, is_given_back: bool = False) -> Finding:
