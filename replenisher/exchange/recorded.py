@@ -442,12 +442,12 @@ class RecordedMarket:
         """The best price of others that is shown."""
         own = self._resting.best(side.opposite, without=without)
         book = self._book[side]
-        if not self._taken and not _crosses(side, best := book.best, own):
-            return best
-        for price, _ in book.best_first():
-            if self._others(side, price) and not _crosses(side, price, own):
-                return price
-        return None
+        price = book.best
+        if own is not None and _crosses(side, price, own):
+            price = book.behind(own)
+        while price is not None and not self._others(side, price):  # clients took all of it
+            price = book.behind(price)
+        return price
 
     def _crossing(self) -> dict[tuple[Side, int], None]:
         """The levels of others that would trade with a resting order, if the tape knew of it."""
