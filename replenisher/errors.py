@@ -1,8 +1,8 @@
 """The errors an operator can meet, each with the exit code it ends the process with.
 
     ReplenisherError            1   a failure that is nobody's mistake
-    ├── ConfigurationError     78   the YAML, a secret, a tape, a schema or the journal is not what it must be
-    ├── Unreachable            75   a venue or a database does not answer at start: try again later
+    ├── ConfigurationError     78   the YAML, a secret, a tape, a path, a schema or the journal is not what it must be
+    ├── Unreachable            75   a venue or a database server does not answer at start: try again later
     ├── Taken                  75   another daemon trades on the account: try again later
     └── OrdersLeft              3   orders of ours rest that the configuration forbids to touch: look first
 

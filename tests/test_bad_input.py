@@ -190,6 +190,17 @@ def no_database(desk: Desk) -> list[str | Path]:
     return ["run", PAPER]
 
 
+def never_ran(*verb: str) -> Mistake:
+    """A verb that looks back, where nothing ever was; a word that follows the configuration is the last one."""
+    if verb[0] == "why":
+        return lambda desk: [verb[0], PAPER, verb[1]]
+    return lambda desk: [*verb, PAPER]
+
+
+def played(path: str) -> Mistake:
+    return lambda desk: ["exchange", "--ledger", desk.ledger_file, "--tape", path]
+
+
 def an_order_that_is_not_there(desk: Desk) -> list[str | Path]:
     return ["why", PAPER, "rplnothing"]
 
@@ -499,21 +510,21 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "a database in a folder that is not there",
         EITHER,
         database("sqlite:///{room}/nowhere/books.db"),
-        UNREACHABLE,
+        CONFIGURATION,
         "cannot be made: there is no folder",
     ),
     (
         "a database below a file",
         EITHER,
         database("sqlite:///{room}/a_file/books.db"),
-        UNREACHABLE,
+        CONFIGURATION,
         "cannot be made: there is no folder",
     ),
     (
         "a database where nobody may write",
         EITHER,
         database("sqlite:////proc/books.db"),
-        UNREACHABLE,
+        CONFIGURATION,
         "the database /proc/books.db cannot be written",
     ),
     (
@@ -559,6 +570,35 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
     ),
     ("a name of many orders", (OLD,), a_name_of_many_orders, FAILURE, "more than one order begins with rpl: rpl"),
     ("a file that is no database", EITHER, no_database, CONFIGURATION, "is not a database of replenisher"),
+    *(
+        (f"no database yet, for {verb[0]}", (NEW,), never_ran(*verb), CONFIGURATION, ": the first `run` makes it")
+        for verb in (["report"], ["statement"], ["why", "rpl"], ["obligations"], ["db", "check"])
+    ),
+    (
+        "a file for a folder of a database",
+        (NEW,),
+        lambda desk: ["db", "upgrade", a_file_for_a_data_directory(desk)[1]],
+        CONFIGURATION,
+        "cannot be made: Not a directory",
+    ),
+    (
+        "a ledger where nobody may write",
+        (NEW,),
+        lambda desk: ["exchange", "--ledger", "/proc/exchange.ledger"],
+        CONFIGURATION,
+        "the exchange's ledger /proc/exchange.ledger cannot be opened",
+    ),
+    (
+        "a replay where nobody may write",
+        (NEW,),
+        lambda desk: ["replay", PAPER, "--minutes", "0.01", "--data-directory", "/proc/replay"],
+        CONFIGURATION,
+        "/proc/replay: cannot be written",
+    ),
+    *(
+        (f"{name} for a tape", (NEW,), played(path), CONFIGURATION, f"{path!r} is not allowed, it is no file")
+        for name, path in (("a folder", "/dev"), ("nothing", "/dev/null"))
+    ),
     ("a port in use", EITHER, a_port_in_use, FAILURE, " is in use: Address already in use"),
     (
         "another exchange than that of the database",

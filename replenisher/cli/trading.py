@@ -53,6 +53,7 @@ def exchange(
     both.
     """
     from replenisher.config import load, market_overrides, require_exchange
+    from replenisher.config.readiness import no_file
 
     config = load(file, market_overrides(tape, speed)) if file is not None else None
     if config is not None:
@@ -60,7 +61,7 @@ def exchange(
     elif ledger is None:
         raise typer.BadParameter("without CONFIG it is needed", param_hint="--ledger")
     elif tape is not None and not tape.is_file():
-        raise ConfigurationError(f"the command line: --tape: {str(tape)!r} is not allowed, there is no such file")
+        raise ConfigurationError(f"the command line: --tape: {str(tape)!r} is not allowed, {no_file(tape)}")
     elif speed is not None and speed <= 0:
         raise typer.BadParameter("it must be greater than 0", param_hint="--speed")
     elif speed is not None and tape is None:

@@ -1,6 +1,7 @@
 """What must be true before anything connects: the operator's word for real money, secrets, hosts and a tape."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from replenisher.config.loading import Config
@@ -83,8 +84,12 @@ def require_exchange(config: Config) -> None:
     if config.tape is None:
         raise _fault(config, at, f"{spell(at)} is missing, name a recording with --tape FILE")
     if not config.tape.is_file():
-        what = "it is no file" if config.tape.exists() else "there is no such file"
-        raise _fault(config, at, not_allowed(at, str(config.tape), what))
+        raise _fault(config, at, not_allowed(at, str(config.tape), no_file(config.tape)))
+
+
+def no_file(path: Path) -> str:
+    """What is where there should be a file."""
+    return "it is no file" if path.exists() else "there is no such file"
 
 
 def _require_adapter(config: Config, name: str) -> None:

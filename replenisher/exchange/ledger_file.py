@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from replenisher.errors import ReplenisherError
+from replenisher.errors import ConfigurationError, ReplenisherError
 from replenisher.exchange.ledger import Past, read_ledger
 
 
@@ -17,7 +17,7 @@ class LedgerFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ReplenisherError(f"the exchange's ledger {self.path} cannot be opened: {error.strerror}") from error
+            raise ConfigurationError(f"the exchange's ledger {self.path} cannot be opened: {error.strerror}") from error
         self._is_open = True
         try:
             self._lock()

@@ -87,6 +87,8 @@ def explained(database: Database) -> Iterator[None]:
     except DBAPIError as error:
         if database.dialect == "postgresql":
             raise postgresql.fault(database.name, error) from error
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
+            raise ConfigurationError(f"the database {database.name} cannot be opened: {error.orig}") from error
         if isinstance(error, OperationalError | InterfaceError):
             raise Unreachable(f"the database {database.name} cannot be reached: {error.orig}") from error
         raise ConfigurationError(f"{database.name} is not a database of replenisher: {error.orig}") from error

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.errors import ConfigurationError
 
 
 def engine_of(url: URL, *, must_exist: bool, busy_timeout_ms: int, **options: Any) -> Engine:
@@ -15,7 +15,7 @@ def engine_of(url: URL, *, must_exist: bool, busy_timeout_ms: int, **options: An
     if url.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise ConfigurationError(f"database.url: {url.drivername} cannot be used here, write sqlite:///FILE")
     if must_exist and not Path(str(url.database)).is_file():
-        raise Unreachable(f"there is no database {url}; `replenisher db upgrade` makes one")
+        raise ConfigurationError(f"there is no database {url}: the first `run` makes it")
     made = create_engine(url, **options)
 
     def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

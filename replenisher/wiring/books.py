@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect
 from replenisher.config import Config, has_dead_man_switch, require_ready
 from replenisher.config.priced import advice, listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
-from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.errors import ConfigurationError
 from replenisher.live.control import is_held
 from replenisher.model.units import HOUR_NS
 from replenisher.report.audit import Audit
@@ -65,7 +65,7 @@ def _require_place(config: Config, file: Path) -> None:
     if folder.is_relative_to(config.data_dir):
         return
     if not folder.is_dir():
-        raise Unreachable(f"the database {file} cannot be made: there is no folder {folder}")
+        raise ConfigurationError(f"the database {file} cannot be made: there is no folder {folder}")
     _require_writable(folder, file)
 
 
@@ -77,7 +77,7 @@ def _require_writable(path: Path, file: Path) -> None:
         if path.is_dir():
             tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
-        raise Unreachable(f"the database {file} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"the database {file} cannot be written: {error.strerror}") from error
 
 
 def _refuse_other_exchange(config: Config, connection: Connection) -> None:
@@ -120,7 +120,11 @@ def database_upgrade(config: Config) -> None:
     """Bring the tables to the version that this program knows."""
     url = config.database_url
     if url.startswith("sqlite"):
-        _sqlite_file(url).parent.mkdir(parents=True, exist_ok=True)
+        file = _sqlite_file(url)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"the database {file} cannot be made: {error.strerror}") from error
     schema.upgrade(url)
 
 

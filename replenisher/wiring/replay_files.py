@@ -9,7 +9,7 @@ from replenisher.backtest.replay import Replay
 from replenisher.config import Config
 from replenisher.core.state import State
 from replenisher.core.sweep_watches import Sweeps
-from replenisher.errors import ConfigurationError, ReplenisherError
+from replenisher.errors import ConfigurationError
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.live.birth import EPOCH_ZERO_S, begin
 from replenisher.model.step import Step
@@ -99,14 +99,11 @@ def written(directory: Path) -> Iterator[Path]:
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
-    try:
         yield beside
         if directory.exists():
             directory.rmdir()
         beside.rename(directory)
     except OSError as error:
-        raise ReplenisherError(f"{directory}: cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
