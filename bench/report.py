@@ -2,12 +2,15 @@
 
 What is run. A ledger of `--fills` fills is made in SQLite, below TMPDIR: two instruments (an inverse and a linear
 perpetual), two strategies on each, a new configuration version after half of it; each fill has an order and a decision
-of its own and the mids after it, and each order two requests with their answers. Then another process reads the report
+of its own and the mids after it, and each order two requests with their answers. The books that are quoted are swept
+1.8 times a fill, as on a recorded day of a perpetual, and every strategy has obligations, an hour of which is a row and
+now and then a breach. Then another process reads the report
 from it as the verb does, with progress on stderr; it measures itself, from the first query to the last sum, and the
 most memory it ever had. On a machine that does other things too, `cpu_seconds` says more than `seconds`.
 
 What is printed; with `--json` as one document:
-    {"fills", "ledger_bytes", "seconds", "cpu_seconds", "fills_per_second", "peak_bytes", "unexplained": by currency}
+    {"fills", "sweeps": {"stored", "read"}, "ledger_bytes", "seconds", "cpu_seconds", "fills_per_second", "peak_bytes",
+     "unexplained": by currency}
 """
 
 import argparse
@@ -21,6 +24,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -32,9 +36,10 @@ from sqlalchemy import Table
 from bench.progress import Progress
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.cli import YOUNG_MAX
+from replenisher.core.resilience import TAUS_NS, WATCHED_NS, named_time
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.report import read_report
 from replenisher.store import history, schema, tables
 from replenisher.store.database import Database
@@ -54,7 +59,11 @@ LINEAR = msgspec.structs.replace(
     settlement_currency="USDT",
     quote_currency="USDT",
 )
+STRATEGIES = ("core", "wide")
 ROWS_AT_ONCE = 50_000
+SWEEPS_A_FILL = 1.8
+BANDS = ((0.0, 53), (5.0, 22), (10.0, 17), (25.0, 8))  # of the mid, and how many in a hundred are its sweeps
+PATTERNS = 10_007
 Values = list[tuple[Any, ...]]
 
 
@@ -73,6 +82,8 @@ def write_ledger(file: Path, fills: int) -> None:
             life |= {"started_at": T0 + (epoch - 1) * fills // 2 * BETWEEN_NS}
             insert(connection, tables.lives, [life | {"accounts": {INVERSE.venue: ACCOUNT}}])
         insert(connection, tables.instruments, [instrument_row(each, T0) for each in (INVERSE, LINEAR)])
+        insert(connection, tables.presence, hours := obliged(fills))
+        insert(connection, tables.breaches, breached(hours))
         found: dict[Table, list[dict[str, Any]]] = {}
         for number, rows in enumerate(traded(fills), start=1):
             for table, some in rows.items():
@@ -82,6 +93,7 @@ def write_ledger(file: Path, fills: int) -> None:
                     insert(connection, table, some)
                 found.clear()
                 progress.say(f"ledger: {number:,} of {fills:,} fills")
+        write_sweeps(connection, fills, progress)
 
 
 def insert(connection: sqlite3.Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -172,6 +184,78 @@ def rows_of(
     }  # fmt: skip
 
 
+def origin_of(number: int, fills: int) -> dict[str, Any]:
+    """Where in the journal is what happened about the time of this fill."""
+    at = T0 + number * BETWEEN_NS + 2
+    return {"journal_id": JOURNAL_ID, "epoch": 1 if number < fills // 2 else 2, "step": 2 * number + 2, "at": at}
+
+
+def obliged(fills: int) -> list[dict[str, Any]]:
+    """How each strategy met its obligations in every hour."""
+    random, rows = Random(8), []
+    for hour in range(T0 // HOUR_NS, (T0 + fills * BETWEEN_NS) // HOUR_NS + 1):
+        number = max(0, hour * HOUR_NS - T0) // BETWEEN_NS
+        for index, (strategy, instrument) in enumerate(product(STRATEGIES, (INVERSE, LINEAR))):
+            place = {"venue": instrument.venue, "account": ACCOUNT, "instrument": instrument.name}
+            whose = origin_of(number, fills) | place | {"index": index, "strategy": f"{strategy}-{instrument.name}"}
+            met_ns = round(HOUR_NS * random.uniform(0.9, 1))
+            rows.append(whose | {"hour": hour * HOUR_NS, "traded_ns": HOUR_NS, "met_ns": met_ns})
+    return rows
+
+
+def breached(hours: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A breach for each hour, as long as it says."""
+    rows = []
+    for hour in hours:
+        lasted_ns = hour["traded_ns"] - hour["met_ns"]
+        told = {"since": hour["hour"], "until": hour["hour"] + lasted_ns, "reason": "spread"}
+        whose = {name: hour[name] for name in hour if name in tables.breaches.c}
+        rows.append(whose | told | {"held_ns": {"spread": lasted_ns}})
+    return rows
+
+
+def write_sweeps(connection: sqlite3.Connection, fills: int, progress: Progress) -> None:
+    """As many as there are on a recorded day for so many fills; what became of them is one of some patterns."""
+    patterns, columns = list(sweep_patterns()), [column.name for column in tables.sweeps.c]
+    count = round(fills * SWEEPS_A_FILL)
+    for start in range(0, count, ROWS_AT_ONCE):
+        rows = (
+            origin_of(number * fills // count, fills)
+            | {"index": number, "venue_time": T0 + number * fills // count * BETWEEN_NS}
+            | patterns[number % PATTERNS]
+            for number in range(start, min(start + ROWS_AT_ONCE, count))
+        )
+        statement = f"insert into sweeps values ({', '.join('?' for _ in columns)})"
+        connection.executemany(statement, ([row[name] for name in columns] for row in rows))
+        progress.say(f"ledger: {start:,} of {count:,} sweeps")
+
+
+def sweep_patterns() -> Iterator[dict[str, Any]]:
+    """What may become of a sweep: the shares of the bands, and how soon the next one comes, are a recorded day's."""
+    random = Random(9)
+    for _ in range(PATTERNS):
+        (band_bps,) = random.choices(*zip(*BANDS, strict=True))
+        watched_ns = min(WATCHED_NS, round(random.expovariate(1) * SECOND_NS))
+        back = {named_time(tau): random.gauss(0.5, 0.5) if tau <= watched_ns else None for tau in TAUS_NS}
+        t50_ns = round(random.expovariate(0.3) * SECOND_NS)
+        t90_ns = t50_ns + round(random.expovariate(0.1) * SECOND_NS)
+        instrument, is_long = random.choice((INVERSE, LINEAR)), watched_ns > SECOND_NS
+        yield {
+            "venue": instrument.venue,
+            "account": ACCOUNT,
+            "instrument": instrument.name,
+            "side": random.choice(("buy", "sell")),
+            "band_bps": band_bps,
+            "loss": random.uniform(0.1, 9),
+            "watched_ns": watched_ns,
+            "back": msgspec.json.encode(back).decode(),
+            "t50_ns": t50_ns if t50_ns <= watched_ns else None,
+            "t90_ns": t90_ns if t90_ns <= watched_ns else None,
+            "flow_per_s": random.uniform(0, 1) if is_long else None,
+            "own_share": random.uniform(0, 1) if is_long else None,
+        }
+
+
 # --- The report ---------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +264,7 @@ def measure(file: Path) -> dict[str, Any]:
     progress = Progress()
 
     def told(done: int, count: int) -> None:
-        progress.say(f"report: {done:,} of {count:,} fills")
+        progress.say(f"report: {done:,} of {count:,} fills and sweeps")
 
     gc.set_threshold(YOUNG_MAX)  # as the program does
     started, cpu = perf_counter(), process_time()
@@ -189,6 +273,7 @@ def measure(file: Path) -> dict[str, Any]:
     seconds, cpu_seconds = perf_counter() - started, process_time() - cpu
     return {
         "fills": report.fills,
+        "sweeps": {"stored": report.sweeps.stored, "read": report.sweeps.read},
         "ledger_bytes": file.stat().st_size,
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
@@ -202,7 +287,8 @@ def table(found: dict[str, Any]) -> str:
     """The same for people."""
     left = ", ".join(f"{value} {name}" for name, value in found["unexplained"].items())
     return (
-        f"{found['fills']:,} fills, a ledger of {found['ledger_bytes'] / 1e6:,.0f} MB\n"
+        f"{found['fills']:,} fills, {found['sweeps']['stored']:,} sweeps ({found['sweeps']['read']:,} are read), "
+        f"a ledger of {found['ledger_bytes'] / 1e6:,.0f} MB\n"
         f"report  {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of a core), {found['fills_per_second']:,} "
         f"fills a second, {found['peak_bytes'] / 1e6:,.0f} MB at most\n"
         f"not explained by any part: {left}"

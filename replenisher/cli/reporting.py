@@ -43,7 +43,7 @@ def report(
 
         require_ours(html, HEAD)
     with progress("the report") as tell:
-        found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills"))
+        found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills and sweeps"))
         tables: dict[str, str] = {}
         if csv is not None:
             from replenisher.report.csv_files import csv_files

@@ -7,6 +7,7 @@ once and in order, and nothing is kept of them but sums.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import localcontext
 from itertools import chain
+from math import ceil
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,7 +23,7 @@ from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
-from replenisher.report.resilience import DayOfSweeps, read_resilience
+from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, read_resilience, sweep_count
 from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Paid, Sent, Taken
 from replenisher.store.marked import marked_fills
@@ -39,6 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     since: int  # the first fill, by the venue's clock
     until: int  # the last one
     fills: int
+    sweeps: SweepsRead
     pnl: Pnl
     performance: tuple[Performance, ...]
     markouts: tuple[Curve, ...]
@@ -50,16 +52,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_report(
-    connection: Connection, keys: Sequence[AccountKey], progress: Callable[[int, int], None] = lambda _done, _all: None
+    connection: Connection,
+    keys: Sequence[AccountKey],
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    sweeps_max: int = SWEEPS_MAX,
 ) -> Report:
-    """The report on these accounts. `progress` is told how many fills of how many are read."""
+    """The report on these accounts. `progress` is told how many fills and sweeps of how many are read."""
     history.expect_scans(connection)
     counts = {key: history.fill_count(connection, key) for key in keys}
     count = sum(counts.values())
     if count == 0:
         names = ", ".join(f"{key.account} on {key.venue}" for key in keys) or "any account"
         raise ReplenisherError(f"there is nothing to report: the database holds no fill of {names}")
-    reading = Reading(count, progress)
+    stored = sweep_count(connection, keys)
+    every = ceil(stored / sweeps_max) or 1
+    sweeps = SweepsRead(stored=stored, read=sweep_count(connection, keys, every))
+    reading = Reading(count + sweeps.read, progress)
     lines: list[Line] = []
     totals: list[Total] = []
     performance: list[Performance] = []
@@ -86,7 +94,7 @@ def read_report(
             fills_without_mid += attribution.fills_without_mid
             trips.append(round_trips(connection, key))
             obligations += read_obligations(connection, key)
-            resilience += read_resilience(connection, key)
+            resilience += read_resilience(connection, key, every, reading.note)
             equity += pen.equity()
             fills += pen.fills()
             held += pen.held()
@@ -95,6 +103,7 @@ def read_report(
         since=reading.since,
         until=reading.until,
         fills=count,
+        sweeps=sweeps,
         pnl=Pnl(lines=tuple(lines), totals=tuple(totals), fills_without_mid=fills_without_mid),
         performance=tuple(performance),
         markouts=cube.curves(),
@@ -138,19 +147,23 @@ class Reading:
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)
-            self._note(fills)
+            self._see(fills)
         while event is not None:
             _happen(event, attribution, booked, pen)
             event = next(events, None)
         pen.look(self.until, attribution.lines())
         return attribution, booked
 
-    def _note(self, some: Sequence[Fill]) -> None:
+    def note(self, rows: int) -> None:
+        """So many more rows are read."""
+        self._done += rows
+        self._progress(self._done, self._count)
+
+    def _see(self, some: Sequence[Fill]) -> None:
         """These fills are read."""
         first, last = some[0].at, some[-1].at
         self.since, self.until = min(self.since or first, first), max(self.until, last)
-        self._done += len(some)
-        self._progress(self._done, self._count)
+        self.note(len(some))
 
 
 def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) -> None:

@@ -1,21 +1,45 @@
-"""Resilience day by day: how the books that we quoted came back after somebody had swept them, from stored sweeps."""
+"""Resilience day by day: how the books that we quoted came back after somebody had swept them, from stored sweeps.
 
-from collections.abc import Iterator
+There may be millions. Where there are more than a report can look at, one in several is: what is said of them are means
+and estimates of chances, which are those of all but for chance, and how much that may be their intervals say.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
-from replenisher.model.units import DAY_NS
+from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.report.resampling import with_intervals
 from replenisher.store import tables
 from replenisher.store.batches import row_batches
 from replenisher.store.history import SIDES, with_version
+from replenisher.store.one_in import one_in
 from replenisher.store.queries import AccountKey
 
 TIMES = tuple(map(named_time, TAUS_NS))
+SWEEPS_MAX = 100_000  # that one report looks at, but for chance
+_c = tables.sweeps.c
+
+
+class SweepsRead(msgspec.Struct, frozen=True, kw_only=True):
+    """Of how many sweeps in the ledger the report has looked at how many."""
+
+    stored: int
+    read: int
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it has not looked at all of them."""
+        return self.read < self.stored
+
+    @property
+    def told(self) -> str:
+        """The same in words."""
+        return f"{self.read:,} of {self.stored:,} sweeps were looked at, evenly over time"
 
 
 class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,10 +53,22 @@ class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
     resilience: Resilience
 
 
-def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSweeps]:
-    """Every day of one account on which there was a sweep, oldest first; a day is kept until it is over."""
-    c = tables.sweeps.c
-    query = with_version(tables.sweeps, key).order_by(c.venue_time, c.epoch, c.step, c["index"])
+def sweep_count(connection: Connection, keys: Sequence[AccountKey], every: int = 1) -> int:
+    """How many sweeps of these accounts are read, if one in so many is."""
+    query = select(func.count()).select_from(tables.sweeps).where(_is_read(every))
+    counts = (query.where(_c.venue == key.venue, _c.account == key.account) for key in keys)
+    return sum(connection.execute(count).scalar_one() for count in counts)
+
+
+def read_resilience(
+    connection: Connection, key: AccountKey, every: int = 1, progress: Callable[[int], None] = lambda _done: None
+) -> Iterator[DayOfSweeps]:
+    """Every day of one account on which there was a sweep, oldest first; a day is kept until it is over.
+
+    One sweep in `every` is looked at; `progress` is told each time so many more are.
+    """
+    query = with_version(tables.sweeps, key).where(_is_read(every))
+    query = query.order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
     rows = chain.from_iterable(row_batches(connection, query))
     for day, those in groupby(rows, lambda row: row.venue_time // DAY_NS * DAY_NS):
         books: dict[tuple[str, str, float], list[Recovery]] = {}
@@ -47,6 +83,12 @@ def read_resilience(connection: Connection, key: AccountKey) -> Iterator[DayOfSw
                 day=day,
                 resilience=with_intervals(sweeps),
             )
+            progress(len(sweeps))
+
+
+def _is_read(every: int) -> ColumnElement[bool]:
+    """By when they happened, so that all bands tell of the same moments."""
+    return one_in(every, _c.venue_time // MS_NS)
 
 
 def _recovery(row: Row[Any]) -> Recovery:

@@ -25,6 +25,8 @@ ASIDE = (".intervals", ".seen")  # how sure a number is, which fills columns of 
 def summary(report: Report, width: int) -> RenderableType:
     """All of it that fits into so many columns of text."""
     span = f"{moment(report.since)} to {moment(report.until)} UTC, {report.fills:,} fills\n"
+    if report.sweeps.is_part:
+        span += f"{report.sweeps.told}\n"
     sections = [table for table in tables(report) if not table.name.startswith(ELSEWHERE)]
     return Group(Text(span), *_parts(report), *_markouts(report), *(_section(each, width) for each in sections))
 

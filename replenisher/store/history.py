@@ -18,7 +18,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
-from replenisher.store.marks import Mark, mark_before, marks_between
+from replenisher.store.marks import Mark, every_how_many, mark_before, marks_between
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
@@ -138,7 +138,7 @@ def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
     marks = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
     begun = [Begun(life.started_at, life.config_version) for life in lives]
     rare: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
-    between = marks_between(connection, key, lives, fill_count(connection, key))
+    between = marks_between(connection, key, lives, every_how_many(fill_count(connection, key)))
     return merge(between, sorted(rare, key=_at), key=_at)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 from replenisher.model.units import MINUTE_NS
 from replenisher.store import tables
 from replenisher.store.batches import row_batches
+from replenisher.store.one_in import one_in
 from replenisher.store.queries import AccountKey
 
 
@@ -32,14 +33,18 @@ Told = tuple[float, int]  # the fair value, and when
 _c = tables.decisions.c
 
 
-def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[Any]], fills: int) -> Iterator[Mark]:
-    """Of these lives, one after the other; the last of each is what things were worth when it ended."""
+def marks_between(
+    connection: Connection, key: AccountKey, lives: Iterable[Row[Any]], every: int, steps_at_end: int = STEPS_AT_END
+) -> Iterator[Mark]:
+    """Of these lives, one after the other; the last of each is what things were worth when it ended.
+
+    One decision in `every` is looked at, and each of the last so many steps of a life.
+    """
     query = select(_c.at, _c.instrument, _c.fair_value).where(_c.venue == key.venue, _c.fair_value.is_not(None))
-    one_in = max(1, fills // FILLS_ALONE)
     for life in lives:
         whose = _c.journal_id == life.journal_id, _c.epoch == life.epoch
         last = connection.execute(select(func.max(_c.step)).where(*whose)).scalar_one() or 0
-        is_seen = or_(_c.step % one_in == 0, _c.step > last - STEPS_AT_END)
+        is_seen = or_(one_in(every, _c.step), _c.step > last - steps_at_end)
         own = query.where(*whose, is_seen).order_by(_c.step, _c.index)
         minute, told = 0, dict[str, list[Told]]()
         for rows in row_batches(connection, own):
@@ -49,6 +54,11 @@ def marks_between(connection: Connection, key: AccountKey, lives: Iterable[Row[A
                     minute, told = (at // MINUTE_NS + 1) * MINUTE_NS, {}
                 told.setdefault(name, []).append((price, at))
         yield from _thinned(told)
+
+
+def every_how_many(fills: int) -> int:
+    """One decision in how many is looked at, where there are so many fills."""
+    return max(1, fills // FILLS_ALONE)
 
 
 def mark_before(connection: Connection, key: AccountKey, instrument: str, at: int) -> Iterator[Mark]:

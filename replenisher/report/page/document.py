@@ -72,6 +72,8 @@ def _head(report: Report) -> Iterator[str]:
         of = f" of {total.account}" if len(accounts) > 1 else ""
         yield _tile(f"P&L at fair value{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
     yield _tile("fills", "fills", report.fills, "")
+    if report.sweeps.is_part:
+        yield _tile("sweeps looked at", "sweeps.read", report.sweeps.read, f"of {report.sweeps.stored:,}")
     for place, each in enumerate(report.performance):
         if len(report.performance) == 1:
             yield _tile("turnover", f"performance[{place}].turnover_quote", each.turnover_quote, "in quote currency")

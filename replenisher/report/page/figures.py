@@ -35,7 +35,7 @@ def figures(report: Report) -> list[Figure]:
     if known := [each for each in report.spreads if each.effective_bps is not None]:
         found.append(spreads_of(known))
     found += [presence_of(each) for each in report.curves.presence]
-    return found + resiliences(report.resilience)
+    return found + resiliences(report.resilience, report.sweeps)
 
 
 def for_plotly(found: Iterable[Figure]) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from replenisher.report.page.figure import (
     of_many,
     range_of,
 )
-from replenisher.report.resilience import DayOfSweeps
+from replenisher.report.resilience import DayOfSweeps, SweepsRead
 
 HOLLOW = "Hollow where it is the mean of fewer than ten."
 ERRORS_MAX = 3  # curves whose errors can still be told apart
@@ -114,15 +114,16 @@ def presence_of(presence: Presence) -> Figure:
     )
 
 
-def resiliences(days: Sequence[DayOfSweeps]) -> list[Figure]:
+def resiliences(days: Sequence[DayOfSweeps], read: SweepsRead) -> list[Figure]:
     """How each book came back on its last day, a line for each band."""
     books: dict[tuple[str, str], dict[float, DayOfSweeps]] = {}
     for day in sorted(days, key=lambda each: each.day):
         books.setdefault((day.venue, day.instrument), {})[day.band_bps] = day
-    return [_resilience(*book, list(bands.values())) for book, bands in sorted(books.items())]
+    of_how_many = f" {read.told}." if read.is_part else ""
+    return [_resilience(*book, list(bands.values()), of_how_many) for book, bands in sorted(books.items())]
 
 
-def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps]) -> Figure:
+def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how_many: str) -> Figure:
     lines = [
         means_of(
             (f"within {day.band_bps:g} bps" if day.band_bps else "at the touch")
@@ -140,7 +141,8 @@ def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps]) -> Fig
         key=f"resilience-{venue}-{instrument}",
         title=f"How the book comes back, {instrument}",
         about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time: the mean of "
-        f"those sweeps of {moment(max(day.day for day in days))[:10]} that no other had followed by then. {HOLLOW}",
+        f"those sweeps of {moment(max(day.day for day in days))[:10]} that no other had followed by then. {HOLLOW}"
+        f"{of_how_many}",
         data=lines,
         layout={
             "height": HEIGHT,
