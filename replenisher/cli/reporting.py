@@ -27,8 +27,9 @@ def report(
 ) -> None:
     """Say why money was made or lost: P&L in parts, markouts, spreads, obligations.
 
-    It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers. The exit code
-    is 1 if the parts of a P&L do not come to what the ledger has booked; all is written then, too.
+    It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers; a terminal
+    gets what fits, and with --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come
+    to what the ledger has booked; all is written then, too.
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read
@@ -131,8 +132,8 @@ def _show(found: "Report", *, as_json: bool, written: list[Path]) -> None:
         return
     from rich.console import Console
 
-    from replenisher.report.summary import summary
+    from replenisher.report.summary import outcome, summary
 
-    display(summary(found, Console().width))
+    display(outcome(found) if written else summary(found, Console().width))
     for path in written:
         typer.echo(f"{path} is written")

@@ -79,7 +79,7 @@ def is_moment(column: str) -> bool:
 def written(column: str, value: Decimal | float) -> str:
     """A number of a column: a time, how long something took, or just a number."""
     if is_moment(column) and isinstance(value, int):
-        return moment(value)
+        return moment(value).removesuffix(" 00:00:00") if column.rpartition(".")[2] == "day" else moment(value)
     return span(int(value)) if column.endswith("_ns") else shown(value)
 
 

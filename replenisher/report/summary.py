@@ -1,25 +1,28 @@
 """The report in a terminal: the P&L by part, and a short table of every other section."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.markouts import Point
 from replenisher.report.numbers import FEW, after, heading, moment, short_names, shown, title, written
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
 
 ROWS_MAX = 12  # of a table; all of them are in the other forms
-PADDING = 2  # of a column
-NAME_WIDTH = 24  # of a row's name in a table that is turned
-ELSEWHERE = ("report", "pnl.totals", "markouts", "curves.")
+PADDING, MARGIN = 2, 1  # of a column, and of a table
+NAME_WIDTH = 34  # of a row's name in a table that is turned, at most
+ELSEWHERE = ("report", "pnl.totals", "markouts", "spreads.after", "curves.")
+OF_ALL = ("instrument", "strategy", "currency", "day")  # stands in the heading where it is the same in all rows
 HIDDEN = ("venue", "account")
 VERSION = "config_version"
 ASIDE = (".intervals", ".seen")  # how sure a number is, which fills columns of its own
+Known = tuple[float, float | None, int]  # after how many seconds, the mean if there is one, and of how many
+Cells = Mapping[str, Sequence[str]]  # by column
 
 
 def summary(report: Report, width: int) -> RenderableType:
@@ -28,7 +31,13 @@ def summary(report: Report, width: int) -> RenderableType:
     if report.sweeps.is_part:
         span += f"{report.sweeps.told}\n"
     sections = [table for table in tables(report) if not table.name.startswith(ELSEWHERE)]
-    return Group(Text(span), *_parts(report), *_markouts(report), *(_section(each, width) for each in sections))
+    curves = (*_markouts(report), *_realised(report))
+    return Group(Text(span), *_parts(report), *curves, *(_section(each, width) for each in sections))
+
+
+def outcome(report: Report) -> RenderableType:
+    """What it comes to, for who has the rest of it in a file."""
+    return Group(*_parts(report))
 
 
 def _parts(report: Report) -> Iterator[RenderableType]:
@@ -53,67 +62,112 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _markouts(report: Report) -> Iterator[RenderableType]:
-    """The markouts of every strategy, a column for each time after the fill."""
+    """The markouts of every strategy."""
     curves = [each for each in report.markouts if each.by == "strategy"]
+    points = [[(point.after_s, point.mean_bps, point.fills) for point in curve.points] for curve in curves]
+    names = [(curve.key, curve.config_version) for curve in curves]
+    yield from _over_time("Markouts, bps", ("strategy",), names, points)
+
+
+def _realised(report: Report) -> Iterator[RenderableType]:
+    """What was left of the effective spread of every level."""
+    points = [[(point.after_s, point.realised_bps, point.fills) for point in each.after] for each in report.spreads]
+    names = [(each.strategy, _level(each.level), each.config_version) for each in report.spreads]
+    yield from _over_time("Spreads: what was left after which time, bps", ("strategy", "level"), names, points)
+
+
+def _level(level: int | None) -> str:
+    return "" if level is None else str(level)
+
+
+def _over_time(
+    told: str, columns: Sequence[str], names: Sequence[tuple[str, ...]], curves: Sequence[Sequence[Known]]
+) -> Iterator[RenderableType]:
+    """A curve a line, a column for each time after the fill. The last of a curve's names is its version."""
     if not curves:
         return
-    grid = Grid(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("strategy", *(after(point.after_s) for point in curves[0].points)):
-        grid.add_column(column, justify="left" if column == "strategy" else "right")
-    versions = short_names(curve.config_version for curve in curves)
-    for curve in curves[:ROWS_MAX]:
-        grid.add_row(f"{curve.key} {versions[curve.config_version]}".strip(), *map(_mean, curve.points))
-    is_of_few = any(point.mean_bps is not None and point.fills < FEW for curve in curves for point in curve.points)
+    versions = short_names(version for *_, version in names)
+    is_told = [*(any(own) for own in zip(*(name[:-1] for name in names), strict=True)), any(versions.values())]
+    grid = _grid()
+    for column in compress((*columns, ""), is_told):
+        grid.add_column(column)
+    for after_s, _, _ in curves[0]:
+        grid.add_column(after(after_s), justify="right")
+    for (*own, version), points in list(zip(names, curves, strict=True))[:ROWS_MAX]:
+        grid.add_row(*compress((*own, versions[version]), is_told), *(_mean(mean, of) for _, mean, of in points))
+    is_of_few = any(mean is not None and of < FEW for points in curves[:ROWS_MAX] for _, mean, of in points)
     few = [Text(f"  in brackets: of fewer than {FEW} fills\n", style="dim")] if is_of_few else []
-    yield Group(_head("Markouts, bps"), grid, *few)
+    yield Group(_head(told), grid, *few, *_rest(len(curves) - ROWS_MAX))
 
 
-def _mean(point: Point) -> str:
+def _mean(mean: float | None, of: int) -> str:
     """A mean, and whether it rests on little."""
-    if point.mean_bps is None:
+    if mean is None:
         return ""
-    return f"{point.mean_bps:.2f}" if point.fills >= FEW else f"({point.mean_bps:.2f})"
+    return f"{mean:.2f}" if of >= FEW else f"({mean:.2f})"
 
 
 def _section(table: Table, width: int) -> RenderableType:
-    """A row a line; turned, where its columns would not fit beside each other."""
-    columns = [column for column in table.columns if _is_told(table.rows, column)]
+    """A row a line; turned, and in as many blocks as it takes, where its columns would not fit beside each other."""
     rows = table.rows[:ROWS_MAX]
-    cells = {column: [_cell(row, column) for row in rows] for column in columns}
-    needed = sum(PADDING + max(map(len, (title(column), *texts))) for column, texts in cells.items())
-    is_turned = needed > width
-    grid = Grid(box=box.SIMPLE, show_header=not is_turned)
-    if is_turned:
-        widest = max(len(text) for texts in cells.values() for text in texts)
-        rows = rows[: max(1, (width - NAME_WIDTH) // (min(widest, NAME_WIDTH) + PADDING))]
-        grid.add_column(style="dim", max_width=NAME_WIDTH)
-        for _ in rows:
+    told = [column for column in table.columns if _is_told(table.rows, column)]
+    of_all = [column for column in told if column.rpartition(".")[2] in OF_ALL and _is_the_same(table.rows, column)]
+    cells = {column: [_cell(row, column) for row in rows] for column in told if column not in of_all}
+    needed = MARGIN + sum(PADDING + max(map(len, (title(column), *texts))) for column, texts in cells.items())
+    about = ", ".join(_cell(rows[0], column) for column in of_all)
+    head = Text.assemble((heading(table.name), "bold"), (f"  {about}" if about else "", "dim"))
+    grids = _turned(cells, width) if needed > width else [_upright(cells, rows)]
+    return Group(head, *grids, *_rest(len(table.rows) - len(rows)))
+
+
+def _upright(cells: Cells, rows: Sequence[Row]) -> Grid:
+    grid = _grid()
+    for column in cells:
+        is_text = any(isinstance(row.cells.get(column), str) for row in rows)
+        grid.add_column(title(column), justify="left" if is_text else "right")
+    for texts in zip(*cells.values(), strict=True):
+        grid.add_row(*texts)
+    return grid
+
+
+def _turned(cells: Cells, width: int) -> Iterator[Grid]:
+    """A line for each column, and as many rows beside each other as there is room for."""
+    rows = len(next(iter(cells.values())))
+    names = min(NAME_WIDTH, max(len(title(column)) for column in cells))
+    room = max(1, width - names - PADDING - MARGIN)
+    widest = min(room, max(len(text) for texts in cells.values() for text in texts))
+    at_once = max(1, room // (widest + PADDING))
+    for first in range(0, rows, at_once):
+        grid = _grid(show_header=False)
+        grid.add_column(style="dim", max_width=names)
+        for _ in range(first, min(rows, first + at_once)):
             grid.add_column(justify="right", overflow="fold")
         for column, texts in cells.items():
-            grid.add_row(title(column), *texts[: len(rows)])
-    else:
-        for column in columns:
-            is_text = any(isinstance(row.cells.get(column), str) for row in rows)
-            grid.add_column(title(column), justify="left" if is_text else "right")
-        for row in rows:
-            grid.add_row(*(_cell(row, column) for column in columns))
-    more = len(table.rows) - len(rows)
-    rest = [Text(f"  {more} more with --json, --csv or --html\n")] if more else []
-    return Group(_head(heading(table.name)), grid, *rest)
+            grid.add_row(title(column), *texts[first : first + at_once])
+        yield grid
+
+
+def _grid(*, show_header: bool = True) -> Grid:
+    return Grid(box=box.SIMPLE, padding=(0, 1, 0, 0), show_header=show_header)
+
+
+def _rest(more: int) -> list[Text]:
+    """Where to find what there is no room for."""
+    return [Text(f"  {more} more with --json, --csv or --html\n")] if more > 0 else []
 
 
 def _head(text: str) -> Text:
     return Text(text, style="bold")
 
 
+def _is_the_same(rows: Sequence[Row], column: str) -> bool:
+    return len({row.cells.get(column) for row in rows}) == 1
+
+
 def _is_told(rows: Sequence[Row], column: str) -> bool:
     """Whether there is something to read: no column of nothing, and of one version no name."""
     last = column.rpartition(".")[2]
-    if (
-        last in HIDDEN
-        or any(each in column for each in ASIDE)
-        or (last == VERSION and len({row.cells.get(column) for row in rows}) == 1)
-    ):
+    if last in HIDDEN or any(each in column for each in ASIDE) or (last == VERSION and _is_the_same(rows, column)):
         return False
     return any(row.cells.get(column) not in (None, "", 0) for row in rows)
 

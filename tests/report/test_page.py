@@ -44,6 +44,13 @@ FETCHES = ("src", "href", "srcset", "data", "action", "poster", "background", "f
 FETCHING = {"link", "iframe", "img", "object", "embed", "audio", "video", "source", "base", "form", "frame"}
 
 
+# Which tables a reader would have to scroll, the opened ones as well.
+HIDDEN = """
+[...document.querySelectorAll("details")].forEach((each) => { each.open = true; });
+[...document.querySelectorAll(".scroll")].filter((each) => each.scrollWidth > each.clientWidth)
+  .map((each) => each.closest("section").querySelector("h2").textContent).join(", ")
+"""
+
 # What the world below has not: it owes nothing and sees no sweep, and its fills have no mids after them.
 MARKOUTS = [
     Curve(
@@ -327,6 +334,7 @@ def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path
         lines = shown_page.value("document.querySelectorAll('.scatterlayer .trace').length")
         bars = shown_page.value("document.querySelectorAll('.waterfalllayer .point').length")
         heading = shown_page.value("document.querySelector('.tile data').getAttribute('value')")
+        hidden = shown_page.value(HIDDEN)
         light = shown_page.value("getComputedStyle(document.body).backgroundColor")
         shown_page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
         dark = shown_page.wait_for(f"getComputedStyle(document.body).backgroundColor.replace('{light}', '')")
@@ -338,6 +346,7 @@ def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path
         len([value for value in told["pnl"]["totals"][0]["parts"].values() if Decimal(value)]) + 1,
     )
     assert heading == told["pnl"]["totals"][0]["total"]
+    assert hidden == "", "at 1200 px every column is to be seen"
     assert light and dark and light != dark
     assert picture.startswith(b"\x89PNG") and len(picture) > 20_000, "there is something to be seen"
     assert shown_page.complaints == []

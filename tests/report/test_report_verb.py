@@ -58,7 +58,7 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     )
     assert {"report.csv", "pnl_lines.csv", "performance.csv"} <= {each.name for each in (tmp_path / "tables").iterdir()}
     assert (again.returncode, again.stderr) == (0, ""), "what was there is written over"
-    assert "P&L by strategy" in again.stdout
+    assert "P&L at fair value" in again.stdout
     assert max(map(len, again.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "tables"}
 

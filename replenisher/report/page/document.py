@@ -5,7 +5,7 @@ what is shown beside is that number with few digits. A browser is told to load n
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from decimal import Decimal
 from html import escape
 from importlib.resources import files
@@ -26,6 +26,7 @@ POLICY = (
 HEAD = "<!doctype html><!-- a report of replenisher -->"  # by which a page of ours is known
 Number = int | float | Decimal
 ROWS_OPEN = 10  # a longer table is opened by whoever wants it
+COLUMNS_UPRIGHT, ROWS_TURNED = 10, 8  # a table of more columns and no more rows is turned
 DRAWN = "curves."  # these tables are charts, and in the JSON
 SIGNED = ("total", "booked", "parts", "spread", "inventory", "fees", "rebates", "funding", "markout", "pnl")
 
@@ -66,7 +67,9 @@ def _head(report: Report) -> Iterator[str]:
     accounts = sorted({(total.venue, total.account) for total in report.pnl.totals})
     names = ", ".join(f"{account} on {venue}" for venue, account in accounts)
     yield "<header><div><h1>Why money was made or lost</h1>"
-    yield f"<p>{escape(names)}. {moment(report.since)} to {moment(report.until)} UTC.</p></div>"
+    versions = list(dict.fromkeys(each.group.config_version for each in report.performance))
+    by = f"Configuration {', '.join(versions)}." if versions else ""
+    yield f"<p>{escape(names)}. {moment(report.since)} to {moment(report.until)} UTC. {escape(by)}</p></div>"
     yield '<button id="theme" type="button">Dark</button></header><div class="tiles">'
     for place, total in enumerate(report.pnl.totals):
         of = f" of {total.account}" if len(accounts) > 1 else ""
@@ -107,21 +110,34 @@ def _chart(figure: Figure) -> str:
 def _section(table: Table) -> str:
     columns = [column for column in table.columns if not _goes_without_saying(table.rows, column)]
     numeric = {column for column in columns if any(isinstance(row.cells.get(column), Number) for row in table.rows)}
-    head = "".join(f"<th{_kind(column in numeric)}>{escape(title(column))}</th>" for column in columns)
-    rows = "".join(
-        f"<tr>{''.join(_cell(row, column, column in numeric) for column in columns)}</tr>" for row in table.rows
-    )
-    grid = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    is_turned = len(columns) > COLUMNS_UPRIGHT and len(table.rows) <= ROWS_TURNED
+    grid = f'<div class="scroll">{(_turned if is_turned else _upright)(table.rows, columns, numeric)}</div>'
     if len(table.rows) > ROWS_OPEN:
         grid = f"<details><summary>{len(table.rows)} rows</summary>{grid}</details>"
     return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(table.about)}</p>{grid}</section>"
 
 
+def _upright(rows: Sequence[Row], columns: Sequence[str], numeric: Container[str]) -> str:
+    head = "".join(f"<th{_kind(column in numeric)}>{escape(title(column))}</th>" for column in columns)
+    lines = "".join(f"<tr>{''.join(_cell(row, column, column in numeric) for column in columns)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _turned(rows: Sequence[Row], columns: Sequence[str], numeric: Container[str]) -> str:
+    """A line for each column, as few rows of many columns would not fit on a page."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(title(column))}</th>'
+        f"{''.join(_cell(row, column, column in numeric) for row in rows)}</tr>"
+        for column in columns
+    )
+    return f'<table class="turned"><tbody>{lines}</tbody></table>'
+
+
 def _goes_without_saying(rows: Sequence[Row], column: str) -> bool:
-    """Whether no row has anything there, or all of them the one account that the page names at its head."""
+    """Whether no row has anything there, or all of them the one account or version that the page names at its head."""
     values = {row.cells.get(column) for row in rows}
-    is_account = column.rpartition(".")[2] in ("venue", "account")
-    return values <= {None, "", 0} or (is_account and len(values) == 1)
+    is_at_head = column.rpartition(".")[2] in ("venue", "account", "config_version")
+    return values <= {None, "", 0} or (is_at_head and len(values) == 1)
 
 
 def _cell(row: Row, column: str, is_numeric: bool) -> str:

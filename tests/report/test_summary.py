@@ -1,0 +1,112 @@
+"""The report in a terminal: no wider than that, small tables are whole, and of others it says where the rest is."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console, RenderableType
+
+from replenisher.core.resilience import resilience_of
+from replenisher.report.markouts import Curve, Point, Realised, Spread
+from replenisher.report.report import Report, read_report
+from replenisher.report.resilience import DayOfSweeps
+from replenisher.report.summary import ROWS_MAX, outcome, summary
+from replenisher.store import history
+from replenisher.store.database import Database
+from tests.report.world import World
+from tests.store.given import T0
+
+BANDS = (0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 150.0)
+
+
+def spread(level: int) -> Spread:
+    """One level, of which little is known after five minutes."""
+    after = tuple(
+        Realised(after_s=after_s, fills=fills, effective_bps=2.0, realised_bps=level - mean, impact_bps=mean)
+        for after_s, fills, mean in ((0.1, 40, 0.25), (1, 40, 0.5), (300, 3, 9.0))
+    )
+    return Spread(
+        config_version="v", strategy="core", level=level, fills=40, quoted_bps=1.0, effective_bps=2.0, after=after
+    )
+
+
+def sweeps(band_bps: float) -> DayOfSweeps:
+    back = {"0.5s": band_bps / 1000} | {f"{tau}s": 0.7512 for tau in (1, 2, 5, 10, 20, 30, 60, 120)}
+    return DayOfSweeps(
+        config_version="v",
+        venue="deribit",
+        instrument="BTC-PERPETUAL",
+        band_bps=band_bps,
+        day=T0,
+        resilience=msgspec.structs.replace(resilience_of(()), sweeps=3, back=back, rho_per_s=0.123456),
+    )
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Iterator[Report]:
+    room = tmp_path_factory.mktemp("report")
+    url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
+    points = tuple(Point(after_s=after_s, fills=40, missing=0, mean_bps=1.25, error_bps=0.1) for after_s in (0, 300))
+    markouts = Curve(config_version="v", by="strategy", key="core", fills=40, notional_quote=1000.5, points=points)
+    with closing(World(room, url, orders=30)), closing(Database(url)) as database:
+        found = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        yield msgspec.structs.replace(
+            found,
+            markouts=(markouts,),
+            spreads=tuple(spread(level) for level in range(ROWS_MAX + 3)),
+            resilience=tuple(map(sweeps, BANDS)),
+        )
+
+
+def lines(page: RenderableType, width: int) -> list[str]:
+    console = Console(file=StringIO(), width=width)
+    with console.capture() as capture:
+        console.print(page)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def below(shown: list[str], heading: str) -> list[str]:
+    """The lines of a section."""
+    (start,) = [number for number, line in enumerate(shown) if line.startswith(heading)]
+    return shown[start:]
+
+
+@pytest.mark.parametrize("width", [20, 80, 120, 200])
+def test_no_line_is_longer_than_the_terminal_is_wide(report: Report, width: int) -> None:
+    assert max(map(len, lines(summary(report, width), width))) <= width
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_every_row_of_a_small_table_is_there_however_many_columns_it_has(report: Report, width: int) -> None:
+    shown = below(lines(summary(report, width), width), "Resilience  BTC-PERPETUAL, 2023-11-14")
+
+    bands = [words for line in shown if (words := line.split())[:2] == ["band,", "bps"]]
+    backs = [words for line in shown if (words := line.split())[:2] == ["back", "0.5s"]]
+    assert [float(band) for _, _, *some in bands for band in some] == list(BANDS)
+    assert [float(back) for _, _, *some in backs for back in some] == [band / 1000 for band in BANDS]
+    assert not any("more with" in line for line in shown)
+
+
+def test_what_is_left_of_the_spread_is_a_line_for_each_level(report: Report) -> None:
+    _, _, head, _, first, second, *rest = below(
+        lines(summary(report, 80), 80), "Spreads: what was left after which time, bps"
+    )
+
+    assert head.split() == ["strategy", "level", "0.1", "s", "1", "s", "5", "min"]
+    assert first.split() == ["core", "0", "-0.25", "-0.50", "(-9.00)"]
+    assert second.split() == ["core", "1", "0.75", "0.50", "(-8.00)"]
+    assert "  in brackets: of fewer than 10 fills" in rest
+    assert "  3 more with --json, --csv or --html" in rest
+
+
+def test_who_has_the_rest_in_a_file_is_told_what_it_comes_to(report: Report) -> None:
+    whole, short = lines(summary(report, 80), 80), lines(outcome(report), 80)
+
+    start = whole.index(short[0])
+    assert short[0].startswith("P&L of ")
+    assert any("P&L at fair value" in line for line in short)
+    assert whole[start : start + len(short)] == short
