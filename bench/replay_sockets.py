@@ -6,11 +6,13 @@ replayed, with a session that opens when the daemon had its first order on the b
 came to. The two are not the same run: the daemon's orders arrive when the machine lets them,
 and a takers' order that a late one has missed changes all that follows. So they are compared as two distributions, and
 run by run. What differs by more than chance is the replay's or the machine's fault: on one that is busy orders are late
-by more than the 2 ms of the configuration.
+by more than the 2 ms of the configuration. They are alike if neither fills nor position differ, run by run, by more
+than three standard errors, as by chance one comparison of twenty runs in seventy would; else the exit code is 1.
 
 What is printed, with `--json` as one document:
-    {"runs", "seconds", "fills" | "position": {"daemon" | "replay" | "difference": {"mean", "sd"},
-     "standard_error": of the mean difference, "t": how many of these that is},
+    {"runs", "seconds", "is_alike", "fills" | "position": {"daemon" | "replay" | "difference": {"mean", "sd"},
+     "standard_error": of the mean difference, "t": how many of these that is; null if all differ by as much,
+     "is_alike"},
      "pairs": [{"seed", "daemon_fills", "replay_fills", "daemon_position", "replay_position"}]}
 """
 
@@ -39,6 +41,7 @@ from replenisher.wiring.setup import setup_of
 
 CONFIG = Path(__file__).parents[1] / "configs" / "paper.yaml"
 STOP_S_MAX = 60
+T_MAX = 3.0  # standard errors
 
 
 class Window(NamedTuple):
@@ -116,19 +119,23 @@ def compared(daemon: Sequence[float], replay: Sequence[float]) -> dict[str, Any]
     return {
         **{name: {"mean": round(mean(each), 2), "sd": round(stdev(each), 2)} for name, each in told.items()},
         "standard_error": round(error, 2),
-        "t": round(mean(differences) / error, 2) if error else 0.0,
+        "t": round(mean(differences) / error, 2) if error else None,
+        "is_alike": abs(mean(differences)) <= T_MAX * error,
     }
 
 
 def document(pairs: Sequence[Pair], seconds: float) -> dict[str, Any]:
     """All that was found."""
+    fills = compared([pair.daemon.fills for pair in pairs], [pair.replay.fills for pair in pairs])
+    position = compared(
+        [float(pair.daemon.position) for pair in pairs], [float(pair.replay.position) for pair in pairs]
+    )
     return {
         "runs": len(pairs),
         "seconds": seconds,
-        "fills": compared([pair.daemon.fills for pair in pairs], [pair.replay.fills for pair in pairs]),
-        "position": compared(
-            [float(pair.daemon.position) for pair in pairs], [float(pair.replay.position) for pair in pairs]
-        ),
+        "is_alike": fills["is_alike"] and position["is_alike"],
+        "fills": fills,
+        "position": position,
         "pairs": [
             {
                 "seed": pair.seed,
@@ -150,9 +157,14 @@ def table(found: dict[str, Any]) -> str:
         ways = ", ".join(f"{way} {told[way]['mean']:g} ± {told[way]['sd']:g}" for way in ("daemon", "replay"))
         lines.append(
             f"{name}: {ways}; run by run the replay has {told['difference']['mean']:+g} ± "
-            f"{told['difference']['sd']:g}, {told['t']:+g} standard errors"
+            f"{told['difference']['sd']:g}, {_apart(told['t'])}"
         )
+    lines.append(f"{'alike' if found['is_alike'] else 'NOT alike'}, which is to be within {T_MAX:g} standard errors")
     return "\n".join(lines)
+
+
+def _apart(t: float | None) -> str:
+    return "the same in every run" if t is None else f"{t:+g} standard errors"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -178,7 +190,7 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     found = document(pairs, chosen.seconds)
     print(json.dumps(found, indent=2) if chosen.json else table(found))
-    return 0
+    return 0 if found["is_alike"] else 1
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class DailyStatement:
     def __init__(self, data_dir: Path, command_of: CommandOf) -> None:
         self._data_dir, self._command_of = data_dir, command_of
         self.stated = kept(data_dir)
+        self._told: set[Stated] = set()  # in this life
 
     @property
     def alarm(self) -> str:
@@ -55,8 +56,9 @@ class DailyStatement:
                 logger().warning("not_stated", day=f"{day}", code=code, told=told)
 
     def _learn(self, new: Stated, code: int) -> None:
-        if new in self.stated:  # not explained yet, and in the same words
+        if new in self._told:  # not explained yet, and in the same words
             return
+        self._told.add(new)
         self.stated = with_news(self.stated, new)
         keep(self._data_dir, self.stated)
         told = {"day": f"{new.day}", "code": code, "told": new.told}

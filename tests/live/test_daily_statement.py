@@ -38,7 +38,7 @@ def ledger_with(tmp_path: Path, sqlite_ledger: Path, words: Sequence[str]) -> Ca
         (("100", "100"), NO_DAY, "warning", "not_stated", "there is nothing to state: on 2023-11-20 "),
     ],
 )
-async def test_what_a_statement_comes_to_is_told_once_and_kept(
+async def test_what_a_statement_comes_to_is_told_once_a_life_and_kept(
     tmp_path: Path, sqlite_ledger: Path, words: tuple[str, ...], day: date, level: str, event: str, told: str
 ) -> None:
     statement = DailyStatement(tmp_path, ledger_with(tmp_path, sqlite_ledger, words))
