@@ -326,7 +326,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         (NEW,),
         written("adapter: deribit", "adapter: ccxt\n    exchange: coincheck"),
         CONFIGURATION,
-        "venues.deribit.exchange: 'coincheck' is not allowed, an order there cannot be given a name of ours",
+        "venues.deribit.exchange: 'coincheck' is not allowed, ccxt passes the name of an order and post-only on",
     ),
     (
         "real money on an exchange that nobody has tried",
