@@ -67,6 +67,10 @@ class Rows:
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
+    def move_to(self, second: int) -> None:
+        """The next row is so many seconds after T0."""
+        self._second = T0 // SECOND_NS + second - 1
+
     def wait(self, seconds: int) -> None:
         """Nothing happens for so long."""
         self._second += seconds
@@ -85,6 +89,12 @@ class Rows:
         row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price), "order_id": "a"}
         row |= {"fee": Decimal(told[0]), "fee_currency": told[1], "venue_order_id": "v", "trade_id": f"{self.number}"}
         self._add(tables.fills, origin | self._account() | about | row | {"venue_time": origin["at"]})
+
+    def after(self, *mids: float | None) -> None:
+        """The others' mid after the fill that was the last row, after each of the horizons."""
+        _, fill = self._rows[-1]
+        whose = {column.name: fill[column.name] for column in tables.markouts.c if column.name not in tables.MIDS}
+        self._add(tables.markouts, whose | dict(zip(tables.MIDS, mids, strict=True)))
 
     def cash(self, kind: str, amount: str, currency: str = "USDT", realized: str = "0", name: str = "") -> None:
         """Money that moved without a fill."""
@@ -109,11 +119,36 @@ class Rows:
         row |= {"journal_id": JOURNAL_ID, "epoch": self._epoch, "config_version": config_version}
         self._add(tables.orders, self._account() | row | {"updated_epoch": self._epoch, "updated_step": self.number})
 
-    def request(self, kind: str, order_id: str = "") -> None:
+    def request(self, kind: str, order_id: str = "", intent: str | None = None) -> None:
         """Something that was asked of the venue; an amend and a cancel do not say whose order it is."""
-        row: Row = {"kind": kind, "instrument": self._names[0], "order_id": order_id}
+        row: Row = {"kind": kind, "instrument": self._names[0], "order_id": order_id, "intent": intent}
         row["strategy"] = "core" if kind in ("place", "denied") else None
         self._add(tables.requests, self._origin() | self._account() | row)
+
+    def answer(self, request: str, intent: str, outcome: str, took_ns: int) -> None:
+        """The venue's word on a request, so long after the news that led to it."""
+        origin = self._origin()
+        row: Row = {"order_id": "a", "strategy": "core", "config_version": self._config_version, "request": request}
+        row |= {"intent": intent, "asked_at": origin["at"] - took_ns, "outcome": outcome, "message": ""}
+        self._add(tables.answers, origin | {"venue": KEY.venue, "account": KEY.account} | row)
+
+    def presence(self, hour: int, traded_ns: int, met_ns: int) -> None:
+        """How obligations were met in one hour."""
+        row: Row = {"instrument": self._names[0], "strategy": "core", "hour": hour}
+        self._add(tables.presence, self._origin() | self._account() | row | {"traded_ns": traded_ns, "met_ns": met_ns})
+
+    def breach(self, since: int, until: int) -> None:
+        """A time in which they were not."""
+        row: Row = {"instrument": self._names[0], "strategy": "core", "since": since, "until": until}
+        told: Row = {"reason": "spread", "held_ns": {"spread": until - since}}
+        origin = {name: value for name, value in self._origin().items() if name != "at"}
+        self._add(tables.breaches, origin | self._account() | row | told)
+
+    def sweep(self, band_bps: float, **told: Any) -> None:
+        """A sweep of the book, and what became of it."""
+        origin = self._origin()
+        row: Row = {"instrument": self._names[0], "side": Side.BUY, "band_bps": band_bps, "loss": 1.0}
+        self._add(tables.sweeps, origin | self._account() | row | {"venue_time": origin["at"]} | told)
 
     def balance(self, amount: str, currency: str = "USDT") -> None:
         """The venue's word on our cash."""

@@ -23,6 +23,7 @@ from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Fill
 from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, T0, Rows, columns
+from tests.report.ten_fills import TEN_FILLS, ten_fills
 from tests.report.world import World
 
 D = Decimal
@@ -45,73 +46,6 @@ def parts_of(pnl: Pnl, config_version: str, currency: str) -> dict[str, Decimal]
 
 
 # --- Ten fills, by hand -------------------------------------------------------------------------------------------
-
-# A linear perpetual: one unit is worth its price. `held` is what was held before the fill, and
-#   spread    = side (mid - price) amount        slippage = the same of a fill that took
-#   inventory = held (mid - the mid before)
-TEN_FILLS = """
- #  side  amount   price  liquidity     mid  held  fee                 spread  slippage  inventory
-------------------------------------------------------------------------------------------------
- 1  buy   2         99.5  maker         100     0  -0.0199    USDT       1.0       0         0
- 2  sell  1        101    maker       100.4     2  -0.0101    USDT       0.6       0         0.8
- 3  sell  3        101.5  maker         101     1  -0.03045   USDT       1.5       0         0.6
- 4  buy   1        100.9  maker       101.2    -2  -0.01009   USDT       0.3       0        -0.4
- 5  sell  1        101.7  maker       101.3    -1   0.0001    BNB        0.4       0        -0.1
- 6  buy   4        102    taker       101.9    -2   0.2040    USDT       0        -0.4      -1.2
- 7  sell  0.5      102.3  maker       102       2   0.0002    BNB        0.15      0         0.2
- 8  sell  1.5      102.2  maker       101.8   1.5  -0.01533   USDT       0.6       0        -0.3
- 9  buy   1        101.25 maker       101.5     0  -0.010125  USDT       0.25      0         0
-10  buy   1        100.8  maker       101       1  -0.01008   USDT       0.2       0        -0.5
-"""
-# After the third fill, when 2 are held short, 0.02 of funding are received; after the seventh, 0.015 are paid on 1.5
-# long. Before the tenth a life begins under another configuration, and in the end the middle is at 101.4, with 2 held.
-FUNDING = {3: "0.02", 7: "-0.015"}
-FIRST = {
-    "spread": D("4.80"),  # 1 + 0.6 + 1.5 + 0.3 + 0.4 + 0.15 + 0.6 + 0.25
-    "hedge_slippage": D("-0.4"),
-    "inventory": D("-0.4"),  # 0.8 + 0.6 - 0.4 - 0.1 - 1.2 + 0.2 - 0.3
-    "fees": D("-0.2040"),
-    "rebates": D("0.095995"),  # 0.0199 + 0.0101 + 0.03045 + 0.01009 + 0.01533 + 0.010125
-    "funding": D("0.005"),
-}
-SECOND = {
-    "spread": D("0.2"),
-    "inventory": D("0.3"),  # -0.5, and 2 (101.4 - 101)
-    "rebates": D("0.01008"),
-}
-# By cash: -199 + 101 + 304.5 - 100.9 + 101.7 - 408 + 51.15 + 153.3 - 101.25 - 100.8 = -198.3, and 2 x 101.4 are held,
-# so 4.5 before fees; less 0.2040, and 0.106075 and 0.005 more.
-TOTAL, BNB = D("4.407075"), D("-0.0003")
-
-
-def ten_fills() -> Rows:
-    rows = Rows(LINEAR)
-    rows.life("first")
-    for number, side, amount, price, liquidity, mid, _, fee, currency, *_ in columns(TEN_FILLS):
-        if number == "10":
-            rows.life("second")
-        rows.fill(side, amount, price, mid, f"{fee} {currency}", liquidity=liquidity)
-        if paid := FUNDING.get(int(number)):
-            rows.cash("funding", paid, name=LINEAR.name)
-    rows.mid("101.4")
-    return rows
-
-
-def test_ten_fills_worked_by_hand(database: Database) -> None:
-    ten_fills().write(database)
-
-    report = reported(database)
-
-    pnl = report.pnl
-    assert parts_of(pnl, "first", "USDT") == FIRST
-    assert parts_of(pnl, "second", "USDT") == SECOND
-    assert parts_of(pnl, "first", "BNB") == {"fees": BNB}
-    assert len(pnl.lines) == 3
-    assert {each.currency: (each.total, each.booked) for each in pnl.totals} == {
-        "USDT": (TOTAL, TOTAL),
-        "BNB": (BNB, BNB),
-    }
-    assert (report.fills, pnl.fills_without_mid) == (10, 0)
 
 
 def test_each_fill_of_the_ten_by_itself() -> None:
