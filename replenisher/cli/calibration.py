@@ -8,6 +8,8 @@ import typer
 from replenisher.cli.program import AsJson, app, progress, show
 
 if TYPE_CHECKING:
+    from replenisher.core.signals.intensity import Intensity
+    from replenisher.core.signals.stoikov import StoikovTable
     from replenisher.report.calibrate import Calibration
     from replenisher.report.impact import Impact
 
@@ -27,8 +29,8 @@ def calibrate(
 
     That is the arrival intensity of market orders A exp(-k d), by maximum likelihood with standard errors and by
     least squares as a cross-check; the volatility of the mid; by how much the mid moves with what takers buy; and the
-    table of Stoikov's micro-price, all printed as YAML to be pasted into a strategy. A recording that tells too
-    little ends with a sentence and exit code 78.
+    table of Stoikov's micro-price, all printed as YAML to be pasted into a strategy. Where spreads of one tick are
+    rare the table is left out. A recording that tells too little of the rest ends with a sentence and exit code 78.
     """
     from replenisher.wiring.calibration import calibrate as read
 
@@ -43,7 +45,7 @@ def calibrate(
 
 
 def _page(symbol: str, found: "Calibration") -> str:
-    """The table as YAML, and the rest as comments before it."""
+    """What a strategy takes as YAML, and the rest as comments before it."""
     import yaml
 
     rate, decay, line = found.rate, found.decay, found.line
@@ -53,32 +55,49 @@ def _page(symbol: str, found: "Calibration") -> str:
         "arrival intensity A exp(-k d), d from the mid in price units:",
         f"  A = {rate.value:.6g} +- {rate.error:.2g} a second, k = {decay.value:.6g} +- {decay.error:.2g}",
     ]
+    to_be_pasted = "to be pasted into a strategy, what of it this one takes:"
     if line is None:
-        lines.append("  too few depths were reached for a line of least squares")
+        lines.append("  too few depths were reached for a line of least squares to check them by")
+    elif apart := _apart(found, line):
+        lines += [
+            f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which contradicts them: {apart};",
+            "  how far orders go is not exponential, and near the touch the first hold",
+        ]
+        to_be_pasted = "to be pasted into a strategy, what of it this one takes; a and k with care, see above:"
     else:
-        lines.append(f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}")
-        if not 1 / APART < line.decay / decay.value < APART:
-            lines.append(
-                "  the two k differ much: how far orders go is not exponential, and near the touch the first holds"
-            )
+        lines.append(f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which agrees with them")
     lines += [
         "volatility of the mid, in price units a square root of a second:",
         f"  {_number(found.volatility)} realized, {_number(found.bipower)} without jumps, "
         f"{_number(found.two_scale)} without the bounce of the book",
         "impact of takers (Kyle's lambda), in price units for each unit of amount that they buy more than they sell:",
         f"  {_impact(found.impact)}",
-        "to be pasted into a strategy, what of it this one takes:",
     ]
-    table = {
-        "edges": [round(edge, 4) for edge in found.microprice.edges],
-        "adjustments": [[round(ticks, 4) for ticks in row] for row in found.microprice.adjustments],
-    }
-    pasted = {name: {"value": float(f"{number:.6g}")} for name, number in _coefficients(found)} | {
-        "fair_value": {"source": "micro", "table": table}
-    }
+    pasted: dict[str, object] = {name: {"value": float(f"{number:.6g}")} for name, number in _coefficients(found)}
+    if found.microprice is None:
+        lines.append(f"the table of the micro-price is left out: {found.why_no_microprice}")
+    else:
+        pasted["fair_value"] = {"source": "micro", "table": _table(found.microprice)}
+    lines.append(to_be_pasted)
     return "".join(f"# {each}\n" for each in lines) + yaml.safe_dump(
         pasted, sort_keys=False, default_flow_style=None, width=120
     )
+
+
+def _apart(found: "Calibration", line: "Intensity") -> str:
+    """How far the line is from the estimates, where its k is too far to believe in the law; else empty."""
+    k = line.decay / found.decay.value
+    if 1 / APART < k < APART:
+        return ""
+    a = line.rate / found.rate.value
+    return f"the two k differ much, {k:.2g} times the first, A {a:.2g} times"
+
+
+def _table(microprice: "StoikovTable") -> dict[str, object]:
+    return {
+        "edges": [round(edge, 4) for edge in microprice.edges],
+        "adjustments": [[round(ticks, 4) for ticks in row] for row in microprice.adjustments],
+    }
 
 
 def _coefficients(found: "Calibration") -> list[tuple[str, float]]:

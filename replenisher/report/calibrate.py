@@ -55,7 +55,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     bipower: float | None
     two_scale: float | None
     impact: Impact | None  # of takers; None if too few bars of trading were seen
-    microprice: StoikovTable
+    microprice: StoikovTable | None
+    why_no_microprice: str  # empty where there is one
 
 
 class Calibrator:
@@ -104,8 +105,15 @@ class Calibrator:
                 pass
 
     def found(self, buckets: int) -> Calibration:
-        """What all of it tells, or the sentence that says why it does not; the table has so many buckets."""
+        """What all of it tells, or the sentence that says why it does not; the table has so many buckets.
+
+        One without a table of the micro-price tells the rest.
+        """
         arrivals, beyond, seconds = len(self._beyond), sum(self._beyond), self._watched_ns / SECOND_NS
+        if self._trades and not self._touches:
+            raise ConfigurationError(
+                f"it has {self._trades:,} trades and no book: how far they reach is measured from the touch"
+            )
         if arrivals < ARRIVALS_MIN:
             raise ConfigurationError(
                 f"{arrivals} market orders are too few to tell how often they come and how far they reach: "
@@ -117,6 +125,7 @@ class Calibrator:
             raise ConfigurationError(
                 f"none of {arrivals} market orders went beyond the touch: nothing tells how fast they get rarer there"
             )
+        microprice, why_none = self._table(buckets)
         return Calibration(
             seconds=seconds,
             touches=len(self._touches),
@@ -131,24 +140,25 @@ class Calibrator:
             impact=impact(
                 [lots * self._lot for lots in self._bars.bought], [move * self._tick for move in self._bars.moves]
             ),
-            microprice=self._table(buckets),
+            microprice=microprice,
+            why_no_microprice=why_none,
         )
 
-    def _table(self, buckets: int) -> StoikovTable:
-        """The micro-price, with a row for each spread, from a tick on, at which the touch stood often enough."""
+    def _table(self, buckets: int) -> tuple[StoikovTable | None, str]:
+        """The micro-price, a row for each spread from a tick on at which the touch stood often enough; or why not."""
         needed = VISITS_MIN * buckets
         stood = Counter(touch.ask - touch.bid for touch in self._touches)
         rows = next(spread for spread in count() if stood[spread + 1] < needed)
         if not rows:
-            raise ConfigurationError(
-                f"{stood[1]} touches with a spread of one tick are too few for {buckets} buckets of the micro-price: "
+            return None, (
+                f"{stood[1]} touches with a spread of one tick are too few for {buckets} buckets of the imbalance: "
                 f"{needed} are needed"
             )
         narrow = [touch for touch in self._touches if touch.ask - touch.bid <= rows]
         try:
-            return estimate(narrow, quantile_edges(narrow, buckets), rows)
+            return estimate(narrow, quantile_edges(narrow, buckets), rows), ""
         except TooStill as fault:
-            raise ConfigurationError(f"{fault}: with fewer buckets it may") from fault
+            return None, f"{fault}: with fewer buckets it may"
 
     def _saw_trade(self, trade: TradePrinted) -> None:
         self._trades += 1

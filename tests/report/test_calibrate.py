@@ -120,6 +120,7 @@ def test_what_was_found_is_printed_as_yaml_that_a_strategy_takes(tmp_path: Path)
     assert fair_value.table.adjustments[0] == pytest.approx(expected.adjustments[0], abs=2e-3)
     assert 0.2 < fair_value.table.adjustments[0][-1] < 0.4
     assert "k = " in page and "ABCUSDT: 120.0 s" in page
+    assert "which agrees with them" in page and "with care" not in page
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,6 @@ def test_what_was_found_is_printed_as_yaml_that_a_strategy_takes(tmp_path: Path)
             "market orders are too few to tell how often they come and how far they reach",
         ),
         (lambda: recording(3, decay=400, rate=1e10), "market orders went beyond the touch: nothing tells"),
-        (lambda: recording(3, steps=150, rate=100), "touches with a spread of one tick are too few for 10 buckets"),
     ],
 )
 def test_a_recording_that_tells_too_little_is_refused(
@@ -147,6 +147,27 @@ def test_a_recording_that_tells_too_little_is_refused(
     assert ended.stdout == ""
 
 
+def test_spreads_of_one_tick_are_needed_for_the_micro_price_alone(tmp_path: Path) -> None:
+    tape = tape_of(tmp_path, recording(seed=1))
+
+    page, found = calibrate(tape, "--buckets", 100), json.loads(calibrate(tape, "--buckets", 100, "--json"))
+
+    assert yaml.safe_load(page).keys() == {"sigma", "a", "k"}
+    why = "touches with a spread of one tick are too few for 100 buckets of the imbalance: 5000 are needed"
+    assert f"the table of the micro-price is left out: {found['why_no_microprice']}" in page
+    assert found["microprice"] is None and found["why_no_microprice"].endswith(why)
+    assert abs(found["decay"]["value"] - K) < 3.3 * found["decay"]["error"]
+
+
+def test_a_recording_of_trades_alone_is_refused(recordings: Callable[[str], Path]) -> None:
+    tape = recordings("tardis_csv/bitmex_trades_XBTUSD.csv")
+
+    ended = CliRunner().invoke(app, ["calibrate", str(tape)])
+
+    why = "it has 10 trades and no book: how far they reach is measured from the touch"
+    assert str(ended.exception) == f"tape {tape}: {why}"
+
+
 def test_a_recording_of_something_else_is_refused(tmp_path: Path) -> None:
     tape = tape_of(tmp_path, recording(3, steps=100))
 
@@ -161,7 +182,8 @@ def test_a_real_recording_says_that_its_market_is_not_exponential(recordings: Ca
     page = calibrate(tape, "--instrument", "BTCUSDT")
 
     assert "21,313 trades" in page
-    assert "the two k differ much" in page
+    assert "which contradicts them: the two k differ much" in page
+    assert "a and k with care" in page
     table = TypeAdapter(FairValue).validate_python(yaml.safe_load(page)["fair_value"]).table
     assert table is not None
     assert list(table.adjustments[0]) == sorted(table.adjustments[0]), "more on the bid is never worth less"
