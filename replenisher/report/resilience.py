@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
 from replenisher.model.units import DAY_NS, MS_NS
@@ -21,8 +21,13 @@ from replenisher.store.one_in import one_in
 from replenisher.store.queries import AccountKey
 
 TIMES = tuple(map(named_time, TAUS_NS))
-SWEEPS_MAX = 100_000  # that one report looks at, but for chance
+SWEEPS_MAX = 50_000  # that one report looks at, but for chance
 _c = tables.sweeps.c
+# What is read of each: which book and band it is of, and the other fields of a recovery.
+READ: tuple[ColumnElement[Any], ...] = (
+    *(_c.instrument, tables.lives.c.config_version, _c.band_bps),
+    *(_c.venue_time, _c.side, _c.loss, _c.watched_ns, _c.back, _c.t50_ns, _c.t90_ns, _c.flow_per_s, _c.own_share),
+)
 
 
 class SweepsRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,12 +73,13 @@ def read_resilience(
     One sweep in `every` is looked at; `progress` is told each time so many more are.
     """
     query = with_version(tables.sweeps, key).where(_is_read(every))
-    query = query.order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
+    query = query.with_only_columns(*READ).order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
     rows = chain.from_iterable(row_batches(connection, query))
     for day, those in groupby(rows, lambda row: row.venue_time // DAY_NS * DAY_NS):
         books: dict[tuple[str, str, float], list[Recovery]] = {}
         for row in those:
-            books.setdefault((row.instrument, row.config_version, row.band_bps), []).append(_recovery(row))
+            instrument, version, band_bps, *told = row
+            books.setdefault((instrument, version, band_bps), []).append(_recovery(band_bps, *told))
         for (instrument, version, band_bps), sweeps in sorted(books.items(), key=lambda each: each[0]):
             yield DayOfSweeps(
                 config_version=version,
@@ -91,16 +97,27 @@ def _is_read(every: int) -> ColumnElement[bool]:
     return one_in(every, _c.venue_time // MS_NS)
 
 
-def _recovery(row: Row[Any]) -> Recovery:
+def _recovery(
+    band_bps: float,
+    at: int,
+    side: str,
+    loss: float,
+    watched_ns: int,
+    back: dict[str, float | None],
+    t50_ns: int | None,
+    t90_ns: int | None,
+    flow_per_s: float | None,
+    own_share: float | None,
+) -> Recovery:
     return Recovery(
-        side=SIDES[row.side],
-        band_bps=row.band_bps,
-        at=row.venue_time,
-        loss=row.loss,
-        watched_ns=row.watched_ns,
-        back=tuple(map(row.back.get, TIMES)),
-        t50_ns=row.t50_ns,
-        t90_ns=row.t90_ns,
-        flow_per_s=row.flow_per_s,
-        own_share=row.own_share,
+        side=SIDES[side],
+        band_bps=band_bps,
+        at=at,
+        loss=loss,
+        watched_ns=watched_ns,
+        back=tuple(map(back.get, TIMES)),
+        t50_ns=t50_ns,
+        t90_ns=t90_ns,
+        flow_per_s=flow_per_s,
+        own_share=own_share,
     )
