@@ -412,6 +412,17 @@ def test_config_show_masks_secrets_and_names_what_the_environment_sets(replenish
     assert json.loads(as_json.stdout)["exchange"]["seed"] == 99
 
 
+def test_one_strategy_is_listed_with_all_its_keys(replenisher: Command) -> None:
+    told = json.loads(replenisher("list", "strategies", "glft", "--json").stdout)
+    page = replenisher("list", "strategies", "glft").stdout
+
+    assert list(told) == ["glft"]
+    assert all(f"  {parameter['key']} " in page for parameter in told["glft"]["parameters"])
+    unknown = replenisher("list", "strategies", "glfd")
+    assert unknown.returncode == 2
+    assert "'glfd' is none of them: avellaneda_stoikov, glft, " in " ".join(unknown.stderr.split())
+
+
 def test_config_schema_prints_the_committed_schema(replenisher: Command) -> None:
     committed = (ROOT / "configs" / "replenisher.schema.json").read_text()
 
@@ -419,7 +430,11 @@ def test_config_schema_prints_the_committed_schema(replenisher: Command) -> None
 
 
 def test_lists_say_what_a_configuration_can_name(replenisher: Command) -> None:
-    assert "pure_mm" in json.loads(replenisher("list", "strategies", "--json").stdout)
+    told = json.loads(replenisher("list", "strategies", "--json").stdout)
+    assert "gamma" in [parameter["key"] for parameter in told["glft"]["parameters"]]
+    overview = replenisher("list", "strategies").stdout
+    assert all(f"\n{name} " in f"\n{overview}" for name in told) and "order_amount" not in overview
+    assert len(overview.splitlines()) < 30
     venues = replenisher("list", "venues").stdout.splitlines()
     assert venues[:3] == [
         "deribit.standing: proved on the simulated exchange",

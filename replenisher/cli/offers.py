@@ -1,5 +1,7 @@
 """The verbs about what there is: what a file says, and what one could say."""
 
+from typing import Annotated
+
 import typer
 
 from replenisher.cli.program import AsJson, File, configuration, display, lists, show
@@ -27,20 +29,32 @@ def config_schema() -> None:
     show(schema(), as_json=True)
 
 
-@lists.command("strategies", epilog="Example: replenisher list strategies --json")
-def list_strategies(as_json: AsJson = False) -> None:
-    """The strategies that a configuration can name, and what each can be told."""
+@lists.command("strategies", epilog="Example: replenisher list strategies pure_mm")
+def list_strategies(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One of them: all that it can be told.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The strategies that a configuration can name, a line each; of one of them, every key with its unit and default.
+
+    With `--json` every key of all is told.
+    """
     from replenisher.config.parameters import offers
 
     found = offers()
+    if name is not None:
+        if name not in found:
+            raise typer.BadParameter(f"{name!r} is none of them: {', '.join(found)}", param_hint="NAME")
+        found = {name: found[name]}
     if as_json:
         from msgspec import to_builtins
 
         show(to_builtins(found), as_json)
     else:
-        from replenisher.cli.strategies_page import strategies_page
+        from replenisher.cli.strategies_page import overview, strategy_page
 
-        display(strategies_page(found))
+        display(overview(found) if name is None else strategy_page(name, found[name]))
 
 
 @lists.command("venues", epilog="Example: replenisher list venues --json")

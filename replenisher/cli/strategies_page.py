@@ -1,6 +1,6 @@
-"""The strategies that a configuration can name, on one page: the opinion, and every key with kind, unit and default."""
+"""The strategies that a configuration can name: the opinion of each, and of one every key, kind, unit and default."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,24 +14,33 @@ EVERY_STRATEGY = (
     "max_order_age_s, amend, keep_place, min_profit_bps, maker_fee_bps and risk. A class of your own is named as "
     "my_strategy.py:MyLadder."
 )
+OF_ONE = (
+    "`replenisher list strategies NAME` says all that one of them can be told. A class of your own is named as "
+    "my_strategy.py:MyLadder."
+)
 
 
-def strategies_page(offers: Mapping[str, Offer]) -> RenderableType:
-    """The whole page."""
-    return Group(*_strategies(offers), Text(EVERY_STRATEGY, style="dim"))
-
-
-def _strategies(offers: Mapping[str, Offer]) -> Iterator[RenderableType]:
+def overview(offers: Mapping[str, Offer]) -> RenderableType:
+    """Each strategy with its opinion."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, offer in offers.items():
-        yield Text.assemble((name, "bold"), f": {offer.opinion}")
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_column(no_wrap=True)
-        table.add_row(*(Text(title, style="dim") for title in ("key", "what it takes", "default")))
-        for parameter in offer.parameters:
-            table.add_row(parameter.key, Text(_takes(parameter)), Text(_default(parameter)))
-        yield Padding(table, (1, 0, 1, 2))
+        table.add_row(Text(name, style="bold"), offer.opinion)
+    return Group(table, Padding(Text(OF_ONE, style="dim"), (1, 0, 0, 0)))
+
+
+def strategy_page(name: str, offer: Offer) -> RenderableType:
+    """One strategy, with every key of it."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_row(*(Text(title, style="dim") for title in ("key", "what it takes", "default")))
+    for parameter in offer.parameters:
+        table.add_row(parameter.key, Text(_takes(parameter)), Text(_default(parameter)))
+    opinion = Text.assemble((name, "bold"), f": {offer.opinion}")
+    return Group(opinion, Padding(table, (1, 0, 1, 2)), Text(EVERY_STRATEGY, style="dim"))
 
 
 def _takes(parameter: Parameter) -> str:
