@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
 from replenisher.model.units import DAY_NS, MS_NS
@@ -72,14 +72,13 @@ def read_resilience(
 
     One sweep in `every` is looked at; `progress` is told each time so many more are.
     """
-    query = with_version(tables.sweeps, key).where(_is_read(every))
-    query = query.with_only_columns(*READ).order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
+    query = with_version(tables.sweeps, key).where(_is_read(every)).with_only_columns(*READ)
+    query = query.order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
     rows = chain.from_iterable(row_batches(connection, query))
     for day, those in groupby(rows, lambda row: row.venue_time // DAY_NS * DAY_NS):
         books: dict[tuple[str, str, float], list[Recovery]] = {}
         for row in those:
-            instrument, version, band_bps, *told = row
-            books.setdefault((instrument, version, band_bps), []).append(_recovery(band_bps, *told))
+            books.setdefault((row.instrument, row.config_version, row.band_bps), []).append(_recovery(row))
         for (instrument, version, band_bps), sweeps in sorted(books.items(), key=lambda each: each[0]):
             yield DayOfSweeps(
                 config_version=version,
@@ -97,27 +96,16 @@ def _is_read(every: int) -> ColumnElement[bool]:
     return one_in(every, _c.venue_time // MS_NS)
 
 
-def _recovery(
-    band_bps: float,
-    at: int,
-    side: str,
-    loss: float,
-    watched_ns: int,
-    back: dict[str, float | None],
-    t50_ns: int | None,
-    t90_ns: int | None,
-    flow_per_s: float | None,
-    own_share: float | None,
-) -> Recovery:
+def _recovery(row: Row[Any]) -> Recovery:
     return Recovery(
-        side=SIDES[side],
-        band_bps=band_bps,
-        at=at,
-        loss=loss,
-        watched_ns=watched_ns,
-        back=tuple(map(back.get, TIMES)),
-        t50_ns=t50_ns,
-        t90_ns=t90_ns,
-        flow_per_s=flow_per_s,
-        own_share=own_share,
+        side=SIDES[row.side],
+        band_bps=row.band_bps,
+        at=row.venue_time,
+        loss=row.loss,
+        watched_ns=row.watched_ns,
+        back=tuple(map(row.back.get, TIMES)),
+        t50_ns=row.t50_ns,
+        t90_ns=row.t90_ns,
+        flow_per_s=row.flow_per_s,
+        own_share=row.own_share,
     )
