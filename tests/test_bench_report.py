@@ -14,6 +14,7 @@ def test_a_ledger_is_made_and_its_report_is_measured() -> None:
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert found["fills"] == 300
+    assert found["sweeps"] == {"stored": 540, "read": 540}
     assert {currency: float(left) for currency, left in found["unexplained"].items()} == {"BTC": 0, "USDT": 0}
     assert found["seconds"] > 0 < found["cpu_seconds"]
     assert found["peak_bytes"] > 10_000_000 and found["ledger_bytes"] > 100_000
