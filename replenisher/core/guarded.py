@@ -13,17 +13,18 @@ from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.guards import (
     BY_SLOT,
     CAPS,
+    MIN_PROFIT,
     Guards,
     in_their_places,
-    profitable,
+    innermost,
     toxic_reason,
     within,
     without_toxic,
 )
+from replenisher.core.innermost import Innermost, no_further_in
 from replenisher.core.orders import Order
 from replenisher.core.own_size import OwnSize
 from replenisher.core.queue_value import Queues
-from replenisher.core.strategy import Quotes
 from replenisher.core.toxicity import NEVER, Toxicity
 from replenisher.model.event import OrderFilled, TradePrinted
 from replenisher.model.instrument import Instrument
@@ -85,27 +86,37 @@ class Guarded:
     # --- What they say -------------------------------------------------------------------------------------------
 
     def let_through(
-        self, wanted: Quotes, instrument: Instrument, orders: Sequence[Order], book: Book, at: int
+        self,
+        quotes: Sequence[Quote],
+        fair: float,
+        instrument: Instrument,
+        orders: Sequence[Order],
+        book: Book,
+        at: int,
     ) -> tuple[tuple[Quote, ...], tuple[Cut, ...]]:
         """The quotes that may be shown, and what was made of those that are wanted and are not among them."""
         cuts: list[Cut] = []
-        quotes: Sequence[Quote] = wanted.quotes
         hanging = self._hanging(orders)
         toxic = self._toxic(hanging, at)
-        if self.queues is not None and wanted.fair_value is not None:
-            fair_ticks = wanted.fair_value / instrument.tick_float
+        fair_ticks = fair / instrument.tick_float
+        if self.queues is not None:
             free = {key: order for order in orders if (key := (order.side, order.level)) not in toxic}
             quotes = list(in_their_places(quotes, fair_ticks, free, self.queues, book, cuts, at))
-        if hanging and wanted.fair_value is not None:
-            quotes = list(self._as_they_hang(quotes, hanging, wanted.fair_value / instrument.tick_float, cuts))
+        if hanging:
+            quotes = list(self._as_they_hang(quotes, hanging, fair_ticks, cuts))
         if self.toxicity is not None and toxic:
             quotes = list(without_toxic(quotes, instrument, orders, self.toxicity, toxic, cuts, at))
-        if self.guards.closest_bps is not None and wanted.fair_value is not None:
-            quotes = profitable(quotes, instrument, wanted.fair_value, self.guards.closest_bps, cuts)
+        if (limits := self.innermost(fair, instrument)) is not None:
+            quotes = no_further_in(quotes, limits, MIN_PROFIT, cuts)
         for side in Side:
             if (cap := self.guards.cap(side)) is not None:
                 quotes = within(quotes, instrument, side, cap - self.volume.of(side, at), cuts)
         return tuple(quotes), tuple(cuts)
+
+    def innermost(self, fair: float, instrument: Instrument) -> Innermost | None:
+        """How far in any order of its ladder may stand; None if anywhere."""
+        closest_bps = self.guards.closest_bps
+        return None if closest_bps is None else innermost(instrument, fair, closest_bps)
 
     def changes_at(self, at: int) -> int:
         """When time alone may change what is let through."""

@@ -3,7 +3,7 @@
 Each is off unless it is configured. They change wishes and nothing else, so what they do not speak of stays as it is.
 
 - *Min profit*: no quote stands closer to fair value than the maker fee and the profit that is wanted. One that would is
-  moved out; of those that would meet there the first one stays.
+  moved out; of those that would meet there the first one stays. Nor is an order closer that is as good as in its place.
 - *Toxicity*: the refill of a level whose fills lose, or come in clusters, stands further out, comes later or does not
   come (`toxicity.py`). To top up an order that was partly filled is a refill, too. No other level notices.
 - *Hanging*: once the order opposite to it was filled, an order stays where it is while the ladder moves, so that the
@@ -23,6 +23,7 @@ from operator import attrgetter
 import msgspec
 
 from replenisher.core.book import Book
+from replenisher.core.innermost import Innermost
 from replenisher.core.orders import Order
 from replenisher.core.queue_value import QueuePolicy, Queues
 from replenisher.core.toxicity import Response, Toxicity, ToxicityPolicy
@@ -116,29 +117,10 @@ def toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
     return f"toxicity, {toxicity.policy.response} {side} {level}: {why}"
 
 
-def profitable(
-    quotes: Sequence[Quote], instrument: Instrument, fair: float, closest_bps: float, cuts: list[Cut]
-) -> list[Quote]:
-    """The quotes, none of them closer to fair value than this."""
-    kept: list[Quote] = []
-    met: dict[Side, int] = {}  # where the first one that was moved stands
-    for side in Side:
-        limit = instrument.round_price(side, fair * (1 - side.sign * closest_bps / BPS))
-        for quote in quotes:
-            if quote.side is not side:
-                continue
-            if (limit - quote.price) * side.sign >= 0:
-                if quote.price != met.get(side):
-                    kept.append(quote)
-                else:
-                    cuts.append(Cut.all_of(quote, MIN_PROFIT))
-            elif side in met:
-                cuts.append(Cut.all_of(quote, MIN_PROFIT))
-            else:
-                met[side] = limit
-                kept.append(msgspec.structs.replace(quote, price=limit))
-                cuts.append(Cut.down_to(kept[-1], MIN_PROFIT))
-    return kept
+def innermost(instrument: Instrument, fair: float, closest_bps: float) -> Innermost:
+    """The bid and the ask that stand this far from fair value."""
+    bid, ask = (instrument.round_price(side, fair * (1 - side.sign * closest_bps / BPS)) for side in (BUY, SELL))
+    return bid, ask
 
 
 def within(

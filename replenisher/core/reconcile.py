@@ -17,9 +17,10 @@ from typing import TypeVar, final
 
 import msgspec
 
+from replenisher.core.innermost import Innermost
 from replenisher.core.orders import Order
 from replenisher.core.slots import PartialFill, RefillPolicy
-from replenisher.model.order import WORKING, Side
+from replenisher.model.order import BUY, WORKING, Side
 from replenisher.model.step import Quote
 
 
@@ -43,6 +44,7 @@ class QuotingPolicy:
     amount_tolerance: float = 0.05  # relative; a live order this close to its wanted size is left alone
     max_order_age_ns: int | None = None
     amend: Amend = Amend.AUTO
+    innermost: Innermost | None = None  # at this look: an order further in is not left alone, however close it is
 
 
 @final
@@ -174,7 +176,7 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
         return False
     price, quantity, filled = quote.price, quote.quantity, order.filled_lots
-    if order.price != price and abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
+    if order.price != price and not _is_tolerated(order, price, policy):
         return False
     remaining = max(0, order.quantity - filled)
     if remaining > quantity * (1 + policy.amount_tolerance):
@@ -184,6 +186,16 @@ def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
     if policy.refill.partial_fill is PartialFill.TOP_UP:
         return remaining >= quantity * policy.refill.min_fraction
     return True
+
+
+def _is_tolerated(order: Order, price: int, policy: QuotingPolicy) -> bool:
+    """Whether an order may stay where it is, though it is wanted at another price."""
+    if abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
+        return False
+    if policy.innermost is None:
+        return True
+    bid, ask = policy.innermost
+    return order.price <= bid if order.side is BUY else order.price >= ask
 
 
 def may_serve(order: Order, quote: Quote | None, policy: QuotingPolicy, at: int) -> bool:

@@ -76,6 +76,9 @@ class Slot(msgspec.Struct):
         match reason:
             case RejectReason.POST_ONLY:
                 self.refused_at_touch = touch
+                if self.refusals:  # one may be the market's move; what is refused again we see another market
+                    self._back_off(at)
+                self.refusals += 1
             case RejectReason.NOT_SENT:
                 pass  # It never left: nothing speaks against asking again.
             case (
@@ -90,10 +93,13 @@ class Slot(msgspec.Struct):
                 | RejectReason.NOT_OPEN
                 | RejectReason.OTHER
             ):
-                self.opens_at = max(self.opens_at, at + min(1 << self.refusals, RETRY_S_MAX) * SECOND_NS)
+                self._back_off(at)
                 self.refusals += 1
             case _:
                 assert_never(reason)
+
+    def _back_off(self, at: int) -> None:
+        self.opens_at = max(self.opens_at, at + min(1 << self.refusals, RETRY_S_MAX) * SECOND_NS)
 
     def fill_with_order(self) -> None:
         """An order is on its way into the slot."""

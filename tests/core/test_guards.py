@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from replenisher.core.guards import Guards
 from replenisher.core.queue_value import QueuePolicy
+from replenisher.core.reconcile import Amend
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.core.toxicity import Response, ToxicityPolicy
 from replenisher.model.command import AmendOrder, CancelOrder, Command, PlaceOrder
@@ -94,6 +95,42 @@ def test_a_fair_value_that_comes_closer_moves_a_quote_that_is_wanted_where_it_wa
     (amend,) = commands
     assert isinstance(amend, AmendOrder)
     assert amend.price == 99_970  # 2 bps of 99,990 are 19.998 ticks
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0.0, 20.0),
+    st.sampled_from(Amend),
+    st.lists(st.tuples(st.integers(-40, 40), st.integers(-40, 40)), min_size=1, max_size=6),
+)
+def test_whatever_is_tolerated_no_order_stands_closer_than_that_after_a_look(
+    tolerance_bps: float, amend: Amend, moves: list[tuple[int, int]]
+) -> None:
+    world = quoting(ladder(3), policy=policy(tolerance_bps=tolerance_bps, amend=amend), guards=Guards(closest_bps=3.0))
+
+    for moved, leant in moves:  # in the order in which the market stays true
+        sides = [(Side.BUY, BID), (Side.SELL, ASK)] if moved < 0 else [(Side.SELL, ASK), (Side.BUY, BID)]
+        for side, price in sides:
+            move(world, side, price + moved)
+        want(world, ladder(3, centre=100_000 + moved + leant))
+        world.wait(SECOND)
+        world.settle()
+
+        fair = 100_000 + moved
+        assert len(world.live()) >= 2
+        for order in world.live():
+            assert (fair - order.price) * order.side.sign >= fair * 3 / 10_000 - 1e-6
+
+
+def test_a_tolerated_order_that_has_come_too_close_moves_as_far_out_as_it_must() -> None:
+    world = quoting((buy(0, 99_975),), policy=policy(tolerance_bps=3.0), guards=Guards(closest_bps=2.0))
+
+    still = sent(move(world, Side.BUY, BID - 10))  # 2 bps of 99,995 are 19.999 ticks
+    (amend,) = sent(move(world, Side.BUY, BID - 20))
+
+    assert still == []
+    assert isinstance(amend, AmendOrder)
+    assert amend.price == 99_970
 
 
 @pytest.mark.parametrize("closest_bps", [-1.0, 0.0, 1.9])

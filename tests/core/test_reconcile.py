@@ -58,6 +58,15 @@ def test_an_order_within_tolerance_keeps_its_place_in_the_queue() -> None:
     assert found == [Keep(near, 0), Keep(far, 1)]
 
 
+def test_an_order_further_in_than_any_may_stand_is_not_left_alone_however_close_it_is() -> None:
+    bid, ask = order(0, 99_991), order(0, 100_009, side=Side.SELL)
+    wanted = [quote(0, 99_990), Quote(Side.SELL, 0, 100_010, 10)]
+    tolerant = policy(tolerance_bps=1.0, innermost=(99_990, 100_010))
+
+    assert wishes(wanted, [bid, ask], tolerant) == [Change(bid, wanted[0], 10), Change(ask, wanted[1], 10)]
+    assert wishes([quote(0, 99_989)], [order(0, 99_990)], tolerant) == [Keep(order(0, 99_990), 0)]
+
+
 def test_an_order_may_serve_another_level_without_a_command() -> None:
     first, second = order(0, 100_000), order(1, 99_990)
 

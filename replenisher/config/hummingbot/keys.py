@@ -303,7 +303,7 @@ PURE_ROWS = (
         SWITCH,
         LOST,
         "",
-        "every order is post-only, and none takes",
+        "every order is post-only: what would take stands one tick inside the touch",
         blank="false",
         nothing_lost=OFF,
     ),
