@@ -431,6 +431,30 @@ def test_a_place_ahead_of_many_is_kept_however_long_nothing_has_traded() -> None
     assert not queues.keeps(order, 99_985, 100_000.0, book, later), "there is less before that one"
 
 
+@pytest.mark.parametrize(
+    ("price", "silence_ns", "is_kept"),
+    [
+        # With 30 taken within the horizon on average, 20 ticks of edge behind 15 lots are worth 20 exp(-15/30) = 12.1.
+        (99_979, 0, True),  # 21 behind 45 are worth 4.7: 5 at the touch and 50 at our price, of which 10 are our own
+        (99_940, 0, False),  # 60 behind those 45 are worth 13.4, though more is before it; behind 55 they would be 9.6
+        (99_987, 0, True),  # 13 behind 5 are worth 11.0, though less is before it
+        # One horizon later 11 are taken, and the same place is worth 5.1.
+        (99_940, HORIZON, True),  # 1.0
+        (99_987, HORIZON, False),  # 8.3
+    ],
+)
+def test_a_place_is_worth_its_edge_times_the_chance_that_all_before_it_trades(
+    price: int, silence_ns: int, is_kept: bool
+) -> None:
+    world = queued()
+    (order,) = world.live()
+    (queues,) = (each.queues for each in world.state.guarded.values() if each.queues is not None)
+
+    kept = queues.keeps(order, price, 100_000.0, world.state.book(KEY), world.at + silence_ns)
+
+    assert kept is is_kept
+
+
 def test_no_place_beyond_fair_value_is_kept() -> None:
     world = queued(within_bps=50.0)
     wishes_of(world).quotes = (buy(0, 99_880),)

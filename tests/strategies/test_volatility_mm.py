@@ -49,6 +49,12 @@ def test_what_is_measured_counts_within_its_bounds_and_those_of_the_spread(sigma
     assert terms["sigma_measured"] == sigma
 
 
+def test_however_much_the_market_moves_the_spread_is_no_wider_than_the_maximum() -> None:
+    strategy = volatility_mm(sigma=MEASURED | {"estimator": "bipower"}, max_spread_bps=60)
+
+    assert strategy.quote(at_sigma(4)).terms["half_spread"] == 30  # where two sigma over the time are 40
+
+
 def test_a_calm_market_is_quoted_no_tighter_than_the_minimum() -> None:
     assert volatility_mm(min_spread_bps=40).quote(seen()).terms["half_spread"] == 20
 
