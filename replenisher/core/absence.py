@@ -7,6 +7,19 @@ from replenisher.core.state import State
 
 def why_absent(state: State, setup: StrategySetup, at: int) -> str:
     """The first reason why nothing may be shown, in a few words; empty while something may. It only looks."""
+    if barred := why_barred(state, setup):
+        return barred
+    if setup.venue in state.skews:
+        return f"the clock of {setup.venue} is too far from ours"
+    if setup.instrument in state.closed:
+        return f"closed: {state.closed[setup.instrument]}"
+    if state.earlier_lives and state.has_earlier_lives(setup.instrument):
+        return "orders of an earlier life still rest"
+    return why_distrusted(state, setup, at) or state.untold.get(setup.id, "")
+
+
+def why_barred(state: State, setup: StrategySetup) -> str:
+    """Why nothing may be shown whatever the market is like."""
     pause = state.pauses.get("")
     if pause is None or pause.reduces:
         pause = state.pauses.get(setup.id)
@@ -21,13 +34,7 @@ def why_absent(state: State, setup: StrategySetup, at: int) -> str:
         return state.lease_lost or state.journal_blocked
     if sync is None or not sync.is_synced:
         return f"not in sync with {setup.venue}: {'connecting' if sync is None else sync.stage}"
-    if setup.venue in state.skews:
-        return f"the clock of {setup.venue} is too far from ours"
-    if setup.instrument in state.closed:
-        return f"closed: {state.closed[setup.instrument]}"
-    if state.earlier_lives and state.has_earlier_lives(setup.instrument):
-        return "orders of an earlier life still rest"
-    return why_distrusted(state, setup, at) or state.untold.get(setup.id, "")
+    return ""
 
 
 def why_distrusted(state: State, setup: StrategySetup, at: int) -> str:

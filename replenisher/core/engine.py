@@ -79,13 +79,14 @@ class Engine:
                     expect(state, question, at)
                     commands.append(question)
 
+        is_told = is_told or bool(commands)
         self.number += 1
         return Step(
             number=self.number,
             at=at,
             events=tuple(events),
             commands=tuple(commands),
-            decisions=tuple([plan.decision() for plan in plans]) if commands or is_told else (),
+            decisions=tuple([plan.decision() for plan in plans if is_told or plan.is_news]) if plans else (),
             orders=tuple([order.report() for order in state.orders.changed()]),
             marks=state.markouts.taken() if state.markouts.told else (),
         )

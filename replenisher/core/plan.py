@@ -73,6 +73,7 @@ class Plan(msgspec.Struct):
     bounds: tuple[Bound, ...]
     wishes: Sequence[Wish]  # none about an order that stays as it is
     is_complete: bool  # all that is wanted may be shown, and stands
+    is_news: bool  # nothing may be shown, and for another reason than that of the plan before
 
     def decision(self) -> Decision:
         """The same for the record."""
@@ -119,6 +120,7 @@ class Planner:
             wanted = self._wanted(state, setup, seen, at)
             is_same = wanted is before.wanted or (
                 wanted.quotes == before.wanted.quotes
+                and wanted.reason == before.wanted.reason
                 and (setup.guards is None or wanted.fair_value == before.wanted.fair_value)
             )
             if is_same and seen.means_the_same_as(before.seen):
@@ -154,7 +156,11 @@ class Planner:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
         is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
-        plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete)
+        is_other = withheld != state.withheld.get(setup.id, "")
+        if is_other:
+            state.withheld[setup.id] = withheld
+        is_news = is_other and not permitted
+        plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete, is_news)
         if is_complete:
             self.at_rest[setup.id] = plan
         else:

@@ -98,6 +98,7 @@ class State:
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     recalled: dict[str, SignalsRemembered] = field(default_factory=dict)  # for the signals of markets yet to be defined
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
+    withheld: dict[str, str] = field(default_factory=dict)  # strategy -> why its last plan shows less than it wants
     untold: dict[str, str] = field(default_factory=dict)  # strategy -> why its signals let nothing be shown, when asked
     volumes: dict[str, DailyVolume] = field(default_factory=dict)  # by strategy, of those that have a cap
     guarded: dict[str, Guarded] = field(default_factory=dict)  # the strategies that have guards

@@ -5,9 +5,10 @@ is no single fact but a change in how we stand (in sync again, paused, stopped),
 told last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from replenisher.core.absence import why_barred
 from replenisher.core.account import EXTERNAL
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
@@ -57,6 +58,7 @@ ALARMING = frozenset(
         "session_lost",
         "feed_lost",
         "price_failed",
+        "shows_nothing",
         "traded_by_others",
         "position_differs",
         "taken_over",
@@ -98,6 +100,7 @@ class Chronicle:
         self._distrust: dict[str, str] = {}
         self._doubted: frozenset[str] = frozenset()
         self._verdict = Verdict.OPEN
+        self._pulled: dict[str, str] = {}  # strategy -> why it shows nothing, as told last
 
     def observe(self, step: Step) -> None:
         """Tell what is worth it of one step."""
@@ -115,7 +118,7 @@ class Chronicle:
         tellings += [telling for command in step.commands for telling in self._of_command(command, orders)]
         if any(isinstance(event, OF_FEEDS) for event in step.events):
             tellings += self._feeds()
-        return tellings + self._changes()
+        return [*tellings, *self._changes(), *self._quoted(step)]
 
     def _of_event(self, event: Event, orders: dict[str, OrderState]) -> list[Telling]:
         match event:
@@ -221,6 +224,21 @@ class Chronicle:
                 verb = "feed_opened" if before == NO_SNAPSHOT_YET else "feed_back"
                 tellings.append((verb, {"instrument": instrument}))
         return tellings
+
+    def _quoted(self, step: Step) -> Iterator[Telling]:
+        """Whether each strategy shows something again, or nothing, and why; what bars us has lines of its own."""
+        for decision in step.decisions:
+            strategy, before = decision.strategy, self._pulled.get(decision.strategy, "")
+            if decision.permitted:
+                if self._pulled.pop(strategy, ""):
+                    yield "shows_again", {"strategy": strategy}
+            elif decision.withheld not in ("", before) and not self._is_barred(strategy):
+                self._pulled[strategy] = decision.withheld
+                yield "shows_nothing", {"strategy": strategy, "reason": decision.withheld}
+
+    def _is_barred(self, strategy: str) -> bool:
+        setup = self._state.setup.strategy(strategy)
+        return setup is None or bool(why_barred(self._state, setup))
 
     def _syncs(self) -> list[Telling]:
         synced = {venue for venue, sync in self._state.syncs.items() if sync.is_synced}

@@ -58,7 +58,7 @@ DEPTH_OF_STATUS = 5
 
 def is_quiet(step: Step) -> bool:
     """Whether a step carries market data and nothing else."""
-    if step.commands or step.orders:
+    if step.commands or step.orders or step.decisions:
         return False
     return all(type(event) in QUIET for event in step.events)
 
@@ -299,8 +299,7 @@ class Monitor:
             ),
             uncovered=sum(not order.is_covered for order in live),
             not_quoting={setup.id: why_absent(state, setup, at) for setup in state.setup.strategies},
-            withheld={setup.id: "" for setup in state.setup.strategies}
-            | {strategy: decision.withheld for strategy, decision in self._decisions.items()},
+            withheld={setup.id: state.withheld.get(setup.id, "") for setup in state.setup.strategies},
             guards={
                 setup.id: guarded.told(state.orders.of(setup.ladder), at)
                 for setup in state.setup.strategies

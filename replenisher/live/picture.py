@@ -64,7 +64,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: int  # of those, the ones whose deadline has passed, and orders of unknown fate
     uncovered: int  # live orders that the venue's dead-man switch would leave on the book
     not_quoting: dict[str, str]  # strategy -> why it shows nothing; empty while it may
-    withheld: dict[str, str]  # strategy -> why less was permitted than wanted, at its last decision
+    withheld: dict[str, str]  # strategy -> why less was permitted than wanted, by its last plan
     guards: dict[str, list[str]]  # strategy -> which of its levels are toxic and why, and what of a daily cap is used
     prices: dict[str, dict[str, str]]  # strategy -> each price from elsewhere that it goes by, and whether it counts
     terms: dict[str, dict[str, float]]  # strategy -> every number that its last decision was made with, by name

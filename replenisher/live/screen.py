@@ -214,14 +214,15 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
             return "○", f"stopped, verified flat: {summary.stop.reason}", ALARM if summary.halts else GOOD
         left = ", ".join(summary.stop.left) or "orders"
         return "!", f"stopped, but there may be left: {left}", ALARM
-    reasons = {strategy: reason for strategy, reason in summary.not_quoting.items() if reason}
-    if reasons and len(reasons) == len(summary.not_quoting):
-        return "○", next(iter(reasons.values())), ALARM
-    words = f"quoting, {summary.live_orders} order{'' if summary.live_orders == 1 else 's'}"
-    for strategy, reason in [*reasons.items(), *summary.withheld.items()]:
-        if reason:
-            words += f" · {strategy}: {reason}"
-    return "●", words, ALARM if reasons else GOOD
+    absent = {strategy: reason for strategy, reason in summary.not_quoting.items() if reason}
+    if absent and len(absent) == len(summary.not_quoting):
+        return "○", next(iter(absent.values())), ALARM
+    short = {strategy: reason for strategy, reason in summary.withheld.items() if reason and strategy not in absent}
+    words = [f"{strategy}: {reason}" for strategy, reason in (absent | short).items()]
+    if words and not summary.live_orders:
+        return "○", " · ".join(words), ALARM
+    orders = f"quoting, {summary.live_orders} order{'' if summary.live_orders == 1 else 's'}"
+    return "●", " · ".join([orders, *words]), ALARM if absent else GOOD
 
 
 def _foot(summary: Summary, width: int) -> Line:

@@ -40,10 +40,13 @@ def status_page(answer: Answer) -> str:
 
 
 def _states(answer: Answer) -> Iterator[tuple[str, str]]:
+    shown = {order["strategy"] for order in answer["ladder"]}
     for strategy, absence in answer["not_quoting"].items():
         short = answer["withheld"].get(strategy, "")
-        less = f", less than wanted: {short}" if short and not absence else ""
-        yield strategy, f"shows nothing: {absence}" if absence else f"quoting{less}"
+        if absence or strategy not in shown:
+            yield strategy, f"shows nothing: {absence or short or 'no order rests'}"
+        else:
+            yield strategy, f"quoting, less than wanted: {short}" if short else "quoting"
     for strategy, lines in answer["guards"].items():
         yield from ((f"{strategy} guards", line) for line in lines)
     for strategy, uptime in answer["obligations"].items():

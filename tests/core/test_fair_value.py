@@ -71,7 +71,7 @@ class Priced(Wishes):
         return self.maker.quote(view)
 
 
-def quoting_by(fair: FairValue) -> World:
+def quoting_by(fair: FairValue, **tighter: object) -> World:
     """A world with one level on each side, 10 bps from a fair value; nobody has told anything from elsewhere yet."""
     maker = PureMarketMaking(
         size_unit="base",
@@ -81,7 +81,7 @@ def quoting_by(fair: FairValue) -> World:
         order_amount="0.01",
         fair_value=fair,
     )
-    constants = one_strategy(Priced(maker=maker), limits=limits(max_clock_offset_ns=10 * SECOND))
+    constants = one_strategy(Priced(maker=maker), limits=limits(max_clock_offset_ns=10 * SECOND, **tighter))
     (own,) = constants.venues
     world = World(replace(constants, venues=(replace(own, name=FAR.venue), own)))
     world.open()
@@ -246,6 +246,20 @@ def test_an_index_or_a_mark_is_the_fair_value_while_it_is_fresh(source: str) -> 
     world.settle()
     assert not world.live()
     assert withheld(world) == f"fair value: the {source} price is not known"
+
+
+def test_another_reason_to_show_nothing_is_on_record_though_nothing_is_to_be_done() -> None:
+    world = quoting_by(fair_value(source="index", max_age_ms=800), max_order_quote=Decimal(50))
+    assert withheld(world) == "fair value: the index price is not known"
+
+    before = len(world.steps)
+    for price in (10_001.0, 10_002.0, 10_003.0):
+        world.tell(ticker(index=price))
+        world.settle()
+
+    assert not any(step.commands for step in world.steps[before:])
+    told = [decision.withheld for step in world.steps[before:] for decision in step.decisions]
+    assert told == [world.state.withheld["core"]] == ["max_order_quote"], "once"
 
 
 def test_what_is_decided_on_a_price_may_leave_as_long_as_that_is_fresh() -> None:

@@ -24,13 +24,13 @@ from replenisher.model.event import (
     StopAsked,
 )
 from replenisher.model.order import Side
-from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, filled
+from tests.core.world import KEY, LINEAR, SECOND, VENUE, World, buy, filled, limits, want
 from tests.live.watched import Steps, eat, world_with
 
 
-def told(refill: RefillPolicy | None = None) -> tuple[World, list[Telling]]:
+def told(refill: RefillPolicy | None = None, **other: object) -> tuple[World, list[Telling]]:
     """A world that is not open yet, and everything the chronicle tells of it."""
-    world, tellings = world_with(refill=refill), list[Telling]()
+    world, tellings = world_with(refill=refill, **other), list[Telling]()
     chronicle = Chronicle(world.state)
     world.steps = Steps(lambda step: tellings.extend(chronicle.facts_worth_telling(step)))
     return world, tellings
@@ -110,7 +110,25 @@ def test_market_data_is_not_told() -> None:
     assert tellings == []
 
 
-def test_a_feed_that_is_lost_and_comes_back_is_told_twice() -> None:
+def test_quotes_that_are_pulled_are_told_once_with_each_reason() -> None:
+    world, tellings = told(
+        quotes=(buy(0, 99_980),), limits=limits(price_collar_bps=50.0, max_order_quote=Decimal(10_000))
+    )
+    world.open()
+    tellings.clear()
+
+    for lots in (10, 20):
+        want(world, [buy(0, 90_000, lots)])
+    want(world, [buy(0, 99_980, 2_000)])
+    want(world, [buy(0, 99_980)])
+    world.settle()
+
+    reasons = ("price_collar_bps", "max_order_quote")
+    pulled = [("shows_nothing", {"strategy": "core", "reason": reason}) for reason in reasons]
+    assert tellings == [*pulled, ("shows_again", {"strategy": "core"})]
+
+
+def test_a_feed_that_is_lost_and_comes_back_is_told_with_what_follows() -> None:
     world, tellings = told()
     world.open()
     tellings.clear()
@@ -119,7 +137,12 @@ def test_a_feed_that_is_lost_and_comes_back_is_told_twice() -> None:
     world.settle()
     world.tell(world.venue.snapshot(world.at))
 
-    assert tellings == [("feed_lost", {"instrument": KEY, "reason": "a gap"}), ("feed_back", {"instrument": KEY})]
+    assert tellings == [
+        ("feed_lost", {"instrument": KEY, "reason": "a gap"}),
+        ("shows_nothing", {"strategy": "core", "reason": "book: a gap"}),
+        ("feed_back", {"instrument": KEY}),
+        ("shows_again", {"strategy": "core"}),
+    ]
 
 
 def test_pauses_begin_and_end() -> None:

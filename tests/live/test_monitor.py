@@ -26,7 +26,7 @@ from replenisher.model.event import (
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Step
 from replenisher.report.resampling import resampled
-from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, want, wishes_of
+from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, limits, want, wishes_of
 from tests.live.watched import Steps, eat, world_with
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -343,6 +343,15 @@ def test_a_pause_and_a_stop_are_said_with_their_reason() -> None:
     assert paused["not_quoting"] == {"core": "paused: lunch"}
     assert paused["pauses"][0]["reason"] == "lunch"
     assert stopped["stop"] == {"reason": "the day is over", "verdict": "flat", "left": []}
+
+
+def test_why_less_is_shown_than_wanted_is_the_present_reason() -> None:
+    world, monitor = opened(quotes=(buy(0, 90_000),), limits=limits(price_collar_bps=50.0))
+    assert monitor.summary(world.state, world.at)["withheld"] == {"core": "price_collar_bps"}
+
+    want(world, [buy(0, 99_980)])
+
+    assert monitor.summary(world.state, world.at)["withheld"] == {"core": ""}
 
 
 def test_a_session_that_is_not_in_sync_yet_is_told_as_such() -> None:
