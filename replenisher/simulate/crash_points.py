@@ -48,7 +48,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario(name="start and first quotes", seed=4, ends_s=2, away_s=0.1),
-    Scenario(name="fill and refill", seed=9, begins_s=1.3, ends_s=2.8, away_s=3),
+    Scenario(name="fill and refill", seed=10, begins_s=1.3, ends_s=2.8, away_s=3),
     Scenario(name="burst of amends", seed=6, begins_s=5.8, ends_s=7.3, away_s=0.001),
     Scenario(name="cancel all and stop", seed=12, begins_s=3.3, ends_s=6, away_s=0.5, cancels_s=3.5, stops_s=4.5),
     Scenario(name="reconnect with sync", seed=5, begins_s=4.3, ends_s=6.8, away_s=1, script=(CUT,)),
@@ -57,7 +57,7 @@ SCENARIOS = (
     Scenario(name="sync that fails", seed=1, begins_s=3, ends_s=4.5, away_s=0.3, script=(FAIL_SYNCS,)),
     Scenario(
         name="segment without a name",
-        seed=43,
+        seed=18,
         begins_s=2,
         ends_s=5,
         away_s=0.3,
