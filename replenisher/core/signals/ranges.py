@@ -17,6 +17,7 @@ say a little too little where few come in a bar; and where the book bounces they
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
+from typing import ClassVar
 
 from replenisher.core.book import Touch
 from replenisher.core.signals.signal import Signal, SignalSpec
@@ -28,46 +29,39 @@ BAR_S = 5.0
 BARS_MIN = 5  # they tell a volatility as well as twenty moves
 
 
-# Each weighs the sums of (H - L)^2, (C - O)^2 and (H - C) (H - O) + (L - C) (L - O).
-PARKINSON = (1 / (4 * log(2)), 0.0, 0.0)
-GARMAN_KLASS = (0.5, 1 - 2 * log(2), 0.0)
-ROGERS_SATCHELL = (0.0, 0.0, 1.0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParkinsonVolatility(SignalSpec):
+class _OfRanges(SignalSpec):
+    """Any of the three."""
+
+    window_s: float
+    bar_s: float = BAR_S
+
+    weights: ClassVar[Sequence[float]]  # of the sums of (H - L)^2, (C - O)^2 and (H - C) (H - O) + (L - C) (L - O)
+
+    def start(self, instrument: Instrument) -> Signal:
+        """A machine that has seen nothing."""
+        return _Ranged(instrument, self.window_s, self.bar_s, self.weights)
+
+
+class ParkinsonVolatility(_OfRanges):
     """From high and low."""
 
-    window_s: float
-    bar_s: float = BAR_S
-
-    def start(self, instrument: Instrument) -> Signal:
-        """A machine that has seen nothing."""
-        return _Ranged(instrument, self.window_s, self.bar_s, PARKINSON)
+    __slots__ = ()
+    weights = (1 / (4 * log(2)), 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GarmanKlassVolatility(SignalSpec):
+class GarmanKlassVolatility(_OfRanges):
     """From high, low, open and close."""
 
-    window_s: float
-    bar_s: float = BAR_S
-
-    def start(self, instrument: Instrument) -> Signal:
-        """A machine that has seen nothing."""
-        return _Ranged(instrument, self.window_s, self.bar_s, GARMAN_KLASS)
+    __slots__ = ()
+    weights = (0.5, 1 - 2 * log(2), 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RogersSatchellVolatility(SignalSpec):
+class RogersSatchellVolatility(_OfRanges):
     """From the same, whatever the drift."""
 
-    window_s: float
-    bar_s: float = BAR_S
-
-    def start(self, instrument: Instrument) -> Signal:
-        """A machine that has seen nothing."""
-        return _Ranged(instrument, self.window_s, self.bar_s, ROGERS_SATCHELL)
+    __slots__ = ()
+    weights = (0.0, 0.0, 1.0)
 
 
 class _Ranged(Signal):

@@ -4,15 +4,20 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
+from hypothesis import strategies as st
 
 from replenisher.core.book import Book, Touch
 from replenisher.core.signals.signal import Signal
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.order import Side
+from replenisher.model.units import MS_NS
 from tests.core.world import LINEAR
 
 PLAIN = msgspec.structs.replace(LINEAR, tick_steps=(TickStep(Decimal(0), Decimal(1)),), lot=Decimal(1))
+
+# What a mid does: the ms since the last touch, and by how many half ticks it moves then.
+WALKS = st.lists(st.tuples(st.integers(1, 3_000) | st.just(20_000), st.integers(-5, 5)), min_size=1, max_size=60)
 
 Seen = tuple[int, Touch | TradePrinted | Book]  # venue time, and what was seen then
 
@@ -50,3 +55,15 @@ def shows(machine: Signal, events: Iterable[Seen]) -> None:
                 machine.saw_trade(seen)
             case Book():
                 machine.saw_book(seen, venue_time)
+
+
+def walked(machine: Signal, walk: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Let a machine see a mid walk; when it was where, in half ticks."""
+    times, mids = [], []
+    now, mid = 10**18, 1_000
+    for after_ms, move in walk:
+        now, mid = now + after_ms * MS_NS, mid + move
+        times.append(now)
+        mids.append(mid)
+        machine.saw_touch(Touch(mid // 2, 1, mid - mid // 2, 1), now)
+    return times, mids

@@ -18,7 +18,7 @@ from replenisher.core.signals.ranges import (
     RogersSatchellVolatility,
 )
 from replenisher.model.units import MS_NS, SECOND_NS
-from tests.core.signals.given import PLAIN, finer
+from tests.core.signals.given import PLAIN, WALKS, finer, walked
 
 FINE = 10**8  # ticks in a unit of the logarithm of the price, so that rounding changes nothing
 DAYS, SAMPLES = 2_000, 4_680
@@ -88,26 +88,15 @@ def test_a_price_that_drifts_fools_all_but_one() -> None:
     assert variance_of_bars(ParkinsonVolatility, rising) > 0
 
 
-TOUCHES = st.lists(
-    st.tuples(st.integers(1, 3_000) | st.just(20_000), st.integers(-5, 5)), min_size=1, max_size=60
-)  # (ms since the last one, half ticks that the mid moves)
-
-
 @pytest.mark.parametrize("by", [ParkinsonVolatility, GarmanKlassVolatility, RogersSatchellVolatility])
 @settings(deadline=None)
-@given(touches=TOUCHES, later_ms=st.integers(0, 5_000))
+@given(walk=WALKS, later_ms=st.integers(0, 5_000))
 def test_streaming_says_what_the_bars_of_the_window_say_in_one_go(
-    by: type, touches: list[tuple[int, int]], later_ms: int
+    by: type, walk: list[tuple[int, int]], later_ms: int
 ) -> None:
     machine = by(window_s=40, bar_s=2).start(PLAIN)
-    times, mids = [], []
-    now, mid = 10**18, 1_000
-    for after_ms, move in touches:
-        now, mid = now + after_ms * MS_NS, mid + move
-        times.append(now)
-        mids.append(mid)
-        machine.saw_touch(Touch(mid // 2, 1, mid - mid // 2, 1), now)
-    now += later_ms * MS_NS
+    times, mids = walked(machine, walk)
+    now = times[-1] + later_ms * MS_NS
 
     found = machine.value(now)
 

@@ -12,7 +12,7 @@ from replenisher.core.book import Touch
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.signals.volatility import SAMPLES_MIN, BipowerVolatility, TwoScaleVolatility, Volatility
 from replenisher.model.units import MS_NS, SECOND_NS
-from tests.core.signals.given import PLAIN, finer
+from tests.core.signals.given import PLAIN, WALKS, finer, walked
 
 DAYS, SAMPLES, SCALE = 2000, 4680, 60
 DAILY, NOISE = 0.02, 0.0003
@@ -95,27 +95,16 @@ def test_bipower_is_right_without_jumps_and_hardly_sees_one() -> None:
     assert jumped[1] - calm[1] < 0.3
 
 
-TOUCHES = st.lists(
-    st.tuples(st.integers(1, 3_000) | st.just(20_000), st.integers(-5, 5)), min_size=1, max_size=60
-)  # (ms since the last one, half ticks that the mid moves)
-
-
 @pytest.mark.parametrize("kind", [Volatility, BipowerVolatility, TwoScaleVolatility])
 @settings(deadline=None)
-@given(touches=TOUCHES, later_ms=st.integers(0, 5_000))
+@given(walk=WALKS, later_ms=st.integers(0, 5_000))
 def test_streaming_says_what_the_samples_of_the_window_say_in_one_go(
-    kind: type, touches: list[tuple[int, int]], later_ms: int
+    kind: type, walk: list[tuple[int, int]], later_ms: int
 ) -> None:
     spec = kind(window_s=40, sampling_s=0.5, **({"scale": 3} if kind is TwoScaleVolatility else {}))
     machine = spec.start(PLAIN)
-    times, mids = [], []
-    now, mid = 10**18, 1_000
-    for after_ms, move in touches:
-        now, mid = now + after_ms * MS_NS, mid + move
-        times.append(now)
-        mids.append(mid)
-        machine.saw_touch(Touch(mid // 2, 1, mid - mid // 2, 1), now)
-    now += later_ms * MS_NS
+    times, mids = walked(machine, walk)
+    now = times[-1] + later_ms * MS_NS
 
     found = machine.value(now)
 
