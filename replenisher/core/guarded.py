@@ -16,7 +16,6 @@ from replenisher.core.guards import (
     MIN_PROFIT,
     Guards,
     in_their_places,
-    innermost,
     toxic_reason,
     within,
     without_toxic,
@@ -28,9 +27,9 @@ from replenisher.core.queue_value import Queues
 from replenisher.core.toxicity import NEVER, Toxicity
 from replenisher.model.event import OrderFilled, TradePrinted
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Cut, Quote
-from replenisher.model.units import DAY_NS
+from replenisher.model.units import BPS, DAY_NS
 
 Level = tuple[Side, int]
 
@@ -89,12 +88,16 @@ class Guarded:
         self,
         quotes: Sequence[Quote],
         fair: float,
+        limits: Innermost | None,
         instrument: Instrument,
         orders: Sequence[Order],
         book: Book,
         at: int,
     ) -> tuple[tuple[Quote, ...], tuple[Cut, ...]]:
-        """The quotes that may be shown, and what was made of those that are wanted and are not among them."""
+        """The quotes that may be shown, none beyond these limits, and what was made of those that are not among them.
+
+        `limits` are those that `innermost` tells for the same fair value.
+        """
         cuts: list[Cut] = []
         hanging = self._hanging(orders)
         toxic = self._toxic(hanging, at)
@@ -106,7 +109,7 @@ class Guarded:
             quotes = list(self._as_they_hang(quotes, hanging, fair_ticks, cuts))
         if self.toxicity is not None and toxic:
             quotes = list(without_toxic(quotes, instrument, orders, self.toxicity, toxic, cuts, at))
-        if (limits := self.innermost(fair, instrument)) is not None:
+        if limits is not None:
             quotes = no_further_in(quotes, limits, MIN_PROFIT, cuts)
         for side in Side:
             if (cap := self.guards.cap(side)) is not None:
@@ -115,8 +118,10 @@ class Guarded:
 
     def innermost(self, fair: float, instrument: Instrument) -> Innermost | None:
         """How far in any order of its ladder may stand; None if anywhere."""
-        closest_bps = self.guards.closest_bps
-        return None if closest_bps is None else innermost(instrument, fair, closest_bps)
+        if (closest_bps := self.guards.closest_bps) is None:
+            return None
+        bid, ask = (instrument.round_price(side, fair * (1 - side.sign * closest_bps / BPS)) for side in (BUY, SELL))
+        return bid, ask
 
     def changes_at(self, at: int) -> int:
         """When time alone may change what is let through."""

@@ -23,7 +23,6 @@ from operator import attrgetter
 import msgspec
 
 from replenisher.core.book import Book
-from replenisher.core.innermost import Innermost
 from replenisher.core.orders import Order
 from replenisher.core.queue_value import QueuePolicy, Queues
 from replenisher.core.toxicity import Response, Toxicity, ToxicityPolicy
@@ -115,12 +114,6 @@ def toxic_reason(toxicity: Toxicity, key: tuple[Side, int], why: str) -> str:
     """What follows for a toxic level, and why."""
     side, level = key
     return f"toxicity, {toxicity.policy.response} {side} {level}: {why}"
-
-
-def innermost(instrument: Instrument, fair: float, closest_bps: float) -> Innermost:
-    """The bid and the ask that stand this far from fair value."""
-    bid, ask = (instrument.round_price(side, fair * (1 - side.sign * closest_bps / BPS)) for side in (BUY, SELL))
-    return bid, ask
 
 
 def within(

@@ -223,8 +223,8 @@ def _cautious(
     if (guarded := state.guarded.get(setup.id)) is None or fair is None:
         return quotes, cuts, setup.policy
     orders, book = state.orders.of(setup.ladder), state.book(setup.instrument)
-    quotes, guarded_cuts = guarded.let_through(quotes, fair, instrument, orders, book, at)
     innermost = guarded.innermost(fair, instrument)
+    quotes, guarded_cuts = guarded.let_through(quotes, fair, innermost, instrument, orders, book, at)
     policy = setup.policy if innermost is None else replace(setup.policy, innermost=innermost)
     return quotes, cuts + guarded_cuts, policy
 
