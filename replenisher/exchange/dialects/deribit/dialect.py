@@ -29,7 +29,7 @@ from replenisher.exchange.dialects.deribit.errors import (
 from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.session import Session
 from replenisher.exchange.dialects.deribit.settings import DeribitSettings
-from replenisher.exchange.dialects.deribit.subscription import Event
+from replenisher.exchange.dialects.deribit.subscription import Event, subject_of
 from replenisher.exchange.dialects.dialect import DROPPED, Action, Close, HttpReply, HttpRequest, Send
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.words import InstrumentChanged, Print, Report
@@ -204,8 +204,9 @@ class Deribit:
         """Tell every subscriber what the exchange reported, in the order in which it happened."""
         for event in self._events(self._exchange.reports()):
             self._has_turned |= isinstance(event, InstrumentChanged)
+            subject = subject_of(event)
             for session in self._sessions.values():
-                for name, subscription in session.concerned(event):
+                for name, subscription in session.concerned(subject):
                     if frames := subscription.hear(event, at):
                         self._notify(session, name, frames)
                     if (due := subscription.due_at) is None:

@@ -2,7 +2,7 @@
 
 from replenisher.exchange.dialects.deribit.credits import Credits
 from replenisher.exchange.dialects.deribit.login import Login
-from replenisher.exchange.dialects.deribit.subscription import Event, Subject, Subscription, subject_of
+from replenisher.exchange.dialects.deribit.subscription import Subject, Subscription
 from replenisher.exchange.dialects.dialect import HttpRequest
 
 # Measured at the venue with an interval of 10 s: the first test request comes after 12.0 to 12.6 s and the next ones
@@ -98,9 +98,8 @@ class Session:
         begun, self._begun = self._begun, []
         return [(channel, each) for channel, each in begun if self.subscriptions.get(channel) is each]
 
-    def concerned(self, event: Event) -> list[Heard]:
-        """The channels that an event belongs to: what is looked at grows with them, and not with all that are heard."""
-        subject = subject_of(event)
+    def concerned(self, subject: Subject) -> list[Heard]:
+        """The channels that events about this belong to: what is looked at grows with them, not with all there are."""
         concerned = self._concerned.get(subject)
         if concerned is None:
             heard = self.subscriptions.items()
