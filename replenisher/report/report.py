@@ -67,7 +67,7 @@ def read_report(
     stored = sweep_count(connection, keys)
     every = ceil(stored / sweeps_max) or 1
     sweeps = SweepsRead(stored=stored, read=sweep_count(connection, keys, every))
-    reading = Reading(count + sweeps.read, progress)
+    reading = Reading(counts, sweeps.read, progress)
     lines: list[Line] = []
     totals: list[Total] = []
     performance: list[Performance] = []
@@ -118,9 +118,10 @@ def read_report(
 class Reading:
     """The pass over all that moved money, and how far the reading is."""
 
-    def __init__(self, count: int, progress: Callable[[int, int], None]) -> None:
+    def __init__(self, fills: Mapping[AccountKey, int], sweeps: int, progress: Callable[[int, int], None]) -> None:
         self.since = self.until = 0
-        self._count = count
+        self._fills = fills
+        self._count = sum(fills.values()) + sweeps
         self._done = 0
         self._progress = progress
 
@@ -134,7 +135,7 @@ class Reading:
     ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
-        events = history.events(connection, key)
+        events = history.events(connection, key, self._fills[key])
         event = next(events, None)
         for fills, marked in marked_fills(connection, key):
             for fill in fills:

@@ -130,15 +130,15 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
     return connection.execute(query.where(fills.venue == key.venue, fills.account == key.account)).scalar_one()
 
 
-def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
-    """All that is no fill, oldest first."""
+def events(connection: Connection, key: AccountKey, fills: int) -> Iterator[Event]:
+    """All that is no fill, oldest first, beside so many fills."""
     lives = lives_of(connection, key)
     payments = list(paid(connection, key))
     deliveries = (each for each in payments if each.kind == CashKind.DELIVERY)
     marks = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
     begun = [Begun(life.started_at, life.config_version) for life in lives]
     rare: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
-    between = marks_between(connection, key, lives, every_how_many(fill_count(connection, key)))
+    between = marks_between(connection, key, lives, every_how_many(fills))
     return merge(between, sorted(rare, key=_at), key=_at)
 
 
