@@ -1,8 +1,8 @@
 """What each guard of refill brings, on against off: `python -m bench.economics --guards [--tune] [--json]`.
 
-The world is that of `bench.economics`, for a share pi of informed takers of 0, 0.1 and 0.2. Who quotes is its blind
-quoter, or a *ladder* (`ladder.yaml`): four levels a side that lean against what is held. Every guard meets the same
-order flows as the quoter without any, so what it changes is a difference seed by seed. What is reported comes from
+The world is that of `bench.economics`, for a share pi of informed takers of 0, 0.1 and 0.2. Who quotes is a *ladder*
+(`ladder.yaml`): four levels a side that lean against what is held, and a maker's fee of 1 bps. Every guard meets the
+same order flows as the ladder without any, so what it changes is a difference seed by seed. What is reported comes from
 seeds 1001 and on, of which nothing was tuned; `--tune` tries a few values of each guard on seeds 1 and on. `--seeds`
 says how many; `--results FILE` keeps every run, one a line, and goes on where it ends.
 
@@ -13,10 +13,13 @@ The figures, each a mean over the seeds with its 95 % interval (Student's t, a s
 - P&L of a fill in the quote currency: the seed's P&L by the exchange's own accounts, over its fills.
 - Markout of a fill in bps, against the others' mid 1 s and 10 s after it. The mid jumps only when informed takers have
   eaten their way to the efficient price, so it takes seconds until a markout tells what they knew.
-- Each of them, and the P&L of a whole seed, with the guard less that without it, seed by seed. A guard helps if the
-  whole interval of the difference in a seed's P&L is above zero, harms if it is below, and else its effect is not shown
-  by so many seeds. For that verdict the interval is as wide as it must be for all guards compared to hold together:
-  of five 95 % intervals that mean nothing some leave out zero in more than a fifth of all tables.
+- Each of them, and the P&L of a whole seed, with the guard less that without it, seed by seed.
+
+The verdicts are two, for a guard that trades less may lose less and yet have worse fills: one on the P&L of a fill, one
+on that of a whole seed. A guard *helps* if the whole interval of the difference is above zero, *harms* if it is below,
+and else its effect is not shown by so many seeds. For a verdict the interval is as wide as it must be for all guards
+compared to hold together: of five 95 % intervals that mean nothing some leave out zero in more than a fifth of all
+tables.
 
 What was found, and what may be said of it, is in `docs/guards.md`.
 """
@@ -34,7 +37,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from bench.economics import BLIND, ROOT, Case, Figure, Run, run, run_on_tape
+from bench.economics import ROOT, Case, Figure, Run, run, run_on_tape
 from bench.progress import Progress
 from replenisher.config import load, market_overrides
 from replenisher.exchange.recorded import INSTRUMENT_NAME
@@ -54,47 +57,52 @@ FIGURES: Mapping[str, Callable[[Run], float]] = {
     "markout_10s_bps": attrgetter("markout_bps"),
     "pnl_quote": attrgetter("pnl_quote"),
 }
+JUDGED = ("pnl_a_fill_quote", "pnl_quote")
 
 
-class Quoter(NamedTuple):
-    """Who is to be guarded, and what his guards are told."""
+TOXICITY = {"horizon_s": 5, "window_s": 30, "fills_min": 5}  # whatever follows from it
 
-    file: Path
-    chosen: Sequence[str]  # what is reported: of each guard, what did best while it was tuned
-    toxicity: Mapping[str, Any]  # whatever follows from it
-    near_bps: Sequence[float]  # tried as min_profit_bps
-    places_bps: Sequence[float]  # tried as keep_place.within_bps
-
-    def toxic(self, response: str, **more: object) -> Changes:
-        """Levels are judged by their own fills."""
-        return {"refill": {"toxicity": {**self.toxicity, "response": response, **more}}}
-
-    def clustered(self, fills: int) -> Changes:
-        """Levels are judged by how close together fills of their side came, and by nothing else."""
-        markout_never = {"markout_bps_min": -1000}
-        return self.toxic("delay", delay_s=2, cluster_fills=fills, cluster_s=1, **markout_never)
-
-    def guards(self) -> dict[str, Changes]:
-        """All that `--tune` tries."""
-        return {
-            OFF: {},
-            "toxicity, widen 1": self.toxic("widen", widen_bps=1.0),
-            "toxicity, widen 2": self.toxic("widen", widen_bps=2.0),
-            "toxicity, withhold": self.toxic("withhold"),
-            "toxicity, delay 2 s": self.toxic("delay", delay_s=2),
-            "clusters of 2": self.clustered(2),
-            "clusters of 3": self.clustered(3),
-            **{f"min profit {bps:g}": min_profit(bps) for bps in self.near_bps},
-            **{f"hanging {pct:g}": {"refill": {"hanging_pct": pct}} for pct in (0.05, 0.2)},
-            **{f"keep place {bps:g}": {"keep_place": {"within_bps": bps}} for bps in self.places_bps},
-            **{f"{most} a minute": {"refill": {"max_per_minute": most}} for most in (5, 10)},
-            **{f"{most:,} a day": capped(most) for most in (30_000, 60_000)},
-        }
+# What is reported: of each guard, what did best while it was tuned.
+CHOSEN = (
+    OFF,
+    "toxicity, widen 1",
+    "toxicity, withhold",
+    "clusters of 2",
+    "min profit 5",
+    "hanging 0.2",
+    "keep place 1",
+    "5 a minute",
+    "30,000 a day",
+)
 
 
-def min_profit(min_profit_bps: float) -> Changes:
-    """The guard that keeps away from fair value; nothing is charged here."""
-    return {"min_profit_bps": min_profit_bps, "maker_fee_bps": 0}
+def guards() -> dict[str, Changes]:
+    """All that `--tune` tries."""
+    return {
+        OFF: {},
+        "toxicity, widen 1": toxic("widen", widen_bps=1.0),
+        "toxicity, widen 2": toxic("widen", widen_bps=2.0),
+        "toxicity, withhold": toxic("withhold"),
+        "toxicity, delay 2 s": toxic("delay", delay_s=2),
+        "clusters of 2": clustered(2),
+        "clusters of 3": clustered(3),
+        **{f"min profit {bps}": {"min_profit_bps": bps} for bps in (3, 4, 5)},
+        **{f"hanging {pct:g}": {"refill": {"hanging_pct": pct}} for pct in (0.05, 0.2)},
+        **{f"keep place {bps:g}": {"keep_place": {"within_bps": bps}} for bps in (0.5, 1)},
+        **{f"{most} a minute": {"refill": {"max_per_minute": most}} for most in (5, 10)},
+        **{f"{most:,} a day": capped(most) for most in (30_000, 60_000)},
+    }
+
+
+def toxic(response: str, **more: object) -> Changes:
+    """Levels are judged by their own fills."""
+    return {"refill": {"toxicity": {**TOXICITY, "response": response, **more}}}
+
+
+def clustered(fills: int) -> Changes:
+    """Levels are judged by how close together fills of their side came, and by nothing else."""
+    markout_never = {"markout_bps_min": -1000}
+    return toxic("delay", delay_s=2, cluster_fills=fills, cluster_s=1, **markout_never)
 
 
 def capped(most_quote: int) -> Changes:
@@ -102,48 +110,9 @@ def capped(most_quote: int) -> Changes:
     return {"refill": {"max_daily_buy_quote": most_quote, "max_daily_sell_quote": most_quote}}
 
 
-QUOTERS = {
-    "blind": Quoter(
-        BLIND,
-        (
-            OFF,
-            "toxicity, widen 1",
-            "toxicity, withhold",
-            "clusters of 3",
-            "min profit 1.2",
-            "hanging 0.2",
-            "keep place 1",
-            "5 a minute",
-            "30,000 a day",
-        ),
-        {"horizon_s": 5, "window_s": 30, "fills_min": 10},
-        near_bps=(0.9, 1.2, 2),
-        places_bps=(0.3, 1),
-    ),
-    "ladder": Quoter(
-        LADDER,
-        (
-            OFF,
-            "toxicity, widen 1",
-            "toxicity, withhold",
-            "clusters of 2",
-            "min profit 5",
-            "hanging 0.2",
-            "keep place 1",
-            "5 a minute",
-            "30,000 a day",
-        ),
-        {"horizon_s": 5, "window_s": 30, "fills_min": 5},
-        near_bps=(3.5, 4, 5),
-        places_bps=(0.5, 1),
-    ),
-}
-
-
 class Job(NamedTuple):
-    """One run: who quotes, with which guard, how many know, and which order flow."""
+    """One run: with which guard, how many know, and which order flow."""
 
-    quoter: str
     guard: str
     share: float
     seed: int
@@ -156,25 +125,24 @@ class Job(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of a recording: who quoted, and with which guard."""
+    """One part of a recording, and with which guard."""
 
-    quoter: str
     guard: str
     market: str
     seed: int  # its number, from 1
     seconds: int
 
 
-def written(folder: Path, quoter: str, guard: str, *, is_recorded: bool = False) -> Path:
-    """The configuration of a quoter with a guard; on a recorded market, the instrument as which that is listed."""
-    content = yaml.safe_load(QUOTERS[quoter].file.read_text())
+def written(folder: Path, guard: str, *, is_recorded: bool = False) -> Path:
+    """The configuration of the ladder with a guard; on a recorded market, the instrument as which that is listed."""
+    content = yaml.safe_load(LADDER.read_text())
     (strategy,) = content["strategies"]
     if is_recorded:
         content["exchange"] |= {"balances": {"USDT": "100000000"}}
         strategy["instrument"] = INSTRUMENT_NAME
-    changes = QUOTERS[quoter].guards()[guard]
+    changes = guards()[guard]
     strategy |= {key: strategy[key] | value if key == "refill" else value for key, value in changes.items()}
-    path = folder / f"{quoter} {guard}.yaml".replace(" ", "-")
+    path = folder / f"{guard}.yaml".replace(" ", "-")
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -208,7 +176,7 @@ def measure(jobs: Sequence[Job], results: Path | None) -> dict[Job, Run]:
         for job in jobs:
             if job in found:
                 continue
-            file = written(Path(name), job.quoter, job.guard)
+            file = written(Path(name), job.guard)
             found[job] = run(Case(job.guard, file, job.share), job.seed, job.seconds)
             if results is not None:
                 with results.open("a") as lines:
@@ -217,15 +185,15 @@ def measure(jobs: Sequence[Job], results: Path | None) -> dict[Job, Run]:
     return found
 
 
-def measure_tape(quoter: str, guards: Sequence[str], tape: Path, seconds: int) -> dict[Part, Run]:
+def measure_tape(guards: Sequence[str], tape: Path, seconds: int) -> dict[Part, Run]:
     """The parts of a recording, guard by guard."""
     progress = Progress()
     found: dict[Part, Run] = {}
     with TemporaryDirectory(prefix="guards-") as name:
         for done, guard in enumerate(guards, start=1):
-            file = written(Path(name), quoter, guard, is_recorded=True)
+            file = written(Path(name), guard, is_recorded=True)
             parts = run_on_tape(load(file, market_overrides(tape, None)), seconds)
-            found |= {Part(quoter, guard, tape.name, number, seconds): part for number, part in enumerate(parts, 1)}
+            found |= {Part(guard, tape.name, number, seconds): part for number, part in enumerate(parts, 1)}
             progress.say(f"{done} of {len(guards)} guards on {tape.name}")
     return found
 
@@ -244,7 +212,6 @@ def document(found: Mapping[Job, Run] | Mapping[Part, Run]) -> dict[str, Any]:
     jobs: list[Job | Part] = [*found]
     seeds = sorted({job.seed for job in jobs})
     return {
-        "quoter": jobs[0].quoter,
         "seeds": [seeds[0], seeds[-1]],
         "seconds": jobs[0].seconds,
         "markets": {
@@ -257,23 +224,26 @@ def document(found: Mapping[Job, Run] | Mapping[Part, Run]) -> dict[str, Any]:
 def _row(on: Mapping[int, Run], off: Mapping[int, Run], among: int) -> dict[str, Any]:
     paired = [seed for seed in on if seed in off]
     less_off = {name: [of(on[seed]) - of(off[seed]) for seed in paired] for name, of in FIGURES.items()}
-    gain, verdict = figure(less_off["pnl_quote"], among), "is the measure" if on is off else "not shown"
-    if on is not off and gain is not None:
-        verdict = "helps" if gain["low"] > 0 else "harms" if gain["high"] < 0 else verdict
     return {
         **{name: figure([of(each) for each in on.values()]) for name, of in FIGURES.items()},
         "less_off": {name: figure(values) for name, values in less_off.items()},
         "flows": len(paired),
         "fills": sum(each.fills for each in on.values()),
         "orders": sum(each.orders for each in on.values()),
-        "verdict": verdict,
+        "verdicts": {} if on is off else {name: verdict(less_off[name], among) for name in JUDGED},
     }
+
+
+def verdict(gains: Sequence[float], among: int) -> str:
+    """What may be said of a guard by what it brought seed by seed, where it is one of so many."""
+    gain = figure(gains, among)
+    return "not shown" if gain is None or gain["low"] <= 0 <= gain["high"] else "helps" if gain["low"] > 0 else "harms"
 
 
 def table(found: dict[str, Any]) -> str:
     """The same for people."""
     first, last = found["seeds"]
-    lines = [f"{found['quoter']}, {first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
+    lines = [f"{first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
     titles = (
         "P&L a fill",
         "markout 1 s",
@@ -283,13 +253,16 @@ def table(found: dict[str, Any]) -> str:
         "10 s less off",
     )
     for market, rows in found["markets"].items():
-        lines.append(market.ljust(24) + "".join(f"{title:>25}" for title in titles) + "  flows   fills")
+        lines.append(
+            market.ljust(24) + "".join(f"{title:>25}" for title in titles) + "  flows   fills  a fill     a flow"
+        )
         for guard, row in rows.items():
             less = row["less_off"]
             shown = [row["pnl_a_fill_quote"], row["markout_1s_bps"], row["markout_10s_bps"]]
             shown += [less["pnl_quote"], less["pnl_a_fill_quote"], less["markout_10s_bps"]]
+            verdicts = "  ".join(row["verdicts"].get(name, "").ljust(9) for name in JUDGED)
             cells = "".join(f"{told(each):>25}" for each in shown)
-            lines.append(f"{guard:24}{cells}{row['flows']:7,}{row['fills']:8,}  {row['verdict']}")
+            lines.append(f"{guard:24}{cells}{row['flows']:7,}{row['fills']:8,}  {verdicts}".rstrip())
     return "\n".join(lines)
 
 
@@ -304,7 +277,6 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.economics --guards", description="What each guard brings.")
     parser.add_argument("--tune", action="store_true", help="try several values on seeds 1 and on, instead of 1001 on")
-    parser.add_argument("--quoter", choices=QUOTERS, default="blind", help="one blind level, or a ladder with a skew")
     parser.add_argument("--share", type=float, action="append", metavar="PI", help="of informed takers (0, 0.1, 0.2)")
     parser.add_argument("--seeds", type=int, help="order flows, at least 2 (200; 100 with --tune)")
     parser.add_argument("--seconds", type=int, default=30, help="of trading in each, more than the markout's 10")
@@ -312,19 +284,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep each run here, and go on where it ends")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     chosen = parser.parse_args(words)
-    quoter = QUOTERS[chosen.quoter]
-    guards = list(quoter.guards()) if chosen.tune else quoter.chosen
+    compared = list(guards()) if chosen.tune else CHOSEN
     first, seeds = (TUNED_FROM, chosen.seeds or 100) if chosen.tune else (REPORTED_FROM, chosen.seeds or 200)
     if seeds < 2 or chosen.seconds <= 10:
         parser.error("it takes at least 2 seeds, and more than 10 seconds")
     jobs = [
-        Job(chosen.quoter, guard, share, seed, chosen.seconds)
+        Job(guard, share, seed, chosen.seconds)
         for seed in range(first, first + seeds)
         for share in chosen.share or SHARES
-        for guard in guards
+        for guard in compared
     ]
     if chosen.tape is not None:
-        found = document(measure_tape(chosen.quoter, guards, chosen.tape, chosen.seconds))
+        found = document(measure_tape(compared, chosen.tape, chosen.seconds))
     else:
         found = document(measure(jobs, chosen.results))
     print(json.dumps(found, indent=2) if chosen.json else table(found))

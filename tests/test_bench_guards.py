@@ -6,17 +6,15 @@ from pathlib import Path
 import pytest
 
 from bench.economics import Run
-from bench.guards import OFF, QUOTERS, Job, document, measure, measure_tape, student, table, written
+from bench.guards import CHOSEN, OFF, Job, document, guards, measure, measure_tape, student, table, written
 from replenisher.config import load
 from replenisher.wiring.setup import setup_of
 
 
-@pytest.mark.parametrize("quoter", QUOTERS)
-def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(tmp_path: Path, quoter: str) -> None:
-    guards = QUOTERS[quoter].guards()
-    found = {name: setup_of(load(written(tmp_path, quoter, name))) for name in guards}
+def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(tmp_path: Path) -> None:
+    found = {name: setup_of(load(written(tmp_path, name))) for name in guards()}
 
-    assert set(QUOTERS[quoter].chosen) <= set(guards)
+    assert set(CHOSEN) <= set(found)
 
     strategies = {name: setup.strategies[0] for name, setup in found.items()}
     assert strategies[OFF].guards is None
@@ -27,7 +25,7 @@ def test_every_guard_is_a_configuration_that_differs_in_its_guards_alone(tmp_pat
 
 def test_a_run_that_is_kept_is_not_run_again(tmp_path: Path) -> None:
     results = tmp_path / "runs.jsonl"
-    jobs = [Job("blind", OFF, 0.0, 1, 11)]
+    jobs = [Job(OFF, 0.0, 1, 11)]
 
     first = measure(jobs, results)
     results.write_text(results.read_text().replace(f"{first[jobs[0]].pnl_quote}", "4711.5"))
@@ -44,18 +42,29 @@ def test_a_guard_helps_only_if_chance_does_not_explain_it(gains: tuple[float, ..
     found = {}
     for seed, gain in enumerate(gains, start=1001):
         chance = 1000.0 * seed  # what the order flow brings to both
-        found[Job("ladder", OFF, 0.1, seed, 60)] = Run(chance, 0.5, 10, 0, 0, "", 0.5)
-        found[Job("ladder", "guard", 0.1, seed, 60)] = Run(chance + gain, 0.7, 10, 0, 0, "", 0.6)
+        found[Job(OFF, 0.1, seed, 60)] = Run(chance, 0.5, 10, 0, 0, "", 0.5)
+        found[Job("guard", 0.1, seed, 60)] = Run(chance + gain, 0.7, 10, 0, 0, "", 0.6)
 
     row = document(found)["markets"]["pi = 0.1"]["guard"]
 
-    assert row["verdict"] == verdict
+    assert row["verdicts"] == {"pnl_a_fill_quote": verdict, "pnl_quote": verdict}
     assert row["markout_10s_bps"]["mean"] == 0.7
     assert row["less_off"]["pnl_quote"]["mean"] == pytest.approx(sum(gains) / 3, abs=1e-4)
     assert row["less_off"]["pnl_a_fill_quote"]["mean"] == pytest.approx(sum(gains) / 30, abs=1e-4)
     assert row["less_off"]["markout_1s_bps"] == {"mean": 0.1, "low": 0.1, "high": 0.1}
     assert row["flows"] == 3
     assert verdict in table(document(found))
+
+
+def test_who_only_trades_less_loses_less_and_is_told_that_his_fills_are_worse() -> None:
+    found = {}
+    for seed in range(1001, 1009):
+        found[Job(OFF, 0.1, seed, 30)] = Run(-100.0 - seed % 2, 0, 100, 0, 0, "", 0)
+        found[Job("capped", 0.1, seed, 30)] = Run(-50.0, 0, 10, 0, 0, "", 0)
+
+    row = document(found)["markets"]["pi = 0.1"]["capped"]
+
+    assert row["verdicts"] == {"pnl_a_fill_quote": "harms", "pnl_quote": "helps"}
 
 
 @pytest.mark.parametrize(
@@ -68,18 +77,18 @@ def test_the_interval_is_that_of_so_few_seeds_and_so_many_guards(freedom: int, a
 
 def test_what_one_guard_would_have_shown_is_not_shown_among_many() -> None:
     gains = (1.0, 9.0, 2.0, 8.0, 3.0, 7.0, -2.0)
-    found = {Job("ladder", OFF, 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for seed in range(7)}
-    found |= {Job("ladder", "one", 0.1, seed, 30): Run(gain, 0, 10, 0, 0, "", 0) for seed, gain in enumerate(gains)}
-    many = {Job("ladder", f"{n}", 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for n in range(8) for seed in range(7)}
+    found = {Job(OFF, 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for seed in range(7)}
+    found |= {Job("one", 0.1, seed, 30): Run(gain, 0, 10, 0, 0, "", 0) for seed, gain in enumerate(gains)}
+    many = {Job(f"{n}", 0.1, seed, 30): Run(0.0, 0, 10, 0, 0, "", 0) for n in range(8) for seed in range(7)}
 
-    assert document(found)["markets"]["pi = 0.1"]["one"]["verdict"] == "helps"
-    assert document(found | many)["markets"]["pi = 0.1"]["one"]["verdict"] == "not shown"
+    assert document(found)["markets"]["pi = 0.1"]["one"]["verdicts"]["pnl_quote"] == "helps"
+    assert document(found | many)["markets"]["pi = 0.1"]["one"]["verdicts"]["pnl_quote"] == "not shown"
 
 
 def test_a_recording_is_cut_into_parts_of_which_each_is_paired(recordings: Callable[[str], Path]) -> None:
     tape = recordings("binance_l2/usdm_btcusdt_20240808.jsonl.gz")
 
-    found = measure_tape("ladder", [OFF], tape, 60)
+    found = measure_tape([OFF], tape, 60)
 
     assert [part.seed for part in found] == [1, 2, 3, 4, 5]  # of 345 s
     assert sum(part.fills for part in found.values()) > 50
