@@ -11,7 +11,7 @@ from itertools import islice
 
 import msgspec
 
-from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time, resilience_of
+from replenisher.core.resilience import SWEEPS_MIN, TAUS_NS, Recovery, Resilience, named_time, resilience_of
 from replenisher.core.state import State
 from replenisher.core.sweep import SweepWatch
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, SweepEnded, TradePrinted
@@ -84,7 +84,7 @@ class Sweeps:
         newest = kept[-1] if kept else None
         known = self._known.get((instrument, band_bps))
         if known is None or known[0] is not newest:
-            known = self._known[instrument, band_bps] = (newest, resilience_of(kept))
+            known = self._known[instrument, band_bps] = (newest, resilience_of(kept, SWEEPS_MIN))
         return known[1]
 
     def _end(self, instrument: str, ended: Sequence[Recovery], at: int) -> None:

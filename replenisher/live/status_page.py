@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from replenisher.core.resilience import SWEEPS_MIN
 from replenisher.live.lines import clock, decimals_of, printable, span
 from replenisher.live.stated import Outcome
 from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
-TERMS_A_LINE = 4
+A_LINE = 4
 SHOWN_TAUS = ("1s", "5s", "30s")
+SURE = "in brackets 95 % and of how many; the next sweep of a side ends a watch, means are of those still watched"
 LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
@@ -98,43 +100,49 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:
-    """How the books came back after they were swept, each band of them, with 95 % intervals."""
+    """How the books came back after they were swept, each band of them; of each number how sure it is."""
+    is_any = False
     for name, bands in answer["resilience"].items():
-        for band, seen in bands.items():
-            if seen["sweeps"]:
-                yield "swept", f"{name}, {band}, {seen['sweeps']} times: {', '.join(_recovery(seen))}"
-                yield from (("", line) for line in _recovery_by_time(seen))
+        for band, said in bands.items():
+            if said["sweeps"]:
+                lines = [*_in_lines([*_recovery(said)])]
+                is_any = is_any or bool(lines)
+                nothing = "" if lines else f", and fewer than {SWEEPS_MIN} tell nothing"
+                yield "swept", f"{name}, {band}, {said['sweeps']} times{nothing}"
+                yield from (("", line) for line in lines)
+    if is_any:
+        yield "", SURE
 
 
-def _recovery(seen: Answer) -> Iterator[str]:
+def _recovery(said: Answer) -> Iterator[str]:
     """How soon, how surely, and by whose orders."""
     for label, key in (("half back in", "t50_s"), ("90 % back in", "t90_s")):
-        if seen[key] is not None:
-            yield f"{label} {seen[key]:.1f} s{_interval(seen, key, 1, 1)}"
-    if seen["rho_per_s"] is not None:
-        yield f"rho {seen['rho_per_s']:.2f} a second{_interval(seen, 'rho_per_s', 1, 2)}"
-    if seen["half_life_s"] is not None:
-        yield f"half-life {seen['half_life_s']:.1f} s"
-    for label, key in (("never", "never_share"), ("ours", "own_share")):
-        if seen[key] is not None:
-            yield f"{label} {seen[key]:.0%}{_interval(seen, key, 100, 0)}"
+        if said[key] is not None:
+            yield f"{label} {said[key]:.1f} s{_sure(said, key, 1, 1)}"
+    if said["rho_per_s"] is not None:
+        yield f"rho {said['rho_per_s']:.2f} a second{_sure(said, 'rho_per_s', 1, 2)}"
+    if said["half_life_s"] is not None:
+        yield f"half-life {said['half_life_s']:.1f} s{_sure(said, 'half_life_s', 1, 1, 'rho_per_s')}"
+    if said["flow_per_s"] is not None:
+        yield f"flow {said['flow_per_s']:.0%} a second{_sure(said, 'flow_per_s', 100, 0)}"
+    for label, key, seen in (("never", "never_share", "t90_by 60s"), ("ours", "own_share", "own_share")):
+        if said[key] is not None:
+            yield f"{label} {said[key]:.0%}{_sure(said, key, 100, 0, seen)}"
+    for tau, share in said["back"].items():
+        yield f"{share:.0%} back after {tau}{_sure(said, f'back {tau}', 100, 0)}"
+    for tau in SHOWN_TAUS:
+        if tau in said["t90_by"]:
+            share = said["t90_by"][tau]
+            yield f"{share:.0%} are 90 % back by {tau}{_sure(said, f't90_by {tau}', 100, 0)}"
 
 
-def _recovery_by_time(seen: Answer) -> Iterator[str]:
-    """How much of the loss is back on average, and how often nine tenths of it are, by some times."""
-    if seen["back"]:
-        yield f"back: {', '.join(f'{share:.0%} after {tau}' for tau, share in seen['back'].items())}"
-    by_time = [(tau, seen["t90_by"][tau]) for tau in SHOWN_TAUS if tau in seen["t90_by"]]
-    if by_time:
-        curve = [f"{share:.0%}{_interval(seen, f't90_by {tau}', 100, 0)} by {tau}" for tau, share in by_time]
-        yield f"90 % back: {', '.join(curve)}"
-
-
-def _interval(seen: Answer, key: str, scale: float, decimals: int) -> str:
-    if key not in seen["intervals"]:
-        return ""
-    low, high = seen["intervals"][key]
-    return f" [{scale * low:.{decimals}f}, {'never' if high is None else f'{scale * high:.{decimals}f}'}]"
+def _sure(said: Answer, key: str, scale: float, decimals: int, seen: str = "") -> str:
+    """An interval, where there is one, and on how many sweeps the number rests."""
+    count = f"n {said['seen'][seen or key]}"
+    if key not in said["intervals"]:
+        return f" [{count}]"
+    low, high = said["intervals"][key]
+    return f" [{scale * low:.{decimals}f}, {'never' if high is None else f'{scale * high:.{decimals}f}'}; {count}]"
 
 
 def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -171,9 +179,14 @@ def _terms(answer: Answer) -> Iterator[tuple[str, str]]:
     for strategy, prices in answer["prices"].items():
         yield f"{strategy} sees", ", ".join(f"{source} {told}" for source, told in prices.items())
     for strategy, terms in answer["terms"].items():
-        words = [f"{name} {number:.8g}" for name, number in terms.items()]
-        for start in range(0, len(words), TERMS_A_LINE):
-            yield "" if start else f"{strategy} by", ", ".join(words[start : start + TERMS_A_LINE])
+        for place, line in enumerate(_in_lines([f"{name} {number:.8g}" for name, number in terms.items()])):
+            yield "" if place else f"{strategy} by", line
+
+
+def _in_lines(words: Sequence[str]) -> Iterator[str]:
+    """As many lines as it takes."""
+    for start in range(0, len(words), A_LINE):
+        yield ", ".join(words[start : start + A_LINE])
 
 
 def _ladder(answer: Answer) -> list[str]:

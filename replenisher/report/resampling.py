@@ -14,7 +14,9 @@ import msgspec
 
 from replenisher.core.resilience import (
     HALF,
+    SWEEPS_MIN,
     TAUS_NS,
+    TIMES_NS,
     WATCHED_NS,
     Interval,
     Recovery,
@@ -34,36 +36,53 @@ SEED = 1  # so that who asks twice is told the same
 DRAWN = 100_000  # sweeps in all, unless there are so many that this would be too few draws
 DRAWS_MIN, DRAWS_MAX = 40, 200
 OUTSIDE = 0.025  # of what is drawn, on each side of an interval
-TIMES_NS = (*TAUS_NS, WATCHED_NS)
 
 
-def with_intervals(recoveries: Sequence[Recovery]) -> Resilience:
-    """What sweeps of one band say together, with intervals where there are two of them at least."""
-    seen, sweeps = resilience_of(recoveries), len(recoveries)
-    if sweeps < 2:
-        return seen
+def with_intervals(recoveries: Sequence[Recovery], least: int = 1) -> Resilience:
+    """What sweeps of one band say together, each number of which rests on `least` of them, with intervals.
+
+    Where all that is drawn says the same there is no interval: that all that were seen are alike does not make it sure.
+    """
+    said, sweeps = resilience_of(recoveries, least), len(recoveries)
+    if sweeps < max(least, 2):
+        return said
     import numpy as np
 
     random, draws = np.random.default_rng(SEED), max(DRAWS_MIN, min(DRAWS_MAX, DRAWN // sweeps))
-    drawn = intervals(recoveries, (random.integers(sweeps, size=sweeps) for _ in range(draws)))
-    return msgspec.structs.replace(seen, intervals=drawn)
+    drawn = intervals(recoveries, (random.integers(sweeps, size=sweeps) for _ in range(draws)), least)
+    told = {name: (low, high) for name, (low, high) in drawn.items() if low != high and _is_told(said, name)}
+    return msgspec.structs.replace(said, intervals=told)
+
+
+def _is_told(said: Resilience, name: str) -> bool:
+    """Whether there is such a number."""
+    field, _, time = name.partition(" ")
+    number = getattr(said, field)
+    return time in number if time else number is not None
 
 
 def resampled(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a daemon to `status`, with what its sweeps say and how sure that is in their place."""
     sweeps = msgspec.convert(answer["sweeps"], dict[str, dict[str, list[Recovery]]])
     resilience = {
-        instrument: {band: msgspec.to_builtins(with_intervals(recoveries)) for band, recoveries in bands.items()}
+        instrument: {
+            band: msgspec.to_builtins(with_intervals(recoveries, SWEEPS_MIN)) for band, recoveries in bands.items()
+        }
         for instrument, bands in sweeps.items()
     }
     return {name: value for name, value in answer.items() if name != "sweeps"} | {"resilience": resilience}
 
 
-def intervals(recoveries: Sequence[Recovery], draws: "Iterable[Sequence[int] | np.ndarray]") -> dict[str, Interval]:
-    """Of each number where 95 % of these draws lie, each of which is places in the list."""
+def intervals(
+    recoveries: Sequence[Recovery], draws: "Iterable[Sequence[int] | np.ndarray]", least: int = 1
+) -> dict[str, Interval]:
+    """Of each number where 95 % of these draws lie, each of which is places in the list.
+
+    A mean that rests on fewer than `least` sweeps of the list tells nothing of rho.
+    """
     import numpy as np
 
-    sweeps, values = _Sweeps(recoveries), defaultdict[str, list[float]](list)
+    sweeps, values = _Sweeps(recoveries, least), defaultdict[str, list[float]](list)
     for draw in draws:
         for name, number in sweeps.say(np.bincount(draw, minlength=len(recoveries)).astype(float)):
             values[name].append(number)
@@ -80,11 +99,11 @@ def intervals(recoveries: Sequence[Recovery], draws: "Iterable[Sequence[int] | n
 class _Sweeps:
     """Sweeps, number by number."""
 
-    def __init__(self, recoveries: Sequence[Recovery]) -> None:
+    def __init__(self, recoveries: Sequence[Recovery], least: int) -> None:
         import numpy as np
 
         self._watched = np.array([each.watched_ns for each in recoveries])
-        self._back = _Known([each.back for each in recoveries])
+        self._back = _Known([each.back for each in recoveries], least)
         self._besides = _Known([(each.flow_per_s, each.own_share) for each in recoveries])
         self._t50 = _Survival([(each.t50_ns, each.watched_ns) for each in recoveries])
         self._t90 = _Survival([(each.t90_ns, each.watched_ns) for each in recoveries])
@@ -113,12 +132,13 @@ class _Sweeps:
 
 
 class _Known:
-    """Numbers of each sweep, some of which are not known."""
+    """Numbers of each sweep, some of which are not known; those that are known of fewer than `least` are not at all."""
 
-    def __init__(self, rows: Sequence[Sequence[float | None]]) -> None:
+    def __init__(self, rows: Sequence[Sequence[float | None]], least: int = 1) -> None:
         import numpy as np
 
         numbers = np.array(rows, dtype=float).T
+        numbers[(~np.isnan(numbers)).sum(axis=1) < least] = nan
         self._is_known = (~np.isnan(numbers)).astype(float)
         self._numbers = np.nan_to_num(numbers)
 

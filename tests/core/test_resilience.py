@@ -3,6 +3,7 @@
 import random
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -245,7 +246,37 @@ def test_without_sweeps_nothing_is_said() -> None:
 
     assert (nothing.sweeps, nothing.back) == (0, {})
     assert (nothing.t90_s, nothing.rho_per_s, nothing.never_share, nothing.own_share) == (None, None, None, None)
-    assert rho_per_s([(SECOND_NS, 0.99)]) is None
+    assert rho_per_s([(SECOND_NS, 0.99), (2 * SECOND_NS, 0.5)]) is None, "one mean between 5 % and 80 % is no slope"
+
+
+def test_the_flow_is_the_mean_of_those_that_were_watched_for_five_seconds() -> None:
+    flows = [msgspec.structs.replace(recovery(9), flow_per_s=flow) for flow in (0.1, None, 0.4)]
+
+    found = resilience_of(flows)
+
+    assert found.flow_per_s == pytest.approx(0.25)
+    assert found.seen["flow_per_s"] == 2
+    assert resilience_of(flows[1:2]).flow_per_s is None
+
+
+def test_no_number_is_told_that_rests_on_fewer_sweeps_than_asked_for() -> None:
+    """Two of three sweeps are watched to the end, so what is told after a second rests on two, and no rho is told."""
+    whole = msgspec.structs.replace(
+        recovery(60, t50_s=1.0, t90_s=2.0), back=(0.2, 0.5, 0.5, 0.9, 1, 1, 1), flow_per_s=0.2, own_share=0.5
+    )
+    short = msgspec.structs.replace(recovery(0.2, t50_s=0.15), back=(0.2, *[None] * 6))
+    sweeps = [whole, whole, short]
+
+    of_three, of_two = resilience_of(sweeps, least=3), resilience_of(sweeps, least=2)
+
+    assert (of_three.sweeps, of_three.back, of_three.t50_s) == (3, {"0.1s": pytest.approx(0.2)}, 1.0)
+    assert of_three.t90_by == {"0.1s": 0}
+    unknown = (of_three.t90_s, of_three.never_share, of_three.rho_per_s, of_three.half_life_s)
+    assert (*unknown, of_three.flow_per_s, of_three.own_share) == (None,) * 6
+    assert list(of_two.back) == ["0.1s", "0.5s", "1s", "2s", "5s", "10s", "30s"]
+    assert (of_two.t90_s, of_two.never_share, of_two.flow_per_s, of_two.own_share) == (2.0, 0.0, 0.2, 0.5)
+    assert of_two.rho_per_s is not None
+    assert of_two.seen["rho_per_s"] == 2
 
 
 def recovery(watched_s: float, *, t50_s: float | None = None, t90_s: float | None = None) -> Recovery:

@@ -95,7 +95,7 @@ SWEEPS = DayOfSweeps(
         resilience_of(()),
         sweeps=3,
         back={"0.5s": 0.25, "1s": 0.75},
-        seen={"0.5s": 3, "1s": 2},
+        seen={"back 0.5s": 3, "back 1s": 2},
         intervals={"back 0.5s": (0.125, 0.5), "t50_s": (1.5, None)},
     ),
 )

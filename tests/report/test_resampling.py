@@ -23,6 +23,21 @@ def test_an_interval_holds_what_the_same_number_of_sweeps_might_have_shown() -> 
     assert with_intervals(seen[:1]).intervals == {}
 
 
+def test_an_interval_is_told_of_each_number_that_is_told_unless_all_draws_say_the_same() -> None:
+    def one(share: float) -> Recovery:
+        back = (share / 2, share, *[None] * 5) if share > 0.5 else (share / 2, *[None] * 6)
+        return msgspec.structs.replace(recovery(0.7), back=back, own_share=0.0)
+
+    few, many = (with_intervals([one(place / count) for place in range(count)], least=10) for count in (9, 15))
+
+    assert (few.sweeps, few.back, few.own_share, few.intervals) == (9, {}, None, {})
+    assert list(many.back) == ["0.1s"], "a second mean rests on fewer than ten"
+    assert (many.own_share, many.rho_per_s) == (0, None)
+    assert list(many.intervals) == ["back 0.1s"]
+    low, high = many.intervals["back 0.1s"]
+    assert high is not None and low < many.back["0.1s"] < high
+
+
 def test_95_percent_of_intervals_hold_what_is_true() -> None:
     chance = random.Random(5)
     hits = 0

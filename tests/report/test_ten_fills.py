@@ -255,6 +255,12 @@ def by_time(numbers: list[float]) -> dict[str, float]:
     return dict(zip((*TAUS, "60s"), numbers, strict=False))
 
 
+def seen(back: list[int], t90_by: list[int]) -> dict[str, int]:
+    """On how many sweeps each number rests that is told by time."""
+    told = {f"back {time}": count for time, count in zip(TAUS, back, strict=True)}
+    return told | {f"t90_by {time}": count for time, count in zip((*TAUS, "60s"), t90_by, strict=True)}
+
+
 # One minus what is back falls as exp(-rho t). Slope through nothing, over the times at which 5 % to 80 % are back: of
 # both sweeps 0.375, 0.5, 0.5, 0.75 after 0.5, 1, 2 and 5 s; of the second alone a half after 0.5, 1 and 2 s; of the
 # first alone 0.25, 0.5, 0.5, 0.75.
@@ -262,23 +268,15 @@ WEIGHT = 0.5**2 + 1**2 + 2**2 + 5**2
 RHO = (-0.5 * log(0.625) + 3 * log(2) + 5 * log(4)) / WEIGHT
 RHO_FIRST = (-0.5 * log(0.75) + 3 * log(2) + 5 * log(4)) / WEIGHT
 RHO_SECOND = 3.5 * log(2) / 5.25
-# Two sweeps are drawn as twice the one, twice the other, or both, so an interval is from the least to the most of that.
+# Two sweeps are drawn as twice the one, twice the other, or both, so an interval is from the least to the most of that;
+# there is none where all of them say the same.
 INTERVALS = {
-    "back 0.1s": [0.0, 0.0],
     "back 0.5s": [0.25, 0.5],
-    "back 1s": [0.5, 0.5],
-    "back 2s": [0.5, 0.5],
-    "back 5s": [0.75, 0.75],
-    "back 10s": [1.0, 1.0],
-    "back 30s": [1.0, 1.0],
     "rho_per_s": [RHO_FIRST, RHO_SECOND],
     "half_life_s": [log(2) / RHO_SECOND, log(2) / RHO_FIRST],
     "flow_per_s": [0.2, 0.4],
-    "own_share": [0.5, 0.5],
     "t50_s": [0.5, 1.0],
     "t90_s": [10.0, None],  # the second was not seen to come back to nine tenths
-    **{f"t90_by {time}": [share] * 2 for time, share in by_time([0.0] * 5 + [1.0] * 3).items()},
-    "never_share": [0.0, 0.0],
 }
 RESILIENCE = [
     swept(
@@ -286,7 +284,7 @@ RESILIENCE = [
         {
             "sweeps": 1,
             "back": dict.fromkeys(TAUS, 1.0),
-            "seen": dict.fromkeys(TAUS, 1),
+            "seen": seen([1] * 7, [1] * 8) | {"flow_per_s": 1, "own_share": 1, "rho_per_s": 0, "t50_s": 1, "t90_s": 1},
             "t50_s": 0.0,
             "t90_s": 0.1,
             "t90_by": by_time([1.0] * 8),
@@ -303,7 +301,8 @@ RESILIENCE = [
         {
             "sweeps": 2,
             "back": by_time([0.0, 0.375, 0.5, 0.5, 0.75, 1.0, 1.0]),
-            "seen": by_time([2, 2, 2, 2, 1, 1, 1]),
+            "seen": seen([2, 2, 2, 2, 1, 1, 1], [2, 2, 2, 2, 1, 1, 1, 1])
+            | {"flow_per_s": 2, "own_share": 1, "rho_per_s": 1, "t50_s": 2, "t90_s": 1},
             "t50_s": 0.5,  # half of the two
             "t90_s": 10.0,  # the second is watched for 4 s, the first comes back after 10 s and is the only one left
             "t90_by": by_time([0.0] * 5 + [1.0] * 3),

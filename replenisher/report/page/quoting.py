@@ -130,7 +130,7 @@ def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how
             + f", {day.resilience.sweeps:,} sweeps",
             list(day.resilience.back),
             [100 * share for share in day.resilience.back.values()],
-            [day.resilience.seen[time] for time in day.resilience.back],
+            [day.resilience.seen[f"back {time}"] for time in day.resilience.back],
             of_many(place, len(days)),
             unit="%",
             of="sweeps",
