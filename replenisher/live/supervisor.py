@@ -102,14 +102,15 @@ class Supervisor:
         quoted = {name for name in parts.venues if self._state.setup.is_quoted_on(name)}
         self._waiting = quoted  # that have not been in sync yet
         self._unheard = set(parts.venues) - quoted  # that are listened to, and have told no price yet
+        self._unpriced = [each for each in self._state.setup.strategies if each.prices]  # that saw none of them yet
         self._let_in: set[str] = set()  # the venues that have taken our key in this life
 
     def start(self, carriers: Mapping[str, Carrier]) -> None:
-        """Let the life begin. Every session must come up within a while."""
+        """Let the life begin. Every session must come up within a while, and somebody have a price to quote on."""
         setup = self._state.setup
         most = max((len(setup.instruments(name)) for name in self._waiting), default=0)
         allowed_s = START_S_MAX + START_S_PER_INSTRUMENT * (most - 1)
-        self._loop.call_later(allowed_s, self._require_sessions, allowed_s)
+        self._loop.call_later(allowed_s, self._require_beginning, allowed_s)
         self.driver.start(carriers, self._parts.started, *self._parts.inherited)
         self._look()  # not sooner: until then a state knows what an earlier life was in sync with
 
@@ -146,6 +147,8 @@ class Supervisor:
             self._waiting -= {name for name, sync in state.syncs.items() if sync.is_synced}
         if self._unheard:
             self._unheard -= {venue_of(event.instrument) for event in step.events if isinstance(event, PRICED)}
+        if self._unpriced:
+            self._unpriced = [each for each in self._unpriced if not fresh_prices(state, each, step.at)]
         if state.objection:
             self._end(OrdersLeft(state.objection))
         for event in step.events:
@@ -160,7 +163,8 @@ class Supervisor:
             if state.halts:
                 self._exit_code = self._exit_code or RISK_HALT
             elif state.stopping.verdict is Verdict.LEFT:
-                self._exit_code = self._exit_code or FAILURE
+                # Whatever it stopped for, what may rest is what the operator must hear.
+                self._exit_code, self._error = FAILURE, None
             self._end()
 
     def _on_closed_for_good(self, event: InstrumentStateChanged) -> None:
@@ -171,12 +175,21 @@ class Supervisor:
         elif all(setup.instrument in state.closed for setup in state.setup.strategies):
             self.stop("the market has closed")
 
-    def _require_sessions(self, allowed_s: float) -> None:
+    def _require_beginning(self, allowed_s: float) -> None:
+        """Nobody need wait any longer for what was never there. Later on a price that is missing ends no life."""
         if missing := sorted(self._waiting) or sorted(self._needed()):
             name = missing[0]
             lacking = "has no session" if self._waiting else "tells no price"
             reason = self._parts.reasons.get(name, "no answer")
             self._end(Unreachable(f"venue {name} {lacking} after {allowed_s:.0f} s: {reason}"))
+        elif self._unpriced and len(self._unpriced) == len(self._state.setup.strategies):
+            self._stop_for(Unreachable(f"nothing to quote on after {allowed_s:.0f} s: {self._what_prices_say()}"))
+
+    def _what_prices_say(self) -> str:
+        """What became of every price that somebody goes by."""
+        prices = self._parts.status()["prices"]
+        told = {f"{name} is {standing}" for strategy in prices.values() for name, standing in strategy.items()}
+        return "; ".join(sorted(told))
 
     def _needed(self) -> set[str]:
         """Of the venues that were never heard those without which somebody cannot quote."""
@@ -210,6 +223,12 @@ class Supervisor:
         """End the life verified flat."""
         if self._state.stopping is None:
             self.driver.tell(StopAsked(at=self._parts.clock.now(), reason=reason))
+
+    def _stop_for(self, error: ReplenisherError) -> None:
+        """End the life verified flat, with this for the operator."""
+        if self._state.stopping is None:
+            self._error, self._exit_code = error, error.exit_code
+            self.stop(str(error))
 
     def interrupt(self, name: str) -> None:
         """A signal that means a stop; whoever sends a second one does not want to wait for it."""

@@ -94,6 +94,41 @@ def test_a_venue_without_a_session_is_given_up_after_a_while(tmp_path: Path) -> 
     assert first.last_word == "venue deribit has no session after 20 s: no answer"
 
 
+LEGS = "[{http: desk}, {venue: deribit, instrument: BTC-PERPETUAL, of: index, max_age_ms: 1}]"
+
+
+def going_by_dead_legs(directory: Path, *others: str) -> Scene:
+    """The shipped desk on two prices of which neither is ever fresh, and others with it that go by the book."""
+    begun, strategy = SHIPPED.read_text().split("strategies:\n")
+    source = "price_sources: {desk: {url: 'http://127.0.0.1:1/', field: price, poll_ms: 200}}\n"
+    blind = f"    fair_value: {{source: composite, outlier_bps: 20, min_legs: 1, legs: {LEGS}}}\n"
+    strategies = [strategy + blind, *(strategy.replace("id: core", f"id: {name}") for name in others)]
+    (directory / "desk.yaml").write_text(f"{source}{begun}strategies:\n{''.join(strategies)}")
+    return scene_of(load(directory / "desk.yaml"))
+
+
+def test_a_desk_none_of_whose_legs_was_ever_fresh_ends_and_names_them(tmp_path: Path) -> None:
+    with world_of(going_by_dead_legs(tmp_path), tmp_path) as world:
+        first = world.life
+        world.run(19)
+        assert not first.is_over
+        until_ended(world)
+
+    assert world.ends[0] == "exit 75"
+    assert first.last_word == (
+        "nothing to quote on after 20 s: http:desk is not fresh; index:deribit/BTC-PERPETUAL is not fresh"
+    )
+    assert told("stopping") == [{"reason": first.last_word}]
+
+
+def test_a_desk_on_which_another_strategy_can_quote_goes_on(tmp_path: Path) -> None:
+    with world_of(going_by_dead_legs(tmp_path, "seeing"), tmp_path) as world:
+        world.run(40)
+
+        assert not world.life.is_over
+        assert world.exchange.views.open_orders("main")
+
+
 def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_may_go_on(tmp_path: Path) -> None:
     config = SHIPPED.read_text().replace("on_breach: pause", "on_breach: halt")
     (tmp_path / "strict.yaml").write_text(re.sub("max_daily_loss_quote: .*", "max_daily_loss_quote: 0.01", config))

@@ -41,6 +41,18 @@ def unheard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield daemon
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unpriced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A desk whose only price is asked for where nobody listens; it takes its time as well."""
+    room = tmp_path_factory.mktemp("unpriced")
+    text = PAPER.read_text().replace("fair_value: {source: mid}", "fair_value: {source: http, http: desk}")
+    config = room / "desk.yaml"
+    config.write_text(f"price_sources: {{desk: {{url: 'http://127.0.0.1:9/', field: price, poll_ms: 200}}}}\n{text}")
+    desk = Desk(room, config)
+    with desk.running("run", desk.config) as daemon:
+        yield daemon
+
+
 @pytest.mark.parametrize("adapter", ["deribit", "ccxt, exchange: deribit"])
 def test_it_quotes_while_it_hears_both_and_has_no_account_there(tmp_path: Path, adapter: str) -> None:
     other = Desk(tmp_path / "other")
@@ -96,3 +108,12 @@ def test_a_desk_that_needs_a_price_that_nobody_tells_says_so_and_ends(unheard: P
     assert ended.code == 75
     assert ended.stderr.startswith("replenisher: venue elsewhere tells no price after 20 s: ")
     assert "\n" not in ended.stderr.strip()
+
+
+def test_a_desk_that_was_never_told_its_only_price_says_so_and_ends_flat(unpriced: Process) -> None:
+    ended = unpriced.wait()
+
+    assert ended.code == 75
+    assert ended.stderr.startswith("replenisher: nothing to quote on after 20 s: http is not fresh: ")
+    assert "\n" not in ended.stderr.strip()
+    assert (ended.told[-1]["event"], ended.told[-1]["verdict"]) == ("stopped", "flat")
