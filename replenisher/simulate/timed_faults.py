@@ -219,7 +219,8 @@ def _fail_syncs(world: World, _: str, hit: Hit) -> None:
 
 
 def _fail_names(world: World, _: str, hit: Hit) -> None:
-    _spoil_disk(world, hit, _seconds(world, 0.1, 5), "names_fail", True)
+    """For longer than a sync: files are made seldom."""
+    _spoil_disk(world, hit, _seconds(world, 1, 60), "names_fail", True)
 
 
 def _slow_disk(world: World, _: str, hit: Hit) -> None:
@@ -309,7 +310,7 @@ TIMED_FAULTS = (
     TimedFault(name="interrupted", ids=("X12", "X17", "X25"), per_hour_max=10, befalls=_interrupt),
     TimedFault(name="disk full", ids=("K8",), per_hour_max=10, befalls=_fill_disk),
     TimedFault(name="sync fails", ids=("K8",), per_hour_max=10, befalls=_fail_syncs),
-    TimedFault(name="name not synced", ids=("K8",), per_hour_max=10, befalls=_fail_names),
+    TimedFault(name="name not synced", ids=("K8",), per_hour_max=20, befalls=_fail_names),
     TimedFault(name="disk slow", ids=("K9",), per_hour_max=20, befalls=_slow_disk),
     TimedFault(name="database locked", ids=("K9",), per_hour_max=20, befalls=_lock_database),
     TimedFault(name="database gone", ids=("K10",), per_hour_max=40, befalls=_lose_database),

@@ -46,6 +46,13 @@ class Days:
         """How long a seed is."""
         return min(self.minutes, CALM_MINUTES) if faults == CALM else self.minutes
 
+    def beginning_with(self, seed: int | None) -> list[range]:
+        """All seeds with faults, this one first if it is one of them."""
+        if seed is None or seed not in self.seeds:
+            return [self.seeds]
+        place = self.seeds.index(seed)
+        return [self.seeds[place : place + 1], self.seeds[:place], self.seeds[place + 1 :]]
+
     def arguments(self, faults: str) -> list[str]:
         """What a process is told of them."""
         return ["--faults", faults, *([] if self.config is None else ["--config", str(self.config.absolute())])]
@@ -166,7 +173,7 @@ class Campaign:
                 if trial.invariant and await self._is_sound(trial):
                     return msgspec.structs.replace(unsettled, too_loud=str(trial))
         raised: list[int] = []
-        async with aclosing(self._trials(mutation, self.days.seeds, self.days.faults)) as trials:
+        async with aclosing(self._trials_with_faults(mutation)) as trials:
             async for trial in trials:
                 if trial.finds and await self._is_sound(trial):
                     return msgspec.structs.replace(
@@ -181,6 +188,12 @@ class Campaign:
         unsound = [same async for same in self._trials(None, seeds, trial.faults) if same.invariant]
         self.unsound += unsound
         return not unsound
+
+    async def _trials_with_faults(self, mutation: Mutation) -> AsyncGenerator[Trial, None]:
+        for seeds in self.days.beginning_with(mutation.seed):
+            async with aclosing(self._trials(mutation, seeds, self.days.faults)) as trials:
+                async for trial in trials:
+                    yield trial
 
     async def _trials(self, mutation: Mutation | None, seeds: range, faults: str) -> AsyncGenerator[Trial, None]:
         """One after the other: those that were made before, and then the others."""

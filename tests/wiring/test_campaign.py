@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import to_builtins
 
@@ -71,6 +73,21 @@ def test_only_a_named_invariant_finds_a_bug_and_whatever_else_happens_the_campai
     assert "StopIteration" in raised[0]
     assert raised[1] == "ended with 9: it said nothing"
     assert ((PACKAGE / WAITS.file).read_bytes(), (PACKAGE / RAISES.file).read_bytes()) == code
+
+
+def test_a_day_on_which_a_bug_was_found_once_is_tried_first_and_each_day_once(tmp_path: Path) -> None:
+    days = Days(seeds=range(1, SEED + 1), minutes=0.5, faults="cut", calm_seeds=range(0))
+    tried = {}
+    for first in (SEED, SEED + 1, None):
+        record = Record(tmp_path / f"{first}.jsonl")
+        bug = msgspec.structs.replace(WAITS, seed=first)
+        Campaign([bug], days, jobs=1, record=record, tell=lambda _: None, say=lambda _: None).run()
+        lines = map(json.loads, (tmp_path / f"{first}.jsonl").read_text().splitlines())
+        tried[first] = [line["seed"] for line in lines if line["mutation"]]
+
+    assert tried[SEED] == [SEED]
+    assert tried[SEED + 1] == tried[None]
+    assert list(chain(*days.beginning_with(2))) == [2, 1, 3]
 
 
 def test_what_is_written_down_is_not_tried_again_and_a_line_that_was_torn_is(tmp_path: Path) -> None:
