@@ -4,8 +4,10 @@ The machines are told a recorded market, touches, trades and the book, as an eng
 value after every event. An event is one change of the book or one trade, whether a machine hears of it or not. Orders
 of ours rest near the touch, three a side as the shipped `glft` has, so a machine that looks at the book also pays for
 their being left out of it. Each cost is the best of many short rounds, in the time of the processor, less that of the
-same loop with a machine that does nothing; the rounds of all machines alternate, so that nobody has the quiet moments
-for himself.
+same loop with a machine that does nothing, and 0 where it cannot be told from that; the rounds of all machines
+alternate, so that nobody has the quiet moments for himself. What looks below the touch costs more the more levels it
+looks at: of multi-level order flow, all of whose components are read off one machine, the cost of each further level is
+printed by itself.
 
 The recording is Binance's BTCUSDT perpetual below REPLENISHER_TEST_DATA; without it a seeded market takes its place.
 What the shipped `glft` uses is told and asked as one set, as an engine has it: that is to be under 3 us an event, and
@@ -14,6 +16,8 @@ the exit code says whether it was.
 What is printed, with `--json` as one document:
     {"market", "events", "touches", "trades": what was told, "rounds",
      "signals": {specification: {"told_ns", "asked_ns": for each event}},
+     "vector": {"levels", "told_ns", "asked_ns": for all components of multi-level order flow, "level_ns": told,
+                for each level beyond the first},
      "glft_us": for each event of all that glft uses, told and asked, "glft_us_max": what was asked for, "is_reached",
      "values": what each signal says at the end, "hash": of these; one market has one}
 """
@@ -37,9 +41,9 @@ from replenisher.config import load
 from replenisher.core.book import Book, Touch
 from replenisher.core.own_size import OwnSize
 from replenisher.core.signals.depth import DepthImbalance, PriceBehind, Vamp, VampOfSize, WeightedDepth
-from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
+from replenisher.core.signals.flow import LevelFlow, OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
-from replenisher.core.signals.ranges import ParkinsonVolatility
+from replenisher.core.signals.ranges import GarmanKlassVolatility, ParkinsonVolatility, RogersSatchellVolatility
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.stoikov import StoikovTable
@@ -67,7 +71,7 @@ SIGNALS: tuple[SignalSpec, ...] = (
     DepthImbalance(levels=5),
     PriceBehind(side=BUY, amount=Decimal(2)),
     OrderFlowImbalance(window_s=60),
-    OrderFlowImbalance(window_s=60, level=5),
+    LevelFlow(window_s=60, level=1, levels=1),
     TradeImbalance(window_s=60),
     Vpin(bucket=Decimal(10)),
     Volatility(window_s=60),
@@ -76,9 +80,13 @@ SIGNALS: tuple[SignalSpec, ...] = (
     BipowerVolatility(window_s=60),
     TwoScaleVolatility(window_s=60),
     ParkinsonVolatility(window_s=60),
+    GarmanKlassVolatility(window_s=60),
+    RogersSatchellVolatility(window_s=60),
     EffectiveSpread(window_s=60),
     RealizedSpread(window_s=60, horizon_s=1),
 )
+LEVELS = 10
+VECTOR = tuple(LevelFlow(window_s=60, level=level, levels=LEVELS) for level in range(1, LEVELS + 1))
 GLFT_US_MAX = 3.0
 LEVELS_KEPT = 50  # of each side, in the books that are shown: the deepest that a machine looks here
 OWN_PLACES = (0, 2, 4)  # behind the touch, in levels, where orders of ours rest on each side
@@ -195,7 +203,7 @@ def play(specs: Sequence[SignalSpec], market: Market, *, asks: bool) -> tuple[fl
 def measure(market: Market, rounds: int) -> dict[str, Any]:
     """All that is found."""
     (glft,) = setup_of(load(GLFT)).strategies
-    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": tuple(glft.signals.values())}
+    cases: dict[str, Sequence[SignalSpec]] = {"nothing": (), "glft": tuple(glft.signals.values()), "vector": VECTOR}
     cases |= {repr(spec): (spec,) for spec in SIGNALS}
     best = {(name, asks): float("inf") for name in cases for asks in (False, True)}
     values: dict[str, float | None] = {}
@@ -213,6 +221,12 @@ def measure(market: Market, rounds: int) -> dict[str, Any]:
     def ns(name: str, asks: bool) -> float:
         return (best[name, asks] - best["nothing", asks]) / len(market.events) * SECOND_NS
 
+    def costs(name: str) -> dict[str, int]:
+        told = ns(name, False)
+        return {"told_ns": max(0, round(told)), "asked_ns": max(0, round(ns(name, True) - told))}
+
+    (of_one,) = (repr(spec) for spec in SIGNALS if isinstance(spec, LevelFlow))
+    level_ns = max(0, round((ns("vector", False) - ns(of_one, False)) / (LEVELS - 1)))
     glft_us = round(ns("glft", True) / US_NS, 3)
     return {
         "market": market.name,
@@ -220,10 +234,8 @@ def measure(market: Market, rounds: int) -> dict[str, Any]:
         "touches": sum(event.touch is not None for event in market.events),
         "trades": sum(event.trade is not None for event in market.events),
         "rounds": rounds,
-        "signals": {
-            name: {"told_ns": round(ns(name, False)), "asked_ns": round(ns(name, True) - ns(name, False))}
-            for name in map(repr, SIGNALS)
-        },
+        "signals": {name: costs(name) for name in map(repr, SIGNALS)},
+        "vector": {"levels": LEVELS, **costs("vector"), "level_ns": level_ns},
         "glft_us": glft_us,
         "glft_us_max": GLFT_US_MAX,
         "is_reached": glft_us < GLFT_US_MAX,
@@ -238,12 +250,15 @@ def table(found: dict[str, Any]) -> str:
         f"{costs['told_ns']:>8,} {costs['asked_ns']:>8,}  {name} = {found['values'][name]}"
         for name, costs in found["signals"].items()
     ]
+    vector = found["vector"]
     return "\n".join(
         [
             f"{found['market']}: {found['events']:,} events, of which {found['touches']:,} move the touch "
             f"and {found['trades']:,} are trades; the best of {found['rounds']} rounds",
             f"{'told ns':>8} {'asked ns':>8}  an event",
             *rows,
+            f"{vector['told_ns']:>8,} {vector['asked_ns']:>8,}  all {vector['levels']} components of LevelFlow, "
+            f"{vector['level_ns']:,} for each level beyond the first",
             f"glft: {found['glft_us']} us an event for all that it uses, told and asked; hash {found['hash']}",
             f"below {found['glft_us_max']:g} us: {'yes' if found['is_reached'] else 'no'}",
         ]

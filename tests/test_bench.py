@@ -21,6 +21,7 @@ from replenisher.core.strategy import View
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 from replenisher.wiring.listings import synthetic_instrument
+from tests.core.signals.given import kinds
 
 ROUNDS = 4
 
@@ -211,7 +212,12 @@ def test_every_signal_has_its_cost_and_one_market_has_one_hash() -> None:
     assert first["values"] == again["values"]
     assert first["glft_us"] > 0
     assert first["signals"].keys() == first["values"].keys()
+    assert all(cost >= 0 for costs in (*first["signals"].values(), first["vector"]) for cost in costs.values())
     assert None not in first["values"].values(), "the market tells every signal enough"
+
+
+def test_no_kind_of_signal_is_without_its_cost() -> None:
+    assert {type(spec).__name__ for spec in signals.SIGNALS} == kinds()
 
 
 def test_signals_are_told_a_recording_as_it_was(recordings: Callable[[str], Path]) -> None:

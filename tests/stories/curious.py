@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from replenisher.core.signals.depth import DepthImbalance, PriceBehind, Vamp, VampOfSize, WeightedDepth
-from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
+from replenisher.core.signals.flow import LevelFlow, OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.ranges import GarmanKlassVolatility, ParkinsonVolatility, RogersSatchellVolatility
 from replenisher.core.signals.signal import SignalSpec
@@ -37,7 +37,8 @@ class Curious:
             "depth_imbalance": DepthImbalance(levels=3),
             "bid_behind": PriceBehind(side=Side.BUY, amount=Decimal(2_000)),
             "ofi": OrderFlowImbalance(window_s=WINDOW_S),
-            "ofi_2": OrderFlowImbalance(window_s=WINDOW_S, level=2),
+            "ofi_2": LevelFlow(window_s=WINDOW_S, level=2, levels=3),
+            "ofi_3": LevelFlow(window_s=WINDOW_S, level=3, levels=3),
             "trade_imbalance": TradeImbalance(window_s=WINDOW_S),
             "vpin": Vpin(bucket=Decimal(20_000), buckets=10),
             "sigma": Volatility(window_s=WINDOW_S),

@@ -9,23 +9,16 @@ import yaml
 from sqlalchemy import select
 
 from replenisher.config import load
-from replenisher.core.signals.signal import SignalSpec
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.wiring.replaying import replay
+from tests.core.signals.given import kinds
 from tests.stories import curious
 
 PAPER = Path(__file__).parents[2] / "configs" / "paper.yaml"
 MINUTES = 1.2
 PRICES = ("mid", "weighted_mid", "microprice", "vamp", "vamp_of_size", "weighted_depth")
 OF_NOW = {*PRICES, "depth_imbalance", "bid_behind"}
-
-
-def kinds(of: type = SignalSpec) -> set[str]:
-    """Every kind of signal that the core has, by its name."""
-    names = {kind.__name__ for kind in of.__subclasses__() if kind.__module__.startswith("replenisher.core.signals")}
-    below = {name for kind in of.__subclasses__() for name in kinds(kind)}
-    return {name for name in names | below if not name.startswith("_")}
 
 
 def test_it_is_told_all_of_them_and_they_agree_on_the_market(tmp_path: Path) -> None:

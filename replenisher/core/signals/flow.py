@@ -1,8 +1,9 @@
 """Order flow: who has been pressing, by what changed in the book and by who took.
 
 - `OrderFlowImbalance` (OFI): what was added to the bids and taken from the asks, less the opposite. Cont, Kukanov &
-  Stoikov, "The price impact of order book events", J. Fin. Econometrics 12 (2014). Below the touch it is one component
-  of the multi-level OFI of Xu, Gould & Howison (2019): the same arithmetic on the n-th best prices.
+  Stoikov, "The price impact of order book events", J. Fin. Econometrics 12 (2014).
+- `LevelFlow`: one component of the multi-level OFI of Xu, Gould & Howison (2019), which is the same arithmetic on the
+  n-th best prices. All components of a vector are read off one machine, which looks at so many levels at each change.
 - `TradeImbalance`: takers alone.
 - `Vpin`: takers, in volume time. Easley, Lopez de Prado & O'Hara, "Flow toxicity and liquidity in a high-frequency
   world", Rev. Fin. Studies 25 (2012); with the true sides that venues tell, so nothing has to be classified. Andersen &
@@ -10,12 +11,13 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 
-from replenisher.core.book import Depth, Levels, Touch
+from replenisher.core.book import Depth, Touch
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.core.signals.window import Window
 from replenisher.model.event import Level, TradePrinted
@@ -26,19 +28,41 @@ from replenisher.model.units import SECOND_NS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFlowImbalance(SignalSpec):
-    """OFI over the window, in the wire amount; of the touch, or of the level that stands n-th on either side."""
+    """OFI of the touch over the window, in the wire amount."""
 
     window_s: float
-    level: int = 1
-
-    @property
-    def needs_depth(self) -> bool:
-        """Only below the touch."""
-        return self.level > 1
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
-        return _OrderFlow(instrument, self.window_s, self.level)
+        return _OrderFlow(instrument, self.window_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFlow(SignalSpec):
+    """OFI over the window, in the wire amount, of what stands n-th on either side; not known while nothing does."""
+
+    window_s: float
+    level: int  # 1 is the touch
+    levels: int  # that the vector has of which this is a component
+
+    @property
+    def needs_depth(self) -> bool:
+        """It is made of levels."""
+        return True
+
+    @property
+    def seen_by(self) -> SignalSpec:
+        """The last component of a vector sees for all of them."""
+        return replace(self, level=self.levels)
+
+    def start(self, instrument: Instrument) -> Signal:
+        """A machine that has seen nothing."""
+        return _LevelFlows(instrument, self.window_s, self.levels)
+
+    def read(self, machine: Signal) -> Callable[[int], float | None]:
+        """Of its level."""
+        assert isinstance(machine, _LevelFlows), "it sees for all components"
+        return partial(machine.flow, self.level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +108,20 @@ def order_flow(before: Touch, after: Touch) -> int:
 class _OrderFlow(Signal):
     """Adds up order flow from change to change; across a loss there is none."""
 
-    __slots__ = ("_before", "_level", "_lot", "_window")
+    __slots__ = ("_before", "_lot", "_window")
 
-    def __init__(self, instrument: Instrument, window_s: float, level: int) -> None:
-        assert level >= 1, "level 1 is the touch"
+    def __init__(self, instrument: Instrument, window_s: float) -> None:
         self._lot = float(instrument.lot)
-        self._level = level
         self._window = Window(round(window_s * SECOND_NS), sums=1)
         self._before: Touch | None = None
 
     def saw_touch(self, touch: Touch, venue_time: int) -> None:
-        if self._level == 1:
-            self._changed(touch, venue_time)
-
-    def saw_book(self, book: Depth, venue_time: int) -> None:
-        bid, ask = _nth(book.bids, self._level), _nth(book.asks, self._level)
-        if bid is None or ask is None:
-            self._before = None
+        if self._before is None:
+            self._window.watch(venue_time)
         else:
-            self._changed(Touch(*bid, *ask), venue_time)
+            self._window.reach(venue_time)
+            self._window.add(order_flow(self._before, touch))
+        self._before = touch
 
     def lost(self) -> None:
         self._window.lose()
@@ -118,17 +137,52 @@ class _OrderFlow(Signal):
     def load(self, numbers: Sequence[float]) -> None:
         self._window.load(numbers)
 
-    def _changed(self, after: Touch, venue_time: int) -> None:
-        if self._before is None:
-            self._window.watch(venue_time)
-        else:
-            self._window.reach(venue_time)
-            self._window.add(order_flow(self._before, after))
-        self._before = after
+
+class _LevelFlows(Signal):
+    """Adds up the order flow of each level; what is found at one that was missing is no flow."""
+
+    __slots__ = ("_before", "_levels", "_lot", "_window")
+
+    def __init__(self, instrument: Instrument, window_s: float, levels: int) -> None:
+        self._lot = float(instrument.lot)
+        self._levels = levels
+        self._window = Window(round(window_s * SECOND_NS), sums=levels)
+        self._before: list[tuple[Level, Level]] = []  # bid and ask of each level, as far as there are both
+
+    def saw_book(self, book: Depth, venue_time: int) -> None:
+        bids, asks = islice(book.bids.best_first(), self._levels), book.asks.best_first()
+        now, before = list(zip(bids, asks, strict=False)), self._before
+        self._window.watch(venue_time)
+        if now != before:
+            self._window.add(*map(_flow_at_level, before, now))
+            self._before = now
+
+    def lost(self) -> None:
+        self._window.lose()
+        self._before = []
+
+    def value(self, venue_time: int) -> float | None:
+        return self.flow(self._levels, venue_time)
+
+    def flow(self, level: int, venue_time: int) -> float | None:
+        """Of one level."""
+        self._window.reach(venue_time)
+        if len(self._before) < level or not self._window.watched_ns:
+            return None
+        return self._window.totals[level - 1] * self._lot
+
+    def dump(self) -> list[float]:
+        return self._window.dump()
+
+    def load(self, numbers: Sequence[float]) -> None:
+        self._window.load(numbers)
 
 
-def _nth(side: Levels, level: int) -> Level | None:
-    return next(islice(side.best_first(), level - 1, None), None)
+def _flow_at_level(before: tuple[Level, Level], after: tuple[Level, Level]) -> int:
+    if before == after:
+        return 0
+    (bid, ask), (next_bid, next_ask) = before, after
+    return order_flow(Touch(*bid, *ask), Touch(*next_bid, *next_ask))
 
 
 class _TradeImbalance(Signal):

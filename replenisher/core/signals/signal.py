@@ -20,7 +20,11 @@ from replenisher.model.instrument import Instrument
 
 
 class Signal(Protocol):
-    """One number of one market, kept up to date in constant time an event. What one does not need it does not hear."""
+    """One number of one market. What one does not need it does not hear.
+
+    A touch or a trade takes constant time. A book takes a time for each level that is looked at, the best fifty of a
+    side at most.
+    """
 
     __slots__ = ()
 

@@ -1,13 +1,16 @@
 """What the tests of signals share: a market whose tick and lot are 1, what happens on it, and machines that see it."""
 
+import pkgutil
 from collections.abc import Iterable
 from decimal import Decimal
+from importlib import import_module
 
 import msgspec
 from hypothesis import strategies as st
 
+from replenisher.core import signals
 from replenisher.core.book import Book, Touch
-from replenisher.core.signals.signal import Signal
+from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.model.event import Level, TradePrinted
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.order import Side
@@ -20,6 +23,15 @@ PLAIN = msgspec.structs.replace(LINEAR, tick_steps=(TickStep(Decimal(0), Decimal
 WALKS = st.lists(st.tuples(st.integers(1, 3_000) | st.just(20_000), st.integers(-5, 5)), min_size=1, max_size=60)
 
 Seen = tuple[int, Touch | TradePrinted | Book]  # venue time, and what was seen then
+
+
+def kinds(of: type = SignalSpec) -> set[str]:
+    """Every kind of signal that the core has, by its name."""
+    for module in pkgutil.iter_modules(signals.__path__):
+        import_module(f"{signals.__name__}.{module.name}")
+    names = {kind.__name__ for kind in of.__subclasses__() if kind.__module__.startswith(signals.__name__)}
+    below = {name for kind in of.__subclasses__() for name in kinds(kind)}
+    return {name for name in names | below if not name.startswith("_")}
 
 
 def finer(tick: str, lot: str = "1") -> Instrument:

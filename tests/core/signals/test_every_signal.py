@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
 from replenisher.core.signals.depth import DepthImbalance, Vamp, VampOfSize, WeightedDepth
-from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin
+from replenisher.core.signals.flow import LevelFlow, OrderFlowImbalance, TradeImbalance, Vpin
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.ranges import GarmanKlassVolatility, ParkinsonVolatility, RogersSatchellVolatility
 from replenisher.core.signals.signal import Signal, SignalSpec
@@ -32,7 +32,7 @@ WINDOWED: list[SignalSpec] = [
     ArrivalRate(window_s=WINDOW_S, arrivals_min=2),
     ArrivalDecay(window_s=WINDOW_S, arrivals_min=2),
     OrderFlowImbalance(window_s=WINDOW_S),
-    OrderFlowImbalance(window_s=WINDOW_S, level=2),
+    LevelFlow(window_s=WINDOW_S, level=2, levels=2),
     TradeImbalance(window_s=WINDOW_S),
     EffectiveSpread(window_s=WINDOW_S),
     RealizedSpread(window_s=WINDOW_S, horizon_s=1),

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from statistics import NormalDist
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
-from replenisher.core.signals.flow import OrderFlowImbalance, TradeImbalance, Vpin, order_flow
+from replenisher.core.own_size import OwnSize
+from replenisher.core.signals.flow import LevelFlow, OrderFlowImbalance, TradeImbalance, Vpin, order_flow
 from replenisher.core.signals.signal import Signal
+from replenisher.core.watch import Watch
 from replenisher.model.order import Side
 from replenisher.model.units import MS_NS, SECOND_NS
 from tests.core.signals.given import PLAIN, book, finer, printed
@@ -32,7 +35,7 @@ FLOWS = [20, 30, 40, -30, -30]
 
 def test_the_worked_sequence_of_the_touch_and_of_the_second_level() -> None:
     touch = OrderFlowImbalance(window_s=60).start(finer("0.1", "0.5"))
-    second = OrderFlowImbalance(window_s=60, level=2).start(finer("0.1", "0.5"))
+    second = LevelFlow(window_s=60, level=2, levels=2).start(finer("0.1", "0.5"))
     told = []
     for number, each in enumerate(SEQUENCE):
         at = START + number * SECOND_NS
@@ -48,19 +51,32 @@ def test_the_worked_sequence_of_the_touch_and_of_the_second_level() -> None:
     assert told[-1] == (15, 15), "30 lots of half a unit"
 
 
-def test_the_specification_says_whether_it_looks_below_the_touch() -> None:
-    assert not OrderFlowImbalance(window_s=1).needs_depth
-    assert OrderFlowImbalance(window_s=1, level=2).needs_depth
+def test_all_levels_of_a_vector_are_read_off_one_machine() -> None:
+    """Three levels at one price each: what comes and goes at one of them is the flow of that level alone."""
+    vector = {f"flow_{level}": LevelFlow(window_s=60, level=level, levels=3) for level in (1, 2, 3)}
+    watch, own = Watch({"core": vector}, finer("0.1", "0.5")), OwnSize(0)
+    asks = [(12, 4), (13, 4), (14, 4)]
+
+    for number, sizes in enumerate(((10, 20, 30), (16, 20, 30), (16, 12, 30), (16, 12, 32))):
+        bids = list(zip((11, 10, 9), sizes, strict=True))
+        watch.saw_book(book(bids, asks, START + number), own, START + number)
+
+    assert len(watch.machines) == 1
+    assert watch.values("core", START + 4) == {"flow_1": 3, "flow_2": -4, "flow_3": 1}, "lots of half a unit"
 
 
-def test_a_level_that_is_missing_for_a_while_has_no_flow_across() -> None:
-    machine = OrderFlowImbalance(window_s=60, level=2).start(PLAIN)
-    deep, thin = book([(9, 1), (8, 5)], [(11, 1), (12, 5)]), book([(9, 1)], [(11, 1)])
+def test_a_level_that_is_missing_for_a_while_has_no_flow_across_and_is_not_known_meanwhile() -> None:
+    second = LevelFlow(window_s=60, level=2, levels=2)
+    machine = second.start(PLAIN)
+    first = replace(second, level=1).read(machine)
+    deep, thin = book([(9, 1), (8, 5)], [(11, 1), (12, 5)]), book([(9, 4)], [(11, 1)])
+    told = []
 
-    for number, each in enumerate((deep, thin, book([(9, 1), (8, 99)], [(11, 1), (12, 5)]))):
+    for number, each in enumerate((deep, thin, book([(9, 4), (8, 99)], [(11, 1), (12, 5)]))):
         machine.saw_book(each, START + number)
+        told.append((first(START + number + 1), machine.value(START + number + 1)))
 
-    assert machine.value(START + 3) == 0
+    assert told == [(0, 0), (3, None), (3, 0)]
 
 
 def stylised_book(depth: int, events: int, seed: int) -> Iterator[Touch]:
