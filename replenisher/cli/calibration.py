@@ -30,7 +30,8 @@ def calibrate(
     That is the arrival intensity of market orders A exp(-k d), by maximum likelihood with standard errors and by
     least squares as a cross-check; the volatility of the mid; by how much the mid moves with what takers buy; and the
     table of Stoikov's micro-price, all printed as YAML to be pasted into a strategy. Where spreads of one tick are
-    rare the table is left out. A recording that tells too little of the rest ends with a sentence and exit code 78.
+    rare the table is left out, and where the cross-check contradicts them A and k are. A recording that tells too
+    little of the rest ends with a sentence and exit code 78.
     """
     from replenisher.wiring.calibration import calibrate as read
 
@@ -49,21 +50,21 @@ def _page(symbol: str, found: "Calibration") -> str:
     import yaml
 
     rate, decay, line = found.rate, found.decay, found.line
+    coefficients = {"sigma": found.volatility, "a": rate.value, "k": decay.value}
     lines = [
         f"{symbol}: {found.seconds:,.1f} s of a trusted book, {found.touches:,} touches, "
         f"{found.trades:,} trades of {found.market_orders:,} market orders",
         "arrival intensity A exp(-k d), d from the mid in price units:",
         f"  A = {rate.value:.6g} +- {rate.error:.2g} a second, k = {decay.value:.6g} +- {decay.error:.2g}",
     ]
-    to_be_pasted = "to be pasted into a strategy, what of it this one takes:"
     if line is None:
         lines.append("  too few depths were reached for a line of least squares to check them by")
     elif apart := _apart(found, line):
         lines += [
             f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which contradicts them: {apart};",
-            "  how far orders go is not exponential, and near the touch the first hold",
+            "  how far orders go is not exponential: no a and k hold both near the touch and further out, and none are below",
         ]
-        to_be_pasted = "to be pasted into a strategy, what of it this one takes; a and k with care, see above:"
+        del coefficients["a"], coefficients["k"]
     else:
         lines.append(f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which agrees with them")
     lines += [
@@ -73,15 +74,16 @@ def _page(symbol: str, found: "Calibration") -> str:
         "impact of takers (Kyle's lambda), in price units for each unit of amount that they buy more than they sell:",
         f"  {_impact(found.impact)}",
     ]
-    pasted: dict[str, object] = {name: {"value": float(f"{number:.6g}")} for name, number in _coefficients(found)}
+    pasted: dict[str, object] = {
+        name: {"value": float(f"{number:.6g}")} for name, number in coefficients.items() if number
+    }
     if found.microprice is None:
         lines.append(f"the table of the micro-price is left out: {found.why_no_microprice}")
     else:
         pasted["fair_value"] = {"source": "micro", "table": _table(found.microprice)}
-    lines.append(to_be_pasted)
-    return "".join(f"# {each}\n" for each in lines) + yaml.safe_dump(
-        pasted, sort_keys=False, default_flow_style=None, width=120
-    )
+    lines.append("to be pasted into a strategy, what of it this one takes:" if pasted else "nothing is to be pasted")
+    text = yaml.safe_dump(pasted, sort_keys=False, default_flow_style=None, width=120) if pasted else ""
+    return "".join(f"# {each}\n" for each in lines) + text
 
 
 def _apart(found: "Calibration", line: "Intensity") -> str:
@@ -98,12 +100,6 @@ def _table(microprice: "StoikovTable") -> dict[str, object]:
         "edges": [round(edge, 4) for edge in microprice.edges],
         "adjustments": [[round(ticks, 4) for ticks in row] for row in microprice.adjustments],
     }
-
-
-def _coefficients(found: "Calibration") -> list[tuple[str, float]]:
-    """By the names that strategies give them; a volatility that is not known, or none, is left out."""
-    sigma = [("sigma", found.volatility)] if found.volatility else []
-    return [*sigma, ("a", found.rate.value), ("k", found.decay.value)]
 
 
 def _impact(found: "Impact | None") -> str:
