@@ -62,7 +62,7 @@ def _page(symbol: str, found: "Calibration") -> str:
     elif apart := _apart(found, line):
         lines += [
             f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which contradicts them: {apart};",
-            "  how far orders go is not exponential: no a and k hold both near the touch and further out, and none are below",
+            "  how far orders go is not exponential: no a and k hold near the touch and further out; none are below",
         ]
         del coefficients["a"], coefficients["k"]
     else:
