@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 
-from replenisher.core.reconcile import Amend
+from replenisher.core.look import Amend
 from replenisher.core.risk import OnBreach
 from replenisher.core.setup import OnStart
 from replenisher.core.slots import PartialFill, RefillMode

@@ -9,8 +9,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
+from replenisher.core.look import Look
 from replenisher.core.orders import Order
-from replenisher.core.reconcile import Change, QuotingPolicy, Show, may_become, may_serve, serves
+from replenisher.core.reconcile import Change, Show
 from replenisher.core.strategy import Nonsense
 from replenisher.model.order import BUY, WORKING
 from replenisher.model.step import Quote
@@ -23,11 +24,8 @@ NEAR = 1e-6  # of a tick: more than a quotient of doubles can miss
 def follow(
     wanted: Sequence[Quote],
     orders: Sequence[Order],
-    policy: QuotingPolicy,
+    look: Look,
     is_open: Callable[[Quote], bool],
-    *,
-    amends_price: bool,
-    at: int,
 ) -> list[Change | Show] | None:
     """What is to be done, from the touch outwards; nothing for an order that stays as it is.
 
@@ -39,22 +37,22 @@ def follow(
     if len(missing) < len(wanted):
         raise Nonsense("it filled one slot twice")
     changes: list[Change] = []
-    never_ages = policy.max_order_age_ns is None
+    never_ages = look.policy.max_order_age_ns is None
     for order in orders:
         quote = missing.pop(order.level if order.side is BUY else ~order.level, None)
         if order.pending is not None or order.status is not WORKING:
-            if order.is_in_doubt and not may_serve(order, quote, policy, at):
+            if order.is_in_doubt and not look.may_serve(order, quote):
                 return None
             continue  # it holds its slot
         if quote is None:
             return None
         is_exact = order.price == quote.price and order.quantity == quote.quantity and not order.filled_lots
-        if (is_exact and never_ages) or serves(order, quote, policy, at):
+        if (is_exact and never_ages) or look.serves(order, quote):
             continue
-        if not may_become(order, quote, policy, amends_price, at):
+        if not look.may_become(order, quote):
             return None
         changes.append(Change(order, quote, order.filled_lots + quote.quantity))
-    if changes and _could_serve_another(changes, wanted, policy.tolerance_bps):
+    if changes and _could_serve_another(changes, wanted, look.policy.tolerance_bps):
         return None
     wishes: list[Change | Show] = [*changes]
     for quote in missing.values():

@@ -1,7 +1,6 @@
 """The plan: what one strategy wants now, how much of it may be shown, and the wishes that lead there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -11,10 +10,11 @@ from replenisher.core.absence import why_absent
 from replenisher.core.book import Touch
 from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.follow import follow
-from replenisher.core.innermost import passive
+from replenisher.core.innermost import Innermost, passive
+from replenisher.core.look import Look
 from replenisher.core.orders import Order
 from replenisher.core.prices import Prices
-from replenisher.core.reconcile import Keep, QuotingPolicy, Wish, reconcile
+from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
 from replenisher.core.sense import fail, require_sense
 from replenisher.core.setup import StrategySetup
@@ -138,12 +138,12 @@ class Planner:
         permitted, withheld = wanted.quotes, seen.absence or wanted.reason
         bounds: tuple[Bound, ...] = ()
         cuts: tuple[Cut, ...] = ()
-        policy = setup.policy
+        innermost: Innermost | None = None
         try:
             if seen.touch is not None and setup.instrument in state.instruments:
                 bounds = state.bounds(setup, seen.touch)
                 if permitted:
-                    permitted, cuts, policy = _cautious(state, setup, seen.touch, wanted, at)
+                    permitted, cuts, innermost = _cautious(state, setup, seen.touch, wanted, at)
                 if permitted:
                     permitted, limited = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
                     if limited:
@@ -151,7 +151,7 @@ class Planner:
                 if cuts:
                     withheld = f"{why_cut(cuts)}, {withheld}" if withheld else why_cut(cuts)
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
-            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, policy, permitted, at)
+            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, innermost, permitted, at)
         except Nonsense as nonsense:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
@@ -216,31 +216,30 @@ def _seen(state: State, setup: StrategySetup, at: int, before: Touch | None = No
 
 def _cautious(
     state: State, setup: StrategySetup, touch: Touch, wanted: Quotes, at: int
-) -> tuple[tuple[Quote, ...], tuple[Cut, ...], QuotingPolicy]:
-    """What is wanted, as far as it cannot take and the strategy's guards let it through; and what may be left alone."""
+) -> tuple[tuple[Quote, ...], tuple[Cut, ...], Innermost | None]:
+    """What of the wanted cannot take and passes the strategy's guards, and how far in an order may stand for these."""
     instrument, fair = state.instruments[setup.instrument], wanted.fair_value
     quotes, cuts = passive(wanted.quotes, instrument, touch)
     if (guarded := state.guarded.get(setup.id)) is None or fair is None:
-        return quotes, cuts, setup.policy
+        return quotes, cuts, None
     orders, book = state.orders.of(setup.ladder), state.book(setup.instrument)
     innermost = guarded.innermost(fair, instrument)
     quotes, guarded_cuts = guarded.let_through(quotes, fair, innermost, instrument, orders, book, at)
-    policy = setup.policy if innermost is None else replace(setup.policy, innermost=innermost)
-    return quotes, cuts + guarded_cuts, policy
+    return quotes, cuts + guarded_cuts, innermost
 
 
 def _difference(
-    state: State, setup: StrategySetup, policy: QuotingPolicy, permitted: Sequence[Quote], at: int
+    state: State, setup: StrategySetup, innermost: Innermost | None, permitted: Sequence[Quote], at: int
 ) -> tuple[Sequence[Wish], bool]:
     """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
     orders = state.orders.of(setup.ladder)
-    amends_price = state.setup.venue(setup.venue).amends_price
+    look = Look(setup.policy, state.setup.venue(setup.venue).amends_price, at, innermost)
     is_open = partial(_is_open, state, setup, state.book(setup.instrument).shown_touch, at)
-    following = follow(permitted, orders, policy, is_open, amends_price=amends_price, at=at)
+    following = follow(permitted, orders, look, is_open)
     if following is not None:
         return following, True
     showable = _showable(permitted, orders, is_open)
-    wishes = reconcile(showable, orders, policy, amends_price=amends_price, at=at)
+    wishes = reconcile(showable, orders, look)
     return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)
 
 

@@ -10,41 +10,15 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from operator import attrgetter
 from typing import TypeVar, final
 
 import msgspec
 
-from replenisher.core.innermost import Innermost
+from replenisher.core.look import AUTO, Look, is_part_of
 from replenisher.core.orders import Order
-from replenisher.core.slots import PartialFill, RefillPolicy
-from replenisher.model.order import BUY, WORKING, Side
+from replenisher.model.order import WORKING, Side
 from replenisher.model.step import Quote
-
-
-class Amend(StrEnum):
-    """When an order is changed in place instead of being replaced."""
-
-    AUTO = "auto"  # wherever the venue does it atomically
-    SIZE_DOWN_ONLY = "size_down_only"  # only where it keeps its place in the queue
-    NEVER = "never"
-
-
-AUTO, NEVER = Amend.AUTO, Amend.NEVER
-
-
-@dataclass(frozen=True, slots=True)
-class QuotingPolicy:
-    """How one strategy's ladder is kept in line with its wishes."""
-
-    refill: RefillPolicy
-    tolerance_bps: float  # a live order this close to its wanted price is left alone
-    amount_tolerance: float = 0.05  # relative; a live order this close to its wanted size is left alone
-    max_order_age_ns: int | None = None
-    amend: Amend = Amend.AUTO
-    innermost: Innermost | None = None  # at this look: an order further in is not left alone, however close it is
 
 
 @final
@@ -92,9 +66,7 @@ BY_LEVEL_OF_QUOTE = attrgetter("quote.level")
 Item = TypeVar("Item")
 
 
-def reconcile(
-    wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, *, amends_price: bool, at: int
-) -> list[Wish]:
+def reconcile(wanted: Sequence[Quote], orders: Sequence[Order], look: Look) -> list[Wish]:
     """The wishes for one ladder: withdrawals first, then changes and shows from the touch outwards."""
     keeps: list[Wish] = []
     withdrawals: list[Wish] = []
@@ -103,9 +75,7 @@ def reconcile(
         for wish in _reconcile_side(
             sorted([quote for quote in wanted if quote.side is side], key=BY_LEVEL),
             sorted([order for order in orders if order.side is side], key=BY_LEVEL),
-            policy,
-            amends_price,
-            at,
+            look,
         ):
             if isinstance(wish, Keep):
                 keeps.append(wish)
@@ -117,9 +87,7 @@ def reconcile(
     return [*withdrawals, *keeps, *changes]
 
 
-def _reconcile_side(
-    wanted: Sequence[Quote], orders: Sequence[Order], policy: QuotingPolicy, amends_price: bool, at: int
-) -> list[Wish]:
+def _reconcile_side(wanted: Sequence[Quote], orders: Sequence[Order], look: Look) -> list[Wish]:
     free = [order for order in orders if order.status is WORKING and order.pending is None]
     held: set[int] = set()
     missing = wanted
@@ -132,11 +100,11 @@ def _reconcile_side(
         wishes += [
             Withdraw(order, order.level)
             for order in busy
-            if order.is_in_doubt and not may_serve(order, quotes.get(order.level), policy, at)
+            if order.is_in_doubt and not look.may_serve(order, quotes.get(order.level))
         ]
 
     taken = set(held)
-    matched = _best_matching(free, missing, policy, amends_price, at)
+    matched = _best_matching(free, missing, look)
     for order, quote, is_kept in matched:
         wishes.append(Keep(order, quote.level) if is_kept else Change(order, quote, order.filled_lots + quote.quantity))
     if len(matched) == len(free) == len(missing):
@@ -166,67 +134,7 @@ def _without(items: Sequence[Item], gone: Item) -> list[Item]:
     return [item for item in items if item is not gone]
 
 
-def is_too_old(order: Order, policy: QuotingPolicy, at: int) -> bool:
-    """Whether an order has rested longer than its strategy wants any order to."""
-    return policy.max_order_age_ns is not None and at - order.created_at >= policy.max_order_age_ns
-
-
-def serves(order: Order, quote: Quote, policy: QuotingPolicy, at: int) -> bool:
-    """Whether a live order is close enough to a wanted quote to be left alone."""
-    if policy.max_order_age_ns is not None and is_too_old(order, policy, at):
-        return False
-    price, quantity, filled = quote.price, quote.quantity, order.filled_lots
-    if order.price != price and not _is_tolerated(order, price, policy):
-        return False
-    remaining = max(0, order.quantity - filled)
-    if remaining > quantity * (1 + policy.amount_tolerance):
-        return False
-    if filled == 0:
-        return remaining >= quantity * (1 - policy.amount_tolerance)
-    if policy.refill.partial_fill is PartialFill.TOP_UP:
-        return remaining >= quantity * policy.refill.min_fraction
-    return True
-
-
-def _is_tolerated(order: Order, price: int, policy: QuotingPolicy) -> bool:
-    """Whether an order may stay where it is, though it is wanted at another price."""
-    if abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
-        return False
-    if policy.innermost is None:
-        return True
-    bid, ask = policy.innermost
-    return order.price <= bid if order.side is BUY else order.price >= ask
-
-
-def may_serve(order: Order, quote: Quote | None, policy: QuotingPolicy, at: int) -> bool:
-    """Whether an order in doubt is left to the question about it: it may be what its slot should show."""
-    if quote is None:
-        return False
-    return serves(order, quote, policy, at) or (order.pending is not None and order.pending.price == quote.price)
-
-
-def may_become(order: Order, quote: Quote, policy: QuotingPolicy, amends_price: bool, at: int) -> bool:
-    """Whether an order may be amended into a wanted quote."""
-    if not may_be_amended(order, policy, at):
-        return False
-    return (policy.amend is AUTO and amends_price) or is_part_of(quote, order)
-
-
-def may_be_amended(order: Order, policy: QuotingPolicy, at: int) -> bool:
-    """Whether an order may be amended into anything."""
-    if policy.amend is NEVER or at < order.amend_after or not order.is_covered:
-        return False
-    return policy.max_order_age_ns is None or not is_too_old(order, policy, at)
-
-
-def is_part_of(quote: Quote, order: Order) -> bool:
-    """Whether an order keeps its place in the queue if it becomes this quote."""
-    return order.price == quote.price and quote.quantity <= order.remaining
-
-
-def _best_matching(
-    orders: Sequence[Order], quotes: Sequence[Quote], policy: QuotingPolicy, amends_price: bool, at: int
-) -> list[tuple[Order, Quote, bool]]:
+def _best_matching(orders: Sequence[Order], quotes: Sequence[Quote], look: Look) -> list[tuple[Order, Quote, bool]]:
     """Which order serves which quote, and whether as it is (True) or amended, so that the fewest commands are needed.
 
     A kept order saves a cancel and a place, an amended one saves one of the two; among equals, orders stay in their
@@ -237,17 +145,17 @@ def _best_matching(
     slots = {quote.level: j for j, quote in enumerate(quotes)}
     for i, order in enumerate(orders):
         j = slots.get(order.level)
-        if j is not None and serves(order, quotes[j], policy, at):
+        if j is not None and look.serves(order, quotes[j]):
             order_at[j] = i
     in_own_slot = dict(order_at)
     stayed = set(order_at.values())
     gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
     if len(stayed) < len(orders):
         for i, order in enumerate(orders):
-            may_be_any = may_be_amended(order, policy, at)
-            may_be_all = may_be_any and amends_price and policy.amend is AUTO
+            may_be_any = look.may_be_amended(order)
+            may_be_all = may_be_any and look.amends_price and look.policy.amend is AUTO
             for j, quote in enumerate(quotes):
-                if serves(order, quote, policy, at):
+                if look.serves(order, quote):
                     gains[i][j] = 2 * unit + (order.level == quote.level)
                 elif may_be_all or (may_be_any and is_part_of(quote, order)):
                     gains[i][j] = unit + (order.level == quote.level)

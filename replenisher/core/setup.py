@@ -8,9 +8,9 @@ from functools import cached_property
 from replenisher.core.budget import RateLimit
 from replenisher.core.fair_value import FairValue, fair_value_of
 from replenisher.core.guards import Guards
+from replenisher.core.look import QuotingPolicy
 from replenisher.core.obligations import Obligations
 from replenisher.core.prices import Of, PriceSpec
-from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.slots import SlotKey

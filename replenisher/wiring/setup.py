@@ -15,9 +15,9 @@ from replenisher.config.sections import (
 )
 from replenisher.core.budget import RateLimit
 from replenisher.core.guards import Guards
+from replenisher.core.look import QuotingPolicy
 from replenisher.core.obligations import Obligations
 from replenisher.core.queue_value import QueuePolicy
-from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits, OnBreach
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy

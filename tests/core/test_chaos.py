@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from replenisher.core.budget import RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.load import Load
-from replenisher.core.reconcile import Amend
+from replenisher.core.look import Amend
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.core.state import State
 from replenisher.core.sync import Stage

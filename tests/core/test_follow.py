@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.follow import follow
+from replenisher.core.look import Look, QuotingPolicy
 from replenisher.core.orders import Order, Pending
-from replenisher.core.reconcile import Change, Keep, QuotingPolicy, Show, Wish, reconcile
+from replenisher.core.reconcile import Change, Keep, Show, Wish, reconcile
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Quote
 from tests.core.test_reconcile import NOW, POLICIES, order, quote
@@ -17,7 +18,7 @@ from tests.core.world import policy, sell
 def followed(
     wanted: Sequence[Quote], orders: Sequence[Order], quoting: QuotingPolicy | None = None, closed: Sequence[Quote] = ()
 ) -> Sequence[Wish] | None:
-    return follow(wanted, orders, quoting or policy(), lambda quote: quote not in closed, amends_price=True, at=NOW)
+    return follow(wanted, orders, Look(quoting or policy(), True, NOW), lambda quote: quote not in closed)
 
 
 @st.composite
@@ -47,9 +48,11 @@ def test_it_leads_where_to_look_at_everything_leads(
 ) -> None:
     quotes, orders = given_
 
-    found = follow(quotes, orders, quoting, lambda _: True, amends_price=amends_price, at=NOW)
+    look = Look(quoting, amends_price, NOW)
 
-    everything = reconcile(quotes, orders, quoting, amends_price=amends_price, at=NOW)
+    found = follow(quotes, orders, look, lambda _: True)
+
+    everything = reconcile(quotes, orders, look)
     if found is not None:
         assert found == [wish for wish in everything if not isinstance(wish, Keep) or wish.level != wish.order.level]
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.guards import Guards
+from replenisher.core.look import Amend
 from replenisher.core.queue_value import QueuePolicy
-from replenisher.core.reconcile import Amend
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.core.toxicity import Response, ToxicityPolicy
 from replenisher.model.command import AmendOrder, CancelOrder, Command, PlaceOrder

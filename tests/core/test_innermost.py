@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from replenisher.core.book import Touch
 from replenisher.core.guards import Guards
 from replenisher.core.innermost import CROSSES_OTHERS, passive
-from replenisher.core.reconcile import Amend
+from replenisher.core.look import Amend
 from replenisher.model.command import AmendOrder, Command, PlaceOrder
 from replenisher.model.event import OrderRejected, RejectReason
 from replenisher.model.instrument import TickStep

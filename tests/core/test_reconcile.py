@@ -6,8 +6,9 @@ from itertools import combinations, permutations
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from replenisher.core.look import Amend, Look, QuotingPolicy
 from replenisher.core.orders import Order, Pending
-from replenisher.core.reconcile import Amend, Change, Keep, QuotingPolicy, Show, Wish, Withdraw, reconcile, serves
+from replenisher.core.reconcile import Change, Keep, Show, Wish, Withdraw, reconcile
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.model.command import Intent
 from replenisher.model.order import Request, Side, Status
@@ -40,7 +41,7 @@ def order(level: int, price: int, quantity: int = 10, filled: int = 0, side: Sid
 def wishes(
     wanted: Sequence[Quote], orders: Sequence[Order], quoting: QuotingPolicy | None = None, amends_price: bool = True
 ) -> list[Wish]:
-    return reconcile(wanted, orders, quoting or policy(), amends_price=amends_price, at=NOW)
+    return reconcile(wanted, orders, Look(quoting or policy(), amends_price, NOW))
 
 
 def quote(level: int, price: int, quantity: int = 10) -> Quote:
@@ -61,10 +62,10 @@ def test_an_order_within_tolerance_keeps_its_place_in_the_queue() -> None:
 def test_an_order_further_in_than_any_may_stand_is_not_left_alone_however_close_it_is() -> None:
     bid, ask = order(0, 99_991), order(0, 100_009, side=Side.SELL)
     wanted = [quote(0, 99_990), Quote(Side.SELL, 0, 100_010, 10)]
-    tolerant = policy(tolerance_bps=1.0, innermost=(99_990, 100_010))
+    tolerant = Look(policy(tolerance_bps=1.0), True, NOW, innermost=(99_990, 100_010))
 
-    assert wishes(wanted, [bid, ask], tolerant) == [Change(bid, wanted[0], 10), Change(ask, wanted[1], 10)]
-    assert wishes([quote(0, 99_989)], [order(0, 99_990)], tolerant) == [Keep(order(0, 99_990), 0)]
+    assert reconcile(wanted, [bid, ask], tolerant) == [Change(bid, wanted[0], 10), Change(ask, wanted[1], 10)]
+    assert reconcile([quote(0, 99_989)], [order(0, 99_990)], tolerant) == [Keep(order(0, 99_990), 0)]
 
 
 def test_an_order_may_serve_another_level_without_a_command() -> None:
@@ -214,7 +215,7 @@ def fewest_commands(
     """The cheapest of all matchings: a kept pair is free, an amend, a cancel and a place cost one each."""
 
     def cost(resting: Order, wanted: Quote) -> int | None:
-        if serves(resting, wanted, quoting, NOW):
+        if Look(quoting, amends_price, NOW).serves(resting, wanted):
             return 0
         is_too_old = quoting.max_order_age_ns is not None and NOW - resting.created_at >= quoting.max_order_age_ns
         if quoting.amend is Amend.NEVER or is_too_old or resting.amend_after > NOW:
@@ -247,7 +248,7 @@ def test_no_matching_needs_fewer_commands(
 ) -> None:
     quotes, orders = given_
 
-    found = reconcile(quotes, orders, quoting, amends_price=amends_price, at=NOW)
+    found = reconcile(quotes, orders, Look(quoting, amends_price, NOW))
 
     assert commands_of(found, quotes) == fewest_commands(quotes, orders, quoting, amends_price)
 
@@ -262,7 +263,7 @@ def test_every_order_has_one_wish_and_every_slot_one_order(
         if data.draw(st.booleans()):
             resting.pending = Pending(Request.CANCEL, NOW + 1, resting.price, resting.quantity)
 
-    found = reconcile(quotes, orders, quoting, amends_price=amends_price, at=NOW)
+    found = reconcile(quotes, orders, Look(quoting, amends_price, NOW))
 
     handled = [wish.order.order_id for wish in found if not isinstance(wish, Show)]
     free = [resting.order_id for resting in orders if resting.pending is None]
@@ -281,7 +282,7 @@ def test_once_everything_is_confirmed_nothing_is_left_to_do(
     assume(quoting.max_order_age_ns is None)
 
     for _ in range(3):
-        found = reconcile(quotes, orders, quoting, amends_price=True, at=NOW + 2)
+        found = reconcile(quotes, orders, Look(quoting, True, NOW + 2))
         orders = _confirmed(found)
 
     assert all(isinstance(wish, Keep) for wish in found)

@@ -12,8 +12,8 @@ import msgspec
 
 from replenisher.core.budget import RateLimit
 from replenisher.core.engine import Engine
+from replenisher.core.look import QuotingPolicy
 from replenisher.core.orders import Order
-from replenisher.core.reconcile import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import OnStart, Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy

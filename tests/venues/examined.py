@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from replenisher.core.budget import RateLimit
-from replenisher.core.reconcile import QuotingPolicy
+from replenisher.core.look import QuotingPolicy
 from replenisher.core.risk import Limits
 from replenisher.core.setup import StrategySetup
 from replenisher.core.slots import RefillPolicy
