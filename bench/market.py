@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Happening, PublicLevel, Reach, Traded
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -69,9 +69,9 @@ class ScriptedMarket:
     def stand_still(self, duration_ns: int) -> None:
         """What the bench said comes true when it said."""
 
-    def depth(self) -> Sequence[Depth]:
+    def depth(self) -> Sequence[PublicLevel]:
         """The whole book."""
-        return [Depth(*place, self._quantity(place)) for place in self._places()]
+        return [PublicLevel(*place, self._quantity(place)) for place in self._places()]
 
     def advance(self, at: int) -> list[Happening]:
         """Let come true what is due."""

@@ -13,7 +13,7 @@ from replenisher.exchange.board import Board
 from replenisher.exchange.dialects.deribit.catalogue import wire_state
 from replenisher.exchange.dialects.deribit.subscription import STATE_WORDS
 from replenisher.exchange.latency import Way
-from replenisher.exchange.market import Depth, Happening, Traded
+from replenisher.exchange.market import Happening, PublicLevel, Traded
 from replenisher.exchange.words import (
     AccountUpdate,
     CashMove,
@@ -153,7 +153,7 @@ class Hearing:
         self.hears_own = False
         self._under_way = [fact for fact in self._under_way if fact.at <= at or not isinstance(fact, OrderAnswer)]
 
-    def show(self, name: str, levels: Iterable[Depth], at: int) -> None:
+    def show(self, name: str, levels: Iterable[PublicLevel], at: int) -> None:
         """The whole book of an instrument, as who subscribes is told it."""
         depth = [(level.side, level.price, level.quantity) for level in levels]
         whole = BookSnapshot(

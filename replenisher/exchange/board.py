@@ -6,7 +6,7 @@ from itertools import islice
 
 from replenisher.exchange.candles import Candles
 from replenisher.exchange.interruptions import Interruptions
-from replenisher.exchange.market import Depth, Listing, Traded
+from replenisher.exchange.market import Listing, PublicLevel, Traded
 from replenisher.exchange.marking import Marking
 from replenisher.exchange.timetable import Timetable
 from replenisher.exchange.words import STILL, Action, BookLevel, BookUpdate, BookView, InstrumentState, Print
@@ -80,7 +80,7 @@ class Board:
             asks=tuple((price(ticks), amount(asks[ticks])) for ticks in sorted(asks)),
         )
 
-    def change(self, levels: Iterable[Depth], change_id: int, at: int) -> BookUpdate | None:
+    def change(self, levels: Iterable[PublicLevel], change_id: int, at: int) -> BookUpdate | None:
         """Show new quantities as the change of that number; None if they are what is shown already."""
         changed: dict[Side, list[BookLevel]] = {BUY: [], SELL: []}
         for level in levels:
@@ -132,7 +132,7 @@ class Board:
         """The last prints of this life, newest first."""
         return list(islice(reversed(self._prints), count))
 
-    def _show(self, level: Depth) -> Action | None:
+    def _show(self, level: PublicLevel) -> Action | None:
         """Show one level's quantity, and say what that changes."""
         shown = self._shown[level.side]
         before = shown.get(level.price, 0)

@@ -31,7 +31,7 @@ class ClientOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rests: bool  # whether what is not filled at once stays in the book
 
 
-class Depth(msgspec.Struct, frozen=True, gc=False):
+class PublicLevel(msgspec.Struct, frozen=True, gc=False):
     """The public quantity at one price, orders of clients included; 0 when the level is gone."""
 
     side: Side  # BUY for a bid level
@@ -84,10 +84,10 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return False
 
     @property
-    def levels(self) -> tuple[Depth, ...]:
+    def levels(self) -> tuple[PublicLevel, ...]:
         """The touched levels of both sides."""
-        bids = [Depth(BUY, price, quantity) for price, quantity in self.bids]
-        return tuple(bids + [Depth(SELL, price, quantity) for price, quantity in self.asks])
+        bids = [PublicLevel(BUY, price, quantity) for price, quantity in self.bids]
+        return tuple(bids + [PublicLevel(SELL, price, quantity) for price, quantity in self.asks])
 
 
 NOTHING_HAPPENED = Happening(at=0)
@@ -145,7 +145,7 @@ class Market(Protocol):
     def reach(self, order: ClientOrder, *, without: Container[str] = ()) -> Reach:
         """What the order would trade if it were placed now and the orders `without` were gone; nothing changes."""
 
-    def depth(self) -> Sequence[Depth]:
+    def depth(self) -> Sequence[PublicLevel]:
         """The whole public book as it stands, in any order."""
 
     def advance(self, at: int) -> list[Happening]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from replenisher.exchange.market import NOTHING, Depth, Reach
+from replenisher.exchange.market import NOTHING, PublicLevel, Reach
 from replenisher.model.event import Level as Shown
 from replenisher.model.order import BUY, SELL, Side
 
@@ -117,10 +117,10 @@ class Book:
         level = self._ladder(side).levels.get(price)
         return level.quantity if level else 0
 
-    def depth(self) -> list[Depth]:
+    def depth(self) -> list[PublicLevel]:
         """Every level, in no particular order."""
         return [
-            Depth(side, price, level.quantity)
+            PublicLevel(side, price, level.quantity)
             for side in (BUY, SELL)
             for price, level in self._ladder(side).levels.items()
         ]

@@ -25,7 +25,7 @@ from typing import assert_never
 import msgspec
 
 from replenisher.core.book import BookSide
-from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Happening, PublicLevel, Reach, Traded
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
 from replenisher.model.event import (
     BookChanged,
@@ -151,10 +151,10 @@ class RecordedMarket:
             return others if own is None else own
         return max(own, others) if side is BUY else min(own, others)
 
-    def depth(self) -> list[Depth]:
+    def depth(self) -> list[PublicLevel]:
         """The whole public book."""
         return [
-            Depth(side, price, quantity)
+            PublicLevel(side, price, quantity)
             for side, book in self._book.items()
             for price in dict.fromkeys([*book.quantities, *self._resting.prices(side)])
             if (quantity := self._public(side, price))

@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 
 from replenisher.exchange.flow import OrderFlow, RandomSource, SyntheticSettings
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.market import Cause, ClientOrder, Happening, PublicLevel, Reach, Traded
 from replenisher.exchange.matching import Book, Match
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -47,7 +47,7 @@ class SyntheticMarket:
         """The agents wait."""
         self._flow.next_at += duration_ns
 
-    def depth(self) -> Sequence[Depth]:
+    def depth(self) -> Sequence[PublicLevel]:
         """The whole book."""
         return self._book.depth()
 

@@ -13,7 +13,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.exchange.exchange import Listing
 from replenisher.exchange.flow import NANOSECONDS, SyntheticSettings
 from replenisher.exchange.ledger import NO_PAST, Past, read_ledger
-from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Depth, Happening, Reach, Traded
+from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Happening, PublicLevel, Reach, Traded
 from replenisher.exchange.words import (
     AccountUpdate,
     Action,
@@ -542,8 +542,8 @@ class OneDay:
     def stand_still(self, duration_ns: int) -> None:
         raise AssertionError("this market is never halted")
 
-    def depth(self) -> Sequence[Depth]:
-        return [Depth(BUY, 119_990, 5), Depth(SELL, 120_010, 5)]
+    def depth(self) -> Sequence[PublicLevel]:
+        return [PublicLevel(BUY, 119_990, 5), PublicLevel(SELL, 120_010, 5)]
 
     def advance(self, at: int) -> list[Happening]:
         self.next_at, self.is_open = None, False

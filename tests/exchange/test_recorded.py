@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenisher.core.book import Book
-from replenisher.exchange.market import Cause, ClientOrder, Depth, Happening, Market, Traded
+from replenisher.exchange.market import Cause, ClientOrder, Happening, Market, PublicLevel, Traded
 from replenisher.exchange.queue import QueueModel, RiskAverse, power
 from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeFact, recorded_instrument
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
@@ -97,9 +97,9 @@ def test_ten_events_by_hand() -> None:
     )
     # The bid at 100 has the 5 of others before it; that at 101 improves the touch, nobody is before it; the ask at 102
     # has 4 before it.
-    assert market.place(order("b100", BUY, 100, 3), START).levels == (Depth(BUY, 100, 8),)
-    assert market.place(order("b101", BUY, 101, 2), START).levels == (Depth(BUY, 101, 2),)
-    assert market.place(order("s102", SELL, 102, 5), START).levels == (Depth(SELL, 102, 9),)
+    assert market.place(order("b100", BUY, 100, 3), START).levels == (PublicLevel(BUY, 100, 8),)
+    assert market.place(order("b101", BUY, 101, 2), START).levels == (PublicLevel(BUY, 101, 2),)
+    assert market.place(order("s102", SELL, 102, 5), START).levels == (PublicLevel(SELL, 102, 9),)
 
     def event(at: int) -> Happening:
         [happening, *closing] = market.advance(START + at)
@@ -163,7 +163,7 @@ def test_ten_events_by_hand() -> None:
     assert not market.is_open
     assert market.next_at is None
     assert shown(market) == {BUY: {102: 7, 100: 2, 99: 8}, SELL: {103: 9}}
-    assert market.cancel("b100", START + 100).levels == (Depth(BUY, 100, 0),)
+    assert market.cancel("b100", START + 100).levels == (PublicLevel(BUY, 100, 0),)
 
 
 def test_a_recorded_market_is_a_market() -> None:
@@ -193,7 +193,7 @@ def test_what_we_took_is_gone_until_the_level_increases() -> None:
         (102, 4, "taker"),
         (103, 2, "taker"),
     ]
-    assert taken.levels == (Depth(SELL, 102, 0), Depth(SELL, 103, 4))
+    assert taken.levels == (PublicLevel(SELL, 102, 0), PublicLevel(SELL, 103, 4))
     market.advance(START + 10)  # less at both prices: of 102 still nothing, of 103 the 2 we took are still gone
     assert shown(market)[SELL] == {103: 3}
     market.advance(START + 20)  # the same again is no increase
@@ -240,7 +240,7 @@ def test_a_client_who_takes_from_another_client_waits_for_the_others_before_it()
             price=102, quantity=2, taker=BUY, maker_order="maker", taker_order="taker", cause=Cause("taker", 102, 6)
         ),
     )
-    assert happening.levels == (Depth(SELL, 102, 3),)
+    assert happening.levels == (PublicLevel(SELL, 102, 3),)
 
 
 def test_a_client_who_takes_from_a_level_meets_another_client_before_those_behind_it() -> None:
@@ -251,7 +251,7 @@ def test_a_client_who_takes_from_a_level_meets_another_client_before_those_behin
     happening = market.place(order("taker", BUY, 101, 3, rests=False), START + 10)
 
     assert sorted((fill.maker_order, fill.quantity) for fill in happening.trades) == [("", 1), ("maker", 2)]
-    assert happening.levels == (Depth(SELL, 101, 3),)
+    assert happening.levels == (PublicLevel(SELL, 101, 3),)
 
 
 # --- Amending and canceling ----------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_canceled_order_is_not_filled() -> None:
     market = market_of([OPENING, trade(10, "t", SELL, 99, 50)])
     market.place(order("bid", BUY, 100, 3), START)
 
-    assert market.cancel("bid", START + 5).levels == (Depth(BUY, 100, 5),)
+    assert market.cancel("bid", START + 5).levels == (PublicLevel(BUY, 100, 5),)
     assert market.cancel("bid", START + 5).levels == ()
     assert [fill.maker_order for fill in market.advance(START + 10)[0].trades] == [""]
 
