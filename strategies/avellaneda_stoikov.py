@@ -11,8 +11,6 @@ of any size in place of the paper's one unit:
 second, and k per price unit: by a factor e fewer takers reach a quote that is 1 / k further from the mid.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from math import log1p
@@ -22,16 +20,7 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
-from replenisher.core.coefficient import Coefficient, Sigma, as_terms, in_steps
-from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import worth_base
-from replenisher.core.last_answer import LastAnswers
-from replenisher.core.model_ladder import ModelLadder
-from replenisher.core.signals.intensity import ArrivalDecay
-from replenisher.core.signals.signal import SignalSpec
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
-from replenisher.model.instrument import Instrument
-from replenisher.model.mandate import Chain, How, Link
+from replenisher.core.risk_averse import Measured, Opinion, RiskAverse
 from replenisher.model.units import SECOND_NS
 
 STEP_S_MIN = 0.001
@@ -56,19 +45,16 @@ class Horizon(StrEnum):
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class AvellanedaStoikov(ModelLadder):
+class AvellanedaStoikov(RiskAverse):
     """Quotes around a reservation price that moves against the inventory, the more the further the horizon is."""
 
-    gamma: Annotated[Positive, about("risk aversion, per unit of the quote currency")]
-    sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
-    k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
+    SKEW = ("shift",)
+
     horizon: Annotated[Horizon, about("when the inventory is judged: at fixed times, or always horizon_s from now")]
     horizon_s: Annotated[Positive, about("how far away the horizon is, or is at its start")]
     time_step_s: Annotated[Positive | None, about("how often quotes follow the time that is left of a finite one")] = (
         None
     )
-    fair_value: FairValue = FairValue()
-    target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
 
     @model_validator(mode="after")
     def _finite_has_a_time_step(self) -> Self:
@@ -92,52 +78,24 @@ class AvellanedaStoikov(ModelLadder):
         """A finite horizon comes nearer while nothing happens."""
         return self.time_step_s
 
-    @cached_property
-    def signals(self) -> dict[str, SignalSpec]:
-        """What is measured of the market."""
-        return in_steps(self.sigma.signals("sigma", self.sigma.measure) | self.k.signals("k", ArrivalDecay))
-
-    @cached_property
-    def chain(self) -> Chain:
-        """How prices follow from terms."""
-        skew = Link("skew", How.LOWER, ("shift",))
-        return self.ladder.chain(skew, Link("half spread", How.OUTWARD, ("half_spread",)))
-
-    def quote(self, view: View) -> Quotes:
-        """The ladder for this market, inventory and time."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
-        return self._answers.of(view.instrument, view.inventory, fair, self._left_s(view.at), view.signals)
-
-    def _answer(
-        self, instrument: Instrument, held: Decimal, fair: float, left_s: float, measured: Mapping[str, float]
-    ) -> Quotes:
+    def opinion(self, fair: float, inventory: float, order: float, left_s: float, measured: Measured) -> Opinion:
+        """Equations 29 and 30."""
         sigma, k = self.sigma.of(measured.get("sigma")), self.k.of(measured.get("k"))
-        order = self.order_base(instrument, fair)
-        inventory = worth_base(instrument, held, fair) - self.target_base
         shift = reservation_shift(inventory, self.gamma, sigma, left_s)
         reservation = fair - shift
         half = half_spread(order, self.gamma, sigma, k, left_s)
-        return Quotes(
-            fair_value=fair,
-            quotes=tuple(self.ladder.quotes(instrument, fair, reservation - half, reservation + half)),
-            terms={
-                "fair_value": fair,
-                "inventory_base": inventory,
-                "order_base": order,
-                "gamma": self.gamma,
-                "sigma": sigma,
-                "k": k,
-                "left_s": left_s,
-                "shift": shift,
-                "reservation": reservation,
-                "half_spread": half,
-            }
-            | as_terms(measured),
-        )
+        terms = {
+            "gamma": self.gamma,
+            "sigma": sigma,
+            "k": k,
+            "left_s": left_s,
+            "shift": shift,
+            "reservation": reservation,
+            "half_spread": half,
+        }
+        return Opinion(reservation, half, terms)
 
-    def _left_s(self, at: int) -> float:
+    def left_s(self, at: int) -> float:
         """The time until the horizon in seconds; of a finite one as of the start of the time step."""
         if self.horizon is Horizon.ROLLING:
             return self.horizon_s
@@ -150,7 +108,3 @@ class AvellanedaStoikov(ModelLadder):
         """A finite horizon and its time step, in nanoseconds."""
         assert self.time_step_s is not None, "validated"
         return round(self.horizon_s * SECOND_NS), round(self.time_step_s * SECOND_NS)
-
-    @cached_property
-    def _answers(self) -> LastAnswers[Quotes, Decimal, float, float, Mapping[str, float]]:
-        return LastAnswers(self._answer)

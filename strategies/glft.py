@@ -15,8 +15,6 @@ are per unit of the quote currency, and sigma is in price units per square root 
 distance d from the mid at the rate a * exp(-k * d): a is per second, k per price unit.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
 from functools import cached_property
 from math import e, exp, log1p, sqrt
 from typing import Annotated, Self
@@ -24,17 +22,11 @@ from typing import Annotated, Self
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
-from replenisher.core.arguments import STRICT, NotNegative, Positive, about
-from replenisher.core.coefficient import Coefficient, Sigma, as_terms, in_steps
-from replenisher.core.fair_value import FairValue
-from replenisher.core.inventory import worth_base
-from replenisher.core.last_answer import LastAnswers
-from replenisher.core.model_ladder import ModelLadder
+from replenisher.core.arguments import STRICT, NotNegative, about
+from replenisher.core.coefficient import Coefficient, in_steps
+from replenisher.core.risk_averse import Measured, Opinion, RiskAverse
 from replenisher.core.signals.intensity import ArrivalDecay, ArrivalRate
 from replenisher.core.signals.signal import SignalSpec
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
-from replenisher.model.instrument import Instrument
-from replenisher.model.mandate import Chain, How, Link
 
 NO_SHARE = 1e-12  # of xi * order / k: below it the formulas are as good as their limits, and beyond what doubles hold
 
@@ -54,16 +46,13 @@ def half_spread(order: float, sigma: float, c1: float, c2: float) -> float:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Glft(ModelLadder):
+class Glft(RiskAverse):
     """Quotes as wide, and as skewed against the inventory, as volatility and the flow of takers make it worth."""
 
-    gamma: Annotated[Positive, about("aversion to the risk of inventory, per unit of the quote currency")]
-    xi: Annotated[NotNegative | None, about("the same for the chance of fills; none: as gamma")] = None
-    sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
+    SKEW = ("skew", "inventory_base")
+
+    xi: Annotated[NotNegative | None, about("likewise to the chance of fills; none: as gamma")] = None
     a: Annotated[Coefficient, about("takers a second who reach the mid")]
-    k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
-    fair_value: FairValue = FairValue()
-    target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
 
     @model_validator(mode="after")
     def _tells_a_price(self) -> Self:
@@ -76,61 +65,35 @@ class Glft(ModelLadder):
 
     @cached_property
     def signals(self) -> dict[str, SignalSpec]:
-        """What is measured of the market."""
+        """What is measured of the market: the coefficients that are not given."""
         return in_steps(
             self.sigma.signals("sigma", self.sigma.measure)
             | self.a.signals("a", ArrivalRate)
             | self.k.signals("k", ArrivalDecay)
         )
 
-    @cached_property
-    def chain(self) -> Chain:
-        """How prices follow from terms."""
-        skew = Link("skew", How.LOWER, ("skew", "inventory_base"))
-        return self.ladder.chain(skew, Link("half spread", How.OUTWARD, ("half_spread",)))
-
-    def quote(self, view: View) -> Quotes:
-        """The ladder for this market and inventory."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
-        return self._answers.of(view.instrument, view.inventory, fair, view.signals)
-
-    def _answer(self, instrument: Instrument, held: Decimal, fair: float, measured: Mapping[str, float]) -> Quotes:
-        sigma = self.sigma.of(measured.get("sigma"))
+    def opinion(self, fair: float, inventory: float, order: float, left_s: float, measured: Measured) -> Opinion:
+        """The closed form."""
+        sigma, xi = self.sigma.of(measured.get("sigma")), self._xi
         a, k = self.a.of(measured.get("a")), self.k.of(measured.get("k"))
-        xi = self._xi
-        order = self.order_base(instrument, fair)
-        inventory = worth_base(instrument, held, fair) - self.target_base
         c1, c2 = coefficients(order, self.gamma, xi, a, k)
         half = half_spread(order, sigma, c1, c2)
         skew = sigma * c2
         centre = fair - skew * inventory
-        return Quotes(
-            fair_value=fair,
-            quotes=tuple(self.ladder.quotes(instrument, fair, centre - half, centre + half)),
-            terms={
-                "fair_value": fair,
-                "inventory_base": inventory,
-                "order_base": order,
-                "gamma": self.gamma,
-                "xi": xi,
-                "sigma": sigma,
-                "a": a,
-                "k": k,
-                "c1": c1,
-                "c2": c2,
-                "skew": skew,
-                "centre": centre,
-                "half_spread": half,
-            }
-            | as_terms(measured),
-        )
+        terms = {
+            "gamma": self.gamma,
+            "xi": xi,
+            "sigma": sigma,
+            "a": a,
+            "k": k,
+            "c1": c1,
+            "c2": c2,
+            "skew": skew,
+            "centre": centre,
+            "half_spread": half,
+        }
+        return Opinion(centre, half, terms)
 
     @property
     def _xi(self) -> float:
         return self.gamma if self.xi is None else self.xi
-
-    @cached_property
-    def _answers(self) -> LastAnswers[Quotes, Decimal, float, Mapping[str, float]]:
-        return LastAnswers(self._answer)

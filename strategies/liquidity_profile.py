@@ -13,7 +13,7 @@ from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, Wr
 from replenisher.core.fair_value import FairValue, GoesByFairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
 from replenisher.model.order import Side
@@ -68,11 +68,8 @@ class LiquidityProfile(GoesByFairValue):
             raise WrongArgument("min_order_quote", f"with so many levels one order would be {smallest:.2f}")
         return self
 
-    def quote(self, view: View) -> Quotes:
+    def around(self, fair: float, view: View) -> Quotes:
         """The book for this market and inventory."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
         instrument, half_spread = view.instrument, fair * self.spread_bps / 2 / BPS
         leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)
         centre = fair - leaning.of_price * half_spread

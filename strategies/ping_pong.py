@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from replenisher.core.arguments import STRICT, Positive, about
 from replenisher.core.fair_value import FairValue
 from replenisher.core.model_ladder import ModelLadder
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import Quotes, View
 from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, SELL
 from replenisher.model.step import Quote
@@ -32,11 +32,8 @@ class PingPong(ModelLadder):
         """How prices follow from terms: the way out is a price of its own."""
         return self.ladder.chain(Link("pong", How.ONLY_AT, ("pong",)), Link("half spread", How.OUTWARD, ("spread",)))
 
-    def quote(self, view: View) -> Quotes:
+    def around(self, fair: float, view: View) -> Quotes:
         """Both sides while flat, else the one that closes."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
         instrument, entry = view.instrument, view.entry_price
         spread = fair * self.spread_bps / BPS
         amount = abs(view.inventory)

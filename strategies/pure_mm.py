@@ -12,7 +12,7 @@ from replenisher.core.fair_value import FairValue, GoesByFairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted, require_counted
 from replenisher.core.last_answer import LastAnswers
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
 from replenisher.model.order import BUY, Side
@@ -67,11 +67,8 @@ class PureMarketMaking(GoesByFairValue):
         require_counted(self.order_levels, self.level_spacing_bps, self.size_curve, self.level_amount_step)
         return self
 
-    def quote(self, view: View) -> Quotes:
+    def around(self, fair: float, view: View) -> Quotes:
         """The ladder for this market and inventory."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
         return self._answers.of(view.instrument, view.inventory, fair)
 
     def _answer(self, instrument: Instrument, inventory: Decimal, fair: float) -> Quotes:

@@ -13,7 +13,7 @@ from replenisher.core.inventory import Inventory
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.depth import PriceBehind
 from replenisher.core.signals.signal import SignalSpec
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import Quotes, View
 from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS
@@ -66,11 +66,8 @@ class TopOfBook(ModelLadder):
             *self.inventory.link(How.RETREAT, "shift"),
         )
 
-    def quote(self, view: View) -> Quotes:
+    def around(self, fair: float, view: View) -> Quotes:
         """The ladder for this market and inventory."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
         instrument = view.instrument
         half_spread = fair * self.spread_bps / 2 / BPS
         leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)

@@ -13,7 +13,7 @@ from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.signal import SignalSpec
-from replenisher.core.strategy import NO_QUOTES, Quotes, View
+from replenisher.core.strategy import Quotes, View
 from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.units import BPS
 
@@ -50,11 +50,8 @@ class VolatilityMarketMaking(ModelLadder):
         spread = Link("half spread", How.OUTWARD, ("half_spread",))
         return self.ladder.chain(*self.inventory.link(How.LOWER, "lean", "half_spread"), spread)
 
-    def quote(self, view: View) -> Quotes:
+    def around(self, fair: float, view: View) -> Quotes:
         """The ladder for this market, volatility and inventory."""
-        fair = self.fair_value.of(view)
-        if fair is None:
-            return NO_QUOTES
         instrument = view.instrument
         sigma = self.sigma.of(view.signals.get("sigma"))
         moved = self.spread_factor * sigma * sqrt(self.holding_s)

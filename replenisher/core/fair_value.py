@@ -1,5 +1,6 @@
 """Fair value: where the centre of a ladder comes from. Each source is a pure function of what a strategy is shown."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +13,7 @@ from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.composite import Composite, Degraded, Leg
 from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
-from replenisher.core.strategy import Quotes, View
+from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.core.touch_prices import microprice, mid, weighted_mid
 from replenisher.model.units import BPS, MS_NS
 
@@ -203,8 +204,8 @@ def fair_value_of(strategy: object) -> FairValue | None:
     return fair_value if isinstance(fair_value, FairValue) else None
 
 
-class GoesByFairValue:
-    """A strategy that looks at the sizes at the touch only through its fair value."""
+class GoesByFairValue(ABC):
+    """A strategy that quotes around its fair value, and looks at the sizes at the touch only through that."""
 
     fair_value: FairValue
 
@@ -212,3 +213,12 @@ class GoesByFairValue:
     def heeds_sizes(self) -> bool:
         """Whether they may change its answer."""
         return self.fair_value.heeds_sizes
+
+    def quote(self, view: View) -> Quotes:
+        """What it would like to show; nothing while its fair value is not known."""
+        fair = self.fair_value.of(view)
+        return NO_QUOTES if fair is None else self.around(fair, view)
+
+    @abstractmethod
+    def around(self, fair: float, view: View) -> Quotes:
+        """What it would like to show around this fair value."""
