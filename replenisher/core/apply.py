@@ -17,6 +17,7 @@ from replenisher.core.comparison import (
 )
 from replenisher.core.elsewhere import apply_price, apply_ticker
 from replenisher.core.evidence import apply_answer, apply_open_orders
+from replenisher.core.execution import Executed, shown_with
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, lift, resume
 from replenisher.core.order_facts import (
     apply_order_fact,
@@ -228,7 +229,8 @@ def apply_fill(state: State, fill: OrderFilled) -> None:
     strategy = EXTERNAL if order is None else order.strategy
     if not state.account.book(fill, instrument, strategy):
         return
-    state.executed.append((strategy, fill))
+    shown = None if order is None else shown_with(order, state.orders.of((strategy, fill.instrument)))
+    state.executed.append(Executed(strategy, fill, shown))
     state.revisit(fill.instrument)
     if order is None:
         return

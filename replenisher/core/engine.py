@@ -96,9 +96,9 @@ class Engine:
         state = self.state
         if state.objection:
             return [], []
-        for _, fill in state.executed:  # before anybody looks at the market as it is now
-            offset_ns = state.clock_offsets_ns.get(venue_of(fill.instrument), 0)
-            state.markouts.saw_fill(fill, offset_ns, state.stood)
+        for executed in state.executed:  # before anybody looks at the market as it is now
+            offset_ns = state.clock_offsets_ns.get(venue_of(executed.fill.instrument), 0)
+            state.markouts.saw_fill(executed, offset_ns, state.stood)
         if state.stopping is not None:
             state.markouts.end()
         if state.setup.followers:

@@ -79,7 +79,7 @@ def judge_positions(state: State, at: int) -> None:
     limit when its order was sent is none either, the limit is as much wider as an order may stand from the mark.
     """
     limits = state.setup.limits
-    for _, fill in state.executed:
+    for _, fill, _ in state.executed:
         instrument, size = state.instruments[fill.instrument], state.account.position(fill.instrument).size
         if size * fill.side.sign <= 0:
             continue  # it has made the position smaller

@@ -5,8 +5,9 @@ journal unless it was asked for. So the mids are noted here, and what they say o
 
 A fill is marked at once with the others' best bid and ask as they stood before it: before the news with which we heard
 of it, and before every move of the mid that the venue's clock does not say is older, as a book may be told sooner than
-a fill. When its last horizon is over it is marked once more, with the mid after each. Horizons count from when we heard
-of it, as its market is heard no sooner; one that was told late (by a sync) has no mids at all. A mid is missing, too,
+a fill; what we showed ourselves stands beside them (`core/execution.py`). When its last horizon is over it is marked
+once more, with the mid after each. Horizons count from when we heard of it, as its market is heard no sooner; one that
+was told late (by a sync) has no mids at all, and nobody knows what we showed when it happened. A mid is missing, too,
 where there was no trusted two-sided book, or nothing was heard for too long to rely on it, or no step was taken for a
 second. What is missing is None: it is never a zero.
 
@@ -21,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 
 from replenisher.core.book import Touch
+from replenisher.core.execution import Executed
 from replenisher.model.event import OrderFilled
 from replenisher.model.step import HORIZONS_NS, Mark
 from replenisher.model.units import SECOND_NS
@@ -71,11 +73,12 @@ class Markouts:
             moves = self._moves[instrument] = deque(maxlen=MOVES_KEPT)
         moves.append((venue_time, before))
 
-    def saw_fill(self, fill: OrderFilled, offset_ns: int, stood: Stood) -> None:
+    def saw_fill(self, executed: Executed, offset_ns: int, stood: Stood) -> None:
         """A fill was booked; `offset_ns` is by how much the venue's clock is ahead of ours."""
-        touch, at = None, fill.at
+        fill, touch, shown = executed.fill, None, None
+        at = fill.at
         if at - (fill.venue_time - offset_ns) <= LATE_NS:
-            touch = self._before(fill, stood(fill.instrument, at))
+            touch, shown = self._before(fill, stood(fill.instrument, at)), executed.shown
             moment = self._newest.get(fill.instrument)
             if moment is None or moment.at != at:
                 moment = self._newest[fill.instrument] = _Moment(fill.instrument, at)
@@ -84,7 +87,18 @@ class Markouts:
                 self.next_due = min(self.next_due, at + horizon_ns)
             moment.fills.append(fill)
         bid, ask = (None, None) if touch is None else (touch.bid, touch.ask)
-        self.told.append(Mark(instrument=fill.instrument, trade_id=fill.trade_id, side=fill.side, bid=bid, ask=ask))
+        own_bid, own_ask = shown or (None, None)
+        self.told.append(
+            Mark(
+                instrument=fill.instrument,
+                trade_id=fill.trade_id,
+                side=fill.side,
+                bid=bid,
+                ask=ask,
+                own_bid=own_bid,
+                own_ask=own_ask,
+            )
+        )
 
     def pass_time(self, at: int, stood: Stood) -> None:
         """A step begins, at `at`, and nothing of it is known yet."""

@@ -17,6 +17,7 @@ from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
 from replenisher.core.budget import Budget
 from replenisher.core.daily_volume import DailyVolume
+from replenisher.core.execution import Executed
 from replenisher.core.guarded import Guarded
 from replenisher.core.load import Load
 from replenisher.core.markouts import Markouts
@@ -32,7 +33,7 @@ from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
-from replenisher.model.event import OrderFilled, SignalsRemembered, TradePrinted
+from replenisher.model.event import SignalsRemembered, TradePrinted
 from replenisher.model.instrument import SPOT, Instrument, venue_of
 from replenisher.model.order import BASE36, is_order_id
 
@@ -80,7 +81,7 @@ class State:
     pauses: dict[str, Pause] = field(default_factory=dict)
     halts: dict[HaltCause, Halt] = field(default_factory=dict)
     found: dict[tuple[type, str], Halt | Pause | TakenOver] = field(default_factory=dict)  # to be recorded next
-    executed: list[tuple[str, OrderFilled]] = field(default_factory=list)  # booked in this step, and for which strategy
+    executed: list[Executed] = field(default_factory=list)  # in this step
     let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
     links_heard: dict[str, int] = field(default_factory=dict)  # venue -> when its link last proved alive
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately

@@ -76,7 +76,7 @@ class Throttle:
         most = limits.max_fills_per_minute
         if most is None:
             return
-        for strategy, fill in state.executed:
+        for strategy, fill, _ in state.executed:
             if strategy == EXTERNAL:
                 continue
             count = self._fills.get(strategy)

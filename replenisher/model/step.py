@@ -82,13 +82,15 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Where the others stood at one fill of ours, and since. What is not known is None."""
+    """Where the others stood at one fill of ours, and since, and where we did. What is not known is None."""
 
     instrument: str
     trade_id: str
     side: Side
     bid: int | None = None  # their best ones at the fill, in ticks
     ask: int | None = None
+    own_bid: int | None = None  # those of the strategy that was filled; both are known, or none
+    own_ask: int | None = None
     mids: tuple[int | None, ...] = ()  # twice the mid in ticks, after each of HORIZONS_NS; none before all are over
 
 

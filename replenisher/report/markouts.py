@@ -8,10 +8,10 @@ their mid some time h after it,
     impact              2 d (m' - m)     what the taker knew; effective = realised + impact
     markout             -d (m' - p)      half of the realised one: what we had gained on one unit after h
 
-in basis points, the spreads of m and the markout of p. The quoted spread is the others': between their best bid and ask
-as the fill found them. Where nobody knows anything the markout is the half spread at every h; where a maker's spread
-just pays for what takers know, the realised spread is zero. How fast they are right differs from market to market, so
-every h is told.
+in basis points, the spreads of m and the markout of p. A quoted spread is that between a best bid and a best ask as the
+fill found them: the others', or the strategy's own, which is known where both of its sides rested. Where nobody knows
+anything the markout is the half spread at every h; where a maker's spread just pays for what takers know, the realised
+spread is zero. How fast they are right differs from market to market, so every h is told.
 
 Means are weighted by notional. The error is that of the weighted mean as if fills were independent; those of one
 minute are not quite, as they share a market. A mid that nobody knows is left out and counted as missing.
@@ -73,7 +73,9 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     level: int | None  # None of fills that are older than what the ledger knows of levels
     fills: int
-    quoted_bps: float | None
+    two_sided: int  # of them, those at which the strategy showed both a bid and an ask
+    own_quoted_bps: float | None  # between these, of those fills
+    quoted_bps: float | None  # by the others
     effective_bps: float | None
     after: tuple[Realised, ...]
 
@@ -100,6 +102,7 @@ class MarkoutCube:
             "fills": np.zeros((2, 0)),  # count, w
             "markout": np.zeros((6, 1 + later, 0)),  # count, w, wx, ww, wwx, wwxx, by horizon
             "spread": np.zeros((3, 0)),  # w, and wx of quoted and effective
+            "own": np.zeros((3, 0)),  # count, w, and wx of what we quoted
             "realised": np.zeros((5, later, 0)),  # count, w, and wx of effective, realised and impact, by horizon
         }
 
@@ -116,10 +119,11 @@ class MarkoutCube:
         # Whoever shares a row lies together, so that each row is a stretch to be added up.
         order = np.argsort(rows, kind="stable")
         rows, group = rows[order], group[order]
-        price, amount, mid, spread = (each[order] for each in (fills.price, fills.amount, fills.mid, fills.spread))
+        price, amount, mid = (each[order] for each in (fills.price, fills.amount, fills.mid))
+        spreads = np.stack([fills.spread, fills.own_spread])[:, order]
         notional = amount * np.array(worth)[group] * np.where(np.array(is_inverse)[group], 1.0, price)
         mids = np.vstack([mid, fills.mids[:, order]])
-        self._add(rows, _terms(np.array(signs)[group], price, notional, mids, spread))
+        self._add(rows, _terms(np.array(signs)[group], price, notional, mids, spreads))
 
     def _about(self, whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[int, float, float, bool]:
         """The first of its rows, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
@@ -169,11 +173,14 @@ class MarkoutCube:
 
     def _spread(self, version: str, strategy: str, level: int | None, rows: list[int]) -> Spread:
         weight, quoted, effective = self._of("spread", rows)
+        two_sided, own_weight, own_quoted = self._of("own", rows)
         return Spread(
             config_version=version,
             strategy=strategy,
             level=level,
             fills=round(self._of("fills", rows)[0]),
+            two_sided=round(two_sided),
+            own_quoted_bps=own_quoted / own_weight if own_weight else None,
             quoted_bps=quoted / weight if weight else None,
             effective_bps=effective / weight if weight else None,
             after=tuple(map(_realised, HORIZONS_S[1:], self._of("realised", rows))),
@@ -192,7 +199,7 @@ class MarkoutCube:
 
 
 def _terms(
-    sign: "Floats", price: "Floats", notional: "Floats", mids: "Floats", spread: "Floats"
+    sign: "Floats", price: "Floats", notional: "Floats", mids: "Floats", spreads: "Floats"
 ) -> dict[str, "Floats"]:
     """What each fill adds to the sums; 0 where something is not known."""
     import numpy as np
@@ -206,11 +213,14 @@ def _terms(
     gained = weight * markout
     # In basis points of the mid, and weighted; of what is not known nothing is added.
     per_mid = np.divide(notional * BPS, mid, out=np.zeros_like(mid), where=mid > 0)
+    spread, own_spread = np.nan_to_num(spreads)
+    is_two_sided = was_known * ~np.isnan(spreads[1])
     effective, per_later = 2 * sign * (mid - price) * per_mid, both * (2 * sign * per_mid)
     return {
         "fills": np.stack([np.ones_like(notional), notional]),
         "markout": np.stack([is_known, weight, gained, weight**2, weight * gained, gained**2]),
-        "spread": np.stack([was_known * notional, np.nan_to_num(spread) * per_mid, effective]),
+        "spread": np.stack([was_known * notional, spread * per_mid, effective]),
+        "own": np.stack([is_two_sided, is_two_sided * notional, own_spread * per_mid]),
         "realised": np.stack(
             [both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)]
         ),

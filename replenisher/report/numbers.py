@@ -26,13 +26,15 @@ HEADINGS = {
     "pnl.totals": "P&L by currency",
     "markouts": "Markouts: which fills",
     "markouts.points": "Markouts: after which time",
-    "spreads": "Spreads: what the others quoted, what takers paid us",
+    "spreads": "Spreads: what we and the others quoted, what takers paid us",
     "spreads.after": "Spreads: what was left after which time",
     "latency": "Requote latency",
 }
 COLUMNS = {
     "turnover_quote_a_day": "turnover a day, in quote currency",
     "order_to_trade": "requests a fill",
+    "own_quoted_bps": "quoted by us, bps",
+    "quoted_bps": "by others, bps",
     "inventory_half_life.value_s": "inventory half life, s",
 }
 WITHOUT_SAYING = ("group", "parts", "resilience")

@@ -35,6 +35,7 @@ class Marked(NamedTuple):
     amount: "Floats"  # wire amount
     mid: "Floats"  # of the others, just before it was heard of
     spread: "Floats"  # theirs
+    own_spread: "Floats"  # of the strategy, where it showed both sides
     mids: "Floats"  # theirs after each of the horizons, one row a horizon
 
 
@@ -43,7 +44,7 @@ def marked_fills(connection: Connection, key: AccountKey) -> Iterator[tuple[list
     c, after = tables.fills.c, tables.markouts.c
     same = [c[name] == after[name] for name in ("venue", "account", "instrument", "trade_id", "side")]
     query = (
-        select(c.venue_time, *FILL, c.level, c.spread, *(after[name] for name in tables.MIDS))
+        select(c.venue_time, *FILL, c.level, c.spread, c.own_spread, *(after[name] for name in tables.MIDS))
         .select_from(tables.fills.outerjoin(tables.markouts, and_(*same)))
         .where(c.venue == key.venue, c.account == key.account)
         .order_by(c.venue_time, c.epoch, c.step, c.index)
@@ -56,7 +57,9 @@ def _marked(columns: Columns) -> Marked:
     """Those of a batch that our orders gave."""
     import numpy as np
 
-    at, instrument, strategy, version, side, price, amount, _, _, liquidity, mid, level, spread, *mids = columns
+    at, instrument, strategy, version, side, price, amount, _, _, liquidity, mid, level, spread, own_spread, *mids = (
+        columns
+    )
     is_ours = [each == MAKER and who != EXTERNAL for each, who in zip(liquidity, strategy, strict=True)]
     chosen = np.array(is_ours)
     return Marked(
@@ -66,5 +69,6 @@ def _marked(columns: Columns) -> Marked:
         amount=np.array([float(each) for each in amount])[chosen],
         mid=np.array([nan if each is None else float(each) for each in mid])[chosen],
         spread=np.array(spread, dtype=float)[chosen],
+        own_spread=np.array(own_spread, dtype=float)[chosen],
         mids=np.array(mids, dtype=float)[:, chosen],
     )

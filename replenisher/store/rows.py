@@ -240,11 +240,16 @@ def _add_mark(rows: Rows, mark: Mark, origin: Row, life: Life, instruments: Inst
     if mark.mids:
         mids = [None if mid is None else float(instrument.price(mid) / 2) for mid in mark.mids]
         rows[tables.markouts].append({**origin, **where, **dict(zip(tables.MIDS, mids, strict=True))})
-    elif mark.bid is not None and mark.ask is not None:
+        return
+    told: Row = {}
+    if mark.bid is not None and mark.ask is not None:
         bid, ask = instrument.price(mark.bid), instrument.price(mark.ask)
-        for fill in rows[tables.fills]:
-            if all(fill[name] == told for name, told in where.items()):
-                fill |= {"mid": (bid + ask) / 2, "spread": float(ask - bid)}
+        told = {"mid": (bid + ask) / 2, "spread": float(ask - bid)}
+    if mark.own_bid is not None and mark.own_ask is not None:
+        told["own_spread"] = float(instrument.price(mark.own_ask - mark.own_bid))
+    for fill in rows[tables.fills]:
+        if all(fill[name] == value for name, value in where.items()):
+            fill |= told
 
 
 def _asked_of(scope: str, life: Life) -> Row:
@@ -315,6 +320,7 @@ def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
         "config_version": life.config_version,
         "mid": None,
         "spread": None,
+        "own_spread": None,
         "price": event.price,
         "amount": event.amount,
         "fee": event.fee,

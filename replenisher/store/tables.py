@@ -262,6 +262,7 @@ fills = Table(
     _exact("amount"),
     _maybe_exact("mid"),  # of the others, just before we heard of it; null where there was none to rely on
     Column("spread", Double, nullable=True),  # between their best bid and ask, likewise
+    Column("own_spread", Double, nullable=True),  # between the strategy's own, then; null unless it showed both
     _exact("fee"),
     _text("fee_currency"),
     _text("liquidity"),

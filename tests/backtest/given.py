@@ -17,6 +17,7 @@ from replenisher.model.units import SECOND_NS
 from replenisher.simulate.body import Making
 from replenisher.simulate.run import START
 from replenisher.simulate.world import World
+from replenisher.store.segments import read_header, read_steps, segments
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.replay_parts import NO_PRICES, replay_of
 from replenisher.wiring.setup import setup_of
@@ -92,6 +93,16 @@ def replayed(
 
 def happened(data: bytes) -> list[Happened]:
     return [record for record in read_ledger(data).records if isinstance(record, Happened)]
+
+
+def written(journal: Path) -> list[Step]:
+    """What a life has left in its journal."""
+    known, steps = segments(journal), []
+    for segment in known:
+        found = read_header(segment)
+        assert found is not None
+        steps += [step for step, _ in read_steps(segment, found[1], is_last=segment is known[-1], bytes_max=2**31)]
+    return steps
 
 
 def fills_of(records: list[Happened]) -> int:

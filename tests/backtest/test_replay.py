@@ -11,7 +11,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.run import START
 from replenisher.store.tape.writer import TapeWriter
-from tests.backtest.given import Happened, config_of, fills_of, lived, replayed
+from tests.backtest.given import Happened, config_of, fills_of, lived, replayed, written
 from tests.store import tapes
 
 LADDER = {
@@ -81,6 +81,22 @@ def test_a_replay_of_a_recording_is_the_daemon_on_virtual_time_fill_for_fill(
 
     assert fills_of(life) > 10
     assert replay == life
+
+
+def test_what_is_marked_at_a_fill_is_what_the_daemon_marks(recordings: Callable[[str], Path], tmp_path: Path) -> None:
+    """Where the others stood, and what we showed ourselves."""
+    config = config_of("replay.yaml", recordings(BTCUSDT))
+    steps: list[Step] = []
+
+    replayed(config, 30, steps)
+    lived(config, 30, tmp_path)
+
+    marks, theirs = (
+        [m for s in each for m in s.marks if not m.mids] for each in (steps, written(tmp_path / "journal"))
+    )
+    assert len(marks) > 10
+    assert all(mark.own_bid is not None and mark.own_ask is not None for mark in marks)
+    assert marks == theirs
 
 
 def test_nothing_rests_where_the_recorder_of_a_tape_did_not_run(tmp_path: Path) -> None:

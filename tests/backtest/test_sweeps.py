@@ -10,23 +10,13 @@ import pytest
 
 from replenisher.model.event import SweepEnded
 from replenisher.model.step import Step
-from replenisher.store.segments import read_header, read_steps, segments
-from tests.backtest.given import config_of, lived, replayed
+from tests.backtest.given import config_of, lived, replayed, written
 from tests.backtest.test_replay import BTCUSDT
 from tests.stories.desk import REPLAY, Desk
 
 
 def sweeps_of(steps: Iterable[Step]) -> list[SweepEnded]:
     return [fact for step in steps for fact in step.events if isinstance(fact, SweepEnded)]
-
-
-def written(journal: Path) -> list[Step]:
-    known, steps = segments(journal), []
-    for segment in known:
-        found = read_header(segment)
-        assert found is not None
-        steps += [step for step, _ in read_steps(segment, found[1], is_last=segment is known[-1], bytes_max=2**31)]
-    return steps
 
 
 @pytest.mark.parametrize("name", ["paper.yaml", "replay.yaml"])

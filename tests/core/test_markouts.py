@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
+from replenisher.core.execution import Executed
 from replenisher.core.markouts import FAR, LATE_NS, LOOK_LATE_NS_MAX, Markouts
 from replenisher.model.event import FeedLost, LinkAlive, OrderFilled, StopAsked, TradesReported, Woke
 from replenisher.model.order import Side
@@ -58,7 +59,7 @@ def test_a_fill_is_marked_at_once_as_the_market_stood_before_it_was_heard_of() -
 
     fill_one(world)
 
-    assert marks(world) == [Mark(instrument=KEY, trade_id="T1", side=Side.BUY, bid=BID, ask=ASK)]
+    assert [(mark.trade_id, mark.side, mark.bid, mark.ask) for mark in marks(world)] == [("T1", Side.BUY, BID, ASK)]
 
 
 def test_a_market_that_is_told_to_have_moved_before_the_fill_that_moved_it_does_not_count_as_its_past() -> None:
@@ -75,7 +76,7 @@ def test_a_market_that_is_told_to_have_moved_before_the_fill_that_moved_it_does_
     world.tell(fill)
     pass_time(world, 400 * SECOND)
 
-    assert marks(world)[0] == Mark(instrument=KEY, trade_id="T1", side=Side.BUY, bid=BID, ask=ASK)
+    assert (marks(world)[0].trade_id, marks(world)[0].bid, marks(world)[0].ask) == ("T1", BID, ASK)
     assert curve(world)[0] != MID, "after it the market is where it has gone"
 
 
@@ -199,7 +200,7 @@ def test_whatever_the_steps_each_fill_has_one_curve_of_what_was_in_force(
     for number, (gap_s, is_late, is_other) in enumerate(fills):
         go_to(at + gap_s * SECOND)
         name = "toy/ETH" if is_other else KEY
-        machine.saw_fill(_fill(str(number), at, LATE_NS + 1 if is_late else LATE_NS, name), 0, stood)
+        machine.saw_fill(_executed(str(number), at, LATE_NS + 1 if is_late else LATE_NS, name), 0, stood)
         if not is_late:
             begun[str(number)] = at
     for pause_ms in pauses:
@@ -215,7 +216,7 @@ def test_whatever_the_steps_each_fill_has_one_curve_of_what_was_in_force(
 @pytest.mark.parametrize("late_ns", [0, LOOK_LATE_NS_MAX, LOOK_LATE_NS_MAX + 1])
 def test_who_looks_too_late_does_not_know(late_ns: int) -> None:
     machine = Markouts()
-    machine.saw_fill(_fill("1", T0, 0), 0, lambda _instrument, _at: Touch(BID, 1, ASK, 1))
+    machine.saw_fill(_executed("1", T0, 0), 0, lambda _instrument, _at: Touch(BID, 1, ASK, 1))
 
     machine.pass_time(T0 + HORIZONS_NS[0] + late_ns, lambda _instrument, _at: Touch(BID, 1, ASK, 1))
     machine.end()
@@ -223,8 +224,8 @@ def test_who_looks_too_late_does_not_know(late_ns: int) -> None:
     assert machine.taken()[-1].mids[0] == (MID if late_ns <= LOOK_LATE_NS_MAX else None)
 
 
-def _fill(trade_id: str, at: int, lateness_ns: int, instrument: str = KEY) -> OrderFilled:
-    return OrderFilled(
+def _executed(trade_id: str, at: int, lateness_ns: int, instrument: str = KEY) -> Executed:
+    fill = OrderFilled(
         at=at,
         instrument=instrument,
         order_id="",
@@ -238,3 +239,4 @@ def _fill(trade_id: str, at: int, lateness_ns: int, instrument: str = KEY) -> Or
         fee_currency="BTC",
         liquidity="maker",
     )
+    return Executed("external", fill, None)

@@ -28,19 +28,20 @@ TEN_FILLS = """
 # configuration, and a minute after the tenth the middle is at 101.4, with 2 held.
 FUNDING = {3: "0.02", 7: "-0.015"}
 
-# The market at the fills that our orders gave: its spread, and its mid up to 5 s after them, and from 10 s on.
+# The market at the fills that our orders gave: its spread, ours (before the fourth there was no ask), and its mid up to
+# 5 s after them, and from 10 s on.
 AFTER = """
- #  level  spread  soon   late
-------------------------------
- 1  0      0.2     100.1  100.4
- 2  0      0.4     100.6  101
- 3  1      0.2     101.1  -
- 4  0      0.2     101.2  101.3
- 5  0      0.2     101.4  101.9
- 7  0      0.4     102    101.8
- 8  1      0.2     101.8  101.5
- 9  0      0.2     101.4  101
-10  0      0.2     100.9  101.4
+ #  level  spread  own  soon   late
+-----------------------------------
+ 1  0      0.2     1.2  100.1  100.4
+ 2  0      0.4     1.4  100.6  101
+ 3  1      0.2     2.2  101.1  -
+ 4  0      0.2     -    101.2  101.3
+ 5  0      0.2     1.1  101.4  101.9
+ 7  0      0.4     1.3  102    101.8
+ 8  1      0.2     2.4  101.8  101.5
+ 9  0      0.2     1.0  101.4  101
+10  0      0.2     0.9  100.9  101.4
 """
 # What was placed and amended, and after how many milliseconds it was on the book; `order` is how much of it filled.
 REQUESTS = """
@@ -90,8 +91,12 @@ def ten_fills() -> Rows:
     market = {number: row for number, *row in columns(AFTER)}
     for number, side, amount, price, liquidity, mid, _, fee, currency, *_ in columns(TEN_FILLS):
         rows.move_to(APART_S * int(number))
-        level, spread, soon, late = market.get(number, ("-", "-", "-", "-"))
-        told = {"level": None if level == "-" else int(level), "spread": number_of(spread)}
+        level, spread, own, soon, late = market.get(number, "-----")
+        told = {
+            "level": None if level == "-" else int(level),
+            "spread": number_of(spread),
+            "own_spread": number_of(own),
+        }
         rows.fill(side, amount, price, mid, f"{fee} {currency}", liquidity=liquidity, **told)
         rows.after(*[number_of(soon)] * 4, *[number_of(late)] * 4)
         if paid := FUNDING.get(int(number)):

@@ -34,7 +34,13 @@ def fill(
 ) -> dict[str, Any]:
     """A fill of one unit by an order of ours, and the mids after it: two rows, in one."""
     about: dict[str, Any] = {"instrument": LINEAR.name, "strategy": "core", "level": 0, "config_version": "c1"}
-    about |= {"amount": "1", "spread": 0.2, "liquidity": Liquidity.MAKER, "venue_time": number * SECOND_NS}
+    about |= {
+        "amount": "1",
+        "spread": 0.2,
+        "own_spread": 0.4,
+        "liquidity": Liquidity.MAKER,
+        "venue_time": number * SECOND_NS,
+    }
     return {"trade_id": f"{number}", "side": side, "price": price, "mid": mid, "mids": mids} | about | other
 
 
@@ -65,7 +71,8 @@ def write(connection: Any, row: dict[str, Any]) -> None:
     origin = {"journal_id": "0123456789abcdef", "epoch": 1, "step": number, "index": 0, "at": number}
     where = {"venue": KEY.venue, "account": KEY.account, "instrument": row["instrument"]}
     where |= {"trade_id": row["trade_id"], "side": row["side"]}
-    told = {name: row[name] for name in ("strategy", "level", "config_version", "spread", "liquidity", "venue_time")}
+    alike = ("strategy", "level", "config_version", "spread", "own_spread", "liquidity", "venue_time")
+    told = {name: row[name] for name in alike}
     told |= {"price": Decimal(row["price"]), "amount": Decimal(row["amount"]), "fee": Decimal(0), "fee_currency": "x"}
     told |= {"mid": None if row["mid"] is None else Decimal(row["mid"]), "order_id": "a", "venue_order_id": "v"}
     connection.execute(insert(tables.fills).values(origin | where | told))
@@ -95,6 +102,26 @@ def test_spreads_as_they_are_defined(database: Database) -> None:
     after = points(cube)
     assert after[0.0].mean_bps == after[5.0].mean_bps == pytest.approx(0.05 / 100.05 * 10_000)
     assert after[10.0].mean_bps == after[300.0].mean_bps == pytest.approx(0.02 / 100.05 * 10_000)
+
+
+def test_what_we_quoted_is_a_mean_over_the_fills_at_which_we_showed_both_sides(database: Database) -> None:
+    """40 bps with one unit and 10 with two at a mid of 100; a fill against one side, or without a mid, says nothing."""
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.SELL, "100", "100", NONE, own_spread=0.4),
+            fill(2, Side.SELL, "100", "100", NONE, own_spread=0.1, amount="2"),
+            fill(3, Side.BUY, "100", "100", NONE, own_spread=None),
+            fill(4, Side.BUY, "100", None, NONE, own_spread=9.0, spread=None),
+            fill(5, Side.BUY, "100", "100", NONE, own_spread=None, level=1),
+        ],
+    )
+
+    inner, outer = cube.spreads()
+
+    assert (inner.fills, inner.two_sided, inner.own_quoted_bps) == (4, 2, pytest.approx(20))
+    assert (outer.fills, outer.two_sided, outer.own_quoted_bps) == (1, 0, None)
+    assert outer.quoted_bps == pytest.approx(20)
 
 
 def test_means_are_weighted_by_notional_and_say_how_sure_they_are(database: Database) -> None:
@@ -255,7 +282,8 @@ def batch(fills: list[tuple[Any, ...]]) -> Marked:
     whose = [(LINEAR.name, "core", version, side, level) for version, level, side, *_ in fills]
     _, _, _, hour, price, amount, mid, later = (np.array(column) for column in zip(*fills, strict=True))
     mids = np.vstack([later.astype(float)] * (len(HORIZONS_S) - 1))
-    return Marked(whose, hour.astype(np.int64) * HOUR_NS, price, amount, mid.astype(float), price * 0 + 0.1, mids)
+    spread = np.full_like(price, 0.1)
+    return Marked(whose, hour.astype(np.int64) * HOUR_NS, price, amount, mid.astype(float), spread, spread, mids)
 
 
 def approximately(curves: tuple[Curve, ...]) -> list[object]:

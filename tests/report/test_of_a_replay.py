@@ -73,6 +73,8 @@ def test_what_is_captured_is_what_is_quoted_and_is_less_than_what_the_others_sho
     assert spread.effective_bps is not None and spread.quoted_bps is not None
     assert spread.effective_bps == pytest.approx(2 * 0.58, abs=0.1)
     assert spread.quoted_bps > spread.effective_bps
+    assert spread.two_sided > 0.9 * spread.fills
+    assert spread.own_quoted_bps == pytest.approx(2 * 0.58, abs=0.1)
 
 
 def test_a_quote_is_on_the_book_after_both_ways_of_the_wire(lived: tuple[Outcome, Report]) -> None:

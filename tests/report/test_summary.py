@@ -30,7 +30,15 @@ def spread(level: int) -> Spread:
         for after_s, fills, mean in ((0.1, 40, 0.25), (1, 40, 0.5), (300, 3, 9.0))
     )
     return Spread(
-        config_version="v", strategy="core", level=level, fills=40, quoted_bps=1.0, effective_bps=2.0, after=after
+        config_version="v",
+        strategy="core",
+        level=level,
+        fills=40,
+        two_sided=38,
+        own_quoted_bps=1.5,
+        quoted_bps=1.0,
+        effective_bps=2.0,
+        after=after,
     )
 
 

@@ -139,17 +139,17 @@ GAINS = """
 10  100.8     0.2    0.1    0.6
 """
 WORTH = {number: (float(notional), *gains) for number, notional, *gains in columns(GAINS)}
-# A unit of these, in basis points of the mid as the fill found it: amount x mid, and the market's spread.
+# A unit of these, in basis points of the mid as the fill found it: amount x mid, the market's spread, and our own.
 AT_MID = {
-    "1": (2 * 100, 0.2 / 100),
-    "2": (1 * 100.4, 0.4 / 100.4),
-    "3": (3 * 101, 0.2 / 101),
-    "4": (1 * 101.2, 0.2 / 101.2),
-    "5": (1 * 101.3, 0.2 / 101.3),
-    "7": (0.5 * 102, 0.4 / 102),
-    "8": (1.5 * 101.8, 0.2 / 101.8),
-    "9": (1 * 101.5, 0.2 / 101.5),
-    "10": (1 * 101, 0.2 / 101),
+    "1": (2 * 100, 0.2 / 100, 1.2 / 100),
+    "2": (1 * 100.4, 0.4 / 100.4, 1.4 / 100.4),
+    "3": (3 * 101, 0.2 / 101, 2.2 / 101),
+    "4": (1 * 101.2, 0.2 / 101.2, None),
+    "5": (1 * 101.3, 0.2 / 101.3, 1.1 / 101.3),
+    "7": (0.5 * 102, 0.4 / 102, 1.3 / 102),
+    "8": (1.5 * 101.8, 0.2 / 101.8, 2.4 / 101.8),
+    "9": (1 * 101.5, 0.2 / 101.5, 1.0 / 101.5),
+    "10": (1 * 101, 0.2 / 101, 0.9 / 101),
 }
 TIMES = (("once", [0.0]), ("soon", [0.1, 0.5, 1.0, 5.0]), ("late", [10.0, 30.0, 60.0, 300.0]))
 ONCE, SOON, LATE = 1, 2, 3
@@ -188,7 +188,7 @@ MARKOUTS = [
 ]
 
 
-def spread(version: str, level: int, fills: str) -> dict[str, Any]:
+def spread(version: str, level: int, fills: str, two_sided: str) -> dict[str, Any]:
     """Each in basis points of the mid, weighted by what was traded; twice what was gained, as for a way in and out."""
     numbers = fills.split()
 
@@ -207,11 +207,17 @@ def spread(version: str, level: int, fills: str) -> dict[str, Any]:
         told["impact_bps"] = mean(effective) - mean(realised)
         after += [{"after_s": after_s} | told for after_s in times]
     quoted = mean({number: 10_000 * AT_MID[number][1] for number in numbers})
+    own = mean({number: 10_000 * AT_MID[number][2] for number in two_sided.split()})
     whose = {"config_version": version, "strategy": "core", "level": level, "fills": len(numbers)}
+    whose |= {"two_sided": len(two_sided.split()), "own_quoted_bps": own}
     return whose | {"quoted_bps": quoted, "effective_bps": mean(gained(ONCE)), "after": after}
 
 
-SPREADS = [spread("first", 0, "1 2 4 5 7 9"), spread("first", 1, "3 8"), spread("second", 0, "10")]
+SPREADS = [
+    spread("first", 0, "1 2 4 5 7 9", two_sided="1 2 5 7 9"),
+    spread("first", 1, "3 8", two_sided="3 8"),
+    spread("second", 0, "10", two_sided="10"),
+]
 
 # --- Latency, obligations, resilience -----------------------------------------------------------------------------
 

@@ -510,6 +510,7 @@ def test_a_fill_says_where_the_market_stood_and_under_which_configuration_its_or
     write_journal(journal, first)
     Recorder(journal, database).record_all()
     order_id, at_fill = "tst000001000000", Mark(instrument=KEY, trade_id="1", side=Side.BUY, bid=100_000, ask=100_001)
+    at_fill = msgspec.structs.replace(at_fill, own_bid=99_990, own_ask=100_021)
     later = msgspec.structs.replace(at_fill, mids=(200_001, None, *[200_010] * 6))
     second = [
         step(3, [msgspec.structs.replace(started(2), config_version="c2")]),
@@ -522,9 +523,9 @@ def test_a_fill_says_where_the_market_stood_and_under_which_configuration_its_or
 
     ours, others = rows(database, tables.fills)
     assert (ours["config_version"], ours["strategy"], ours["level"]) == ("c1", "core", 3)
-    assert (ours["mid"], ours["spread"]) == (Decimal("50000.25"), 0.5)
+    assert (ours["mid"], ours["spread"], ours["own_spread"]) == (Decimal("50000.25"), 0.5, 15.5)
     assert (others["config_version"], others["strategy"], others["level"]) == ("c2", "external", None)
-    assert (others["mid"], others["spread"]) == (None, None)
+    assert (others["mid"], others["spread"], others["own_spread"]) == (None, None, None)
     [after] = rows(database, tables.markouts)
     assert (after["trade_id"], after["side"], after["at"]) == ("1", "buy", T0 + 6 * SECOND)
     assert [after[name] for name in tables.MIDS] == [50_000.25, None, *[50_002.5] * 6]

@@ -61,21 +61,26 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
 
 
 def spreads_of(spreads: Sequence[Spread]) -> Figure:
-    """What the others showed, what takers paid us, and what was left of it after each time: a line for each level."""
+    """What we and the others showed, what takers paid, and what was left of that after each time, level by level."""
     versions = short_names(each.config_version for each in spreads)
     lines = []
     for place, each in enumerate(spreads):
         level = "" if each.level is None else f" level {each.level}"
         name = f"{each.strategy}{level} {versions[each.config_version]}".strip()
-        steps = ["quoted by others", "effective", *(f"realised {after(told.after_s)}" for told in each.after)]
-        known = [each.quoted_bps, each.effective_bps, *(told.realised_bps for told in each.after)]
-        counts = [each.fills, each.fills, *(told.fills for told in each.after)]
+        steps = [
+            "quoted by us",
+            "quoted by others",
+            "effective",
+            *(f"realised {after(told.after_s)}" for told in each.after),
+        ]
+        known = [each.own_quoted_bps, each.quoted_bps, each.effective_bps, *(told.realised_bps for told in each.after)]
+        counts = [each.two_sided, each.fills, each.fills, *(told.fills for told in each.after)]
         lines.append(means_of(name, steps, known, counts, of_many(place, len(spreads)), unit="bps", of="fills"))
     return Figure(
         key="spreads",
-        title="From the quoted spread to the realised one",
+        title="From the quoted spreads to the realised one",
         about="What takers paid, and what was left of it so long after the fill; what is gone is what they knew. "
-        f"Quoted is the others' best bid and ask as the fill found them, not ours. {HOLLOW}",
+        f"Quoted are our strategy's best bid and ask, and the others', as the fill found them. {HOLLOW}",
         data=lines,
         layout={
             "height": HEIGHT,
