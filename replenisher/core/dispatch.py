@@ -164,7 +164,7 @@ class Dispatch:
             is_place = type(wish) is Show
             if not budget.spend(reserve + is_place):
                 self._pay_later(till, plan.setup.instrument, reserve + is_place)
-                plan.cuts += (Cut.down_to(wish.quote, UNPAID),)
+                plan.cuts += (Cut.leaving(wish.quote, UNPAID),)
                 is_all = False
             elif type(wish) is Change:
                 amend = _amend(wish, deadline)

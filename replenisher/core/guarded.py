@@ -160,7 +160,7 @@ class Guarded:
                 yield quote
             else:
                 left = msgspec.structs.replace(quote, price=order.price, quantity=order.remaining)
-                cuts.append(Cut.down_to(left, f"{quote.side} {quote.level} hangs"))
+                cuts.append(Cut.leaving(left, f"{quote.side} {quote.level} hangs"))
                 yield left
 
     def _toxic(self, hanging: Mapping[Level, Order], at: int) -> dict[Level, str]:

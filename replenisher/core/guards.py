@@ -76,7 +76,7 @@ def without_toxic(
             away = quote.side.sign * toxicity.policy.widen_bps / BPS
             price = instrument.round_price(quote.side, quote.price * instrument.tick_float * (1 - away))
             wider = msgspec.structs.replace(quote, price=price)
-            cuts.append(Cut.down_to(wider, toxic_reason(toxicity, key, toxic[key])))
+            cuts.append(Cut.leaving(wider, toxic_reason(toxicity, key, toxic[key])))
             yield wider
         elif not toxicity.holds(*key, at):
             yield quote
@@ -84,7 +84,7 @@ def without_toxic(
             cuts.append(Cut.all_of(quote, toxic_reason(toxicity, key, toxic[key])))
         elif 0 < order.remaining < quote.quantity and order.filled_lots:
             left = msgspec.structs.replace(quote, quantity=order.remaining)  # it is not topped up
-            cuts.append(Cut.down_to(left, toxic_reason(toxicity, key, toxic[key])))
+            cuts.append(Cut.leaving(left, toxic_reason(toxicity, key, toxic[key])))
             yield left
         else:
             yield quote
@@ -104,7 +104,7 @@ def in_their_places(
         order = orders.get((quote.side, quote.level))
         if order is not None and queues.keeps(order, quote.price, fair_ticks, book, at):
             left = msgspec.structs.replace(quote, price=order.price)
-            cuts.append(Cut.down_to(left, f"{quote.side} {quote.level} keeps its place"))
+            cuts.append(Cut.leaving(left, f"{quote.side} {quote.level} keeps its place"))
             yield left
         else:
             yield quote

@@ -51,5 +51,5 @@ def no_further_in(quotes: Sequence[Quote], innermost: Innermost, reason: str, cu
             else:
                 is_taken = True
                 kept.append(msgspec.structs.replace(quote, price=limit))
-                cuts.append(Cut.down_to(kept[-1], reason))
+                cuts.append(Cut.leaving(kept[-1], reason))
     return kept

@@ -238,7 +238,7 @@ def _as_far_as_may_be(
                 cuts.append(Cut.all_of(quote, REDUCES))
                 continue
             quote = msgspec.structs.replace(quote, quantity=lots)
-            cuts.append(Cut.down_to(quote, REDUCES))
+            cuts.append(Cut.leaving(quote, REDUCES))
         reason = _first(
             each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
             for each, load in zip(exposures, loads, strict=True)

@@ -33,8 +33,8 @@ class Cut(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quantity: int  # lots; 0 where nothing is left
 
     @classmethod
-    def down_to(cls, left: Quote, reason: str) -> "Cut":
-        """So much is left, there."""
+    def leaving(cls, left: Quote, reason: str) -> "Cut":
+        """So much is left, and it stands there: it is smaller than it was, or was moved."""
         return cls(left.side, left.level, reason, left.price, left.quantity)
 
     @classmethod

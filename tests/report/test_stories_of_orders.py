@@ -402,7 +402,7 @@ def test_an_id_that_begins_several_orders_is_one_sentence(told: Told) -> None:
 
 def unpaid(number: int, price: int) -> Step:
     """A step in which another order was placed, and the budget could not pay for level 0 besides."""
-    wish = decided(buy(0, price), buy(1, 99_700), cuts=[Cut.down_to(buy(0, price), UNPAID)])
+    wish = decided(buy(0, price), buy(1, 99_700), cuts=[Cut.leaving(buy(0, price), UNPAID)])
     return step(number, [], [place(f"tst00000100{number:04}", level=1, price=99_700)], [], [wish])
 
 
