@@ -2,10 +2,11 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from replenisher import files
 from replenisher.errors import ConfigurationError
 
 
@@ -31,8 +32,8 @@ def require_tradable(file: Path, text: str) -> None:
 def write_new(file: Path, text: str) -> None:
     """Write a file that is not there yet: whole, or not at all."""
     try:
-        with _beside(file, text) as beside:
-            file.hardlink_to(beside)  # which, unlike a rename, puts nothing in the place of another file
+        with files.beside(file, text) as whole:
+            file.hardlink_to(whole)  # which, unlike a rename, puts nothing in the place of another file
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already: name another one") from None
     except OSError as error:
@@ -42,8 +43,7 @@ def write_new(file: Path, text: str) -> None:
 def write_over(file: Path, text: str) -> None:
     """Write a file in the place of what was there."""
     try:
-        with _beside(file, text) as beside:
-            beside.replace(file)
+        files.write_over(file, text)
     except OSError as error:
         raise _unwritten(file, error) from None
 
@@ -54,9 +54,11 @@ def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
     try:
         folder.mkdir(exist_ok=True)
         with ExitStack() as written:
-            files = {folder / name: written.enter_context(_beside(folder / name, text)) for name, text in texts.items()}
-            for file, beside in files.items():
-                beside.replace(file)
+            wholes = {
+                folder / name: written.enter_context(files.beside(folder / name, text)) for name, text in texts.items()
+            }
+            for file, whole in wholes.items():
+                whole.replace(file)
     except OSError as error:
         if not was_there:
             with suppress(OSError):
@@ -88,20 +90,6 @@ def require_writable(path: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise _unwritten(path, error) from None
-
-
-@contextmanager
-def _beside(file: Path, text: str) -> Iterator[Path]:
-    """A whole file, beside the one that it is to become."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as open_file:
-        beside = Path(open_file.name)
-        try:
-            open_file.write(text)
-            open_file.close()
-            beside.chmod(0o644)
-            yield beside
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 def _unwritten(path: Path, error: OSError) -> ConfigurationError:

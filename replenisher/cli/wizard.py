@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from replenisher.cli.drafting import require_tradable
+from replenisher.cli.drafting import require_tradable, write_new, write_over
 from replenisher.cli.program import app
-from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from replenisher.config.draft import Answers, Question
@@ -67,10 +66,10 @@ def new_config(
     answers = _answered({key: value for key, value in given.items() if value is not None})
     text = drafts.draft(answers)
     require_tradable(file, text)
-    try:
-        file.write_text(text)
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from None
+    if force:
+        write_over(file, text)
+    else:
+        write_new(file, text)
     if answers["adapter"] == "ccxt":
         typer.echo(f"{drafts.standing_told(answers['venue'])}.")
     typer.echo(f"{file} is written. Look at it, then:\n  replenisher doctor {file}\n  replenisher run {file}")

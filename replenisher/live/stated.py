@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from replenisher.files import write_over
+
 FILE = "statements.json"
 DAYS = 7  # that are kept
 
@@ -41,9 +43,7 @@ def kept(data_dir: Path) -> tuple[Stated, ...]:
 
 def keep(data_dir: Path, stated: Iterable[Stated]) -> None:
     """Put these in the place of those that are kept: as a whole, or not at all."""
-    beside = data_dir / f".{FILE}"
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(list(stated))))
-    beside.replace(data_dir / FILE)
+    write_over(data_dir / FILE, msgspec.json.format(msgspec.json.encode(list(stated))).decode())
 
 
 def with_news(stated: Sequence[Stated], new: Stated) -> tuple[Stated, ...]:
