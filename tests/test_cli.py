@@ -526,6 +526,15 @@ def test_every_group_of_verbs_has_an_example_of_one_of_them_in_its_help(name: st
     assert example in " ".join(GROUPS[name].get_help(context).split())
 
 
+@pytest.mark.parametrize("group", [PROGRAM, *GROUPS.values()], ids=lambda group: group.name)
+def test_what_a_verb_does_is_said_whole_in_the_list_of_all_on_a_usual_terminal(group: TyperGroup) -> None:
+    told = group.get_help(group.make_context("replenisher", [], resilient_parsing=True, terminal_width=80))
+
+    listed = told.partition("Commands:")[2].splitlines()
+    assert len(listed) > len(group.commands)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_the_verbs_are_all_there() -> None:
     assert {" ".join(verb) for verb in VERBS} == {
         *(

@@ -40,9 +40,9 @@ def obligations(
     hours: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 24,
     as_json: AsJson = False,
 ) -> None:
-    """Say for how much of each hour every strategy met its obligations, and list each breach.
+    """Say how much of each hour every strategy met its obligations.
 
-    It reads the database, so it needs no daemon. The exit code is 0 whatever it says.
+    Each breach is listed. It reads the database, so it needs no daemon. The exit code is 0 whatever it says.
     """
     from replenisher.config import load
     from replenisher.report.uptime import uptime_page

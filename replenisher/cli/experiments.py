@@ -13,12 +13,12 @@ def avellaneda_stoikov(
     seed: Annotated[int, typer.Option(min=0, help="Of all that is left to chance.")] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Print the tables of Avellaneda & Stoikov (2008): exactly, by chance, and as published.
+    """Print its tables: exactly, by chance, and as published.
 
-    Each row is a quoter in the paper's world: the strategy avellaneda_stoikov; pure_mm, as wide as that is on average
-    and symmetric; and glft, which the paper has not got. What is exact comes from dynamic programming, with formulas of
-    its own; by chance, the strategies themselves are asked for their quotes. The fill model linear is the paper's,
-    poisson is what takers do who come one by one.
+    Each row is a quoter in the world of Avellaneda & Stoikov (2008): the strategy avellaneda_stoikov; pure_mm, as wide
+    as that is on average and symmetric; and glft, which the paper has not got. What is exact comes from dynamic
+    programming, with formulas of its own; by chance, the strategies themselves are asked for their quotes. The fill
+    model linear is the paper's, poisson is what takers do who come one by one.
     """
     from replenisher.experiment.published import published
     from replenisher.experiment.table import rows

@@ -39,10 +39,11 @@ def import_hummingbot(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a file of its pure or Avellaneda market making into a configuration.
+    """Turn a file of Hummingbot's into a configuration.
 
-    What the file does not say, as with limits in money, has to be said with --set, or is asked for at a terminal: units
-    are never guessed. What has no equivalent is told, with what to do instead. docs/from-hummingbot.md has every key.
+    The file is of pure or Avellaneda market making. What it does not say, as with limits in money, has to be said with
+    --set, or is asked for at a terminal: units are never guessed. What has no equivalent is told, with what to do
+    instead. docs/from-hummingbot.md has every key.
     """
     from replenisher.cli.drafting import require_tradable, write_new
     from replenisher.config.hummingbot.reading import Given, Percents

@@ -36,9 +36,9 @@ def list_strategies(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The strategies that a configuration can name, a line each; of one of them, every key with its unit and default.
+    """Print the strategies that a configuration can name, a line each.
 
-    With `--json` every key of all is told.
+    Of one of them every key is told, with its unit and default. With `--json` every key of all is told.
     """
     from replenisher.config.parameters import offers
 
@@ -59,9 +59,10 @@ def list_strategies(
 
 @lists.command("venues", epilog="Example: replenisher list venues --json")
 def list_venues(as_json: AsJson = False) -> None:
-    """The adapters that a configuration can name, the only hosts that they talk to, and how far each was tried.
+    """Print the adapters that a configuration can name.
 
-    Of the exchanges that are reached through ccxt, an untested one goes live only with `run --accept-untested`.
+    With them come the only hosts that they talk to, and how far each was tried. Of the exchanges that are reached
+    through ccxt, an untested one goes live only with `run --accept-untested`.
     """
     from replenisher.config import HOSTS
     from replenisher.venues.standing import STANDINGS

@@ -44,7 +44,7 @@ imports = typer.Typer(
     rich_markup_mode=None,
 )
 experiments = typer.Typer(
-    help="Shipped models in the worlds of the papers that they come from.",
+    help="Shipped models in the worlds of their papers.",
     epilog="Example: replenisher experiment avellaneda-stoikov",
     no_args_is_help=True,
     rich_markup_mode=None,

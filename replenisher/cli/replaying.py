@@ -36,11 +36,11 @@ def replay(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run engine and exchange on one virtual timeline, without sockets.
+    """Let a market happen again, as fast as it goes.
 
-    Latency, fees, the queue model and the rate of requests are those of the section `exchange`. The same past gives the
-    same hash, and the same answer byte for byte. The exit code is that of `run`: 0 if it ended verified flat, 3 if a
-    limit halted it.
+    Engine and exchange run on one virtual timeline, without sockets. Latency, fees, the queue model and the rate of
+    requests are those of the section `exchange`. The same past gives the same hash, and the same answer byte for byte.
+    The exit code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
 
     With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG. What
     is open at the end counts here at the exchange's mark, and in a report at the fair value of the last decision.

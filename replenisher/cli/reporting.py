@@ -25,11 +25,12 @@ def report(
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV files into a folder, one a table.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why money was made or lost: P&L in parts, markouts, spreads, obligations.
+    """Say why money was made or lost.
 
-    It is made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers; a terminal
-    gets what fits, and with --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come
-    to what the ledger has booked; all is written then, too.
+    It tells P&L in parts that sum, markouts, spreads, how books come back and obligations. It is made of the rows of
+    the database alone, so it needs no daemon. All forms tell the same numbers; a terminal gets what fits, and with
+    --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come to what the ledger has
+    booked; all is written then, too.
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read
@@ -72,10 +73,11 @@ def why(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell why an order is there: each time it was placed, amended, kept, canceled or filled, and what led to it.
+    """Tell why an order is there, and what became of it.
 
-    A price is told from fair value to the tick, with every number that was worked with, and then who cut or denied
-    what. It reads the database alone: another configuration changes no answer, and no daemon need run.
+    Each time it was placed, amended, kept, canceled or filled is told, and what led to it. A price is told from fair
+    value to the tick, with every number that was worked with, and then who cut or denied what. It reads the database
+    alone: another configuration changes no answer, and no daemon need run.
     """
     from replenisher.report.why.page import why_page
     from replenisher.wiring.explaining import why as read_why
@@ -104,10 +106,10 @@ def statement(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether all that moved our balances and positions on a day is known.
+    """Say whether all that moved our money on a day is known.
 
-    Opening balances, fills, fees, funding, settlements and transfers come to what the venue said at the end. What is
-    left is told by name, and the exit code is then 1.
+    Opening balances and positions, fills, fees, funding, settlements and transfers come to what the venue said at the
+    end. What is left is told by name, and the exit code is then 1.
     """
     from replenisher.report.statement_page import statement_page
     from replenisher.wiring.reporting import statement as read

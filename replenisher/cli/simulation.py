@@ -47,13 +47,14 @@ def simulate(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of what ended a seed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run daemon, exchange and database in one process on virtual time, and let things go wrong.
+    """Run the whole system on virtual time, and let things go wrong.
 
-    A line a seed says how long was simulated, how many messages crossed, what went wrong how often while an order was
-    at stake, the hash of every byte and row, and whether every invariant held. The same seed gives the same line. The
-    last ones say how fast time passed, what the faults of all seeds came to in a simulated hour, and how long it took
-    to quote again after the last one, to stop verified flat, and until unwanted orders were gone. The exit code is 1 if
-    an invariant did not hold; what failed is said with the command that shows it again.
+    Daemon, exchange and database run in one process. A line a seed says how long was simulated, how many messages
+    crossed, what went wrong how often while an order was at stake, the hash of every byte and row, and whether every
+    invariant held. The same seed gives the same line. The last ones say how fast time passed, what the faults of all
+    seeds came to in a simulated hour, and how long it took to quote again after the last one, to stop verified flat,
+    and until unwanted orders were gone. The exit code is 1 if an invariant did not hold; what failed is said with the
+    command that shows it again.
 
     With --sockets time is real, and frames go over real connections to the exchange's server. Faults come as thick in
     seconds as else in minutes; what is said of books, frames and rows must hold. Such a seed goes otherwise each time.

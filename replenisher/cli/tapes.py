@@ -19,9 +19,9 @@ def record(
     raw: Annotated[bool, typer.Option("--raw", help="Log in at Deribit, and hear each single change.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record the markets of a configuration on a tape, until told to stop.
+    """Record a configuration's markets on a tape, until told to stop.
 
-    The books, trades, tickers and definitions of all instruments that its strategies trade or go by are heard in
+    The books, trades, tickers and definitions of all instruments that the strategies trade or go by are heard in
     public, whatever the mode: no key is used, and nothing is ordered. A book that was lost is on the tape as lost. In
     mode paper the exchange is started as `run` would start it. Without --out the tape is in the data directory.
 
@@ -84,11 +84,11 @@ def tape_convert(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="And only before this.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a tape of a recording, or of a part of one, and say what is on it.
+    """Make a tape of a recording, or of a part of one.
 
     Read are lines of Binance's streams (spot and USD-M), CSV files of Tardis's (incremental_book_L2, book_snapshot_5
     and _25, trades, quotes), each gzipped or not, and tapes. Every fact keeps its place and both its times, whatever is
-    wrong with it; that is said as `tape info` says it. OUT appears once it is whole.
+    wrong with it, and what is on the tape is said as by `tape info`. OUT appears once it is whole.
     """
     from replenisher.wiring import tape_verbs
 
