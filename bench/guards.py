@@ -67,7 +67,7 @@ CHOSEN = (
     OFF,
     "toxicity, widen 1",
     "toxicity, withhold",
-    "clusters of 2",
+    "clusters of 3",
     "min profit 5",
     "hanging 0.2",
     "keep place 1",
