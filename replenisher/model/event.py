@@ -113,9 +113,7 @@ class SweepEnded(Fact, frozen=True, kw_only=True):
     venue_time: int  # of the sweep
     loss: float  # lots
     watched_ns: int
-    back: dict[
-        str, float | None
-    ]  # the share of the loss that was back, by time like "0.5s"; None if not watched so long
+    back: dict[str, float | None]  # by time like "0.5s": what share was back; None if not watched so long
     t50_ns: int | None
     t90_ns: int | None
     flow_per_s: float | None

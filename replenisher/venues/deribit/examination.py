@@ -112,16 +112,8 @@ class _Desk:
     def log_in(self, credentials: Credentials, clock: Clock, nonce: str) -> Key | Unanswered:
         """What the key may do; the secret itself is not sent."""
         venue_ms = (self._rest.now() + clock.offset_ns) // MS_NS
-        params: Params = {
-            "grant_type": "client_signature",
-            "client_id": credentials.client_id,
-            "timestamp": venue_ms,
-            "nonce": nonce,
-            "data": "",
-            "signature": requests.sign(credentials.client_secret, venue_ms, nonce),
-            "scope": EVERYTHING,
-        }
-        token = self._ask("public/auth", params, msgspec.json.Decoder(_Token).decode)
+        proof = requests.proof(credentials, venue_ms, nonce, EVERYTHING)
+        token = self._ask("public/auth", proof, msgspec.json.Decoder(_Token).decode)
         if isinstance(token, Unanswered):
             return token
         self._headers = {"Authorization": f"Bearer {token.access_token}"}

@@ -140,6 +140,15 @@ class Market:
                     self._overdue(feed, at)
             self._rearm()
 
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        wake = self.link.next_wake
+        if wake is None or not self.link.is_logged_in:
+            return wake
+        wake = min(wake, self._definitions.next, self._platform_at, self._look_at)
+        return wake if self._feeds_due is None else min(wake, self._feeds_due)
+
     def suspended(self, at: int) -> None:
         """The process did not run: start over."""
         self._told(self.link.start_over("suspended"), at)
@@ -167,15 +176,6 @@ class Market:
         self._facts += books
         self._orphans.take_way(self.link)
         chief.stop(at)
-
-    @property
-    def next_wake(self) -> int | None:
-        """When `wake` has something to do."""
-        wake = self.link.next_wake
-        if wake is None or not self.link.is_logged_in:
-            return wake
-        wake = min(wake, self._definitions.next, self._platform_at, self._look_at)
-        return wake if self._feeds_due is None else min(wake, self._feeds_due)
 
     # --- What the link tells --------------------------------------------------------------------------------------
 

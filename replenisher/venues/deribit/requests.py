@@ -62,24 +62,24 @@ def cancel_by_label(request_id: int, order_id: str) -> str:
 
 
 def login(request_id: int, key: Credentials, timestamp_ms: int, nonce: str) -> str:
-    """A login that proves the secret without sending it, and asks for no more than it needs."""
-    signature = sign(key.client_secret, timestamp_ms, nonce)
-    return request(
-        request_id,
-        "public/auth",
-        {
-            "grant_type": "client_signature",
-            "client_id": key.client_id,
-            "timestamp": timestamp_ms,
-            "nonce": nonce,
-            "data": "",
-            "signature": signature,
-            "scope": scope.READING if key.only_reads else scope.NEEDED,
-        },
-    )
+    """A login that asks for no more than it needs."""
+    wanted = scope.READING if key.only_reads else scope.NEEDED
+    return request(request_id, "public/auth", proof(key, timestamp_ms, nonce, wanted))
 
 
-def sign(client_secret: str, timestamp_ms: int, nonce: str, data: str = "") -> str:
-    """The signature of a login."""
-    message = f"{timestamp_ms}\n{nonce}\n{data}"
-    return hmac.new(client_secret.encode(), message.encode(), hashlib.sha256).hexdigest()
+def proof(key: Credentials, timestamp_ms: int, nonce: str, wanted: str) -> dict[str, str | int]:
+    """What a login says for a scope: it proves the secret without sending it."""
+    return {
+        "grant_type": "client_signature",
+        "client_id": key.client_id,
+        "timestamp": timestamp_ms,
+        "nonce": nonce,
+        "data": "",
+        "signature": sign(key.client_secret, timestamp_ms, nonce),
+        "scope": wanted,
+    }
+
+
+def sign(client_secret: str, timestamp_ms: int, nonce: str) -> str:
+    """The signature of a login that sends no data of its own along."""
+    return hmac.new(client_secret.encode(), f"{timestamp_ms}\n{nonce}\n".encode(), hashlib.sha256).hexdigest()
