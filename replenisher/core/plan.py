@@ -73,7 +73,7 @@ class Plan(msgspec.Struct):
     bounds: tuple[Bound, ...]
     wishes: Sequence[Wish]  # none about an order that stays as it is
     is_complete: bool  # all that is wanted may be shown, and stands
-    is_news: bool  # nothing may be shown, and for another reason than that of the plan before
+    is_news: bool  # a quote or all may not be shown, and for another reason than that of the plan before
 
     def decision(self) -> Decision:
         """The same for the record."""
@@ -159,7 +159,7 @@ class Planner:
         is_other = withheld != state.withheld.get(setup.id, "")
         if is_other:
             state.withheld[setup.id] = withheld
-        is_news = is_other and not permitted
+        is_news = is_other and (not permitted or any(not cut.quantity for cut in cuts))
         plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete, is_news)
         if is_complete:
             self.at_rest[setup.id] = plan

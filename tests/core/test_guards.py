@@ -16,7 +16,23 @@ from replenisher.model.event import TradePrinted
 from replenisher.model.order import Side
 from replenisher.model.step import Cut
 from replenisher.model.units import DAY_NS
-from tests.core.world import ASK, BID, KEY, MS, SECOND, T0, World, buy, ladder, policy, quoting, sell, want, wishes_of
+from tests.core.world import (
+    ASK,
+    BID,
+    KEY,
+    MS,
+    SECOND,
+    T0,
+    World,
+    buy,
+    ladder,
+    limits,
+    policy,
+    quoting,
+    sell,
+    want,
+    wishes_of,
+)
 
 HORIZON = 10 * SECOND
 
@@ -296,6 +312,21 @@ def test_what_was_learned_of_levels_ends_with_the_life() -> None:
 
 
 # --- Hanging -------------------------------------------------------------------------------------------------------
+
+
+def test_another_reason_not_to_show_a_level_is_on_record_though_nothing_is_to_be_done() -> None:
+    """Its second level is too far out, then too large, while the first one stands and stays."""
+    world = quoting([buy(0, 99_980)], limits=limits(price_collar_bps=50.0, max_order_quote=Decimal(10_000)))
+    want(world, [buy(0, 99_980), buy(1, 90_000)])
+
+    before = len(world.steps)
+    for lots in (10, 20):
+        want(world, [buy(0, 99_980), buy(1, 90_000, lots)])
+    want(world, [buy(0, 99_980), buy(1, 99_970, 2_000)])
+
+    assert not any(step.commands for step in world.steps[before:])
+    told = [decision.withheld for step in world.steps[before:] for decision in step.decisions]
+    assert told == ["max_order_quote"], "once"
 
 
 def hanging(world: World) -> list[str]:
