@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from replenisher.live.control import sole_daemon
+from replenisher.live.sole import sole_daemon
 from replenisher.model.units import SECOND_NS
 from replenisher.store.segments import segments
 from tests.postgres import connected

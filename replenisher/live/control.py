@@ -1,14 +1,13 @@
 """The operator's door: a unix socket in the data directory; one JSON line asks, one JSON line answers.
 
-`sole_daemon` comes first: it locks the directory itself, writes nothing, and ends with the process, however that ends.
-So a socket file that is already there belongs to a daemon that died, and is replaced.
+Whoever opens it is the directory's `sole_daemon`: a socket file that is already there belongs to one that died, and is
+replaced.
 
 A request is `{"verb": ...}`, of `resume` with its `reason`; an answer is whatever the daemon says, or
 `{"error": sentence}`. `stop` is answered twice: at once, and with the last word when the daemon has stopped.
 """
 
 import asyncio
-import fcntl
 import os
 import socket
 import stat
@@ -32,37 +31,6 @@ REQUEST_TIMEOUT_S = 10.0
 FAREWELL_TIMEOUT_S = 2.0
 LOOK_S = 0.05  # how often whoever waits looks again
 ENDED_SILENTLY = "the daemon ended without an answer: look at the venue for what may still rest there"
-
-
-@contextmanager
-def sole_daemon(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory against a second daemon; refuse to be the second one."""
-    directory = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                f"{data_dir}: another daemon runs on this data directory, stop it or set REPLENISHER_DATA_DIR"
-            ) from None
-        yield
-    finally:
-        os.close(directory)
-
-
-def is_held(data_dir: Path) -> bool:
-    """Whether a daemon lives on the data directory, even one that does not answer."""
-    try:
-        directory = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    try:
-        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(directory)
-    return False
 
 
 class NoDaemon(ReplenisherError):

@@ -15,11 +15,12 @@ import msgspec
 from rich.console import Console
 
 from replenisher.live import control, garbage
-from replenisher.live.control import Door, sole_daemon
+from replenisher.live.control import Door
 from replenisher.live.doctor_page import doctor_page
 from replenisher.live.process import Surroundings, live
 from replenisher.live.relay import Relay
 from replenisher.live.screen import Backstage, Screen, Title
+from replenisher.live.sole import sole_daemon
 from replenisher.live.trial import hear
 from replenisher.simulate.body import Body, Making, body_of
 from replenisher.simulate.life import Place

@@ -16,7 +16,7 @@ from replenisher.config import Config, has_dead_man_switch, require_ready
 from replenisher.config.priced import advice, listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError
-from replenisher.live.control import is_held
+from replenisher.live.sole import is_held
 from replenisher.model.units import HOUR_NS
 from replenisher.report.audit import Audit
 from replenisher.report.audit import audit as compare_books

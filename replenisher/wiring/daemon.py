@@ -19,12 +19,13 @@ from replenisher.live import garbage
 from replenisher.live.birth import begin, inherited
 from replenisher.live.chronicle import Chronicle, tell
 from replenisher.live.clock import SessionClock
-from replenisher.live.control import Door, sole_daemon
+from replenisher.live.control import Door
 from replenisher.live.daily_statement import DailyStatement, statement_of
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
 from replenisher.live.screen import Backstage, Screen, Title, farewell
+from replenisher.live.sole import sole_daemon
 from replenisher.live.supervisor import FAILURE, RISK_HALT, Parts
 from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started

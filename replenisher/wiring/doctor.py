@@ -17,7 +17,7 @@ from replenisher.config.priced import listened_to
 from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
-from replenisher.live.control import is_held
+from replenisher.live.sole import is_held
 from replenisher.live.trial import hear
 from replenisher.venues.ccxt.exchanges import standing_of
 from replenisher.venues.deribit.examination import examine, http_address

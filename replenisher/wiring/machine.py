@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Table, inspect
 
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
-from replenisher.live.control import ask, sole_daemon
+from replenisher.live.control import ask
+from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import kept, not_explained
 from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables

@@ -7,7 +7,7 @@ from replenisher.config import Config
 from replenisher.errors import ReplenisherError
 from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
-from replenisher.live.control import sole_daemon
+from replenisher.live.sole import sole_daemon
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.segments import read_header, segments, whole_records
 from replenisher.wiring.books import database_upgrade

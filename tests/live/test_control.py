@@ -2,12 +2,8 @@
 
 import asyncio
 import json
-import os
-import signal
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from replenisher.errors import ConfigurationError, ReplenisherError
-from replenisher.live.control import SOCKET, Answer, Door, Request, ask, sole_daemon
+from replenisher.live.control import SOCKET, Answer, Door, Request, ask
 
 
 def echo(request: Request) -> Answer:
@@ -190,37 +186,3 @@ async def test_a_path_too_long_for_a_socket_works_all_the_same(tmp_path: Path) -
     await with_door(data_dir, story)
 
     assert is_empty(data_dir)
-
-
-def test_a_second_daemon_on_one_data_directory_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with sole_daemon(tmp_path):
-        with (
-            pytest.raises(ConfigurationError, match="another daemon runs on this data directory"),
-            sole_daemon(tmp_path),
-        ):
-            pass
-
-        assert list(tmp_path.iterdir()) == []
-
-    with sole_daemon(tmp_path):
-        pass
-
-
-def test_a_killed_daemon_holds_the_directory_no_longer(tmp_path: Path) -> None:
-    program = (
-        "import sys, pathlib; from replenisher.live.control import sole_daemon\n"
-        "with sole_daemon(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as daemon:
-        assert daemon.stdout is not None
-        assert daemon.stdout.readline() == b"held\n"
-        with pytest.raises(ConfigurationError), sole_daemon(tmp_path):
-            pass
-
-        os.kill(daemon.pid, signal.SIGKILL)
-        daemon.wait()
-
-        with sole_daemon(tmp_path):
-            pass

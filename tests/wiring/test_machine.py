@@ -12,7 +12,7 @@ import pytest
 
 from replenisher.config import Config, load
 from replenisher.exchange.ledger import Opened
-from replenisher.live.control import sole_daemon
+from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import Outcome, Stated, keep
 from replenisher.model.units import SECOND_NS
 from replenisher.store import leases
