@@ -3,7 +3,8 @@
 `load` reads and checks a file, `require_ready` says whether it may be traded on, `schema` is what an editor needs.
 """
 
-from replenisher.config.loading import Config, data_directory, load, market_overrides
+from replenisher.config.config import Config
+from replenisher.config.loading import data_directory, load, market_overrides
 from replenisher.config.opinions import installed
 from replenisher.config.readiness import (
     CCXT,

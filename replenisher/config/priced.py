@@ -1,8 +1,8 @@
 """What fair values go by besides the book that is quoted, held against what the configuration has."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
+from replenisher.config.config import Config
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_
 from replenisher.config.sections import Sections, StrategySection, VenueSection
@@ -13,9 +13,6 @@ from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Kind, venue_of
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
-
-if TYPE_CHECKING:
-    from replenisher.config.loading import Config
 
 
 def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
@@ -29,7 +26,7 @@ def contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> It
             yield from _of_price(sections, section, legs.get(name, stem), spec, is_leg=name in legs)
 
 
-def listened_to(config: "Config") -> list[str]:
+def listened_to(config: Config) -> list[str]:
     """The venues where nothing is quoted and of which somebody wants a price."""
     fair_values = [fair_value_of(config.strategy(section.id)) for section in config.strategies]
     specs = [spec for each in fair_values if each is not None for spec in each.prices.values()]
@@ -37,7 +34,7 @@ def listened_to(config: "Config") -> list[str]:
     return [name for name in config.venues if name in wanted and name not in config.quoted_venues]
 
 
-def advice(config: "Config") -> Iterator[str]:
+def advice(config: Config) -> Iterator[str]:
     """What is allowed, and hardly meant."""
     used = {*config.quoted_venues, *listened_to(config)}
     for name in [each for each in config.venues if each not in used]:

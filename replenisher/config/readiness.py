@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from replenisher.config.loading import Config
+from replenisher.config.config import Config
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import NESTED, PREFIX, Path_
 from replenisher.config.sections import RecordedMarket, VenueSection

@@ -6,7 +6,7 @@ One that is only listened to must be known, and have a book.
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from replenisher.config.loading import Config
+from replenisher.config.config import Config
 from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import Path_
 from replenisher.venues.ccxt import client
