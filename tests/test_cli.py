@@ -17,6 +17,8 @@ from typer.main import get_command
 
 from replenisher.cli import app
 from replenisher.live.control import Answer, Door, Request
+from replenisher.live.status_page import status_page
+from replenisher.report.resampling import resampled
 from tests.waiting import DEADLINE_S, LIFE_S
 
 ROOT = Path(__file__).parent.parent
@@ -340,6 +342,24 @@ def test_a_verb_without_a_daemon_is_exit_1_and_one_line(replenisher: Command, co
 
 
 # --- The operator's door -----------------------------------------------------------------------------------------
+
+
+def test_a_strategy_of_which_nothing_rests_is_not_said_to_quote() -> None:
+    nothing_rests = {
+        "ladder": [],
+        "not_quoting": dict.fromkeys(("a", "b", "c"), ""),
+        "withheld": {"a": "min_profit_bps"},
+    }
+    eaten = {"strategy": "b", "instrument": "deribit/BTC-PERPETUAL", "side": "buy", "age_ns": 1}
+    slots = {"empty_slots": [eaten | {"level": 0}, eaten | {"level": 1}]}
+
+    page = status_page(resampled(STATUS | nothing_rests | slots))
+
+    assert page.splitlines()[:3] == [
+        "a                      shows nothing: min_profit_bps",
+        "b                      shows nothing: 2 levels that were eaten wait for their refill",
+        "c                      shows nothing: no order rests",
+    ]
 
 
 def test_status_is_a_page_for_people_and_one_document_for_machines(

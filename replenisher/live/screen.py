@@ -219,8 +219,8 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
         return "○", next(iter(absent.values())), ALARM
     short = {strategy: reason for strategy, reason in summary.withheld.items() if reason and strategy not in absent}
     words = [f"{strategy}: {reason}" for strategy, reason in (absent | short).items()]
-    if words and not summary.live_orders:
-        return "○", " · ".join(words), ALARM
+    if not summary.live_orders:
+        return "○", " · ".join(words) or "no order rests", ALARM
     orders = f"quoting, {summary.live_orders} order{'' if summary.live_orders == 1 else 's'}"
     return "●", " · ".join([orders, *words]), ALARM if absent else GOOD
 

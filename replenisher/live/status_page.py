@@ -46,7 +46,9 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     for strategy, absence in answer["not_quoting"].items():
         short = answer["withheld"].get(strategy, "")
         if absence or strategy not in shown:
-            yield strategy, f"shows nothing: {absence or short or 'no order rests'}"
+            waiting = sum(slot["strategy"] == strategy for slot in answer["empty_slots"])
+            eaten = f"{waiting} levels that were eaten wait for their refill" if waiting else "no order rests"
+            yield strategy, f"shows nothing: {absence or short or eaten}"
         else:
             yield strategy, f"quoting, less than wanted: {short}" if short else "quoting"
     for strategy, lines in answer["guards"].items():

@@ -162,6 +162,12 @@ def test_why_nothing_is_quoted_is_said_first() -> None:
     assert any("a gap" in line for line in lost[2:])
 
 
+def test_where_no_order_rests_nobody_is_said_to_quote() -> None:
+    world, monitor = opened()
+
+    assert seen(world, monitor, 80, 24)[1].startswith(" ○ no order rests")
+
+
 def test_how_it_ended_stays_on_the_terminal() -> None:
     world, monitor = opened()
     eat(world, BUY)
