@@ -163,7 +163,7 @@ def test_why_nothing_is_quoted_is_said_first() -> None:
 
 
 def test_where_no_order_rests_nobody_is_said_to_quote() -> None:
-    world, monitor = opened()
+    world, monitor = opened(quotes=())
 
     assert seen(world, monitor, 80, 24)[1].startswith(" ○ no order rests")
 
