@@ -1,16 +1,17 @@
 """Fair value: where the centre of a ladder comes from. Each source is a pure function of what a strategy is shown."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self, assert_never
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from replenisher.core.arguments import STRICT, Positive, WrongArgument, about
 from replenisher.core.composite import Composite, Degraded, Leg
+from replenisher.core.funding_shift import FUNDING, FundingShift
 from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
@@ -32,15 +33,6 @@ class Source(StrEnum):
     MARK = "mark"
     HTTP = "http"
     COMPOSITE = "composite"
-
-
-OF = {Source.INDEX: Of.INDEX, Source.MARK: Of.MARK, Source.HTTP: Of.HTTP}  # those that are one told price
-NEEDED_BY = {
-    "price": Source.FIXED,
-    "http": Source.HTTP,
-    **dict.fromkeys(("legs", "outlier_bps", "min_legs"), Source.COMPOSITE),
-}
-FUNDING = "funding_8h"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -75,9 +67,10 @@ class FairValue:
 
     @model_validator(mode="after")
     def _each_source_has_its_own(self) -> Self:
-        for key, source in NEEDED_BY.items():
-            if (self.source is source) != bool(getattr(self, key)):
-                raise WrongArgument(key, f"it belongs to the source {source}, which needs it")
+        for source, kind in KINDS.items():
+            for key in kind.needs:
+                if (self.source is source) != bool(getattr(self, key)):
+                    raise WrongArgument(key, f"it belongs to the source {source}, which needs it")
         if self.table is not None and self.source is not Source.MICRO:
             raise WrongArgument("table", "it belongs to the source micro")
         return self
@@ -98,22 +91,20 @@ class FairValue:
     @property
     def heeds_trades(self) -> bool:
         """Whether the last trade matters."""
-        return self.source is Source.LAST
+        return self._kind.heeds_trades
 
     @property
     def heeds_sizes(self) -> bool:
         """Whether it matters how much stands at the touch."""
-        return self.source in (Source.MICRO, Source.WEIGHTED)
+        return self._kind.heeds_sizes
 
     @cached_property
     def prices(self) -> Mapping[str, PriceSpec]:
         """The prices from elsewhere that it goes by: legs by their sources, others by what they are."""
         named = {leg.source: leg.spec for leg in self.legs}
-        if (of := OF.get(self.source)) is not None:
+        if (of := self._kind.told) is not None:
             named[of.value] = PriceSpec(of, self.http or "", self.max_age_ms * MS_NS)
-        if self.funding_shift:
-            named[FUNDING] = PriceSpec(Of.FUNDING, "", self.max_age_ms * MS_NS)
-        return named
+        return named if self._funding is None else named | self._funding.prices(self.max_age_ms * MS_NS)
 
     def prices_at(self, price: float) -> Prices:
         """What it goes by if all agree on this price and nobody pays for holding anything."""
@@ -124,26 +115,23 @@ class FairValue:
 
     def of(self, view: View) -> float | None:
         """The fair value in price units; None where the source has nothing to say yet."""
-        price = self._before_funding(view)
-        if not self.funding_shift or price is None:
-            return price
-        shift_bps = self._funding_shift_bps(view)
-        return None if shift_bps is None else price * (1 + shift_bps / BPS)
+        price = self._kind.price(self, view)
+        return price if self._funding is None or price is None else self._funding.shifted(price, view.prices)
 
     def why_none(self, prices: Prices) -> str:
         """Why nothing can be quoted on these prices from elsewhere; empty if something can."""
-        if self.funding_shift and FUNDING not in prices:
-            return "fair value: the funding rate is not known"
-        if (of := OF.get(self.source)) is not None and of.value not in prices:
+        if self._funding is not None and (why := self._funding.why_none(prices)):
+            return why
+        if (of := self._kind.told) is not None and of.value not in prices:
             return f"fair value: the {'price over HTTP' if of is Of.HTTP else f'{of} price'} is not known"
-        return "" if self._composite is None else self._composite.why_none(prices)
+        return "" if self.composite is None else self.composite.why_none(prices)
 
     def standing(self, prices: Prices, failed: Mapping[str, str]) -> dict[str, str]:
         """What becomes of each price from elsewhere that it goes by, in a few words.
 
         Those in `prices` are fresh; `failed` says why a source last told none.
         """
-        outvoted = {} if self._composite is None else self._composite.blend(prices).outvoted
+        outvoted = {} if self.composite is None else self.composite.blend(prices).outvoted
         told = {name: f"{price:.10g}{', outvoted' if name in outvoted else ''}" for name, price in prices.items()}
         for name, spec in self.prices.items():
             if name not in told:
@@ -155,47 +143,85 @@ class FairValue:
 
         Where it is a composite of which too few legs count, less of the answer is left.
         """
-        terms = {**answer.terms, **view.prices}
-        if (shift_bps := self._funding_shift_bps(view)) is not None:
-            terms["funding_shift_bps"] = shift_bps
+        terms = {**answer.terms, **view.prices, **({} if self._funding is None else self._funding.terms(view.prices))}
         answer = Quotes(fair_value=answer.fair_value, quotes=answer.quotes, terms=terms)
-        return answer if self._composite is None else self._composite.left_of(view, answer)
-
-    def _before_funding(self, view: View) -> float | None:
-        match self.source:
-            case Source.MID:
-                return mid(view.touch) * view.instrument.tick_float
-            case Source.WEIGHTED:
-                return weighted_mid(view.touch) * view.instrument.tick_float
-            case Source.MICRO:
-                ticks = microprice(view.touch) if self.table is None else self.table.price(view.touch)
-                return ticks * view.instrument.tick_float
-            case Source.LAST:
-                return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
-            case Source.FIXED:
-                return self.price
-            case Source.LAST_OWN | Source.INVENTORY_COST:
-                own = view.last_fill_price if self.source is Source.LAST_OWN else view.entry_price
-                return mid(view.touch) * view.instrument.tick_float if own is None else own
-            case Source.INDEX | Source.MARK | Source.HTTP:
-                return view.prices.get(OF[self.source].value)
-            case Source.COMPOSITE:
-                assert self._composite is not None, "made of it"
-                return self._composite.blend(view.prices).price
-            case _:
-                assert_never(self.source)
+        return answer if self.composite is None else self.composite.left_of(view, answer)
 
     @cached_property
-    def _composite(self) -> Composite | None:
+    def composite(self) -> Composite | None:
+        """The legs and what is made of them, of the source composite."""
         if self.source is not Source.COMPOSITE:
             return None
         assert self.outlier_bps is not None and self.min_legs is not None, "validated"
         return Composite(self.legs, self.outlier_bps, self.min_legs, self.degraded, self.widen_bps or 0.0)
 
-    def _funding_shift_bps(self, view: View) -> float | None:
-        """Who is paid for being short, because longs pay, wants to be short: the centre goes down."""
-        rate = view.prices.get(FUNDING)
-        return None if rate is None else -self.funding_shift * rate * BPS
+    @cached_property
+    def _kind(self) -> "Kind":
+        return KINDS[self.source]
+
+    @cached_property
+    def _funding(self) -> FundingShift | None:
+        return FundingShift(self.funding_shift) if self.funding_shift else None
+
+
+class Kind(NamedTuple):
+    """What is particular to one source."""
+
+    price: Callable[[FairValue, View], float | None]  # before funding; None where it has nothing to say yet
+    needs: tuple[str, ...] = ()  # the keys that belong to it
+    told: Of | None = None  # where it is one price from elsewhere
+    heeds_trades: bool = False
+    heeds_sizes: bool = False
+
+
+def _mid(_: FairValue, view: View) -> float:
+    return mid(view.touch) * view.instrument.tick_float
+
+
+def _weighted(_: FairValue, view: View) -> float:
+    return weighted_mid(view.touch) * view.instrument.tick_float
+
+
+def _micro(fair: FairValue, view: View) -> float:
+    ticks = microprice(view.touch) if fair.table is None else fair.table.price(view.touch)
+    return ticks * view.instrument.tick_float
+
+
+def _last(_: FairValue, view: View) -> float | None:
+    return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
+
+
+def _last_own(fair: FairValue, view: View) -> float:
+    return _mid(fair, view) if view.last_fill_price is None else view.last_fill_price
+
+
+def _inventory_cost(fair: FairValue, view: View) -> float:
+    return _mid(fair, view) if view.entry_price is None else view.entry_price
+
+
+def _told(of: Of, needs: tuple[str, ...] = ()) -> Kind:
+    """One price from elsewhere."""
+    return Kind(lambda _, view: view.prices.get(of.value), needs=needs, told=of)
+
+
+def _blended(fair: FairValue, view: View) -> float | None:
+    assert fair.composite is not None, "made of it"
+    return fair.composite.blend(view.prices).price
+
+
+KINDS: Mapping[Source, Kind] = {
+    Source.MID: Kind(_mid),
+    Source.MICRO: Kind(_micro, heeds_sizes=True),
+    Source.WEIGHTED: Kind(_weighted, heeds_sizes=True),
+    Source.LAST: Kind(_last, heeds_trades=True),
+    Source.FIXED: Kind(lambda fair, _: fair.price, needs=("price",)),
+    Source.LAST_OWN: Kind(_last_own),
+    Source.INVENTORY_COST: Kind(_inventory_cost),
+    Source.INDEX: _told(Of.INDEX),
+    Source.MARK: _told(Of.MARK),
+    Source.HTTP: _told(Of.HTTP, needs=("http",)),
+    Source.COMPOSITE: Kind(_blended, needs=("legs", "outlier_bps", "min_legs")),
+}
 
 
 def fair_value_of(strategy: object) -> FairValue | None:
