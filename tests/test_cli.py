@@ -547,8 +547,8 @@ def test_every_group_of_verbs_has_an_example_of_one_of_them_in_its_help(name: st
 
 
 @pytest.mark.parametrize("group", [PROGRAM, *GROUPS.values()], ids=lambda group: group.name)
-def test_what_a_verb_does_is_said_whole_in_the_list_of_all_on_a_usual_terminal(group: TyperGroup) -> None:
-    told = group.get_help(group.make_context("replenisher", [], resilient_parsing=True, terminal_width=80))
+def test_what_a_verb_does_is_said_whole_in_the_list_of_all_on_a_terminal_of_80_columns(group: TyperGroup) -> None:
+    told = group.get_help(group.make_context("replenisher", [], resilient_parsing=True, terminal_width=78))
 
     listed = told.partition("Commands:")[2].splitlines()
     assert len(listed) > len(group.commands)

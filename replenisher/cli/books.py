@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, database, progress, show
+from replenisher.cli.program import AsJson, File, app, database, progress, show, show_json
 
 
 @app.command(epilog="Example: replenisher audit configs/paper.yaml --json")
@@ -28,7 +28,7 @@ def audit(
     with progress("comparing the two books"):
         found = books.audit(config)
     if as_json:
-        show(msgspec.to_builtins(found), as_json)
+        show_json(msgspec.to_builtins(found))
     else:
         typer.echo(audit_page(found))
     raise typer.Exit(found.exit_code(allow_empty=allow_empty))
@@ -50,7 +50,7 @@ def obligations(
 
     found = books.obligations(load(file), hours)
     if as_json:
-        show(found, as_json)
+        show_json(found)
     else:
         typer.echo(uptime_page(found))
 
@@ -84,7 +84,7 @@ def database_downgrade(
 
 @database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")
 def database_check(file: File, as_json: AsJson = False) -> None:
-    """Say whether the tables have the version that this program knows."""
+    """Say whether the tables are as this program knows them."""
     from replenisher.config import load
     from replenisher.wiring import books
 

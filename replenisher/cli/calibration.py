@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, app, progress, show
+from replenisher.cli.program import AsJson, app, progress, show_json
 
 if TYPE_CHECKING:
     from replenisher.core.signals.intensity import Intensity
@@ -40,7 +40,7 @@ def calibrate(
     if as_json:
         from msgspec import to_builtins
 
-        show({"instrument": symbol} | to_builtins(found), as_json)
+        show_json({"instrument": symbol} | to_builtins(found))
     else:
         typer.echo(_page(symbol, found), nl=False)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, progress, show
+from replenisher.cli.program import AsJson, File, app, progress, show_json
 
 if TYPE_CHECKING:
     from replenisher.config import Config
@@ -21,7 +21,7 @@ def status(file: File, as_json: AsJson = False) -> None:
 
     answer = resampled(_asked(file, "status"))
     if as_json:
-        show(answer, as_json)
+        show_json(answer)
     else:
         typer.echo(status_page(answer))
 
@@ -60,7 +60,7 @@ def resume(
         return
     answer = asked | {"not_quoting": ask(config.data_dir, "status")["not_quoting"]}
     if as_json:
-        show(answer, as_json)
+        show_json(answer)
     else:
         for strategy, absence in answer["not_quoting"].items():
             typer.echo(f"{strategy}: {f'shows nothing yet: {absence}' if absence else 'quoting'}")
@@ -73,7 +73,7 @@ def _resume_alone(config: "Config", reason: str, as_json: bool) -> None:
     with progress("resume: writing it down"):
         answer = lift(config, reason)
     if as_json:
-        show(answer, as_json)
+        show_json(answer)
     else:
         for latch in answer["lifted"]:
             typer.echo(f"lifted: {latch}")
@@ -100,7 +100,7 @@ def stop(file: File, timeout: Patience = 120, as_json: AsJson = False) -> None:
     with progress("stopping: waiting for the venue's word that nothing of ours rests"):
         last_word = _asked(file, "stop", timeout)
     if as_json:
-        show(last_word, as_json)
+        show_json(last_word)
     else:
         typer.echo(f"stopped with exit code {last_word.get('exit_code', 1)}; {_rests(last_word.get('left', []))}")
     raise typer.Exit(int(last_word.get("exit_code", 1)))
@@ -114,7 +114,7 @@ def _take_down(file: Path, verb: str, timeout_s: float, as_json: bool) -> None:
     with progress(f"{verb}: waiting until nothing rests"):
         answer = take_down(load(file).data_dir, verb, timeout_s=timeout_s)
     if as_json:
-        show(answer, as_json)
+        show_json(answer)
     else:
         typer.echo(f"paused until `resume`; {_rests(answer['left'])}")
     raise typer.Exit(1 if answer["left"] else 0)

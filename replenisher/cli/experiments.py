@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, display, experiments, progress, show
+from replenisher.cli.program import AsJson, display, experiments, progress, show_json
 
 
 @experiments.command("avellaneda-stoikov", epilog="Example: replenisher experiment avellaneda-stoikov --paths 10000")
@@ -13,7 +13,7 @@ def avellaneda_stoikov(
     seed: Annotated[int, typer.Option(min=0, help="Of all that is left to chance.")] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Print its tables: exactly, by chance, and as published.
+    """Print its tables: exact, by chance, and as published.
 
     Each row is a quoter in the world of Avellaneda & Stoikov (2008): the strategy avellaneda_stoikov; pure_mm, as wide
     as that is on average and symmetric; and glft, which the paper has not got. What is exact comes from dynamic
@@ -31,7 +31,7 @@ def avellaneda_stoikov(
             say(f"{len(found)} rows")
     if as_json:
         source = None if paper is None else {"source": paper.source, "paths": paper.paths}
-        show({"seed": seed, "paths": paths, "paper": source, "rows": [row.document() for row in found]}, as_json)
+        show_json({"seed": seed, "paths": paths, "paper": source, "rows": [row.document() for row in found]})
     else:
         from replenisher.cli.experiment_page import experiment_page
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, imports, show
+from replenisher.cli.program import AsJson, imports, show_json
 from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def import_hummingbot(
         from msgspec import to_builtins
 
         told = {"asked": to_builtins(translation.asked), "without_equivalent": to_builtins(translation.lost)}
-        show({"written": None if out is None else str(out), "config": _plain(translation.config), **told}, as_json)
+        show_json({"written": None if out is None else str(out), "config": _plain(translation.config), **told})
     elif out is None:
         typer.echo(text, nl=False)
     else:

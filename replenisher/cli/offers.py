@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, configuration, display, lists, show
+from replenisher.cli.program import AsJson, File, configuration, display, lists, show, show_json
 
 
 @configuration.command("show", epilog="Example: replenisher config show configs/paper.yaml")
@@ -14,7 +14,7 @@ def config_show(file: File, as_json: AsJson = False) -> None:
 
     effective = load(file).effective()
     if as_json:
-        show(effective, as_json)
+        show_json(effective)
     else:
         import yaml
 
@@ -26,7 +26,7 @@ def config_schema() -> None:
     """Print the JSON schema of a configuration file, for editors."""
     from replenisher.config import schema
 
-    show(schema(), as_json=True)
+    show_json(schema())
 
 
 @lists.command("strategies", epilog="Example: replenisher list strategies pure_mm")
@@ -36,9 +36,9 @@ def list_strategies(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the strategies that a configuration can name, a line each.
+    """Print the strategies that a configuration can name.
 
-    Of one of them every key is told, with its unit and default. With `--json` every key of all is told.
+    Each has a line; of one every key is told, with its unit and default, and with `--json` every key of all.
     """
     from replenisher.config.parameters import offers
 
@@ -50,7 +50,7 @@ def list_strategies(
     if as_json:
         from msgspec import to_builtins
 
-        show(to_builtins(found), as_json)
+        show_json(to_builtins(found))
     else:
         from replenisher.cli.strategies_page import overview, strategy_page
 

@@ -19,48 +19,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-database = typer.Typer(
-    help="The SQL database of a configuration.",
-    epilog="Example: replenisher db upgrade configs/paper.yaml",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-configuration = typer.Typer(
-    help="What a configuration file says.",
-    epilog="Example: replenisher config show configs/paper.yaml",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-lists = typer.Typer(
-    help="What this installation offers.",
-    epilog="Example: replenisher list strategies",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-imports = typer.Typer(
-    help="What others have written, in our words.",
-    epilog="Example: replenisher import hummingbot conf_pure_mm.yml",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-experiments = typer.Typer(
-    help="Shipped models in the worlds of their papers.",
-    epilog="Example: replenisher experiment avellaneda-stoikov",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-tapes = typer.Typer(
-    help="Recordings of markets.",
-    epilog="Example: replenisher tape info btc.tape",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(database, name="db")
-app.add_typer(configuration, name="config")
-app.add_typer(lists, name="list")
-app.add_typer(imports, name="import")
-app.add_typer(experiments, name="experiment")
-app.add_typer(tapes, name="tape")
+
+
+def _group(name: str, about: str, example: str) -> typer.Typer:
+    """A word that several verbs have in common."""
+    group = typer.Typer(
+        help=about, epilog=f"Example: replenisher {name} {example}", no_args_is_help=True, rich_markup_mode=None
+    )
+    app.add_typer(group, name=name)
+    return group
+
+
+database = _group("db", "The SQL database of a configuration.", "upgrade configs/paper.yaml")
+configuration = _group("config", "What a configuration file says.", "show configs/paper.yaml")
+lists = _group("list", "What this installation offers.", "strategies")
+imports = _group("import", "What others have written, in our words.", "hummingbot conf_pure_mm.yml")
+experiments = _group("experiment", "Shipped models in the worlds of their papers.", "avellaneda-stoikov")
+tapes = _group("tape", "Recordings of markets.", "info btc.tape")
 
 File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Ledger = Annotated[
@@ -87,7 +62,15 @@ def _version(
 
 def show(content: Mapping[str, Any], as_json: bool) -> None:
     """A document for machines, or one `path: value` a line."""
-    typer.echo(json.dumps(content, indent=2, default=str) if as_json else "\n".join(_lines(content)))
+    if as_json:
+        show_json(content)
+    else:
+        typer.echo("\n".join(_lines(content)))
+
+
+def show_json(content: Mapping[str, Any]) -> None:
+    """A document for machines."""
+    typer.echo(json.dumps(content, indent=2, default=str))
 
 
 def display(page: "RenderableType") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, Ledger, app, display, progress, show
+from replenisher.cli.program import AsJson, Ledger, app, display, progress, show_json
 from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def why(
     with progress("reading the story"):
         found = read_why(ledger, order_id)
     if as_json:
-        show(found, as_json)
+        show_json(found)
     else:
         typer.echo(why_page(found))
 

@@ -47,7 +47,7 @@ def simulate(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of what ended a seed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole system on virtual time, and let things go wrong.
+    """Run the whole system on virtual time while things go wrong.
 
     Daemon, exchange and database run in one process. A line a seed says how long was simulated, how many messages
     crossed, what went wrong how often while an order was at stake, the hash of every byte and row, and whether every

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, progress, show, tapes
+from replenisher.cli.program import AsJson, File, app, progress, show_json, tapes
 
 
 @app.command(epilog="Example: replenisher record configs/paper.yaml --out btc.tape --duration 60")
@@ -19,11 +19,12 @@ def record(
     raw: Annotated[bool, typer.Option("--raw", help="Log in at Deribit, and hear each single change.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record a configuration's markets on a tape, until told to stop.
+    """Record the markets of a configuration on a tape.
 
-    The books, trades, tickers and definitions of all instruments that the strategies trade or go by are heard in
-    public, whatever the mode: no key is used, and nothing is ordered. A book that was lost is on the tape as lost. In
-    mode paper the exchange is started as `run` would start it. Without --out the tape is in the data directory.
+    Until it is told to stop it hears the books, trades, tickers and definitions of all instruments that the strategies
+    trade or go by. They are heard in public, whatever the mode: no key is used, and nothing is ordered. A book that was
+    lost is on the tape as lost. In mode paper the exchange is started as `run` would start it. Without --out the tape
+    is in the data directory.
 
     In public Deribit gathers books and trades for 100 ms. With --raw the venue's key logs in, with the right to read
     alone, and each change is told by itself.
@@ -38,7 +39,7 @@ def record(
     with progress("recording") as say:
         found = tape_recording.record(config, out, is_raw=raw, duration_s=duration, say=say)
     if as_json:
-        show(found, as_json)
+        show_json(found)
     else:
         typer.echo(f"{found['tape']}: {tape_recording.sentence(found)}")
 
@@ -62,16 +63,17 @@ New = Annotated[Path, typer.Argument(metavar="OUT", help="The tape; there must b
 
 @tapes.command("info", epilog="Example: replenisher tape info btc.tape --json")
 def tape_info(file: Recording, as_json: AsJson = False) -> None:
-    """Say what is on a recording of any form, and what is wrong with it.
+    """Say what is on a recording, and what is wrong with it.
 
     That is its span, what it tells of each instrument, every gap, and all disorder: clocks that go back, late trades,
-    crossed books, changes of a book that nobody has. The exit code is 0 whatever it says, and 78 if it cannot be read.
+    crossed books, changes of a book that nobody has. It may have any form that `tape convert` reads. The exit code is 0
+    whatever it says, and 78 if it cannot be read.
     """
     from replenisher.wiring import tape_verbs
 
     with progress(f"reading {file.name}") as say:
         found = tape_verbs.info(file, say)
-    show(found, as_json) if as_json else typer.echo("\n".join(_page(found)))
+    show_json(found) if as_json else typer.echo("\n".join(_page(found)))
 
 
 @tapes.command("convert", epilog="Example: replenisher tape convert btcusdt.jsonl.gz btc.tape")
@@ -94,7 +96,7 @@ def tape_convert(
 
     with progress(f"converting {file.name}") as say:
         found = tape_verbs.convert(file, out, since=since, until=until, say=say)
-    show(found, as_json) if as_json else typer.echo("\n".join(_page(found)))
+    show_json(found) if as_json else typer.echo("\n".join(_page(found)))
 
 
 def _page(found: Mapping[str, Any]) -> Iterator[str]:

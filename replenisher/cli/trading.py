@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, Speed, Tape, app, display, progress, show
+from replenisher.cli.program import AsJson, File, Speed, Tape, app, display, progress, show, show_json
 from replenisher.errors import ConfigurationError
 
 
@@ -110,7 +110,7 @@ def doctor(file: File, tape: Tape = None, as_json: AsJson = False) -> None:
     if as_json:
         from msgspec import to_builtins
 
-        show({"light": light, "findings": to_builtins(findings)}, as_json)
+        show_json({"light": light, "findings": to_builtins(findings)})
     else:
         from replenisher.live.doctor_page import doctor_page
 
