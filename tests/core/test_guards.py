@@ -1,5 +1,6 @@
 """Guards: what a strategy's own caution takes from its wishes, and that nothing else notices."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -388,6 +389,22 @@ def test_an_order_may_not_hang_closer_to_fair_value_than_min_profit() -> None:
 
     (order,) = (order for order in world.live() if order.side is Side.SELL)
     assert order.price == 100_031  # 2 bps of 100,010 are 20.002 ticks
+
+
+def test_a_toxic_level_whose_order_hangs_stays_until_that_is_gone() -> None:
+    world = quoting(ladder(2), guards=replace(toxic(Response.WIDEN, widen_bps=3.0), hanging_pct=1.0))
+    fill(world, Side.BUY)
+    fill(world, Side.SELL)
+
+    move(world, Side.BUY, BID - 200)
+    world.wait(HORIZON + SECOND)
+    world.settle()
+    hangs = world.order(Side.BUY).price
+    fill(world, Side.BUY)
+
+    assert told(world)[0].startswith("toxicity, widen buy 0: mean markout -")
+    assert hangs == 99_980
+    assert world.order(Side.BUY).price == 99_950
 
 
 def test_without_it_every_order_moves_with_the_ladder() -> None:
