@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass as plain_dataclass
 from enum import StrEnum
 from functools import cached_property
-from math import frexp, isfinite, ldexp, sqrt
+from math import isfinite, sqrt
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -17,7 +17,7 @@ from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolat
 from replenisher.model.instrument import Instrument
 
 Window = Annotated[float, Field(ge=30, le=86_400)]  # a shorter one shows too little to tell anything
-STEPS = 128  # from one power of two to the next; half of them are used
+ROUNDER = 2.0**46 + 1  # leaves seven of the 53 binary digits of a double, which are 64 steps an octave
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -115,11 +115,9 @@ class InSteps(SignalSpec):
 
 
 def nearest_step(number: float) -> float:
-    """The step that a number is nearest to; what is no number stays none."""
-    if not isfinite(number):
-        return number
-    share, exponent = frexp(number)
-    return ldexp(round(share * STEPS), exponent) / STEPS
+    """The step that a number is nearest to, by Veltkamp's splitting of a double; what is no number stays none."""
+    scaled = number * ROUNDER
+    return scaled - (scaled - number) if isfinite(scaled) else number
 
 
 class Estimator(StrEnum):

@@ -48,8 +48,11 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         if policy.max_order_age_ns is not None and self._is_too_old(order):
             return False
         price, quantity, filled = quote.price, quote.quantity, order.filled_lots
-        if order.price != price and not self._is_tolerated(order, price):
-            return False
+        if order.price != price:
+            if abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
+                return False
+            if self.innermost is not None and _is_further_in(order, self.innermost):
+                return False
         remaining = max(0, order.quantity - filled)
         if remaining > quantity * (1 + policy.amount_tolerance):
             return False
@@ -83,14 +86,11 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         age_ns_max = self.policy.max_order_age_ns
         return age_ns_max is not None and self.at - order.created_at >= age_ns_max
 
-    def _is_tolerated(self, order: Order, price: int) -> bool:
-        """Whether an order may stay where it is, though it is wanted at another price."""
-        if abs(order.price - price) * 10_000 > self.policy.tolerance_bps * price:
-            return False
-        if self.innermost is None:
-            return True
-        bid, ask = self.innermost
-        return order.price <= bid if order.side is BUY else order.price >= ask
+
+def _is_further_in(order: Order, innermost: Innermost) -> bool:
+    """Whether an order stands beyond what may be shown."""
+    bid, ask = innermost
+    return order.price > bid if order.side is BUY else order.price < ask
 
 
 def is_part_of(quote: Quote, order: Order) -> bool:

@@ -260,4 +260,4 @@ def _showable(quotes: Sequence[Quote], orders: Sequence[Order], is_open: Callabl
 
 def _is_idle(wish: Wish) -> bool:
     """Whether a wish leaves everything as it is."""
-    return isinstance(wish, Keep) and wish.level == wish.order.level
+    return type(wish) is Keep and wish.level == wish.order.level

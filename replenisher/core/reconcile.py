@@ -77,9 +77,9 @@ def reconcile(wanted: Sequence[Quote], orders: Sequence[Order], look: Look) -> l
             sorted([order for order in orders if order.side is side], key=BY_LEVEL),
             look,
         ):
-            if isinstance(wish, Keep):
+            if type(wish) is Keep:
                 keeps.append(wish)
-            elif isinstance(wish, Withdraw):
+            elif type(wish) is Withdraw:
                 withdrawals.append(wish)
             else:
                 changes.append(wish)
@@ -173,7 +173,7 @@ def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[i
     taker = dict.fromkeys(best, newcomer)  # quote -> who takes it then
     if not best:
         return
-    direct = max(best, key=lambda quote: best[quote])
+    direct = max(best, key=best.__getitem__)
     if direct not in order_at:
         order_at[direct] = newcomer  # Nobody's move could gain more.
         return
@@ -189,7 +189,7 @@ def _find_quote(newcomer: int, gains: Sequence[dict[int, int]], order_at: dict[i
                         best[other], taker[other] = handed_on + gain, holder
                         is_improving = True
     ends = {quote: gain - gains[order_at[quote]][quote] if quote in order_at else gain for quote, gain in best.items()}
-    end = max(ends, key=lambda quote: ends[quote])
+    end = max(ends, key=ends.__getitem__)
     if ends[end] <= 0:
         return
     quote_of = {holder: quote for quote, holder in order_at.items()}

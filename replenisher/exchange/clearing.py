@@ -28,7 +28,7 @@ from replenisher.exchange.words import (
     TradeView,
 )
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Liquidity
+from replenisher.model.order import MAKER, TAKER, Liquidity
 
 IDS_A_LIFE = 10**9  # public prints are not in the ledger, so each life numbers trades in a block of its own
 
@@ -199,10 +199,12 @@ class Clearing:
             trade_id = str(self._trade_id)
             board.note(traded)
             self._told.printed(board, traded, trade_id, self.at)
-            for order_id, liquidity in ((traded.maker_order, Liquidity.MAKER), (traded.taker_order, Liquidity.TAKER)):
-                if order_id:
-                    entry = entries[order_id] = self.register.orders[order_id]
-                    trades.append(self._fill(board, entry, traded, trade_id, liquidity))
+            if order_id := traded.maker_order:
+                entry = entries[order_id] = self.register.orders[order_id]
+                trades.append(self._fill(board, entry, traded, trade_id, MAKER))
+            if order_id := traded.taker_order:
+                entry = entries[order_id] = self.register.orders[order_id]
+                trades.append(self._fill(board, entry, traded, trade_id, TAKER))
         if not rests:
             for entry in touched:
                 if entry.state is OrderState.OPEN:
@@ -213,14 +215,6 @@ class Clearing:
         if happening.closed and not board.state.is_final:
             self.change_state(board, InstrumentState.CLOSED)
         return trades
-
-    def show(self, board: Board, happening: Happening) -> None:
-        """What happened among others: it becomes public, and that is all."""
-        for traded in happening.trades:
-            self._trade_id += 1
-            board.note(traded)
-            self._told.printed(board, traded, str(self._trade_id), self.at)
-        self._move(board, happening)
 
     def _move(self, board: Board, happening: Happening) -> None:
         """The public book is another one."""
@@ -234,7 +228,7 @@ class Clearing:
         instrument, placed = board.instrument, entry.placed
         contract = self.register.contract(instrument.name)
         price, amount = instrument.price(traded.price), instrument.amount(traded.quantity)
-        is_maker = liquidity is Liquidity.MAKER
+        is_maker = liquidity is MAKER
         rate = board.listing.maker_rate if is_maker else board.listing.taker_rate
         cost = fee(contract, placed.side, amount, price, rate)
         realized = self.register.book_fill(entry, price=price, amount=amount, fee=cost)

@@ -33,10 +33,12 @@ class Consequences:
     ) -> list[TradeView]:
         """Let something have happened to an instrument, and do what follows from it for the accounts it touched."""
         trades = self._clearing.settle(board, happening, touched, rests=rests)
+        if not trades and not touched:
+            return trades  # it was among others
         traded = [self._clearing.register.orders[trade.order_id] for trade in trades]
         if traded:
             self._protect(board, trades, traded)
-        for account in dict.fromkeys(entry.placed.account for entry in (*touched, *traded)):
+        for account in dict.fromkeys([entry.placed.account for entry in (*touched, *traded)]):
             self._trim(board, account)
         return trades
 
@@ -49,10 +51,7 @@ class Consequences:
         if not board.goes_on:
             return
         for happening in board.market.advance(at):
-            if happening.is_among_others:
-                self._clearing.show(board, happening)
-            else:
-                self.settle(board, happening)
+            self.settle(board, happening)
 
     def _enter(self, board: Board, state: InstrumentState) -> None:
         """An instrument is locked, halted, or goes on where it was; one that has ended stays so."""

@@ -192,8 +192,10 @@ class Judge:
     def allowances(self, board: Board, account: str) -> Iterator[tuple[OrderEntry, Decimal]]:
         """Every reduce-only order of an account that is larger than it may be now, with what it may have open."""
         client, name = self._register.client(account), board.instrument.name
+        if not client.reducing:
+            return
         entries = list(client.open_on[name].values())
-        for side in Side if any(entry.placed.reduce_only for entry in entries) else ():
+        for side in Side:
             left = self._closable(account, name, side)
             for entry in sorted((each for each in entries if each.placed.side is side), key=_place_in_queue):
                 if entry.placed.reduce_only and entry.open_amount > left:

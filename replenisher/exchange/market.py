@@ -74,16 +74,6 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     closed: bool = False  # the market has ended for good: nothing is traded after this
 
     @property
-    def is_among_others(self) -> bool:
-        """Whether no client had a part in it, and the market goes on."""
-        for traded in self.trades:
-            if traded.maker_order or traded.taker_order:
-                break
-        else:
-            return not self.closed
-        return False
-
-    @property
     def levels(self) -> tuple[PublicLevel, ...]:
         """The touched levels of both sides."""
         bids = [PublicLevel(BUY, price, quantity) for price, quantity in self.bids]

@@ -89,6 +89,7 @@ class Client:
     account: Account
     open_orders: dict[str, OrderEntry] = field(default_factory=dict)
     open_on: defaultdict[str, dict[str, OrderEntry]] = field(default_factory=lambda: defaultdict(dict))  # by instrument
+    reducing: set[str] = field(default_factory=set)  # those of the open orders that may only reduce a position
     ended_orders: list[OrderEntry] = field(default_factory=list)  # the last one to end is the last
     by_label: defaultdict[str, list[OrderEntry]] = field(default_factory=lambda: defaultdict(list))
     trades: list[TradeView] = field(default_factory=list)  # oldest first
@@ -335,6 +336,8 @@ class Register:
         self.orders[record.order_id] = entry
         client.open_orders[record.order_id] = client.open_on[record.instrument][record.order_id] = entry
         client.working[record.instrument, record.side] += record.amount
+        if record.reduce_only:
+            client.reducing.add(record.order_id)
         if record.label:
             client.by_label[record.label].append(entry)
 
@@ -357,6 +360,7 @@ class Register:
         client.working[placed.instrument, placed.side] -= entry.open_amount
         client.ended_orders.append(client.open_orders.pop(record.order_id))
         del client.open_on[placed.instrument][record.order_id]
+        client.reducing.discard(record.order_id)
         entry.state, entry.reason, entry.updated_at = OrderState(record.state), record.reason, record.at
 
     def _fill(self, record: ledger.Trade) -> None:

@@ -8,6 +8,7 @@ What we ask for (prices and quantities of orders and book levels) is in integer 
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import final
 
 import msgspec
 
@@ -178,6 +179,7 @@ class BookSnapshot(Fact, frozen=True, kw_only=True):
     asks: tuple[Level, ...]
 
 
+@final
 class BookChanged(Fact, frozen=True, kw_only=True):
     """New quantities at some levels of a book we already have."""
 
@@ -194,6 +196,7 @@ class FeedLost(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+@final
 class TradePrinted(Fact, frozen=True, kw_only=True):
     """Two others traded (or one of them was us: our own fill is told apart, by `OrderFilled`)."""
 
@@ -276,6 +279,7 @@ class CancelsSent(Fact, frozen=True, kw_only=True):
     order_ids: tuple[str, ...]
 
 
+@final
 class OrderWorking(Fact, frozen=True, kw_only=True):
     """The venue says that an order of ours rests, with this price and total quantity."""
 
@@ -354,6 +358,7 @@ class OrderExpired(Fact, frozen=True, kw_only=True):
     filled: Decimal | None = None  # all that it traded, wire amount; None if that is not told
 
 
+@final
 class OrderFilled(Fact, frozen=True, kw_only=True):
     """One execution of ours. Identified by (venue, account, instrument, trade id, side); told any number of times."""
 

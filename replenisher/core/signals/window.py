@@ -53,8 +53,9 @@ class Window:
         """Something happened at the time that was reached: so much for each sum."""
         newest, totals = self._buckets[-1], self.totals
         for place, amount in enumerate(amounts):
-            newest[place] += amount
-            totals[place] += amount
+            if amount:
+                newest[place] += amount
+                totals[place] += amount
 
     @property
     def watched_ns(self) -> int:
