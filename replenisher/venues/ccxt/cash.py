@@ -6,18 +6,18 @@ Deribit's own log is one that we know how to read; through ccxt it comes as it i
 worked out by the one who speaks to Deribit directly, too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from replenisher.model.command import AskCash
-from replenisher.model.event import CashKind, CashMoved, CashReported, Event
+from replenisher.model.event import CashKind, CashMoved, CashReported
 from replenisher.model.instrument import Kind
 from replenisher.model.units import MINUTE_NS, MS_NS
-from replenisher.venues.ccxt.calls import Call, Calls
+from replenisher.venues.ccxt.calls import Call
 from replenisher.venues.ccxt.instruments import exact
-from replenisher.venues.ccxt.link import Asked, CashPage, Clock, Exchange, Funding, Listed
+from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed
 from replenisher.venues.deribit import private
 
 ROWS = 250  # of Deribit's log in one answer
@@ -30,24 +30,16 @@ class Cash:
 
     def __init__(
         self,
-        venue: str,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
-        calls: Calls[Asked],
-        clock: Clock,
-        tell: Callable[[Event], None],
     ) -> None:
-        self._venue = venue
-        self._exchange = exchange
+        self._link = link
         self._listed = listed
-        self._calls = calls
-        self._clock = clock
-        self._tell = tell
         self._told: dict[tuple[str, str, str], None] = {}  # moves told lately, oldest first
 
     def ask(self, question: AskCash, at: int) -> None:
         """Ask the exchange."""
-        if self._exchange.traits.cash_log:
+        if self._link.exchange.traits.cash_log:
             self._ask_log(CashPage(question, ()), None, at)
             return
         perpetuals = [
@@ -55,7 +47,7 @@ class Cash:
             for key, listed in self._listed.items()
             if listed.instrument.kind is Kind.PERPETUAL and listed.instrument.settlement_currency == question.currency
         ]
-        self._ask_funding(Funding(question, tuple(perpetuals), self._clock.venue_time(at)), at)
+        self._ask_funding(Funding(question, tuple(perpetuals), self._link.clock.venue_time(at)), at)
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> None:
         """One answer, or one of several."""
@@ -73,11 +65,11 @@ class Cash:
         params: dict[str, Any] = {
             "currency": page.what.currency,
             "start_timestamp": page.what.since // MS_NS,
-            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
+            "end_timestamp": self._link.clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
             "count": ROWS,
         }
         more = {} if continuation is None else {"continuation": continuation}
-        self._calls.ask(page, at, self._exchange.traits.cash_log, params | more)
+        self._link.calls.ask(page, at, self._link.exchange.traits.cash_log, params | more)
 
     def _log(self, page: CashPage, asked_at: int, value: Any, at: int) -> None:
         told = msgspec.convert(value["result"], private.CashPage, strict=False)  # ccxt makes text of every number
@@ -87,10 +79,10 @@ class Cash:
             return
         keys = {listed.id: key for key, listed in self._listed.items()}
         for entry in reversed(rows):
-            for move in private.cash_moves_of(entry, self._venue, at):
+            for move in private.cash_moves_of(entry, self._link.venue, at):
                 key = keys.get(entry.instrument_name or "", move.instrument)
                 self._tell_once(msgspec.structs.replace(move, instrument=key))
-        self._tell_read(page.what, self._clock.venue_time(asked_at), at)
+        self._tell_read(page.what, self._link.clock.venue_time(asked_at), at)
 
     # --- A history of funding -------------------------------------------------------------------------------------
 
@@ -99,7 +91,7 @@ class Cash:
             self._tell_read(asked.what, asked.until, at)
             return
         since_ms = asked.what.since // MS_NS
-        self._calls.ask(asked, at, "fetch_funding_history", self._listed[asked.of[0]].symbol, since_ms)
+        self._link.calls.ask(asked, at, "fetch_funding_history", self._listed[asked.of[0]].symbol, since_ms)
 
     def _funding(self, asked: Funding, rows: Any, at: int) -> None:
         key, *others = asked.of
@@ -116,7 +108,7 @@ class Cash:
         venue_time = int(row["timestamp"]) * MS_NS
         return CashMoved(
             at=at,
-            venue=self._venue,
+            venue=self._link.venue,
             kind=CashKind.FUNDING,
             currency=str(row.get("code") or listed.instrument.settlement_currency),
             amount=exact(row["amount"]),
@@ -128,10 +120,10 @@ class Cash:
     def _tell_once(self, move: CashMoved) -> None:
         key = move.currency, move.kind, move.venue_id
         if key not in self._told:
-            self._tell(move)
+            self._link.tell(move)
         self._told[key] = None
         if len(self._told) > TOLD_MAX:
             del self._told[next(iter(self._told))]
 
     def _tell_read(self, question: AskCash, until: int, at: int) -> None:
-        self._tell(CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=until))
+        self._link.tell(CashReported(at=at, venue=self._link.venue, currency=question.currency, venue_time=until))

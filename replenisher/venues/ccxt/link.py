@@ -1,15 +1,16 @@
 """What both sides of a venue share: its capabilities, its clock, its patience, and what can be asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
 from replenisher.model.command import AskCash, AskOpenOrders, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
-from replenisher.model.event import OrderReport
+from replenisher.model.event import Event, OrderReport
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
-from replenisher.venues.ccxt.calls import Calls
+from replenisher.venues.ccxt.calls import Action, Calls
 from replenisher.venues.ccxt.exchanges import Traits
 from replenisher.venues.deribit.private import CashEntry
 
@@ -195,26 +196,27 @@ class Clock:
         return self.venue_time(at) // MS_NS
 
 
-def ask_open_orders(calls: Calls[Asked], what: Asked, exchange: Exchange, symbol: str, at: int) -> None:
-    """Ask which orders rest, and for as many as are told at once."""
-    limit = exchange.traits.open_limit
-    calls.ask(what, at, "fetch_open_orders", symbol, *(() if limit is None else (None, limit)))
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way to one exchange and back, which all parts of a venue share."""
 
+    venue: str
+    exchange: Exchange
+    settings: Settings
+    calls: Calls[Asked]
+    clock: Clock
+    tell: Callable[[Event], None]
+    actions: list[Action]
 
-def ask_trades(
-    calls: Calls[Asked],
-    what: Asked,
-    exchange: Exchange,
-    clock: Clock,
-    symbol: str,
-    since: int,
-    at: int,
-    *,
-    until_ms: int | None = None,
-) -> None:
-    """Ask for our trades since a time of the venue's."""
-    traits = exchange.traits
-    if until_ms is None and traits.needs_until:
-        until_ms = clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
-    params = dict(traits.trades_params) | ({} if until_ms is None else {traits.until_param: until_ms})
-    calls.ask(what, at, "fetch_my_trades", symbol, since // MS_NS, traits.trades_limit, params)
+    def ask_open_orders(self, what: Asked, symbol: str, at: int) -> None:
+        """Ask which orders rest, and for as many as are told at once."""
+        limit = self.exchange.traits.open_limit
+        self.calls.ask(what, at, "fetch_open_orders", symbol, *(() if limit is None else (None, limit)))
+
+    def ask_trades(self, what: Asked, symbol: str, since: int, at: int, *, until_ms: int | None = None) -> None:
+        """Ask for our trades since a time of the venue's."""
+        traits = self.exchange.traits
+        if until_ms is None and traits.needs_until:
+            until_ms = self.clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
+        params = dict(traits.trades_params) | ({} if until_ms is None else {traits.until_param: until_ms})
+        self.calls.ask(what, at, "fetch_my_trades", symbol, since // MS_NS, traits.trades_limit, params)

@@ -4,13 +4,12 @@ A polled book is as old as the question that it answers: it is told with the tim
 away, the book is lost, whatever it last said. What instruments are worth besides is heard by `tickers.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from replenisher.model.event import (
-    Event,
     FeedLost,
     InstrumentDefined,
     InstrumentStateChanged,
@@ -19,20 +18,11 @@ from replenisher.model.event import (
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.book import OffGrid
-from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
+from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.feed import Feed
 from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
 from replenisher.venues.ccxt.instruments import instrument_of, market_named
-from replenisher.venues.ccxt.link import (
-    Asked,
-    Clock,
-    Exchange,
-    FetchBook,
-    FetchTicker,
-    FetchTrades,
-    Listed,
-    Settings,
-)
+from replenisher.venues.ccxt.link import Asked, FetchBook, FetchTicker, FetchTrades, Link, Listed
 from replenisher.venues.ccxt.tickers import NEVER, TICKER, Tickers
 
 BOOK, TRADES = "book ", "trades "  # the streams, with the instrument's name behind
@@ -44,29 +34,17 @@ class Market:
 
     def __init__(
         self,
-        venue: str,
+        link: Link,
         traded: Sequence[str],
         followed: Sequence[str],
         tickers: Sequence[str],
-        exchange: Exchange,
-        calls: Calls[Asked],
-        clock: Clock,
-        settings: Settings,
-        tell: Callable[[Event], None],
-        actions: list[Action],
     ) -> None:
+        self._link = link
         self.listed: dict[str, Listed] = {}  # by instrument key
         self.traded: dict[str, Listed] = {}  # those of them that are not only watched
-        self._venue = venue
         self._traded = frozenset(traded)
         self._instruments = tuple(dict.fromkeys([*traded, *followed, *tickers]))
-        self._tickers = Tickers(venue, tickers, exchange, calls, clock, settings, tell, actions)
-        self._exchange = exchange
-        self._calls = calls
-        self._clock = clock
-        self._settings = settings
-        self._tell = tell
-        self._actions = actions
+        self._tickers = Tickers(link, tickers)
         self._feeds: dict[str, Feed] = {}  # by name
         self._states: dict[str, tuple[bool, str]] = {}
         self._asked_at: dict[str, int] = {}  # when each book was last asked for
@@ -80,7 +58,7 @@ class Market:
         """The exchange's markets; returns whether what we trade has changed, so that everything begins anew."""
         is_changed = False
         for name in self._instruments:
-            key = instrument_key(self._venue, name)
+            key = instrument_key(self._link.venue, name)
             market = market_named(name, markets)
             if isinstance(market, str):
                 self._tell_state(key, False, market, at, is_final=True)
@@ -98,8 +76,8 @@ class Market:
                 self.listed[key] = Listed(str(market["symbol"]), fresh, str(market.get("id") or ""))
                 if name in self._traded:
                     self.traded[key] = self.listed[key]
-                self._feeds[name] = Feed(fresh, self._tell, self._settings.ghost_ns)
-                self._tell(InstrumentDefined(at=at, instrument=fresh))
+                self._feeds[name] = Feed(fresh, self._link.tell, self._link.settings.ghost_ns)
+                self._link.tell(InstrumentDefined(at=at, instrument=fresh))
             is_open = market.get("active") is not False
             self._tell_state(key, is_open, "open" if is_open else "not active", at)
         return is_changed
@@ -107,7 +85,7 @@ class Market:
     def _read(self, name: str, market: Mapping[str, Any], version: int) -> Instrument | str:
         try:
             read = instrument_of(
-                self._venue, name, market, self._exchange.precision_mode, self._exchange.traits, version
+                self._link.venue, name, market, self._link.exchange.precision_mode, self._link.exchange.traits, version
             )
         except UNREADABLE as error:
             return f"its terms cannot be read: {error!r}"
@@ -116,7 +94,9 @@ class Market:
     def _tell_state(self, key: str, is_open: bool, reason: str, at: int, *, is_final: bool = False) -> None:
         if self._states.get(key) != (is_open, reason):
             self._states[key] = (is_open, reason)
-            self._tell(InstrumentStateChanged(at=at, instrument=key, is_open=is_open, reason=reason, is_final=is_final))
+            self._link.tell(
+                InstrumentStateChanged(at=at, instrument=key, is_open=is_open, reason=reason, is_final=is_final)
+            )
 
     # --- The feeds ------------------------------------------------------------------------------------------------
 
@@ -125,13 +105,13 @@ class Market:
         for name, feed in self._feeds.items():
             symbol = self.listed[feed.instrument.key].symbol
             if self._is_watched:
-                self._actions.append(Watch(BOOK + name, "watch_order_book", (symbol,)))
+                self._link.actions.append(Watch(BOOK + name, "watch_order_book", (symbol,)))
                 feed.changed_at = self._asked_at[name] = at
             else:
-                self._asked_at[name] = at - self._settings.poll_ns
-            if self._exchange.can("watchTrades"):
-                self._actions.append(Watch(TRADES + name, "watch_trades", (symbol,)))
-            elif self._exchange.can("fetchTrades"):
+                self._asked_at[name] = at - self._link.settings.poll_ns
+            if self._link.exchange.can("watchTrades"):
+                self._link.actions.append(Watch(TRADES + name, "watch_trades", (symbol,)))
+            elif self._link.exchange.can("fetchTrades"):
                 self._trades_at[name] = at
         self._tickers.begin(self.listed, at)
 
@@ -146,7 +126,7 @@ class Market:
 
     def _lose(self, feed: Feed, reason: str, at: int) -> None:
         if feed.is_live:
-            self._tell(FeedLost(at=at, instrument=feed.instrument.key, reason=reason))
+            self._link.tell(FeedLost(at=at, instrument=feed.instrument.key, reason=reason))
         feed.lose()
 
     def wake(self, at: int) -> str:
@@ -163,7 +143,7 @@ class Market:
         for name, due in self._trades_at.items():
             if at >= due:
                 symbol = self.listed[self._feeds[name].instrument.key].symbol
-                self._calls.ask(FetchTrades(name), at, "fetch_trades", symbol)
+                self._link.calls.ask(FetchTrades(name), at, "fetch_trades", symbol)
                 self._trades_at[name] = NEVER  # until it is answered
         self._tickers.wake(at)
         return ""
@@ -180,11 +160,11 @@ class Market:
 
     @property
     def _is_watched(self) -> bool:
-        return self._exchange.can("watchOrderBook")
+        return self._link.exchange.can("watchOrderBook")
 
     def _due_at(self, name: str, feed: Feed) -> int:
         """When a book is asked for: always, if it is not watched; now and then, and when it is quiet, if it is."""
-        asked_at, settings = self._asked_at[name], self._settings
+        asked_at, settings = self._asked_at[name], self._link.settings
         if name in self._asking or (self._is_watched and not feed.is_live):
             return NEVER
         if not self._is_watched or feed.is_doubted:
@@ -197,15 +177,15 @@ class Market:
         """When a book has stayed away for too long: one that is polled, or the first one of a stream."""
         if feed.is_live == self._is_watched:
             return NEVER
-        return feed.changed_at + self._settings.late_ns
+        return feed.changed_at + self._link.settings.late_ns
 
     def _ask_book(self, name: str, feed: Feed, at: int) -> None:
         self._asked_at[name] = at
         self._asking.add(name)
         feed.asking()
-        limit = self._exchange.traits.book_limit
+        limit = self._link.exchange.traits.book_limit
         symbol = self.listed[feed.instrument.key].symbol
-        self._calls.ask(FetchBook(name), at, "fetch_order_book", symbol, *(() if limit is None else (limit,)))
+        self._link.calls.ask(FetchBook(name), at, "fetch_order_book", symbol, *(() if limit is None else (limit,)))
 
     # --- What is told ---------------------------------------------------------------------------------------------
 
@@ -219,7 +199,7 @@ class Market:
         name = stream.removeprefix(BOOK)
         feed = self._feeds[name]
         try:
-            shown = feed.grid.shown(value, self._settings.depth, self._clock.venue_time(at))
+            shown = feed.grid.shown(value, self._link.settings.depth, self._link.clock.venue_time(at))
         except UNREADABLE as error:
             return f"the book of {name} cannot be read: {error}"
         reason = feed.take(shown, at)
@@ -232,7 +212,7 @@ class Market:
                 self._tickers.answered(name, call, value, at)
                 return ""
             case FetchTrades(name=name):
-                self._trades_at[name] = at + self._settings.poll_ns
+                self._trades_at[name] = at + self._link.settings.poll_ns
                 return self._prints(name, value, at)
             case FetchBook(name=name):
                 self._asking.discard(name)
@@ -246,7 +226,7 @@ class Market:
             case FetchTicker(name=name):
                 self._tickers.failed(name, at)
             case FetchTrades(name=name):
-                self._trades_at[name] = at + self._settings.poll_ns
+                self._trades_at[name] = at + self._link.settings.poll_ns
             case FetchBook(name=name):
                 self._asking.discard(name)
             case _:
@@ -255,7 +235,7 @@ class Market:
     def _book(self, feed: Feed, value: Any, asked_at: int, at: int) -> str:
         name = feed.instrument.name
         try:
-            shown = feed.grid.shown(value, self._settings.depth, self._clock.venue_time(asked_at))
+            shown = feed.grid.shown(value, self._link.settings.depth, self._link.clock.venue_time(asked_at))
         except UNREADABLE as error:
             if self._is_watched:
                 return f"the book of {name} cannot be read: {error}"
@@ -288,7 +268,7 @@ class Market:
                 printed[trade_id] = None
                 if len(printed) > PRINTS_MAX:
                     del printed[next(iter(printed))]
-                self._tell(fact)
+                self._link.tell(fact)
         except OffGrid as error:
             return f"a trade of {name}: {error}"  # the tick may have changed
         except UNREADABLE as error:

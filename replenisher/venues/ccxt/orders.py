@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any, assert_never
 
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
-from replenisher.venues.ccxt.calls import Call, Calls, Failure
-from replenisher.venues.ccxt.link import Asked, Batch, Clock, Exchange, Listed, Search, ask_open_orders
+from replenisher.venues.ccxt.calls import Call, Failure
+from replenisher.venues.ccxt.link import Asked, Batch, Link, Listed, Search
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.placed import Placements
 from replenisher.venues.ccxt.replies import Replies
@@ -19,24 +19,17 @@ class OrderEntry:
 
     def __init__(
         self,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
         names: Names,
         placements: Placements,
         replies: Replies,
-        calls: Calls[Asked],
-        clock: Clock,
-        *,
-        is_exclusive: bool,
     ) -> None:
-        self._exchange = exchange
+        self._link = link
         self._listed = listed  # by instrument key
         self._names = names
         self._placements = placements
         self._replies = replies
-        self._calls = calls
-        self._clock = clock
-        self._is_exclusive = is_exclusive
 
     # --- What is sent ---------------------------------------------------------------------------------------------
 
@@ -47,7 +40,7 @@ class OrderEntry:
             for command in together:
                 self._note(command, at)
             if self._may_cancel_all(kind, key, together):
-                self._calls.ask(Batch(tuple(together)), at, "cancel_all_orders", self._listed[key].symbol)
+                self._link.calls.ask(Batch(tuple(together)), at, "cancel_all_orders", self._listed[key].symbol)
                 continue
             size = self._batch_size(kind, together)
             for first in range(0, len(together), size):
@@ -62,7 +55,7 @@ class OrderEntry:
         return any(place.order_id == order_id for place in self._places_under_way())
 
     def _places_under_way(self) -> list[PlaceOrder]:
-        asked = self._calls.under_way()
+        asked = self._link.calls.under_way()
         single = [what for what in asked if isinstance(what, PlaceOrder)]
         return single + [each for what in asked if isinstance(what, Batch) for each in _places(what)]
 
@@ -77,19 +70,19 @@ class OrderEntry:
         return (
             kind is CancelOrder
             and len(commands) > 1
-            and self._is_exclusive
-            and self._exchange.can("cancelAllOrders")
+            and self._link.settings.is_exclusive
+            and self._link.exchange.can("cancelAllOrders")
             and self._placements.are_all_on(key, (command.order_id for command in commands))
         )
 
     def _batch_size(self, kind: type[OrderCommand], commands: Sequence[OrderCommand]) -> int:
-        is_offered = (kind is PlaceOrder and self._exchange.can("createOrders")) or (
+        is_offered = (kind is PlaceOrder and self._link.exchange.can("createOrders")) or (
             kind is CancelOrder
-            and self._exchange.can("cancelOrders")
+            and self._link.exchange.can("cancelOrders")
             and all(self._id(command) for command in commands)
         )
         market = self._listed[commands[0].instrument].instrument.kind
-        return self._exchange.batch_max.get(market, 1) if is_offered else 1
+        return self._link.exchange.batch_max.get(market, 1) if is_offered else 1
 
     def _id(self, command: OrderCommand) -> str:
         known = "" if isinstance(command, PlaceOrder) else command.venue_order_id
@@ -103,27 +96,27 @@ class OrderEntry:
         if places := _places(batch):
             orders = [dict(zip(ORDER_FIELDS, self._terms(place), strict=True)) for place in places]
             deadline = min(place.deadline for place in places)
-            self._calls.ask(batch, at, "create_orders", orders, deadline=deadline)
+            self._link.calls.ask(batch, at, "create_orders", orders, deadline=deadline)
         else:
-            self._calls.ask(batch, at, "cancel_orders", [self._id(each) for each in commands], symbol)
+            self._link.calls.ask(batch, at, "cancel_orders", [self._id(each) for each in commands], symbol)
 
     def _send_one(self, command: OrderCommand, symbol: str, at: int) -> None:
         match command:
             case PlaceOrder():
-                self._calls.ask(command, at, "create_order", *self._terms(command), deadline=command.deadline)
+                self._link.calls.ask(command, at, "create_order", *self._terms(command), deadline=command.deadline)
             case AmendOrder():
                 self._amend(command, symbol, at)
             case CancelOrder() if venue_order_id := self._id(command):
                 # A cancel only takes risk away: it may leave late.
-                self._calls.ask(command, at, "cancel_order", venue_order_id, symbol)
+                self._link.calls.ask(command, at, "cancel_order", venue_order_id, symbol)
             case CancelOrder():
-                ask_open_orders(self._calls, Search(command, "open"), self._exchange, symbol, at)
+                self._link.ask_open_orders(Search(command, "open"), symbol, at)
             case _:
                 assert_never(command)
 
     def _terms(self, place: PlaceOrder) -> tuple[Any, ...]:
         listed = self._listed[place.instrument]
-        traits = self._exchange.traits
+        traits = self._link.exchange.traits
         params = {
             traits.name_param: place.order_id,
             **dict([traits.post_only]),
@@ -139,7 +132,7 @@ class OrderEntry:
             self._replies.failed(command, Failure("NotSent", "its side is not known", was_sent=False), at)
             return
         instrument = self._listed[command.instrument].instrument
-        self._calls.ask(
+        self._link.calls.ask(
             command,
             at,
             "edit_order",
@@ -149,13 +142,13 @@ class OrderEntry:
             side.value,
             float(instrument.amount(command.quantity)),
             float(instrument.price(command.price)),
-            {**self._exchange.traits.amend_params, **self._deadline(command.valid_until)},
+            {**self._link.exchange.traits.amend_params, **self._deadline(command.valid_until)},
             deadline=command.deadline,
         )
 
     def _deadline(self, valid_until: int) -> dict[str, int]:
-        param = self._exchange.traits.deadline_param
-        return {param: self._clock.venue_ms(valid_until)} if param else {}
+        param = self._link.exchange.traits.deadline_param
+        return {param: self._link.clock.venue_ms(valid_until)} if param else {}
 
     # --- What is answered -----------------------------------------------------------------------------------------
 
@@ -190,7 +183,7 @@ class OrderEntry:
         for order in orders:
             if self._names.of_order(order) == command.order_id:
                 symbol = self._listed[command.instrument].symbol
-                self._calls.ask(command, at, "cancel_order", str(order["id"]), symbol)
+                self._link.calls.ask(command, at, "cancel_order", str(order["id"]), symbol)
                 return
         self._replies.not_open(command, "nothing to cancel", at)
 

@@ -26,7 +26,6 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import (
     BalanceReported,
-    Event,
     OrderNotFound,
     OrderReported,
     PositionReported,
@@ -34,7 +33,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
-from replenisher.venues.ccxt.calls import Call, Calls, Failure
+from replenisher.venues.ccxt.calls import Call, Failure
 from replenisher.venues.ccxt.cash import Cash
 from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
@@ -42,20 +41,7 @@ from replenisher.venues.ccxt.holdings import (
     fill_of,
     position_of,
 )
-from replenisher.venues.ccxt.link import (
-    Asked,
-    CashPage,
-    Clock,
-    Exchange,
-    Funding,
-    Listed,
-    Page,
-    Part,
-    Search,
-    Settings,
-    ask_open_orders,
-    ask_trades,
-)
+from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed, Page, Part, Search
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.resting import Resting
 
@@ -68,29 +54,19 @@ class Questions:
 
     def __init__(
         self,
-        venue: str,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
         names: Names,
         resting: Resting,
         is_placing: Callable[[str], bool],
-        calls: Calls[Asked],
-        clock: Clock,
-        settings: Settings,
-        tell: Callable[[Event], None],
     ) -> None:
-        self._venue = venue
-        self._exchange = exchange
+        self._link = link
         self._listed = listed
         self._names = names
         self._resting = resting
         self._is_placing = is_placing
-        self._calls = calls
-        self._clock = clock
-        self._settings = settings
-        self._tell = tell
         self._absent_since: dict[str, int] = {}
-        self._cash = Cash(venue, exchange, listed, calls, clock, tell)
+        self._cash = Cash(link, listed)
 
     def ask(self, question: Question, at: int) -> None:
         """Ask the exchange."""
@@ -99,18 +75,18 @@ class Questions:
                 self._resting.ask(question, at)
             case AskOrder(instrument=key):
                 search = Search(question, "open")
-                ask_open_orders(self._calls, search, self._exchange, self._listed[key].symbol, at)
+                self._link.ask_open_orders(search, self._listed[key].symbol, at)
             case AskTrades(scope=key, since=since):
                 symbol = self._listed[key].symbol
-                ask_trades(self._calls, Page(question, {}), self._exchange, self._clock, symbol, since, at)
+                self._link.ask_trades(Page(question, {}), symbol, since, at)
             case AskPosition(scope=key):
                 symbol = self._listed[key].symbol
-                if self._exchange.can("fetchPosition"):
-                    self._calls.ask(question, at, "fetch_position", symbol)
+                if self._link.exchange.can("fetchPosition"):
+                    self._link.calls.ask(question, at, "fetch_position", symbol)
                 else:
-                    self._calls.ask(question, at, "fetch_positions", [symbol])
+                    self._link.calls.ask(question, at, "fetch_positions", [symbol])
             case AskBalance():
-                self._calls.ask(question, at, "fetch_balance")
+                self._link.calls.ask(question, at, "fetch_balance")
             case AskCash():
                 self._cash.ask(question, at)
             case _:
@@ -119,7 +95,7 @@ class Questions:
     def fail(self, question: Question, message: str, at: int) -> None:
         """There is no answer; the engine asks again."""
         name, subject = type(question).__name__, question.subject
-        self._tell(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
+        self._link.tell(QuestionFailed(at=at, venue=self._link.venue, question=name, subject=subject, message=message))
 
     # --- What is answered -----------------------------------------------------------------------------------------
 
@@ -138,17 +114,17 @@ class Questions:
                 case AskOpenOrders() | Part():
                     self._resting.answered(call, value, at)
                 case AskPosition(scope=key):
-                    self._tell(self._position(key, value, at))
+                    self._link.tell(self._position(key, value, at))
                 case AskBalance(currency=currency):
-                    cash, waits = cash_of(value, currency, self._exchange.traits)
-                    self._tell(
+                    cash, waits = cash_of(value, currency, self._link.exchange.traits)
+                    self._link.tell(
                         BalanceReported(
                             at=at,
-                            venue=self._venue,
+                            venue=self._link.venue,
                             currency=currency,
                             balance=cash,
                             unsettled=waits,
-                            venue_time=self._clock.venue_time(call.asked_at),
+                            venue_time=self._link.clock.venue_time(call.asked_at),
                         )
                     )
                 case _:
@@ -183,10 +159,10 @@ class Questions:
     def _sought_among_open(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> None:
         if self._reported(question, orders, asked_at, at):
             return
-        symbol, exchange = self._listed[question.instrument].symbol, self._exchange
+        symbol, exchange = self._listed[question.instrument].symbol, self._link.exchange
         venue_order_id = self._names.id_of(question.order_id)
         if venue_order_id and exchange.can("fetchOrder"):
-            self._calls.ask(Search(question, "over"), at, "fetch_order", venue_order_id, symbol)
+            self._link.calls.ask(Search(question, "over"), at, "fetch_order", venue_order_id, symbol)
             return
         limit = exchange.traits.open_limit
         is_whole = limit is None or len(orders) < limit
@@ -197,8 +173,8 @@ class Questions:
         ):
             if exchange.can(what):
                 over = Search(question, "over", is_whole)
-                since_ms = max(0, self._clock.venue_ms(question.placed_at - MINUTE_NS))  # the clocks may differ
-                self._calls.ask(over, at, method, symbol, since_ms, None, dict(exchange.traits.history_params))
+                since_ms = max(0, self._link.clock.venue_ms(question.placed_at - MINUTE_NS))  # the clocks may differ
+                self._link.calls.ask(over, at, method, symbol, since_ms, None, dict(exchange.traits.history_params))
                 return
         self._absent(question, asked_at, at, is_whole=is_whole)
 
@@ -212,7 +188,7 @@ class Questions:
             report = self._resting.report(order, question.instrument, asked_at)
             if report.order_id == question.order_id:
                 self._absent_since.pop(question.order_id, None)
-                self._tell(OrderReported(at=at, order=report, venue_time=self._clock.venue_time(asked_at)))
+                self._link.tell(OrderReported(at=at, order=report, venue_time=self._link.clock.venue_time(asked_at)))
                 return True
         return False
 
@@ -227,31 +203,23 @@ class Questions:
         since = self._absent_since.setdefault(order_id, asked_at)
         if len(self._absent_since) > ABSENT_REMEMBERED_MAX:
             del self._absent_since[next(iter(self._absent_since))]
-        if not self._exchange.traits.deadline_param and asked_at - since < self._settings.absence_ns:
+        if not self._link.exchange.traits.deadline_param and asked_at - since < self._link.settings.absence_ns:
             self.fail(question, "not there, but it may still arrive", at)
             return
-        self._tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._clock.venue_time(asked_at)))
+        self._link.tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._link.clock.venue_time(asked_at)))
 
     # --- Our trades -----------------------------------------------------------------------------------------------
 
     def _page(self, question: AskTrades, have: Mapping[str, Any], trades: Any, at: int) -> None:
-        traits, listed = self._exchange.traits, self._listed[question.scope]
+        traits, listed = self._link.exchange.traits, self._listed[question.scope]
         fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in have}
         together = {**have, **fresh}
         is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
         since_ms = question.since // MS_NS
         oldest_ms = min((int(trade["timestamp"]) for trade in fresh.values()), default=-1)  # of none: no more
         if is_full and oldest_ms >= since_ms:
-            ask_trades(
-                self._calls,
-                Page(question, together),
-                self._exchange,
-                self._clock,
-                listed.symbol,
-                question.since,
-                at,
-                until_ms=oldest_ms,
-            )
+            page = Page(question, together)
+            self._link.ask_trades(page, listed.symbol, question.since, at, until_ms=oldest_ms)
             return
         ordered = sorted(together.values(), key=lambda trade: (int(trade["timestamp"]), str(trade["id"])))
         fills = tuple(
@@ -261,4 +229,4 @@ class Questions:
         )
         # At least one page was full, and it went beyond what was asked for again for safety's sake.
         has_more = bool(have) and fills[-1].venue_time > question.since + SECOND_NS
-        self._tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))
+        self._link.tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))

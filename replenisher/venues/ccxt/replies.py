@@ -8,7 +8,7 @@ Some exchanges do not refuse a post-only order that would take: they accept it a
 ends unfilled right after its place, though nobody asked for that, was refused.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
@@ -26,7 +26,7 @@ from replenisher.model.order import Request, Status
 from replenisher.venues.ccxt import errors
 from replenisher.venues.ccxt.calls import Failure
 from replenisher.venues.ccxt.holdings import UNREADABLE, changed_at, filled_of, lots_of, status_of, ticks_of
-from replenisher.venues.ccxt.link import Clock, Exchange, Listed
+from replenisher.venues.ccxt.link import Link, Listed
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.placed import Placements
 
@@ -44,19 +44,15 @@ class Replies:
 
     def __init__(
         self,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
         names: Names,
         placements: Placements,
-        clock: Clock,
-        tell: Callable[[Event], None],
     ) -> None:
-        self._exchange = exchange
+        self._link = link
         self._listed = listed
         self._names = names
         self._placements = placements
-        self._clock = clock
-        self._tell = tell
 
     def news(self, order: Reply, name: str, key: str, answers: Request | None, at: int) -> Event | None:
         """What an order's structure tells about an order of ours; None if it leaves open what we want to know."""
@@ -99,12 +95,12 @@ class Replies:
             at=at,
             order_id=command.order_id,
             venue_order_id=venue_order_id,
-            venue_time=self._clock.venue_time(at),
+            venue_time=self._link.clock.venue_time(at),
             price=command.price,
             quantity=command.quantity,
             answers=request,
         )
-        self._tell(as_asked if told is None else told)
+        self._link.tell(as_asked if told is None else told)
 
     def canceled(self, command: CancelOrder, reply: Any, at: int) -> None:
         """The reply to a cancel."""
@@ -112,14 +108,14 @@ class Replies:
         if status is Status.CANCELED:
             self._placements.over(command.order_id)
             time = self._venue_time(reply, at)
-            self._tell(
+            self._link.tell(
                 OrderCanceled(
                     at=at, order_id=command.order_id, venue_time=time, reason="canceled", filled=filled_of(reply)
                 )
             )
         elif status is Status.FILLED:
             self.not_open(command, "it is filled", at)
-        elif not self._exchange.can("watchOrders"):  # else the stream tells, or the engine asks in time
+        elif not self._link.exchange.can("watchOrders"):  # else the stream tells, or the engine asks in time
             self.unknown(command, "the cancel was taken, the answer does not show it done", at)
 
     def batch_granted(self, commands: Sequence[OrderCommand], replies: Any, at: int) -> None:
@@ -142,19 +138,19 @@ class Replies:
 
     def failed(self, command: OrderCommand, failure: Failure, at: int) -> None:
         """What a failure proves, and what not."""
-        self._tell(errors.failed(self._exchange.id, failure, command.order_id, REQUESTS[type(command)], at))
+        self._link.tell(errors.failed(self._link.exchange.id, failure, command.order_id, REQUESTS[type(command)], at))
 
     def batch_failed(self, commands: Sequence[OrderCommand], failure: Failure, at: int) -> None:
         """Of several, one may be what the failure is about: only what concerns the whole request is proof."""
         for command in commands:
-            if errors.concerns_all(self._exchange.id, failure) or not failure.was_sent:
+            if errors.concerns_all(self._link.exchange.id, failure) or not failure.was_sent:
                 self.failed(command, failure, at)
             else:
                 self.unknown(command, str(failure), at)
 
     def not_open(self, command: CancelOrder, message: str, at: int) -> None:
         """There is nothing to cancel; the engine asks what became of it."""
-        self._tell(
+        self._link.tell(
             RequestRejected(
                 at=at,
                 order_id=command.order_id,
@@ -167,7 +163,7 @@ class Replies:
     def unknown(self, command: OrderCommand, message: str, at: int) -> None:
         """Nothing is proven; the engine asks what became of it."""
         request = REQUESTS[type(command)]
-        self._tell(OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message))
+        self._link.tell(OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message))
 
     def _terms(
         self, order: Reply, name: str, key: str, answers: Request | None, venue_time: int, at: int
@@ -187,4 +183,4 @@ class Replies:
         )
 
     def _venue_time(self, order: Reply, at: int) -> int:
-        return changed_at(order, self._exchange.traits) or self._clock.venue_time(at)
+        return changed_at(order, self._link.exchange.traits) or self._link.clock.venue_time(at)

@@ -5,15 +5,15 @@ refuse. Those that do are known by name (`Traits.tells_all_open`). ccxt's Deribi
 for one after the other; the answer is whole when the last one is there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replenisher.core.topic import Topic
 from replenisher.model.command import AskOpenOrders
-from replenisher.model.event import Event, OpenOrdersReported, OrderReport
-from replenisher.venues.ccxt.calls import Call, Calls
+from replenisher.model.event import OpenOrdersReported, OrderReport
+from replenisher.venues.ccxt.calls import Call
 from replenisher.venues.ccxt.holdings import report_of
-from replenisher.venues.ccxt.link import Asked, CheckOrders, Clock, Exchange, Listed, Part, ask_open_orders
+from replenisher.venues.ccxt.link import Asked, CheckOrders, Link, Listed, Part
 from replenisher.venues.ccxt.names import Names
 
 WHOLE = ""  # of the account, for which no currency has to be named
@@ -24,35 +24,29 @@ class Resting:
 
     def __init__(
         self,
-        venue: str,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
         names: Names,
-        calls: Calls[Asked],
-        clock: Clock,
-        tell: Callable[[Event], None],
     ) -> None:
-        self._venue = venue
-        self._exchange = exchange
+        self._link = link
         self._listed = listed
         self._names = names
-        self._calls = calls
-        self._clock = clock
-        self._tell = tell
 
     @property
     def scopes(self) -> Sequence[str]:
         """What has to be asked so that all of it is told."""
-        is_one_question = len(self._listed) > 1 and Topic.OPEN_ORDERS in self._exchange.traits.tells_at_once
-        return [self._venue] if is_one_question else list(self._listed)
+        is_one_question = len(self._listed) > 1 and Topic.OPEN_ORDERS in self._link.exchange.traits.tells_at_once
+        return [self._link.venue] if is_one_question else list(self._listed)
 
     def ask(self, what: AskOpenOrders | CheckOrders, at: int) -> None:
         """Ask what rests."""
-        if what.scope != self._venue:
-            ask_open_orders(self._calls, what, self._exchange, self._listed[what.scope].symbol, at)
+        if what.scope != self._link.venue:
+            self._link.ask_open_orders(what, self._listed[what.scope].symbol, at)
             return
         currencies = {listed.instrument.settlement_currency for listed in self._listed.values()}
-        self._ask_part(Part(what, tuple(sorted(currencies)) if self._exchange.traits.currency_param else (WHOLE,)), at)
+        self._ask_part(
+            Part(what, tuple(sorted(currencies)) if self._link.exchange.traits.currency_param else (WHOLE,)), at
+        )
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> None:
         """The answer, or a part of it."""
@@ -62,19 +56,19 @@ class Resting:
                 if left:
                     self._ask_part(Part(what, tuple(left), together), at)
                 else:
-                    self._tell(OpenOrdersReported(at=at, scope=what.scope, orders=together))
+                    self._link.tell(OpenOrdersReported(at=at, scope=what.scope, orders=together))
             case AskOpenOrders(scope=scope) | CheckOrders(scope=scope):
                 reports = tuple(self.report(order, scope, call.asked_at) for order in value)
-                self._tell(OpenOrdersReported(at=at, scope=scope, orders=reports))
+                self._link.tell(OpenOrdersReported(at=at, scope=scope, orders=reports))
             case _:
                 raise AssertionError("this does not ask what rests")
 
     def report(self, order: Mapping[str, Any], key: str, asked_at: int) -> OrderReport:
         """One order on an instrument of ours."""
         # As of when we asked: what the stream has told since then is newer.
-        as_of = self._clock.venue_time(asked_at)
+        as_of = self._link.clock.venue_time(asked_at)
         name = self._names.of_order(order)
-        return report_of(order, name, self._listed[key].instrument, self._exchange.traits, as_of)
+        return report_of(order, name, self._listed[key].instrument, self._link.exchange.traits, as_of)
 
     def _reports(self, orders: Sequence[Mapping[str, Any]], asked_at: int) -> list[OrderReport]:
         """Those on what we trade; what others have elsewhere on the account is left out."""
@@ -82,5 +76,5 @@ class Resting:
         return [self.report(order, keys[order["symbol"]], asked_at) for order in orders if order.get("symbol") in keys]
 
     def _ask_part(self, part: Part, at: int) -> None:
-        currency, param = part.of[0], self._exchange.traits.currency_param
-        self._calls.ask(part, at, "fetch_open_orders", None, None, None, {param: currency} if currency else {})
+        currency, param = part.of[0], self._link.exchange.traits.currency_param
+        self._link.calls.ask(part, at, "fetch_open_orders", None, None, None, {param: currency} if currency else {})

@@ -4,16 +4,16 @@ A price is as old as the exchange says it is, and what we asked for is at least 
 has told nothing for as long as others are polled is asked for like them, so one that is deaf costs no more than that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from replenisher.core.prices import Of
-from replenisher.model.event import Event, TickerTold
+from replenisher.model.event import TickerTold
 from replenisher.model.instrument import Instrument, Kind, instrument_key
 from replenisher.model.units import MS_NS
-from replenisher.venues.ccxt.calls import Action, Call, Calls, Watch
-from replenisher.venues.ccxt.link import Asked, Clock, Exchange, FetchTicker, Listed, Settings
+from replenisher.venues.ccxt.calls import Call, Watch
+from replenisher.venues.ccxt.link import Asked, FetchTicker, Link, Listed
 
 TICKER = "ticker "  # the stream, with the instrument's name behind
 NEVER = 1 << 62
@@ -24,22 +24,13 @@ class Tickers:
 
     def __init__(
         self,
-        venue: str,
+        link: Link,
         names: Sequence[str],
-        exchange: Exchange,
-        calls: Calls[Asked],
-        clock: Clock,
-        settings: Settings,
-        tell: Callable[[Event], None],
-        actions: list[Action],
     ) -> None:
-        self._worth = exchange.traits.worth
-        self._keys = {name: instrument_key(venue, name) for name in names if self._worth.tells}
-        self._calls = calls
-        self._clock = clock
-        self._poll_ns = settings.poll_ns
-        self._tell = tell
-        self._actions = actions
+        self._link = link
+        self._worth = link.exchange.traits.worth
+        self._keys = {name: instrument_key(link.venue, name) for name in names if self._worth.tells}
+        self._poll_ns = link.settings.poll_ns
         self._symbols: dict[str, str] = {}  # by name, of what is offered
         self._due: dict[str, int] = {}  # when each is asked for next
 
@@ -55,7 +46,7 @@ class Tickers:
             self._due[name] = at
             if self._worth.watch:
                 self._due[name] += self._poll_ns
-                self._actions.append(Watch(TICKER + name, self._worth.watch, (symbol,)))
+                self._link.actions.append(Watch(TICKER + name, self._worth.watch, (symbol,)))
 
     def lose(self) -> None:
         """The streams have ended: what was told grows old from here."""
@@ -65,7 +56,7 @@ class Tickers:
         """Ask for what is due."""
         for name, due in self._due.items():
             if at >= due:
-                self._calls.ask(FetchTicker(name), at, self._worth.fetch, self._symbols[name])
+                self._link.calls.ask(FetchTicker(name), at, self._worth.fetch, self._symbols[name])
                 self._due[name] = NEVER  # until it is answered
 
     @property
@@ -95,11 +86,13 @@ class Tickers:
         mark = _price(told.get("markPrice")) if Of.MARK in self._worth.tells else None
         if index is None and mark is None:
             return False
-        venue_time, timestamp = self._clock.venue_time(as_of), told.get("timestamp")
+        venue_time, timestamp = self._link.clock.venue_time(as_of), told.get("timestamp")
         if isinstance(timestamp, int | float) and isfinite(timestamp):
             venue_time = min(venue_time, int(timestamp) * MS_NS)
         key = self._keys[name]
-        self._tell(TickerTold(at=at, instrument=key, venue_time=venue_time, index=index, mark=mark, funding_8h=None))
+        self._link.tell(
+            TickerTold(at=at, instrument=key, venue_time=venue_time, index=index, mark=mark, funding_8h=None)
+        )
         return True
 
 

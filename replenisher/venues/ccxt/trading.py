@@ -28,10 +28,10 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import Event, NotSent, RejectReason, SessionOpened
+from replenisher.model.event import NotSent, RejectReason, SessionOpened
 from replenisher.model.order import Request
 from replenisher.model.units import SECOND_NS
-from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Watch
+from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.errors import verdict
 from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee
 from replenisher.venues.ccxt.link import (
@@ -39,17 +39,14 @@ from replenisher.venues.ccxt.link import (
     Batch,
     CheckFills,
     CheckOrders,
-    Clock,
     DropSwitch,
-    Exchange,
     HoldSwitch,
+    Link,
     Listed,
     LogIn,
     LookAtRights,
     Part,
     Search,
-    Settings,
-    ask_trades,
 )
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.orders import OrderEntry
@@ -70,42 +67,19 @@ class Trading:
 
     def __init__(
         self,
-        venue: str,
-        exchange: Exchange,
+        link: Link,
         listed: Mapping[str, Listed],
         is_ours: Callable[[str], bool],
-        calls: Calls[Asked],
-        clock: Clock,
-        settings: Settings,
-        tell: Callable[[Event], None],
-        actions: list[Action],
     ) -> None:
+        self._link = link
         self.is_open = False
-        self._venue = venue
-        self._exchange = exchange
         self._listed = listed  # by instrument key; the market side fills it
-        self._calls = calls
-        self._clock = clock
-        self._settings = settings
-        self._tell = tell
-        self._actions = actions
-        self._names = Names(exchange.traits, is_ours)
+        self._names = Names(link.exchange.traits, is_ours)
         placements = Placements()
-        self._replies = Replies(exchange, listed, self._names, placements, clock, tell)
-        self._entry = OrderEntry(
-            exchange,
-            listed,
-            self._names,
-            placements,
-            self._replies,
-            calls,
-            clock,
-            is_exclusive=settings.is_exclusive,
-        )
-        self._resting = Resting(venue, exchange, listed, self._names, calls, clock, tell)
-        self._questions = Questions(
-            venue, exchange, listed, self._names, self._resting, self._entry.is_placing, calls, clock, settings, tell
-        )
+        self._replies = Replies(link, listed, self._names, placements)
+        self._entry = OrderEntry(link, listed, self._names, placements, self._replies)
+        self._resting = Resting(link, listed, self._names)
+        self._questions = Questions(link, listed, self._names, self._resting, self._entry.is_placing)
         self._due: dict[Asked, int] = {}  # what is asked again and again, and when next
         self._unanswered = 0
         self._known_until: dict[str, int] = {}  # per instrument: the venue time of the newest fill that was told
@@ -117,12 +91,12 @@ class Trading:
 
     def log_in(self, at: int) -> None:
         """Ask something that only a good key is answered."""
-        self._calls.ask(LogIn(), at, "fetch_balance")
+        self._link.calls.ask(LogIn(), at, "fetch_balance")
 
     def say_farewell(self, at: int) -> None:
         """Nothing of ours rests and we go: nobody needs to cancel for us."""
         if self.is_open and self._holds_switch:
-            self._calls.ask(DropSwitch(), at, "cancel_all_orders_after", 0, is_farewell=True)
+            self._link.calls.ask(DropSwitch(), at, "cancel_all_orders_after", 0, is_farewell=True)
 
     def lose(self) -> None:
         """Nothing is heard any more."""
@@ -143,11 +117,11 @@ class Trading:
     def watch(self, at: int) -> None:
         """Begin every stream, and ask at once for what was missed before it."""
         for key, listed in self._listed.items():
-            self._known_until.setdefault(key, self._clock.venue_time(at))
-            if self._exchange.can("watchOrders"):
-                self._actions.append(Watch(ORDERS + key, "watch_orders", (listed.symbol,)))
-            if self._exchange.can("watchMyTrades"):
-                self._actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
+            self._known_until.setdefault(key, self._link.clock.venue_time(at))
+            if self._link.exchange.can("watchOrders"):
+                self._link.actions.append(Watch(ORDERS + key, "watch_orders", (listed.symbol,)))
+            if self._link.exchange.can("watchMyTrades"):
+                self._link.actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
             self._due[CheckFills(key)] = at
         self._due |= {CheckOrders(scope): at for scope in self._resting.scopes}
 
@@ -164,14 +138,14 @@ class Trading:
         self.watch(at)
         if self._holds_switch:
             self._due[HoldSwitch()] = self._hold_again_at(at)
-        self._tell(SessionOpened(at=at, venue=self._venue))
+        self._link.tell(SessionOpened(at=at, venue=self._link.venue))
 
     def _check(self, what: Asked, at: int) -> None:
         match what:
             case CheckFills(instrument=key):
                 self._due[what] = at + self._every("watchMyTrades")
                 since, symbol = self._known_until[key] - OVERLAP_NS, self._listed[key].symbol
-                ask_trades(self._calls, what, self._exchange, self._clock, symbol, since, at)
+                self._link.ask_trades(what, symbol, since, at)
             case CheckOrders():
                 self._due[what] = at + self._every("watchOrders")
                 self._resting.ask(what, at)
@@ -183,16 +157,16 @@ class Trading:
 
     @property
     def _holds_switch(self) -> bool:
-        return self._exchange.has_switch and self._settings.dead_man_switch_s > 0
+        return self._link.exchange.has_switch and self._link.settings.dead_man_switch_s > 0
 
     def _hold_switch(self, at: int) -> None:
-        self._calls.ask(HoldSwitch(), at, "cancel_all_orders_after", self._settings.dead_man_switch_s * 1000)
+        self._link.calls.ask(HoldSwitch(), at, "cancel_all_orders_after", self._link.settings.dead_man_switch_s * 1000)
 
     def _hold_again_at(self, at: int) -> int:
-        return at + self._settings.dead_man_switch_s * SECOND_NS // 3
+        return at + self._link.settings.dead_man_switch_s * SECOND_NS // 3
 
     def _every(self, stream: str) -> int:
-        return self._settings.check_ns if self._exchange.can(stream) else self._settings.poll_ns
+        return self._link.settings.check_ns if self._link.exchange.can(stream) else self._link.settings.poll_ns
 
     # --- What the engine wishes -----------------------------------------------------------------------------------
 
@@ -206,7 +180,7 @@ class Trading:
                         orders.append(command)
                     else:
                         request = REQUESTS[type(command)]
-                        self._tell(NotSent(at=at, order_id=command.order_id, request=request))
+                        self._link.tell(NotSent(at=at, order_id=command.order_id, request=request))
                 case AskOpenOrders() | AskOrder() | AskTrades() | AskPosition() | AskCash() | AskBalance():
                     if self.is_open:
                         self._questions.ask(command, at)
@@ -224,7 +198,7 @@ class Trading:
             match call.what:
                 case LogIn():
                     symbol = next(iter(self._listed.values())).symbol
-                    self._calls.ask(LookAtRights(), at, "cancel_order", NO_ORDER, symbol)
+                    self._link.calls.ask(LookAtRights(), at, "cancel_order", NO_ORDER, symbol)
                 case LookAtRights():
                     self._let_in(at)
                 case DropSwitch():
@@ -252,7 +226,7 @@ class Trading:
             case LogIn():
                 return f"refused the login: {failure}"
             case LookAtRights():
-                if verdict(self._exchange.id, failure, Request.CANCEL).reason is RejectReason.PERMISSION:
+                if verdict(self._link.exchange.id, failure, Request.CANCEL).reason is RejectReason.PERMISSION:
                     return f"refused the key the right to trade: {failure}"
                 self._let_in(at)  # there is no such order, and so the key may cancel; or nothing is proven
             case DropSwitch():
@@ -289,8 +263,8 @@ class Trading:
             if not self._names.is_ours(name):
                 continue
             if (told := self._replies.news(order, name, key, None, at)) is not None:
-                self._tell(told)
-            if order.get("filled") and not self._exchange.can("watchMyTrades"):
+                self._link.tell(told)
+            if order.get("filled") and not self._link.exchange.can("watchMyTrades"):
                 self._due[CheckFills(key)] = at  # no stream tells the execution itself
         self._release(at)
 
@@ -326,4 +300,4 @@ class Trading:
         self._told.append((key, fill.trade_id))
         self._told_set.add((key, fill.trade_id))
         self._known_until[key] = max(self._known_until.get(key, 0), fill.venue_time)
-        self._tell(fill)
+        self._link.tell(fill)

@@ -25,6 +25,7 @@ from replenisher.venues.ccxt.link import (
     FetchTicker,
     FetchTrades,
     HoldSwitch,
+    Link,
     LoadMarkets,
     LogIn,
     LookAtRights,
@@ -77,21 +78,9 @@ class CcxtVenue:
         self._actions: list[Action] = []
         self._calls: Calls[Asked] = Calls(self._actions)
         self._clock = Clock()
-        tell = self._facts.append
-        self._market = Market(
-            name, instruments, followed, tickers, exchange, self._calls, self._clock, settings, tell, self._actions
-        )
-        self._trading = Trading(
-            name,
-            exchange,
-            self._market.traded,
-            self._is_ours,
-            self._calls,
-            self._clock,
-            settings,
-            tell,
-            self._actions,
-        )
+        link = Link(name, exchange, settings, self._calls, self._clock, self._facts.append, self._actions)
+        self._market = Market(link, instruments, followed, tickers)
+        self._trading = Trading(link, self._market.traded, self._is_ours)
         self._phase = Phase.IDLE
         self._failures = 0
         self._attempt_at = 0
