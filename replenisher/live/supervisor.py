@@ -182,8 +182,14 @@ class Supervisor:
             lacking = "has no session" if self._waiting else "tells no price"
             reason = self._parts.reasons.get(name, "no answer")
             self._end(Unreachable(f"venue {name} {lacking} after {allowed_s:.0f} s: {reason}"))
-        elif self._unpriced and len(self._unpriced) == len(self._state.setup.strategies):
+        elif self._is_blind:
             self._stop_for(Unreachable(f"nothing to quote on after {allowed_s:.0f} s: {self._what_prices_say()}"))
+
+    @property
+    def _is_blind(self) -> bool:
+        """Whether no strategy ever saw a price that it goes by, though there could be one."""
+        strategies, closed = self._state.setup.strategies, self._state.closed
+        return len(self._unpriced) == len(strategies) and not any(each.instrument in closed for each in strategies)
 
     def _what_prices_say(self) -> str:
         """What became of every price that somebody goes by."""

@@ -97,12 +97,14 @@ def test_a_venue_without_a_session_is_given_up_after_a_while(tmp_path: Path) -> 
 LEGS = "[{http: desk}, {venue: deribit, instrument: BTC-PERPETUAL, of: index, max_age_ms: 1}]"
 
 
-def going_by_dead_legs(directory: Path, *others: str) -> Scene:
+def going_by_dead_legs(directory: Path, *others: str, interrupted: str = "") -> Scene:
     """The shipped desk on two prices of which neither is ever fresh, and others with it that go by the book."""
     begun, strategy = SHIPPED.read_text().split("strategies:\n")
     source = "price_sources: {desk: {url: 'http://127.0.0.1:1/', field: price, poll_ms: 200}}\n"
     blind = f"    fair_value: {{source: composite, outlier_bps: 20, min_legs: 1, legs: {LEGS}}}\n"
     strategies = [strategy + blind, *(strategy.replace("id: core", f"id: {name}") for name in others)]
+    listed = f"exchange:\n  instruments: {{BTC-PERPETUAL: {{interruptions: [{interrupted}]}}}}\n"
+    begun = begun.replace("exchange:\n", listed)
     (directory / "desk.yaml").write_text(f"{source}{begun}strategies:\n{''.join(strategies)}")
     return scene_of(load(directory / "desk.yaml"))
 
@@ -121,11 +123,22 @@ def test_a_desk_none_of_whose_legs_was_ever_fresh_ends_and_names_them(tmp_path: 
     assert told("stopping") == [{"reason": first.last_word}]
 
 
-def test_a_desk_on_which_another_strategy_can_quote_goes_on(tmp_path: Path) -> None:
-    with world_of(going_by_dead_legs(tmp_path, "seeing"), tmp_path) as world:
+def test_a_desk_waits_for_its_prices_while_its_instrument_does_not_trade(tmp_path: Path) -> None:
+    halted = "{state: halted, after_s: 5, for_s: 60}"
+
+    with world_of(going_by_dead_legs(tmp_path, interrupted=halted), tmp_path) as world:
+        first = world.life
         world.run(40)
 
-        assert not world.life.is_over
+        assert not first.is_over
+
+
+def test_a_desk_on_which_another_strategy_can_quote_goes_on(tmp_path: Path) -> None:
+    with world_of(going_by_dead_legs(tmp_path, "seeing"), tmp_path) as world:
+        first = world.life
+        world.run(40)
+
+        assert not first.is_over
         assert world.exchange.views.open_orders("main")
 
 
