@@ -1,8 +1,15 @@
 """The loop as a story: a ladder is shown, moved, eaten and put back."""
 
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.engine import Engine
+from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrder
+from replenisher.model.event import BalanceReported, CashKind, CashMoved, ClockStepped, TradePrinted
 from replenisher.model.order import Side
-from tests.core.world import ladder, quoting, want
+from tests.core.world import KEY, SECOND, T0, VENUE, Wishes, ladder, policy, quoting, setup, want
 
 
 def test_a_ladder_is_shown_once_everything_is_in_sync() -> None:
@@ -43,3 +50,74 @@ def test_an_eaten_level_is_put_back_at_once_and_nothing_else_is_touched() -> Non
     (place,) = commands
     assert isinstance(place, PlaceOrder)
     assert (place.side, place.level, place.intent) == (Side.BUY, 1, Intent.REFILL)
+
+
+def test_a_step_of_the_wall_clock_is_nothing_to_us() -> None:
+    world = quoting(ladder(1))
+
+    assert world.tell(ClockStepped(at=0, step_ns=-3_600 * SECOND)) == ()
+
+
+def test_session_time_never_goes_back() -> None:
+    world = quoting(ladder(1))
+
+    world.tell(ClockStepped(at=0, step_ns=1), at=world.at - SECOND)
+
+    assert world.steps[-1].at == world.steps[-2].at
+
+
+def test_a_print_is_told_to_the_strategy() -> None:
+    world = quoting(ladder(1))
+
+    world.tell(
+        TradePrinted(at=0, instrument=KEY, venue_time=T0, trade_id="1", price=99_999, quantity=3, taker=Side.BUY)
+    )
+
+    strategy = world.setup.strategies[0].strategy
+    assert isinstance(strategy, Wishes)
+    assert strategy.seen[-1].last_trade == 99_999
+
+
+def test_money_moves_without_fills_too() -> None:
+    world = quoting(ladder(1))
+    before = world.state.account.balance(VENUE, "USDT")
+    funding = CashMoved(
+        at=0, venue=VENUE, kind=CashKind.FUNDING, currency="USDT", amount=Decimal("-1.5"), venue_time=T0, venue_id="F1"
+    )
+
+    world.tell(funding)
+    world.tell(funding)  # the venue's book is read again
+
+    assert before is not None
+    assert world.state.account.balance(VENUE, "USDT") == before - Decimal("1.5")
+    world.tell(msgspec.structs.replace(funding, currency="XYZ"))
+    assert world.state.account.balance(VENUE, "XYZ") is None, "a balance nobody has told is not known"
+
+
+def test_what_moved_before_the_venue_told_our_balance_is_in_it() -> None:
+    world = quoting(ladder(1))
+    for _ in range(3):
+        world.tell(BalanceReported(at=0, venue=VENUE, currency="USDT", balance=Decimal(500), venue_time=T0))
+    about = {"at": 0, "venue": VENUE, "kind": CashKind.TRANSFER, "currency": "USDT", "amount": Decimal(7)}
+
+    world.tell(CashMoved(**about, venue_time=T0 - 1, venue_id="1"))
+    world.tell(CashMoved(**about, venue_time=T0 + 1, venue_id="2"))
+
+    assert world.state.account.balance(VENUE, "USDT") == 507
+
+
+def test_an_old_order_is_replaced_when_its_time_has_come() -> None:
+    world = quoting(ladder(1), policy=policy(max_order_age_ns=60 * SECOND))
+    first = {order_.order_id for order_ in world.live()}
+
+    early = world.wait(59 * SECOND)
+    world.wait(SECOND)
+    world.settle()
+
+    assert early == []
+    assert len(world.live()) == 2
+    assert not first & {order_.order_id for order_ in world.live()}
+
+
+def test_an_engine_that_knows_nothing_waits_for_nothing() -> None:
+    assert Engine(State.load(setup([]), None)).next_deadline is None

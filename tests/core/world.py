@@ -581,3 +581,7 @@ def want(world: World, quotes: Iterable[Quote]) -> tuple[Command, ...]:
     best = world.venue.best(Side.BUY) or BID
     world.venue.publish(Side.BUY, best, world.at)
     return world.hear()
+
+
+def cancels(wishes: tuple[Command, ...] | list[Command]) -> int:
+    return sum(isinstance(wish, CancelOrder) for wish in wishes)

@@ -5,9 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenisher.model.command import (
-    AskPosition,
-)
+from replenisher.model.command import AskPosition
 from replenisher.model.event import (
     BookChanged,
     BookSnapshot,
@@ -19,20 +17,7 @@ from replenisher.model.event import (
     SessionOpened,
 )
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.far import (
-    DEFINITION,
-    KEY,
-    MS,
-    T0,
-    Far,
-    amend,
-    cancel,
-    kinds,
-    make_open,
-    order,
-    place,
-    trade,
-)
+from tests.venues.far import DEFINITION, KEY, MS, T0, Far, amend, cancel, kinds, make_open, order, place, trade
 
 GOOD: dict[str, object] = {
     "public/get_time": T0 // MS,

@@ -2,26 +2,9 @@
 
 import pytest
 
-from replenisher.model.event import (
-    InstrumentStateChanged,
-    OrderRejected,
-    RejectReason,
-    SessionOpened,
-)
+from replenisher.model.event import InstrumentStateChanged, OrderRejected, RejectReason, SessionOpened
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.far import (
-    DEFINITION,
-    KEY,
-    MS,
-    OURS,
-    STATUS,
-    T0,
-    Far,
-    S,
-    kinds,
-    make_open,
-    place,
-)
+from tests.venues.far import DEFINITION, KEY, MS, OURS, STATUS, T0, Far, S, kinds, make_open, place
 
 
 def test_an_instrument_closes_and_opens() -> None:

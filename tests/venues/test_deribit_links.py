@@ -19,20 +19,7 @@ from replenisher.model.event import (
 from replenisher.venues.deribit.requests import sign
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.far import (
-    DEFINITION,
-    KEY,
-    MINUTE,
-    MS,
-    STATUS,
-    T0,
-    Far,
-    S,
-    cancel,
-    kinds,
-    make_open,
-    place,
-)
+from tests.venues.far import DEFINITION, KEY, MINUTE, MS, STATUS, T0, Far, S, cancel, kinds, make_open, place
 
 
 def test_a_market_opens_with_clock_login_definition_and_snapshot() -> None:

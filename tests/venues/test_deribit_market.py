@@ -18,18 +18,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Side
 from replenisher.venues.deribit.venue import MARKET, TRADING
-from tests.venues.far import (
-    DEFINITION,
-    KEY,
-    MS,
-    T0,
-    Far,
-    Json,
-    Recordings,
-    S,
-    kinds,
-    make_open,
-)
+from tests.venues.far import DEFINITION, KEY, MS, T0, Far, Json, Recordings, S, kinds, make_open
 
 
 def test_changes_that_name_their_predecessor_are_told() -> None:

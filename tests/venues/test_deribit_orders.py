@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 
-from replenisher.model.command import (
-    AskOpenOrders,
-    AskPosition,
-)
+from replenisher.model.command import AskOpenOrders, AskPosition
 from replenisher.model.event import (
     CancelsSent,
     NotSent,
@@ -24,21 +21,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Request
 from replenisher.venues.deribit.venue import TRADING
-from tests.venues.far import (
-    KEY,
-    MS,
-    OURS,
-    T0,
-    Far,
-    S,
-    amend,
-    cancel,
-    kinds,
-    make_open,
-    order,
-    place,
-    trade,
-)
+from tests.venues.far import KEY, MS, OURS, T0, Far, S, amend, cancel, kinds, make_open, order, place, trade
 
 
 def test_an_order_is_post_only_in_every_word_and_carries_the_venues_deadline() -> None:

@@ -5,13 +5,7 @@ from typing import Any
 
 import pytest
 
-from replenisher.model.command import (
-    AskBalance,
-    AskOpenOrders,
-    AskOrder,
-    AskPosition,
-    AskTrades,
-)
+from replenisher.model.command import AskBalance, AskOpenOrders, AskOrder, AskPosition, AskTrades
 from replenisher.model.event import (
     BalanceReported,
     OpenOrdersReported,
@@ -23,20 +17,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Status
 from replenisher.venues.deribit.venue import TRADING
-from tests.venues.far import (
-    HISTORY,
-    KEY,
-    MINUTE,
-    MS,
-    OURS,
-    T0,
-    Far,
-    Json,
-    S,
-    make_open,
-    order,
-    trade,
-)
+from tests.venues.far import HISTORY, KEY, MINUTE, MS, OURS, T0, Far, Json, S, make_open, order, trade
 
 
 def test_questions_are_answered_with_the_venues_words() -> None:

@@ -1,0 +1,88 @@
+"""The loss of a day: what it pauses or halts, and when it counts anew."""
+
+from decimal import Decimal
+
+import msgspec
+
+from replenisher.core.risk import OnBreach
+from replenisher.model.command import Command, HaltCause, Pause
+from replenisher.model.event import InstrumentDefined, PauseAsked, ResumeAsked
+from replenisher.model.order import Side
+from tests.core.world import INVERSE, LINEAR, SECOND, World, cancels, filled, ladder, limits, quoting
+
+
+def lose(world: World, lots: int, at_price: int) -> tuple[Command, ...]:
+    """A purchase at a price that the market does not pay."""
+    fill = filled(LINEAR, world.order(Side.BUY).order_id, f"L{lots}", Side.BUY, at_price, lots, venue_time=world.at)
+    return world.tell(fill)
+
+
+def test_too_large_a_loss_in_a_day_pauses_until_an_operator_resumes() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), cooloff_ns=60 * SECOND))
+
+    bearable = lose(world, 10, 104_000)
+    too_much = lose(world, 9, 102_000)
+
+    assert not any(isinstance(wish, Pause) for wish in bearable)
+    (pause,) = (wish for wish in too_much if isinstance(wish, Pause))
+    assert "5.80 lost today" in pause.reason
+    assert cancels(too_much) == 2
+    world.settle()
+    assert not world.venue.resting()
+
+    world.wait(59 * SECOND)
+    assert not world.live()
+    world.wait(2 * SECOND)
+    assert not world.live(), "a cool-off does not forgive what was lost today"
+    assert world.state.pauses
+    world.tell(ResumeAsked(at=0))
+    world.settle()
+    assert len(world.live()) == 2, "an operator does"
+
+
+def test_a_halt_outlives_the_process_and_ends_only_with_a_reason() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), on_loss=OnBreach.HALT))
+    lose(world, 20, 104_000)
+    world.settle()
+
+    later = world.reborn()
+    later.venue.position = Decimal("0.02")
+    later.open(epoch=2)
+    later.wait(600 * SECOND)
+
+    assert later.live() == []
+    assert "max_daily_loss_quote" in later.state.halts[HaltCause.LOSS].reason
+    later.tell(PauseAsked(at=0, reason="lunch"))
+    later.tell(ResumeAsked(at=0))
+    assert later.live() == []
+    assert later.state.pauses == {}, "a pause is what a plain resume ends"
+    later.tell(ResumeAsked(at=0, reason="the fat finger is gone"))
+    assert len(later.live()) == 2
+
+
+def test_a_new_day_begins_without_losses() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5), max_data_age_ns=10**18))
+    lose(world, 10, 104_000)
+    world.wait(86_400 * SECOND)
+
+    wishes = lose(world, 9, 104_000)
+
+    assert not any(isinstance(wish, Pause) for wish in wishes)
+
+
+def test_an_inverse_contract_loses_in_its_quote_currency_too() -> None:
+    world = quoting(ladder(1, 100), INVERSE, limits=limits(max_daily_loss_quote=Decimal(20)))
+    fill = filled(INVERSE, world.order(Side.BUY).order_id, "L1", Side.BUY, 104_000, 100, venue_time=world.at)
+
+    (pause,) = (wish for wish in world.tell(fill) if isinstance(wish, Pause))
+
+    assert "38.46 lost" in pause.reason  # 1,000 USD at 52,000 and at 50,000
+
+
+def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
+    world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5)))
+    elsewhere = msgspec.structs.replace(LINEAR, name="OLD")
+    world.tell(InstrumentDefined(at=0, instrument=elsewhere))
+    world.tell(filled(elsewhere, "", "E1", Side.BUY, 100_000, 5, venue_time=world.at))
+
+    assert any(isinstance(wish, Pause) for wish in lose(world, 20, 104_000))
