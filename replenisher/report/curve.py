@@ -150,19 +150,24 @@ class Holding:
 
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""
-        size = float(self._size)
-        if self._before is not None:
-            self._pair(self._before, size, 1)
+        size, before = float(self._size), self._before
+        if before is not None:
+            self._pairs += 1
+            self._x += before
+            self._y += size
+            self._xx += before * before
+            self._xy += before * size
         if seconds > 1:
-            self._pair(size, size, seconds - 1)
+            self._stay(size, seconds - 1)
         self._before = size
 
-    def _pair(self, before: float, after: float, times: int) -> None:
+    def _stay(self, size: float, times: int) -> None:
+        """So many pairs of the same inventory."""
         self._pairs += times
-        self._x += before * times
-        self._y += after * times
-        self._xx += before * before * times
-        self._xy += before * after * times
+        self._x += size * times
+        self._y += size * times
+        self._xx += size * size * times
+        self._xy += size * size * times
 
     def half_life(self) -> HalfLife:
         """As far as it can be told."""

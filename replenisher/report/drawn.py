@@ -5,8 +5,10 @@ the first is read. Of fills and prices every n-th is kept, where n doubles whene
 the least and the most of every stretch that it stands for, so that no peak is lost.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from operator import itemgetter
 
 import msgspec
 from sqlalchemy import Connection
@@ -120,46 +122,50 @@ class Thinned:
             self.one_in *= 2
 
 
-class Extremes:
-    """A value over time: of each stretch the least and the most, in their order; stretches double as points do."""
+class Position:
+    """What is held over time: of each stretch the least and the most, in their order; stretches double as points do."""
 
     def __init__(self) -> None:
+        self.held = ZERO
         self.kept: list[tuple[int, Decimal]] = []  # two of each stretch
+        self._stretch: list[tuple[int, Decimal]] = []  # that is not over yet
         self._length = 1
-        self._seen = 0
-        self._least = self._most = (0, ZERO)
 
-    def add(self, at: int, value: Decimal) -> None:
-        """The value from here on."""
-        if not self._seen:
-            self._least = self._most = (at, value)
-        elif value < self._least[1]:
-            self._least = (at, value)
-        elif value > self._most[1]:
-            self._most = (at, value)
-        self._seen += 1
-        if self._seen == self._length:
-            self._seen = 0
-            self.kept += sorted((self._least, self._most))
+    def hold(self, at: int, size: Decimal) -> None:
+        """So much is held from now on."""
+        self.held = size
+        self._stretch.append((at, size))
+        if len(self._stretch) >= self._length:
+            self.kept += _extremes(self._stretch)
+            self._stretch.clear()
             if len(self.kept) >= 4 * POINTS_MAX:
                 self._merge()
 
     def points(self) -> list[tuple[int, Decimal]]:
         """What is to be drawn."""
-        unfinished = sorted((self._least, self._most)) if self._seen else []
+        unfinished = _extremes(self._stretch) if self._stretch else []
         return list(dict.fromkeys([*self.kept, *unfinished]))
 
     def _merge(self) -> None:
-        merged: list[tuple[int, Decimal]] = []
-        for place in range(0, len(self.kept), 4):
-            stretch = self.kept[place : place + 4]
-            merged += sorted((min(stretch, key=_value), max(stretch, key=_value)))
-        self.kept = merged
+        stretches = (self.kept[place : place + 4] for place in range(0, len(self.kept), 4))
+        self.kept = [point for stretch in stretches for point in _extremes(stretch)]
         self._length *= 2
 
 
-def _value(point: tuple[int, Decimal]) -> Decimal:
-    return point[1]
+def _extremes(stretch: list[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:
+    """The first of the least and the first of the most, in their order."""
+    return sorted((min(stretch, key=_size), max(stretch, key=_size)))
+
+
+_size = itemgetter(1)
+
+
+class Drawn:
+    """What is drawn of one instrument."""
+
+    def __init__(self) -> None:
+        self.fills = Thinned()
+        self.position = Position()
 
 
 class Pen:
@@ -171,31 +177,27 @@ class Pen:
         self._look_every = max(1, fills // POINTS_MAX)
         self._unlooked = 0
         self._equity: dict[str, list[tuple[int, Parts]]] = {}
-        self._fills: dict[str, Thinned] = {}
-        self._positions: dict[str, Extremes] = {}
-        self._held: dict[str, Decimal] = {}
+        self._drawn: defaultdict[str, Drawn] = defaultdict(Drawn)
 
     def fill(self, fill: Fill) -> bool:
         """One more; whether the P&L should be looked at now."""
-        name = fill.instrument
-        fills = self._fills.get(name)
-        if fills is None:
-            fills = self._fills[name] = Thinned()
-        is_buy = fill.side is BUY
-        self._hold(name, fill.at, self._held.get(name, ZERO) + (fill.amount if is_buy else -fill.amount))
-        if fills.is_due():
+        drawn, is_buy = self._drawn[fill.instrument], fill.side is BUY
+        position = drawn.position
+        position.hold(fill.at, position.held + fill.amount if is_buy else position.held - fill.amount)
+        if drawn.fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
-            fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
+            drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
         self._unlooked += 1
         return self._unlooked >= self._look_every
 
     def take_over(self, taken: Taken) -> None:
         """A position is ours without a fill."""
-        self._hold(taken.instrument, taken.at, self._held.get(taken.instrument, ZERO) + taken.amount)
+        position = self._drawn[taken.instrument].position
+        position.hold(taken.at, position.held + taken.amount)
 
     def deliver(self, name: str, at: int) -> None:
         """A position is gone without a fill."""
-        self._hold(name, at, ZERO)
+        self._drawn[name].position.hold(at, ZERO)
 
     def look(self, at: int, lines: Iterable[Line]) -> None:
         """The P&L is this now."""
@@ -212,7 +214,8 @@ class Pen:
 
     def fills(self) -> list[FillsOnPrice]:
         """The curve of each instrument that was traded."""
-        return [self._on_price(name, thinned) for name, thinned in sorted(self._fills.items())]
+        traded = sorted((name, drawn.fills) for name, drawn in self._drawn.items() if drawn.fills.kept)
+        return [self._on_price(name, fills) for name, fills in traded]
 
     def held(self) -> list[Held]:
         """The position in each instrument."""
@@ -225,15 +228,8 @@ class Pen:
                 at=tuple(at for at, _ in points),
                 position=tuple(float(size) for _, size in points),
             )
-            for name, points in sorted((name, each.points()) for name, each in self._positions.items())
+            for name, points in sorted((name, drawn.position.points()) for name, drawn in self._drawn.items())
         ]
-
-    def _hold(self, name: str, at: int, size: Decimal) -> None:
-        self._held[name] = size
-        extremes = self._positions.get(name)
-        if extremes is None:
-            extremes = self._positions[name] = Extremes()
-        extremes.add(at, size)
 
     def _curve(self, currency: str, points: list[tuple[int, Parts]]) -> EquityCurve:
         parts = {

@@ -9,6 +9,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,9 @@ from replenisher.model.order import Request
 from replenisher.model.units import MS_NS
 from replenisher.store.history import Sent
 from replenisher.store.round_trips import RoundTrip
+
+if TYPE_CHECKING:
+    from replenisher.store.marked import Times
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,9 @@ def latencies(batches: Iterable[Iterable[RoundTrip]], sent: Iterable[Sent]) -> t
 
 
 def _latency(config_version: str, strategy: str, request: str, intent: str, took: _Took) -> Latency:
-    times = sorted(took.times_ns)
+    import numpy as np
+
+    times = np.sort(np.array(took.times_ns))
     return Latency(
         config_version=config_version,
         strategy=strategy,
@@ -80,6 +86,6 @@ def _latency(config_version: str, strategy: str, request: str, intent: str, took
     )
 
 
-def _quantile_ms(times_ns: list[int], pct: int) -> float | None:
+def _quantile_ms(times_ns: "Times", pct: int) -> float | None:
     """The least time within which so many percent were done: one that did occur."""
-    return times_ns[-(-len(times_ns) * pct // 100) - 1] / MS_NS if times_ns else None
+    return int(times_ns[-(-len(times_ns) * pct // 100) - 1]) / MS_NS if len(times_ns) else None

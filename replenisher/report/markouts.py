@@ -17,7 +17,7 @@ Means are weighted by notional. The error is that of the weighted mean as if fil
 minute are not quite, as they share a market. A mid that nobody knows is left out and counted as missing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -112,8 +112,8 @@ class MarkoutCube:
 
         if not fills.whose:
             return
-        groups = {whose: number for number, whose in enumerate(dict.fromkeys(fills.whose))}
-        group = np.fromiter(map(groups.__getitem__, fills.whose), np.int64, len(fills.whose))
+        groups: dict[Whose, int] = {}
+        group = np.array([groups.setdefault(whose, len(groups)) for whose in fills.whose])
         first_rows, signs, worth, is_inverse = zip(*(self._about(whose, instruments) for whose in groups), strict=True)
         rows = np.array(first_rows)[group] + fills.at // HOUR_NS % HOURS
         # Whoever shares a row lies together, so that each row is a stretch to be added up.
@@ -133,7 +133,7 @@ class MarkoutCube:
         sign = 1.0 if side == Side.BUY.value else -1.0
         return place * HOURS, sign, float(instrument.contract_value), instrument.inverse
 
-    def _add(self, rows: "Times", terms: Mapping[str, "Floats"]) -> None:
+    def _add(self, rows: "Times", terms: Mapping[str, Sequence["Floats"]]) -> None:
         """Each fill's terms to the sums in its row; these are in order."""
         import numpy as np
 
@@ -142,7 +142,8 @@ class MarkoutCube:
             sums = self._sums[name]
             if (missing := len(self._places) * HOURS - sums.shape[-1]) > 0:
                 sums = self._sums[name] = np.concatenate([sums, np.zeros((*sums.shape[:-1], missing))], axis=-1)
-            sums[..., rows[starts]] += np.add.reduceat(values, starts, axis=-1)
+            for sum_, value in zip(sums, values, strict=True):
+                sum_[..., rows[starts]] += np.add.reduceat(value, starts, axis=-1)
 
     def curves(self) -> tuple[Curve, ...]:
         """The markouts of all fills of each configuration version, and by strategy, level, side and hour."""
@@ -200,7 +201,7 @@ class MarkoutCube:
 
 def _terms(
     sign: "Floats", price: "Floats", notional: "Floats", mids: "Floats", spreads: "Floats"
-) -> dict[str, "Floats"]:
+) -> dict[str, Sequence["Floats"]]:
     """What each fill adds to the sums; 0 where something is not known."""
     import numpy as np
 
@@ -217,13 +218,11 @@ def _terms(
     is_two_sided = was_known * ~np.isnan(spreads[1])
     effective, per_later = 2 * sign * (mid - price) * per_mid, both * (2 * sign * per_mid)
     return {
-        "fills": np.stack([np.ones_like(notional), notional]),
-        "markout": np.stack([is_known, weight, gained, weight**2, weight * gained, gained**2]),
-        "spread": np.stack([was_known * notional, spread * per_mid, effective]),
-        "own": np.stack([is_two_sided, is_two_sided * notional, own_spread * per_mid]),
-        "realised": np.stack(
-            [both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)]
-        ),
+        "fills": (np.ones_like(notional), notional),
+        "markout": (is_known, weight, gained, weight**2, weight * gained, gained**2),
+        "spread": (was_known * notional, spread * per_mid, effective),
+        "own": (is_two_sided, is_two_sided * notional, own_spread * per_mid),
+        "realised": (both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)),
     }
 
 
