@@ -150,10 +150,6 @@ class Account(msgspec.Struct):
         """What that share was entered at, to be looked at only."""
         return self.entries.get(instrument, {}).get(strategy, NO_ENTRY)
 
-    def knows(self, fill: OrderFilled) -> bool:
-        """Whether this fill is booked already: venues tell a fill more than once."""
-        return fill_key(fill) in self.remembered
-
     def book(self, fill: OrderFilled, instrument: Instrument, strategy: str) -> bool:
         """Book a fill, once; whether it was news."""
         if not self._remember(fill_key(fill)):

@@ -97,19 +97,6 @@ class SyntheticSettings:
         assert 0 <= self.informed_share <= 1, "a share is a part of one"
 
 
-# The model of the paper and nothing else: orders of one lot on the instrument's own grid, nobody informed, one of the
-# model's minutes in a second of ours.
-ZERO_INTELLIGENCE = SyntheticSettings(
-    step_ticks=1,
-    levels=20,
-    minutes_per_second=1.0,
-    maker_lots=(1, 1),
-    taker_lots=(1, 1),
-    informed_share=0.0,
-    jumps_per_minute=0.0,
-)
-
-
 class OrderFlow:
     """Acts on a book, one event at a time."""
 

@@ -13,7 +13,7 @@ from random import Random
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from replenisher.exchange.flow import NANOSECONDS, ZERO_INTELLIGENCE
+from replenisher.exchange.flow import NANOSECONDS, SyntheticSettings
 from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -29,6 +29,18 @@ LAW = {
 }
 BLOCK_MINUTES = 500  # far longer than the book remembers, so that blocks are independent
 START = 1_700_000_000 * NANOSECONDS
+
+# The model of the paper and nothing else: orders of one lot on the instrument's own grid, nobody informed, one of the
+# model's minutes in a second of ours.
+ZERO_INTELLIGENCE = SyntheticSettings(
+    step_ticks=1,
+    levels=20,
+    minutes_per_second=1.0,
+    maker_lots=(1, 1),
+    taker_lots=(1, 1),
+    informed_share=0.0,
+    jumps_per_minute=0.0,
+)
 
 
 class Figure(NamedTuple):
