@@ -1,23 +1,21 @@
 """Files that are there as a whole or not at all, whenever the process ends."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 
 @contextmanager
 def beside(file: Path, text: str) -> Iterator[Path]:
     """All of a file, in the folder of the one that it is to become; whoever has not made it that one has nothing."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as open_file:
-        whole = Path(open_file.name)
-        try:
+    whole = file.parent / f".{file.name}.{token_hex(4)}"
+    try:
+        with whole.open("x") as open_file:
             open_file.write(text)
-            open_file.close()
-            whole.chmod(0o644)
-            yield whole
-        finally:
-            whole.unlink(missing_ok=True)
+        yield whole
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def write_over(file: Path, text: str) -> None:
