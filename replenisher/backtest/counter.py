@@ -57,20 +57,14 @@ class Counter:
         self._replies = replies
         self._order_replies = order_replies
         self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
-        self._wanted_at = FAR
+        self.next_at = FAR  # when the first of these is
         hearing.doubted = lambda name, at: self._want(name, definitions.arrival(at))
-
-    @property
-    def next_at(self) -> int:
-        """When something that we ask for is at the exchange, or our connection ends or stands again."""
-        at = self._connection.next_at
-        return at if at < self._wanted_at else self._wanted_at
 
     def turn(self, at: int) -> None:
         """What is due."""
         for command in self._connection.arrived(at):
             self._ask(command, at)
-        if self._wanted_at <= at:
+        if self.next_at <= at:
             self._define(at)
 
     def _ask(self, command: OrderCommand | Question, at: int) -> None:
@@ -101,12 +95,12 @@ class Counter:
             if view.instrument.name in due:
                 del self._wanted[view.instrument.name]
                 self._hearing.tell_state(view.instrument.name, view.state, at)
-        self._wanted_at = min(self._wanted.values(), default=FAR)
+        self.next_at = min(self._wanted.values(), default=FAR)
 
     def _want(self, name: str, at: int) -> None:
         """Have the definition asked for, soon or later."""
         self._wanted[name] = min(at, self._wanted.get(name, FAR))
-        self._wanted_at = min(at, self._wanted_at)
+        self.next_at = min(at, self.next_at)
 
     def _order(self, command: OrderCommand, method: str, at: int, arrival: int) -> Iterable[Event]:
         match command:

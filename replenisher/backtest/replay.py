@@ -63,7 +63,7 @@ class Replay:
         self.at = 0
         self._hearing = hearing
         self._counter = counter
-        self._send = connection.send
+        self._connection = connection
         self._observe = observe
         self._watch = watch
         self._unwatched: list[Step] = []
@@ -124,6 +124,8 @@ class Replay:
         due = self._heard_at + SILENCE_NS
         if (at := self._hearing.next_at) < due:
             due = at
+        if (at := self._connection.next_at) < due:
+            due = at
         if (at := self._counter.next_at) < due:
             due = at
         if (market := self.exchange.next_at) is not None and market < due:
@@ -136,9 +138,9 @@ class Replay:
         """All that is due at this moment, and what follows from it at once; when something is due next."""
         if at > self.at:
             self.at = at
-        exchange, counter, due = self.exchange, self._counter, at
+        exchange, connection, counter, due = self.exchange, self._connection, self._counter, at
         while due <= at:
-            if counter.next_at <= at:
+            if connection.next_at <= at or counter.next_at <= at:
                 counter.turn(at)
             if (market := exchange.next_at) is not None and market <= at:
                 exchange.advance(at)
@@ -197,6 +199,6 @@ class Replay:
             self._unwatched.append(step)
         for command in step.commands:
             if isinstance(command, LEAVES):
-                self._send(command, self.at)
+                self._connection.send(command, self.at)
         if self._look_back_at == FAR:
             self._look_back_at = self.at + LOOK_BACK_NS

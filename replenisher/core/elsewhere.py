@@ -10,9 +10,13 @@ from replenisher.core.state import State
 from replenisher.model.event import PriceTold, TickerTold
 from replenisher.model.instrument import venue_of
 
+NO_PRICES: Prices = {}
+
 
 def fresh_prices(state: State, setup: StrategySetup, at: int) -> Prices:
     """Of the prices that a strategy goes by those that are not too old, by its own names."""
+    if not setup.prices:
+        return NO_PRICES
     fresh: dict[str, float] = {}
     for name, spec in setup.prices.items():
         told = _told(state, spec)

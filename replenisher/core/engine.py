@@ -81,13 +81,14 @@ class Engine:
 
         is_told = is_told or bool(commands)
         self.number += 1
+        changed = state.orders.changed()
         return Step(
             number=self.number,
             at=at,
             events=tuple(events),
             commands=tuple(commands),
             decisions=tuple([plan.decision() for plan in plans if is_told or plan.is_news]) if plans else (),
-            orders=tuple([order.report() for order in state.orders.changed()]),
+            orders=tuple([order.report() for order in changed]) if changed else (),
             marks=state.markouts.taken() if state.markouts.told else (),
         )
 

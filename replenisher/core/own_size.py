@@ -51,12 +51,11 @@ class Presence(msgspec.Struct, gc=False):
     def echo(self, venue_time: int) -> None:
         """The venue has published the level."""
         if self.high_until != NEVER and venue_time > self.left_venue_time:
-            self.high, self.high_until = self.left, NEVER
+            self.come_down()
 
-    def expire(self, at: int) -> None:
-        """Session time has passed."""
-        if at >= self.high_until:
-            self.high, self.high_until = self.left, NEVER
+    def come_down(self) -> None:
+        """The book shows no more than what is left."""
+        self.high, self.high_until = self.left, NEVER
 
 
 class OwnLevel(msgspec.Struct, gc=False):
@@ -70,7 +69,8 @@ class OwnLevel(msgspec.Struct, gc=False):
         """The size of the others when the venue shows `shown` lots, all ours included."""
         low = high = 0
         for presence in self.presences:
-            presence.expire(at)
+            if at >= presence.high_until:
+                presence.come_down()
             high += presence.high
             low += presence.low
         if at < self.still_from:
@@ -250,7 +250,8 @@ class OwnSize:
         """Forget presences that no longer matter, and the level with the last of them."""
         is_any_gone = False
         for presence in level.presences:
-            presence.expire(at)
+            if at >= presence.high_until:
+                presence.come_down()
             if presence.high <= 0:
                 is_any_gone = True
                 places = self._of_order[presence.order_id]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 
@@ -28,7 +28,7 @@ from replenisher.model.step import Cut, Decision, Quote, why_cut
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
 
 
-class More(NamedTuple):
+class More(msgspec.Struct, frozen=True, gc=False):
     """What a strategy goes by besides the book that it quotes."""
 
     signals: Values  # by its own names

@@ -19,6 +19,7 @@ from replenisher.core.look import AUTO, Look, is_part_of
 from replenisher.core.orders import Order
 from replenisher.model.order import WORKING, Side
 from replenisher.model.step import Quote
+from replenisher.model.units import BPS
 
 
 @final
@@ -151,14 +152,17 @@ def _best_matching(orders: Sequence[Order], quotes: Sequence[Quote], look: Look)
     stayed = set(order_at.values())
     gains: list[dict[int, int]] = [{} for _ in orders]  # order index -> quote index -> what serving it saves
     if len(stayed) < len(orders):
+        # Most pairs are further apart than any tolerance reaches, in ticks.
+        reach = 1 + look.policy.tolerance_bps * max([quote.price for quote in quotes], default=0) / BPS
         for i, order in enumerate(orders):
             may_be_any = look.may_be_amended(order)
             may_be_all = may_be_any and look.amends_price and look.policy.amend is AUTO
+            saved = gains[i]
             for j, quote in enumerate(quotes):
-                if look.serves(order, quote):
-                    gains[i][j] = 2 * unit + (order.level == quote.level)
+                if -reach < order.price - quote.price < reach and look.serves(order, quote):
+                    saved[j] = 2 * unit + (order.level == quote.level)
                 elif may_be_all or (may_be_any and is_part_of(quote, order)):
-                    gains[i][j] = unit + (order.level == quote.level)
+                    saved[j] = unit + (order.level == quote.level)
         for i in range(len(orders)):
             if i not in stayed:
                 _find_quote(i, gains, order_at)

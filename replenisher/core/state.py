@@ -243,7 +243,8 @@ class State:
             elif touch is not None:
                 if touch != before:
                     watch.saw_touch(touch, book.venue_time)
-                watch.saw_book(book, self.own_size(instrument), at)
+                if watch.looks_below:
+                    watch.saw_book(book, self.own_size(instrument), at)
         return touch
 
     def _have_guards_look(self, key: str, before: Touch | None, at: int) -> None:

@@ -20,7 +20,7 @@ class Watch:
     Equal specifications share a machine, and so do those of which one tells the other.
     """
 
-    __slots__ = ("_depth", "_read", "_touch", "_trades", "machines")
+    __slots__ = ("_depth", "_read", "_touch", "_trades", "looks_below", "machines")
 
     def __init__(self, wanted: Mapping[str, Mapping[str, SignalSpec]], instrument: Instrument) -> None:
         self.machines: dict[SignalSpec, Signal] = {}
@@ -36,6 +36,7 @@ class Watch:
         self._touch = [machine for machine in machines if type(machine).saw_touch is not Signal.saw_touch]
         self._trades = [machine for machine in machines if type(machine).saw_trade is not Signal.saw_trade]
         self._depth = [machine for spec, machine in self.machines.items() if spec.needs_depth]
+        self.looks_below = bool(self._depth)  # whether any of them wants to see more than the touch
 
     def saw_trade(self, trade: TradePrinted) -> None:
         """Somebody traded."""
@@ -49,10 +50,9 @@ class Watch:
 
     def saw_book(self, book: Book, own: OwnSize, at: int) -> None:
         """The book was looked at: those that look below the touch see what the others have there."""
-        if self._depth:
-            others = own.others(book, at)
-            for machine in self._depth:
-                machine.saw_book(others, book.venue_time)
+        others = own.others(book, at)
+        for machine in self._depth:
+            machine.saw_book(others, book.venue_time)
 
     def lost(self) -> None:
         """The feed is gone."""

@@ -273,12 +273,12 @@ class Clearing:
         name = board.instrument.name
         for account, touched in orders.items():
             ids = {entry.placed.order_id for entry in touched}
-            own = tuple(trade for trade in trades if trade.order_id in ids)
+            own = tuple([trade for trade in trades if trade.order_id in ids])
             self._told.report(
                 AccountUpdate(
                     account=account,
                     instrument=name,
-                    orders=tuple(entry.view() for entry in touched),
+                    orders=tuple([entry.view() for entry in touched]),
                     trades=own,
                     position=self.register.position(account, name) if own else None,
                     at=self.at,

@@ -30,15 +30,11 @@ class Funding:
 
     def __init__(self, rate_8h: float, index: Decimal, at: int) -> None:
         self.hours: deque[FundingHour] = deque(maxlen=HOURS_KEPT)  # oldest first
+        self.hour_ends = (at // HOUR_NS + 1) * HOUR_NS  # that in which it was told something last
         self._at = at
         self._rate = rate_8h  # since `_at`
         self._index = self._index_before = index
         self._interest = 0.0  # of this hour so far
-
-    @property
-    def hour_ends(self) -> int:
-        """When the hour is over in which it was told something last."""
-        return (self._at // HOUR_NS + 1) * HOUR_NS
 
     def observe(self, rate_8h: float, index: Decimal, at: int) -> None:
         """The rate and the index from now on; until now they were what was told last."""
@@ -47,9 +43,10 @@ class Funding:
 
     def advance(self, at: int) -> None:
         """Nothing else has been told until now."""
-        while at >= (ends := self.hour_ends):
-            self._accrue(ends)
-            self._close(ends)
+        while at >= self.hour_ends:
+            self._accrue(self.hour_ends)
+            self._close(self.hour_ends)
+            self.hour_ends += HOUR_NS
         self._accrue(at)
 
     def interest(self, start: int, end: int) -> float:

@@ -274,10 +274,10 @@ class Judge:
 
     def _trial(self, board: Board, wish: Wish, amount: Decimal, reach: Reach) -> Trial:
         instrument = board.instrument
-        rest = amount - instrument.amount(reach.quantity)
+        rest = amount - instrument.amount(reach.quantity) if reach.takes else amount
         return Trial(
             side=wish.side,
-            fills=tuple((instrument.price(price), instrument.amount(lots)) for price, lots in reach.takes),
+            fills=tuple([(instrument.price(price), instrument.amount(lots)) for price, lots in reach.takes]),
             taker_rate=board.listing.taker_rate,
             rests=rest if wish.rests else ZERO,
             price=None if wish.ticks is None else instrument.price(wish.ticks),

@@ -140,17 +140,17 @@ class RestingOrders:
         self.model = model
         self._orders: dict[str, RestingOrder] = {}
         self._levels: dict[Side, dict[int, list[RestingOrder]]] = {BUY: {}, SELL: {}}
-        self._best: dict[Side, int | None] = {BUY: None, SELL: None}
+        self.best: dict[Side, int | None] = {BUY: None, SELL: None}  # the best price of ours; None without any
 
     def find(self, order_id: str) -> RestingOrder | None:
         """The order of this id, if it rests."""
         return self._orders.get(order_id)
 
-    def best(self, side: Side, *, without: str = "") -> int | None:
+    def best_without(self, order_id: str, side: Side) -> int | None:
         """The best price of ours, but for one order; None without any."""
-        if not without or without not in self._orders:
-            return self._best[side]
-        prices = [price for price, level in self._levels[side].items() if level[0].order_id != without or level[1:]]
+        if order_id not in self._orders:
+            return self.best[side]
+        prices = [price for price, level in self._levels[side].items() if level[0].order_id != order_id or level[1:]]
         return (max if side is BUY else min)(prices, default=None)
 
     def rests_at(self, side: Side, price: int) -> bool:
@@ -169,9 +169,9 @@ class RestingOrders:
         order = RestingOrder(order_id, side, price, quantity, QueuePosition(ahead))
         self._orders[order_id] = order
         self._levels[side].setdefault(price, []).append(order)
-        best = self._best[side]
+        best = self.best[side]
         if best is None or is_at_or_better(side, price, best):
-            self._best[side] = price
+            self.best[side] = price
 
     def prices(self, side: Side) -> KeysView[int]:
         """Every price of ours on a side, in no particular order."""
@@ -186,9 +186,9 @@ class RestingOrders:
         level.remove(order)
         if not level:
             del self._levels[order.side][order.price]
-            if order.price == self._best[order.side]:
+            if order.price == self.best[order.side]:
                 better = max if order.side is BUY else min
-                self._best[order.side] = better(self._levels[order.side], default=None)
+                self.best[order.side] = better(self._levels[order.side], default=None)
 
     def shrink(self, order_id: str, quantity: int) -> None:
         """Leave less of an order open; it keeps its place."""
@@ -207,7 +207,7 @@ class RestingOrders:
 
     def is_reached(self, side: Side, price: int) -> bool:
         """Whether a trade at `price` that ate from `side` would have met any of ours."""
-        best = self._best[side]
+        best = self.best[side]
         if best is None:
             return False
         return best >= price if side is BUY else best <= price

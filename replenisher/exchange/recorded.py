@@ -144,7 +144,7 @@ class RecordedMarket:
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
-        own = self._resting.best(side)
+        own = self._resting.best[side]
         is_all_shown = not self._hidden and not self._taken  # whoever is left out
         others = self._book[side].best if is_all_shown else self._best_of_others(side, without)
         if own is None or others is None:
@@ -318,7 +318,7 @@ class RecordedMarket:
         watched: AbstractSet[int] = self._resting.prices(side)
         if self._taken:
             watched = {*self._resting.prices(side), *(price for of, price in self._taken if of is side)}
-        changes = book.change(levels, watched, self._resting.best(side.opposite))
+        changes = book.change(levels, watched, self._resting.best[side.opposite])
         for price, before, after in changes:
             self._change_level(side, price, before, after)
         if not changes:
@@ -440,7 +440,7 @@ class RecordedMarket:
 
     def _best_of_others(self, side: Side, without: str) -> int | None:
         """The best price of others that is shown."""
-        own = self._resting.best(side.opposite, without=without)
+        own = self._resting.best_without(without, side.opposite)
         book = self._book[side]
         price = book.best
         if own is not None and _crosses(side, price, own):
@@ -453,7 +453,7 @@ class RecordedMarket:
         """The levels of others that would trade with a resting order, if the tape knew of it."""
         crossing: dict[tuple[Side, int], None] = {}
         for side, book in self._book.items():
-            own = self._resting.best(side.opposite)
+            own = self._resting.best[side.opposite]
             if not _crosses(side, book.best, own):
                 continue
             for price, _ in book.best_first():
