@@ -11,7 +11,7 @@ from replenisher.core.arguments import STRICT, Amount, NotNegative, Positive, Wr
 from replenisher.core.fair_value import FairValue, GoesByFairValue
 from replenisher.core.inventory import Inventory
 from replenisher.core.ladder import Ladder, Rung, SizeCurve, counted, require_counted
-from replenisher.core.last_answer import LastAnswers
+from replenisher.core.last_answer import LastAnswer
 from replenisher.core.strategy import Quotes, View
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.mandate import Chain, How
@@ -123,10 +123,10 @@ class PureMarketMaking(GoesByFairValue):
         )
 
     @cached_property
-    def _answers(self) -> LastAnswers[Quotes, Decimal, float]:
-        return LastAnswers(self._answer)
+    def _answers(self) -> LastAnswer[Quotes, Decimal, float]:
+        return LastAnswer(self._answer)
 
     @cached_property
-    def _standing(self) -> LastAnswers[tuple[Quote, ...], float, float, float]:
+    def _standing(self) -> LastAnswer[tuple[Quote, ...], float, float, float]:
         """Its quotes: a fill changes what is held, and nothing of them where they do not lean against that."""
-        return LastAnswers(self._quotes)
+        return LastAnswer(self._quotes)

@@ -127,8 +127,8 @@ class Agenda:
 
 def _too_old_at(state: State, setup: StrategySetup, at: int) -> int:
     """When a strategy can no longer rely on its book or a price from elsewhere, should nothing be heard any more."""
-    heard_at = max(state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0))
-    too_old_at = heard_at + setup.limits.max_data_age_ns + 1
+    heard_at, link_heard_at = state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0)
+    too_old_at = (heard_at if heard_at > link_heard_at else link_heard_at) + setup.limits.max_data_age_ns + 1
     return min(too_old_at, next_expiry(state, setup, at) or FAR) if setup.prices else too_old_at
 
 

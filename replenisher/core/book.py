@@ -84,7 +84,9 @@ class BookSide:
         else:
             near = [level for level in levels if level[0] < edge or level[0] in watched]
         seen: list[Change] = []
-        for price, quantity in sorted(near):
+        if len(near) > 1:
+            near.sort()
+        for price, quantity in near:
             if price in watched or (limit is not None and (price - limit) * sign >= 0):
                 seen.append((price, quantities.get(price, 0), quantity))
             if quantity and (best is None or (price - best) * sign > 0):

@@ -25,9 +25,10 @@ class Budget(msgspec.Struct):
 
     def refill(self, limit: RateLimit, at: int) -> None:
         """Session time has passed."""
-        elapsed_ns = max(0, at - self.refilled_at)
-        self.credits = min(limit.burst, self.credits + elapsed_ns * limit.per_s / SECOND_NS)
-        self.refilled_at = max(at, self.refilled_at)
+        if at > self.refilled_at:
+            credits = self.credits + (at - self.refilled_at) * limit.per_s / SECOND_NS
+            self.credits = credits if credits < limit.burst else limit.burst
+            self.refilled_at = at
 
     def spend(self, reserve: int) -> bool:
         """Pay for one request out of what is above the reserve; False if it cannot be paid."""

@@ -92,9 +92,10 @@ class Ladder:
         self._ceiling = price_ceiling
         self._is_bounded = price_floor is not None or price_ceiling is not None
         self._spreads_bps = {side: [rung.spread_bps for rung in levels] for side, levels in rungs.items()}
+        self._first_bps = {side: min(spreads_bps, default=0.0) for side, spreads_bps in self._spreads_bps.items()}
         self._amounts = list(dict.fromkeys(rung.amount for levels in rungs.values() for rung in levels))  # each once
         self._places = {side: [self._amounts.index(rung.amount) for rung in levels] for side, levels in rungs.items()}
-        self._last_sizes: dict[str, tuple[dict[Side, list[int]], Instrument, tuple[float, float]]] = {}
+        self._last_sizes: tuple[Instrument, tuple[float, float], dict[Side, list[int]]] | None = None
 
     def quotes(
         self, instrument: Instrument, fair: float, bid_from: float, ask_from: float, lean: float = 0.0
@@ -108,7 +109,7 @@ class Ladder:
             start = bid_from if side is BUY else ask_from
             prices = instrument.round_prices(side, self._prices(side, start, fair))
             levels = list(map(Quote, repeat(side), count(), prices, sizes))
-            if levels and (min(prices) <= 0 or min(sizes) <= 0 or len(set(prices)) < len(prices)):
+            if 0 in sizes or len(set(prices)) < len(prices) or (levels and min(prices) <= 0):
                 levels = _standing(levels)
             quotes += levels
         if self._is_bounded:
@@ -170,9 +171,9 @@ class Ladder:
         """The size of each level in lots; worked out anew only when something that counts has changed."""
         counts = self.size_unit is (BASE if instrument.inverse else QUOTE)
         basis = (price if counts else 0.0, lean)
-        last = self._last_sizes.get(instrument.key)
-        if last is not None and last[1] is instrument and last[2] == basis:
-            return last[0]
+        last = self._last_sizes
+        if last is not None and last[0] is instrument and last[1] == basis:
+            return last[2]
         exact_price = Decimal(repr(price))
         amounts = [self.wire_amount(instrument, amount, exact_price) for amount in self._amounts]
         sizes: dict[Side, list[int]] = {}
@@ -180,19 +181,19 @@ class Ladder:
             factor = Decimal(repr(max(0.0, min(2.0, 1.0 - side.sign * lean))))
             lots = [instrument.lots(amount * factor) for amount in amounts]
             sizes[side] = [lots[place] for place in places]
-        self._last_sizes[instrument.key] = (sizes, instrument, basis)
+        self._last_sizes = (instrument, basis, sizes)
         return sizes
 
     def _prices(self, side: Side, start: float, fair: float) -> list[float]:
         """Where each level of a side would stand if there were no ticks."""
-        closest = fair * self._closest / BPS
+        closest, first = fair * self._closest / BPS, fair * self._first_bps[side] / BPS
         if side is BUY:
             bound = fair - closest
             prices = [start - fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
-            return prices if max(prices, default=bound) <= bound else [min(price, bound) for price in prices]
+            return prices if start - first <= bound else [min(price, bound) for price in prices]
         bound = fair + closest
         prices = [start + fair * spread_bps / BPS for spread_bps in self._spreads_bps[side]]
-        return prices if min(prices, default=bound) >= bound else [max(price, bound) for price in prices]
+        return prices if start + first >= bound else [max(price, bound) for price in prices]
 
     def _is_within_bounds(self, side: Side, price: float) -> bool:
         bound = self._ceiling if side is BUY else self._floor

@@ -151,7 +151,7 @@ class Planner:
                 if cuts:
                     withheld = f"{why_cut(cuts)}, {withheld}" if withheld else why_cut(cuts)
             is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
-            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, setup, innermost, permitted, at)
+            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, seen, setup, innermost, permitted, at)
         except Nonsense as nonsense:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
@@ -229,12 +229,12 @@ def _cautious(
 
 
 def _difference(
-    state: State, setup: StrategySetup, innermost: Innermost | None, permitted: Sequence[Quote], at: int
+    state: State, seen: Seen, setup: StrategySetup, innermost: Innermost | None, permitted: Sequence[Quote], at: int
 ) -> tuple[Sequence[Wish], bool]:
     """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
     orders = state.orders.of(setup.ladder)
     look = Look(setup.policy, state.setup.venue(setup.venue).amends_price, at, innermost)
-    is_open = partial(_is_open, state, setup, state.book(setup.instrument).shown_touch, at)
+    is_open = partial(_is_open, state, setup, seen.shown_touch, at)
     following = follow(permitted, orders, look, is_open)
     if following is not None:
         return following, True

@@ -167,7 +167,7 @@ class Bound:
         measure = self.measure
         instrument = measure.instrument
         inverse, has_bands = instrument.inverse, measure.is_banded
-        lowest, highest = max(1, self.lowest), self.highest
+        lowest, highest = self.lowest if self.lowest > 0 else 1, self.highest
         lots_min, units_min, units_max = measure.lots_min, measure.units_min, measure.order_units_max
         buys, sells, buy_units, sell_units = load.buy_lots, load.sell_lots, 0, 0
         for quote in quotes:

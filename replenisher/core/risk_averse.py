@@ -18,7 +18,7 @@ from replenisher.core.arguments import STRICT, Positive, about
 from replenisher.core.coefficient import Coefficient, Sigma, as_terms, in_steps
 from replenisher.core.fair_value import FairValue
 from replenisher.core.inventory import worth_base
-from replenisher.core.last_answer import LastAnswers
+from replenisher.core.last_answer import LastAnswer
 from replenisher.core.model_ladder import ModelLadder
 from replenisher.core.signals.intensity import ArrivalDecay
 from replenisher.core.signals.signal import SignalSpec
@@ -81,5 +81,5 @@ class RiskAverse(ModelLadder):
         return Quotes(fair_value=fair, quotes=tuple(quotes), terms=about)
 
     @cached_property
-    def _answers(self) -> LastAnswers[Quotes, Decimal, float, float, Measured]:
-        return LastAnswers(self._answer)
+    def _answers(self) -> LastAnswer[Quotes, Decimal, float, float, Measured]:
+        return LastAnswer(self._answer)

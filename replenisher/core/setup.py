@@ -1,7 +1,7 @@
 """The setup: the constants of one life, as the configuration and the adapters say them, in the core's own units."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -45,7 +45,7 @@ class VenueSetup:
     tells_at_once: frozenset[Topic] = frozenset()  # what one answer of it can tell of all that we trade there
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySetup:
     """What the configuration says about one strategy."""
 
@@ -59,51 +59,35 @@ class StrategySetup:
     obligations: Obligations | None = None
     name: str = ""  # by which the configuration calls the strategy; empty if none does
 
-    @cached_property
-    def heeds_trades(self) -> bool:
-        """Whether it depends on the last trade; if not, a trade is no reason to ask it."""
-        fair_value = fair_value_of(self.strategy)
+    # What follows from these, and is asked for at every step.
+    ladder: tuple[str, str] = field(init=False, compare=False)  # whose orders are reconciled together
+    heeds_trades: bool = field(init=False, compare=False)  # if not, a trade is no reason to ask it
+    heeds_sizes: bool = field(init=False, compare=False)  # whether the sizes at the touch may change what it wants
+    signals: Mapping[str, SignalSpec] = field(init=False, compare=False)  # that it is shown, by names of its own
+    priced_by: FairValue | None = field(init=False, compare=False)  # its fair value, if by prices from elsewhere
+    prices: Mapping[str, PriceSpec] = field(init=False, compare=False)  # those, by the names of its fair value
+    is_told_more: bool = field(init=False, compare=False)  # whether it goes by anything but the book that it quotes
+    looks_again_ns: int | None = field(init=False, compare=False)  # how long its answer holds, if not for ever
+
+    def __post_init__(self) -> None:
+        strategy, fair_value = self.strategy, fair_value_of(self.strategy)
         by_default = True if fair_value is None else fair_value.heeds_trades
-        return bool(getattr(self.strategy, "heeds_trades", by_default))
-
-    @cached_property
-    def heeds_sizes(self) -> bool:
-        """Whether the sizes at the touch may change what it wants; they do unless it says otherwise."""
-        return bool(getattr(self.strategy, "heeds_sizes", True))
-
-    @cached_property
-    def signals(self) -> Mapping[str, SignalSpec]:
-        """The signals it wants to be shown, by names of its own."""
-        signals: Mapping[str, SignalSpec] = getattr(self.strategy, "signals", {})
-        return signals
-
-    @cached_property
-    def priced_by(self) -> FairValue | None:
-        """Its fair value, if that goes by prices from elsewhere."""
-        fair_value = fair_value_of(self.strategy)
-        return fair_value if fair_value is not None and fair_value.prices else None
-
-    @cached_property
-    def prices(self) -> Mapping[str, PriceSpec]:
-        """Those prices, by the names of its fair value."""
-        named = {} if self.priced_by is None else self.priced_by.prices
-        return {name: spec.on(self.instrument) for name, spec in named.items()}
-
-    @cached_property
-    def is_told_more(self) -> bool:
-        """Whether it goes by anything but the book that it quotes."""
-        return bool(self.signals) or self.priced_by is not None
-
-    @cached_property
-    def looks_again_ns(self) -> int | None:
-        """For how long its answer holds while nothing happens; None if for ever."""
-        looks_again_s: float | None = getattr(self.strategy, "looks_again_s", None)
-        return None if looks_again_s is None else int(looks_again_s * SECOND_NS)
-
-    @cached_property
-    def ladder(self) -> tuple[str, str]:
-        """Whose orders are reconciled together."""
-        return (self.id, self.instrument)
+        signals: Mapping[str, SignalSpec] = getattr(strategy, "signals", {})
+        priced_by = fair_value if fair_value is not None and fair_value.prices else None
+        named = {} if priced_by is None else priced_by.prices
+        looks_again_s: float | None = getattr(strategy, "looks_again_s", None)
+        follows = {
+            "ladder": (self.id, self.instrument),
+            "heeds_trades": bool(getattr(strategy, "heeds_trades", by_default)),
+            "heeds_sizes": bool(getattr(strategy, "heeds_sizes", True)),
+            "signals": signals,
+            "priced_by": priced_by,
+            "prices": {name: spec.on(self.instrument) for name, spec in named.items()},
+            "is_told_more": bool(signals) or priced_by is not None,
+            "looks_again_ns": None if looks_again_s is None else int(looks_again_s * SECOND_NS),
+        }
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
 
     def slot(self, quote: Quote) -> SlotKey:
         """Where one of its quotes lives."""

@@ -285,10 +285,8 @@ class State:
     def bounds(self, setup: StrategySetup, touch: Touch) -> tuple[Bound, ...]:
         """How far the account's limits, and a strategy's own for its share, let that strategy go at this mid."""
         instrument = self.instruments[setup.instrument]
-        position, inventory = (
-            self.account.position(instrument.key).size,
-            self.account.inventory(instrument.key, setup.id),
-        )
+        position = self.account.position(setup.instrument).size
+        inventory = self.account.inventory(setup.instrument, setup.id)
         basis = (instrument, touch.bid + touch.ask, position, inventory, self.account.cash_moves)
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from functools import cache, cached_property
+from sys import intern
 
 import msgspec
 
@@ -44,8 +45,11 @@ class TickStep(msgspec.Struct, frozen=True):
 
 
 def instrument_key(venue: str, name: str) -> str:
-    """The one string by which facts, orders and rows name an instrument of a venue."""
-    return f"{venue}/{name}"
+    """The one string by which facts, orders and rows name an instrument of a venue.
+
+    It is one object as well: whatever is kept by instrument is found without comparing letters.
+    """
+    return intern(f"{venue}/{name}")
 
 
 @cache  # there are as many as are traded, and every order is asked for its own
