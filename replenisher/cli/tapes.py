@@ -106,6 +106,8 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     for whole in (found, found.get("source", {})):
         if torn_bytes := whole.get("torn_bytes"):
             yield f"torn: the last {torn_bytes:,} bytes of {whole['path']} are no whole block, and were left out"
+        if again := whole.get("changes_again"):
+            yield f"told again: {again:,} changes of a book in {whole['path']}, which were left out"
     if found["begins"] is None:
         yield "there is nothing on it"
         return

@@ -206,7 +206,10 @@ class Pen:
         for line in lines:
             by_currency.setdefault(line.currency, []).append(line)
         for currency, those in by_currency.items():
-            self._equity.setdefault(currency, []).append((at, summed(those)))
+            points = self._equity.setdefault(currency, [])
+            if points and points[-1][0] == at:
+                points.pop()  # a time has one point, as of all that happened then
+            points.append((at, summed(those)))
 
     def equity(self) -> list[EquityCurve]:
         """The curve of each currency."""

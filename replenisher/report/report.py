@@ -136,7 +136,7 @@ class Reading:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
         events = history.events(connection, key, self._fills[key])
-        event = next(events, None)
+        event, at = next(events, None), 0
         for fills, marked in marked_fills(connection, key):
             for fill in fills:
                 while event is not None and event.at <= fill.at:
@@ -148,11 +148,12 @@ class Reading:
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)
+            at = fills[-1].at
             self._see(fills)
         while event is not None:
             _happen(event, attribution, booked, pen)
-            event = next(events, None)
-        pen.look(self.until, attribution.lines())
+            at, event = event.at, next(events, None)
+        pen.look(at, attribution.lines())
         return attribution, booked
 
     def note(self, rows: int) -> None:

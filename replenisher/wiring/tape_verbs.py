@@ -56,6 +56,7 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
     finally:
         beside.unlink()
     source_was = {"path": str(source), "form": recorded.form, "torn_bytes": _torn_bytes(recorded)}
+    source_was["changes_again"] = recorded.changes_again
     return {"source": source_was, **_document(OurTape(out), inspection)}
 
 
@@ -100,6 +101,7 @@ def _document(recorded: Recording, inspection: Inspection) -> dict[str, Any]:
         "path": str(recorded.path),
         "form": recorded.form,
         "bytes": recorded.path.stat().st_size,
+        "changes_again": recorded.changes_again,
     }
     if isinstance(recorded, OurTape):
         document |= {"blocks": len(recorded.tape.heads), "torn_bytes": _torn_bytes(recorded)}

@@ -38,6 +38,7 @@ class Recording(Protocol):
 
     path: Path
     form: str  # in words
+    changes_again: int  # of a book: they were told before, and are no facts
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """Its facts in the order in which the recorder got them, definitions first."""
@@ -81,6 +82,7 @@ class OurTape:
     """One of ours."""
 
     form = "a tape"
+    changes_again = 0  # who recorded it has left them out
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -101,6 +103,7 @@ class Lines:
         self.path = path
         self._until = until
         self.found = found = binance.survey(self._lines(say, "its grid, "), in_order=in_order)
+        self.changes_again = found.updates_again
         try:
             self.instrument = instrument_named(
                 "binance", found.symbol, is_contract=found.is_contract, tick=found.tick, lot=found.lot
@@ -126,6 +129,7 @@ class CsvFile:
     """Rows."""
 
     form = "a CSV file of Tardis's"
+    changes_again = 0  # its messages have no numbers by which one could tell
 
     def __init__(self, path: Path, say: Say, until: int | None) -> None:
         self.path = path

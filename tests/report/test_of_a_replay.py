@@ -41,6 +41,15 @@ def test_every_fill_is_marked_and_its_curve_ends_where_the_life_does(lived: tupl
     assert [curve.key for curve in report.markouts if curve.by in ("level", "strategy")] == ["blind", "0"]
 
 
+def test_equity_has_one_point_at_a_time(lived: tuple[Outcome, Report]) -> None:
+    _, report = lived
+
+    (curve,) = report.curves.equity
+    assert len(curve.at) > 50
+    assert list(curve.at) == sorted(set(curve.at))
+    assert curve.total[-1] == float(report.pnl.totals[0].total)
+
+
 def test_a_replay_counts_what_is_open_at_the_mark_and_a_report_at_fair_value(lived: tuple[Outcome, Report]) -> None:
     outcome, report = lived
     ((name, held),) = outcome.positions.items()

@@ -324,8 +324,8 @@ RESILIENCE = [
 
 # --- Curves -------------------------------------------------------------------------------------------------------
 
-# After each fill, and once more when the last one is marked at 101.4.
-EQUITY_AT = [*AT, AT[-1]]
+# After each fill, and once more when the middle is at 101.4, a minute after the last one.
+EQUITY_AT = [*AT, AT[-1] + 60 * SECOND]
 EQUITY = {
     "total": [1.0199, 2.43, 4.56045, 4.49054, 4.79054, 2.98654, 3.33654, 3.63687, 3.896995, 3.607075, 4.407075],
     "parts": {

@@ -25,7 +25,7 @@ RECORDED = [
     "tardis_csv/huobi-dm-swap_quotes_BTC-USD.csv",
     "binance_l2/usdm_btcusdt_20240808.jsonl.gz",
 ]
-PLACES = ("path", "form", "bytes", "blocks", "torn_bytes")
+PLACES = ("path", "form", "bytes", "blocks", "torn_bytes", "changes_again")
 
 
 def silence(_: str) -> None:
@@ -53,7 +53,7 @@ def test_a_recording_becomes_a_tape_that_tells_the_same(recordings: Recordings, 
     assert list(Tape(out).facts()) == list(facts_of(opened(source)))
     assert in_room(tmp_path) == ["new.tape"]
     of_tape, of_source = tape_verbs.info(out, silence), tape_verbs.info(source, silence)
-    source_was = {"path": str(source), "form": of_source["form"], "torn_bytes": 0}
+    source_was = {"path": str(source), "form": of_source["form"], "torn_bytes": 0, "changes_again": 0}
     assert found == {"source": source_was, **of_tape}
     assert facts_alone(of_tape) == facts_alone(of_source)
     assert of_tape["bytes"] == out.stat().st_size
@@ -98,6 +98,19 @@ def test_gaps_and_disorder_of_lines_are_on_the_tape_and_said(tmp_path: Path) -> 
         "crossed": 1,
     }
     assert [type(fact) for fact in Tape(tmp_path / "new.tape").facts()].count(FeedLost) == 1
+
+
+def test_a_change_of_a_book_that_is_told_again_is_left_out_and_said(tmp_path: Path) -> None:
+    source = tmp_path / "lines.jsonl"
+    once = snapshot(0, 5) + depth(1, 4, 6) + depth(2, 7, 8)
+    source.write_text(once + depth(2, 7, 8) + depth(3, 7, 8) + depth(4, 9, 9))
+
+    found = convert(source, tmp_path / "new.tape")
+
+    assert found["source"]["changes_again"] == tape_verbs.info(source, silence)["changes_again"] == 2
+    assert found["changes_again"] == tape_verbs.info(tmp_path / "new.tape", silence)["changes_again"] == 0
+    assert found["facts"]["BookChanged"] == 3
+    assert found["gaps"] == []
 
 
 def test_a_part_of_a_tape_begins_with_what_stood_then(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class BookSync:
         self._waiting: deque[DepthUpdate] = deque(maxlen=UPDATES_KEPT)
         self._snapshot: DepthSnapshot | None = None
         self._last_id: int | None = None  # of the last update let through; None while there is no trusted book
+        self.again = 0  # updates that the trusted book had already, so that they were left out
 
     @property
     def needs_snapshot(self) -> bool:
@@ -61,6 +62,7 @@ class BookSync:
             self._waiting.append(update)
             return self._join()
         if update.last_id <= self._last_id:
+            self.again += 1
             return []
         if _follows(update, self._last_id):
             self._last_id = update.last_id

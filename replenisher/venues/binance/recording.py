@@ -38,6 +38,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     messages: int
     depth_updates: int  # of the synced book
+    updates_again: int  # that were told before, and are left out
     trades: int
     gaps: int
     started_at: int  # venue time at which the book is first trusted
@@ -113,6 +114,7 @@ class _Findings:
             lot=self._lot.step,
             messages=self._messages,
             depth_updates=self.depth_updates,
+            updates_again=self._sync.again,
             trades=self._trades,
             gaps=self._gaps,
             started_at=self._started_at,
