@@ -61,6 +61,8 @@ def new_config(
         "max_position_quote": max_position_quote,
         "max_daily_loss_quote": max_daily_loss_quote,
     }
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder: name a file", param_hint="FILE")
     if file.exists() and not force:
         raise typer.BadParameter(f"{file} is there already: name another one, or say --force", param_hint="FILE")
     answers = _answered({key: value for key, value in given.items() if value is not None})

@@ -109,6 +109,13 @@ def test_a_file_that_is_there_is_left_alone_unless_forced(desk: Desk) -> None:
     assert "BTC-PERPETUAL" in desk.config.read_text()
 
 
+def test_a_folder_is_no_file_to_write_even_if_forced(desk: Desk) -> None:
+    refused = desk.command("new-config", ".", *PERPETUAL, "--force")
+
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "Invalid value for FILE: . is a folder: name a file" in refused.stderr
+
+
 def test_at_a_terminal_it_asks_offers_what_is_usual_and_asks_again_after_a_mistake(desk: Desk) -> None:
     terminal = Terminal(80, 24)
     talk = [
