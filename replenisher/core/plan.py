@@ -143,7 +143,7 @@ class Planner:
             if seen.touch is not None and setup.instrument in state.instruments:
                 bounds = state.bounds(setup, seen.touch)
                 if permitted:
-                    permitted, cuts, innermost = _cautious(state, setup, seen.touch, wanted, at)
+                    permitted, cuts, innermost = _cautious(state, setup, seen.touch, wanted, bounds, at)
                 if permitted:
                     permitted, limited = permit(permitted, state.exposures(setup, bounds, with_ladder=False))
                     if limited:
@@ -215,11 +215,11 @@ def _seen(state: State, setup: StrategySetup, at: int, before: Touch | None = No
 
 
 def _cautious(
-    state: State, setup: StrategySetup, touch: Touch, wanted: Quotes, at: int
+    state: State, setup: StrategySetup, touch: Touch, wanted: Quotes, bounds: Sequence[Bound], at: int
 ) -> tuple[tuple[Quote, ...], tuple[Cut, ...], Innermost | None]:
     """What of the wanted cannot take and passes the strategy's guards, and how far in an order may stand for these."""
     instrument, fair = state.instruments[setup.instrument], wanted.fair_value
-    quotes, cuts = passive(wanted.quotes, instrument, touch)
+    quotes, cuts = passive(wanted.quotes, instrument, touch, bounds)
     if (guarded := state.guarded.get(setup.id)) is None or fair is None:
         return quotes, cuts, None
     orders, book = state.orders.of(setup.ladder), state.book(setup.instrument)

@@ -24,6 +24,7 @@ from replenisher.model.order import BUY, Side
 from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS, SECOND_NS
 
+COLLAR = "price_collar_bps"
 CROSSES_OWN = "would cross our own order"
 REDUCES = "only what reduces the position may be shown"
 NO_PRICE = 1 << 62
@@ -145,7 +146,7 @@ class Bound:
         if measure.total_units_max is not None and self._units(load) + units > measure.total_units_max:
             return "max_total_quote"
         if not self.lowest <= price <= self.highest:
-            return "price_collar_bps"
+            return COLLAR
         if side is BUY:
             on_side, room, funds = load.buy_lots + lots, self.buy_room, self.buy_funds
             needed = load.buy_lot_ticks + units if measure.is_spot else on_side

@@ -10,12 +10,13 @@ from replenisher.core.book import Touch
 from replenisher.core.guards import Guards
 from replenisher.core.innermost import CROSSES_OTHERS, passive
 from replenisher.core.look import Amend
+from replenisher.core.risk import Bound, Measure, Stake
 from replenisher.model.command import AmendOrder, Command, PlaceOrder
 from replenisher.model.event import OrderRejected, RejectReason
 from replenisher.model.instrument import TickStep
 from replenisher.model.order import Side
 from replenisher.model.step import Cut
-from tests.core.world import ASK, BID, KEY, LINEAR, SECOND, World, buy, policy, quoting, sell, want, wishes_of
+from tests.core.world import ASK, BID, KEY, LINEAR, SECOND, World, buy, limits, policy, quoting, sell, want, wishes_of
 
 
 def asked_for(commands: list[Command]) -> list[PlaceOrder | AmendOrder]:
@@ -62,12 +63,32 @@ def test_a_fair_value_beyond_the_touch_follows_the_market_and_is_never_refused()
     assert refusals(world) == 0
 
 
+def test_a_fair_value_beyond_the_collar_is_no_reason_to_trade_at_the_touch() -> None:
+    world = quoting((buy(0, 99_980), sell(0, 100_050)), limits=limits(price_collar_bps=200.0))
+    assert world.shown() == {buy(0, 99_980), sell(0, 100_050)}
+
+    want(world, (buy(0, 6), sell(0, 7)))  # a slipped decimal point
+    world.settle()
+
+    assert world.shown() == set()
+    assert world.state.withheld == {"core": "price_collar_bps"}
+    want(world, (buy(0, 6_000_000), sell(0, 6_000_001)))
+    world.settle()
+    assert world.shown() == set()
+    want(world, (buy(0, 101_000), buy(1, 106_000)))  # 1 %, which the collar allows, and 6 %
+    world.settle()
+    assert world.shown() == {buy(0, ASK - 1)}
+
+
 def test_inside_a_coarse_band_the_nearest_price_is_a_coarse_one() -> None:
     banded = msgspec.structs.replace(
         LINEAR, tick_steps=(TickStep(Decimal(0), Decimal("0.1")), TickStep(Decimal(5_000), Decimal(1)))
     )
 
-    quotes, _ = passive((buy(0, 100_200), sell(0, 99_000)), banded, Touch(99_990, 1, 100_010, 1))
+    stake = Stake(position=Decimal(0), cash=Decimal(1000), base_cash=None, mark=Decimal(10_000))
+    bound = Bound(Measure(limits(), banded), stake)
+
+    quotes, _ = passive((buy(0, 100_200), sell(0, 99_000)), banded, Touch(99_990, 1, 100_010, 1), [bound])
 
     assert [quote.price for quote in quotes] == [100_000, 100_000]
 
