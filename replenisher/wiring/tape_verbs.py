@@ -13,6 +13,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.model.units import SECOND_NS, US_NS
 from replenisher.report.tape import Inspection
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.lines import written_time
 from replenisher.store.tape.standing import since_time
 from replenisher.store.tape.writer import TapeWriter
 from replenisher.wiring.tapes import OurTape, Recording, Say, facts_of, opened
@@ -121,11 +122,7 @@ def _torn_bytes(recorded: Recording) -> int:
 
 
 def _written(at: int | None) -> str | None:
-    """A time as people write it, to the microsecond."""
-    if at is None:
-        return None
-    second, rest = divmod(at, SECOND_NS)
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest // US_NS:06d}Z"
+    return None if at is None else written_time(at)
 
 
 def _moment(option: str, text: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,10 +207,15 @@ def test_what_stands_before_the_place_where_a_recording_is_cut_off_can_be_saved(
     source = tmp_path / "lines.jsonl.gz"
     source.write_bytes(gzip.compress(whole.encode())[:-400])
 
-    with pytest.raises(ConfigurationError, match="the file is cut off or corrupt from here on"):
-        convert(source, tmp_path / "all.tape")
+    for read in (lambda: convert(source, tmp_path / "all.tape"), lambda: tape_verbs.info(source, silence)):
+        with pytest.raises(ConfigurationError, match="the file is cut off or corrupt from here on") as refused:
+            read()
+        told = re.search(rf"`replenisher tape convert {source} NEW --until (\S+)` makes", str(refused.value))
+        assert told is not None
+    everything = convert(source, tmp_path / "most.tape", until=told[1])
     found = convert(source, tmp_path / "part.tape", until="2026-05-28T20:26:45Z")
 
+    assert everything["seconds"] > 600
     assert (found["seconds"], found["gaps"]) == (3, [])
     assert [fact.venue_time for fact in Tape(tmp_path / "part.tape").facts() if isinstance(fact, BookSnapshot)]
 

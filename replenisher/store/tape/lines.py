@@ -5,10 +5,12 @@ they say. A tape that is cut off or corrupt is the operator's mistake: one sente
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from replenisher.errors import ConfigurationError
+from replenisher.model.units import SECOND_NS, US_NS
 from replenisher.store.tape.packing import DAMAGED, Say, Unpacked, silence
 
 SAYS_EVERY = 1000  # lines
@@ -34,26 +36,42 @@ def line_error(path: Path, number: int, fault: str) -> ConfigurationError:
 
 def read(path: Path, say: Say = silence) -> Iterator[TapeLine]:
     """The lines in the order in which they were received, one at a time."""
-    number = 0
+    number, last = 0, None
     try:
         with Unpacked(path) as file:
             for line in file.stream:
                 number += 1
                 if number % SAYS_EVERY == 0:
                     say(file.share)
-                yield _split(path, number, line)
+                last = _split(path, number, line, last)
+                yield last
     except DAMAGED as fault:
-        raise line_error(path, number + 1, f"the file is cut off or corrupt from here on ({fault})") from fault
+        told = f"the file is cut off or corrupt from here on ({fault}){_before(last)}"
+        raise line_error(path, number + 1, told) from fault
     except OSError as fault:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
     if number == 0:
         raise ConfigurationError(f"tape {path}: there is nothing on it")
 
 
-def _split(path: Path, number: int, line: bytes) -> TapeLine:
+def _split(path: Path, number: int, line: bytes, last: TapeLine | None) -> TapeLine:
     received_at, _, raw = line.partition(b" ")
     if not received_at.isdigit():
         raise line_error(path, number, "it does not begin with a time in nanoseconds")
     if not raw.endswith(b"\n"):
-        raise line_error(path, number, "it is cut off (no end of line)")
+        raise line_error(path, number, f"it is cut off (no end of line){_before(last)}")
     return TapeLine(path, number, int(received_at), raw)
+
+
+def _before(last: TapeLine | None) -> str:
+    """What can be saved of a recording whose last whole line is this one."""
+    if last is None:
+        return ""
+    until = written_time(last.received_at)
+    return f"; `replenisher tape convert {last.path} NEW --until {until}` makes a tape of what is before"
+
+
+def written_time(at: int) -> str:
+    """A time as people write it, UTC, to the microsecond."""
+    second, rest = divmod(at, SECOND_NS)
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest // US_NS:06d}Z"
