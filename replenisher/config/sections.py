@@ -433,7 +433,7 @@ class PriceSource(Section):
 
     url: str = Field(description="answers GET with JSON")
     field: str = Field(min_length=1, description="where the price is in the answer: keys and places, with dots between")
-    poll_ms: Milliseconds = Field(1000, description="from one question to the next")
+    poll_ms: Milliseconds = Field(1000, description="from one question to the next; after a failure sooner")
     timeout_ms: Milliseconds = 2000
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from replenisher.model.event import PriceFailed, PriceTold
 
+RETRY_S = 1.0  # after a failure, and twice as long after each that follows it
 BYTES_MAX = 1 << 20  # of an answer: whoever sends more does not send a price
 
 
@@ -32,21 +33,22 @@ class HttpPrice(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
 
     async def watch(self, tell: Callable[[PriceTold | PriceFailed], None], now: Callable[[], int]) -> None:
-        """Ask for ever. The same failure is told once, until there is a price again or it fails in another way."""
-        failure = ""
+        """Ask for ever, sooner after a failure. The same one is told once, until there is a price or another one."""
+        failure, retry_s = "", RETRY_S
         async with _client() as client:
             while True:
                 asked_at = now()
                 try:
                     price = price_in(await self._asked(client), self.field)
                 except NoPrice as reason:
+                    pause_s, retry_s = min(retry_s, self.poll_s), 2 * retry_s
                     if str(reason) != failure:
                         failure = str(reason)
                         tell(PriceFailed(at=now(), source=self.name, reason=failure))
                 else:
-                    failure = ""
+                    failure, pause_s, retry_s = "", self.poll_s, RETRY_S
                     tell(PriceTold(at=now(), source=self.name, price=price, asked_at=asked_at))
-                await asyncio.sleep(max(0.0, self.poll_s - (now() - asked_at) / 1e9))
+                await asyncio.sleep(max(0.0, pause_s - (now() - asked_at) / 1e9))
 
     async def once(self) -> float:
         """The price, asked for once; raises `NoPrice` if there is none."""

@@ -160,8 +160,8 @@ class Supervisor:
                 keys = f"venues.{event.venue}.api_key and api_secret"
                 self._end(ConfigurationError(f"venue {event.venue} {event.reason}; check {keys}"))
         if state.stopping is not None and state.stopping.is_over:
-            if state.halts:
-                self._exit_code = self._exit_code or RISK_HALT
+            if state.halts:  # whatever it stopped for, it must not be started again
+                self._exit_code, self._error = RISK_HALT, None
             elif state.stopping.verdict is Verdict.LEFT:
                 # Whatever it stopped for, what may rest is what the operator must hear.
                 self._exit_code, self._error = FAILURE, None

@@ -23,7 +23,7 @@ def wire() -> Iterator[respx.MockRouter]:
         yield router
 
 
-def heard(answers: int, *, timeout_s: float = 5.0) -> Told:
+def heard(answers: int, *, poll_s: float = 0.0, timeout_s: float = 5.0) -> Told:
     """What is told until so many facts were."""
 
     async def listen() -> Told:
@@ -36,7 +36,7 @@ def heard(answers: int, *, timeout_s: float = 5.0) -> Told:
                 enough.set()
 
         clock = count(1_000)
-        source = HttpPrice(name="desk", url=URL, field="result.price", poll_s=0.0, timeout_s=timeout_s)
+        source = HttpPrice(name="desk", url=URL, field="result.price", poll_s=poll_s, timeout_s=timeout_s)
         watching = asyncio.create_task(source.watch(tell, lambda: next(clock)))
         async with asyncio.timeout(DEADLINE_S):
             await enough.wait()
@@ -74,6 +74,15 @@ def test_a_failure_is_told_once_until_there_is_a_price_again(wire: respx.MockRou
         "it answers 503",
         6.0,
     ]
+
+
+def test_what_is_asked_for_once_an_hour_is_asked_for_again_soon_after_a_failure(wire: respx.MockRouter) -> None:
+    wire.get(URL).mock(side_effect=[httpx.Response(503), answer(5)])
+
+    failed, told = heard(2, poll_s=3600)
+
+    assert isinstance(failed, PriceFailed)
+    assert isinstance(told, PriceTold)
 
 
 def test_nobody_is_waited_for_longer_than_was_said(wire: respx.MockRouter) -> None:

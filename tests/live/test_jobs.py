@@ -44,3 +44,19 @@ async def test_a_job_that_fails_is_told() -> None:
         await eventually(lambda: logs, "somebody is told")
 
     assert [(line["event"], line["job"]) for line in logs] == [("job_failed", "statement")]
+
+
+async def test_a_job_that_a_stop_interrupts_has_not_failed() -> None:
+    has_begun = asyncio.Event()
+
+    async def statement() -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    with capture_logs() as logs:
+        with housekeeping(hourly=lambda: None, statement=statement) as scheduler:
+            scheduler.modify_job("statement", next_run_time=datetime.now(UTC))
+            await eventually(has_begun.is_set)
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    assert not logs

@@ -123,6 +123,20 @@ def test_a_desk_none_of_whose_legs_was_ever_fresh_ends_and_names_them(tmp_path: 
     assert told("stopping") == [{"reason": first.last_word}]
 
 
+def test_a_desk_without_prices_that_cannot_stop_verified_flat_says_that_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world_of(going_by_dead_legs(tmp_path), tmp_path) as world:
+        first = world.life
+        world.run(19)
+        monkeypatch.setattr(DeribitVenue, "received", lambda *_: None)  # from now on it hears nothing
+        world.run(20)
+
+    assert told("stopping")
+    assert world.ends[0] == "exit 1"
+    assert first.last_word == ""
+
+
 def test_a_desk_waits_for_its_prices_while_its_instrument_does_not_trade(tmp_path: Path) -> None:
     halted = "{state: halted, after_s: 5, for_s: 60}"
 
