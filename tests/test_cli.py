@@ -347,18 +347,19 @@ def test_a_verb_without_a_daemon_is_exit_1_and_one_line(replenisher: Command, co
 def test_a_strategy_of_which_nothing_rests_is_not_said_to_quote() -> None:
     nothing_rests = {
         "ladder": [],
-        "not_quoting": dict.fromkeys(("a", "b", "c"), ""),
-        "withheld": {"a": "min_profit_bps"},
+        "not_quoting": dict.fromkeys(("a", "b", "c", "d"), ""),
+        "withheld": {"a": "min_profit_bps", "d": "max_position_quote"},
     }
     eaten = {"strategy": "b", "instrument": "deribit/BTC-PERPETUAL", "side": "buy", "age_ns": 1}
-    slots = {"empty_slots": [eaten | {"level": 0}, eaten | {"level": 1}]}
+    slots = {"empty_slots": [eaten | {"level": 0}, eaten | {"level": 1}, eaten | {"strategy": "d", "level": 0}]}
 
     page = status_page(resampled(STATUS | nothing_rests | slots))
 
-    assert page.splitlines()[:3] == [
+    assert page.splitlines()[:4] == [
         "a                      shows nothing: min_profit_bps",
-        "b                      shows nothing: 2 levels that were eaten wait for their refill",
+        "b                      shows nothing: 2 eaten levels wait for their refill",
         "c                      shows nothing: no order rests",
+        "d                      shows nothing: max_position_quote, 1 eaten level waits for its refill",
     ]
 
 

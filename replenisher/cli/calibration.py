@@ -8,12 +8,9 @@ import typer
 from replenisher.cli.program import AsJson, app, progress, show_json
 
 if TYPE_CHECKING:
-    from replenisher.core.signals.intensity import Intensity
     from replenisher.core.signals.stoikov import StoikovTable
     from replenisher.report.calibrate import Calibration
     from replenisher.report.impact import Impact
-
-APART = 1.5  # by this factor two estimates of one number differ too much to believe in the law behind both
 
 
 @app.command(epilog="Example: replenisher calibrate btcusdt.jsonl.gz --instrument BTCUSDT")
@@ -59,10 +56,10 @@ def _page(symbol: str, found: "Calibration") -> str:
     ]
     if line is None:
         lines.append("  too few depths were reached for a line of least squares to check them by")
-    elif apart := _apart(found, line):
+    elif found.contradiction:
         lines += [
-            f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which contradicts them: {apart};",
-            "  how far orders go is not exponential: no a and k hold near the touch and further out; none are below",
+            f"  by least squares A = {line.rate:.6g}, k = {line.decay:.6g}, which contradicts them:",
+            f"  {found.contradiction}; how far orders go is not exponential, so no a and k are below",
         ]
         del coefficients["a"], coefficients["k"]
     else:
@@ -84,15 +81,6 @@ def _page(symbol: str, found: "Calibration") -> str:
     lines.append("to be pasted into a strategy, what of it this one takes:" if pasted else "nothing is to be pasted")
     text = yaml.safe_dump(pasted, sort_keys=False, default_flow_style=None, width=120) if pasted else ""
     return "".join(f"# {each}\n" for each in lines) + text
-
-
-def _apart(found: "Calibration", line: "Intensity") -> str:
-    """How far the line is from the estimates, where its k is too far to believe in the law; else empty."""
-    k = line.decay / found.decay.value
-    if 1 / APART < k < APART:
-        return ""
-    a = line.rate / found.rate.value
-    return f"the two k differ much, {k:.2g} times the first, A {a:.2g} times"
 
 
 def _table(microprice: "StoikovTable") -> dict[str, object]:

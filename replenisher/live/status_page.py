@@ -41,14 +41,24 @@ def status_page(answer: Answer) -> str:
     return "\n".join(printable(line) for line in (*lines, "", *_ladder(answer)))
 
 
+def _eaten(levels: int) -> str:
+    match levels:
+        case 0:
+            return ""
+        case 1:
+            return "1 eaten level waits for its refill"
+        case _:
+            return f"{levels} eaten levels wait for their refill"
+
+
 def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     shown = {order["strategy"] for order in answer["ladder"]}
     for strategy, absence in answer["not_quoting"].items():
         short = answer["withheld"].get(strategy, "")
         if absence or strategy not in shown:
             waiting = sum(slot["strategy"] == strategy for slot in answer["empty_slots"])
-            eaten = f"{waiting} levels that were eaten wait for their refill" if waiting else "no order rests"
-            yield strategy, f"shows nothing: {absence or short or eaten}"
+            reasons = absence or ", ".join(filter(None, (short, _eaten(waiting)))) or "no order rests"
+            yield strategy, f"shows nothing: {reasons}"
         else:
             yield strategy, f"quoting, less than wanted: {short}" if short else "quoting"
     for strategy, lines in answer["guards"].items():

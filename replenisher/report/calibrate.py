@@ -31,6 +31,7 @@ from replenisher.report.microprice import TooStill, estimate, quantile_edges
 from replenisher.store.tape.venue_order import MarketFact
 
 LINE_POINTS_MAX = 70  # the line is fitted to the depths nearest to the touch: behind them single arrivals decide
+APART = 1.5  # by this factor two estimates of one number differ too much to believe in the law behind both
 VISITS_MIN = 50  # of a state of the micro-price on average; fewer tell little of it
 
 
@@ -51,6 +52,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     rate: Estimate  # A, 1/second
     decay: Estimate  # k, 1/price
     line: Intensity | None  # both by least squares; None if the arrivals reached too few depths
+    contradiction: str  # how far that is from them, where it is too far to believe in A and k; else empty
     volatility: float | None  # price / sqrt(second), sampled once a second
     bipower: float | None
     two_scale: float | None
@@ -125,6 +127,7 @@ class Calibrator:
             raise ConfigurationError(
                 f"none of {arrivals} market orders went beyond the touch: nothing tells how fast they get rarer there"
             )
+        line = least_squares(_reaching(self._beyond), half_spread, seconds, self._tick)
         microprice, why_none = self._table(buckets)
         return Calibration(
             seconds=seconds,
@@ -133,7 +136,8 @@ class Calibrator:
             market_orders=arrivals,
             rate=Estimate(intensity.rate, rate_error(arrivals, intensity, half_spread, self._tick)),
             decay=Estimate(intensity.decay, decay_error(arrivals, intensity.decay, self._tick)),
-            line=least_squares(_reaching(self._beyond), half_spread, seconds, self._tick),
+            line=line,
+            contradiction="" if line is None else _contradiction(intensity, line),
             volatility=self._volatility.value(self._seen_at),
             bipower=self._bipower.value(self._seen_at),
             two_scale=self._two_scale.value(self._seen_at),
@@ -195,6 +199,11 @@ class Calibrator:
         self._bars.lost()
         for machine in self._machines:
             machine.lost()
+
+
+def _contradiction(first: Intensity, second: Intensity) -> str:
+    k = second.decay / first.decay
+    return "" if 1 / APART < k < APART else f"k is {k:.2g} times the first, A {second.rate / first.rate:.2g} times"
 
 
 def _reaching(beyond: Sequence[int]) -> list[int]:
