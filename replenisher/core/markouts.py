@@ -102,7 +102,8 @@ class Markouts:
 
     def pass_time(self, at: int, stood: Stood) -> None:
         """A step begins, at `at`, and nothing of it is known yet."""
-        soonest, passed = FAR, list[_Moment]()
+        soonest = FAR
+        passed: list[_Moment] = []
         for horizon_ns, waiting in self._lanes:
             if passed:  # the horizon before this one
                 waiting += passed

@@ -193,7 +193,7 @@ class Clearing:
         one order is closed.
         """
         trades: list[TradeView] = []
-        entries = {entry.placed.order_id: entry for entry in touched}
+        entries = {entry.placed.order_id: entry for entry in touched} if touched else {}
         for traded in happening.trades:
             self._trade_id += 1
             trade_id = str(self._trade_id)

@@ -34,7 +34,7 @@ class Consequences:
         """Let something have happened to an instrument, and do what follows from it for the accounts it touched."""
         trades = self._clearing.settle(board, happening, touched, rests=rests)
         if not trades and not touched:
-            return trades  # it was among others
+            return trades  # no client had a part in it
         traded = [self._clearing.register.orders[trade.order_id] for trade in trades]
         if traded:
             self._protect(board, trades, traded)

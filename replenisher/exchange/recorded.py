@@ -250,7 +250,8 @@ class RecordedMarket:
 
     def _among_others(self) -> Happening:
         """The next trade, in which none of ours has a part, and those that follow it at once: they are told as one."""
-        at, prints = self._next_due, list[Traded]()
+        at = self._next_due
+        prints: list[Traded] = []
         while type(fact := self._next) is TradePrinted and self._next_due == at and not self._meets_ours(fact):
             self._take_up(fact)
             prints.append(Traded(price=fact.price, quantity=fact.quantity, taker=fact.taker))
