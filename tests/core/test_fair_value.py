@@ -1,5 +1,6 @@
 """Fair values that go by prices from elsewhere: legs, votes, ages, and what is shown when too few count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from replenisher.model.event import (
     SessionLost,
     StopAsked,
     TickerTold,
+    TradePrinted,
 )
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
@@ -65,6 +67,11 @@ class Priced(Wishes):
     def fair_value(self) -> FairValue:
         """As it is configured."""
         return self.maker.fair_value
+
+    @property
+    def heeds_sizes(self) -> bool:
+        """As the shipped one says."""
+        return self.maker.heeds_sizes
 
     def quote(self, view: View) -> Quotes:
         """As it answers."""
@@ -118,6 +125,45 @@ def withheld(world: World) -> str:
 
 def terms(world: World) -> dict[str, float]:
     return [decision.terms for step in world.steps for decision in step.decisions][-1]
+
+
+# --- What the market that is quoted tells -----------------------------------------------------------------------------
+
+
+def stand_in_front(world: World) -> None:
+    world.venue.set_others(Side.BUY, BID, 500, world.at)  # ten times as much as there was
+
+
+def trade_higher(world: World) -> None:
+    trade = TradePrinted(at=0, instrument=KEY, venue_time=0, trade_id="1", price=100_100, quantity=1, taker=Side.BUY)
+    world.venue.public.append(trade)
+
+
+@pytest.mark.parametrize(
+    ("source", "follows"),
+    [("mid", None), ("fixed", None), ("micro", stand_in_front), ("weighted", stand_in_front), ("last", trade_higher)],
+)
+def test_quotes_follow_what_their_source_goes_by_and_nothing_else(
+    source: str, follows: Callable[[World], None] | None
+) -> None:
+    world = quoting_by(fair_value(source=source, **({"price": 10_000.0} if source == "fixed" else {})))
+    world.venue.public.append(
+        TradePrinted(at=0, instrument=KEY, venue_time=0, trade_id="0", price=100_000, quantity=1, taker=Side.BUY)
+    )
+    world.hear()
+    world.settle()
+    before = shown(world)
+    assert before.keys() == {"buy", "sell"}
+
+    for happens in (stand_in_front, trade_higher):
+        happens(world)
+        world.hear()
+        world.settle()
+        if happens is follows:
+            assert shown(world)["buy"] > before["buy"] and shown(world)["sell"] > before["sell"]
+        else:
+            assert shown(world) == before
+        before = shown(world)
 
 
 # --- What legs come to -----------------------------------------------------------------------------------------------
