@@ -58,6 +58,14 @@ FIGURES: Mapping[str, Callable[[Run], float]] = {
     "pnl_quote": attrgetter("pnl_quote"),
 }
 JUDGED = ("pnl_a_fill_quote", "pnl_quote")
+TITLES = (
+    "guard",
+    *(names := ("P&L a fill", "markout 1 s", "markout 10 s", "P&L of a flow")),
+    *(f"{name}, less off" for name in names),
+    "fills",
+    "a fill",
+    "a flow",
+)
 
 
 TOXICITY = {"horizon_s": 5, "window_s": 30, "fills_min": 5}  # whatever follows from it
@@ -241,36 +249,29 @@ def verdict(gains: Sequence[float], among: int) -> str:
 
 
 def table(found: dict[str, Any]) -> str:
-    """The same for people."""
+    """The same for people, as `docs/guards.md` has it."""
     first, last = found["seeds"]
-    lines = [f"{first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval"]
-    titles = (
-        "P&L a fill",
-        "markout 1 s",
-        "markout 10 s",
-        "P&L of a flow less off",
-        "P&L a fill less off",
-        "10 s less off",
-    )
+    lines = [f"Seeds or parts {first} to {last}, {found['seconds']} s each; USD and bps, mean and 95 % interval."]
     for market, rows in found["markets"].items():
-        lines.append(
-            market.ljust(24) + "".join(f"{title:>25}" for title in titles) + "  flows   fills  a fill     a flow"
-        )
+        lines += ["", f"### {market}", "", _line(TITLES), _line(["---"] * len(TITLES))]
         for guard, row in rows.items():
-            less = row["less_off"]
-            shown = [row["pnl_a_fill_quote"], row["markout_1s_bps"], row["markout_10s_bps"]]
-            shown += [less["pnl_quote"], less["pnl_a_fill_quote"], less["markout_10s_bps"]]
-            verdicts = "  ".join(row["verdicts"].get(name, "").ljust(9) for name in JUDGED)
-            cells = "".join(f"{told(each):>25}" for each in shown)
-            lines.append(f"{guard:24}{cells}{row['flows']:7,}{row['fills']:8,}  {verdicts}".rstrip())
+            less = [told(row["less_off"][name]) if row["verdicts"] else "" for name in FIGURES]
+            verdicts = [row["verdicts"].get(name, "") for name in JUDGED]
+            lines.append(_line([guard, *(told(row[name]) for name in FIGURES), *less, f"{row['fills']:,}", *verdicts]))
     return "\n".join(lines)
 
 
-def told(interval: Mapping[str, float] | None, digits: int = 2) -> str:
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def told(interval: Mapping[str, float] | None) -> str:
     """A mean and its interval."""
     if interval is None:
         return "-"
-    return f"{interval['mean']:,.{digits}f} [{interval['low']:,.{digits}f}, {interval['high']:,.{digits}f}]"
+    digits = 0 if abs(interval["mean"]) >= 10 else 2
+    mean, low, high = (f"{interval[name]:,.{digits}f}" for name in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def main(words: Sequence[str] | None = None) -> int:
