@@ -35,6 +35,10 @@ same cold caches; the echo and ccxt's client without a pause are loops that stay
 is the machine's as much as the daemon's, all the more where others work on it: the echo in turn, which looks for no
 garbage and writes no file, says in the same run how much of it is.
 
+Why there are several launches. The same program answers up to a tenth faster or slower by launch, as long as it lives,
+daemon and peers alike: where its memory came to lie seems to decide. So everything is started anew `--launches` times,
+and each number is the median over them; what `one` took in each is printed, too.
+
 How exactly one slot moves. The strategy is the shipped `pure_mm` around the size-weighted mid, without tolerance. Each
 of the ten prices is rounded to the tick, away from the market, and goes to the next tick at a fair value of its own:
 the spreads in the YAML are odd so that these lie apart. A change of the sizes at the touch moves fair value
@@ -44,7 +48,7 @@ echo sends, too.
 
 What is printed, with `--json` as one document:
     {"p50_us", "p99_us", "ratio_to_echo", "ratio_to_echo_in_turn", "refill_p50_us": of `fsync: interval` and `one`,
-     "rounds", "cpu", "tick_bytes", "order_bytes",
+     "rounds": of each launch, "launches", "cpu", "tick_bytes", "order_bytes",
      "modes": {"interval" | "always": {
          "echo": {"p50_us", "p99_us", "after_a_pause_p50_us", "page_faults_per_message",
                   "in_turn_p50_us", "in_turn_p99_us"},
@@ -53,12 +57,13 @@ What is printed, with `--json` as one document:
                                    "ratio_to_echo_in_turn": of the same,
                                    "last_p50_us", "last_p99_us", "last_ratio_to_echo": to the last,
                                    "page_faults_per_message"}},
+         "launches_p50_us": of `one`, in each launch,
          "further_us": what each order of `all` beyond the first costs, against `one`,
          "refill_p50_us", "refill_p99_us",
          "peer": {"p50_us", "p99_us", "ratio_to_echo", "in_turn_p50_us", "in_turn_p99_us"},
          "crowd": {"instruments", "p50_us", "p99_us", "ratio_to_one", "audit"},
          "audit": what `replenisher audit --json` found after the stop, asking this bench over the wire,
-         "hash": of the exchange's ledger, which has the moment of everything: no two runs have the same}}}
+         "hash": of the exchange's ledgers, which have the moment of everything: no two runs have the same}}}
 Page faults are the minor ones of the whole process, for each message it was sent.
 """
 
@@ -79,6 +84,7 @@ import yaml
 
 from bench.daemon import CONFIG, Child, environment, findings, pinned, start
 from bench.fingerprint import fingerprint
+from bench.launches import over_launches
 from bench.market import Place
 from bench.progress import Progress
 from bench.venue import ECHO_PATH, INSTRUMENTS, PEER_PATH, BenchFailed, BenchVenue, Burst
@@ -89,6 +95,7 @@ MODES = ("interval", "always")
 TICK_BYTES = 504
 ORDER_BYTES = 180  # of the peer's answer, about as many as an amend has
 CROWD = 100  # instruments
+LAUNCHES = 3
 BLOCK = 50  # rounds of one kind in a row, an even number
 STOP_S_MAX = 60.0
 
@@ -350,6 +357,7 @@ def results(rounds: dict[str, Rounds], crowd: int) -> dict[str, Any]:
         }
     one, every = cases["one"], cases["all"]
     return {
+        "launches_p50_us": [one["p50_us"]],
         "further_us": round((every["last_p50_us"] - one["p50_us"]) / (every["orders"] - 1), 1),
         "echo": {
             "p50_us": floor_us,
@@ -383,7 +391,9 @@ def percentile_us(values_ns: Sequence[int], share: float) -> float:
     return round(sorted(values_ns)[ceil(share * len(values_ns)) - 1] / 1000, 1)
 
 
-def document(modes: dict[str, dict[str, Any]], rounds: int, cpu: int | None, order_bytes: int) -> dict[str, Any]:
+def document(
+    modes: dict[str, dict[str, Any]], rounds: int, launches: int, cpu: int | None, order_bytes: int
+) -> dict[str, Any]:
     """All that was found."""
     first = next(iter(modes.values()))
     one = first["cases"]["one"]
@@ -394,6 +404,7 @@ def document(modes: dict[str, dict[str, Any]], rounds: int, cpu: int | None, ord
         "ratio_to_echo_in_turn": one["ratio_to_echo_in_turn"],
         "refill_p50_us": first["refill_p50_us"],
         "rounds": rounds,
+        "launches": launches,
         "cpu": cpu,
         "tick_bytes": TICK_BYTES,
         "order_bytes": order_bytes,
@@ -404,7 +415,8 @@ def document(modes: dict[str, dict[str, Any]], rounds: int, cpu: int | None, ord
 def table(found: dict[str, Any]) -> str:
     """The same for people."""
     lines = [
-        f"{found['rounds']} rounds, {found['tick_bytes']} bytes in, {found['order_bytes']} out, CPU {found['cpu']}"
+        f"{found['launches']} launches of {found['rounds']} rounds, "
+        f"{found['tick_bytes']} bytes in, {found['order_bytes']} out, CPU {found['cpu']}"
     ]
     for fsync, mode in found["modes"].items():
         lines += ["", f"fsync {fsync:<15} p50 µs    p99 µs    x echo  x in turn   page faults a message"]
@@ -428,6 +440,8 @@ def table(found: dict[str, Any]) -> str:
             ratios = f"{p50_us / echo['p50_us']:9.2f} {p50_us / echo['in_turn_p50_us']:10.2f}"
             cost = "" if faults is None else f"{faults:10.3f}"
             lines.append(f"{name:<20} {p50_us:9.1f} {p99_us:9.1f} {ratios} {cost}".rstrip())
+        in_each = ", ".join(f"{p50_us:.1f}" for p50_us in mode["launches_p50_us"])
+        lines.append(f"one, in each launch: {in_each} µs")
         lines.append(f"each further order of all: {mode['further_us']:.1f} µs")
         rested_us = mode["cases"]["one"]["after_a_pause_p50_us"]
         lines.append(f"after a pause: the echo {echo['after_a_pause_p50_us']:.1f} µs, one {rested_us:.1f} µs")
@@ -441,13 +455,14 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.tick_to_order", description="Tick to order, measured.")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--rounds", type=int, default=600, metavar="N", help="of each kind, an even number")
+    parser.add_argument("--rounds", type=int, default=600, metavar="N", help="of each kind, an even number; a launch")
+    parser.add_argument("--launches", type=int, default=LAUNCHES, metavar="N", help=f"of everything ({LAUNCHES})")
     parser.add_argument("--fsync", choices=[*MODES, "both"], default="both", help="of the journal")
     parser.add_argument("--crowd", type=int, default=CROWD, metavar="N", help=f"instruments of the crowd ({CROWD})")
     parser.add_argument("--cpu", type=int, metavar="N", help="where all loops run; -1: wherever (the last one)")
     chosen = parser.parse_args(words)
-    if chosen.crowd < 1:
-        parser.error("--crowd must be 1 or more")
+    if chosen.crowd < 1 or chosen.launches < 1:
+        parser.error("--crowd and --launches must be 1 or more")
     if chosen.rounds < 2 or chosen.rounds % 2:
         parser.error("--rounds must be an even number, 2 or more")
     return chosen
@@ -462,12 +477,17 @@ def main(words: Sequence[str] | None = None) -> int:
     gc.disable()  # ours would fall into somebody's round
     try:
         for fsync in MODES if chosen.fsync == "both" else (chosen.fsync,):
-            with tempfile.TemporaryDirectory(prefix="replenisher-bench-") as data:
-                modes[fsync], order_bytes = measure(fsync, chosen.rounds, cpu, Path(data), chosen.crowd)
+            launches = []
+            for number in range(1, chosen.launches + 1):
+                print(f"fsync {fsync}: launch {number} of {chosen.launches}", file=sys.stderr)
+                with tempfile.TemporaryDirectory(prefix="replenisher-bench-") as data:
+                    launch, order_bytes = measure(fsync, chosen.rounds, cpu, Path(data), chosen.crowd)
+                launches.append(launch)
+            modes[fsync] = over_launches(launches)
     except BenchFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1
-    found = document(modes, chosen.rounds, cpu, order_bytes)
+    found = document(modes, chosen.rounds, chosen.launches, cpu, order_bytes)
     print(json.dumps(found, indent=2) if chosen.json else table(found))
     return 0
 

@@ -13,6 +13,7 @@ import pytest
 
 from bench import engine_steps, signals, tick_to_order, venue
 from bench.daemon import CONFIG
+from bench.launches import over_launches
 from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
 from bench.venue import BenchFailed, Burst
 from replenisher.config import load
@@ -28,7 +29,7 @@ ROUNDS = 4
 
 def test_both_kinds_of_round_a_refill_and_the_echo_are_measured_and_the_books_agree() -> None:
     command = [sys.executable, "-m", "bench.tick_to_order", "--json", "--rounds", str(ROUNDS), "--fsync", "interval"]
-    command += ["--crowd", "3"]
+    command += ["--launches", "1", "--crowd", "3"]
 
     ended = subprocess.run(command, cwd=CONFIG.parent.parent, capture_output=True, text=True, timeout=120, check=False)
 
@@ -72,6 +73,16 @@ def test_a_book_change_moves_one_quote_by_a_tick_or_all_ten(moved: int, others: 
 
     assert len(distances) == LADDER
     assert sorted(distances) == [0] * (LADDER - others) + [1] * others
+
+
+def test_several_launches_come_to_their_medians() -> None:
+    launches = [{"one": {"p50_us": us, "orders": 1}, "each": [us], "hash": f"{us}"} for us in (190.0, 171.0, 172.0)]
+
+    found = over_launches(launches)
+
+    assert found["one"] == {"p50_us": 172.0, "orders": 1}
+    assert found["each"] == [190.0, 171.0, 172.0]
+    assert found["hash"] not in {"190.0", "171.0", "172.0"}
 
 
 def test_the_first_round_of_a_block_is_told_apart() -> None:
