@@ -164,7 +164,7 @@ def play(run: Run, facts: Sequence[MarketFact]) -> None:
             waiting = []
             steps += 1
             if step.commands:
-                waiting = list(answers.to(step.commands, state.book(fact.instrument).shown_touch, deadline))
+                waiting = list(answers.to(step.commands, state.books[fact.instrument].shown_touch, deadline))
         waiting.append(fact)
         if type(fact) is TradePrinted:
             waiting.extend(answers.after(fact))
@@ -172,7 +172,7 @@ def play(run: Run, facts: Sequence[MarketFact]) -> None:
         waiting = []
         steps += 1
         if step.commands:
-            waiting = list(answers.to(step.commands, state.book(fact.instrument).shown_touch, fact.at))
+            waiting = list(answers.to(step.commands, state.books[fact.instrument].shown_touch, fact.at))
     seconds = time.process_time() - begun
     if waiting:
         engine.step(waiting)

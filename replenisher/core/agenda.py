@@ -69,8 +69,8 @@ class Agenda:
         """The session time at which to look again."""
         soonest = min(self._revisits.first, self._settlings.first, state.orders.first_deadline)
         for sync in state.syncs.values():
-            if sync.next_due < soonest:
-                soonest = sync.next_due
+            if (due := sync.next_due) < soonest:
+                soonest = due
         for pause in state.pauses.values():
             if pause.until and pause.until < soonest:
                 soonest = pause.until
@@ -127,7 +127,7 @@ class Agenda:
 
 def _too_old_at(state: State, setup: StrategySetup, at: int) -> int:
     """When a strategy can no longer rely on its book or a price from elsewhere, should nothing be heard any more."""
-    heard_at, link_heard_at = state.book(setup.instrument).heard_at, state.links_heard.get(setup.venue, 0)
+    heard_at, link_heard_at = state.books[setup.instrument].heard_at, state.links_heard.get(setup.venue, 0)
     too_old_at = (heard_at if heard_at > link_heard_at else link_heard_at) + setup.limits.max_data_age_ns + 1
     return min(too_old_at, next_expiry(state, setup, at) or FAR) if setup.prices else too_old_at
 

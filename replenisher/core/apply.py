@@ -116,7 +116,7 @@ def apply(state: State, event: Event) -> None:
         case BookSnapshot():
             _replace_book(state, event)
         case FeedLost():
-            state.book(event.instrument).lose(event.reason)
+            state.books[event.instrument].lose(event.reason)
             state.revisit(event.instrument)
         case TradesReported():
             _apply_trades(state, event)
@@ -264,7 +264,7 @@ def _hear_link(state: State, venue: str, at: int) -> None:
 
 def _see_trade(state: State, trade: TradePrinted) -> None:
     instrument = trade.instrument
-    state.book(instrument).last_trade = trade.price
+    state.books[instrument].last_trade = trade.price
     if (watch := state.watches.get(instrument)) is not None:
         watch.saw_trade(trade)
     if state.guarded:
@@ -274,7 +274,7 @@ def _see_trade(state: State, trade: TradePrinted) -> None:
 
 
 def _change_book(state: State, event: BookChanged) -> None:
-    book = state.book(event.instrument)
+    book = state.books[event.instrument]
     if book.distrust:
         return  # Changes to a book we do not have mean nothing.
     own = state.own_size(event.instrument)
@@ -287,7 +287,7 @@ def _change_book(state: State, event: BookChanged) -> None:
 
 
 def _replace_book(state: State, event: BookSnapshot) -> None:
-    book = state.book(event.instrument)
+    book = state.books[event.instrument]
     book.replace(event.bids, event.asks, event.venue_time, event.at)
     state.own_size(event.instrument).replaced(book, event.venue_time, event.at)
     state.revisit(event.instrument)

@@ -158,11 +158,11 @@ class Engine:
         for instrument in revalued:
             before = state.touches.get(instrument)
             if state.look(instrument, at) != before:
-                state.markouts.saw_move(instrument, state.book(instrument).venue_time, before)
+                state.markouts.saw_move(instrument, state.books[instrument].venue_time, before)
         for instrument in state.to_look_at:
             before = state.touches.get(instrument)
             touch = state.look(instrument, at)
             if touch is None or before is None or touch.bid + touch.ask != before.bid + before.ask:
                 revalued.append(instrument)
-                state.markouts.saw_move(instrument, state.book(instrument).venue_time, before)
+                state.markouts.saw_move(instrument, state.books[instrument].venue_time, before)
         return revalued

@@ -87,7 +87,7 @@ def _expect_place(state: State, command: PlaceOrder, at: int) -> None:
     state.slots.denials.pop(key, None)
     state.orders.add(order)
     state.own_size(order.instrument).sent(
-        order.order_id, order.side, order.price, order.quantity, state.book(order.instrument), at
+        order.order_id, order.side, order.price, order.quantity, state.books[order.instrument], at
     )
 
 
@@ -101,7 +101,7 @@ def expect_amend(state: State, command: AmendOrder, at: int) -> None:
     if command.price != order.price and (guarded := state.guarded.get(order.strategy)) is not None:
         guarded.saw_moved(order)
     lots = command.quantity - order.filled_lots
-    state.own_size(instrument).sent(order.order_id, order.side, command.price, lots, state.book(instrument), at)
+    state.own_size(instrument).sent(order.order_id, order.side, command.price, lots, state.books[instrument], at)
     if order.intent is command.intent is QUOTE:
         orders.count(order)  # it is what it was until the venue answers
     else:

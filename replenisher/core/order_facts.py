@@ -153,7 +153,7 @@ def comes_back(state: State, order: Order, venue_order_id: str, at: int) -> None
 
 def show_at_rest(state: State, order: Order, venue_time: int, at: int) -> None:
     """The order's size is on the book by the last word on it, but for what a pending request may change."""
-    own, book = state.own_size(order.instrument), state.book(order.instrument)
+    own, book = state.own_size(order.instrument), state.books[order.instrument]
     own.rests(order.order_id, order.side, order.price, order.remaining, book, venue_time, at)
     if order.is_canceling:
         own.leaving(order.order_id)
@@ -191,7 +191,7 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
     if order.status.is_terminal:
         return
     end(state, order, Transition.REJECTED, f"{reason}: {message}" if message else str(reason), 0, at)
-    slot = state.slots.refuse(slot_of(order), reason, state.book(order.instrument).shown_touch, at)
+    slot = state.slots.refuse(slot_of(order), reason, state.books[order.instrument].shown_touch, at)
     slot.was_eaten = slot.was_eaten or order.intent is Intent.REFILL  # The next place here is the refill still.
     count_refusal(state, order, reason, message, at)
 

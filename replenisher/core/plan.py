@@ -198,7 +198,7 @@ class Planner:
 
 def _seen(state: State, setup: StrategySetup, at: int, before: Touch | None = None) -> Seen:
     """What there is to be seen; a touch that is the same as one before to this strategy is that one."""
-    book = state.book(setup.instrument)
+    book = state.books[setup.instrument]
     touch = state.touches.get(setup.instrument)
     if touch is not None and before is not None and not setup.heeds_sizes and touch.is_where(before):
         touch = before
@@ -222,7 +222,7 @@ def _cautious(
     quotes, cuts = passive(wanted.quotes, instrument, touch, bounds)
     if (guarded := state.guarded.get(setup.id)) is None or fair is None:
         return quotes, cuts, None
-    orders, book = state.orders.of(setup.ladder), state.book(setup.instrument)
+    orders, book = state.orders.of(setup.ladder), state.books[setup.instrument]
     innermost = guarded.innermost(fair, instrument)
     quotes, guarded_cuts = guarded.let_through(quotes, fair, innermost, instrument, orders, book, at)
     return quotes, cuts + guarded_cuts, innermost

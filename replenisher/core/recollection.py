@@ -30,7 +30,7 @@ class Recollection:
         self.next_at = at + RECORD_NS if state.setup.signals else FAR
         self._is_last = state.stopping is not None
         for instrument, watch in state.watches.items():
-            moved_at = state.book(instrument).venue_time
+            moved_at = state.books[instrument].venue_time
             if moved_at and self._moved_at.get(instrument) != moved_at:
                 self._moved_at[instrument] = moved_at
                 definition = state.instruments[instrument]

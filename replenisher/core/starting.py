@@ -35,7 +35,7 @@ def are_left_alone(state: State, setup: StrategySetup, at: int) -> bool:
         return True
     if state.stopping is not None or state.halts or state.pauses or state.journal_blocked:
         return False
-    return not state.sync(setup.venue).is_synced or not state.book(setup.instrument).updated_at
+    return not state.sync(setup.venue).is_synced or not state.books[setup.instrument].updated_at
 
 
 def is_in_the_way(state: State, order: Order, at: int) -> bool:

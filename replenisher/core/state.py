@@ -4,6 +4,7 @@ Everything that must outlive the process is in `Memory`, with which a segment of
 the rest (books, sessions, budgets) is worthless after a restart and is learned anew.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -73,7 +74,7 @@ class State:
     slots: Slots = field(default_factory=Slots)
     instruments: dict[str, Instrument] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)  # instrument -> why it does not trade
-    books: dict[str, Book] = field(default_factory=dict)
+    books: defaultdict[str, Book] = field(default_factory=lambda: defaultdict(Book))
     own_sizes: dict[str, OwnSize] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     syncs: dict[str, Sync] = field(default_factory=dict)
@@ -163,13 +164,6 @@ class State:
             if each.name not in Memory.__struct_fields__ and each.name not in ("to_revisit", "to_look_at"):
                 setattr(self, each.name, getattr(blank, each.name))
 
-    def book(self, instrument: str) -> Book:
-        """The book of one instrument."""
-        book = self.books.get(instrument)
-        if book is None:
-            book = self.books[instrument] = Book()
-        return book
-
     def own_size(self, instrument: str) -> OwnSize:
         """Our own orders on the book of one instrument."""
         own = self.own_sizes.get(instrument)
@@ -220,7 +214,7 @@ class State:
 
     def touch_of(self, instrument: str, at: int) -> Touch | None:
         """The others' best bid and ask; None where there is no trusted two-sided book."""
-        book = self.book(instrument)
+        book = self.books[instrument]
         return None if book.distrust else self.own_size(instrument).touch(book, at)
 
     def stood(self, instrument: str, at: int) -> Touch | None:
@@ -280,7 +274,7 @@ class State:
         watch = self.watches.get(setup.instrument)
         if watch is None or not setup.signals:
             return dict.fromkeys(setup.signals)
-        return watch.values(setup.id, self.book(setup.instrument).venue_time)
+        return watch.values(setup.id, self.books[setup.instrument].venue_time)
 
     def bounds(self, setup: StrategySetup, touch: Touch) -> tuple[Bound, ...]:
         """How far the account's limits, and a strategy's own for its share, let that strategy go at this mid."""

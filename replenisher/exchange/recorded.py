@@ -193,7 +193,7 @@ class RecordedMarket:
         happenings = []
         while (fact := self._next) is not None and self._next_due <= at:
             if type(fact) is TradePrinted and not self._meets_ours(fact):
-                happening = self._among_others()
+                happening = self._among_others(fact)
             else:
                 self._take_up(fact)
                 happening = self._apply(fact)
@@ -248,14 +248,17 @@ class RecordedMarket:
                 self._way_ns_min = way_ns
         self._look_ahead()
 
-    def _among_others(self) -> Happening:
+    def _among_others(self, trade: TradePrinted) -> Happening:
         """The next trade, in which none of ours has a part, and those that follow it at once: they are told as one."""
         at = self._next_due
         prints: list[Traded] = []
-        while type(fact := self._next) is TradePrinted and self._next_due == at and not self._meets_ours(fact):
-            self._take_up(fact)
-            prints.append(Traded(price=fact.price, quantity=fact.quantity, taker=fact.taker))
-        return Happening(at=at, trades=tuple(prints) if self._is_trusted else ())
+        while True:
+            self._take_up(trade)
+            prints.append(Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker))
+            following = self._next
+            if type(following) is not TradePrinted or self._next_due != at or self._meets_ours(following):
+                return Happening(at=at, trades=tuple(prints) if self._is_trusted else ())
+            trade = following
 
     def _meets_ours(self, trade: TradePrinted) -> bool:
         """Whether its taker would have met an order of a client, under one of the queue models."""

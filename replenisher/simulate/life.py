@@ -254,7 +254,7 @@ class Life:
 
     def book(self, instrument: str) -> Book:
         """Its book of an instrument."""
-        return self.engine.state.book(instrument)
+        return self.engine.state.books[instrument]
 
     def slot(self, label: str) -> SlotKey | None:
         """Where an order of ours stands that it believes to be live."""

@@ -473,7 +473,7 @@ def test_a_place_ahead_of_many_is_kept_however_long_nothing_has_traded() -> None
     world = queued()
     (order,) = world.live()
     (queues,) = (each.queues for each in world.state.guarded.values() if each.queues is not None)
-    book, later = world.state.book(KEY), world.at + 200 * SECOND  # e^-20 of the volume is left
+    book, later = world.state.books[KEY], world.at + 200 * SECOND  # e^-20 of the volume is left
 
     assert queues.keeps(order, 99_979, 100_000.0, book, later)
     assert not queues.keeps(order, 99_985, 100_000.0, book, later), "there is less before that one"
@@ -498,7 +498,7 @@ def test_a_place_is_worth_its_edge_times_the_chance_that_all_before_it_trades(
     (order,) = world.live()
     (queues,) = (each.queues for each in world.state.guarded.values() if each.queues is not None)
 
-    kept = queues.keeps(order, price, 100_000.0, world.state.book(KEY), world.at + silence_ns)
+    kept = queues.keeps(order, price, 100_000.0, world.state.books[KEY], world.at + silence_ns)
 
     assert kept is is_kept
 

@@ -180,13 +180,13 @@ def test_the_depth_that_is_shown_is_that_of_the_others() -> None:
     deep = Trades(is_deep=True)
     world = watching(Curious({"trades": deep}))
     trade(world)
-    before = world.state.book(KEY).bids.quantities.copy()
+    before = world.state.books[KEY].bids.quantities.copy()
     world.wait(2 * ECHO)
     ours = {order.price for order in world.live() if order.side is BUY}
     world.venue.publish(Side.BUY, BID, world.at)
     world.hear()
 
-    assert ours and ours <= world.state.book(KEY).bids.quantities.keys(), "the venue shows our orders, too"
+    assert ours and ours <= world.state.books[KEY].bids.quantities.keys(), "the venue shows our orders, too"
     assert machine(world, deep).books[-1][0] == {price: before[price] for price in before if price not in ours}
 
 

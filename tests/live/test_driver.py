@@ -371,7 +371,7 @@ async def test_a_process_that_was_stopped_for_long_cancels_and_begins_anew_with_
         assert one.venue.gaps == 1
         assert one.heard(Suspended)
         assert one.venue.toy.resting() == []
-        assert one.driver.engine.state.book(LINEAR.key).distrust == "the process did not run for 119.5 s"
+        assert one.driver.engine.state.books[LINEAR.key].distrust == "the process did not run for 119.5 s"
 
 
 async def test_what_was_decided_before_a_slow_disk_took_it_is_not_sent(tmp_path: Path) -> None:
