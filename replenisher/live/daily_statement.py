@@ -4,6 +4,7 @@ Another process makes each, with the lowest priority, as it may read many rows a
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -13,6 +14,7 @@ from subprocess import DEVNULL, PIPE
 from replenisher.live.stated import Outcome, Stated, due, keep, kept, not_explained, with_news
 from replenisher.logs import logger
 
+LEVELS = {"stated": logging.INFO, "not_stated": logging.WARNING, "not_explained": logging.ERROR}
 LOWEST = ("nice", "-n", "19")
 CommandOf = Callable[[date], Sequence[str]]  # that states a day
 
@@ -28,7 +30,7 @@ class DailyStatement:
     def __init__(self, data_dir: Path, command_of: CommandOf) -> None:
         self._data_dir, self._command_of = data_dir, command_of
         self.stated = kept(data_dir)
-        self._told: set[Stated] = set()  # in this life
+        self._told: set[tuple[str, date, str]] = set()  # in this life
 
     @property
     def alarm(self) -> str:
@@ -50,25 +52,19 @@ class DailyStatement:
                 self._learn(Stated(day, Outcome.EXPLAINED, told), code)
             case 1, True:
                 self._learn(Stated(day, Outcome.NOT_EXPLAINED, told), code)
-            case 1, False:
-                self._learn(Stated(day, Outcome.NOT_STATED, told), code)
-            case _:  # as when the database is away: the day remains due
-                logger().warning("not_stated", day=f"{day}", code=code, told=told)
+            case _:  # there is nothing to state, or the database is away, or it has failed: the day remains due
+                self._tell("not_stated", day, code, told)
 
     def _learn(self, new: Stated, code: int) -> None:
-        if new in self._told:  # not explained yet, and in the same words
-            return
-        self._told.add(new)
         self.stated = with_news(self.stated, new)
         keep(self._data_dir, self.stated)
-        told = {"day": f"{new.day}", "code": code, "told": new.told}
-        match new.outcome:
-            case Outcome.EXPLAINED:
-                logger().info("stated", **told)
-            case Outcome.NOT_EXPLAINED:
-                logger().error("not_explained", **told)
-            case Outcome.NOT_STATED:
-                logger().warning("not_stated", **told)
+        self._tell("stated" if new.outcome is Outcome.EXPLAINED else "not_explained", new.day, code, new.told)
+
+    def _tell(self, event: str, day: date, code: int, told: str) -> None:
+        """A line for the operator, the same one once."""
+        if (event, day, told) not in self._told:
+            self._told.add((event, day, told))
+            logger().log(LEVELS[event], event, day=f"{day}", code=code, told=told)
 
 
 async def _ran(command: Sequence[str]) -> tuple[int, str, str]:

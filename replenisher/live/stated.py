@@ -2,6 +2,7 @@
 and `doctor`, in this life and the next.
 
 A day that is not explained is stated again, as rows may come late, and is an alarm until it is explained or a week old.
+One that could not be stated, for whatever reason, is not among them: it remains due, and changes nothing that is known.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,6 @@ class Outcome(StrEnum):
 
     EXPLAINED = "explained"
     NOT_EXPLAINED = "not_explained"
-    NOT_STATED = "not_stated"  # there was nothing, or it could not be done
 
 
 class Stated(msgspec.Struct, frozen=True):

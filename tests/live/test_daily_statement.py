@@ -50,8 +50,8 @@ async def test_what_a_statement_comes_to_is_told_once_a_life_and_kept(
     (line,) = logs
     assert (line["log_level"], line["event"], line["code"]) == (level, event, 0 if level == "info" else 1)
     assert line["told"].startswith(told)
-    (stated,) = kept(tmp_path)
-    assert (stated.day, stated.told) == (day, line["told"])
+    known = [(stated.day, stated.told) for stated in kept(tmp_path)]
+    assert known == ([] if event == "not_stated" else [(day, line["told"])])
     alarm = f"{day} is {line['told']}" if event == "not_explained" else ""
     assert statement.alarm == DailyStatement(tmp_path, lambda _: ()).alarm == alarm  # in the next life, too
 
@@ -66,6 +66,19 @@ async def test_the_alarm_ends_when_the_day_is_explained(tmp_path: Path) -> None:
     await statement.state_what_is_due()
 
     assert (alarm, statement.alarm) == (f"{yesterday} is not explained: BTC", "")
+
+
+@pytest.mark.parametrize("fails", ["exit('there is nothing to state')", "1 / 0", "exit(75)"])
+async def test_an_alarm_does_not_end_because_the_day_can_no_longer_be_stated(tmp_path: Path, fails: str) -> None:
+    answers = iter(["print('not explained: BTC'); exit(1)", fails])
+    statement = DailyStatement(tmp_path, lambda _: [sys.executable, "-c", next(answers)])
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    await statement.state(yesterday)
+
+    await statement.state_what_is_due()
+
+    assert statement.alarm == f"{yesterday} is not explained: BTC"
+    assert [each.outcome for each in kept(tmp_path)] == [Outcome.NOT_EXPLAINED]
 
 
 async def test_a_day_that_could_not_be_stated_for_now_remains_due(tmp_path: Path) -> None:

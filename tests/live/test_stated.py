@@ -19,7 +19,6 @@ def ago(days: int, outcome: Outcome = Outcome.EXPLAINED) -> Stated:
     [
         ([], [1]),  # nobody knows of any day before
         ([ago(1)], []),
-        ([ago(1, Outcome.NOT_STATED)], []),
         ([ago(1, Outcome.NOT_EXPLAINED)], [1]),
         ([ago(4)], [3, 2, 1]),  # no daemon lived then
         ([ago(5, Outcome.NOT_EXPLAINED), ago(4), ago(2)], [5, 3, 1]),
