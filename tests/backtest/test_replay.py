@@ -30,7 +30,7 @@ LADDER = {
 BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
 
 
-@pytest.mark.parametrize("name", ["paper.yaml", "simulate.yaml", "glft.yaml"])
+@pytest.mark.parametrize("name", ["paper.yaml", "simulate.yaml", "glft.yaml", "avellaneda_stoikov.yaml"])
 def test_a_replay_of_an_order_flow_is_the_daemon_on_virtual_time_fill_for_fill(name: str, tmp_path: Path) -> None:
     config = config_of(name, seed=11)
 
@@ -75,11 +75,11 @@ def test_several_instruments_halts_funding_and_settlements_are_replayed_as_they_
 def test_a_replay_of_a_recording_is_the_daemon_on_virtual_time_fill_for_fill(
     recordings: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    config = config_of("replay.yaml", recordings(BTCUSDT))
+    config, whole_s = config_of("replay.yaml", recordings(BTCUSDT)), 345
 
-    replay, life = replayed(config, 30), lived(config, 30, tmp_path)
+    replay, life = replayed(config, whole_s), lived(config, whole_s, tmp_path)
 
-    assert fills_of(life) > 10
+    assert fills_of(life) > 600
     assert replay == life
 
 
