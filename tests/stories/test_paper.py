@@ -294,18 +294,24 @@ def test_cancel_all_pauses_first(trading: Trading) -> None:
 
 def test_a_desk_that_trades_is_audited_with_its_orders_resting_and_a_lost_fill_is_found(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
+    after: list[Ended] = []
+
+    def is_found() -> bool:
+        """A desk that loses its session meanwhile reads the trades again, and has the fill back."""
+        with sqlite3.connect(desk.database) as database:
+            database.execute("delete from fills where trade_id = (select min(trade_id) from fills)")
+        after.append(desk.command("audit", desk.config))
+        return after[-1].code == 1
+
     with desk.running("run", desk.config) as daemon:
         daemon.until("fills are recorded", lambda: _fills_recorded(desk) >= 2)
         before = desk.audit()
-        with sqlite3.connect(desk.database) as database:
-            database.execute("delete from fills where trade_id = (select min(trade_id) from fills)")
-        after = desk.command("audit", desk.config)
+        daemon.until("the lost fill is found", is_found)
 
     assert before["is_running"]
     assert before["open_orders"] > 0
-    assert after.code == 1
-    assert "the desk runs" in after.stdout
-    assert "\nfill_missing: fills: BTC-PERPETUAL trade " in after.stdout
+    assert "the desk runs" in after[-1].stdout
+    assert "\nfill_missing: fills: BTC-PERPETUAL trade " in after[-1].stdout
 
 
 def _fills_recorded(desk: Desk) -> int:
