@@ -31,7 +31,7 @@ def summary(report: Report, width: int) -> RenderableType:
     if report.sweeps.is_part:
         span += f"{report.sweeps.told}\n"
     sections = [table for table in tables(report) if not table.name.startswith(ELSEWHERE)]
-    curves = (*_markouts(report), *_realised(report))
+    curves = (*_markouts(report, width), *_realised(report, width))
     return Group(Text(span), *_parts(report), *curves, *(_section(each, width) for each in sections))
 
 
@@ -61,19 +61,19 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield Group(_head(f"P&L of {account}"), grid)
 
 
-def _markouts(report: Report) -> Iterator[RenderableType]:
+def _markouts(report: Report, width: int) -> Iterator[RenderableType]:
     """The markouts of every strategy."""
     curves = [each for each in report.markouts if each.by == "strategy"]
     points = [[(point.after_s, point.mean_bps, point.fills) for point in curve.points] for curve in curves]
     names = [(curve.key, curve.config_version) for curve in curves]
-    yield from _over_time("Markouts, bps", ("strategy",), names, points)
+    yield from _over_time("Markouts, bps", ("strategy",), names, points, width)
 
 
-def _realised(report: Report) -> Iterator[RenderableType]:
+def _realised(report: Report, width: int) -> Iterator[RenderableType]:
     """What was left of the effective spread of every level."""
     points = [[(point.after_s, point.realised_bps, point.fills) for point in each.after] for each in report.spreads]
     names = [(each.strategy, _level(each.level), each.config_version) for each in report.spreads]
-    yield from _over_time("Spreads: what was left after which time, bps", ("strategy", "level"), names, points)
+    yield from _over_time("Spreads: what was left after which time, bps", ("strategy", "level"), names, points, width)
 
 
 def _level(level: int | None) -> str:
@@ -81,23 +81,49 @@ def _level(level: int | None) -> str:
 
 
 def _over_time(
-    told: str, columns: Sequence[str], names: Sequence[tuple[str, ...]], curves: Sequence[Sequence[Known]]
+    told: str, columns: Sequence[str], names: Sequence[tuple[str, ...]], curves: Sequence[Sequence[Known]], width: int
 ) -> Iterator[RenderableType]:
     """A curve a line, a column for each time after the fill. The last of a curve's names is its version."""
     if not curves:
         return
     versions = short_names(version for *_, version in names)
     is_told = [*(any(own) for own in zip(*(name[:-1] for name in names), strict=True)), any(versions.values())]
-    grid = _grid()
-    for column in compress((*columns, ""), is_told):
-        grid.add_column(column)
-    for after_s, _, _ in curves[0]:
-        grid.add_column(after(after_s), justify="right")
-    for (*own, version), points in list(zip(names, curves, strict=True))[:ROWS_MAX]:
-        grid.add_row(*compress((*own, versions[version]), is_told), *(_mean(mean, of) for _, mean, of in points))
+    own = [[*compress((*columns, ""), is_told)]]
+    own += [[*compress((*name[:-1], versions[name[-1]]), is_told)] for name in names[:ROWS_MAX]]
+    means = [[after(after_s) for after_s, _, _ in curves[0]]]
+    means += [[_mean(mean, of) for _, mean, of in points] for points in curves[:ROWS_MAX]]
+    grids = [_beside(own, [row[some] for row in means]) for some in _blocks(means, width - MARGIN - sum(_widths(own)))]
     is_of_few = any(mean is not None and of < FEW for points in curves[:ROWS_MAX] for _, mean, of in points)
     few = [Text(f"  in brackets: of fewer than {FEW} fills\n", style="dim")] if is_of_few else []
-    yield Group(_head(told), grid, *few, *_rest(len(curves) - ROWS_MAX))
+    yield Group(_head(told), *grids, *few, *_rest(len(curves) - ROWS_MAX))
+
+
+def _beside(names: Sequence[Sequence[str]], numbers: Sequence[Sequence[str]]) -> Grid:
+    """A grid of names and numbers, the first line of both its head."""
+    grid = _grid()
+    for column in names[0]:
+        grid.add_column(column)
+    for column in numbers[0]:
+        grid.add_column(column, justify="right")
+    for own, some in zip(names[1:], numbers[1:], strict=True):
+        grid.add_row(*own, *some)
+    return grid
+
+
+def _blocks(lines: Sequence[Sequence[str]], room: int) -> Iterator[slice]:
+    """The columns, as many at once as there is room for."""
+    first, taken = 0, 0
+    for place, needed in enumerate(_widths(lines)):
+        if place > first and taken + needed > room:
+            yield slice(first, place)
+            first, taken = place, 0
+        taken += needed
+    yield slice(first, None)
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is."""
+    return [PADDING + max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
 def _mean(mean: float | None, of: int) -> str:

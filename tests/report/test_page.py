@@ -29,8 +29,9 @@ from replenisher.report.numbers import short_names, shown, title, written
 from replenisher.report.obligations import Obligation
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
+from replenisher.report.page.quoting import resiliences
 from replenisher.report.report import Report, read_report
-from replenisher.report.resilience import DayOfSweeps
+from replenisher.report.resilience import DayOfSweeps, SweepsRead
 from replenisher.report.tables import tables
 from replenisher.store import history
 from replenisher.store.database import Database
@@ -351,3 +352,12 @@ def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path
     assert picture.startswith(b"\x89PNG") and len(picture) > 20_000, "there is something to be seen"
     assert shown_page.complaints == []
     assert [url.partition(":")[0] for url in shown_page.asked_for] == ["file"]
+
+
+def test_sweeps_of_two_versions_on_one_day_are_two_lines_and_an_older_day_is_none() -> None:
+    other = msgspec.structs.replace(SWEEPS, config_version="w")
+    older = msgspec.structs.replace(SWEEPS, day=T0 - 24 * HOUR_NS, band_bps=25.0)
+
+    (figure,) = resiliences((older, other, SWEEPS), SweepsRead(stored=9, read=9))
+
+    assert [line["name"] for line in figure.data] == ["within 10 bps, v, 3 sweeps", "within 10 bps, w, 3 sweeps"]

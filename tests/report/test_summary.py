@@ -88,6 +88,22 @@ def test_no_line_is_longer_than_the_terminal_is_wide(report: Report, width: int)
     assert max(map(len, lines(summary(report, width), width))) <= width
 
 
+def test_a_curve_that_is_too_long_for_a_line_goes_on_in_the_next_block_and_no_number_is_cut(report: Report) -> None:
+    times = (0.1, 0.5, 1, 5, 10, 30, 60, 300)
+    after = tuple(
+        Realised(after_s=after_s, fills=3, effective_bps=2.0, realised_bps=-1.23456, impact_bps=0.5)
+        for after_s in times
+    )
+    long = msgspec.structs.replace(report, spreads=(msgspec.structs.replace(spread(0), after=after),))
+
+    shown = below(lines(summary(long, 60), 60), "Spreads: what was left after which time, bps")
+
+    blocks = [line.split()[2:] for line in shown if line.split()[:2] == ["core", "0"]]
+    assert len(blocks) == 2
+    assert [mean for block in blocks for mean in block] == ["(-1.23)"] * len(times)
+    assert not any("…" in line for line in shown)
+
+
 @pytest.mark.parametrize("width", [40, 80])
 def test_every_row_of_a_small_table_is_there_however_many_columns_it_has(report: Report, width: int) -> None:
     shown = below(lines(summary(report, width), width), "Resilience  BTC-PERPETUAL, 2023-11-14")

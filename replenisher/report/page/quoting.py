@@ -120,19 +120,24 @@ def presence_of(presence: Presence) -> Figure:
 
 
 def resiliences(days: Sequence[DayOfSweeps], read: SweepsRead) -> list[Figure]:
-    """How each book came back on its last day, a line for each band."""
-    books: dict[tuple[str, str], dict[float, DayOfSweeps]] = {}
-    for day in sorted(days, key=lambda each: each.day):
-        books.setdefault((day.venue, day.instrument), {})[day.band_bps] = day
+    """How each book came back on its last day, a line for each band and configuration version of that day."""
+    books: dict[tuple[str, str], list[DayOfSweeps]] = {}
+    for day in days:
+        books.setdefault((day.venue, day.instrument), []).append(day)
     of_how_many = f" {read.told}." if read.is_part else ""
-    return [_resilience(*book, list(bands.values()), of_how_many) for book, bands in sorted(books.items())]
+    return [_resilience(*book, _last_day(all_days), of_how_many) for book, all_days in sorted(books.items())]
+
+
+def _last_day(days: Sequence[DayOfSweeps]) -> list[DayOfSweeps]:
+    last = max(each.day for each in days)
+    return sorted((each for each in days if each.day == last), key=lambda each: (each.config_version, each.band_bps))
 
 
 def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how_many: str) -> Figure:
+    versions = short_names(day.config_version for day in days)
     lines = [
         means_of(
-            (f"within {day.band_bps:g} bps" if day.band_bps else "at the touch")
-            + f", {day.resilience.sweeps:,} sweeps",
+            ", ".join(filter(None, (_band(day.band_bps), versions[day.config_version], _count(day)))),
             list(day.resilience.back),
             [100 * share for share in day.resilience.back.values()],
             [day.resilience.seen[f"back {time}"] for time in day.resilience.back],
@@ -140,13 +145,13 @@ def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how
             unit="%",
             of="sweeps",
         )
-        for place, day in enumerate(sorted(days, key=lambda each: each.band_bps))
+        for place, day in enumerate(days)
     ]
     return Figure(
         key=f"resilience-{venue}-{instrument}",
         title=f"How the book comes back, {instrument}",
         about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time: the mean of "
-        f"those sweeps of {moment(max(day.day for day in days))[:10]} that no other had followed by then. {HOLLOW}"
+        f"those sweeps of {moment(days[0].day)[:10]} that no other had followed by then. {HOLLOW}"
         f"{of_how_many}",
         data=lines,
         layout={
@@ -157,6 +162,14 @@ def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how
             "hovermode": "x unified",
         },
     )
+
+
+def _band(band_bps: float) -> str:
+    return f"within {band_bps:g} bps" if band_bps else "at the touch"
+
+
+def _count(day: DayOfSweeps) -> str:
+    return f"{day.resilience.sweeps:,} sweeps"
 
 
 def _key(by: str, key: str) -> str:
