@@ -58,15 +58,8 @@ FIGURES: Mapping[str, Callable[[Run], float]] = {
     "pnl_quote": attrgetter("pnl_quote"),
 }
 JUDGED = ("pnl_a_fill_quote", "pnl_quote")
-TITLES = (
-    "guard",
-    *(names := ("P&L a fill", "markout 1 s", "markout 10 s", "P&L of a flow")),
-    *(f"{name}, less off" for name in names),
-    "fills",
-    "a fill",
-    "a flow",
-)
-
+MEASURED = ("P&L a fill", "markout 1 s", "markout 10 s", "P&L of a flow")  # the figures, in words
+TITLES = ("guard", *MEASURED, *(f"{name}, less off" for name in MEASURED), "fills", "a fill", "a flow")
 
 TOXICITY = {"horizon_s": 5, "window_s": 30, "fills_min": 5}  # whatever follows from it
 

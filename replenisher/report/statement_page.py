@@ -1,10 +1,9 @@
 """The statement for people: a few lines an asset."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 
-from replenisher.model.units import SECOND_NS
+from replenisher.report.numbers import moment
 from replenisher.report.statement import Entry, Gap, Moved, Statement
 
 WIDTH = 26
@@ -39,7 +38,7 @@ def _silence(entry: Entry) -> str:
 
 
 def _gap(gap: Gap) -> str:
-    return f"{gap.amount:+f} between {_moment(gap.after)} and {_moment(gap.until)}"
+    return f"{gap.amount:+f} between {moment(gap.after)} and {moment(gap.until)}"
 
 
 def _entry(entry: Entry) -> Iterator[str]:
@@ -60,9 +59,5 @@ def _entry(entry: Entry) -> Iterator[str]:
 
 
 def _line(name: str, amount: Decimal, at: int | None = None, sign: str = "") -> str:
-    told = "" if at is None else f"  told at {_moment(at)}"
+    told = "" if at is None else f"  told at {moment(at)}"
     return f"  {name:<14}{amount:>{sign}{WIDTH}f}{told}"
-
-
-def _moment(at: int) -> str:
-    return datetime.fromtimestamp(at / SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -274,12 +274,18 @@ def test_a_private_channel_left_out_of_the_answer_opens_no_session() -> None:
     assert told == [SessionLost(at=T0, venue="deribit", reason="not subscribed to user.changes.BTC-PERPETUAL.raw")]
 
 
-def test_a_refused_login_is_told_and_tried_again_later() -> None:
+def logging_in() -> Far:
+    """A venue that has told its clock and is asked to let us in."""
     far = Far()
     far.venue.start(far.at)
     far.collect()
     far.venue.opened(TRADING, far.at)
     far.answer(TRADING, "public/get_time", far.at // MS)
+    return far
+
+
+def test_a_refused_login_is_told_and_tried_again_later() -> None:
+    far = logging_in()
 
     told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
 
@@ -292,11 +298,7 @@ def test_a_refused_login_is_told_and_tried_again_later() -> None:
 
 
 def test_a_login_that_the_venue_cannot_judge_now_is_no_refusal_of_the_key() -> None:
-    far = Far()
-    far.venue.start(far.at)
-    far.collect()
-    far.venue.opened(TRADING, far.at)
-    far.answer(TRADING, "public/get_time", far.at // MS)
+    far = logging_in()
 
     told = far.answer(TRADING, "public/auth", error={"code": 13028, "message": "temporarily_unavailable"})
 
@@ -305,11 +307,7 @@ def test_a_login_that_the_venue_cannot_judge_now_is_no_refusal_of_the_key() -> N
 
 
 def test_a_login_that_may_not_trade_is_a_refusal_of_the_key_before_anything_is_asked() -> None:
-    far = Far()
-    far.venue.start(far.at)
-    far.collect()
-    far.venue.opened(TRADING, far.at)
-    far.answer(TRADING, "public/get_time", far.at // MS)
+    far = logging_in()
     token = {"refresh_token": "r", "access_token": "a", "expires_in": 900, "scope": "account:read_write trade:read"}
 
     told = far.answer(TRADING, "public/auth", token)
