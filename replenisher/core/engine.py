@@ -57,6 +57,8 @@ class Engine:
         """Apply everything that has arrived, and decide once per touched market."""
         assert events, "a step is caused by something"
         state, at = self.state, self.at
+        if state.drawn_on and events[-1].at > at:
+            state.all_has_left(events[-1].at)
         if events[-1].at >= state.markouts.next_due:
             state.markouts.pass_time(events[-1].at, state.stood)
         for event in events:

@@ -77,6 +77,7 @@ class State:
     books: defaultdict[str, Book] = field(default_factory=lambda: defaultdict(Book))
     own_sizes: dict[str, OwnSize] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
+    drawn_on: dict[str, Budget] = field(default_factory=dict)  # those that pay for what may not have left yet
     syncs: dict[str, Sync] = field(default_factory=dict)
     clock_offsets_ns: dict[str, int] = field(default_factory=dict)
     pauses: dict[str, Pause] = field(default_factory=dict)
@@ -178,7 +179,14 @@ class State:
         if budget is None:
             budget = self.budgets[venue] = Budget(limit.burst, at)
         budget.refill(limit, at)
+        self.drawn_on[venue] = budget
         return budget
+
+    def all_has_left(self, at: int) -> None:
+        """A later step begins: whatever was asked for before it is on its way."""
+        for venue, budget in self.drawn_on.items():
+            budget.all_has_left(self.setup.venue(venue).rate_limit, at)
+        self.drawn_on.clear()
 
     def sync(self, venue: str) -> Sync:
         """The sync of one venue; closed until its session opens."""

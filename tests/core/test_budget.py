@@ -97,6 +97,67 @@ def test_a_cancel_that_cannot_be_paid_follows_as_soon_as_it_can() -> None:
     assert later == 3
 
 
+def test_what_was_held_up_may_leave_with_what_follows_and_leaves_a_cancel_for_each_order() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=10.0, burst=24.0))
+    world.wait(10 * SECOND)
+
+    held = want(world, ladder(3, centre=100_003))
+    world.at += SECOND  # a disk takes so long
+    following = want(world, ladder(9, centre=100_003))
+
+    assert (len(held), len(following)) == (6, 6)
+    assert 24 - len(held) - len(following) >= len(world.live()), "the venue, which was full, hears of all at once"
+
+
+def test_what_has_left_by_the_next_step_comes_back_from_there_on() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=10.0, burst=24.0))
+    world.wait(10 * SECOND)
+    want(world, ladder(3, centre=100_003))
+    world.settle()
+
+    world.wake(at=world.at + SECOND)
+
+    assert world.state.budget(VENUE, world.at).credits == 24.0
+
+
+def test_a_step_at_the_same_moment_does_not_say_that_anything_has_left() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=10.0, burst=24.0))
+    world.wait(10 * SECOND)
+
+    want(world, ladder(3, centre=100_003))
+    world.wake(at=world.at)
+    world.wake(at=world.at + 2 * SECOND)
+
+    assert world.state.budget(VENUE, world.at).credits == 18.0
+
+
+def test_cancels_that_were_sent_without_a_session_are_held_up_as_our_own_may_be() -> None:
+    world = quoting((), rate_limit=RateLimit(per_s=10.0, burst=24.0))
+    world.wait(10 * SECOND)
+
+    world.tell(CancelsSent(at=0, venue=VENUE, order_ids=tuple("abcdef")))
+    world.wake(at=world.at + 2 * SECOND)
+
+    assert world.state.budget(VENUE, world.at).credits == 18.0
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3 * SECOND)] * 2, *[st.integers(0, 5)] * 2), max_size=20))
+def test_a_venue_never_has_less_for_us_than_we_believe(steps: list[tuple[int, int, int, int]]) -> None:
+    limit = RateLimit(per_s=2.0, burst=5.0)
+    ours, venues, at = Budget(limit.burst, 0), Budget(limit.burst, 0), 0
+
+    for held_ns, pause_ns, asked, reserve in steps:
+        paid = sum(ours.spend(reserve) for _ in range(asked))
+        at += held_ns
+        venues.refill(limit, at)
+        venues.credits -= paid  # it hears of them now
+        assert venues.credits > -1e-6
+        at += pause_ns
+        venues.refill(limit, at)
+        ours.all_has_left(limit, at)
+        assert venues.credits > ours.credits - 1e-6
+
+
 @given(st.lists(st.tuples(st.integers(0, 3 * SECOND), st.integers(0, 5)), max_size=20))
 def test_a_budget_pays_no_more_than_its_rate(asks: list[tuple[int, int]]) -> None:
     limit = RateLimit(per_s=2.0, burst=5.0)
@@ -104,12 +165,12 @@ def test_a_budget_pays_no_more_than_its_rate(asks: list[tuple[int, int]]) -> Non
 
     for pause_ns, reserve in asks:
         at += pause_ns
-        budget.refill(limit, at)
+        budget.all_has_left(limit, at)
         if budget.spend(reserve):
             spent += 1
         else:
             at = budget.affords_at(limit, reserve)
-            budget.refill(limit, at)
+            budget.all_has_left(limit, at)
             if reserve + 1 <= limit.burst:
                 assert budget.spend(reserve)
                 spent += 1
