@@ -38,8 +38,8 @@ class LiquidityProfile(GoesByFairValue):
 
     Sizes and distances are drawn once from the seed: a level stands up to `roughness` of a spacing further out than in
     an even row, and is up to that share larger or smaller than the mean. The bands add up to what they ask for all the
-    same, and to `margin_pct` more, so that neither lots nor a small move of the market miss the target. As any
-    strategy it shows nothing while the others have left one side of the book: collar and marks go by their touch.
+    same, and to `margin_pct` more, so that neither lots nor a small move of the market miss the target. Where
+    nobody else may stand there, `fair_value` wants `when_alone: quote` and a price that is known without the book.
     """
 
     bands: Annotated[tuple[Band, ...], about("nearest first; each names what is within it in all")]

@@ -82,11 +82,11 @@ class DailyLoss:
                 yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
 
     def _pnl_quote(self, state: State, instrument: str) -> float | None:
-        """P&L since our first fill on one instrument, marked to the others' mid; None without a mark for a position."""
+        """P&L since our first fill on one instrument, marked to the market; None without a mark for a position."""
         position = state.account.positions.get(instrument)
         if position is None:
             return 0.0
-        touch = state.touches.get(instrument)
+        touch = state.market(instrument)
         if touch is None:
             return None if position.size or position.realized or position.fees else 0.0
         definition = state.instruments[instrument]

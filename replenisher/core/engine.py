@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from replenisher.core.agenda import Agenda
+from replenisher.core.alone import look_alone
 from replenisher.core.apply import advance, apply
 from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
@@ -167,4 +168,6 @@ class Engine:
             if touch is None or before is None or touch.bid + touch.ask != before.bid + before.ask:
                 revalued.append(instrument)
                 state.markouts.saw_move(instrument, state.books[instrument].venue_time, before)
+        if state.setup.alone:
+            look_alone(state, revalued, at)
         return revalued

@@ -35,6 +35,13 @@ class Source(StrEnum):
     COMPOSITE = "composite"
 
 
+class WhenAlone(StrEnum):
+    """What is shown while the others have left a side of the book, or both."""
+
+    PULL = "pull"
+    QUOTE = "quote"  # on, around a price that is known without that book; it is the mark meanwhile
+
+
 @dataclass(frozen=True, config=STRICT)
 class FairValue:
     """Where the centre of the ladder comes from."""
@@ -60,6 +67,9 @@ class FairValue:
     max_age_ms: Annotated[
         Annotated[int, Field(ge=1)], about("of index, mark, http and funding: older than this, nothing is shown")
     ] = 5_000
+    when_alone: Annotated[
+        WhenAlone, about("what is shown while nobody else stands on a side of the book; quote: it is the mark then")
+    ] = WhenAlone.PULL
     funding_shift: Annotated[
         Annotated[float, Field(allow_inf_nan=False)],
         about("of a perpetual: bps that the centre goes down for each bp that longs pay in eight hours"),
@@ -73,6 +83,13 @@ class FairValue:
                     raise WrongArgument(key, f"it belongs to the source {source}, which needs it")
         if self.table is not None and self.source is not Source.MICRO:
             raise WrongArgument("table", "it belongs to the source micro")
+        return self
+
+    @model_validator(mode="after")
+    def _alone_it_has_a_price(self) -> Self:
+        if self.when_alone is WhenAlone.QUOTE and self._kind.elsewhere is None:
+            known = ", ".join(source for source, kind in KINDS.items() if kind.elsewhere is not None)
+            raise WrongArgument("when_alone", f"quote needs a price that is known without the book: {known}")
         return self
 
     @model_validator(mode="after")
@@ -115,8 +132,16 @@ class FairValue:
 
     def of(self, view: View) -> float | None:
         """The fair value in price units; None where the source has nothing to say yet."""
-        price = self._kind.price(self, view)
+        kind = self._kind
+        price = kind.here(self, view) if kind.elsewhere is None else kind.elsewhere(self, view.prices)
         return price if self._funding is None or price is None else self._funding.shifted(price, view.prices)
+
+    def price_alone(self, prices: Prices) -> float | None:
+        """What it may be held to be where nobody else says; None where that is not known or not to be relied on."""
+        if self.when_alone is WhenAlone.PULL or self.why_none(prices):
+            return None
+        assert self._kind.elsewhere is not None, "validated"
+        return self._kind.elsewhere(self, prices)
 
     def why_none(self, prices: Prices) -> str:
         """Why nothing can be quoted on these prices from elsewhere; empty if something can."""
@@ -167,7 +192,9 @@ class FairValue:
 class Kind(NamedTuple):
     """What is particular to one source."""
 
-    price: Callable[[FairValue, View], float | None]  # before funding; None where it has nothing to say yet
+    # Before funding, by one of these two: from the book that is quoted, or without it. None has nothing to say yet.
+    here: Callable[[FairValue, View], float | None] = lambda *_: None
+    elsewhere: Callable[[FairValue, Prices], float | None] | None = None
     needs: tuple[str, ...] = ()  # the keys that belong to it
     told: Of | None = None  # where it is one price from elsewhere
     heeds_trades: bool = False
@@ -201,12 +228,12 @@ def _inventory_cost(fair: FairValue, view: View) -> float:
 
 def _told(of: Of, needs: tuple[str, ...] = ()) -> Kind:
     """One price from elsewhere."""
-    return Kind(lambda _, view: view.prices.get(of.value), needs=needs, told=of)
+    return Kind(elsewhere=lambda _, prices: prices.get(of.value), needs=needs, told=of)
 
 
-def _blended(fair: FairValue, view: View) -> float | None:
+def _blended(fair: FairValue, prices: Prices) -> float | None:
     assert fair.composite is not None, "made of it"
-    return fair.composite.blend(view.prices).price
+    return fair.composite.blend(prices).price
 
 
 KINDS: Mapping[Source, Kind] = {
@@ -214,13 +241,13 @@ KINDS: Mapping[Source, Kind] = {
     Source.MICRO: Kind(_micro, heeds_sizes=True),
     Source.WEIGHTED: Kind(_weighted, heeds_sizes=True),
     Source.LAST: Kind(_last, heeds_trades=True),
-    Source.FIXED: Kind(lambda fair, _: fair.price, needs=("price",)),
+    Source.FIXED: Kind(elsewhere=lambda fair, _: fair.price, needs=("price",)),
     Source.LAST_OWN: Kind(_last_own),
     Source.INVENTORY_COST: Kind(_inventory_cost),
     Source.INDEX: _told(Of.INDEX),
     Source.MARK: _told(Of.MARK),
     Source.HTTP: _told(Of.HTTP, needs=("http",)),
-    Source.COMPOSITE: Kind(_blended, needs=("legs", "outlier_bps", "min_legs")),
+    Source.COMPOSITE: Kind(elsewhere=_blended, needs=("legs", "outlier_bps", "min_legs")),
 }
 
 

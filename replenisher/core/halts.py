@@ -83,7 +83,7 @@ def judge_positions(state: State, at: int) -> None:
         instrument, size = state.instruments[fill.instrument], state.account.position(fill.instrument).size
         if size * fill.side.sign <= 0:
             continue  # it has made the position smaller
-        touch = state.touches.get(fill.instrument)
+        touch = state.market(fill.instrument)
         mark = fill.price if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
         most = instrument.amount_of_quote(limits.max_position_quote, mark)
         if abs(size) > most and abs(size) > most * (1 + state.measure("", limits, instrument).collar):

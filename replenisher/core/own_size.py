@@ -186,6 +186,11 @@ class OwnSize:
             return None
         return Touch(bid[0], bid[1], ask[0], ask[1])
 
+    def best_of_others(self, book: Book, at: int) -> tuple[int | None, int | None]:
+        """Their best bid and ask, each None where that side has nobody else."""
+        bid, ask = self._best(BUY, book.bids, at), self._best(SELL, book.asks, at)
+        return None if bid is None else bid[0], None if ask is None else ask[0]
+
     def others(self, book: Book, at: int) -> Others:
         """The book without our own orders."""
         bids, asks = (OthersSide(book.side(side), self._levels[side], at) for side in Side)

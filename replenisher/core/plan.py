@@ -200,6 +200,8 @@ def _seen(state: State, setup: StrategySetup, at: int, before: Touch | None = No
     """What there is to be seen; a touch that is the same as one before to this strategy is that one."""
     book = state.books[setup.instrument]
     touch = state.touches.get(setup.instrument)
+    if touch is None and setup.alone is not None:
+        touch = state.stand_ins.get(setup.instrument)
     if touch is not None and before is not None and not setup.heeds_sizes and touch.is_where(before):
         touch = before
     more = NOTHING_MORE

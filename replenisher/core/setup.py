@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from replenisher.core.budget import RateLimit
-from replenisher.core.fair_value import FairValue, fair_value_of
+from replenisher.core.fair_value import FairValue, WhenAlone, fair_value_of
 from replenisher.core.guards import Guards
 from replenisher.core.look import QuotingPolicy
 from replenisher.core.obligations import Obligations
@@ -65,6 +65,7 @@ class StrategySetup:
     heeds_sizes: bool = field(init=False, compare=False)  # whether the sizes at the touch may change what it wants
     signals: Mapping[str, SignalSpec] = field(init=False, compare=False)  # that it is shown, by names of its own
     priced_by: FairValue | None = field(init=False, compare=False)  # its fair value, if by prices from elsewhere
+    alone: FairValue | None = field(init=False, compare=False)  # its fair value, if it quotes on when the others leave
     prices: Mapping[str, PriceSpec] = field(init=False, compare=False)  # those, by the names of its fair value
     is_told_more: bool = field(init=False, compare=False)  # whether it goes by anything but the book that it quotes
     looks_again_ns: int | None = field(init=False, compare=False)  # how long its answer holds, if not for ever
@@ -82,6 +83,7 @@ class StrategySetup:
             "heeds_sizes": bool(getattr(strategy, "heeds_sizes", True)),
             "signals": signals,
             "priced_by": priced_by,
+            "alone": fair_value if fair_value is not None and fair_value.when_alone is WhenAlone.QUOTE else None,
             "prices": {name: spec.on(self.instrument) for name, spec in named.items()},
             "is_told_more": bool(signals) or priced_by is not None,
             "looks_again_ns": None if looks_again_s is None else int(looks_again_s * SECOND_NS),
@@ -180,6 +182,11 @@ class Setup:
         specs = [spec for setup in self.strategies for spec in setup.prices.values() if spec.of in kinds]
         keys = dict.fromkeys(spec.name for spec in specs if spec.of is not Of.HTTP)
         return [key.partition("/")[2] for key in keys if venue_of(key) == venue]
+
+    @cached_property
+    def alone(self) -> Mapping[str, StrategySetup]:
+        """The instruments that somebody quotes on when the others have left, each with the first one who does."""
+        return {setup.instrument: setup for setup in reversed(self.strategies) if setup.alone is not None}
 
     @cached_property
     def obliged(self) -> dict[str, list[StrategySetup]]:

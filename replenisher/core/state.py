@@ -99,6 +99,7 @@ class State:
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
     to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
+    stand_ins: dict[str, Touch] = field(default_factory=dict)  # where there is none, for who quotes on all the same
     recalled: dict[str, SignalsRemembered] = field(default_factory=dict)  # for the signals of markets yet to be defined
     watches: dict[str, Watch] = field(default_factory=dict)  # the signals in use, by instrument
     withheld: dict[str, str] = field(default_factory=dict)  # strategy -> why its last plan shows less than it wants
@@ -224,6 +225,11 @@ class State:
         """The others' best bid and ask; None where there is no trusted two-sided book."""
         book = self.books[instrument]
         return None if book.distrust else self.own_size(instrument).touch(book, at)
+
+    def market(self, instrument: str) -> Touch | None:
+        """What marks an instrument: the others' touch as of the last step that looked, or what stands in for it."""
+        touch = self.touches.get(instrument)
+        return self.stand_ins.get(instrument) if touch is None else touch
 
     def stood(self, instrument: str, at: int) -> Touch | None:
         """Their touch when somebody last looked; None where there was none, or it was too old by `at` to rely on it."""

@@ -33,7 +33,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     pnl: Decimal | None  # settlement currency, after fees
     pnl_quote: Decimal | None
     mark: Decimal | None
-    mark_source: str  # "mid" of the others, or "last trade" where the book is not to be trusted
+    mark_source: str  # "mid" of the others, "fair value" where we quote alone, "last trade" where neither is known
     settlement_currency: str
     quote_currency: str
 
@@ -156,13 +156,15 @@ def book_top(state: State, instrument: Instrument, depth: int) -> BookTop:
 
 
 def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, str]:
-    """A price to value a position at: the others' mid, or what was traded last."""
+    """A price to value a position at: the others' mid, what stands in for it, or what was traded last."""
     book = state.books.get(instrument.key)
     if book is None:
         return None, ""
     bid, ask = (_best_of_others(state, instrument.key, side) for side in Side)
     if not book.distrust and bid is not None and ask is not None:
         return (bid + ask) * instrument.tick / 2, "mid"
+    if (touch := state.stand_ins.get(instrument.key)) is not None and state.touches.get(instrument.key) is None:
+        return (touch.bid + touch.ask) * instrument.tick / 2, "fair value"
     if book.last_trade is not None:
         return instrument.price(book.last_trade), "last trade"
     return None, ""

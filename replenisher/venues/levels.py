@@ -41,7 +41,9 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
 
 def _about(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit | None, beside: int) -> Iterator[Finding]:
     if fit is None:
-        advice = "look again when somebody quotes there; a strategy needs a market to stand in"
+        advice = "look again when somebody quotes there; " + (
+            "it needs a market to stand in" if setup.alone is None else "around the price it knows it quotes alone"
+        )
         yield _found(setup, "levels", Light.AMBER, "one side of the book is empty", advice)
     elif not fit.meant:
         advice = "look at its sizes and at its bounds of price"

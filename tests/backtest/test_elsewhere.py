@@ -7,14 +7,18 @@ from typing import TypeVar
 import pytest
 
 from replenisher.config import Config
-from replenisher.model.event import PriceTold, TickerTold
+from replenisher.exchange import ledger
+from replenisher.model.event import BookChanged, BookSnapshot, InstrumentDefined, PriceTold, TickerTold, TradePrinted
+from replenisher.model.order import Side
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.run import START
 from tests.backtest.given import CONFIGS, config_of, fills_of, lived, replayed
+from tests.store import tapes
 
 Fact = TypeVar("Fact")
 BTCUSDT = "binance_l2/usdm_btcusdt_20240808.jsonl.gz"
+ALONE_ON = tapes.LINEAR.key
 OF_THE_FUTURE = "venue: deribit, instrument: BTC-24SEP27"
 COMPOSITE = (
     "{source: composite, outlier_bps: 20, min_legs: 2, legs: ["
@@ -65,6 +69,33 @@ def test_so_it_is_on_a_recording(recordings: Callable[[str], Path], tmp_path: Pa
 
     assert fills_of(life) > 5
     assert replay == life
+
+
+def test_who_makes_the_whole_market_goes_on_when_the_others_leave_and_is_traded_with(tmp_path: Path) -> None:
+    begin = tapes.START
+    left, came, still = (begin + seconds * SECOND_NS for seconds in (5, 20, 40))
+    facts = [
+        InstrumentDefined(at=begin, instrument=tapes.LINEAR),
+        BookSnapshot(at=begin, instrument=ALONE_ON, venue_time=begin, bids=((599_900, 9),), asks=((600_100, 9),)),
+        BookChanged(at=left, instrument=ALONE_ON, venue_time=left, bids=((599_900, 0),), asks=((600_100, 0),)),
+        TradePrinted(
+            at=came, instrument=ALONE_ON, venue_time=came, trade_id="1", price=600_400, quantity=100, taker=Side.BUY
+        ),
+        BookChanged(at=still, instrument=ALONE_ON, venue_time=still, bids=(), asks=((700_000, 9),)),
+    ]
+    tape = tapes.written(tmp_path / "alone.tape", facts)
+    by_price = "{source: fixed, price: 60000, when_alone: quote}"
+    config = going_by(tmp_path, "replay.yaml", "{source: mid}", by_price, tape)
+
+    replay, life = replayed(config, 39), lived(config, 39, tmp_path)
+
+    assert replay == life
+    assert fills_of(replay) == 5, "all five offers"
+    filled_at = next(record.at for record in replay if isinstance(record, ledger.Trade))
+    refills = [each for each in replay if isinstance(each, ledger.Order) and each.at >= filled_at]
+    assert len(refills) == 5
+    ended_at = [record.at for record in replay if isinstance(record, ledger.Closed)]
+    assert all(at >= filled_at for at in ended_at), "nothing was pulled meanwhile"
 
 
 def test_a_price_over_http_that_is_held_is_a_fixed_one(tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ class Priced(Wishes):
         return self.maker.quote(view)
 
 
-def quoting_by(fair: FairValue, **tighter: object) -> World:
-    """A world with one level on each side, 10 bps from a fair value; nobody has told anything from elsewhere yet."""
-    maker = PureMarketMaking(
+def maker(fair: FairValue) -> PureMarketMaking:
+    """One level on each side, 10 bps from a fair value."""
+    return PureMarketMaking(
         size_unit="base",
         order_levels=1,
         bid_spread_bps=10,
@@ -88,7 +88,11 @@ def quoting_by(fair: FairValue, **tighter: object) -> World:
         order_amount="0.01",
         fair_value=fair,
     )
-    constants = one_strategy(Priced(maker=maker), limits=limits(max_clock_offset_ns=10 * SECOND, **tighter))
+
+
+def quoting_by(fair: FairValue, **tighter: object) -> World:
+    """A world with that strategy; nobody has told anything from elsewhere yet."""
+    constants = one_strategy(Priced(maker=maker(fair)), limits=limits(max_clock_offset_ns=10 * SECOND, **tighter))
     (own,) = constants.venues
     world = World(replace(constants, venues=(replace(own, name=FAR.venue), own)))
     world.open()
