@@ -41,6 +41,7 @@ class Guards:
     """What one strategy guards itself with."""
 
     closest_bps: float | None = None  # the maker fee and the profit that is wanted
+    maker_fee_bps: float | None = None  # of it, as it is configured
     hanging_pct: float | None = None  # how far from fair value an order may hang
     queue: QueuePolicy | None = None
     toxicity: ToxicityPolicy | None = None

@@ -75,6 +75,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     last: Decimal | None = None
     price_min: Decimal | None = None  # of the band in which orders are taken
     price_max: Decimal | None = None
+    maker_fee: Decimal | None = None  # a share of what is traded, negative if it is paid to us; None if it is not told
     has_book: bool = True  # its book was read, empty or not
 
     @property

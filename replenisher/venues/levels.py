@@ -7,6 +7,7 @@ from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.model.step import why_cut
+from replenisher.model.units import BPS
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
 from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small
 
@@ -24,6 +25,8 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
         name = strategy.instrument.partition("/")[2]
         listing = answers.listings[name]
         yield _instrument(strategy, name, listing)
+        if (guards := strategy.guards) is not None and guards.maker_fee_bps is not None:
+            yield _fee(strategy, Decimal(repr(guards.maker_fee_bps)), listing)
         if isinstance(listing, Listing) and not listing.is_over:
             try:
                 fit = fit_of(strategy.strategy, listing, at)
@@ -67,6 +70,18 @@ def _instrument(setup: StrategySetup, name: str, listing: Listing | Unanswered) 
     steps = ", coarser higher up" if len(instrument.tick_steps) > 1 else ""
     grid = f"tick {number(instrument.tick)}{steps}, lot {number(instrument.lot)}"
     return _found(setup, "instrument", Light.GREEN, f"{name} is {listing.state}: {grid}")
+
+
+def _fee(setup: StrategySetup, counted_bps: Decimal, listing: Listing | Unanswered) -> Finding:
+    """Whether min profit counts the fee that the venue takes."""
+    counted = f"min_profit_bps counts a maker fee of {number(counted_bps)} bps"
+    if isinstance(listing, Unanswered) or listing.maker_fee is None:
+        return _found(setup, "maker fee", Light.AMBER, counted, "none is told here: compare it with your tier's")
+    told_bps = listing.maker_fee * BPS
+    if told_bps == counted_bps:
+        return _found(setup, "maker fee", Light.GREEN, f"{counted}, as the venue lists")
+    advice = "set maker_fee_bps to what your tier pays, as your fills tell it"
+    return _found(setup, "maker fee", Light.AMBER, f"{counted}, and the venue lists {number(told_bps)}", advice)
 
 
 def _levels(setup: StrategySetup, fit: Fit) -> Finding:

@@ -100,6 +100,7 @@ def _guards(config: Config, section: StrategySection) -> Guards | None:
     profit_bps, fee_bps = section.min_profit_bps, config.maker_fee_bps(section)
     guards = Guards(
         closest_bps=None if profit_bps is None or fee_bps is None else fee_bps + profit_bps,
+        maker_fee_bps=None if profit_bps is None else fee_bps,
         hanging_pct=refill.hanging_pct,
         queue=None if section.keep_place is None else _queue(section.keep_place),
         toxicity=None if refill.toxicity is None else _toxicity(refill.toxicity),

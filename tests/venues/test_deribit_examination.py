@@ -35,6 +35,7 @@ RESULTS: dict[str, Any] = {
         "tick_size": 0.5,
         "contract_size": 10,
         "min_trade_amount": 10,
+        "maker_commission": -0.0001,
         "base_currency": "BTC",
         "quote_currency": "USD",
         "settlement_currency": "BTC",
@@ -116,6 +117,7 @@ def test_everything_is_told_exactly(venue: Venue) -> None:
     )
     assert (listing.bid, listing.ask) == ((Decimal("59999.5"), Decimal(1000)), (Decimal(60000), Decimal(70)))
     assert (listing.price_min, listing.price_max) == (Decimal("59100.25"), Decimal("60900.5"))
+    assert listing.maker_fee == Decimal("-0.0001")
 
 
 def test_the_login_proves_the_secret_without_sending_it_and_by_the_venues_clock(venue: Venue) -> None:

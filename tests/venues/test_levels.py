@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from replenisher.core.fair_value import FairValue
+from replenisher.core.guards import Guards
 from replenisher.core.risk import Limits
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.core.strategy import Quotes, View
@@ -35,6 +36,11 @@ def judged_all(setups: list[StrategySetup], answers: Answers, account: Limits) -
 
 def ladder(**changes: Any) -> StrategySetup:
     return setup_of(replace(LADDER, **changes))
+
+
+def counting(maker_fee_bps: float) -> StrategySetup:
+    """A strategy with a min profit."""
+    return replace(setup_of(), guards=Guards(closest_bps=maker_fee_bps + 1, maker_fee_bps=maker_fee_bps))
 
 
 def having(**changes: Any) -> Answers:
@@ -71,6 +77,17 @@ def test_of_a_ladder_that_fits_everything_is_green_and_says_its_numbers() -> Non
         ("instrument", None, listed(is_open=False, state="locked"), RED, "BTC-PERPETUAL is locked", "takes no orders"),
         ("levels", None, listed(bid=None), AMBER, "one side of the book is empty", "look again"),
         ("levels", None, listed(bid=None, ask=None, has_book=False), AMBER, "no book was heard", "look again"),
+        (
+            "levels",
+            ladder(fair_value=FairValue(price=Decimal(60_000), source="fixed", when_alone="quote")),
+            listed(bid=None),
+            AMBER,
+            "one side of the book is empty",
+            "it quotes alone",
+        ),
+        ("maker fee", counting(0.5), listed(maker_fee=Decimal("0.00005")), GREEN, "0.5 bps, as the venue lists", ""),
+        ("maker fee", counting(0.5), listed(maker_fee=Decimal("-0.0001")), AMBER, "the venue lists -1", "your tier"),
+        ("maker fee", counting(0.5), HEALTHY, AMBER, "counts a maker fee of 0.5 bps", "none is told here"),
         ("price band", None, listed(price_min=None), AMBER, "none is told", "the venue's rules"),
         (
             "levels",

@@ -31,6 +31,7 @@ def test_guards_that_are_written_are_those_of_the_core(tmp_path: Path) -> None:
 
     assert strategy.guards == Guards(
         closest_bps=1.0,
+        maker_fee_bps=-0.25,
         toxicity=ToxicityPolicy(
             response=Response.DELAY,
             horizon_ns=5 * SECOND_NS // 2,
@@ -51,23 +52,23 @@ GUARDED = PAPER.read_text().replace("    amend: auto", "    amend: auto\n    min
 
 
 @pytest.mark.parametrize(
-    ("fees", "closest_bps"),
+    ("fees", "fee_bps"),
     [
-        ("fees: {maker_bps: 0.5}", 1.75),
+        ("fees: {maker_bps: 0.5}", 0.5),
         (
             "fees: {maker_bps: 0.5}\n  instruments: {BTC-PERPETUAL: {fees: {maker_bps: -1}}}",
-            0.25,
+            -1,
         ),
     ],
 )
-def test_the_fee_of_the_simulated_exchange_is_known(tmp_path: Path, fees: str, closest_bps: float) -> None:
+def test_the_fee_of_the_simulated_exchange_is_known(tmp_path: Path, fees: str, fee_bps: float) -> None:
     path = tmp_path / "guarded.yaml"
     assert FEES in GUARDED
     path.write_text(GUARDED.replace(FEES, fees))
 
     (strategy,) = setup_of(load(path)).strategies
 
-    assert strategy.guards == Guards(closest_bps=closest_bps)
+    assert strategy.guards == Guards(closest_bps=1.25 + fee_bps, maker_fee_bps=fee_bps)
 
 
 def test_the_fee_of_a_real_venue_must_be_said(tmp_path: Path) -> None:

@@ -132,7 +132,10 @@ class _Desk:
             return Unanswered(f"the venue lists no such instrument ({definition.reason})")
         book = self._ask("public/get_order_book", params | {"depth": 1}, msgspec.json.Decoder(_Book).decode)
         listing = Listing(
-            instrument=definition.instrument(venue, 1), state=definition.state, is_open=definition.is_open
+            instrument=definition.instrument(venue, 1),
+            state=definition.state,
+            is_open=definition.is_open,
+            maker_fee=definition.maker_commission,
         )
         if isinstance(book, Unanswered):
             return msgspec.structs.replace(listing, has_book=False)

@@ -117,6 +117,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     settlement_period: str = ""
     tick_size_steps: tuple[WireTickStep, ...] = ()
     price_index: str = ""
+    maker_commission: Decimal | None = None  # a share of what is traded
     is_active: bool = True
     state: str = "open"
 
