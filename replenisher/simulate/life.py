@@ -144,10 +144,7 @@ class Life:
 
     def carry(self, actions: Iterable[Action]) -> None:
         """The driver's carrier is the network."""
-        if self.loop.at > self._place.timeline.at:  # the journal's disk has held it up
-            self.loop.take(self._place.network.carry, self, list(actions))
-        else:
-            self._place.network.carry(self, list(actions))
+        self.loop.give(self._place.network.carry, self, list(actions))
 
     async def finish(self) -> None:
         """Nothing is left open by a process that is gone."""

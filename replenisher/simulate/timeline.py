@@ -141,6 +141,13 @@ class VirtualLoop:
         else:
             self._do(callback, args)
 
+    def give(self, callback: Callback, *args: object) -> None:
+        """Something leaves the process when it is that late for it, however long it stands still from then on."""
+        if self._timeline.at < self.still_until:
+            self._timeline.put(self.still_until, self.beside, callback, *args)
+        else:
+            callback(*args)
+
     def beside(self, callback: Callback, *args: object) -> None:
         """Another process of the same daemon does something: it waits for nothing here, and dies with this one."""
         if not self.is_over:

@@ -20,3 +20,36 @@ def test_all_that_reaches_a_process_at_one_moment_is_there_before_its_turn() -> 
 
     assert [at for at, _ in turns] == [7, 7, 7, 8]
     assert turns[0] == (7, ["an alarm", "a trade", "the book"])
+
+
+def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stopped() -> None:
+    timeline = Timeline(at=0)
+    loop = VirtualLoop(timeline, lambda how: None)
+    left: list[int] = []
+
+    def write_and_send() -> None:
+        loop.stand_still(loop.at + 5)
+        loop.give(lambda: left.append(timeline.at))
+        loop.stand_still(loop.at + 5)
+
+    timeline.put(1, loop.take, write_and_send)
+    timeline.put(3, loop.stand_still, 100)
+    timeline.run(200)
+
+    assert left == [6], "by its own clock, which it had read, and not when it goes on"
+
+
+def test_what_a_process_would_send_once_its_disk_is_done_dies_with_it() -> None:
+    timeline = Timeline(at=0)
+    loop = VirtualLoop(timeline, lambda how: None)
+    left: list[int] = []
+
+    def write_and_send() -> None:
+        loop.stand_still(loop.at + 5)
+        loop.give(lambda: left.append(timeline.at))
+
+    timeline.put(1, loop.take, write_and_send)
+    timeline.put(3, loop.end)
+    timeline.run(200)
+
+    assert left == []
