@@ -3,7 +3,8 @@
 from itertools import pairwise
 from pathlib import Path
 
-from replenisher.model.event import BookSnapshot, SessionLost, SessionOpened
+from replenisher.exchange.words import InstrumentState
+from replenisher.model.event import BookSnapshot, InstrumentStateChanged, SessionLost, SessionOpened
 from replenisher.model.order import SELL
 from replenisher.simulate.frame_faults import Passage, is_book, is_private
 from tests.chaos.story import story
@@ -50,6 +51,18 @@ def test_books_that_come_much_too_late(tmp_path: Path) -> None:
         told.run(20)
         assert not [request for _, request in told.witness.requests[before:] if request.is_place]
         told.lift(late)
+        told.end_well()
+
+
+def test_what_closes_an_instrument_while_its_connection_is_renewed(tmp_path: Path) -> None:
+    """A day once quoted nothing for hours: the old one had told that it closed, and the new one not that it opened."""
+    with story(tmp_path) as told:
+        told.run(179)
+        late = told.spoil(lambda frame: '"base_currency"' in frame, lambda passage: passage.hold(SECOND))
+        told.until(lambda: late.is_spent)
+        told.victims.interrupt(lambda: None, InstrumentState.LOCKED, 3 * SECOND)
+        told.until(lambda: not told.heard(InstrumentStateChanged)[-1].is_open)
+        told.until(told.is_quoting, within_s=10)
         told.end_well()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from replenisher.core.setup import OnStart
 from replenisher.core.slots import Slot, Slots
+from replenisher.exchange.words import InstrumentState
 from replenisher.model.command import Halt, HaltCause
 from replenisher.model.event import (
     BookChanged,
@@ -282,7 +283,8 @@ def test_s22_whatever_it_is_kept_in_counts(kind: Callable[[range], object]) -> N
 
 
 @pytest.mark.parametrize(
-    "excuse", ["it quotes", "it is halted", "it is paused", "none", "it was resumed", "a stranger"]
+    "excuse",
+    ["it quotes", "it is halted", "it is paused", "it is closed", "none", "it was resumed", "a stranger", "it trades"],
 )
 def test_l1_it_quotes_again_or_says_why_not(excuse: str) -> None:
     story = Story(QuotesAgain)
@@ -294,6 +296,12 @@ def test_l1_it_quotes_again_or_says_why_not(excuse: str) -> None:
         story.court.reported(story.daemon, "resumed", {"halt": "loss", "reason": "mended"})
     if excuse == "it is paused":
         story.court.reported(story.daemon, "paused", {"strategy": "core", "reason": "too much"})
+    if excuse in ("it is closed", "it trades"):
+        story.court.reported(story.daemon, "instrument_closed", {"instrument": KEY, "reason": "halted"})
+    if excuse == "it is closed":
+        story.exchange.interrupt(NAME, InstrumentState.HALTED, story.at)
+        while story.exchange.views.instruments()[0].state is InstrumentState.OPEN:
+            story.passes(0)  # its market catches up
     if excuse in ("it quotes", "a stranger"):
         story.takes(story.label() if excuse == "it quotes" else "by hand")
     story.steps(Woke(at=story.at))
@@ -301,7 +309,7 @@ def test_l1_it_quotes_again_or_says_why_not(excuse: str) -> None:
     story.court.stopping()
 
     assert story.times == ([(QUOTES_AGAIN, 28.0)] if excuse == "it quotes" else [])
-    is_fine = excuse in ("it quotes", "it is halted", "it is paused")
+    is_fine = excuse in ("it quotes", "it is halted", "it is paused", "it is closed")
     assert story.found == ([] if is_fine else ["it does not quote 30 s after the last fault, and nobody was told why"])
 
 

@@ -6,7 +6,7 @@ from replenisher.model.event import FeedLost
 from replenisher.venues.deribit.definitions import APART_NS, Definitions
 from replenisher.venues.deribit.link import CREDITS_PER_SECOND, REQUEST_COST
 from replenisher.venues.deribit.venue import MARKET
-from tests.venues.far import MINUTE, T0, Far, S, make_open
+from tests.venues.far import DEFINITION, MINUTE, T0, Far, S, make_open
 
 MANY = [f"I{number}" for number in range(1000)]
 
@@ -60,6 +60,18 @@ def test_a_definition_that_is_not_answered_again_costs_no_book() -> None:
     assert [fact for fact in told if isinstance(fact, FeedLost)] == []
     assert far.closes == []
     assert far.take(MARKET, "public/get_instrument"), "it is asked again"
+
+
+def test_an_instrument_whose_definition_cannot_be_read_is_asked_for_again_soon() -> None:
+    far = make_open()
+    far.live(61 * S)
+    nameless = {name: value for name, value in DEFINITION.items() if name != "base_currency"}
+    closed = far.answer(MARKET, "public/get_instrument", nameless)
+
+    far.live(6 * S)
+    opened = far.answer(MARKET, "public/get_instrument", DEFINITION)
+
+    assert [(fact.is_open, far.at - fact.at <= 6 * S) for fact in closed + opened] == [(False, True), (True, True)]
 
 
 def test_a_first_definition_that_is_not_answered_ends_the_connection() -> None:

@@ -11,6 +11,8 @@ from replenisher.model.event import (
     CoverLost,
     Event,
     FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
     OrderCanceled,
     QuestionFailed,
     SessionLost,
@@ -478,6 +480,47 @@ def test_a_session_that_is_lost_while_its_heir_connects_comes_back_by_itself() -
     assert [close.connection for close in far.closes] == [TRADING_2]
     assert SessionLost in map(type, told)
     assert isinstance(far.facts[-1], SessionOpened)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_an_heir_has_found_out_of_an_instrument_before_it_takes_over_is_told(is_open: bool) -> None:
+    far = make_aged()
+    definition = DEFINITION if is_open else DEFINITION | {"is_active": False, "state": "halted"}
+    if is_open:  # what closed it was heard by the old one alone
+        state = {"timestamp": far.at // MS, "instrument_name": "BTC-PERPETUAL", "state": "halted"}
+        far.notify(MARKET, "instrument.state.any.any", state)
+    far.connect(MARKET_2)
+    far.answer(MARKET_2, "public/get_instrument", definition)
+    far.subscribe(MARKET_2)
+    far.frame(MARKET_2, book_frame(far.at, 3))
+    far.venue.closed(MARKET, "stop", far.at)
+
+    told = far.answer(MARKET_2, "public/get_instrument", definition)
+
+    reason = "open" if is_open else "halted"
+    assert told == [InstrumentStateChanged(at=far.at, instrument=KEY, is_open=is_open, reason=reason)]
+
+
+def test_an_instrument_that_is_offered_since_its_heir_came_is_told_when_that_takes_over() -> None:
+    far = Far("BTC-PERPETUAL", "ETH-PERPETUAL", settings=AGED)
+    far.venue.start(far.at)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
+    far.subscribe()
+    far.book(1)
+    far.live(50 * S, MARKET)
+    far.connect(MARKET_2)
+    far.answer(MARKET_2, "public/get_instrument", DEFINITION)
+    far.answer(MARKET_2, "public/get_instrument", DEFINITION | {"instrument_name": "ETH-PERPETUAL"})
+    far.facts.clear()
+
+    far.subscribe(MARKET_2)
+    far.frame(MARKET_2, book_frame(far.at, 3))
+    far.answer(MARKET_2, "public/get_instrument", DEFINITION | {"instrument_name": "ETH-PERPETUAL"})
+
+    assert [fact.instrument.name for fact in of_kind(far.facts, InstrumentDefined)] == ["ETH-PERPETUAL"]
+    assert [fact.is_open for fact in of_kind(far.facts, InstrumentStateChanged)] == [True]
 
 
 def test_a_book_is_handed_over_without_being_lost() -> None:

@@ -1,7 +1,12 @@
-"""L1: thirty seconds after the last fault an order of ours rests, or the operator knows by name what keeps it away."""
+"""L1: thirty seconds after the last fault an order of ours rests, or the operator knows by name what keeps it away.
+
+That an instrument is closed keeps it away only while it is.
+"""
 
 from typing import Any
 
+from replenisher.exchange.words import InstrumentState
+from replenisher.model.instrument import name_of
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
@@ -68,6 +73,11 @@ class QuotesAgain(Check):
 
     def stopping(self) -> Objection:
         """The bound has passed."""
-        if self._bound is None or self._is_quoting or self._halts or self._others:
+        if self._bound is None or self._is_quoting or self._halts or self._others - self._trading():
             return None
         return f"it does not quote {QUOTES_AGAIN.most_s:g} s after the last fault, and nobody was told why"
+
+    def _trading(self) -> set[str]:
+        """The instruments that trade at the exchange."""
+        views = {view.instrument.name: view for view in self.oracle.exchange.views.instruments()}
+        return {key for key in self.oracle.instruments if views[name_of(key)].state is InstrumentState.OPEN}

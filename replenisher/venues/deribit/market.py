@@ -51,6 +51,7 @@ from replenisher.venues.deribit.words import (
 # offered, as definitions are asked again from time to time anyway.
 STATE_CHANNELS = ("instrument.state.any.any", "platform_state")
 CHANNELS_PER_REQUEST = 400  # a request may not be longer than 32 kB
+OF_BOOKS = (InstrumentDefined, BookSnapshot, BookChanged, FeedLost)  # a book counts in ticks
 FINAL_STATES = ("closed", "terminated", "delivered", "archivized")  # it will not trade again
 
 
@@ -169,11 +170,16 @@ class Market:
 
     def succeed(self, chief: "Market", at: int) -> None:
         """Tell the books from the snapshots on that came here, instead of those of the predecessor, which is closed."""
-        books = [fact for fact in self._facts if isinstance(fact, BookSnapshot | BookChanged | FeedLost)]
+        books = [fact for fact in self._facts if isinstance(fact, OF_BOOKS)]
         chief.defined |= self.defined
         self.defined = chief.defined  # others look into the same one
         self._facts, chief._facts = chief._facts, []
         self._facts += books
+        for name, feed in self.feeds.items():
+            told = chief.feeds[name]
+            if (feed.is_open, feed.is_final) != (told.is_open, told.is_final):  # nobody was told what is known here
+                feed.is_open, feed.is_final = told.is_open, told.is_final
+                self._define([name], at)
         self._orphans.take_way(self.link)
         chief.stop(at)
 
@@ -264,6 +270,7 @@ class Market:
                 self._learn(feed, public.decode_definition(reply.result), at)
             except codec.UNREADABLE as error:
                 self._tell_state(feed, False, f"unreadable definition: {error}", at)
+                self._definitions.soon(feed.name, at)
         self._awaited.discard(feed.name)
         if not self._awaited and not self._subscribed:
             self._subscribed = True
