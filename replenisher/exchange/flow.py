@@ -110,10 +110,11 @@ class OrderFlow:
         self._number = 0
         rates = settings.rates
         self._limit_sums = list(accumulate(rates.limit(distance) for distance in range(1, settings.levels + 1)))
+        self._limit_rate, self._market_rate = 2 * self._limit_sums[-1], 2 * rates.market
         self._cancel_max = max(rates.cancel)
         self._reach = settings.levels * settings.step_ticks  # how far from the other side's best price agents rest
         # Of all that happens whatever rests; what is canceled depends on how much that is.
-        self._steady_rate = 2 * self._limit_sums[-1] + 2 * rates.market + settings.jumps_per_minute
+        self._steady_rate = self._limit_rate + self._market_rate + settings.jumps_per_minute
         self._seed_book()
         self._run_warm(settings.warm_up_minutes)
         self.next_at = at
@@ -129,7 +130,7 @@ class OrderFlow:
 
     def _fill_reservoirs(self) -> None:
         """One order at the farthest distance on a side where no agent is left; nothing in a book that looks usual."""
-        bid, ask = self._book.best(BUY), self._book.best(SELL)
+        bid, ask = self._book.bids.best, self._book.asks.best
         if bid is not None and ask is not None and ask - bid <= self._reach:
             return
         settings = self._settings
@@ -146,16 +147,15 @@ class OrderFlow:
 
     def _act(self) -> list[Match]:
         """One event, drawn in proportion to the rates."""
-        settings, rates = self._settings, self._settings.rates
         draw = self._random() * self._total_rate()
-        limit = 2 * self._limit_sums[-1]
-        if draw < limit:
-            self._place_limit(SIDES[draw < self._limit_sums[-1]])
+        if draw < self._limit_rate:
+            self._place_limit(SIDES[draw < self._limit_rate / 2])
             return []
-        draw -= limit
-        if draw < 2 * rates.market:
-            return self._take(SIDES[draw < rates.market])
-        draw -= 2 * rates.market
+        draw -= self._limit_rate
+        if draw < self._market_rate:
+            return self._take(SIDES[draw < self._market_rate / 2])
+        draw -= self._market_rate
+        settings = self._settings
         if draw < settings.jumps_per_minute:
             sign = 1 if draw < settings.jumps_per_minute / 2 else -1
             self.efficient_price *= 1 + sign * settings.jump_bps / BPS
@@ -194,7 +194,7 @@ class OrderFlow:
         """An order that takes as far as agents rest, or that of an informed taker, who has a mind of his own."""
         if self._random() < self._settings.informed_share:
             limit = int(self.efficient_price)
-            ask, bid = self._book.best(SELL), self._book.best(BUY)
+            ask, bid = self._book.asks.best, self._book.bids.best
             if ask is not None and ask < limit:
                 side = BUY
             elif bid is not None and bid > limit:
@@ -225,7 +225,7 @@ class OrderFlow:
 
     def _reference(self, side: Side) -> int:
         """The best price of a side; if nothing rests there, the efficient price."""
-        best = self._book.best(side)
+        best = self._book.bids.best if side is BUY else self._book.asks.best
         return int(self.efficient_price) if best is None else best
 
     def _size(self, lots: tuple[int, int]) -> int:

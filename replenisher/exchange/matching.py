@@ -1,8 +1,8 @@
 """The book of one instrument: orders of everybody, matched by price and then by time.
 
-Theory. A level is a queue of orders at one price; the oldest trades first, at its own price. Levels are found through
-a heap of prices from which dead prices are dropped only when they come to the top, so that no operation costs more when
-more orders rest. A replaced order keeps its place in the queue only if its price stays and its quantity does not grow;
+Theory. A level is a queue of orders at one price; the oldest trades first, at its own price. The best price is known all
+the time; the next one is found through a heap from which dead prices are dropped only when they come to the top, so
+that no operation costs more when more orders rest. A replaced order keeps its place in the queue only if its price stays and its quantity does not grow;
 any other change sends it to the back, and it may trade at once like a new one. Prices are integer ticks, quantities
 integer lots.
 """
@@ -51,25 +51,32 @@ class Ladder:
     """One side of the book. Heap keys grow away from the market, so they are negated prices on the bid side."""
 
     sign: int  # -1 for bids, 1 for asks
+    best: int | None = None  # the price nearest to the market
     levels: dict[int, Level] = field(default_factory=dict)
     heap: list[int] = field(default_factory=list)  # every price of `levels`, and some that are gone
     in_heap: set[int] = field(default_factory=set)
+    touched: dict[int, None] = field(default_factory=dict)  # prices, since they were last told
 
-    def best(self) -> int | None:
-        """The price nearest to the market."""
-        while self.heap:
-            price = self.heap[0] * self.sign
-            if price in self.levels:
-                return price
-            heapq.heappop(self.heap)
-            self.in_heap.discard(price)
-        return None
+    def quantity(self, price: int) -> int:
+        """What rests at one price."""
+        level = self.levels.get(price)
+        return level.quantity if level else 0
+
+    def changes(self) -> tuple[Shown, ...]:
+        """The prices touched since the last call, each with the quantity it has now."""
+        if not self.touched:
+            return ()
+        shown = tuple([(price, self.quantity(price)) for price in self.touched])
+        self.touched.clear()
+        return shown
 
     def level(self, price: int) -> Level:
         """The queue at a price, made if there is none."""
         level = self.levels.get(price)
         if level is None:
             level = self.levels[price] = Level()
+            if self.best is None or (self.best - price) * self.sign > 0:
+                self.best = price
             if price not in self.in_heap:
                 self.in_heap.add(price)
                 heapq.heappush(self.heap, price * self.sign)
@@ -78,10 +85,21 @@ class Ladder:
     def drop(self, price: int) -> None:
         """Forget an empty level; once dead prices outnumber live ones the heap is built anew."""
         del self.levels[price]
+        if price == self.best:
+            self._find_best()
         if len(self.heap) > 2 * len(self.levels) + 64:
             self.heap = [live * self.sign for live in self.levels]
             heapq.heapify(self.heap)
             self.in_heap = set(self.levels)
+
+    def _find_best(self) -> None:
+        while self.heap:
+            self.best = self.heap[0] * self.sign
+            if self.best in self.levels:
+                return
+            heapq.heappop(self.heap)
+            self.in_heap.discard(self.best)
+        self.best = None
 
 
 def crosses(side: Side, price: int, opposite: int | None) -> bool:
@@ -94,9 +112,8 @@ class Book:
 
     def __init__(self) -> None:
         self._orders: dict[str, Resting] = {}
-        self._bids = Ladder(-1)
-        self._asks = Ladder(1)
-        self._touched: dict[tuple[Side, int], None] = {}
+        self.bids = Ladder(-1)  # read them, the book alone changes them
+        self.asks = Ladder(1)
 
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._orders
@@ -110,12 +127,11 @@ class Book:
 
     def best(self, side: Side) -> int | None:
         """The best bid (BUY) or ask (SELL)."""
-        return self._bids.best() if side is BUY else self._asks.best()
+        return self._ladder(side).best
 
     def quantity(self, side: Side, price: int) -> int:
         """What rests at one price."""
-        level = self._ladder(side).levels.get(price)
-        return level.quantity if level else 0
+        return self._ladder(side).quantity(price)
 
     def depth(self) -> list[PublicLevel]:
         """Every level, in no particular order."""
@@ -127,17 +143,12 @@ class Book:
 
     def changes(self) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
         """The bids and asks touched since the last call, each price with the quantity it has now."""
-        if not self._touched:
-            return (), ()
-        bids = tuple([(price, self.quantity(side, price)) for side, price in self._touched if side is BUY])
-        asks = tuple([(price, self.quantity(side, price)) for side, price in self._touched if side is SELL])
-        self._touched.clear()
-        return bids, asks
+        return self.bids.changes(), self.asks.changes()
 
     def reach(self, side: Side, limit: int | None, quantity: int, *, without: Container[str] = ()) -> Reach:
         """What a new order would trade if the orders `without` were gone, and whose orders it would meet."""
         ladder = self._ladder(side.opposite)
-        best = ladder.best()
+        best = ladder.best
         if best is None or (limit is not None and not crosses(side, limit, best)):
             return NOTHING
         takes: list[tuple[int, int]] = []
@@ -187,20 +198,21 @@ class Book:
         return left
 
     def _ladder(self, side: Side) -> Ladder:
-        return self._bids if side is BUY else self._asks
+        return self.bids if side is BUY else self.asks
 
     def _queue(self, order: Resting) -> None:
-        level = self._ladder(order.side).level(order.price)
+        ladder = self._ladder(order.side)
+        level = ladder.level(order.price)
         level.queue[order.order_id] = order
         level.quantity += order.quantity
         self._orders[order.order_id] = order
-        self._touched[order.side, order.price] = None
+        ladder.touched[order.price] = None
 
     def _take(self, taker: str, side: Side, limit: int | None, quantity: int) -> tuple[list[Match], int]:
         """Trade against the other side, best price first and oldest order first, as far as `limit` allows."""
         ladder = self._ladder(side.opposite)
         matches: list[Match] = []
-        while quantity and (price := ladder.best()) is not None:
+        while quantity and (price := ladder.best) is not None:
             if limit is not None and not crosses(side, limit, price):
                 break
             maker = next(iter(ladder.levels[price].queue.values()))
@@ -222,4 +234,4 @@ class Book:
             if not level.queue:
                 ladder.drop(order.price)
         if lots:
-            self._touched[order.side, order.price] = None
+            ladder.touched[order.price] = None
