@@ -80,7 +80,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 def is_kept(step: Step) -> bool:
     """Whether a step is written at once: it asked for, decided or marked something, or heard more than the market."""
     said = step.commands or step.orders or step.decisions or step.marks
-    return bool(said) or not all(type(event) in _MARKET_ONLY for event in step.events)
+    return bool(said) or not _MARKET_ONLY.issuperset(map(type, step.events))
 
 
 class Journal:

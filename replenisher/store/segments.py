@@ -10,6 +10,7 @@ They are read by the writer at boot, and by whoever follows it from another thre
 is a torn tail, or still being written. One that good ones follow is damage.
 """
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -59,10 +60,12 @@ class Segment(msgspec.Struct, frozen=True, order=True):
 
 def segments(directory: Path) -> list[Segment]:
     """The segments of a journal, oldest first."""
-    if not directory.is_dir():
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    found = (path for path in directory.iterdir() if path.suffix == SUFFIX and path.stem.isdigit())
-    return sorted(Segment(int(path.stem), path) for path in found)
+    stems = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    return sorted(Segment(int(stem), directory / f"{stem}{SUFFIX}") for stem in stems if stem.isdigit())
 
 
 def path_of(directory: Path, number: int) -> Path:
