@@ -13,6 +13,7 @@ its clock is the world's.
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -90,6 +91,7 @@ class NoQuoteOnAStaleBook(Check):
         self._forget()
 
     def _forget(self) -> None:
+        self._names: Sequence[str] = ()  # of what is quoted, as the exchange calls it
         self._heard: dict[str, _Heard] = {}  # by connection: while an heir takes over there are two
         self._unread: list[tuple[_Heard, int, _Book]] = []
         self._bad_since: dict[str, int] = {}
@@ -105,6 +107,7 @@ class NoQuoteOnAStaleBook(Check):
     def began(self, daemon: Daemon) -> Objection:
         """Nothing is known yet."""
         self._forget()
+        self._names = [key.partition("/")[2] for key in self.oracle.instruments]
         setup = self.oracle.setup
         self._age_ns_max = setup.limits.max_data_age_ns
         self._lag_ns_max = (setup.limits.max_loop_lag_ns or 0) + UNSEEN_NS
@@ -118,7 +121,8 @@ class NoQuoteOnAStaleBook(Check):
 
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """A frame has reached the daemon, which may stand still."""
-        self._look_whether_it_runs(daemon)
+        at = self.oracle.at
+        self._look_whether_it_runs(daemon, at)
         if not connection.startswith(MARKET):
             if '"label":"' in frame:
                 labels = LABEL.findall(frame)
@@ -127,10 +131,10 @@ class NoQuoteOnAStaleBook(Check):
                     self._awaited.difference_update(labels)
             return None
         heard = self._heard.setdefault(connection, _Heard())
-        heard.arrived(self.oracle.at)
+        heard.arrived(at)
         if (book := _book_in(frame)) is not None:
-            self._unread.append((heard, self.oracle.at, book))
-        if self._still_since is None:
+            self._unread.append((heard, at, book))
+        if self._unread and self._still_since is None:
             self._read()
         return None
 
@@ -145,45 +149,45 @@ class NoQuoteOnAStaleBook(Check):
         self._heard.pop(connection, None)
         return None
 
-    def _look_whether_it_runs(self, daemon: Daemon) -> None:
-        at = self.oracle.at
+    def _look_whether_it_runs(self, daemon: Daemon, at: int) -> None:
         if daemon.at > at:
             self._still_since = at if self._still_since is None else self._still_since
             self._stands_until = daemon.at
-        else:
-            self._runs()
+        elif self._still_since is not None:
+            self._runs(self._still_since)
 
-    def _runs(self) -> None:
+    def _runs(self, still_since: int) -> None:
         """It does not stand still any more; whether it did for too long."""
-        if self._still_since is not None:
-            if self._stands_until - self._still_since > self._lag_ns_max and self._is_in_session:
-                self._to_pull = ({order.label for order in self.oracle.evidence.ours()} & self._known) - self._awaited
-            self._still_since = None
+        if self._stands_until - still_since > self._lag_ns_max and self._is_in_session:
+            self._to_pull = ({order.label for order in self.oracle.evidence.ours()} & self._known) - self._awaited
+        self._still_since = None
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """Whoever writes runs, and may wait for its disk from now on: one slow turn after another is no standstill."""
-        if self._stands_until <= self.oracle.at:
-            self._runs()
-        self._look_whether_it_runs(daemon)
+        at = self.oracle.at
+        if self._still_since is not None and self._stands_until <= at:
+            self._runs(self._still_since)
+        self._look_whether_it_runs(daemon, at)
         return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """What the daemon knew of the market when this left."""
-        self._look_whether_it_runs(daemon)
+        at = self.oracle.at
+        self._look_whether_it_runs(daemon, at)
         request = order_frame(frame)
         if request is None:
             return None
         order = self.oracle.evidence.resting.get(request.order_id)
         label, name = (request.label, request.instrument) if order is None else (order.label, order.instrument)
         if not (request.is_place or request.verb == "edit"):
-            self._canceled[label] = self.oracle.at
+            self._canceled[label] = at
             self._to_pull.discard(label)
             return None
-        self._asked[label] = self.oracle.at
+        self._asked[label] = at
         self._awaited.add(label)
-        if name and (why := self._distrust(name)):  # an amend of what has ended comes to nothing
+        if name and (why := self._distrust(name, at)):  # an amend of what has ended comes to nothing
             self._read()  # whoever runs again has looked at what arrived meanwhile, and its step is watched later
-            if why := self._distrust(name):
+            if why := self._distrust(name, at):
                 return f"an order or amend left on a book that {why}: {frame}"
         if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
             return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
@@ -191,7 +195,8 @@ class NoQuoteOnAStaleBook(Check):
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """It has looked at what had arrived, and may be able to cancel or not."""
-        self._read()
+        if self._unread:
+            self._read()
         for event in step.events:
             if isinstance(event, SessionOpened):
                 self._is_in_session = True
@@ -204,9 +209,8 @@ class NoQuoteOnAStaleBook(Check):
         """The market goes on: a moment like any other."""
         at = self.oracle.at
         runs = self._is_in_session and self._still_since is None
-        for key in self.oracle.instruments:
-            name = key.partition("/")[2]
-            if not runs or not (why := self._distrust(name)) or self._takes_nothing(name):
+        for name in self._names:
+            if not runs or not (why := self._distrust(name, at)) or self._takes_nothing(name):
                 self._bad_since.pop(name, None)
             elif at >= (since := self._bad_since.setdefault(name, at)) + DELTA_NS:
                 for order in self.oracle.evidence.ours():
@@ -226,10 +230,14 @@ class NoQuoteOnAStaleBook(Check):
             view.state in STILL for view in self.oracle.exchange.views.instruments() if view.instrument.name == name
         )
 
-    def _distrust(self, name: str) -> str:
+    def _distrust(self, name: str, at: int) -> str:
         """What is wrong with a book, on whichever connection it is best."""
-        reasons = [heard.distrust(name, self.oracle.at, self._age_ns_max) for heard in self._heard.values()]
-        return "" if "" in reasons else next(iter(reasons), "has a gap")
+        first = ""
+        for heard in self._heard.values():
+            if not (why := heard.distrust(name, at, self._age_ns_max)):
+                return ""
+            first = first or why
+        return first or "has a gap"
 
 
 def _book_in(frame: str) -> _Book | None:
