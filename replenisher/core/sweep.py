@@ -38,29 +38,6 @@ def depth_within(side: BookSide, low: float, high: float) -> int:
     return side.depth(low if side.side is BUY else high)
 
 
-class _Standing:
-    """What stands between two prices of a side, kept while its levels change: to add it up each time costs more."""
-
-    __slots__ = ("_high", "_lots", "_low", "_quantities")
-
-    def __init__(self, side: BookSide, low: float, high: float) -> None:
-        self._low, self._high = low, high
-        self._quantities = {price: lots for price, lots in side.quantities.items() if low <= price <= high}
-        self._lots = sum(self._quantities.values())
-
-    def change(self, levels: Sequence[Level]) -> None:
-        """The quantities at some prices of the side are these now."""
-        low, high, quantities = self._low, self._high, self._quantities
-        for price, lots in levels:
-            if low <= price <= high:
-                self._lots += lots - quantities.get(price, 0)
-                quantities[price] = lots
-
-    def depth(self, best: int) -> int:
-        """As much as stands there if the touch does, and else nothing."""
-        return self._lots if self._low <= best <= self._high else 0
-
-
 class _Episode:
     """One sweep, as long as it is watched."""
 
@@ -69,6 +46,7 @@ class _Episode:
         self.left: float | None = None  # depth after the sweep; known when its 50 ms are over
         self.own_left = 0
         self.loss = 0.0
+        self.is_none = True  # so little was lost that it was no sweep
         self.back: list[float | None] = []
         self._next_tau_ns = TAUS_NS[0]
         self.now = 0.0  # R in force
@@ -77,19 +55,24 @@ class _Episode:
         self.taken = 0  # executed within the band since
         self.flow_per_s: float | None = None
         self.own_share: float | None = None
-        self._standing: _Standing | None = None  # within the band; unknown before the first look
+        self._quantities: dict[int, int] | None = None  # within the band, by price; unknown before the first look
+        self._stands = 0  # their sum, kept while they change: to add it up each time costs more
 
     def change(self, side: BookSide, levels: Sequence[Level] | None) -> None:
         """These levels of the side are others now, or it is not known which."""
-        if levels is None or self._standing is None:
-            self._standing = _Standing(side, self.low, self.high)
-        else:
-            self._standing.change(levels)
+        low, high, quantities = self.low, self.high, self._quantities
+        if levels is None or quantities is None:
+            self._quantities = {price: lots for price, lots in side.quantities.items() if low <= price <= high}
+            self._stands = sum(self._quantities.values())
+            return
+        for price, lots in levels:
+            if low <= price <= high:
+                self._stands += lots - quantities.get(price, 0)
+                quantities[price] = lots
 
     def depth(self, best: int) -> int:
-        """What stands within the band, with this touch."""
-        assert self._standing is not None, "the side has been looked at"
-        return self._standing.depth(best)
+        """What stands within the band if the touch does, and else nothing."""
+        return self._stands if self.low <= best <= self.high else 0
 
     def own(self, levels: Sequence[Level]) -> int:
         """What of it is ours."""
@@ -99,12 +82,8 @@ class _Episode:
         """The sweep may still go on: the least that is seen is what it leaves."""
         if self.left is None or depth < self.left:
             self.left, self.own_left = depth, self.own(own)
-            self.loss = self.usual - depth
-
-    @property
-    def is_none(self) -> bool:
-        """Whether so little was lost that it was no sweep."""
-        return self.loss <= 0 or self.loss < LOSS_MIN * self.usual
+            self.loss = loss = self.usual - depth
+            self.is_none = loss <= 0 or loss < LOSS_MIN * self.usual
 
     def pass_time(self, elapsed_ns: int) -> None:
         """So long after the sweep what was in force is still so."""
@@ -285,8 +264,12 @@ class SweepWatch:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether a sweep is being watched, so that it matters what of the book is ours."""
-        return any(band.episode is not None for side in self._sides.values() for band in side.bands)
+        """Whether a sweep is being watched of which it matters what came back of ours."""
+        for side in self._sides.values():
+            for band in side.bands:
+                if band.episode is not None and band.episode.flow_per_s is None:
+                    return True
+        return False
 
     def saw_trade(self, trade: TradePrinted) -> list[Recovery]:
         """Somebody traded; the sweeps that are not watched any more, because this is the next one."""

@@ -15,7 +15,7 @@ from replenisher.core.resilience import SWEEPS_MIN, TAUS_NS, Recovery, Resilienc
 from replenisher.core.state import State
 from replenisher.core.sweep import SweepWatch
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, Level, SweepEnded, TradePrinted
-from replenisher.model.order import Side
+from replenisher.model.order import TERMINAL, Side
 from replenisher.model.step import Step
 
 SWEEPS_TOLD = 200  # of each band, the newest
@@ -103,7 +103,7 @@ class Sweeps:
     def _own(self, instrument: str) -> dict[Side, Sequence[Level]]:
         own: dict[Side, list[Level]] = {side: [] for side in Side}
         for order in self._state.orders.on(instrument):
-            if not order.status.is_terminal:
+            if order.status not in TERMINAL:
                 own[order.side].append((order.price, order.remaining))
         return dict(own)
 

@@ -60,7 +60,7 @@ def is_quiet(step: Step) -> bool:
     """Whether a step carries market data and nothing else."""
     if step.commands or step.orders or step.decisions:
         return False
-    return all(type(event) in QUIET for event in step.events)
+    return QUIET.issuperset(map(type, step.events))
 
 
 class Eaten(msgspec.Struct):
