@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 import msgspec
 
@@ -229,11 +230,10 @@ def _as_far_as_may_be(
     permitted: list[Quote] = []
     cuts: list[Cut] = []
     loads = [msgspec.structs.replace(each.load) for each in exposures]
-    for wanted in sorted(quotes, key=lambda quote: (quote.level, quote.side)):
+    bounded = list(zip(exposures, loads, strict=True))
+    for wanted in sorted(quotes, key=attrgetter("level", "side")):
         quote = wanted
-        lots = min(
-            each.bound.within(quote.side, quote.quantity, load) for each, load in zip(exposures, loads, strict=True)
-        )
+        lots = min([each.bound.within(quote.side, quote.quantity, load) for each, load in bounded])
         if lots < quote.quantity:
             if lots <= 0:
                 cuts.append(Cut.all_of(quote, REDUCES))
@@ -242,7 +242,7 @@ def _as_far_as_may_be(
             cuts.append(Cut.leaving(quote, REDUCES))
         reason = _first(
             each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
-            for each, load in zip(exposures, loads, strict=True)
+            for each, load in bounded
         )
         if reason is not None:
             cuts.append(Cut.all_of(quote, reason))

@@ -1,10 +1,10 @@
 """The book of one instrument: orders of everybody, matched by price and then by time.
 
-Theory. A level is a queue of orders at one price; the oldest trades first, at its own price. The best price is known all
-the time; the next one is found through a heap from which dead prices are dropped only when they come to the top, so
-that no operation costs more when more orders rest. A replaced order keeps its place in the queue only if its price stays and its quantity does not grow;
-any other change sends it to the back, and it may trade at once like a new one. Prices are integer ticks, quantities
-integer lots.
+Theory. A level is a queue of orders at one price; the oldest trades first, at its own price. The best price is known at
+all times; the next one is found through a heap from which dead prices are dropped only when they come to the top, so
+that no operation costs more when more orders rest. A replaced order keeps its place in the queue only if its price
+stays and its quantity does not grow; any other change sends it to the back, and it may trade at once like a new one.
+Prices are integer ticks, quantities integer lots.
 """
 
 import heapq

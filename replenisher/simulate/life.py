@@ -52,16 +52,12 @@ class VirtualClock:
     """Session time is the loop's; that somebody sets the wall clock is put in from outside."""
 
     def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
+        self.now = loop.now
         self._step_ns = 0
 
     def step(self, step_ns: int) -> None:
         """Somebody sets it."""
         self._step_ns += step_ns
-
-    def now(self) -> int:
-        """Session time."""
-        return self._loop.at
 
     def look(self) -> Iterator[ClockStepped]:
         """What happened to the wall clock."""
@@ -90,8 +86,8 @@ class Life:
         self._setup = making.setup
         self.loop = VirtualLoop(place.timeline, self._end)
         self.clock = VirtualClock(self.loop)
-        place.disk.now = lambda: self.loop.at
-        place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.at + for_ns)
+        place.disk.now = self.loop.now
+        place.disk.stall = lambda for_ns: self.loop.stand_still(self.loop.now() + for_ns)
         wrote = self.court.wrote
         place.disk.wrote = (lambda data: wrote(self, data)) if wrote else None
         self._parts: list[object] = []
@@ -240,7 +236,7 @@ class Life:
     @property
     def at(self) -> int:
         """What time it is for it: a process that waits for its disk goes on later."""
-        return self.loop.at
+        return self.loop.now()
 
     def change_id(self, instrument: str) -> int | None:
         """The change of the exchange's book up to which its own is told; None while that is not to be said.

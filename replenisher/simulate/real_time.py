@@ -31,8 +31,14 @@ class RealTimeline(Timeline):
         self.at = max(self.at, monotonic_ns() + self._ahead_ns)
         return self.at
 
-    def _push(self, at: int, is_last: bool, happens: Callback, args: tuple[Any, ...]) -> None:
-        super()._push(at, is_last, happens, args)
+    def put(self, at: int, happens: Callback, *args: Any) -> None:
+        """Let this happen then, or as soon as may be."""
+        super().put(at, happens, *args)
+        self._stirred.set()
+
+    def put_last(self, happens: Callback, *args: Any) -> None:
+        """Let this happen now, after all else that is due now."""
+        super().put_last(happens, *args)
         self._stirred.set()
 
     def stop(self) -> None:

@@ -43,14 +43,11 @@ class Timeline:
 
     def put(self, at: int, happens: Callback, *args: Any) -> None:
         """Let this happen then, or as soon as may be."""
-        self._push(at, False, happens, args)
+        heappush(self._heap, (at, False, next(self._numbers), happens, args))
 
     def put_last(self, happens: Callback, *args: Any) -> None:
         """Let this happen now, after all else that is due now."""
-        self._push(self.at, True, happens, args)
-
-    def _push(self, at: int, is_last: bool, happens: Callback, args: tuple[Any, ...]) -> None:
-        heappush(self._heap, (at, is_last, next(self._numbers), happens, args))
+        heappush(self._heap, (self.at, True, next(self._numbers), happens, args))
 
     def stop(self) -> None:
         """Let time pass no further than what happens now, until it is told to run again."""
@@ -110,7 +107,7 @@ class VirtualLoop:
     def call_later(self, delay: float, callback: Callback, *args: object) -> Timer:
         """Call back in so many seconds."""
         timer = Timer(callback, args)
-        self._timeline.put(self.at + round(delay * SECOND_NS), self._ring, timer)
+        self._timeline.put(self.now() + round(delay * SECOND_NS), self._ring, timer)
         return timer
 
     def create_future(self) -> "asyncio.Future[None]":
@@ -121,8 +118,7 @@ class VirtualLoop:
         """A future asks for this."""
         return False
 
-    @property
-    def at(self) -> int:
+    def now(self) -> int:
         """The time, as the process sees it: what waits for its disk goes on later than it began."""
         at, still_until = self._timeline.at, self.still_until
         return at if at > still_until else still_until

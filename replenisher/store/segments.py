@@ -61,7 +61,8 @@ class Segment(msgspec.Struct, frozen=True, order=True):
 def segments(directory: Path) -> list[Segment]:
     """The segments of a journal, oldest first."""
     try:
-        names = os.listdir(directory)
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
     stems = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))

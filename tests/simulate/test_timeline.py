@@ -28,9 +28,9 @@ def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stoppe
     left: list[int] = []
 
     def write_and_send() -> None:
-        loop.stand_still(loop.at + 5)
+        loop.stand_still(loop.now() + 5)
         loop.give(lambda: left.append(timeline.at))
-        loop.stand_still(loop.at + 5)
+        loop.stand_still(loop.now() + 5)
 
     timeline.put(1, loop.take, write_and_send)
     timeline.put(3, loop.stand_still, 100)
@@ -45,7 +45,7 @@ def test_what_a_process_would_send_once_its_disk_is_done_dies_with_it() -> None:
     left: list[int] = []
 
     def write_and_send() -> None:
-        loop.stand_still(loop.at + 5)
+        loop.stand_still(loop.now() + 5)
         loop.give(lambda: left.append(timeline.at))
 
     timeline.put(1, loop.take, write_and_send)

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator, Sized
+from decimal import Decimal
 from functools import partial
-from itertools import chain, islice
-from types import MethodType
+from itertools import chain, islice, repeat
+from types import MethodType, NoneType
 
 from replenisher.core.account import FILLS_REMEMBERED_MAX
 from replenisher.core.book import GONE_MAX
@@ -45,6 +46,7 @@ CEILINGS = {
 MOST = 500  # elements of anything else, for each instrument that is quoted
 COLLECTIONS = (bytearray, dict, list, set, deque, frozenset, tuple)
 OURS = ("replenisher.", "strategies.")  # that have written what a daemon is made of
+LEAVES = frozenset({int, str, float, bool, bytes, Decimal, NoneType})  # of which nothing hangs: most of it
 SAMPLE = 50  # of the elements of a collection are looked into: the others are of the same kind
 LOOK_NS = 3600 * SECOND_NS
 _KNOWN: dict[type, tuple[str, ...] | None] = {}  # what was asked for already
@@ -84,7 +86,7 @@ def collections(parts: object, sample: int = SAMPLE) -> Iterator[tuple[str, Size
     seen: set[int] = set()
     while waiting:
         name, thing = waiting.pop()
-        if id(thing) in seen:
+        if type(thing) in LEAVES or id(thing) in seen:
             continue
         seen.add(id(thing))
         if isinstance(thing, COLLECTIONS):
@@ -97,9 +99,9 @@ def _held(name: str, thing: object, sample: int) -> Iterator[tuple[str, object]]
     kind = type(thing)
     match thing:
         case dict():
-            yield from ((f"{name}[]", each) for each in islice(thing.values(), sample))
+            yield from zip(repeat(f"{name}[]"), islice(thing.values(), sample))
         case list() | set() | deque() | frozenset() | tuple():
-            yield from ((f"{name}[]", each) for each in islice(thing, sample))
+            yield from zip(repeat(f"{name}[]"), islice(thing, sample))
         case MethodType():
             yield name, thing.__self__
         case partial():
