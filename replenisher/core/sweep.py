@@ -229,22 +229,22 @@ class _Side:
             for band in self.bands:
                 yield band.begin(self._hit_at, self._mid, best)
 
-    def looked(
-        self, book: Book, levels: Sequence[Level] | None, own: Sequence[Level], at: int
-    ) -> Iterable[Recovery | None]:
+    def looked(self, book: Book, levels: Sequence[Level] | None, own: Sequence[Level], at: int) -> Sequence[Recovery]:
         """The book shows this; what became of sweeps that have been watched long enough."""
         side, touch = book.side(self.side), book.shown_touch
-        watched = [(band, band.episode) for band in self.bands if band.episode is not None]
-        for _, episode in watched:
-            episode.change(side, levels)
-        if touch is None or side.best is None:
+        best, ended = None if touch is None else side.best, []
+        for band in self.bands:
+            if (episode := band.episode) is not None:
+                episode.change(side, levels)
+                if best is not None and (recovery := band.looked(episode, best, own, at)) is not None:
+                    ended.append(recovery)
+        if touch is None or best is None:
             return ()
-        self._touch, self._mid = (side.best, side.quantity(side.best)), (touch[0] + touch[1]) / 2
-        ended = [band.looked(episode, side.best, own, at) for band, episode in watched]
+        self._touch, self._mid = (best, side.quantity(best)), (touch[0] + touch[1]) / 2
         if at - self._sampled_at >= SAMPLE_NS:
             self._sampled_at = at
             for band in self.bands:
-                band.sample(side, self._mid, side.best, at)
+                band.sample(side, self._mid, best, at)
         return ended
 
     def lost(self, at: int) -> Iterator[Recovery | None]:

@@ -9,7 +9,6 @@ Nor are they where a second daemon has traded, because a fill that both have hea
 import sqlite3
 import tempfile
 import zlib
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -18,9 +17,8 @@ from replenisher.core.replay import fold
 from replenisher.core.state import State
 from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
-from replenisher.simulate.rows import empty_database
+from replenisher.simulate.rows import database_in
 from replenisher.store import tables
-from replenisher.store.database import Database
 from replenisher.store.journal import Fsync
 from replenisher.store.recorder import Recorder
 from replenisher.store.segments import Header, records
@@ -84,17 +82,13 @@ class JournalIsEnough(Check):
         """What is recorded anew is what was recorded."""
         if self._rows_may_differ:
             return None
-        with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
-            file = Path(folder) / "anew.db"
-            file.write_bytes(empty_database())
-            with closing(Database(f"sqlite:///{file}")) as anew:
-                Recorder(books.journal, anew).record_all()
-            with closing(sqlite3.connect(file)) as connection:
-                connection.execute("ATTACH ? AS ours", (books.database.url.removeprefix("sqlite:///"),))
-                (journals,) = connection.execute("SELECT COUNT(*) FROM ours.cursor").fetchone()
-                if journals > 1:
-                    return None
-                return next(filter(None, (_differs(connection, table.name) for table in RECORDED)), None)
+        with tempfile.TemporaryDirectory(prefix="replenisher-") as folder, database_in(Path(folder)) as anew:
+            Recorder(books.journal, anew).record_all()
+            anew.beside.execute("ATTACH ? AS ours", (books.database.url.removeprefix("sqlite:///"),))
+            (journals,) = anew.beside.execute("SELECT COUNT(*) FROM ours.cursor").fetchone()
+            if journals > 1:
+                return None
+            return next(filter(None, (_differs(anew.beside, table.name) for table in RECORDED)), None)
 
 
 def _differs(connection: sqlite3.Connection, table: str) -> Objection:

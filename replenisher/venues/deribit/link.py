@@ -190,9 +190,10 @@ class Link:
         wake = self._session.next_wake
         if wake is None or not self.is_logged_in:
             return wake
-        wake = min(wake, self._clock_at)
-        if self._credentials is not None:
-            wake = min(wake, self._renew_at)
+        if self._clock_at < wake:
+            wake = self._clock_at
+        if self._credentials is not None and self._renew_at < wake:
+            wake = self._renew_at
         if self._waiting:
             wake = min(wake, self._bucket.affordable_at(self._waiting[0].cost))
         return wake
