@@ -50,6 +50,7 @@ RING_NS = 60_000_000_000
 RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
 UNSAFE_BYTES_MAX = 4 * 1024 * 1024  # of steps that are written, and not brought to the disk before there are so many
+NEVER_NS = 1 << 62
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, Woke})
@@ -107,6 +108,7 @@ class Journal:
         self.step = boot.step  # the last step this journal was told of
         self._policy = policy
         self._is_synced_always = policy.fsync is Fsync.ALWAYS
+        self._sync_every_ns = policy.fsync_interval_ms * MS_NS if policy.fsync is Fsync.INTERVAL else NEVER_NS
         self._directory = directory
         self._disk = disk
         self._lock = lock
@@ -146,12 +148,9 @@ class Journal:
         """Have brought to the disk what was written, once that is due, and hear how it went."""
         file = self._living
         file.hear_of_sync(at)
-        if file.unsafe_bytes >= UNSAFE_BYTES_MAX or (self._is_interval_over(at) and file.unsafe_bytes):
+        unsafe_bytes = file.unsafe_bytes
+        if unsafe_bytes and (unsafe_bytes >= UNSAFE_BYTES_MAX or at - file.synced_at >= self._sync_every_ns):
             file.begin_sync(at)
-
-    def _is_interval_over(self, at: int) -> bool:
-        every_ns = self._policy.fsync_interval_ms * MS_NS
-        return self._policy.fsync is Fsync.INTERVAL and at - self._living.synced_at >= every_ns
 
     @property
     def is_full(self) -> bool:

@@ -28,7 +28,7 @@ _OF_ACCOUNT = and_(_LEASES.venue == bindparam("of_venue"), _LEASES.account == bi
 _STANDING = select(tables.leases).where(_OF_ACCOUNT)
 _HOLD = (
     update(tables.leases)
-    .where(_OF_ACCOUNT, _LEASES.epoch == bindparam("of_epoch"))
+    .where(_OF_ACCOUNT, _LEASES.journal_id == bindparam("of_journal"), _LEASES.epoch == bindparam("of_epoch"))
     .values(until=bindparam("held_until"))
 )
 
@@ -85,13 +85,10 @@ def take(connection: Connection, claim: Claim, epoch: int, now: int) -> None:
 
 def renew(connection: Connection, claim: Claim, epoch: int, now: int) -> str:
     """Hold the leases for longer; who has one of them now, if it is not this life any more."""
-    for venue, account in claim.accounts.items():
+    for venue, account in _hold(connection, claim, epoch, _until(claim, now)):
         row = standing(connection, venue, account)
-        if row is None:
-            return f"the lease of account {account} at {venue} is no longer in the database"
-        if (row.journal_id, row.epoch) != (claim.journal_id, epoch):
-            return holder_of(row)
-    _hold(connection, claim, epoch, _until(claim, now))
+        gone = f"the lease of account {account} at {venue} is no longer in the database"
+        return gone if row is None else holder_of(row)
     return ""
 
 
@@ -124,7 +121,11 @@ def _rows(connection: Connection, claim: Claim) -> list[Any]:
     return [row for row in found if row is not None]
 
 
-def _hold(connection: Connection, claim: Claim, epoch: int, until: int) -> None:
-    """Say until when the leases hold, as far as they are this life's."""
-    for venue, account in claim.accounts.items():
-        connection.execute(_HOLD, {"of_venue": venue, "of_account": account, "of_epoch": epoch, "held_until": until})
+def _hold(connection: Connection, claim: Claim, epoch: int, until: int) -> list[tuple[str, str]]:
+    """Say until when the leases hold, as far as they are this life's; the accounts of which they are not."""
+    of_life = {"of_journal": claim.journal_id, "of_epoch": epoch, "held_until": until}
+    return [
+        (venue, account)
+        for venue, account in claim.accounts.items()
+        if not connection.execute(_HOLD, {"of_venue": venue, "of_account": account, **of_life}).rowcount
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     RetryCallState,
@@ -36,6 +36,14 @@ from replenisher.store.segments import JournalCorrupt, Segment, read_header, rea
 BATCH_BYTES = 2 * 1024 * 1024
 POLL_S = 0.2
 RETRY_S_MAX = 5.0
+
+# Built once: that takes longer than to ask.
+_LIVES = tables.lives.c
+_CURSOR = select(tables.cursor).where(tables.cursor.c.journal_id == bindparam("journal"))
+_LIFE = select(_LIVES.config_version, _LIVES.accounts).where(
+    _LIVES.journal_id == bindparam("journal"), _LIVES.epoch == bindparam("of_epoch")
+)
+_INSTRUMENTS = select(tables.instruments).order_by(tables.instruments.c.at)
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,20 +299,18 @@ def _past(connection: Connection, journal_id: str) -> tuple[Cursor, Life, Instru
 
 
 def _cursor(connection: Connection, journal_id: str) -> Cursor:
-    row = connection.execute(select(tables.cursor).where(tables.cursor.c.journal_id == journal_id)).first()
+    row = connection.execute(_CURSOR, {"journal": journal_id}).first()
     return Cursor(**row._asdict()) if row else Cursor(journal_id=journal_id)
 
 
 def _life(connection: Connection, journal_id: str, epoch: int) -> Life:
     """What the database knows of a life; of one whose first step is not recorded yet, nothing."""
-    lives = tables.lives.c
-    query = select(lives.config_version, lives.accounts).where(lives.journal_id == journal_id, lives.epoch == epoch)
-    row = connection.execute(query).first()
+    row = connection.execute(_LIFE, {"journal": journal_id, "of_epoch": epoch}).first()
     return Life(journal_id, epoch, row.config_version, row.accounts) if row else Life(journal_id, epoch)
 
 
 def _instruments(connection: Connection) -> Instruments:
     known = Instruments()
-    for row in connection.execute(select(tables.instruments).order_by(tables.instruments.c.at)):
+    for row in connection.execute(_INSTRUMENTS):
         known.define(instrument_of(row._asdict()))
     return known
