@@ -24,11 +24,11 @@ THEIR_ORDERS = select(*ORDER_KEY, tables.orders.c.strategy, tables.orders.c.conf
 ASK, ANSWER = 1, 0  # of one step, what was heard comes before what followed from it
 
 
-def with_order(connection: Connection, rows: Sequence[Row]) -> list[Row]:
-    """Fills or answers with what is known of their orders, all of which are written."""
-    known = _orders(connection, sorted({order_of(row) for row in rows if row["order_id"]}))
+def with_order(connection: Connection, *kinds: Sequence[Row]) -> Iterator[list[Row]]:
+    """Each of answers and fills with what is known of their orders, all of which are written."""
+    known = _orders(connection, sorted({order_of(row) for rows in kinds for row in rows if row["order_id"]}))
     nobody = {"strategy": EXTERNAL}
-    return [row | known.get(order_of(row), nobody) for row in rows]
+    return ([row | known.get(order_of(row), nobody) for row in rows] for rows in kinds)
 
 
 def with_request(connection: Connection, answers: Sequence[Row], requests: Sequence[Row]) -> list[Row]:

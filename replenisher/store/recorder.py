@@ -284,8 +284,9 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     upsert(connection, tables.presence, rows.get(tables.presence, []))
     upsert(connection, tables.breaches, rows.get(tables.breaches, []))
     upsert(connection, tables.signals, rows.get(tables.signals, []))
-    insert_new(connection, tables.answers, with_order(connection, answers))
-    insert_new(connection, tables.fills, with_order(connection, rows.get(tables.fills, [])))
+    answers, fills = with_order(connection, answers, rows.get(tables.fills, []))
+    insert_new(connection, tables.answers, answers)
+    insert_new(connection, tables.fills, fills)
     upsert(connection, tables.cursor, [msgspec.to_builtins(cursor)])
 
 
