@@ -21,7 +21,7 @@ from replenisher.simulate.times import broken
 from replenisher.simulate.times import lines as of_times
 from replenisher.wiring import simulation
 
-CHUNK = 20
+CHUNK = 200  # seeds, after which processes begin anew: little is waited for at the end of so many, and nothing grows
 TELL_EVERY_S = 10
 
 
@@ -42,14 +42,14 @@ def main() -> int:
     with file.open("a") as lines:
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
-            for outcome in simulation.simulate(task, chunk, min(asked.jobs, len(chunk))):
+            for count, outcome in enumerate(simulation.simulate(task, chunk, min(asked.jobs, len(chunk))), start + 1):
                 done[outcome.seed] = document = to_builtins(outcome)
                 lines.write(json.dumps(document) + "\n")
                 lines.flush()
-            if time.monotonic() - told > TELL_EVERY_S:
-                told = time.monotonic()
-                left_s = (told - began) / (start + len(chunk)) * (len(missing) - start - len(chunk))
-                print(f"{len(done):,} of {asked.seeds:,} seeds, {left_s / 60:.0f} min left", file=sys.stderr)
+                if time.monotonic() - told > TELL_EVERY_S:
+                    told = time.monotonic()
+                    left_s = (told - began) / count * (len(missing) - count)
+                    print(f"{len(done):,} of {asked.seeds:,} seeds, {left_s / 60:.0f} min left", file=sys.stderr)
     text, is_fine = summary([done[seed] for seed in sorted(done) if seed <= asked.seeds])
     file.with_suffix(".txt").write_text(text)
     print(text, end="")
