@@ -240,16 +240,17 @@ def _as_far_as_may_be(
                 continue
             quote = msgspec.structs.replace(quote, quantity=lots)
             cuts.append(Cut.leaving(quote, REDUCES))
-        reason = _first(
-            each.bound.objection(quote.side, quote.price, quote.quantity, load, load.orders + each.elsewhere)
-            for each, load in bounded
-        )
+        side, price, lots, reason = quote.side, quote.price, quote.quantity, None
+        for each, load in bounded:
+            reason = each.bound.objection(side, price, lots, load, load.orders + each.elsewhere)
+            if reason is not None:
+                break
         if reason is not None:
             cuts.append(Cut.all_of(quote, reason))
             continue
         permitted.append(quote)
         for load in loads:
-            load.change(quote.side, None, (quote.quantity, quote.price))
+            load.change(side, None, (lots, price))
     return tuple(permitted), tuple(cuts)
 
 
@@ -312,10 +313,6 @@ class Gate:
             if reason is not None:
                 return reason
         return None
-
-
-def _first(reasons: Iterable[str | None]) -> str | None:
-    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _ceiling(value: Decimal, unit: Decimal) -> int:
