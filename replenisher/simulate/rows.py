@@ -22,7 +22,8 @@ from replenisher.store.recorder import Recorder
 T = TypeVar("T")
 RETRY_NS = SECOND_NS
 LOST_MAX = 8  # commits that power loss may take back, at most
-LOG_BYTES_MAX = 64 * 1024 * 1024  # of the write-ahead log, until all of it is brought to the disk: half a day's
+LOG_BYTES_MAX = 64 * 1024 * 1024  # of the write-ahead log, until all of it is brought to the disk: a day's
+PAGE_BYTES = 1024  # a commit of a few rows writes whole pages, and a usual one is four times as large
 
 
 @cache
@@ -30,6 +31,9 @@ def empty_database() -> bytes:
     """A database with its tables, made once a process."""
     with tempfile.TemporaryDirectory(prefix="replenisher-") as folder:
         file = Path(folder) / "rows.db"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+            connection.execute("VACUUM")
         schema.upgrade(f"sqlite:///{file}")
         return file.read_bytes()
 
