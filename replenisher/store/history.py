@@ -22,7 +22,7 @@ from replenisher.store.marks import Mark, every_how_many, mark_before, marks_bet
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
-SORTED_KIB = 64 * 1024  # of memory, in which SQLite may sort
+SORTED_KIB = 16 * 1024  # of memory, in which SQLite sorts a piece; a thread of its own may have one more
 SIDES = {side.value: side for side in Side}
 MAKER = Liquidity.MAKER.value
 
@@ -108,12 +108,13 @@ def expect_scans(connection: Connection) -> None:
     """Whole tables are joined and sorted in this transaction.
 
     Without statistics, as after a restore, PostgreSQL would look up each row by itself, which takes longer than a
-    server may take to answer. SQLite sorts in files unless it is given room.
+    server may take to answer. SQLite sorts in pieces, each in a thread of its own while it reads the next one.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     else:
         connection.exec_driver_sql(f"PRAGMA cache_size = -{SORTED_KIB}")
+        connection.exec_driver_sql("PRAGMA threads = 1")
 
 
 def account_keys(connection: Connection) -> list[AccountKey]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from replenisher.model.units import MINUTE_NS
 from replenisher.store import tables
-from replenisher.store.batches import row_batches
+from replenisher.store.batches import raw_batches
 from replenisher.store.one_in import one_in
 from replenisher.store.queries import AccountKey
 
@@ -47,7 +47,7 @@ def marks_between(
         is_seen = or_(one_in(every, _c.step), _c.step > last - steps_at_end)
         own = query.where(*whose, is_seen).order_by(_c.step, _c.index)
         minute, told = 0, dict[str, list[Told]]()
-        for rows in row_batches(connection, own):
+        for rows in raw_batches(connection, own):
             for at, name, price in cast("Iterable[tuple[int, str, float]]", rows):
                 if at >= minute:
                     yield from _thinned(told)

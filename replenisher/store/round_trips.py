@@ -6,7 +6,7 @@ from typing import cast
 from sqlalchemy import Connection, case, select
 
 from replenisher.store import tables
-from replenisher.store.batches import row_batches
+from replenisher.store.batches import raw_batches
 from replenisher.store.queries import AccountKey
 
 WORKING = "working"
@@ -25,4 +25,4 @@ def round_trips(connection: Connection, key: AccountKey) -> Iterator[Sequence[Ro
         .where(c.venue == key.venue, c.account == key.account, c.request.in_(("place", "amend")))
         .where(c.asked_at.is_not(None))
     )
-    yield from cast("Iterator[Sequence[RoundTrip]]", row_batches(connection, query))
+    yield from cast("Iterator[Sequence[RoundTrip]]", raw_batches(connection, query))
