@@ -17,4 +17,5 @@ def test_a_ledger_is_made_and_its_report_is_measured() -> None:
     assert found["sweeps"] == {"stored": 540, "read": 540}
     assert {currency: float(left) for currency, left in found["unexplained"].items()} == {"BTC": 0, "USDT": 0}
     assert found["seconds"] > 0 < found["cpu_seconds"]
+    assert found["floor"]["cpu_seconds"] < found["cpu_seconds"] and found["is_reached"]
     assert found["peak_bytes"] > 10_000_000 and found["ledger_bytes"] > 100_000
