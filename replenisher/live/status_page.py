@@ -31,10 +31,10 @@ def status_page(answer: Answer) -> str:
     facts = [
         *_states(answer),
         *_counts(answer),
-        *_resilience(answer),
         *_holdings(answer),
         *_dangers(answer),
         *_terms(answer),
+        *_resilience(answer),
     ]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]
