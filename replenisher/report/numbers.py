@@ -36,6 +36,8 @@ COLUMNS = {
     "own_quoted_bps": "quoted by us, bps",
     "quoted_bps": "by others, bps",
     "inventory_half_life.value_s": "inventory half life, s",
+    "resilience.rho_per_s": "rho a second",
+    "resilience.flow_per_s": "flow a second",
 }
 WITHOUT_SAYING = ("group", "parts", "resilience")
 MOMENTS = ("at", "since", "until", "hour", "day")  # nanoseconds since 1970
@@ -95,8 +97,8 @@ def span(lasted_ns: int) -> str:
 
 
 def moment(at: int) -> str:
-    """A time in UTC."""
-    return datetime.fromtimestamp(at / SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """A time in UTC: the second that it is in, as a clock would show it."""
+    return datetime.fromtimestamp(at // SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def after(after_s: float) -> str:

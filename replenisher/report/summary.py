@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
+from math import inf
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -21,6 +22,7 @@ OF_ALL = ("instrument", "strategy", "currency", "day")  # stands in the heading 
 HIDDEN = ("venue", "account")
 VERSION = "config_version"
 ASIDE = (".intervals", ".seen")  # how sure a number is, which fills columns of its own
+RESTS_ON = {"half_life_s": "rho_per_s", "never_share": "t90_by 60s"}  # what is seen as often as another number
 Known = tuple[float, float | None, int]  # after how many seconds, the mean if there is one, and of how many
 Cells = Mapping[str, Sequence[str]]  # by column
 
@@ -94,8 +96,7 @@ def _over_time(
     means += [[_mean(mean, of) for _, mean, of in points] for points in curves[:ROWS_MAX]]
     grids = [_beside(own, [row[some] for row in means]) for some in _blocks(means, width - MARGIN - sum(_widths(own)))]
     is_of_few = any(mean is not None and of < FEW for points in curves[:ROWS_MAX] for _, mean, of in points)
-    few = [Text(f"  in brackets: of fewer than {FEW} fills\n", style="dim")] if is_of_few else []
-    yield Group(_head(told), *grids, *few, *_rest(len(curves) - ROWS_MAX))
+    yield Group(_head(told), *grids, *_few(is_of_few, "fills"), *_rest(len(curves) - ROWS_MAX))
 
 
 def _beside(names: Sequence[Sequence[str]], numbers: Sequence[Sequence[str]]) -> Grid:
@@ -128,9 +129,16 @@ def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
 
 def _mean(mean: float | None, of: int) -> str:
     """A mean, and whether it rests on little."""
-    if mean is None:
-        return ""
-    return f"{mean:.2f}" if of >= FEW else f"({mean:.2f})"
+    return "" if mean is None else _sure(f"{mean:.2f}", of)
+
+
+def _sure(number: str, of: float) -> str:
+    return number if of >= FEW else f"({number})"
+
+
+def _few(is_any: bool, of: str) -> list[Text]:
+    """What brackets say."""
+    return [Text(f"  in brackets: of fewer than {FEW} {of}\n", style="dim")] if is_any else []
 
 
 def _section(table: Table, width: int) -> RenderableType:
@@ -143,7 +151,8 @@ def _section(table: Table, width: int) -> RenderableType:
     about = ", ".join(_cell(rows[0], column) for column in of_all)
     head = Text.assemble((heading(table.name), "bold"), (f"  {about}" if about else "", "dim"))
     grids = _turned(cells, width) if needed > width else [_upright(cells, rows)]
-    return Group(head, *grids, *_rest(len(table.rows) - len(rows)))
+    is_of_few = any(_seen(row, column) < FEW for row in rows for column in cells if row.cells.get(column) is not None)
+    return Group(head, *grids, *_few(is_of_few, "sweeps"), *_rest(len(table.rows) - len(rows)))
 
 
 def _upright(cells: Cells, rows: Sequence[Row]) -> Grid:
@@ -204,4 +213,12 @@ def _cell(row: Row, column: str) -> str:
         return ""
     if isinstance(value, str | bool):
         return str(value)
-    return written(column, value)
+    return _sure(written(column, value), _seen(row, column))
+
+
+def _seen(row: Row, column: str) -> float:
+    """On how many sweeps a number rests; what is no number of sweeps rests on enough."""
+    table, _, name = column.partition(".")
+    seen = RESTS_ON.get(name, name)
+    count = row.cells.get(f"{table}.seen.{seen}", row.cells.get(f"{table}.seen {seen}"))
+    return count if isinstance(count, int) else inf

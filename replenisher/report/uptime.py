@@ -1,13 +1,13 @@
 """Uptime: how strategies met their obligations, hour by hour, and each time in which they did not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.report.numbers import moment
 from replenisher.store import queries
 from replenisher.store.queries import AccountKey, BreachRow
 
@@ -56,7 +56,7 @@ def _hours(hours: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not hours:
         yield "no hour is recorded of a strategy that has obligations"
     for hour in hours:
-        begins, ends = _moment(hour["hour"])[:16], _moment(hour["hour"] + HOUR_NS)[11:16]
+        begins, ends = moment(hour["hour"])[:16], moment(hour["hour"] + HOUR_NS)[11:16]
         share = "did not trade" if hour["met_pct"] is None else f"{hour['met_pct']:6.2f} %"
         short = "  too little" if hour["is_enough"] is False else ""
         yield f"{begins}-{ends}  {hour['strategy']} on {hour['instrument']}  {share}{short}"
@@ -68,11 +68,7 @@ def _breaches(breaches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for breach in breaches:
         until = breach["until"]
         lasted = "and lasts" if until is None else f"for {(until - breach['since']) / SECOND_NS:.3f} s"
-        yield f"{_moment(breach['since'])}  {breach['strategy']}  {lasted}: {breach['reason']}"
+        yield f"{moment(breach['since'])}  {breach['strategy']}  {lasted}: {breach['reason']}"
         if len(breach["held_ns"]) > 1:
             for reason, held_ns in breach["held_ns"].items():
                 yield f"{'':19}  {held_ns / SECOND_NS:12.3f} s of it: {reason}"
-
-
-def _moment(at: int) -> str:
-    return datetime.fromtimestamp(at // SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -21,11 +21,11 @@ import pytest
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.core.resilience import resilience_of
 from replenisher.model.order import BUY, SELL
-from replenisher.model.units import HOUR_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.csv_files import csv_files
 from replenisher.report.drawn import POINTS_MAX, Pen, Presence
 from replenisher.report.markouts import Curve, Point
-from replenisher.report.numbers import short_names, shown, title, written
+from replenisher.report.numbers import moment, short_names, shown, title, written
 from replenisher.report.obligations import Obligation
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
@@ -310,6 +310,12 @@ def test_a_million_fills_are_drawn_with_few_points() -> None:
 )
 def test_a_number_is_shown_with_few_digits(number: Decimal | float, text: str) -> None:
     assert shown(number) == text
+
+
+def test_a_second_is_shown_until_it_is_over() -> None:
+    assert (
+        moment(1_700_000_000 * SECOND_NS + SECOND_NS - 1) == moment(1_700_000_000 * SECOND_NS) == "2023-11-14 22:13:20"
+    )
 
 
 def test_versions_are_told_apart_by_as_little_as_does_it() -> None:

@@ -50,7 +50,14 @@ def sweeps(band_bps: float) -> DayOfSweeps:
         instrument="BTC-PERPETUAL",
         band_bps=band_bps,
         day=T0,
-        resilience=msgspec.structs.replace(resilience_of(()), sweeps=3, back=back, rho_per_s=0.123456),
+        resilience=msgspec.structs.replace(
+            resilience_of(()),
+            sweeps=12,
+            back=back,
+            rho_per_s=0.123456,
+            half_life_s=5.6,
+            seen={f"back {after}": 12 for after in back} | {"rho_per_s": 12},
+        ),
     )
 
 
@@ -113,6 +120,22 @@ def test_every_row_of_a_small_table_is_there_however_many_columns_it_has(report:
     assert [float(band) for _, _, *some in bands for band in some] == list(BANDS)
     assert [float(back) for _, _, *some in backs for back in some] == [band / 1000 for band in BANDS]
     assert not any("more with" in line for line in shown)
+
+
+def test_what_few_sweeps_say_of_a_book_stands_in_brackets(report: Report) -> None:
+    first, *others = report.resilience
+    seen = first.resilience.seen | {"back 120s": 9, "rho_per_s": 3}
+    of_few = msgspec.structs.replace(first, resilience=msgspec.structs.replace(first.resilience, seen=seen))
+    shown = below(lines(summary(msgspec.structs.replace(report, resilience=(of_few, *others)), 120), 120), "Resilience")
+
+    told = [line.split() for line in shown]
+    assert ["back", "60s"] + ["0.7512"] * 8 in told
+    assert ["back", "120s", "(0.7512)"] + ["0.7512"] * 7 in told
+    assert ["rho", "a", "second", "(0.123456)"] + ["0.123456"] * 7 in told
+    assert ["half", "life,", "s", "(5.6)"] + ["5.6"] * 7 in told
+    assert ["sweeps"] + ["12"] * 8 in told
+    assert "  in brackets: of fewer than 10 sweeps" in shown
+    assert "  in brackets: of fewer than 10 sweeps" not in lines(summary(report, 120), 120)
 
 
 def test_what_is_left_of_the_spread_is_a_line_for_each_level(report: Report) -> None:
