@@ -47,11 +47,11 @@ class Recording(Protocol):
 def opened(path: Path, say: Say = silence, *, in_order: bool = False, until: int | None = None) -> Recording:
     """A recording of any form, as it is; refuses what is none.
 
-    Of one that must be read whole to find its grid, nothing is looked at that was recorded at `until` or later.
+    What was recorded at `until` or later is not needed, and where it is damaged that does not matter.
     """
     beginning = _beginning(path)
     if is_tape(beginning):
-        return OurTape(path)
+        return OurTape(path, until)
     if is_csv(beginning):
         return CsvFile(path, say, until)
     if LINE.match(beginning):
@@ -84,9 +84,9 @@ class OurTape:
     form = "a tape"
     changes_again = 0  # who recorded it has left them out
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, until: int | None = None) -> None:
         self.path = path
-        self.tape = Tape(path)
+        self.tape = Tape(path, until)
 
     def parts(self, say: Say = silence) -> Iterator[Part]:
         """A block at a time."""

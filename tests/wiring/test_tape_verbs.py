@@ -12,6 +12,7 @@ import pytest
 from replenisher.errors import ConfigurationError
 from replenisher.model.event import BookSnapshot, FeedLost, InstrumentDefined
 from replenisher.model.units import SECOND_NS
+from replenisher.store.tape.blocks import HEAD_BYTES
 from replenisher.store.tape.reader import Tape
 from replenisher.wiring import tape_verbs
 from replenisher.wiring.tapes import facts_of, opened
@@ -218,6 +219,26 @@ def test_what_stands_before_the_place_where_a_recording_is_cut_off_can_be_saved(
     assert everything["seconds"] > 600
     assert (found["seconds"], found["gaps"]) == (3, [])
     assert [fact.venue_time for fact in Tape(tmp_path / "part.tape").facts() if isinstance(fact, BookSnapshot)]
+
+
+@pytest.mark.parametrize("place", [0, HEAD_BYTES], ids=["in its head", "in what it holds"])
+def test_what_stands_before_a_damaged_block_of_a_tape_can_be_saved(tmp_path: Path, place: int) -> None:
+    source = written(tmp_path / "old.tape", market(200))
+    whole, (*_, before, broken, _) = list(Tape(source).facts()), Tape(source).heads
+    damaged = bytearray(source.read_bytes())
+    damaged[broken.offset + place] ^= 0xFF
+    source.write_bytes(damaged)
+
+    with pytest.raises(ConfigurationError, match=rf"byte {broken.offset:,}: .*; `replenisher tape convert") as refused:
+        tape_verbs.info(source, silence)
+    told = re.search(rf"`replenisher tape convert {source} NEW --until (\S+)` makes", str(refused.value))
+    assert told is not None
+    found = convert(source, tmp_path / "most.tape", until=told[1])
+
+    saved = list(Tape(tmp_path / "most.tape").facts())
+    assert saved == whole[: len(saved)]
+    assert before.first_at < saved[-1].at <= before.last_at
+    assert found["source"]["torn_bytes"] == 0
 
 
 def test_so_can_what_stands_before_a_damaged_row(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from replenisher.model.event import (
     TickerTold,
     TradePrinted,
 )
+from replenisher.store.tape.lines import saved
 
 MAGIC = b"\x89RPTAPE1"  # no text begins like this; the last byte is the version of the format
 PACKED = struct.Struct("<IIIIIqq")  # the head behind its checksum
@@ -83,11 +84,11 @@ def block_of(standing: Sequence[bytes], facts: Sequence[bytes], first_at: int, l
     return struct.pack("<I", zlib.crc32(packed)) + packed + payload
 
 
-def head_at(data: bytes, offset: int, path: Path) -> Head:
-    """The head that these bytes are; they stand at an offset of a tape."""
+def head_at(data: bytes, offset: int, path: Path, before: Head | None) -> Head:
+    """The head that these bytes are; they stand at an offset of a tape, behind the block of another."""
     (crc,) = struct.unpack_from("<I", data)
     if zlib.crc32(data[4:HEAD_BYTES]) != crc:
-        raise damaged(path, offset, "this is not the head of a block")
+        raise damaged(path, offset, "this is not the head of a block", before)
     length, payload_crc, standing, facts, _, first_at, last_at = PACKED.unpack_from(data, 4)
     return Head(
         offset=offset,
@@ -100,19 +101,22 @@ def head_at(data: bytes, offset: int, path: Path) -> Head:
     )
 
 
-def facts_of(payload: bytes, head: Head, path: Path) -> tuple[list[TapeFact], list[TapeFact]]:
-    """What stands before a block, and its facts."""
+def facts_of(payload: bytes, head: Head, path: Path, before: Head | None) -> tuple[list[TapeFact], list[TapeFact]]:
+    """What stands before a block, and its facts; the block of another head is the one before it."""
     if zlib.crc32(payload) != head.crc:
-        raise damaged(path, head.offset, "the block that begins here is not what was written (its checksum differs)")
+        fault = "the block that begins here is not what was written (its checksum differs)"
+        raise damaged(path, head.offset, fault, before)
     try:
         return _payloads.decode(zlib.decompress(payload))
-    except (zlib.error, msgspec.DecodeError) as fault:
-        raise damaged(path, head.offset, f"the block that begins here has no facts that are known ({fault})") from fault
+    except (zlib.error, msgspec.DecodeError) as error:
+        fault = f"the block that begins here has no facts that are known ({error})"
+        raise damaged(path, head.offset, fault, before) from error
 
 
-def damaged(path: Path, offset: int, fault: str) -> ConfigurationError:
-    """The one sentence for a fault at one place of a tape."""
-    return ConfigurationError(f"tape {path}, byte {offset:,}: {fault}; what is before it can be read")
+def damaged(path: Path, offset: int, fault: str, before: Head | None) -> ConfigurationError:
+    """The one sentence for a fault at one place of a tape, and for what can be saved of it."""
+    rest = "; there is nothing before it" if before is None else saved(path, before.last_at)
+    return ConfigurationError(f"tape {path}, byte {offset:,}: {fault}{rest}")
 
 
 def _array(items: Sequence[bytes]) -> bytes:

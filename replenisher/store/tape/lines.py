@@ -46,7 +46,7 @@ def read(path: Path, say: Say = silence) -> Iterator[TapeLine]:
                 last = _split(path, number, line, last)
                 yield last
     except DAMAGED as fault:
-        told = f"the file is cut off or corrupt from here on ({fault}){_before(last)}"
+        told = f"the file is cut off or corrupt from here on ({fault}){_saved(last)}"
         raise line_error(path, number + 1, told) from fault
     except OSError as fault:
         raise ConfigurationError(f"tape {path}: cannot be read ({fault.strerror or fault})") from fault
@@ -59,16 +59,19 @@ def _split(path: Path, number: int, line: bytes, last: TapeLine | None) -> TapeL
     if not received_at.isdigit():
         raise line_error(path, number, "it does not begin with a time in nanoseconds")
     if not raw.endswith(b"\n"):
-        raise line_error(path, number, f"it is cut off (no end of line){_before(last)}")
+        raise line_error(path, number, f"it is cut off (no end of line){_saved(last)}")
     return TapeLine(path, number, int(received_at), raw)
 
 
-def _before(last: TapeLine | None) -> str:
+def _saved(last: TapeLine | None) -> str:
     """What can be saved of a recording whose last whole line is this one."""
-    if last is None:
-        return ""
-    until = written_time(last.received_at)
-    return f"; `replenisher tape convert {last.path} NEW --until {until}` makes a tape of what is before"
+    return "" if last is None else saved(last.path, last.received_at)
+
+
+def saved(path: Path, last_at: int) -> str:
+    """What can be saved of a recording that is whole until then."""
+    until = written_time(last_at)
+    return f"; `replenisher tape convert {path} NEW --until {until}` makes a tape of what is before"
 
 
 def written_time(at: int) -> str:

@@ -16,20 +16,24 @@ from replenisher.store.tape.standing import Standing, since_time
 
 
 class Tape:
-    """One tape as it was when it was opened; a recorder may go on writing it."""
+    """One tape as it was when it was opened; a recorder may go on writing it.
 
-    def __init__(self, path: Path) -> None:
+    Behind the first block that ends at `until` or later nothing is looked at.
+    """
+
+    def __init__(self, path: Path, until: int | None = None) -> None:
         self.path = path
         with _opened(path) as file:
             self.is_packed = file.is_packed
             self.size = file.stream.seek(0, SEEK_END)  # unpacked
-            self.heads = list(_heads(file.stream, self.size, path))
+            self.heads = list(_heads(file.stream, self.size, path, until))
+        self._is_left = until is not None and bool(self.heads) and self.heads[-1].last_at >= until
         self.end = self.heads[-1].end if self.heads else min(self.size, len(MAGIC))  # of the last whole block
 
     @property
     def torn_bytes(self) -> int:
-        """What a recorder that died has left behind the last whole block."""
-        return self.size - self.end
+        """What a recorder that died has left behind the last whole block, as far as that was looked for."""
+        return 0 if self._is_left else self.size - self.end
 
     def require_whole(self) -> None:
         """Refuse one whose recorder died while it wrote: whoever plays it is to know that its end is missing."""
@@ -71,9 +75,11 @@ class Tape:
 
     def _blocks(self, first: int, say: Say) -> Iterator[tuple[list[TapeFact], list[TapeFact]]]:
         with _opened(self.path) as file:
+            before = self.heads[first - 1] if first else None
             for head in self.heads[first:]:
                 file.stream.seek(head.offset + HEAD_BYTES)
-                yield facts_of(file.stream.read(head.length), head, self.path)
+                yield facts_of(file.stream.read(head.length), head, self.path, before)
+                before = head
                 say(head.end / self.size)
 
 
@@ -82,7 +88,7 @@ def is_tape(beginning: bytes) -> bool:
     return len(beginning) >= len(MAGIC) and beginning.startswith(MAGIC[:-1])
 
 
-def _heads(file: BinaryIO, size: int, path: Path) -> Iterator[Head]:
+def _heads(file: BinaryIO, size: int, path: Path, until: int | None) -> Iterator[Head]:
     """Where the whole blocks are."""
     file.seek(0)
     magic = file.read(len(MAGIC))
@@ -91,12 +97,14 @@ def _heads(file: BinaryIO, size: int, path: Path) -> Iterator[Head]:
             version, known = chr(magic[-1]), chr(MAGIC[-1])
             raise ConfigurationError(f"tape {path}: it has version {version!r} of the format, {known!r} alone is known")
         raise ConfigurationError(f"tape {path}: it does not begin as a tape does")
-    offset = len(MAGIC)
+    offset, head = len(MAGIC), None
     while len(data := file.read(HEAD_BYTES)) == HEAD_BYTES:
-        head = head_at(data, offset, path)
+        head = head_at(data, offset, path, head)
         if head.end > size:
             return
         yield head
+        if until is not None and head.last_at >= until:
+            return
         offset = file.seek(head.end)
 
 
