@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
-from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.model.units import DAY_NS, MS_NS, SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.repeats import KNOWN_MAX, Repeats
 from replenisher.store.tape.venue_order import SLACK_NS, MarketFact, in_venue_order
 from tests.store.tapes import KEY, START, change, market, trade
 
@@ -53,6 +54,28 @@ def test_a_trade_that_comes_too_late_for_its_place_is_told_at_once() -> None:
     out_already = [fact for fact in told if isinstance(fact, MarketFact) and fact.at < START + 4 * SECOND_NS - SLACK_NS]
     assert order.index(late) == len(out_already)
     assert order[-1] == told[-1]
+
+
+def test_of_two_recordings_that_overlap_for_long_each_trade_is_played_once() -> None:
+    def recorded(first: int, last: int) -> list[TapeFact]:
+        return [trade(START + number * MS_NS, str(number)) for number in range(first, last)]
+
+    overlap = 2 * KNOWN_MAX
+    together = [*recorded(0, 3 * KNOWN_MAX), *recorded(3 * KNOWN_MAX - overlap, 4 * KNOWN_MAX)]
+
+    played = [fact.trade_id for _, fact in in_venue_order(together) if isinstance(fact, TradePrinted)]
+
+    assert played == [str(number) for number in range(4 * KNOWN_MAX)]
+
+
+def test_a_time_of_the_venue_that_is_far_off_does_not_silence_what_comes_after_it() -> None:
+    wrong = replace(trade(START, "wrong"), venue_time=START + DAY_NS)
+    others: list[TapeFact] = [trade(START + number * MS_NS, str(number)) for number in range(2 * KNOWN_MAX)]
+
+    repeats = Repeats()
+    told = [fact.trade_id for fact in [wrong, *others] if isinstance(fact, TradePrinted) and not repeats.has(fact)]
+
+    assert told == ["wrong", *(str(number) for number in range(2 * KNOWN_MAX))]
 
 
 def test_a_trade_that_is_told_again_is_played_once_and_its_number_may_come_again_with_another_trade() -> None:
