@@ -141,6 +141,9 @@ class Check:
     def told(self, link: str, frame: str) -> Objection:
         """The exchange let a frame go."""
 
+    def turned_out(self, link: str, code: int) -> Objection:
+        """The exchange has ended a connection, with a WebSocket code."""
+
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """A frame has reached a daemon, and it has not looked at it yet."""
 
@@ -208,6 +211,7 @@ class Court:
         self.sent = self._hearers(checks, "sent")
         self.heard = self._hearers(checks, "heard")
         self.told = self._hearers(checks, "told")
+        self.turned_out = self._hearers(checks, "turned_out")
         self.received = self._hearers(checks, "received")
         self.recorded = self._hearers(checks, "recorded")
         self.stepped = self._hearers(checks, "stepped")

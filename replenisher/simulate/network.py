@@ -215,6 +215,7 @@ class Network:
                 case wire.Send():
                     self._send_down(link, action.frame)
                 case wire.Close():
+                    link.end.court.turned_out(link.name, action.code)
                     self._refuse(link, f"{action.code} {action.reason}")
                 case wire.HttpReply():
                     raise AssertionError("nobody here asks over HTTP")

@@ -144,6 +144,8 @@ def live(
     if not world.court.violations and (how := world.stop()) != "exit 0":
         world.court.object("L6", f"the stop was not verified flat: {how}")
     if not world.court.violations:
+        world.settle()
+    if not world.court.violations:
         means.live_on(world)
     if not world.court.violations:
         world.close()

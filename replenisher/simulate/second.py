@@ -15,6 +15,7 @@ from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Hit
 
 AGAIN_NS = 5 * SECOND_NS
+REFUSED, FLAT = "exit 75", "exit 0"
 
 
 class Second:
@@ -40,6 +41,12 @@ class Second:
     def is_gone(self) -> bool:
         """Whether none lives."""
         return self.life is None or self.life.is_over
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the last one that traded could not say how its orders ended: it has to be started there again."""
+        traded = [how for how in self.ends if how != REFUSED]
+        return bool(traded) and traded[-1] != FLAT
 
     def come(self, hit: Hit) -> None:
         """Somebody starts it; `hit` is called when that has come to something."""

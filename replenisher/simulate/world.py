@@ -51,6 +51,7 @@ from replenisher.store.journal import Fsync, Journal
 from replenisher.venues.deribit.venue import TRADING
 
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
+SETTLE_S = 10
 STOP_S_MAX = 30
 LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
 TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back
@@ -251,6 +252,16 @@ class World:
         if not self.life.is_over:
             self._let_pass(self.at + STOP_S_MAX * SECOND_NS)
         return self._ends[-1] if self.life.is_over else "did not end"
+
+    def settle(self) -> None:
+        """Where a second daemon has left in doubt, its operator starts it once more, as it had told him to."""
+        if not self.second.is_in_doubt:
+            return
+        self.second.come(lambda: None)
+        self.run(SETTLE_S)
+        self.second.leave()
+        if not self.run_until(lambda: self.second.is_gone, STOP_S_MAX) or self.second.is_in_doubt:
+            self.court.object("L6", f"a second daemon that had left in doubt did not settle: {self.second.ends[-1]}")
 
     def close(self) -> None:
         """Everything is written down; the checks read both books, and the rows join the hash."""

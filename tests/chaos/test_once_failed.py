@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from replenisher.simulate.swarm import Plan
+from replenisher.simulate.swarm import Cue, Plan
 from tests.simulate.kit import outcome_of
 
 UNBOOKED = {  # S4: an order that had ended counted no more, and what it had traded did not count yet
@@ -58,3 +58,29 @@ RENEWALS = {  # L5: eleven attempts to connect within a minute, some of them to 
 )
 def test_it_holds_now(seed: int, minutes: float, rates: Mapping[str, float]) -> None:
     assert outcome_of(seed, minutes=minutes, plan=Plan(rates=rates)).violation is None
+
+
+POWER, BOOK = Cue(fault="power lost", after_s=10), Cue(fault="snapshot lost", after_s=12)
+SHUT = (Cue(fault="power lost", after_s=9), Cue(fault="maintenance", after_s=10))
+CUT_OFF = tuple(Cue(fault="unplugged", after_s=after_s) for after_s in range(160, 260, 8))
+IN_ITS_PLACE = (Cue(fault="replaced", after_s=5), *CUT_OFF)
+
+
+@pytest.mark.parametrize(
+    ("seed", "minutes", "plan"),
+    [
+        (3, 1.5, Plan(script=(POWER, BOOK), adopts=True)),  # S7
+        (2, 3, Plan(script=SHUT)),  # S8
+        (5, 6, Plan(script=IN_ITS_PLACE)),  # S3
+    ],
+    ids=[
+        "orders that may be adopted wait for their first book",
+        "a venue that shuts may keep the orders of whoever is dead",
+        "who left in doubt while another one took over settles it when started again",
+    ],
+)
+def test_what_was_asked_too_soon_holds_in_time(seed: int, minutes: float, plan: Plan) -> None:
+    outcome = outcome_of(seed, minutes=minutes, plan=plan)
+
+    assert outcome.violation is None
+    assert {cue.fault for cue in plan.script} <= outcome.befell.keys()

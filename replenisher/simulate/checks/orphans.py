@@ -1,8 +1,8 @@
 """S8: a daemon that has gone leaves no order behind, and none is there when the next one shows its first.
 
 With `on_start: adopt` the next one may go on with what the last one has left, but for what it knows nothing of: an
-orphan is an order without an owner. An order that was placed over a connection which has since retired is the one
-that no switch of the exchange's covers.
+orphan is an order without an owner. An order that was placed over a connection which has since retired, or which the
+exchange has ended for a maintenance that its orders outlive, is the one that no switch of the exchange's covers.
 """
 
 from replenisher.core.setup import OnStart
@@ -11,6 +11,7 @@ from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
 
 SLACK_NS = SECOND_NS  # the exchange looks now and then
+RESTARTING = 1012  # a WebSocket's "service restart" (IANA's registry of close codes)
 LOGOUT = '"method":"private/logout"'
 
 
@@ -57,6 +58,12 @@ class NoOrphans(Check):
             self._retired.add(link)
         elif (request := order_frame(frame)) is not None and request.is_place:
             self._placed_over[request.label] = link
+        return None
+
+    def turned_out(self, link: str, code: int) -> Objection:
+        """A venue that shuts cancels what it covers, or keeps it as long as it likes: that is its own to say."""
+        if code == RESTARTING:
+            self._retired.add(link)
         return None
 
     def told(self, link: str, frame: str) -> Objection:

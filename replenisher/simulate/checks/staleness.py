@@ -6,7 +6,8 @@ when the process stood still for longer than `max_loop_lag_ms`: then what rests 
 but for an order that was being amended: its answer is read first, with all that arrived meanwhile.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
 later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
-takes no cancel. What arrives while the process stands still, for no longer than it may, is known once it runs again.
+takes no cancel. Who may adopt what an earlier life has left waits for its first book for ADOPT_NS_MAX. What arrives
+while the process stands still, for no longer than it may, is known once it runs again.
 
 Two reasons for distrust cannot be met here: the exchange's own book is never crossed (S12 holds ours beside it), and
 its clock is the world's.
@@ -17,11 +18,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from replenisher.core.setup import OnStart
+from replenisher.core.starting import ADOPT_NS_MAX
 from replenisher.exchange.words import STILL
 from replenisher.model.event import SessionLost, SessionOpened
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.simulate.checks.orphans import prefix
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.evidence import Resting
 from replenisher.simulate.order_frames import order_frame
 from replenisher.venues.deribit.venue import MARKET
 
@@ -103,6 +108,8 @@ class NoQuoteOnAStaleBook(Check):
         self._still_since: int | None = None
         self._stands_until = 0
         self._to_pull: set[str] = set()  # labels that must be canceled before anything new leaves
+        self._was_whole: set[str] = set()  # instruments whose book could be trusted once
+        self._adopts_until = 0
 
     def began(self, daemon: Daemon) -> Objection:
         """Nothing is known yet."""
@@ -112,6 +119,7 @@ class NoQuoteOnAStaleBook(Check):
         self._age_ns_max = setup.limits.max_data_age_ns
         self._lag_ns_max = (setup.limits.max_loop_lag_ns or 0) + UNSEEN_NS
         self._waits_ns = setup.venues[0].request_timeout_ns
+        self._own = prefix(self.oracle.namespace, daemon.epoch)
         return None
 
     def ended(self, daemon: Daemon, how: str) -> Objection:
@@ -200,6 +208,8 @@ class NoQuoteOnAStaleBook(Check):
         for event in step.events:
             if isinstance(event, SessionOpened):
                 self._is_in_session = True
+                if self.oracle.setup.on_start is OnStart.ADOPT and not self._adopts_until:
+                    self._adopts_until = event.at + ADOPT_NS_MAX
             elif isinstance(event, SessionLost):
                 self._is_in_session = False
                 self._to_pull.clear()
@@ -210,13 +220,21 @@ class NoQuoteOnAStaleBook(Check):
         at = self.oracle.at
         runs = self._is_in_session and self._still_since is None
         for name in self._names:
-            if not runs or not (why := self._distrust(name, at)) or self._takes_nothing(name):
+            why = self._distrust(name, at)
+            if not why:
+                self._was_whole.add(name)
+            if not runs or not why or self._takes_nothing(name):
                 self._bad_since.pop(name, None)
             elif at >= (since := self._bad_since.setdefault(name, at)) + DELTA_NS:
                 for order in self.oracle.evidence.ours():
-                    if order.instrument == name and self._is_left(order.label, since):
+                    if order.instrument == name and not self._may_wait(order) and self._is_left(order.label, since):
                         return f"order {order.label} has no cancel though for {(at - since) / 1e9:.1f} s the book {why}"
         return None
+
+    def _may_wait(self, order: Resting) -> bool:
+        """Whether an order was left by an earlier life, and may be adopted once there is a book."""
+        is_early = order.instrument not in self._was_whole and self.oracle.at < self._adopts_until + DELTA_NS
+        return is_early and not order.label.startswith(self._own)
 
     def _is_left(self, label: str, since: int) -> bool:
         """Whether an order that may be canceled is not."""
