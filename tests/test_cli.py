@@ -79,8 +79,13 @@ STATUS: dict[str, object] = COUNTS | {
     "lease": {"epoch": 60_310_412, "is_held": True, "left_s": 84.2, "why": ""},
     "rows": {"behind_bytes": 4_711, "error": "Connection refused"},
     "statements": [
-        {"day": "2026-11-24", "outcome": "not_explained", "told": "not explained: BTC on deribit: -0.5 between"},
-        {"day": "2026-11-25", "outcome": "explained", "told": "all that moved is explained"},
+        {
+            "day": "2026-11-24",
+            "outcome": "not_explained",
+            "told": "not explained: BTC on deribit: -0.5 between",
+            "accepted": "",
+        },
+        {"day": "2026-11-25", "outcome": "explained", "told": "all that moved is explained", "accepted": ""},
     ],
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},

@@ -104,14 +104,19 @@ def statement(
         date | None,
         typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Which day, by UTC; yesterday if not told."),
     ] = None,
+    why: Annotated[
+        str,
+        typer.Option("--accept", metavar="WHY", help="Live with what is not explained: no alarm, unless it changes."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say whether all that moved our money on a day is known.
 
     Opening balances and positions, fills, fees, funding, settlements and transfers come to what the venue said at the
-    end. What is left is told by name, and the exit code is then 1.
+    end. What is left is told by name, and the exit code is then 1, or 0 if it is accepted.
     """
     from replenisher.report.statement_page import statement_page
+    from replenisher.wiring.reporting import accept
     from replenisher.wiring.reporting import statement as read
 
     chosen = day or datetime.now(UTC).date() - timedelta(days=1)
@@ -123,7 +128,9 @@ def statement(
         typer.echo(format(encode(found)))
     else:
         typer.echo(statement_page(found))
-    raise typer.Exit(0 if found.is_explained else 1)
+    if why:
+        accept(source, found, why)
+    raise typer.Exit(0 if found.is_explained or why else 1)
 
 
 def _show(found: "Report", *, as_json: bool, written: list[Path]) -> None:

@@ -10,8 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
+from typing import Any
 
-from replenisher.live.stated import Outcome, Stated, due, keep, kept, not_explained, with_news
+import msgspec
+
+from replenisher.live.accepted import alarms, reasons
+from replenisher.live.stated import Outcome, Stated, due, keep, kept, with_news
 from replenisher.logs import logger
 
 LEVELS = {"stated": logging.INFO, "not_stated": logging.WARNING, "not_explained": logging.ERROR}
@@ -35,7 +39,12 @@ class DailyStatement:
     @property
     def alarm(self) -> str:
         """What an operator must see; empty if there is nothing."""
-        return "; ".join(not_explained(self.stated))
+        return "; ".join(alarms(self._data_dir, self.stated))
+
+    def told(self) -> list[dict[str, Any]]:
+        """What is known of each day, and why it was accepted if it was."""
+        whys = reasons(self._data_dir, self.stated)
+        return [msgspec.to_builtins(each) | {"accepted": why} for each, why in zip(self.stated, whys, strict=True)]
 
     async def state_what_is_due(self) -> None:
         """State every day that nobody has stated, or that was not explained then."""

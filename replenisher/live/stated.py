@@ -63,5 +63,5 @@ def due(stated: Sequence[Stated], today: date) -> list[date]:
 
 
 def not_explained(stated: Sequence[Stated]) -> list[str]:
-    """What an operator must see: a sentence a day."""
+    """What an operator must see, or accept: a sentence a day."""
     return [f"{each.day} is {each.told}" for each in stated if each.outcome is Outcome.NOT_EXPLAINED]

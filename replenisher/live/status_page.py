@@ -91,12 +91,13 @@ def _rows(rows: Answer) -> str:
 
 
 def _statements(stated: Sequence[Answer]) -> Iterator[tuple[str, str]]:
-    """The days that are not explained; of the others, the last."""
-    for each in stated:
-        if each["outcome"] == Outcome.NOT_EXPLAINED:
-            yield "! statement", f"{each['day']} is {each['told']}"
-    if stated and stated[-1]["outcome"] != Outcome.NOT_EXPLAINED:
-        yield "statement", f"{stated[-1]['day']}: {stated[-1]['told']}"
+    """The days that are neither explained nor accepted; of the others, the last."""
+    alarms = [each for each in stated if each["outcome"] == Outcome.NOT_EXPLAINED and not each["accepted"]]
+    for each in alarms:
+        yield "! statement", f"{each['day']} is {each['told']}"
+    if stated and (last := stated[-1]) not in alarms:
+        why = f"; accepted: {last['accepted']}" if last["accepted"] else ""
+        yield "statement", f"{last['day']}: {last['told']}{why}"
 
 
 def _counts(answer: Answer) -> Iterator[tuple[str, str]]:

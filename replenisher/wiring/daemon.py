@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
 import uvloop
 from rich.console import Console
 
@@ -101,7 +100,7 @@ def _live(
             "config_version": config.fingerprint(),
             "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
-            "statements": msgspec.to_builtins(statement.stated),
+            "statements": statement.told(),
             **monitor.status(state, clock.now()),
         },
         objection=objections(config, state),

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Table, inspect
 
 from replenisher.config import Config
 from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.live.accepted import alarms, reasons
 from replenisher.live.control import ask
 from replenisher.live.sole import sole_daemon
-from replenisher.live.stated import kept, not_explained
+from replenisher.live.stated import kept
 from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
@@ -154,11 +155,16 @@ def _halted(standing: Sequence[Standing]) -> Finding:
 def _statements(config: Config) -> Iterator[Finding]:
     """What the days that are over have come to, if any was stated."""
     stated = kept(config.data_dir)
-    if left := not_explained(stated):
-        advice = "compare with the venue's own list of that time; `replenisher statement` with its --day tells more"
+    if left := alarms(config.data_dir, stated):
+        advice = (
+            "compare with the venue's own list of that time; `replenisher statement` with its --day tells more, "
+            "and with --accept that you live with it"
+        )
         yield _found("statement", Light.AMBER, "; ".join(left), advice)
     elif stated:
-        yield _found("statement", Light.GREEN, f"{stated[-1].day}: {stated[-1].told}")
+        why = reasons(config.data_dir, stated)[-1]
+        told = f"{stated[-1].told}; accepted: {why}" if why else stated[-1].told
+        yield _found("statement", Light.GREEN, f"{stated[-1].day}: {told}")
 
 
 def _lease(config: Config, check: str, row: Any, now: int) -> Finding:

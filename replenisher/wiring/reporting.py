@@ -9,8 +9,11 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from replenisher.config import Config
+from replenisher.errors import ConfigurationError
+from replenisher.live import accepted as saved
 from replenisher.report.report import Report, read_report
 from replenisher.report.statement import Statement, read_statement
+from replenisher.report.statement_page import verdict
 from replenisher.store import history
 from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey
@@ -30,6 +33,20 @@ def statement(source: str, day: date, progress: Progress) -> Statement:
     """The statement of a day of the same accounts."""
     now = time.time_ns()
     return _read(source, lambda connection, keys: read_statement(connection, keys, day, now, progress))
+
+
+def accept(source: str, found: Statement, why: str) -> None:
+    """An operator lives with what this statement does not explain."""
+    config, _ = ledger_named(source)
+    if config is None:
+        raise ConfigurationError(
+            "the command line: --accept: it is kept in a data directory, so name the configuration"
+        )
+    if found.is_explained or not found.is_over:
+        raise ConfigurationError(
+            f"the command line: --accept: {found.day} is {'explained' if found.is_over else 'not over'}"
+        )
+    saved.accept(config.data_dir, saved.Accepted(date.fromisoformat(found.day), verdict(found), why))
 
 
 def _read(source: str, work: Callable[[Connection, list[AccountKey]], T]) -> T:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from replenisher.live.accepted import Accepted, accept
 from replenisher.live.daily_statement import LOWEST, DailyStatement, statement_of
 from replenisher.live.stated import Outcome, kept
 from replenisher.store.database import Database
@@ -66,6 +67,26 @@ async def test_the_alarm_ends_when_the_day_is_explained(tmp_path: Path) -> None:
     await statement.state_what_is_due()
 
     assert (alarm, statement.alarm) == (f"{yesterday} is not explained: BTC", "")
+
+
+async def test_the_alarm_ends_when_an_operator_accepts_what_is_told_and_comes_back_with_another_word(
+    tmp_path: Path,
+) -> None:
+    answers = iter([f"print('not explained: {left}'); exit(1)" for left in ("BTC -0.5", "BTC -0.5", "BTC -0.7")])
+    statement = DailyStatement(tmp_path, lambda _: [sys.executable, "-c", next(answers)])
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    await statement.state(yesterday)
+
+    accept(tmp_path, Accepted(yesterday, "not explained: BTC -0.5", "a gift"))
+    await statement.state_what_is_due()
+    alarm, known = statement.alarm, statement.told()
+    await statement.state_what_is_due()
+
+    assert alarm == ""
+    assert known == [
+        {"day": f"{yesterday}", "outcome": "not_explained", "told": "not explained: BTC -0.5", "accepted": "a gift"}
+    ]
+    assert statement.alarm == f"{yesterday} is not explained: BTC -0.7"
 
 
 @pytest.mark.parametrize("fails", ["exit('there is nothing to state')", "1 / 0", "exit(75)"])
