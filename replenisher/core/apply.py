@@ -1,5 +1,6 @@
 """What happened: the state takes in one fact, and then sees what the passing of session time means."""
 
+from itertools import chain
 from typing import assert_never
 
 from replenisher.core import starting
@@ -191,8 +192,9 @@ def apply(state: State, event: Event) -> None:
             lift(state, event.at)
         case StopAsked():
             if state.stopping is None:
-                scopes = [state.setup.scope(Topic.OPEN_ORDERS, setup.instrument) for setup in state.setup.strategies]
-                state.stopping = Stopping.begin(event.reason, scopes, event.at)
+                setup = state.setup
+                scopes = [setup.scopes(Topic.OPEN_ORDERS, venue.name) for venue in setup.quoted_venues]
+                state.stopping = Stopping.begin(event.reason, chain.from_iterable(scopes), event.at)
                 for sync in state.syncs.values():
                     if sync.is_synced:
                         sync.rest()
@@ -227,6 +229,8 @@ def advance(state: State, at: int) -> None:
 def apply_fill(state: State, fill: OrderFilled) -> None:
     """Book one execution, once, whatever we believe of its order."""
     order = state.orders.get(fill.order_id) if fill.order_id else None
+    if order is not None and order.instrument != fill.instrument:
+        order = None  # an earlier life called the venue otherwise, and has booked it there
     instrument = state.instruments[fill.instrument]
     strategy = EXTERNAL if order is None else order.strategy
     if not state.account.book(fill, instrument, strategy):
@@ -325,6 +329,7 @@ def _start(state: State, event: Started) -> None:
     is_first = state.epoch == 0
     state.epoch, state.counter = event.epoch, 0
     state.forget_the_present()
+    starting.look_after_what_was_left(state)
     if not is_first:
         _inherit_budgets(state, event.at)
     state.first_started_at = state.first_started_at or event.at

@@ -45,6 +45,12 @@ class VenueSetup:
     tells_at_once: frozenset[Topic] = frozenset()  # what one answer of it can tell of all that we trade there
 
 
+# Where only an earlier life has traded nothing is waited for any more; what it wrote down of such a venue is read.
+FORMER = VenueSetup(
+    name="", rate_limit=RateLimit(per_s=1, burst=1), request_timeout_ns=0, own_echo_ns_max=0, amends_price=False
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySetup:
     """What the configuration says about one strategy."""
@@ -105,14 +111,19 @@ class Setup:
     strategies: tuple[StrategySetup, ...]
     limits: Limits  # of each account
     on_start: OnStart = OnStart.CANCEL
+    left_on: tuple[str, ...] = ()  # instruments that nobody quotes now, with orders that an earlier life has left
 
     def venue(self, name: str) -> VenueSetup:
         """One venue's constants."""
-        return self._venues[name]
+        return self._venues.get(name, FORMER)
 
     def instruments(self, venue: str) -> Sequence[str]:
-        """The instruments that are traded at a venue."""
+        """The instruments that are traded at a venue, or were while something may rest there."""
         return self._instruments.get(venue, ())
+
+    def left_at(self, venue: str) -> Sequence[str]:
+        """The venue's own names of what was traded there and may have orders still."""
+        return [key.partition("/")[2] for key in self.left_on if venue_of(key) == venue]
 
     @property
     def quoted_venues(self) -> Sequence[VenueSetup]:
@@ -130,7 +141,7 @@ class Setup:
 
     def scopes(self, topic: Topic, venue: str) -> Sequence[str]:
         """The questions that it takes to hear of all that we trade at a venue."""
-        return (venue,) if topic in self._told_at_once[venue] else self.instruments(venue)
+        return (venue,) if topic in self._told_at_once.get(venue, ()) else self.instruments(venue)
 
     def covered_by(self, scope: str) -> Sequence[str]:
         """The instruments that an answer tells of."""
@@ -217,10 +228,8 @@ class Setup:
 
     @cached_property
     def _instruments(self) -> dict[str, Sequence[str]]:
-        return {
-            venue.name: list(dict.fromkeys(setup.instrument for setup in self.strategies if setup.venue == venue.name))
-            for venue in self.venues
-        }
+        traded = dict.fromkeys([*(setup.instrument for setup in self.strategies), *self.left_on])
+        return {venue.name: [key for key in traded if venue_of(key) == venue.name] for venue in self.venues}
 
     @cached_property
     def _told_at_once(self) -> dict[str, frozenset[Topic]]:

@@ -4,8 +4,11 @@
 leaves them where they rest until everything is known; then they are live orders like any others, and those that fit a
 wanted quote stay. For that there is not much time: what nobody can manage must not rest. `abort` touches nothing, and
 ends the life if there are any. An order that is not ours is touched by none of them, and one that carries our name but
-is not in the journal is never adopted.
+is not in the journal is never adopted. What was traded and is not configured any more is looked after like the rest,
+until the life ends in which nothing rests there.
 """
+
+from dataclasses import replace
 
 from replenisher.core.orders import Order
 from replenisher.core.setup import OnStart, StrategySetup
@@ -17,6 +20,27 @@ from replenisher.model.units import SECOND_NS
 
 ADOPT_NS_MAX = 10 * SECOND_NS  # how long orders are left alone that may be adopted
 NEVER = 1 << 62
+
+
+def out_of_reach(state: State) -> list[str]:
+    """Orders that may rest and that nobody can ask about or cancel under this setup."""
+    is_quoted_on, orders = state.setup.is_quoted_on, state.orders.all_live()
+    return sorted(
+        order.order_id
+        for order in orders
+        if not (state.is_ours(order.order_id) and is_quoted_on(venue_of(order.instrument)))
+    )
+
+
+def look_after_what_was_left(state: State) -> None:
+    """A life begins: instruments that nobody quotes any more are asked about as long as something may rest there."""
+    quoted = {setup.instrument for setup in state.setup.strategies}
+    venues = {setup.venue for setup in state.setup.strategies}
+    left = {order.instrument for order in state.orders.all_live() if venue_of(order.instrument) in venues} - quoted
+    if left_on := tuple(sorted(left)):
+        state.setup = replace(state.setup, left_on=left_on)
+    elif state.setup.left_on:
+        state.setup = replace(state.setup, left_on=())
 
 
 def begin(state: State, venue: str, at: int) -> None:

@@ -1,8 +1,10 @@
 """How a life begins: what the journal remembers becomes the state, and the new life gets its place in the journal."""
 
+from replenisher.core import starting
 from replenisher.core.replay import fold
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
+from replenisher.errors import ConfigurationError
 from replenisher.model.command import Halt, Pause
 from replenisher.model.event import HaltInherited, HaltsLifted, ResumeAsked
 from replenisher.model.step import Step
@@ -21,6 +23,8 @@ def begin(journal: Journal, setup: Setup, at: int, *, epoch_before: int = 0) -> 
     """
     state = State.load(setup, journal.boot.snapshot)
     fold(state, journal.boot.steps)
+    _require_reach(state)
+    starting.look_after_what_was_left(state)
     # Power loss may have taken all that the life before wrote, and may take all of this one but when it began.
     state.epoch, state.first_started_at = journal.boot.epoch, state.first_started_at or at
     epoch = max(at // SECOND_NS - EPOCH_ZERO_S, journal.boot.epoch + 1, epoch_before + 1)
@@ -47,3 +51,13 @@ def lift(journal: Journal, setup: Setup, at: int, reason: str) -> list[str]:
         asked = ResumeAsked(at=at, reason=reason)
         journal.append(Step(number=journal.boot.step + 1, at=at, events=(asked,), commands=()))
     return [latch.reason for latch in latches]
+
+
+def _require_reach(state: State) -> None:
+    """Refuse a setup under which orders of an earlier life would be orphans."""
+    if left := starting.out_of_reach(state):
+        raise ConfigurationError(
+            "orders of an earlier life may rest where this configuration does not reach them, under another namespace "
+            f"or at a venue on which nothing is quoted now: {', '.join(left)}; run it once more as it was, until a "
+            "stop is verified flat"
+        )

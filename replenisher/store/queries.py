@@ -1,5 +1,6 @@
 """What reports ask of the SQL ledger. Nothing is summed in SQL, which would make doubles of it."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
@@ -216,6 +217,18 @@ def refuse_other_exchange(connection: Connection, key: AccountKey) -> None:
                 f"database.url: this database holds the trades of exchange {held_id}, and the exchange of this data "
                 f"directory is {exchange_id}; use another database, or start over with --fresh"
             )
+
+
+def refuse_other_account(connection: Connection, journal_id: str, accounts: Mapping[str, str]) -> None:
+    """A journal remembers what one account at each venue holds, so it goes on with no other."""
+    lives = tables.lives.c
+    for (before,) in connection.execute(select(lives.accounts).where(lives.journal_id == journal_id)):
+        for venue, account in accounts.items():
+            if (held := before.get(venue, account)) != account:
+                raise ConfigurationError(
+                    f"venues.{venue}.account: this data directory has traded on account {held}, and this is {account}; "
+                    "give each account a data directory of its own, or start over with --fresh"
+                )
 
 
 def _of(key: AccountKey, table: Table) -> Select[tuple[object, ...]]:

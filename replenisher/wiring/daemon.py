@@ -74,7 +74,7 @@ def _live(
     monitor = Monitor(state)
     statement = DailyStatement(config.data_dir, statement_of(config.path))
     used = [*config.quoted_venues, *listened_to(config)]
-    reached = {name: reach(config, name, child, clock) for name in used}
+    reached = {name: reach(config, name, child, clock, left_on=state.setup.left_at(name)) for name in used}
     engine = Engine(state, number=journal.boot.step)
     printer = _configure_logs(config, screen=screen)
     lease = Lease(recorder, claim.life_ns)

@@ -19,6 +19,7 @@ from replenisher.store.boot import Boot
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Known
 from replenisher.store.leases import Claim
+from replenisher.store.queries import refuse_other_account
 from replenisher.wiring.recording import Tenancy
 
 
@@ -38,6 +39,7 @@ def untaken(config: Config, claim: Claim) -> Iterator[int]:
     with ExitStack() as locks:
         locked = [each for each in _lock_files(config, claim) if not locks.enter_context(_locked(each))]
         with closing(Database(config.database_url)) as database, explained(database):
+            database.read(lambda connection: refuse_other_account(connection, claim.journal_id, claim.accounts))
             last = database.read(lambda connection: halts.epoch_before(connection, claim, database.now(connection)))
             if locked:
                 raise Taken(database.read(lambda connection: leases.last_holder(connection, claim)))

@@ -34,16 +34,24 @@ class Reached(NamedTuple):
     carrier: CarrierOf
 
 
-def reach(config: Config, name: str, child: Child | None, clock: SessionClock, *, is_trial: bool = False) -> Reached:
+def reach(
+    config: Config,
+    name: str,
+    child: Child | None,
+    clock: SessionClock,
+    *,
+    left_on: Sequence[str] = (),
+    is_trial: bool = False,
+) -> Reached:
     """What one life needs of a venue; on trial nothing is done to the account that outlasts it.
 
-    Where nothing is quoted there is no account to us.
+    What nobody quotes any more but may have orders is `left_on`. Where nothing is quoted there is no account to us.
     """
     if name not in config.quoted_venues:
         return listen(config, name, child, clock)
     if config.venues[name].adapter == CCXT:
-        return _reach_through_ccxt(config, name, child, clock, is_trial=is_trial)
-    return _over_sockets(venue_of(config, name, child), clock)
+        return _reach_through_ccxt(config, name, child, clock, left_on=left_on, is_trial=is_trial)
+    return _over_sockets(venue_of(config, name, child, left_on=left_on), clock)
 
 
 def listen(
@@ -90,6 +98,7 @@ def _reach_through_ccxt(
     child: Child | None,
     clock: SessionClock,
     *,
+    left_on: Sequence[str] = (),
     is_trial: bool = False,
     only_listens: bool = False,
 ) -> Reached:
@@ -109,7 +118,7 @@ def _reach_through_ccxt(
     venue = CcxtVenue(
         name=name,
         exchange=client.exchange,
-        instruments=watched_on(config, name) if only_listens else instruments_on(config, name),
+        instruments=watched_on(config, name) if only_listens else [*instruments_on(config, name), *left_on],
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=Patience(
@@ -128,13 +137,13 @@ def _reach_through_ccxt(
     return Reached(venue, carrier)
 
 
-def venue_of(config: Config, name: str, child: Child | None) -> DeribitVenue:
+def venue_of(config: Config, name: str, child: Child | None, *, left_on: Sequence[str] = ()) -> DeribitVenue:
     """The machine that speaks to a venue; `child` is the exchange that we have started, if we have."""
     return DeribitVenue(
         name=name,
         url=url_of(config, name, child),
         credentials=credentials_of(config, name),
-        instruments=instruments_on(config, name),
+        instruments=[*instruments_on(config, name), *left_on],
         namespace=config.namespace,
         random=random.SystemRandom().random,
         settings=patience_with(config, name),

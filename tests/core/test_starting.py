@@ -1,16 +1,27 @@
 """What becomes of orders that an earlier life has left: canceled, adopted, or left as they are."""
 
+import msgspec
 import pytest
 
 from replenisher.core.absence import why_absent
 from replenisher.core.setup import OnStart
 from replenisher.core.starting import ADOPT_NS_MAX
 from replenisher.core.sync import Stage
-from replenisher.model.command import AmendOrder, CancelOrder, Command, MoveSlot, PlaceOrder, Question
+from replenisher.model.command import (
+    AmendOrder,
+    AskOpenOrders,
+    AskTrades,
+    CancelOrder,
+    Command,
+    MoveSlot,
+    PlaceOrder,
+    Question,
+)
 from replenisher.model.event import InstrumentDefined, PauseAsked, SessionLost, SessionOpened, Started
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Quote
 from tests.core.world import (
+    KEY,
     LINEAR,
     SECOND,
     VENUE,
@@ -18,6 +29,7 @@ from tests.core.world import (
     Wishes,
     World,
     buy,
+    filled,
     ladder,
     one_strategy,
     quoting,
@@ -209,3 +221,38 @@ def test_without_anything_of_ours_there_is_nothing_to_end_for() -> None:
     wishes = [*world.tell(SessionOpened(at=0, venue=VENUE)), *world.settle()]
     assert world.state.objection == "", "those are this life's own"
     assert [type(wish) for wish in wishes if not isinstance(wish, Question | MoveSlot)][:2] == [CancelOrder] * 2
+
+
+# --- What is traded no longer --------------------------------------------------------------------------------------
+
+
+def test_what_rests_where_nobody_quotes_any_more_is_asked_about_and_canceled_like_the_rest() -> None:
+    before = quoting(ladder(1))
+    left = {order.order_id for order in before.live()}
+    world = before.reborn(setup([("core", Wishes(ladder(1)))], instrument=f"{VENUE}/ETH-PERPETUAL"))
+
+    wishes = begin(world)
+
+    assert world.state.setup.left_on == (KEY,)
+    assert {wish.order_id for wish in wishes if isinstance(wish, CancelOrder)} == left
+    asked = {(type(wish), wish.subject) for wish in wishes if isinstance(wish, Question)}
+    assert {(topic, KEY) for topic in (AskOpenOrders, AskTrades)} <= asked
+    world.settle()
+    assert not world.live()
+    life_after = world.reborn(world.setup)
+    life_after.open(epoch=3)
+    assert life_after.state.setup.left_on == ()
+
+
+def test_a_fill_that_names_an_order_of_another_instrument_is_not_one_of_it() -> None:
+    world = quoting(ladder(1))
+    order = next(iter(world.live()))
+    other = msgspec.structs.replace(LINEAR, name="ETH-PERPETUAL")
+
+    world.tell(
+        InstrumentDefined(at=0, instrument=other),
+        filled(other, order.order_id, "t1", order.side, 99_980, 5, venue_time=world.at),
+    )
+
+    assert order.filled == 0
+    assert world.state.account.position(other.key).size == other.amount(5) * order.side.sign
