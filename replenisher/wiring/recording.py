@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from replenisher.errors import ReplenisherError
 from replenisher.live.lease import Word
 from replenisher.logs import logger
+from replenisher.model.units import SECOND_NS
 from replenisher.store import leases
 from replenisher.store.database import Database, said
 from replenisher.store.leases import Claim
@@ -42,6 +43,9 @@ NICE = 5  # the recorder gives way to the daemon: rows may wait, quotes may not
 LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
 GIVE_BACK_S = 1.0  # how long giving back the lease may take
+SILENT_NS_MAX = (
+    60 * SECOND_NS
+)  # without an answer to a `renew`; in what is left of a lease then another child renews it
 END_S = 2.0  # how much longer than it was told the child may take to end
 
 
@@ -67,6 +71,7 @@ class Report(msgspec.Struct, frozen=True):
 
     rows: RecorderStatus
     lease: Word | None
+    heard: int = 0  # the newest `renew` that it has read, so that each is answered
 
 
 # --- The daemon's end --------------------------------------------------------------------------------------------
@@ -79,6 +84,7 @@ class Recording:
         self.status = RecorderStatus()
         self.word = Word(asked_at=task.tenancy.asked_at if task.tenancy is not None else 0)
         self._task = task
+        self._unanswered_since: int | None = None  # session time of the oldest `renew` that it has not answered
         self._ending = threading.Event()
         self._changing = threading.Lock()  # no child is started any more once the last one was told to end
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it is open for as long as there may be a child
@@ -104,7 +110,12 @@ class Recording:
         return code == 0
 
     def renew(self, at: int) -> None:
-        """Ask it to renew the lease; one that does not read any more is not waited for."""
+        """Ask it to renew the lease; one that does not read any more is not waited for, and replaced after a while."""
+        if self._unanswered_since is None:
+            self._unanswered_since = at
+        elif at - self._unanswered_since > SILENT_NS_MAX:
+            self._unanswered_since = None
+            self._child.kill()
         stdin = self._child.stdin
         assert stdin is not None, "it is a pipe"
         with suppress(OSError, ValueError):  # a child that is gone is started anew, and asked again
@@ -137,6 +148,7 @@ class Recording:
                 for line in reports:
                     with suppress(msgspec.DecodeError):  # the last line of a child that was killed
                         report = msgspec.json.decode(line, type=Report)
+                        self._unanswered_since = None
                         self._learn(report.rows)
                         self.word = report.lease or self.word
             code = child.wait()
@@ -242,8 +254,9 @@ def main() -> int:
         recorder = Recorder(journal, database)
         recorder.start()
         told: Report | None = None
+        heard = 0
         while True:
-            report = Report(recorder.status, tenant.word if tenant is not None else None)
+            report = Report(recorder.status, tenant.word if tenant is not None else None, heard)
             if report != told:
                 told = report
                 stdout.write(msgspec.json.encode(told) + b"\n")
@@ -252,8 +265,10 @@ def main() -> int:
                 line = _line()
                 if not line.startswith(RENEW):
                     break
-                if tenant is not None and line.endswith(b"\n"):
-                    tenant.renew(int(line.removeprefix(RENEW)))
+                if line.endswith(b"\n"):
+                    heard = int(line.removeprefix(RENEW))
+                    if tenant is not None:
+                        tenant.renew(heard)
         is_recorded = line == DRAIN and recorder.drain(task.drain_s)
         with suppress(OSError):
             stdout.write(msgspec.json.encode(Report(recorder.status, None)) + b"\n")

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Journal, Policy
-from replenisher.wiring.recording import Recording, Task
+from replenisher.wiring.recording import SILENT_NS_MAX, Recording, Task
 from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
 from tests.waiting import DEADLINE_S, until
 
@@ -66,6 +66,28 @@ def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
 
     assert recording.drain()
     assert fills(task) == 6
+
+
+def test_one_that_does_not_answer_for_a_minute_is_replaced(task: Task) -> None:
+    write_journal(Path(task.journal), a_day())
+    before = set(children())
+    recording = Recording(task)
+    recording.renew(T0)
+    until(lambda: recording.status.step == a_day()[-1].number, "all is recorded")
+
+    (child,) = set(children()) - before
+    recording.renew(T0 + SILENT_NS_MAX + 1)
+    until(lambda: recording._unanswered_since is None, "it answers, so it stays")
+    os.kill(child, signal.SIGSTOP)
+    recording.renew(T0 + 2 * SILENT_NS_MAX)
+    recording.renew(T0 + 3 * SILENT_NS_MAX)
+    assert not recording.status.error, "it is given a minute"
+    recording.renew(T0 + 3 * SILENT_NS_MAX + 1)
+
+    until(lambda: "exit code -9" in recording.status.error, "it is ended")
+    until(lambda: not recording.status.error, "another one has caught up")
+    assert recording.drain()
+    assert fills(task) == 5
 
 
 def test_one_that_cannot_be_started_again_is_tried_until_it_can(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
