@@ -8,7 +8,7 @@ this one ended. A currency has no such numbers: where its trades are more than a
 instrument.
 
 A page may be asked for twice, and answered twice. Only the first answer to the page that is being read brings the
-reading on.
+reading on, whichever time it was asked: if only the last one did, two that overtake each other would go on for ever.
 """
 
 import msgspec
@@ -30,7 +30,7 @@ class _Reading(msgspec.Struct):
     since: int
     left: list[Group]  # what has still to be told, beginning with the one that is being read
     after: int = 0  # the number of the last trade of a page that has more behind it
-    page: Page | None = None  # that was asked for last
+    asked: list[Page] = msgspec.field(default_factory=list)  # each time that the page being read was asked for
 
 
 class OwnTrades:
@@ -48,7 +48,7 @@ class OwnTrades:
         group = reading.left[0]
         is_old = at - reading.since > ARCHIVED_AFTER_NS
         page = Page(question, group, is_archived=is_old and group not in self._past_archive, after=reading.after)
-        reading.page = page
+        reading.asked.append(page)
         params: dict[str, requests.Param] = {"count": PER_PAGE, "sorting": "asc", "historical": page.is_archived}
         if len(group.names) > 1:
             method = "private/get_user_trades_by_currency"
@@ -67,15 +67,16 @@ class OwnTrades:
         reading = self._readings.get(scope)
         if reading is None:
             return False
-        if page != reading.page:
+        if page not in reading.asked:
             return True
+        reading.asked.clear()
         if told.has_more and told.trades:
             if len(page.group.names) > 1:
                 reading.left[:1] = page.group.each()
             else:
                 reading.after = told.trades[-1].trade_seq
             return True
-        reading.after, reading.page = 0, None
+        reading.after = 0
         if page.is_archived:
             self._past_archive.add(page.group)
             return True  # what is recent comes after the archive
