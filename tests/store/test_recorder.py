@@ -219,6 +219,23 @@ def test_the_last_word_on_an_order_wins_and_its_life_stays_the_first(journal: Pa
     assert (row["status"], row["epoch"], row["updated_epoch"]) == ("unknown", 1, 2)
 
 
+@pytest.mark.parametrize(
+    ("later", "told"), [(Status.WORKING, "canceled"), (Status.UNKNOWN, "canceled"), (Status.FILLED, "filled")]
+)
+def test_an_order_that_has_ended_is_not_called_back_by_a_life_that_power_loss_let_forget_it(
+    journal: Path, database: Database, later: Status, told: str
+) -> None:
+    ended = [step(2, [book_changed()], orders=[order("a", Status.CANCELED)])]
+    write_journal(journal, [step(1, [started(), defined()], [place("a")], [order("a", Status.WORKING)]), *ended])
+    Recorder(journal, database).record_all()
+
+    write_journal(journal, [step(3, [started(epoch=2)], orders=[order("a", later)])], epoch=2)
+    Recorder(journal, database).record_all()
+
+    [row] = rows(database, tables.orders)
+    assert row["status"] == told
+
+
 def test_telling_it_all_again_changes_nothing(journal: Path, database: Database) -> None:
     write_journal(journal, a_day(), rotate_every=3)
     Recorder(journal, database).record_all()
