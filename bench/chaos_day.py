@@ -13,6 +13,7 @@ All is weighed object by object in a child of the process, so that weighing itse
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -41,6 +42,7 @@ GROWTH_SHARE_MAX = 0.05  # from noon to midnight
 GROWTH_MB_MIN = 2.0  # what is less is no growth
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 MB = 1024 * 1024
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # that is glibc's
 GRAIN = 16  # bytes: of so many, or a multiple of it, is what Python's allocator gives
 OTHERS = ("replenisher.simulate.", "replenisher.exchange.")
 KEEPERS = ("checks.", "disk", "evidence", "exchange_end", "new_rows", "order_frames", "rows", "tally")
@@ -109,6 +111,8 @@ def main() -> int:
 def look_at(world: World, hour: int) -> Look:
     """Weigh everything, in a child."""
     gc.collect()
+    if _trim is not None:
+        _trim(0)  # what malloc keeps for its next caller is as much as a busy moment left free, and no leak
     resident_mb = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB
     reading, writing = os.pipe()
     child = os.fork()
