@@ -143,10 +143,9 @@ class Dispatch:
             amended = wish.order if type(wish) is Change else None
             counted = None if amended is None else orders.counted(amended)
             reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
+            if reason is CROSSES_OWN:
+                continue  # The other one is on its way out; this one follows it.
             if reason is not None:
-                plan.is_complete = False
-                if reason is CROSSES_OWN:
-                    continue  # The other one is on its way out; this one follows it.
                 self._deny(setup, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
@@ -166,7 +165,7 @@ class Dispatch:
             if not budget.spend(reserve + is_place):
                 self._pay_later(till, plan.setup.instrument, reserve + is_place)
                 plan.cuts += (Cut.leaving(wish.quote, UNPAID),)
-                plan.is_complete = is_all = False
+                is_all = False
             elif type(wish) is Change:
                 amend = _amend(wish, deadline)
                 expect_amend(state, amend, self._at)

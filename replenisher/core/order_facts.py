@@ -35,10 +35,9 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
     if order is None:
         _forget_stray(state, fact)
         return
-    is_as_wished = False
     match fact:
         case OrderWorking():
-            is_as_wished = _works(state, order, fact)
+            _works(state, order, fact)
         case OrderRejected():
             _is_refused(state, order, fact.reason, fact.message, fact.at)
         case RequestRejected():
@@ -55,10 +54,7 @@ def apply_order_fact(state: State, fact: OrderFact) -> None:
         case _:
             assert_never(fact)
     state.orders.file(order)
-    if is_as_wished and order.instrument not in state.setup.heeding_answers:
-        state.look_at(order.instrument)
-    else:
-        state.revisit(order.instrument)
+    state.revisit(order.instrument)
 
 
 def time_out(state: State, order: Order, at: int) -> None:
@@ -89,13 +85,11 @@ def lose_track(state: State, order: Order, at: int) -> None:
         state.sync_of(order.instrument).ask_order(order, at)
 
 
-def _works(state: State, order: Order, fact: OrderWorking) -> bool:
-    """The venue says how an order rests; whether that is what we had asked for, or knew."""
+def _works(state: State, order: Order, fact: OrderWorking) -> None:
     if order.status.is_terminal and outlives_its_end(order, fact.venue_time, fact.quantity):
         comes_back(state, order, fact.venue_order_id, fact.at)
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     pending = order.pending
-    wished = (order.price, order.quantity) if pending is None else (pending.price, pending.quantity)
     is_answer = pending is not None and fact.answers is pending.request
     is_late_answer = fact.answers is PLACE and order.status is WORKING
     # The answer to an amend says what came after all we knew before, whatever the venue's clock says.
@@ -104,11 +98,10 @@ def _works(state: State, order: Order, fact: OrderWorking) -> bool:
         take_terms(order, fact.price, fact.quantity, fact.venue_time)
     if pending is not None:
         # What an older word says may be what an amend asks for, too: it is not the amend that it speaks of.
-        is_wish = pending.request is not CANCEL and (fact.price, fact.quantity) == wished
+        is_wish = pending.request is not CANCEL and (fact.price, fact.quantity) == (pending.price, pending.quantity)
         if is_answer or (is_wish and is_news):
             order.pending = None
     rests(state, order, fact.at)
-    return order.status is WORKING and order.pending is None and (order.price, order.quantity) == wished
 
 
 def take_terms(order: Order, price: int, quantity: int, venue_time: int) -> None:

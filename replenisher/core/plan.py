@@ -14,7 +14,7 @@ from replenisher.core.innermost import Innermost, passive
 from replenisher.core.look import Look
 from replenisher.core.orders import Order
 from replenisher.core.prices import Prices
-from replenisher.core.reconcile import Keep, Wish, Withdraw, reconcile
+from replenisher.core.reconcile import Keep, Wish, reconcile
 from replenisher.core.risk import Bound, permit
 from replenisher.core.sense import fail, require_sense
 from replenisher.core.setup import StrategySetup
@@ -22,7 +22,7 @@ from replenisher.core.starting import are_left_alone
 from replenisher.core.state import State
 from replenisher.core.strategy import NO_QUOTES, Nonsense, Quotes, View
 from replenisher.core.watch import Values, why_untold
-from replenisher.model.order import BUY, CANCEL, WORKING
+from replenisher.model.order import BUY
 from replenisher.model.step import Cut, Decision, Quote, why_cut
 
 LEFT_ALONE: tuple[Sequence[Wish], bool] = ((), False)  # nothing is to be done, and not because all is well
@@ -72,7 +72,7 @@ class Plan(msgspec.Struct):
     cuts: tuple[Cut, ...]
     bounds: tuple[Bound, ...]
     wishes: Sequence[Wish]  # none about an order that stays as it is
-    is_complete: bool  # all that is wanted may be shown, and stands or is on its way
+    is_complete: bool  # all that is wanted may be shown, and stands
     is_news: bool  # a quote or all may not be shown, and for another reason than that of the plan before
 
     def decision(self) -> Decision:
@@ -90,12 +90,12 @@ class Plan(msgspec.Struct):
 
 
 class Planner:
-    """Asks the strategies. It remembers their last plans: who has all he wants need not be asked without need."""
+    """Asks the strategies. It remembers the plans that left nothing to do, so that it need not ask without need."""
 
-    __slots__ = ("_checked", "last")
+    __slots__ = ("_checked", "at_rest")
 
     def __init__(self) -> None:
-        self.last: dict[str, Plan] = {}  # strategy -> its last plan
+        self.at_rest: dict[str, Plan] = {}  # strategy -> its last plan, if that left nothing to do
         self._checked: dict[str, Quotes] = {}  # strategy -> its last answer of sense; it may give it again
 
     def after_news(self, state: State, instrument: str, at: int) -> list[Plan]:
@@ -103,15 +103,15 @@ class Planner:
         return [self._plan(state, setup, at) for setup in state.setup.watching(instrument)]
 
     def after_move(self, state: State, instrument: str, at: int) -> list[Plan]:
-        """The plans of the strategies for which it matters that a market has moved, and of ours nothing but as wished.
+        """The plans of the strategies for which it matters that a market has moved and nothing of ours.
 
-        It does not matter to a strategy that had all it wanted or has asked for it, as long as it sees what it saw
-        then, or wants what it wanted then at the same mark. What time alone changes has its deadline.
+        It does not matter to a strategy that had all it wanted, as long as it sees what it saw then, or wants what it
+        wanted then at the same mark. What time alone changes has its deadline.
         """
         plans: list[Plan] = []
         for setup in state.setup.watching(instrument):
-            before = self.last.get(setup.id)
-            if before is None or not before.is_complete:
+            before = self.at_rest.get(setup.id)
+            if before is None:
                 plans.append(self._plan(state, setup, at))
                 continue
             seen = _seen(state, setup, at, before.seen.touch)
@@ -155,13 +155,16 @@ class Planner:
         except Nonsense as nonsense:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
-        is_complete = is_all and len(permitted) == len(wanted.quotes)
+        is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
         is_other = withheld != state.withheld.get(setup.id, "")
         if is_other:
             state.withheld[setup.id] = withheld
         is_news = is_other and (not permitted or any(not cut.quantity for cut in cuts))
         plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete, is_news)
-        self.last[setup.id] = plan
+        if is_complete:
+            self.at_rest[setup.id] = plan
+        else:
+            self.at_rest.pop(setup.id, None)
         return plan
 
     def _wanted(self, state: State, setup: StrategySetup, seen: Seen, at: int) -> Quotes:
@@ -230,34 +233,16 @@ def _cautious(
 def _difference(
     state: State, seen: Seen, setup: StrategySetup, innermost: Innermost | None, permitted: Sequence[Quote], at: int
 ) -> tuple[Sequence[Wish], bool]:
-    """What is to be done for what is permitted, and whether that leaves nothing to be done but what is asked for."""
+    """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
     orders = state.orders.of(setup.ladder)
     look = Look(setup.policy, state.setup.venue(setup.venue).amends_price, at, innermost)
     is_open = partial(_is_open, state, setup, seen.shown_touch, at)
     following = follow(permitted, orders, look, is_open)
     if following is not None:
-        return following, _are_as_asked(orders, permitted)
+        return following, True
     showable = _showable(permitted, orders, is_open)
-    wishes = [wish for wish in reconcile(showable, orders, look) if not _is_idle(wish)]
-    is_all = len(showable) == len(permitted) and not any(type(wish) is Withdraw for wish in wishes)
-    return wishes, is_all and _are_as_asked(orders, permitted)
-
-
-def _are_as_asked(orders: Sequence[Order], permitted: Sequence[Quote]) -> bool:
-    """Whether every order with an unanswered request becomes what its slot should show, if the venue grants it."""
-    under_way = [order for order in orders if order.pending is not None or order.status is not WORKING]
-    if not under_way:
-        return True
-    wanted = {(quote.side, quote.level): (quote.price, quote.quantity) for quote in permitted}
-    return all(_asked(order) == wanted.get((order.side, order.level)) for order in under_way)
-
-
-def _asked(order: Order) -> tuple[int, int] | None:
-    """At which price and with what left an order is to rest; None if it is to rest no more, or nobody knows."""
-    pending = order.pending
-    if pending is None or pending.request is CANCEL:
-        return None
-    return pending.price, pending.quantity - order.filled_lots
+    wishes = reconcile(showable, orders, look)
+    return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)
 
 
 def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, at: int, quote: Quote) -> bool:

@@ -171,15 +171,6 @@ class Setup:
         return frozenset(setup.instrument for setup in self.strategies if setup.heeds_trades)
 
     @cached_property
-    def heeding_answers(self) -> frozenset[str]:
-        """The instruments on which somebody goes by when an order came to rest, though it rests as he wished."""
-        return frozenset(
-            setup.instrument
-            for setup in self.strategies
-            if setup.guards is not None or setup.obligations is not None or setup.policy.max_order_age_ns is not None
-        )
-
-    @cached_property
     def signals(self) -> dict[str, dict[str, Mapping[str, SignalSpec]]]:
         """The signals in use, by instrument, strategy and name."""
         used: dict[str, dict[str, Mapping[str, SignalSpec]]] = {}

@@ -97,7 +97,7 @@ class State:
     presence: dict[str, PresenceCounted] = field(default_factory=dict)  # how each one that is obliged stands
     unwatched_since: int = 0  # since when nobody has looked at what happens; 0 once `presence` has heard of it
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
-    to_look_at: dict[str, None] = field(default_factory=dict)  # whose market moved, or an order came to rest as wished
+    to_look_at: dict[str, None] = field(default_factory=dict)  # instruments whose market has moved, and nothing else
     touches: dict[str, Touch | None] = field(default_factory=dict)  # of the others, as of the last step that looked
     stand_ins: dict[str, Touch] = field(default_factory=dict)  # where there is none, for who quotes on all the same
     recalled: dict[str, SignalsRemembered] = field(default_factory=dict)  # for the signals of markets yet to be defined
@@ -356,7 +356,7 @@ class State:
         self.to_revisit[instrument] = None
 
     def look_at(self, instrument: str) -> None:
-        """Note that the market of an instrument has moved, and of ours nothing but as we had asked for."""
+        """Note that the market of an instrument has moved, and nothing of ours."""
         self.to_look_at[instrument] = None
 
     def revisit_all(self) -> None:

@@ -226,7 +226,7 @@ class Life(RuleBasedStateMachine):
         diligent = Engine(State.load(world.setup, None))
         for step, quotes in zip(world.steps, world.wanted, strict=True):
             wishes_of(world).quotes = quotes
-            diligent.planner.last.clear()
+            diligent.planner.at_rest.clear()
 
             assert diligent.step(step.events).commands == step.commands
 

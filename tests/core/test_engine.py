@@ -3,15 +3,13 @@
 from decimal import Decimal
 
 import msgspec
-import pytest
 
-from replenisher.core.budget import RateLimit
 from replenisher.core.engine import Engine
 from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, ClockStepped, TradePrinted
 from replenisher.model.order import Side
-from tests.core.world import BID, KEY, SECOND, T0, VENUE, Wishes, ladder, policy, quoting, setup, want, wishes_of
+from tests.core.world import KEY, SECOND, T0, VENUE, Wishes, ladder, policy, quoting, setup, want
 
 
 def test_a_ladder_is_shown_once_everything_is_in_sync() -> None:
@@ -52,42 +50,6 @@ def test_an_eaten_level_is_put_back_at_once_and_nothing_else_is_touched() -> Non
     (place,) = commands
     assert isinstance(place, PlaceOrder)
     assert (place.side, place.level, place.intent) == (Side.BUY, 1, Intent.REFILL)
-
-
-def test_what_is_granted_as_it_was_asked_for_is_no_reason_to_ask_a_strategy_again() -> None:
-    world = quoting(ladder(3))
-    want(world, ladder(3, centre=100_003))
-    asked = len(wishes_of(world).seen)
-
-    world.settle()
-
-    assert world.shown() == set(ladder(3, centre=100_003))
-    assert len(wishes_of(world).seen) == asked
-
-
-def test_what_is_granted_and_not_wanted_any_more_moves_on() -> None:
-    world = quoting(ladder(2))
-    want(world, ladder(2, centre=100_003))
-
-    meanwhile = want(world, ladder(2, centre=100_005))
-    world.settle()
-
-    assert meanwhile == (), "each has a request on its way"
-    assert world.shown() == set(ladder(2, centre=100_005))
-
-
-@pytest.mark.parametrize("lacking", [{"rate_limit": RateLimit(per_s=0.001, burst=8.0)}, {"amends_price": False}])
-def test_who_was_not_given_all_he_wants_is_asked_again_with_the_next_word_of_the_market(
-    lacking: dict[str, object],
-) -> None:
-    world = quoting(ladder(2), **lacking)
-    want(world, ladder(2, centre=100_003))
-    asked = len(wishes_of(world).seen)
-
-    world.venue.publish(Side.BUY, BID, world.at)
-    world.hear()
-
-    assert len(wishes_of(world).seen) == asked + 1
 
 
 def test_a_step_of_the_wall_clock_is_nothing_to_us() -> None:
@@ -155,18 +117,6 @@ def test_an_old_order_is_replaced_when_its_time_has_come() -> None:
     assert early == []
     assert len(world.live()) == 2
     assert not first & {order_.order_id for order_ in world.live()}
-
-
-def test_the_age_of_an_order_that_came_to_rest_as_wished_counts_without_other_news() -> None:
-    world = quoting(ladder(1)[:1], policy=policy(max_order_age_ns=60 * SECOND))
-    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
-    world.settle()
-    refill = world.order(Side.BUY).order_id
-
-    world.wait(60 * SECOND)
-    world.settle()
-
-    assert world.order(Side.BUY).order_id != refill
 
 
 def test_an_engine_that_knows_nothing_waits_for_nothing() -> None:

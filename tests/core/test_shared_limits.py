@@ -65,18 +65,3 @@ def test_two_strategies_never_cross_each_other() -> None:
     world.open()
 
     assert [(order_.side, order_.price) for order_ in world.live()] == [(Side.BUY, 100_003)]
-
-
-def test_who_would_have_crossed_the_other_follows_once_that_has_made_room() -> None:
-    buyer, seller = Wishes((buy(0, 100_003),)), Wishes((sell(0, 100_001),))
-    world = World(setup([("buyer", buyer), ("seller", seller)]))
-    world.open()
-
-    buyer.quotes = (buy(0, 99_980),)
-    world.ask_again()
-    world.tell(world.venue.snapshot(world.at))
-    world.arrive()
-    (answer,) = world.venue.private  # before the public has seen it
-    commands = world.tell(answer)
-
-    assert [wish.price for wish in commands if isinstance(wish, PlaceOrder)] == [100_001]

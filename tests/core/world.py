@@ -542,7 +542,7 @@ class World:
 
     def ask_again(self) -> None:
         """Have the strategies asked again whatever they see: those of this world may change their mind on their own."""
-        self.engine.planner.last.clear()
+        self.engine.planner.at_rest.clear()
 
     def order(self, side: Side, level: int = 0) -> Order:
         """The one order in a slot."""

@@ -179,7 +179,7 @@ class Life:
         wishes = self.driver.engine.state.setup.strategies[0].strategy
         assert isinstance(wishes, Wishes)
         wishes.quotes = quotes
-        self.driver.engine.planner.last.clear()
+        self.driver.engine.planner.at_rest.clear()
         self.venue.toy.public += news or [self.venue.toy.snapshot(self.clock.at)]
         self.driver.venue_heard()
         self.loop.go_round()
