@@ -3,11 +3,11 @@
 from itertools import pairwise
 from pathlib import Path
 
-from replenisher.exchange.words import InstrumentState
-from replenisher.model.event import BookSnapshot, InstrumentStateChanged, SessionLost, SessionOpened
+from replenisher.exchange.words import InstrumentState, OrderState
+from replenisher.model.event import BookSnapshot, InstrumentStateChanged, OrderFilled, SessionLost, SessionOpened
 from replenisher.model.order import SELL
 from replenisher.simulate.frame_faults import Passage, is_book, is_private
-from tests.chaos.story import story
+from tests.chaos.story import LITTLE, story
 
 SECOND = 10**9
 
@@ -94,4 +94,39 @@ def test_cancels_written_to_a_connection_of_whose_end_nobody_has_heard_yet(tmp_p
         told.life.ask("pause")
         told.run(1)
         assert {request.verb for _, request in told.witness.requests[before:]} == {"cancel"}
+        told.end_well()
+
+
+def test_a_burst_that_comes_while_the_process_stands_still(tmp_path: Path) -> None:
+    """Elsewhere a queue overflowed and its reader ended, or frames were dropped, fills among them."""
+    with story(tmp_path) as told:
+        told.run(1)
+        resting, frames, before = told.resting(), told.tap.frames, len(told.witness.events)
+        told.victims.suspend(lambda: None, 3 * SECOND)
+        for _ in range(200):
+            for order in resting:
+                told.trade(order.side.opposite, order.price, LITTLE)
+            told.run(0.01)
+        assert told.tap.frames - frames > 500
+        told.until(lambda: told.is_quoting() and len(told.heard(OrderFilled, before)) > len(resting), within_s=30)
+        told.end_well()
+
+        taken = [order for order in resting if told.theirs(order.label).state is OrderState.FILLED]
+        assert len(taken) == len(resting)
+        assert all(len(told.fills(order.label)) > 1 for order in taken), "each trade is a row"
+
+
+def test_a_venue_that_cuts_us_off_because_we_read_too_slowly(tmp_path: Path) -> None:
+    """What rests is canceled over the connection that is left, and nothing new leaves before there is a book again."""
+    with story(tmp_path) as told:
+        told.run(1)
+        assert told.resting()
+        before = len(told.witness.requests)
+        told.victims.suspend(lambda: None, 2 * SECOND)
+        told.run(1)
+        told.victims.cut(told.link("market"), "1008 connection_too_slow")
+        told.until(lambda: not told.resting(), within_s=5)
+        since = [request for _, request in told.witness.requests[before:]]
+        assert since and not any(request.is_place for request in since)
+        told.until(told.is_quoting, within_s=30)
         told.end_well()

@@ -1,5 +1,7 @@
 """What becomes of orders that an earlier life has left: canceled, adopted, or left as they are."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -31,6 +33,7 @@ from tests.core.world import (
     buy,
     filled,
     ladder,
+    limits,
     one_strategy,
     quoting,
     sell,
@@ -101,6 +104,23 @@ def test_what_was_filled_while_nobody_looked_is_booked_and_shown_again() -> None
     assert [type(wish) for wish in changes(wishes)] == [PlaceOrder]
     assert world.state.account.position(LINEAR.key).size == LINEAR.amount(10)
     assert world.shown() == set(ladder(1))
+
+
+def test_limits_that_are_below_what_is_held_now_let_only_less_of_it_be_shown() -> None:
+    before = quoting(ladder(2))
+    for level in range(2):
+        before.venue.fill(before.at_venue(before.order(Side.BUY, level)), 10, before.at)  # 100 USDT each
+    before.hear()
+    before.settle()
+    assert before.shown() == set(ladder(2))
+    tight = limits(max_position_quote=Decimal(50))
+    world = before.reborn(one_strategy(Wishes(ladder(2)), on_start=OnStart.ADOPT, limits=tight))
+
+    wishes = changes(begin(world) + world.settle())
+
+    assert {type(wish) for wish in wishes} == {CancelOrder}, "what is held is not sold in a hurry"
+    assert world.shown() == {quote for quote in ladder(2) if quote.side is Side.SELL}
+    assert world.state.withheld["core"] == "max_position_quote"
 
 
 def test_a_place_that_was_under_way_at_the_end_is_waited_for() -> None:
