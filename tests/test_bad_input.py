@@ -35,6 +35,19 @@ def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk.data
 
 
+@pytest.fixture(scope="module")
+def yesterday_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Likewise, on an exchange that somebody else has started."""
+    desk = Desk(tmp_path_factory.mktemp("elsewhere"))
+    ledger = tmp_path_factory.mktemp("books") / "books.jsonl"
+    with Desk(ledger.parent).running("exchange", "--ledger", ledger) as exchange:
+        exchange.until("it listens", exchange.lines)
+        url = json.loads(exchange.lines()[0])["url"]
+        ended = desk.run("--duration", "1", REPLENISHER_VENUES__DERIBIT__URL=url)
+    assert (ended.code, ended.stderr) == (0, "")
+    return desk.data
+
+
 # --- Mistakes: each prepares a desk, and says how the program is started -----------------------------------------
 
 
@@ -880,10 +893,10 @@ class Waiting(NamedTuple):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def waiting(tmp_path_factory: pytest.TempPathFactory, yesterday: Path) -> Iterator[Waiting]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, yesterday_elsewhere: Path) -> Iterator[Waiting]:
     """A daemon whose venue does not answer. It takes its time to give up: it begins before everything else here."""
     desk = Desk(tmp_path_factory.mktemp("waiting"))
-    shutil.copytree(yesterday, desk.data)
+    shutil.copytree(yesterday_elsewhere, desk.data)
     before = kept(desk)
     nobody = "ws://127.0.0.1:1/ws/api/v2"
     with desk.running("run", desk.config, REPLENISHER_VENUES__DERIBIT__URL=nobody) as daemon:
@@ -892,10 +905,10 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, yesterday: Path) -> Iterat
 
 @pytest.mark.parametrize("adapter", ["deribit", "ccxt\n    exchange: deribit"])
 def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_ordered(
-    tmp_path: Path, yesterday: Path, adapter: str
+    tmp_path: Path, yesterday_elsewhere: Path, adapter: str
 ) -> None:
     desk = Desk(tmp_path / "room")
-    shutil.copytree(yesterday, desk.data)
+    shutil.copytree(yesterday_elsewhere, desk.data)
     written("adapter: deribit", f"adapter: {adapter}")(desk)
     written("instrument: BTC-PERPETUAL", "instrument: ETH-PERPETUAL", desk.config)(desk)
     before = kept(desk)
@@ -914,10 +927,10 @@ def test_an_instrument_that_the_venue_does_not_list_is_a_mistake_and_nothing_is_
 
 
 def test_sizes_below_the_minimum_of_a_venue_with_an_address_are_a_mistake_and_nothing_is_ordered(
-    tmp_path: Path, yesterday: Path
+    tmp_path: Path, yesterday_elsewhere: Path
 ) -> None:
     desk = Desk(tmp_path / "room")
-    shutil.copytree(yesterday, desk.data)
+    shutil.copytree(yesterday_elsewhere, desk.data)
     written("order_amount: 1000", "order_amount: 5")(desk)
     before = kept(desk)
     ledger = tmp_path / "books.jsonl"
@@ -936,10 +949,12 @@ def test_sizes_below_the_minimum_of_a_venue_with_an_address_are_a_mistake_and_no
     assert (after.rows["orders"], after.rows["fills"]) == (before.rows["orders"], before.rows["fills"])
 
 
-def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(tmp_path: Path, yesterday: Path) -> None:
+def test_a_key_that_the_venue_does_not_know_is_a_mistake_and_told_at_once(
+    tmp_path: Path, yesterday_elsewhere: Path
+) -> None:
     keys = {"REPLENISHER_VENUES__DERIBIT__API_KEY": "me", "REPLENISHER_VENUES__DERIBIT__API_SECRET": "hunter2"}
     desk = Desk(tmp_path / "room", **keys)
-    shutil.copytree(yesterday, desk.data)
+    shutil.copytree(yesterday_elsewhere, desk.data)
     before = kept(desk)
     ledger = tmp_path / "books.jsonl"
     with Desk(tmp_path / "exchange").running("exchange", "--ledger", ledger) as exchange:
