@@ -38,6 +38,7 @@ CEILINGS = {
     "Monitor._latencies_ns": LATENCIES_MAX,
     "Monitor._fills": FILLS_SHOWN_MAX,
     "SweepWatch.recoveries[]": SWEEPS_KEPT,
+    "Driver._inbox": 5_000,  # what came while the process stood still, two minutes at most, is heard in one turn
     "Journal._ring": RING_STEPS_MAX,
     "Journal._unwritten": UNWRITTEN_BYTES_MAX,
     # What is written while a sync takes its time, too.
