@@ -15,7 +15,8 @@ from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Hit
 
 AGAIN_NS = 5 * SECOND_NS
-REFUSED, FLAT = "exit 75", "exit 0"
+REFUSED = "exit 75"
+CERTAIN = ("exit 0", "exit 3")  # what rests is known then: nothing
 
 
 class Second:
@@ -46,7 +47,7 @@ class Second:
     def is_in_doubt(self) -> bool:
         """Whether the last one that traded could not say how its orders ended: it has to be started there again."""
         traded = [how for how in self.ends if how != REFUSED]
-        return bool(traded) and traded[-1] != FLAT
+        return bool(traded) and traded[-1] not in CERTAIN
 
     def come(self, hit: Hit) -> None:
         """Somebody starts it; `hit` is called when that has come to something."""
