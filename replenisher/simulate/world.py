@@ -51,7 +51,6 @@ from replenisher.store.journal import Fsync, Journal
 from replenisher.venues.deribit.venue import TRADING
 
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
-SETTLE_S = 10
 STOP_S_MAX = 30
 LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
 TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back
@@ -258,7 +257,6 @@ class World:
         if not self.second.is_in_doubt:
             return
         self.second.come(lambda: None)
-        self.run(SETTLE_S)
         self.second.leave()
         if not self.run_until(lambda: self.second.is_gone, STOP_S_MAX) or self.second.is_in_doubt:
             self.court.object("L6", f"a second daemon that had left in doubt did not settle: {self.second.ends[-1]}")
