@@ -96,6 +96,7 @@ class NoQuoteOnAStaleBook(Check):
         self._forget()
 
     def _forget(self) -> None:
+        self._daemon: Daemon | None = None
         self._names: Sequence[str] = ()  # of what is quoted, as the exchange calls it
         self._heard: dict[str, _Heard] = {}  # by connection: while an heir takes over there are two
         self._unread: list[tuple[_Heard, int, _Book]] = []
@@ -119,6 +120,7 @@ class NoQuoteOnAStaleBook(Check):
         self._age_ns_max = setup.limits.max_data_age_ns
         self._lag_ns_max = (setup.limits.max_loop_lag_ns or 0) + UNSEEN_NS
         self._waits_ns = setup.venues[0].request_timeout_ns
+        self._daemon = daemon
         self._own = prefix(self.oracle.namespace, daemon.epoch)
         return None
 
@@ -216,8 +218,10 @@ class NoQuoteOnAStaleBook(Check):
         return None
 
     def told(self, link: str, frame: str) -> Objection:
-        """The market goes on: a moment like any other."""
+        """The market goes on: a moment like any other, also for a process that stands still and is told nothing."""
         at = self.oracle.at
+        if self._daemon is not None:
+            self._look_whether_it_runs(self._daemon, at)
         runs = self._is_in_session and self._still_since is None
         for name in self._names:
             why = self._distrust(name, at)
