@@ -9,25 +9,21 @@ from collections.abc import Sequence
 
 from replenisher.core.book import Touch
 from replenisher.core.elsewhere import fresh_prices
-from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 
 
 def look_alone(state: State, looked_at: Sequence[str], at: int) -> None:
     """Work out what stands in for the others' touch where there is none."""
     for instrument in looked_at:
-        setup, book = state.setup.alone.get(instrument), state.books[instrument]
-        if setup is None or state.touches[instrument] is not None:
+        setup = state.setup.alone.get(instrument)
+        if setup is None or setup.alone is None or state.touches[instrument] is not None:
             continue
         state.stand_ins.pop(instrument, None)
-        definition, price = state.instruments.get(instrument), _price(state, setup, at)
+        definition, book = state.instruments.get(instrument), state.books[instrument]
+        price = setup.alone.price_alone(fresh_prices(state, setup, at))
         if price is not None and definition is not None and not book.distrust:
             bid, ask = state.own_size(instrument).best_of_others(book, at)
             state.stand_ins[instrument] = stand_in(bid, ask, price / definition.tick_float)
-
-
-def _price(state: State, setup: StrategySetup, at: int) -> float | None:
-    return None if setup.alone is None else setup.alone.price_alone(fresh_prices(state, setup, at))
 
 
 def stand_in(bid: int | None, ask: int | None, fair_ticks: float) -> Touch:

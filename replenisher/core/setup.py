@@ -16,7 +16,7 @@ from replenisher.core.signals.signal import SignalSpec
 from replenisher.core.slots import SlotKey
 from replenisher.core.strategy import Strategy
 from replenisher.core.topic import Topic
-from replenisher.model.instrument import venue_of
+from replenisher.model.instrument import name_of, venue_of
 from replenisher.model.step import Quote
 from replenisher.model.units import SECOND_NS
 
@@ -123,7 +123,7 @@ class Setup:
 
     def left_at(self, venue: str) -> Sequence[str]:
         """The venue's own names of what was traded there and may have orders still."""
-        return [key.partition("/")[2] for key in self.left_on if venue_of(key) == venue]
+        return [name_of(key) for key in self.left_on if venue_of(key) == venue]
 
     @property
     def quoted_venues(self) -> Sequence[VenueSetup]:
@@ -192,7 +192,7 @@ class Setup:
         """The names of a venue's instruments of which somebody goes by such a price, whether they are traded or not."""
         specs = [spec for setup in self.strategies for spec in setup.prices.values() if spec.of in kinds]
         keys = dict.fromkeys(spec.name for spec in specs if spec.of is not Of.HTTP)
-        return [key.partition("/")[2] for key in keys if venue_of(key) == venue]
+        return [name_of(key) for key in keys if venue_of(key) == venue]
 
     @cached_property
     def alone(self) -> Mapping[str, StrategySetup]:

@@ -37,10 +37,8 @@ def look_after_what_was_left(state: State) -> None:
     quoted = {setup.instrument for setup in state.setup.strategies}
     venues = {setup.venue for setup in state.setup.strategies}
     left = {order.instrument for order in state.orders.all_live() if venue_of(order.instrument) in venues} - quoted
-    if left_on := tuple(sorted(left)):
+    if (left_on := tuple(sorted(left))) != state.setup.left_on:
         state.setup = replace(state.setup, left_on=left_on)
-    elif state.setup.left_on:
-        state.setup = replace(state.setup, left_on=())
 
 
 def begin(state: State, venue: str, at: int) -> None:

@@ -22,6 +22,7 @@ from replenisher.live.relay import Relay
 from replenisher.live.screen import Backstage, Screen, Title
 from replenisher.live.sole import sole_daemon
 from replenisher.live.trial import hear
+from replenisher.model.instrument import name_of
 from replenisher.simulate.body import Body, Making, body_of
 from replenisher.simulate.life import Place
 from replenisher.simulate.real_time import RealTimeline
@@ -148,7 +149,7 @@ class Process:
     async def _findings(self) -> list[Finding]:
         making, clock = self._making, self._clock
         venue = making.venue(lambda: 0.5, self._url)
-        names = [setup.instrument.partition("/")[2] for setup in making.setup.strategies]
+        names = [name_of(setup.instrument) for setup in making.setup.strategies]
         with Rest(http_address(self._url), clock.now) as rest:
             answers = await asyncio.to_thread(examine, rest, making.credentials, venue.name, names, "0" * 16)
         hearing = Hearing(venue.name, names, clock.now())

@@ -7,6 +7,7 @@ import msgspec
 
 from replenisher.exchange.dialects.dialect import Close, Send
 from replenisher.exchange.words import InstrumentState
+from replenisher.model.instrument import name_of
 from replenisher.model.units import SECOND_NS, US_NS
 from replenisher.simulate.by_hand import ByHand
 from replenisher.simulate.exchange_end import ExchangeEnd
@@ -195,7 +196,7 @@ class Victims:
         if not self._counter.is_open:
             return
         at = self._timeline.at
-        if order_id := self._stranger.place(self._instruments[0].partition("/")[2], at):
+        if order_id := self._stranger.place(name_of(self._instruments[0]), at):
             hit()
             self.for_a_while(for_ns, lambda: None, lambda: self._stranger.cancel(order_id, self._timeline.at))
 
@@ -207,7 +208,7 @@ class Victims:
 
     def interrupt(self, hit: Hit, state: InstrumentState, for_ns: int) -> None:
         """An instrument does not trade for a while."""
-        name = self.chance.choice(self._instruments).partition("/")[2]
+        name = name_of(self.chance.choice(self._instruments))
 
         def begin() -> None:
             hit()

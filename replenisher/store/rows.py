@@ -48,7 +48,7 @@ from replenisher.model.event import (
     SweepEnded,
     TradesReported,
 )
-from replenisher.model.instrument import Instrument, venue_of
+from replenisher.model.instrument import Instrument, name_of, venue_of
 from replenisher.model.mandate import Mandate
 from replenisher.model.order import Request
 from replenisher.model.step import Decision, Mark, OrderState, Quote, Step
@@ -357,7 +357,7 @@ def _cash_move(event: CashMoved, origin: Row, life: Life) -> Row:
         "kind": event.kind,
         "currency": event.currency,
         "venue_id": event.venue_id,
-        "instrument": event.instrument.partition("/")[2],
+        "instrument": name_of(event.instrument),
         "amount": event.amount,
         "realized": event.realized,
         "venue_time": event.venue_time,

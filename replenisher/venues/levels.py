@@ -6,6 +6,7 @@ from decimal import Decimal
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
+from replenisher.model.instrument import name_of
 from replenisher.model.step import why_cut
 from replenisher.model.units import BPS
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
@@ -22,7 +23,7 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
     for strategy in setup.strategies:
         if strategy.venue != venue:
             continue
-        name = strategy.instrument.partition("/")[2]
+        name = name_of(strategy.instrument)
         listing = answers.listings[name]
         yield _instrument(strategy, name, listing)
         if (guards := strategy.guards) is not None and guards.maker_fee_bps is not None:

@@ -43,9 +43,7 @@ NICE = 5  # the recorder gives way to the daemon: rows may wait, quotes may not
 LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
 GIVE_BACK_S = 1.0  # how long giving back the lease may take
-SILENT_NS_MAX = (
-    60 * SECOND_NS
-)  # without an answer to a `renew`; in what is left of a lease then another child renews it
+SILENT_NS_MAX = 60 * SECOND_NS  # without an answer to a `renew`: another child can still renew the lease in time
 END_S = 2.0  # how much longer than it was told the child may take to end
 
 

@@ -22,8 +22,8 @@ def test_all_that_reaches_a_process_at_one_moment_is_there_before_its_turn() -> 
     assert turns[0] == (7, ["an alarm", "a trade", "the book"])
 
 
-def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stopped() -> None:
-    timeline = Timeline(at=0)
+def writing_from_1_to_6(timeline: Timeline) -> tuple[VirtualLoop, list[int]]:
+    """A process that sends once its disk is done, and goes on writing; and when what it has sent left."""
     loop = VirtualLoop(timeline, lambda how: None)
     left: list[int] = []
 
@@ -33,6 +33,13 @@ def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stoppe
         loop.stand_still(loop.now() + 5)
 
     timeline.put(1, loop.take, write_and_send)
+    return loop, left
+
+
+def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stopped() -> None:
+    timeline = Timeline(at=0)
+    loop, left = writing_from_1_to_6(timeline)
+
     timeline.put(3, loop.stand_still, 100)
     timeline.run(200)
 
@@ -41,14 +48,8 @@ def test_what_a_process_sends_once_its_disk_is_done_has_left_before_it_is_stoppe
 
 def test_what_a_process_would_send_once_its_disk_is_done_dies_with_it() -> None:
     timeline = Timeline(at=0)
-    loop = VirtualLoop(timeline, lambda how: None)
-    left: list[int] = []
+    loop, left = writing_from_1_to_6(timeline)
 
-    def write_and_send() -> None:
-        loop.stand_still(loop.now() + 5)
-        loop.give(lambda: left.append(timeline.at))
-
-    timeline.put(1, loop.take, write_and_send)
     timeline.put(3, loop.end)
     timeline.run(200)
 

@@ -323,15 +323,21 @@ def test_a_print_that_does_not_move_the_book_is_a_reason_to_ask_for_it(moves: bo
 # --- Instruments that come later -----------------------------------------------------------------------------------
 
 
-def lacking_one() -> Far:
-    """A session that trades one of its two instruments; the venue is about to be asked for the other one again."""
-    far = Far("BTC-PERPETUAL", "LATER")
+def not_offering(name: str, settings: Settings | None = None) -> Far:
+    """A venue that tells the book of one instrument, and does not know the other one that is wanted."""
+    far = Far("BTC-PERPETUAL", name, settings=settings)
     far.venue.start(far.at)
     far.connect(MARKET)
     far.answer(MARKET, "public/get_instrument", DEFINITION)
     far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
     far.subscribe()
     far.book(1)
+    return far
+
+
+def lacking_one() -> Far:
+    """A session that trades one of its two instruments; the venue is about to be asked for the other one again."""
+    far = not_offering("LATER")
     far.open_trading()
     far.live(61 * S)
     far.answer(MARKET, "public/get_instrument", DEFINITION)  # they take turns
@@ -502,13 +508,7 @@ def test_what_an_heir_has_found_out_of_an_instrument_before_it_takes_over_is_tol
 
 
 def test_an_instrument_that_is_offered_since_its_heir_came_is_told_when_that_takes_over() -> None:
-    far = Far("BTC-PERPETUAL", "ETH-PERPETUAL", settings=AGED)
-    far.venue.start(far.at)
-    far.connect(MARKET)
-    far.answer(MARKET, "public/get_instrument", DEFINITION)
-    far.answer(MARKET, "public/get_instrument", error={"code": 13020, "message": "not_found"})
-    far.subscribe()
-    far.book(1)
+    far = not_offering("ETH-PERPETUAL", AGED)
     far.live(50 * S, MARKET)
     far.connect(MARKET_2)
     far.answer(MARKET_2, "public/get_instrument", DEFINITION)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from replenisher.exchange.words import BookView
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, name_of
 from replenisher.model.step import Step
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 
@@ -30,7 +30,7 @@ class TrustedBookIsTheirs(Check):
         self._frames += 1
         if self._frames % EVERY == 0 or '"type":"snapshot"' in frame:
             for key in self.oracle.instruments:
-                view = self.oracle.exchange.views.book(key.partition("/")[2])
+                view = self.oracle.exchange.views.book(name_of(key))
                 self._views[key, view.change_id] = view
             while len(self._views) > REMEMBERED_MAX:
                 del self._views[next(iter(self._views))]

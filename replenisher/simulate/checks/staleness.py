@@ -22,6 +22,7 @@ from replenisher.core.setup import OnStart
 from replenisher.core.starting import ADOPT_NS_MAX
 from replenisher.exchange.words import STILL
 from replenisher.model.event import SessionLost, SessionOpened
+from replenisher.model.instrument import name_of
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.checks.orphans import prefix
@@ -115,7 +116,7 @@ class NoQuoteOnAStaleBook(Check):
     def began(self, daemon: Daemon) -> Objection:
         """Nothing is known yet."""
         self._forget()
-        self._names = [key.partition("/")[2] for key in self.oracle.instruments]
+        self._names = [name_of(key) for key in self.oracle.instruments]
         setup = self.oracle.setup
         self._age_ns_max = setup.limits.max_data_age_ns
         self._lag_ns_max = (setup.limits.max_loop_lag_ns or 0) + UNSEEN_NS

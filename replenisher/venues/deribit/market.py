@@ -21,7 +21,7 @@ from replenisher.model.event import (
     TickerTold,
     TradePrinted,
 )
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, name_of
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit import codec, public, requests
 from replenisher.venues.deribit.definitions import Definitions
@@ -100,7 +100,7 @@ class Market:
 
     def change_id(self, instrument: str) -> int | None:
         """The number of the last change that is in a book, by key; None while it is not trusted."""
-        feed = self.feeds[instrument.partition("/")[2]]
+        feed = self.feeds[name_of(instrument)]
         return feed.change_id if feed.phase is FeedPhase.LIVE else None
 
     def received(self, frame: str | bytes, at: int) -> None:
@@ -354,7 +354,7 @@ class Market:
 
         That is asked for after a while, because one that says so wrongly must not lead to one refusal after the other.
         """
-        feed = self.feeds[instrument.partition("/")[2]]
+        feed = self.feeds[name_of(instrument)]
         self._tell_state(feed, False, reason, at, is_final=feed.is_final)
         self._definitions.soon(feed.name, at)
 
