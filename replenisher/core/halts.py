@@ -16,7 +16,7 @@ from replenisher.model.instrument import venue_of
 from replenisher.model.units import MINUTE_NS
 
 LAGS_MAX = 10  # within a minute, before it is a halt
-REFUSALS_MAX = 5  # places refused within a minute for no known reason, or because we may not trade
+REFUSALS_MAX = 5  # places refused within a minute for no known reason, or any request because we may not trade
 SKEWS_MAX = 3  # measured one after the other at one venue
 
 
@@ -92,7 +92,7 @@ def judge_positions(state: State, at: int) -> None:
 
 
 def count_refusal(state: State, order: Order, reason: RejectReason, message: str, at: int) -> None:
-    """A place was refused. What trying again cannot mend is paused or halted, by whose fault it seems to be."""
+    """We were refused. What trying again cannot mend is paused or halted, by whose fault it seems to be."""
     strategy, venue = order.strategy, venue_of(order.instrument)
     if reason is RejectReason.FROZEN:
         # Resetting it by ourselves would make it no protection.

@@ -199,6 +199,8 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
 def _request_is_refused(state: State, order: Order, fact: RequestRejected) -> None:
     if order.pending is not None and order.pending.request is fact.request:
         order.pending = order.pending.doubt
+    if fact.reason is RejectReason.PERMISSION:  # where nothing is filled no place may tell us
+        count_refusal(state, order, fact.reason, fact.message, fact.at)
     if order.status.is_terminal or (order.filled_lots and complete(state, order, order.venue_time, fact.at)):
         return
     order.reason = f"{fact.request} refused, {fact.reason}: {fact.message}"

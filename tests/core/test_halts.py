@@ -22,12 +22,13 @@ from replenisher.model.event import (
     OrderRejected,
     PauseAsked,
     RejectReason,
+    RequestRejected,
     ResumeAsked,
     SessionLost,
     SessionOpened,
     TradesReported,
 )
-from replenisher.model.order import Side
+from replenisher.model.order import BUY, Request, Side
 from tests.core.world import (
     KEY,
     LINEAR,
@@ -420,6 +421,23 @@ def test_orders_that_are_refused_because_we_may_not_trade_are_a_halt() -> None:
     refused(world, RejectReason.PERMISSION)
 
     assert_halted(world, HaltCause.KEY, "toy takes no order of ours any more: said the venue")
+
+
+@pytest.mark.parametrize("asked", [Request.AMEND, Request.CANCEL])
+def test_so_are_amends_and_cancels_that_are(asked: Request) -> None:
+    """Where nothing is filled nothing is placed, and what rests could be neither moved nor taken off for ever."""
+    world = quoting(ladder(1))
+    refusal = RequestRejected(
+        at=0, order_id=world.order(BUY).order_id, request=asked, reason=RejectReason.PERMISSION, message="forbidden"
+    )
+
+    for _ in range(4):
+        world.tell(refusal)
+    assert halts(world) == []
+    world.tell(refusal)
+    world.wait(SECOND)  # a cancel that was refused is not repeated at once
+
+    assert_halted(world, HaltCause.KEY, "toy takes no order of ours any more: forbidden")
 
 
 def test_what_the_venue_has_frozen_waits_for_the_operator() -> None:
