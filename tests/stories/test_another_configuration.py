@@ -16,6 +16,7 @@ BOTH_LISTED = f'{{"{PERPETUAL}": {{}}, "{FUTURE}": {{}}}}'
 Changes = tuple[tuple[str, str], ...]
 NAMESPACE: Changes = (("mode: paper\n", "mode: paper\nnamespace: abc\n"),)
 VENUE: Changes = (("  deribit:\n", "  elsewhere:\n"), ("venue: deribit", "venue: elsewhere"))
+THROUGH_CCXT: Changes = (("    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n"),)
 REFUSED = "replenisher: orders of an earlier life may rest where this configuration does not reach them, "
 
 
@@ -58,9 +59,10 @@ def live_and_stop(desk: Desk) -> Ended:
         return daemon.stop()
 
 
-def test_who_quotes_something_else_now_still_settles_what_was_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [(), THROUGH_CCXT], ids=["the same adapter", "through ccxt"])
+def test_who_quotes_something_else_now_still_settles_what_was_left(changes: Changes, tmp_path: Path) -> None:
     with dead_desk(tmp_path) as (desk, left):
-        ended = live_and_stop(reconfigured(desk, (f"instrument: {PERPETUAL}", f"instrument: {FUTURE}")))
+        ended = live_and_stop(reconfigured(desk, (f"instrument: {PERPETUAL}", f"instrument: {FUTURE}"), *changes))
 
         assert (ended.code, ended.stderr) == (0, "")
         assert not left & resting(desk.ledger())
