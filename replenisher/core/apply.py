@@ -399,10 +399,12 @@ def _advance_stop(state: State, stopping: Stopping, at: int) -> None:
     live += [label for label in state.orders.back if label not in live]
     if live:
         stopping.asked_at = 0
-    elif not stopping.asked_at and all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
-        stopping.asked_at = at
+    elif all(sync.stage is not Stage.CLOSED for sync in state.syncs.values()):
         for scope in stopping.unverified:
-            state.sync(venue_of(scope)).ask(Topic.OPEN_ORDERS, scope, at)
+            sync = state.sync(venue_of(scope))
+            if not stopping.asked_at or (Topic.OPEN_ORDERS, scope) not in sync.open_questions:
+                sync.ask(Topic.OPEN_ORDERS, scope, at)  # again, where the answer was to a question from before
+        stopping.asked_at = stopping.asked_at or at
     stopping.expire(live, at)
     if stopping.verdict is Verdict.FLAT and not stopping.is_over:
         synced = [sync for sync in state.syncs.values() if sync.is_synced]

@@ -106,6 +106,8 @@ class Sync(msgspec.Struct):
         self.sought.clear()
         self.doubts.clear()
         self.reading_since.clear()
+        for key in [key for key in self.asked_at if key[0] is Topic.OPEN_ORDERS]:
+            del self.asked_at[key]
 
     def rest(self) -> None:
         """Nothing is shown any more, so what we hold is compared no more."""
@@ -203,7 +205,9 @@ class Sync(msgspec.Struct):
             return  # an earlier life has asked it that knew of more
         self.open_questions[key] = question.deadline + RETRY_NS
         self.first_due = None
-        if topic is not Topic.ORDER:
+        if topic is Topic.OPEN_ORDERS:
+            self.asked_at.setdefault(key, at)  # an answer does not say to which of two it is: it may be to the first
+        elif topic is not Topic.ORDER:
             self.asked_at[key] = at
         if topic is Topic.TRADES:
             self.reading_since.setdefault(subject, at)

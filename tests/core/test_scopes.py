@@ -272,12 +272,13 @@ def test_a_stop_is_flat_by_one_answer_that_was_asked_for_after_the_last_order_wa
     crowd = quoting(*HUNDRED)
     crowd.at += ROUND
     crowd.tell(Woke(at=0))
-    crowd.asked = []  # the round's own question is under way
+    under_way, crowd.asked = crowd.asked, []  # the round's own question
 
     canceled = crowd.tell(StopAsked(at=0, reason="operator")).commands
     asked = crowd.tell(*crowd.answers()).commands
     stopping = crowd.state.stopping
     assert stopping is not None
+    crowd.tell(*(fact for command in under_way for fact in crowd.answer(command)))
     before = stopping.verdict
     crowd.tell(*crowd.answers())
 

@@ -1,6 +1,7 @@
 """Stopping verified-flat: over only when the venue, asked after our last send, shows none of our orders."""
 
 from replenisher.core.stopping import LAST_LOOK_NS_MAX, STOP_NS_MAX, Verdict
+from replenisher.core.topic import Topic
 from replenisher.model.command import AskBalance, AskOpenOrders, AskPosition, CancelOrder, PlaceOrder
 from replenisher.model.event import OpenOrdersReported, SessionLost, SessionOpened, StopAsked
 from replenisher.model.order import Side
@@ -144,6 +145,25 @@ def test_an_answer_from_before_the_last_cancel_proves_nothing() -> None:
     world.tell(OpenOrdersReported(at=0, scope=KEY, orders=()))
 
     assert stopping(world) is Verdict.OPEN
+
+
+def test_nor_does_one_to_a_question_from_before_it_that_comes_after_it() -> None:
+    world = quoting(ladder(1))
+    world.state.sync(VENUE).ask(Topic.OPEN_ORDERS, KEY, world.at)
+    world.wake()
+    world.outgoing.clear()  # the venue is slow to answer that
+    late = OpenOrdersReported(at=0, scope=KEY, orders=())
+
+    world.tell(StopAsked(at=0, reason="operator"))
+    world.arrive()
+    asked = world.hear()
+    world.tell(late)
+
+    assert [type(wish) for wish in asked] == [AskOpenOrders]
+    assert stopping(world) is Verdict.OPEN
+    world.arrive()
+    world.hear()
+    assert stopping(world) is Verdict.FLAT
 
 
 def test_a_session_lost_while_stopping_is_waited_for() -> None:
