@@ -8,7 +8,7 @@ from tests.chaos.story import story
 
 
 def test_cancels_that_nobody_answers_when_the_lease_has_run_out(tmp_path: Path) -> None:
-    """The database is away for longer than the lease, so that all is canceled, and then the cancels are lost as well."""
+    """The database is away for longer than the lease, so that all is canceled, and the cancels are lost as well."""
     with story(tmp_path) as told:
         lost = told.spoil(lambda frame: is_order(frame) and "cancel" in frame, Passage.lose, times=10_000, up=True)
         told.victims.lock_database(lambda: None, is_locked=True)
