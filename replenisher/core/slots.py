@@ -87,6 +87,7 @@ class Slot(msgspec.Struct):
                 | RejectReason.SIZE
                 | RejectReason.PRICE
                 | RejectReason.PERMISSION
+                | RejectReason.LOGIN
                 | RejectReason.RATE
                 | RejectReason.HALTED
                 | RejectReason.FROZEN

@@ -299,6 +299,7 @@ class RejectReason(StrEnum):
     SIZE = "size"
     PRICE = "price"
     PERMISSION = "permission"
+    LOGIN = "login"  # it has lapsed: we log in again, and by that the key is judged
     RATE = "rate"
     HALTED = "halted"  # maintenance, settlement, closed book
     FROZEN = "frozen"  # the venue's own protection of market makers holds, until somebody resets it there

@@ -150,6 +150,7 @@ def test_an_order_whose_id_we_never_heard_is_canceled_by_its_label() -> None:
         (10002, RejectReason.SIZE),
         (10043, RejectReason.PRICE),
         (13021, RejectReason.PERMISSION),
+        (13009, RejectReason.LOGIN),
         (10028, RejectReason.RATE),
         (10041, RejectReason.HALTED),
         (13888, RejectReason.TOO_LATE),

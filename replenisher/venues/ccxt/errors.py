@@ -53,6 +53,7 @@ CODES: dict[str, dict[str, RejectReason | None]] = {
     "bingx": dict.fromkeys(("80001", "80012"), None),  # "request failed" and "service unavailable" among others
     "bitget": {"40010": None},  # the request timed out
     "bybit": dict.fromkeys(("170035", "170146", "170147"), None),
+    "deribit": dict.fromkeys(("10000", "13009"), _PERMISSION),  # each request is signed, so no login has lapsed
     "gate": {"REQUEST_EXPIRED": RejectReason.TOO_LATE},  # it is our clock that was not accepted, and not the key
     "kucoin": {"408000": None},
 }
@@ -135,11 +136,11 @@ def failed(exchange: str, failure: Failure, order_id: str, request: Request, at:
 
 def _reason(exchange: str, failure: Failure) -> RejectReason | None:
     code = told[1] if (told := _CODE.search(failure.message)) else ""
-    if exchange == "deribit" and code.removeprefix("-").isdecimal():
-        return deribit_rejection(int(code))
     for name, meanings in CODES.items():
         if exchange.startswith(name) and code in meanings:
             return meanings[code]
+    if exchange == "deribit" and code.removeprefix("-").isdecimal():
+        return deribit_rejection(int(code))
     if _PROVES_NOTHING.search(failure.message):
         return None
     reason = REFUSALS.get(failure.kind)

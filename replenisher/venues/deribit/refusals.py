@@ -6,6 +6,7 @@ _NOT_OPEN = RejectReason.NOT_OPEN
 _SIZE = RejectReason.SIZE
 _PRICE = RejectReason.PRICE
 _PERMISSION = RejectReason.PERMISSION
+_LOGIN = RejectReason.LOGIN
 _HALTED = RejectReason.HALTED
 _RATE = RejectReason.RATE
 
@@ -23,8 +24,9 @@ REJECTIONS: dict[int, RejectReason] = {
     # Limits of the account on open orders and positions: asking for less may pass.
     **dict.fromkeys((10013, 10014, 10015, 10016, 10017, 10018, 10037, 10038, 11013), _SIZE),
     **dict.fromkeys((10003, 10005, 10006, 10007, 10011, 10023, 10026, 10043, 13910, 13918), _PRICE),
-    **dict.fromkeys((10000, 10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
-    **dict.fromkeys((13004, 13009, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
+    **dict.fromkeys((10000, 13009), _LOGIN),
+    **dict.fromkeys((10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
+    **dict.fromkeys((13004, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
     **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13043, 13503), _HALTED),
     **dict.fromkeys((TOO_MANY_REQUESTS, 10047, 10066), _RATE),
     # Refused for what the request is. Ours to mend, not to repeat.
@@ -42,8 +44,8 @@ def is_overrun(code: int) -> bool:
 
 
 def is_no_permission(code: int) -> bool:
-    """Whether it is the key that was refused, or what the key may do."""
-    return REJECTIONS.get(code) is _PERMISSION
+    """Whether a login or a subscription was refused for the key, or for what the key may do."""
+    return REJECTIONS.get(code) in (_PERMISSION, _LOGIN)
 
 
 def rejection(code: int) -> RejectReason | None:

@@ -59,7 +59,6 @@ from replenisher.venues.deribit.words import (
     Unsubscribe,
 )
 
-UNAUTHORIZED = 13009
 RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers
 SWITCH_SCOPE = "connection"
 ORDERS = frozenset(get_args(OrderCommand))
@@ -284,7 +283,7 @@ class Trading:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
 
     def _answered(self, what: Asked, reply: codec.Frame, at: int) -> None:
-        if reply.error and reply.error.code == UNAUTHORIZED:
+        if reply.error and rejection(reply.error.code) is RejectReason.LOGIN:
             self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
