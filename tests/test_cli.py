@@ -397,6 +397,29 @@ def test_a_verb_that_takes_everything_down_waits_until_nothing_rests(
     assert daemon.heard == [verb, "status", "status", "status"]
 
 
+@pytest.mark.parametrize("verb", ["status", "pause", "cancel-all", "resume", "stop"])
+def test_a_daemon_is_reached_although_its_file_was_broken_meanwhile(
+    replenisher: Command, config: Path, daemon: Daemon, verb: str
+) -> None:
+    config.write_text("version: [")
+    daemon.resting = [[]]
+
+    ended = replenisher(verb, config)
+
+    assert daemon.heard[0] == verb
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["status", "pause", "cancel-all", "resume", "stop"])
+def test_where_none_runs_the_broken_file_is_what_is_told(replenisher: Command, config: Path, verb: str) -> None:
+    config.write_text("version: [")
+
+    ended = replenisher(verb, config)
+
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert str(config) in ended.stderr
+
+
 def test_what_may_still_rest_is_named_and_the_exit_code_is_1(
     replenisher: Command, config: Path, daemon: Daemon
 ) -> None:

@@ -1,5 +1,7 @@
 """The operator's door: the verbs that a running daemon answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,15 +52,15 @@ def resume(
     from replenisher.config import load
     from replenisher.live.control import NoDaemon, ask
 
-    config = load(file)
     try:
-        asked = ask(config.data_dir, "resume", reason=reason)
+        with _door(file) as data_dir:
+            asked = ask(data_dir, "resume", reason=reason)
     except NoDaemon:
         if not reason:
             raise
-        _resume_alone(config, reason, as_json)
+        _resume_alone(load(file), reason, as_json)
         return
-    answer = asked | {"not_quoting": ask(config.data_dir, "status")["not_quoting"]}
+    answer = asked | {"not_quoting": _asked(file, "status")["not_quoting"]}
     if as_json:
         show_json(answer)
     else:
@@ -108,11 +110,10 @@ def stop(file: File, timeout: Patience = 120, as_json: AsJson = False) -> None:
 
 def _take_down(file: Path, verb: str, timeout_s: float, as_json: bool) -> None:
     """Ask for a pause, and wait until the daemon knows of no order that may rest."""
-    from replenisher.config import load
     from replenisher.live.control import take_down
 
-    with progress(f"{verb}: waiting until nothing rests"):
-        answer = take_down(load(file).data_dir, verb, timeout_s=timeout_s)
+    with progress(f"{verb}: waiting until nothing rests"), _door(file) as data_dir:
+        answer = take_down(data_dir, verb, timeout_s=timeout_s)
     if as_json:
         show_json(answer)
     else:
@@ -126,7 +127,20 @@ def _rests(left: list[str]) -> str:
 
 def _asked(file: Path, verb: str, timeout_s: float = 10) -> dict[str, Any]:
     """The answer of the daemon of a configuration."""
-    from replenisher.config import load
     from replenisher.live.control import ask
 
-    return ask(load(file).data_dir, verb, timeout_s=timeout_s)
+    with _door(file) as data_dir:
+        return ask(data_dir, verb, timeout_s=timeout_s)
+
+
+@contextmanager
+def _door(file: Path) -> Iterator[Path]:
+    """Where its daemon listens. It is reached also if the file is broken by now: that is read only if none answers."""
+    from replenisher.config import data_directory, load
+    from replenisher.live.control import NoDaemon
+
+    try:
+        yield data_directory(file)
+    except NoDaemon:
+        load(file)
+        raise
