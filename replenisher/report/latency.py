@@ -5,10 +5,8 @@ order works, both by session time: what we took to decide and to write it down i
 A request that nobody answered took no time that could be told: how many there were stands beside the others.
 """
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +14,7 @@ import msgspec
 from replenisher.model.order import Request
 from replenisher.model.units import MS_NS
 from replenisher.store.history import Sent
-from replenisher.store.round_trips import RoundTrip
+from replenisher.store.round_trips import RoundTrips
 
 if TYPE_CHECKING:
     from replenisher.store.marked import Times
@@ -42,35 +40,28 @@ class _Took:
     """What is known of one group so far."""
 
     def __init__(self) -> None:
-        self.times_ns = array("q")
-        self.refused = 0
+        self.times_ns: list[Times] = []
+        self.answered = 0
         self.sent = 0
 
-    @property
-    def unanswered(self) -> int:
-        """How many are missing."""
-        return self.sent - self.refused - len(self.times_ns)
 
-
-def latencies(batches: Iterable[Iterable[RoundTrip]], sent: Iterable[Sent]) -> tuple[Latency, ...]:
+def latencies(answered: Iterable[RoundTrips], sent: Iterable[Sent]) -> tuple[Latency, ...]:
     """All groups, by name, of what was answered and of what was sent."""
     groups: defaultdict[tuple[str, str, str, str], _Took] = defaultdict(_Took)
-    for config_version, strategy, request, intent, took_ns in chain.from_iterable(batches):
-        took = groups[config_version, strategy, request, intent]
-        if took_ns is None:
-            took.refused += 1
-        else:
-            took.times_ns.append(took_ns)
-    for some in sent:
-        if some.kind in (Request.PLACE, Request.AMEND):
-            groups[some.order_version, some.strategy, some.kind, some.intent].sent += some.count
+    for some in answered:
+        took = groups[some.config_version, some.strategy, some.request, some.intent]
+        took.times_ns.append(some.took_ns)
+        took.answered += some.answered
+    for each in sent:
+        if each.kind in (Request.PLACE, Request.AMEND):
+            groups[each.order_version, each.strategy, each.kind, each.intent].sent += each.count
     return tuple(_latency(*whose, groups[whose]) for whose in sorted(groups))
 
 
 def _latency(config_version: str, strategy: str, request: str, intent: str, took: _Took) -> Latency:
     import numpy as np
 
-    times = np.sort(np.array(took.times_ns))
+    times = np.sort(np.concatenate(took.times_ns or [np.array([], dtype=np.int64)]))
     return Latency(
         config_version=config_version,
         strategy=strategy,
@@ -81,8 +72,8 @@ def _latency(config_version: str, strategy: str, request: str, intent: str, took
         p95_ms=_quantile_ms(times, 95),
         p99_ms=_quantile_ms(times, 99),
         max_ms=_quantile_ms(times, 100),
-        refused=took.refused,
-        unanswered=took.unanswered,
+        refused=took.answered - len(times),
+        unanswered=took.sent - took.answered,
     )
 
 

@@ -4,10 +4,11 @@ One field is one section, each of them a frozen value that a page, a file or a p
 once and in order, and nothing is kept of them but sums.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import localcontext
-from itertools import chain
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -25,11 +26,11 @@ from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, read_resilience, sweep_count
 from replenisher.store import history, queries
-from replenisher.store.history import Begun, Event, Fill, Paid, Sent, Taken
+from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark
 from replenisher.store.queries import AccountKey
-from replenisher.store.round_trips import RoundTrip, round_trips
+from replenisher.store.round_trips import RoundTrips, round_trips
 
 DIGITS = 80  # in which sums are made: nothing that fits into the ledger is rounded
 
@@ -53,11 +54,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_report(
     connection: Connection,
+    beside: Connection,
     keys: Sequence[AccountKey],
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     sweeps_max: int = SWEEPS_MAX,
 ) -> Report:
-    """The report on these accounts. `progress` is told how many fills and sweeps of how many are read."""
+    """The report on these accounts. `progress` is told how many fills and sweeps of how many are read.
+
+    What the database itself adds up is asked for on the connection `beside`, while the fills are read.
+    """
     history.expect_scans(connection)
     counts = {key: history.fill_count(connection, key) for key in keys}
     count = sum(counts.values())
@@ -76,11 +81,11 @@ def read_report(
     held: list[Held] = []
     presence: list[Presence] = []
     fills_without_mid = 0
-    cube, trips = MarkoutCube(), list[Iterator[Sequence[RoundTrip]]]()
-    sent: list[Sent] = []
+    cube, sent, answered = MarkoutCube(), list[Sent](), list[RoundTrips]()
     obligations: list[Obligation] = []
     resilience: list[DayOfSweeps] = []
-    with localcontext(prec=DIGITS):
+    with localcontext(prec=DIGITS), ThreadPoolExecutor(max_workers=1) as thread:
+        counting = {key: thread.submit(read_counted, beside, key) for key in keys}
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
             pen = Pen(key, instruments, counts[key])
@@ -88,17 +93,17 @@ def read_report(
             lines += (own := attribution.lines())
             totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
-            sent += (asked := history.sent(connection, key))
-            placed = history.placed(connection, key)
-            performance += performances(key, placed, asked, attribution.courses, currencies)
             fills_without_mid += attribution.fills_without_mid
-            trips.append(round_trips(connection, key))
             obligations += read_obligations(connection, key)
             resilience += read_resilience(connection, key, every, reading.note)
             equity += pen.equity()
             fills += pen.fills()
             held += pen.held()
             presence += presences(connection, key)
+            counted = counting[key].result()
+            performance += performances(key, counted.placed, counted.sent, attribution.courses, currencies)
+            sent += counted.sent
+            answered += counted.answered
     return Report(
         since=reading.since,
         until=reading.until,
@@ -108,10 +113,28 @@ def read_report(
         performance=tuple(performance),
         markouts=cube.curves(),
         spreads=cube.spreads(),
-        latency=latencies(chain(*trips), sent),
+        latency=latencies(answered, sent),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
         curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(presence)),
+    )
+
+
+class Counted(NamedTuple):
+    """What one account's orders and requests came to."""
+
+    placed: list[Placed]
+    sent: list[Sent]
+    answered: list[RoundTrips]
+
+
+def read_counted(connection: Connection, key: AccountKey) -> Counted:
+    """These are rows that only the database looks at."""
+    history.expect_scans(connection)
+    return Counted(
+        placed=list(history.placed(connection, key)),
+        sent=history.sent(connection, key),
+        answered=list(round_trips(connection, key)),
     )
 
 

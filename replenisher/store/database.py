@@ -1,7 +1,7 @@
 """One database: how to reach it, and one unit of work at a time.
 
 SQLite and PostgreSQL keep the same promises: one writer at a time and any number of readers, who do not wait for each
-other. Whoever only reads changes no byte. A database belongs to the thread that uses it.
+other. Whoever only reads changes no byte. A database belongs to the thread that uses it, and so does each connection.
 """
 
 import sqlite3
@@ -49,6 +49,13 @@ class Database:
         """What `work` finds, all of it as of one moment."""
         with self._engine.connect() as connection, connection.begin():
             return work(connection)
+
+    def read_beside(self, work: Callable[[Connection, Connection], T]) -> T:
+        """The same with two connections, as of one moment: another thread may wait for long answers on the second."""
+        agree = sqlite.agree if self.dialect == "sqlite" else postgresql.agree
+        with self._engine.connect() as connection, self._engine.connect() as beside:
+            agree(connection, beside)
+            return work(connection, beside)
 
     def now(self, connection: Connection) -> int:
         """The time by the database's own clock, which all who share it share: a server's, or this machine's."""

@@ -16,6 +16,7 @@ DRIVER = "postgresql+pg8000"
 SPELLING = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 ANSWER_S_MAX = 15.0  # for the server to answer anything; longer than it may itself wait for a lock
 IDLE_MS_MAX = 20_000  # of a transaction whose client is gone without a word, while it holds what the next one needs
+READER_IDLE_MS_MAX = 600_000  # of one of two readers, while its thread waits for the other
 WRITER = 0x5245504C454E  # names the lock of who writes; a lock belongs to one database
 SSL_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 PASSING = ("08", "40", "53", "55", "57")  # classes of SQLSTATE that speak of the moment: connection, conflict, shutdown
@@ -41,6 +42,14 @@ def now(connection: Connection) -> int:
     """The time by the server's clock, and not as of when the transaction began."""
     moment = connection.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     return int(moment.scalar_one()) * 1000
+
+
+def agree(one: Connection, other: Connection) -> None:
+    """Two readers see one moment. Either may be long done when the other is not, and no writer waits for them."""
+    snapshot = one.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+    other.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+    for reader in (one, other):
+        reader.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {READER_IDLE_MS_MAX}")
 
 
 def _require_usable(url: URL) -> None:

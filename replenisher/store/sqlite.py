@@ -35,6 +35,25 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def agree(one: Connection, other: Connection) -> None:
+    """Two readers see one moment: that of the second lies between two looks of the first, and nobody wrote meanwhile.
+
+    A look begins a transaction, and says whether others have committed since this connection looked before.
+    """
+    while True:
+        before = _version(one)
+        one.rollback()
+        _version(other)
+        if _version(one) == before:
+            return
+        one.rollback()
+        other.rollback()
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
 def prepare(engine: Engine) -> None:
     """Let readers and the writer work at the same time; the file remembers it."""
     connection = engine.raw_connection()

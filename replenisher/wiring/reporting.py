@@ -1,10 +1,9 @@
 """Looking back: which accounts a report or a statement is about."""
 
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -20,19 +19,24 @@ from replenisher.store.queries import AccountKey
 from replenisher.wiring.books import newest_account
 from replenisher.wiring.ledgers import ledger_named
 
-T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
 def report(source: str, progress: Progress) -> Report:
     """The report on a configuration's accounts, or on all that a database has."""
-    return _read(source, lambda connection, keys: read_report(connection, keys, progress))
+    with _ledger(source) as (config, database):
+        return database.read_beside(
+            lambda connection, beside: read_report(connection, beside, _keys(config, connection), progress)
+        )
 
 
 def statement(source: str, day: date, progress: Progress) -> Statement:
     """The statement of a day of the same accounts."""
     now = time.time_ns()
-    return _read(source, lambda connection, keys: read_statement(connection, keys, day, now, progress))
+    with _ledger(source) as (config, database):
+        return database.read(
+            lambda connection: read_statement(connection, _keys(config, connection), day, now, progress)
+        )
 
 
 def accept(source: str, found: Statement, why: str) -> None:
@@ -49,10 +53,11 @@ def accept(source: str, found: Statement, why: str) -> None:
     saved.accept(config.data_dir, saved.Accepted(date.fromisoformat(found.day), verdict(found), why))
 
 
-def _read(source: str, work: Callable[[Connection, list[AccountKey]], T]) -> T:
+@contextmanager
+def _ledger(source: str) -> Iterator[tuple[Config | None, Database]]:
     config, url = ledger_named(source)
     with closing(Database(url)) as database, explained(database):
-        return database.read(lambda connection: work(connection, _keys(config, connection)))
+        yield config, database
 
 
 def _keys(config: Config | None, connection: Connection) -> list[AccountKey]:

@@ -33,7 +33,7 @@ def reports(informed_share: float, directory: Path, capsys: pytest.CaptureFixtur
         room = directory / f"{seed}"
         replay(config, minutes=MINUTES, directory=room, tell=lambda _word: None)
         with closing(Database(f"sqlite:///{room / 'replenisher.db'}")) as database:
-            found.append(database.read(lambda connection: read_report(connection, history.account_keys(connection))))
+            found.append(database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one))))
         with capsys.disabled():
             print(f"{seed} of {FLOWS} order flows, {found[-1].fills} fills", file=sys.stderr, flush=True)
     return found

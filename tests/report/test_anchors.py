@@ -77,7 +77,7 @@ class Ledger:
                 insert_new(connection, table, rows)
 
         database.write(write)
-        return database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
     def _add(self, table: Any, row: Row) -> None:
         self.rows.setdefault(table, []).append(row)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Connection
 
@@ -18,7 +19,7 @@ from replenisher.store.database import Database
 from replenisher.store.history import Sent
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
-from replenisher.store.round_trips import RoundTrip, round_trips
+from replenisher.store.round_trips import RoundTrips, round_trips
 from tests.store.given import ACCOUNT, KEY, T0, defined, order, place, started, write_journal
 
 ACCOUNT_KEY = AccountKey("deribit", ACCOUNT)
@@ -66,31 +67,28 @@ def test_each_answer_ends_the_request_that_it_answers(database: Database, tmp_pa
     recorder = Recorder(tmp_path / "journal", database, batch_bytes=batch_bytes)
     recorder.record_all()
 
-    (found,) = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY)))
+    found = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY)))
 
-    def took(request: str, intent: str, took_ms: int | None) -> RoundTrip:
-        return "c1", "core", request, intent, took_ms * MS_NS if took_ms else None
-
-    assert sorted(found, key=str) == [
-        took("amend", "quote", 5),
-        took("amend", "quote", None),  # not open any more
-        took("amend", "refill", None),  # not sent
-        took("place", "quote", 7),
-        took("place", "refill", 3),
-    ]
+    assert {each.config_version for each in found} == {"c1"} and {each.strategy for each in found} == {"core"}
+    assert {(each.request, each.intent): (each.answered, each.took_ns.tolist()) for each in found} == {
+        ("amend", "quote"): (2, [5 * MS_NS]),  # one was not open any more
+        ("amend", "refill"): (1, []),  # not sent
+        ("place", "quote"): (1, [7 * MS_NS]),
+        ("place", "refill"): (1, [3 * MS_NS]),
+    }
 
 
 def test_quantiles_are_times_that_did_occur() -> None:
-    took: list[RoundTrip] = [("c1", "core", "amend", "quote", ms * MS_NS) for ms in range(200, 0, -1)]
-    others: list[RoundTrip] = [
-        ("c1", "core", "amend", "quote", None),
-        ("c0", "core", "place", "refill", None),
+    took = RoundTrips("c1", "core", "amend", "quote", 200, np.arange(200, 0, -1) * MS_NS)
+    others = [
+        RoundTrips("c1", "core", "amend", "quote", 1, np.array([], dtype=np.int64)),
+        RoundTrips("c0", "core", "place", "refill", 1, np.array([], dtype=np.int64)),
     ]
 
     asked = [Sent("any", "core", "c0", "c1", "place", "refill", 1), Sent("any", "core", "c1", "c1", "cancel", "", 9)]
     asked += [Sent(name, "core", "c1", "c1", "amend", "quote", count) for name, count in (("one", 200), ("two", 4))]
 
-    first, second = latencies([took, others], asked)
+    first, second = latencies([took, *others], asked)
 
     whose = {"strategy": "core", "request": "amend", "intent": "quote"}
     times = {"p50_ms": 100.0, "p95_ms": 190.0, "p99_ms": 198.0, "max_ms": 200.0}

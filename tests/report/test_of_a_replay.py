@@ -25,7 +25,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Report]:
     room = tmp_path_factory.mktemp("replay") / "data"
     outcome = replay(load(BLIND, {"exchange": EXCHANGE}), minutes=0.7, directory=room, tell=lambda _word: None)
     with closing(Database(f"sqlite:///{room / 'replenisher.db'}")) as database:
-        return outcome, database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        return outcome, database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
 
 def test_every_fill_is_marked_and_its_curve_ends_where_the_life_does(lived: tuple[Outcome, Report]) -> None:

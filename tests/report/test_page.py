@@ -107,7 +107,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
     room = tmp_path_factory.mktemp("report")
     url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
     with closing(World(room, url, orders=60)), closing(Database(url)) as database:
-        found = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
         yield msgspec.structs.replace(
             found,
             markouts=(*found.markouts, *MARKOUTS),

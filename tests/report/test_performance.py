@@ -35,7 +35,7 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     rows.write(database := Database(ledger_url))
 
     with closing(database):
-        report = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
     first, second = report.performance
     assert (first.orders, first.fills, first.fill_ratio) == (4, 2, 0.5)
@@ -60,7 +60,7 @@ def test_a_fall_between_two_fills_is_seen_where_something_was_decided_meanwhile(
 
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        report = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
     (group,) = report.performance
     assert group.drawdown == 500

@@ -36,7 +36,7 @@ def database(ledger_url: str) -> Iterator[Database]:
 
 
 def reported(database: Database) -> Report:
-    return database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
 
 def parts_of(pnl: Pnl, config_version: str, currency: str) -> dict[str, Decimal]:

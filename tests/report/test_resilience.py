@@ -111,11 +111,11 @@ def write_many(database: Database) -> None:
 
 
 def reported(database: Database, sweeps_max: int, progress: list[tuple[int, int]]) -> Report:
-    def work(connection: Connection) -> Report:
+    def work(connection: Connection, beside: Connection) -> Report:
         keys = history.account_keys(connection)
-        return read_report(connection, keys, lambda done, of: progress.append((done, of)), sweeps_max)
+        return read_report(connection, beside, keys, lambda done, of: progress.append((done, of)), sweeps_max)
 
-    return database.read(work)
+    return database.read_beside(work)
 
 
 def test_of_more_sweeps_than_a_report_looks_at_one_in_several_tells_what_all_would(database: Database) -> None:

@@ -68,7 +68,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
     points = tuple(Point(after_s=after_s, fills=40, missing=0, mean_bps=1.25, error_bps=0.1) for after_s in (0, 300))
     markouts = Curve(config_version="v", by="strategy", key="core", fills=40, notional_quote=1000.5, points=points)
     with closing(World(room, url, orders=30)), closing(Database(url)) as database:
-        found = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
         yield msgspec.structs.replace(
             found,
             markouts=(markouts,),

@@ -415,6 +415,6 @@ def differences(found: Any, expected: Any, place: str = "") -> Iterator[str]:
 def test_every_figure_of_a_report_on_ten_fills_is_what_was_worked_out_by_hand(ledger_url: str) -> None:
     with closing(Database(ledger_url)) as database:
         ten_fills().write(database)
-        report = database.read(lambda connection: read_report(connection, history.account_keys(connection)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
 
     assert list(differences(json.loads(msgspec.json.encode(report)), REPORT)) == []

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
+from itertools import count as numbers
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection, func, select, text
@@ -16,6 +20,7 @@ from replenisher.store.database import Database, said
 from replenisher.store.insert import insert_new
 from tests.store.given import balance, balances
 from tests.stories.wire import Wire
+from tests.waiting import DEADLINE_S
 
 
 @pytest.fixture
@@ -160,6 +165,35 @@ def test_a_reader_sees_one_moment(ledger: Database) -> None:
             return before, connection.execute(query).scalar_one()
 
         assert ledger.read(look_twice) == (0, 0)
+
+
+def test_two_readers_see_one_moment_however_busily_somebody_writes(ledger: Database) -> None:
+    ledger.prepare()
+    count, is_enough, written = select(func.count()).select_from(tables.balances), Event(), Event()
+
+    def write() -> None:
+        with closing(Database(ledger.url)) as other:
+            for number in takewhile(lambda _: not is_enough.is_set(), numbers(1)):
+                row = balance(number)
+                other.write(lambda writer, row=row: insert_new(writer, tables.balances, [row]))
+                written.set()
+
+    def look(one: Connection, beside: Connection) -> tuple[int, int]:
+        found = one.execute(count).scalar_one()
+        written.clear()
+        assert written.wait(DEADLINE_S)  # the second looks when there is more
+        return found, beside.execute(count).scalar_one()
+
+    with ThreadPoolExecutor() as threads:
+        writing = threads.submit(write)
+        try:
+            seen = [ledger.read_beside(look) for _ in range(100)]
+        finally:
+            is_enough.set()
+        writing.result()
+
+    assert [one for one, _ in seen] == [beside for _, beside in seen]
+    assert seen[-1] > seen[0]
 
 
 def test_a_second_writer_waits_for_the_first_and_gives_up(ledger: Database) -> None:
