@@ -58,7 +58,7 @@ def main() -> int:
     """Run the seeds and judge; 1 if what was missed has no reason."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--jobs", type=int, default=simulation.cpus())
     parser.add_argument(
         "--data", type=Path, help="a directory to keep what is measured; what is there is not run again"
