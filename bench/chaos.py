@@ -1,4 +1,4 @@
-"""Seed after seed, as many as wanted, until one fails: `make chaos`. It goes on where it was stopped, and sums up.
+"""Seed after seed, as many as wanted: `make chaos`. It goes on where it was stopped, tells what fails, and sums up.
 
 A line a seed is appended to `chaos-<commit>.jsonl`; what stands there is not run again. The summary is printed and
 written to `chaos-<commit>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long it took
@@ -46,6 +46,8 @@ def main() -> int:
                 done[outcome.seed] = document = to_builtins(outcome)
                 lines.write(json.dumps(document) + "\n")
                 lines.flush()
+                if outcome.violation is not None:
+                    print(failure(document), file=sys.stderr)
                 if time.monotonic() - told > TELL_EVERY_S:
                     told = time.monotonic()
                     left_s = (told - began) / count * (len(missing) - count)
@@ -78,9 +80,7 @@ def summary(outcomes: list[dict[str, Any]]) -> tuple[str, bool]:
     lines = [
         f"{len(outcomes):,} seeds, {hours:,.1f} simulated hours at commit {simulation.commit()}: {len(failed)} failed"
     ]
-    for outcome in failed:
-        violation = outcome["violation"]
-        lines.append(f"  seed {outcome['seed']}: {violation['invariant']}: {violation['sentence']}")
+    lines += [failure(outcome) for outcome in failed]
     lines.append("an hour, while an order of ours was at stake:")
     lines += [f"  {count / hours:8.1f}  {name}" for name, count in tally.most_common()]
     times: defaultdict[str, list[float]] = defaultdict(list)
@@ -93,6 +93,12 @@ def summary(outcomes: list[dict[str, Any]]) -> tuple[str, bool]:
     slow = broken(times)
     lines += [f"longer than is promised: {name}" for name in slow]
     return "\n".join(lines) + "\n", not failed and not rare and not slow
+
+
+def failure(outcome: dict[str, Any]) -> str:
+    """What did not hold in one seed."""
+    violation = outcome["violation"]
+    return f"  seed {outcome['seed']}: {violation['invariant']}: {violation['sentence']}"
 
 
 if __name__ == "__main__":
