@@ -423,15 +423,6 @@ def test_orders_that_are_refused_because_we_may_not_trade_are_a_halt() -> None:
     assert_halted(world, HaltCause.KEY, "toy takes no order of ours any more: said the venue")
 
 
-def test_those_that_are_refused_because_our_login_has_lapsed_are_none() -> None:
-    world = quoting()
-
-    want(world, ladder(5))
-    refused(world, RejectReason.LOGIN)
-
-    assert halts(world) == []
-
-
 @pytest.mark.parametrize("asked", [Request.AMEND, Request.CANCEL])
 def test_so_are_amends_and_cancels_that_are(asked: Request) -> None:
     """Where nothing is filled nothing is placed, and what rests could be neither moved nor taken off for ever."""
@@ -447,6 +438,15 @@ def test_so_are_amends_and_cancels_that_are(asked: Request) -> None:
     world.wait(SECOND)  # a cancel that was refused is not repeated at once
 
     assert_halted(world, HaltCause.KEY, "toy takes no order of ours any more: forbidden")
+
+
+def test_those_that_are_refused_because_our_login_has_lapsed_are_none() -> None:
+    world = quoting()
+
+    want(world, ladder(5))
+    refused(world, RejectReason.LOGIN)
+
+    assert halts(world) == []
 
 
 def test_what_the_venue_has_frozen_waits_for_the_operator() -> None:

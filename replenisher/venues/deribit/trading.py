@@ -283,11 +283,12 @@ class Trading:
                 pass  # orders' deadlines are the engine's, and a chore dies with its connection
 
     def _answered(self, what: Asked, reply: codec.Frame, at: int) -> None:
-        if reply.error and rejection(reply.error.code) is RejectReason.LOGIN:
+        refused = rejection(reply.error.code) if reply.error else None
+        if refused is RejectReason.LOGIN:
             self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
-                if reply.error and rejection(reply.error.code) is RejectReason.HALTED:
+                if refused is RejectReason.HALTED:
                     self._halted(what.instrument, str(reply.error), at)
                 self._facts += self._own_orders.answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | Sweep() | Page() | AskPosition() | AskCash() | AskBalance():
