@@ -90,17 +90,22 @@ def _works(state: State, order: Order, fact: OrderWorking) -> None:
         comes_back(state, order, fact.venue_order_id, fact.at)
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     pending = order.pending
-    is_answer = pending is not None and fact.answers is pending.request
+    is_wish = (
+        pending is not None
+        and pending.request is not CANCEL
+        and (fact.price, fact.quantity) == (pending.price, pending.quantity)
+    )
+    # The answer to an amend says what came after all we knew before, whatever the venue's clock says; but one that says
+    # something else than was asked for answers an amend before this one, and comes late.
+    is_amended = is_wish and fact.answers is AMEND
     is_late_answer = fact.answers is PLACE and order.status is WORKING
-    # The answer to an amend says what came after all we knew before, whatever the venue's clock says.
-    is_news = not is_late_answer and (fact.venue_time >= order.venue_time or (is_answer and fact.answers is AMEND))
+    is_news = not is_late_answer and (fact.venue_time >= order.venue_time or is_amended)
     if is_news:
         take_terms(order, fact.price, fact.quantity, fact.venue_time)
-    if pending is not None:
-        # What an older word says may be what an amend asks for, too: it is not the amend that it speaks of.
-        is_wish = pending.request is not CANCEL and (fact.price, fact.quantity) == (pending.price, pending.quantity)
-        if is_answer or (is_wish and is_news):
-            order.pending = None
+    # What an older word says may be what an amend asks for, too: it is not the amend that it speaks of.
+    is_placed = pending is not None and pending.request is PLACE and fact.answers is PLACE
+    if is_placed or (is_wish and is_news):
+        order.pending = None
     rests(state, order, fact.at)
 
 
