@@ -21,7 +21,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.order import Request
 from replenisher.venues.deribit.venue import TRADING
-from tests.venues.far import KEY, MS, OURS, T0, Far, S, amend, cancel, kinds, make_open, order, place, trade
+from tests.venues.far import KEY, MS, OURS, T0, Far, Json, S, amend, cancel, kinds, make_open, order, place, trade
 
 
 def test_an_order_is_post_only_in_every_word_and_carries_the_venues_deadline() -> None:
@@ -214,10 +214,15 @@ def test_changes_of_what_is_not_traded_end_the_session_too(changes: tuple[Any, A
     assert kinds(told) == ["SessionLost"]
 
 
-def test_changes_that_cannot_be_read_end_the_session_because_they_may_have_been_a_fill() -> None:
+@pytest.mark.parametrize(
+    "fill",
+    [{"trade_id": "t1"}, trade(trade_id="t\N{SNOWMAN}1"), trade(fee_currency="B\N{SNOWMAN}C"), trade(liquidity="")],
+    ids=["nothing but an id", "no such id", "no such currency", "neither maker nor taker"],
+)
+def test_changes_that_cannot_be_read_end_the_session_because_they_may_have_been_a_fill(fill: Json) -> None:
     far = make_open()
 
-    told = far.changes([], [{"trade_id": "t1"}])
+    told = far.changes([], [fill])
 
     assert kinds(told) == ["SessionLost"]
 

@@ -1,6 +1,7 @@
 """Deribit's wire, read: what is ours, in exact decimals straight from the text of the message."""
 
 from decimal import Decimal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,6 +10,8 @@ from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.order import MAKER, TAKER, Side, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit.codec import is_marked
+
+Code = Annotated[str, msgspec.Meta(pattern="^[!-~]+$")]  # an id or a code: what is anything else was garbled on its way
 
 
 class WireOrder(msgspec.Struct, frozen=True, gc=False):
@@ -40,16 +43,16 @@ class WireOrder(msgspec.Struct, frozen=True, gc=False):
 class WireTrade(msgspec.Struct, frozen=True, gc=False):
     """An execution of our account."""
 
-    trade_id: str
-    order_id: str
+    trade_id: Code
+    order_id: Code
     instrument_name: str
     timestamp: int
     direction: Side
     price: Decimal
     amount: Decimal
     fee: Decimal
-    fee_currency: str
-    liquidity: str
+    fee_currency: Code
+    liquidity: Literal["M", "T"]
     label: str = ""
     trade_seq: int = 0  # its number among all trades of the instrument
 
