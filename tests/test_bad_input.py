@@ -870,6 +870,7 @@ def kept(desk: Desk) -> Kept:
         rows = {name: connection.execute(f'select * from "{name}"').fetchall() for name in tables}
         # Why nothing was shown is on record also of a life that never traded.
         rows["decisions"] = connection.execute("select * from decisions where permitted != '[]'").fetchall()
+    files.pop("journal/safe", None)  # how much of all that is on the disk itself
     del files[desk.database.name], rows["lives"], rows["mandates"], rows["leases"], rows["cursor"]
     return Kept(files, rows)
 

@@ -46,6 +46,10 @@ class SimulatedSync:
         self._fails = fails
         self._is_over = False
 
+    def hasten(self, ends_at: int) -> None:
+        """It ends then, if not sooner."""
+        self._ends_at = min(self._ends_at, ends_at)
+
     def done(self) -> bool:
         """Whether it has ended."""
         if not self._is_over and self._disk.now() >= self._ends_at:
@@ -75,7 +79,7 @@ class SimulatedDisk:
     def __init__(self, chance: Random) -> None:
         self.is_full = False
         self.syncs_fail = self.names_fail = False  # of what files hold; of their names
-        self.write_ns = 0  # how long it takes to write
+        self._write_ns = 0
         self.hit: Callable[[], None] | None = None  # called when it fails, or takes long
         self.now: Callable[[], int] = lambda: 0  # the time, as whoever writes sees it
         self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
@@ -86,6 +90,22 @@ class SimulatedDisk:
         self._files: dict[Path, Written] = {}
         self._taken_away: list[tuple[Written, bytes]] = []  # with what they held, since their directory was synced
         self._open: dict[int, Path] = {}
+        self._under_way: SimulatedSync | None = None  # the last one that was begun
+
+    @property
+    def write_ns(self) -> int:
+        """How long it takes to write."""
+        return self._write_ns
+
+    @write_ns.setter
+    def write_ns(self, write_ns: int) -> None:
+        self._write_ns = write_ns
+        if not write_ns and self._under_way is not None:
+            self._under_way.hasten(self.now() + SYNC_NS)
+
+    def changes(self) -> int:
+        """A number that grows with all that is written, and with all that is made safe."""
+        return self.writes + self.synced_writes
 
     def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
         """Open or make a file."""
@@ -118,9 +138,9 @@ class SimulatedDisk:
         self.reach("before write")
         if self.is_full:
             raise self._full()
-        if self.write_ns:
+        if self._write_ns:
             self._hit()
-            self.stall(self.write_ns)
+            self.stall(self._write_ns)
 
     def _end_write(self, fd: int, offset: int, written: int) -> None:
         file = self._files[self._open[fd]]
@@ -157,12 +177,13 @@ class SimulatedDisk:
         """What was written will be safe."""
         self.reach("before sync")
         takes_ns = round(self._chance.expovariate(1 / SYNC_NS))
-        if self.write_ns:
+        if self._write_ns:
             self._hit()
-            takes_ns += SYNC_SLOWNESS * self.write_ns
+            takes_ns += SYNC_SLOWNESS * self._write_ns
         file = self._files[self._open[fd]]
         fails = self._forgets(file)
-        return SimulatedSync(self, self.now() + takes_ns, self._brought(file), fails=fails)
+        self._under_way = SimulatedSync(self, self.now() + takes_ns, self._brought(file), fails=fails)
+        return self._under_way
 
     def _forgets(self, file: Written) -> bool:
         """Whether a sync of this fails."""
@@ -218,6 +239,7 @@ class SimulatedDisk:
         """The process that had files open is gone."""
         for fd in list(self._open):
             self.close(fd)
+        self._under_way = None
 
     def lose_power(self, chance: Random) -> int:
         """Take back what was not synced, but for a part of it; how many bytes that was."""

@@ -6,6 +6,7 @@ network that are not.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from replenisher.simulate.network import Network
 from replenisher.simulate.onlooker import Standpoint
 from replenisher.simulate.rows import Follower, SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
+from replenisher.store.growing import JournalFull
 from replenisher.store.journal import Journal
 from replenisher.store.recorder import Recorder
 from replenisher.venues.venue import Action
@@ -79,6 +81,7 @@ class Life:
         self.epoch = 0
         self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
+        self.is_verified = False  # whether it ended, and the venue has said that nothing of its rests
         self.court = place.court
         self.reach = place.moments.reach  # die there, if that is where to die
         self._place = place
@@ -105,7 +108,7 @@ class Life:
 
     def _begin(self) -> None:
         making, place = self._making, self._place
-        journal = Journal.open(
+        self._journal = journal = Journal.open(
             place.directory, new_id=f"{self._chance.getrandbits(64):016x}", policy=making.policy, disk=place.disk
         )
         body = body_of(
@@ -132,7 +135,7 @@ class Life:
         self._relay = Relay(self.venue, driver.hear, partial(parts.reasons.__setitem__, self.venue.name))
         if place.database is not None:
             make = partial(Recorder, place.directory, place.database)
-            self._follower = Follower(place.timeline, self.loop, make, lambda: place.disk.writes, place.record_every_ns)
+            self._follower = Follower(place.timeline, self.loop, make, place.disk.changes, place.record_every_ns)
         self.court.began(self)
         self._supervisor.start({self.venue.name: self})
 
@@ -213,7 +216,9 @@ class Life:
     def _ended(self, _: "asyncio.Future[None]") -> None:
         """Its supervisor has come to an end: what a process does then."""
         ending = self._supervisor.close()
-        self.last_word = str(ending.error or "")
+        with suppress(JournalFull):
+            self._journal.close()
+        self.last_word, self.is_verified = str(ending.error or ""), ending.is_verified
         is_recorded = not self.drain()
         self._keeper.give_back()
         self._exit(ending.exit_code or (FINE if is_recorded else FAILURE))
@@ -263,6 +268,11 @@ class Life:
     def parts(self) -> list[object]:
         """All that it holds."""
         return self._parts
+
+    @property
+    def is_tenant(self) -> bool:
+        """Whether it lives, and the lease is its own as far as anybody knows."""
+        return not self.is_over and not self._keeper.word.holder and not self._keeper.word.error
 
     def reasons(self) -> list[str]:
         """Why it shows nothing, one for each strategy that does so."""

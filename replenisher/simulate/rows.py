@@ -135,7 +135,7 @@ def _error(words: str) -> OperationalError:
 
 
 class Follower:
-    """Calls a recorder every `every_ns`, and a second later where it failed, if the journal has grown meanwhile."""
+    """Calls a recorder every `every_ns`, and a second later where it failed, if there may be something to record."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Follower:
         self._loop = loop  # of the daemon that it belongs to
         self._make = make
         self._recorder = make()
-        self._grown = grown  # how often something was written to the journal
+        self._grown = grown  # a number that changes when there may be something to record
         self._every_ns = every_ns
         self._seen = -1
         self.error = ""  # why the last rows could not be written

@@ -11,6 +11,7 @@ a write waits for that, as long as a sync takes: `python -m bench.appends`.
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -41,11 +42,13 @@ class GrowingFile:
     """Records are appended to it, and it ends with a whole one. Every method but `close` may raise `JournalFull`."""
 
     @classmethod
-    def create(cls, path: Path, record: bytes, folder: int, disk: Disk, at: int) -> "GrowingFile":
+    def create(
+        cls, path: Path, record: bytes, folder: int, disk: Disk, at: int, tell_safe: Callable[[int], None]
+    ) -> "GrowingFile":
         """A new one with a record in it, safe; or else it is not there. Its name in `folder` is still to be synced.
 
         It has its name once it is whole, and keeps it: whoever follows the journal has gone on to it by then, and a
-        file that was taken away may be there again after a loss of power.
+        file that was taken away may be there again after a loss of power. `tell_safe` is told how much of it is safe.
         """
         unfinished = path.with_suffix(UNFINISHED)
         try:
@@ -63,9 +66,11 @@ class GrowingFile:
             with suppress(OSError):
                 disk.unlink(unfinished)
             raise _full(path, error) from error
-        return cls(path, fd, len(record), folder, disk, at)
+        return cls(path, fd, len(record), folder, disk, at, tell_safe)
 
-    def __init__(self, path: Path, fd: int, end: int, folder: int, disk: Disk, at: int) -> None:
+    def __init__(
+        self, path: Path, fd: int, end: int, folder: int, disk: Disk, at: int, tell_safe: Callable[[int], None]
+    ) -> None:
         self.end = end  # of the last whole record
         self.synced_at = at  # when the last sync began that has ended well
         self.is_doubtful = True  # whether a sync has failed, so that what is not safe may be gone; or its name may
@@ -73,6 +78,7 @@ class GrowingFile:
         self._fd = fd
         self._folder = folder
         self._disk = disk
+        self._tell_safe = tell_safe
         self._unsafe: list[bytes] = []  # the end of it, write by write, which is not known to be on the disk itself
         self._safe_end = end
         self._room_end = end + ROOM_BYTES  # of what is set aside
@@ -148,6 +154,7 @@ class GrowingFile:
         except OSError as error:
             raise _full(self._path, error) from error
         self.is_doubtful = False
+        self._tell_safe(self._safe_end)
 
     def write_again(self, at: int) -> None:
         """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
@@ -178,11 +185,13 @@ class GrowingFile:
         if under_way.end > self._safe_end:  # else all of that has become safe in another way
             self._safe_end = under_way.end
             del self._unsafe[: under_way.writes]
+            self._tell_safe(self._safe_end)
 
     def _all_is_safe(self, at: int) -> None:
         self.synced_at = at
         self._safe_end = self.end
         self._unsafe.clear()
+        self._tell_safe(self._safe_end)
 
     def _require_belief(self) -> None:
         if self.is_doubtful:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     JSON,
     ColumnClause,
-    ColumnElement,
     Connection,
     Table,
     Text,
@@ -23,13 +22,11 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
-    not_,
     or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from replenisher.model.order import TERMINAL
 from replenisher.store import tables
 from replenisher.store.rows import Row
 from replenisher.store.tables import Exact, require_fit, to_json
@@ -68,31 +65,21 @@ def _insert_new(dialect: str, table: Table) -> Insert:
 
 @cache
 def _upsert(dialect: str, table: Table) -> Insert:
-    """Of an order a later word wins, and under which life and configuration it was placed stays.
-
-    But one that has ended has: a power cut may take the record of an end that is a row already, and then the next life
-    takes the order for a live one until it has asked.
-    """
+    """Of an order a later word wins, and under which life and configuration it was placed stays."""
     statement = _inserting(dialect, table)
     new, old, kept = statement.excluded, table.c, {*_key(table)}
     may_replace = None
     if table is tables.orders:
         kept |= {*OF_THE_FIRST_LIFE}
-        is_later = or_(
+        may_replace = or_(
             new.updated_epoch > old.updated_epoch,
             and_(new.updated_epoch == old.updated_epoch, new.updated_step >= old.updated_step),
         )
-        may_replace = and_(is_later, or_(not_(_has_ended(old.status)), _has_ended(new.status)))
     return statement.on_conflict_do_update(
         index_elements=_key(table),
         set_={name: new[name] for name in _names(table) if name not in kept},
         where=may_replace,
     )
-
-
-def _has_ended(status: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether it is one of an order that has ended; in words that need no values, as the others of the statement do."""
-    return or_(*(status == literal_column(f"'{each.value}'") for each in sorted(TERMINAL)))
 
 
 def _inserting(dialect: str, table: Table) -> Insert:

@@ -25,6 +25,7 @@ import fcntl
 import os
 from collections import deque
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,7 @@ from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.store.boot import Boot, remembered
 from replenisher.store.disk import Disk, Machine
 from replenisher.store.growing import GrowingFile
+from replenisher.store.safe_end import EVERYTHING, SafeEndFile
 from replenisher.store.segments import (
     FORMAT,
     Header,
@@ -98,10 +100,10 @@ class Journal:
         lock = _lock(directory, disk)
         try:
             boot, last_segment = remembered(directory, new_id, disk)
+            return cls(directory, lock, boot, last_segment, policy, disk)
         except BaseException:
             disk.close(lock)
             raise
-        return cls(directory, lock, boot, last_segment, policy, disk)
 
     def __init__(self, directory: Path, lock: int, boot: Boot, last_segment: int, policy: Policy, disk: Disk) -> None:
         self.boot = boot
@@ -112,6 +114,9 @@ class Journal:
         self._directory = directory
         self._disk = disk
         self._lock = lock
+        self._safe = SafeEndFile(directory)
+        if policy.fsync is Fsync.NEVER:
+            self._safe.tell(*EVERYTHING)
         self._segment = last_segment
         self._epoch = boot.epoch
         self._file: GrowingFile | None = None  # of this life
@@ -205,6 +210,7 @@ class Journal:
                 self._file.close()
             if self._lock >= 0:
                 self._disk.close(self._lock)
+                self._safe.close()
             self._file, self._lock = None, -1
 
     # Bytes
@@ -213,6 +219,10 @@ class Journal:
     def _living(self) -> GrowingFile:
         assert self._file is not None, "a life begins before its first step"
         return self._file
+
+    def _tell_safe(self, segment: int, end: int) -> None:
+        if self._policy.fsync is not Fsync.NEVER:
+            self._safe.tell(segment, end)
 
     def _encode(self, step: Step) -> None:
         """Add one record to what is to be written."""
@@ -247,7 +257,7 @@ class Journal:
             snapshot=snapshot,
         )
         path, record = path_of(self._directory, header.segment), record_of(self._encoder.encode(header))
-        new = GrowingFile.create(path, record, self._lock, self._disk, at)
+        new = GrowingFile.create(path, record, self._lock, self._disk, at, partial(self._tell_safe, header.segment))
         if self._file is not None:
             self._file.close()
         self._file, self._segment = new, header.segment

@@ -1,8 +1,9 @@
 """The recorder: turns journal files into rows, at its own pace and in a process of its own (`wiring/recording.py`).
 
 It shares no object with the driver: it reads the files, and the cursor in the database says how far it has come. Rows
-and cursor are committed together and every row has a key, so it may be killed anywhere and told anything twice. A
-database that is down, locked or slow delays rows and shows in `status`; it loses nothing and holds up nobody.
+and cursor are committed together and every row has a key, so it may be killed anywhere and told anything twice. What a
+loss of power could take from the files is no row yet. A database that is down, locked or slow delays rows and shows in
+`status`; it loses nothing and holds up nobody.
 """
 
 import threading
@@ -31,6 +32,7 @@ from replenisher.store.insert import insert_new, upsert
 from replenisher.store.of_orders import with_order, with_request
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.rows import Instruments, Life, Rows, instrument_of, rows_of
+from replenisher.store.safe_end import safe_end
 from replenisher.store.segments import JournalCorrupt, Segment, read_header, read_steps, segments
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -180,14 +182,16 @@ class Recorder:
         cursor = self._cursor or self._resume(known[0])
         if cursor is None:
             return None
+        safe = safe_end(self._directory)
         for segment in known:
-            if segment.number >= cursor.segment:
-                batch = self._batch_from(segment, cursor, is_last=segment is known[-1])
+            if cursor.segment <= segment.number <= safe.segment:
+                end = safe.offset if segment.number == safe.segment else None
+                batch = self._batch_from(segment, cursor, end, is_last=segment is known[-1])
                 if batch is not None:
                     return batch
         return None
 
-    def _batch_from(self, segment: Segment, cursor: Cursor, *, is_last: bool) -> Batch | None:
+    def _batch_from(self, segment: Segment, cursor: Cursor, end: int | None, *, is_last: bool) -> Batch | None:
         head = self._head_of(segment)
         if head is None:
             if is_last:
@@ -198,7 +202,9 @@ class Recorder:
         offset = cursor.offset if (segment.number, epoch) == (cursor.segment, cursor.epoch) else 0
         if epoch != self._life.epoch:
             self._life = self._database.read(lambda connection: _life(connection, journal_id, epoch))
-        steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes)
+        begin = max(offset, start)
+        size = self._batch_bytes if end is None else min(self._batch_bytes, end - begin)
+        steps = read_steps(segment, begin, is_last=is_last, bytes_max=size) if size > 0 else []
         if not steps and offset > 0:
             return None
         last = steps[-1][0] if steps else None

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import uvloop
@@ -28,6 +28,7 @@ from replenisher.live.sole import sole_daemon
 from replenisher.live.supervisor import FAILURE, RISK_HALT, Parts
 from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started
+from replenisher.store.growing import JournalFull
 from replenisher.store.journal import Journal
 from replenisher.streams import silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
@@ -121,6 +122,8 @@ def _live(
             garbage.look_for_it_ourselves()
             ending = uvloop.run(live(parts, around))
     finally:
+        with suppress(JournalFull):  # then the next life brings it to the disk, and makes the rows
+            journal.close()
         if recorder.status.error:
             _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
         is_recorded = recorder.drain()

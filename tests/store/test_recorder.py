@@ -44,7 +44,9 @@ from replenisher.store.database import Database
 from replenisher.store.growing import JournalFull
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.recorder import Recorder
+from replenisher.store.safe_end import safe_end
 from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
+from tests.disk import HeldDisk
 from tests.store.given import (
     ACCOUNT,
     JOURNAL_ID,
@@ -219,21 +221,49 @@ def test_the_last_word_on_an_order_wins_and_its_life_stays_the_first(journal: Pa
     assert (row["status"], row["epoch"], row["updated_epoch"]) == ("unknown", 1, 2)
 
 
-@pytest.mark.parametrize(
-    ("later", "told"), [(Status.WORKING, "canceled"), (Status.UNKNOWN, "canceled"), (Status.FILLED, "filled")]
-)
-def test_an_order_that_has_ended_is_not_called_back_by_a_life_that_power_loss_let_forget_it(
-    journal: Path, database: Database, later: Status, told: str
+@pytest.mark.parametrize(("fsync", "is_row"), [(Fsync.ALWAYS, True), (Fsync.INTERVAL, False), (Fsync.NEVER, True)])
+def test_what_a_loss_of_power_could_take_is_no_row_yet_unless_nobody_wants_to_wait(
+    journal: Path, database: Database, fsync: Fsync, is_row: bool
 ) -> None:
-    ended = [step(2, [book_changed()], orders=[order("a", Status.CANCELED)])]
-    write_journal(journal, [step(1, [started(), defined()], [place("a")], [order("a", Status.WORKING)]), *ended])
+    """Else the order of the row rests for ever: no later life has ever heard of it."""
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(fsync=fsync))) as writer:
+        writer.begin(1, b"the state", T0)
+        for each in [
+            step(1, [started(), defined()]),
+            step(2, [book_changed()], [place("a")], [order("a", Status.PENDING)]),
+        ]:
+            writer.append(each)
+        Recorder(journal, database).record_all()
+
+        assert [row["order_id"] for row in rows(database, tables.orders)] == ["a"] * is_row
+
     Recorder(journal, database).record_all()
 
-    write_journal(journal, [step(3, [started(epoch=2)], orders=[order("a", later)])], epoch=2)
+    assert [row["order_id"] for row in rows(database, tables.orders)] == ["a"]
+
+
+def test_rows_follow_what_is_safe_through_segments_and_lives(journal: Path, database: Database) -> None:
+    disk = HeldDisk()
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(), disk=disk)) as writer:
+        writer.begin(1, b"the state", T0)
+        writer.append(step(1, [started(), defined()]))
+        writer.rotate(b"the state", T0)
+        writer.append(step(2, [book_changed()], [place("a")], [order("a", Status.PENDING)]))
+        disk.hold()
+        writer.tick(T0 + SECOND)
+        Recorder(journal, database).record_all()
+        assert (len(rows(database, tables.lives)), rows(database, tables.orders)) == (1, [])
+
+        disk.let_go()
+        until(lambda: writer.tick(T0 + 2 * SECOND) or safe_end(journal).offset == segments(journal)[-1].size)
+        Recorder(journal, database).record_all()
+
+        assert [row["order_id"] for row in rows(database, tables.orders)] == ["a"]
+
+    write_journal(journal, [step(3, [started(epoch=2)], orders=[order("a", Status.CANCELED)])], epoch=2)
     Recorder(journal, database).record_all()
 
-    [row] = rows(database, tables.orders)
-    assert row["status"] == told
+    assert [row["status"] for row in rows(database, tables.orders)] == ["canceled"]
 
 
 def test_telling_it_all_again_changes_nothing(journal: Path, database: Database) -> None:
@@ -316,7 +346,7 @@ class DyingDatabase(Database):
 
 def test_it_follows_a_journal_that_is_being_written_and_drains(journal: Path, database: Database) -> None:
     wake = threading.Event()
-    writer = Journal.open(journal, new_id=JOURNAL_ID, policy=Policy())
+    writer = Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS))
     recorder = Recorder(journal, database, wake=wake)
     recorder.start()
     writer.begin(1, b"", T0)

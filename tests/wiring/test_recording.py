@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.journal import Journal, Policy
+from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.wiring.recording import SILENT_NS_MAX, Recording, Task
 from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
 from tests.waiting import DEADLINE_S, until
@@ -50,7 +50,7 @@ def test_it_catches_up_when_told_to_drain(task: Task) -> None:
 
 def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
     before = set(children())
-    writer = Journal.open(Path(task.journal), new_id=JOURNAL_ID, policy=Policy())
+    writer = Journal.open(Path(task.journal), new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS))
     writer.begin(1, b"", T0)
     for each in a_day():
         writer.append(each)
