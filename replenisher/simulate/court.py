@@ -165,6 +165,9 @@ class Check:
     def ordered(self, row: OrderRow) -> Objection:
         """The recorder has committed a row of `orders`, new or changed."""
 
+    def rewound(self) -> Objection:
+        """Power loss has taken rows back: of `orders`, those that are left are told anew."""
+
     def committed(self, epoch: int, step: int) -> Objection:
         """The recorder has committed everything up to this step."""
 
@@ -219,6 +222,7 @@ class Court:
         self.wrote = self._hearers(checks, "wrote")
         self.booked = self._hearers(checks, "booked")
         self.ordered = self._hearers(checks, "ordered")
+        self.rewound = self._hearers(checks, "rewound")
         self.committed = self._hearers(checks, "committed")
         self.dialed = self._hearers(checks, "dialed")
         self.disconnected = self._hearers(checks, "disconnected")

@@ -17,9 +17,8 @@ ORDERS = """
     SELECT order_id, amount, filled, status, updated_step
     FROM orders WHERE updated_epoch = ? AND updated_step > ? ORDER BY updated_step
 """
-EPOCHS = "SELECT DISTINCT updated_epoch FROM orders WHERE updated_epoch > ?"
-GROWING = 3  # epochs, the last ones: two desks may take turns, and the rows of each come late
-CURSOR = "SELECT epoch, step FROM cursor ORDER BY epoch"  # one of each desk
+EPOCHS = "SELECT DISTINCT updated_epoch FROM orders ORDER BY updated_epoch"
+CURSOR = "SELECT epoch, step FROM cursor ORDER BY epoch"  # one of each desk: what is written at once is of one epoch
 
 
 class NewRows:
@@ -38,6 +37,11 @@ class NewRows:
         """The rows are fewer than they were."""
         self._last_fill = 0
         self._cursors = []
+        self._last_orders.clear()
+        if self._court.ordered:
+            self._court.rewound()
+            for (epoch,) in self._connection().execute(EPOCHS).fetchall():
+                self._tell_orders(epoch)
 
     def tell(self) -> None:
         """Tell the checks what is new. Rows are committed with the cursor behind them: while it stands nothing is."""
@@ -53,13 +57,14 @@ class NewRows:
                     self._told.add(key)
                     court.booked(FillRow(instrument, trade_id, SIDES[side], *rest))
         if court.ordered:
-            known = self._last_orders
-            for (epoch,) in ask(EPOCHS, (max(known, default=0),)).fetchall():
-                known[epoch] = -1
-            for epoch in sorted(known)[-GROWING:]:
-                for order_id, amount, filled, status, step in ask(ORDERS, (epoch, known[epoch])).fetchall():
-                    known[epoch] = step
-                    court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))
+            for epoch, _ in cursors:
+                self._tell_orders(epoch)
         if court.committed:
             for epoch, step in cursors:
                 court.committed(epoch, step)
+
+    def _tell_orders(self, epoch: int) -> None:
+        known = self._last_orders
+        for order_id, amount, filled, status, step in self._connection().execute(ORDERS, (epoch, known.get(epoch, -1))):
+            known[epoch] = step
+            self._court.ordered(OrderRow(order_id, Decimal(amount), Decimal(filled), status, epoch, step))

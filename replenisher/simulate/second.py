@@ -15,8 +15,6 @@ from replenisher.simulate.moments import Moments
 from replenisher.simulate.network import Hit
 
 AGAIN_NS = 5 * SECOND_NS
-REFUSED = "exit 75"
-CERTAIN = ("exit 0", "exit 3")  # what rests is known then: nothing
 
 
 class Second:
@@ -35,6 +33,9 @@ class Second:
         )
         self._numbers = numbers
         self._chance = chance
+        self.is_in_doubt = (
+            False  # whether the last one that traded could not say how its orders ended: it must come again
+        )
         self._is_wanted = False
         self._hit: Callable[[], None] = lambda: None
 
@@ -42,12 +43,6 @@ class Second:
     def is_gone(self) -> bool:
         """Whether none lives."""
         return self.life is None or self.life.is_over
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether the last one that traded could not say how its orders ended: it has to be started there again."""
-        traded = [how for how in self.ends if how != REFUSED]
-        return bool(traded) and traded[-1] not in CERTAIN
 
     def come(self, hit: Hit) -> None:
         """Somebody starts it; `hit` is called when that has come to something."""
@@ -70,6 +65,8 @@ class Second:
 
     def _over(self, life: Life, how: str) -> None:
         self.ends.append(how)
+        if life.epoch:  # else it was let in nowhere
+            self.is_in_doubt = not life.is_verified
         self._place.court.ended(life, how)
         self._place.network.abandon(life)
         self._place.timeline.put(self._place.timeline.at + AGAIN_NS, self._start)

@@ -53,7 +53,7 @@ from replenisher.venues.deribit.venue import TRADING
 RECORD_EVERY_S = (1.0, 15.0)  # how often the recorder looks, drawn for each run
 STOP_S_MAX = 30
 LOOK_NS = SECOND_NS // 10  # so often it is looked whether what is awaited has come
-TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back
+TAKEN_S_MAX = 120  # for so long is a lease waited for that could not be given back, or not be renewed
 RESTART_NS = SECOND_NS  # once nothing goes wrong any more
 BOOT_NS = 5 * SECOND_NS  # no machine that had no power is back sooner
 LIFTED_SHARE = 1 / 2  # of the halts: an operator looks before the daemon is started again
@@ -233,7 +233,7 @@ class World:
         self.victims.recover()
         self._let_pass(self.life.loop.still_until)
         self.run_until(lambda: self.second.is_gone, STOP_S_MAX)
-        self.run_until(lambda: not self.life.is_over, TAKEN_S_MAX)
+        self.run_until(lambda: self.life.is_tenant, TAKEN_S_MAX)
         self.court.calmed()
 
     def resume(self) -> None:

@@ -29,6 +29,11 @@ class OrdersOnlyGoOn(Check):
             return f"order {row.order_id} had ended as {before.status}, and is {row.status} now"
         return None
 
+    def rewound(self) -> Objection:
+        """What a row was before may be forgotten: the same power loss may have taken it from the journal."""
+        self._rows.clear()
+        return None
+
     def closed(self, books: Books) -> Objection:
         """In the end every order counts what was traded of it."""
         for order_id, row in self._rows.items():

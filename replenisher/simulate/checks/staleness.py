@@ -1,7 +1,8 @@
 """S7: no order or amend leaves on a book that cannot be trusted; and what rests then is canceled at once.
 
 A book cannot be trusted when it has a gap, when its connection has been silent for longer than X = `max_data_age_ms`
-(a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened, or
+(a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened (and
+as much as a daemon may be wrong about the exchange's clock), or
 when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves,
 but for an order that was being amended: its answer is read first, with all that arrived meanwhile.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
@@ -15,6 +16,7 @@ its clock is the world's.
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -28,12 +30,14 @@ from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.checks.orphans import prefix
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.evidence import Resting
+from replenisher.simulate.network import DELAYS_NS
 from replenisher.simulate.order_frames import order_frame
 from replenisher.venues.deribit.venue import MARKET
 
 LABEL = re.compile(r'"label":"([^"]+)"')
 DELTA_NS = SECOND_NS
 UNSEEN_NS = SECOND_NS // 2  # of a standstill, which a process notices by looking at its clock that often
+CLOCK_NS = DELAYS_NS[1] // 2  # by so much it may be wrong: it takes the way there to be as long as the way back
 REPEAT_NS = 3 * SECOND_NS  # a cancel that was sent so lately still counts: it is repeated less and less often
 
 
@@ -64,7 +68,7 @@ class _Heard:
         self._late_ns: dict[str, int] = {}  # how late the last change of each was
 
     def arrived(self, at: int) -> None:
-        """A frame has come: the connection is whole."""
+        """A frame has come, or is read at last: the connection is whole."""
         self._at = at
 
     def read(self, at: int, book: _Book) -> None:
@@ -83,7 +87,7 @@ class _Heard:
             return "has a gap"
         if at - self._at > age_ns_max:
             return "is silent"
-        return "is late" if self._late_ns[name] > age_ns_max else ""
+        return "is late" if self._late_ns[name] > age_ns_max + CLOCK_NS else ""
 
 
 class NoQuoteOnAStaleBook(Check):
@@ -110,7 +114,7 @@ class NoQuoteOnAStaleBook(Check):
         self._still_since: int | None = None
         self._stands_until = 0
         self._to_pull: set[str] = set()  # labels that must be canceled before anything new leaves
-        self._was_whole: set[str] = set()  # instruments whose book could be trusted once
+        self._opened: set[str] = set()  # instruments whose feed the daemon has called whole
         self._adopts_until = 0
 
     def began(self, daemon: Daemon) -> Objection:
@@ -142,7 +146,7 @@ class NoQuoteOnAStaleBook(Check):
                     self._awaited.difference_update(labels)
             return None
         heard = self._heard.setdefault(connection, _Heard())
-        heard.arrived(at)
+        heard.arrived(max(at, self._stands_until))
         if (book := _book_in(frame)) is not None:
             self._unread.append((heard, at, book))
         if self._unread and self._still_since is None:
@@ -218,6 +222,12 @@ class NoQuoteOnAStaleBook(Check):
                 self._to_pull.clear()
         return None
 
+    def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
+        """All channels of an instrument are subscribed, and its book is there: whoever may adopt does so now."""
+        if verb in ("feed_opened", "feed_back"):
+            self._opened.add(name_of(about["instrument"]))
+        return None
+
     def told(self, link: str, frame: str) -> Objection:
         """The market goes on: a moment like any other, also for a process that stands still and is told nothing."""
         at = self.oracle.at
@@ -226,8 +236,6 @@ class NoQuoteOnAStaleBook(Check):
         runs = self._is_in_session and self._still_since is None
         for name in self._names:
             why = self._distrust(name, at)
-            if not why:
-                self._was_whole.add(name)
             if not runs or not why or self._takes_nothing(name):
                 self._bad_since.pop(name, None)
             elif at >= (since := self._bad_since.setdefault(name, at)) + DELTA_NS:
@@ -238,7 +246,7 @@ class NoQuoteOnAStaleBook(Check):
 
     def _may_wait(self, order: Resting) -> bool:
         """Whether an order was left by an earlier life, and may be adopted once there is a book."""
-        is_early = order.instrument not in self._was_whole and self.oracle.at < self._adopts_until + DELTA_NS
+        is_early = order.instrument not in self._opened and self.oracle.at < self._adopts_until + DELTA_NS
         return is_early and not order.label.startswith(self._own)
 
     def _is_left(self, label: str, since: int) -> bool:

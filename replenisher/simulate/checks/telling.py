@@ -18,7 +18,7 @@ from replenisher.simulate.journaled import steps_about_halts
 
 BOUND_NS = 5 * SECOND_NS
 ANSWERS = 3  # that say the same, and not what the ledger says, are no accident
-TOLD = re.compile(r'"instrument_name":"([^"]+)"|"size":(-?[0-9.e-]+)')
+NAME, SIZE = re.compile(r'"instrument_name":"([^"]+)"'), re.compile(r'"size":(-?[0-9.e-]+)')
 POSITION = "unexplained position"
 
 
@@ -33,12 +33,16 @@ class OperatorIsTold(Check):
         self._halts: dict[str, str] = {}  # cause -> reason, of those that nobody has lifted
         self._wrong: dict[str, tuple[Decimal, Decimal, int]] = {}  # instrument -> told, true, and in how many answers
         self._due: dict[str, int] = {}  # what must be said, and until when
+        self._told: set[str] = (
+            set()
+        )  # the causes that this life has told: it may do so before its disk takes the record
         self._knows = False  # that a position is told wrong
         self._was_late = False  # at the last step
 
     def began(self, daemon: Daemon) -> Objection:
         """A life says what keeps it from quoting."""
         self._wrong.clear()
+        self._told.clear()
         self._knows = False
         self._due = dict.fromkeys(self._halts, self.oracle.at + BOUND_NS)
         self._was_late = False
@@ -55,17 +59,20 @@ class OperatorIsTold(Check):
             for cause in self._halts:
                 self._due.pop(cause, None)  # whoever lifts it knows
             self._halts.clear()
+            self._told.clear()
         for command in step.commands:
             if isinstance(command, Halt):
                 self._halts[command.cause] = command.reason
-                self._due.setdefault(command.cause, at + BOUND_NS)
+                if command.cause not in self._told:
+                    self._due.setdefault(command.cause, at + BOUND_NS)
 
     def received(self, daemon: Daemon, connection: str, frame: str) -> Objection:
         """The exchange tells a position."""
         if not is_position(frame):
             return None
-        found = TOLD.findall(frame)
-        name, told = next(name for name, _ in found if name), Decimal(next(size for _, size in found if size))
+        if (named := NAME.search(frame)) is None or (sized := SIZE.search(frame)) is None:
+            return None  # it was garbled, and tells of no position
+        name, told = named[1], Decimal(sized[1])
         true = self.oracle.evidence.positions[name]
         before = self._wrong.pop(name, None)
         if told == true:
@@ -81,6 +88,7 @@ class OperatorIsTold(Check):
     def reported(self, daemon: Daemon, verb: str, about: dict[str, Any]) -> Objection:
         """The operator is told something."""
         if verb == "halted":
+            self._told.add(about["cause"])
             self._due.pop(about["cause"], None)
         if verb in ("position_differs", "halted", "taken_over"):
             self._knows = True

@@ -14,6 +14,7 @@ class UnknownsAreResolved(Check):
     """Follows what is journaled of each order, once the faults are over."""
 
     name = "L2"
+    follows_one_desk = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
