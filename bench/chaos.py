@@ -1,8 +1,8 @@
 """Seed after seed, as many as wanted: `make chaos`. It goes on where it was stopped, tells what fails, and sums up.
 
-A line a seed is appended to `chaos-<commit>.jsonl`; what stands there is not run again. The summary is printed and
-written to `chaos-<commit>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long it took
-to find back, and what failed.
+A line a seed is appended to `chaos-<code>.jsonl`, and what stands there is not run again; a change of the package is
+other code, of which nothing is known. The summary is printed and written to `chaos-<code>.txt`: seeds, simulated hours,
+what befell the daemon in each of them, how long it took to find back, and what failed.
 """
 
 import argparse
@@ -10,11 +10,13 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
 
+import replenisher
 from replenisher.simulate.faults import NAMES
 from replenisher.simulate.tally import WANTED_PER_HOUR
 from replenisher.simulate.times import broken
@@ -28,15 +30,16 @@ TELL_EVERY_S = 10
 def main() -> int:
     """Run what is missing, and sum up; 1 if an invariant did not hold or too little went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=10_000, help="the last one")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--jobs", type=int, default=simulation.cpus())
     parser.add_argument("--directory", type=Path, default=Path("chaos"))
     asked = parser.parse_args()
     asked.directory.mkdir(exist_ok=True)
-    file = asked.directory / f"chaos-{simulation.commit()}.jsonl"
+    file = asked.directory / f"chaos-{code()}.jsonl"
     done = read(file)
-    missing = [seed for seed in range(1, asked.seeds + 1) if seed not in done]
+    missing = [seed for seed in range(asked.first, asked.seeds + 1) if seed not in done]
     task = simulation.Task(simulation.SHIPPED, asked.minutes, NAMES)
     began = told = time.monotonic()
     with file.open("a") as lines:
@@ -51,11 +54,20 @@ def main() -> int:
                 if time.monotonic() - told > TELL_EVERY_S:
                     told = time.monotonic()
                     left_s = (told - began) / count * (len(missing) - count)
-                    print(f"{len(done):,} of {asked.seeds:,} seeds, {left_s / 60:.0f} min left", file=sys.stderr)
-    text, is_fine = summary([done[seed] for seed in sorted(done) if seed <= asked.seeds])
+                    print(f"{count:,} of {len(missing):,} seeds, {left_s / 60:.0f} min left", file=sys.stderr)
+    text, is_fine = summary([done[seed] for seed in sorted(done) if asked.first <= seed <= asked.seeds])
     file.with_suffix(".txt").write_text(text)
     print(text, end="")
     return 0 if is_fine else 1
+
+
+def code() -> str:
+    """Of what runs here: the same seed gives the same as long as nothing of it changes."""
+    package = Path(replenisher.__file__).parent
+    digest = blake2b(simulation.SHIPPED.read_bytes(), digest_size=6)
+    for file in sorted(package.rglob("*.py")):
+        digest.update(f"{file.relative_to(package)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def read(file: Path) -> dict[int, dict[str, Any]]:
