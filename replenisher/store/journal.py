@@ -37,7 +37,7 @@ from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.store.boot import Boot, remembered
 from replenisher.store.disk import Disk, Machine
 from replenisher.store.growing import GrowingFile
-from replenisher.store.safe_end import EVERYTHING, SafeEndFile
+from replenisher.store.safe_end import EVERYTHING, tell_safe_end
 from replenisher.store.segments import (
     FORMAT,
     Header,
@@ -114,9 +114,6 @@ class Journal:
         self._directory = directory
         self._disk = disk
         self._lock = lock
-        self._safe = SafeEndFile(directory)
-        if policy.fsync is Fsync.NEVER:
-            self._safe.tell(*EVERYTHING)
         self._segment = last_segment
         self._epoch = boot.epoch
         self._file: GrowingFile | None = None  # of this life
@@ -210,7 +207,6 @@ class Journal:
                 self._file.close()
             if self._lock >= 0:
                 self._disk.close(self._lock)
-                self._safe.close()
             self._file, self._lock = None, -1
 
     # Bytes
@@ -221,8 +217,8 @@ class Journal:
         return self._file
 
     def _tell_safe(self, segment: int, end: int) -> None:
-        if self._policy.fsync is not Fsync.NEVER:
-            self._safe.tell(segment, end)
+        told = EVERYTHING if self._policy.fsync is Fsync.NEVER else (segment, end)
+        tell_safe_end(self._directory, *told)
 
     def _encode(self, step: Step) -> None:
         """Add one record to what is to be written."""

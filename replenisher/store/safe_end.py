@@ -25,22 +25,14 @@ class SafeEnd(NamedTuple):
 EVERYTHING = SafeEnd((1 << 64 - OFFSET_BITS) - 1, (1 << OFFSET_BITS) - 1)  # where nobody waits for the disk
 
 
-class SafeEndFile:
-    """The writer's end."""
-
-    def __init__(self, directory: Path) -> None:
-        self._fd = os.open(directory / NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self._fd).st_size < NUMBER.size:
-            self.tell(0, 0)
-
-    def tell(self, segment: int, offset: int) -> None:
-        """From now on so much is safe. Where that finds no room, rows wait for longer."""
-        with suppress(OSError):
-            os.pwrite(self._fd, NUMBER.pack(segment << OFFSET_BITS | offset), 0)
-
-    def close(self) -> None:
-        """Nothing more is told."""
-        os.close(self._fd)
+def tell_safe_end(directory: Path, segment: int, offset: int) -> None:
+    """From now on so much is safe. Where that cannot be written, rows wait for longer."""
+    with suppress(OSError):
+        fd = os.open(directory / NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(fd, NUMBER.pack(segment << OFFSET_BITS | offset), 0)
+        finally:
+            os.close(fd)
 
 
 def safe_end(directory: Path) -> SafeEnd:

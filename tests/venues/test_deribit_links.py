@@ -330,6 +330,19 @@ def test_a_key_that_may_only_read_is_a_refusal() -> None:
     assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=True)]
 
 
+def test_a_login_that_has_lapsed_before_all_is_subscribed_is_no_refusal_of_the_key() -> None:
+    far = Far()
+    far.venue.start(far.at)
+    far.open_market()
+    far.connect(TRADING)
+
+    lapsed = {"code": 13009, "message": "unauthorized"}
+    told = far.answer(TRADING, "private/enable_cancel_on_disconnect", error=lapsed)
+
+    reason = "refused to arm cancel-on-disconnect: 13009 unauthorized"
+    assert told == [SessionLost(at=T0, venue="deribit", reason=reason, is_refusal=False)]
+
+
 def test_a_login_is_renewed_before_it_expires() -> None:
     far = make_open()
     renewed = 0

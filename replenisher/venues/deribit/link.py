@@ -15,7 +15,7 @@ from replenisher.model.command import OrderCommand
 from replenisher.model.event import ClockOffset, Event
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit import codec, private, requests
-from replenisher.venues.deribit.refusals import is_no_permission, is_overrun
+from replenisher.venues.deribit.refusals import is_no_login, is_no_permission, is_overrun
 from replenisher.venues.deribit.scope import is_barred_from_trading
 from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.words import (
@@ -235,10 +235,10 @@ class Link:
         self._session.give_up(reason)
         return self._lost(reason)
 
-    def refused(self, what: str, error: codec.WireError) -> Lost:
-        """End the connection because the venue does not do what it takes."""
+    def refused(self, what: str, error: codec.WireError, of_key: Callable[[int], bool] = is_no_permission) -> Lost:
+        """End the connection as the venue does not do what it takes; `of_key` says whether a code is about the key."""
         lost = self.give_up(f"refused {what}: {error}")
-        return msgspec.structs.replace(lost, is_refusal=is_no_permission(error.code))
+        return msgspec.structs.replace(lost, is_refusal=of_key(error.code))
 
     def start_over(self, reason: str) -> Lost | None:
         """End the connection if there is one; another one follows."""
@@ -329,7 +329,7 @@ class Link:
             if what is Chore.RENEW:
                 self.log_in(at)
                 return None
-            return self.refused("the login", message.error)
+            return self.refused("the login", message.error, is_no_login)
         try:
             token = private.decode_token(message.result)
         except codec.UNREADABLE as error:

@@ -44,7 +44,12 @@ def is_overrun(code: int) -> bool:
 
 
 def is_no_permission(code: int) -> bool:
-    """Whether a login or a subscription was refused for the key, or for what the key may do."""
+    """Whether something was refused for what the key may do."""
+    return REJECTIONS.get(code) is _PERMISSION
+
+
+def is_no_login(code: int) -> bool:
+    """Whether a login was refused for the key. Of anything else such a code may say that a login has lapsed."""
     return REJECTIONS.get(code) in (_PERMISSION, _LOGIN)
 
 
