@@ -81,7 +81,7 @@ class Life:
         self.epoch = 0
         self.last_word = ""  # the sentence that it ended with, if it did
         self.is_over = False
-        self.is_verified = False  # whether it ended, and the venue has said that nothing of its rests
+        self.is_settled = False  # whether it ended, the venue has said that nothing of its rests, and all of it is rows
         self.court = place.court
         self.reach = place.moments.reach  # die there, if that is where to die
         self._place = place
@@ -218,8 +218,9 @@ class Life:
         ending = self._supervisor.close()
         with suppress(JournalFull):
             self._journal.close()
-        self.last_word, self.is_verified = str(ending.error or ""), ending.is_verified
+        self.last_word = str(ending.error or "")
         is_recorded = not self.drain()
+        self.is_settled = ending.is_verified and is_recorded
         self._keeper.give_back()
         self._exit(ending.exit_code or (FINE if is_recorded else FAILURE))
 

@@ -66,7 +66,7 @@ class Second:
     def _over(self, life: Life, how: str) -> None:
         self.ends.append(how)
         if life.epoch:  # else it was let in nowhere
-            self.is_in_doubt = not life.is_verified
+            self.is_in_doubt = not life.is_settled
         self._place.court.ended(life, how)
         self._place.network.abandon(life)
         self._place.timeline.put(self._place.timeline.at + AGAIN_NS, self._start)

@@ -253,7 +253,7 @@ class World:
         return self._ends[-1] if self.life.is_over else "did not end"
 
     def settle(self) -> None:
-        """Where a second daemon has left in doubt, its operator starts it once more, as it had told him to."""
+        """Where a second daemon has left something open, its operator starts it once more, as it had told him to."""
         if not self.second.is_in_doubt:
             return
         self.second.come(lambda: None)
