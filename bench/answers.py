@@ -26,6 +26,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PositionMarked,
     PresenceCounted,
     SignalsDumped,
     TakenOver,
@@ -114,6 +115,7 @@ class Answers:
                     | Halt()
                     | TakenOver()
                     | DayMarked()
+                    | PositionMarked()
                     | PresenceCounted()
                     | SignalsDumped()
                 ):

@@ -44,7 +44,7 @@ from replenisher.cli import YOUNG_MAX
 from replenisher.core.resilience import TAUS_NS, WATCHED_NS, named_time
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from replenisher.report.report import read_report
 from replenisher.store import history, schema, tables
 from replenisher.store.database import Database
@@ -53,6 +53,7 @@ from replenisher.store.rows import instrument_row
 FILLS = 1_000_000
 T0 = 1_700_000_000 * SECOND_NS
 BETWEEN_NS = 300_000_000  # a fill every 0.3 s is a million in three and a half days
+MARK_EVERY = MINUTE_NS // BETWEEN_NS  # fills
 JOURNAL_ID = "0123456789abcdef"
 ACCOUNT = "main"
 INVERSE = BTC_PERPETUAL
@@ -142,7 +143,7 @@ def rows_of(
     price: Decimal,
     mid: float,
 ) -> dict[Table, list[dict[str, Any]]]:
-    """A decision, an order, two requests and their answers, and a fill."""
+    """A decision, an order, two requests and their answers, a fill, and once a minute a mark."""
     epoch = 1 if number < fills // 2 else 2
     at, step, order_id = T0 + number * BETWEEN_NS + 1, 2 * number + 1, f"abc{epoch:06d}{number:06x}"
     origin = {"journal_id": JOURNAL_ID, "epoch": epoch, "step": step, "index": 0, "at": at}
@@ -182,6 +183,10 @@ def rows_of(
             | dict.fromkeys(tables.MIDS, mid)
         ],
         tables.decisions: [origin | whose | decision],
+        tables.marks: [
+            {name: value for name, value in (origin | place).items() if name in tables.marks.c} | {"mid": Decimal(mid)}
+        ]
+        * (number % MARK_EVERY == 0),
         tables.requests: requests,
         tables.orders: [place | what | asked | order],
         tables.fills: [

@@ -43,7 +43,7 @@ def replay(
     The exit code is that of `run`: 0 if it ended verified flat, 3 if a limit halted it.
 
     With --data-directory, the other verbs look at the replay: REPLENISHER_DATA_DIR=DIR replenisher audit CONFIG. What
-    is open at the end counts here at the exchange's mark, and in a report at the fair value of the last decision.
+    is open at the end counts here at the exchange's mark, and in a report at the middle of the others' book.
 
     Nobody is asked over HTTP: --price says what a source answers all the time, and the answer names it.
 

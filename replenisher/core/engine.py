@@ -14,6 +14,7 @@ from replenisher.core.dispatch import Dispatch
 from replenisher.core.elsewhere import look_at_followers
 from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
+from replenisher.core.marking import Marking
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.presence import FAR, Presence
 from replenisher.core.recollection import Recollection
@@ -38,6 +39,7 @@ class Engine:
     throttle: Throttle = field(default_factory=Throttle)
     presence: Presence = field(default_factory=Presence)
     recollection: Recollection = field(default_factory=Recollection)
+    marking: Marking = field(default_factory=Marking)
 
     @property
     def next_deadline(self) -> int | None:
@@ -72,7 +74,8 @@ class Engine:
         commands: list[Command] = []
         plans: list[Plan] = []
         is_told = bool(state.executed)  # what is wanted after a fill, though nothing need be done for it
-        if state.is_anything_to_do or at >= self.daily_loss.next_day or at >= self.presence.next_look:
+        is_due = at >= self.daily_loss.next_day or at >= self.presence.next_look or at >= self.marking.next_at
+        if is_due or state.is_anything_to_do:
             commands, plans = self._react(at)
             if commands:
                 self.throttle.sent(state, commands, at)
@@ -125,6 +128,9 @@ class Engine:
         if at >= self.recollection.next_at or state.stopping is not None:
             for dumped in self.recollection.records(state, at):
                 dispatch.give(dumped)
+        if at >= self.marking.next_at or state.stopping is not None:
+            for mark in self.marking.records(state, at):
+                dispatch.give(mark)
         plans = self._decide(dispatch, at)
         return dispatch.commands, plans
 

@@ -13,6 +13,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PositionMarked,
     PresenceCounted,
     SignalsDumped,
     TakenOver,
@@ -51,8 +52,8 @@ def expect(state: State, command: Command, at: int) -> None:
             state.revisit(command.instrument)
         case DayMarked():
             state.day_marks[command.venue] = command
-        case SignalsDumped():
-            pass  # it is for the next life
+        case SignalsDumped() | PositionMarked():
+            pass  # the one is for the next life, the other for reports
         case PresenceCounted():
             state.presence[command.strategy] = command
         case _:

@@ -134,6 +134,14 @@ class DayMarked(Wish, frozen=True, kw_only=True):
     pnl_quote: float
 
 
+class PositionMarked(Wish, frozen=True, kw_only=True):
+    """Where the others stand on an instrument of which we hold something. Nothing is sent."""
+
+    instrument: str
+    bid: int  # their best ones, in ticks
+    ask: int
+
+
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which a strategy did not meet its obligations."""
 
@@ -257,7 +265,9 @@ class AskBalance(Wish, frozen=True, kw_only=True):
 
 Question = AskOpenOrders | AskOrder | AskTrades | AskPosition | AskCash | AskBalance
 OrderCommand = PlaceOrder | AmendOrder | CancelOrder
-LocalCommand = MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked | PresenceCounted | SignalsDumped
+LocalCommand = (
+    MoveSlot | Denied | Pause | Halt | TakenOver | DayMarked | PositionMarked | PresenceCounted | SignalsDumped
+)
 Command = OrderCommand | LocalCommand | Question
 
 # What each command that leaves is about: an instrument, a scope or a venue. No other command leaves.

@@ -1,8 +1,8 @@
 """What is drawn of a report: equity with its parts, fills on price, and positions, of as many points as can be seen.
 
-What is kept does not grow with the fills. Equity is looked at after every n-th of them, as their number is known before
-the first is read. Of fills and prices every n-th is kept, where n doubles whenever there are too many. A position keeps
-the least and the most of every stretch that it stands for, so that no peak is lost.
+What is kept does not grow with the fills. Equity is looked at after every n-th of fills and marks, as their number is
+known before the first is read. Of fills and prices every n-th is kept, where n doubles whenever there are too many. A
+position keeps the least and the most of every stretch that it stands for, so that no peak is lost.
 """
 
 from collections import defaultdict
@@ -169,12 +169,12 @@ class Drawn:
 
 
 class Pen:
-    """Gathers the curves of one account, told every fill once it is booked."""
+    """Gathers the curves of one account, told every fill once it is booked; so many fills and marks will come."""
 
-    def __init__(self, key: AccountKey, instruments: Mapping[str, Instrument], fills: int) -> None:
+    def __init__(self, key: AccountKey, instruments: Mapping[str, Instrument], count: int) -> None:
         self._key = key
         self._instruments = instruments
-        self._look_every = max(1, fills // POINTS_MAX)
+        self._look_every = max(1, count // POINTS_MAX)
         self._unlooked = 0
         self._equity: dict[str, list[tuple[int, Parts]]] = {}
         self._drawn: defaultdict[str, Drawn] = defaultdict(Drawn)
@@ -187,6 +187,10 @@ class Pen:
         if drawn.fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
             drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
+        return self.mark()
+
+    def mark(self) -> bool:
+        """What is held was marked; whether the P&L should be looked at now."""
         self._unlooked += 1
         return self._unlooked >= self._look_every
 

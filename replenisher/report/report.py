@@ -28,7 +28,7 @@ from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, r
 from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
-from replenisher.store.marks import Mark
+from replenisher.store.marks import Mark, mark_count
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrips, round_trips
 
@@ -88,7 +88,7 @@ def read_report(
         counting = {key: thread.submit(read_counted, beside, key) for key in keys}
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
-            pen = Pen(key, instruments, counts[key])
+            pen = Pen(key, instruments, counts[key] + mark_count(connection, key))
             attribution, booked = reading.account(connection, key, instruments, pen, cube)
             lines += (own := attribution.lines())
             totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
@@ -143,7 +143,6 @@ class Reading:
 
     def __init__(self, fills: Mapping[AccountKey, int], sweeps: int, progress: Callable[[int, int], None]) -> None:
         self.since = self.until = 0
-        self._fills = fills
         self._count = sum(fills.values()) + sweeps
         self._done = 0
         self._progress = progress
@@ -158,7 +157,7 @@ class Reading:
     ) -> tuple[Attribution, Booked]:
         """Everything that moved one account's money, in order; what is no fill comes first."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
-        events = history.events(connection, key, self._fills[key])
+        events = history.events(connection, key)
         event, at = next(events, None), 0
         for fills, marked in marked_fills(connection, key):
             for fill in fills:
@@ -196,6 +195,8 @@ def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) ->
     match event:
         case Mark():
             attribution.mark(event)
+            if pen.mark():
+                pen.look(event.at, attribution.lines())
         case Begun():
             attribution.begin(event)
         case Taken():

@@ -18,7 +18,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
-from replenisher.store.marks import Mark, every_how_many, mark_before, marks_between
+from replenisher.store.marks import Mark, mark_before, marks
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
@@ -131,16 +131,15 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
     return connection.execute(query.where(fills.venue == key.venue, fills.account == key.account)).scalar_one()
 
 
-def events(connection: Connection, key: AccountKey, fills: int) -> Iterator[Event]:
-    """All that is no fill, oldest first, beside so many fills."""
+def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
+    """All that is no fill, oldest first."""
     lives = lives_of(connection, key)
     payments = list(paid(connection, key))
     deliveries = (each for each in payments if each.kind == CashKind.DELIVERY)
-    marks = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
+    at_delivery = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
     begun = [Begun(life.started_at, life.config_version) for life in lives]
-    rare: list[Event] = [*marks, *begun, *taken(connection, key), *payments]
-    between = marks_between(connection, key, lives, every_how_many(fills))
-    return merge(between, sorted(rare, key=_at), key=_at)
+    rare: list[Event] = [*at_delivery, *begun, *taken(connection, key), *payments]
+    return merge(marks(connection, key), sorted(rare, key=_at), key=_at)
 
 
 def _at(event: Event) -> int:

@@ -276,6 +276,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.mandates,
         tables.requests,
         tables.markouts,
+        tables.marks,
         tables.sweeps,
         tables.cash_moves,
         tables.cash_looks,

@@ -25,6 +25,7 @@ from replenisher.model.command import (
     MoveSlot,
     Pause,
     PlaceOrder,
+    PositionMarked,
     PresenceCounted,
     SignalsDumped,
     TakenOver,
@@ -124,6 +125,10 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
             rows[tables.halts].append({**origin, "index": index, "at": step.at, **halted})
         elif isinstance(command, PresenceCounted):
             _add_presence(rows, command, {**origin, "index": index}, life)
+        elif isinstance(command, PositionMarked):
+            tick = instruments.get(command.instrument).tick
+            what = {**origin, "index": index, "at": step.at, **_place(command.instrument, life)}
+            rows[tables.marks].append({**what, "mid": (command.bid + command.ask) * tick / 2})
         elif isinstance(command, SignalsDumped):
             what = {**origin, "index": index, "at": step.at, **_place(command.instrument, life)}
             what |= {"tick": command.tick, "lot": command.lot}
@@ -425,6 +430,8 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
         case DayMarked():
             row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
+        case PositionMarked():
+            row |= {"kind": "mark", **_place(command.instrument, life)}
         case PresenceCounted():
             row |= {"kind": "presence", **_place(command.instrument, life), "reason": command.missing}
         case SignalsDumped():

@@ -362,6 +362,19 @@ positions = Table(
     Index(None, "venue", "account", "instrument", "at"),
 )
 
+marks = Table(
+    "marks",
+    metadata,  # one row a minute of each instrument of which something is held, and one when a life stops
+    *_origin(),
+    _time("at"),
+    _text("venue"),
+    _text("account"),
+    _text("instrument"),
+    _exact("mid"),  # of the others
+    _key_by_origin(),
+    Index(None, "venue", "account", "instrument", "at"),
+)
+
 halts = Table(
     "halts",
     metadata,  # one row each time everything was halted, and each time an operator resumed

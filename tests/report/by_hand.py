@@ -76,10 +76,10 @@ class Rows:
         self._second += seconds
 
     def mid(self, price: str) -> None:
-        """The middle of the book, where something is decided."""
-        about = {"venue": KEY.venue, "instrument": self._names[0], "strategy": "core", "withheld": ""}
-        empty: Row = {"terms": {}, "wanted": [], "permitted": []}
-        self._add(tables.decisions, self._origin() | about | empty | {"fair_value": float(price)})
+        """What is held is marked."""
+        self._add(
+            tables.marks, self._origin() | self._account() | {"instrument": self._names[0], "mid": Decimal(price)}
+        )
 
     def fill(self, side: str, amount: str, price: str, mid: str, fee: str, **other: Any) -> None:
         """One fill, `fee` with its currency."""

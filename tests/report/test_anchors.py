@@ -65,9 +65,8 @@ class Ledger:
             seconds = [second + horizon_ns // SECOND_NS for horizon_ns in HORIZONS_NS]
             after = [float(exactly(mids[later])) if later < len(mids) else None for later in seconds]
             self._add(tables.markouts, placed | dict(zip(tables.MIDS, after, strict=True)))
-        last = {"at": started_at + len(mids) * SECOND_NS, "step": self._fills + 1, "strategy": name, "withheld": ""}
-        decided: Row = {"terms": {}, "wanted": [], "permitted": [], "cuts": [], "fair_value": float(exactly(mids[-1]))}
-        self._add(tables.decisions, origin | last | {"venue": KEY.venue, "instrument": name} | decided)
+        last = {"at": started_at + len(mids) * SECOND_NS, "step": self._fills + 1}
+        self._add(tables.marks, origin | last | where | {"mid": exactly(mids[-1])})
 
     def report(self, database: Database) -> Report:
         """What the report says of them."""

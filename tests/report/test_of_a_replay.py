@@ -50,7 +50,7 @@ def test_equity_has_one_point_at_a_time(lived: tuple[Outcome, Report]) -> None:
     assert curve.total[-1] == float(report.pnl.totals[0].total)
 
 
-def test_a_replay_counts_what_is_open_at_the_mark_and_a_report_at_fair_value(lived: tuple[Outcome, Report]) -> None:
+def test_a_replay_counts_what_is_open_at_the_mark_and_a_report_at_the_mid(lived: tuple[Outcome, Report]) -> None:
     outcome, report = lived
     ((name, held),) = outcome.positions.items()
     ((currency, at_mark),) = outcome.pnl_at_mark.items()
@@ -58,19 +58,19 @@ def test_a_replay_counts_what_is_open_at_the_mark_and_a_report_at_fair_value(liv
     with closing(Database(f"sqlite:///{outcome.data_directory}/replenisher.db")) as database:
         (key,) = database.read(history.account_keys)
         instrument = database.read(lambda connection: queries.instruments(connection, key.venue))[name]
-        fair_value = database.read(newest_fair_value)
+        mid = database.read(newest_mark)
 
     (total,) = report.pnl.totals
-    moved = unit_value(instrument, outcome.marks[name]) - unit_value(instrument, fair_value)
+    moved = unit_value(instrument, outcome.marks[name]) - unit_value(instrument, mid)
     assert held != 0
     assert total.currency == currency
     assert at_mark - total.total == pytest.approx(held * moved, abs=Decimal("1e-8"))
 
 
-def newest_fair_value(connection: Connection) -> Decimal:
-    c = tables.decisions.c
-    query = select(c.fair_value).where(c.fair_value.is_not(None)).order_by(c.step.desc(), c.index.desc())
-    return Decimal(repr(connection.execute(query.limit(1)).scalar_one()))
+def newest_mark(connection: Connection) -> Decimal:
+    c = tables.marks.c
+    mid: Decimal = connection.execute(select(c.mid).order_by(c.step.desc()).limit(1)).scalar_one()
+    return mid
 
 
 def test_what_is_captured_is_what_is_quoted_and_is_less_than_what_the_others_show(
