@@ -57,6 +57,8 @@ def replay(
         raise typer.Exit(_again(file, journal, as_json))
     if synthetic and tape is not None:
         raise typer.BadParameter("a market is either recorded or synthetic", param_hint="--synthetic")
+    if synthetic and speed is not None:
+        raise typer.BadParameter("only a tape is played faster", param_hint="--speed")
     with progress("replay") as tell:
         from replenisher.config import load, market_overrides, require_exchange
 

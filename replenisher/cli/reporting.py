@@ -48,7 +48,7 @@ def report(
         found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills and sweeps"))
         tables: dict[str, str] = {}
         if csv is not None:
-            from replenisher.report.csv_files import csv_files
+            from replenisher.report.csv_files import csv_files, left_over
 
             tables = dict(csv_files(found))
             for name, text in tables.items():
@@ -58,6 +58,8 @@ def report(
             write_over(html, page(found))
         if csv is not None:
             write_folder(csv, tables)
+            for file in left_over(csv, tables):
+                file.unlink()
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
     raise typer.Exit(0 if found.pnl.is_explained else 1)
 

@@ -23,7 +23,7 @@ class Sharpe(msgspec.Struct, frozen=True, kw_only=True):
     No benchmark is subtracted, and a year has 365 days. An interval in which nothing moved is a sample like any other.
     """
 
-    value: float | None
+    annualised: float | None
     interval_s: int | None  # of one sample
     samples: int
     refused: str = ""  # why there is no value
@@ -87,7 +87,7 @@ class Equity:
             if samples >= SAMPLES_MIN:
                 return self._sampled(interval_ns, samples)
         told = f"too short: {samples} of the {SAMPLES_MIN} minutes that it takes"
-        return Sharpe(value=None, interval_s=None, samples=samples, refused=told)
+        return Sharpe(annualised=None, interval_s=None, samples=samples, refused=told)
 
     def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
         changes: defaultdict[int, float] = defaultdict(float)
@@ -99,7 +99,7 @@ class Equity:
         squares = fsum((change - mean) ** 2 for change in changes.values()) + (samples - len(changes)) * mean**2
         deviation = sqrt(squares / (samples - 1))
         return Sharpe(
-            value=mean / deviation * sqrt(YEAR_NS / interval_ns) if deviation else None,
+            annualised=mean / deviation * sqrt(YEAR_NS / interval_ns) if deviation else None,
             interval_s=interval_ns // SECOND_NS,
             samples=samples,
             refused="" if deviation else "P&L moved alike in every sample",

@@ -69,7 +69,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
-    """The P&L of an account in a currency, what is open at the last decision's fair value, and what is booked."""
+    """The P&L of an account in a currency, what is open at the others' last mid, and what is booked."""
 
     venue: str
     account: str

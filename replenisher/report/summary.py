@@ -57,7 +57,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
             if any(values):
                 grid.add_row(part.replace("_", " "), *(shown(value) if value else "" for value in values))
         grid.add_section()
-        grid.add_row("P&L at fair value", *(shown(total.total) for total in totals))
+        grid.add_row("P&L at the mid", *(shown(total.total) for total in totals))
         if any(total.unexplained for total in totals):
             grid.add_row("not explained", *(f"{total.unexplained}" for total in totals), style="red")
         yield Group(_head(f"P&L of {account}"), grid)

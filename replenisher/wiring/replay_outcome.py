@@ -12,6 +12,7 @@ from replenisher.config import Config
 from replenisher.core.halts import why_halted
 from replenisher.exchange.views import Views
 from replenisher.live.supervisor import FAILURE, FINE, RISK_HALT
+from replenisher.model.instrument import Kind
 from replenisher.model.units import SECOND_NS
 from replenisher.wiring.replay_parts import NO_PRICES
 from replenisher.wiring.venues import instruments_on
@@ -40,9 +41,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cut_off: int  # how often the exchange ended the session, because we asked more often than `exchange.rate` allows
     fills: int
     equity_at_mark: Mapping[str, Decimal]  # by currency: cash, and what positions would bring at the exchange's mark
-    pnl_at_mark: Mapping[str, Decimal]  # what that is more than was paid in; `report` counts at the last fair value
+    pnl_at_mark: Mapping[str, Decimal]  # what that is more than was paid in, and was bought; `report` counts at the mid
     fees: Mapping[str, Decimal]
-    positions: Mapping[str, Decimal]
+    positions: Mapping[str, Decimal]  # on a spot market what was bought, less what was sold
     marks: Mapping[str, Decimal]
     halted: str  # why; empty if it was not
     is_flat: bool  # whether nothing rests at the end, as the exchange says
@@ -66,8 +67,19 @@ def outcome_of(
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
     account, views = config.venues[venue].account, game.exchange.views
-    currencies = sorted({*section.balances, *(each.instrument.settlement_currency for each in views.instruments())})
+    listed = {each.instrument.name: each.instrument for each in views.instruments()}
+    spot = [each for each in listed.values() if each.kind is Kind.SPOT]
+    settled = {each.settlement_currency for each in listed.values()}
+    currencies = sorted({*section.balances, *settled, *(each.base_currency for each in spot)})
     equity = {currency: _equity(views, account, currency) for currency in currencies}
+    pnl = {currency: now - section.balances.get(currency, ZERO) for currency, now in equity.items()}
+    positions = {name: views.position(account, name).size for name in instruments_on(config, venue)}
+    marks = {name: views.mark_price(name) for name in positions}
+    for each in spot:
+        if each.name in positions:
+            positions[each.name] = bought = _bought(views, account, each.name)
+            pnl[each.base_currency] -= bought
+            pnl[each.quote_currency] += bought * marks[each.name]
     return Outcome(
         configuration=str(config.path),
         version=config.fingerprint(),
@@ -87,10 +99,10 @@ def outcome_of(
         cut_off=tally.cut_off,
         fills=sum(1 for _ in views.trades(account)),
         equity_at_mark=equity,
-        pnl_at_mark={currency: now - section.balances.get(currency, ZERO) for currency, now in equity.items()},
+        pnl_at_mark=pnl,
         fees=_fees(views, account),
-        positions={name: views.position(account, name).size for name in instruments_on(config, venue)},
-        marks={name: views.mark_price(name) for name in instruments_on(config, venue)},
+        positions=positions,
+        marks=marks,
         halted=why_halted(game.engine.state),
         is_flat=not views.open_orders(account),
         hash=hash,
@@ -102,6 +114,12 @@ def _equity(views: Views, account: str, currency: str) -> Decimal:
     """Cash, what waits for the next settlement, and what positions would bring at the mark."""
     held = views.account(account, currency)
     return held.balance + held.realized + held.unrealized
+
+
+def _bought(views: Views, account: str, name: str) -> Decimal:
+    """What trades have brought of a currency, fees aside."""
+    signed = (trade.amount * trade.side.sign for trade in views.trades(account) if trade.instrument == name)
+    return sum(signed, ZERO)
 
 
 def _fees(views: Views, account: str) -> dict[str, Decimal]:

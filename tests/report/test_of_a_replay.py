@@ -96,3 +96,39 @@ def test_a_quote_is_on_the_book_after_both_ways_of_the_wire(lived: tuple[Outcome
     for each in report.latency:
         assert each.p50_ms == each.p99_ms == THERE_AND_BACK_MS
         assert each.unanswered == 0
+
+
+SPOT = """
+version: 1
+mode: paper
+venues: {deribit: {adapter: deribit, rate_limit_per_s: 30, rate_limit_burst: 100}}
+exchange:
+  venue: deribit
+  seed: 7
+  market: {source: synthetic}
+  instruments: {BTC_USDC: {}}
+  balances: {BTC: "5", USDC: "300000"}
+  latency: {request_ms: 2, response_ms: 2}
+  rate: {per_s: 30, burst: 100}
+  fees: {maker_bps: 1, taker_bps: 5}
+risk: {max_position_quote: 100000, max_order_quote: 5000, max_open_orders: 20, max_daily_loss_quote: 5000,
+       price_collar_bps: 200}
+strategies:
+  - {id: core, strategy: pure_mm, venue: deribit, instrument: BTC_USDC, size_unit: quote, order_amount: 1000,
+     order_levels: 3, bid_spread_bps: 1, ask_spread_bps: 1, level_spacing_bps: 1, fair_value: {source: mid}}
+"""
+
+
+def test_on_a_spot_market_a_replay_tells_what_was_bought_and_what_that_brought(tmp_path: Path) -> None:
+    (tmp_path / "spot.yaml").write_text(SPOT)
+
+    outcome = replay(load(tmp_path / "spot.yaml"), minutes=1, directory=tmp_path / "data", tell=lambda _word: None)
+
+    with closing(Database(f"sqlite:///{tmp_path / 'data' / 'replenisher.db'}")) as database:
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        mid = database.read(newest_mark)
+    bought, mark = outcome.positions["BTC_USDC"], outcome.marks["BTC_USDC"]
+    totals = {total.currency: total.total for total in report.pnl.totals}
+    assert bought != 0 and float(bought) == report.curves.held[0].position[-1]
+    assert outcome.pnl_at_mark["BTC"] == totals["BTC"] == -outcome.fees["BTC"]
+    assert outcome.pnl_at_mark["USDC"] - totals["USDC"] == bought * (mark - mid)

@@ -45,6 +45,9 @@ def traded(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Pat
 
 def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path) -> None:
     written = ["--html", tmp_path / "report.html", "--csv", tmp_path / "tables"]
+    (tmp_path / "tables").mkdir()
+    for name, text in {"obligations": "venue,account\n", "curves_presence": "day,mine\n", "notes": "venue\n"}.items():
+        (tmp_path / "tables" / f"{name}.csv").write_text(text)
 
     of_config = replenisher(traded, "report", PAPER, "--json", *written)
     of_file = replenisher(traded, "report", "replenisher.db", "--json")
@@ -56,9 +59,11 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     assert (
         f'value="{json.loads(of_file.stdout)["pnl"]["totals"][0]["total"]}"' in (tmp_path / "report.html").read_text()
     )
-    assert {"report.csv", "pnl_lines.csv", "performance.csv"} <= {each.name for each in (tmp_path / "tables").iterdir()}
+    there = {each.name for each in (tmp_path / "tables").iterdir()}
+    assert {"report.csv", "pnl_lines.csv", "performance.csv"} <= there
+    assert there & {"obligations.csv", "curves_presence.csv", "notes.csv"} == {"curves_presence.csv", "notes.csv"}
     assert (again.returncode, again.stderr) == (0, ""), "what was there is written over"
-    assert "P&L at fair value" in again.stdout
+    assert "P&L at the mid" in again.stdout
     assert max(map(len, again.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "tables"}
 

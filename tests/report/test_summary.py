@@ -155,5 +155,5 @@ def test_who_has_the_rest_in_a_file_is_told_what_it_comes_to(report: Report) -> 
 
     start = whole.index(short[0])
     assert short[0].startswith("P&L of ")
-    assert any("P&L at fair value" in line for line in short)
+    assert any("P&L at the mid" in line for line in short)
     assert whole[start : start + len(short)] == short

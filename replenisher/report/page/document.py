@@ -73,7 +73,7 @@ def _head(report: Report) -> Iterator[str]:
     yield '<button id="theme" type="button">Dark</button></header><div class="tiles">'
     for place, total in enumerate(report.pnl.totals):
         of = f" of {total.account}" if len(accounts) > 1 else ""
-        yield _tile(f"P&L at fair value{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
+        yield _tile(f"P&L at the mid{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
     yield _tile("fills", "fills", report.fills, "")
     if report.sweeps.is_part:
         yield _tile("sweeps looked at", "sweeps.read", report.sweeps.read, f"of {report.sweeps.stored:,}")

@@ -6,7 +6,7 @@
   const root = document.documentElement;
 
   const around = () => {
-    const style = getComputedStyle(root);
+    const style = getComputedStyle(document.body);
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--quiet"), linecolor: colour("--line"), exponentformat: "none" };
     return {
