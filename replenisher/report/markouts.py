@@ -13,8 +13,9 @@ fill found them: the others', or the strategy's own, which is known where both o
 anything the markout is the half spread at every h; where a maker's spread just pays for what takers know, the realised
 spread is zero. How fast they are right differs from market to market, so every h is told.
 
-Means are weighted by notional. The error is that of the weighted mean as if fills were independent; those of one
-minute are not quite, as they share a market. A mid that nobody knows is left out and counted as missing.
+Means are weighted by notional, in quote currency: nothing is converted, so each of these has a mean of its own. The
+error is that of the weighted mean as if fills were independent; those of one minute are not quite, as they share a
+market. A mid that nobody knows is left out and counted as missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,11 +47,12 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """The markouts of the fills of one configuration version that share something."""
+    """The markouts of the fills of one configuration version, in one quote currency, that share something."""
 
     config_version: str
     by: str  # `all`, `strategy`, `level`, `side` or `hour`
     key: str  # which of them; an hour is one of the day, UTC
+    quote_currency: str  # of the instruments
     fills: int
     notional_quote: float
     points: tuple[Point, ...]
@@ -72,6 +74,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str
     strategy: str
     level: int | None  # None of fills that are older than what the ledger knows of levels
+    quote_currency: str
     fills: int
     two_sided: int  # of them, those at which the strategy showed both a bid and an ask
     own_quoted_bps: float | None  # between these, of those fills
@@ -87,6 +90,7 @@ class Cell(msgspec.Struct, frozen=True):
     strategy: str
     level: int | None
     side: str
+    quote_currency: str
 
 
 class MarkoutCube:
@@ -128,8 +132,9 @@ class MarkoutCube:
     def _about(self, whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[int, float, float, bool]:
         """The first of its rows, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
         name, strategy, version, side, level = whose
-        place = self._places.setdefault(Cell(version, strategy, level, side), len(self._places))
         instrument = instruments[name]
+        cell = Cell(version, strategy, level, side, instrument.quote_currency)
+        place = self._places.setdefault(cell, len(self._places))
         sign = 1.0 if side == Side.BUY.value else -1.0
         return place * HOURS, sign, float(instrument.contract_value), instrument.inverse
 
@@ -146,39 +151,48 @@ class MarkoutCube:
                 sum_[..., rows[starts]] += np.add.reduceat(value, starts, axis=-1)
 
     def curves(self) -> tuple[Curve, ...]:
-        """The markouts of all fills of each configuration version, and by strategy, level, side and hour."""
+        """The markouts of all fills of each version and quote currency, and by strategy, level, side and hour."""
         found: list[Curve] = []
         for by in ("all", "strategy", "level", "side", "hour"):
-            rows: dict[tuple[str, str], list[int]] = {}
+            rows: dict[tuple[str, str, str], list[int]] = {}
             for cell, hour, row in self._rows():
-                rows.setdefault((cell.config_version, _key(by, cell, hour)), []).append(row)
-            for (version, key), some in sorted(rows.items(), key=lambda each: (each[0][0], _natural(each[0][1]))):
-                found.append(self._curve(version, by, key, some))
+                rows.setdefault((cell.config_version, _key(by, cell, hour), cell.quote_currency), []).append(row)
+            for version, key, currency in sorted(rows, key=lambda each: (each[0], _natural(each[1]), each[2])):
+                found.append(self._curve(version, by, key, currency, rows[version, key, currency]))
         return tuple(found)
 
     def spreads(self) -> tuple[Spread, ...]:
-        """What became of the spread, by configuration version, strategy and level."""
-        rows: dict[tuple[str, str, int | None], list[int]] = {}
+        """What became of the spread, by configuration version, strategy, level and quote currency."""
+        rows: dict[tuple[str, str, int | None, str], list[int]] = {}
         for cell, _, row in self._rows():
-            rows.setdefault((cell.config_version, cell.strategy, cell.level), []).append(row)
-        order = sorted(rows, key=lambda each: (each[0], each[1], -1 if each[2] is None else each[2]))
+            rows.setdefault((cell.config_version, cell.strategy, cell.level, cell.quote_currency), []).append(row)
+        order = sorted(rows, key=lambda each: (*each[:2], -1 if each[2] is None else each[2], each[3]))
         return tuple(self._spread(*whose, rows[whose]) for whose in order)
 
-    def _curve(self, version: str, by: str, key: str, rows: list[int]) -> Curve:
+    def _curve(self, version: str, by: str, key: str, currency: str, rows: list[int]) -> Curve:
         count, notional = self._of("fills", rows)
         points = tuple(
             _point(after_s, round(count), terms)
             for after_s, terms in zip(HORIZONS_S, self._of("markout", rows), strict=True)
         )
-        return Curve(config_version=version, by=by, key=key, fills=round(count), notional_quote=notional, points=points)
+        return Curve(
+            config_version=version,
+            by=by,
+            key=key,
+            quote_currency=currency,
+            fills=round(count),
+            notional_quote=notional,
+            points=points,
+        )
 
-    def _spread(self, version: str, strategy: str, level: int | None, rows: list[int]) -> Spread:
+    def _spread(self, version: str, strategy: str, level: int | None, currency: str, rows: list[int]) -> Spread:
         weight, quoted, effective = self._of("spread", rows)
         two_sided, own_weight, own_quoted = self._of("own", rows)
         return Spread(
             config_version=version,
             strategy=strategy,
             level=level,
+            quote_currency=currency,
             fills=round(self._of("fills", rows)[0]),
             two_sided=round(two_sided),
             own_quoted_bps=own_quoted / own_weight if own_weight else None,

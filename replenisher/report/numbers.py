@@ -58,6 +58,12 @@ def title(column: str) -> str:
     return f"{text}, {unit}" if unit else text
 
 
+def told_apart(names: Iterable[str]) -> dict[str, str]:
+    """Each name; nothing if there is only one, which then goes without saying."""
+    found = set(names)
+    return {name: name if len(found) > 1 else "" for name in found}
+
+
 def short_names(versions: Iterable[str]) -> dict[str, str]:
     """As much of each configuration version as tells it apart; nothing if there is only one."""
     names = set(versions)

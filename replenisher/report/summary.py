@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.numbers import FEW, after, heading, moment, short_names, shown, title, written
+from replenisher.report.numbers import FEW, after, heading, moment, short_names, shown, title, told_apart, written
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
@@ -20,7 +20,7 @@ NAME_WIDTH = 34  # of a row's name in a table that is turned, at most
 ELSEWHERE = ("report", "pnl.totals", "markouts", "spreads.after", "curves.")
 OF_ALL = ("instrument", "strategy", "currency", "day")  # stands in the heading where it is the same in all rows
 HIDDEN = ("venue", "account")
-VERSION = "config_version"
+ONE_IS_NO_NEWS = ("config_version", "quote_currency")  # goes without saying where it is the same in all rows
 ASIDE = (".intervals", ".seen")  # how sure a number is, which fills columns of its own
 RESTS_ON = {"half_life_s": "rho_per_s", "never_share": "t90_by 60s"}  # what is seen as often as another number
 Known = tuple[float, float | None, int]  # after how many seconds, the mean if there is one, and of how many
@@ -67,15 +67,21 @@ def _markouts(report: Report, width: int) -> Iterator[RenderableType]:
     """The markouts of every strategy."""
     curves = [each for each in report.markouts if each.by == "strategy"]
     points = [[(point.after_s, point.mean_bps, point.fills) for point in curve.points] for curve in curves]
-    names = [(curve.key, curve.config_version) for curve in curves]
-    yield from _over_time("Markouts, bps", ("strategy",), names, points, width)
+    currencies = told_apart(curve.quote_currency for curve in curves)
+    names = [(curve.key, currencies[curve.quote_currency], curve.config_version) for curve in curves]
+    yield from _over_time("Markouts, bps", ("strategy", "quoted in"), names, points, width)
 
 
 def _realised(report: Report, width: int) -> Iterator[RenderableType]:
     """What was left of the effective spread of every level."""
     points = [[(point.after_s, point.realised_bps, point.fills) for point in each.after] for each in report.spreads]
-    names = [(each.strategy, _level(each.level), each.config_version) for each in report.spreads]
-    yield from _over_time("Spreads: what was left after which time, bps", ("strategy", "level"), names, points, width)
+    currencies = told_apart(each.quote_currency for each in report.spreads)
+    names = [
+        (each.strategy, _level(each.level), currencies[each.quote_currency], each.config_version)
+        for each in report.spreads
+    ]
+    columns = ("strategy", "level", "quoted in")
+    yield from _over_time("Spreads: what was left after which time, bps", columns, names, points, width)
 
 
 def _level(level: int | None) -> str:
@@ -200,9 +206,13 @@ def _is_the_same(rows: Sequence[Row], column: str) -> bool:
 
 
 def _is_told(rows: Sequence[Row], column: str) -> bool:
-    """Whether there is something to read: no column of nothing, and of one version no name."""
+    """Whether there is something to read: no column of nothing, and of one version or currency no name."""
     last = column.rpartition(".")[2]
-    if last in HIDDEN or any(each in column for each in ASIDE) or (last == VERSION and _is_the_same(rows, column)):
+    if (
+        last in HIDDEN
+        or any(each in column for each in ASIDE)
+        or (last in ONE_IS_NO_NEWS and _is_the_same(rows, column))
+    ):
         return False
     return any(row.cells.get(column) not in (None, "", 0) for row in rows)
 

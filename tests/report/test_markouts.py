@@ -17,9 +17,11 @@ from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked, marked_fills
-from tests.report.by_hand import INVERSE, KEY, LINEAR
+from tests.report.by_hand import INVERSE, KEY, LINEAR, instrument
 
-INSTRUMENTS = {LINEAR.name: LINEAR, INVERSE.name: INVERSE}
+IN_USD = instrument("ETH_USD", quote_currency="USD")
+IN_BTC = instrument("ETH_BTC", quote_currency="BTC", settlement_currency="BTC")
+INSTRUMENTS = {each.name: each for each in (LINEAR, INVERSE, IN_USD, IN_BTC)}
 NONE = [None] * 8
 
 
@@ -149,11 +151,32 @@ def test_an_inverse_contract_weighs_what_it_is_worth_in_its_quote_currency(datab
         database,
         [
             fill(1, Side.BUY, "50000", "50005", NONE, instrument=INVERSE.name, amount="100"),
-            fill(2, Side.BUY, "100", "100.3", NONE, amount="1"),
+            fill(2, Side.BUY, "100", "100.3", NONE, instrument=IN_USD.name, amount="1"),
         ],
     )
 
     assert points(cube)[0.0].mean_bps == pytest.approx((1 * 100 + 30 * 100) / 200)
+
+
+def test_what_is_quoted_in_two_currencies_is_never_added_up(database: Database) -> None:
+    """10 and 40 bps with 100 and 200 USDT, and -100 and -20 with 0.1 and 0.3 BTC: 30 and -40, whatever they share."""
+    cube = cube_of(
+        database,
+        [
+            fill(1, Side.BUY, "100", "100.1", NONE, spread=0.1001),
+            fill(2, Side.BUY, "100", "100.4", NONE, spread=0.1004, amount="2"),
+            fill(3, Side.BUY, "0.05", "0.0495", NONE, instrument=IN_BTC.name, spread=0.0000495, amount="2"),
+            fill(4, Side.BUY, "0.05", "0.0499", NONE, instrument=IN_BTC.name, spread=0.0000998, amount="6"),
+        ],
+    )
+
+    for by, key in (("all", ""), ("strategy", "core"), ("level", "0"), ("side", "buy"), ("hour", "00")):
+        told = [each for each in cube.curves() if each.by == by]
+        assert [(each.key, each.quote_currency, each.fills) for each in told] == [(key, "BTC", 2), (key, "USDT", 2)]
+        assert [each.points[0].mean_bps for each in told] == pytest.approx([-40, 30])
+        assert [each.notional_quote for each in told] == pytest.approx([0.4, 300])
+    assert [(each.quote_currency, each.fills) for each in cube.spreads()] == [("BTC", 2), ("USDT", 2)]
+    assert [each.quoted_bps for each in cube.spreads()] == pytest.approx([17.5, 10])
 
 
 def test_what_is_missing_is_counted_and_is_no_zero(database: Database) -> None:

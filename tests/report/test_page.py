@@ -58,6 +58,7 @@ MARKOUTS = [
         config_version="v",
         by="side",
         key=key,
+        quote_currency="USD",
         fills=9,
         notional_quote=1_000.5,
         points=(
@@ -248,6 +249,18 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
+
+
+def test_a_line_names_the_currency_that_its_fills_are_quoted_in_where_there_are_two(report: Report) -> None:
+    buys, sells = MARKOUTS
+    in_both = (buys, msgspec.structs.replace(buys, quote_currency="BTC"), sells)
+
+    def names(curves: tuple[Curve, ...]) -> list[str]:
+        drawn = figures(msgspec.structs.replace(report, markouts=curves))
+        return [line["name"] for each in drawn if each.key == "markouts-side" for line in each.data]
+
+    assert names(in_both) == ["buy USD", "buy BTC", "sell USD"]
+    assert names((buys, sells)) == ["buy", "sell"]
 
 
 def test_the_fall_under_the_peak_is_counted_from_where_it_began(report: Report) -> None:

@@ -33,6 +33,7 @@ def spread(level: int) -> Spread:
         config_version="v",
         strategy="core",
         level=level,
+        quote_currency="USD",
         fills=40,
         two_sided=38,
         own_quoted_bps=1.5,
@@ -66,7 +67,15 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
     room = tmp_path_factory.mktemp("report")
     url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
     points = tuple(Point(after_s=after_s, fills=40, missing=0, mean_bps=1.25, error_bps=0.1) for after_s in (0, 300))
-    markouts = Curve(config_version="v", by="strategy", key="core", fills=40, notional_quote=1000.5, points=points)
+    markouts = Curve(
+        config_version="v",
+        by="strategy",
+        key="core",
+        quote_currency="USD",
+        fills=40,
+        notional_quote=1000.5,
+        points=points,
+    )
     with closing(World(room, url, orders=30)), closing(Database(url)) as database:
         found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
         yield msgspec.structs.replace(
@@ -148,6 +157,24 @@ def test_what_is_left_of_the_spread_is_a_line_for_each_level(report: Report) -> 
     assert second.split() == ["core", "1", "0.75", "0.50", "(-8.00)"]
     assert "  in brackets: of fewer than 10 fills" in rest
     assert "  3 more with --json, --csv or --html" in rest
+
+
+def test_a_curve_names_the_currency_that_its_fills_are_quoted_in_where_there_are_two(report: Report) -> None:
+    (curve,), (first, *_) = report.markouts, report.spreads
+    in_both = msgspec.structs.replace(
+        report,
+        markouts=(msgspec.structs.replace(curve, quote_currency="BTC"), curve),
+        spreads=(msgspec.structs.replace(first, quote_currency="BTC"), first),
+    )
+
+    shown = lines(summary(in_both, 120), 120)
+
+    assert [line.split()[:2] for line in below(shown, "Markouts, bps")[4:6]] == [["core", "BTC"], ["core", "USD"]]
+    left = below(shown, "Spreads: what was left after which time, bps")
+    assert [line.split()[:3] for line in left[4:6]] == [["core", "0", "BTC"], ["core", "0", "USD"]]
+    quoted = below(shown, "Spreads: what we and the others quoted")
+    assert [line.split()[:2] for line in quoted[4:6]] == [["BTC", "40"], ["USD", "40"]]
+    assert not any("USD" in line for line in below(lines(summary(report, 120), 120), "Markouts, bps"))
 
 
 def test_who_has_the_rest_in_a_file_is_told_what_it_comes_to(report: Report) -> None:

@@ -166,8 +166,8 @@ def curve(version: str, by: str, key: str, fills: str, notional: float, *sums: f
         error = sqrt(sum(each**2 for each in off)) / traded * 10_000 if len(known) > 1 else None
         told = {"fills": len(known), "missing": missing, "mean_bps": gained / traded * 10_000, "error_bps": error}
         points += [{"after_s": after_s} | told for after_s in times]
-    whose = {"config_version": version, "by": by, "key": key, "fills": len(fills.split())}
-    return whose | {"notional_quote": notional, "points": points}
+    whose = {"config_version": version, "by": by, "key": key, "quote_currency": "USDT"}
+    return whose | {"fills": len(fills.split()), "notional_quote": notional, "points": points}
 
 
 OF_FIRST = ("1 2 3 4 5 7 8 9", 1112.8, 4.8, 4.3, 3.05)
@@ -208,8 +208,8 @@ def spread(version: str, level: int, fills: str, two_sided: str) -> dict[str, An
         after += [{"after_s": after_s} | told for after_s in times]
     quoted = mean({number: 10_000 * AT_MID[number][1] for number in numbers})
     own = mean({number: 10_000 * AT_MID[number][2] for number in two_sided.split()})
-    whose = {"config_version": version, "strategy": "core", "level": level, "fills": len(numbers)}
-    whose |= {"two_sided": len(two_sided.split()), "own_quoted_bps": own}
+    whose = {"config_version": version, "strategy": "core", "level": level, "quote_currency": "USDT"}
+    whose |= {"fills": len(numbers), "two_sided": len(two_sided.split()), "own_quoted_bps": own}
     return whose | {"quoted_bps": quoted, "effective_bps": mean(gained(ONCE)), "after": after}
 
 

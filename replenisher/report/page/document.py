@@ -134,10 +134,10 @@ def _turned(rows: Sequence[Row], columns: Sequence[str], numeric: Container[str]
 
 
 def _goes_without_saying(rows: Sequence[Row], column: str) -> bool:
-    """Whether no row has anything there, or all of them the one account or version that the page names at its head."""
+    """Whether no row has anything there, or all of them the one that goes for the whole page."""
     values = {row.cells.get(column) for row in rows}
-    is_at_head = column.rpartition(".")[2] in ("venue", "account", "config_version")
-    return values <= {None, "", 0} or (is_at_head and len(values) == 1)
+    is_of_all = column.rpartition(".")[2] in ("venue", "account", "config_version", "quote_currency")
+    return values <= {None, "", 0} or (is_of_all and len(values) == 1)
 
 
 def _cell(row: Row, column: str, is_numeric: bool) -> str:

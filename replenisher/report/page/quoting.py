@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.numbers import after, moment, short_names
+from replenisher.report.numbers import after, moment, short_names, told_apart
 from replenisher.report.page.figure import (
     COLOURS,
     HEIGHT,
@@ -26,11 +26,12 @@ HOUR_MS = HOUR_NS / MS_NS
 def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
     """What fills had gained after each time, a line for each kind of fills."""
     versions = short_names(curve.config_version for curve in curves)
+    currencies = told_apart(curve.quote_currency for curve in curves)
     data = []
     for place, curve in enumerate(curves):
         points = [point for point in curve.points if point.mean_bps is not None]
         line = means_of(
-            f"{_key(by, curve.key)} {versions[curve.config_version]}".strip(),
+            _name(_key(by, curve.key), currencies[curve.quote_currency], versions[curve.config_version]),
             [after(point.after_s) for point in points],
             [point.mean_bps for point in points],
             [point.fills for point in points],
@@ -63,10 +64,11 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
 def spreads_of(spreads: Sequence[Spread]) -> Figure:
     """What we and the others showed, what takers paid, and what was left of that after each time, level by level."""
     versions = short_names(each.config_version for each in spreads)
+    currencies = told_apart(each.quote_currency for each in spreads)
     lines = []
     for place, each in enumerate(spreads):
-        level = "" if each.level is None else f" level {each.level}"
-        name = f"{each.strategy}{level} {versions[each.config_version]}".strip()
+        level = "" if each.level is None else f"level {each.level}"
+        name = _name(each.strategy, level, currencies[each.quote_currency], versions[each.config_version])
         steps = [
             "quoted by us",
             "quoted by others",
@@ -170,6 +172,11 @@ def _band(band_bps: float) -> str:
 
 def _count(day: DayOfSweeps) -> str:
     return f"{day.resilience.sweeps:,} sweeps"
+
+
+def _name(*words: str) -> str:
+    """A line's name, of what is told."""
+    return " ".join(filter(None, words))
 
 
 def _key(by: str, key: str) -> str:
