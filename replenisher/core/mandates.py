@@ -6,7 +6,7 @@ import msgspec
 
 from replenisher.core.fair_value import fair_value_of
 from replenisher.core.setup import Setup, StrategySetup
-from replenisher.model.mandate import Chain, Mandate
+from replenisher.model.mandate import Chain, Mandate, Owed
 
 
 def mandates(setup: Setup) -> dict[str, Mandate]:
@@ -16,7 +16,7 @@ def mandates(setup: Setup) -> dict[str, Mandate]:
 
 def _mandate(setup: StrategySetup) -> Mandate:
     strategy = setup.strategy
-    fair_value, chain = fair_value_of(strategy), getattr(strategy, "chain", None)
+    fair_value, chain, owed = fair_value_of(strategy), getattr(strategy, "chain", None), setup.obligations
     return Mandate(
         instrument=setup.instrument,
         idea=setup.name or type(strategy).__name__,
@@ -25,6 +25,7 @@ def _mandate(setup: StrategySetup) -> Mandate:
         policy=_told(setup.policy),
         limits=_told(setup.limits),
         guards=None if setup.guards is None else _told(setup.guards),
+        obligations=None if owed is None else msgspec.convert(owed, Owed, from_attributes=True),
     )
 
 

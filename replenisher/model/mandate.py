@@ -1,10 +1,11 @@
 """A mandate: what a life has asked of one strategy, told once, so that every order can be explained from records alone.
 
 A decision carries the numbers that were different each time (`terms`). What was the same all life long is here: how a
-price follows from them (`Chain`), how far a live order may be off, and what bounds it. So an explanation needs neither
-the configuration nor the program of then.
+price follows from them (`Chain`), how far a live order may be off, what bounds it, and what is owed to a programme. So
+an explanation needs neither the configuration nor the program of then.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +46,14 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     price_ceiling: float | None = None  # nothing is bought above it
 
 
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a market maker's programme wants to see of a strategy."""
+
+    max_spread_bps: float
+    min_depth_quote: Decimal  # on each side
+    min_uptime_pct: float  # of the time in which the instrument trades
+
+
 class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy in one life."""
 
@@ -55,3 +64,4 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any]  # how its orders are kept in line with its wishes, by name
     limits: dict[str, Any]
     guards: dict[str, Any] | None  # None where there are none
+    obligations: Owed | None = None  # likewise, and in journals that are older than this

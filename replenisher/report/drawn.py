@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.pnl import ZERO, Line, Parts, summed
-from replenisher.store import queries
 from replenisher.store.history import Fill, Taken
+from replenisher.store.presence import PresenceRow, is_enough, presence
 from replenisher.store.queries import AccountKey
 
 POINTS_MAX = 1_000  # of a curve; twice as many before it is thinned again
@@ -70,6 +70,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     hour: tuple[int, ...]  # when it begins
     met_pct: tuple[float | None, ...]  # of the time in which the instrument traded; None if it did not
+    owed_pct: tuple[float | None, ...]  # None if no mandate tells it
+    is_enough: tuple[bool | None, ...]  # None if either is not known
 
 
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,18 +85,19 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
 
 def presences(connection: Connection, key: AccountKey) -> list[Presence]:
     """The hours of every strategy of an account that had obligations."""
-    hours: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
-    for row in queries.presence(connection, key, 0):
-        met_pct = 100 * row.met_ns / row.traded_ns if row.traded_ns else None
-        hours.setdefault((row.strategy, row.instrument), []).append((row.hour, met_pct))
+    hours: dict[tuple[str, str], list[PresenceRow]] = {}
+    for row in presence(connection, key, 0):
+        hours.setdefault((row.strategy, row.instrument), []).append(row)
     return [
         Presence(
             venue=key.venue,
             account=key.account,
             strategy=strategy,
             instrument=instrument,
-            hour=tuple(hour for hour, _ in those),
-            met_pct=tuple(pct for _, pct in those),
+            hour=tuple(row.hour for row in those),
+            met_pct=tuple(row.met_pct for row in those),
+            owed_pct=tuple(None if row.owed is None else row.owed.min_uptime_pct for row in those),
+            is_enough=tuple(is_enough(row.met_pct, row.owed) for row in those),
         )
         for (strategy, instrument), those in sorted(hours.items())
     ]

@@ -1,16 +1,18 @@
-"""Obligations: what part of the time strategies showed what they owe, by configuration version.
+"""Obligations: what strategies owed, and what part of the time they showed it, by configuration version.
 
 An hour (UTC) counts for the version that was in force when it was last counted, a breach for the one under which it was
-last told; neither is cut in two by a change. Hour by hour it is told by `uptime.py`.
+last told; neither is cut in two by a change. A day is what a version has of its hours. What was owed is in the mandates
+of the lives under that version. Hour by hour it is told by `uptime.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
 
-from replenisher.store import tables
-from replenisher.store.history import with_version
+from replenisher.model.mandate import Owed
+from replenisher.model.units import DAY_NS
+from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, presence, share_pct
 from replenisher.store.queries import AccountKey
 
 
@@ -20,38 +22,69 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str
     strategy: str
     instrument: str
+    owed: Owed | None  # None if no mandate tells it, and then nothing is judged
+    days: int
+    short_days: int | None  # in which less was met than is owed
     hours: int
+    short_hours: int | None
     traded_ns: int  # in which the instrument traded
     met_ns: int  # the part of it in which the obligations were met
     met_pct: float | None  # None if it did not trade
+    is_enough: bool | None
     breaches: int
     longest_breach_ns: int  # of those that are over
 
 
 def read_obligations(connection: Connection, key: AccountKey) -> list[Obligation]:
     """Every strategy of an account that had obligations."""
-    hours: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    breaches: dict[tuple[str, str, str], list[int]] = {}
-    for row in connection.execute(with_version(tables.presence, key)):
-        hours.setdefault((row.config_version, row.strategy, row.instrument), []).append((row.traded_ns, row.met_ns))
-    for row in connection.execute(with_version(tables.breaches, key)):
-        lasted_ns = 0 if row.until is None else row.until - row.since
-        breaches.setdefault((row.config_version, row.strategy, row.instrument), []).append(lasted_ns)
-    return [_obligation(*whose, hours.get(whose, []), breaches.get(whose, [])) for whose in sorted({*hours, *breaches})]
+    owed = owed_by_version(connection)
+    hours: dict[tuple[str, str, str], list[PresenceRow]] = {}
+    lasted: dict[tuple[str, str, str], list[int]] = {}
+    for row in presence(connection, key, 0):
+        hours.setdefault((row.config_version, row.strategy, row.instrument), []).append(row)
+    for breach in breaches(connection, key, 0):
+        lasted_ns = 0 if breach.until is None else breach.until - breach.since
+        lasted.setdefault((breach.config_version, breach.strategy, breach.instrument), []).append(lasted_ns)
+    return [
+        _obligation(*whose, owed.get(whose[:2]), hours.get(whose, []), lasted.get(whose, []))
+        for whose in sorted({*hours, *lasted})
+    ]
 
 
 def _obligation(
-    config_version: str, strategy: str, instrument: str, hours: Sequence[tuple[int, int]], breaches: Sequence[int]
+    config_version: str,
+    strategy: str,
+    instrument: str,
+    owed: Owed | None,
+    hours: Sequence[PresenceRow],
+    lasted: Sequence[int],
 ) -> Obligation:
-    traded_ns, met_ns = (sum(column) for column in zip(*hours, strict=True)) if hours else (0, 0)
+    days: dict[int, list[PresenceRow]] = {}
+    for row in hours:
+        days.setdefault(row.hour // DAY_NS, []).append(row)
+    met_pct = _met_pct(hours)
     return Obligation(
         config_version=config_version,
         strategy=strategy,
         instrument=instrument,
+        owed=owed,
+        days=len(days),
+        short_days=_short(days.values(), owed),
         hours=len(hours),
-        traded_ns=traded_ns,
-        met_ns=met_ns,
-        met_pct=100 * met_ns / traded_ns if traded_ns else None,
-        breaches=len(breaches),
-        longest_breach_ns=max(breaches, default=0),
+        short_hours=_short(([row] for row in hours), owed),
+        traded_ns=sum(row.traded_ns for row in hours),
+        met_ns=sum(row.met_ns for row in hours),
+        met_pct=met_pct,
+        is_enough=is_enough(met_pct, owed),
+        breaches=len(lasted),
+        longest_breach_ns=max(lasted, default=0),
     )
+
+
+def _met_pct(hours: Sequence[PresenceRow]) -> float | None:
+    return share_pct(sum(row.met_ns for row in hours), sum(row.traded_ns for row in hours))
+
+
+def _short(times: Iterable[Sequence[PresenceRow]], owed: Owed | None) -> int | None:
+    """In how many of these less was met than is owed."""
+    return None if owed is None else sum(is_enough(_met_pct(hours), owed) is False for hours in times)

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.numbers import moment
-from replenisher.store import queries
-from replenisher.store.queries import AccountKey, BreachRow
+from replenisher.store import presence
+from replenisher.store.presence import BreachRow, PresenceRow
+from replenisher.store.queries import AccountKey
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +37,23 @@ def read_uptime(connection: Connection, keys: Sequence[AccountKey], owed: Mappin
     hours: list[Hour] = []
     breaches: list[BreachRow] = []
     for key in keys:
-        for row in queries.presence(connection, key, since):
-            pct = 100 * row.met_ns / row.traded_ns if row.traded_ns else None
-            is_enough = None if row.strategy not in owed or pct is None else pct >= owed[row.strategy]
-            hours.append(Hour(**msgspec.structs.asdict(row), met_pct=pct, is_enough=is_enough))
-        breaches += queries.breaches(connection, key, since)
+        hours += [_hour(row, owed.get(row.strategy)) for row in presence.presence(connection, key, since)]
+        breaches += presence.breaches(connection, key, since)
     return Uptime(
         hours=sorted(hours, key=lambda hour: (hour.hour, hour.strategy)),
         breaches=sorted(breaches, key=lambda breach: (breach.since, breach.strategy)),
+    )
+
+
+def _hour(row: PresenceRow, owed_pct: float | None) -> Hour:
+    return Hour(
+        strategy=row.strategy,
+        instrument=row.instrument,
+        hour=row.hour,
+        traded_ns=row.traded_ns,
+        met_ns=row.met_ns,
+        met_pct=row.met_pct,
+        is_enough=None if row.met_pct is None or owed_pct is None else row.met_pct >= owed_pct,
     )
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Select, Table, func, select
 from replenisher.errors import ConfigurationError
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
-from replenisher.model.units import HOUR_NS
 from replenisher.store import tables
 from replenisher.store.rows import instrument_of
 
@@ -77,27 +76,6 @@ class CashRow(msgspec.Struct, frozen=True, kw_only=True):
     realized: Decimal  # the part of it that fills had realized before
 
 
-class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How a strategy met its obligations in one hour."""
-
-    strategy: str
-    instrument: str
-    hour: int  # when it begins
-    traded_ns: int
-    met_ns: int
-
-
-class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which a strategy did not meet its obligations."""
-
-    strategy: str
-    instrument: str
-    since: int
-    until: int | None  # None while it lasts
-    reason: str  # with which it began
-    held_ns: dict[str, int]  # how long for each reason, in the order in which they first came
-
-
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How much happened."""
 
@@ -106,7 +84,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     refills: int  # places and amends that put back what a fill had eaten
 
 
-Row = TypeVar("Row", OrderRow, FillRow, BalanceRow, CashRow, BreachRow)
+Row = TypeVar("Row", OrderRow, FillRow, BalanceRow, CashRow)
 
 
 def orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
@@ -141,30 +119,6 @@ def cash_looks(connection: Connection, key: AccountKey) -> dict[str, int]:
     looks = tables.cash_looks.c
     last = _of(key, tables.cash_looks).with_only_columns(looks.currency, func.max(looks.venue_time).label("until"))
     return {row.currency: row.until for row in connection.execute(last.group_by(looks.currency))}
-
-
-def presence(connection: Connection, key: AccountKey, since: int) -> list[PresenceRow]:
-    """Every hour of every strategy that has not ended by then, oldest first; of two journals together."""
-    hours: dict[tuple[str, str, int], PresenceRow] = {}
-    query = _of(key, tables.presence).where(tables.presence.c.hour > since - HOUR_NS).order_by("hour", "strategy")
-    for row in connection.execute(query):
-        whose = row.strategy, row.instrument, row.hour
-        before = hours.get(whose)
-        traded_ns, met_ns = (0, 0) if before is None else (before.traded_ns, before.met_ns)
-        hours[whose] = PresenceRow(
-            strategy=row.strategy,
-            instrument=row.instrument,
-            hour=row.hour,
-            traded_ns=traded_ns + row.traded_ns,
-            met_ns=met_ns + row.met_ns,
-        )
-    return list(hours.values())
-
-
-def breaches(connection: Connection, key: AccountKey, since: int) -> list[BreachRow]:
-    """Every breach that was not over by then, oldest first."""
-    found = _rows(connection, BreachRow, tables.breaches, key, "since", "strategy")
-    return [breach for breach in found if breach.until is None or breach.until > max(since, breach.since)]
 
 
 def counts(connection: Connection, key: AccountKey) -> Counts:

@@ -165,6 +165,7 @@ mandates = Table(
     Column("policy", JSON, nullable=False),
     Column("limits", JSON, nullable=False),
     Column("guards", JSON, nullable=True),
+    Column("obligations", JSON, nullable=True),  # null where nothing is owed, and in rows older than this column
     PrimaryKeyConstraint("journal_id", "epoch", "strategy"),
 )
 

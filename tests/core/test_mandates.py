@@ -7,8 +7,9 @@ import msgspec
 
 from replenisher.core.guards import Guards
 from replenisher.core.mandates import mandates
+from replenisher.core.obligations import Obligations
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
-from replenisher.model.mandate import Chain, How, Link, Mandate
+from replenisher.model.mandate import Chain, How, Link, Mandate, Owed
 from replenisher.model.order import Side
 from strategies.pure_mm import PureMarketMaking
 from tests.core.world import KEY, limits, policy, setup
@@ -41,6 +42,17 @@ def test_a_mandate_names_what_was_in_force_and_leaves_out_what_was_not() -> None
     assert Decimal(mandate.limits["max_position_quote"]) == limits().max_position_quote
     assert mandate.guards == {"closest_bps": 1.5}
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(mandate), type=Mandate) == mandate
+
+
+def test_what_is_owed_is_in_the_mandate_and_in_none_that_is_older() -> None:
+    owed = Obligations(max_spread_bps=50.0, min_depth_quote=Decimal("20000.5"), min_uptime_pct=95.0)
+    told = mandates(setup([("core", Own())], obligations=owed))["core"]
+    older = msgspec.to_builtins(told)
+    del older["obligations"]
+
+    assert told.obligations == Owed(max_spread_bps=50.0, min_depth_quote=Decimal("20000.5"), min_uptime_pct=95.0)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=Mandate).obligations == told.obligations
+    assert msgspec.convert(older, Mandate) == msgspec.structs.replace(told, obligations=None)
 
 
 def test_a_strategy_is_called_what_the_configuration_calls_it() -> None:

@@ -3,9 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import Table, insert
 
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
+from replenisher.model.mandate import Owed
 from replenisher.model.order import Liquidity, Side
 from replenisher.model.units import SECOND_NS
 from replenisher.store import tables
@@ -66,6 +68,12 @@ class Rows:
         self._config_version = config_version
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
+
+    def mandate(self, owed: Owed | None) -> None:
+        """What this life asks of a strategy."""
+        whose: Row = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "strategy": "core", "venue": KEY.venue}
+        told: Row = {"instrument": self._names[0], "idea": "pure_mm", "fair_value": "mid", "policy": {}, "limits": {}}
+        self._add(tables.mandates, whose | told | {"obligations": msgspec.to_builtins(owed)})
 
     def move_to(self, second: int) -> None:
         """The next row is so many seconds after T0."""

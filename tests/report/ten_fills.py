@@ -1,6 +1,9 @@
 """Ten fills and all that belongs to them, by hand: orders, requests, answers, mids, obligations and sweeps."""
 
+from decimal import Decimal
+
 from replenisher.core.resilience import TAUS_NS, named_time
+from replenisher.model.mandate import Owed
 from replenisher.model.units import HOUR_NS, MS_NS, SECOND_NS
 from tests.report.by_hand import LINEAR, T0, Rows, columns
 
@@ -60,6 +63,8 @@ first    cancel   e   -       -      -           -
 second   place    g   quote   1      working     8
 second   place    h   quote   0      working    12
 """
+# What the first configuration says is owed; what the second says no mandate tells.
+OWED = Owed(max_spread_bps=50, min_depth_quote=Decimal(20_000), min_uptime_pct=95)
 # Hours, and what part of them the instrument traded and the obligations were met, in seconds.
 HOURS = """
 hour  traded  met
@@ -82,6 +87,7 @@ def ten_fills() -> Rows:
     """The whole ledger."""
     rows = Rows(LINEAR)
     rows.life("first")
+    rows.mandate(OWED)
     send(rows, "first")
     for hour, traded, met in columns(HOURS):
         rows.presence(T0 // HOUR_NS * HOUR_NS + int(hour) * HOUR_NS, int(traded) * SECOND_NS, int(met) * SECOND_NS)

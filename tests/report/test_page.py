@@ -20,6 +20,7 @@ import pytest
 
 from bench.small_exchange import BTC_PERPETUAL
 from replenisher.core.resilience import resilience_of
+from replenisher.model.mandate import Owed
 from replenisher.model.order import BUY, SELL
 from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.csv_files import csv_files
@@ -72,10 +73,15 @@ OBLIGATION = Obligation(
     config_version="v",
     strategy="core",
     instrument="BTC-PERPETUAL",
+    owed=Owed(max_spread_bps=50, min_depth_quote=Decimal(20_000), min_uptime_pct=99.75),
+    days=1,
+    short_days=1,
     hours=2,
+    short_hours=1,
     traded_ns=7_200_000_000_000,
     met_ns=6_900_000_000_000,
     met_pct=95.8333,
+    is_enough=False,
     breaches=2,
     longest_breach_ns=90_500_000_000,
 )
@@ -86,6 +92,8 @@ PRESENCE = Presence(
     instrument="BTC-PERPETUAL",
     hour=(T0, T0 + HOUR_NS),
     met_pct=(99.5, None),
+    owed_pct=(99.75, 98.0),
+    is_enough=(False, None),
 )
 SWEEPS = DayOfSweeps(
     config_version="v",
@@ -217,6 +225,8 @@ def test_the_numbers_on_the_page_are_those_of_the_json(parsed: Parsed, told: Any
         "resilience[0].day": "2023-11-14 22:13:20",
         "obligations[0].longest_breach_ns": "90.5 s",
         "obligations[0].met_ns": "115 min",
+        "obligations[0].owed.min_depth_quote": "20,000",
+        "obligations[0].owed.min_uptime_pct": "99.75",
     }.items() <= {place: text for place, _, text in parsed.numbers}.items()
 
 
@@ -245,7 +255,9 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     assert on_price[3]["y"] == held["position"]
     assert parts[0]["y"][-1] == float(told["pnl"]["totals"][0]["total"])
     assert [line["y"] for line in drawn["markouts-side"]["data"]][-2:] == [[1.25, -2.5]] * 2
-    assert drawn["presence-deribit-main-core-BTC-PERPETUAL"]["data"][0]["y"] == [99.5, None]
+    met, owed = drawn["presence-deribit-main-core-BTC-PERPETUAL"]["data"]
+    assert (met["y"], owed["y"]) == ([99.5, None], [99.75, 98.0, 98.0])
+    assert owed["x"] == [(T0 + hour * HOUR_NS) / 1e6 for hour in range(3)]
     assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
@@ -362,7 +374,7 @@ def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path
 
     assert drawn == len(figures(report))
     assert (lines, bars) == (
-        sum(len(f.data) for f in figures(report) if f.data[0]["type"] == "scatter"),
+        sum(line["type"] == "scatter" for f in figures(report) for line in f.data),
         len([value for value in told["pnl"]["totals"][0]["parts"].values() if Decimal(value)]) + 1,
     )
     assert heading == told["pnl"]["totals"][0]["total"]

@@ -241,10 +241,15 @@ OBLIGATIONS = [
         "config_version": "first",
         "strategy": "core",
         "instrument": LINEAR.name,
+        "owed": {"max_spread_bps": 50.0, "min_depth_quote": D(20_000), "min_uptime_pct": 95.0},
+        "days": 2,  # on the first it was 93.3 %, on the second it did not trade
+        "short_days": 1,
         "hours": 3,
+        "short_hours": 1,
         "traded_ns": 5_400 * SECOND,
         "met_ns": 5_040 * SECOND,
         "met_pct": 100 * 5_040 / 5_400,
+        "is_enough": False,
         "breaches": 1,
         "longest_breach_ns": 360 * SECOND,
     }
@@ -366,6 +371,8 @@ CURVES = {
             "strategy": "core",
             "hour": [T0 // HOUR * HOUR + number * HOUR for number in range(3)],
             "met_pct": [90.0, 100.0, None],
+            "owed_pct": [95.0, 95.0, 95.0],
+            "is_enough": [False, True, None],
         }
     ],
 }

@@ -1,19 +1,27 @@
 """Uptime: what the rows say of obligations, hour by hour and breach by breach, on either database."""
 
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from replenisher.model.command import Breach, PresenceCounted
+from replenisher.model.mandate import Mandate, Owed
 from replenisher.model.units import HOUR_NS
 from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.uptime import Uptime, read_uptime, uptime_page
 from replenisher.store.database import Database
-from replenisher.store.queries import AccountKey, BreachRow
+from replenisher.store.presence import BreachRow
+from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from tests.store.given import ACCOUNT, KEY, SECOND, defined, started, step, write_journal
 
+OWED = Owed(max_spread_bps=50, min_depth_quote=Decimal(20_000), min_uptime_pct=95)
+MANDATE = Mandate(
+    instrument=KEY, idea="pure_mm", fair_value="mid", chain=None, policy={}, limits={}, guards=None, obligations=OWED
+)
+STARTED = msgspec.structs.replace(started(), mandates={"core": MANDATE})
 HOUR = 472_222  # 2023-11-14 22:00 UTC
 TEN = HOUR * HOUR_NS
 FIRST = Breach(since=TEN, reason="not in sync with deribit: connecting")
@@ -59,7 +67,7 @@ def read(tmp_path: Path, ledger_url: str, since: int) -> Uptime:
 
 def recorded(tmp_path: Path, ledger_url: str) -> Database:
     story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
-    write_journal(tmp_path / "journal", [step(1, [started(), defined()]), *story])
+    write_journal(tmp_path / "journal", [step(1, [STARTED, defined()]), *story])
     database = Database(ledger_url)
     Recorder(tmp_path / "journal", database).record_all()
     Recorder(tmp_path / "journal", database).record_all()
@@ -74,10 +82,15 @@ def test_a_report_tells_what_of_the_time_was_met_under_each_configuration(tmp_pa
         config_version="c1",
         strategy="core",
         instrument="BTC-PERPETUAL",
+        owed=OWED,
+        days=1,
+        short_days=1,
         hours=2,
+        short_hours=1,
         traded_ns=HOUR_NS,
         met_ns=1_764 * SECOND,
         met_pct=49.0,
+        is_enough=False,
         breaches=2,
         longest_breach_ns=36 * SECOND,
     )
@@ -90,7 +103,7 @@ def test_each_hour_and_each_breach_has_one_row(tmp_path: Path, ledger_url: str) 
         (TEN, HOUR_NS, 1_764 * SECOND, 49.0, False),
         (TEN + HOUR_NS, 0, 0, None, None),
     ]
-    of_core = {"strategy": "core", "instrument": "BTC-PERPETUAL"}
+    of_core = {"strategy": "core", "instrument": "BTC-PERPETUAL", "config_version": "c1"}
     assert found.breaches == [
         BreachRow(**of_core, since=TEN, until=TEN + 36 * SECOND, reason=FIRST.reason, held_ns={}),
         BreachRow(**of_core, since=BID_GONE.since, until=None, reason="no bid rests", held_ns=BID_GONE.held_ns),

@@ -35,7 +35,7 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.instrument import TickStep
-from replenisher.model.mandate import Chain, How, Link, Mandate
+from replenisher.model.mandate import Chain, How, Link, Mandate, Owed
 from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Cut, Mark, Step
 from replenisher.simulate.disk import SimulatedDisk
@@ -173,7 +173,8 @@ def test_what_a_life_asks_of_a_strategy_and_what_is_cut_from_its_quotes_has_rows
     mandate = Mandate(
         instrument=KEY, idea="Idea", fair_value="mid", chain=chain, policy={"amend": "auto"}, limits={}, guards=None
     )
-    own = msgspec.structs.replace(mandate, chain=None, guards={"closest_bps": 1.5})
+    owed = Owed(max_spread_bps=50.0, min_depth_quote=Decimal(20_000), min_uptime_pct=95.0)
+    own = msgspec.structs.replace(mandate, chain=None, guards={"closest_bps": 1.5}, obligations=owed)
     began = msgspec.structs.replace(started(), mandates={"core": mandate, "own": own})
     cut = msgspec.structs.replace(decision(), cuts=(Cut(Side.BUY, 0, "min_profit_bps", 99_990, 10),))
     write_journal(journal, [step(1, [began, defined()]), step(2, [], [place("a")], [], [cut, decision()])])
@@ -185,6 +186,7 @@ def test_what_a_life_asks_of_a_strategy_and_what_is_cut_from_its_quotes_has_rows
     assert msgspec.convert(core["chain"], Chain) == chain
     assert (core["policy"], core["guards"]) == ({"amend": "auto"}, None)
     assert (second["strategy"], second["chain"], second["guards"]) == ("own", None, {"closest_bps": 1.5})
+    assert (core["obligations"], msgspec.convert(second["obligations"], Owed)) == (None, owed)
     assert [row["cuts"] for row in rows(database, tables.decisions)] == [[["buy", 0, "min_profit_bps", 99_990, 10]], []]
 
 

@@ -11,6 +11,7 @@ from replenisher.report.page.figure import (
     HEIGHT,
     LOW,
     Figure,
+    line_of,
     means_of,
     milliseconds,
     of_many,
@@ -97,6 +98,7 @@ def spreads_of(spreads: Sequence[Spread]) -> Figure:
 def presence_of(presence: Presence) -> Figure:
     """What part of each hour obligations were met."""
     begins = milliseconds(presence.hour)
+    ends = begins[-1] + HOUR_MS
     bars = {
         "type": "bar",
         "x": begins,
@@ -106,15 +108,17 @@ def presence_of(presence: Presence) -> Figure:
         "width": HOUR_MS,
         "offset": 0,
     }
+    owed = line_of("owed", [*begins, ends], [*presence.owed_pct, presence.owed_pct[-1]], COLOURS["fees"], unit="% owed")
+    owed["line"]["shape"] = "hv"  # from each hour's beginning to its end
     return Figure(
         key=f"presence-{presence.venue}-{presence.account}-{presence.strategy}-{presence.instrument}",
         title=f"Obligations, {presence.strategy}",
         about=f"{presence.account} on {presence.venue}: what part of each hour {presence.strategy} met its obligations "
-        f"on {presence.instrument}.",
-        data=[bars],
+        f"on {presence.instrument}, and the line of what was owed.",
+        data=[bars, owed],
         layout={
             "height": LOW,
-            "xaxis": {"type": "date", "range": [min(begins) - HOUR_MS, max(begins) + 2 * HOUR_MS]},
+            "xaxis": {"type": "date", "range": [begins[0] - HOUR_MS, ends + HOUR_MS]},
             "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]},
             "showlegend": False,
         },

@@ -1,0 +1,93 @@
+"""Presence as it is recorded: each hour of a strategy that owes something, and each time in which that was not met."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from replenisher.model.mandate import Owed
+from replenisher.model.units import HOUR_NS
+from replenisher.store import tables
+from replenisher.store.history import with_version
+from replenisher.store.queries import AccountKey
+
+
+class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How a strategy met its obligations in one hour."""
+
+    strategy: str
+    instrument: str
+    config_version: str  # in force when it was last counted
+    hour: int  # when it begins
+    traded_ns: int
+    met_ns: int
+    owed: Owed | None  # under that version; None if no mandate tells it
+
+    @property
+    def met_pct(self) -> float | None:
+        """What part of it was met."""
+        return share_pct(self.met_ns, self.traded_ns)
+
+
+class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which a strategy did not meet its obligations."""
+
+    strategy: str
+    instrument: str
+    config_version: str  # under which it was last told
+    since: int
+    until: int | None  # None while it lasts
+    reason: str  # with which it began
+    held_ns: dict[str, int]  # how long for each reason, in the order in which they first came
+
+
+def share_pct(met_ns: int, traded_ns: int) -> float | None:
+    """What part of the time in which the instrument traded was met; None if it did not."""
+    return 100 * met_ns / traded_ns if traded_ns else None
+
+
+def is_enough(met_pct: float | None, owed: Owed | None) -> bool | None:
+    """Whether that is what is owed; None if there is nothing to judge, or nothing to judge it by."""
+    return None if met_pct is None or owed is None else met_pct >= owed.min_uptime_pct
+
+
+def presence(connection: Connection, key: AccountKey, since: int) -> list[PresenceRow]:
+    """Every hour of every strategy that has not ended by then, oldest first; of two journals together."""
+    owed, c = owed_by_version(connection), tables.presence.c
+    hours: dict[tuple[str, str, int], PresenceRow] = {}
+    query = with_version(tables.presence, key).where(c.hour > since - HOUR_NS).order_by(c.hour, c.strategy, c.at)
+    for row in connection.execute(query):
+        whose = row.strategy, row.instrument, row.hour
+        before = hours.get(whose)
+        traded_ns, met_ns = (0, 0) if before is None else (before.traded_ns, before.met_ns)
+        hours[whose] = PresenceRow(
+            strategy=row.strategy,
+            instrument=row.instrument,
+            config_version=row.config_version,
+            hour=row.hour,
+            traded_ns=traded_ns + row.traded_ns,
+            met_ns=met_ns + row.met_ns,
+            owed=owed.get((row.config_version, row.strategy)),
+        )
+    return list(hours.values())
+
+
+def breaches(connection: Connection, key: AccountKey, since: int) -> list[BreachRow]:
+    """Every breach that was not over by then, oldest first."""
+    c = tables.breaches.c
+    rows = connection.execute(with_version(tables.breaches, key).order_by(c.since, c.strategy))
+    found = (_breach(row._asdict()) for row in rows)
+    return [breach for breach in found if breach.until is None or breach.until > max(since, breach.since)]
+
+
+def _breach(row: dict[str, Any]) -> BreachRow:
+    return msgspec.convert({name: row[name] for name in BreachRow.__struct_fields__}, BreachRow)
+
+
+def owed_by_version(connection: Connection) -> dict[tuple[str, str], Owed]:
+    """What each strategy owes under each configuration version, as far as a mandate of a life under it tells."""
+    lives, mandates = tables.lives.c, tables.mandates.c
+    of_life = (lives.journal_id == mandates.journal_id) & (lives.epoch == mandates.epoch)
+    query = select(lives.config_version, mandates.strategy, mandates.obligations).join(tables.lives, of_life)
+    rows = connection.execute(query).all()
+    return {(version, strategy): msgspec.convert(told, Owed) for version, strategy, told in rows if told is not None}
