@@ -32,7 +32,7 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     met_pct: float | None  # None if it did not trade
     is_enough: bool | None
     breaches: int
-    longest_breach_ns: int  # of those that are over
+    longest_breach_ns: int  # of one that lasts, up to when it was last counted
 
 
 def read_obligations(connection: Connection, key: AccountKey) -> list[Obligation]:
@@ -43,8 +43,7 @@ def read_obligations(connection: Connection, key: AccountKey) -> list[Obligation
     for row in presence(connection, key, 0):
         hours.setdefault((row.config_version, row.strategy, row.instrument), []).append(row)
     for breach in breaches(connection, key, 0):
-        lasted_ns = 0 if breach.until is None else breach.until - breach.since
-        lasted.setdefault((breach.config_version, breach.strategy, breach.instrument), []).append(lasted_ns)
+        lasted.setdefault((breach.config_version, breach.strategy, breach.instrument), []).append(breach.lasted_ns)
     return [
         _obligation(*whose, owed.get(whose[:2]), hours.get(whose, []), lasted.get(whose, []))
         for whose in sorted({*hours, *lasted})

@@ -76,8 +76,9 @@ def _breaches(breaches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not breaches:
         yield "no breach"
     for breach in breaches:
-        until = breach["until"]
-        lasted = "and lasts" if until is None else f"for {(until - breach['since']) / SECOND_NS:.3f} s"
+        lasted = f"for {breach['lasted_ns'] / SECOND_NS:.3f} s"
+        if breach["until"] is None:
+            lasted += " and lasts"
         yield f"{moment(breach['since'])}  {breach['strategy']}  {lasted}: {breach['reason']}"
         if len(breach["held_ns"]) > 1:
             for reason, held_ns in breach["held_ns"].items():

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from replenisher.model.mandate import Owed
 from replenisher.model.units import HOUR_NS
 from replenisher.store import tables
-from replenisher.store.history import with_version
+from replenisher.store.history import lives_of, with_version
 from replenisher.store.queries import AccountKey
 
 
@@ -37,6 +37,7 @@ class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str  # under which it was last told
     since: int
     until: int | None  # None while it lasts
+    lasted_ns: int  # while it lasts, up to when it was last counted
     reason: str  # with which it began
     held_ns: dict[str, int]  # how long for each reason, in the order in which they first came
 
@@ -73,15 +74,24 @@ def presence(connection: Connection, key: AccountKey, since: int) -> list[Presen
 
 
 def breaches(connection: Connection, key: AccountKey, since: int) -> list[BreachRow]:
-    """Every breach that was not over by then, oldest first."""
+    """Every breach that was not over by then, oldest first.
+
+    One that its life has left open is over with that life's last count, unless a later life counts on.
+    """
     c = tables.breaches.c
+    last_epoch = max((life.epoch for life in lives_of(connection, key)), default=0)  # they grow from life to life
     rows = connection.execute(with_version(tables.breaches, key).order_by(c.since, c.strategy))
-    found = (_breach(row._asdict()) for row in rows)
+    found = (_breach(row._asdict(), is_of_last_life=row.epoch == last_epoch) for row in rows)
     return [breach for breach in found if breach.until is None or breach.until > max(since, breach.since)]
 
 
-def _breach(row: dict[str, Any]) -> BreachRow:
-    return msgspec.convert({name: row[name] for name in BreachRow.__struct_fields__}, BreachRow)
+def _breach(row: dict[str, Any], *, is_of_last_life: bool) -> BreachRow:
+    since, until = row["since"], row["until"]
+    counted_ns = sum(row["held_ns"].values())
+    if until is None and not is_of_last_life:
+        until = since + counted_ns
+    told = row | {"until": until, "lasted_ns": counted_ns if until is None else until - since}
+    return msgspec.convert({name: told[name] for name in BreachRow.__struct_fields__}, BreachRow)
 
 
 def owed_by_version(connection: Connection) -> dict[tuple[str, str], Owed]:

@@ -25,16 +25,21 @@ STARTED = msgspec.structs.replace(started(), mandates={"core": MANDATE})
 HOUR = 472_222  # 2023-11-14 22:00 UTC
 TEN = HOUR * HOUR_NS
 FIRST = Breach(since=TEN, reason="not in sync with deribit: connecting")
+AWAY = Breach(since=TEN, reason=FIRST.reason, held_ns={FIRST.reason: 36 * SECOND})
 BID_GONE = Breach(
-    since=TEN + 1_800 * SECOND, reason="no bid rests", held_ns={"no bid rests": 1_000, "paused: lunch": 2 * SECOND}
+    since=TEN + 1_800 * SECOND,
+    reason="no bid rests",
+    held_ns={"no bid rests": 1_798 * SECOND, "paused: lunch": 2 * SECOND},
 )
 
 
-def counted(at: int, met_ns: int, breach: Breach | None, *, began_at: int = TEN, hour: int = HOUR) -> PresenceCounted:
+def counted(
+    at: int, met_ns: int, breach: Breach | None, *, began_at: int = TEN, hour: int = HOUR, epoch: int = 1
+) -> PresenceCounted:
     return PresenceCounted(
         strategy="core",
         instrument=KEY,
-        epoch=1,
+        epoch=epoch,
         at=at,
         hour=hour,
         hour_ns=at - began_at,
@@ -50,7 +55,7 @@ def ended(breach: Breach, until: int) -> Breach:
 
 STORY = [
     [counted(TEN, 0, FIRST)],
-    [counted(TEN + 36 * SECOND, 0, ended(FIRST, TEN + 36 * SECOND))],
+    [counted(TEN + 36 * SECOND, 0, ended(AWAY, TEN + 36 * SECOND))],
     [counted(TEN + 1_800 * SECOND, 1_764 * SECOND, BID_GONE)],
     [
         counted(TEN + HOUR_NS, 1_764 * SECOND, BID_GONE),
@@ -66,8 +71,9 @@ def read(tmp_path: Path, ledger_url: str, since: int) -> Uptime:
 
 
 def recorded(tmp_path: Path, ledger_url: str) -> Database:
-    story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
-    write_journal(tmp_path / "journal", [step(1, [STARTED, defined()]), *story])
+    if not (tmp_path / "journal").exists():
+        story = [step(2 + number, commands=commands) for number, commands in enumerate(STORY)]
+        write_journal(tmp_path / "journal", [step(1, [STARTED, defined()]), *story])
     database = Database(ledger_url)
     Recorder(tmp_path / "journal", database).record_all()
     Recorder(tmp_path / "journal", database).record_all()
@@ -92,7 +98,7 @@ def test_a_report_tells_what_of_the_time_was_met_under_each_configuration(tmp_pa
         met_pct=49.0,
         is_enough=False,
         breaches=2,
-        longest_breach_ns=36 * SECOND,
+        longest_breach_ns=1_800 * SECOND,
     )
 
 
@@ -105,9 +111,43 @@ def test_each_hour_and_each_breach_has_one_row(tmp_path: Path, ledger_url: str) 
     ]
     of_core = {"strategy": "core", "instrument": "BTC-PERPETUAL", "config_version": "c1"}
     assert found.breaches == [
-        BreachRow(**of_core, since=TEN, until=TEN + 36 * SECOND, reason=FIRST.reason, held_ns={}),
-        BreachRow(**of_core, since=BID_GONE.since, until=None, reason="no bid rests", held_ns=BID_GONE.held_ns),
+        BreachRow(
+            **of_core,
+            since=TEN,
+            until=TEN + 36 * SECOND,
+            lasted_ns=36 * SECOND,
+            reason=FIRST.reason,
+            held_ns=AWAY.held_ns,
+        ),
+        BreachRow(
+            **of_core,
+            since=BID_GONE.since,
+            until=None,
+            lasted_ns=1_800 * SECOND,
+            reason="no bid rests",
+            held_ns=BID_GONE.held_ns,
+        ),
     ]
+
+
+def test_a_breach_that_a_life_left_open_is_over_with_its_last_count_until_a_later_life_counts_on(
+    tmp_path: Path, ledger_url: str
+) -> None:
+    at = TEN + 10 * HOUR_NS
+    going_on = msgspec.structs.replace(BID_GONE, held_ns={**BID_GONE.held_ns, "the daemon was away": 9 * HOUR_NS})
+    counted_on = counted(at, 0, going_on, began_at=at, hour=HOUR + 10, epoch=3)
+
+    def last_breach() -> tuple[int, int | None, int]:
+        *_, last = read(tmp_path, ledger_url, TEN).breaches
+        return last.since, last.until, last.lasted_ns
+
+    assert last_breach() == (BID_GONE.since, None, 1_800 * SECOND)
+
+    write_journal(tmp_path / "journal", [step(10, [started(2, at)])], epoch=2)
+    assert last_breach() == (BID_GONE.since, TEN + HOUR_NS, 1_800 * SECOND)
+
+    write_journal(tmp_path / "journal", [step(11, [started(3, at)], [counted_on])], epoch=3)
+    assert last_breach() == (BID_GONE.since, None, at - BID_GONE.since)
 
 
 def test_only_what_was_not_over_is_told(tmp_path: Path, ledger_url: str) -> None:
@@ -123,8 +163,8 @@ def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
         "2023-11-14 23:00-00:00  core on BTC-PERPETUAL  did not trade\n"
         "\n"
         "2023-11-14 22:00:00  core  for 36.000 s: not in sync with deribit: connecting\n"
-        "2023-11-14 22:30:00  core  and lasts: no bid rests\n"
-        "                            0.000 s of it: no bid rests\n"
+        "2023-11-14 22:30:00  core  for 1800.000 s and lasts: no bid rests\n"
+        "                         1798.000 s of it: no bid rests\n"
         "                            2.000 s of it: paused: lunch"
     )
 

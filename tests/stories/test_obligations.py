@@ -31,6 +31,7 @@ def test_the_hours_and_breaches_of_two_lives_are_one_account(tmp_path: Path) -> 
     assert last["reason"] == "stopping: the duration is over"
     counted_to = breaches[0]["since"] + sum(hour["traded_ns"] for hour in hours)
     assert unmet_ns == sum((breach["until"] or counted_to) - breach["since"] for breach in breaches)
+    assert unmet_ns == sum(breach["lasted_ns"] for breach in breaches)
     assert "the daemon was away" in {breach["reason"] for breach in breaches}
     assert {hour["is_enough"] for hour in hours} <= {False, None}
     assert "too little" in desk.command("obligations", desk.config).stdout
