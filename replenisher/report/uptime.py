@@ -28,6 +28,8 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 class Uptime(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, oldest first."""
 
+    since: int  # what was over by then is not told
+    counted_until: int | None  # by the newest row of all there are; None if there is none
     hours: list[Hour]
     breaches: list[BreachRow]
 
@@ -39,7 +41,10 @@ def read_uptime(connection: Connection, keys: Sequence[AccountKey], owed: Mappin
     for key in keys:
         hours += [_hour(row, owed.get(row.strategy)) for row in presence.presence(connection, key, since)]
         breaches += presence.breaches(connection, key, since)
+    counted = (presence.counted_until(connection, key) for key in keys)
     return Uptime(
+        since=since,
+        counted_until=max((at for at in counted if at is not None), default=None),
         hours=sorted(hours, key=lambda hour: (hour.hour, hour.strategy)),
         breaches=sorted(breaches, key=lambda breach: (breach.since, breach.strategy)),
     )
@@ -59,13 +64,16 @@ def _hour(row: PresenceRow, owed_pct: float | None) -> Hour:
 
 def uptime_page(found: Mapping[str, Any]) -> str:
     """The same for people, from what JSON carries of it. Times are UTC."""
-    return "\n".join([*_hours(found["hours"]), "", *_breaches(found["breaches"])])
+    return "\n".join([*_hours(found), "", *_breaches(found["breaches"])])
 
 
-def _hours(hours: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not hours:
+def _hours(found: Mapping[str, Any]) -> Iterator[str]:
+    if found["counted_until"] is None:
         yield "no hour is recorded of a strategy that has obligations"
-    for hour in hours:
+    elif not found["hours"]:
+        since, last = moment(found["since"]), moment(found["counted_until"])
+        yield f"nothing is counted since {since}; the last count was at {last}"
+    for hour in found["hours"]:
         begins, ends = moment(hour["hour"])[:16], moment(hour["hour"] + HOUR_NS)[11:16]
         share = "did not trade" if hour["met_pct"] is None else f"{hour['met_pct']:6.2f} %"
         short = "  too little" if hour["is_enough"] is False else ""
@@ -74,7 +82,7 @@ def _hours(hours: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _breaches(breaches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not breaches:
-        yield "no breach"
+        yield "no breach is recorded"
     for breach in breaches:
         lasted = f"for {breach['lasted_ns'] / SECOND_NS:.3f} s"
         if breach["until"] is None:

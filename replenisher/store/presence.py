@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from replenisher.model.mandate import Owed
 from replenisher.model.units import HOUR_NS
@@ -71,6 +71,14 @@ def presence(connection: Connection, key: AccountKey, since: int) -> list[Presen
             owed=owed.get((row.config_version, row.strategy)),
         )
     return list(hours.values())
+
+
+def counted_until(connection: Connection, key: AccountKey) -> int | None:
+    """Up to when anything was counted of any strategy; None if nothing ever was."""
+    c = tables.presence.c
+    query = select(func.max(c.at)).where(c.venue == key.venue, c.account == key.account)
+    at: int | None = connection.execute(query).scalar_one()
+    return at
 
 
 def breaches(connection: Connection, key: AccountKey, since: int) -> list[BreachRow]:

@@ -169,7 +169,16 @@ def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
     )
 
 
-def test_where_nobody_is_obliged_it_says_so() -> None:
-    assert uptime_page({"hours": [], "breaches": []}) == (
-        "no hour is recorded of a strategy that has obligations\n\nno breach"
+def test_where_nothing_was_counted_lately_it_says_when_it_was_last(tmp_path: Path, ledger_url: str) -> None:
+    assert uptime_page(msgspec.to_builtins(read(tmp_path, ledger_url, TEN + 24 * HOUR_NS))).splitlines()[0] == (
+        "nothing is counted since 2023-11-15 22:00:00; the last count was at 2023-11-14 23:00:00"
+    )
+
+
+def test_where_nobody_was_ever_obliged_it_says_so(ledger_url: str) -> None:
+    with closing(Database(ledger_url)) as database:
+        found = database.read(lambda connection: read_uptime(connection, [AccountKey("deribit", ACCOUNT)], {}, TEN))
+
+    assert uptime_page(msgspec.to_builtins(found)) == (
+        "no hour is recorded of a strategy that has obligations\n\nno breach is recorded"
     )
