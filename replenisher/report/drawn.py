@@ -17,7 +17,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.pnl import ZERO, Line, Parts, summed
 from replenisher.store.history import Fill, Taken
-from replenisher.store.presence import PresenceRow, is_enough, presence
+from replenisher.store.presence import PresenceRow, presence
 from replenisher.store.queries import AccountKey
 
 POINTS_MAX = 1_000  # of a curve; twice as many before it is thinned again
@@ -96,8 +96,8 @@ def presences(connection: Connection, key: AccountKey) -> list[Presence]:
             instrument=instrument,
             hour=tuple(row.hour for row in those),
             met_pct=tuple(row.met_pct for row in those),
-            owed_pct=tuple(None if row.owed is None else row.owed.min_uptime_pct for row in those),
-            is_enough=tuple(is_enough(row.met_pct, row.owed) for row in those),
+            owed_pct=tuple(row.owed_pct for row in those),
+            is_enough=tuple(row.is_enough for row in those),
         )
         for (strategy, instrument), those in sorted(hours.items())
     ]

@@ -22,7 +22,8 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
     traded_ns: int  # in which the instrument traded
     met_ns: int  # the part of it in which the obligations were met
     met_pct: float | None  # None if it did not trade
-    is_enough: bool | None  # None if nothing is owed any more
+    owed_pct: float | None  # in the version that was in force then; None if no mandate tells it
+    is_enough: bool | None  # None if either is not known
 
 
 class Uptime(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +35,12 @@ class Uptime(msgspec.Struct, frozen=True, kw_only=True):
     breaches: list[BreachRow]
 
 
-def read_uptime(connection: Connection, keys: Sequence[AccountKey], owed: Mapping[str, float], since: int) -> Uptime:
-    """What the rows of these accounts say of the time since then. `owed` is the uptime of each strategy in percent."""
+def read_uptime(connection: Connection, keys: Sequence[AccountKey], since: int) -> Uptime:
+    """What the rows of these accounts say of the time since then."""
     hours: list[Hour] = []
     breaches: list[BreachRow] = []
     for key in keys:
-        hours += [_hour(row, owed.get(row.strategy)) for row in presence.presence(connection, key, since)]
+        hours += map(_hour, presence.presence(connection, key, since))
         breaches += presence.breaches(connection, key, since)
     counted = (presence.counted_until(connection, key) for key in keys)
     return Uptime(
@@ -50,7 +51,7 @@ def read_uptime(connection: Connection, keys: Sequence[AccountKey], owed: Mappin
     )
 
 
-def _hour(row: PresenceRow, owed_pct: float | None) -> Hour:
+def _hour(row: PresenceRow) -> Hour:
     return Hour(
         strategy=row.strategy,
         instrument=row.instrument,
@@ -58,7 +59,8 @@ def _hour(row: PresenceRow, owed_pct: float | None) -> Hour:
         traded_ns=row.traded_ns,
         met_ns=row.met_ns,
         met_pct=row.met_pct,
-        is_enough=None if row.met_pct is None or owed_pct is None else row.met_pct >= owed_pct,
+        owed_pct=row.owed_pct,
+        is_enough=row.is_enough,
     )
 
 
@@ -76,7 +78,11 @@ def _hours(found: Mapping[str, Any]) -> Iterator[str]:
     for hour in found["hours"]:
         begins, ends = moment(hour["hour"])[:16], moment(hour["hour"] + HOUR_NS)[11:16]
         share = "did not trade" if hour["met_pct"] is None else f"{hour['met_pct']:6.2f} %"
-        short = "  too little" if hour["is_enough"] is False else ""
+        short = ""
+        if hour["is_enough"] is False:
+            short = f"  too little, {hour['owed_pct']:g} % were owed"
+        elif hour["owed_pct"] is None:
+            short = "  what was owed is not recorded"
         yield f"{begins}-{ends}  {hour['strategy']} on {hour['instrument']}  {share}{short}"
 
 

@@ -28,6 +28,16 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
         """What part of it was met."""
         return share_pct(self.met_ns, self.traded_ns)
 
+    @property
+    def owed_pct(self) -> float | None:
+        """What part of it should have been."""
+        return None if self.owed is None else self.owed.min_uptime_pct
+
+    @property
+    def is_enough(self) -> bool | None:
+        """Whether it was."""
+        return is_enough(self.met_pct, self.owed)
+
 
 class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which a strategy did not meet its obligations."""

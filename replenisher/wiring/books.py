@@ -177,13 +177,8 @@ def obligations(config: Config, hours: int) -> dict[str, Any]:
 
 
 def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
-    owed = {
-        section.id: section.obligations.min_uptime_pct
-        for section in config.strategies
-        if section.obligations is not None
-    }
     keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
-    return read_uptime(connection, keys, owed, time.time_ns() - hours * HOUR_NS)
+    return read_uptime(connection, keys, time.time_ns() - hours * HOUR_NS)
 
 
 def _audited_venue(config: Config) -> str:

@@ -67,7 +67,7 @@ STORY = [
 def read(tmp_path: Path, ledger_url: str, since: int) -> Uptime:
     with closing(recorded(tmp_path, ledger_url)) as database:
         key = AccountKey("deribit", ACCOUNT)
-        return database.read(lambda connection: read_uptime(connection, [key], {"core": 95.0}, since))
+        return database.read(lambda connection: read_uptime(connection, [key], since))
 
 
 def recorded(tmp_path: Path, ledger_url: str) -> Database:
@@ -159,7 +159,7 @@ def test_only_what_was_not_over_is_told(tmp_path: Path, ledger_url: str) -> None
 
 def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
     assert uptime_page(msgspec.to_builtins(read(tmp_path, ledger_url, TEN))) == (
-        "2023-11-14 22:00-23:00  core on BTC-PERPETUAL   49.00 %  too little\n"
+        "2023-11-14 22:00-23:00  core on BTC-PERPETUAL   49.00 %  too little, 95 % were owed\n"
         "2023-11-14 23:00-00:00  core on BTC-PERPETUAL  did not trade\n"
         "\n"
         "2023-11-14 22:00:00  core  for 36.000 s: not in sync with deribit: connecting\n"
@@ -167,6 +167,30 @@ def test_people_read_it_in_a_line_each(tmp_path: Path, ledger_url: str) -> None:
         "                         1798.000 s of it: no bid rests\n"
         "                            2.000 s of it: paused: lunch"
     )
+
+
+def test_each_hour_is_judged_by_what_was_owed_in_its_own_time(tmp_path: Path, ledger_url: str) -> None:
+    recorded(tmp_path, ledger_url).close()
+    half = HOUR_NS // 2
+    for epoch, version, owed in ((2, "c2", msgspec.structs.replace(OWED, min_uptime_pct=40)), (3, "c3", None)):
+        began = TEN + epoch * HOUR_NS
+        asked = msgspec.structs.replace(MANDATE, obligations=owed)
+        life = msgspec.structs.replace(started(epoch, began), config_version=version, mandates={"core": asked})
+        half_met = counted(began + HOUR_NS - 1, half, None, began_at=began, hour=HOUR + epoch, epoch=epoch)
+        write_journal(tmp_path / "journal", [step(8 + epoch, [life], [half_met])], epoch=epoch)
+
+    found = read(tmp_path, ledger_url, TEN)
+
+    assert [(hour.owed_pct, hour.is_enough) for hour in found.hours] == [
+        (95.0, False),
+        (95.0, None),
+        (40.0, True),
+        (None, None),
+    ]
+    assert uptime_page(msgspec.to_builtins(found)).splitlines()[2:4] == [
+        "2023-11-15 00:00-01:00  core on BTC-PERPETUAL   50.00 %",
+        "2023-11-15 01:00-02:00  core on BTC-PERPETUAL   50.00 %  what was owed is not recorded",
+    ]
 
 
 def test_where_nothing_was_counted_lately_it_says_when_it_was_last(tmp_path: Path, ledger_url: str) -> None:
@@ -177,7 +201,7 @@ def test_where_nothing_was_counted_lately_it_says_when_it_was_last(tmp_path: Pat
 
 def test_where_nobody_was_ever_obliged_it_says_so(ledger_url: str) -> None:
     with closing(Database(ledger_url)) as database:
-        found = database.read(lambda connection: read_uptime(connection, [AccountKey("deribit", ACCOUNT)], {}, TEN))
+        found = database.read(lambda connection: read_uptime(connection, [AccountKey("deribit", ACCOUNT)], TEN))
 
     assert uptime_page(msgspec.to_builtins(found)) == (
         "no hour is recorded of a strategy that has obligations\n\nno breach is recorded"
