@@ -14,11 +14,12 @@ anything the markout is the half spread at every h; where a maker's spread just 
 spread is zero. How fast they are right differs from market to market, so every h is told.
 
 Means are weighted by notional, in quote currency: nothing is converted, so each of these has a mean of its own. The
-error is that of the weighted mean as if fills were independent; those of one minute are not quite, as they share a
-market. A mid that nobody knows is left out and counted as missing.
+error is that of the weighted mean where fills of one second may have anything in common (`report/moments.py`); those of
+one minute are not quite independent either, as they share a market. A mid that nobody knows is left out and counted as
+missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,13 +28,14 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import HORIZONS_NS
 from replenisher.model.units import BPS, HOUR_NS, SECOND_NS
+from replenisher.report.moments import HOURS, Moments, widened
 from replenisher.store.marked import Marked, Whose
 
 if TYPE_CHECKING:
     from replenisher.store.marked import Floats, Times
 
 HORIZONS_S = (0.0, *(horizon_ns / SECOND_NS for horizon_ns in HORIZONS_NS))
-HOURS = 24
+MOMENTS_BY = ("all", "strategy", "level", "side")  # the moments of an hour are some of all
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     fills: int  # of which it is known
     missing: int
     mean_bps: float | None  # None where nothing is known
-    error_bps: float | None  # one standard error; None of fewer than two fills
+    error_bps: float | None  # one standard error; None of fewer than two moments
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ class Cell(msgspec.Struct, frozen=True):
     strategy: str
     level: int | None
     side: str
+    instrument: str
     quote_currency: str
 
 
@@ -101,10 +104,11 @@ class MarkoutCube:
 
         later = len(HORIZONS_S) - 1
         self._places: dict[Cell, int] = {}
+        self._moments = {by: Moments(1 + later) for by in MOMENTS_BY}
         # What is added up of the fills of each cell and hour, which are the last axis of each of these.
         self._sums: dict[str, Floats] = {
             "fills": np.zeros((2, 0)),  # count, w
-            "markout": np.zeros((6, 1 + later, 0)),  # count, w, wx, ww, wwx, wwxx, by horizon
+            "markout": np.zeros((3, 1 + later, 0)),  # count, w, wx, by horizon
             "spread": np.zeros((3, 0)),  # w, and wx of quoted and effective
             "own": np.zeros((3, 0)),  # count, w, and wx of what we quoted
             "realised": np.zeros((5, later, 0)),  # count, w, and wx of effective, realised and impact, by horizon
@@ -116,10 +120,11 @@ class MarkoutCube:
 
         if not fills.whose:
             return
-        groups: dict[Whose, int] = {}
-        group = np.array([groups.setdefault(whose, len(groups)) for whose in fills.whose])
-        first_rows, signs, worth, is_inverse = zip(*(self._about(whose, instruments) for whose in groups), strict=True)
-        rows = np.array(first_rows)[group] + fills.at // HOUR_NS % HOURS
+        groups = {whose: number for number, whose in enumerate(dict.fromkeys(fills.whose))}
+        group = np.array([*map(groups.__getitem__, fills.whose)])
+        cells, signs, worth, is_inverse = zip(*(_about(whose, instruments) for whose in groups), strict=True)
+        places = [self._places.setdefault(cell, len(self._places)) for cell in cells]
+        rows = np.array(places)[group] * HOURS + fills.at // HOUR_NS % HOURS
         # Whoever shares a row lies together, so that each row is a stretch to be added up.
         order = np.argsort(rows, kind="stable")
         rows, group = rows[order], group[order]
@@ -127,16 +132,12 @@ class MarkoutCube:
         spreads = np.stack([fills.spread, fills.own_spread])[:, order]
         notional = amount * np.array(worth)[group] * np.where(np.array(is_inverse)[group], 1.0, price)
         mids = np.vstack([mid, fills.mids[:, order]])
-        self._add(rows, _terms(np.array(signs)[group], price, notional, mids, spreads))
-
-    def _about(self, whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[int, float, float, bool]:
-        """The first of its rows, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
-        name, strategy, version, side, level = whose
-        instrument = instruments[name]
-        cell = Cell(version, strategy, level, side, instrument.quote_currency)
-        place = self._places.setdefault(cell, len(self._places))
-        sign = 1.0 if side == Side.BUY.value else -1.0
-        return place * HOURS, sign, float(instrument.contract_value), instrument.inverse
+        terms = _terms(np.array(signs)[group], price, notional, mids, spreads)
+        self._add(rows, terms)
+        _, weight, gained = terms["markout"]
+        for by, moments in self._moments.items():
+            shared = np.array([moments.place(_shared(by, cell)) for cell in cells])
+            moments.add(shared[group], fills.at[order], weight, gained)
 
     def _add(self, rows: "Times", terms: Mapping[str, Sequence["Floats"]]) -> None:
         """Each fill's terms to the sums in its row; these are in order."""
@@ -144,9 +145,7 @@ class MarkoutCube:
 
         starts = np.flatnonzero(np.diff(rows, prepend=-1))
         for name, values in terms.items():
-            sums = self._sums[name]
-            if (missing := len(self._places) * HOURS - sums.shape[-1]) > 0:
-                sums = self._sums[name] = np.concatenate([sums, np.zeros((*sums.shape[:-1], missing))], axis=-1)
+            sums = self._sums[name] = widened(self._sums[name], len(self._places) * HOURS)
             for sum_, value in zip(sums, values, strict=True):
                 sum_[..., rows[starts]] += np.add.reduceat(value, starts, axis=-1)
 
@@ -154,8 +153,9 @@ class MarkoutCube:
         """The markouts of all fills of each version and quote currency, and by strategy, level, side and hour."""
         found: list[Curve] = []
         for by in ("all", "strategy", "level", "side", "hour"):
-            rows: dict[tuple[str, str, str], list[int]] = {}
-            for cell, hour, row in self._rows():
+            rows: dict[tuple[str, str, str], list[tuple[Cell, int, int]]] = {}
+            for row in self._rows():
+                cell, hour, _ = row
                 rows.setdefault((cell.config_version, _key(by, cell, hour), cell.quote_currency), []).append(row)
             for version, key, currency in sorted(rows, key=lambda each: (each[0], _natural(each[1]), each[2])):
                 found.append(self._curve(version, by, key, currency, rows[version, key, currency]))
@@ -169,11 +169,14 @@ class MarkoutCube:
         order = sorted(rows, key=lambda each: (*each[:2], -1 if each[2] is None else each[2], each[3]))
         return tuple(self._spread(*whose, rows[whose]) for whose in order)
 
-    def _curve(self, version: str, by: str, key: str, currency: str, rows: list[int]) -> Curve:
+    def _curve(self, version: str, by: str, key: str, currency: str, some: list[tuple[Cell, int, int]]) -> Curve:
+        rows = [row for _, _, row in some]
         count, notional = self._of("fills", rows)
+        shared = "all" if by == "hour" else by
+        squares = self._moments[shared].of((_shared(shared, cell), hour) for cell, hour, _ in some)
         points = tuple(
-            _point(after_s, round(count), terms)
-            for after_s, terms in zip(HORIZONS_S, self._of("markout", rows), strict=True)
+            _point(after_s, round(count), *terms)
+            for after_s, *terms in zip(HORIZONS_S, self._of("markout", rows), squares, strict=True)
         )
         return Curve(
             config_version=version,
@@ -213,6 +216,15 @@ class MarkoutCube:
                     yield cell, hour, row
 
 
+def _about(whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[Cell, float, float, bool]:
+    """Its cell, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
+    name, strategy, version, side, level = whose
+    instrument = instruments[name]
+    cell = Cell(version, strategy, level, side, name, instrument.quote_currency)
+    sign = 1.0 if side == Side.BUY.value else -1.0
+    return cell, sign, float(instrument.contract_value), instrument.inverse
+
+
 def _terms(
     sign: "Floats", price: "Floats", notional: "Floats", mids: "Floats", spreads: "Floats"
 ) -> dict[str, Sequence["Floats"]]:
@@ -233,7 +245,7 @@ def _terms(
     effective, per_later = 2 * sign * (mid - price) * per_mid, both * (2 * sign * per_mid)
     return {
         "fills": (np.ones_like(notional), notional),
-        "markout": (is_known, weight, gained, weight**2, weight * gained, gained**2),
+        "markout": (is_known, weight, gained),
         "spread": (was_known * notional, spread * per_mid, effective),
         "own": (is_two_sided, is_two_sided * notional, own_spread * per_mid),
         "realised": (both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)),
@@ -248,13 +260,19 @@ def _realised(after_s: float, terms: list[float]) -> Realised:
     )
 
 
-def _point(after_s: float, fills: int, terms: list[float]) -> Point:
-    count, weight, sum_, squares, squares_of, squared = terms
+def _point(after_s: float, fills: int, terms: list[float], squares: list[float]) -> Point:
+    count, weight, sum_ = terms
+    moments, ww, wx, xx = squares
     mean = sum_ / weight if weight else None
     error = None
-    if mean is not None and count > 1:
-        error = max(0.0, squared - 2 * mean * squares_of + mean**2 * squares) ** 0.5 / weight
+    if mean is not None and moments > 1:
+        error = max(0.0, xx - 2 * mean * wx + mean**2 * ww) ** 0.5 / weight
     return Point(after_s=after_s, fills=round(count), missing=fills - round(count), mean_bps=mean, error_bps=error)
+
+
+def _shared(by: str, cell: Cell) -> Hashable:
+    """What fills of one moment have in common in the curves of this kind."""
+    return cell.config_version, cell.instrument, cell.quote_currency, _key(by, cell, hour=0)
 
 
 def _key(by: str, cell: Cell, hour: int) -> str:

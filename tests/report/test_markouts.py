@@ -1,8 +1,10 @@
 """Markouts and spreads, worked out by hand; what is missing is counted, and nothing depends on how rows are batched."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
+from math import isnan, sqrt
 from typing import Any
 
 import pytest
@@ -12,16 +14,16 @@ from sqlalchemy import insert
 
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side
-from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.model.units import BPS, HOUR_NS, MS_NS, SECOND_NS
 from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked, marked_fills
-from tests.report.by_hand import INVERSE, KEY, LINEAR, instrument
+from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, instrument
 
 IN_USD = instrument("ETH_USD", quote_currency="USD")
 IN_BTC = instrument("ETH_BTC", quote_currency="BTC", settlement_currency="BTC")
-INSTRUMENTS = {each.name: each for each in (LINEAR, INVERSE, IN_USD, IN_BTC)}
+INSTRUMENTS = {each.name: each for each in (LINEAR, INVERSE, SPOT, IN_USD, IN_BTC)}
 NONE = [None] * 8
 
 
@@ -146,6 +148,55 @@ def test_means_are_weighted_by_notional_and_say_how_sure_they_are(database: Data
     assert (curve.fills, curve.notional_quote) == (3, pytest.approx(400))
 
 
+def swept(second: int, count: int, price: str, apart_ns: int, **other: Any) -> list[dict[str, Any]]:
+    """So many fills of one unit at 100, on as many levels, and the mid that was there."""
+    return [
+        fill(
+            100 * second + n,
+            Side.BUY,
+            "100",
+            price,
+            NONE,
+            level=n,
+            venue_time=second * SECOND_NS + n * apart_ns,
+            **other,
+        )
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 4, 25])
+def test_what_is_filled_in_one_second_is_as_sure_as_one_fill(database: Database, count: int) -> None:
+    """Two sweeps through all levels, 10 and -10 bps: whatever their size they are two, of which a level saw each."""
+    fills = swept(100, count, "100.1", 40 * MS_NS) + swept(200, count, "99.9", 40 * MS_NS)
+
+    cube = cube_of(database, fills)
+
+    assert points(cube)[0.0].fills == 2 * count
+    for by, key in (("all", ""), ("strategy", "core"), ("side", "buy"), ("hour", "00"), ("level", "0")):
+        assert points(cube, by, key)[0.0].error_bps == pytest.approx(10 / sqrt(2))
+
+
+@pytest.mark.parametrize("count", [1, 4, 25])
+def test_what_is_filled_in_as_many_seconds_is_as_sure_as_so_many_fills(database: Database, count: int) -> None:
+    fills = swept(100, count, "100.1", SECOND_NS) + swept(200, count, "99.9", SECOND_NS)
+
+    cube = cube_of(database, fills)
+
+    assert points(cube)[0.0].error_bps == pytest.approx(10 / sqrt(2 * count))
+    assert points(cube, "level", "0")[0.0].error_bps == pytest.approx(10 / sqrt(2))
+
+
+def test_two_books_in_one_second_are_two_moments_and_of_one_moment_there_is_no_error(database: Database) -> None:
+    cube = cube_of(database, swept(1, 9, "100.1", 0) + swept(1, 1, "99.9", 0, instrument=SPOT.name, strategy="spot"))
+
+    whole, one = points(cube)[0.0], points(cube, "strategy", "core")[0.0]
+
+    # nine of 10 bps and one of -10: the mean is 8, and the two are off by 9 x 2 and 18
+    assert (whole.mean_bps, whole.error_bps) == (pytest.approx(8), pytest.approx(sqrt(18**2 + 18**2) / 10))
+    assert (one.fills, one.mean_bps, one.error_bps) == (9, pytest.approx(10), None)
+
+
 def test_an_inverse_contract_weighs_what_it_is_worth_in_its_quote_currency(database: Database) -> None:
     cube = cube_of(
         database,
@@ -258,24 +309,26 @@ def test_a_ledger_without_fills_has_no_curve(database: Database) -> None:
     assert (cube.curves(), cube.spreads()) == ((), ())
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["c1", "c2"]),
-            st.sampled_from([None, 0, 1]),
-            st.sampled_from(["buy", "sell"]),
-            st.integers(0, 47),
-            st.floats(90, 110),
-            st.floats(0.001, 10),
-            st.one_of(st.just(float("nan")), st.floats(90, 110)),
-            st.one_of(st.just(float("nan")), st.floats(90, 110)),
-        ),
-        min_size=1,
-        max_size=40,
+FILLS = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 3_000), st.integers(0, 48 * 3_600_000)).map(lambda ms: ms * MS_NS),
+        st.sampled_from([LINEAR.name, SPOT.name]),
+        st.sampled_from(["core", "other"]),
+        st.sampled_from(["c1", "c2"]),
+        st.sampled_from(["buy", "sell"]),
+        st.sampled_from([None, 0, 1]),
+        st.floats(90, 110),
+        st.floats(0.001, 10),
+        st.one_of(st.just(float("nan")), st.floats(90, 110)),
+        st.one_of(st.just(float("nan")), st.floats(90, 110)),
     ),
-    st.integers(1, 40),
-)
+    min_size=1,
+    max_size=40,
+).map(lambda fills: sorted(fills, key=lambda each: each[0]))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FILLS, st.integers(1, 40))
 def test_the_parts_are_the_whole_and_it_does_not_matter_in_how_many_batches_they_come(
     fills: list[tuple[Any, ...]], size: int
 ) -> None:
@@ -284,7 +337,7 @@ def test_the_parts_are_the_whole_and_it_does_not_matter_in_how_many_batches_they
         pieces.add(batch(fills[start : start + size]), INSTRUMENTS)
 
     assert approximately(whole.curves()) == approximately(pieces.curves())
-    for version in {each[0] for each in fills}:
+    for version in {each[3] for each in fills}:
         for by in ("strategy", "level", "side", "hour"):
             parts = [curve for curve in whole.curves() if (curve.config_version, curve.by) == (version, by)]
             (all_of_it,) = (c for c in whole.curves() if (c.config_version, c.by) == (version, "all"))
@@ -299,14 +352,50 @@ def test_the_parts_are_the_whole_and_it_does_not_matter_in_how_many_batches_they
                 assert told.realised_bps + told.impact_bps == pytest.approx(told.effective_bps, abs=1e-6)
 
 
+@given(FILLS, st.integers(1, 40))
+def test_every_error_is_that_of_a_plain_loop(fills: list[tuple[Any, ...]], size: int) -> None:
+    cube = measured((batch(fills[start : start + size]) for start in range(0, len(fills), size)), INSTRUMENTS)
+
+    told = {
+        (each.config_version, each.by, each.key, point.after_s): point.error_bps
+        for each in cube.curves()
+        for point in each.points
+    }
+
+    alike: dict[tuple[str, str, str, float], list[tuple[object, float, float]]] = defaultdict(list)
+    for at, name, strategy, version, side, level, price, amount, *mids in fills:
+        keys = {"all": "", "strategy": strategy, "side": side, "hour": f"{at // HOUR_NS % 24:02}"}
+        keys |= {"level": "unknown" if level is None else str(level)}
+        for by, key in keys.items():
+            for after_s, mid in zip(HORIZONS_S, mids[:1] + mids[1:] * (len(HORIZONS_S) - 1), strict=True):
+                markout = (1 if side == "buy" else -1) * (mid / price - 1) * BPS
+                known = alike[version, by, key, after_s]
+                known += [] if isnan(mid) else [((name, at // SECOND_NS), price * amount, markout)]
+    assert told == {which: pytest.approx(plain_error(some), abs=1e-3) for which, some in alike.items()}
+
+
+def plain_error(some: list[tuple[object, float, float]]) -> float | None:
+    """Of moments, weights and what is averaged."""
+    if len({moment for moment, _, _ in some}) < 2:
+        return None
+    worth = sum(weight for _, weight, _ in some)
+    mean = sum(weight * each for _, weight, each in some) / worth
+    off: dict[object, float] = defaultdict(float)
+    for moment, weight, each in some:
+        off[moment] += weight * (each - mean)
+    return sqrt(sum(each**2 for each in off.values())) / worth
+
+
 def batch(fills: list[tuple[Any, ...]]) -> Marked:
     import numpy as np
 
-    whose = [(LINEAR.name, "core", version, side, level) for version, level, side, *_ in fills]
-    _, _, _, hour, price, amount, mid, later = (np.array(column) for column in zip(*fills, strict=True))
-    mids = np.vstack([later.astype(float)] * (len(HORIZONS_S) - 1))
+    whose = [
+        (instrument, strategy, version, side, level) for _, instrument, strategy, version, side, level, *_ in fills
+    ]
+    at = np.array([each[0] for each in fills], dtype=np.int64)
+    price, amount, mid, later = np.array([each[6:] for each in fills], dtype=float).T
     spread = np.full_like(price, 0.1)
-    return Marked(whose, hour.astype(np.int64) * HOUR_NS, price, amount, mid.astype(float), spread, spread, mids)
+    return Marked(whose, at, price, amount, mid, spread, spread, np.vstack([later] * (len(HORIZONS_S) - 1)))
 
 
 def approximately(curves: tuple[Curve, ...]) -> list[object]:

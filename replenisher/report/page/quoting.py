@@ -28,6 +28,8 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
     """What fills had gained after each time, a line for each kind of fills."""
     versions = short_names(curve.config_version for curve in curves)
     currencies = told_apart(curve.quote_currency for curve in curves)
+    has_errors = len(curves) <= ERRORS_MAX
+    sure = ", with one standard error, for which the fills of one second are one" if has_errors else ""
     data = []
     for place, curve in enumerate(curves):
         points = [point for point in curve.points if point.mean_bps is not None]
@@ -40,7 +42,7 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
             unit="bps",
             of="fills",
         )
-        if len(curves) <= ERRORS_MAX:
+        if has_errors:
             errors = [point.error_bps or 0.0 for point in points]
             line["error_y"] = {"type": "data", "array": errors, "thickness": 1, "width": 3}
         data.append(line)
@@ -48,8 +50,7 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
         key=f"markouts-{by}",
         title=title,
         about="What one unit had gained, against the others' mid, so long after its fill; mean weighted by notional"
-        + (", with one standard error. " if len(curves) <= ERRORS_MAX else ". ")
-        + HOLLOW,
+        f"{sure}. {HOLLOW}",
         data=data,
         layout={
             "height": HEIGHT,
