@@ -33,7 +33,7 @@ def test_sharpe_takes_the_longest_interval_of_which_there_are_enough_samples(eve
     found = equity(["3", "-1"] * 15, every_ns).sharpe()
 
     assert (found.interval_s, found.samples, found.refused) == (interval_s, 30, "")
-    assert found.value == pytest.approx(1 / sqrt(120 / 29) * sqrt(365 * 86_400 / interval_s))
+    assert found.annualised == pytest.approx(1 / sqrt(120 / 29) * sqrt(365 * 86_400 / interval_s))
 
 
 def test_an_interval_in_which_nothing_moved_is_a_sample_and_several_moves_in_one_are_one() -> None:
@@ -43,16 +43,16 @@ def test_an_interval_in_which_nothing_moved_is_a_sample_and_several_moves_in_one
 
     # 40 minutes: 3, 1 and 38 times 0. mean 0.1, sum of squares 9 + 1 - 40 x 0.01 = 9.6.
     assert made.sharpe().samples == 40
-    assert made.sharpe().value == pytest.approx(0.1 / sqrt(9.6 / 39) * sqrt(365 * 1440))
+    assert made.sharpe().annualised == pytest.approx(0.1 / sqrt(9.6 / 39) * sqrt(365 * 1440))
 
 
 def test_sharpe_is_refused_where_there_is_too_little_and_says_so() -> None:
     few = equity(["1", "-1"] * 14, MINUTE_NS).sharpe()
     even = equity(["1"] * 30, MINUTE_NS).sharpe()
 
-    assert (few.value, few.samples) == (None, 28)
+    assert (few.annualised, few.samples) == (None, 28)
     assert few.refused == "too short: 28 of the 30 minutes that it takes"
-    assert (even.value, even.refused) == (None, "P&L moved alike in every sample")
+    assert (even.annualised, even.refused) == (None, "P&L moved alike in every sample")
     assert Equity().sharpe().refused == "too short: 0 of the 30 minutes that it takes"
 
 

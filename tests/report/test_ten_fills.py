@@ -97,7 +97,7 @@ PERFORMANCE = [
         "turnover_quote": D("1520.8"),  # 199 + 101 + 304.5 + 100.9 + 101.7 + 408 + 51.15 + 153.3 + 101.25
         "turnover_quote_a_day": 1520.8 * 86_400 / 2_400,
         "drawdown": D("1.804"),  # from 4.79054 after the fifth fill to 2.98654 after the sixth
-        "sharpe": {"value": MEAN / DEVIATION * sqrt(525_600), "interval_s": 60, "samples": SAMPLES, "refused": ""},
+        "sharpe": {"annualised": MEAN / DEVIATION * sqrt(525_600), "interval_s": 60, "samples": SAMPLES, "refused": ""},
         "inventory_half_life": {"value_s": -log(2) / log(PHI), "samples": 2_400, "refused": ""},
     },
     {
@@ -112,7 +112,7 @@ PERFORMANCE = [
         "turnover_quote_a_day": 100.8 * 86_400 / 60,  # until the middle is looked at
         "drawdown": D("0.5"),  # 1 is held while the middle falls from 101.5 to 101
         "sharpe": {
-            "value": None,
+            "annualised": None,
             "interval_s": None,
             "samples": 2,
             "refused": "too short: 2 of the 30 minutes that it takes",
