@@ -95,16 +95,21 @@ def _works(state: State, order: Order, fact: OrderWorking) -> None:
         and pending.request is not CANCEL
         and (fact.price, fact.quantity) == (pending.price, pending.quantity)
     )
-    # The answer to an amend says what came after all we knew before, whatever the venue's clock says; but one that says
-    # something else than was asked for answers an amend before this one, and comes late.
-    is_amended = is_wish and fact.answers is AMEND
+    # The answer to an amend says what came after all we knew before, whatever the venue's clock says; but that to an
+    # amend before this one comes late.
+    is_amended = (
+        pending is not None
+        and pending.request is AMEND
+        and fact.answers is AMEND
+        and (fact.valid_until == pending.valid_until if fact.valid_until else is_wish)
+    )
     is_late_answer = fact.answers is PLACE and order.status is WORKING
     is_news = not is_late_answer and (fact.venue_time >= order.venue_time or is_amended)
     if is_news:
         take_terms(order, fact.price, fact.quantity, fact.venue_time)
     # What an older word says may be what an amend asks for, too: it is not the amend that it speaks of.
     is_placed = pending is not None and pending.request is PLACE and fact.answers is PLACE
-    if is_placed or (is_wish and is_news):
+    if is_placed or is_amended or (is_wish and is_news):
         order.pending = None
     rests(state, order, fact.at)
 

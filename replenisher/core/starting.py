@@ -10,6 +10,7 @@ until the life ends in which nothing rests there.
 
 from dataclasses import replace
 
+from replenisher.core.absence import why_distrusted
 from replenisher.core.orders import Order
 from replenisher.core.setup import OnStart, StrategySetup
 from replenisher.core.state import State
@@ -57,7 +58,9 @@ def are_left_alone(state: State, setup: StrategySetup, at: int) -> bool:
         return True
     if state.stopping is not None or state.halts or state.pauses or state.journal_blocked:
         return False
-    return not state.sync(setup.venue).is_synced or not state.books[setup.instrument].updated_at
+    if not state.books[setup.instrument].updated_at:
+        return True  # its first book is waited for
+    return not state.sync(setup.venue).is_synced and not state.lease_lost and not why_distrusted(state, setup, at)
 
 
 def is_in_the_way(state: State, order: Order, at: int) -> bool:

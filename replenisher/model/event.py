@@ -289,6 +289,7 @@ class OrderWorking(Fact, frozen=True, kw_only=True):
     price: int  # ticks
     quantity: int  # lots, filled ones included
     answers: Request | None = None  # the request of ours that this answers; None on a stream
+    valid_until: int = 0  # of that request, by which it is told from others; 0 where that is not known
 
 
 class RejectReason(StrEnum):

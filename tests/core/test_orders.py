@@ -464,27 +464,32 @@ def test_the_answer_to_the_place_does_not_undo_a_later_amend() -> None:
     assert resting.price == 99_970
 
 
-def test_a_late_answer_to_an_amend_before_says_nothing_of_the_one_under_way() -> None:
+@pytest.mark.parametrize("lots", [[16, 17], [5, 10, 5]], ids=["which asks for more", "which asks for the same"])
+def test_a_late_answer_to_an_amend_before_says_nothing_of_the_one_under_way(lots: list[int]) -> None:
     """The stream was faster, so that the next amend had left by then: its size was taken back, and so its fill."""
     world = quoting([buy(0, 99_980)])
     resting = world.order(Side.BUY)
-    want(world, [buy(0, 99_970, 16)])
-    world.settle()
-    want(world, [buy(0, 99_970, 17)])
+    want(world, [buy(0, 99_980, lots[0])])
+    (first,) = (wish for wish in world.outgoing if isinstance(wish, AmendOrder))
+    for more in lots[1:]:
+        world.settle()
+        want(world, [buy(0, 99_980, more)])
+    before = resting.quantity
     late = OrderWorking(
         at=0,
         order_id=resting.order_id,
         venue_order_id=resting.venue_order_id,
-        venue_time=resting.venue_time - SECOND,
+        venue_time=resting.venue_time - 1,
         price=99_980,
-        quantity=10,
+        quantity=lots[0],
         answers=Request.AMEND,
+        valid_until=first.valid_until,
     )
 
     world.tell(late)
 
-    assert (resting.price, resting.quantity) == (99_970, 16)
-    assert resting.pending is not None and resting.pending.quantity == 17
+    assert resting.quantity == before
+    assert resting.pending is not None and resting.pending.quantity == lots[-1]
 
 
 def test_a_refused_amend_leaves_the_order_as_it_is_and_is_not_repeated_at_once() -> None:

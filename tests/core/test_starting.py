@@ -19,7 +19,7 @@ from replenisher.model.command import (
     PlaceOrder,
     Question,
 )
-from replenisher.model.event import InstrumentDefined, PauseAsked, SessionLost, SessionOpened, Started
+from replenisher.model.event import FeedLost, InstrumentDefined, PauseAsked, SessionLost, SessionOpened, Started
 from replenisher.model.order import Side, Status
 from replenisher.model.step import Quote
 from tests.core.world import (
@@ -276,3 +276,19 @@ def test_a_fill_that_names_an_order_of_another_instrument_is_not_one_of_it() -> 
 
     assert order.filled == 0
     assert world.state.account.position(other.key).size == other.amount(5) * order.side.sign
+
+
+def test_what_may_be_adopted_is_left_alone_on_no_book_that_is_lost_once_it_was_there() -> None:
+    """A place of the earlier life in doubt keeps everything waiting; quotes do not wait with it."""
+    before = quoting(ladder(1))
+    before.venue.fill(before.at_venue(before.order(Side.BUY)), 10, before.at)
+    before.hear()  # its refill is under way when the life ends
+    world = reborn(before, ladder(1), OnStart.ADOPT)
+    begin(world)
+    world.settle()
+    resting = world.order(Side.SELL)
+    assert world.state.syncs[VENUE].stage is Stage.ORDERS
+
+    wishes = [*world.tell(FeedLost(at=0, instrument=KEY, reason="gap")), *world.wait(SECOND // 2)]
+
+    assert resting.order_id in {wish.order_id for wish in wishes if isinstance(wish, CancelOrder)}

@@ -57,6 +57,7 @@ def test_the_reply_to_a_place_tells_that_it_rests() -> None:
             price=19_980,
             quantity=10,
             answers=Request.PLACE,
+            valid_until=place().valid_until,
         )
     ]
 

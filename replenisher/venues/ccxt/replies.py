@@ -54,7 +54,7 @@ class Replies:
         self._names = names
         self._placements = placements
 
-    def news(self, order: Reply, name: str, key: str, answers: Request | None, at: int) -> Event | None:
+    def news(self, order: Reply, name: str, key: str, asked: PlaceOrder | AmendOrder | None, at: int) -> Event | None:
         """What an order's structure tells about an order of ours; None if it leaves open what we want to know."""
         self._names.learn(str(order.get("id") or ""), name)
         status = status_of(order)
@@ -77,14 +77,14 @@ class Replies:
             case Status.REJECTED:
                 return OrderRejected(at=at, order_id=name, reason=RejectReason.OTHER, message="rejected")
             case _:  # one that is filled has terms, too; its fills come as what they are
-                return self._terms(order, name, key, answers, venue_time, at)
+                return self._terms(order, name, key, asked, venue_time, at)
 
     def granted(self, command: PlaceOrder | AmendOrder, reply: Any, at: int) -> None:
         """The reply to a place or an amend."""
         request = REQUESTS[type(command)]
         try:
             venue_order_id = str(reply["id"] or "")
-            told = self.news(reply, command.order_id, command.instrument, request, at)
+            told = self.news(reply, command.order_id, command.instrument, command, at)
         except UNREADABLE as error:
             self.unknown(command, f"unreadable answer: {error!r}", at)
             return
@@ -99,6 +99,7 @@ class Replies:
             price=command.price,
             quantity=command.quantity,
             answers=request,
+            valid_until=command.valid_until,
         )
         self._link.tell(as_asked if told is None else told)
 
@@ -166,7 +167,7 @@ class Replies:
         self._link.tell(OutcomeUnknown(at=at, order_id=command.order_id, request=request, message=message))
 
     def _terms(
-        self, order: Reply, name: str, key: str, answers: Request | None, venue_time: int, at: int
+        self, order: Reply, name: str, key: str, asked: PlaceOrder | AmendOrder | None, venue_time: int, at: int
     ) -> OrderWorking | None:
         instrument = self._listed[key].instrument
         price, quantity = ticks_of(order, instrument), lots_of(order, instrument)
@@ -179,7 +180,8 @@ class Replies:
             venue_time=venue_time,
             price=price,
             quantity=quantity,
-            answers=answers,
+            answers=None if asked is None else REQUESTS[type(asked)],
+            valid_until=0 if asked is None else asked.valid_until,
         )
 
     def _venue_time(self, order: Reply, at: int) -> int:

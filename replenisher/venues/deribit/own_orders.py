@@ -53,7 +53,7 @@ class OwnOrders:
         self,
         orders: Sequence[private.WireOrder],
         trades: Sequence[private.WireTrade],
-        answers: Request | None,
+        asked: PlaceOrder | AmendOrder | None,
         at: int,
     ) -> list[Event]:
         """Terms, fills, endings: see above. It raises what is `UNREADABLE` about what is not traded here."""
@@ -66,7 +66,7 @@ class OwnOrders:
                 self._orphans.ended(order.label)
             match order.order_state:
                 case "open" | "filled" | "triggered":
-                    terms.append(self._working(order, answers, at))
+                    terms.append(self._working(order, asked, at))
                 case "cancelled":
                     endings.append(_canceled(order, order.label, at))
                 case "rejected":
@@ -78,7 +78,7 @@ class OwnOrders:
                     pass
         return [*terms, *(self.fill(trade, at) for trade in trades), *endings]
 
-    def _working(self, order: private.WireOrder, answers: Request | None, at: int) -> OrderWorking:
+    def _working(self, order: private.WireOrder, asked: PlaceOrder | AmendOrder | None, at: int) -> OrderWorking:
         instrument = self._instrument(order.instrument_name)
         return OrderWorking(
             at=at,
@@ -87,7 +87,8 @@ class OwnOrders:
             venue_time=order.venue_time,
             price=private.ticks_of(order, instrument),
             quantity=instrument.lots(order.amount),
-            answers=answers,
+            answers=None if asked is None else request_of(asked),
+            valid_until=0 if asked is None else asked.valid_until,
         )
 
     def fill(self, trade: private.WireTrade, at: int) -> OrderFilled:
@@ -108,7 +109,7 @@ class OwnOrders:
                 case PlaceOrder() | AmendOrder():
                     placed = private.decode_placed(reply.result)
                     self._own_changes.prove(placed.order.instrument_name, placed.order.last_update_timestamp, at)
-                    return self.facts_of((placed.order,), placed.trades, request, at)
+                    return self.facts_of((placed.order,), placed.trades, command, at)
                 case CancelOrder():
                     return (self._cancel_answered(command, reply, at),)
                 case _:
