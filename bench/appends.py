@@ -49,7 +49,7 @@ def appended(folder: Path, disk: Machine) -> list[float]:
     """How long each write of a round took, in milliseconds."""
     directory, is_over = os.open(folder, os.O_RDONLY), threading.Event()
     path = folder / "00000001.journal"
-    file = GrowingFile.create(path, RECORD, directory, disk, 0, lambda _: None)
+    file = GrowingFile.create(path, RECORD, directory, disk, 0)
     fd = os.open(path, os.O_WRONLY)
 
     def sync() -> None:

@@ -1,8 +1,9 @@
 """Seed after seed, as many as wanted: `make chaos`. It goes on where it was stopped, tells what fails, and sums up.
 
-A line a seed is appended to `chaos-<code>.jsonl`, and what stands there is not run again; a change of the package is
-other code, of which nothing is known. The summary is printed and written to `chaos-<code>.txt`: seeds, simulated hours,
-what befell the daemon in each of them, how long it took to find back, and what failed.
+A line a seed is appended to `chaos-<code>.jsonl`, and what stands there is not run again; a change of the package, of
+the shipped strategies, of a library or of the minutes is other code, of which nothing is known. The summary is printed
+and written to `chaos-<code>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long it took to
+find back, and what failed.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=Path("chaos"))
     asked = parser.parse_args()
     asked.directory.mkdir(exist_ok=True)
-    file = asked.directory / f"chaos-{code()}.jsonl"
+    file = asked.directory / f"chaos-{code(asked.minutes)}.jsonl"
     done = read(file)
     missing = [seed for seed in range(asked.first, asked.seeds + 1) if seed not in done]
     task = simulation.Task(simulation.SHIPPED, asked.minutes, NAMES)
@@ -61,12 +62,13 @@ def main() -> int:
     return 0 if is_fine else 1
 
 
-def code() -> str:
+def code(minutes: float) -> str:
     """Of what runs here: the same seed gives the same as long as nothing of it changes."""
-    package = Path(replenisher.__file__).parent
-    digest = blake2b(simulation.SHIPPED.read_bytes(), digest_size=6)
-    for file in sorted(package.rglob("*.py")):
-        digest.update(f"{file.relative_to(package)}\0".encode() + file.read_bytes())
+    root = Path(replenisher.__file__).parent.parent
+    parts = [*(root / "replenisher").rglob("*.py"), *(root / "strategies").rglob("*.py"), root / "requirements.lock"]
+    digest = blake2b(f"{minutes:g}".encode(), digest_size=6)
+    for file in sorted([*parts, simulation.SHIPPED]):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

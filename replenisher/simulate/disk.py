@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.store.disk import Bytes
 
 SYNC_NS = 10 * MS_NS  # so long a sync takes on average
@@ -56,10 +56,14 @@ class SimulatedSync:
             self._end()
         return self._is_over
 
-    def result(self) -> None:
-        """Wait for its end."""
+    def result(self, timeout: float | None = None) -> None:
+        """Wait for its end, or so many seconds."""
         if not self._is_over:
-            self._disk.stall(max(0, self._ends_at - self._disk.now()))
+            left_ns = max(0, self._ends_at - self._disk.now())
+            if timeout is not None and left_ns > (most_ns := round(timeout * SECOND_NS)):
+                self._disk.stall(most_ns)
+                raise TimeoutError
+            self._disk.stall(left_ns)
             self._end()
         if self._fails:
             raise _error(errno.EIO)

@@ -17,8 +17,8 @@ class Sync(Protocol):
     def done(self) -> bool:
         """Whether it has ended, well or not."""
 
-    def result(self) -> None:
-        """Wait for its end; raises what it failed with."""
+    def result(self, timeout: float | None = None) -> None:
+        """Wait for its end, or so many seconds; raises what it failed with, or `TimeoutError`."""
 
 
 class Disk(Protocol):

@@ -11,7 +11,6 @@ a write waits for that, as long as a sync takes: `python -m bench.appends`.
 
 import errno
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -42,13 +41,11 @@ class GrowingFile:
     """Records are appended to it, and it ends with a whole one. Every method but `close` may raise `JournalFull`."""
 
     @classmethod
-    def create(
-        cls, path: Path, record: bytes, folder: int, disk: Disk, at: int, tell_safe: Callable[[int], None]
-    ) -> "GrowingFile":
+    def create(cls, path: Path, record: bytes, folder: int, disk: Disk, at: int) -> "GrowingFile":
         """A new one with a record in it, safe; or else it is not there. Its name in `folder` is still to be synced.
 
         It has its name once it is whole, and keeps it: whoever follows the journal has gone on to it by then, and a
-        file that was taken away may be there again after a loss of power. `tell_safe` is told how much of it is safe.
+        file that was taken away may be there again after a loss of power.
         """
         unfinished = path.with_suffix(UNFINISHED)
         try:
@@ -66,11 +63,9 @@ class GrowingFile:
             with suppress(OSError):
                 disk.unlink(unfinished)
             raise _full(path, error) from error
-        return cls(path, fd, len(record), folder, disk, at, tell_safe)
+        return cls(path, fd, len(record), folder, disk, at)
 
-    def __init__(
-        self, path: Path, fd: int, end: int, folder: int, disk: Disk, at: int, tell_safe: Callable[[int], None]
-    ) -> None:
+    def __init__(self, path: Path, fd: int, end: int, folder: int, disk: Disk, at: int) -> None:
         self.end = end  # of the last whole record
         self.synced_at = at  # when the last sync began that has ended well
         self.is_doubtful = True  # whether a sync has failed, so that what is not safe may be gone; or its name may
@@ -78,9 +73,8 @@ class GrowingFile:
         self._fd = fd
         self._folder = folder
         self._disk = disk
-        self._tell_safe = tell_safe
         self._unsafe: list[bytes] = []  # the end of it, write by write, which is not known to be on the disk itself
-        self._safe_end = end
+        self.safe_end = end  # of what is known to be on the disk itself, once its name is
         self._room_end = end + ROOM_BYTES  # of what is set aside
         self._under_way: _UnderWay | None = None
         self._is_torn = False  # whether a part of a record lies behind the last whole one
@@ -107,7 +101,7 @@ class GrowingFile:
     @property
     def unsafe_bytes(self) -> int:
         """How much of what was written is not known to be safe; so much is kept in memory, to be written again."""
-        return self.end - self._safe_end
+        return self.end - self.safe_end
 
     @property
     def is_syncing(self) -> bool:
@@ -126,6 +120,13 @@ class GrowingFile:
             raise _full(self._path, error) from error
         self._all_is_safe(at)
 
+    def settle(self, at: int) -> None:
+        """The same, but no longer than a sync may take."""
+        while self.unsafe_bytes:
+            self.begin_sync(at)
+            assert self._under_way is not None, "one was begun"
+            self._collect(self._under_way)
+
     def begin_sync(self, at: int) -> None:
         """Let it be brought there, unless that is under way."""
         if self._under_way is None:
@@ -139,12 +140,15 @@ class GrowingFile:
         if under_way.sync.done():
             self._collect(under_way)
         elif at - under_way.at > SYNC_NS_MAX:
-            raise self.too_slow(at)
+            raise self._too_slow(under_way, at)
 
     def too_slow(self, at: int) -> JournalFull:
         """What is to be said of a sync that has not ended."""
         assert self._under_way is not None, "there is one"
-        waited_s = (at - self._under_way.at) / SECOND_NS
+        return self._too_slow(self._under_way, at)
+
+    def _too_slow(self, under_way: _UnderWay, at: int) -> JournalFull:
+        waited_s = (at - under_way.at) / SECOND_NS
         return JournalFull(f"the journal in {self._path.parent} has waited {waited_s:.1f} s for the disk")
 
     def sync_name(self) -> None:
@@ -154,11 +158,10 @@ class GrowingFile:
         except OSError as error:
             raise _full(self._path, error) from error
         self.is_doubtful = False
-        self._tell_safe(self._safe_end)
 
     def write_again(self, at: int) -> None:
         """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
-        write_over(self._path, b"".join(self._unsafe), self._safe_end, self._disk)
+        write_over(self._path, b"".join(self._unsafe), self.safe_end, self._disk)
         self.sync_name()
         self._is_torn = False
         self._room_end = self.end
@@ -177,21 +180,22 @@ class GrowingFile:
         """Wait until the sync that was begun has ended; only then is what it brought to the disk safe."""
         self._under_way = None
         try:
-            under_way.sync.result()
+            under_way.sync.result(SYNC_NS_MAX / SECOND_NS)
+        except TimeoutError:
+            self.is_doubtful = True
+            raise self._too_slow(under_way, under_way.at + SYNC_NS_MAX) from None
         except OSError as error:
             self.is_doubtful = True
             raise _full(self._path, error) from error
         self.synced_at = under_way.at
-        if under_way.end > self._safe_end:  # else all of that has become safe in another way
-            self._safe_end = under_way.end
+        if under_way.end > self.safe_end:  # else all of that has become safe in another way
+            self.safe_end = under_way.end
             del self._unsafe[: under_way.writes]
-            self._tell_safe(self._safe_end)
 
     def _all_is_safe(self, at: int) -> None:
         self.synced_at = at
-        self._safe_end = self.end
+        self.safe_end = self.end
         self._unsafe.clear()
-        self._tell_safe(self._safe_end)
 
     def _require_belief(self) -> None:
         if self.is_doubtful:

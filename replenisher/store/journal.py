@@ -25,7 +25,6 @@ import fcntl
 import os
 from collections import deque
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -36,8 +35,8 @@ from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.store.boot import Boot, remembered
 from replenisher.store.disk import Disk, Machine
-from replenisher.store.growing import GrowingFile
-from replenisher.store.safe_end import EVERYTHING, tell_safe_end
+from replenisher.store.growing import GrowingFile, JournalFull
+from replenisher.store.safe_end import EVERYTHING, SafeEnd, tell_safe_end
 from replenisher.store.segments import (
     FORMAT,
     Header,
@@ -115,6 +114,7 @@ class Journal:
         self._disk = disk
         self._lock = lock
         self._segment = last_segment
+        self._told: SafeEnd | None = None  # by this life
         self._epoch = boot.epoch
         self._file: GrowingFile | None = None  # of this life
         self._encoder = msgspec.msgpack.Encoder()
@@ -153,6 +153,7 @@ class Journal:
         unsafe_bytes = file.unsafe_bytes
         if unsafe_bytes and (unsafe_bytes >= UNSAFE_BYTES_MAX or at - file.synced_at >= self._sync_every_ns):
             file.begin_sync(at)
+        self._tell_safe()
 
     @property
     def is_full(self) -> bool:
@@ -174,6 +175,7 @@ class Journal:
         self.keep_ring(at)
         if self._policy.fsync is not Fsync.NEVER:
             self._living.sync(at)
+        self._tell_safe()
 
     def complaint(self) -> str:
         """Why no life should go on with it: too much waits in memory; empty while it may."""
@@ -201,7 +203,8 @@ class Journal:
             if self._file is not None:
                 self._write(self._file.synced_at)
                 if self._policy.fsync is not Fsync.NEVER:
-                    self._file.sync(self._file.synced_at)
+                    self._file.settle(self._file.synced_at)
+                self._tell_safe()
         finally:
             if self._file is not None:
                 self._file.close()
@@ -216,9 +219,19 @@ class Journal:
         assert self._file is not None, "a life begins before its first step"
         return self._file
 
-    def _tell_safe(self, segment: int, end: int) -> None:
-        told = EVERYTHING if self._policy.fsync is Fsync.NEVER else (segment, end)
-        tell_safe_end(self._directory, *told)
+    def _tell_safe(self) -> None:
+        """Whoever makes rows hears how much is safe, if that is more than before."""
+        file = self._living
+        if file.is_doubtful:
+            return
+        safe = EVERYTHING if self._policy.fsync is Fsync.NEVER else SafeEnd(self._segment, file.safe_end)
+        if safe == self._told:
+            return
+        try:
+            tell_safe_end(self._directory, safe, self._disk)
+        except OSError as error:
+            raise JournalFull(f"the journal in {self._directory} cannot be written: {error.strerror}") from error
+        self._told = safe
 
     def _encode(self, step: Step) -> None:
         """Add one record to what is to be written."""
@@ -253,11 +266,12 @@ class Journal:
             snapshot=snapshot,
         )
         path, record = path_of(self._directory, header.segment), record_of(self._encoder.encode(header))
-        new = GrowingFile.create(path, record, self._lock, self._disk, at, partial(self._tell_safe, header.segment))
+        new = GrowingFile.create(path, record, self._lock, self._disk, at)
         if self._file is not None:
             self._file.close()
         self._file, self._segment = new, header.segment
         new.sync_name()
+        self._tell_safe()
 
 
 def _lock(directory: Path, disk: Disk) -> int:

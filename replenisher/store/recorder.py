@@ -32,7 +32,7 @@ from replenisher.store.insert import insert_new, upsert
 from replenisher.store.of_orders import with_order, with_request
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.store.rows import Instruments, Life, Rows, instrument_of, rows_of
-from replenisher.store.safe_end import safe_end
+from replenisher.store.safe_end import EVERYTHING, SafeEnd, safe_end
 from replenisher.store.segments import JournalCorrupt, Segment, read_header, read_steps, segments
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -65,7 +65,7 @@ class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
     segment: int = 0
     step: int = 0  # the last one recorded
     at: int = 0  # its session time
-    behind_bytes: int = 0  # of the journal, not in the database yet
+    behind_bytes: int = 0  # of the journal, not in the database yet; while rows do not wait, of what is safe of it
     error: str = ""  # why rows wait; empty while they do not
 
 
@@ -170,7 +170,10 @@ class Recorder:
             raise
         if cursor := self._cursor:
             self.status = RecorderStatus(
-                segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes()
+                segment=cursor.segment,
+                step=cursor.step,
+                at=cursor.at,
+                behind_bytes=self._behind_bytes(safe_end(self._directory)),
             )
         return batch
 
@@ -202,9 +205,7 @@ class Recorder:
         offset = cursor.offset if (segment.number, epoch) == (cursor.segment, cursor.epoch) else 0
         if epoch != self._life.epoch:
             self._life = self._database.read(lambda connection: _life(connection, journal_id, epoch))
-        begin = max(offset, start)
-        size = self._batch_bytes if end is None else min(self._batch_bytes, end - begin)
-        steps = read_steps(segment, begin, is_last=is_last, bytes_max=size) if size > 0 else []
+        steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes, end=end)
         if not steps and offset > 0:
             return None
         last = steps[-1][0] if steps else None
@@ -245,11 +246,13 @@ class Recorder:
                 rows[table].extend(some)
         return rows
 
-    def _behind_bytes(self) -> int:
-        """How much of the journal is not in the database, its torn or half-written end included."""
+    def _behind_bytes(self, safe: SafeEnd = EVERYTHING) -> int:
+        """How much of the journal up to there is not in the database, its torn or half-written end included."""
         cursor = self._cursor or Cursor(journal_id="")
-        ahead = (segment for segment in segments(self._directory) if segment.number >= cursor.segment)
-        sizes = {segment.number: segment.size for segment in ahead}
+        ahead = (each for each in segments(self._directory) if cursor.segment <= each.number <= safe.segment)
+        sizes = {each.number: each.size for each in ahead}
+        if safe.segment in sizes:
+            sizes[safe.segment] = min(sizes[safe.segment], safe.offset)
         return sum(sizes.values()) - min(cursor.offset, sizes.get(cursor.segment, 0))
 
     def _tell_error(self, state: RetryCallState) -> None:

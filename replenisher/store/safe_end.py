@@ -6,9 +6,10 @@ number, in a file beside the segments. Nobody syncs that file: what it says was 
 
 import os
 import struct
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from replenisher.store.disk import Disk
 
 NAME = "safe"
 OFFSET_BITS = 40
@@ -22,23 +23,30 @@ class SafeEnd(NamedTuple):
     offset: int
 
 
+NOTHING = SafeEnd(0, 0)
 EVERYTHING = SafeEnd((1 << 64 - OFFSET_BITS) - 1, (1 << OFFSET_BITS) - 1)  # where nobody waits for the disk
 
 
-def tell_safe_end(directory: Path, segment: int, offset: int) -> None:
-    """From now on so much is safe. Where that cannot be written, rows wait for longer."""
-    with suppress(OSError):
-        fd = os.open(directory / NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(fd, NUMBER.pack(segment << OFFSET_BITS | offset), 0)
-        finally:
-            os.close(fd)
+def tell_safe_end(directory: Path, safe: SafeEnd, disk: Disk) -> None:
+    """From now on so much is safe; raises what a disk raises."""
+    path = directory / NAME
+    try:
+        fd = disk.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        disk.pwrite(fd, NUMBER.pack(safe.segment << OFFSET_BITS | safe.offset), 0)
+    finally:
+        disk.close(fd)
 
 
 def safe_end(directory: Path) -> SafeEnd:
-    """What was told last; of a journal whose writer tells nothing, everything."""
+    """What was told last; of a journal that no writer has told anything of, everything."""
     try:
-        (number,) = NUMBER.unpack((directory / NAME).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, struct.error):
+        told = (directory / NAME).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return EVERYTHING
+    if len(told) < NUMBER.size:
+        return NOTHING  # there was no room for it
+    (number,) = NUMBER.unpack(told[: NUMBER.size])
     return SafeEnd(number >> OFFSET_BITS, number & EVERYTHING.offset)

@@ -42,6 +42,7 @@ from replenisher.store.journal import (
     Policy,
     is_kept,
 )
+from replenisher.store.safe_end import NUMBER
 from replenisher.store.segments import JournalCorrupt, read_header, read_steps, segments
 from tests.disk import HeldDisk
 from tests.store.given import (
@@ -351,7 +352,7 @@ def test_after_a_failed_sync_the_next_one_is_not_believed_and_all_in_doubt_is_wr
     lost = disk.lose_power(Random(1))
 
     first = segments(tmp_path)[0]
-    assert lost == 0
+    assert lost <= NUMBER.size, "what is told of it may be forgotten, and nothing of it"
     assert [each for each, _ in read_steps(first, _header_end(tmp_path), is_last=False)] == steps[: 2 if dies else 4]
 
 
@@ -460,7 +461,7 @@ def test_under_interval_the_disk_has_everything_once_the_interval_is_over(tmp_pa
         journal.tick(T0 + 9 * interval)  # nothing was written since
 
     assert begun == [0, 1, 1, 2]
-    assert disk.syncs == 3, "and once more at the close"
+    assert disk.syncs == 2, "and not at the close, as all is safe"
 
 
 def under_way(directory: Path, disk: Disk) -> Journal:
@@ -574,7 +575,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_let_go_only_when_its_sync_h
     with _disk_of(segments(tmp_path)[0].size), pytest.raises(JournalFull):
         journal.close()
 
-    assert disk.ended_first == [True, True]
+    assert disk.ended_first and all(disk.ended_first)
 
 
 def test_power_that_is_lost_while_a_sync_is_under_way_may_take_what_it_would_have_saved_and_nothing_after_its_end(
@@ -632,7 +633,7 @@ def test_what_a_snapshot_relies_on_is_not_taken_back_by_a_later_loss_of_power(tm
     lost = disk.lose_power(Random(1))
 
     first, second = segments(tmp_path)
-    assert lost == 0
+    assert lost <= NUMBER.size, "what is told of it may be forgotten, and nothing of it"
     assert [each for each, _ in read_steps(first, _header_end(tmp_path), is_last=False)] == a_day()
     found = read_header(second)
     assert found is not None and found[0].snapshot == b"all of this"
@@ -663,3 +664,23 @@ def _with_flipped_byte(path: Path, offset: int) -> bytes:
     data[offset] ^= 0xFF
     path.write_bytes(data)
     return bytes(data)
+
+
+def test_a_disk_that_hangs_does_not_hang_the_end_of_a_life(tmp_path: Path) -> None:
+    now = [T0]
+    disk = SimulatedDisk(Random(1))
+    disk.now = lambda: now[0]
+    disk.stall = lambda for_ns: now.__setitem__(0, now[0] + for_ns)
+    journal = Journal.open(tmp_path, new_id=JOURNAL_ID, policy=Policy(), disk=disk)
+    journal.begin(1, b"", T0)
+    journal.append(step(1, [started()]))
+    disk.write_ns = 3_600 * SECOND  # as good as for ever
+    journal.tick(T0 + SECOND)
+
+    with pytest.raises(JournalFull, match=r"has waited 5\.0 s for the disk"):
+        journal.close()
+
+    assert now[0] - T0 == SYNC_NS_MAX
+    disk.write_ns = 0
+    with closing(opened(tmp_path)) as again:
+        assert [each.number for each in again.boot.steps] == [1]

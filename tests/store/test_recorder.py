@@ -1,5 +1,6 @@
 """The recorder turns a journal into rows, whatever happens to it or to the database on the way."""
 
+import os
 import tempfile
 import threading
 from collections import Counter
@@ -235,6 +236,7 @@ def test_what_a_loss_of_power_could_take_is_no_row_yet_unless_nobody_wants_to_wa
             step(2, [book_changed()], [place("a")], [order("a", Status.PENDING)]),
         ]:
             writer.append(each)
+            writer.tick(T0)
         Recorder(journal, database).record_all()
 
         assert [row["order_id"] for row in rows(database, tables.orders)] == ["a"] * is_row
@@ -266,6 +268,41 @@ def test_rows_follow_what_is_safe_through_segments_and_lives(journal: Path, data
     Recorder(journal, database).record_all()
 
     assert [row["status"] for row in rows(database, tables.orders)] == ["canceled"]
+
+
+def test_a_record_that_is_longer_than_a_bite_takes_nothing_with_it_that_is_not_safe(
+    journal: Path, database: Database
+) -> None:
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy())) as writer:
+        writer.begin(1, b"the state", T0)
+        writer.append(step(1, [started(), defined()]))
+        writer.recover(T0)  # and so it is safe
+        writer.append(step(2, [book_changed()], [place("a")], [order("a", Status.PENDING)]))
+
+        Recorder(journal, database, batch_bytes=64).record_all()
+
+        assert (len(rows(database, tables.lives)), rows(database, tables.orders)) == (1, [])
+
+
+def test_where_there_is_no_room_to_say_what_is_safe_nothing_is_and_no_life_begins(
+    journal: Path, database: Database
+) -> None:
+    disk = SimulatedDisk(Random(1))
+    journal.mkdir()
+    disk.close(disk.open(journal / "safe", os.O_WRONLY | os.O_CREAT))
+    with closing(Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(), disk=disk)) as writer:
+        disk.hit = lambda: None
+
+        def fill(moment: str) -> None:
+            disk.is_full |= moment == "after sync"  # and so once the segment is there
+
+        disk.reach = fill
+        with pytest.raises(JournalFull):
+            writer.begin(1, b"the state", T0)
+
+        assert safe_end(journal) == (0, 0)
+        assert Recorder(journal, database).record_all() == 0
+        disk.reach, disk.is_full = lambda _: None, False
 
 
 def test_telling_it_all_again_changes_nothing(journal: Path, database: Database) -> None:
@@ -354,6 +391,7 @@ def test_it_follows_a_journal_that_is_being_written_and_drains(journal: Path, da
     writer.begin(1, b"", T0)
     for each in a_day(orders=20):
         writer.append(each)
+        writer.tick(each.at)
         wake.set()
         if each.number % 7 == 0:
             writer.rotate(b"state", each.at)

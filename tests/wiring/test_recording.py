@@ -54,6 +54,7 @@ def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
     writer.begin(1, b"", T0)
     for each in a_day():
         writer.append(each)
+        writer.tick(each.at)
     recording = Recording(task)
     until(lambda: recording.status.step == a_day()[-1].number, "all is recorded")
 
@@ -62,6 +63,7 @@ def test_one_that_is_killed_is_started_again_and_goes_on(task: Task) -> None:
     until(lambda: "exit code -9" in recording.status.error, "its death is told")
     for each in an_order_that_fills(a_day()[-1].number + 1, "tst000001999999", "late"):
         writer.append(each)
+        writer.tick(each.at)
     until(lambda: not recording.status.error and recording.status.behind_bytes == 0, "another one has caught up")
 
     assert recording.drain()

@@ -19,7 +19,6 @@ from replenisher.model.step import Step
 from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
 from replenisher.simulate.rows import database_in
 from replenisher.store import tables
-from replenisher.store.journal import Fsync
 from replenisher.store.recorder import Recorder
 from replenisher.store.segments import Header, records
 
@@ -39,13 +38,6 @@ class JournalIsEnough(Check):
         self._state: State | None = None  # as of all that is folded
         self._from = 0  # the last step of the snapshot that it began with
         self._unfolded: list[bytes] = []
-        self._rows_may_differ = False
-
-    def ended(self, daemon: Daemon, how: str) -> Objection:
-        """Power loss takes steps away that have their rows already, unless they were safe."""
-        if how == "power lost" and self.oracle.policy.fsync is not Fsync.ALWAYS:
-            self._rows_may_differ = True
-        return None
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """A snapshot, or steps; the daemon has just taken the last of them, if this is not written later."""
@@ -80,8 +72,6 @@ class JournalIsEnough(Check):
 
     def closed(self, books: Books) -> Objection:
         """What is recorded anew is what was recorded."""
-        if self._rows_may_differ:
-            return None
         with tempfile.TemporaryDirectory(prefix="replenisher-") as folder, database_in(Path(folder)) as anew:
             Recorder(books.journal, anew).record_all()
             anew.beside.execute("ATTACH ? AS ours", (books.database.url.removeprefix("sqlite:///"),))

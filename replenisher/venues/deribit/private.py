@@ -11,7 +11,7 @@ from replenisher.model.order import MAKER, TAKER, Side, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.deribit.codec import is_marked
 
-Code = Annotated[str, msgspec.Meta(pattern="^[!-~]+$")]  # an id or a code: what is anything else was garbled on its way
+Code = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]  # an id or a code; else it was garbled
 
 
 class WireOrder(msgspec.Struct, frozen=True, gc=False):
