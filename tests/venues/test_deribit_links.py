@@ -16,6 +16,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
 )
+from replenisher.venues.deribit.link import LAPSES_MAX
 from replenisher.venues.deribit.requests import sign
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import MARKET, TRADING
@@ -375,6 +376,21 @@ def test_a_login_that_did_not_last_is_renewed_once() -> None:
     assert [request["method"] for request in far.requests[TRADING]].count("public/auth") == 1
     told = far.answer(TRADING, "public/auth", error={"code": 13004, "message": "invalid_credentials"})
     assert kinds(told) == ["SessionLost"]
+
+
+def test_a_key_whose_logins_are_granted_and_never_last_is_refused() -> None:
+    far = make_open()
+    lapsed = {"code": 13009, "message": "unauthorized"}
+    for _ in range(LAPSES_MAX - 1):
+        far.venue.send([place(far.at)], far.at)
+        assert "SessionLost" not in kinds(far.answer(TRADING, "private/buy", error=lapsed))
+        far.answer(TRADING, "public/auth", {"refresh_token": "r", "expires_in": 900})
+
+    far.venue.send([place(far.at)], far.at)
+    told = far.answer(TRADING, "private/buy", error=lapsed)
+
+    assert kinds(told) == ["OrderRejected", "SessionLost"], "and what became of the order is known"
+    assert told[-1].is_refusal and "granted the login 5 times in a minute" in told[-1].reason
 
 
 def test_after_a_suspension_both_connections_start_over() -> None:

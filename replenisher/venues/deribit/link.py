@@ -65,6 +65,9 @@ class Clock:
         return (at + self.offset_ns) // MS_NS
 
 
+LAPSES_MAX = 5  # in a minute
+
+
 class _Waiting(msgspec.Struct, frozen=True):
     method: str
     params: Mapping[str, requests.Param]
@@ -106,6 +109,7 @@ class Link:
         self._session: Session[Asked] = Session(connection, url, pace, random, attempts, actions)
         self._waiting: deque[_Waiting] = deque()
         self._is_logging_in = False
+        self._lapses: deque[int] = deque(maxlen=LAPSES_MAX)  # when an answer said that we are not logged in
         self._refresh_token = ""
         self._renew_at = 0
         self._clock_at = 0
@@ -272,6 +276,18 @@ class Link:
         number = self._session.ask(Chore.LOG_IN, at + self._settings.request_timeout_ns, at)
         self._bucket.owe(REQUEST_COST, at)
         self.send(requests.login(number, self._credentials, self._clock.venue_ms(at), nonce))
+
+    def lapsed(self, at: int) -> Lost | None:
+        """An answer says that we are not logged in: log in again. A key is refused whose logins are granted and end."""
+        if self._is_logging_in:
+            return None
+        self._lapses.append(at)
+        if len(self._lapses) < LAPSES_MAX or self._lapses[0] <= at - MINUTE_NS:
+            self.log_in(at)
+            return None
+        self._lapses.clear()
+        lost = self.give_up(f"granted the login {LAPSES_MAX} times in a minute, and forgot it")
+        return msgspec.structs.replace(lost, is_refusal=True)
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 

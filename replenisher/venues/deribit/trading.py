@@ -284,8 +284,7 @@ class Trading:
 
     def _answered(self, what: Asked, reply: codec.Frame, at: int) -> None:
         refused = rejection(reply.error.code) if reply.error else None
-        if refused is RejectReason.LOGIN:
-            self.link.log_in(at)  # the login did not last; if it is refused now, the connection ends
+        lost = self.link.lapsed(at) if refused is RejectReason.LOGIN else None
         match what:
             case PlaceOrder() | AmendOrder() | CancelOrder():
                 if refused is RejectReason.HALTED:
@@ -293,13 +292,17 @@ class Trading:
                 self._facts += self._own_orders.answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | Sweep() | Page() | AskPosition() | AskCash() | AskBalance():
                 self._questions.answered(what, reply, at)
-            case Chore() | Subscribe():
+            case Chore() | Subscribe() if lost is None:
                 self._chore_answered(what, reply, at)
+            case Chore() | Subscribe():
+                pass
             case MeasureClock() | Define() | Check() | Unsubscribe() | Abandon() | AskTrades():
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
                 assert_never(what)
-        if self._role is Role.RETIRED:
+        if lost is not None:
+            self._told(lost, at)
+        elif self._role is Role.RETIRED:
             self._leave(at)
 
     # --- Opening --------------------------------------------------------------------------------------------------
