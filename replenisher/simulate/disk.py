@@ -89,7 +89,7 @@ class SimulatedDisk:
         self.stall: Callable[[int], None] = lambda _: None  # whoever writes waits so long
         self.writes = self.synced_writes = 0
         self.reach: Callable[[str], None] = lambda _: None
-        self.wrote: Callable[[bytes], None] | None = None  # is told what was appended
+        self.wrote: Callable[[bytes], None] | None = None  # is told what was appended, if anything was
         self._chance = chance
         self._files: dict[Path, Written] = {}
         self._taken_away: list[tuple[Written, bytes]] = []  # with what they held, since their directory was synced
@@ -135,6 +135,8 @@ class SimulatedDisk:
         """Write over what is there; a full disk does not take that either."""
         self._begin_write()
         written = os.pwrite(fd, data, offset)
+        if self.wrote is not None:
+            self.wrote(b"")
         self._end_write(fd, offset, written)
         return written
 
