@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -33,8 +33,11 @@ def fills(task: Task) -> int:
 
 
 def children() -> list[int]:
-    pids = [task.joinpath("children").read_text().split() for task in Path("/proc/self/task").iterdir()]
-    return [int(pid) for some in pids for pid in some]
+    pids: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
+            pids += map(int, task.joinpath("children").read_text().split())
+    return pids
 
 
 def test_it_catches_up_when_told_to_drain(task: Task) -> None:
