@@ -7,7 +7,7 @@ is asked for it by its own id (`evidence`). A word that an ended order rests is 
 from typing import assert_never
 
 from replenisher.core.halts import count_refusal
-from replenisher.core.orders import Order
+from replenisher.core.orders import Order, Pending
 from replenisher.core.state import State, slot_of
 from replenisher.core.topic import Topic
 from replenisher.model.command import Intent
@@ -90,28 +90,30 @@ def _works(state: State, order: Order, fact: OrderWorking) -> None:
         comes_back(state, order, fact.venue_order_id, fact.at)
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     pending = order.pending
-    is_wish = (
-        pending is not None
-        and pending.request is not CANCEL
-        and (fact.price, fact.quantity) == (pending.price, pending.quantity)
-    )
-    # The answer to an amend says what came after all we knew before, whatever the venue's clock says; but that to an
-    # amend before this one comes late.
-    is_amended = (
-        pending is not None
-        and pending.request is AMEND
-        and fact.answers is AMEND
-        and (fact.valid_until == pending.valid_until if fact.valid_until else is_wish)
-    )
+    is_wish = pending is not None and _asks_for(pending, fact)
+    is_answer = pending is not None and _is_answered(pending, fact)
     is_late_answer = fact.answers is PLACE and order.status is WORKING
-    is_news = not is_late_answer and (fact.venue_time >= order.venue_time or is_amended)
+    # The answer to an amend says what came after all we knew before, whatever the venue's clock says.
+    is_news = not is_late_answer and (fact.venue_time >= order.venue_time or (is_answer and fact.answers is AMEND))
     if is_news:
         take_terms(order, fact.price, fact.quantity, fact.venue_time)
     # What an older word says may be what an amend asks for, too: it is not the amend that it speaks of.
-    is_placed = pending is not None and pending.request is PLACE and fact.answers is PLACE
-    if is_placed or is_amended or (is_wish and is_news):
+    if is_answer or (is_wish and is_news):
         order.pending = None
     rests(state, order, fact.at)
+
+
+def _asks_for(pending: Pending, fact: OrderWorking) -> bool:
+    return pending.request is not CANCEL and (fact.price, fact.quantity) == (pending.price, pending.quantity)
+
+
+def _is_answered(pending: Pending, fact: OrderWorking) -> bool:
+    """Whether a word answers the request that is under way; one to an amend before it comes late."""
+    if fact.answers is not pending.request:
+        return False
+    if fact.answers is PLACE:
+        return True  # there is one of an order
+    return fact.valid_until == pending.valid_until if fact.valid_until else _asks_for(pending, fact)
 
 
 def take_terms(order: Order, price: int, quantity: int, venue_time: int) -> None:

@@ -11,13 +11,12 @@ from decimal import Decimal
 from operator import itemgetter
 
 import msgspec
-from sqlalchemy import Connection
 
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.pnl import ZERO, Line, Parts, summed
 from replenisher.store.history import Fill, Taken
-from replenisher.store.presence import PresenceRow, presence
+from replenisher.store.presence import PresenceRow
 from replenisher.store.queries import AccountKey
 
 POINTS_MAX = 1_000  # of a curve; twice as many before it is thinned again
@@ -83,10 +82,10 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
     presence: tuple[Presence, ...]
 
 
-def presences(connection: Connection, key: AccountKey) -> list[Presence]:
+def presences(key: AccountKey, recorded: Iterable[PresenceRow]) -> list[Presence]:
     """The hours of every strategy of an account that had obligations."""
     hours: dict[tuple[str, str], list[PresenceRow]] = {}
-    for row in presence(connection, key, 0):
+    for row in recorded:
         hours.setdefault((row.strategy, row.instrument), []).append(row)
     return [
         Presence(
@@ -190,10 +189,10 @@ class Pen:
         if drawn.fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
             drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
-        return self.mark()
+        return self.is_due()
 
-    def mark(self) -> bool:
-        """What is held was marked; whether the P&L should be looked at now."""
+    def is_due(self) -> bool:
+        """There is one more fill or mark; whether the P&L should be looked at now."""
         self._unlooked += 1
         return self._unlooked >= self._look_every
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from replenisher.model.mandate import Owed
 from replenisher.model.units import DAY_NS
-from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, presence, share_pct
+from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, share_pct
 from replenisher.store.queries import AccountKey
 
 
@@ -35,12 +35,12 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     longest_breach_ns: int  # of one that lasts, up to when it was last counted
 
 
-def read_obligations(connection: Connection, key: AccountKey) -> list[Obligation]:
-    """Every strategy of an account that had obligations."""
+def read_obligations(connection: Connection, key: AccountKey, recorded: Iterable[PresenceRow]) -> list[Obligation]:
+    """Every strategy of an account that had obligations; `recorded` is every hour of them."""
     owed = owed_by_version(connection)
     hours: dict[tuple[str, str, str], list[PresenceRow]] = {}
     lasted: dict[tuple[str, str, str], list[int]] = {}
-    for row in presence(connection, key, 0):
+    for row in recorded:
         hours.setdefault((row.config_version, row.strategy, row.instrument), []).append(row)
     for breach in breaches(connection, key, 0):
         lasted.setdefault((breach.config_version, breach.strategy, breach.instrument), []).append(breach.lasted_ns)

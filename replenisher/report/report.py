@@ -29,6 +29,7 @@ from replenisher.store import history, queries
 from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
+from replenisher.store.presence import presence
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrips, round_trips
 
@@ -79,7 +80,7 @@ def read_report(
     equity: list[EquityCurve] = []
     fills: list[FillsOnPrice] = []
     held: list[Held] = []
-    presence: list[Presence] = []
+    met: list[Presence] = []
     fills_without_mid = 0
     cube, sent, answered = MarkoutCube(), list[Sent](), list[RoundTrips]()
     obligations: list[Obligation] = []
@@ -94,12 +95,13 @@ def read_report(
             totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
             fills_without_mid += attribution.fills_without_mid
-            obligations += read_obligations(connection, key)
+            hours = presence(connection, key, 0)
+            obligations += read_obligations(connection, key, hours)
             resilience += read_resilience(connection, key, every, reading.note)
             equity += pen.equity()
             fills += pen.fills()
             held += pen.held()
-            presence += presences(connection, key)
+            met += presences(key, hours)
             counted = counting[key].result()
             performance += performances(key, counted.placed, counted.sent, attribution.courses, currencies)
             sent += counted.sent
@@ -116,7 +118,7 @@ def read_report(
         latency=latencies(answered, sent),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
-        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(presence)),
+        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(met)),
     )
 
 
@@ -195,7 +197,7 @@ def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) ->
     match event:
         case Mark():
             attribution.mark(event)
-            if pen.mark():
+            if pen.is_due():
                 pen.look(event.at, attribution.lines())
         case Begun():
             attribution.begin(event)

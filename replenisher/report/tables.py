@@ -9,7 +9,7 @@ tuple are from where to where. What is left, numbers that stand alone, is the ta
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -46,6 +46,18 @@ def tables(report: msgspec.Struct) -> list[Table]:
     alone = Row({}, {})
     found = list(_tables(report, msgspec.to_builtins(report, builtin_types=(Decimal,)), "", alone))
     return [Table("report", "What stands alone.", [alone]), *found]
+
+
+def names(report: type[msgspec.Struct], path: str = "") -> Iterator[str]:
+    """Of every table that such a report may have, but for that of what stands alone."""
+    for field in msgspec.structs.fields(report):
+        below = f"{path}.{field.name}".lstrip(".")
+        if get_origin(field.type) is not tuple:
+            if _is_struct(field.type):
+                yield from names(field.type, below)
+        elif _is_struct(item := get_args(field.type)[0]):
+            yield below
+            yield from names(item, below)
 
 
 def _tables(value: msgspec.Struct, plain: dict[str, Any], name: str, alone: Row) -> Iterator[Table]:
@@ -91,6 +103,10 @@ def _rows(item: dict[str, Any], table: str, place: str, before: Row) -> Iterator
     for column, (at, values) in nested.items():
         for n, below in enumerate(values):
             yield from _rows(below, f"{table}.{column}", f"{at}[{n}]", own)
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _is_tuple(value: object) -> bool:

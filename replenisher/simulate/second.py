@@ -33,9 +33,7 @@ class Second:
         )
         self._numbers = numbers
         self._chance = chance
-        self.is_in_doubt = (
-            False  # whether the last one that traded could not say how its orders ended: it must come again
-        )
+        self.is_in_doubt = False  # whether the last one that traded has left something open: it must come again
         self._is_wanted = False
         self._hit: Callable[[], None] = lambda: None
 

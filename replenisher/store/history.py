@@ -14,11 +14,10 @@ import msgspec
 from sqlalchemy import Connection, Double, Row, Select, Table, and_, case, cast, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from replenisher.model.event import CashKind
 from replenisher.model.order import Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
-from replenisher.store.marks import Mark, mark_before, marks
+from replenisher.store.marks import Mark, marks
 from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.queries import AccountKey
 
@@ -133,12 +132,8 @@ def fill_count(connection: Connection, key: AccountKey) -> int:
 
 def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
     """All that is no fill, oldest first."""
-    lives = lives_of(connection, key)
-    payments = list(paid(connection, key))
-    deliveries = (each for each in payments if each.kind == CashKind.DELIVERY)
-    at_delivery = (mark for each in deliveries for mark in mark_before(connection, key, each.instrument, each.at))
-    begun = [Begun(life.started_at, life.config_version) for life in lives]
-    rare: list[Event] = [*at_delivery, *begun, *taken(connection, key), *payments]
+    begun = [Begun(life.started_at, life.config_version) for life in lives_of(connection, key)]
+    rare: list[Event] = [*begun, *taken(connection, key), *paid(connection, key)]
     return merge(marks(connection, key), sorted(rare, key=_at), key=_at)
 
 

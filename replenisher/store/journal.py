@@ -99,10 +99,10 @@ class Journal:
         lock = _lock(directory, disk)
         try:
             boot, last_segment = remembered(directory, new_id, disk)
-            return cls(directory, lock, boot, last_segment, policy, disk)
         except BaseException:
             disk.close(lock)
             raise
+        return cls(directory, lock, boot, last_segment, policy, disk)
 
     def __init__(self, directory: Path, lock: int, boot: Boot, last_segment: int, policy: Policy, disk: Disk) -> None:
         self.boot = boot

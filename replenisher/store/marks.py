@@ -33,10 +33,3 @@ def mark_count(connection: Connection, key: AccountKey) -> int:
     """How many there are to be read."""
     query = select(func.count()).where(_c.venue == key.venue, _c.account == key.account)
     return connection.execute(query).scalar_one()
-
-
-def mark_before(connection: Connection, key: AccountKey, instrument: str, at: int) -> Iterator[Mark]:
-    """The last one until then, if there is any."""
-    query = select(_c.at, _c.mid).where(_c.venue == key.venue, _c.account == key.account, _c.instrument == instrument)
-    for row in connection.execute(query.where(_c.at <= at).order_by(_c.at.desc()).limit(1)):
-        yield Mark(row.at, instrument, row.mid)

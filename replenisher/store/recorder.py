@@ -205,7 +205,7 @@ class Recorder:
         offset = cursor.offset if (segment.number, epoch) == (cursor.segment, cursor.epoch) else 0
         if epoch != self._life.epoch:
             self._life = self._database.read(lambda connection: _life(connection, journal_id, epoch))
-        steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes, end=end)
+        steps = read_steps(segment, max(offset, start), is_last=is_last, bytes_max=self._batch_bytes, safe_end=end)
         if not steps and offset > 0:
             return None
         last = steps[-1][0] if steps else None

@@ -118,20 +118,17 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
         for fill in rows[tables.fills]:
             fill["level"] = levels.get(fill["order_id"])
     for index, command in enumerate(step.commands):
-        request = _request(command, step, life, instruments)
-        rows[tables.requests].append({**request, **origin, "index": index, "at": step.at})
+        placed = {**origin, "index": index, "at": step.at}
+        rows[tables.requests].append({**_request(command, step, life, instruments), **placed})
         if isinstance(command, Halt):
-            halted = {"kind": "halted", "cause": command.cause, "reason": command.reason}
-            rows[tables.halts].append({**origin, "index": index, "at": step.at, **halted})
+            rows[tables.halts].append({**placed, "kind": "halted", "cause": command.cause, "reason": command.reason})
         elif isinstance(command, PresenceCounted):
             _add_presence(rows, command, {**origin, "index": index}, life)
         elif isinstance(command, PositionMarked):
-            tick = instruments.get(command.instrument).tick
-            what = {**origin, "index": index, "at": step.at, **_place(command.instrument, life)}
-            rows[tables.marks].append({**what, "mid": (command.bid + command.ask) * tick / 2})
+            mid = (command.bid + command.ask) * instruments.get(command.instrument).tick / 2
+            rows[tables.marks].append({**placed, **_place(command.instrument, life), "mid": mid})
         elif isinstance(command, SignalsDumped):
-            what = {**origin, "index": index, "at": step.at, **_place(command.instrument, life)}
-            what |= {"tick": command.tick, "lot": command.lot}
+            what = {**placed, **_place(command.instrument, life), "tick": command.tick, "lot": command.lot}
             rows[tables.signals] += [
                 {**what, "specification": spec, "numbers": numbers} for spec, numbers in command.dumps.items()
             ]

@@ -139,20 +139,20 @@ def decode_header(payload: bytes, segment: Segment) -> Header:
 
 
 def read_steps(
-    segment: Segment, offset: int, *, is_last: bool, bytes_max: int = -1, end: int | None = None
+    segment: Segment, offset: int, *, is_last: bool, bytes_max: int = -1, safe_end: int | None = None
 ) -> list[tuple[Step, int]]:
     """The steps from `offset` on, each with the offset at which it ends; at least one if a whole one is there.
 
-    The last segment may end in a record that is torn or still being written. An older one may not. Nothing is read
-    behind `end`.
+    The last segment may end in a record that is torn or still being written. An older one may not. Nothing behind
+    `safe_end` is told.
     """
     with segment.path.open("rb") as file:
         file.seek(offset)
-        left = -1 if end is None else max(0, end - offset)
-        bite = bytes_max if left < 0 or 0 <= bytes_max < left else left
-        data = file.read(bite)
-        if bite >= 0 and len(data) == bite and bite != left and next(records(data), None) is None:
-            data += file.read(left - bite if left >= 0 else -1)  # one record that is longer than the bite
+        data = file.read(bytes_max)
+        if bytes_max >= 0 and len(data) == bytes_max and next(records(data), None) is None:
+            data += file.read()  # one record that is longer than the bite
+    if safe_end is not None:
+        data = data[: max(0, safe_end - offset)]
     steps: list[tuple[Step, int]] = []
     start = offset
     for payload, end in records(data):

@@ -12,7 +12,7 @@ from replenisher.model.units import HOUR_NS
 from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.uptime import Uptime, read_uptime, uptime_page
 from replenisher.store.database import Database
-from replenisher.store.presence import BreachRow
+from replenisher.store.presence import BreachRow, presence
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from tests.store.given import ACCOUNT, KEY, SECOND, defined, started, step, write_journal
@@ -81,8 +81,10 @@ def recorded(tmp_path: Path, ledger_url: str) -> Database:
 
 
 def test_a_report_tells_what_of_the_time_was_met_under_each_configuration(tmp_path: Path, ledger_url: str) -> None:
+    key = AccountKey("deribit", ACCOUNT)
     with closing(recorded(tmp_path, ledger_url)) as database:
-        (found,) = database.read(lambda connection: read_obligations(connection, AccountKey("deribit", ACCOUNT)))
+        hours = database.read(lambda connection: presence(connection, key, 0))
+        (found,) = database.read(lambda connection: read_obligations(connection, key, hours))
 
     assert found == Obligation(
         config_version="c1",

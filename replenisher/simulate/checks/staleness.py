@@ -1,10 +1,10 @@
 """S7: no order or amend leaves on a book that cannot be trusted; and what rests then is canceled at once.
 
 A book cannot be trusted when it has a gap, when its connection has been silent for longer than X = `max_data_age_ms`
-(a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened (and
-as much as a daemon may be wrong about the exchange's clock), or
-when the process stood still for longer than `max_loop_lag_ms`: then what rests is canceled before anything new leaves,
-but for an order that was being amended: its answer is read first, with all that arrived meanwhile.
+(a quiet market is none: whatever comes proves the link), when its last change came later than X after it happened, and
+as much as a daemon may be wrong about the exchange's clock, or when the process stood still for longer than
+`max_loop_lag_ms`: then what rests is canceled before anything new leaves, but for an order that was being amended: its
+answer is read first, with all that arrived meanwhile.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
 later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
 takes no cancel. Who may adopt what an earlier life has left waits for its first book for ADOPT_NS_MAX. What arrives

@@ -33,9 +33,7 @@ class OperatorIsTold(Check):
         self._halts: dict[str, str] = {}  # cause -> reason, of those that nobody has lifted
         self._wrong: dict[str, tuple[Decimal, Decimal, int]] = {}  # instrument -> told, true, and in how many answers
         self._due: dict[str, int] = {}  # what must be said, and until when
-        self._told: set[str] = (
-            set()
-        )  # the causes that this life has told: it may do so before its disk takes the record
+        self._told: set[str] = set()  # causes, by this life: it may tell one before its disk takes the record
         self._knows = False  # that a position is told wrong
         self._was_late = False  # at the last step
 

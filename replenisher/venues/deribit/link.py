@@ -50,6 +50,7 @@ HEARTBEAT_S_MIN = 10
 TESTED_LATE_S = 3
 ORDER_REMEMBERED_NS = MINUTE_NS  # an answer later than this finds nobody who asked
 CLOCK_WAY_MAX_NS = SECOND_NS  # there and back
+LAPSES_MAX = 5  # of a login, in a minute
 RENEW_AT = 0.8  # of a login's life
 
 
@@ -63,9 +64,6 @@ class Clock:
     def venue_ms(self, at: int) -> int:
         """The venue's time at a session time."""
         return (at + self.offset_ns) // MS_NS
-
-
-LAPSES_MAX = 5  # in a minute
 
 
 class _Waiting(msgspec.Struct, frozen=True):

@@ -292,10 +292,9 @@ class Trading:
                 self._facts += self._own_orders.answered(what, reply, at)
             case AskOpenOrders() | AskOrder() | Search() | Sweep() | Page() | AskPosition() | AskCash() | AskBalance():
                 self._questions.answered(what, reply, at)
-            case Chore() | Subscribe() if lost is None:
-                self._chore_answered(what, reply, at)
             case Chore() | Subscribe():
-                pass
+                if lost is None:
+                    self._chore_answered(what, reply, at)
             case MeasureClock() | Define() | Check() | Unsubscribe() | Abandon() | AskTrades():
                 raise AssertionError("the trading connection asks nothing of the kind")
             case _:
