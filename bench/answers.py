@@ -95,9 +95,9 @@ class Answers:
                     if (order := self._resting.get(command.order_id)) is not None:
                         self._leaves(order)
                     yield OrderCanceled(at=at, order_id=command.order_id, venue_time=at, reason="user_request")
-                case AskOpenOrders(scope=key):
+                case AskOpenOrders(scope=key, asked_at=asked_at):
                     orders = tuple(self._report(order, at) for order in self._resting.values())
-                    yield OpenOrdersReported(at=at, scope=key, orders=orders)
+                    yield OpenOrdersReported(at=at, scope=key, asked_at=asked_at, orders=orders)
                 case AskTrades(scope=key):
                     yield TradesReported(at=at, scope=key, fills=(), has_more=False)
                 case AskPosition(scope=key):

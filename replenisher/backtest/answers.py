@@ -55,11 +55,11 @@ class Answers:
         """The answer, told at its arrival."""
         venue_time = at // US_NS * US_NS
         match question:
-            case AskOpenOrders(scope=scope):
+            case AskOpenOrders(scope=scope, asked_at=asked_at):
                 resting = self._views.open_orders(self._account)
                 listed = self._named(scope)
                 orders = tuple(_report(each, listed[each.instrument]) for each in resting if each.instrument in listed)
-                yield OpenOrdersReported(at=arrival, scope=scope, orders=orders)
+                yield OpenOrdersReported(at=arrival, scope=scope, asked_at=asked_at, orders=orders)
             case AskOrder(order_id=order_id, instrument=key):
                 instrument = self._hearing.instruments[name_of(key)]
                 for order in self._views.orders_by_label(self._account, order_id):

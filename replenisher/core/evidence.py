@@ -48,13 +48,12 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
     Most of them rest as we believe. Only of the others anything follows, and only their instruments are looked at anew.
     """
     sync, covered = state.sync(venue_of(fact.scope)), state.setup.covered_by(fact.scope)
-    asked_at = sync.asked_at.pop((Topic.OPEN_ORDERS, fact.scope), fact.at)
     sync.answered(Topic.OPEN_ORDERS, fact.scope)
     resting = {report.order_id: report for report in fact.orders if state.is_ours(report.order_id)}
     for report in resting.values():
         order = state.orders.get(report.order_id)
         if order is None or order.status.is_terminal:
-            _is_astray(state, order, report, asked_at, fact.at)
+            _is_astray(state, order, report, fact)
             state.revisit(report.instrument)
         elif not _is_as_believed(order, report):
             _is_reported(state, order, report, as_of=report.venue_time, at=fact.at)
@@ -66,15 +65,15 @@ def apply_open_orders(state: State, fact: OpenOrdersReported) -> None:
             del state.strays[venue_order_id]
             state.revisit(instrument)
     for order in list(state.orders.back.values()):
-        if order.instrument in covered and order.order_id not in resting and order.updated_at < asked_at:
+        if order.instrument in covered and order.order_id not in resting and order.updated_at < fact.asked_at:
             state.orders.gone(order)
             state.own_size(order.instrument).ended(order.order_id, order.side, order.venue_time, fact.at)
             state.revisit(order.instrument)
     for order in chain.from_iterable(map(state.orders.on, covered)):
-        if order.order_id not in resting and order.pending is None and order.updated_at < asked_at:
+        if order.order_id not in resting and order.pending is None and order.updated_at < fact.asked_at:
             sync.ask_order(order, fact.at)
     if state.stopping is not None:
-        state.stopping.shown(fact.scope, list(resting), asked_at)
+        state.stopping.shown(fact.scope, list(resting), fact.asked_at)
 
 
 def _is_as_believed(order: Order, report: OrderReport) -> bool:
@@ -88,13 +87,13 @@ def _is_as_believed(order: Order, report: OrderReport) -> bool:
     )
 
 
-def _is_astray(state: State, order: Order | None, report: OrderReport, asked_at: int, at: int) -> None:
+def _is_astray(state: State, order: Order | None, report: OrderReport, fact: OpenOrdersReported) -> None:
     """It carries our name, but the journal knows no live order by it: canceled, never adopted."""
     if order is not None and outlives_its_end(order, report.venue_time, report.quantity):
-        comes_back(state, order, report.venue_order_id, at)
-    elif order is None or order.updated_at < asked_at:  # else it has ended since we asked
+        comes_back(state, order, report.venue_order_id, fact.at)
+    elif order is None or order.updated_at < fact.asked_at:  # else it has ended since we asked
         state.strays[report.venue_order_id] = (report.order_id, report.instrument)
-        state.ask(Topic.OPEN_ORDERS, report.instrument, at + SECOND_NS)
+        state.ask(Topic.OPEN_ORDERS, report.instrument, fact.at + SECOND_NS)
 
 
 def _is_reported(state: State, order: Order, report: OrderReport, *, as_of: int, at: int) -> None:

@@ -68,7 +68,7 @@ class Sync(msgspec.Struct):
     stage: Stage = CLOSED
     open_questions: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # -> when to ask (again)
     first_due: int | None = None  # the soonest of these times; None until it is looked up
-    asked_at: dict[tuple[Topic, str], int] = msgspec.field(default_factory=dict)  # when each was last asked
+    cash_asked_at: dict[str, int] = msgspec.field(default_factory=dict)  # currency -> when it was last asked for
     reading_since: dict[str, int] = msgspec.field(default_factory=dict)  # scope -> when its first page was asked for
     trades_as_of: dict[str, int] = msgspec.field(default_factory=dict)  # the same of what was read to its end last
     sought: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)  # orders asked for -> (instrument, since)
@@ -106,8 +106,6 @@ class Sync(msgspec.Struct):
         self.sought.clear()
         self.doubts.clear()
         self.reading_since.clear()
-        for key in [key for key in self.asked_at if key[0] is Topic.OPEN_ORDERS]:
-            del self.asked_at[key]
 
     def rest(self) -> None:
         """Nothing is shown any more, so what we hold is compared no more."""
@@ -122,7 +120,7 @@ class Sync(msgspec.Struct):
 
     def hasten_cash(self, currency: str, at: int) -> None:
         """Look into the book of one currency as soon as may be."""
-        self.ask(Topic.CASH, currency, max(at, self.asked_at.get((Topic.CASH, currency), 0) + CASH_PAUSE_NS))
+        self.ask(Topic.CASH, currency, max(at, self.cash_asked_at.get(currency, 0) + CASH_PAUSE_NS))
 
     def ask_order(self, order: Order, at: int) -> None:
         """Put the question for one order on the list, unless it is there already."""
@@ -193,7 +191,7 @@ class Sync(msgspec.Struct):
     def due(self, read_until: Callable[[str], int], timeout_ns: int, at: int) -> list[Question]:
         """The questions to ask now, if any is due; `read_until` tells the venue time up to which something was read."""
         return [
-            self._question(topic, subject, read_until, at + timeout_ns)
+            self._question(topic, subject, read_until, at, at + timeout_ns)
             for (topic, subject), ask_at in self.open_questions.items()
             if ask_at <= at
         ]
@@ -205,12 +203,10 @@ class Sync(msgspec.Struct):
             return  # an earlier life has asked it that knew of more
         self.open_questions[key] = question.deadline + RETRY_NS
         self.first_due = None
-        if topic is Topic.OPEN_ORDERS:
-            self.asked_at.setdefault(key, at)  # an answer does not say to which of two it is: it may be to the first
-        elif topic is not Topic.ORDER:
-            self.asked_at[key] = at
-        if topic is Topic.TRADES:
-            self.reading_since.setdefault(subject, at)
+        if topic is Topic.CASH:
+            self.cash_asked_at[subject] = at
+        elif topic is Topic.TRADES:
+            self.reading_since.setdefault(subject, at)  # an answer does not say to which of two it is
 
     @property
     def next_due(self) -> int:
@@ -221,10 +217,12 @@ class Sync(msgspec.Struct):
             self.first_due = min(self.open_questions.values(), default=NEVER)
         return self.first_due
 
-    def _question(self, topic: Topic, subject: str, read_until: Callable[[str], int], deadline: int) -> Question:
+    def _question(
+        self, topic: Topic, subject: str, read_until: Callable[[str], int], at: int, deadline: int
+    ) -> Question:
         match topic:
             case Topic.OPEN_ORDERS:
-                return AskOpenOrders(scope=subject, deadline=deadline)
+                return AskOpenOrders(scope=subject, deadline=deadline, asked_at=at)
             case Topic.ORDER:
                 instrument, placed_at = self.sought[subject]
                 return AskOrder(order_id=subject, instrument=instrument, placed_at=placed_at, deadline=deadline)

@@ -24,6 +24,7 @@ class Emergency:
 
     def __init__(self, state: State, at: int) -> None:
         self._state = state
+        self._began_at = at
         self._ends_at = at + LENGTH_NS
         self._resting = {order.order_id: _cancel(order, at) for order in state.orders.all_live()}
         self._unverified = dict.fromkeys(self._scope(setup.instrument) for setup in state.setup.strategies)
@@ -60,9 +61,11 @@ class Emergency:
         yield from (cancel for cancel in self._resting.values() if self._scope_of(cancel) in due)
         for scope in due:
             self._ask_at[scope] = at + ASK_AGAIN_NS
-            yield AskOpenOrders(scope=scope, deadline=at + ASK_AGAIN_NS)
+            yield AskOpenOrders(scope=scope, deadline=at + ASK_AGAIN_NS, asked_at=at)
 
     def _heard_of(self, report: OpenOrdersReported, at: int) -> None:
+        if report.asked_at < self._began_at:
+            return  # what the engine had asked: an order may have left since
         others = {name: cancel for name, cancel in self._resting.items() if self._scope_of(cancel) != report.scope}
         ours = {order.order_id: _cancel(order, at) for order in report.orders if self._state.is_ours(order.order_id)}
         self._resting = others | ours

@@ -190,6 +190,7 @@ class AskOpenOrders(Wish, frozen=True, kw_only=True):
 
     scope: str = msgspec.field(name="instrument")  # so it is called in journals
     deadline: int
+    asked_at: int = 0  # session time; the answer says it again, as it may be to a question from before
 
     @property
     def subject(self) -> str:

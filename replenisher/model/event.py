@@ -423,6 +423,7 @@ class OpenOrdersReported(Fact, frozen=True, kw_only=True):
     """All orders of our account that rest on one instrument, or on all that we trade there, whoever placed them."""
 
     scope: str = msgspec.field(name="instrument")  # as in the question
+    asked_at: int = 0  # session time of the question: of what happened later it proves nothing
     orders: tuple[OrderReport, ...]
 
 

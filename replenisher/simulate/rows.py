@@ -54,7 +54,8 @@ class SimulatedDatabase(Database):
         super().__init__(url)
         self._file = Path(url.removeprefix("sqlite:///"))
         self._wal = self._file.with_name(f"{self._file.name}-wal")
-        self._ends: list[int] = []  # how long the write-ahead log was after each commit: none of it is ever synced
+        # How long the write-ahead log was after each commit that power loss may take back.
+        self._ends: list[int] = []
         self._locked: Callable[[], None] | None = None
         self._going: tuple[str, Callable[[], None]] | None = None
         self.committed: Callable[[], None] = lambda: None  # is called after each commit
@@ -106,6 +107,10 @@ class SimulatedDatabase(Database):
         self.reach("after commit")
         return done if going is None else _gone(done, going[1])
 
+    def settle(self) -> None:
+        """Power loss takes nothing of what is there now."""
+        self._ends = [self._wal_size()]
+
     def close(self) -> None:
         """Let go of the file."""
         self.beside.close()
@@ -156,10 +161,13 @@ class Follower:
         self._look_in(every_ns)
 
     def drain(self) -> str:
-        """Record all there is; why that could not be done, or nothing."""
+        """Record all there is for good; why that could not be done, or nothing."""
+        return self._try(self._recorder.finish)
+
+    def _try(self, record: Callable[[], int]) -> str:
         self.error = ""
         try:
-            self._recorder.record_all()
+            record()
         except (SQLAlchemyError, OSError, ReplenisherError) as error:
             self.error = str(error)
         return self.error
@@ -174,7 +182,7 @@ class Follower:
     def _look(self) -> None:
         wait_ns, grown = self._every_ns, self._grown()
         if grown != self._seen:
-            if self.drain():
+            if self._try(self._recorder.record_all):
                 wait_ns = RETRY_NS
             else:
                 self._seen = grown

@@ -70,6 +70,11 @@ class Database:
             with connection.begin():
                 return work(connection)
 
+    def settle(self) -> None:
+        """Have on the disk itself what was committed, as it is at once on a server."""
+        if self.dialect == "sqlite":
+            sqlite.settle(self._engine)
+
     def prepare(self) -> None:
         """Let readers and the writer of an SQLite file work at the same time."""
         if self.dialect == "sqlite":

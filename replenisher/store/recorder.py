@@ -141,7 +141,7 @@ class Recorder:
         is_last_turn = False
         while not is_last_turn:
             is_last_turn = self._ending.is_set()  # asked before the journal is read to its end
-            retrying(self.record_all)
+            retrying(self.finish if is_last_turn else self.record_all)
             if not is_last_turn:
                 self._wake.wait(POLL_S)
                 self._wake.clear()
@@ -155,6 +155,12 @@ class Recorder:
             count += len(batch.steps)
             if not self.status.behind_bytes:
                 break
+        return count
+
+    def finish(self) -> int:
+        """The same, so that no loss of power takes a row: it may be long before this journal is recorded again."""
+        count = self.record_all()
+        self._database.settle()
         return count
 
     def record_batch(self) -> Batch | None:

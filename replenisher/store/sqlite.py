@@ -1,5 +1,6 @@
 """How an SQLite file is opened: one writer and any number of readers, who do not wait for each other."""
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,20 @@ def agree(one: Connection, other: Connection) -> None:
 
 def _version(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
+def settle(engine: Engine) -> None:
+    """Bring to the disk itself what was committed: the log holds it, which SQLite syncs only when it has grown long."""
+    log = Path(f"{engine.url.database}-wal")
+    for path in (log, log.parent):
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return  # all of it is in the database
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def prepare(engine: Engine) -> None:

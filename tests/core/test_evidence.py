@@ -230,7 +230,8 @@ def told_by_stream(world: World, order: Order) -> Event:
 
 
 def told_by_list(world: World, order: Order) -> Event:
-    return OpenOrdersReported(at=0, scope=KEY, orders=(world.venue.report(world.at_venue(order), world.at),))
+    report = world.venue.report(world.at_venue(order), world.at)
+    return OpenOrdersReported(at=0, scope=KEY, asked_at=world.at + MS, orders=(report,))
 
 
 def told_when_asked(world: World, order: Order) -> Event:

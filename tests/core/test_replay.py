@@ -29,6 +29,7 @@ from replenisher.model.order import Side, Status
 from replenisher.model.step import Step
 from tests.core.world import (
     KEY,
+    MS,
     SECOND,
     VENUE,
     Resting,
@@ -153,9 +154,9 @@ def test_a_cancel_of_an_order_that_has_ended_for_us_changes_nothing_when_it_is_r
     world = quoting(ladder(1))
     ended = world.order(Side.BUY)
     resting = world.at_venue(ended)
-    report = OpenOrdersReported(at=0, scope=KEY, orders=(world.venue.report(resting, world.at),))
+    shown = (world.venue.report(resting, world.at),)
     world.tell(OrderCanceled(at=0, order_id=ended.order_id, venue_time=world.at, reason="they said"))
-    world.tell(report)  # It rests after all.
+    world.tell(OpenOrdersReported(at=0, scope=KEY, asked_at=world.at + MS, orders=shown))  # It rests after all.
 
     replayed = State.load(world.setup, None)
     fold(replayed, world.steps)

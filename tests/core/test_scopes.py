@@ -121,8 +121,8 @@ class Crowd:
             case CancelOrder(order_id=order_id):
                 self.resting.pop(order_id, None)
                 return [OrderCanceled(at=0, order_id=order_id, venue_time=self.at, reason="asked")]
-            case AskOpenOrders(scope=scope):
-                return [OpenOrdersReported(at=0, scope=scope, orders=tuple(self.resting.values()))]
+            case AskOpenOrders(scope=scope, asked_at=asked_at):
+                return [OpenOrdersReported(at=0, scope=scope, asked_at=asked_at, orders=tuple(self.resting.values()))]
             case AskTrades(scope=scope):
                 return [TradesReported(at=0, scope=scope, fills=tuple(self.fills), has_more=False)]
             case AskPosition():
@@ -294,7 +294,7 @@ def test_a_stop_does_not_count_what_was_asked_before_the_last_order_was_gone() -
     crowd.asked = []
 
     crowd.tell(StopAsked(at=0, reason="operator"))
-    crowd.tell(OpenOrdersReported(at=0, scope=VENUE, orders=()))
+    crowd.tell(OpenOrdersReported(at=0, scope=VENUE, asked_at=crowd.at, orders=()))
     assert crowd.state.stopping is not None
 
     assert crowd.state.stopping.verdict is Verdict.OPEN

@@ -142,7 +142,7 @@ def test_an_answer_from_before_the_last_cancel_proves_nothing() -> None:
     world = quoting(ladder(1))
     world.tell(StopAsked(at=0, reason="operator"))
 
-    world.tell(OpenOrdersReported(at=0, scope=KEY, orders=()))
+    world.tell(OpenOrdersReported(at=0, scope=KEY, asked_at=world.at, orders=()))
 
     assert stopping(world) is Verdict.OPEN
 
@@ -151,8 +151,10 @@ def test_nor_does_one_to_a_question_from_before_it_that_comes_after_it() -> None
     world = quoting(ladder(1))
     world.state.sync(VENUE).ask(Topic.OPEN_ORDERS, KEY, world.at)
     world.wake()
+    (question,) = world.outgoing
     world.outgoing.clear()  # the venue is slow to answer that
-    late = OpenOrdersReported(at=0, scope=KEY, orders=())
+    assert isinstance(question, AskOpenOrders)
+    late = OpenOrdersReported(at=0, scope=KEY, asked_at=question.asked_at, orders=())
 
     world.tell(StopAsked(at=0, reason="operator"))
     world.arrive()

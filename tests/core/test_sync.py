@@ -7,6 +7,7 @@ import pytest
 
 from replenisher.core.comparison import READS
 from replenisher.core.sync import RETRY_NS, Stage
+from replenisher.core.topic import Topic
 from replenisher.model.command import (
     AskBalance,
     AskOpenOrders,
@@ -32,6 +33,7 @@ from replenisher.model.order import Side
 from tests.core.world import (
     KEY,
     LINEAR,
+    MS,
     SECOND,
     VENUE,
     Resting,
@@ -41,6 +43,7 @@ from tests.core.world import (
     ladder,
     one_strategy,
     quoting,
+    wishes_of,
 )
 
 
@@ -242,11 +245,32 @@ def test_a_live_order_the_venue_does_not_show_is_asked_for_by_its_own_id() -> No
     world = quoting(ladder(1))
     order = world.order(Side.BUY)
 
-    wishes = world.tell(OpenOrdersReported(at=0, scope=KEY, orders=()))
+    wishes = world.tell(OpenOrdersReported(at=0, scope=KEY, asked_at=world.at + MS, orders=()))
 
     assert {wish.order_id for wish in wishes} == {order.order_id, world.order(Side.SELL).order_id}
     world.settle()
     assert world.shown() == set(ladder(1))
+
+
+def test_answers_that_are_late_by_two_questions_prove_nothing_of_what_was_placed_since() -> None:
+    world = quoting()
+    late = []
+    for _ in range(2):
+        world.state.sync(VENUE).ask(Topic.OPEN_ORDERS, KEY, world.at)
+        (question,) = world.wake()
+        assert isinstance(question, AskOpenOrders)
+        late.append(OpenOrdersReported(at=0, scope=KEY, asked_at=question.asked_at, orders=()))
+    world.outgoing.clear()  # both are under way for long
+    wishes_of(world).quotes = tuple(ladder(1))
+    world.tell(world.venue.snapshot(world.at))
+    world.settle()
+    world.tell(late[0])
+    world.state.sync(VENUE).ask(Topic.OPEN_ORDERS, KEY, world.at)
+    world.wake()
+
+    wishes = world.tell(late[1])
+
+    assert wishes == ()
 
 
 def test_an_equal_position_is_no_news() -> None:

@@ -238,7 +238,9 @@ class ToyVenue:
                 self._cancel(command, now)
             case AskOpenOrders():
                 resting = tuple(self.report(order, now) for order in self.resting())
-                self.private.append(OpenOrdersReported(at=now, scope=command.scope, orders=resting))
+                self.private.append(
+                    OpenOrdersReported(at=now, scope=command.scope, asked_at=command.asked_at, orders=resting)
+                )
             case AskOrder():
                 known = [order for order in self.orders.values() if order.order_id == command.order_id]
                 if known:

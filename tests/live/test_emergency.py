@@ -4,13 +4,13 @@ from replenisher.live.emergency import ASK_AGAIN_NS, LENGTH_NS, Emergency
 from replenisher.model.command import AskOpenOrders, CancelOrder
 from replenisher.model.event import OpenOrdersReported, SessionOpened
 from replenisher.model.order import Side
-from tests.core.world import KEY, VENUE, Resting, World, ladder, quoting
+from tests.core.world import KEY, MS, VENUE, Resting, World, ladder, quoting
 
 
 def reported(world: World) -> OpenOrdersReported:
     """What the venue says when it is asked now."""
     resting = tuple(world.venue.report(order, world.at) for order in world.venue.resting())
-    return OpenOrdersReported(at=world.at, scope=KEY, orders=resting)
+    return OpenOrdersReported(at=world.at, scope=KEY, asked_at=world.at, orders=resting)
 
 
 def send(world: World, emergency: Emergency) -> list[CancelOrder | AskOpenOrders]:
@@ -50,6 +50,19 @@ def test_an_order_of_ours_that_the_engine_does_not_know_is_canceled_because_the_
 
     assert emergency.is_flat
     assert world.venue.resting() == []
+
+
+def test_an_answer_to_what_was_asked_before_proves_nothing_as_an_order_may_have_left_since() -> None:
+    world = quoting(ladder(1))
+    none_rested = OpenOrdersReported(at=world.at, scope=KEY, asked_at=world.at - MS, orders=())
+    emergency = Emergency(world.state, world.at)
+    send(world, emergency)
+
+    emergency.hear([none_rested], world.at)
+
+    assert not emergency.is_flat
+    emergency.hear([reported(world)], world.at)
+    assert emergency.is_flat
 
 
 def test_orders_of_others_stay() -> None:

@@ -1,5 +1,6 @@
 """A database that cannot be used says why in one sentence, and one that can keeps its promises, whichever it is."""
 
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -212,3 +213,17 @@ def test_a_second_writer_waits_for_the_first_and_gives_up(ledger: Database) -> N
 def test_who_only_reads_cannot_write_on_a_server(postgres_url: str) -> None:
     with closing(Database(postgres_url)) as database, pytest.raises(DBAPIError, match="read-only transaction"):
         database.read(lambda connection: connection.execute(text("create table notes (note text)")))
+
+
+def test_what_was_committed_can_be_brought_to_the_disk_itself(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite would do so once its log had grown long; the log lies beside the file while anybody has that open."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    schema.upgrade(sqlite_url)
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink()))
+    with closing(Database(sqlite_url)) as database:
+        database.settle()
+        assert synced == []
+        database.write(lambda connection: insert_new(connection, tables.balances, [balance(1)]))
+        database.settle()
+        assert synced == [file.with_name(f"{file.name}-wal"), file.parent]

@@ -111,6 +111,7 @@ class Part(msgspec.Struct, frozen=True):
 
     what: AskOpenOrders | CheckOrders
     of: tuple[str, ...]  # what is still to be answered
+    asked_at: int  # session time of the first question
     have: tuple[OrderReport, ...] = ()
 
 

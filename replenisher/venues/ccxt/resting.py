@@ -44,22 +44,21 @@ class Resting:
             self._link.ask_open_orders(what, self._listed[what.scope].symbol, at)
             return
         currencies = {listed.instrument.settlement_currency for listed in self._listed.values()}
-        self._ask_part(
-            Part(what, tuple(sorted(currencies)) if self._link.exchange.traits.currency_param else (WHOLE,)), at
-        )
+        of = tuple(sorted(currencies)) if self._link.exchange.traits.currency_param else (WHOLE,)
+        self._ask_part(Part(what, of, asked_at=at), at)
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> None:
         """The answer, or a part of it."""
         match call.what:
-            case Part(what=what, of=(_, *left), have=have):
+            case Part(what=what, of=(_, *left), asked_at=asked_at, have=have):
                 together = (*have, *self._reports(value, call.asked_at))
                 if left:
-                    self._ask_part(Part(what, tuple(left), together), at)
+                    self._ask_part(Part(what, tuple(left), asked_at, together), at)
                 else:
-                    self._link.tell(OpenOrdersReported(at=at, scope=what.scope, orders=together))
+                    self._link.tell(OpenOrdersReported(at=at, scope=what.scope, asked_at=asked_at, orders=together))
             case AskOpenOrders(scope=scope) | CheckOrders(scope=scope):
                 reports = tuple(self.report(order, scope, call.asked_at) for order in value)
-                self._link.tell(OpenOrdersReported(at=at, scope=scope, orders=reports))
+                self._link.tell(OpenOrdersReported(at=at, scope=scope, asked_at=call.asked_at, orders=reports))
             case _:
                 raise AssertionError("this does not ask what rests")
 

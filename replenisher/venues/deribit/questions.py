@@ -169,14 +169,14 @@ class Questions:
                 return self._not_recent(what, reply, at)
             return str(reply.error)
         match what:
-            case AskOpenOrders(scope=scope):
+            case AskOpenOrders(scope=scope, asked_at=asked_at):
                 listed, orders = self._listed.by_name(scope), private.decode_orders(reply.result)
                 reports = tuple(
                     private.report_of(order, listed[order.instrument_name])
                     for order in orders
                     if order.instrument_name in listed
                 )
-                return OpenOrdersReported(at=at, scope=scope, orders=reports)
+                return OpenOrdersReported(at=at, scope=scope, asked_at=asked_at, orders=reports)
             case AskOrder():
                 orders = private.decode_orders(reply.result)
                 return self._order_report(what, orders, reply, at) or self._not_recent(what, reply, at)
