@@ -114,6 +114,7 @@ STATUS: dict[str, object] = COUNTS | {
             "inventory": {"core": "-430.0"},
             "realized": "0.00000724",
             "fees": "0.0",
+            "fees_elsewhere": {"BNB": "0.002"},
             "unrealized": None,
             "pnl": None,
             "pnl_quote": None,
@@ -157,6 +158,7 @@ refills                6, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
+fees besides           0.002 BNB, which neither P&L nor any limit counts
 balance                10.00000724 BTC at deribit
 halt                   everything, until `resume --reason`: the clock of deribit is +61.0 s from ours
 pause                  edge, until `resume`: the operator

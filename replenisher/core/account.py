@@ -7,7 +7,8 @@ through zero opens the other side. Balance = opening + realized - fees + cash mo
 settlement, as Deribit's contracts do, what fills realize is no cash yet: balance = opening - fees + cash movements, and
 the rest is `unsettled`. Settlement pays out that and a part of what a position has gained, so its entry value moves by
 as much; delivery ends the position; funding is earned by it. Spot is cash: a fill moves both of its currencies, and its
-position is only how much was bought since we trade it.
+position is only how much was bought since we trade it, less the fees that were taken of that: coins that were sold for
+nothing.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -18,7 +19,7 @@ import msgspec
 from replenisher.core.worth import Worth
 from replenisher.model.event import CashKind, CashMoved, OrderFilled
 from replenisher.model.instrument import SPOT, Instrument
-from replenisher.model.order import BUY, Side
+from replenisher.model.order import BUY, SELL, Side
 
 ZERO = Decimal(0)
 BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
@@ -67,6 +68,7 @@ class Position(msgspec.Struct):
     entry_value: Decimal = ZERO  # settlement currency, never negative
     realized: Decimal = ZERO  # settlement currency, before fees
     fees: Decimal = ZERO  # settlement currency, negative is a rebate
+    fees_elsewhere: dict[str, Decimal] = msgspec.field(default_factory=dict)  # by currency; nobody tells their worth
 
     def fill(self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> Decimal:
         """Book one fill; returns what it realized."""
@@ -164,7 +166,6 @@ class Account(msgspec.Struct):
         if (entry := entries.get(strategy)) is None:
             entry = entries[strategy] = Entry()
         entry.fill(before, after, float(fill.price), is_inverse=instrument.inverse)
-        assert sum(shares.values()) == position.size, "strategies and external together are the position"
         if instrument.kind is SPOT:
             worth = booked(instrument.value(fill.amount, fill.price))
             self._move(instrument.venue, instrument.base_currency, fill.side.sign * fill.amount)
@@ -175,7 +176,13 @@ class Account(msgspec.Struct):
             self._move(instrument.venue, instrument.settlement_currency, realized)
         if fill.fee_currency == instrument.settlement_currency:
             position.fees += fill.fee
+        elif instrument.kind is SPOT and fill.fee_currency == instrument.base_currency and fill.fee:
+            position.book(instrument, SELL if fill.fee > 0 else BUY, abs(fill.fee), ZERO)
+            shares[strategy] -= fill.fee
+        elif fill.fee:
+            position.fees_elsewhere[fill.fee_currency] = position.fees_elsewhere.get(fill.fee_currency, ZERO) + fill.fee
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
+        assert sum(shares.values()) == position.size, "strategies and external together are the position"
         return True
 
     def is_untouched(self, instrument: str) -> bool:

@@ -113,6 +113,8 @@ class Blocks:
                 lines.append(pair(f"  {strategy}", self._amount(amount), width))
         lines.append(pair("realized", f"{_signed(held.realized)} {settled}", width))
         lines.append(pair("fees", f"{_signed(held.fees)} {settled}", width))
+        for currency, fees in held.fees_elsewhere.items():
+            lines.append(pair("  not in P&L", f"{_signed(fees)} {currency}", width, DIM))
         lines.append(pair("unrealized", f"{_signed(held.unrealized)} {settled}", width))
         style = "bold red" if held.pnl is not None and held.pnl < 0 else "bold"
         lines.append(pair("P&L", f"{_signed(held.pnl)} {settled}", width, style))

@@ -29,6 +29,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     inventory: dict[str, Decimal]  # by strategy
     realized: Decimal  # settlement currency, before fees
     fees: Decimal  # settlement currency, negative is a rebate
+    fees_elsewhere: dict[str, Decimal]  # by currency: what no P&L counts
     unrealized: Decimal | None  # settlement currency
     pnl: Decimal | None  # settlement currency, after fees
     pnl_quote: Decimal | None
@@ -105,6 +106,7 @@ def holding(state: State, instrument: Instrument) -> Holding:
         inventory=inventory | state.account.inventories.get(key, {}),
         realized=position.realized,
         fees=position.fees,
+        fees_elsewhere=position.fees_elsewhere,
         unrealized=unrealized,
         pnl=None if unrealized is None else position.realized - position.fees + unrealized,
         pnl_quote=pnl_quote,

@@ -171,6 +171,8 @@ def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
         pnl = "unknown" if held["pnl"] is None else f"{held['pnl']} {coin}"
         yield "P&L", f"{pnl}{worth}"
         yield "of which", parts
+        for currency, fees in held["fees_elsewhere"].items():
+            yield "fees besides", f"{fees} {currency}, which neither P&L nor any limit counts"
     for account, balance in answer["balances"].items():
         yield "balance", f"{balance} {account.rpartition('/')[2]} at {account.rpartition('/')[0]}"
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from replenisher.core.account import EXTERNAL, Account, Position, booked
 from replenisher.model.event import CashKind, CashMoved
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from tests.core.world import INVERSE, KEY, LINEAR, VENUE, filled
 
+COINS = msgspec.structs.replace(LINEAR, kind=Kind.SPOT)
 SETTLED = msgspec.structs.replace(INVERSE, pays_at_settlement=True)
 
 FILLS = st.lists(
@@ -94,6 +95,33 @@ def test_closing_realizes_the_cash_that_went_in_and_out(
     paid = -sum(values, Decimal(0)) if not instrument.inverse else sum(values, Decimal(0))
     assert account.position(KEY).size == 0
     assert account.position(KEY).realized == paid
+
+
+@given(FILLS, st.integers(50_000, 150_000))
+def test_fees_that_are_coins_of_a_spot_market_are_lost_at_its_price(
+    fills: list[tuple[Side, int, int, int]], mark: int
+) -> None:
+    account = Account()
+    for currency in ("USDT", "BTC"):
+        account.set_balance(VENUE, currency, Decimal(0))
+    for n, (side, price, lots, fee) in enumerate(fills):
+        fill = filled(COINS, "", f"T{n}", side, price, lots, venue_time=n, fee=str(Decimal(fee).scaleb(-4)))
+        account.book(msgspec.structs.replace(fill, fee_currency="BTC"), COINS, "core")
+
+    held, price = account.position(KEY), float(COINS.price(mark))
+    quote, coins = account.balances[f"{VENUE}/USDT"], account.balances[f"{VENUE}/BTC"]
+    assert held.size == account.inventory(KEY, "core") == coins
+    assert held.pnl_quote(COINS, price) == pytest.approx(float(quote) + float(coins) * price, abs=1e-6)
+
+
+def test_a_fee_in_a_currency_of_which_nobody_tells_the_worth_is_kept_beside_what_was_gained() -> None:
+    account = Account()
+    for n, fee in enumerate(("0.5", "0.25")):
+        fill = filled(LINEAR, "", f"T{n}", Side.BUY, 100_000, 10, venue_time=n, fee=fee)
+        account.book(msgspec.structs.replace(fill, fee_currency="BNB"), LINEAR, EXTERNAL)
+
+    held = account.position(KEY)
+    assert (held.fees, held.fees_elsewhere) == (0, {"BNB": Decimal("0.75")})
 
 
 @pytest.mark.parametrize("side", list(Side))

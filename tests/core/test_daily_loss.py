@@ -7,6 +7,7 @@ import msgspec
 from replenisher.core.risk import OnBreach
 from replenisher.model.command import Command, HaltCause, Pause
 from replenisher.model.event import InstrumentDefined, PauseAsked, ResumeAsked
+from replenisher.model.instrument import Kind
 from replenisher.model.order import Side
 from tests.core.world import INVERSE, LINEAR, SECOND, World, cancels, filled, ladder, limits, quoting
 
@@ -77,6 +78,21 @@ def test_an_inverse_contract_loses_in_its_quote_currency_too() -> None:
     (pause,) = (wish for wish in world.tell(fill) if isinstance(wish, Pause))
 
     assert "38.46 lost" in pause.reason  # 1,000 USD at 52,000 and at 50,000
+
+
+def test_fees_taken_of_the_coins_that_were_bought_are_lost() -> None:
+    coins = msgspec.structs.replace(LINEAR, kind=Kind.SPOT)
+    world = quoting(ladder(1, 100), instrument=coins, limits=limits(max_daily_loss_quote=Decimal(5)))
+    told = []
+
+    for n in range(6):  # bought and sold at one price, of which each time a coin's ten thousandth stays there
+        for side in Side:
+            fill = filled(coins, "", f"T{n}{side}", side, 100_000, 10, venue_time=world.at)
+            in_coins = {"fee": Decimal("0.0001"), "fee_currency": coins.base_currency} if side is Side.BUY else {}
+            told += world.tell(msgspec.structs.replace(fill, **in_coins))
+
+    (pause,) = (wish for wish in told if isinstance(wish, Pause))
+    assert "max_daily_loss_quote: 6.00 lost today" in pause.reason
 
 
 def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
