@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from replenisher.model.instrument import Kind
+from replenisher.model.units import DAY_NS, MINUTE_NS
 from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
 from replenisher.venues.ccxt.instruments import KINDS
 from replenisher.venues.ccxt.link import Exchange
@@ -98,6 +99,7 @@ def client_of(
         precision_mode=client.precisionMode,
         traits=traits,
         batch_max=_batch_max(client),
+        reach_ns=_reach_ns(client),
     )
     return Client(client, seen, frozenset(_hosts(client)))
 
@@ -129,14 +131,24 @@ def _bare(exchange: str, **config: Any) -> Any:
 
 
 def _batch_max(client: Any) -> dict[Kind, int]:
-    """By kind of market, as many an exchange has batches for some alone; linear and inverse share the lesser."""
-    return {kind: min(sizes) for name, kind in KINDS.items() if (sizes := list(_batch_sizes(client, name)))}
+    """By kind of market, as many an exchange has batches for some alone."""
+    return _least(client, "createOrders", "max")
 
 
-def _batch_sizes(client: Any, kind: str) -> Iterator[int]:
+def _reach_ns(client: Any) -> dict[Kind, int]:
+    """By kind of market; a minute less than the exchange allows, as some of them count in seconds."""
+    return {kind: days * DAY_NS - MINUTE_NS for kind, days in _least(client, "fetchMyTrades", "untilDays").items()}
+
+
+def _least(client: Any, method: str, what: str) -> dict[Kind, int]:
+    """Of ccxt's own table of what a method can; linear and inverse share the lesser."""
+    return {kind: min(sizes) for name, kind in KINDS.items() if (sizes := list(_told(client, name, method, what)))}
+
+
+def _told(client: Any, kind: str, method: str, what: str) -> Iterator[int]:
     told = (client.features or {}).get(kind) or {}
     for features in (told, told.get("linear") or {}, told.get("inverse") or {}):
-        if size := (features.get("createOrders") or {}).get("max"):
+        if size := (features.get(method) or {}).get(what):
             yield int(size)
 
 

@@ -63,7 +63,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     currency_param: str = ""  # of that question, if it has to be asked for each currency that we settle in
     history_params: Mapping[str, Any] = {}  # of the question for orders that are over
     trades_params: Mapping[str, Any] = {}
-    trades_limit: int | None = None  # a page of our own trades
+    trades_limit: int | None = None  # a page of our own trades, and to ask for; None is 50 or more
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
     needs_until: bool = False
     # `cancel_all_orders_after` is a timer of the whole account that needs nothing but a time. Elsewhere ccxt gives the
@@ -148,16 +148,18 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("myokx", "okxus"), Traits(open_limit=100, has_switch=True)),
     **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
     "gemini": Traits(tells_all_open=True),
-    **dict.fromkeys(("bitget", "deepcoin", "poloniex", "whitebit"), Traits(open_limit=100)),
+    **dict.fromkeys(("bitget", "deepcoin", "whitebit"), Traits(open_limit=100)),
+    "poloniex": Traits(open_limit=100, trades_limit=100),
     **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50)),
     "hashkey": Traits(open_limit=500, nets=False),
     "cryptocom": Traits(name_param="client_oid"),
     "coinbase": Traits(name_param="client_order_id", open_limit=100),
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, nets=False),
-    "xt": Traits(open_limit=100, nets=False),
-    "mexc": Traits(name_paths=(UNIFIED_NAME, ("info", "externalOid"))),  # the second is of contracts
-    "phemex": Traits(post_only=("timeInForce", "PostOnly")),
-    **dict.fromkeys(("bequant", "bingx", "hitbtc"), USUAL),
+    "xt": Traits(open_limit=100, nets=False, trades_limit=100),
+    "mexc": Traits(name_paths=(UNIFIED_NAME, ("info", "externalOid")), trades_limit=100),  # the second is of contracts
+    "phemex": Traits(post_only=("timeInForce", "PostOnly"), until_param="end"),
+    **dict.fromkeys(("bequant", "hitbtc"), Traits(until_param="till")),
+    "bingx": USUAL,
 }
 TRAITS = {
     name: msgspec.structs.replace(row, tells_funding=name in FUNDED, worth=WORTH.get(name, row.worth))

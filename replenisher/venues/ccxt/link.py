@@ -49,6 +49,7 @@ class Exchange(msgspec.Struct, frozen=True):
     precision_mode: int
     traits: Traits
     batch_max: Mapping[Kind, int] = {}  # places in one request, where a kind of market has such requests
+    reach_ns: Mapping[Kind, int] = {}  # how far one answer about our trades goes beyond its beginning, where that ends
 
     def can(self, what: str) -> bool:
         """Whether the exchange itself has a method; ccxt's emulations are two steps, or a walk through a cache."""
@@ -132,10 +133,13 @@ class Search(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """More of our trades, going back in time; with those we have by now."""
+    """More of our trades, window by window and each going back in time; with those we have by now."""
 
     what: AskTrades
-    have: Mapping[str, Any]  # by trade id
+    since: int  # where the window begins, and where it ends: 0 is now
+    until: int = 0
+    have: Mapping[str, Any] = {}  # by trade id
+    is_cut: bool = False  # an answer about this window was full: there may be more of it
 
 
 class CashPage(msgspec.Struct, frozen=True):
@@ -214,10 +218,10 @@ class Link:
         limit = self.exchange.traits.open_limit
         self.calls.ask(what, at, "fetch_open_orders", symbol, *(() if limit is None else (None, limit)))
 
-    def ask_trades(self, what: Asked, symbol: str, since: int, at: int, *, until_ms: int | None = None) -> None:
-        """Ask for our trades since a time of the venue's."""
+    def ask_trades(self, what: Asked, symbol: str, since: int, at: int, *, until: int = 0) -> None:
+        """Ask for our trades since a time of the venue's, until another or until now."""
         traits = self.exchange.traits
-        if until_ms is None and traits.needs_until:
-            until_ms = self.clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
-        params = dict(traits.trades_params) | ({} if until_ms is None else {traits.until_param: until_ms})
+        if not until and traits.needs_until:
+            until = self.clock.venue_time(at + MINUTE_NS)  # whatever the clocks differ by
+        params = dict(traits.trades_params) | ({traits.until_param: until // MS_NS} if until else {})
         self.calls.ask(what, at, "fetch_my_trades", symbol, since // MS_NS, traits.trades_limit, params)

@@ -5,11 +5,6 @@ then by its id if we know it, else in the list of those that are over. That it i
 all that rest were in the answer, and when the venue can no longer execute the place. Where a request carries a
 deadline, the engine's own fence sees to that. Where it does not, the place must have been answered or given up by ccxt,
 and the order must have been absent for `absence_ns` from the first answer to the last.
-
-Pages. Some exchanges answer with the oldest trades since a time, others with the newest. A full page is therefore
-followed back in time until nothing new comes, or what comes is older than was asked for, however many pages that takes:
-to end sooner would leave a hole behind what is told. The engine is told that there may be more, so that it asks once
-more from where this ended: with both kinds nothing is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,15 +25,14 @@ from replenisher.model.event import (
     OrderReported,
     PositionReported,
     QuestionFailed,
-    TradesReported,
 )
-from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
+from replenisher.model.units import MINUTE_NS
 from replenisher.venues.ccxt.calls import Call, Failure
 from replenisher.venues.ccxt.cash import Cash
+from replenisher.venues.ccxt.history import History
 from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
     cash_of,
-    fill_of,
     position_of,
 )
 from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed, Page, Part, Search
@@ -46,7 +40,6 @@ from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.resting import Resting
 
 ABSENT_REMEMBERED_MAX = 1000
-FULL_PAGE = 50  # of trades, where the exchange's own limit is not known: no exchange gives fewer at once
 
 
 class Questions:
@@ -66,6 +59,7 @@ class Questions:
         self._resting = resting
         self._is_placing = is_placing
         self._absent_since: dict[str, int] = {}
+        self._history = History(link, listed, names)
         self._cash = Cash(link, listed)
 
     def ask(self, question: Question, at: int) -> None:
@@ -76,9 +70,8 @@ class Questions:
             case AskOrder(instrument=key):
                 search = Search(question, "open")
                 self._link.ask_open_orders(search, self._listed[key].symbol, at)
-            case AskTrades(scope=key, since=since):
-                symbol = self._listed[key].symbol
-                self._link.ask_trades(Page(question, {}), symbol, since, at)
+            case AskTrades():
+                self._history.ask(question, at)
             case AskPosition(scope=key):
                 symbol = self._listed[key].symbol
                 if self._link.exchange.can("fetchPosition"):
@@ -107,8 +100,8 @@ class Questions:
                     self._sought_among_open(asked, value, call.asked_at, at)
                 case Search(what=AskOrder() as asked, is_whole=is_whole):
                     self._sought_among_over(asked, value, call.asked_at, at, is_whole=is_whole)
-                case Page(what=AskTrades() as asked, have=have):
-                    self._page(asked, have, value, at)
+                case Page() as page:
+                    self._history.answered(page, call, value, at)
                 case CashPage() | Funding():
                     self._cash.answered(call, value, at)
                 case AskOpenOrders() | Part():
@@ -207,26 +200,3 @@ class Questions:
             self.fail(question, "not there, but it may still arrive", at)
             return
         self._link.tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._link.clock.venue_time(asked_at)))
-
-    # --- Our trades -----------------------------------------------------------------------------------------------
-
-    def _page(self, question: AskTrades, have: Mapping[str, Any], trades: Any, at: int) -> None:
-        traits, listed = self._link.exchange.traits, self._listed[question.scope]
-        fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in have}
-        together = {**have, **fresh}
-        is_full = len(trades) >= (traits.trades_limit or FULL_PAGE)
-        since_ms = question.since // MS_NS
-        oldest_ms = min((int(trade["timestamp"]) for trade in fresh.values()), default=-1)  # of none: no more
-        if is_full and oldest_ms >= since_ms:
-            page = Page(question, together)
-            self._link.ask_trades(page, listed.symbol, question.since, at, until_ms=oldest_ms)
-            return
-        ordered = sorted(together.values(), key=lambda trade: (int(trade["timestamp"]), str(trade["id"])))
-        fills = tuple(
-            fill_of(trade, self._names.of_trade(trade), listed.instrument, at)
-            for trade in ordered
-            if int(trade["timestamp"]) >= since_ms
-        )
-        # At least one page was full, and it went beyond what was asked for again for safety's sake.
-        has_more = bool(have) and fills[-1].venue_time > question.since + SECOND_NS
-        self._link.tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))

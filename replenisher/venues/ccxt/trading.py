@@ -30,7 +30,7 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import NotSent, RejectReason, SessionOpened
 from replenisher.model.order import Request
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.errors import verdict
 from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee
@@ -57,6 +57,7 @@ from replenisher.venues.ccxt.resting import Resting
 
 UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
 OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
+LOOKED_BACK_NS = 12 * HOUR_NS  # and at most: what is older was checked, and some answers end a day after they begin
 TOLD_MAX = 10_000
 NO_ORDER = "0"  # the id of none
 ORDERS, FILLS = "orders ", "fills "  # the streams, with the instrument behind
@@ -144,8 +145,8 @@ class Trading:
         match what:
             case CheckFills(instrument=key):
                 self._due[what] = at + self._every("watchMyTrades")
-                since, symbol = self._known_until[key] - OVERLAP_NS, self._listed[key].symbol
-                self._link.ask_trades(what, symbol, since, at)
+                since = max(self._known_until[key] - OVERLAP_NS, self._link.clock.venue_time(at) - LOOKED_BACK_NS)
+                self._link.ask_trades(what, self._listed[key].symbol, since, at)
             case CheckOrders():
                 self._due[what] = at + self._every("watchOrders")
                 self._resting.ask(what, at)

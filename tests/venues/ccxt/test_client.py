@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 import ccxt.pro
 import pytest
 
+from replenisher.model.instrument import Kind
+from replenisher.model.units import DAY_NS, MINUTE_NS
 from replenisher.venues.ccxt import client
 from replenisher.venues.ccxt.client import Client, Keys, client_of, objection, redirected
 from replenisher.venues.ccxt.exchanges import TRAITS, Standing, standing_of
@@ -85,6 +87,16 @@ def test_an_address_with_tls_keeps_it_and_a_nested_one_is_not_forgotten() -> Non
         "api": {"public": {"spot": "https://sim.example:1/c"}, "ws": ["wss://sim.example:1/f"]},
         "note": "no address",
     }
+
+
+def test_how_far_an_answer_about_our_trades_reaches_is_what_ccxt_knows_of_each_exchange() -> None:
+    def days(name: str, kind: Kind) -> int | None:
+        reach_ns = client_of(name, KEYS).exchange.reach_ns.get(kind)
+        return None if reach_ns is None else (reach_ns + MINUTE_NS) // DAY_NS
+
+    assert (days("binance", Kind.SPOT), days("binance", Kind.PERPETUAL)) == (1, 7)
+    assert [days(name, Kind.SPOT) for name in ("bybit", "kucoin", "cryptocom", "phemex")] == [7, 7, 1, 2]
+    assert (days("bitget", Kind.SPOT), days("bitget", Kind.FUTURE), days("kraken", Kind.SPOT)) == (90, 7, None)
 
 
 def test_keys_do_not_show() -> None:

@@ -21,13 +21,12 @@ from replenisher.model.event import (
     QuestionFailed,
     RejectReason,
     RequestRejected,
-    TradesReported,
 )
 from replenisher.model.instrument import Kind
 from replenisher.model.order import Request, Status
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
 from replenisher.venues.ccxt.link import Settings
-from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, amend, cancel, exchange, order, place, trade
+from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, amend, cancel, exchange, order, place
 
 OTHER = "abc000000000002"
 
@@ -449,51 +448,3 @@ def test_a_question_without_an_answer_or_without_a_session_is_told_as_failed() -
     desk.heard()
     desk.venue.send([AskTrades(scope=KEY, since=0, deadline=0)], desk.at)
     assert desk.one(QuestionFailed).message == "no session"
-
-
-class Ledger:
-    """An exchange's trades, answered in pages: the oldest since a time, or the newest until one."""
-
-    def __init__(self, count: int, *, oldest_first: bool) -> None:
-        self.trades = [trade(f"t{number:03d}", at=T0 + number * S) for number in range(count)]
-        self._oldest_first = oldest_first
-
-    def page(self, since: int, until: int | None, limit: int) -> list[Any]:
-        within = [each for each in self.trades if since <= each["timestamp"] <= (until or 1 << 60)]
-        return within[:limit] if self._oldest_first else within[-limit:]
-
-
-@pytest.mark.parametrize("oldest_first", [True, False])
-@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 137, 1237])
-def test_no_trade_is_left_out_however_an_exchange_pages(oldest_first: bool, count: int) -> None:
-    desk = desk_with()
-    ledger = Ledger(count, oldest_first=oldest_first)
-    seen: set[str] = set()
-    since = T0
-    for _ in range(40):  # as the engine asks: from the newest it knows, a second earlier
-        desk.venue.send([AskTrades(scope=KEY, since=since, deadline=0)], desk.at)
-        while "fetch_my_trades" in desk.calls():
-            call = desk.call("fetch_my_trades")
-            _, since_ms, _, params = call.arguments
-            desk.venue.answered(call.number, ledger.page(since_ms, params.get("until"), 50), desk.at)
-        told = desk.one(TradesReported)
-        seen |= {fill.trade_id for fill in told.fills}
-        since = max([since, *(fill.venue_time - 1 * S for fill in told.fills)])
-        if not told.has_more:
-            break
-    else:
-        raise AssertionError("it was never told that there are no more")
-
-    assert seen == {each["id"] for each in ledger.trades}
-
-
-def test_an_exchange_that_answers_with_older_trades_than_were_asked_for_is_not_followed_into_the_past() -> None:
-    desk = desk_with()
-    since = T0 + 500 * S
-    ledger = Ledger(400, oldest_first=False)
-    desk.venue.send([AskTrades(scope=KEY, since=since, deadline=0)], desk.at)
-
-    desk.answer("fetch_my_trades", ledger.page(0, None, 50))
-
-    told = desk.one(TradesReported)
-    assert (told.fills, told.has_more) == ((), False)
