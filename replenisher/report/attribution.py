@@ -1,4 +1,11 @@
-"""Attribution: whose each part of P&L is, told everything that moved an account's money, in order."""
+"""Attribution: whose each part of P&L is, told everything that moved an account's money, in order.
+
+A payment is on a position, and an account has one for all of its strategies. Most venues pay on what is held when they
+pay; one that pays at settlement lets funding accrue on what was held until then, and when. Either is shared in that
+proportion, as far as that can be relied on: where longs and shorts of different strategies leave less than half of what
+these held, a small error in it would be a large one in every share. Nobody is told more than one and a half times what
+was paid.
+"""
 
 from collections.abc import Mapping
 from copy import copy
@@ -22,6 +29,7 @@ PAID_AS: dict[str, str] = {
     CashKind.FEE: "fees",
     CashKind.LIQUIDATION: "liquidation",
 }  # what else is paid is no P&L
+SETTLES = (CashKind.FUNDING, CashKind.SETTLEMENT)  # a settlement is told behind the funding in it
 
 
 class Desk(msgspec.Struct):
@@ -30,6 +38,9 @@ class Desk(msgspec.Struct):
     config_version: str
     sums: Parts
     course: Course
+
+
+Whose = tuple[str, str]  # strategy and configuration version
 
 
 class Book(msgspec.Struct):
@@ -51,6 +62,7 @@ class Market(msgspec.Struct):
     price: Decimal | None = None  # that it was last marked at
     value: Decimal | None = None  # v of it
     books: dict[str, Book] = msgspec.field(default_factory=dict)  # by strategy
+    desks: dict[Whose, Desk] = msgspec.field(default_factory=dict)  # all there ever were
 
     def mark(self, at: int, price: Decimal) -> Decimal:
         """The middle of its book is here now; returns what one unit is worth there."""
@@ -73,6 +85,22 @@ class Market(msgspec.Struct):
         """Who holds something."""
         return {strategy: book.size for strategy, book in self.books.items() if book.size}
 
+    def accrued(self, at: int) -> dict[Whose, Decimal]:
+        """Who held something since the last settlement: amount times seconds."""
+        self._pass_until(at)
+        held = {whose: Decimal(desk.course.holding.held_s) for whose, desk in self.desks.items()}
+        return {whose: held_s for whose, held_s in held.items() if held_s}
+
+    def settle(self, at: int) -> None:
+        """What accrues from here on is paid the next time."""
+        self._pass_until(at)
+        for desk in self.desks.values():
+            desk.course.holding.held_s = 0.0
+
+    def _pass_until(self, at: int) -> None:
+        for book in self.books.values():
+            book.desk.course.holding.pass_until(at)
+
 
 class Attribution:
     """Adds up the parts of one account's P&L, told everything that moved it, in order."""
@@ -94,10 +122,10 @@ class Attribution:
     def begin(self, begun: Begun) -> None:
         """What is held counts for this configuration from here."""
         self._version = begun.config_version
-        for name, market in self._markets.items():
+        for market in self._markets.values():
             for strategy, book in market.books.items():
                 book.desk.course.holding.pass_until(begun.at)
-                book.desk = self._desk(name, strategy, begun.config_version)
+                book.desk = self._desk(market, strategy, begun.config_version)
                 book.hold(begun.at, book.size)
 
     def mark(self, mark: Mark) -> None:
@@ -117,7 +145,7 @@ class Attribution:
         book = market.books.get(fill.strategy) or self._open(market, fill.strategy, fill.config_version)
         desk = book.desk
         if desk.config_version != fill.config_version:
-            desk = self._desk(fill.instrument, fill.strategy, fill.config_version)
+            desk = self._desk(market, fill.strategy, fill.config_version)
         signed = fill.amount if is_buy else -fill.amount
         gained = signed * value - (worth if is_buy is not instrument.inverse else -worth)
         if fill.is_maker:
@@ -150,15 +178,15 @@ class Attribution:
 
     def pay(self, paid: Paid) -> None:
         """The venue paid something, or took it. What a settlement pays was gained before: it moves cash and no P&L."""
-        part = PAID_AS.get(paid.kind)
-        if part is None:
-            return
-        market = self._markets.get(paid.instrument)
-        for strategy, share in self._divided(paid).items():
-            sums = self._line(paid.instrument, strategy, self._version, paid.currency)
-            setattr(sums, part, getattr(sums, part) + share)
-            if market is not None and paid.currency == market.instrument.settlement_currency:
-                self._desk(paid.instrument, strategy, self._version).course.equity.move(paid.at, share)
+        market, part = self._markets.get(paid.instrument), PAID_AS.get(paid.kind)
+        if part is not None:
+            for (strategy, version), share in self._divided(paid, market).items():
+                sums = self._line(paid.instrument, strategy, version, paid.currency)
+                setattr(sums, part, getattr(sums, part) + share)
+                if market is not None and paid.currency == market.instrument.settlement_currency:
+                    self._desk(market, strategy, version).course.equity.move(paid.at, share)
+        if market is not None and paid.kind in SETTLES:
+            market.settle(paid.at)
 
     def deliver(self, at: int, name: str, delivered: Decimal) -> None:
         """An instrument's position came to its end; `delivered` is v of all of it at the price that it was paid at."""
@@ -183,13 +211,18 @@ class Attribution:
                 lines.append(Line(group=group, currency=currency, parts=parts, total=parts.sum))
         return lines
 
-    def _divided(self, paid: Paid) -> dict[str, Decimal]:
-        """Whose a payment is: theirs who hold the position, as they hold it, or of the only one who ever traded it."""
-        market = self._markets.get(paid.instrument)
-        if market is not None and sum(market.held.values(), ZERO):
-            return shares(paid.amount, market.held)
-        known = [] if market is None else list(market.books)
-        return {known[0] if len(known) == 1 else EXTERNAL: paid.amount}
+    def _divided(self, paid: Paid, market: Market | None) -> dict[Whose, Decimal]:
+        """Whose a payment is: theirs who held the position, or of the only one who ever traded it."""
+        known: list[str] = []
+        if market is not None:
+            accrues = market.instrument.pays_at_settlement and paid.kind == CashKind.FUNDING
+            now = {(strategy, self._version): size for strategy, size in market.held.items()}
+            held = market.accrued(paid.at) if accrues else now
+            left = abs(sum(held.values(), ZERO))
+            if left and 2 * left >= sum(map(abs, held.values())):
+                return shares(paid.amount, held)
+            known = list(market.books)
+        return {(known[0] if len(known) == 1 else EXTERNAL, self._version): paid.amount}
 
     def _market(self, name: str) -> Market:
         market = self._markets.get(name)
@@ -200,13 +233,17 @@ class Attribution:
         return market
 
     def _open(self, market: Market, strategy: str, version: str) -> Book:
-        book = market.books[strategy] = Book(self._desk(market.instrument.name, strategy, version))
+        book = market.books[strategy] = Book(self._desk(market, strategy, version))
         return book
 
-    def _desk(self, name: str, strategy: str, version: str) -> Desk:
-        group = Group(self._key.venue, self._key.account, name, strategy, version)
-        course = self.courses.setdefault(group, Course())
-        return Desk(version, self._line(name, strategy, version, self._instruments[name].settlement_currency), course)
+    def _desk(self, market: Market, strategy: str, version: str) -> Desk:
+        desk = market.desks.get((strategy, version))
+        if desk is None:
+            name, currency = market.instrument.name, market.instrument.settlement_currency
+            course = self.courses[Group(self._key.venue, self._key.account, name, strategy, version)] = Course()
+            desk = Desk(version, self._line(name, strategy, version, currency), course)
+            market.desks[strategy, version] = desk
+        return desk
 
     def _line(self, name: str, strategy: str, version: str, currency: str) -> Parts:
         group = Group(self._key.venue, self._key.account, name, strategy, version)

@@ -126,6 +126,7 @@ class Holding:
     """An inventory over time: what was held is looked at at the full second."""
 
     def __init__(self) -> None:
+        self.held_s = 0.0  # amount times seconds, until the last one that was looked at
         self._size = ZERO
         self._second: int | None = None  # the last one that was looked at
         self._second_ends = 0
@@ -151,6 +152,7 @@ class Holding:
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""
         size, before = float(self._size), self._before
+        self.held_s += size * seconds
         if before is not None:
             self._pairs += 1
             self._x += before

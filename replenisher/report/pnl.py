@@ -21,11 +21,14 @@ another asset: these stand on a line of their own. Spot counts as what was bough
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar
 
 import msgspec
 
 from replenisher.core.account import booked
 from replenisher.model.instrument import Instrument
+
+K = TypeVar("K")
 
 ZERO = Decimal(0)
 SMALLEST = Decimal("1e-18")  # of what a division is rounded to
@@ -60,7 +63,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The P&L of one group in one currency."""
+    """The P&L of one group in one currency; a payment is shared by who held the position, else it is `external`'s."""
 
     group: Group
     currency: str
@@ -122,12 +125,12 @@ def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_
     return value if is_buy is not instrument.inverse else -value
 
 
-def shares(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def shares(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:
     """An amount, divided in proportion; what rounding leaves goes to the last one. The weights must not add up to 0."""
     if len(weights) == 1:
         return dict.fromkeys(weights, amount)
     whole, left = sum(weights.values()), amount
-    divided: dict[str, Decimal] = {}
+    divided: dict[K, Decimal] = {}
     for name, weight in weights.items():
         divided[name] = (amount * weight / whole).quantize(SMALLEST, ROUND_HALF_EVEN)
         left -= divided[name]

@@ -15,13 +15,14 @@ from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ReplenisherError
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
+from replenisher.model.units import SECOND_NS
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
 from replenisher.report.pnl import Parts, Pnl, account_totals, summed
 from replenisher.report.report import DIGITS, Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
-from replenisher.store.history import Fill
+from replenisher.store.history import Fill, Paid
 from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, T0, Rows, columns
 from tests.report.ten_fills import TEN_FILLS, ten_fills
 from tests.report.world import World
@@ -195,6 +196,74 @@ def test_funding_is_paid_by_who_holds_and_a_transfer_is_no_profit(database: Data
     assert [(total.total, total.booked) for total in pnl.totals] == [(D("-1.02"), D("-1.02"))]
 
 
+SETTLED = msgspec.structs.replace(LINEAR, pays_at_settlement=True)
+
+
+def funded(database: Database, rows: Rows) -> dict[tuple[str, str], Decimal]:
+    """Whose funding it was, by strategy and configuration, once it comes to what was booked."""
+    rows.write(database)
+    pnl = reported(database).pnl
+    assert pnl.is_explained
+    of = {(line.group.strategy, line.group.config_version): line.parts.funding for line in pnl.lines}
+    return {whose: funding for whose, funding in of.items() if funding}
+
+
+def test_funding_that_accrued_is_theirs_who_held_then_and_not_theirs_who_hold_when_it_is_paid(
+    database: Database,
+) -> None:
+    rows = Rows(SETTLED)
+    rows.life("c")
+    rows.move_to(10)
+    rows.fill("sell", "1000", "100", "100", "0 USDT")
+    rows.move_to(1_009)
+    rows.fill("buy", "1050", "100", "100", "0 USDT")
+    rows.fill("sell", "40", "100", "100", "0 USDT", strategy="other")
+    rows.move_to(1_109)
+    rows.cash("funding", "999", name=SETTLED.name)
+
+    # -1,000 x 999 s + 50 x 100 s = -994,000, and -40 x 99 s = -3,960, of -997,960 in all
+    found = funded(database, rows)
+    assert found == {
+        ("core", "c"): (D(999) * 994_000 / 997_960).quantize(D("1e-18")),
+        ("other", "c"): (D(999) * 3_960 / 997_960).quantize(D("1e-18")),
+    }
+
+
+def test_each_settlement_pays_what_accrued_since_the_one_before_and_to_the_configuration_that_held(
+    database: Database,
+) -> None:
+    rows = Rows(SETTLED)
+    rows.life("first")
+    rows.move_to(10)
+    rows.fill("buy", "2", "100", "100", "0 USDT")
+    rows.move_to(40)
+    rows.cash("settlement", "0", realized="1", name=SETTLED.name)  # it paid no funding
+    rows.move_to(50)
+    rows.life("second")  # 2 x 10 s are the first one's
+    rows.move_to(70)
+    rows.fill("buy", "1", "100", "100", "0 USDT")  # 2 x 20 s, and 3 x 10 s
+    rows.move_to(80)
+    rows.cash("funding", "-9", name=SETTLED.name)
+    rows.move_to(90)
+    rows.cash("funding", "-1", name=SETTLED.name)
+
+    assert funded(database, rows) == {("core", "first"): D(-2), ("core", "second"): D(-8)}
+
+
+@pytest.mark.parametrize("instrument", [LINEAR, SETTLED], ids=["paid at once", "accrued"])
+def test_where_longs_and_shorts_leave_next_to_nothing_a_payment_is_nobodys(
+    database: Database, instrument: Instrument
+) -> None:
+    rows = Rows(instrument)
+    rows.life("c")
+    rows.fill("buy", "5000", "100", "100", "0 USDT")
+    rows.fill("sell", "4990", "100", "100", "0 USDT", strategy="other")
+    rows.wait(5_000)
+    rows.cash("funding", "0.0005", name=instrument.name)
+
+    assert funded(database, rows) == {("external", "c"): D("0.0005")}
+
+
 def test_a_fill_without_a_mid_counts_at_its_own_price(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("c")
@@ -220,17 +289,20 @@ amounts = st.decimals("0.1", "5000", places=1)
 trades = st.tuples(st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]))
 
 
-@pytest.mark.parametrize("instrument", [LINEAR, INVERSE, SPOT], ids=lambda each: str(each.name))
+@pytest.mark.parametrize("instrument", [LINEAR, SETTLED, INVERSE, SPOT], ids=["linear", "settled", "inverse", "spot"])
 @given(told=st.lists(trades, max_size=30))
 def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument, told: list[Any]) -> None:
     instruments = {instrument.name: instrument}
     attribution, booked = Attribution(KEY, instruments), Booked(instruments)
     with localcontext(prec=DIGITS):
-        for side, price, amount, mid, is_maker, strategy in told:
-            fee = D("0.0001"), instrument.settlement_currency
-            fill = Fill(T0, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
+        for second, (side, price, amount, mid, is_maker, strategy) in enumerate(told):
+            at, fee = T0 + second * SECOND_NS, (D("0.0001"), instrument.settlement_currency)
+            fill = Fill(at, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
             attribution.fill(fill, value := booked.value(fill))
             booked.fill(fill, value)
+            funding = Paid(at, "funding", instrument.name, instrument.settlement_currency, D("-0.00000007"), D(0))
+            attribution.pay(funding)
+            booked.pay(funding)
         sums = summed(attribution.lines()).sum
         worth = booked.worth(attribution.unit_values)
 
