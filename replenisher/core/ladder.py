@@ -105,7 +105,7 @@ class Ladder:
         if not (-furthest < bid_from and ask_from < furthest):  # nor is what is no number
             raise Nonsense(f"no price follows from its terms: bids begin at {bid_from}, asks at {ask_from}")
         quotes: list[Quote] = []
-        for side, sizes in self._sizes(instrument, fair, lean).items():
+        for side, sizes in self.sizes(instrument, fair, lean).items():
             start = bid_from if side is BUY else ask_from
             prices = instrument.round_prices(side, self._prices(side, start, fair))
             levels = list(map(Quote, repeat(side), count(), prices, sizes))
@@ -167,7 +167,7 @@ class Ladder:
             case _:
                 assert_never(self.size_unit)
 
-    def _sizes(self, instrument: Instrument, price: float, lean: float) -> dict[Side, list[int]]:
+    def sizes(self, instrument: Instrument, price: float, lean: float = 0.0) -> dict[Side, list[int]]:
         """The size of each level in lots; worked out anew only when something that counts has changed."""
         counts = self.size_unit is (BASE if instrument.inverse else QUOTE)
         basis = (price if counts else 0.0, lean)

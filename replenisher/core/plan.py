@@ -179,6 +179,7 @@ class Planner:
             last_trade=seen.last_trade,
             inventory=state.account.inventory(setup.instrument, setup.id),
             entry_price=entry.price,
+            available=state.available(instrument),
             last_fill_price=entry.last_price,
             signals=cast("Mapping[str, float]", seen.more.signals),
             prices=seen.more.prices,

@@ -299,11 +299,11 @@ class State:
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
             return known[1]
-        pause, is_spot = self.pauses.get(""), instrument.kind is SPOT
+        pause = self.pauses.get("")
         stake = Stake(
             position=position,
             cash=self.account.funds(instrument.venue, instrument.settlement_currency),
-            base_cash=self.account.balance(instrument.venue, instrument.base_currency) if is_spot else None,
+            base_cash=self.available(instrument),
             mark=(touch.bid + touch.ask) * instrument.tick / 2,
             reduces=pause is not None and pause.reduces,
         )
@@ -314,6 +314,10 @@ class State:
             bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory, reduces=False)))
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
+
+    def available(self, instrument: Instrument) -> Decimal | None:
+        """What of the base currency is there to be sold; None but for spot, and until the venue has told it."""
+        return self.account.balance(instrument.venue, instrument.base_currency) if instrument.kind is SPOT else None
 
     def exposures(self, setup: StrategySetup, bounds: Sequence[Bound], *, with_ladder: bool) -> list[Exposure]:
         """What counts towards these bounds: the account's orders and the strategy's; with its own ladder, or beside it.

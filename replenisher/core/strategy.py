@@ -39,6 +39,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_trade: int | None  # ticks; None also for a strategy that does not heed it
     inventory: Decimal  # of this strategy, in the wire amount, negative is short
     entry_price: float | None = None  # what that inventory was entered at, on average; None when flat
+    available: Decimal | None = None  # to sell, in the wire amount: the account's base currency; None but for spot
     last_fill_price: float | None = None  # of this strategy's last fill on the instrument
     signals: Mapping[str, float] = {}  # by the strategy's own names
     prices: Mapping[str, float] = {}  # from elsewhere, by the names of its fair value; what is too old is left out

@@ -144,6 +144,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The whole lots in a wire amount, rounded down."""
         return int(amount // self.lot)
 
+    def is_too_small(self, amount: Decimal, price: Decimal) -> bool:
+        """Whether an order of a wire amount is below one of the venue's minimums."""
+        return amount < self.min_amount or self.notional_quote(amount, price) < self.min_notional
+
     def tick_at(self, price: Decimal) -> Decimal:
         """The step in force at `price`: that of the highest band strictly below it."""
         tick = self.tick

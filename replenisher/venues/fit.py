@@ -56,8 +56,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         instrument = self.listing.instrument
         if key not in self.stand:
             return self.meant[key] < instrument.lot
-        notional_quote = instrument.notional_quote(self.amount(key), instrument.price(self.stand[key].price))
-        return self.amount(key) < instrument.min_amount or notional_quote < instrument.min_notional
+        return instrument.is_too_small(self.amount(key), instrument.price(self.stand[key].price))
 
     def amount(self, key: Key) -> Decimal:
         """The size with which a level would stand."""

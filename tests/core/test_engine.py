@@ -8,8 +8,9 @@ from replenisher.core.engine import Engine
 from replenisher.core.state import State
 from replenisher.model.command import AmendOrder, CancelOrder, Intent, PlaceOrder
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, ClockStepped, TradePrinted
+from replenisher.model.instrument import Kind
 from replenisher.model.order import Side
-from tests.core.world import KEY, SECOND, T0, VENUE, Wishes, ladder, policy, quoting, setup, want
+from tests.core.world import KEY, LINEAR, SECOND, T0, VENUE, Wishes, ladder, policy, quoting, setup, want, wishes_of
 
 
 def test_a_ladder_is_shown_once_everything_is_in_sync() -> None:
@@ -76,6 +77,16 @@ def test_a_print_is_told_to_the_strategy() -> None:
     strategy = world.setup.strategies[0].strategy
     assert isinstance(strategy, Wishes)
     assert strategy.seen[-1].last_trade == 99_999
+
+
+def test_a_strategy_is_told_what_there_is_to_sell_of_spot_and_of_nothing_else() -> None:
+    spot, perpetual = quoting(ladder(1), msgspec.structs.replace(LINEAR, kind=Kind.SPOT)), quoting(ladder(1))
+
+    spot.venue.fill(spot.venue.resting()[0], 10, spot.at)
+    spot.hear()
+
+    assert wishes_of(spot).seen[-1].available == Decimal("1000000.01")
+    assert wishes_of(perpetual).seen[-1].available is None
 
 
 def test_money_moves_without_fills_too() -> None:

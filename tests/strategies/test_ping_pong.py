@@ -5,10 +5,12 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from replenisher.core.load import Load
+from replenisher.core.risk import Bound, Exposure, Measure, Stake, permit
 from replenisher.core.strategy import View
 from replenisher.model.order import Side
 from strategies.ping_pong import PingPong
-from tests.core.world import INVERSE
+from tests.core.world import INVERSE, LINEAR, limits
 from tests.strategies.test_pure_mm import seen
 
 
@@ -55,6 +57,58 @@ def test_what_is_left_below_the_venues_minimum_keeps_nobody_from_trading_on() ->
     demanding = msgspec.structs.replace(view.instrument, min_amount=Decimal("0.01"))
 
     assert len(quoted(ping_pong(), msgspec.structs.replace(view, instrument=demanding))) == 2
+
+
+def test_what_is_left_below_the_least_worth_that_the_venue_takes_keeps_nobody_from_trading_on() -> None:
+    view = holding("0.005", 10_000.0)
+    demanding = msgspec.structs.replace(view.instrument, min_notional=Decimal(100))
+
+    assert len(quoted(ping_pong(), msgspec.structs.replace(view, instrument=demanding))) == 2
+
+
+@pytest.mark.parametrize(
+    ("inventory", "sizes"),
+    [
+        ("0.4", [100, 100, 100, 100]),  # 4,000 USDT: an order of all of it could break a limit that every level keeps
+        ("0.23", [30, 100, 100]),
+        ("0.105", [105]),  # 5 lots alone are too few for the venue
+        ("0.43", [130, 100, 100, 100]),  # more than all levels: they were smaller when it was bought
+    ],
+)
+def test_what_several_levels_have_bought_is_offered_back_level_by_level_at_one_price(
+    inventory: str, sizes: list[int]
+) -> None:
+    view = holding(inventory, 10_000.0)
+    view = msgspec.structs.replace(
+        view, instrument=msgspec.structs.replace(view.instrument, min_amount=Decimal("0.01"))
+    )
+
+    quotes = ping_pong(order_levels=4, level_spacing_bps=1).quote(view).quotes
+
+    assert [quote.quantity for quote in quotes] == sizes
+    assert [quote.level for quote in quotes] == list(range(len(sizes)))
+    assert {(quote.side, quote.price) for quote in quotes} == {(Side.SELL, 100_100)}
+
+
+def test_all_that_is_held_is_offered_where_no_order_may_be_larger_than_a_level() -> None:
+    tight = Measure(limits(max_order_quote=Decimal(1_010)), LINEAR)
+    bound = Bound(tight, Stake(position=Decimal("0.4"), cash=Decimal(10_000), base_cash=None, mark=Decimal(10_000)))
+    strategy = ping_pong(order_levels=4, level_spacing_bps=1)
+
+    permitted, cuts = permit(strategy.quote(holding("0.4", 10_000.0)).quotes, [Exposure(bound, Load())])
+
+    assert sum(quote.quantity for quote in permitted) == 400
+    assert not cuts
+
+
+def test_of_spot_no_more_is_offered_than_is_there_once_the_fee_was_taken_from_it() -> None:
+    bought = holding("0.1", 10_000.0)
+
+    assert quoted(ping_pong(), msgspec.structs.replace(bought, available=Decimal("0.0999"))) == [
+        (Side.SELL, 100_100, 99)
+    ]
+    assert quoted(ping_pong(), msgspec.structs.replace(bought, available=Decimal(3))) == [(Side.SELL, 100_100, 100)]
+    assert len(quoted(ping_pong(), msgspec.structs.replace(bought, available=Decimal("0.0004")))) == 2  # sold by hand
 
 
 def test_an_inverse_position_is_closed_in_its_own_contracts() -> None:
