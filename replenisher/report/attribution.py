@@ -111,6 +111,7 @@ class Attribution:
         self._key = key
         self._instruments = instruments
         self._version = ""
+        self._left_at: dict[str, int] = {}  # by version that is not in force
         self._markets: dict[str, Market] = {}  # of what was ever held
         self._lines: dict[tuple[Group, str], Parts] = {}
 
@@ -121,11 +122,19 @@ class Attribution:
 
     def begin(self, begun: Begun) -> None:
         """What is held counts for this configuration from here."""
-        self._version = begun.config_version
+        left, self._version = self._version, begun.config_version
+        if left == self._version:
+            return
+        self._left_at[left] = begun.at
+        self._left_at.pop(self._version, None)
         for market in self._markets.values():
+            for (_, version), desk in market.desks.items():
+                if version == left:
+                    desk.course.leave(begun.at)
+                elif version == self._version:
+                    desk.course.come_back()
             for strategy, book in market.books.items():
-                book.desk.course.holding.pass_until(begun.at)
-                book.desk = self._desk(market, strategy, begun.config_version)
+                book.desk = self._desk(market, strategy, self._version)
                 book.hold(begun.at, book.size)
 
     def mark(self, mark: Mark) -> None:
@@ -143,9 +152,10 @@ class Attribution:
             mid = fill.price
         value = market.mark(fill.at, mid)
         book = market.books.get(fill.strategy) or self._open(market, fill.strategy, fill.config_version)
-        desk = book.desk
+        desk, at = book.desk, fill.at
         if desk.config_version != fill.config_version:
             desk = self._desk(market, fill.strategy, fill.config_version)
+            at = self._in_force(fill.config_version, at)
         signed = fill.amount if is_buy else -fill.amount
         gained = signed * value - (worth if is_buy is not instrument.inverse else -worth)
         if fill.is_maker:
@@ -162,7 +172,7 @@ class Attribution:
                 sums.fees -= fill.fee
             else:
                 sums.rebates -= fill.fee
-        desk.course.trade(fill.at, gained, instrument.notional_quote(fill.amount, fill.price))
+        desk.course.trade(at, gained, instrument.notional_quote(fill.amount, fill.price))
         book.hold(fill.at, book.size + signed)
 
     def take_over(self, taken: Taken) -> None:
@@ -184,7 +194,7 @@ class Attribution:
                 sums = self._line(paid.instrument, strategy, version, paid.currency)
                 setattr(sums, part, getattr(sums, part) + share)
                 if market is not None and paid.currency == market.instrument.settlement_currency:
-                    self._desk(market, strategy, version).course.equity.move(paid.at, share)
+                    self._desk(market, strategy, version).course.equity.move(self._in_force(version, paid.at), share)
         if market is not None and paid.kind in SETTLES:
             market.settle(paid.at)
 
@@ -210,6 +220,10 @@ class Attribution:
             if parts != Parts():
                 lines.append(Line(group=group, currency=currency, parts=parts, total=parts.sum))
         return lines
+
+    def _in_force(self, version: str, at: int) -> int:
+        """What comes to a configuration after its time counts at the end of that."""
+        return self._left_at.get(version, at)
 
     def _divided(self, paid: Paid, market: Market | None) -> dict[Whose, Decimal]:
         """Whose a payment is: theirs who held the position, or of the only one who ever traded it."""

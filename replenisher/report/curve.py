@@ -47,6 +47,7 @@ class Equity:
         self.drawdown = ZERO  # the deepest fall from a peak, never negative
         self._since: int | None = None
         self._until = 0
+        self._before: list[tuple[int, int]] = []  # from when to when in earlier times
         self._level = self._peak = ZERO
         self._levels: list[tuple[int, Decimal]] = []  # the last one of each minute in which it moved, but the newest
         self._minute_ends = 0  # the newest one
@@ -63,31 +64,49 @@ class Equity:
             self.drawdown = fall
 
     def _begin_minute(self, at: int) -> None:
+        if self.has_moved:
+            self._levels.append((self._until // MINUTE_NS, self._level))
         if self._since is None:
             self._since = at
-        else:
-            self._levels.append((self._until // MINUTE_NS, self._level))
         self._minute_ends = (at // MINUTE_NS + 1) * MINUTE_NS
+
+    def pause(self) -> None:
+        """What came after the last move, until the next one, was no time of its own."""
+        if self._since is not None:
+            self._before.append((self._since, self._until))
+            self._since, self._minute_ends = None, 0
 
     @property
     def has_moved(self) -> bool:
         """Whether anything was ever made or lost, be it nothing."""
-        return self._since is not None
+        return bool(self._times)
 
     @property
     def span_ns(self) -> int:
-        """From the first move to the last."""
-        return 0 if self._since is None else self._until - self._since
+        """From the first move to the last, of each time of its own."""
+        return sum(until - since for since, until in self._times)
+
+    @property
+    def _times(self) -> list[tuple[int, int]]:
+        return self._before if self._since is None else [*self._before, (self._since, self._until)]
 
     def sharpe(self) -> Sharpe:
         """Sampled by the day, the hour or the minute; the first and the last interval, which are not whole, count."""
         samples = 0
         for interval_ns in INTERVALS_NS:
-            samples = self._until // interval_ns - (self._since or 0) // interval_ns + 1 if self._since else 0
+            samples = self._samples(interval_ns)
             if samples >= SAMPLES_MIN:
                 return self._sampled(interval_ns, samples)
         told = f"too short: {samples} of the {SAMPLES_MIN} minutes that it takes"
         return Sharpe(annualised=None, interval_s=None, samples=samples, refused=told)
+
+    def _samples(self, interval_ns: int) -> int:
+        """How many intervals have something of its time."""
+        samples, following = 0, 0
+        for since, until in self._times:
+            first, following = max(since // interval_ns, following), until // interval_ns + 1
+            samples += following - first
+        return samples
 
     def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
         changes: defaultdict[int, float] = defaultdict(float)
@@ -114,6 +133,14 @@ class Course:
         self.holding = Holding()
         self.fills = 0
         self.turnover_quote = ZERO
+
+    def leave(self, at: int) -> None:
+        """Another configuration is in force from now."""
+        self.holding.leave(at)
+
+    def come_back(self) -> None:
+        """It is in force again; what was between is no time of its own."""
+        self.equity.pause()
 
     def trade(self, at: int, gained: Decimal, notional_quote: Decimal) -> None:
         """One fill, and what it gained at once."""
@@ -148,6 +175,13 @@ class Holding:
         if self._second is not None and second > self._second:
             self._see(second - self._second)
         self._second, self._second_ends = second, (second + 1) * SECOND_NS
+
+    def leave(self, at: int) -> None:
+        """What is held from now on is not looked at, until something is held again."""
+        if self._second is not None:
+            self.pass_until(at)
+            self._second = self._before = None
+            self._second_ends = 0
 
     def _see(self, seconds: int) -> None:
         """The same inventory at so many full seconds."""

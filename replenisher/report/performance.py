@@ -14,7 +14,7 @@ from replenisher.store.queries import AccountKey
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, in the settlement currency of its instrument; fees in other assets are not in its P&L."""
+    """One group while its configuration was in force, in the settlement currency; fees in others are not in its P&L."""
 
     group: Group
     currency: str

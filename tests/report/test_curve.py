@@ -46,6 +46,23 @@ def test_an_interval_in_which_nothing_moved_is_a_sample_and_several_moves_in_one
     assert made.sharpe().annualised == pytest.approx(0.1 / sqrt(9.6 / 39) * sqrt(365 * 1440))
 
 
+def test_what_lies_between_two_times_of_its_own_is_no_sample_and_a_minute_of_both_is_one() -> None:
+    made = Equity()
+    for minute in range(20):
+        made.move(T0 + minute * MINUTE_NS, D(1))
+    made.pause()
+    for second in range(19 * 60 + 30, 40 * 60, 60):
+        made.move(T0 + second * SECOND_NS, D(-1))
+    made.pause()
+    for minute in range(100, 110):
+        made.move(T0 + minute * MINUTE_NS, D(1))
+
+    # The 20th minute has +1 and -1: 19 times 1, 0, 20 times -1 and 10 times 1. mean 9 / 50, squares 49 - 81 / 50.
+    assert made.sharpe().samples == 50
+    assert made.sharpe().annualised == pytest.approx(0.18 / sqrt((49 - 81 / 50) / 49) * sqrt(365 * 1440))
+    assert made.span_ns == (19 + 20 + 9) * MINUTE_NS
+
+
 def test_sharpe_is_refused_where_there_is_too_little_and_says_so() -> None:
     few = equity(["1", "-1"] * 14, MINUTE_NS).sharpe()
     even = equity(["1"] * 30, MINUTE_NS).sharpe()
@@ -82,6 +99,19 @@ def test_what_is_held_for_long_is_seen_at_every_second_of_it() -> None:
     phi = (59 - 60 * 59 / 118) / (60 - 60 * 60 / 118)
     assert made.half_life().samples == 118
     assert made.half_life().value_s == pytest.approx(-log(2) / log(phi))
+
+
+def test_an_inventory_is_not_looked_at_while_another_configuration_holds_it() -> None:
+    """4 held for 31 s and 0 for 29 s; of what is between, nothing is known: 30 + 28 pairs, all of two alike."""
+    made = Holding()
+    made.hold(T0, Decimal(4))
+    made.leave(T0 + 31 * SECOND_NS)
+    made.hold(T0 + HOUR_NS, Decimal(0))
+    made.pass_until(T0 + HOUR_NS + 29 * SECOND_NS)
+
+    assert made.half_life().samples == 58
+    assert made.half_life().refused == "it does not come back: phi is 1.000000"
+    assert made.held_s == 4 * 31
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from contextlib import closing
 from decimal import Decimal
+from math import sqrt
 
+import pytest
 from sqlalchemy import Connection
 
 from replenisher.report.report import read_report
@@ -46,6 +48,47 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     assert first.sharpe.refused == "too short: 1 of the 30 minutes that it takes"
     assert (second.group.config_version, second.orders, second.fills) == ("second", 1, 0)
     assert (second.fill_ratio, second.order_to_trade, second.turnover_quote_a_day) == (0.0, None, None)
+
+
+def test_a_configuration_that_comes_back_is_not_told_the_time_of_the_one_between(ledger_url: str) -> None:
+    rows = Rows(LINEAR)
+    for part, life in enumerate(("first", "second", "first")):  # eight hours each
+        rows.move_to(part * 8 * 3_600)
+        rows.life(life)
+        for minute in range(40 if life == "first" else 0):
+            rows.move_to(part * 8 * 3_600 + 40 + 60 * minute)  # T0 is 20 s into a minute
+            side, price = ("buy", "99") if minute % 2 else ("sell", "101")
+            rows.fill(side, f"{1 + minute % 3}", price, "100", "0 USDT")
+    with closing(Database(ledger_url)) as database:
+        rows.write(database)
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+
+    (found,) = report.performance
+    # Twice 40 minutes of what 1, 2, 3, 1, ... bring at a spread of 1: 79 each, and the squares come to 183.
+    deviation = sqrt((2 * 183 - 158**2 / 80) / 79)
+    assert (found.sharpe.samples, found.sharpe.interval_s) == (80, 60)
+    assert found.sharpe.annualised == pytest.approx(158 / 80 / deviation * sqrt(525_600))
+    assert found.turnover_quote_a_day == pytest.approx(float(found.turnover_quote) * 1440 / (2 * 39))
+    # It is looked at from the second of the first fill to the next life, and from where it comes back to the last fill.
+    assert found.inventory_half_life.samples == (8 * 3_600 - 40 - 1) + (40 + 39 * 60 - 1)
+
+
+def test_what_comes_late_to_a_configuration_counts_at_the_end_of_its_time(ledger_url: str) -> None:
+    rows = Rows(LINEAR)
+    rows.life("first")
+    rows.move_to(10)
+    rows.fill("buy", "1", "99", "100", "0 USDT")
+    rows.move_to(40)
+    rows.life("second")
+    rows.move_to(4_000)
+    rows.fill("buy", "1", "98", "100", "0 USDT", config_version="first")
+    with closing(Database(ledger_url)) as database:
+        rows.write(database)
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+
+    first = report.performance[0]
+    assert (first.fills, first.turnover_quote_a_day) == (2, 197 * 86_400 / 30)
+    assert first.sharpe.samples == 2  # T0 is 20 s into a minute
 
 
 def test_a_fall_between_two_fills_is_seen_where_something_was_decided_meanwhile(ledger_url: str) -> None:
