@@ -151,7 +151,7 @@ class Attribution:
             self.fills_without_mid += 1
             mid = fill.price
         value = market.mark(fill.at, mid)
-        book = market.books.get(fill.strategy) or self._open(market, fill.strategy, fill.config_version)
+        book = market.books.get(fill.strategy) or self._open(market, fill.strategy)
         desk, at = book.desk, fill.at
         if desk.config_version != fill.config_version:
             desk = self._desk(market, fill.strategy, fill.config_version)
@@ -179,7 +179,7 @@ class Attribution:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
         market = self._market(taken.instrument)
         value = market.mark(taken.at, taken.price) if market.value is None else market.value
-        book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL, self._version)
+        book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL)
         entered = booked_value(market.instrument, abs(taken.amount), taken.price, is_buy=taken.amount > 0)
         gained = taken.amount * value - entered
         book.desk.sums.inventory += gained
@@ -246,8 +246,8 @@ class Attribution:
             market = self._markets[name] = Market(self._instruments[name])
         return market
 
-    def _open(self, market: Market, strategy: str, version: str) -> Book:
-        book = market.books[strategy] = Book(self._desk(market, strategy, version))
+    def _open(self, market: Market, strategy: str) -> Book:
+        book = market.books[strategy] = Book(self._desk(market, strategy, self._version))
         return book
 
     def _desk(self, market: Market, strategy: str, version: str) -> Desk:

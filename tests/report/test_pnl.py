@@ -162,6 +162,20 @@ def test_settlement_pays_what_was_gained_before_and_delivery_ends_it(database: D
     assert (total.parts.inventory, total.parts.delivery, total.total, total.booked) == (8, -4, 4, 4)
 
 
+def test_what_is_held_is_of_the_configuration_in_force_though_the_order_was_of_another(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("first")
+    rows.life("second")
+    rows.fill("buy", "2", "99", "100", "0 USDT", config_version="first")
+    rows.mid("103")
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    assert parts_of(pnl, "first", "USDT") == {"spread": 2}
+    assert parts_of(pnl, "second", "USDT") == {"inventory": 6}
+
+
 def test_what_was_taken_over_counts_from_the_price_at_which_it_was_entered(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("c")
