@@ -38,6 +38,16 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     of_spot: bool = False  # of what is no contract, too
 
 
+class CashRows(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an exchange itself says what is cash, in the balances' `info`: ccxt's `total` is the equity, or less."""
+
+    path: tuple[str | int, ...]  # of the list of rows
+    currency: str  # a row's currency, and its cash
+    cash: str
+    less: str = ""  # what that has of profit not yet realized
+    waits: str = ""  # what waits for a settlement besides
+
+
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, where it is not like the others."""
 
@@ -52,8 +62,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     counts_contracts: bool = True  # an amount of a derivative is a number of contracts, as nearly everywhere
     nets: bool = True  # a sale makes a long position smaller; else it opens a short beside it, and only spot is traded
     changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
-    cash_rows: tuple[str, str, str, str] | None = None  # in the balances' `info`: the list; a row's currency, its cash,
-    # and what waits for a settlement besides
+    wallet: Mapping[str, str] = {}  # of `fetch_balance`, where contracts are paid from a wallet of their own
+    cash_rows: CashRows | None = None  # of that wallet, else of the only one
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
     tells_funding: bool = False  # ccxt has a history of what funding paid and cost
@@ -109,7 +119,7 @@ DERIBIT = Traits(
     amend_params={"post_only": True, "reject_post_only": True},  # `edit_order` does not know `postOnly`
     counts_contracts=False,  # the wire amount is USD or coins, whatever `contractSize` says
     changed_path=("info", "last_update_timestamp"),
-    cash_rows=("summaries", "currency", "balance", "session_rpl"),  # ccxt's `total` is the equity, all profit included
+    cash_rows=CashRows(path=("summaries",), currency="currency", cash="balance", waits="session_rpl"),
     pays_at_settlement=True,
     cash_log="private_get_get_transaction_log",
     book_limit=50,
@@ -128,6 +138,11 @@ BINANCE = Traits(
     # Once an order is canceled, `clientOrderId` is the name of the cancel, and ours is the original one.
     name_paths=(("info", "origClientOrderId"), ("info", "C"), UNIFIED_NAME),
     trade_name_paths=(("info", "C"), ("info", "c")),
+    wallet={"type": "swap", "subType": "{side}"},
+    cash_rows=CashRows(path=("assets",), currency="asset", cash="walletBalance"),
+)
+OKX = Traits(
+    cash_rows=CashRows(path=("data", 0, "details"), currency="ccy", cash="cashBal"), open_limit=100, has_switch=True
 )
 
 FUNDED = frozenset(
@@ -141,24 +156,41 @@ ROWS: dict[str, Traits] = {
     "deribit": DERIBIT,
     "binance": msgspec.structs.replace(BINANCE, standing=Standing.MAPPED),
     **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
-    **dict.fromkeys(("gate", "gateeu"), Traits(name_prefix="t-", open_limit=100)),
+    **dict.fromkeys(
+        ("gate", "gateeu"),
+        Traits(name_prefix="t-", open_limit=100, wallet={"type": "{kind}", "settle": "{settle}"}),
+    ),
     "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),), open_limit=50),
     **dict.fromkeys(("bybiteu", "bybitid"), Traits(open_limit=50)),
-    "okx": Traits(trade_name_paths=(("info", "clOrdId"),), open_limit=100, has_switch=True),
-    **dict.fromkeys(("myokx", "okxus"), Traits(open_limit=100, has_switch=True)),
+    "okx": msgspec.structs.replace(OKX, trade_name_paths=(("info", "clOrdId"),)),
+    **dict.fromkeys(("myokx", "okxus"), OKX),
     **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
     "gemini": Traits(tells_all_open=True),
-    **dict.fromkeys(("bitget", "deepcoin", "whitebit"), Traits(open_limit=100)),
-    "poloniex": Traits(open_limit=100, trades_limit=100),
-    **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50)),
+    "deepcoin": Traits(open_limit=100),
+    "bitget": Traits(open_limit=100, wallet={"type": "swap", "productType": "{margin}-FUTURES"}),
+    "whitebit": Traits(open_limit=100, wallet={"type": "swap"}),
+    "poloniex": Traits(
+        open_limit=100,
+        trades_limit=100,
+        wallet={"type": "swap"},
+        cash_rows=CashRows(path=("details",), currency="ccy", cash="eq", less="upl"),
+    ),
+    **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50, wallet={"type": "swap", "code": "{settle}"})),
     "hashkey": Traits(open_limit=500, nets=False),
     "cryptocom": Traits(name_param="client_oid"),
     "coinbase": Traits(name_param="client_order_id", open_limit=100),
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, nets=False),
     "xt": Traits(open_limit=100, nets=False, trades_limit=100),
-    "mexc": Traits(name_paths=(UNIFIED_NAME, ("info", "externalOid")), trades_limit=100),  # the second is of contracts
-    "phemex": Traits(post_only=("timeInForce", "PostOnly"), until_param="end"),
-    **dict.fromkeys(("bequant", "hitbtc"), Traits(until_param="till")),
+    "mexc": Traits(
+        name_paths=(UNIFIED_NAME, ("info", "externalOid")),  # the second is of contracts
+        trades_limit=100,
+        wallet={"type": "swap"},
+        cash_rows=CashRows(path=("data",), currency="currency", cash="equity", less="unrealized"),
+    ),
+    "phemex": Traits(
+        post_only=("timeInForce", "PostOnly"), until_param="end", wallet={"type": "swap", "code": "{settle}"}
+    ),
+    **dict.fromkeys(("bequant", "hitbtc"), Traits(until_param="till", wallet={"type": "swap"})),
     "bingx": USUAL,
 }
 TRAITS = {

@@ -8,7 +8,7 @@ from replenisher.model.event import OrderFilled, OrderReport
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.units import MS_NS
-from replenisher.venues.ccxt.exchanges import Traits, found
+from replenisher.venues.ccxt.exchanges import CashRows, Traits, found
 from replenisher.venues.ccxt.instruments import exact
 
 Structure = Mapping[str, Any]
@@ -105,14 +105,19 @@ def position_of(position: Structure | None) -> tuple[Decimal, Decimal]:
     return (-size if position.get("side") == "short" else size), exact(position.get("entryPrice") or 0)
 
 
-def cash_of(balances: Structure, currency: str, traits: Traits) -> tuple[Decimal, Decimal]:
+def cash_of(balances: Structure, currency: str, rows: CashRows | None) -> tuple[Decimal, Decimal]:
     """Our cash in a currency, and what waits for a settlement; 0 where an exchange leaves out what we do not hold."""
-    if traits.cash_rows is not None:
-        rows, key, cash, waits = traits.cash_rows
-        held = [(row[cash], row[waits]) for row in balances["info"][rows] if row[key] == currency]
-        return (exact(held[0][0]), exact(held[0][1])) if held else (Decimal(0), Decimal(0))
-    total = (balances.get(currency) or {}).get("total")
-    return Decimal(0) if total is None else exact(total), Decimal(0)
+    if rows is None:
+        total = (balances.get(currency) or {}).get("total")
+        return Decimal(0) if total is None else exact(total), Decimal(0)
+    told: Any = balances["info"]
+    for key in rows.path:
+        told = told[key]
+    held = next((row for row in told if row[rows.currency] == currency), None)
+    if held is None:
+        return Decimal(0), Decimal(0)
+    cash, unrealized, waits = (exact(held[key]) if key else Decimal(0) for key in (rows.cash, rows.less, rows.waits))
+    return cash - unrealized, waits
 
 
 def _fee(trade: Structure) -> tuple[Decimal, str] | None:

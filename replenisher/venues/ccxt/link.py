@@ -2,16 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
-from replenisher.model.command import AskCash, AskOpenOrders, AskOrder, AskTrades, CancelOrder, OrderCommand, Question
+from replenisher.model.command import (
+    AskBalance,
+    AskCash,
+    AskOpenOrders,
+    AskOrder,
+    AskTrades,
+    CancelOrder,
+    OrderCommand,
+    Question,
+)
 from replenisher.model.event import Event, OrderReport
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Calls
-from replenisher.venues.ccxt.exchanges import Traits
+from replenisher.venues.ccxt.exchanges import CashRows, Traits
 from replenisher.venues.deribit.private import CashEntry
 
 
@@ -142,6 +152,23 @@ class Page(msgspec.Struct, frozen=True):
     is_cut: bool = False  # an answer about this window was full: there may be more of it
 
 
+class Wallet(msgspec.Struct, frozen=True):
+    """Where cash can be: how ccxt is told which one is meant, and where the cash is in its answer."""
+
+    params: Mapping[str, str]
+    rows: CashRows | None
+
+
+class Wallets(msgspec.Struct, frozen=True):
+    """How much is there of a currency? Asked of one wallet after the other; with what those told by now have of it."""
+
+    what: AskBalance
+    of: tuple[Wallet, ...]  # which are still to be answered
+    as_of: int
+    cash: Decimal = Decimal(0)
+    waits: Decimal = Decimal(0)  # for a settlement
+
+
 class CashPage(msgspec.Struct, frozen=True):
     """More of the exchange's log of our cash, going back in time; with the rows that we have by now."""
 
@@ -178,6 +205,7 @@ Asked = (
     | DropSwitch
     | Search
     | Page
+    | Wallets
     | CashPage
     | Funding
     | Batch
@@ -217,6 +245,10 @@ class Link:
         """Ask which orders rest, and for as many as are told at once."""
         limit = self.exchange.traits.open_limit
         self.calls.ask(what, at, "fetch_open_orders", symbol, *(() if limit is None else (None, limit)))
+
+    def ask_wallet(self, what: Asked, wallet: Wallet, at: int) -> None:
+        """Ask what is in a wallet."""
+        self.calls.ask(what, at, "fetch_balance", *([dict(wallet.params)] if wallet.params else []))
 
     def ask_trades(self, what: Asked, symbol: str, since: int, at: int, *, until: int = 0) -> None:
         """Ask for our trades since a time of the venue's, until another or until now."""

@@ -20,7 +20,6 @@ from replenisher.model.command import (
     Question,
 )
 from replenisher.model.event import (
-    BalanceReported,
     OrderNotFound,
     OrderReported,
     PositionReported,
@@ -32,12 +31,12 @@ from replenisher.venues.ccxt.cash import Cash
 from replenisher.venues.ccxt.history import History
 from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
-    cash_of,
     position_of,
 )
-from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed, Page, Part, Search
+from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed, Page, Part, Search, Wallets
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.resting import Resting
+from replenisher.venues.ccxt.wallets import Balances
 
 ABSENT_REMEMBERED_MAX = 1000
 
@@ -60,6 +59,7 @@ class Questions:
         self._is_placing = is_placing
         self._absent_since: dict[str, int] = {}
         self._history = History(link, listed, names)
+        self._balances = Balances(link, listed)
         self._cash = Cash(link, listed)
 
     def ask(self, question: Question, at: int) -> None:
@@ -79,7 +79,7 @@ class Questions:
                 else:
                     self._link.calls.ask(question, at, "fetch_positions", [symbol])
             case AskBalance():
-                self._link.calls.ask(question, at, "fetch_balance")
+                self._balances.ask(question, at)
             case AskCash():
                 self._cash.ask(question, at)
             case _:
@@ -108,18 +108,8 @@ class Questions:
                     self._resting.answered(call, value, at)
                 case AskPosition(scope=key):
                     self._link.tell(self._position(key, value, at))
-                case AskBalance(currency=currency):
-                    cash, waits = cash_of(value, currency, self._link.exchange.traits)
-                    self._link.tell(
-                        BalanceReported(
-                            at=at,
-                            venue=self._link.venue,
-                            currency=currency,
-                            balance=cash,
-                            unsettled=waits,
-                            venue_time=self._link.clock.venue_time(call.asked_at),
-                        )
-                    )
+                case Wallets() as asked:
+                    self._balances.answered(asked, value, at)
                 case _:
                     raise AssertionError("this is no question")
         except UNREADABLE as error:
@@ -134,9 +124,9 @@ class Questions:
                 self.fail(question, str(failure), at)
             case Part(what=AskOpenOrders() as question):
                 self.fail(question, str(failure), at)
-            case Page(what=question) | CashPage(what=question) | Funding(what=question):
+            case Page(what=question) | Wallets(what=question) | CashPage(what=question) | Funding(what=question):
                 self.fail(question, str(failure), at)
-            case AskOpenOrders() | AskPosition() | AskBalance() as question:
+            case AskOpenOrders() | AskPosition() as question:
                 self.fail(question, str(failure), at)
             case _:
                 raise AssertionError("this is no question")

@@ -54,6 +54,7 @@ from replenisher.venues.ccxt.placed import Placements
 from replenisher.venues.ccxt.questions import Questions
 from replenisher.venues.ccxt.replies import REQUESTS, Replies
 from replenisher.venues.ccxt.resting import Resting
+from replenisher.venues.ccxt.wallets import wallet_of
 
 UNANSWERED_MAX = 3  # checks in a row, until the session counts as lost
 OVERLAP_NS = 10 * SECOND_NS  # how far before the newest known fill the check looks again
@@ -92,7 +93,8 @@ class Trading:
 
     def log_in(self, at: int) -> None:
         """Ask something that only a good key is answered."""
-        self._link.calls.ask(LogIn(), at, "fetch_balance")
+        first = next(iter(self._listed.values())).instrument
+        self._link.ask_wallet(LogIn(), wallet_of(first, self._link.exchange.traits), at)
 
     def say_farewell(self, at: int) -> None:
         """Nothing of ours rests and we go: nobody needs to cancel for us."""

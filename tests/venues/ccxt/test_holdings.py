@@ -120,10 +120,10 @@ def test_cash_is_what_is_realized_not_the_equity() -> None:
     ]
     deribit = {"info": {"summaries": rows}, "BTC": {"total": 11.0}}
 
-    assert holdings.cash_of(deribit, "BTC", DERIBIT) == (Decimal("10.5"), Decimal("0.25"))
-    assert holdings.cash_of(deribit, "SOL", DERIBIT) == (0, 0)
-    assert holdings.cash_of({"USDT": {"free": 1.0, "total": 2.5}}, "USDT", USUAL) == (Decimal("2.5"), 0)
-    assert holdings.cash_of({}, "USDT", USUAL) == (0, 0)
+    assert holdings.cash_of(deribit, "BTC", DERIBIT.cash_rows) == (Decimal("10.5"), Decimal("0.25"))
+    assert holdings.cash_of(deribit, "SOL", DERIBIT.cash_rows) == (0, 0)
+    assert holdings.cash_of({"USDT": {"free": 1.0, "total": 2.5}}, "USDT", None) == (Decimal("2.5"), 0)
+    assert holdings.cash_of({}, "USDT", None) == (0, 0)
 
 
 def test_what_an_answer_leaves_out_stays_open() -> None:

@@ -6,13 +6,10 @@ back is shown by the field that each exchange's own orders have it in, read by c
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import unquote
 
 import ccxt.pro
 import pytest
-from aiohttp import web
 
 from replenisher.live.clock import SessionClock
 from replenisher.venues.ccxt.calls import Failure, Invoke
@@ -128,26 +125,6 @@ class Heard:
 
     def cut(self, reason: str, at: int) -> None:
         raise AssertionError("nothing is watched")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[tuple[str, list[str]]]:
-    """Takes everything, says nothing of use, and keeps what it got."""
-    requests: list[str] = []
-
-    async def take(request: web.Request) -> web.Response:
-        requests.append(unquote(f"{request.method} {request.raw_path} {await request.text()}"))
-        return web.json_response({"code": "200000", "retCode": 0, "data": {}, "result": {}})
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
-    finally:
-        await runner.cleanup()
 
 
 async def call(made: Client, market: dict[str, Any], method: str, *arguments: Any) -> list[Any]:

@@ -1,0 +1,95 @@
+"""Which wallet a balance is read from, and what in it is cash: as ccxt asks for it, over a real socket."""
+
+from decimal import Decimal
+from typing import Any
+
+import ccxt.pro
+import pytest
+
+from replenisher.model.command import AskBalance
+from replenisher.model.event import BalanceReported, QuestionFailed
+from replenisher.venues.ccxt.client import client_of
+from replenisher.venues.ccxt.exchanges import TRAITS
+from replenisher.venues.ccxt.holdings import cash_of
+from replenisher.venues.ccxt.instruments import instrument_of
+from replenisher.venues.ccxt.wallets import wallet_of, wallets_of
+from tests.venues.ccxt.given import MARKET, Desk, exchange
+from tests.venues.ccxt.test_names_on_the_wire import KEYS, SWAP, call
+
+INVERSE = SWAP | {"symbol": "BTC/USD:BTC", "quote": "USD", "settle": "BTC", "linear": False, "inverse": True}
+# Where ccxt asks for what contracts are paid from: the usual and, where it is another, what inverse ones are.
+CONTRACTS = {
+    "binance": ("/fapi/v3/account", "/dapi/v1/account"),
+    "binanceusdm": ("/fapi/v3/account", "/dapi/v1/account"),
+    "binancecoinm": ("/fapi/v3/account", "/dapi/v1/account"),
+    "bitget": ("productType=USDT-FUTURES", "productType=COIN-FUTURES"),
+    "gate": ("/futures/usdt/accounts", "/futures/btc/accounts"),
+    "hitbtc": ("/futures/balance", "/futures/balance"),
+    "kucoin": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
+    "kucoinfutures": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
+    "mexc": ("/api/v1/private/account/assets", "/api/v1/private/account/assets"),
+    "phemex": ("/g-accounts/accountPositions?currency=USDT", "/accounts/accountPositions?currency=BTC"),
+    "poloniex": ("/v3/account/balance", "/v3/account/balance"),
+    "whitebit": ("/collateral-account/balance", "/collateral-account/balance"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACTS))
+async def test_contracts_are_paid_from_a_wallet_of_their_own(server: tuple[str, list[str]], name: str) -> None:
+    address, requests = server
+    for market, asked in zip((SWAP, INVERSE), CONTRACTS[name], strict=True):
+        made = client_of(name, KEYS, address=address)
+        made.of_ccxt.currencies = {code: {"id": code, "code": code} for code in ("USDT", "BTC")}
+        instrument = instrument_of("x", market["symbol"], market, 4, made.exchange.traits)
+        assert not isinstance(instrument, str)
+        params = dict(wallet_of(instrument, made.exchange.traits).params)
+
+        ended = await call(made, market, "fetch_balance", params)
+
+        assert any(asked in request for request in requests), (ended, requests)
+
+
+def test_whose_contracts_have_such_a_wallet_is_known() -> None:
+    apart = {name for name, traits in TRAITS.items() if traits.wallet and getattr(ccxt.pro, name)().has["swap"]}
+
+    assert apart == set(CONTRACTS)
+
+
+def test_what_is_cash_there_is_told_without_what_is_not_realized() -> None:
+    def cash(name: str, info: Any) -> tuple[Decimal, Decimal]:
+        return cash_of({"info": info, "USDT": {"total": 99.0}}, "USDT", TRAITS[name].cash_rows)
+
+    binance = {"assets": [{"asset": "USDT", "walletBalance": "12.5", "unrealizedProfit": "3", "marginBalance": "15.5"}]}
+    okx = {"data": [{"details": [{"ccy": "BTC", "cashBal": "1"}, {"ccy": "USDT", "cashBal": "12.5", "eq": "15.5"}]}]}
+    mexc = {"data": [{"currency": "USDT", "equity": 15.5, "unrealized": 3, "availableBalance": 1, "positionMargin": 9}]}
+    poloniex = {"details": [{"ccy": "USDT", "eq": "9.5", "upl": "-3", "avail": "4"}]}
+
+    told = [cash("binance", binance), cash("okx", okx), cash("mexc", mexc), cash("poloniex", poloniex)]
+    assert told == [(Decimal("12.5"), 0)] * 4
+
+
+def test_spot_and_contracts_in_one_currency_are_paid_from_two_wallets() -> None:
+    swap = SWAP | {"precision": {"price": 0.1, "amount": 1}}
+    desk = Desk(exchange(traits=TRAITS["gate"]), market=MARKET, others=[swap]).up()
+    ask = AskBalance(venue="x", currency="USDT", deadline=0)
+
+    desk.venue.send([ask], desk.at)
+    assert desk.call("fetch_balance").arguments == ()
+    desk.venue.send([ask], desk.at)
+    desk.answer("fetch_balance", {"USDT": {"total": 12.5}})
+    assert desk.invoked[-1].arguments == ({"type": "swap", "settle": "USDT"},)
+    desk.answer("fetch_balance", {"USDT": {"total": 100.0}})
+    assert desk.one(BalanceReported).balance == Decimal("112.5")
+
+    desk.venue.send([ask], desk.at)
+    desk.answer("fetch_balance", {"USDT": {"total": 12.5}})
+    desk.fail("fetch_balance", "RequestTimeout")
+    assert desk.one(QuestionFailed).subject == "USDT"
+
+
+def test_a_currency_in_which_nothing_is_traded_is_where_the_fees_are_paid() -> None:
+    traits = TRAITS["binance"]
+    swap = instrument_of("x", "BTC/USDT:USDT", SWAP, 4, traits)
+    assert not isinstance(swap, str)
+
+    assert wallets_of("BNB", [swap], traits) == (wallet_of(swap, traits),)
