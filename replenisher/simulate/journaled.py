@@ -13,8 +13,11 @@ _decode = msgspec.msgpack.Decoder(Step).decode
 
 def steps_about_halts(data: bytes) -> Iterator[Step]:
     """Those of them that may halt everything or lift a halt; the others are not worth the decoding."""
-    if b"Halt" not in data and b"ResumeAsked" not in data:
-        return
+    return steps_in(data) if b"Halt" in data or b"ResumeAsked" in data else iter(())
+
+
+def steps_in(data: bytes) -> Iterator[Step]:
+    """All of them."""
     for payload, _ in records(data):
         with suppress(msgspec.ValidationError):  # a snapshot is no step
             yield _decode(payload)

@@ -36,9 +36,9 @@ class RealTimeline(Timeline):
         super().put(at, happens, *args)
         self._stirred.set()
 
-    def put_last(self, happens: Callback, *args: Any) -> None:
-        """Let this happen now, after all else that is due now."""
-        super().put_last(happens, *args)
+    def put_last(self, at: int, happens: Callback, *args: Any) -> None:
+        """Let this happen then, after all else that is due then."""
+        super().put_last(at, happens, *args)
         self._stirred.set()
 
     def stop(self) -> None:

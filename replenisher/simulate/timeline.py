@@ -45,9 +45,9 @@ class Timeline:
         """Let this happen then, or as soon as may be."""
         heappush(self._heap, (at, False, next(self._numbers), happens, args))
 
-    def put_last(self, happens: Callback, *args: Any) -> None:
-        """Let this happen now, after all else that is due now."""
-        heappush(self._heap, (self.at, True, next(self._numbers), happens, args))
+    def put_last(self, at: int, happens: Callback, *args: Any) -> None:
+        """Let this happen then, after all else that is due then."""
+        heappush(self._heap, (at, True, next(self._numbers), happens, args))
 
     def stop(self) -> None:
         """Let time pass no further than what happens now, until it is told to run again."""
@@ -102,7 +102,7 @@ class VirtualLoop:
         self._ready.append((callback, args))
         if not self._is_due:
             self._is_due = True
-            self._timeline.put_last(self._run_ready)
+            self._timeline.put_last(self._timeline.at, self._run_ready)
 
     def call_later(self, delay: float, callback: Callback, *args: object) -> Timer:
         """Call back in so many seconds."""
@@ -133,7 +133,8 @@ class VirtualLoop:
         if self.is_over:
             return
         if self._timeline.at < self.still_until:
-            self._wait(self.take, callback, *args)
+            self._is_waited_for()
+            self._timeline.put(self.still_until, self.take, callback, *args)
         else:
             self._do(callback, args)
 
@@ -164,15 +165,15 @@ class VirtualLoop:
         while ready and not self.is_over:
             if self._timeline.at < self.still_until:
                 self._is_due = True
-                self._wait(self._run_ready)
+                self._is_waited_for()
+                self._timeline.put_last(self.still_until, self._run_ready)  # behind all that reaches it meanwhile
                 return
             self._do(*ready.popleft())
 
-    def _wait(self, callback: Callback, *args: object) -> None:
+    def _is_waited_for(self) -> None:
         if self._hit is not None:
             self._hit()
             self._hit = None
-        self._timeline.put(self.still_until, callback, *args)
 
     def _do(self, callback: Callback, args: tuple[object, ...]) -> None:
         try:

@@ -193,6 +193,27 @@ def test_s7_whoever_runs_again_knows_what_has_arrived_before_its_step_is_watched
     assert len(story.found) == (0 if is_whole else 1)
 
 
+@pytest.mark.parametrize("came_before", [True, False])
+def test_s7_what_has_come_while_a_step_was_written_that_was_decided_before_is_no_reason(came_before: bool) -> None:
+    story = trusted()
+    story.passes(0.9)
+    story.daemon.stands_until = story.at + 9 * 10**8
+    story.arrives(book_frame(story, 2, 1), MARKET)
+    if came_before:
+        story.arrives(book_frame(story, 4, 3), MARKET)
+    story.passes(0.9)
+    story.daemon.stands_until = story.at + 9 * 10**8
+    story.court.wrote(story.daemon, b"a record")
+    story.passes(0.1)
+    if not came_before:
+        story.arrives(book_frame(story, 4, 3), MARKET)
+    story.passes(0.8)
+
+    story.asks_for(story.label(2))
+
+    assert len(story.found) == (1 if came_before else 0)
+
+
 def test_s11_nobody_knows_what_has_not_happened_and_what_nobody_has_told() -> None:
     story = Story(NoForesight)
     story.arrives({"result": {"trades": [{"trade_id": "t1"}]}})
@@ -329,6 +350,22 @@ def test_l2_no_order_stays_unknown_once_the_exchange_answers() -> None:
     story.steps(Woke(at=story.at))
 
     assert story.found == [f"order {label} is UNKNOWN for more than 10 s, though the exchange answers"]
+
+
+def test_l2_what_a_daemon_wrote_before_it_died_is_known() -> None:
+    story = Story(UnknownsAreResolved)
+    label = story.label()
+    story.steps(orders=(order_state(label, Status.UNKNOWN),))
+    story.court.calmed()
+    story.passes(2)
+    story.arrives({"id": 1, "usIn": 1, "result": []})
+
+    end = Step(number=9, at=story.at, events=(), commands=(), orders=(order_state(label, Status.REJECTED),))
+    story.court.wrote(story.daemon, record(end))
+    story.passes(60)
+    story.steps(Woke(at=story.at))
+
+    assert story.found == []
 
 
 @pytest.mark.parametrize("is_told", [True, False])

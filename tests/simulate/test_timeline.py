@@ -54,3 +54,19 @@ def test_what_a_process_would_send_once_its_disk_is_done_dies_with_it() -> None:
     timeline.run(200)
 
     assert left == []
+
+
+def test_who_waits_for_its_disk_at_every_turn_hears_all_the_same() -> None:
+    timeline = Timeline(at=0)
+    loop = VirtualLoop(timeline, lambda how: None)
+    heard: list[int] = []
+
+    def turn() -> None:
+        loop.stand_still(loop.now() + 5)
+        loop.call_soon(turn)
+
+    timeline.put(1, loop.take, turn)
+    timeline.put(3, loop.take, lambda: heard.append(timeline.at))
+    timeline.run(100)
+
+    assert heard == [6]

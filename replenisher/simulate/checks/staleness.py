@@ -8,13 +8,14 @@ answer is read first, with all that arrived meanwhile.
 Each is measured at the moment at which bytes leave. An order that rests has its cancel within DELTA_NS, or as much
 later as it has to wait for the answer to what was asked about it before, or for the end of a halt in which the exchange
 takes no cancel. Who may adopt what an earlier life has left waits for its first book for ADOPT_NS_MAX. What arrives
-while the process stands still, for no longer than it may, is known once it runs again.
+while the process stands still, for no longer than it may, is known to the turn after the next one.
 
 Two reasons for distrust cannot be met here: the exchange's own book is never crossed (S12 holds ours beside it), and
 its clock is the world's.
 """
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -104,7 +105,8 @@ class NoQuoteOnAStaleBook(Check):
         self._daemon: Daemon | None = None
         self._names: Sequence[str] = ()  # of what is quoted, as the exchange calls it
         self._heard: dict[str, _Heard] = {}  # by connection: while an heir takes over there are two
-        self._unread: list[tuple[_Heard, int, _Book]] = []
+        self._unread: deque[tuple[_Heard, int, _Book]] = deque()
+        self._read_until = 0  # what had arrived by then has been looked at
         self._bad_since: dict[str, int] = {}
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
@@ -149,15 +151,15 @@ class NoQuoteOnAStaleBook(Check):
         heard.arrived(max(at, self._stands_until))
         if (book := _book_in(frame)) is not None:
             self._unread.append((heard, at, book))
-        if self._unread and self._still_since is None:
-            self._read()
+        if self._still_since is None:
+            self._read(at)
         return None
 
-    def _read(self) -> None:
-        """What had arrived while the process stood still is looked at."""
-        for heard, at, book in self._unread:
+    def _read(self, until: int) -> None:
+        """What had arrived by then is looked at."""
+        while self._unread and self._unread[0][1] <= until:
+            heard, at, book = self._unread.popleft()
             heard.read(at, book)
-        self._unread.clear()
 
     def dialed(self, daemon: Daemon, connection: str) -> Objection:
         """What was heard on the connection before is void."""
@@ -175,6 +177,7 @@ class NoQuoteOnAStaleBook(Check):
         """It does not stand still any more; whether it did for too long."""
         if self._stands_until - still_since > self._lag_ns_max and self._is_in_session:
             self._to_pull = ({order.label for order in self.oracle.evidence.ours()} & self._known) - self._awaited
+        self._read_until = still_since  # of what came since then nobody knows how much its turn has read
         self._still_since = None
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
@@ -200,18 +203,15 @@ class NoQuoteOnAStaleBook(Check):
             return None
         self._asked[label] = at
         self._awaited.add(label)
-        if name and (why := self._distrust(name, at)):  # an amend of what has ended comes to nothing
-            self._read()  # whoever runs again has looked at what arrived meanwhile, and its step is watched later
-            if why := self._distrust(name, at):
-                return f"an order or amend left on a book that {why}: {frame}"
+        if name and (why := self._still_distrusted(name, at)):  # an amend of what has ended comes to nothing
+            return f"an order or amend left on a book that {why}: {frame}"
         if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
             return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
         return None
 
     def stepped(self, daemon: Daemon, step: Step) -> Objection:
         """It has looked at what had arrived, and may be able to cancel or not."""
-        if self._unread:
-            self._read()
+        self._read(self.oracle.at)
         for event in step.events:
             if isinstance(event, SessionOpened):
                 self._is_in_session = True
@@ -260,6 +260,13 @@ class NoQuoteOnAStaleBook(Check):
         return any(
             view.state in STILL for view in self.oracle.exchange.views.instruments() if view.instrument.name == name
         )
+
+    def _still_distrusted(self, name: str, at: int) -> str:
+        """What is wrong with a book, however much of what has arrived lately was read before this leaves."""
+        self._read(self._read_until)
+        while (why := self._distrust(name, at)) and self._unread:
+            self._read(self._unread[0][1])
+        return why
 
     def _distrust(self, name: str, at: int) -> str:
         """What is wrong with a book, on whichever connection it is best."""

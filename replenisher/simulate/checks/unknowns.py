@@ -5,6 +5,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.simulate.frame_faults import is_answer
+from replenisher.simulate.journaled import steps_in
 
 BOUND_NS = 10 * SECOND_NS
 EARLIEST_NS = SECOND_NS  # an answer sooner than that may have been under way before
@@ -40,13 +41,23 @@ class UnknownsAreResolved(Check):
             self._answered_at = self.oracle.at
         return None
 
-    def stepped(self, daemon: Daemon, step: Step) -> Objection:
-        """What is known of the orders that a step touched."""
+    def wrote(self, daemon: Daemon, data: bytes) -> Objection:
+        """What is journaled is known, also where a daemon dies of it."""
+        if self._unknown:
+            for step in steps_in(data):
+                self._note(step)
+        return None
+
+    def _note(self, step: Step) -> None:
         for order in step.orders:
             if order.status is not Status.UNKNOWN:
                 self._unknown.pop(order.order_id, None)
             else:
                 self._unknown.setdefault(order.order_id, step.at)
+
+    def stepped(self, daemon: Daemon, step: Step) -> Objection:
+        """A moment of its life."""
+        self._note(step)
         if self._answered_at is None or not self._unknown:
             return None
         for order_id, since in self._unknown.items():
