@@ -168,6 +168,10 @@ class Attribution:
                 gained -= fill.fee
             else:
                 sums = self._line(fill.instrument, fill.strategy, fill.config_version, fill.fee_currency)
+                if fill.fee_currency == instrument.base_currency:
+                    gained -= fill.fee * mid
+                else:
+                    desk.course.without_fees_in.add(fill.fee_currency)
             if fill.fee > 0:
                 sums.fees -= fill.fee
             else:

@@ -48,7 +48,7 @@ class Equity:
         self._since: int | None = None
         self._until = 0
         self._before: list[tuple[int, int]] = []  # from when to when in earlier times
-        self._level = self._peak = ZERO
+        self.level = self._peak = ZERO
         self._levels: list[tuple[int, Decimal]] = []  # the last one of each minute in which it moved, but the newest
         self._minute_ends = 0  # the newest one
 
@@ -57,7 +57,7 @@ class Equity:
         if at >= self._minute_ends:
             self._begin_minute(at)
         self._until = at
-        self._level = level = self._level + change
+        self.level = level = self.level + change
         if level > self._peak:
             self._peak = level
         elif (fall := self._peak - level) > self.drawdown:
@@ -65,7 +65,7 @@ class Equity:
 
     def _begin_minute(self, at: int) -> None:
         if self.has_moved:
-            self._levels.append((self._until // MINUTE_NS, self._level))
+            self._levels.append((self._until // MINUTE_NS, self.level))
         if self._since is None:
             self._since = at
         self._minute_ends = (at // MINUTE_NS + 1) * MINUTE_NS
@@ -111,7 +111,7 @@ class Equity:
     def _sampled(self, interval_ns: int, samples: int) -> Sharpe:
         changes: defaultdict[int, float] = defaultdict(float)
         before = ZERO
-        for minute, level in (*self._levels, (self._until // MINUTE_NS, self._level)):
+        for minute, level in (*self._levels, (self._until // MINUTE_NS, self.level)):
             changes[minute * MINUTE_NS // interval_ns] += float(level - before)
             before = level
         mean = fsum(changes.values()) / samples
@@ -133,6 +133,7 @@ class Course:
         self.holding = Holding()
         self.fills = 0
         self.turnover_quote = ZERO
+        self.without_fees_in = set[str]()  # currencies for which there is no price
 
     def leave(self, at: int) -> None:
         """Another configuration is in force from now."""

@@ -31,6 +31,7 @@ HEADINGS = {
     "latency": "Requote latency",
 }
 COLUMNS = {
+    "pnl": "P&L, base fees at the mid",
     "turnover_quote_a_day": "turnover a day, in quote currency",
     "order_to_trade": "requests a fill",
     "own_quoted_bps": "quoted by us, bps",

@@ -14,10 +14,12 @@ from replenisher.store.queries import AccountKey
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """One group while its configuration was in force, in the settlement currency; fees in others are not in its P&L."""
+    """One group while its configuration was in force; a fee in the base currency counts at the fill's mid."""
 
     group: Group
-    currency: str
+    currency: str  # of settlement
+    pnl: Decimal  # of which drawdown and Sharpe ratio are
+    without_fees_in: str  # currencies for which there is no price; empty if all fees are in it
     orders: int
     fills: int
     fill_ratio: float | None  # of the orders, those that were filled in part at least; None without orders
@@ -69,6 +71,8 @@ def performance(group: Group, currency: str, done: Activity, course: Course) -> 
     return Performance(
         group=group,
         currency=currency,
+        pnl=equity.level,
+        without_fees_in=", ".join(sorted(course.without_fees_in)),
         orders=done.orders,
         fills=course.fills,
         fill_ratio=done.filled / done.orders if done.orders else None,

@@ -61,6 +61,9 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         if any(total.unexplained for total in totals):
             grid.add_row("not explained", *(f"{total.unexplained}" for total in totals), style="red")
         yield Group(_head(f"P&L of {account}"), grid)
+    if without_mid := report.pnl.fills_without_mid:
+        told = f"{without_mid:,} of {report.fills:,} fills have no mid, and count at their own price: a spread of 0"
+        yield Text(f"{told}\n", style="dim")
 
 
 def _markouts(report: Report, width: int) -> Iterator[RenderableType]:

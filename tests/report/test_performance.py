@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from replenisher.report.report import read_report
 from replenisher.store import history
 from replenisher.store.database import Database
-from tests.report.by_hand import LINEAR, Rows
+from tests.report.by_hand import LINEAR, SPOT, Rows
 
 
 def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_url: str) -> None:
@@ -89,6 +89,20 @@ def test_what_comes_late_to_a_configuration_counts_at_the_end_of_its_time(ledger
     first = report.performance[0]
     assert (first.fills, first.turnover_quote_a_day) == (2, 197 * 86_400 / 30)
     assert first.sharpe.samples == 2  # T0 is 20 s into a minute
+
+
+def test_a_fee_that_was_taken_of_what_was_bought_counts_at_the_mid(ledger_url: str) -> None:
+    rows = Rows(SPOT)
+    rows.life("c")
+    rows.fill("buy", "2", "99", "100", "0.03 ETH")  # 2, less 3
+    rows.fill("sell", "2", "102", "101", "-0.01 ETH")  # 2 + 2 of inventory, and 1.01
+    with closing(Database(ledger_url)) as database:
+        rows.write(database)
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+
+    (group,) = report.performance
+    assert (group.pnl, group.without_fees_in, group.drawdown) == (Decimal("4.01"), "", 1)
+    assert {each.currency: each.total for each in report.pnl.totals} == {"USDT": 6, "ETH": Decimal("-0.02")}
 
 
 def test_a_fall_between_two_fills_is_seen_where_something_was_decided_meanwhile(ledger_url: str) -> None:

@@ -177,6 +177,18 @@ def test_a_curve_names_the_currency_that_its_fills_are_quoted_in_where_there_are
     assert not any("USD" in line for line in below(lines(summary(report, 120), 120), "Markouts, bps"))
 
 
+def test_fills_that_count_with_a_spread_of_0_for_want_of_a_mid_are_told(report: Report) -> None:
+    without, of_none = (
+        msgspec.structs.replace(report, pnl=msgspec.structs.replace(report.pnl, fills_without_mid=count))
+        for count in (3, 0)
+    )
+
+    told = f"3 of {report.fills} fills have no mid, and count at their own price: a spread of 0"
+    assert told in lines(summary(without, 80), 80)
+    assert told in lines(outcome(without), 80)
+    assert not any("have no mid" in line for line in lines(summary(of_none, 80), 80))
+
+
 def test_who_has_the_rest_in_a_file_is_told_what_it_comes_to(report: Report) -> None:
     whole, short = lines(summary(report, 80), 80), lines(outcome(report), 80)
 

@@ -89,6 +89,8 @@ PERFORMANCE = [
     {
         "group": group("first"),
         "currency": "USDT",
+        "pnl": D("3.896995"),
+        "without_fees_in": "BNB",
         "orders": 6,
         "fills": 9,
         "fill_ratio": 4 / 6,
@@ -103,6 +105,8 @@ PERFORMANCE = [
     {
         "group": group("second"),
         "currency": "USDT",
+        "pnl": D("0.51008"),
+        "without_fees_in": "",
         "orders": 2,
         "fills": 1,
         "fill_ratio": 0.5,

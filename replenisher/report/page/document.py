@@ -75,6 +75,9 @@ def _head(report: Report) -> Iterator[str]:
         of = f" of {total.account}" if len(accounts) > 1 else ""
         yield _tile(f"P&L at the mid{of}", f"pnl.totals[{place}].total", total.total, total.currency, is_signed=True)
     yield _tile("fills", "fills", report.fills, "")
+    if without_mid := report.pnl.fills_without_mid:
+        of = f"of {report.fills:,}, with a spread of 0"
+        yield _tile("fills at their own price", "pnl.fills_without_mid", without_mid, of)
     if report.sweeps.is_part:
         yield _tile("sweeps looked at", "sweeps.read", report.sweeps.read, f"of {report.sweeps.stored:,}")
     for place, each in enumerate(report.performance):
