@@ -20,7 +20,12 @@ def replay(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the order flow; else the file's.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Of the market's time; else all of a tape, and 10 of an order flow.")
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Of the desk's clock, in which --speed 4 plays four times as much; else all of a tape, and 10 of an "
+            "order flow.",
+        ),
     ] = None,
     data_directory: Annotated[
         Path | None,

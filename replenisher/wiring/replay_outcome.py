@@ -28,7 +28,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     market: str
     seed: int
     began: str
-    seconds: float  # of the market's time
+    seconds: float  # by the desk's clock: at another speed more of the market, or less
     tape_gaps: int  # how often the tape that was played lost a book
     heard_books: int  # what the engine was told of books, our own effects on them among it
     heard_levels: int  # in these

@@ -149,7 +149,7 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
         game.run(min(game.at + SLICE_NS, until))
         memory.rotate(game)
         past, whole = (min(game.at, ends) - at) / MINUTE_NS, (ends - at) / MINUTE_NS
-        tell(f"{past:.1f} of {whole:.1f} minutes of the market, {tally.orders:,} orders")
+        tell(f"{past:.1f} of {whole:.1f} minutes, {tally.orders:,} orders")
     seconds = (game.at - at) / SECOND_NS
     game.stop()
     digest.update(state.dump())

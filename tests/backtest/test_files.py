@@ -77,10 +77,25 @@ def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
     play(load(REPLAY, market_overrides(path, None)), minutes=None, directory=None, tell=told.append)
     play(load(PAPER), minutes=0.2, directory=None, tell=told.append)
 
-    passed = [word.partition(", ")[0] for word in told if "minutes of the market" in word]
-    assert passed[0] == "0.0 of 1.0 minutes of the market"
-    assert passed[passed.index("0.0 of 0.2 minutes of the market") - 1] == "1.0 of 1.0 minutes of the market"
-    assert passed[-1] == "0.2 of 0.2 minutes of the market"
+    passed = [word.partition(", ")[0] for word in told if " minutes, " in word]
+    assert passed[0] == "0.0 of 1.0 minutes"
+    assert passed[passed.index("0.0 of 0.2 minutes") - 1] == "1.0 of 1.0 minutes"
+    assert passed[-1] == "0.2 of 0.2 minutes"
+
+
+def test_minutes_and_seconds_are_of_the_clock_by_which_a_tape_goes_by_faster(tmp_path: Path) -> None:
+    defined = InstrumentDefined(at=tapes.START, instrument=tapes.LINEAR)
+    path = tapes.written(tmp_path / "minute.tape", [defined, *tapes.linear_minute(tapes.START)])
+
+    def found(speed: float, minutes: float | None) -> tuple[float, int]:
+        config = load(REPLAY, market_overrides(path, speed))
+        outcome = play(config, minutes=minutes, directory=None, tell=lambda _: None)
+        return outcome.seconds, outcome.heard_books
+
+    whole_s, whole = found(1, None)
+    assert found(4, None) == (pytest.approx(whole_s / 4, abs=0.01), whole)
+    part_s, part = found(1, 0.4)
+    assert (found(4, 0.1), part < whole) == ((part_s / 4, part), True)
 
 
 def test_a_replay_says_how_often_it_was_cut_off() -> None:
