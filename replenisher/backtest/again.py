@@ -54,6 +54,7 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     commands: int
     left_out: int  # steps at the beginning, of a life whose first segment is gone
+    torn_bytes: int  # at the end, which are no whole step: left out, too
     versions: tuple[str, ...]  # of the configurations under which it was written
     difference: Difference | None
 
@@ -93,6 +94,7 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         steps=steps,
         commands=commands,
         left_out=left_out,
+        torn_bytes=_torn_bytes(known[-1]),
         versions=tuple(versions),
         difference=difference,
     )
@@ -115,6 +117,12 @@ def _read(known: list[Segment]) -> Iterator[Part]:
         steps = [decode_step(found[i][0], segment, starts[i - 1]) for i in range(1, len(found))]
         yield Part(decode_header(found[0][0], segment), steps, begins, starts[-1], whole)
         begins += starts[-1]
+
+
+def _torn_bytes(last: Segment) -> int:
+    """What a life that died, or one that writes it now, has behind its last whole record."""
+    size, found = last.size, whole_records(last)
+    return max(0, size - (found[-1][1] if found else 0))
 
 
 def _handed_on(parts: Iterable[Part], tell: Tell) -> Iterator[Step]:

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from replenisher.simulate.faults import NAMES
 from replenisher.simulate.run import START
 from replenisher.simulate.swarm import drawn
 from replenisher.simulate.world import World
+from replenisher.store.segments import segments, whole_records
 from replenisher.wiring.setup import setup_of
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.backtest.given import CONFIGS
@@ -40,8 +43,19 @@ def test_the_journal_of_a_paper_daemon_gives_its_commands_again(desk: Desk) -> N
 
     found = json.loads(ended.stdout)
     assert ended.code == 0
-    assert (found["difference"], found["lives"], found["left_out"]) == (None, 2, 0)
+    assert (found["difference"], found["lives"], found["left_out"], found["torn_bytes"]) == (None, 2, 0, 0)
     assert found["commands"] > 50
+
+
+def test_of_a_step_that_was_torn_off_it_is_told_how_many_bytes_were_left_out(desk: Desk, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(desk.data / "journal", tmp_path / "journal"))
+    last = segments(directory)[-1]
+    (*_, (_, begins), (_, ends)) = whole_records(last)
+    os.truncate(last.path, ends - 1)
+
+    found = again(directory, setup_of(load(desk.config)), silence)
+
+    assert (found.difference, found.lives, found.torn_bytes) == (None, 2, ends - 1 - begins)
 
 
 def test_another_configuration_differs_and_it_is_told_where(desk: Desk, tmp_path: Path) -> None:
