@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +16,11 @@ from replenisher.config import Config, load, market_overrides, require_ready, sc
 from replenisher.config.mistakes import unknown_key
 from replenisher.config.reading import read_yaml
 from replenisher.core.risk import OnBreach
+from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
+from replenisher.wiring.offered import objections
 from replenisher.wiring.setup import setup_of
+from tests.core.world import LINEAR
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PAPER = (CONFIGS / "paper.yaml").read_text()
@@ -289,6 +293,72 @@ def test_two_strategies_need_two_ids(write: Write) -> None:
 
     with pytest.raises(ConfigurationError, match=r"strategies\[1\]\.id: 'core' is not allowed, another strategy has"):
         load(write((again, again + again)))
+
+
+TWO = """version: 1
+mode: MODE
+venues: {VENUES}
+exchange:
+  venue: a
+  market: {source: synthetic, start_price: 1}
+  instruments: {BTC_USDC: {}, BTC-PERPETUAL: {}, ETH_BTC: {tick: 0.00001, lot: 0.01}}
+  balances: {BTC: 1}
+risk:
+  {max_position_quote: 9, max_order_quote: 9, max_open_orders: 9, max_daily_loss_quote: 9, price_collar_bps: 9}
+strategies:
+"""
+
+
+def trading(mode: str, venues: str, *instruments: str) -> str:
+    """A desk that quotes these, each named with its venue."""
+    text = TWO.replace("MODE", mode).replace("VENUES", venues)
+    for number, instrument in enumerate(instruments):
+        venue, _, name = instrument.partition(" ")
+        text += (
+            f"  - {{id: s{number}, strategy: ping_pong, venue: {venue}, instrument: '{name}', size_unit: quote,"
+            " order_amount: 1, spread_bps: 1, width_bps: 1}\n"
+        )
+    return text
+
+
+@pytest.mark.parametrize(
+    ("mode", "venues", "instruments", "second"),
+    [
+        ("paper", "a: {adapter: deribit}", ("a BTC_USDC", "a ETH_BTC"), "ETH_BTC"),
+        ("testnet", "a: {adapter: ccxt, exchange: okx}", ("a BTC/EUR", "a BTC/USDT:USDT"), "BTC/USDT:USDT"),
+        ("paper", "a: {adapter: deribit}", ("a BTC_USDC", "a BTC-PERPETUAL"), ""),  # dollars are dollars
+        ("testnet", "a: {adapter: deribit}, b: {adapter: deribit, account: two}", ("a BTC_USDC", "b ETH_BTC"), ""),
+    ],
+)
+def test_limits_hold_in_one_quote_currency_on_each_account(
+    tmp_path: Path, mode: str, venues: str, instruments: tuple[str, ...], second: str
+) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(trading(mode, venues, *instruments))
+
+    if second:
+        sentence = (
+            f"strategies[1].instrument: '{second}' is not allowed, limits hold in one quote currency, and not in "
+        )
+        with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+            load(path)
+    else:
+        assert len(load(path).strategies) == 2
+
+
+def test_what_only_the_venue_tells_of_a_quote_currency_ends_the_life_with_the_same_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(trading("testnet", "a: {adapter: deribit}", "a BTC-PERPETUAL", "a BTC-25JUN27-100000-C"))
+    config = load(path)  # what an option is quoted in, its name does not say
+    state = State(setup_of(config))
+    option = msgspec.structs.replace(LINEAR, venue="a", name="BTC-25JUN27-100000-C", quote_currency="BTC")
+
+    state.define(msgspec.structs.replace(LINEAR, venue="a"), at=0)
+    before = objections(config, state)()
+    state.define(option, at=0)
+
+    assert before == ""
+    assert "risk: limits hold in one quote currency, and not in USDT and BTC" in objections(config, state)()
 
 
 def test_every_mistake_is_counted_and_an_unknown_key_is_told_before_a_missing_one(write: Write) -> None:

@@ -18,12 +18,15 @@ from replenisher.config.sections import (
 from replenisher.core.slots import PartialFill
 from replenisher.core.toxicity import Response
 from replenisher.exchange.dialects.deribit import scopes
+from replenisher.exchange.dialects.deribit.naming import read_name
+from replenisher.model.money import APART, why_not_one_money
 
 
 def contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     """What contradicts what: the path at fault, and a sentence."""
     yield from _database_contradictions(config)
     yield from _exchange_contradictions(config)
+    yield from _money_contradictions(config)
     ids: set[str] = set()
     for place, section in enumerate(config.strategies):
         stem: Path_ = ("strategies", place)
@@ -42,6 +45,26 @@ def contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
             if own is not None and account is not None and own > account:
                 at = (*stem, "risk", key)
                 yield at, not_allowed(at, own, f"it must not be above the account's {account}")
+
+
+def _money_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
+    """What a venue's terms tell of an instrument is not known here, but most names say what it is quoted in."""
+    quoted: dict[str, list[str]] = {}  # by venue
+    for place, section in enumerate(config.strategies):
+        if currency := _quote_currency(config, section):
+            currencies = quoted.setdefault(section.venue, [])
+            currencies.append(currency)
+            if why := why_not_one_money(currencies):
+                at: Path_ = ("strategies", place, "instrument")
+                yield at, not_allowed(at, section.instrument, f"{why}: {APART}")
+
+
+def _quote_currency(config: Config, section: StrategySection) -> str:
+    venue = config.venues.get(section.venue)
+    if venue is not None and venue.adapter == "ccxt":
+        return section.instrument.partition("/")[2].partition(":")[0]
+    name = read_name(section.instrument)
+    return "" if name is None else name.quote
 
 
 def _guard_contradictions(config: Config, section: StrategySection, stem: Path_) -> Iterator[tuple[Path_, str]]:

@@ -300,7 +300,10 @@ BreachedLimit = Literal["max_daily_loss_quote", "max_position_quote", "max_messa
 
 
 class Risk(Section):
-    """The limits of one account. Money is in the quote currency."""
+    """The limits of one account. Money is in the quote currency of what is traded there, which must be one.
+
+    USD, USDC and USDT count as one.
+    """
 
     max_position_quote: Money
     max_order_quote: Money

@@ -30,6 +30,8 @@ def why_barred(state: State, setup: StrategySetup) -> str:
         return why_halted(state)
     if pause is not None:
         return f"paused: {pause.reason}"
+    if why := state.mixed.get(setup.venue):
+        return why
     if state.lease_lost or state.journal_blocked:
         return state.lease_lost or state.journal_blocked
     if sync is None or not sync.is_synced:

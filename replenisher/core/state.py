@@ -36,6 +36,7 @@ from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.event import SignalsRemembered, TradePrinted
 from replenisher.model.instrument import SPOT, Instrument, venue_of
+from replenisher.model.money import why_not_one_money
 from replenisher.model.order import BASE36, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
@@ -87,6 +88,7 @@ class State:
     let_in: dict[str, None] = field(default_factory=dict)  # venues that have taken our key in this life
     links_heard: dict[str, int] = field(default_factory=dict)  # venue -> when its link last proved alive
     lags: list[int] = field(default_factory=list)  # when we looked at what happens too late, lately
+    mixed: dict[str, str] = field(default_factory=dict)  # venue -> why no limit holds on all that is traded there
     skews: dict[str, int] = field(default_factory=dict)  # venue -> how often in a row its clock was too far from ours
     journal_blocked: str = ""  # why the journal cannot be written; empty while it can
     lease_lost: str = ""  # why somebody else may trade on our accounts; empty while nobody may
@@ -145,6 +147,8 @@ class State:
         self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
         self.presence = memory.presence or {}
+        for instrument in self.instruments.values():
+            self._weigh(instrument)
         return self
 
     def _remembered(self) -> dict[str, Any]:
@@ -275,6 +279,7 @@ class State:
         """The venue has said what an instrument is. Signals count in its ticks and lots, so others start anew."""
         before = self.instruments.get(instrument.key)
         self.instruments[instrument.key] = instrument
+        self._weigh(instrument)
         if (wanted := self.setup.signals.get(instrument.key)) is None:
             return
         is_same = before is not None and (before.tick, before.lot) == (instrument.tick, instrument.lot)
@@ -282,6 +287,15 @@ class State:
             watch = self.watches[instrument.key] = Watch(wanted, instrument)
             if (recalled := self.recalled.pop(instrument.key, None)) is not None:
                 watch.recall(recalled.dumps, instrument, at)
+
+    def _weigh(self, instrument: Instrument) -> None:
+        """Whether limits hold on all that is traded at the venue of an instrument, as far as it is known."""
+        venue, setups = instrument.venue, self.setup.strategies
+        known = [self.instruments.get(setup.instrument) for setup in setups if setup.venue == venue]
+        why = why_not_one_money(each.quote_currency for each in known if each is not None)
+        if why != self.mixed.get(venue, ""):
+            self.mixed[venue] = why
+            self.revisit_all()
 
     def signals(self, setup: StrategySetup) -> Values:
         """What the signals of a strategy say now."""

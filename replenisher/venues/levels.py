@@ -7,6 +7,7 @@ from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
 from replenisher.model.instrument import name_of
+from replenisher.model.money import APART, why_not_one_money
 from replenisher.model.step import why_cut
 from replenisher.model.units import BPS
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
@@ -19,6 +20,9 @@ ZERO = Decimal(0)
 
 def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Iterator[Finding]:
     """What would stand of every ladder on a venue now; each counts the orders of those before it."""
+    listings = [each for each in answers.listings.values() if isinstance(each, Listing)]
+    if why := why_not_one_money(each.instrument.quote_currency for each in listings):
+        yield Finding(about=venue, check="limits", light=Light.RED, found=why, advice=APART)
     beside = 0
     for strategy in setup.strategies:
         if strategy.venue != venue:

@@ -20,6 +20,7 @@ from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.model.money import APART
 from replenisher.model.step import Quote
 from replenisher.model.units import BPS, SECOND_NS
 from replenisher.venues.doctor import Listing
@@ -76,6 +77,9 @@ def objections(config: Config, state: State) -> Callable[[], str]:
     waiting = dict(enumerate(config.strategies))
 
     def look() -> str:
+        for venue, why in state.mixed.items():
+            if why:
+                return f"{config.where(('risk',))}: risk: {why}, in which {venue} quotes: {APART}"
         for place, section in list(waiting.items()):
             key = instrument_key(section.venue, section.instrument)
             book = state.books.get(key)

@@ -3,9 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
+import pytest
+
+from replenisher.core.state import State
 from replenisher.model.command import Denied, PlaceOrder
+from replenisher.model.event import InstrumentDefined, PositionReported, TradesReported
 from replenisher.model.order import Side
-from tests.core.world import Wishes, World, buy, cancels, ladder, limits, sell, setup
+from tests.core.world import LINEAR, Wishes, World, buy, cancels, ladder, limits, sell, setup
 
 
 def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_once() -> None:
@@ -23,6 +28,27 @@ def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_on
     assert (denied.strategy, denied.reason) == ("second", "max_position_quote")
     assert len(world.venue.resting()) == 1
     assert again == [(), (), ()]
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("BTC", 0), ("USDC", 2)])  # dollars are dollars
+def test_nothing_is_shown_at_a_venue_where_limits_would_add_up_two_currencies(currency: str, shown: int) -> None:
+    other = msgspec.structs.replace(LINEAR, name="ETH-BTC", quote_currency=currency)
+    both = setup([("first", Wishes(ladder(1))), ("second", Wishes())])
+    world = World(replace(both, strategies=(both.strategies[0], replace(both.strategies[1], instrument=other.key))))
+    world.open()
+    for _stage in range(3):  # the toy venue knows only of one instrument
+        world.tell(
+            TradesReported(at=0, scope=other.key, fills=(), has_more=False),
+            PositionReported(at=0, instrument=other.key, amount=Decimal(0), average_price=Decimal(0)),
+        )
+        world.settle()
+    assert len(world.venue.resting()) == 2
+
+    world.tell(InstrumentDefined(at=0, instrument=other))
+    world.settle()
+
+    assert len(world.venue.resting()) == shown
+    assert State.load(world.setup, world.state.snapshot()).mixed == world.state.mixed, "a replay that begins here knows"
 
 
 def test_what_no_longer_fits_beside_another_strategy_is_taken_off_and_nothing_is_denied() -> None:

@@ -17,7 +17,7 @@ from replenisher.model.step import Quote
 from replenisher.venues.doctor import Answers, Finding, Light, Unanswered
 from replenisher.venues.levels import about_strategies
 from strategies.pure_mm import PureMarketMaking
-from tests.venues.examined import HEALTHY, LADDER, LIMITS, PERPETUAL, listed, setup_of
+from tests.venues.examined import HEALTHY, LADDER, LIMITS, LISTING, PERPETUAL, listed, setup_of
 
 GREEN, AMBER, RED = Light.GREEN, Light.AMBER, Light.RED
 CHECKS = ["instrument", "levels", "sizes", "price band", "limits and funds"]
@@ -266,3 +266,11 @@ def test_of_what_has_ended_nothing_is_said_but_that_it_has(state: str) -> None:
     assert list(findings) == ["instrument"]
     assert (findings["instrument"].light, findings["instrument"].found) == (RED, f"BTC-PERPETUAL is {state}")
     assert findings["instrument"].advice == "it has ended: name another"
+
+
+def test_limits_that_would_add_up_two_quote_currencies_are_red_whatever_the_names_said() -> None:
+    other = msgspec.structs.replace(PERPETUAL, name="BTC-OPTION", quote_currency="BTC")
+    listings = {**HEALTHY.listings, "BTC-OPTION": msgspec.structs.replace(LISTING, instrument=other)}
+
+    assert judged(answers=having(listings=listings))["limits"].light is RED
+    assert "limits" not in judged()
