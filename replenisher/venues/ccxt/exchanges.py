@@ -60,8 +60,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     amends: bool = False  # `edit_order` is one atomic step that keeps order, name and what is filled
     amend_params: Mapping[str, Any] = {}
     counts_contracts: bool = True  # an amount of a derivative is a number of contracts, as nearly everywhere
-    nets: bool = True  # a sale makes a long position smaller; else it opens a short beside it, and only spot is traded
+    no_contracts: str = ""  # why only spot is traded
     changed_path: Path = ("lastUpdateTimestamp",)  # when an order last changed, ms
+    # The words in braces are the instrument's, see `instruments.spelled`.
     wallet: Mapping[str, str] = {}  # of `fetch_balance`, where contracts are paid from a wallet of their own
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
@@ -71,7 +72,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
     tells_all_open: bool = False  # asked without a symbol, it tells every order that rests, whatever market it is on
     currency_param: str = ""  # of that question, if it has to be asked for each currency that we settle in
-    history_params: Mapping[str, Any] = {}  # of the question for orders that are over
+    tells_position_alone: bool = True  # `fetch_position`, where there is one, knows contracts
+    positions_params: Mapping[str, str] = {}
+    order_params: Mapping[str, Any] = {}  # of the question for one order
+    history_params: Mapping[str, Any] = {}  # and for those that are over
     trades_params: Mapping[str, Any] = {}
     trades_limit: int | None = None  # a page of our own trades, and to ask for; None is 50 or more
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
@@ -95,6 +99,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USUAL = Traits()
+OPENS_BESIDE = "a sale opens a short position beside the long one, and closes nothing"
 
 BOTH = frozenset({Of.INDEX, Of.MARK})
 IN_TICKERS = Worth(tells=BOTH, fetch="fetch_ticker", watch="watch_ticker")
@@ -139,7 +144,13 @@ BINANCE = Traits(
     name_paths=(("info", "origClientOrderId"), ("info", "C"), UNIFIED_NAME),
     trade_name_paths=(("info", "C"), ("info", "c")),
     wallet={"type": "swap", "subType": "{side}"},
+    tells_position_alone=False,  # but of options
+    positions_params={"subType": "{side}"},
     cash_rows=CashRows(path=("assets",), currency="asset", cash="walletBalance"),
+)
+BYBIT = Traits(
+    open_limit=50,
+    order_params={"acknowledged": True},  # that it knows no more than the last 500
 )
 OKX = Traits(
     cash_rows=CashRows(path=("data", 0, "details"), currency="ccy", cash="cashBal"), open_limit=100, has_switch=True
@@ -160,12 +171,12 @@ ROWS: dict[str, Traits] = {
         ("gate", "gateeu"),
         Traits(name_prefix="t-", open_limit=100, wallet={"type": "{kind}", "settle": "{settle}"}),
     ),
-    "bybit": Traits(trade_name_paths=(("info", "orderLinkId"),), open_limit=50),
-    **dict.fromkeys(("bybiteu", "bybitid"), Traits(open_limit=50)),
+    "bybit": msgspec.structs.replace(BYBIT, trade_name_paths=(("info", "orderLinkId"),)),
+    **dict.fromkeys(("bybiteu", "bybitid"), BYBIT),
     "okx": msgspec.structs.replace(OKX, trade_name_paths=(("info", "clOrdId"),)),
     **dict.fromkeys(("myokx", "okxus"), OKX),
     **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
-    "gemini": Traits(tells_all_open=True),
+    "gemini": Traits(tells_all_open=True, no_contracts="through ccxt it tells no positions"),
     "deepcoin": Traits(open_limit=100),
     "bitget": Traits(open_limit=100, wallet={"type": "swap", "productType": "{margin}-FUTURES"}),
     "whitebit": Traits(open_limit=100, wallet={"type": "swap"}),
@@ -176,11 +187,11 @@ ROWS: dict[str, Traits] = {
         cash_rows=CashRows(path=("details",), currency="ccy", cash="eq", less="upl"),
     ),
     **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50, wallet={"type": "swap", "code": "{settle}"})),
-    "hashkey": Traits(open_limit=500, nets=False),
+    "hashkey": Traits(open_limit=500, no_contracts=OPENS_BESIDE),
     "cryptocom": Traits(name_param="client_oid"),
     "coinbase": Traits(name_param="client_order_id", open_limit=100),
-    "toobit": Traits(name_param="newClientOrderId", open_limit=500, nets=False),
-    "xt": Traits(open_limit=100, nets=False, trades_limit=100),
+    "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
+    "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, trades_limit=100),
     "mexc": Traits(
         name_paths=(UNIFIED_NAME, ("info", "externalOid")),  # the second is of contracts
         trades_limit=100,
@@ -190,7 +201,9 @@ ROWS: dict[str, Traits] = {
     "phemex": Traits(
         post_only=("timeInForce", "PostOnly"), until_param="end", wallet={"type": "swap", "code": "{settle}"}
     ),
-    **dict.fromkeys(("bequant", "hitbtc"), Traits(until_param="till", wallet={"type": "swap"})),
+    **dict.fromkeys(
+        ("bequant", "hitbtc"), Traits(until_param="till", wallet={"type": "swap"}, tells_position_alone=False)
+    ),
     "bingx": USUAL,
 }
 TRAITS = {

@@ -48,8 +48,8 @@ def instrument_of(
     linear, inverse = bool(market.get("linear")), bool(market.get("inverse"))
     if kind is None:
         return f"a market of type {market.get('type')} is not traded through ccxt"
-    if kind is not Kind.SPOT and not traits.nets:
-        return "contracts are not traded there: a sale opens a short position beside the long one, and closes nothing"
+    if kind is not Kind.SPOT and traits.no_contracts:
+        return f"contracts are not traded there: {traits.no_contracts}"
     if kind is not Kind.SPOT and linear == inverse:
         return "a contract that is neither linear nor inverse cannot be valued"
     precision, limits = market.get("precision") or {}, market.get("limits") or {}
@@ -82,6 +82,18 @@ def instrument_of(
         min_notional=_least(limits, "cost"),
         version=version,
     )
+
+
+def spelled(params: Mapping[str, str], instrument: Instrument) -> dict[str, str]:
+    """Parameters of a method that has to be told which kind of contract is meant."""
+    settle = instrument.settlement_currency
+    words = {
+        "kind": "future" if instrument.kind is Kind.FUTURE else "swap",
+        "side": "inverse" if instrument.inverse else "linear",
+        "settle": settle,
+        "margin": settle if settle in ("USDT", "USDC") else "COIN",
+    }
+    return {key: value.format_map(words) for key, value in params.items()}
 
 
 def _steps(precision: Decimal, mode: int) -> tuple[TickStep, ...] | None:

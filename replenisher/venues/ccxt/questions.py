@@ -33,6 +33,7 @@ from replenisher.venues.ccxt.holdings import (
     UNREADABLE,
     position_of,
 )
+from replenisher.venues.ccxt.instruments import spelled
 from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed, Page, Part, Search, Wallets
 from replenisher.venues.ccxt.names import Names
 from replenisher.venues.ccxt.resting import Resting
@@ -72,12 +73,8 @@ class Questions:
                 self._link.ask_open_orders(search, self._listed[key].symbol, at)
             case AskTrades():
                 self._history.ask(question, at)
-            case AskPosition(scope=key):
-                symbol = self._listed[key].symbol
-                if self._link.exchange.can("fetchPosition"):
-                    self._link.calls.ask(question, at, "fetch_position", symbol)
-                else:
-                    self._link.calls.ask(question, at, "fetch_positions", [symbol])
+            case AskPosition():
+                self._ask_position(question, at)
             case AskBalance():
                 self._balances.ask(question, at)
             case AskCash():
@@ -115,8 +112,8 @@ class Questions:
         except UNREADABLE as error:
             self.failed(call, Failure("Unreadable", repr(error)), at)
 
-    def failed(self, call: Call[Asked], failure: Failure, at: int) -> None:
-        """A question that was refused or lost."""
+    def failed(self, call: Call[Asked], failure: Failure, at: int) -> str:
+        """A question that was refused or lost; returns why it is no use to ask again, if it is none."""
         match call.what:
             case Search(what=AskOrder() as asked, among="over", is_whole=is_whole) if failure.kind == "OrderNotFound":
                 self._absent(asked, call.asked_at, at, is_whole=is_whole)
@@ -130,6 +127,15 @@ class Questions:
                 self.fail(question, str(failure), at)
             case _:
                 raise AssertionError("this is no question")
+        return f"through ccxt it cannot tell what we must know: {failure}" if failure.kind == "NotSupported" else ""
+
+    def _ask_position(self, question: AskPosition, at: int) -> None:
+        exchange, listed = self._link.exchange, self._listed[question.scope]
+        if exchange.can("fetchPosition") and exchange.traits.tells_position_alone:
+            self._link.calls.ask(question, at, "fetch_position", listed.symbol)
+        else:
+            params = spelled(exchange.traits.positions_params, listed.instrument)
+            self._link.calls.ask(question, at, "fetch_positions", [listed.symbol], *([params] if params else []))
 
     def _position(self, key: str, value: Any, at: int) -> PositionReported:
         if isinstance(value, list):
@@ -145,7 +151,8 @@ class Questions:
         symbol, exchange = self._listed[question.instrument].symbol, self._link.exchange
         venue_order_id = self._names.id_of(question.order_id)
         if venue_order_id and exchange.can("fetchOrder"):
-            self._link.calls.ask(Search(question, "over"), at, "fetch_order", venue_order_id, symbol)
+            params = [dict(told)] if (told := exchange.traits.order_params) else []
+            self._link.calls.ask(Search(question, "over"), at, "fetch_order", venue_order_id, symbol, *params)
             return
         limit = exchange.traits.open_limit
         is_whole = limit is None or len(orders) < limit

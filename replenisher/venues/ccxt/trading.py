@@ -245,7 +245,7 @@ class Trading:
                 self._entry.failed(call, failure, at)
                 self._release(at)
             case _:
-                self._questions.failed(call, failure, at)
+                return self._questions.failed(call, failure, at)
         return ""
 
     def watched(self, stream: str, value: Any, at: int) -> str:

@@ -135,7 +135,8 @@ class CcxtVenue:
                 if self._is_of_these_streams(call) and (reason := self._trading.failed(call, failure, at)):
                     self._end_session(reason, at, is_refusal=refuses_key(self._exchange.id, failure))
             case _:
-                self._distrust(self._trading.failed(call, failure, at), at)
+                reason = self._trading.failed(call, failure, at)
+                self._distrust(reason, at, is_refusal=failure.kind == "NotSupported")
 
     def watched(self, stream: str, value: Any, at: int) -> None:
         """A stream has news."""
@@ -253,10 +254,10 @@ class CcxtVenue:
         if reason and self._phase is Phase.UP:
             self._begin_anew(reason, at)
 
-    def _distrust(self, reason: str, at: int) -> None:
+    def _distrust(self, reason: str, at: int, *, is_refusal: bool = False) -> None:
         """If there is a reason to, begin the session anew as well."""
         if reason and self._trading.is_open:
-            self._end_session(reason, at)
+            self._end_session(reason, at, is_refusal=is_refusal)
 
     def _end_session(self, reason: str, at: int, *, is_refusal: bool = False) -> None:
         self._trading.lose()

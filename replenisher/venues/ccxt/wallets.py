@@ -12,6 +12,7 @@ from replenisher.model.event import BalanceReported
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.venues.ccxt.exchanges import Traits
 from replenisher.venues.ccxt.holdings import cash_of
+from replenisher.venues.ccxt.instruments import spelled
 from replenisher.venues.ccxt.link import Link, Listed, Wallet, Wallets
 
 
@@ -21,14 +22,7 @@ def wallet_of(instrument: Instrument, traits: Traits) -> Wallet:
         return Wallet({}, traits.cash_rows)
     if instrument.kind is Kind.SPOT:
         return Wallet({}, None)
-    settle = instrument.settlement_currency
-    words = {
-        "kind": "future" if instrument.kind is Kind.FUTURE else "swap",
-        "side": "inverse" if instrument.inverse else "linear",
-        "settle": settle,
-        "margin": settle if settle in ("USDT", "USDC") else "COIN",
-    }
-    return Wallet({key: value.format_map(words) for key, value in traits.wallet.items()}, traits.cash_rows)
+    return Wallet(spelled(traits.wallet, instrument), traits.cash_rows)
 
 
 def wallets_of(currency: str, instruments: Sequence[Instrument], traits: Traits) -> tuple[Wallet, ...]:

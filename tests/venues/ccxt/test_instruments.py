@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from replenisher.model.instrument import AmountUnit, Instrument, Kind
 from replenisher.model.order import Side
-from replenisher.venues.ccxt.exchanges import DERIBIT, USUAL, Traits
+from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, USUAL
 from replenisher.venues.ccxt.instruments import (
     DECIMAL_PLACES,
     SIGNIFICANT_DIGITS,
@@ -116,9 +116,11 @@ def test_what_we_have_no_words_for_is_refused(changes: dict[str, Any], objection
     assert refused(SWAP | {"contractSize": 1.0}, **changes) == objection
 
 
-def test_where_a_sale_closes_nothing_only_spot_is_traded() -> None:
-    assert isinstance(instrument_of("x", "BTC", MARKET, TICK_SIZE, Traits(nets=False)), Instrument)
-    assert "a sale opens a short position" in str(instrument_of("x", "BTC", SWAP, TICK_SIZE, Traits(nets=False)))
+@pytest.mark.parametrize("name", ["gemini", "hashkey", "toobit", "xt"])
+def test_where_contracts_are_not_what_we_take_them_for_only_spot_is_traded(name: str) -> None:
+    assert isinstance(instrument_of("x", "BTC", MARKET, TICK_SIZE, TRAITS[name]), Instrument)
+    why = instrument_of("x", "BTC", SWAP | {"contractSize": 1.0}, TICK_SIZE, TRAITS[name])
+    assert str(why).startswith("contracts are not traded there: ")
 
 
 def test_a_market_is_found_by_symbol_or_by_the_exchanges_own_id() -> None:

@@ -21,6 +21,7 @@ from replenisher.model.event import (
     QuestionFailed,
     RejectReason,
     RequestRejected,
+    SessionLost,
 )
 from replenisher.model.instrument import Kind
 from replenisher.model.order import Request, Status
@@ -448,3 +449,15 @@ def test_a_question_without_an_answer_or_without_a_session_is_told_as_failed() -
     desk.heard()
     desk.venue.send([AskTrades(scope=KEY, since=0, deadline=0)], desk.at)
     assert desk.one(QuestionFailed).message == "no session"
+
+
+def test_what_ccxt_cannot_ask_at_all_ends_the_session_in_one_sentence_and_is_not_asked_again() -> None:
+    desk = desk_with()
+    desk.venue.send([AskPosition(scope=KEY, deadline=0)], desk.at)
+    desk.fail("fetch_position", "NotSupported", "x fetchPosition() supports option markets only", was_sent=False)
+
+    lost = desk.one(SessionLost)
+    assert lost.is_refusal
+    assert lost.reason == (
+        "through ccxt it cannot tell what we must know: NotSupported: x fetchPosition() supports option markets only"
+    )
