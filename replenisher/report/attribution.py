@@ -203,7 +203,11 @@ class Attribution:
             market.settle(paid.at)
 
     def deliver(self, at: int, name: str, delivered: Decimal) -> None:
-        """An instrument's position came to its end; `delivered` is v of all of it at the price that it was paid at."""
+        """An instrument's position came to its end; `delivered` is v of all of it at the price that it was paid at.
+
+        Where strategies held the opposite of each other, nothing was paid that would tell the price: each keeps the
+        last middle of the book.
+        """
         market = self._markets.get(name)
         if market is None or market.value is None:
             return

@@ -162,6 +162,28 @@ def test_settlement_pays_what_was_gained_before_and_delivery_ends_it(database: D
     assert (total.parts.inventory, total.parts.delivery, total.total, total.booked) == (8, -4, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("sold", "paid", "totals"),
+    [("4", "2", {"core": 10, "other": -8}), ("5", "0", {"core": 15, "other": -15})],  # at 102, and at nobody knows what
+)
+def test_delivered_together_both_have_its_price_and_against_each_other_the_last_middle(
+    database: Database, sold: str, paid: str, totals: dict[str, int]
+) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "5", "100", "100", "0 USDT")
+    rows.fill("sell", sold, "100", "100", "0 USDT", strategy="other")
+    rows.mid("103")
+    rows.cash("delivery", paid, name=LINEAR.name)
+    rows.mid("200")  # nothing is held
+    rows.write(database)
+
+    pnl = reported(database).pnl
+
+    assert {line.group.strategy: line.total for line in pnl.lines} == totals
+    assert pnl.is_explained
+
+
 def test_what_is_held_is_of_the_configuration_in_force_though_the_order_was_of_another(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("first")
