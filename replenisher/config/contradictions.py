@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from replenisher.config import listed
 from replenisher.config.config import Config
 from replenisher.config.mistakes import not_allowed, spell
+from replenisher.config.names import quote_currency
 from replenisher.config.reading import Path_
 from replenisher.config.sections import (
     PAPER_KEY,
@@ -18,7 +19,6 @@ from replenisher.config.sections import (
 from replenisher.core.slots import PartialFill
 from replenisher.core.toxicity import Response
 from replenisher.exchange.dialects.deribit import scopes
-from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.model.money import APART, why_not_one_money
 
 
@@ -51,20 +51,12 @@ def _money_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
     """What a venue's terms tell of an instrument is not known here, but most names say what it is quoted in."""
     quoted: dict[str, list[str]] = {}  # by venue
     for place, section in enumerate(config.strategies):
-        if currency := _quote_currency(config, section):
+        if currency := quote_currency(config, section):
             currencies = quoted.setdefault(section.venue, [])
             currencies.append(currency)
             if why := why_not_one_money(currencies):
                 at: Path_ = ("strategies", place, "instrument")
                 yield at, not_allowed(at, section.instrument, f"{why}: {APART}")
-
-
-def _quote_currency(config: Config, section: StrategySection) -> str:
-    venue = config.venues.get(section.venue)
-    if venue is not None and venue.adapter == "ccxt":
-        return section.instrument.partition("/")[2].partition(":")[0]
-    name = read_name(section.instrument)
-    return "" if name is None else name.quote
 
 
 def _guard_contradictions(config: Config, section: StrategySection, stem: Path_) -> Iterator[tuple[Path_, str]]:

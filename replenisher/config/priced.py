@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from replenisher.config.config import Config
-from replenisher.config.mistakes import not_allowed, spell
+from replenisher.config.mistakes import not_allowed
 from replenisher.config.reading import Path_
 from replenisher.config.sections import Sections, StrategySection, VenueSection
 from replenisher.core.fair_value import fair_value_of
@@ -32,23 +32,6 @@ def listened_to(config: Config) -> list[str]:
     specs = [spec for each in fair_values if each is not None for spec in each.prices.values()]
     wanted = {venue_of(spec.name) for spec in specs if spec.of is not Of.HTTP}
     return [name for name in config.venues if name in wanted and name not in config.quoted_venues]
-
-
-def advice(config: Config) -> Iterator[str]:
-    """What is allowed, and hardly meant."""
-    used = {*config.quoted_venues, *listened_to(config)}
-    for name in [each for each in config.venues if each not in used]:
-        at: Path_ = ("venues", name)
-        yield f"{config.where(at)}: {spell(at)}: nothing is quoted there and no fair value goes by it: it is left alone"
-    for place, section in enumerate(config.strategies):
-        fair_value = fair_value_of(config.strategy(section.id))
-        if fair_value is not None and fair_value.legs and not section.order_refresh_tolerance_bps:
-            at = ("strategies", place, "order_refresh_tolerance_bps")
-            yield (
-                f"{config.where(at)}: {spell(at)} is 0, so whenever one of the {len(fair_value.legs)} legs of the "
-                f"composite moves every order is amended, as often as {section.venue}'s rate limit lets it: half of "
-                "the distance between levels is a good start"
-            )
 
 
 def _of_price(

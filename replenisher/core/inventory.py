@@ -42,7 +42,9 @@ class Inventory:
 
     skew: Annotated[Skew, about("what leans against the inventory")] = Skew.NONE
     skew_factor: Annotated[NotNegative, about("half spreads that the centre moves with a whole ladder too much")] = 1.0
-    target_quote: Annotated[float, about("what we want to hold")] = 0.0
+    target_quote: Annotated[
+        float, about("what we want to hold; of spot, 0 is what was held before the first trade")
+    ] = 0.0
 
     def leaning(self, ladder: Ladder, instrument: Instrument, inventory: Decimal, fair: float) -> Leaning:
         """How far this ladder leans against an inventory in the wire amount."""

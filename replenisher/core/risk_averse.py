@@ -47,7 +47,10 @@ class RiskAverse(ModelLadder):
     sigma: Annotated[Sigma, about("volatility, in price units per square root of a second")]
     k: Annotated[Coefficient, about("how fast fills become rarer with the distance, per price unit")]
     fair_value: FairValue = FairValue()
-    target_base: Annotated[float, about("the inventory that we want to hold, in the base currency")] = 0.0
+    target_base: Annotated[
+        float,
+        about("what we want to hold, in the base currency; of spot, 0 is what was held before the first trade"),
+    ] = 0.0
 
     @abstractmethod
     def opinion(self, fair: float, inventory: float, order: float, left_s: float, measured: Measured) -> Opinion:

@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import Connection, inspect
 
 from replenisher.config import Config, has_dead_man_switch, require_ready
-from replenisher.config.priced import advice, listened_to
+from replenisher.config.advice import advice
+from replenisher.config.priced import listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
 from replenisher.errors import ConfigurationError
 from replenisher.live.sole import is_held

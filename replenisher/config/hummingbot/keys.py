@@ -192,7 +192,8 @@ PURE_ROWS = (
         PERCENT,
         ASKED,
         "inventory.target_quote",
-        "a share of what the account is worth, which no file says; ours is an amount in the quote currency",
+        "a share of what the account is worth, which no file says; ours is an amount in the quote currency, and 0 is "
+        "what the account held before the first trade",
         blank="50",
         only_if="inventory_skew_enabled",
     ),
@@ -422,7 +423,8 @@ AVELLANEDA_ROWS = (
         PERCENT,
         ASKED,
         "target_base",
-        "a share of what the account is worth, which no file says; ours is an amount in the base currency",
+        "a share of what the account is worth, which no file says; ours is an amount in the base currency, and 0 is "
+        "what the account held before the first trade",
         blank="50",
     ),
     Row(

@@ -34,6 +34,7 @@ ACCOUNT = {
     "risk.max_daily_loss_quote": "the largest loss of a day",
 }
 DECIDED = ("version", "mode", "strategies", "id", "strategy")
+ZERO_IS = "here 0 is what it held before the first trade"
 COLLAR_BPS = Decimal(200)
 LADDERS = 2  # so many fit into the limit of open orders
 Raw = dict[str, Any]
@@ -286,7 +287,7 @@ class _Draft:
                 raise given.fault("inventory_range_multiplier", "it must be greater than 0")
             self.put("inventory", {"skew": "size", "skew_factor": 1 / (2 * ladders)})
             theirs = self.theirs("inventory_target_base_pct")
-            self.ask("inventory.target_quote", f"{theirs} is a share of what the account is worth")
+            self.ask("inventory.target_quote", f"{theirs} is a share of what the account is worth; {ZERO_IS}")
 
     def _model(self) -> None:
         """Avellaneda & Stoikov; its coefficients are in other units there."""
@@ -310,7 +311,8 @@ class _Draft:
         in_ticks = "is in ticks; {value}, or {window_s, min, max}"
         self.ask("sigma", f"{self.theirs('volatility_buffer_size')} {in_ticks}")
         self.ask("k", f"{self.theirs('trading_intensity_buffer_size')} {in_ticks}")
-        self.ask("target_base", f"{self.theirs('inventory_target_base_pct')} is a share of what the account is worth")
+        theirs = self.theirs("inventory_target_base_pct")
+        self.ask("target_base", f"{theirs} is a share of what the account is worth; {ZERO_IS}")
 
     def _refill(self) -> None:
         """How levels come back, and how long orders stay."""

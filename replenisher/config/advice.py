@@ -1,0 +1,43 @@
+"""What a configuration allows and hardly means, for `check` to say."""
+
+from collections.abc import Iterator
+
+from replenisher.config.config import Config
+from replenisher.config.mistakes import spell
+from replenisher.config.names import is_spot
+from replenisher.config.priced import listened_to
+from replenisher.config.reading import Path_
+from replenisher.core.fair_value import fair_value_of
+from replenisher.core.inventory import Inventory
+from replenisher.core.strategy import Strategy
+
+
+def advice(config: Config) -> Iterator[str]:
+    """Each with where it is written."""
+    used = {*config.quoted_venues, *listened_to(config)}
+    for name in [each for each in config.venues if each not in used]:
+        at: Path_ = ("venues", name)
+        yield f"{config.where(at)}: {spell(at)}: nothing is quoted there and no fair value goes by it: it is left alone"
+    for place, section in enumerate(config.strategies):
+        fair_value = fair_value_of(config.strategy(section.id))
+        if fair_value is not None and fair_value.legs and not section.order_refresh_tolerance_bps:
+            at = ("strategies", place, "order_refresh_tolerance_bps")
+            yield (
+                f"{config.where(at)}: {spell(at)} is 0, so whenever one of the {len(fair_value.legs)} legs of the "
+                f"composite moves every order is amended, as often as {section.venue}'s rate limit lets it: half of "
+                "the distance between levels is a good start"
+            )
+        target, path = _target(config.strategy(section.id))
+        if target and is_spot(config, section):
+            at = ("strategies", place, *path)
+            yield (
+                f"{config.where(at)}: {spell(at)} is {target:g}, and 0 is what the account held before the first trade "
+                "here: of spot only what was traded since then counts, so it is bought, or sold, on top of that"
+            )
+
+
+def _target(strategy: Strategy) -> tuple[float, Path_]:
+    """What a strategy wants to hold, and the key that says so."""
+    if isinstance(inventory := getattr(strategy, "inventory", None), Inventory):
+        return inventory.target_quote, ("inventory", "target_quote")
+    return getattr(strategy, "target_base", 0.0), ("target_base",)

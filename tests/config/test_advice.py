@@ -1,0 +1,45 @@
+"""What a configuration allows and hardly means."""
+
+from pathlib import Path
+
+import pytest
+
+from replenisher.config import load
+from replenisher.config.advice import advice
+
+DERIBIT, OKX = "{adapter: deribit}", "{adapter: ccxt, exchange: okx}"
+LEANING = "strategy: pure_mm, order_levels: 1, bid_spread_bps: 5, ask_spread_bps: 5, inventory: {target_quote: TARGET}"
+MODEL = "strategy: glft, gamma: 0.05, sigma: {value: 45}, a: {value: 1}, k: {value: 0.1}, target_base: TARGET"
+DESK = """version: 1
+mode: testnet
+venues: {there: VENUE}
+risk: {max_position_quote: 9, max_order_quote: 9, max_open_orders: 9, max_daily_loss_quote: 9, price_collar_bps: 9}
+strategies:
+  - {id: core, venue: there, instrument: 'INSTRUMENT', size_unit: base, order_amount: 0.01, IDEA}
+"""
+
+
+@pytest.mark.parametrize(
+    ("venue", "instrument", "idea", "target", "path"),
+    [
+        (DERIBIT, "BTC_USDC", LEANING, "60000", "strategies[0].inventory.target_quote is 60000"),
+        (OKX, "BTC/USDT", MODEL, "1", "strategies[0].target_base is 1"),
+        (DERIBIT, "BTC_USDC", LEANING, "0", ""),
+        (DERIBIT, "BTC_USDC-PERPETUAL", LEANING, "60000", ""),
+        (OKX, "BTC/USDT:USDT", MODEL, "1", ""),
+    ],
+)
+def test_who_wants_to_hold_so_much_of_spot_is_told_from_where_it_counts(
+    tmp_path: Path, venue: str, instrument: str, idea: str, target: str, path: str
+) -> None:
+    file = tmp_path / "desk.yaml"
+    changes = {"VENUE": venue, "INSTRUMENT": instrument, "IDEA": idea, "TARGET": target}
+    text = DESK
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    file.write_text(text)
+
+    told = list(advice(load(file)))
+
+    assert len(told) == bool(path)
+    assert all(f"{path}, and 0 is what the account held before the first trade here" in each for each in told)
