@@ -204,7 +204,7 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(
         ("bequant", "hitbtc"), Traits(until_param="till", wallet={"type": "swap"}, tells_position_alone=False)
     ),
-    "bingx": USUAL,
+    "bingx": Traits(no_contracts="ccxt tells its fills without their ids, and of each the amount of the whole order"),
 }
 TRAITS = {
     name: msgspec.structs.replace(row, tells_funding=name in FUNDED, worth=WORTH.get(name, row.worth))

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from replenisher.model.command import AskTrades
-from replenisher.model.event import OrderFilled, TradesReported
+from replenisher.model.event import TradesReported
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call
-from replenisher.venues.ccxt.holdings import fill_of
+from replenisher.venues.ccxt.holdings import charges_of, execution_id, fill_of
 from replenisher.venues.ccxt.link import Asked, Link, Listed, Page
 from replenisher.venues.ccxt.names import Names
 
@@ -46,14 +46,16 @@ class History:
     def answered(self, page: Page, call: Call[Asked], trades: Any, at: int) -> None:
         """A page."""
         question = page.what
-        fresh = {str(trade["id"]): trade for trade in trades if str(trade["id"]) not in page.have}
+        fresh = {key: trade for trade in trades if (key := execution_id(trade)) not in page.have}
         page = msgspec.structs.replace(page, have={**page.have, **fresh})
         is_full = len(trades) >= (self._link.exchange.traits.trades_limit or FULL_PAGE)
         oldest_ms = min((int(trade["timestamp"]) for trade in fresh.values()), default=-1)  # of none: no more
         if is_full and oldest_ms >= page.since // MS_NS:
             self._ask(msgspec.structs.replace(page, is_cut=True), oldest_ms * MS_NS, at)
             return
-        fills = self._fills(page, at)
+        executions = self._executions(page)
+        instrument = self._listed[question.scope].instrument
+        fills = tuple(fill_of(trade, self._names.of_trade(trade), instrument, at) for trade in executions)
         # It went beyond what was asked for again for safety's sake.
         has_more = page.is_cut and fills[-1].venue_time > question.since + SECOND_NS
         if page.until and not has_more:
@@ -61,16 +63,15 @@ class History:
             return
         if not has_more:
             self._read_until[question.scope] = self._link.clock.venue_time(call.asked_at)
+        for trade, fill in zip(executions, fills, strict=True):
+            for charge in charges_of(trade, fill):
+                self._link.tell(charge)
         self._link.tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))
 
-    def _fills(self, page: Page, at: int) -> tuple[OrderFilled, ...]:
-        instrument = self._listed[page.what.scope].instrument
-        ordered = sorted(page.have.values(), key=lambda trade: (int(trade["timestamp"]), str(trade["id"])))
-        return tuple(
-            fill_of(trade, self._names.of_trade(trade), instrument, at)
-            for trade in ordered
-            if int(trade["timestamp"]) >= page.what.since // MS_NS
-        )
+    def _executions(self, page: Page) -> list[Mapping[str, Any]]:
+        """All that we have of what was asked for, the oldest first."""
+        wanted = [trade for trade in page.have.values() if int(trade["timestamp"]) >= page.what.since // MS_NS]
+        return sorted(wanted, key=lambda trade: (int(trade["timestamp"]), execution_id(trade)))
 
     def _ask_window(self, page: Page, at: int) -> None:
         reach_ns = self._reach_ns(page.what.scope)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from replenisher.model.event import OrderFilled, OrderReport
-from replenisher.model.instrument import Instrument
+from replenisher.core.account import fill_key
+from replenisher.model.event import CashKind, CashMoved, OrderFilled, OrderReport
+from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.exchanges import CashRows, Traits, found
@@ -72,29 +73,64 @@ def report_of(order: Structure, name: str, instrument: Instrument, traits: Trait
     )
 
 
-def has_fee(trade: Structure) -> bool:
-    """Whether an execution says what it cost. A stream may leave it out; the question for our trades does not."""
-    return _fee(trade) is not None
+def execution_id(trade: Structure) -> tuple[str, str]:
+    """What an execution is known by: of one trade of ours with ourselves there are two, on both sides."""
+    if not trade["id"]:
+        raise ValueError("an execution without an id cannot be told from the next one")
+    return str(trade["id"]), str(trade["side"])
+
+
+def fees_of(trade: Structure) -> dict[str, Decimal]:
+    """What an execution cost, by currency, negative if it is a rebate; empty where it is not said.
+
+    A stream may leave it out; the question for our trades does not.
+    """
+    single = trade.get("fee")
+    costs: dict[str, Decimal] = {}
+    for fee in [single] if single else trade.get("fees") or []:
+        if fee.get("cost") is not None and fee.get("currency"):
+            currency = str(fee["currency"])
+            costs[currency] = costs.get(currency, Decimal(0)) + exact(fee["cost"])
+    return {currency: cost for currency, cost in costs.items() if cost} or costs
 
 
 def fill_of(trade: Structure, name: str, instrument: Instrument, at: int) -> OrderFilled:
     """An execution as a fact; `name` is empty if the order is not known to be ours."""
-    fee, currency = _fee(trade) or (Decimal(0), instrument.settlement_currency)
+    fees, settle = fees_of(trade), instrument.settlement_currency
+    currency = next((each for each in (settle, instrument.base_currency, *fees) if each in fees), settle)
     return OrderFilled(
         at=at,
         instrument=instrument.key,
         order_id=name,
         venue_order_id=str(trade.get("order") or ""),
         venue_time=int(trade["timestamp"]) * MS_NS,
-        trade_id=str(trade["id"]),
+        trade_id=execution_id(trade)[0],
         side=SIDES[trade["side"]],
         price=exact(trade["price"]),
         amount=exact(trade["amount"]),
-        fee=fee,
+        fee=fees.get(currency, Decimal(0)),
         fee_currency=currency,
         # ccxt leaves it out where the exchange does; an order of ours is post-only and so gives liquidity.
         liquidity=Liquidity.TAKER if trade.get("takerOrMaker") == "taker" else Liquidity.MAKER,
     )
+
+
+def charges_of(trade: Structure, fill: OrderFilled) -> list[CashMoved]:
+    """What an execution cost in other currencies than the one that a fill has room for."""
+    return [
+        CashMoved(
+            at=fill.at,
+            venue=venue_of(fill.instrument),
+            kind=CashKind.FEE,
+            currency=currency,
+            amount=-cost,
+            venue_time=fill.venue_time,
+            venue_id=fill_key(fill),
+            instrument=fill.instrument,
+        )
+        for currency, cost in fees_of(trade).items()
+        if currency != fill.fee_currency
+    ]
 
 
 def position_of(position: Structure | None) -> tuple[Decimal, Decimal]:
@@ -118,14 +154,3 @@ def cash_of(balances: Structure, currency: str, rows: CashRows | None) -> tuple[
         return Decimal(0), Decimal(0)
     cash, unrealized, waits = (exact(held[key]) if key else Decimal(0) for key in (rows.cash, rows.less, rows.waits))
     return cash - unrealized, waits
-
-
-def _fee(trade: Structure) -> tuple[Decimal, str] | None:
-    """The cost of an execution, negative if it is a rebate, and its currency."""
-    single = trade.get("fee")
-    fees = [single] if single else trade.get("fees") or []
-    told = [fee for fee in fees if fee.get("cost") is not None and fee.get("currency")]
-    currencies = {str(fee["currency"]) for fee in told}
-    if len(currencies) != 1:
-        return None
-    return sum((exact(fee["cost"]) for fee in told), Decimal(0)), currencies.pop()

@@ -148,7 +148,7 @@ class Page(msgspec.Struct, frozen=True):
     what: AskTrades
     since: int  # where the window begins, and where it ends: 0 is now
     until: int = 0
-    have: Mapping[str, Any] = {}  # by trade id
+    have: Mapping[tuple[str, str], Any] = {}  # by trade id and side
     is_cut: bool = False  # an answer about this window was full: there may be more of it
 
 

@@ -33,7 +33,7 @@ from replenisher.model.order import Request
 from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.errors import verdict
-from replenisher.venues.ccxt.holdings import UNREADABLE, fill_of, has_fee
+from replenisher.venues.ccxt.holdings import UNREADABLE, charges_of, execution_id, fees_of, fill_of
 from replenisher.venues.ccxt.link import (
     Asked,
     Batch,
@@ -85,8 +85,8 @@ class Trading:
         self._due: dict[Asked, int] = {}  # what is asked again and again, and when next
         self._unanswered = 0
         self._known_until: dict[str, int] = {}  # per instrument: the venue time of the newest fill that was told
-        self._told: deque[tuple[str, str]] = deque(maxlen=TOLD_MAX)  # the newest fills: instrument and trade id
-        self._told_set: set[tuple[str, str]] = set()
+        self._told: deque[tuple[str, tuple[str, str]]] = deque(maxlen=TOLD_MAX)  # the newest: instrument, execution
+        self._told_set: set[tuple[str, tuple[str, str]]] = set()
         self._held: list[tuple[str, Mapping[str, Any]]] = []
 
     # --- The session ----------------------------------------------------------------------------------------------
@@ -276,20 +276,20 @@ class Trading:
     def _fills(self, key: str, trades: Sequence[Mapping[str, Any]], at: int, *, is_asked: bool) -> None:
         """Executions, told once each. Where a stream leaves the fee out, the question that has it is asked at once."""
         for trade in trades:
-            if (key, str(trade["id"])) in self._told_set:
+            if (key, execution_id(trade)) in self._told_set:
                 continue
-            if not is_asked and not has_fee(trade):
+            if not is_asked and not fees_of(trade):
                 self._due[CheckFills(key)] = at
             elif self._names.of_trade(trade) or not self._entry.placing_on(key):
                 self._tell_fill(key, trade, at)
-            elif all(str(held["id"]) != str(trade["id"]) for _, held in self._held):
+            elif all(execution_id(held) != execution_id(trade) for _, held in self._held):
                 self._held.append((key, dict(trade)))
 
     def _release(self, at: int) -> None:
         """Tell what was kept back, as far as it can be named now or never will be."""
         held, self._held = self._held, []
         for key, trade in held:
-            if (key, str(trade["id"])) in self._told_set:
+            if (key, execution_id(trade)) in self._told_set:
                 continue
             if self._names.of_trade(trade) or not self._entry.placing_on(key):
                 self._tell_fill(key, trade, at)
@@ -300,7 +300,9 @@ class Trading:
         fill = fill_of(trade, self._names.of_trade(trade), self._listed[key].instrument, at)
         if len(self._told) == TOLD_MAX:
             self._told_set.discard(self._told[0])
-        self._told.append((key, fill.trade_id))
-        self._told_set.add((key, fill.trade_id))
+        self._told.append(told := (key, execution_id(trade)))
+        self._told_set.add(told)
         self._known_until[key] = max(self._known_until.get(key, 0), fill.venue_time)
+        for charge in charges_of(trade, fill):
+            self._link.tell(charge)
         self._link.tell(fill)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from replenisher.model.command import AskTrades
-from replenisher.model.event import QuestionFailed, TradesReported
+from replenisher.model.event import CashMoved, OrderFilled, QuestionFailed, SessionLost, TradesReported
 from replenisher.model.instrument import Kind
 from replenisher.model.units import DAY_NS, MINUTE_NS
 from tests.venues.ccxt.given import KEY, MS, T0, Desk, S, trade
@@ -116,6 +116,39 @@ def test_a_window_without_an_answer_fails_the_question() -> None:
     desk.fail("fetch_my_trades", "RequestTimeout")
 
     assert desk.one(QuestionFailed).subject == KEY
+
+
+def test_of_a_trade_with_ourselves_both_sides_are_told() -> None:
+    desk = desk_with()
+    both = [trade("t1"), trade("t1", "v2", side="sell")]
+    desk.venue.send([AskTrades(scope=KEY, since=T0, deadline=0)], desk.at)
+    desk.answer("fetch_my_trades", both)
+    assert [fill.side for fill in desk.one(TradesReported).fills] == ["buy", "sell"]
+
+    desk.watch("fills", both)
+    desk.watch("fills", both)
+    assert [fact.side for fact in desk.heard() if isinstance(fact, OrderFilled)] == ["buy", "sell"]
+
+
+def test_what_an_execution_cost_in_a_second_currency_is_told_beside_it() -> None:
+    desk = desk_with()
+    execution = trade(fee=None, fees=[{"cost": 0.1, "currency": "USDT"}, {"cost": 0.001, "currency": "BNB"}])
+    desk.venue.send([AskTrades(scope=KEY, since=T0, deadline=0)], desk.at)
+    desk.answer("fetch_my_trades", [execution])
+    charge, told = desk.heard()
+    assert isinstance(told, TradesReported) and isinstance(charge, CashMoved)
+    assert (str(told.fills[0].fee), str(charge.amount), charge.currency) == ("0.1", "-0.001", "BNB")
+
+    desk.watch("fills", [execution])
+    again = [fact for fact in desk.heard() if isinstance(fact, CashMoved)]
+    assert [(fact.currency, fact.venue_id) for fact in again] == [("BNB", charge.venue_id)], "so that it counts once"
+
+
+def test_fills_without_ids_are_not_taken_for_one_another() -> None:
+    desk = desk_with()
+    desk.watch("fills", [trade(id=None), trade(id=None)])
+
+    assert "execution without an id" in desk.one(SessionLost).reason
 
 
 def test_a_check_of_our_fills_looks_back_no_further_than_any_answer_reaches() -> None:

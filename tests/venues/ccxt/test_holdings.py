@@ -6,6 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from replenisher.model.event import CashKind
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.venues.ccxt import holdings
@@ -96,11 +99,29 @@ def test_a_stream_that_leaves_the_fee_out_is_seen() -> None:
     several = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "BNB"}]
     mixed = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "USDT"}]
 
-    assert holdings.has_fee(trade())
-    assert not holdings.has_fee(trade(fee=None))
-    assert not holdings.has_fee(trade(fee={"cost": None, "currency": "USDT"}))
-    assert not holdings.has_fee(trade(fee=None, fees=mixed))
+    assert holdings.fees_of(trade())
+    assert not holdings.fees_of(trade(fee=None))
+    assert not holdings.fees_of(trade(fee={"cost": None, "currency": "USDT"}))
+    assert holdings.fees_of(trade(fee=None, fees=mixed))
     assert holdings.fill_of(trade(fee=None, fees=several), "", instrument(), 7).fee == Decimal("0.3")
+
+
+def test_a_fee_in_two_currencies_is_paid_in_both() -> None:
+    mixed = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "USD"}, {"cost": 0.0, "currency": "USDT"}]
+    execution = trade(fee=None, fees=mixed)
+
+    fill = holdings.fill_of(execution, "", instrument(inverse=False), 7)
+    (charge,) = holdings.charges_of(execution, fill)
+
+    assert (fill.fee, fill.fee_currency) == (Decimal("0.2"), "USD"), "what it is settled in goes with the fill"
+    assert (charge.amount, charge.currency, charge.kind) == (Decimal("-0.1"), "BNB", CashKind.FEE)
+    assert holdings.charges_of(trade(), holdings.fill_of(trade(), "", instrument(), 7)) == []
+
+
+@pytest.mark.parametrize("told", [{"id": None}, {"id": ""}])
+def test_an_execution_without_an_id_is_unreadable(told: dict[str, Any]) -> None:
+    with pytest.raises(holdings.UNREADABLE):
+        holdings.fill_of(trade(**told), "", instrument(), 7)
 
 
 def test_a_position_has_a_sign_and_a_price(recordings: Recordings) -> None:

@@ -116,7 +116,7 @@ def test_what_we_have_no_words_for_is_refused(changes: dict[str, Any], objection
     assert refused(SWAP | {"contractSize": 1.0}, **changes) == objection
 
 
-@pytest.mark.parametrize("name", ["gemini", "hashkey", "toobit", "xt"])
+@pytest.mark.parametrize("name", ["bingx", "gemini", "hashkey", "toobit", "xt"])
 def test_where_contracts_are_not_what_we_take_them_for_only_spot_is_traded(name: str) -> None:
     assert isinstance(instrument_of("x", "BTC", MARKET, TICK_SIZE, TRAITS[name]), Instrument)
     why = instrument_of("x", "BTC", SWAP | {"contractSize": 1.0}, TICK_SIZE, TRAITS[name])
