@@ -42,8 +42,8 @@ def import_hummingbot(
     """Turn a file of Hummingbot's into a configuration.
 
     The file is of pure or Avellaneda market making. What it does not say, as with limits in money, has to be said with
-    --set, or is asked for at a terminal: units are never guessed. What has no equivalent is told, with what to do
-    instead. docs/from-hummingbot.md has every key.
+    --set, or is asked for at a terminal: units are never guessed. What has no equivalent, or not quite, is told, with
+    what to do instead. docs/from-hummingbot.md has every key.
     """
     from replenisher.cli.drafting import require_tradable, write_new
     from replenisher.config.hummingbot.reading import Given, Percents
@@ -70,11 +70,17 @@ def import_hummingbot(
     if as_json:
         from msgspec import to_builtins
 
-        told = {"asked": to_builtins(translation.asked), "without_equivalent": to_builtins(translation.lost)}
+        told = {
+            "asked": to_builtins(translation.asked),
+            "not_the_same": to_builtins(translation.differs),
+            "without_equivalent": to_builtins(translation.lost),
+        }
         show_json({"written": None if out is None else str(out), "config": _plain(translation.config), **told})
     elif out is None:
         typer.echo(text, nl=False)
     else:
+        for other in translation.differs:
+            typer.echo(f"not the same: {other.key}: {other.value} - {other.how}")
         for each in translation.lost:
             typer.echo(f"without equivalent: {each.key}: {each.value} - {each.instead}")
         typer.echo(f"{out} is written. Look at it, then:\n  replenisher doctor {out}\n  replenisher run {out}")

@@ -248,6 +248,18 @@ def test_what_was_asked_for_stands_beside_what_it_was_there(tmp_path: Path) -> N
     assert "#   risk_factor: 0.5 - gamma" in text.splitlines()
 
 
+def test_a_bound_that_does_something_else_here_is_told_with_what(tmp_path: Path) -> None:
+    file = desk(tmp_path, PURE, price_ceiling=70000, price_floor=-1)
+
+    (told,) = brought(file, MONEY).differs
+    text = outcome(file, MONEY, "paper")
+
+    assert (told.key, told.value) == ("price_ceiling", "70000")
+    assert "Hummingbot has no bid at all while the reference price is at it or above" in told.how
+    assert f"#   price_ceiling: 70000 - {told.how}" in text.splitlines()
+    assert brought(file, MONEY | {"price_ceiling": 80_000}).differs == (), "who says it himself knows ours"
+
+
 def test_a_blank_is_what_it_was_there(tmp_path: Path) -> None:
     strategy = brought(desk(tmp_path, PURE, order_levels=2), MONEY).config["strategies"][0]
 

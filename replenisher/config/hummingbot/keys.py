@@ -47,6 +47,7 @@ class Row(NamedTuple):
     becomes: str  # how it is turned into ours, or what to do instead
     blank: str = ""  # what it is where nothing is written, as in Hummingbot; empty: it must be known
     nothing_lost: tuple[str, ...] = ()  # at these values nothing is missing here
+    differs: str = ""  # what a mapped one does here and not there; told with the import, too
     only_if: str = ""  # read only where this switch is on, or this mode is chosen
     older: str = ""  # as templates wrote it before modes had keys of their own
 
@@ -121,8 +122,24 @@ PURE_ROWS = (
         "times 200, as ours is between bid and ask; who is closer stands further out, and is not canceled",
         blank="-100",
     ),
-    Row("price_ceiling", PRICE, MAPPED, "price_ceiling", "as it is; below 0 it is off", blank="-1"),
-    Row("price_floor", PRICE, MAPPED, "price_floor", "as it is; below 0 it is off", blank="-1"),
+    Row(
+        "price_ceiling",
+        PRICE,
+        MAPPED,
+        "price_ceiling",
+        "the same number; below 0 it is off",
+        blank="-1",
+        differs="no bid stands above it; Hummingbot has no bid at all while the reference price is at it or above",
+    ),
+    Row(
+        "price_floor",
+        PRICE,
+        MAPPED,
+        "price_floor",
+        "the same number; below 0 it is off",
+        blank="-1",
+        differs="no ask stands below it; Hummingbot has no ask at all while the reference price is at it or below",
+    ),
     Row(
         "moving_price_band_enabled",
         SWITCH,

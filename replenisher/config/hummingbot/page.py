@@ -24,7 +24,8 @@ a terminal; elsewhere it is named in one sentence and has to be said with `--set
 sections, such as `risk.max_order_quote`, or one of the strategy itself, such as `gamma`. That also wins over what the
 file says. No limit in money has a default.
 
-- **mapped**: it is written, as the last column says.
+- **mapped**: it is written, as the last column says. Where ours then does something else, as with `price_ceiling` and
+  `price_floor`, that is told and written above the configuration, too.
 - **asked**: `--set` has to say ours, where Hummingbot's is in use; its value is written above the configuration.
 - **without equivalent**: told when a file is imported and written above its configuration, unless nothing is lost; also
   where a blank loses something.
@@ -54,7 +55,8 @@ def _line(row: Row) -> str:
     older = f", before `{row.older}`" if row.older else ""
     condition = f" (if {row.only_if})" if row.only_if else ""
     ours = f"`{row.ours}`" if row.ours else ""
-    return f"| `{row.key}`{older}{condition} | {row.unit} | {row.blank} | {row.fate} | {ours} | {row.becomes} |"
+    becomes = f"{row.becomes}; {row.differs}" if row.differs else row.becomes
+    return f"| `{row.key}`{older}{condition} | {row.unit} | {row.blank} | {row.fate} | {ours} | {becomes} |"
 
 
 if __name__ == "__main__":

@@ -56,11 +56,20 @@ class Asked(msgspec.Struct, frozen=True):
     ours: str
 
 
+class Differs(msgspec.Struct, frozen=True):
+    """A key that came over, and does something else here."""
+
+    key: str
+    value: str
+    how: str
+
+
 class Translation(msgspec.Struct, frozen=True):
-    """A configuration of ours, what was said besides, and what did not come over."""
+    """A configuration of ours, what was said besides, what is not quite the same, and what did not come over."""
 
     config: Raw
     asked: tuple[Asked, ...]
+    differs: tuple[Differs, ...]
     lost: tuple[Lost, ...]
 
 
@@ -72,7 +81,8 @@ def translate(given: Given, mode: str, said: Mapping[str, Any]) -> Translation:
         raise ConfigurationError(
             f"{given.path}: the file does not say {', '.join(missing)}: say each of them with --set KEY=VALUE"
         )
-    return Translation(draft.config, tuple(_asked(given, draft.asked)), tuple(_lost(given)))
+    asked, differs, lost = _asked(given, draft.asked), _differs(given, draft), _lost(given)
+    return Translation(draft.config, tuple(asked), tuple(differs), tuple(lost))
 
 
 def unsaid(given: Given, mode: str, said: Mapping[str, Any]) -> dict[str, str]:
@@ -86,6 +96,12 @@ def _asked(given: Given, asked: Collection[str]) -> Iterator[Asked]:
     for row in given.rows.values():
         if row.fate is Fate.ASKED and row.ours in asked and (value := given.word(row.key)):
             yield Asked(row.key, value, row.ours)
+
+
+def _differs(given: Given, draft: "_Draft") -> Iterator[Differs]:
+    for row in given.rows.values():
+        if row.differs and row.ours in draft.strategy and not draft.is_said(row.ours):
+            yield Differs(row.key, given.word(row.key), row.differs)
 
 
 def _lost(given: Given) -> Iterator[Lost]:

@@ -1,4 +1,4 @@
-"""The configuration as a file: what has no equivalent stands above it, so that nobody has to remember."""
+"""The configuration as a file: what has no or not quite an equivalent stands above it, so that nobody must remember."""
 
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,9 @@ def written(given: Given, translation: Translation) -> str:
     if translation.asked:
         lines += ["# Said otherwise here, and asked for:"]
         lines += [f"#   {asked.key}: {asked.value} - {asked.ours}" for asked in translation.asked]
+    if translation.differs:
+        lines += ["# Not quite the same here:"]
+        lines += [f"#   {each.key}: {each.value} - {each.how}" for each in translation.differs]
     if translation.lost:
         lines += ["# Without equivalent here:"]
         lines += [f"#   {lost.key}: {lost.value} - {lost.instead}" for lost in translation.lost]
