@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from replenisher.config import load
+from replenisher.report.audit import audit
+from replenisher.report.ledger import read_ledger
 from replenisher.report.pnl import unit_value
 from replenisher.report.report import Report, read_report
 from replenisher.store import history, queries, tables
@@ -132,3 +134,18 @@ def test_on_a_spot_market_a_replay_tells_what_was_bought_and_what_that_brought(t
     assert bought != 0 and float(bought) == report.curves.held[0].position[-1]
     assert outcome.pnl_at_mark["BTC"] == totals["BTC"] == -outcome.fees["BTC"]
     assert outcome.pnl_at_mark["USDC"] - totals["USDC"] == bought * (mark - mid)
+
+
+def test_the_books_of_a_desk_that_began_without_a_coin_agree(tmp_path: Path) -> None:
+    """The exchange writes nothing of a currency before somebody has some, and yet tells its balance, which is 0."""
+    (tmp_path / "spot.yaml").write_text(SPOT.replace('BTC: "5", ', ""))
+    config = load(tmp_path / "spot.yaml")
+
+    replay(config, minutes=1, directory=tmp_path / "data", tell=lambda _word: None)
+
+    ledger = read_ledger(tmp_path / "data" / "exchange.ledger", config.venues["deribit"].account)
+    with closing(Database(f"sqlite:///{tmp_path / 'data' / 'replenisher.db'}")) as database:
+        (key,) = database.read(history.account_keys)
+        found = database.read(lambda connection: audit(connection, key, ledger))
+    assert found.fills > 0
+    assert found.differences == ()
