@@ -52,7 +52,7 @@ from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolat
 from replenisher.core.watch import Watch
 from replenisher.exchange.recorded import recorded_instrument
 from replenisher.model.event import BookChanged, BookSnapshot, Level, TradePrinted
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import BUY, SELL
 from replenisher.model.units import MS_NS, SECOND_NS, US_NS
 from replenisher.wiring.setup import setup_of
@@ -69,7 +69,7 @@ SIGNALS: tuple[SignalSpec, ...] = (
     VampOfSize(amount=Decimal(2)),
     WeightedDepth(levels=5),
     DepthImbalance(levels=5),
-    PriceBehind(side=BUY, amount=Decimal(2)),
+    PriceBehind(side=BUY, amount=Decimal(2), unit=AmountUnit.BASE),
     OrderFlowImbalance(window_s=60),
     LevelFlow(window_s=60, level=1, levels=1),
     TradeImbalance(window_s=60),

@@ -18,6 +18,8 @@ from replenisher.model.mandate import Chain, How, Link
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS
 
+NAMES = {BUY: "bids", SELL: "asks"}
+
 
 class Placement(StrEnum):
     """Where the first level of a side stands."""
@@ -25,7 +27,7 @@ class Placement(StrEnum):
     JOIN = "join"  # at the others' touch or half a spread from fair value, whichever is further out
     INVERSE_JOIN = "inverse_join"  # whichever is nearer
     IMPROVE = "improve"  # as join, but in front of the others' touch
-    DEPTH = "depth"  # as improve, but in front of the level that completes behind_amount
+    DEPTH = "depth"  # as improve, but in front of the level that completes behind_amount; nowhere if none does
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -35,10 +37,11 @@ class TopOfBook(ModelLadder):
     placement: Annotated[Placement, about("where the first level of a side stands")]
     spread_bps: Annotated[Positive, about("between the first levels, where the others do not decide")]
     improve_ticks: Annotated[
-        Annotated[int, Field(ge=1, le=1_000)], about("how far in front of the others, of improve and depth")
+        Annotated[int, Field(ge=1, le=1_000)], about("steps of the price in front of the others, of improve and depth")
     ] = 1
     behind_amount: Annotated[
-        Amount | None, about("size of the others to pass over before the level to stand in front of, of depth")
+        Amount | None,
+        about("others' size to pass over, in size_unit; a side that is known to hold less is not quoted; of depth"),
     ] = None
     fair_value: FairValue = FairValue()
     inventory: Inventory = Inventory()
@@ -54,7 +57,9 @@ class TopOfBook(ModelLadder):
         """Where so much of the others' size is passed over, of the placement depth."""
         if self.behind_amount is None:
             return {}
-        return {f"{side}_behind": PriceBehind(side=side, amount=self.behind_amount) for side in Side}
+        return {
+            f"{side}_behind": PriceBehind(side=side, amount=self.behind_amount, unit=self.size_unit) for side in Side
+        }
 
     @cached_property
     def chain(self) -> Chain:
@@ -72,11 +77,12 @@ class TopOfBook(ModelLadder):
         half_spread = fair * self.spread_bps / 2 / BPS
         leaning = self.inventory.leaning(self.ladder, instrument, view.inventory, fair)
         shift = leaning.of_price * half_spread
+        thin = [side for side in Side if view.signals.get(f"{side}_behind") == 0]
         bid, ask = self._first(view, BUY, fair - half_spread), self._first(view, SELL, fair + half_spread)
         quotes = self.ladder.quotes(instrument, fair, bid - max(shift, 0.0), ask - min(shift, 0.0), leaning.of_size)
         return Quotes(
             fair_value=fair,
-            quotes=tuple(quotes),
+            quotes=tuple(quote for quote in quotes if quote.side not in thin),
             terms={
                 "fair_value": fair,
                 "half_spread": half_spread,
@@ -87,27 +93,33 @@ class TopOfBook(ModelLadder):
                 "shift": shift,
             }
             | dict(view.signals),
+            reason=", ".join(f"the others' {NAMES[side]} hold less than behind_amount" for side in thin),
         )
 
     def _first(self, view: View, side: Side, from_fair: float) -> float:
         """Where the first level of a side stands before any lean; `from_fair` is half a spread from fair value."""
-        tick = view.instrument.tick_float
-        touch = (view.touch.bid if side is BUY else view.touch.ask) * tick
-        improved = side.sign * self.improve_ticks * tick
+        instrument = view.instrument
+        touch = view.touch.bid if side is BUY else view.touch.ask
         match self.placement:
             case Placement.JOIN:
-                return _further(side, touch, from_fair)
+                return _further(side, float(instrument.price(touch)), from_fair)
             case Placement.INVERSE_JOIN:
-                return touch if _further(side, touch, from_fair) == from_fair else from_fair
+                return _nearer(side, float(instrument.price(touch)), from_fair)
             case Placement.IMPROVE:
-                return _further(side, touch + improved, from_fair)
+                others = touch
             case Placement.DEPTH:
-                behind = view.signals.get(f"{side}_behind", touch)  # who asks without a market has only that
-                return _further(side, behind + improved, from_fair)
+                behind = view.signals.get(f"{side}_behind")
+                others = round(behind / instrument.tick_float) if behind else touch  # none: nobody has seen a book
             case _:
                 assert_never(self.placement)
+        return _further(side, float(instrument.price(instrument.nearer(side, others, self.improve_ticks))), from_fair)
 
 
 def _further(side: Side, one: float, other: float) -> float:
     """The price that is further from the other side."""
     return min(one, other) if side is BUY else max(one, other)
+
+
+def _nearer(side: Side, one: float, other: float) -> float:
+    """The price that is nearer to the other side."""
+    return max(one, other) if side is BUY else min(one, other)

@@ -150,20 +150,8 @@ class Ladder:
             case AmountUnit.BASE:
                 return price
             case AmountUnit.CONTRACT:
-                amount = self.wire_amount(instrument, Decimal(1), Decimal(1))
+                amount = instrument.wire_amount(Decimal(1), self.size_unit, Decimal(1))
                 return float(amount * instrument.contract_value) * (1.0 if instrument.inverse else price)
-            case _:
-                assert_never(self.size_unit)
-
-    def wire_amount(self, instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
-        """An amount in `size_unit` as the venue counts it, not yet rounded to lots."""
-        match self.size_unit:
-            case AmountUnit.QUOTE:
-                return instrument.amount_of_quote(amount, price)
-            case AmountUnit.BASE:
-                return instrument.amount_of_base(amount, price)
-            case AmountUnit.CONTRACT:
-                return amount if instrument.amount_unit is AmountUnit.CONTRACT else amount * instrument.lot
             case _:
                 assert_never(self.size_unit)
 
@@ -175,7 +163,7 @@ class Ladder:
         if last is not None and last[0] is instrument and last[1] == basis:
             return last[2]
         exact_price = Decimal(repr(price))
-        amounts = [self.wire_amount(instrument, amount, exact_price) for amount in self._amounts]
+        amounts = [instrument.wire_amount(amount, self.size_unit, exact_price) for amount in self._amounts]
         sizes: dict[Side, list[int]] = {}
         for side, places in self._places.items():
             factor = Decimal(repr(max(0.0, min(2.0, 1.0 - side.sign * lean))))

@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from functools import cache, cached_property
 from sys import intern
+from typing import assert_never
 
 import msgspec
 
@@ -160,6 +161,15 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether a price lies on the grid that is in force there."""
         return len(self.tick_steps) == 1 or self.price(ticks) % self.tick_at(self.price(ticks)) == 0
 
+    def nearer(self, side: Side, ticks: int, steps: int) -> int:
+        """The allowed price so many steps of the grid in front of an allowed one, in ticks."""
+        if len(self.tick_steps) == 1:
+            return ticks + side.sign * steps
+        for _ in range(steps):
+            price = self.price(ticks)  # at the edge of a band the step is another one above than below
+            ticks += side.sign * int(self.tick_at(price + self.tick if side is BUY else price) / self.tick)
+        return ticks
+
     def round_price(self, side: Side, price: float | Decimal) -> int:
         """The nearest allowed price away from the market, in ticks: down for a buy, up for a sell."""
         exact = Decimal(repr(price)) if isinstance(price, float) else price
@@ -201,6 +211,18 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.inverse:
             return base * price / self.contract_value
         return base / self.contract_value
+
+    def wire_amount(self, amount: Decimal, unit: AmountUnit, price: Decimal) -> Decimal:
+        """An amount counted in some unit as the venue counts it at `price`, not yet rounded to lots."""
+        match unit:
+            case AmountUnit.QUOTE:
+                return self.amount_of_quote(amount, price)
+            case AmountUnit.BASE:
+                return self.amount_of_base(amount, price)
+            case AmountUnit.CONTRACT:
+                return amount if self.amount_unit is AmountUnit.CONTRACT else amount * self.lot
+            case _:
+                assert_never(unit)
 
     def notional_quote(self, amount: Decimal, price: Decimal) -> Decimal:
         """What a wire amount is worth at `price`, in the quote currency; it keeps the sign of the amount."""

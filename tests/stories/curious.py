@@ -12,6 +12,7 @@ from replenisher.core.signals.spreads import EffectiveSpread, RealizedSpread
 from replenisher.core.signals.touch import Microprice, Mid, WeightedMid
 from replenisher.core.signals.volatility import BipowerVolatility, TwoScaleVolatility, Volatility
 from replenisher.core.strategy import Quotes, View
+from replenisher.model.instrument import AmountUnit
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 
@@ -35,7 +36,7 @@ class Curious:
             "vamp_of_size": VampOfSize(amount=Decimal(2_000)),
             "weighted_depth": WeightedDepth(levels=3),
             "depth_imbalance": DepthImbalance(levels=3),
-            "bid_behind": PriceBehind(side=Side.BUY, amount=Decimal(2_000)),
+            "bid_behind": PriceBehind(side=Side.BUY, amount=Decimal(2_000), unit=AmountUnit.QUOTE),
             "ofi": OrderFlowImbalance(window_s=WINDOW_S),
             "ofi_2": LevelFlow(window_s=WINDOW_S, level=2, levels=3),
             "ofi_3": LevelFlow(window_s=WINDOW_S, level=3, levels=3),

@@ -12,7 +12,7 @@ from itertools import islice
 from replenisher.core.book import Depth, Levels
 from replenisher.core.signals.signal import Signal, SignalSpec
 from replenisher.model.event import Level
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Side
 
 Number = Callable[[Depth], float | None]
@@ -76,25 +76,29 @@ class DepthImbalance(_BelowTheTouch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceBehind(_BelowTheTouch):
-    """The price of the level that completes an amount, counted from the touch; the last one seen if all hold less."""
+    """The price of the level that completes an amount, counted from the touch; 0 where all that are known hold less."""
 
     side: Side
-    amount: Decimal  # wire amount
+    amount: Decimal
+    unit: AmountUnit  # in which the amount is, at the price of the touch
 
     def start(self, instrument: Instrument) -> Signal:
         """A machine that has seen nothing."""
-        lots = max(1, instrument.lots(self.amount))
+
+        def lots(touch: int) -> int:
+            return max(1, instrument.lots(instrument.wire_amount(self.amount, self.unit, instrument.price(touch))))
+
         return _OfBook(lambda book: price_behind(book.side(self.side), lots), instrument.tick_float)
 
 
-def price_behind(side: Levels, lots: int) -> int | None:
-    """The price of the level that completes so many lots; None on an empty side."""
-    found, left = None, lots
+def price_behind(side: Levels, lots: Callable[[int], int]) -> int | None:
+    """The price of the level that completes so many lots, by the touch; 0 if all hold less, None on an empty side."""
+    left: int | None = None
     for price, quantity in side.best_first():
-        found, left = price, left - quantity
+        left = (lots(price) if left is None else left) - quantity
         if left <= 0:
-            break
-    return found
+            return price
+    return None if left is None else 0
 
 
 def vamp(bids: Sequence[Level], asks: Sequence[Level]) -> float | None:
