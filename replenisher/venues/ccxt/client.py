@@ -99,6 +99,7 @@ def client_of(
         precision_mode=client.precisionMode,
         traits=traits,
         batch_max=_batch_max(client),
+        over_max=_least(client, "fetchClosedOrders", "limit") | _least(client, "fetchOrders", "limit"),
         reach_ns=_reach_ns(client),
     )
     return Client(client, seen, frozenset(_hosts(client)))

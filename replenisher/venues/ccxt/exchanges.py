@@ -76,6 +76,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     positions_params: Mapping[str, str] = {}
     order_params: Mapping[str, Any] = {}  # of the question for one order
     history_params: Mapping[str, Any] = {}  # and for those that are over
+    history_limit: int | None = None  # of them in one answer, where it is more than ccxt knows of
+    offset_param: str = ""  # for how many of them were told before; else the next answer ends at an earlier time
     trades_params: Mapping[str, Any] = {}
     trades_limit: int | None = None  # a page of our own trades, and to ask for; None is 50 or more
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
@@ -131,6 +133,8 @@ DERIBIT = Traits(
     tells_all_open=True,
     currency_param="currency",
     history_params={"include_old": True, "include_unfilled": True},
+    history_limit=1000,
+    offset_param="offset",
     trades_params={"sorting": "asc"},
     trades_limit=1000,
     until_param="end_timestamp",

@@ -59,6 +59,7 @@ class Exchange(msgspec.Struct, frozen=True):
     precision_mode: int
     traits: Traits
     batch_max: Mapping[Kind, int] = {}  # places in one request, where a kind of market has such requests
+    over_max: Mapping[Kind, int] = {}  # orders that are over in one answer, where that is known
     reach_ns: Mapping[Kind, int] = {}  # how far one answer about our trades goes beyond its beginning, where that ends
 
     def can(self, what: str) -> bool:
@@ -135,11 +136,13 @@ class DropSwitch(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What became of an order: asked in steps, first among those that rest, then among those that are over."""
+    """What became of an order: asked in steps, see `lookup`."""
 
     what: AskOrder | CancelOrder
-    among: Literal["open", "over"]
-    is_whole: bool = True  # every order that rests was in the answer to the first step
+    among: Literal["open", "id", "over"]
+    asked_at: int  # the first step
+    is_whole: bool = True  # every order that rests was in the answer to that
+    seen: frozenset[str] = frozenset()  # ids of those that are over, as far as they were told by now
 
 
 class Page(msgspec.Struct, frozen=True):

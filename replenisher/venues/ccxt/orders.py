@@ -110,7 +110,7 @@ class OrderEntry:
                 # A cancel only takes risk away: it may leave late.
                 self._link.calls.ask(command, at, "cancel_order", venue_order_id, symbol)
             case CancelOrder():
-                self._link.ask_open_orders(Search(command, "open"), symbol, at)
+                self._link.ask_open_orders(Search(command, "open", at), symbol, at)
             case _:
                 assert_never(command)
 
