@@ -158,11 +158,21 @@ class Bound:
             return REDUCES if self.stake.reduces else "max_position_quote"
         return "funds" if needed > funds else None
 
-    def within(self, side: Side, lots: int, load: Load) -> int:
-        """As much of an order as makes the position smaller, where nothing else may be shown; elsewhere all of it."""
-        if not self.stake.reduces:
-            return lots
-        return min(lots, self.buy_room - load.buy_lots if side is BUY else self.sell_room - load.sell_lots)
+    def within(self, quote: Quote, load: Load) -> tuple[int, str]:
+        """How much of a quote is left beside `load`, and why not all of it; a limit may still speak against the rest.
+
+        What only makes the position smaller is left as large as an order may be: else more than that might be held for
+        ever. Where nothing else may be shown, no more than that is left.
+        """
+        side, lots, why, instrument = quote.side, quote.quantity, "", self.measure.instrument
+        to_close = int(-side.sign * self.stake.position // instrument.lot)
+        to_close -= load.buy_lots if side is BUY else load.sell_lots
+        if lots > to_close:
+            if not self.stake.reduces:
+                return lots, ""
+            lots, why = to_close, REDUCES
+        largest = self.measure.order_units_max // instrument.notional_units(1, max(1, quote.price))
+        return (largest, "max_order_quote") if lots > largest else (lots, why)
 
     def takes(self, quotes: Sequence[Quote], load: Load, orders: int) -> bool:
         """Whether a whole ladder may stand beside `load`: then every part of it may, as no sum of a part is larger."""
@@ -233,13 +243,13 @@ def _as_far_as_may_be(
     bounded = list(zip(exposures, loads, strict=True))
     for wanted in sorted(quotes, key=attrgetter("level", "side")):
         quote = wanted
-        lots = min([each.bound.within(quote.side, quote.quantity, load) for each, load in bounded])
+        lots, why = min([each.bound.within(quote, load) for each, load in bounded])
         if lots < quote.quantity:
             if lots <= 0:
-                cuts.append(Cut.all_of(quote, REDUCES))
+                cuts.append(Cut.all_of(quote, why))
                 continue
             quote = msgspec.structs.replace(quote, quantity=lots)
-            cuts.append(Cut.leaving(quote, REDUCES))
+            cuts.append(Cut.leaving(quote, why))
         side, price, lots, reason = quote.side, quote.price, quote.quantity, None
         for each, load in bounded:
             reason = each.bound.objection(side, price, lots, load, load.orders + each.elsewhere)

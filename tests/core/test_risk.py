@@ -17,7 +17,7 @@ from replenisher.model.instrument import Instrument, Kind, TickStep
 from replenisher.model.order import Request, Side, Status
 from replenisher.model.step import Quote, why_cut
 from tests.core.test_reconcile import order
-from tests.core.world import INVERSE, KEY, LINEAR, ladder, limits, quoting, want
+from tests.core.world import INVERSE, KEY, LINEAR, buy, ladder, limits, quoting, sell, want
 
 MARK = Decimal(10_000)  # 100,000 ticks of 0.1
 TEN_LOTS = Decimal("0.01") * MARK  # 100 USDT
@@ -114,6 +114,31 @@ def test_an_order_that_reduces_passes_every_limit_on_what_is_held() -> None:
 
     assert asked(Side.SELL, 100_100, 10, tight, held_too_much) == ""
     assert asked(Side.BUY, 99_900, 10, tight, held_too_much) == "max_position_quote"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ([sell(0, 100_100, 30)], [9]),  # 9 lots at 10,010 are 90.09: what is held goes out in pieces
+        ([sell(0, 100_100, 30), sell(1, 100_200, 20)], [9, 9]),
+        ([sell(0, 100_100, 51)], []),  # a lot of it would be sold short
+        ([buy(0, 99_900, 30)], []),
+    ],
+)
+def test_what_only_reduces_is_shown_as_far_as_an_order_may_be_large(wanted: list[Quote], shown: list[int]) -> None:
+    permitted, why = permit(wanted, limits(max_order_quote=Decimal(100)), stake("0.05"))
+
+    assert [quote.quantity for quote in permitted] == shown
+    assert why == "max_order_quote"
+
+
+def test_where_only_what_reduces_may_be_shown_an_order_is_no_larger_than_it_may_be() -> None:
+    tight = limits(max_order_quote=Decimal(100))
+
+    permitted, why = permit([sell(0, 100_100, 60)], tight, stake("0.05", reduces=True))
+
+    assert [quote.quantity for quote in permitted] == [9]
+    assert why == "max_order_quote"
 
 
 def test_an_order_that_would_turn_the_position_round_is_measured_on_the_other_side() -> None:
