@@ -12,6 +12,7 @@ from typing import Any
 
 from replenisher.config import load
 from replenisher.config.opinions import installed
+from replenisher.venues.ccxt.exchanges import TRAITS
 from replenisher.venues.standing import STANDINGS
 from tests.waiting import LIFE_S
 
@@ -109,6 +110,13 @@ def test_the_table_of_venues_is_the_one_that_the_program_goes_by() -> None:
     }
 
     assert {**native, "ccxt": through_ccxt} == STANDINGS
+
+
+def test_where_contracts_are_not_traded_is_told() -> None:
+    told = re.search(r"Contracts are not\s+traded at ([a-z, ]+), where", README)
+
+    assert told is not None
+    assert re.split(r", | and ", told[1]) == sorted(name for name, traits in TRAITS.items() if traits.no_contracts)
 
 
 def test_the_table_of_strategies_has_all_that_are_installed() -> None:

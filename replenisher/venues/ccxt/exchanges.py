@@ -69,6 +69,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
     tells_funding: bool = False  # ccxt has a history of what funding paid and cost
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
+    clears: bool = True  # `cancel_all_orders`, where there is one, knows every kind of market
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
     tells_all_open: bool = False  # asked without a symbol, it tells every order that rests, whatever market it is on
     currency_param: str = ""  # of that question, if it has to be asked for each currency that we settle in
@@ -76,6 +77,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     positions_params: Mapping[str, str] = {}
     order_params: Mapping[str, Any] = {}  # of the question for one order
     history_params: Mapping[str, Any] = {}  # and for those that are over
+    history_method: str = ""  # of that question, where the first that ccxt has there is another
     history_limit: int | None = None  # of them in one answer, where it is more than ccxt knows of
     offset_param: str = ""  # for how many of them were told before; else the next answer ends at an earlier time
     trades_params: Mapping[str, Any] = {}
@@ -179,9 +181,11 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("bybiteu", "bybitid"), BYBIT),
     "okx": msgspec.structs.replace(OKX, trade_name_paths=(("info", "clOrdId"),)),
     **dict.fromkeys(("myokx", "okxus"), OKX),
-    **dict.fromkeys(("kraken", "krakenfutures"), Traits(has_switch=True, tells_all_open=True)),
+    "kraken": Traits(has_switch=True, tells_all_open=True),
+    # What ccxt calls all orders there are those of the last seconds.
+    "krakenfutures": Traits(has_switch=True, tells_all_open=True, history_method="fetch_closed_orders"),
     "gemini": Traits(tells_all_open=True, no_contracts="through ccxt it tells no positions"),
-    "deepcoin": Traits(open_limit=100),
+    "deepcoin": Traits(open_limit=100, clears=False),
     "bitget": Traits(open_limit=100, wallet={"type": "swap", "productType": "{margin}-FUTURES"}),
     "whitebit": Traits(open_limit=100, wallet={"type": "swap"}),
     "poloniex": Traits(

@@ -95,8 +95,8 @@ class Lookup:
 
     def _ask_over(self, search: Search, question: AskOrder, at: int, **more: int) -> None:
         exchange = self._link.exchange
-        method = next((method for what, method in OVER if exchange.can(what)), None)
-        if method is None:
+        method = exchange.traits.history_method or next((method for what, method in OVER if exchange.can(what)), "")
+        if not method:
             self._absent(search, question, at)
             return
         over = msgspec.structs.replace(search, among="over")

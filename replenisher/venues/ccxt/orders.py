@@ -72,6 +72,7 @@ class OrderEntry:
             and len(commands) > 1
             and self._link.settings.is_exclusive
             and self._link.exchange.can("cancelAllOrders")
+            and self._link.exchange.traits.clears
             and self._placements.are_all_on(key, (command.order_id for command in commands))
         )
 

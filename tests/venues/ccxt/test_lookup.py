@@ -99,6 +99,12 @@ def test_where_one_order_cannot_be_asked_for_by_its_id_the_list_is() -> None:
     assert desk.one(OrderReported).order.status is Status.FILLED
 
 
+def test_the_list_is_one_of_orders_that_are_over_and_not_of_the_last_seconds() -> None:
+    desk = desk_with(also={"fetchOrders": True}, traits=TRAITS["krakenfutures"])
+
+    assert isinstance(sought(desk, by_time([OURS, *OVER], 200)), OrderReported)
+
+
 def test_who_asks_again_while_it_is_sought_has_the_same_answer() -> None:
     desk = desk_with()
     ask = AskOrder(order_id=NAME, instrument=KEY, deadline=0)

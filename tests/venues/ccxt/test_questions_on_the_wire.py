@@ -7,23 +7,25 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
-from replenisher.model.command import AskBalance, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
+from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
 from replenisher.venues.ccxt.client import client_of
 from replenisher.venues.ccxt.exchanges import TRAITS
 from replenisher.venues.ccxt.link import Settings
-from tests.venues.ccxt.given import NAME, Desk, order
+from tests.venues.ccxt.given import NAME, Desk, cancel, order
 from tests.venues.ccxt.test_names_on_the_wire import CASES, KEYS, SPOT, SWAP
 
 ONLY_LOOKS = Settings(dead_man_switch_s=0)
+ALONE = Settings(dead_man_switch_s=0, is_exclusive=True)
 INVERSE = SWAP | {"symbol": "BTC/USD:BTC", "quote": "USD", "settle": "BTC", "linear": False, "inverse": True}
 TRADED = [(name, kind) for name, kind in CASES if kind == "spot" or not TRAITS[name].no_contracts]
 
 
-def desk_at(name: str, market: dict[str, Any]) -> Desk:
+def desk_at(name: str, market: dict[str, Any], settings: Settings = ONLY_LOOKS) -> Desk:
     """Logged in, with nothing under way."""
-    desk = Desk(client_of(name, KEYS).exchange, ONLY_LOOKS, market).up()
+    desk = Desk(client_of(name, KEYS).exchange, settings, market).up()
     desk.calls()
     desk.invoked.clear()
     return desk
@@ -57,9 +59,25 @@ async def test_every_question_of_a_sync_is_one_that_ccxt_asks(
         AskTrades(scope=key, since=0, deadline=0),
         AskBalance(venue="x", currency="USDT", deadline=0),
     ]
-    position: list[Question] = [AskPosition(scope=key, deadline=0)]
+    if kind == "swap":
+        questions.append(AskPosition(scope=key, deadline=0))
+    if desk.venue.capabilities.tells_cash_moves:
+        questions.append(AskCash(venue="x", currency="USDT", since=0, deadline=0))
 
-    desk.venue.send(questions + (position if kind == "swap" else []), desk.at)
+    desk.venue.send(questions, desk.at)
+
+    assert not await refused(server[0], name, market, desk)
+
+
+@pytest.mark.parametrize(("name", "kind"), TRADED)
+async def test_one_request_clears_an_instrument_only_where_ccxt_has_it_for_that_kind_of_market(
+    server: tuple[str, list[str]], name: str, kind: str
+) -> None:
+    market = SPOT if kind == "spot" else SWAP
+    key, desk = f"x/{market['symbol']}", desk_at(name, market, ALONE)
+    both = [msgspec.structs.replace(each, instrument=key) for each in (cancel(), cancel("abc000000000002", "v2"))]
+
+    desk.venue.send(both, desk.at)
 
     assert not await refused(server[0], name, market, desk)
 
