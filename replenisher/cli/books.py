@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, File, app, database, progress, show, show_json
+from replenisher.cli.program import AsJson, File, app, database, progress, show, show_json, warn
 
 
 @app.command(epilog="Example: replenisher audit configs/paper.yaml --json")
@@ -23,10 +23,12 @@ def audit(
     from replenisher.config import load
     from replenisher.report.audit_page import audit_page
     from replenisher.wiring import books
+    from replenisher.wiring.waiting import rows_wait
 
     config = load(file)
     with progress("comparing the two books"):
         found = books.audit(config)
+    warn(rows_wait(config))
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:

@@ -73,6 +73,12 @@ def show_json(content: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(content, indent=2, default=str))
 
 
+def warn(told: str) -> None:
+    """Say, beside what was asked for, what it lacks, if anything."""
+    if told:
+        typer.echo(f"replenisher: {told}", err=True)
+
+
 def display(page: "RenderableType") -> None:
     """A page for people, as wide as their terminal and as colourful as it allows."""
     from rich.console import Console

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replenisher.cli.program import AsJson, Ledger, app, display, progress, show_json
+from replenisher.cli.program import AsJson, Ledger, app, display, progress, show_json, warn
 from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def report(
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read
+    from replenisher.wiring.reporting import unread
 
     if html is not None and html.is_dir():
         raise ConfigurationError(f"{html}: cannot be written: it is a folder")
@@ -60,6 +61,7 @@ def report(
             write_folder(csv, tables)
             for file in left_over(csv, tables):
                 file.unlink()
+    warn(unread(source))
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
     raise typer.Exit(0 if found.pnl.is_explained else 1)
 

@@ -18,6 +18,13 @@ def advice(config: Config) -> Iterator[str]:
     for name in [each for each in config.venues if each not in used]:
         at: Path_ = ("venues", name)
         yield f"{config.where(at)}: {spell(at)}: nothing is quoted there and no fair value goes by it: it is left alone"
+    for venue in config.quoted_venues:
+        instruments = {section.instrument for section in config.strategies if section.venue == venue}
+        if len(instruments) > 1:
+            yield (
+                f"{config.where(('risk',))}: risk: max_position_quote, max_total_quote and max_leverage hold in each "
+                f"of the {len(instruments)} instruments at {venue}, and not in all of them together"
+            )
     for place, section in enumerate(config.strategies):
         fair_value = fair_value_of(config.strategy(section.id))
         if fair_value is not None and fair_value.legs and not section.order_refresh_tolerance_bps:

@@ -97,7 +97,7 @@ venues:
     account: main
 {_switch(venue, is_through_ccxt=is_through_ccxt)}\
 {_exchange(answers) if mode == "paper" else ""}
-risk:  # of the whole account, in the quote currency
+risk:  # of the account, in the quote currency
   max_position_quote: {answers["max_position_quote"]}
   max_order_quote: {answers["max_order_quote"]}
   max_open_orders: {4 * levels}  # the ladder, twice

@@ -305,13 +305,15 @@ class Risk(Section):
     USD, USDC and USDT count as one.
     """
 
-    max_position_quote: Money
+    max_position_quote: Money = Field(description="in each instrument")
     max_order_quote: Money
     max_open_orders: int = Field(ge=1)
     max_daily_loss_quote: Money
     price_collar_bps: float = Field(gt=0, le=10_000)
-    max_total_quote: Money | None = Field(None, description="all resting orders together")
-    max_leverage: Money = Field(Decimal(1), description="worst-case position over cash, for contracts on margin")
+    max_total_quote: Money | None = Field(None, description="all resting orders on one instrument together")
+    max_leverage: Money = Field(
+        Decimal(1), description="worst-case position in one instrument over all the cash, for contracts on margin"
+    )
     max_data_age_ms: Milliseconds = 2000
     on_breach: OnBreach = Field(
         OnBreach.PAUSE,

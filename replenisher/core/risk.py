@@ -43,14 +43,14 @@ class OnBreach(StrEnum):
 class Limits:
     """The limits of one account. Amounts of money are in the quote currency of the instrument."""
 
-    max_position_quote: Decimal
+    max_position_quote: Decimal  # of each instrument
     max_order_quote: Decimal
     max_open_orders: int
     max_daily_loss_quote: Decimal
     price_collar_bps: float  # how far from the others' mid an order may stand
     max_data_age_ns: int
-    max_leverage: Decimal  # worst-case position over cash, for contracts on margin
-    max_total_quote: Decimal | None = None  # all open orders together; None is no limit of its own
+    max_leverage: Decimal  # worst-case position in one instrument over cash, for contracts on margin
+    max_total_quote: Decimal | None = None  # all open orders on one instrument; None is no limit of its own
     on_loss: OnBreach = OnBreach.PAUSE  # of max_daily_loss_quote
     on_position: OnBreach = OnBreach.PAUSE  # of max_position_quote, by fills
     cooloff_ns: int = 900 * SECOND_NS

@@ -308,8 +308,6 @@ class _Folding:
         self._positions[record.instrument] = record.position
 
     def _now_holds(self, at: int, currency: str, balance: Decimal) -> None:
-        if currency not in self._cash:  # of what it had none of, nothing is written
-            self._balances.append(ExchangeBalance(at=0, currency=currency, balance=Decimal(0), trades=0, moves=0))
         self._cash[currency] = balance
         self._balances.append(
             ExchangeBalance(

@@ -58,6 +58,8 @@ def _held_when(told: BalanceRow, held: Sequence[ExchangeBalance]) -> ExchangeBal
     first = bisect_right(held, told.at - CLOCKS_APART_NS_MAX, key=_at) - 1
     behind = bisect_right(held, told.at + CLOCKS_APART_NS_MAX, key=_at)
     now = bisect_right(held, told.at, key=_at)
+    if not now and not told.balance:  # of a currency that nobody had yet nothing is written
+        return ExchangeBalance(at=0, currency=told.currency, balance=told.balance, trades=0, moves=0)
     about = [*reversed(held[max(first, 0) : now]), *held[now:behind]]  # the latest before, first
     return next((each for each in about if each.balance == told.balance), about[0] if about else None)
 

@@ -111,6 +111,12 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
 
 
+def borders(day: date) -> tuple[int, int]:
+    """When a day begins and ends, by UTC."""
+    since = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND_NS
+    return since, since + DAY_NS
+
+
 def read_statement(
     connection: Connection,
     keys: Sequence[AccountKey],
@@ -119,8 +125,7 @@ def read_statement(
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Statement:
     """The statement of a day of these accounts. `progress` is told how many fills of how many are read."""
-    since = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND_NS
-    until = since + DAY_NS
+    since, until = borders(day)
     if since > now:
         raise ReplenisherError(f"{day} has not come yet, by UTC")
     entries: list[Entry] = []

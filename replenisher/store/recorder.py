@@ -163,6 +163,15 @@ class Recorder:
         self._database.settle()
         return count
 
+    def look(self) -> RecorderStatus:
+        """How far the rows of the journal have come, without one more."""
+        known = segments(self._directory)
+        if known and (cursor := self._resume(known[0])) is not None:
+            self.status = RecorderStatus(
+                segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes()
+            )
+        return self.status
+
     def record_batch(self) -> Batch | None:
         """Record the next few steps in one transaction; None if there are none."""
         try:

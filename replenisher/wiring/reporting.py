@@ -8,16 +8,17 @@ from datetime import date
 from sqlalchemy import Connection
 
 from replenisher.config import Config
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.live import accepted as saved
 from replenisher.report.report import Report, read_report
-from replenisher.report.statement import Statement, read_statement
+from replenisher.report.statement import Statement, borders, read_statement
 from replenisher.report.statement_page import verdict
 from replenisher.store import history
 from replenisher.store.database import Database, explained
 from replenisher.store.queries import AccountKey
 from replenisher.wiring.books import newest_account
 from replenisher.wiring.ledgers import ledger_named
+from replenisher.wiring.waiting import rows_wait
 
 Progress = Callable[[int, int], None]
 
@@ -30,10 +31,18 @@ def report(source: str, progress: Progress) -> Report:
         )
 
 
+def unread(source: str) -> str:
+    """What the ledger lacks of what a desk did that has ended, in a sentence; empty if nothing."""
+    config, _ = ledger_named(source)
+    return "" if config is None else rows_wait(config)
+
+
 def statement(source: str, day: date, progress: Progress) -> Statement:
-    """The statement of a day of the same accounts."""
+    """The statement of a day of the same accounts; of one that is over, once all its rows are there."""
     now = time.time_ns()
     with _ledger(source) as (config, database):
+        if config is not None and (ends := borders(day)[1]) <= now and (why := rows_wait(config, ends)):
+            raise Unreachable(f"{day} is not stated yet: {why}")
         return database.read(
             lambda connection: read_statement(connection, _keys(config, connection), day, now, progress)
         )

@@ -43,3 +43,17 @@ def test_who_wants_to_hold_so_much_of_spot_is_told_from_where_it_counts(
 
     assert len(told) == bool(path)
     assert all(f"{path}, and 0 is what the account held before the first trade here" in each for each in told)
+
+
+def test_it_is_said_which_limits_hold_in_each_instrument_where_there_are_several(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    one = DESK.replace("VENUE", DERIBIT).replace("INSTRUMENT", "BTC-PERPETUAL").replace("IDEA", LEANING)
+    one = one.replace("TARGET", "0")
+    file.write_text(one)
+    assert list(advice(load(file))) == []
+
+    other = one.splitlines()[-1].replace("core", "other").replace("BTC-PERPETUAL", "BTC-25JUN27")
+    file.write_text(one + other + "\n")
+
+    (told,) = advice(load(file))
+    assert "max_leverage hold in each of the 2 instruments at there, and not in all of them together" in told
