@@ -59,7 +59,7 @@ def test_questions_are_answered_with_the_venues_words() -> None:
     assert balance == BalanceReported(at=T0, venue="deribit", currency="BTC", balance=told, venue_time=T0)
 
 
-def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_recent_ones() -> None:
+def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_told_before_the_recent_ones() -> None:
     far = make_open()
     yesterday = T0 - 25 * 3600 * S
 
@@ -67,17 +67,24 @@ def test_trades_of_more_than_a_day_ago_are_asked_of_the_archive_and_then_the_rec
         far.venue.send([AskTrades(scope=KEY, since=since, deadline=far.at + S)], far.at)
         return far.take(TRADING, f"private/get_user_trades_by_instrument{by}")
 
-    def answer(request: Json, *trades: Json, has_more: bool = False) -> bool:
+    def answer(request: Json, *trades: Json, has_more: bool = False) -> tuple[list[str], bool]:
         (told,) = far.reply(TRADING, request, {"trades": [*trades], "has_more": has_more})
         assert isinstance(told, TradesReported)
-        return told.has_more
+        return [fill.trade_id for fill in told.fills], told.has_more
 
+    recent = ask(yesterday)
+    told = answer(recent, trade(trade_id="t3", trade_seq=3), has_more=True)
+    assert (recent["params"]["historical"], told) == (False, ([], True)), "the older ones are still to come"
     first = ask(yesterday)
-    assert (first["params"]["historical"], answer(first, trade(), has_more=True)) == (True, True)
+    told = answer(first, trade(trade_id="t1", trade_seq=1), has_more=True)
+    assert (first["params"]["historical"], told) == (True, (["t1"], True))
     second = ask(yesterday + S, by="")
-    assert (second["params"]["historical"], answer(second)) == (True, True), "the recent ones are still to come"
-    third = ask(yesterday + S)
-    assert (third["params"]["historical"], answer(third, trade(trade_id="t2"))) == (False, False)
+    told = answer(second, trade(trade_id="t2", trade_seq=2))
+    assert (second["params"]["historical"], second["params"]["start_seq"]) == (True, 1)
+    assert told == (["t2", "t3"], True)
+    third = ask(yesterday + S, by="")
+    assert (third["params"]["historical"], third["params"]["start_seq"]) == (False, 3)
+    assert answer(third, trade(trade_id="t4", trade_seq=4)) == (["t4"], False)
     assert ask(yesterday + S)["params"]["historical"] is False, "once a session is enough"
 
 

@@ -141,13 +141,31 @@ def test_more_trades_in_a_currency_than_a_page_holds_are_read_instrument_by_inst
     assert ([fill.trade_id for fill in end.fills], end.has_more) == (["t4"], False)
 
 
-def test_of_a_currency_the_archive_is_read_first() -> None:
+def test_of_a_currency_what_is_archived_is_told_first() -> None:
     far = opened(BTC, LATER)
     long_ago = T0 - 25 * 3600 * S
 
-    first = next_page(far, "currency", since=long_ago)
-    assert page(far, first).has_more
-    second = next_page(far, "currency", since=long_ago)
+    recent = next_page(far, "currency", since=long_ago)
+    kept = page(far, recent, trade(trade_id="t2"))
+    archived = next_page(far, "currency", since=long_ago)
+    told = page(far, archived, trade(trade_id="t1"))
 
-    assert [each["params"]["historical"] for each in (first, second)] == [True, False]
-    assert not page(far, second).has_more
+    assert [each["params"]["historical"] for each in (recent, archived)] == [False, True]
+    assert (kept.fills, kept.has_more) == ((), True)
+    assert ([fill.trade_id for fill in told.fills], told.has_more) == (["t1", "t2"], False)
+
+
+def test_of_a_currency_with_more_than_a_page_of_recent_trades_each_archive_is_told_first() -> None:
+    far = opened(BTC, LATER)
+    long_ago = T0 - 25 * 3600 * S
+
+    told = [page(far, next_page(far, "currency", since=long_ago), trade(trade_id="t2"), has_more=True)]
+    for name in (BTC, LATER):
+        of = {"instrument_name": name}
+        told += [
+            page(far, next_page(far, "instrument", since=long_ago), trade(trade_id="t2", **of)),
+            page(far, next_page(far, "instrument", since=long_ago), trade(trade_id="t1", **of)),
+        ]
+
+    assert [[fill.trade_id for fill in each.fills] for each in told] == [[], [], ["t1", "t2"], [], ["t1", "t2"]]
+    assert [each.has_more for each in told] == [True, True, True, True, False]

@@ -184,12 +184,12 @@ class Questions:
                 page = private.decode_orders_page(reply.result)
                 return self._order_report(question, page.orders, reply, at) or self._not_on(page, question, reply, at)
             case Page(question=AskTrades(scope=scope)):
-                trades, listed = private.decode_trades_page(reply.result), self._listed.by_name(scope)
-                told = [trade for trade in trades.trades if trade.instrument_name in listed]
+                listed = self._listed.by_name(scope)
+                trades, has_more = self._own_trades.answered(what, private.decode_trades_page(reply.result))
+                told = [trade for trade in trades if trade.instrument_name in listed]
                 for trade in told:
                     self._own_changes.prove(trade.instrument_name, trade.timestamp, at)
                 fills = tuple(self._fill_of(trade, at) for trade in told)
-                has_more = self._own_trades.answered(what, trades)
                 return TradesReported(at=at, scope=scope, fills=fills, has_more=has_more)
             case AskPosition(scope=scope):
                 return self._positions(scope, reply, at)

@@ -65,6 +65,7 @@ class Page(msgspec.Struct, frozen=True):
     question: AskTrades
     group: Group
     is_archived: bool
+    is_kept: bool  # its answer is told after the archive
     after: int  # the number of the last trade of that page; 0 if this is the first one
 
 
