@@ -380,7 +380,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "a data directory that another daemon uses",
         EITHER,
         a_directory_in_use,
-        CONFIGURATION,
+        UNREACHABLE,
         "another daemon runs on this data directory, stop it or set REPLENISHER_DATA_DIR",
     ),
     (

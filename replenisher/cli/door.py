@@ -97,14 +97,16 @@ def cancel_all(file: File, timeout: Patience = 10, as_json: AsJson = False) -> N
 def stop(file: File, timeout: Patience = 120, as_json: AsJson = False) -> None:
     """Stop verified-flat, and wait for it.
 
-    The exit code is that of the daemon: 0 if the venue shows none of our orders, 1 if some may be left.
+    The exit code is that of the daemon: 0 if the venue shows none of our orders and the database has all rows, 1 if
+    some may be left, or rows were not written.
     """
     with progress("stopping: waiting for the venue's word that nothing of ours rests"):
         last_word = _asked(file, "stop", timeout)
     if as_json:
         show_json(last_word)
     else:
-        typer.echo(f"stopped with exit code {last_word.get('exit_code', 1)}; {_rests(last_word.get('left', []))}")
+        rows = "" if last_word.get("is_recorded", True) else "; the next `run` writes the rows that the database lacks"
+        typer.echo(f"stopped with exit code {last_word.get('exit_code', 1)}; {_rests(last_word.get('left', []))}{rows}")
     raise typer.Exit(int(last_word.get("exit_code", 1)))
 
 

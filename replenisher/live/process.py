@@ -1,7 +1,7 @@
 """The process around a life: its signals, the operator's door, the tasks that carry for the venues, housekeeping.
 
 Nothing is decided here: what happens is told to the supervisor, and when that says that it is over, everything is
-ended in order.
+ended in order. The door closes last: whoever asked to stop hears how it ended once that is known.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.http_price import HttpPrice
 from replenisher.live.jobs import housekeeping
-from replenisher.live.supervisor import Ending, Parts, Supervisor
+from replenisher.live.supervisor import FAILURE, INTERRUPTED, Ending, Parts, Supervisor
 from replenisher.live.watched import WatchedTasks
 from replenisher.venues.venue import CarrierOf
 
@@ -36,6 +36,8 @@ class Surroundings:
     retention: Callable[[], None] = lambda: None  # called once an hour: drop what is older than it must be kept
     statement: Callable[[], Coroutine[Any, Any, None]] = no_statement  # soon, and once an hour: state what is due
     refresh: Callable[[], None] = lambda: None  # called every REFRESH_S, for a screen
+    record: Callable[[], bool] = lambda: True  # in a thread, at the end: write the last rows; whether all are written
+    give_up: Callable[[], None] = lambda: None  # have `record` end at once
 
 
 async def live(parts: Parts, around: Surroundings) -> Ending:
@@ -52,7 +54,7 @@ async def live(parts: Parts, around: Surroundings) -> Ending:
         door = around.door(supervisor.answer)
         await door.open()
         _catch_signals(loop, supervisor)
-        refreshing = tasks.create_task(_refresh(around.refresh))
+        tasks.create_task(_refresh(around.refresh))
         tell, now = supervisor.driver.tell, parts.clock.now
         watching = [tasks.create_task(price.watch(tell, now)) for price in around.prices]
         if around.duration_s is not None:
@@ -61,16 +63,31 @@ async def live(parts: Parts, around: Surroundings) -> Ending:
             supervisor.start(carriers)
             await supervisor.over
         finally:
-            for task in (refreshing, *watching):
+            for task in watching:
                 task.cancel()
             ending = supervisor.close()
-            await door.close({"exit_code": ending.exit_code, "left": ending.left})
             for carrier in carriers.values():
                 await carrier.finish()
+            ending = await _recorded(ending, around, supervisor.is_hurried)
+            last_word = {"exit_code": ending.exit_code, "left": ending.left, "is_recorded": ending.is_recorded}
+            await door.close(last_word)
             await tasks.finish()
     if ending.error is not None:
         raise ending.error
     return ending
+
+
+async def _recorded(ending: Ending, around: Surroundings, is_hurried: asyncio.Future[None]) -> Ending:
+    """How it ended, once the last rows are written or nobody waits for that any more."""
+    recording = asyncio.get_running_loop().run_in_executor(None, around.record)
+    awaited: list[asyncio.Future[Any]] = [recording, is_hurried]
+    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    if not recording.done():
+        around.give_up()
+    if await recording:
+        return ending
+    why = INTERRUPTED if is_hurried.done() else FAILURE
+    return ending._replace(exit_code=ending.exit_code or why, is_recorded=False)
 
 
 def _on_unhandled(supervisor: Supervisor, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

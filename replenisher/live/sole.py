@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import Taken
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def sole_daemon(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigurationError(
+            raise Taken(
                 f"{data_dir}: another daemon runs on this data directory, stop it or set REPLENISHER_DATA_DIR"
             ) from None
         yield

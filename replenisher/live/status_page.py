@@ -186,7 +186,9 @@ def _dangers(answer: Answer) -> Iterator[tuple[str, str]]:
         label = "reduce" if pause["reduces"] else "pause"
         yield label, f"{pause['strategy'] or 'all strategies'}, {until}: {pause['reason']}"
     if answer["stop"] is not None:
-        yield "stop", f"{answer['stop']['verdict'] or 'under way'}: {answer['stop']['reason']}"
+        verdict = answer["stop"]["verdict"]
+        stage = f"{verdict}, the last rows are awaited" if verdict else "under way"
+        yield "stop", f"{stage}: {answer['stop']['reason']}"
 
 
 def _terms(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -83,13 +83,15 @@ class Ending(NamedTuple):
     left: list[str]  # the orders that may still rest
     is_verified: bool  # whether the venue has said that nothing of ours rests
     error: ReplenisherError | None  # the sentence for the operator, if there is one
+    is_recorded: bool = True  # whether the database has all rows
 
 
 class Supervisor:
-    """Watches one life. `over` is set when it should end; then `close` it."""
+    """Watches one life. `over` is set when it should end; then `close` it. It answers until the process has ended."""
 
     def __init__(self, parts: Parts, loop: Loop) -> None:
         self.over = loop.create_future()
+        self.is_hurried = loop.create_future()  # set once it is over, and whoever asked does not want to wait for rows
         self.driver = Driver(parts.engine, parts.journal, parts.venues, parts.clock, parts.lease, self._observe, loop)
         self.driver.failed.add_done_callback(lambda failure: self._on_failure(failure.exception()))
         self._parts = parts
@@ -227,7 +229,7 @@ class Supervisor:
 
     def stop(self, reason: str) -> None:
         """End the life verified flat."""
-        if self._state.stopping is None:
+        if self._state.stopping is None and not self.over.done():
             self.driver.tell(StopAsked(at=self._parts.clock.now(), reason=reason))
 
     def _stop_for(self, error: ReplenisherError) -> None:
@@ -241,14 +243,19 @@ class Supervisor:
         self._signals += 1
         if self._signals == 1:
             self.stop(name)
+        elif self.over.done():
+            if not self.is_hurried.done():
+                self.is_hurried.set_result(None)
         else:
             self._exit_code = INTERRUPTED
             self._end()
 
     def answer(self, request: Request) -> Answer:
         """Do what the operator asks for."""
-        at = self._parts.clock.now()
-        match request["verb"]:
+        at, verb = self._parts.clock.now(), request["verb"]
+        if self.over.done() and verb not in ("status", "stop"):
+            raise ReplenisherError(f"the daemon is ending, and answers no {verb} any more")
+        match verb:
             case "pause":
                 self.driver.tell(PauseAsked(at=at, reason="the operator"))
             case "resume":
@@ -259,7 +266,7 @@ class Supervisor:
                 self.stop("the operator")
             case _:
                 return self._parts.status()
-        return {"asked": request["verb"]}
+        return {"asked": verb}
 
     def _resume(self, reason: str, at: int) -> None:
         if not reason and (halted := why_halted(self._state)):

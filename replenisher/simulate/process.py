@@ -121,7 +121,7 @@ class Process:
             self.objections.append(f"its status knows of no quote, or of no lease: {status}")
         await self._consult()
         last_word = await self._ask(control.ask, "stop")
-        if last_word != {"exit_code": 0, "left": []}:
+        if last_word != {"exit_code": 0, "left": [], "is_recorded": True}:
             self.objections.append(f"its last word is {last_word}")
 
     async def _ask(self, ask: Callable[..., control.Answer], verb: str, **more: str) -> control.Answer:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import uvloop
@@ -25,7 +26,7 @@ from replenisher.live.monitor import Monitor
 from replenisher.live.process import Surroundings, live
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.sole import sole_daemon
-from replenisher.live.supervisor import FAILURE, RISK_HALT, Parts
+from replenisher.live.supervisor import RISK_HALT, Parts
 from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started
 from replenisher.store.growing import JournalFull
@@ -107,6 +108,16 @@ def _live(
         objection=objections(config, state),
         complaint=lambda: _complaint(child, printer) or journal.complaint(),
     )
+
+    @cache  # a life that ends asks for it; one that never began does not
+    def record() -> bool:
+        """Bring the last rows to the database; whether all are there."""
+        with suppress(JournalFull):  # then the next life brings it to the disk, and makes the rows
+            journal.close()
+        if recorder.status.error and not screen:  # which shows it
+            _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
+        return recorder.drain()
+
     around = Surroundings(
         carriers={name: each.carrier for name, each in reached.items()},
         door=lambda handle: Door(config.data_dir, handle),
@@ -114,6 +125,8 @@ def _live(
         duration_s=duration_s,
         retention=lambda: _tidy_up(journal, recorder, clock),
         statement=statement.state_what_is_due,
+        record=record,
+        give_up=recorder.give_up,
     )
     try:
         with ExitStack() as page:
@@ -122,23 +135,17 @@ def _live(
             garbage.look_for_it_ourselves()
             ending = uvloop.run(live(parts, around))
     finally:
-        with suppress(JournalFull):  # then the next life brings it to the disk, and makes the rows
-            journal.close()
-        if recorder.status.error:
-            _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
-        is_recorded = recorder.drain()
-    exit_code = ending.exit_code
-    if not is_recorded:
+        record()
+    if not ending.is_recorded:
         behind_bytes, error = recorder.status.behind_bytes, recorder.status.error
         tell("not_recorded", {"error": error, "behind_bytes": behind_bytes})
         _say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
-        exit_code = exit_code or FAILURE
-    if exit_code == RISK_HALT:
+    if ending.exit_code == RISK_HALT:
         _say(f'{why_halted(state)}; `replenisher resume {config.path} --reason "…"` lifts that')
     for order_id in ending.left:
         tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))
-    return exit_code, ending.left, not ending.is_verified
+    return ending.exit_code, ending.left, not ending.is_verified
 
 
 def _complaint(child: Child | None, printer: Printer) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, inspect
 
 from replenisher.config import Config
-from replenisher.errors import ConfigurationError, ReplenisherError, Unreachable
+from replenisher.errors import ConfigurationError, ReplenisherError, Taken, Unreachable
 from replenisher.live.accepted import alarms, reasons
 from replenisher.live.control import ask
 from replenisher.live.sole import sole_daemon
@@ -54,7 +54,7 @@ def _data_directory(config: Config) -> Finding:
     try:
         with sole_daemon(directory):
             return _found("data directory", Light.GREEN, f"{_short(directory)}, no daemon runs on it")
-    except ConfigurationError:
+    except Taken:
         return _in_use(config, directory)
 
 

@@ -107,6 +107,12 @@ class Recording:
         self._stderr.close()
         return code == 0
 
+    def give_up(self) -> None:
+        """End it now, for whoever waits in `drain`; the next life brings the rest."""
+        with self._changing:
+            self._ending.set()
+            self._child.kill()
+
     def renew(self, at: int) -> None:
         """Ask it to renew the lease; one that does not read any more is not waited for, and replaced after a while."""
         if self._unanswered_since is None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import Taken
 from replenisher.live.sole import sole_daemon
 
 
 def test_a_second_daemon_on_one_data_directory_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     with sole_daemon(tmp_path):
         with (
-            pytest.raises(ConfigurationError, match="another daemon runs on this data directory"),
+            pytest.raises(Taken, match="another daemon runs on this data directory"),
             sole_daemon(tmp_path),
         ):
             pass
@@ -36,7 +36,7 @@ def test_a_killed_daemon_holds_the_directory_no_longer(tmp_path: Path) -> None:
     ) as daemon:
         assert daemon.stdout is not None
         assert daemon.stdout.readline() == b"held\n"
-        with pytest.raises(ConfigurationError), sole_daemon(tmp_path):
+        with pytest.raises(Taken), sole_daemon(tmp_path):
             pass
 
         os.kill(daemon.pid, signal.SIGKILL)

@@ -1,7 +1,11 @@
 """A database that is away while a desk trades: no row is lost, no cancel waits, and no stop hangs."""
 
+import json
+import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -119,9 +123,11 @@ def test_a_database_that_hangs_does_not_hang_the_stop_and_the_next_life_writes_w
             daemon.until("it trades on", lambda: trades(desk, fills_before))
             stopped_at = monotonic()
 
-            ended = daemon.stop(within_s=DRAIN_S + SLACK_S)
+            asked = desk.command("stop", desk.config)
+            ended = daemon.wait()
 
-        assert ended.code == 1
+        assert (asked.code, ended.code) == (1, 1)
+        assert "no order of ours rests; the next `run` writes the rows that the database lacks" in asked.stdout
         (not_recorded,) = (fact for fact in ended.told if fact["event"] == "not_recorded")
         assert not_recorded["behind_bytes"] > 0
         assert "timed out" in not_recorded["error"]
@@ -136,3 +142,66 @@ def test_a_database_that_hangs_does_not_hang_the_stop_and_the_next_life_writes_w
         desk.assert_books_agree()
         held, journal = rows_held(postgres_url), rows_in(desk.data / "journal")
         assert {name: held[name] for name in journal} == journal
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Somebody else writes to the file, and takes long."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 60000")
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def awaits_rows(desk: Desk) -> bool:
+    """Whether it is flat, and only its last rows are not written."""
+    stop = ask(desk.data, "status")["stop"]
+    return stop is not None and stop["verdict"] == "flat"
+
+
+def test_a_stop_is_over_only_when_the_rows_are_written_and_until_then_everybody_is_told_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon, ThreadPoolExecutor() as operators:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        with locked(desk.database):
+            first = operators.submit(desk.command, "stop", desk.config, "--json")
+            daemon.until("only rows are missing", lambda: awaits_rows(desk))
+            second = operators.submit(ask, desk.data, "stop", timeout_s=DRAIN_S + SLACK_S)
+
+            page = desk.command("status", desk.config)
+            paused = desk.command("pause", desk.config)
+            another = desk.run("--duration", "1")
+
+            assert not first.done()
+            assert "flat, the last rows are awaited: the operator" in page.stdout
+            assert (paused.code, paused.stderr) == (
+                1,
+                "replenisher: the daemon is ending, and answers no pause any more\n",
+            )
+            assert another.code == 75
+            assert "another daemon runs on this data directory" in another.stderr
+        ended = daemon.wait()
+
+    told = {"exit_code": 0, "left": [], "is_recorded": True}
+    assert (first.result().code, json.loads(first.result().stdout)) == (0, told)
+    assert second.result() == told
+    assert ended.code == 0
+    desk.assert_books_agree()
+
+
+def test_a_second_signal_ends_the_wait_for_rows_and_the_next_life_writes_them(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the daemon trades", lambda: trades(desk))
+        with locked(desk.database):
+            daemon.send(signal.SIGTERM)
+            daemon.until("only rows are missing", lambda: awaits_rows(desk))
+            ended = daemon.stop(signal.SIGINT)
+
+    assert ended.code == 130
+    assert [fact["event"] for fact in ended.told if fact["event"] == "not_recorded"] == ["not_recorded"]
+    assert ended.summary["stop"]["verdict"] == "flat"
+    again = desk.run("--duration", "1")
+    assert (again.code, again.stderr) == (0, "")
+    desk.assert_books_agree()

@@ -330,7 +330,7 @@ def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> N
 
     second = desk.run("--duration", "1")
 
-    assert (second.code, second.stdout) == (78, "")
+    assert (second.code, second.stdout) == (75, "")
     assert second.stderr.count("\n") == 1
     assert "another daemon runs on this data directory" in second.stderr
     assert len(lives(desk.ledger())) == requests
@@ -345,7 +345,7 @@ def test_stop_waits_for_the_end_and_ends_as_the_daemon_does(tmp_path: Path) -> N
         asked = desk.command("stop", desk.config, "--json")
 
         assert asked.code == 0
-        assert json.loads(asked.stdout) == {"exit_code": 0, "left": []}
+        assert json.loads(asked.stdout) == {"exit_code": 0, "left": [], "is_recorded": True}
         ended = daemon.wait()
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.summary["stop"]["reason"] == "the operator"
