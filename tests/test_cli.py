@@ -130,7 +130,8 @@ STATUS: dict[str, object] = COUNTS | {
         {"type": "Pause", "reason": "the operator", "until": 0, "strategy": "edge", "reduces": False},
         {"type": "Pause", "reason": "a daily loss", "until": 1_600_000_000_000, "strategy": "", "reduces": True},
     ],
-    "sync": {"deribit": "synced"},
+    "sync": {"deribit": "synced", "other": "closed"},
+    "lost": {"other": "10028 too_many_requests"},
     "dead_man_switch": {"deribit": "armed"},
     "stop": None,
     "ladder": LADDER,
@@ -144,6 +145,7 @@ core guards            toxicity, withhold buy 0: mean markout -1.20 bps of 7 fil
 core owes              not met for 12 s: no bid rests, 97.12 % of this hour, 99.50 % of today (UTC), owed are 95 %
 edge owes              nothing is owed, the instrument does not trade, 100.00 % of today (UTC), owed are 90 %
 deribit                synced
+other                  closed, lost last: 10028 too_many_requests
 dead man               deribit: armed, the venue cancels our orders when we are gone
 lease                  ours, epoch 60310412, for 84 s unless it is renewed
 up                     01:01:01

@@ -39,6 +39,7 @@ from replenisher.model.event import (
     OrderWorking,
     PriceFailed,
     PriceTold,
+    SessionLost,
     Started,
     TickerTold,
     TradePrinted,
@@ -111,6 +112,7 @@ class Monitor:
         self._refilling: dict[str, Eaten] = {}  # by the order that is on its way into the slot
         self._decisions: dict[str, Decision] = {}  # the last one of each strategy
         self._failed: dict[str, str] = {}  # why there was last no price over HTTP, by its source
+        self._lost: dict[str, str] = {}  # why each venue last lost its session
         self._sweeps = Sweeps(state)
 
     # --- Being told ----------------------------------------------------------------------------------------------
@@ -125,6 +127,8 @@ class Monitor:
                 self._is_back(event.order_id, event.at)
             elif isinstance(event, Started):
                 self.started_at = event.at
+            elif isinstance(event, SessionLost):
+                self._lost[event.venue] = event.reason
             elif isinstance(event, PriceFailed):
                 self._failed[f"{Of.HTTP}:{event.source}"] = event.reason
         self._see_fills(step)
@@ -318,6 +322,11 @@ class Monitor:
             halts=list(state.halts.values()),
             pauses=list(state.pauses.values()),
             sync={venue.name: _stage(state, venue.name) for venue in state.setup.quoted_venues},
+            lost={
+                venue: reason
+                for venue, reason in self._lost.items()
+                if venue in state.syncs and not state.syncs[venue].is_synced
+            },
             dead_man_switch={venue.name: _switch(state, venue) for venue in state.setup.quoted_venues},
             stop=None
             if stopping is None

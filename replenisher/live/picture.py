@@ -75,6 +75,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     halts: list[Halt]
     pauses: list[Pause]
     sync: dict[str, str]  # venue -> stage
+    lost: dict[str, str]  # venue that is not in sync -> why it last lost its session, if it had one in this life
     dead_man_switch: dict[str, str]  # venue -> armed, not armed, or none
     stop: Stop | None
 

@@ -216,7 +216,7 @@ def _session(picture: Picture, backstage: Backstage) -> tuple[str, str, str]:
         return "!", f"stopped, but there may be left: {left}", ALARM
     absent = {strategy: reason for strategy, reason in summary.not_quoting.items() if reason}
     if absent and len(absent) == len(summary.not_quoting):
-        return "○", next(iter(absent.values())), ALARM
+        return "○", " · ".join([next(iter(absent.values())), *summary.lost.values()]), ALARM
     short = {strategy: reason for strategy, reason in summary.withheld.items() if reason and strategy not in absent}
     words = [f"{strategy}: {reason}" for strategy, reason in (absent | short).items()]
     if not summary.live_orders:

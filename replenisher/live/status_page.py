@@ -65,7 +65,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         yield from ((f"{strategy} guards", line) for line in lines)
     for strategy, uptime in answer["obligations"].items():
         yield f"{strategy} owes", uptime_of(uptime, answer["at"])
-    yield from answer["sync"].items()
+    for venue, stage in answer["sync"].items():
+        yield venue, f"{stage}, lost last: {answer['lost'][venue]}" if venue in answer["lost"] else stage
     for venue, switch in answer["dead_man_switch"].items():
         yield "dead man", f"{venue}: {SWITCH[switch]}"
     yield "lease", _lease(answer["lease"])

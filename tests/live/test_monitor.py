@@ -365,6 +365,21 @@ def test_a_session_that_is_not_in_sync_yet_is_told_as_such() -> None:
     assert during["not_quoting"] == {"core": f"not in sync with {VENUE}: orders"}
 
 
+def test_why_a_session_was_lost_is_told_until_it_is_in_sync_again() -> None:
+    world, monitor = opened()
+    assert monitor.status(world.state, world.at)["lost"] == {}
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="10028 too_many_requests"))
+    assert monitor.status(world.state, world.at)["lost"] == {VENUE: "10028 too_many_requests"}
+
+    world.tell(SessionOpened(at=0, venue=VENUE))
+    during = monitor.status(world.state, world.at)
+    assert (during["sync"], during["lost"]) == ({VENUE: "orders"}, {VENUE: "10028 too_many_requests"})
+
+    world.settle()
+    assert monitor.status(world.state, world.at)["lost"] == {}
+
+
 def test_the_status_is_json_with_the_ladder_and_the_book() -> None:
     world, monitor = opened()
 

@@ -14,9 +14,9 @@ from replenisher.core.slots import RefillPolicy
 from replenisher.live.lines import Column, clock, cut, heading, number, pair, printable, row, span, time_of_day
 from replenisher.live.monitor import Monitor
 from replenisher.live.screen import Backstage, Screen, Title, farewell, page
-from replenisher.model.event import FeedLost, PauseAsked, StopAsked
+from replenisher.model.event import FeedLost, PauseAsked, SessionLost, StopAsked
 from replenisher.model.order import Side
-from tests.core.world import KEY, LINEAR, SECOND, T0, World, buy, ladder, sell, want
+from tests.core.world import KEY, LINEAR, SECOND, T0, VENUE, World, buy, ladder, sell, want
 from tests.live.terminal import Terminal
 from tests.live.watched import Steps, eat, world_with
 
@@ -104,6 +104,14 @@ def test_a_life_without_an_instrument_yet_has_a_screen_too() -> None:
 
     assert "○ not in sync with toy: connecting" in lines[1]
     assert len(lines) == 24
+
+
+def test_why_the_session_was_lost_stands_beside_that_nothing_is_shown() -> None:
+    world, monitor = opened()
+
+    world.tell(SessionLost(at=0, venue=VENUE, reason="10028 too_many_requests"))
+
+    assert f"○ not in sync with {VENUE}: closed · 10028 too_many_requests" in seen(world, monitor, 80, 24)[1]
 
 
 def test_our_own_size_stands_at_its_level_even_where_the_book_is_cut_short() -> None:

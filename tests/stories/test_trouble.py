@@ -44,6 +44,7 @@ def what_may_rest(desk: Desk, daemon: Process) -> set[str]:
     daemon.until("it has no session", lambda: daemon.told("session_lost"))
     status = desk.answer("status")
     assert status["not_quoting"] == {"core": "not in sync with deribit: closed"}
+    assert status["lost"]["deribit"]
     return {order["order_id"] for order in status["ladder"]}
 
 
