@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from replenisher.cli import app
+from replenisher.config import load
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.status_page import status_page
 from replenisher.report.resampling import resampled
@@ -217,6 +218,7 @@ class Daemon:
     def __init__(self, data_dir: Path) -> None:
         self.heard: list[str] = []
         self.last_word: Answer = {"exit_code": 0, "left": []}
+        self.config_version = ""
         self.resting = [["rpl1", "rpl1"]]  # what may rest, by the looks at it; the last one stays
         self._door = Door(data_dir, self._handle)
         self._closing: asyncio.Task[None] | None = None
@@ -244,16 +246,17 @@ class Daemon:
         if request["verb"] == "status":
             names = self.resting.pop(0) if len(self.resting) > 1 else self.resting[0]
             ladder = [order | {"order_id": name} for name, order in zip(names, LADDER, strict=False)]
-            return STATUS | {"ladder": ladder}
+            return STATUS | {"ladder": ladder, "config_version": self.config_version}
         return {"asked": request["verb"]}
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """What the verbs find on the data directory of `desk.yaml`."""
+def daemon(tmp_path: Path, config: Path) -> Iterator[Daemon]:
+    """What the verbs find on the data directory of `desk.yaml`, which it runs."""
     data_dir = tmp_path / "data" / "desk"
     data_dir.mkdir(parents=True)
     daemon = Daemon(data_dir)
+    daemon.config_version = load(config).fingerprint()
     daemon.start()
     yield daemon
     daemon.end()
@@ -380,12 +383,33 @@ def test_status_is_a_page_for_people_and_one_document_for_machines(
     assert for_people.stdout == STATUS_PAGE
     answer = json.loads(for_machines.stdout)
     (bands,) = answer.pop("resilience").values()
+    assert (answer.pop("file_differs"), answer.pop("config_version")) == ("", daemon.config_version)
     assert answer == {name: told for name, told in STATUS.items() if name not in ("resilience", "sweeps")}
     assert [(band["sweeps"], band["t50_s"]) for band in bands.values()] == [(0, None), (2, None), (12, 0.9)]
     low, high = bands["10 bps"]["intervals"]["back 0.5s"]
     assert low < bands["10 bps"]["back"]["0.5s"] < high
     assert for_people.stderr + for_machines.stderr == ""
     assert (for_people.returncode, for_machines.returncode) == (0, 0)
+
+
+def test_status_says_that_the_file_is_no_longer_what_runs(replenisher: Command, config: Path, daemon: Daemon) -> None:
+    runs = daemon.config_version
+    config.write_text(config.read_text() + "# a remark\n")
+    assert json.loads(replenisher("status", config, "--json").stdout)["file_differs"] == ""
+
+    config.write_text(config.read_text().replace("order_amount: 1000", "order_amount: 2000", 1))
+    changed = json.loads(replenisher("status", config, "--json").stdout)["file_differs"]
+    page = replenisher("status", config).stdout
+
+    on_disk = load(config).fingerprint()
+    assert on_disk != runs
+    told = f"{config}, as it is read here, is {on_disk}, and {runs} runs: it was changed, or given other options then"
+    assert changed == told
+    assert [line.split(maxsplit=2)[2] for line in page.splitlines() if line.startswith("! file")] == [told]
+
+    config.write_text("version: [")
+    broken = json.loads(replenisher("status", config, "--json").stdout)["file_differs"]
+    assert broken.startswith(f"it cannot be run any more: {config}")
 
 
 @pytest.mark.parametrize("verb", ["pause", "cancel-all"])

@@ -22,10 +22,25 @@ def status(file: File, as_json: AsJson = False) -> None:
     from replenisher.report.resampling import resampled
 
     answer = resampled(_asked(file, "status"))
+    answer["file_differs"] = _difference(file, answer["config_version"])
     if as_json:
         show_json(answer)
     else:
         typer.echo(status_page(answer))
+
+
+def _difference(file: Path, running: str) -> str:
+    """Why a `run` of this file, as it is now, would not be what runs; empty if it would."""
+    from replenisher.config import load
+    from replenisher.errors import ConfigurationError
+
+    try:
+        on_disk = load(file).fingerprint()
+    except ConfigurationError as error:
+        return f"it cannot be run any more: {' '.join(str(error).split())}"
+    if on_disk == running:
+        return ""
+    return f"{file}, as it is read here, is {on_disk}, and {running} runs: it was changed, or given other options then"
 
 
 @app.command(epilog="Example: replenisher pause configs/paper.yaml")

@@ -69,6 +69,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
         yield venue, f"{stage}, lost last: {answer['lost'][venue]}" if venue in answer["lost"] else stage
     for venue, switch in answer["dead_man_switch"].items():
         yield "dead man", f"{venue}: {SWITCH[switch]}"
+    if difference := answer.get("file_differs"):  # which whoever asks finds
+        yield "! file", difference
     yield "lease", _lease(answer["lease"])
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])

@@ -334,7 +334,8 @@ def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> N
     assert second.stderr.count("\n") == 1
     assert "another daemon runs on this data directory" in second.stderr
     assert len(lives(desk.ledger())) == requests
-    assert desk.answer("status")["not_quoting"] == {"core": ""}
+    status = desk.answer("status")
+    assert (status["not_quoting"], status["file_differs"], status["lost"]) == ({"core": ""}, "", {})
 
 
 def test_stop_waits_for_the_end_and_ends_as_the_daemon_does(tmp_path: Path) -> None:
