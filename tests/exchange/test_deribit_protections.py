@@ -102,6 +102,7 @@ def test_market_maker_protection_from_its_limits_to_its_end(clients: Clients) ->
         ("private/get_positions", {}, 100),
         ("public/subscribe", {"channels": []}, 10),
         ("public/get_instruments", {"currency": "BTC"}, 50),
+        ("private/get_transaction_log", {"currency": "BTC", "start_timestamp": 0, "end_timestamp": 1}, 8),
     ],
 )
 def test_who_asks_too_often_is_cut_off(clients: Clients, method: str, params: dict[str, Any], burst: int) -> None:

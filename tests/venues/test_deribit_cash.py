@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from replenisher.model.command import AskCash
-from replenisher.model.event import CashKind, CashMoved, CashReported, QuestionFailed
+from replenisher.model.command import AskBalance, AskCash
+from replenisher.model.event import CashKind, CashMoved, CashReported, Event, QuestionFailed
 from replenisher.venues.deribit import private
 from tests.venues.far import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
 
@@ -40,6 +40,93 @@ def test_pages_are_read_to_the_end_and_told_oldest_first() -> None:
         (CashKind.SETTLEMENT, "9"),
     ]
     assert answer == CashReported(at=T0, venue="deribit", currency="BTC", venue_time=T0)
+
+
+def test_a_log_of_many_pages_comes_to_its_end_as_fast_as_the_venue_grants_it() -> None:
+    far = make_open()
+    rows_left, credits, counted_at = 6_000, 8.0, far.at  # eight at once and one a second, as the venue counts
+    begun_at, ask_at = far.at, far.at
+    told: list[Event] = []
+
+    while not any(isinstance(fact, CashReported) for fact in told):
+        if far.at >= ask_at:
+            question = AskCash(venue="deribit", currency="BTC", since=T0 - S, deadline=far.at + 2 * S)
+            far.venue.send([question], far.at)
+            ask_at = question.deadline + S  # as the engine asks that has no answer
+        told += far.live(100 * MS)
+        for request in [each for each in far.requests[TRADING] if each["method"] == METHOD]:
+            far.requests[TRADING].remove(request)
+            credits, counted_at = min(8.0, credits + (far.at - counted_at) / S) - 1, far.at
+            assert credits >= 0, "the venue would end the session"
+            assert request["params"].get("continuation", 6_000) == rows_left, "none is asked for twice"
+            page = [row(number) for number in range(rows_left, rows_left - 250, -1)]
+            rows_left -= 250
+            told += far.reply(TRADING, request, {"logs": page, "continuation": rows_left or None})
+
+    *moves, answer = (fact for fact in told if isinstance(fact, CashMoved | CashReported))
+    assert [int(move.venue_id) for move in moves if isinstance(move, CashMoved)] == list(range(1, 6_001))
+    assert isinstance(answer, CashReported)
+    assert answer.venue_time <= begun_at + 200 * MS, "what was written since its first page is on no other"
+    assert not any(isinstance(fact, QuestionFailed) for fact in told)
+    assert far.at - begun_at < 30 * S
+
+
+def test_what_the_log_of_a_currency_has_to_wait_for_holds_up_no_other_question() -> None:
+    far = make_open()
+    currencies = [f"C{number}" for number in range(10)]
+
+    far.venue.send(
+        [AskCash(venue="deribit", currency=each, since=T0, deadline=far.at + 2 * S) for each in currencies], far.at
+    )
+    far.venue.send([AskBalance(venue="deribit", currency="BTC", deadline=far.at + 2 * S)], far.at)
+
+    far.take(TRADING, "private/get_account_summary")
+    asked_at_once = [each for each in far.requests[TRADING] if each["method"] == METHOD]
+    for request in asked_at_once:
+        far.requests[TRADING].remove(request)
+        far.reply(TRADING, request, {"logs": [], "continuation": None})
+    far.live(5 * S)
+    later = [each for each in far.requests[TRADING] if each["method"] == METHOD]
+    assert [each["params"]["currency"] for each in asked_at_once + later] == currencies
+    assert 1 < len(asked_at_once) < 8, "and others who use the account may ask, too"
+
+
+def test_a_page_without_an_answer_is_asked_for_again_and_no_page_before_it() -> None:
+    far = make_open()
+    far.reply(TRADING, asked(far), {"logs": [row(9)], "continuation": 7})
+    far.take(TRADING, METHOD)
+    assert any(isinstance(fact, QuestionFailed) for fact in far.live(6 * S))
+
+    again = asked(far)
+    *moves, _ = far.reply(TRADING, again, {"logs": [row(7)], "continuation": None})
+
+    assert again["params"]["continuation"] == 7
+    assert [move.venue_id for move in moves if isinstance(move, CashMoved)] == ["7", "9"]
+
+
+def test_a_page_that_is_refused_is_followed_by_the_first_one() -> None:
+    far = make_open()
+    far.reply(TRADING, asked(far), {"logs": [row(9)], "continuation": 7})
+    (refused,) = far.answer(TRADING, METHOD, error={"code": 10001, "message": "error"})
+
+    assert isinstance(refused, QuestionFailed)
+    assert "continuation" not in asked(far)["params"]
+
+
+def test_a_life_that_follows_another_asks_once_the_credits_are_back_that_it_may_have_spent() -> None:
+    far = Far()
+    far.venue.start(far.at, follows=True)
+    far.wait(2 * S)
+    far.open_market()
+    far.open_trading()
+
+    questions = [AskCash(venue="deribit", currency=each, since=T0, deadline=far.at + S) for each in ("BTC", "ETH")]
+    far.venue.send(questions, far.at)
+
+    far.take(TRADING, METHOD)
+    assert METHOD not in [each["method"] for each in far.requests[TRADING]]
+    far.live(S)
+    far.take(TRADING, METHOD)
 
 
 def test_what_was_told_is_not_told_again() -> None:

@@ -17,8 +17,8 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.court import Check, Daemon, Objection, Oracle
 from replenisher.store.journal import RING_STEPS_MAX, UNSAFE_BYTES_MAX, UNWRITTEN_BYTES_MAX
+from replenisher.venues.deribit import cash_log
 from replenisher.venues.deribit.grid import PLACED_MAX
-from replenisher.venues.deribit.questions import CASH_REMEMBERED_MAX
 
 WRITE_BYTES_MIN = 64  # a step is not told in less
 # What is kept longer than it is at work, by whose it is, and how much of it there may be.
@@ -29,7 +29,7 @@ CEILINGS = {
     "Account.remembered": FILLS_REMEMBERED_MAX,
     "NewFills._since": FILLS_REMEMBERED_MAX,
     "NewFills._before": FILLS_REMEMBERED_MAX,
-    "Questions._cash_told": CASH_REMEMBERED_MAX,
+    "CashLog._told": cash_log.REMEMBERED_MAX,
     "Grid._ticks": PLACED_MAX,  # of the prices that a book has shown
     "Grid._lots": PLACED_MAX,
     "Instrument.price_texts": Multiples.SIZE_MAX,  # of the prices that were asked for

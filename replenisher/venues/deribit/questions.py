@@ -1,6 +1,6 @@
 """The engine's questions to Deribit, and their answers: our orders and trades, our position, our cash.
 
-An answer may take several requests: cash comes in pages, newest first, and an order that is not among the recent ones
+An answer may take several requests: cash comes in pages (`cash_log`), and an order that is not among the recent ones
 is sought in the archive. The engine is told once, when the answer has come to its end. Trades are told page by page.
 """
 
@@ -19,7 +19,6 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import (
     BalanceReported,
-    CashReported,
     Event,
     OpenOrdersReported,
     OrderFilled,
@@ -30,16 +29,16 @@ from replenisher.model.event import (
     TradesReported,
 )
 from replenisher.model.instrument import Kind
-from replenisher.model.units import MINUTE_NS, MS_NS
+from replenisher.model.units import MINUTE_NS
 from replenisher.venues.deribit import archive, codec, private, requests, sweep
+from replenisher.venues.deribit.cash_log import CashLog
 from replenisher.venues.deribit.link import Clock, Link
 from replenisher.venues.deribit.listed import Listed
 from replenisher.venues.deribit.own_trades import OwnTrades
 from replenisher.venues.deribit.watch import OwnChanges
 from replenisher.venues.deribit.words import Page, Search, Sweep
+from replenisher.venues.limiter import Bucket
 
-CASH_PER_PAGE = 250
-CASH_REMEMBERED_MAX = 20_000
 ORDER_NOT_FOUND = 10004
 
 
@@ -54,6 +53,7 @@ class Questions:
         clock: Clock,
         link: Link,
         own_changes: OwnChanges,
+        cash_credits: Bucket,
         facts: list[Event],
     ) -> None:
         self._venue = venue
@@ -64,8 +64,7 @@ class Questions:
         self._own_changes = own_changes
         self._facts = facts
         self._own_trades = OwnTrades()
-        self._cash_rows: dict[str, list[private.CashEntry]] = {}  # by currency: pages of an answer not yet whole
-        self._cash_told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
+        self._cash_log = CashLog(venue, clock, link, cash_credits, facts)
 
     def ask(self, question: Question, at: int) -> None:
         """Ask the venue, or say that an instrument is none that it has."""
@@ -92,7 +91,7 @@ class Questions:
             case AskPosition():
                 method, params = "private/get_position", {"instrument_name": listed[scope].name}
             case AskCash():
-                self._ask_cash(question, at)
+                self._cash_log.ask(question, at)
                 return
             case AskBalance(currency=currency):
                 method = "private/get_account_summary"
@@ -119,16 +118,14 @@ class Questions:
         params = archive.search(self._listed[question.instrument], continuation)
         self._link.ask(method, params, Search(question), at, deadline=question.deadline)
 
-    def _ask_cash(self, question: AskCash, at: int, continuation: int | None = None) -> None:
-        params: dict[str, requests.Param] = {
-            "currency": question.currency,
-            "start_timestamp": question.since // MS_NS,
-            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-            "count": CASH_PER_PAGE,
-        }
-        if continuation is not None:
-            params["continuation"] = continuation
-        self._link.ask("private/get_transaction_log", params, question, at, deadline=question.deadline)
+    def wake(self, at: int) -> None:
+        """Ask for what had to wait."""
+        self._cash_log.wake(at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        return self._cash_log.next_wake
 
     def answered(self, what: Question | Search | Sweep | Page, reply: codec.Frame, at: int) -> None:
         """Tell the answer, or why there is none."""
@@ -140,6 +137,8 @@ class Questions:
         except codec.UNREADABLE as error:
             told = f"unreadable answer: {error}"
         if isinstance(told, str):
+            if isinstance(what, AskCash):
+                self._cash_log.refused(what)
             self.failed(what, told, at)
         elif isinstance(told, tuple):
             self._facts += told
@@ -152,6 +151,8 @@ class Questions:
             for each in what.questions:
                 self.failed(each, message, at)
             return
+        if isinstance(what, AskCash):
+            self._cash_log.unanswered(what)
         question = what.question if isinstance(what, Search | Page) else what
         name, subject = type(question).__name__, question.subject
         self._facts.append(QuestionFailed(at=at, venue=self._venue, question=name, subject=subject, message=message))
@@ -159,6 +160,7 @@ class Questions:
     def forget(self) -> None:
         """The session is over."""
         self._own_trades.forget()
+        self._cash_log.forget()
 
     def _report(
         self, what: Question | Search | Page, reply: codec.Frame, at: int
@@ -194,7 +196,7 @@ class Questions:
             case AskPosition(scope=scope):
                 return self._positions(scope, reply, at)
             case AskCash():
-                return self._cash_report(what, reply, at)
+                return self._cash_log.answered(what, reply, at)
             case AskBalance(currency=currency):
                 summary = private.decode_summary(reply.result)
                 return BalanceReported(
@@ -226,25 +228,6 @@ class Questions:
             for name, each in self._listed.by_name(scope).items()
             if each.kind is not Kind.SPOT
         )
-
-    def _cash_report(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
-        """The rows are told oldest first, when the last page, which has the oldest, is there."""
-        page = private.decode_cash_page(reply.result)
-        rows = self._cash_rows.setdefault(question.currency, [])
-        if rows and page.logs and page.logs[0].id >= rows[-1].id:
-            rows.clear()  # of a question that was never answered to its end
-        rows.extend(page.logs)
-        if page.continuation is not None:
-            self._ask_cash(question, at, page.continuation)
-            return None
-        for entry in reversed(rows):
-            if (entry.currency, entry.id) not in self._cash_told:
-                self._cash_told[entry.currency, entry.id] = None
-                self._facts.extend(private.cash_moves_of(entry, self._venue, at))
-        rows.clear()
-        while len(self._cash_told) > CASH_REMEMBERED_MAX:
-            del self._cash_told[next(iter(self._cash_told))]
-        return CashReported(at=at, venue=self._venue, currency=question.currency, venue_time=reply.venue_time)
 
     def _order_report(
         self, question: AskOrder, orders: Sequence[private.WireOrder], reply: codec.Frame, at: int

@@ -58,6 +58,7 @@ from replenisher.venues.deribit.words import (
     Unanswered,
     Unsubscribe,
 )
+from replenisher.venues.limiter import Bucket
 
 RETIRING_NS = 5 * SECOND_NS  # how long a retired connection waits for answers
 SWITCH_SCOPE = "connection"
@@ -85,6 +86,7 @@ class Trading:
         link: Link,
         orphans: Orphans,
         halted: Callable[[str, str, int], None],
+        cash_credits: Bucket,
         facts: list[Event],
         role: Role = Role.CHIEF,
     ) -> None:
@@ -104,7 +106,9 @@ class Trading:
         self._own_changes = OwnChanges()
         self._own_orders = OwnOrders(venue, is_ours, instruments, orphans, self._own_changes)
         listed = Listed(venue, names, instruments)
-        self._questions = Questions(venue, self._own_orders.fill, listed, clock, link, self._own_changes, facts)
+        self._questions = Questions(
+            venue, self._own_orders.fill, listed, clock, link, self._own_changes, cash_credits, facts
+        )
 
     def received(self, frame: str | bytes, at: int) -> None:
         """One frame; what happens to our orders takes the short way."""
@@ -130,6 +134,7 @@ class Trading:
         if self._role is Role.RETIRED:
             self._leave(at)
             return
+        self._questions.wake(at)
         if deaf := self._own_changes.deaf(at):
             self._give_up(f"what was answered is not told on {', '.join(map(channel_of, deaf))}", at)
         if self._role is Role.CHIEF:
@@ -138,9 +143,11 @@ class Trading:
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        wake, look = self.link.next_wake, self._own_changes.next_look
-        if look is not None and self._role is not Role.RETIRED and (wake is None or look < wake):
-            wake = look
+        wake = self.link.next_wake
+        if self._role is not Role.RETIRED:
+            for look in (self._own_changes.next_look, self._questions.next_wake):
+                if look is not None and (wake is None or look < wake):
+                    wake = look
         also = self._orphans.next_wake if self._role is Role.CHIEF else self._leaves_at
         return also if wake is None or (also is not None and also < wake) else wake
 

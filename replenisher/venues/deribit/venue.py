@@ -13,6 +13,7 @@ from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event
 from replenisher.model.order import is_order_id
 from replenisher.model.units import SECOND_NS
+from replenisher.venues.deribit import cash_log
 from replenisher.venues.deribit.link import CREDITS, CREDITS_PER_SECOND, OPENING_COST, Clock, Link
 from replenisher.venues.deribit.market import Market
 from replenisher.venues.deribit.orphans import Orphans
@@ -64,6 +65,7 @@ class DeribitVenue:
         self._actions: list[Action] = []
         clock = Clock()
         self._bucket = bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
+        self._cash_credits = Bucket(capacity=cash_log.AT_ONCE, per_second=cash_log.PER_SECOND)
         attempts = dials()
 
         def link(connection: str, pace: Pace) -> Link:
@@ -100,6 +102,7 @@ class DeribitVenue:
                 link(connection, settings.trading_pace),
                 orphans,
                 lambda instrument, reason, at: self._market.chief.halted(instrument, reason, at),
+                self._cash_credits,
                 self._facts,
                 Role.CHIEF if predecessor is None else Role.HEIR,
             )
@@ -115,6 +118,7 @@ class DeribitVenue:
         """Begin to connect, once what a login asks for can be paid: an earlier life may have left no credits."""
         if follows:
             self._bucket.empty(at)
+            self._cash_credits.empty(at)
         links = [self._market.chief.link, *([] if self._only_listens else [self._trading.chief.link])]
         not_before = self._bucket.affordable_at(OPENING_COST * len(links))
         for link in links:

@@ -12,6 +12,7 @@ class Pool(StrEnum):
     OTHER = "non_matching_engine"
     SUBSCRIBE = "subscribe"  # dearer than others, as is the next one
     INSTRUMENTS = "get_instruments"
+    CASH_LOG = "get_transaction_log"
     TRADING = "trading"
     CANCEL_ALL = "cancel_all"
 
@@ -21,6 +22,7 @@ CREDITS_PER_S = 10_000
 DEARER = {
     Pool.SUBSCRIBE: (3_000, 30_000),
     Pool.INSTRUMENTS: (10_000, 500_000),
+    Pool.CASH_LOG: (10_000, 80_000),
 }
 
 

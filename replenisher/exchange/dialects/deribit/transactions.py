@@ -8,6 +8,7 @@ delivery it is all that waited and what the position had gained: `session_rpl` a
 from collections.abc import Callable
 from itertools import islice
 
+from replenisher.exchange.dialects.deribit.credits import Pool
 from replenisher.exchange.dialects.deribit.desk import Desk
 from replenisher.exchange.dialects.deribit.errors import refuse_param
 from replenisher.exchange.dialects.deribit.holdings import check_subaccount, known_currencies
@@ -142,5 +143,6 @@ METHODS: dict[str, Method] = {
         get_transaction_log,
         "currency* start_timestamp* end_timestamp* query count subaccount_id continuation",
         scope="account:read",
+        pool=Pool.CASH_LOG,
     ),
 }
