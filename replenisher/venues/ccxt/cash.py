@@ -2,10 +2,11 @@
 
 ccxt's unified history tells the funding of one market. It is asked of every perpetual that settles in the currency. A
 full answer may not be all there is: then what was told is all that counts as read, and the rest is asked for later.
-Deribit's own log is one that we know how to read; through ccxt it comes as it is. What settlements are made of is
-worked out by the one who speaks to Deribit directly, too.
+Deribit's own log is one that we know how to read; through ccxt it comes as it is. How fast its pages are granted, and
+what settlements are made of, is known to the one who speaks to Deribit directly, too.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +19,8 @@ from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.ccxt.calls import Call
 from replenisher.venues.ccxt.instruments import exact
 from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed
-from replenisher.venues.deribit import private
+from replenisher.venues.deribit import cash_log, private
 
-ROWS = 250  # of Deribit's log in one answer
 TOLD_MAX = 20_000
 FULL = 100  # of a history of funding: no exchange gives fewer at once
 
@@ -35,12 +35,15 @@ class Cash:
     ) -> None:
         self._link = link
         self._listed = listed
+        self._credits = cash_log.credits()
+        self._waiting: deque[CashPage] = deque()  # for credits
         self._told: dict[tuple[str, str, str], None] = {}  # moves told lately, oldest first
 
     def ask(self, question: AskCash, at: int) -> None:
         """Ask the exchange."""
         if self._link.exchange.traits.cash_log:
-            self._ask_log(CashPage(question, ()), None, at)
+            if not self._is_read(question.currency):
+                self._ask_log(CashPage(question), at)
             return
         perpetuals = [
             key
@@ -48,6 +51,24 @@ class Cash:
             if listed.instrument.kind is Kind.PERPETUAL and listed.instrument.settlement_currency == question.currency
         ]
         self._ask_funding(Funding(question, tuple(perpetuals), self._link.clock.venue_time(at)), at)
+
+    def follow(self, at: int) -> None:
+        """An earlier life may have left no credits."""
+        self._credits.empty(at)
+
+    def wake(self, at: int) -> None:
+        """Ask for what there are credits for by now."""
+        while self._waiting and self._credits.take(1, at):
+            self._send(self._waiting.popleft(), at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        return self._credits.affordable_at(1) if self._waiting else None
+
+    def forget(self) -> None:
+        """The session is over."""
+        self._waiting.clear()
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> None:
         """One answer, or one of several."""
@@ -61,28 +82,37 @@ class Cash:
 
     # --- Deribit's log --------------------------------------------------------------------------------------------
 
-    def _ask_log(self, page: CashPage, continuation: int | None, at: int) -> None:
+    def _is_read(self, currency: str) -> bool:
+        pages = (*self._waiting, *self._link.calls.under_way())
+        return any(isinstance(page, CashPage) and page.what.currency == currency for page in pages)
+
+    def _ask_log(self, page: CashPage, at: int) -> None:
+        self._waiting.append(page)
+        self.wake(at)
+
+    def _send(self, page: CashPage, at: int) -> None:
         params: dict[str, Any] = {
             "currency": page.what.currency,
             "start_timestamp": page.what.since // MS_NS,
             "end_timestamp": self._link.clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-            "count": ROWS,
+            "count": cash_log.PER_PAGE,
         }
-        more = {} if continuation is None else {"continuation": continuation}
+        more = {} if page.continuation is None else {"continuation": page.continuation}
         self._link.calls.ask(page, at, self._link.exchange.traits.cash_log, params | more)
 
     def _log(self, page: CashPage, asked_at: int, value: Any, at: int) -> None:
         told = msgspec.convert(value["result"], private.CashPage, strict=False)  # ccxt makes text of every number
         rows = (*page.rows, *told.logs)
+        as_of = page.as_of or self._link.clock.venue_time(asked_at)  # what is written later is on no other page
         if told.continuation is not None:
-            self._ask_log(CashPage(page.what, rows), told.continuation, at)
+            self._ask_log(CashPage(page.what, rows, told.continuation, as_of), at)
             return
         keys = {listed.id: key for key, listed in self._listed.items()}
         for entry in reversed(rows):
             for move in private.cash_moves_of(entry, self._link.venue, at):
                 key = keys.get(entry.instrument_name or "", move.instrument)
                 self._tell_once(msgspec.structs.replace(move, instrument=key))
-        self._tell_read(page.what, self._link.clock.venue_time(asked_at), at)
+        self._tell_read(page.what, as_of, at)
 
     # --- A history of funding -------------------------------------------------------------------------------------
 

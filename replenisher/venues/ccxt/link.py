@@ -176,7 +176,9 @@ class CashPage(msgspec.Struct, frozen=True):
     """More of the exchange's log of our cash, going back in time; with the rows that we have by now."""
 
     what: AskCash
-    rows: tuple[CashEntry, ...]
+    rows: tuple[CashEntry, ...] = ()
+    continuation: int | None = None  # where it begins; None: it is the first page
+    as_of: int = 0  # venue time at which that one was asked for
 
 
 class Funding(msgspec.Struct, frozen=True):

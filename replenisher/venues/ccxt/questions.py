@@ -68,6 +68,23 @@ class Questions:
             case _:
                 assert_never(question)
 
+    def follow(self, at: int) -> None:
+        """An earlier life may have left no credits."""
+        self._cash.follow(at)
+
+    def wake(self, at: int) -> None:
+        """Ask for what had to wait."""
+        self._cash.wake(at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        return self._cash.next_wake
+
+    def forget(self) -> None:
+        """The session is over."""
+        self._cash.forget()
+
     def fail(self, question: Question, message: str, at: int) -> None:
         """There is no answer; the engine asks again."""
         name, subject = type(question).__name__, question.subject

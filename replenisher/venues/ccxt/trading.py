@@ -91,6 +91,10 @@ class Trading:
 
     # --- The session ----------------------------------------------------------------------------------------------
 
+    def follow(self, at: int) -> None:
+        """An earlier life may have left no credits."""
+        self._questions.follow(at)
+
     def log_in(self, at: int) -> None:
         """Ask something that only a good key is answered."""
         first = next(iter(self._listed.values())).instrument
@@ -105,9 +109,11 @@ class Trading:
         """Nothing is heard any more."""
         self.is_open = False
         self._due.clear()
+        self._questions.forget()
 
     def wake(self, at: int) -> None:
         """Ask what is due."""
+        self._questions.wake(at)
         for what, due in list(self._due.items()):
             if at >= due:
                 self._check(what, at)
@@ -115,7 +121,8 @@ class Trading:
     @property
     def next_wake(self) -> int | None:
         """When something is due."""
-        return min(self._due.values(), default=None)
+        due, waiting = min(self._due.values(), default=None), self._questions.next_wake
+        return waiting if due is None or (waiting is not None and waiting < due) else due
 
     def watch(self, at: int) -> None:
         """Begin every stream, and ask at once for what was missed before it."""

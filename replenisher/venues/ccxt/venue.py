@@ -95,6 +95,7 @@ class CcxtVenue:
         assert self._phase is Phase.IDLE, "a venue is started once"
         if follows:
             self._phase, self._attempt_at = Phase.WAITING, at + LIVES_APART_NS
+            self._trading.follow(at)
         else:
             self._begin(at)
 

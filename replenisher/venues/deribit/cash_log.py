@@ -24,6 +24,11 @@ AT_ONCE = 6
 PER_SECOND = 0.8
 
 
+def credits() -> Bucket:
+    """For pages of it, one each."""
+    return Bucket(capacity=AT_ONCE, per_second=PER_SECOND)
+
+
 class _Reading(msgspec.Struct):
     """How far the log in one currency was read."""
 

@@ -65,7 +65,7 @@ class DeribitVenue:
         self._actions: list[Action] = []
         clock = Clock()
         self._bucket = bucket = Bucket(capacity=CREDITS, per_second=CREDITS_PER_SECOND)
-        self._cash_credits = Bucket(capacity=cash_log.AT_ONCE, per_second=cash_log.PER_SECOND)
+        self._cash_credits = cash_log.credits()
         attempts = dials()
 
         def link(connection: str, pace: Pace) -> Link:

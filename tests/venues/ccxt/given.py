@@ -78,16 +78,17 @@ class Desk:
 
     # --- What is told --------------------------------------------------------------------------------------------
 
-    def up(self) -> "Desk":
+    def up(self, *, follows: bool = False) -> "Desk":
         """Connected, logged in, and with a book if books are watched."""
-        self.known()
+        self.known(follows=follows)
         self.fail("cancel_order", "OrderNotFound")
         self.heard()
         return self
 
-    def known(self) -> "Desk":
+    def known(self, *, follows: bool = False) -> "Desk":
         """Connected, and the key is one; whether it may trade is still to be heard."""
-        self.venue.start(self.at)
+        self.venue.start(self.at, follows=follows)
+        self.later(S if follows else 0)
         self.answer("load_markets", {each["symbol"]: each for each in (self.market, *self.others)})
         if self.venue._exchange.can("fetchTime"):
             self.answer("fetch_time", self.at // MS)

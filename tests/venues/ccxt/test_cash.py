@@ -114,6 +114,37 @@ def test_deribits_log_is_read_to_its_end_and_told_as_the_direct_venue_tells_it(r
     assert {move.instrument for move in moves if move.kind is CashKind.SETTLEMENT} == {"x/BTC/USD:BTC"}
 
 
+def test_a_long_log_of_deribits_is_read_once_as_fast_as_it_grants_it_and_known_as_of_its_first_page() -> None:
+    desk = desk_with(LOGGED, PERPETUAL)
+    method, pages, asked_at = "private_get_get_transaction_log", 12, list[int]()
+    ask(desk, "BTC")
+
+    while len(asked_at) < pages:
+        while method in desk.calls():
+            asked_at.append(desk.at)
+            left = pages - len(asked_at)
+            desk.answer(method, {"result": {"logs": [], "continuation": left or None}})
+        if len(asked_at) < pages:
+            ask(desk, "BTC")  # as the engine does that has no answer yet
+            desk.later(S)
+
+    assert len(asked_at) == pages, "and by nobody twice"
+    assert all(later - earlier >= 1 * S for earlier, later in zip(asked_at, asked_at[8:], strict=False))
+    assert desk.one(CashReported).venue_time == T0
+
+
+def test_a_life_that_follows_another_waits_for_what_deribit_grants_of_its_log() -> None:
+    desk = Desk(exchange(traits=LOGGED), market=PERPETUAL | {"contractSize": 1.0})
+    desk.up(follows=True)
+    for currency in ("BTC", "ETH", "USDC"):
+        ask(desk, currency)
+
+    asked_at_once = desk.calls().count("private_get_get_transaction_log")
+    desk.later(2 * S)
+
+    assert (asked_at_once, desk.calls().count("private_get_get_transaction_log")) == (0, 2)
+
+
 def as_text(value: Any) -> Any:
     """As ccxt hands on what Deribit says: every number is text."""
     if isinstance(value, dict):
