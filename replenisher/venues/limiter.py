@@ -1,10 +1,15 @@
-"""A bucket of credits, refilled by time: how often we may ask a venue something."""
+"""A bucket of credits, refilled by time: how often we may ask a venue something; and a line of what waits for them."""
 
 import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 
 from replenisher.model.units import SECOND_NS
+
+T = TypeVar("T")
 
 
 class Bucket(msgspec.Struct, kw_only=True):
@@ -48,3 +53,34 @@ class Bucket(msgspec.Struct, kw_only=True):
             credits = self.credits + (at - self.counted_at) * self.per_second / SECOND_NS
             self.credits = credits if credits < self.capacity else float(self.capacity)
             self.counted_at = at
+
+
+class Line(Generic[T]):
+    """What waits for a credit each, and goes in the order in which it came."""
+
+    def __init__(self, bucket: Bucket, send: Callable[[T, int], None]) -> None:
+        self._bucket = bucket
+        self._send = send
+        self._waiting: deque[T] = deque()
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._waiting)
+
+    def put(self, what: T, at: int) -> None:
+        """Let it go once it is its turn, which may be at once."""
+        self._waiting.append(what)
+        self.wake(at)
+
+    def wake(self, at: int) -> None:
+        """Let go what there are credits for by now."""
+        while self._waiting and self._bucket.take(1, at):
+            self._send(self._waiting.popleft(), at)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `wake` has something to do."""
+        return self._bucket.affordable_at(1) if self._waiting else None
+
+    def clear(self) -> None:
+        """Nothing of it is to go any more."""
+        self._waiting.clear()

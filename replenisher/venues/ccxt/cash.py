@@ -6,7 +6,6 @@ Deribit's own log is one that we know how to read; through ccxt it comes as it i
 what settlements are made of, is known to the one who speaks to Deribit directly, too.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from replenisher.venues.ccxt.calls import Call
 from replenisher.venues.ccxt.instruments import exact
 from replenisher.venues.ccxt.link import Asked, CashPage, Funding, Link, Listed
 from replenisher.venues.deribit import cash_log, private
+from replenisher.venues.limiter import Line
 
 TOLD_MAX = 20_000
 FULL = 100  # of a history of funding: no exchange gives fewer at once
@@ -36,14 +36,14 @@ class Cash:
         self._link = link
         self._listed = listed
         self._credits = cash_log.credits()
-        self._waiting: deque[CashPage] = deque()  # for credits
+        self.line = Line(self._credits, self._send)
         self._told: dict[tuple[str, str, str], None] = {}  # moves told lately, oldest first
 
     def ask(self, question: AskCash, at: int) -> None:
         """Ask the exchange."""
         if self._link.exchange.traits.cash_log:
             if not self._is_read(question.currency):
-                self._ask_log(CashPage(question), at)
+                self.line.put(CashPage(question), at)
             return
         perpetuals = [
             key
@@ -55,20 +55,6 @@ class Cash:
     def follow(self, at: int) -> None:
         """An earlier life may have left no credits."""
         self._credits.empty(at)
-
-    def wake(self, at: int) -> None:
-        """Ask for what there are credits for by now."""
-        while self._waiting and self._credits.take(1, at):
-            self._send(self._waiting.popleft(), at)
-
-    @property
-    def next_wake(self) -> int | None:
-        """When `wake` has something to do."""
-        return self._credits.affordable_at(1) if self._waiting else None
-
-    def forget(self) -> None:
-        """The session is over."""
-        self._waiting.clear()
 
     def answered(self, call: Call[Asked], value: Any, at: int) -> None:
         """One answer, or one of several."""
@@ -83,29 +69,20 @@ class Cash:
     # --- Deribit's log --------------------------------------------------------------------------------------------
 
     def _is_read(self, currency: str) -> bool:
-        pages = (*self._waiting, *self._link.calls.under_way())
+        pages = (*self.line, *self._link.calls.under_way())
         return any(isinstance(page, CashPage) and page.what.currency == currency for page in pages)
 
-    def _ask_log(self, page: CashPage, at: int) -> None:
-        self._waiting.append(page)
-        self.wake(at)
-
     def _send(self, page: CashPage, at: int) -> None:
-        params: dict[str, Any] = {
-            "currency": page.what.currency,
-            "start_timestamp": page.what.since // MS_NS,
-            "end_timestamp": self._link.clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-            "count": cash_log.PER_PAGE,
-        }
-        more = {} if page.continuation is None else {"continuation": page.continuation}
-        self._link.calls.ask(page, at, self._link.exchange.traits.cash_log, params | more)
+        until_ms = self._link.clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
+        params = cash_log.page_of(page.what, page.continuation, until_ms)
+        self._link.calls.ask(page, at, self._link.exchange.traits.cash_log, params)
 
     def _log(self, page: CashPage, asked_at: int, value: Any, at: int) -> None:
         told = msgspec.convert(value["result"], private.CashPage, strict=False)  # ccxt makes text of every number
         rows = (*page.rows, *told.logs)
         as_of = page.as_of or self._link.clock.venue_time(asked_at)  # what is written later is on no other page
         if told.continuation is not None:
-            self._ask_log(CashPage(page.what, rows, told.continuation, as_of), at)
+            self.line.put(CashPage(page.what, rows, told.continuation, as_of), at)
             return
         keys = {listed.id: key for key, listed in self._listed.items()}
         for entry in reversed(rows):

@@ -74,16 +74,16 @@ class Questions:
 
     def wake(self, at: int) -> None:
         """Ask for what had to wait."""
-        self._cash.wake(at)
+        self._cash.line.wake(at)
 
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        return self._cash.next_wake
+        return self._cash.line.next_wake
 
     def forget(self) -> None:
         """The session is over."""
-        self._cash.forget()
+        self._cash.line.clear()
 
     def fail(self, question: Question, message: str, at: int) -> None:
         """There is no answer; the engine asks again."""

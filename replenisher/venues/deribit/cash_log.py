@@ -6,8 +6,6 @@ reading, which also goes on where a page had no answer: who began anew each time
 log. It is known as of its first page, because what is written later is on none of the others.
 """
 
-from collections import deque
-
 import msgspec
 
 from replenisher.model.command import AskCash
@@ -15,7 +13,7 @@ from replenisher.model.event import CashReported, Event
 from replenisher.model.units import MINUTE_NS, MS_NS
 from replenisher.venues.deribit import codec, private, requests
 from replenisher.venues.deribit.link import Clock, Link
-from replenisher.venues.limiter import Bucket
+from replenisher.venues.limiter import Bucket, Line
 
 PER_PAGE = 250
 REMEMBERED_MAX = 20_000
@@ -27,6 +25,17 @@ PER_SECOND = 0.8
 def credits() -> Bucket:
     """For pages of it, one each."""
     return Bucket(capacity=AT_ONCE, per_second=PER_SECOND)
+
+
+def page_of(question: AskCash, continuation: int | None, until_ms: int) -> dict[str, requests.Param]:
+    """The parameters for a page: the first one, or where the one before said that it goes on."""
+    params: dict[str, requests.Param] = {
+        "currency": question.currency,
+        "start_timestamp": question.since // MS_NS,
+        "end_timestamp": until_ms,
+        "count": PER_PAGE,
+    }
+    return params if continuation is None else params | {"continuation": continuation}
 
 
 class _Reading(msgspec.Struct):
@@ -46,25 +55,14 @@ class CashLog:
         self._venue = venue
         self._clock = clock
         self._link = link
-        self._credits = credits
         self._facts = facts
         self._readings: dict[str, _Reading] = {}  # by currency
-        self._waiting: deque[_Reading] = deque()  # for credits
+        self.line = Line(credits, self._send)
         self._told: dict[tuple[str, int], None] = {}  # rows told lately, oldest first
 
     def ask(self, question: AskCash, at: int) -> None:
         """Begin to read, or go on."""
         self._go_on(self._readings.setdefault(question.currency, _Reading(question)), at)
-
-    def wake(self, at: int) -> None:
-        """Ask for what there are credits for by now."""
-        while self._waiting and self._credits.take(1, at):
-            self._send(self._waiting.popleft(), at)
-
-    @property
-    def next_wake(self) -> int | None:
-        """When `wake` has something to do."""
-        return self._credits.affordable_at(1) if self._waiting else None
 
     def answered(self, question: AskCash, reply: codec.Frame, at: int) -> CashReported | None:
         """The rows are told oldest first, when the last page, which has the oldest, is there."""
@@ -98,21 +96,14 @@ class CashLog:
     def forget(self) -> None:
         """The session is over."""
         self._readings.clear()
-        self._waiting.clear()
+        self.line.clear()
 
     def _go_on(self, reading: _Reading, at: int) -> None:
         if not reading.is_under_way:
             reading.is_under_way = True
-            self._waiting.append(reading)
-            self.wake(at)
+            self.line.put(reading, at)
 
     def _send(self, reading: _Reading, at: int) -> None:
-        params: dict[str, requests.Param] = {
-            "currency": reading.question.currency,
-            "start_timestamp": reading.question.since // MS_NS,
-            "end_timestamp": self._clock.venue_ms(at + MINUTE_NS),  # whatever the clocks differ by
-            "count": PER_PAGE,
-        }
-        if reading.continuation is not None:
-            params["continuation"] = reading.continuation
+        until_ms = self._clock.venue_ms(at + MINUTE_NS)  # whatever the clocks differ by
+        params = page_of(reading.question, reading.continuation, until_ms)
         self._link.ask("private/get_transaction_log", params, reading.question, at)

@@ -120,12 +120,12 @@ class Questions:
 
     def wake(self, at: int) -> None:
         """Ask for what had to wait."""
-        self._cash_log.wake(at)
+        self._cash_log.line.wake(at)
 
     @property
     def next_wake(self) -> int | None:
         """When `wake` has something to do."""
-        return self._cash_log.next_wake
+        return self._cash_log.line.next_wake
 
     def answered(self, what: Question | Search | Sweep | Page, reply: codec.Frame, at: int) -> None:
         """Tell the answer, or why there is none."""
