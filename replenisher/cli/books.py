@@ -23,12 +23,12 @@ def audit(
     from replenisher.config import load
     from replenisher.report.audit_page import audit_page
     from replenisher.wiring import books
-    from replenisher.wiring.waiting import rows_wait
+    from replenisher.wiring.reporting import unread
 
     config = load(file)
     with progress("comparing the two books"):
         found = books.audit(config)
-    warn(rows_wait(config))
+    warn(unread(str(file)))
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:

@@ -167,9 +167,7 @@ class Recorder:
         """How far the rows of the journal have come, without one more."""
         known = segments(self._directory)
         if known and (cursor := self._resume(known[0])) is not None:
-            self.status = RecorderStatus(
-                segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes()
-            )
+            self._tell(cursor, EVERYTHING)
         return self.status
 
     def record_batch(self) -> Batch | None:
@@ -184,12 +182,7 @@ class Recorder:
             self._cursor = None  # what was learned of this batch is forgotten with it
             raise
         if cursor := self._cursor:
-            self.status = RecorderStatus(
-                segment=cursor.segment,
-                step=cursor.step,
-                at=cursor.at,
-                behind_bytes=self._behind_bytes(safe_end(self._directory)),
-            )
+            self._tell(cursor, safe_end(self._directory))
         return batch
 
     def _next_batch(self) -> Batch | None:
@@ -260,6 +253,11 @@ class Recorder:
             for table, some in rows_of(step, self._life, self._instruments).items():
                 rows[table].extend(some)
         return rows
+
+    def _tell(self, cursor: Cursor, safe: SafeEnd) -> None:
+        self.status = RecorderStatus(
+            segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes(safe)
+        )
 
     def _behind_bytes(self, safe: SafeEnd = EVERYTHING) -> int:
         """How much of the journal up to there is not in the database, its torn or half-written end included."""

@@ -33,15 +33,15 @@ def report(source: str, progress: Progress) -> Report:
 
 def unread(source: str) -> str:
     """What the ledger lacks of what a desk did that has ended, in a sentence; empty if nothing."""
-    config, _ = ledger_named(source)
-    return "" if config is None else rows_wait(config)
+    with _ledger(source) as (config, database):
+        return "" if config is None else rows_wait(config, database)
 
 
 def statement(source: str, day: date, progress: Progress) -> Statement:
     """The statement of a day of the same accounts; of one that is over, once all its rows are there."""
     now = time.time_ns()
     with _ledger(source) as (config, database):
-        if config is not None and (ends := borders(day)[1]) <= now and (why := rows_wait(config, ends)):
+        if config is not None and (ends := borders(day)[1]) <= now and (why := rows_wait(config, database, ends)):
             raise Unreachable(f"{day} is not stated yet: {why}")
         return database.read(
             lambda connection: read_statement(connection, _keys(config, connection), day, now, progress)

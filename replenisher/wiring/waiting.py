@@ -1,24 +1,22 @@
 """Rows that wait: what a journal holds and its database does not, so that whoever reads rows knows what they lack."""
 
-from contextlib import closing
 from datetime import UTC, datetime
 
 from replenisher.config import Config
 from replenisher.live.sole import is_held
 from replenisher.model.units import SECOND_NS
-from replenisher.store.database import Database, explained
+from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 
 
-def rows_wait(config: Config, before: int | None = None) -> str:
+def rows_wait(config: Config, database: Database, before: int | None = None) -> str:
     """What the database lacks of what happened before a time, in a sentence; empty if it lacks nothing.
 
     Without a time it is asked of a desk that has ended: while one trades, its rows are on their way.
     """
     if before is None and is_held(config.data_dir):
         return ""
-    with closing(Database(config.database_url)) as database, explained(database):
-        status = Recorder(config.data_dir / "journal", database).look()
+    status = Recorder(config.data_dir / "journal", database).look()
     if not status.behind_bytes or (before is not None and status.at >= before):
         return ""
     ends = f"end at {datetime.fromtimestamp(status.at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
