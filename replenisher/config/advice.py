@@ -22,8 +22,8 @@ def advice(config: Config) -> Iterator[str]:
         instruments = {section.instrument for section in config.strategies if section.venue == venue}
         if len(instruments) > 1:
             yield (
-                f"{config.where(('risk',))}: risk: max_position_quote, max_total_quote and max_leverage hold in each "
-                f"of the {len(instruments)} instruments at {venue}, and not in all of them together"
+                f"{config.where(('risk',))}: risk: max_position_quote and max_total_quote hold in each of the "
+                f"{len(instruments)} instruments at {venue}, and not in all of them together"
             )
     for place, section in enumerate(config.strategies):
         fair_value = fair_value_of(config.strategy(section.id))

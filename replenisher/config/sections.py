@@ -312,7 +312,7 @@ class Risk(Section):
     price_collar_bps: float = Field(gt=0, le=10_000)
     max_total_quote: Money | None = Field(None, description="all resting orders on one instrument together")
     max_leverage: Money = Field(
-        Decimal(1), description="worst-case position in one instrument over all the cash, for contracts on margin"
+        Decimal(1), description="all worst-case positions over the cash that is behind them, for contracts on margin"
     )
     max_data_age_ms: Milliseconds = 2000
     on_breach: OnBreach = Field(

@@ -113,6 +113,13 @@ class Position(msgspec.Struct):
             is_inverse=instrument.inverse,
         )
 
+    def entry_price(self, instrument: Instrument) -> Decimal | None:
+        """What it cost on average; None if that is not known, or nothing is held."""
+        held = abs(self.size) * instrument.contract_value
+        if not held or not self.entry_value:
+            return None
+        return held / self.entry_value if instrument.inverse else self.entry_value / held
+
     def unrealized(self, instrument: Instrument, mark: float) -> float:
         """What closing at `mark` would realize, in the settlement currency. An estimate, not a booking."""
         return self.worth(instrument).unrealized(mark)

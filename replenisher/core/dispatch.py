@@ -135,6 +135,7 @@ class Dispatch:
         """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
         orders, setup = self._state.orders, plan.setup
         till, gate = self._till(setup.venue), self._gate(plan)
+        self._state.count_anew(setup.instrument)
         if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
             self._ask_for(wishes, plan, till)
             return
@@ -178,7 +179,10 @@ class Dispatch:
     def _gate(self, plan: Plan) -> Gate:
         """What judges the orders of a plan as long as no other plan's are sent."""
         state, setup = self._state, plan.setup
-        exposures = state.exposures(setup, plan.bounds, with_ladder=True)
+        bounds, touch = plan.bounds, plan.seen.touch
+        if state.uncounted and touch is not None:  # another plan's orders may be paid from the same purse
+            bounds = state.bounds(setup, touch)
+        exposures = state.exposures(setup, bounds, with_ladder=True)
         # What several ladders count together is a sum of now: with the next order it is another one.
         is_running = not exposures or exposures[0].load is state.orders.load_in(setup.ladder)
         return Gate(exposures, state.orders.on(setup.instrument), is_running=is_running)

@@ -141,6 +141,8 @@ class Engine:
         moved, state.to_look_at = state.to_look_at, {}
         plans: list[Plan] = []
         for instrument in touched:
+            state.count_anew(instrument)
+        for instrument in touched:
             plans += self.planner.after_news(state, instrument, at)
         for instrument in moved:
             if instrument not in touched:

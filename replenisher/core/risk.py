@@ -49,7 +49,7 @@ class Limits:
     max_daily_loss_quote: Decimal
     price_collar_bps: float  # how far from the others' mid an order may stand
     max_data_age_ns: int
-    max_leverage: Decimal  # worst-case position in one instrument over cash, for contracts on margin
+    max_leverage: Decimal  # all worst-case positions over the cash that is behind them, for contracts on margin
     max_total_quote: Decimal | None = None  # all open orders on one instrument; None is no limit of its own
     on_loss: OnBreach = OnBreach.PAUSE  # of max_daily_loss_quote
     on_position: OnBreach = OnBreach.PAUSE  # of max_position_quote, by fills
@@ -94,7 +94,7 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     position: Decimal  # wire amount, negative is short
     cash: Decimal | None  # settlement currency, what waits for a settlement included; None until the venue has told it
-    base_cash: Decimal | None  # base currency; None but for spot
+    base_cash: Decimal | None  # base currency; None but for spot. Of neither what is kept for other instruments
     mark: Decimal  # the others' mid, in price units
     reduces: bool = False  # whether only what makes the account's position smaller may be shown
 
@@ -115,10 +115,10 @@ class Bound:
         if measure.is_spot:
             self.buy_funds = _whole(stake.cash, instrument.notional_unit)  # units, of all buys
             self.sell_funds = _whole(stake.base_cash, instrument.lot)  # lots, of all sells
-        elif stake.cash is None or stake.cash < 0:
+        elif stake.cash is None:
             self.buy_funds = self.sell_funds = -1
         else:
-            reach = instrument.amount_of_value(stake.cash * limits.max_leverage, mark)
+            reach = instrument.amount_of_value(max(ZERO, stake.cash) * limits.max_leverage, mark)
             self.buy_funds, self.sell_funds = self._lots_within(reach)
 
     def _lots_within(self, reach: Decimal) -> tuple[int, int]:

@@ -214,6 +214,11 @@ class Setup:
         return frozenset(setup.id for setup in self.strategies if setup.limits != self.limits)
 
     @cached_property
+    def shares_money(self) -> bool:
+        """Whether several instruments may be paid from one purse."""
+        return any(len(instruments) > 1 for instruments in self._instruments.values())
+
+    @cached_property
     def ladders(self) -> frozenset[tuple[str, str]]:
         """The ladders of all strategies."""
         return frozenset(setup.ladder for setup in self.strategies)

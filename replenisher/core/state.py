@@ -26,6 +26,7 @@ from replenisher.core.memory import Memory, Present, Snapshot
 from replenisher.core.orders import Order, Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.prices import Told
+from replenisher.core.reserves import NOTHING, Needs, Reserves, needs
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import SlotKey, Slots
@@ -39,7 +40,7 @@ from replenisher.model.instrument import SPOT, Instrument, venue_of
 from replenisher.model.money import why_not_one_money
 from replenisher.model.order import BASE36, is_order_id
 
-Basis = tuple[Instrument, int, Decimal, Decimal, int]  # twice the mid in ticks, position, inventory, moves of cash
+Basis = tuple[Instrument, int, Decimal, Decimal, int, Needs]  # twice the mid in ticks, position, inventory, cash
 
 IN_OTHER_WORDS = ("orders", "slots", "volumes", "presence")
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in IN_OTHER_WORDS)  # as they are
@@ -115,6 +116,8 @@ class State:
     objection: str = ""  # why this life must end before it has touched anything
     known_bounds: dict[str, tuple[Basis, tuple[Bound, ...]]] = field(default_factory=dict)  # by strategy, and of what
     measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
+    reserves: Reserves = field(default_factory=Reserves)  # where several instruments share our money
+    uncounted: dict[str, None] = field(default_factory=dict)  # instruments that may need more, or less, than is kept
 
     def __post_init__(self) -> None:
         for setup in self.setup.strategies:
@@ -309,15 +312,20 @@ class State:
         instrument = self.instruments[setup.instrument]
         position = self.account.position(setup.instrument).size
         inventory = self.account.inventory(setup.instrument, setup.id)
-        basis = (instrument, touch.bid + touch.ask, position, inventory, self.account.cash_moves)
+        kept, base_kept = elsewhere = self._kept_elsewhere(instrument)
+        basis = (instrument, touch.bid + touch.ask, position, inventory, self.account.cash_moves, elsewhere)
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
             return known[1]
         pause = self.pauses.get("")
+        cash, base_cash = (
+            self.account.funds(instrument.venue, instrument.settlement_currency),
+            self.available(instrument),
+        )
         stake = Stake(
             position=position,
-            cash=self.account.funds(instrument.venue, instrument.settlement_currency),
-            base_cash=self.available(instrument),
+            cash=None if cash is None else cash - kept,
+            base_cash=None if base_cash is None else base_cash - base_kept,
             mark=(touch.bid + touch.ask) * instrument.tick / 2,
             reduces=pause is not None and pause.reduces,
         )
@@ -328,6 +336,29 @@ class State:
             bounds = (*bounds, Bound(own, msgspec.structs.replace(stake, position=inventory, reduces=False)))
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
+
+    def count_anew(self, instrument: str) -> None:
+        """Note that orders or a position have changed, if anything else is paid from the same purse."""
+        if self.setup.shares_money:
+            self.uncounted[instrument] = None
+
+    def _kept_elsewhere(self, instrument: Instrument) -> Needs:
+        """What of the money for an instrument stands behind others."""
+        if not self.setup.shares_money:
+            return NOTHING
+        for key in self.uncounted:
+            if (other := self.instruments.get(key)) is not None:
+                self.reserves.keep(other, self._needs(other))
+        self.uncounted.clear()
+        return self.reserves.elsewhere(instrument)
+
+    def _needs(self, instrument: Instrument) -> Needs:
+        position, touch = self.account.position(instrument.key), self.market(instrument.key)
+        mark = position.entry_price(instrument) if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
+        if mark is None:
+            return NOTHING  # nothing is held, and without a market nothing is shown
+        load = self.orders.load_on(instrument.key)
+        return needs(instrument, position.size, load, mark, self.setup.limits.max_leverage)
 
     def available(self, instrument: Instrument) -> Decimal | None:
         """What of the base currency is there to be sold; None but for spot, and until the venue has told it."""

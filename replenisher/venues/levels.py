@@ -6,10 +6,11 @@ from decimal import Decimal
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
-from replenisher.model.instrument import name_of
+from replenisher.model.instrument import Instrument, name_of
 from replenisher.model.money import APART, why_not_one_money
 from replenisher.model.step import why_cut
 from replenisher.model.units import BPS
+from replenisher.venues.beside import Beside
 from replenisher.venues.doctor import Answers, Finding, Light, Listing, Unanswered, number
 from replenisher.venues.fit import Failed, Fit, fit_of, least_of, named, too_small
 
@@ -23,7 +24,7 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
     listings = [each for each in answers.listings.values() if isinstance(each, Listing)]
     if why := why_not_one_money(each.instrument.quote_currency for each in listings):
         yield Finding(about=venue, check="limits", light=Light.RED, found=why, advice=APART)
-    beside = 0
+    beside = Beside(setup.limits)
     for strategy in setup.strategies:
         if strategy.venue != venue:
             continue
@@ -44,10 +45,13 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
             else:
                 advice = "mend what else is found first, and look again"
                 yield _found(strategy, "levels", Light.AMBER, "not looked at, as no book was heard", advice)
-            beside += 0 if fit is None else len(fit.stand)
+            if fit is not None:
+                beside.stands(fit, _position(fit.listing.instrument, answers))
 
 
-def _about(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit | None, beside: int) -> Iterator[Finding]:
+def _about(
+    setup: StrategySetup, account: Limits, answers: Answers, fit: Fit | None, beside: Beside
+) -> Iterator[Finding]:
     if fit is None:
         advice = "look again when somebody quotes there; " + (
             "it needs a market to stand in" if setup.alone is None else "around the price it knows it quotes alone"
@@ -143,11 +147,12 @@ REMEDIES = {
 }
 
 
-def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, beside: int) -> Finding:
+def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, beside: Beside) -> Finding:
     """What the limits and the funds let through, judged by the same rules as in trading."""
-    stake = _stake(fit, answers)
-    account_bound, own_bound = (Bound(Measure(each, fit.listing.instrument), stake) for each in (account, setup.limits))
-    exposures = [Exposure(account_bound, Load(), elsewhere=beside), Exposure(own_bound, Load())]
+    instrument, stake = fit.listing.instrument, _stake(fit, answers, beside)
+    account_bound, own_bound = (Bound(Measure(each, instrument), stake) for each in (account, setup.limits))
+    shared = Exposure(account_bound, beside.on(instrument), beside.elsewhere(instrument))
+    exposures = [shared, Exposure(own_bound, Load())]
     permitted, cuts = permit(tuple(fit.stand.values()), exposures)
     text = f"{len(permitted)} of {len(fit.stand)} levels may be shown"
     remedies = [REMEDIES[reason] for reason in dict.fromkeys(cut.reason for cut in cuts) if reason in REMEDIES]
@@ -157,7 +162,6 @@ def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, b
         return _found(
             setup, "limits and funds", Light.AMBER, f"{text} by the limits; no funds are told", "mend the key first"
         )
-    instrument = fit.listing.instrument
     worth_quote = sum(
         (instrument.notional_quote(instrument.amount(quote.quantity), fit.mark) for quote in permitted), ZERO
     )
@@ -166,18 +170,22 @@ def _limits(setup: StrategySetup, account: Limits, answers: Answers, fit: Fit, b
     return _found(setup, "limits and funds", Light.GREEN, f"{text}, worth {worth}{held}")
 
 
-def _stake(fit: Fit, answers: Answers) -> Stake:
-    instrument = fit.listing.instrument
+def _position(instrument: Instrument, answers: Answers) -> Decimal:
     position = answers.positions.get(instrument.name, ZERO)
-    balances = answers.balances
+    return ZERO if isinstance(position, Unanswered) else position
+
+
+def _stake(fit: Fit, answers: Answers, beside: Beside) -> Stake:
+    instrument, balances = fit.listing.instrument, answers.balances
+    kept, base_kept = beside.reserves.elsewhere(instrument)
 
     def cash(currency: str) -> Decimal:
         return NOTHING_ELSE if isinstance(balances, Unanswered) else balances.get(currency, ZERO)
 
     return Stake(
-        position=ZERO if isinstance(position, Unanswered) else position,
-        cash=cash(instrument.settlement_currency),
-        base_cash=cash(instrument.base_currency),
+        position=_position(instrument, answers),
+        cash=cash(instrument.settlement_currency) - kept,
+        base_cash=cash(instrument.base_currency) - base_kept,
         mark=fit.mark,
     )
 

@@ -56,4 +56,4 @@ def test_it_is_said_which_limits_hold_in_each_instrument_where_there_are_several
     file.write_text(one + other + "\n")
 
     (told,) = advice(load(file))
-    assert "max_leverage hold in each of the 2 instruments at there, and not in all of them together" in told
+    assert "max_total_quote hold in each of the 2 instruments at there, and not in all of them together" in told

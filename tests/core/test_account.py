@@ -208,3 +208,13 @@ def test_what_waits_is_the_venues_word_when_it_tells_the_balance() -> None:
     account.move_cash(settlement("0.008", realized="0.004"), SETTLED)
 
     assert (account.balance(VENUE, "BTC"), account.funds(VENUE, "BTC")) == (Decimal(7), Decimal("6.5"))
+
+
+@pytest.mark.parametrize(("instrument", "amount"), [(LINEAR, "0.05"), (INVERSE, "1000")])
+def test_what_a_position_cost_on_average(instrument: Instrument, amount: str) -> None:
+    position = Position()
+    assert position.entry_price(instrument) is None
+
+    position.fill(instrument, Side.SELL, Decimal(amount), Decimal(10_000))
+
+    assert position.entry_price(instrument) == 10_000

@@ -8,9 +8,22 @@ import pytest
 
 from replenisher.core.state import State
 from replenisher.model.command import Denied, PlaceOrder
-from replenisher.model.event import InstrumentDefined, PositionReported, TradesReported
+from replenisher.model.event import InstrumentDefined, PositionReported, SessionOpened, Started, TradesReported
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
-from tests.core.world import LINEAR, Wishes, World, buy, cancels, ladder, limits, sell, setup
+from tests.core.world import (
+    LINEAR,
+    VENUE,
+    Wishes,
+    World,
+    buy,
+    cancels,
+    filled,
+    ladder,
+    limits,
+    sell,
+    setup,
+)
 
 
 def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_once() -> None:
@@ -73,6 +86,89 @@ def test_a_strategys_own_limits_hold_for_its_own_orders_alone() -> None:
 
     assert len(world.state.orders.of(both.strategies[0].ladder)) == 4
     assert len(world.state.orders.of(own.ladder)) == 1
+
+
+TWO_COINS = limits(max_leverage=Decimal(2))
+OTHER = msgspec.structs.replace(LINEAR, name="ETH-PERPETUAL", base_currency="ETH")
+
+
+def two_instruments(cash: int, first: Wishes, second: Wishes, other: Instrument = OTHER) -> World:
+    """So much cash, and a strategy on each of two instruments; both stand at 10,000, and a lot is 0.001 of a coin."""
+    both = setup([("first", first), ("second", second)], limits=TWO_COINS)
+    world = World(replace(both, strategies=(both.strategies[0], replace(both.strategies[1], instrument=other.key))))
+    world.venue.balance = Decimal(cash)
+    world.tell(
+        Started(at=0, epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"}),
+        InstrumentDefined(at=0, instrument=LINEAR),
+        InstrumentDefined(at=0, instrument=other),
+        SessionOpened(at=0, venue=VENUE),
+    )
+    for _stage in range(3):  # the toy venue knows only of one instrument
+        world.tell(
+            TradesReported(at=0, scope=other.key, fills=(), has_more=False),
+            PositionReported(at=0, instrument=other.key, amount=Decimal(0), average_price=Decimal(0)),
+        )
+        world.settle()
+    return world
+
+
+def books(world: World, *instruments: Instrument) -> list[tuple[str, Side, int]]:
+    """Tell their books in one step; what is placed for that."""
+    snapshot = world.venue.snapshot(world.at)
+    world.ask_again()
+    told = world.tell(*[msgspec.structs.replace(snapshot, instrument=each.key) for each in instruments])
+    return [(each.strategy, each.side, each.quantity) for each in told if isinstance(each, PlaceOrder)]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_stands_behind_one_instrument_does_not_stand_behind_another(at_once: bool) -> None:
+    # 200 coins' worth at 10,000 is 2,000: with twice 1,500 there are 1,000 left for the other one.
+    world = two_instruments(1_500, Wishes((buy(0, 99_980, 200), sell(0, 100_020, 150))), Wishes(ladder(2, 60)))
+
+    placed = books(world, LINEAR, OTHER) if at_once else books(world, LINEAR) + books(world, OTHER)
+
+    first, second = [("first", Side.BUY, 200), ("first", Side.SELL, 150)], [("second", side, 60) for side in Side]
+    assert placed == first + second, "each of four levels of the other one is 600, and two on one side are too many"
+
+
+def test_what_makes_a_position_smaller_passes_though_the_money_is_behind_others() -> None:
+    first, second = Wishes(), Wishes((buy(0, 99_980, 50),))
+    world = two_instruments(1_000, first, second)
+    books(world, OTHER)
+    (order,) = world.live()
+    second.quotes = ()
+    world.tell(filled(OTHER, order.order_id, "T1", Side.BUY, 99_980, 50, venue_time=world.at))
+
+    first.quotes = (buy(0, 99_980, 151),)
+    assert books(world, LINEAR) == [], "0.151 coins and 0.05 are more than 2,000"
+    first.quotes = (buy(0, 99_980, 150),)
+    assert books(world, LINEAR) == [("first", Side.BUY, 150)]
+    second.quotes = (buy(0, 99_980, 1), sell(0, 100_020, 50))
+    assert books(world, OTHER) == [("second", Side.SELL, 50)]
+
+
+def test_money_comes_back_from_an_instrument_that_needs_it_no_more() -> None:
+    first, second = Wishes((buy(0, 99_980, 300),)), Wishes((buy(0, 99_980, 100),))
+    world = two_instruments(1_500, first, second)
+    assert books(world, LINEAR) == [("first", Side.BUY, 300)]
+    assert books(world, OTHER) == []
+    world.settle()
+
+    first.quotes = (buy(0, 99_980, 200),)
+    assert books(world, LINEAR) == [], "it is amended"
+    world.settle()
+
+    assert books(world, OTHER) == [("second", Side.BUY, 100)]
+
+
+def test_one_currency_pays_for_the_buys_of_one_pair_or_of_another() -> None:
+    pair = msgspec.structs.replace(OTHER, name="ETH_USDT", kind=Kind.SPOT)
+    world = two_instruments(
+        1_500, Wishes((buy(0, 99_980, 200),)), Wishes((buy(0, 99_980, 40), buy(1, 99_970, 40))), pair
+    )
+
+    assert books(world, LINEAR) == [("first", Side.BUY, 200)]
+    assert books(world, pair) == [("second", Side.BUY, 40)], "of 500 that are left"
 
 
 def test_what_two_strategies_send_in_one_step_counts_together_order_by_order() -> None:

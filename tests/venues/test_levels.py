@@ -193,6 +193,21 @@ def test_what_others_show_on_the_account_counts_against_its_orders() -> None:
     ]
 
 
+def test_money_that_stands_behind_one_ladder_stands_behind_no_other() -> None:
+    """Three bids of 1,000 dollars need 0.05 coins at 60,000, and three on another contract find what is left."""
+    other = msgspec.structs.replace(PERPETUAL, name="BTC-25JUN27")
+    listings = HEALTHY.listings | {other.name: msgspec.structs.replace(LISTING, instrument=other)}
+    answers = having(listings=listings, balances={"BTC": Decimal("0.09")})
+    both = [setup_of(), replace(setup_of(), id="edge", instrument=other.key)]
+
+    findings = judged_all(both, answers, LIMITS)
+
+    assert [finding.found for finding in findings if finding.check == "limits and funds"] == [
+        "6 of 6 levels may be shown, worth 6,000 USD",
+        "4 of 6 levels may be shown: funds",
+    ]
+
+
 def test_what_is_held_counts_against_the_position() -> None:
     held = having(positions={"BTC-PERPETUAL": Decimal(198_500)})
 
