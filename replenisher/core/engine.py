@@ -114,9 +114,6 @@ class Engine:
         dispatch = Dispatch(state, self.agenda, at)
         for limit in self.daily_loss.look(state, self._revalued(at), at):
             dispatch.give(limit)
-        if self.presence.next_look != FAR:
-            for record in self.presence.look(state, at):
-                dispatch.give(record)
         if state.executed:
             self.throttle.filled(state, at)
             judge_positions(state, at)
@@ -131,7 +128,11 @@ class Engine:
         if at >= self.marking.next_at or state.stopping is not None:
             for mark in self.marking.records(state, at):
                 dispatch.give(mark)
+        changed = tuple(state.to_revisit)
         plans = self._decide(dispatch, at)
+        if self.presence.next_look != FAR:
+            for record in self.presence.look(state, changed, at):
+                dispatch.give(record)
         return dispatch.commands, plans
 
     def _decide(self, dispatch: Dispatch, at: int) -> list[Plan]:

@@ -6,7 +6,7 @@ instrument does not trade, no time counts. Time that nobody watched, because the
 counts as time in which they were not met: what cannot be proved is not claimed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -32,11 +32,11 @@ class Presence:
     def __init__(self) -> None:
         self.next_look = 0  # when the next record is due; FAR if nobody is obliged
 
-    def look(self, state: State, at: int) -> Iterator[PresenceCounted]:
-        """The records to be made now."""
+    def look(self, state: State, changed: Iterable[str], at: int) -> Iterator[PresenceCounted]:
+        """The records to be made now that plans are made; of which instruments something of ours has changed."""
         obliged = state.setup.obliged
         is_due = at >= self.next_look or state.unwatched_since > 0
-        for instrument in obliged if is_due else state.to_revisit:
+        for instrument in obliged if is_due else changed:
             for setup in obliged.get(instrument, ()):
                 yield from self._records(state, setup, at)
         if is_due:
@@ -61,7 +61,10 @@ class Presence:
 
 
 def missing_of(state: State, setup: StrategySetup, at: int) -> Shortfall:
-    """Why a strategy does not meet its obligations, the cause rather than what follows from it."""
+    """Why a strategy does not meet its obligations: the cause, where one keeps it from showing anything.
+
+    Where one keeps it from showing a part, that may be what is missing or not: it is told beside it.
+    """
     assert setup.obligations is not None, "only who is obliged can lack something"
     sync, instrument = state.syncs.get(setup.venue), state.instruments.get(setup.instrument)
     if sync is None or not sync.is_synced or instrument is None:
@@ -69,6 +72,8 @@ def missing_of(state: State, setup: StrategySetup, at: int) -> Shortfall:
     lacking = setup.obligations.shortfall(instrument, state.orders.of(setup.ladder))
     if lacking.what and (cause := why_absent(state, setup, at)):
         return Shortfall(cause)
+    if lacking.what and (cut := state.withheld.get(setup.id)):
+        return lacking._replace(what=f"{lacking.what}, and withheld is for {cut}")
     return lacking
 
 

@@ -25,7 +25,7 @@ from replenisher.model.event import (
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
 from replenisher.model.units import DAY_NS, HOUR_NS, MINUTE_NS
-from tests.core.world import INVERSE, KEY, SECOND, T0, VENUE, World, buy, ladder, quoting, sell, want
+from tests.core.world import INVERSE, KEY, SECOND, T0, VENUE, World, buy, ladder, limits, quoting, sell, want
 
 # A lot is worth about 10 of the quote currency, a tick is a tenth of a basis point.
 OWED = Obligations(max_spread_bps=10.0, min_depth_quote=Decimal(150), min_uptime_pct=95.0)
@@ -187,6 +187,23 @@ def test_why_it_shows_nothing_is_told_rather_than_that_nothing_rests() -> None:
     assert missing(world) == "paused: lunch"
 
     world.tell(ResumeAsked(at=0))
+    world.settle()
+    assert missing(world) == ""
+
+
+def test_what_a_limit_withholds_is_told_beside_what_is_missing() -> None:
+    world = obliged(limits=limits(max_position_quote=Decimal(250)))
+    for level in (0, 1):
+        world.venue.fill(world.at_venue(world.order(Side.BUY, level)), 10, world.at)
+    world.hear()
+    world.settle()
+    world.wait(MINUTE_NS)
+
+    assert missing(world) == "no bid rests, and withheld is for max_position_quote"
+
+    for level in (0, 1):
+        world.venue.fill(world.at_venue(world.order(Side.SELL, level)), 10, world.at)
+    world.hear()
     world.settle()
     assert missing(world) == ""
 
