@@ -10,6 +10,7 @@ from typing import assert_never
 from replenisher.backtest.answers import Answers
 from replenisher.backtest.connection import Connection
 from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.subscriptions import Subscriptions
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.errors import TOO_MANY_REQUESTS, Fault, Refused, fault, refuse_for
 from replenisher.exchange.exchange import Exchange
@@ -44,6 +45,7 @@ class Counter:
         hearing: Hearing,
         answers: Answers,
         connection: Connection,
+        subscriptions: Subscriptions,
         *,
         definitions: Way,
         replies: Way,
@@ -54,11 +56,14 @@ class Counter:
         self._hearing = hearing
         self._answers = answers
         self._connection = connection
+        self._subscriptions = subscriptions
         self._replies = replies
         self._order_replies = order_replies
         self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
-        self.next_at = FAR  # when the first of these is
+        self.next_at = FAR  # when the first of these is, or a subscription wants something
         hearing.doubted = lambda name, at: self._want(name, definitions.arrival(at))
+        hearing.out_of_sight = self._lost
+        hearing.in_sight = self._found
 
     def turn(self, at: int) -> None:
         """What is due."""
@@ -66,6 +71,8 @@ class Counter:
             self._ask(command, at)
         if self.next_at <= at:
             self._define(at)
+            self._subscriptions.turn(at)
+            self._rearm()
 
     def _ask(self, command: OrderCommand | Question, at: int) -> None:
         """A request is at the exchange."""
@@ -95,12 +102,24 @@ class Counter:
             if view.instrument.name in due:
                 del self._wanted[view.instrument.name]
                 self._hearing.tell_state(view.instrument.name, view.state, at)
-        self.next_at = min(self._wanted.values(), default=FAR)
 
     def _want(self, name: str, at: int) -> None:
         """Have the definition asked for, soon or later."""
         self._wanted[name] = min(at, self._wanted.get(name, FAR))
-        self.next_at = min(at, self.next_at)
+        self._rearm()
+
+    def _lost(self, name: str, heard_at: int) -> None:
+        """A book is out of sight at the exchange."""
+        self._subscriptions.lost(name, heard_at)
+        self._rearm()
+
+    def _found(self, name: str, at: int) -> None:
+        """It is there again."""
+        self._subscriptions.found(name, at)
+        self._rearm()
+
+    def _rearm(self) -> None:
+        self.next_at = min(self._subscriptions.next_at, min(self._wanted.values(), default=FAR))
 
     def _order(self, command: OrderCommand, method: str, at: int, arrival: int) -> Iterable[Event]:
         match command:

@@ -13,7 +13,7 @@ import msgspec
 from replenisher.backtest.hearing import FAR, Hearing
 from replenisher.exchange.board import Board
 from replenisher.exchange.latency import Way
-from replenisher.exchange.market import Happening, PublicLevel, Traded
+from replenisher.exchange.market import Happening, Traded
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import AccountUpdate, CashMove, InstrumentChanged, MmpTriggered
 from replenisher.model.event import Event, PriceTold, TickerTold
@@ -73,10 +73,10 @@ class ElsewhereHearing(Hearing):
                 self._tell(each, at)
         return super().take(at)
 
-    def show(self, name: str, levels: Iterable[PublicLevel], at: int) -> None:
-        """The whole book of an instrument, and its ticker, as who subscribes is told them."""
-        super().show(name, levels, at)
+    def subscribed(self, name: str, at: int) -> None:
+        """What else than its book is told to who subscribes to an instrument: its ticker, as it stands."""
         if name in self._tickers:
+            self._due.pop(name, None)
             self._tell(name, at)
 
     def printed(self, board: Board, traded: Traded, trade_id: str, at: int) -> None:

@@ -29,6 +29,7 @@ from replenisher.model.event import (
     BookSnapshot,
     ClockOffset,
     Event,
+    FeedLost,
     InstrumentDefined,
     InstrumentStateChanged,
     OrderCanceled,
@@ -63,7 +64,10 @@ class Hearing:
         self._keys: dict[str, str] = {}
         self.hears_own = True  # whether we are told of our orders
         self._states: dict[str, InstrumentStateChanged] = {}  # by name, as last told
+        self._deaf: set[str] = set()  # by name: of which no book is heard until it is shown
         self.doubted: Callable[[str, int], object] = lambda name, at: None  # told whose definition is wanted, and when
+        self.out_of_sight: Callable[[str, int], object] = lambda name, at: None  # told whose book, and when we hear it
+        self.in_sight: Callable[[str, int], object] = lambda name, at: None  # likewise, and when it is at the exchange
 
     def listen(self, instrument: Instrument, *, is_traded: bool) -> None:
         """Hear of this instrument from now on."""
@@ -153,8 +157,17 @@ class Hearing:
         self.hears_own = False
         self._under_way = [fact for fact in self._under_way if fact.at <= at or not isinstance(fact, OrderAnswer)]
 
+    def tell_lost(self, name: str, reason: str, at: int) -> None:
+        """A book cannot be trusted from then on, and nothing of it is heard until it is shown."""
+        self._deaf.add(name)
+        self._put(FeedLost(at=at, instrument=self._keys[name], reason=reason))
+
+    def subscribed(self, name: str, at: int) -> None:
+        """What else than its book is told to who subscribes to an instrument: nothing."""
+
     def show(self, name: str, levels: Iterable[PublicLevel], at: int) -> None:
         """The whole book of an instrument, as who subscribes is told it."""
+        self._deaf.discard(name)
         depth = [(level.side, level.price, level.quantity) for level in levels]
         whole = BookSnapshot(
             at=self._public.arrival(at),
@@ -185,8 +198,12 @@ class Hearing:
 
     def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
         """New quantities at some levels."""
-        key = self._keys.get(board.instrument.name)
-        if key is not None:
+        name = board.instrument.name
+        key = self._keys.get(name)
+        if key is not None and name in self._deaf:
+            if happening.found:
+                self.in_sight(name, at)
+        elif key is not None:
             told = BookChanged(
                 at=self._public.arrival(at),
                 instrument=key,
@@ -196,6 +213,11 @@ class Hearing:
             )
             self._put(told)
         return True
+
+    def lost(self, board: Board, change_id: int, at: int) -> None:
+        """The book is out of sight until it is found."""
+        if board.instrument.name in self._keys:
+            self.out_of_sight(board.instrument.name, self._public.arrival(at))
 
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:
         """Something that is not the public's book, nor a print."""

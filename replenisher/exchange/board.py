@@ -30,6 +30,7 @@ class Board:
         self.state = InstrumentState.OPEN
         self.state_since = at
         self._change_id = change_id
+        self._is_lost = False  # out of sight
         self._at = at
         self._shown: dict[Side, dict[int, int]] = {BUY: {}, SELL: {}}  # ticks -> lots
         self.marking = Marking(market, at, listing.funding_rate_8h)
@@ -78,18 +79,35 @@ class Board:
             change_id=self._change_id,
             bids=tuple((price(ticks), amount(bids[ticks])) for ticks in sorted(bids, reverse=True)),
             asks=tuple((price(ticks), amount(asks[ticks])) for ticks in sorted(asks)),
+            is_lost=self._is_lost,
         )
 
-    def change(self, levels: Iterable[PublicLevel], change_id: int, at: int) -> BookUpdate | None:
+    def lose(self, change_id: int, at: int) -> BookUpdate:
+        """Show nothing new until the book is found; what says so follows on a change that nobody was told."""
+        self._change_id, self._is_lost = change_id, True
+        return BookUpdate(
+            instrument=self.instrument.name,
+            at=at,
+            change_id=change_id,
+            previous_change_id=change_id - 1,
+            bids=(),
+            asks=(),
+        )
+
+    def change(
+        self, levels: Iterable[PublicLevel], change_id: int, at: int, *, finds: bool = False
+    ) -> BookUpdate | None:
         """Show new quantities as the change of that number; None if they are what is shown already."""
         changed: dict[Side, list[BookLevel]] = {BUY: [], SELL: []}
         for level in levels:
             if action := self._show(level):
                 price, amount = self.instrument.price(level.price), self.instrument.amount(level.quantity)
                 changed[level.side].append(BookLevel(action, price, amount))
-        if not changed[BUY] and not changed[SELL]:
+        if not changed[BUY] and not changed[SELL] and not finds:
             return None
         previous, self._change_id, self._at = self._change_id, change_id, at
+        if finds:
+            self._is_lost = False
         return BookUpdate(
             instrument=self.instrument.name,
             at=at,
@@ -97,6 +115,7 @@ class Board:
             previous_change_id=previous,
             bids=tuple(changed[BUY]),
             asks=tuple(changed[SELL]),
+            finds=finds,
         )
 
     def note(self, traded: Traded) -> None:

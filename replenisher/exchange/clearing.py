@@ -217,11 +217,14 @@ class Clearing:
         return trades
 
     def _move(self, board: Board, happening: Happening) -> None:
-        """The public book is another one."""
-        if happening.bids or happening.asks:
+        """The public book is another one, or nobody knows it any more."""
+        if happening.bids or happening.asks or happening.found:
             if self._told.moved(board, happening, self._change_id + 1, self.at):
                 self._change_id += 1
             board.marking.observe(self.at)
+        elif happening.lost:
+            self._change_id += 2  # the first of them is a change that nobody was told
+            self._told.lost(board, self._change_id, self.at)
 
     def _fill(self, board: Board, entry: OrderEntry, traded: Traded, trade_id: str, liquidity: Liquidity) -> TradeView:
         """Move the money of one side of a print, and write it down."""

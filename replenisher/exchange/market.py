@@ -71,6 +71,8 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trades: tuple[Traded, ...] = ()
     bids: tuple[Level, ...] = ()  # the new quantity at every price it touched, each once; 0 when the level is gone
     asks: tuple[Level, ...] = ()
+    lost: bool = False  # the book is out of sight from now on: nothing of it is told, and nothing trades
+    found: bool = False  # it is in sight again; the levels say what is another than when it was seen last
     closed: bool = False  # the market has ended for good: nothing is traded after this
 
     @property

@@ -11,8 +11,8 @@ What others did is done: the tape does not react to us. The rules by which it fi
 - What a client took is gone until the tape shows an *increase* at that price.
 - The public book is what the tape shows, less what was taken, plus what clients have resting. Others who would trade
   with a resting order of ours are not shown: no real venue shows a crossed book.
-- While the tape has lost its book (a gap) nothing trades and no order is accepted; what rests goes to the end of the
-  queue when the book is back. Nor is one accepted while the instrument was closed.
+- While the tape has lost its book (a gap) nothing trades, nothing is shown and no order is accepted; what rests goes
+  to the end of the queue when the book is back. Nor is one accepted while the instrument was closed.
 
 The queue model that decides may be accompanied by a second one in its shadow, whose fills are only written down.
 """
@@ -197,7 +197,7 @@ class RecordedMarket:
             else:
                 self._take_up(fact)
                 happening = self._apply(fact)
-            if happening.trades or happening.bids or happening.asks:
+            if happening.trades or happening.bids or happening.asks or happening.lost or happening.found:
                 happenings.append(happening)
         if self._next is None and not self._is_closed and self._played_to <= at:
             self._is_closed = True
@@ -282,11 +282,13 @@ class RecordedMarket:
                 }
                 for resting in self._rooms():
                     resting.rejoin(self._others)
-                self._is_trusted = True
+                found, self._is_trusted = not self._is_trusted, True
+                return self._happening(self._played_to, (), found=found)
             case FeedLost():
                 self._replace((), ())
-                self.gaps += self._is_trusted
-                self._is_trusted = False
+                lost, self._is_trusted = self._is_trusted, False
+                self.gaps += lost
+                return Happening(at=self._played_to, lost=lost)
             case TickerTold():
                 if fact.index is not None:
                     self.index = fact.index / self.instrument.tick_float
@@ -476,10 +478,14 @@ class RecordedMarket:
         if (side, price) not in self._touched:
             self._touched[side, price] = self._public(side, price)
 
-    def _happening(self, at: int, trades: tuple[Traded, ...], bids: Levels = (), asks: Levels = ()) -> Happening:
-        """Tell what is shown differently now: at these levels, and where something was touched."""
+    def _happening(
+        self, at: int, trades: tuple[Traded, ...], bids: Levels = (), asks: Levels = (), *, found: bool = False
+    ) -> Happening:
+        """Tell what is shown differently now: at these levels, and where something was touched since all was told."""
+        if not self._is_trusted:
+            return Happening(at=at, trades=trades)
         if not self._touched:
-            return Happening(at=at, trades=trades, bids=bids, asks=asks)
+            return Happening(at=at, trades=trades, bids=bids, asks=asks, found=found)
         crossing = self._crossing()
         if crossing or self._hidden:
             for level in {**self._hidden, **crossing}:
@@ -492,7 +498,7 @@ class RecordedMarket:
             if after != before:
                 moved[side].append((price, after))
         self._touched.clear()
-        return Happening(at=at, trades=trades, bids=(*bids, *moved[BUY]), asks=(*asks, *moved[SELL]))
+        return Happening(at=at, trades=trades, bids=(*bids, *moved[BUY]), asks=(*asks, *moved[SELL]), found=found)
 
     # --- The shadow
 

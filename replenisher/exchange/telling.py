@@ -20,6 +20,9 @@ class Told(Protocol):
     def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
         """New quantities at some levels; whether the public sees another book, which is a change of that number."""
 
+    def lost(self, board: Board, change_id: int, at: int) -> None:
+        """The book is out of sight until it is found: a change of that number, after one that nobody was told."""
+
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:
         """Something that is not the public's book, nor a print."""
 
@@ -41,11 +44,15 @@ class Reports:
 
     def moved(self, board: Board, happening: Happening, change_id: int, at: int) -> bool:
         """New quantities at some levels; whether the public sees another book."""
-        update = board.change(happening.levels, change_id, at)
+        update = board.change(happening.levels, change_id, at, finds=happening.found)
         if update is None:
             return False
         self._reports.append(update)
         return True
+
+    def lost(self, board: Board, change_id: int, at: int) -> None:
+        """The book is out of sight until it is found."""
+        self._reports.append(board.lose(change_id, at))
 
     def report(self, report: AccountUpdate | InstrumentChanged | MmpTriggered | CashMove) -> None:
         """Something that is not the public's book, nor a print."""

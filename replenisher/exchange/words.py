@@ -218,7 +218,10 @@ class BookLevel(msgspec.Struct, frozen=True):
 
 
 class BookUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """One public book change; `change_id` is one counter over all instruments."""
+    """One public book change; `change_id` is one counter over all instruments.
+
+    One that follows on a change which nobody was told, and has no levels, says that the book is out of sight.
+    """
 
     instrument: str
     at: int
@@ -226,6 +229,12 @@ class BookUpdate(msgspec.Struct, frozen=True, kw_only=True):
     previous_change_id: int
     bids: tuple[BookLevel, ...]
     asks: tuple[BookLevel, ...]
+    finds: bool = False  # the book was out of sight: whoever listens is shown all of it
+
+    @property
+    def loses(self) -> bool:
+        """Whether the book is out of sight from now on."""
+        return not (self.bids or self.asks or self.finds)
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +245,7 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     change_id: int
     bids: tuple[tuple[Decimal, Decimal], ...]
     asks: tuple[tuple[Decimal, Decimal], ...]
+    is_lost: bool = False  # out of sight: this is what was seen last
 
 
 class Print(msgspec.Struct, frozen=True, kw_only=True):

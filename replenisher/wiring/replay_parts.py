@@ -9,6 +9,7 @@ from replenisher.backtest.counter import Counter
 from replenisher.backtest.elsewhere import ElsewhereHearing, HeldPrice
 from replenisher.backtest.hearing import Hearing
 from replenisher.backtest.replay import Observe, Replay, Watch
+from replenisher.backtest.subscriptions import Subscriptions
 from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.core.mandates import mandates
@@ -79,19 +80,28 @@ def replay_of(
         chance=chance or chance_of(f"{section.seed} connection").random,
     )
     connection.begin(at)
+    names = watched_on(config, venue)
+    watched = [listing.market for listing in listings if listing.market.instrument.name in names]
+    subscriptions = Subscriptions(
+        venue,
+        {market.instrument.name: market for market in watched},
+        hearing,
+        requests=Way(latency.request_ns),
+        replies=Way(latency.response_ns),
+        at=at,
+    )
     counter = Counter(
         exchange,
         account,
         hearing,
         Answers(exchange.views, venue, account, hearing),
         connection,
+        subscriptions,
         definitions=Way(latency.request_ns),
         replies=trading,
         order_replies=Way(lambda: latency.response_ns() + held_ns) if held_ns else trading,
     )
     traded = instruments_on(config, venue)
-    names = watched_on(config, venue)
-    watched = [listing.market for listing in listings if listing.market.instrument.name in names]
     for market in watched:
         hearing.listen(market.instrument, is_traded=market.instrument.name in traded)
     game = Replay(Engine(state), exchange, hearing, counter, connection, observe, watch)
@@ -109,6 +119,7 @@ def replay_of(
     for market in watched:
         hearing.tell_state(market.instrument.name, InstrumentState.OPEN, at)
         hearing.show(market.instrument.name, market.depth(), at)
+        hearing.subscribed(market.instrument.name, at)
     return game
 
 

@@ -30,13 +30,22 @@ Happened = ledger.Order | ledger.Amended | ledger.Trade | ledger.Closed
 
 
 def config_of(
-    name: str, tape: Path | None = None, strategies: list[dict[str, Any]] | None = None, **exchange: Any
+    name: str,
+    tape: Path | None = None,
+    strategies: list[dict[str, Any]] | None = None,
+    *,
+    keeps_market: bool = False,
+    **exchange: Any,
 ) -> Config:
     """A shipped configuration whose exchange is next door, unless it is said otherwise; no connection is replaced."""
     market = market_overrides(tape, None).get("exchange", {})
     venues = {"deribit": {"connection_age_h_max": None}}
     others = {} if strategies is None else {"strategies": strategies}
-    return load(CONFIGS / name, {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues, **others})
+    journal = {"market_data": keeps_market}
+    return load(
+        CONFIGS / name,
+        {"exchange": {**market, **NO_LATENCY, **exchange}, "venues": venues, "journal": journal, **others},
+    )
 
 
 def lived(config: Config, seconds: float, folder: Path, way_ns: int = 0) -> list[Happened]:

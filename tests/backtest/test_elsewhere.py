@@ -14,6 +14,7 @@ from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.simulate.run import START
 from tests.backtest.given import CONFIGS, config_of, fills_of, lived, replayed
+from tests.backtest.test_replay import with_gaps
 from tests.store import tapes
 
 Fact = TypeVar("Fact")
@@ -62,10 +63,11 @@ def test_what_a_ticker_tells_is_quoted_by_as_in_the_daemon_on_virtual_time(
     assert replay == life
 
 
-def test_so_it_is_on_a_recording(recordings: Callable[[str], Path], tmp_path: Path) -> None:
-    config = going_by(tmp_path, "replay.yaml", "{source: mid}", "{source: mark}", recordings(BTCUSDT))
+def test_so_it_is_on_a_recording_with_gaps(recordings: Callable[[str], Path], tmp_path: Path) -> None:
+    tape = with_gaps(recordings(BTCUSDT), tmp_path / "gaps.tape")
+    config = going_by(tmp_path, "replay.yaml", "{source: mid}", "{source: mark}", tape)
 
-    replay, life = replayed(config, 15), lived(config, 15, tmp_path)
+    replay, life = replayed(config, 60), lived(config, 60, tmp_path)
 
     assert fills_of(life) > 5
     assert replay == life

@@ -6,11 +6,15 @@ import pytest
 from replenisher.backtest.connection import ROUND_TRIPS
 from replenisher.errors import ConfigurationError
 from replenisher.exchange import ledger
-from replenisher.model.event import BookChanged, InstrumentDefined, TradePrinted
+from replenisher.model.command import AmendOrder, PlaceOrder
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, InstrumentDefined, TradePrinted
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.run import START
+from replenisher.store.tape.blocks import TapeFact
+from replenisher.store.tape.standing import Standing
 from replenisher.store.tape.writer import TapeWriter
+from replenisher.wiring.tapes import facts_of, opened
 from tests.backtest.given import Happened, config_of, fills_of, lived, replayed, written
 from tests.store import tapes
 
@@ -117,6 +121,78 @@ def test_nothing_rests_where_the_recorder_of_a_tape_did_not_run(tmp_path: Path) 
     closed_at = {record.order_id: record.at for record in replay if isinstance(record, ledger.Closed)}
     assert len(first) > 1 and len(placed) > len(first)
     assert max(closed_at[order_id] for order_id in first) == ended
+
+
+ALONE = {
+    "strategy": "pure_mm",
+    "id": "core",
+    "venue": "deribit",
+    "instrument": "BTC_USDT-PERPETUAL",
+    "size_unit": "quote",
+    "order_amount": 1000,
+    "order_levels": 5,
+    "level_spacing_bps": 1,
+    "bid_spread_bps": 1,
+    "ask_spread_bps": 1,
+    "fair_value": {"source": "fixed", "price": 61_700.0, "when_alone": "quote"},
+}
+GAPS_S = [(20.0, 20.1), (40.0, 52.0), (80.0, 84.0), (200.0, 245.0)]  # shorter and longer than it takes to ask again
+
+
+@pytest.mark.parametrize(("strategies", "way_ms"), [(None, 0), ([ALONE], 0), (None, 40)])
+def test_a_gap_of_a_tape_is_a_lost_feed_in_a_replay_as_in_the_daemon_on_virtual_time(
+    strategies: list[dict[str, object]] | None, way_ms: int, recordings: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Nobody quotes through it, also not who would do so where the others have left."""
+    path = with_gaps(recordings(BTCUSDT), tmp_path / "gaps.tape")
+    latency = {"request_ms": way_ms, "response_ms": way_ms}
+    config = config_of("replay.yaml", path, strategies=strategies, latency=latency, keeps_market=True)
+    ways_ns = (2 * ROUND_TRIPS - 1) * way_ms * MS_NS
+    steps: list[Step] = []
+
+    replay = replayed(config, 300, steps, opens_at=START + ways_ns)
+    life = lived(config, 300, tmp_path, way_ms * MS_NS)
+
+    books = sightings(steps)
+    assert len(books) > 2 * len(GAPS_S)
+    assert books == sightings(written(tmp_path / "journal"))
+    assert fills_of(life) > 20
+    assert replay == life
+    for begin_s, end_s in GAPS_S:
+        begin, end = (START + round(second * SECOND_NS) for second in (begin_s, end_s))
+        hears_at = begin + way_ms * MS_NS
+        assert not [each for each in life if isinstance(each, ledger.Trade) and begin < each.at < end]
+        in_gap = [step for step in steps if hears_at <= step.at < end]
+        assert not [each for step in in_gap for each in step.commands if isinstance(each, PlaceOrder | AmendOrder)]
+
+
+def with_gaps(recording: Path, path: Path) -> Path:
+    """The same market as a recorder heard it whose connection broke so often."""
+    standing = Standing()
+    kept: list[TapeFact] = []
+    gaps: list[tuple[int, int]] = []
+    lost = 0
+    for fact in facts_of(opened(recording)):
+        if not gaps and isinstance(fact, BookSnapshot):
+            gaps = [(fact.at + round(a * SECOND_NS), fact.at + round(b * SECOND_NS)) for a, b in GAPS_S]
+        standing.apply(fact)
+        if lost < len(gaps) and fact.at >= gaps[lost][0]:
+            if kept and not isinstance(kept[-1], FeedLost):
+                [key] = standing.books
+                kept.append(FeedLost(at=gaps[lost][0], instrument=key, reason="a socket ended"))
+            if fact.at < gaps[lost][1]:
+                continue
+            kept += [each for each in standing.facts(fact.at) if isinstance(each, BookSnapshot)]
+            lost += 1
+        else:
+            kept.append(fact)
+    return tapes.written(path, kept)
+
+
+def sightings(steps: list[Step]) -> list[tuple[int, str]]:
+    """When the book was lost, and when it came again."""
+    facts = [event for step in steps for event in step.events if isinstance(event, FeedLost | BookSnapshot)]
+    return [(fact.at, type(fact).__name__) for fact in facts][1:]
 
 
 def test_what_a_tape_has_at_one_time_is_one_step(recordings: Callable[[str], Path]) -> None:

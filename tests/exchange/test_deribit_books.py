@@ -11,8 +11,15 @@ from replenisher.exchange.dialects.deribit.book_batch import BookBatch
 from replenisher.exchange.dialects.deribit.channels import parse
 from replenisher.exchange.dialects.deribit.desk import open_desk
 from replenisher.exchange.dialects.deribit.subscription import Subscription
+from replenisher.exchange.market import Listing
+from replenisher.exchange.queue import RiskAverse
+from replenisher.exchange.recorded import RecordedMarket, recorded_instrument
 from replenisher.exchange.words import Action, BookLevel, BookUpdate, InstrumentChanged, InstrumentState
-from tests.exchange.clients import ALICE, MS, START, Clients
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
+from replenisher.model.order import SELL
+from tests.exchange.clients import ALICE, MS, START, Clients, S
+
+RECORDED = recorded_instrument("deribit", Decimal("0.1"), Decimal("0.001"))
 
 
 def test_raw_channels_are_not_for_strangers(clients: Clients) -> None:
@@ -63,6 +70,39 @@ def test_the_changes_of_a_book_form_a_chain_that_adds_up_to_the_book(interval: s
         assert last == view.change_id
         assert book["bids"] == {float(price): float(amount) for price, amount in view.bids}
         assert book["asks"] == {float(price): float(amount) for price, amount in view.asks}
+
+
+@pytest.mark.parametrize("interval", ["raw", "100ms"])
+def test_a_book_that_its_recording_has_lost_follows_on_nothing_and_is_shown_whole_when_it_is_found(
+    interval: str,
+) -> None:
+    told = [
+        (0, BookSnapshot(at=0, instrument=RECORDED.key, venue_time=0, bids=((100, 5),), asks=((102, 4),))),
+        (1, BookChanged(at=1, instrument=RECORDED.key, venue_time=1, bids=((100, 6),), asks=())),
+        (2, FeedLost(at=2, instrument=RECORDED.key, reason="a socket ended")),
+        (3, TradePrinted(at=3, instrument=RECORDED.key, venue_time=3, trade_id="1", price=99, quantity=9, taker=SELL)),
+        (5, BookSnapshot(at=5, instrument=RECORDED.key, venue_time=5, bids=((99, 7),), asks=((102, 4),))),
+        (6, BookChanged(at=6, instrument=RECORDED.key, venue_time=6, bids=((99, 8),), asks=())),
+        (9, BookChanged(at=9, instrument=RECORDED.key, venue_time=9, bids=(), asks=((103, 1),))),
+    ]
+    market = RecordedMarket(RECORDED, [(at * S, fact) for at, fact in told], model=RiskAverse(), start=START)
+    clients = Clients(besides=[Listing(market=market, maker_rate=Decimal(0), taker_rate=Decimal(0))])
+    book, trades = f"book.{RECORDED.name}.{interval}", f"trades.{RECORDED.name}.{interval}"
+    for name in ("before", "during"):
+        clients.connect(name, ALICE)
+    clients.result("before", "private/subscribe", channels=[book, trades])
+    clients.wait(4.5)
+    clients.result("during", "private/subscribe", channels=[book, trades])
+    clients.wait(3)
+
+    first, change, lost, found, later = clients.heard("before")
+    assert change["prev_change_id"] == first["change_id"]
+    assert lost["type"] == "change" and lost["bids"] == lost["asks"] == []
+    assert change["change_id"] < lost["prev_change_id"] < lost["change_id"]
+    assert found["type"] == "snapshot"
+    assert found["bids"] == [["new", 9.9, 0.007]]
+    assert (later["prev_change_id"], later["bids"]) == (found["change_id"], [["change", 9.9, 0.008]])
+    assert clients.heard("during") == [found, later]
 
 
 AMOUNTS = st.lists(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), max_size=5), max_size=8)

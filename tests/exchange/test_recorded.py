@@ -357,12 +357,16 @@ def test_a_gap_shows_nothing_and_fills_nobody_and_sends_us_to_the_end_of_the_que
         ]
     )
     market.place(order("bid", BUY, 100, 3), START)
+    market.place(order("gone", BUY, 98, 2), START)
 
-    market.advance(START + 10)
+    assert market.advance(START + 10) == [Happening(at=START + 10, lost=True)]
     assert not market.is_open
-    assert shown(market) == {BUY: {100: 3}, SELL: {}}
+    assert shown(market) == {BUY: {100: 3, 98: 2}, SELL: {}}
+    assert market.cancel("gone", START + 20) == Happening(at=START + 20)
     assert market.advance(START + 30) == []
-    market.advance(START + 40)
+    [back] = market.advance(START + 40)
+    assert back.found
+    assert (dict(back.bids), dict(back.asks)) == ({100: 10, 99: 0, 98: 0}, {103: 0})
     assert market.is_open
     assert shown(market) == {BUY: {100: 10}, SELL: {102: 4}}
     [happening, _] = market.advance(START + 50)

@@ -145,6 +145,24 @@ def test_a_subscription_without_a_snapshot_is_asked_for_again() -> None:
     assert far.take(MARKET, "public/unsubscribe")
 
 
+def test_a_snapshot_that_comes_after_all_is_a_book() -> None:
+    """It comes while we wait to ask for another one, as we have asked in vain before."""
+    far = make_open()
+    far.book(5, 3)
+    for _ in range(2):
+        request = far.take(MARKET, "public/unsubscribe")
+        far.reply(MARKET, request, request["params"]["channels"])
+        far.subscribe()
+        far.live(6 * S)
+
+    late = far.book(9)
+
+    assert kinds(late) == ["BookSnapshot"]
+    assert kinds(far.book(10, 9)) == ["BookChanged"]
+    far.live(20 * S)
+    assert not [request for request in far.requests[MARKET] if request["method"] == "public/unsubscribe"]
+
+
 def test_prints_are_told_and_blocks_are_not() -> None:
     far = make_open()
     public = {"instrument_name": "BTC-PERPETUAL", "timestamp": T0 // MS, "price": 10000.5, "amount": 30.0}

@@ -5,6 +5,7 @@ from enum import StrEnum
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.venues.deribit import public
 from replenisher.venues.deribit.grid import Grid
+from replenisher.venues.deribit.settings import Settings
 from replenisher.venues.deribit.watch import BookWatch
 
 
@@ -14,6 +15,7 @@ class FeedPhase(StrEnum):
     OFF = "off"  # not asked for, or refused
     LEAVING = "leaving"  # unsubscribing, to subscribe afresh
     ASKED = "asked"  # subscribed, no snapshot yet
+    LATE = "late"  # likewise, for so long that we subscribe afresh unless one comes after all
     LIVE = "live"
 
 
@@ -39,6 +41,16 @@ class Feed:
         self.live_since = 0
         self.is_open: bool | None = None  # as last told
         self.is_final = False
+
+    def fail(self, at: int, settings: Settings) -> int:
+        """Its book is none: how long until another one is asked for, which is at once the first time in a while."""
+        if self.phase is FeedPhase.LIVE and at - self.live_since >= settings.book_settled_ns:
+            self.failures = 0
+        self.phase = FeedPhase.OFF
+        self.failures += 1
+        if self.failures == 1:
+            return 0
+        return min(settings.resync_first_ns << min(self.failures - 2, 30), settings.resync_max_ns)
 
     def inherit(self, other: "Feed") -> None:
         """Know what another one knows of the instrument; the book it must get for itself."""

@@ -52,6 +52,7 @@ from replenisher.venues.deribit.words import (
 STATE_CHANNELS = ("instrument.state.any.any", "platform_state")
 CHANNELS_PER_REQUEST = 400  # a request may not be longer than 32 kB
 OF_BOOKS = (InstrumentDefined, BookSnapshot, BookChanged, FeedLost)  # a book counts in ticks
+NO_SNAPSHOT = "subscribed, but no snapshot came"
 FINAL_STATES = ("closed", "terminated", "delivered", "archivized")  # it will not trade again
 
 
@@ -406,28 +407,23 @@ class Market:
                 self._ask_for(feed.channels, at)
         self._rearm()
 
-    def _distrust(self, feed: Feed, reason: str, at: int) -> None:
+    def _distrust(self, feed: Feed, reason: str, at: int, meanwhile: FeedPhase = FeedPhase.OFF) -> None:
         """The book is worthless from now on; get another one, sooner if this is the first time in a while."""
-        if feed.phase in (FeedPhase.OFF, FeedPhase.LEAVING):
+        if feed.phase in (FeedPhase.OFF, FeedPhase.LATE, FeedPhase.LEAVING):
             return
-        if feed.phase is FeedPhase.LIVE and at - feed.live_since >= self._settings.book_settled_ns:
-            feed.failures = 0
         self._facts.append(FeedLost(at=at, instrument=feed.key, reason=reason))
-        feed.phase = FeedPhase.OFF
-        if feed.failures == 0:
-            self._leave(feed, at)
+        if wait := feed.fail(at, self._settings):
+            feed.phase, feed.due = meanwhile, at + wait
         else:
-            wait = self._settings.resync_first_ns << min(feed.failures - 1, 30)
-            feed.due = at + min(wait, self._settings.resync_max_ns)
-        feed.failures += 1
+            self._leave(feed, at)
         self._rearm()
 
     def _overdue(self, feed: Feed, at: int) -> None:
         match feed.phase:
-            case FeedPhase.OFF:
+            case FeedPhase.OFF | FeedPhase.LATE:
                 self._leave(feed, at)
             case FeedPhase.ASKED:
-                self._distrust(feed, "subscribed, but no snapshot came", at)
+                self._distrust(feed, NO_SNAPSHOT, at, meanwhile=FeedPhase.LATE)
             case FeedPhase.LEAVING | FeedPhase.LIVE:
                 raise AssertionError("nothing is waited for in this phase")
             case _:
@@ -465,7 +461,7 @@ class Market:
             return
         live, is_snapshot = feed.phase is LIVE, book.is_snapshot
         if is_snapshot:
-            if not live and feed.phase is not FeedPhase.ASKED:
+            if not live and feed.phase not in (FeedPhase.ASKED, FeedPhase.LATE):
                 return  # a leftover of a subscription that we are giving up
         elif not live:
             return  # changes of a book that we do not have

@@ -94,7 +94,8 @@ class Subscription:
         name = self.channel.instrument
         match self.channel.topic:
             case Topic.BOOK:
-                return [book_snapshot(self._desk.views.book(name))]
+                book = self._desk.views.book(name)
+                return [] if book.is_lost else [book_snapshot(book)]  # once it is found, it is told
             case Topic.TRADES | Topic.CHART | Topic.STATE | Topic.MMP | Topic.ORDERS | Topic.FILLS | Topic.CHANGES:
                 return []
             case Topic.PLATFORM:
@@ -105,8 +106,12 @@ class Subscription:
 
     def hear(self, event: Event, at: int) -> list[Any]:
         """Gather an event that concerns it; the data of the frames that a raw channel sends at once."""
-        if isinstance(event, BookUpdate) and self._tells_each_change:
-            return [book_change(event)]
+        if isinstance(event, BookUpdate) and self.channel.topic is Topic.BOOK:
+            if event.finds or event.loses:
+                self._book = BookBatch()
+                return self.first(at) if event.finds else [book_change(event)]
+            if self._tells_each_change:
+                return [book_change(event)]
         self._gather(event)
         if self.channel.interval_ns == 0:
             return self.tell(at)
