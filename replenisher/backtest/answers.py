@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from replenisher.backtest.hearing import Hearing
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings, Grant
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import CashChange, OrderState, OrderView
 from replenisher.model.command import (
@@ -26,6 +27,7 @@ from replenisher.model.event import (
     OrderReport,
     OrderReported,
     PositionReported,
+    RateGranted,
     TradesReported,
 )
 from replenisher.model.instrument import Instrument, Kind, instrument_key, name_of
@@ -44,11 +46,13 @@ KINDS = {"settlement": CashKind.SETTLEMENT, "delivery": CashKind.DELIVERY, "depo
 class Answers:
     """Looks up what is asked. An answer is as of the moment at which the question is at the exchange."""
 
-    def __init__(self, views: Views, venue: str, account: str, hearing: Hearing) -> None:
+    def __init__(self, views: Views, venue: str, account: str, hearing: Hearing, limits: DeribitSettings) -> None:
         self._views = views
         self._venue = venue
         self._account = account
         self._hearing = hearing
+        self._limits = limits
+        self._granted: Grant | None = None  # what we may ask for, as told last
         self._cash_told: dict[str, int] = {}  # by currency: the last row that was told
 
     def to(self, question: Question, at: int, arrival: int) -> Iterable[Event]:
@@ -88,6 +92,9 @@ class Answers:
                     unsettled=account.realized,
                     venue_time=venue_time,
                 )
+                if (granted := self._limits.granted(at)) != self._granted:
+                    self._granted = granted
+                    yield RateGranted(at=arrival, venue=self._venue, per_s=granted.per_s, burst=granted.burst)
             case _:
                 assert_never(question)
 

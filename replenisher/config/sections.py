@@ -81,7 +81,9 @@ class VenueSection(Section):
         False, description="go live where the venue has no such switch: orders of a daemon that dies stay there"
     )
     own_echo_ms_max: Milliseconds = Field(250, description="until when our own order may be missing in the public book")
-    rate_limit_per_s: float = Field(5, gt=0)
+    rate_limit_per_s: float = Field(
+        5, gt=0, description="of orders, amends and cancels; less where the venue grants less"
+    )
     rate_limit_burst: int = Field(20, ge=2)
     sync_every_s: float = Field(
         15, ge=1, le=3600, description="how often our orders, fills, position and cash are compared with the venue's"
@@ -205,11 +207,20 @@ class Latency(Section):
     )
 
 
+class FallenRate(Section):
+    """What becomes of it, as when the tier of an account falls."""
+
+    after_s: float = Field(ge=0, le=31_536_000, description="counted from the start of the exchange")
+    per_s: float = Field(gt=0)
+    burst: int = Field(ge=1)
+
+
 class Rate(Section):
     """How many order requests the simulated exchange takes."""
 
     per_s: float = Field(5, gt=0)
     burst: int = Field(20, ge=1)
+    falls: FallenRate | None = Field(None, description="to rehearse that it becomes another one")
 
 
 class TickAbove(Section):

@@ -71,6 +71,7 @@ from replenisher.model.event import (
     PriceFailed,
     PriceTold,
     QuestionFailed,
+    RateGranted,
     RequestRejected,
     ResumeAsked,
     SessionLost,
@@ -132,6 +133,8 @@ def apply(state: State, event: Event) -> None:
             apply_position(state, event)
         case BalanceReported():
             apply_balance(state, event)
+        case RateGranted():
+            state.grant(event.venue, event.per_s, event.burst, event.at)
         case QuestionFailed():
             state.sync(event.venue).failed(event.question, event.subject, event.at)
         case SessionOpened():

@@ -224,8 +224,9 @@ class Dispatch:
     def _till(self, venue: str) -> Till:
         till = self._tills.get(venue)
         if till is None:
-            setup, budget = self._state.setup.venue(venue), self._state.budget(venue, self._at)
-            till = self._tills[venue] = Till(budget, setup.rate_limit, self._at + setup.request_timeout_ns)
+            state, budget = self._state, self._state.budget(venue, self._at)
+            deadline = self._at + state.setup.venue(venue).request_timeout_ns
+            till = self._tills[venue] = Till(budget, state.rate_limit(venue), deadline)
         return till
 
 

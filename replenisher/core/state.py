@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from replenisher.core.account import Account
 from replenisher.core.book import Book, Touch
-from replenisher.core.budget import Budget
+from replenisher.core.budget import Budget, RateLimit
 from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.execution import Executed
 from replenisher.core.guarded import Guarded
@@ -79,6 +79,7 @@ class State:
     books: defaultdict[str, Book] = field(default_factory=lambda: defaultdict(Book))
     own_sizes: dict[str, OwnSize] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
+    granted: dict[str, RateLimit] = field(default_factory=dict)  # by venue, where it has told one
     drawn_on: dict[str, Budget] = field(default_factory=dict)  # those that pay for what may not have left yet
     syncs: dict[str, Sync] = field(default_factory=dict)
     clock_offsets_ns: dict[str, int] = field(default_factory=dict)
@@ -180,9 +181,19 @@ class State:
             own = self.own_sizes[instrument] = OwnSize(self.setup.venue(venue_of(instrument)).own_echo_ns_max)
         return own
 
+    def rate_limit(self, venue: str) -> RateLimit:
+        """How often a venue is asked at most: as configured, or less where it grants us less."""
+        return self.granted.get(venue) or self.setup.venue(venue).rate_limit
+
+    def grant(self, venue: str, per_s: float, burst: float, at: int) -> None:
+        """A venue has said how often it may be asked: what was spent lately is missing of that, too."""
+        ours, before, budget = self.setup.venue(venue).rate_limit, self.rate_limit(venue), self.budget(venue, at)
+        now = self.granted[venue] = RateLimit(min(ours.per_s, per_s), min(ours.burst, burst))
+        budget.credits -= max(0, before.burst - now.burst)
+
     def budget(self, venue: str, at: int) -> Budget:
         """The rate budget of one venue, as of now."""
-        limit = self.setup.venue(venue).rate_limit
+        limit = self.rate_limit(venue)
         budget = self.budgets.get(venue)
         if budget is None:
             budget = self.budgets[venue] = Budget(limit.burst, at)
@@ -193,7 +204,7 @@ class State:
     def all_has_left(self, at: int) -> None:
         """A later step begins: whatever was asked for before it is on its way."""
         for venue, budget in self.drawn_on.items():
-            budget.all_has_left(self.setup.venue(venue).rate_limit, at)
+            budget.all_has_left(self.rate_limit(venue), at)
         self.drawn_on.clear()
 
     def sync(self, venue: str) -> Sync:

@@ -38,6 +38,7 @@ from replenisher.model.event import (
     OutcomeUnknown,
     PriceFailed,
     QuestionFailed,
+    RateGranted,
     RequestRejected,
     ResumeAsked,
     SessionLost,
@@ -145,6 +146,8 @@ class Chronicle:
             case QuestionFailed():
                 about = {"venue": event.venue, "question": event.question, "about": event.subject}
                 return [("question_failed", about | {"message": event.message})]
+            case RateGranted():
+                return [("rate_granted", {"venue": event.venue, "per_s": event.per_s, "burst": event.burst})]
             case CashMoved():
                 about = {"venue": event.venue, "kind": event.kind, "currency": event.currency}
                 return [("cash_moved", about | {"amount": event.amount})]

@@ -470,6 +470,14 @@ class BalanceReported(Fact, frozen=True, kw_only=True):
     venue_time: int = 0  # as of when; 0 where the venue does not say
 
 
+class RateGranted(Fact, frozen=True, kw_only=True):
+    """How often the venue lets our account ask for orders now, whatever the configuration says: it may have fallen."""
+
+    venue: str
+    per_s: float
+    burst: float
+
+
 class CashReported(Fact, frozen=True, kw_only=True):
     """All that moved our cash in one currency without a fill has been told, up to `venue_time`."""
 
@@ -517,6 +525,7 @@ SyncEvent = (
     | TradesReported
     | PositionReported
     | BalanceReported
+    | RateGranted
     | CashReported
     | QuestionFailed
 )

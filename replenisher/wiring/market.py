@@ -15,13 +15,13 @@ import uvloop
 from replenisher.config import Config
 from replenisher.config.sections import PAPER_KEY, ExchangeSection
 from replenisher.errors import ReplenisherError
-from replenisher.exchange.dialects.deribit import DeribitSettings
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.dialects.deribit.naming import read_name
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.exchange.server import HOST, ServerSettings, serve
 from replenisher.live.clock import SessionClock
+from replenisher.wiring.dialect import deribit_settings
 from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.tapes import names_on
@@ -63,16 +63,13 @@ def run_exchange(
         owners={name: each.owner for name, each in section.accounts.items() if each.owner is not None},
     )
     settings = ServerSettings(
-        deribit=DeribitSettings(
-            keys=(
+        deribit=deribit_settings(
+            section,
+            [
                 _key(config, section, account),
                 *(ApiKey(name, name, name, each.key_scope) for name, each in section.accounts.items()),
-            ),
-            credits_per_s=section.rate.per_s,
-            credits_burst=section.rate.burst,
-            token_s=section.token_s,
-            order_reply_ms=section.latency.order_reply_ms,
-            keeps_orders_when_shut=section.keeps_orders_when_shut,
+            ],
+            clock.now(),
         ),
         port=port,
         latency=latency_of(section, listings, chosen_seed),

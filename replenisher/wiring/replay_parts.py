@@ -14,7 +14,6 @@ from replenisher.config import Config
 from replenisher.core.engine import Engine
 from replenisher.core.mandates import mandates
 from replenisher.core.state import State
-from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.latency import Way
 from replenisher.exchange.ledger import Append
@@ -22,6 +21,7 @@ from replenisher.exchange.market import Listing
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.event import Started
 from replenisher.model.units import MS_NS
+from replenisher.wiring.dialect import deribit_settings
 from replenisher.wiring.latency import latency_of
 from replenisher.wiring.listings import chance_of
 from replenisher.wiring.venues import instruments_on, tickers_on, watched_on
@@ -71,10 +71,11 @@ def replay_of(
         max_leverage=section.max_leverage,
         told=hearing,
     )
+    limits = deribit_settings(section, (), at)
     connection = Connection(
         venue,
         hearing,
-        DeribitSettings(keys=(), credits_per_s=section.rate.per_s, credits_burst=section.rate.burst),
+        limits,
         requests=Way(latency.request_ns),
         replies=trading,
         chance=chance or chance_of(f"{section.seed} connection").random,
@@ -94,7 +95,7 @@ def replay_of(
         exchange,
         account,
         hearing,
-        Answers(exchange.views, venue, account, hearing),
+        Answers(exchange.views, venue, account, hearing, limits),
         connection,
         subscriptions,
         definitions=Way(latency.request_ns),

@@ -15,7 +15,7 @@ import replenisher
 from replenisher.config import Config, load
 from replenisher.config.sections import PAPER_KEY
 from replenisher.errors import ConfigurationError
-from replenisher.exchange.dialects.deribit import Deribit, DeribitSettings
+from replenisher.exchange.dialects.deribit import Deribit
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
 from replenisher.exchange.ledger import Append, Past
@@ -33,6 +33,7 @@ from replenisher.simulate.world import Scene
 from replenisher.store.journal import Fsync, Policy
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
+from replenisher.wiring.dialect import deribit_settings
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.offered import objections
 from replenisher.wiring.setup import setup_of
@@ -129,15 +130,9 @@ def scene_of(config: Config) -> Scene:
         raise ConfigurationError(f"{config.path}: only mode paper with an exchange and one venue can be simulated")
     (name,) = config.venues
     account, credentials = config.venues[name].account, Credentials(PAPER_KEY, CANARY)
-    settings = DeribitSettings(
-        keys=(
-            ApiKey(PAPER_KEY, CANARY, account, section.key_scope),
-            ApiKey(guest.CLIENT_ID, guest.CLIENT_SECRET, guest.ACCOUNT),
-        ),
-        credits_per_s=section.rate.per_s,
-        credits_burst=section.rate.burst,
-        token_s=section.token_s,
-        order_reply_ms=section.latency.order_reply_ms,
+    keys = (
+        ApiKey(PAPER_KEY, CANARY, account, section.key_scope),
+        ApiKey(guest.CLIENT_ID, guest.CLIENT_SECRET, guest.ACCOUNT),
     )
 
     def opened(seed: int, at: int, past: Past, append: Append) -> Opened:
@@ -154,7 +149,8 @@ def scene_of(config: Config) -> Scene:
             max_leverage=section.max_leverage,
         )
         keeps_orders = seeded(seed, "maintenance").random() < KEEPS_ORDERS_SHARE
-        return Opened(exchange, Deribit(exchange, replace(settings, keeps_orders_when_shut=keeps_orders)))
+        settings = replace(deribit_settings(section, keys, at), keeps_orders_when_shut=keeps_orders)
+        return Opened(exchange, Deribit(exchange, settings))
 
     def making(exchange_id: str) -> Making:
         return Making(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from replenisher.core.budget import UNPAID, Budget, RateLimit
 from replenisher.model.command import PlaceOrder
-from replenisher.model.event import CancelsSent
+from replenisher.model.event import CancelsSent, RateGranted
 from tests.core.world import SECOND, VENUE, cancels, ladder, quoting, want
 
 
@@ -176,3 +176,25 @@ def test_a_budget_pays_no_more_than_its_rate(asks: list[tuple[int, int]]) -> Non
                 spent += 1
 
     assert spent <= limit.burst + at * limit.per_s / SECOND + 1e-6
+
+
+def test_a_venue_that_grants_less_is_asked_less_and_never_more_than_is_configured() -> None:
+    world = quoting((), rate_limit=RateLimit(per_s=0.5, burst=16.0))
+
+    world.tell(RateGranted(at=0, venue=VENUE, per_s=0.25, burst=8.0))
+    placed = [wish for wish in want(world, ladder(4)) if isinstance(wish, PlaceOrder)]
+    world.settle()
+    assert len(placed) == 4, "of eight credits four are kept for cancels"
+    assert len([wish for wish in world.wait(9 * SECOND) if isinstance(wish, PlaceOrder)]) == 1, "a quarter a second"
+
+    world.tell(RateGranted(at=0, venue=VENUE, per_s=100.0, burst=100.0))
+    world.wait(100 * SECOND)
+    assert world.state.rate_limit(VENUE) == RateLimit(per_s=0.5, burst=16.0)
+
+
+def test_what_was_spent_before_is_missing_of_a_smaller_grant() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=0.001, burst=16.0))
+
+    world.tell(RateGranted(at=0, venue=VENUE, per_s=0.001, burst=8.0))
+
+    assert world.state.budgets[VENUE].credits == pytest.approx(2, abs=0.01), "six of the sixteen were spent"

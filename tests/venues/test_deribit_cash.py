@@ -6,7 +6,15 @@ from typing import Any
 import msgspec
 
 from replenisher.model.command import AskBalance, AskCash
-from replenisher.model.event import CashKind, CashMoved, CashReported, Event, QuestionFailed
+from replenisher.model.event import (
+    BalanceReported,
+    CashKind,
+    CashMoved,
+    CashReported,
+    Event,
+    QuestionFailed,
+    RateGranted,
+)
 from replenisher.venues.deribit import private
 from tests.venues.far import KEY, MS, T0, TRADING, Far, Recordings, S, make_open
 
@@ -179,3 +187,27 @@ def test_what_the_session_has_realized_is_told_beside_the_balance(recordings: Re
 
     assert (summary.balance, summary.session_rpl) == (Decimal("10.00295099"), Decimal("-4e-7"))
     assert summary.balance + summary.session_rpl == Decimal(str(portfolio["equity"])), "it is in no balance yet"
+
+
+def granting(rate: float, burst: float) -> dict[str, Any]:
+    return {"matching_engine": {"trading": {"total": {"rate": rate, "burst": burst}}, "spot": {"rate": 1, "burst": 1}}}
+
+
+def test_how_often_we_may_ask_is_told_with_our_cash_where_it_is_news() -> None:
+    far = make_open()
+
+    def told(**more: Any) -> list[Event]:
+        far.venue.send([AskBalance(venue="deribit", currency="BTC", deadline=far.at + S)], far.at)
+        request = far.take(TRADING, "private/get_account_summary")
+        return [
+            fact
+            for fact in far.reply(TRADING, request, {"currency": "BTC", "balance": 1} | more)
+            if not isinstance(fact, BalanceReported)
+        ]
+
+    assert told() == []
+    assert told(limits=granting(30, 100)) == [RateGranted(at=T0, venue="deribit", per_s=30, burst=100)]
+    assert told(limits=granting(30, 100)) == []
+    assert told(limits=granting(5, 20)) == [RateGranted(at=T0, venue="deribit", per_s=5, burst=20)]
+    assert told(limits={"matching_engine": {"perpetuals": {"trading": 1}}}) == [], "it may be told in other words"
+    assert told(limits=granting(0, 0)) == [], "who may not trade at all is told so when it does"

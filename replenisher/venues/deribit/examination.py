@@ -59,29 +59,6 @@ class _Token(msgspec.Struct, frozen=True):
     scope: str
 
 
-class _Pool(msgspec.Struct, frozen=True):
-    rate: float
-    burst: float
-
-
-class _Trading(msgspec.Struct, frozen=True):
-    total: _Pool
-
-
-class _MatchingEngine(msgspec.Struct, frozen=True):
-    trading: _Trading
-
-
-class _Limits(msgspec.Struct, frozen=True):
-    matching_engine: _MatchingEngine
-
-
-class _Summary(msgspec.Struct, frozen=True):
-    currency: str
-    balance: Decimal
-    limits: _Limits | None = None
-
-
 class _Book(msgspec.Struct, frozen=True):
     bids: list[tuple[Decimal, Decimal]]
     asks: list[tuple[Decimal, Decimal]]
@@ -151,15 +128,14 @@ class _Desk:
     def account(self, currencies: Sequence[str]) -> tuple[dict[str, Decimal] | Unanswered, RateLimit | Unanswered]:
         """Cash by currency, and how often the account may send orders."""
         balances: dict[str, Decimal] = {}
-        rate: RateLimit | Unanswered = Unanswered("the venue tells no limits")
+        rate: RateLimit | Unanswered = Unanswered("the venue tells no limits that we know")
         for currency in currencies:
             params: Params = {"currency": currency, "extended": "true"}
-            summary = self._ask("private/get_account_summary", params, msgspec.json.Decoder(_Summary).decode)
+            summary = self._ask("private/get_account_summary", params, private.decode_summary)
             if isinstance(summary, Unanswered):
                 return summary, summary
             balances[currency] = summary.balance
-            if summary.limits is not None:
-                pool = summary.limits.matching_engine.trading.total
+            if (pool := summary.granted) is not None:
                 rate = RateLimit(per_s=pool.rate, burst=pool.burst)
         return balances, rate
 

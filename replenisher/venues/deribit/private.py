@@ -100,12 +100,41 @@ class WirePosition(msgspec.Struct, frozen=True):
         return -abs(self.size) if self.direction == "sell" else self.size
 
 
+class Pool(msgspec.Struct, frozen=True):
+    """Requests that an account may make."""
+
+    rate: float  # a second
+    burst: float
+
+
+class _Trading(msgspec.Struct, frozen=True):
+    total: Pool
+
+
+class _MatchingEngine(msgspec.Struct, frozen=True):
+    trading: _Trading
+
+
+class _Limits(msgspec.Struct, frozen=True):
+    matching_engine: _MatchingEngine
+
+
 class AccountSummary(msgspec.Struct, frozen=True):
     """The reply to a question for an account's cash."""
 
     currency: str
     balance: Decimal  # without what the session has made since the last settlement
     session_rpl: Decimal = Decimal(0)  # what of that is realized, funding included
+    limits: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def granted(self) -> Pool | None:
+        """How often the account may ask for orders; None where that is not told, or in other words."""
+        try:
+            pool = _decode_limits(self.limits).matching_engine.trading.total
+        except msgspec.DecodeError:
+            return None
+        return pool if pool.rate > 0 and pool.burst > 0 else None
 
 
 class CashEntry(msgspec.Struct, frozen=True):
@@ -153,6 +182,7 @@ decode_orders_page = msgspec.json.Decoder(OrdersPage).decode
 decode_trades_page = msgspec.json.Decoder(TradesPage).decode
 decode_position = msgspec.json.Decoder(WirePosition).decode
 decode_positions = msgspec.json.Decoder(tuple[WirePosition, ...]).decode
+_decode_limits = msgspec.json.Decoder(_Limits).decode
 decode_summary = msgspec.json.Decoder(AccountSummary).decode
 decode_cash_page = msgspec.json.Decoder(CashPage).decode
 decode_token = msgspec.json.Decoder(Token).decode

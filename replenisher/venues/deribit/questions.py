@@ -4,7 +4,7 @@ An answer may take several requests: cash comes in pages (`cash_log`), and an or
 is sought in the archive. The engine is told once, when the answer has come to its end. Trades are told page by page.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -26,6 +26,7 @@ from replenisher.model.event import (
     OrderReported,
     PositionReported,
     QuestionFailed,
+    RateGranted,
     TradesReported,
 )
 from replenisher.model.instrument import Kind
@@ -63,6 +64,7 @@ class Questions:
         self._link = link
         self._own_changes = own_changes
         self._facts = facts
+        self._pool: private.Pool | None = None  # what we may ask for, as told last
         self._own_trades = OwnTrades()
         self._cash_log = CashLog(venue, clock, link, cash_credits, facts)
 
@@ -199,7 +201,7 @@ class Questions:
                 return self._cash_log.answered(what, reply, at)
             case AskBalance(currency=currency):
                 summary = private.decode_summary(reply.result)
-                return BalanceReported(
+                balance = BalanceReported(
                     at=at,
                     venue=self._venue,
                     currency=currency,
@@ -207,10 +209,17 @@ class Questions:
                     unsettled=summary.session_rpl,
                     venue_time=reply.venue_time,
                 )
+                return (balance, *self._granted(summary.granted, at))
             case AskTrades():
                 raise AssertionError("trades are asked for page by page")
             case _:
                 assert_never(what)
+
+    def _granted(self, pool: private.Pool | None, at: int) -> Iterator[RateGranted]:
+        """How often we may ask, where that is news."""
+        if pool is not None and pool != self._pool:
+            self._pool = pool
+            yield RateGranted(at=at, venue=self._venue, per_s=pool.rate, burst=pool.burst)
 
     def _positions(self, scope: str, reply: codec.Frame, at: int) -> tuple[Event, ...]:
         """One fact for each instrument. Of those that are flat the answer about all does not speak."""

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from replenisher.exchange.dialects.deribit.settings import DeribitSettings
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings, Grant
 from replenisher.model.units import SECOND_NS
 
 
@@ -31,11 +31,15 @@ class Credits:
 
     def __init__(self) -> None:
         self._buckets: dict[Pool, Bucket] = {}
+        self._since = 0  # since when so much is granted
 
     def pay(self, pool: Pool, limits: DeribitSettings, at: int) -> bool:
         """Pay for one request, if there is a credit left."""
+        granted = limits.granted(at)
+        if granted.since != self._since:
+            self._since, self._buckets = granted.since, {}
         if pool not in self._buckets:
-            self._buckets[pool] = _bucket(pool, limits, at)
+            self._buckets[pool] = _bucket(pool, limits, granted, at)
         return self._buckets[pool].take(at)
 
 
@@ -59,10 +63,10 @@ class Bucket:
         return True
 
 
-def _bucket(pool: Pool, limits: DeribitSettings, at: int) -> Bucket:
+def _bucket(pool: Pool, limits: DeribitSettings, granted: Grant, at: int) -> Bucket:
     if pool is Pool.OTHER:
         return Bucket(limits.requests_per_s, limits.requests_burst, at)
     if pool in DEARER:
         cost, size = DEARER[pool]
         return Bucket(CREDITS_PER_S / cost, size // cost, at)
-    return Bucket(limits.credits_per_s, limits.credits_burst, at)
+    return Bucket(granted.per_s, granted.burst, at)

@@ -6,7 +6,6 @@ from replenisher.exchange.dialects.deribit.catalogue import Catalogue
 from replenisher.exchange.dialects.deribit.login import Doorkeeper
 from replenisher.exchange.dialects.deribit.market_shapes import MarketShapes
 from replenisher.exchange.dialects.deribit.money_shapes import MoneyShapes
-from replenisher.exchange.dialects.deribit.numbers import Shape
 from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.dialects.deribit.shapes import Shapes
 from replenisher.exchange.exchange import Exchange
@@ -39,25 +38,7 @@ def open_desk(exchange: Exchange, settings: DeribitSettings) -> Desk:
         catalogue=catalogue,
         shapes=Shapes(catalogue, views, {account: number for number, account in enumerate(accounts, start=1)}),
         market=MarketShapes(catalogue, views),
-        money=MoneyShapes(catalogue, views, _limits(settings)),
+        money=MoneyShapes(catalogue, views, settings),
         doorkeeper=Doorkeeper(settings.keys, settings.token_s, exchange.exchange_id),
         accounts_that_cancel=set(),
     )
-
-
-def _limits(settings: DeribitSettings) -> Shape:
-    """The credits of an account, as its summary tells them."""
-    pool = {"rate": settings.credits_per_s, "burst": settings.credits_burst}
-    nothing = {"rate": 0, "burst": 0}  # nobody is approved for mass quotes
-    return {
-        "limits_per_currency": False,
-        "non_matching_engine": {"rate": settings.requests_per_s, "burst": settings.requests_burst},
-        "matching_engine": {
-            "trading": {"total": pool},
-            "spot": pool,
-            "quotes": nothing,
-            "max_quotes": nothing,
-            "guaranteed_quotes": nothing,
-            "cancel_all": pool,
-        },
-    }

@@ -99,7 +99,7 @@ def check_subaccount(desk: Desk, call: Call) -> None:
 
 
 def _summary(desk: Desk, call: Call, currency: str) -> Shape:
-    return desk.money.summary(desk.views.account(call.account, currency), _positions(desk, call, currency))
+    return desk.money.summary(desk.views.account(call.account, currency), _positions(desk, call, currency), call.at)
 
 
 def _positions(desk: Desk, call: Call, currency: str) -> Sequence[PositionView]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from replenisher.exchange.dialects.deribit.catalogue import NOTHING, Catalogue, index_name
 from replenisher.exchange.dialects.deribit.numbers import ZERO, Shape, number
+from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.dialects.deribit.shapes import size_in_currency
 from replenisher.exchange.views import Views
 from replenisher.exchange.words import AccountView, PositionView
@@ -38,10 +39,10 @@ PURSE = (
 class MoneyShapes:
     """Turns cash and positions into what `json` can write."""
 
-    def __init__(self, catalogue: Catalogue, views: Views, limits: Shape) -> None:
+    def __init__(self, catalogue: Catalogue, views: Views, settings: DeribitSettings) -> None:
         self._catalogue = catalogue
         self._views = views
-        self._limits = limits
+        self._settings = settings
 
     def portfolio(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
         """An account's cash in one currency with all that hangs on it.
@@ -93,9 +94,10 @@ class MoneyShapes:
             **NO_OPTIONS,
         }
 
-    def summary(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
+    def summary(self, account: AccountView, positions: Sequence[PositionView], at: int) -> Shape:
         """The same with the rates and credits of the account."""
-        return self.portfolio(account, positions) | {"limits": self._limits, "fees": self._fees(account.currency)}
+        limits, fees = _limits(self._settings, at), self._fees(account.currency)
+        return self.portfolio(account, positions) | {"limits": limits, "fees": fees}
 
     def purse(self, account: AccountView, positions: Sequence[PositionView]) -> Shape:
         """The few members by which a list of subaccounts tells an account's cash in one currency."""
@@ -119,3 +121,22 @@ class MoneyShapes:
             for view in self._views.instruments()
             if view.instrument.settlement_currency == currency
         ]
+
+
+def _limits(settings: DeribitSettings, at: int) -> Shape:
+    """The credits of an account, as its summary tells them."""
+    granted = settings.granted(at)
+    pool = {"rate": granted.per_s, "burst": granted.burst}
+    nothing = {"rate": 0, "burst": 0}  # nobody is approved for mass quotes
+    return {
+        "limits_per_currency": False,
+        "non_matching_engine": {"rate": settings.requests_per_s, "burst": settings.requests_burst},
+        "matching_engine": {
+            "trading": {"total": pool},
+            "spot": pool,
+            "quotes": nothing,
+            "max_quotes": nothing,
+            "guaranteed_quotes": nothing,
+            "cancel_all": pool,
+        },
+    }
