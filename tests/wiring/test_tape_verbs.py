@@ -16,7 +16,7 @@ from replenisher.store.tape.blocks import HEAD_BYTES
 from replenisher.store.tape.reader import Tape
 from replenisher.wiring import tape_verbs
 from replenisher.wiring.tapes import facts_of, opened
-from tests.store.tapes import START, market, written
+from tests.store.tapes import KEY, START, change, market, trade, written
 
 Recordings = Callable[[str], Path]
 RECORDED = [
@@ -124,6 +124,21 @@ def test_a_part_of_a_tape_begins_with_what_stood_then(tmp_path: Path) -> None:
     begin, end = START + 10 * SECOND_NS, START + 15 * SECOND_NS
     assert [type(fact) for fact in facts[:2]] == [InstrumentDefined, BookSnapshot]
     assert facts[2:] == [fact for fact in market(30) if begin <= fact.at < end]
+
+
+def test_a_part_that_begins_in_a_gap_begins_with_it(tmp_path: Path) -> None:
+    lost = FeedLost(at=START + 8 * SECOND_NS, instrument=KEY, reason="a socket ended")
+    before = [fact for fact in market(30) if fact.at < lost.at]
+    begin, back = START + 90 * SECOND_NS, START + 95 * SECOND_NS  # a minute has passed: a key is in between
+    after = [change(begin - SECOND_NS), BookSnapshot(at=back, instrument=KEY, venue_time=back, bids=(), asks=())]
+    source = written(tmp_path / "old.tape", [*before, lost, trade(START + 80 * SECOND_NS, "x"), *after])
+
+    found = convert(source, tmp_path / "new.tape", since="2026-05-28T20:28:10Z")
+
+    (gap,) = found["gaps"]
+    assert (gap["at"], gap["reason"], gap["seconds"]) == (found["begins"], "a socket ended", 5)
+    told = list(Tape(tmp_path / "new.tape").facts())
+    assert [type(fact) for fact in told] == [InstrumentDefined, FeedLost, BookSnapshot]
 
 
 @pytest.mark.parametrize(

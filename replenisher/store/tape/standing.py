@@ -1,4 +1,4 @@
-"""What stands at a place of a tape: definitions, states, and books as far as they can be trusted."""
+"""What stands at a place of a tape: definitions, states, books that can be trusted, and gaps that others are in."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
@@ -27,6 +27,7 @@ class Standing:
     def __init__(self) -> None:
         self._stable: dict[tuple[str, type[TapeFact]], Stable] = {}
         self._books: dict[str, _Book] = {}
+        self._lost: dict[str, FeedLost] = {}
 
     @property
     def books(self) -> list[str]:
@@ -41,8 +42,10 @@ class Standing:
                     book.change(fact)
             case BookSnapshot():
                 self._books[fact.instrument] = _Book(fact)
+                self._lost.pop(fact.instrument, None)
             case FeedLost():
                 self._books.pop(fact.instrument, None)
+                self._lost[fact.instrument] = fact
             case TradePrinted():
                 pass
             case InstrumentDefined():
@@ -56,8 +59,8 @@ class Standing:
 
     def facts(self, at: int) -> list[TapeFact]:
         """All that stands, told at a time."""
-        stable: list[TapeFact] = [replace(fact, at=at) for fact in self._stable.values()]
-        return [*stable, *(book.snapshot(at) for book in self._books.values())]
+        standing = (*self._stable.values(), *self._lost.values())
+        return [*(replace(fact, at=at) for fact in standing), *(book.snapshot(at) for book in self._books.values())]
 
 
 def since_time(facts: Iterable[TapeFact], at: int) -> Iterator[TapeFact]:
