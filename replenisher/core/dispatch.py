@@ -10,6 +10,7 @@ from replenisher.core.absence import why_distrusted
 from replenisher.core.agenda import Agenda
 from replenisher.core.budget import UNPAID, Budget, RateLimit
 from replenisher.core.expect import expect, expect_amend
+from replenisher.core.look import is_further_in
 from replenisher.core.orders import Order
 from replenisher.core.plan import Plan
 from replenisher.core.reconcile import Change, Show, Withdraw
@@ -167,6 +168,8 @@ class Dispatch:
                 self._pay_later(till, plan.setup.instrument, reserve + is_place)
                 plan.cuts += (Cut.leaving(wish.quote, UNPAID),)
                 is_all = False
+                if type(wish) is Change and plan.innermost is not None and is_further_in(wish.order, plan.innermost):
+                    self._withdraw(wish.order)  # what is kept for cancels is kept for this
             elif type(wish) is Change:
                 amend = _amend(wish, deadline)
                 expect_amend(state, amend, self._at)
@@ -174,6 +177,8 @@ class Dispatch:
             else:
                 self.give(self._place(plan.setup, wish.quote, deadline))
                 reserve += 1
+        if not is_all:
+            state.withheld[plan.setup.id] = f"{plan.withheld}, {UNPAID}" if plan.withheld else UNPAID
         return is_all
 
     def _gate(self, plan: Plan) -> Gate:

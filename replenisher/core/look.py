@@ -51,7 +51,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         if order.price != price:
             if abs(order.price - price) * 10_000 > policy.tolerance_bps * price:
                 return False
-            if self.innermost is not None and _is_further_in(order, self.innermost):
+            if self.innermost is not None and is_further_in(order, self.innermost):
                 return False
         remaining = max(0, order.quantity - filled)
         if remaining > quantity * (1 + policy.amount_tolerance):
@@ -87,7 +87,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return age_ns_max is not None and self.at - order.created_at >= age_ns_max
 
 
-def _is_further_in(order: Order, innermost: Innermost) -> bool:
+def is_further_in(order: Order, innermost: Innermost) -> bool:
     """Whether an order stands beyond what may be shown."""
     bid, ask = innermost
     return order.price > bid if order.side is BUY else order.price < ask

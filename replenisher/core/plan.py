@@ -71,6 +71,7 @@ class Plan(msgspec.Struct):
     withheld: str  # why less than wanted was permitted
     cuts: tuple[Cut, ...]
     bounds: tuple[Bound, ...]
+    innermost: Innermost | None  # an order further in may not stand there, whatever becomes of it
     wishes: Sequence[Wish]  # none about an order that stays as it is
     is_complete: bool  # all that is wanted may be shown, and stands
     is_news: bool  # a quote or all may not be shown, and for another reason than that of the plan before
@@ -160,7 +161,7 @@ class Planner:
         if is_other:
             state.withheld[setup.id] = withheld
         is_news = is_other and (not permitted or any(not cut.quantity for cut in cuts))
-        plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, wishes, is_complete, is_news)
+        plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, innermost, wishes, is_complete, is_news)
         if is_complete:
             self.at_rest[setup.id] = plan
         else:

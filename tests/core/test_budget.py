@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replenisher.core.budget import UNPAID, Budget, RateLimit
+from replenisher.core.guards import Guards
 from replenisher.model.command import PlaceOrder
 from replenisher.model.event import CancelsSent, RateGranted
-from tests.core.world import SECOND, VENUE, cancels, ladder, quoting, want
+from replenisher.model.order import Side
+from tests.core.world import ASK, BID, SECOND, VENUE, buy, cancels, ladder, quoting, want
 
 
 def test_cancels_are_always_affordable() -> None:
@@ -81,6 +83,25 @@ def test_the_record_says_which_quotes_the_budget_could_not_pay_for() -> None:
     assert 0 < len(unpaid) < 6
     assert unpaid == {(quote.side, quote.level, quote.price) for quote in moved} - asked
     assert decisions[0].permitted == moved, "it is late, and no less is allowed"
+
+
+@pytest.mark.parametrize(("closest_bps", "follows"), [(1.0, 1), (-5.0, 0)])
+def test_an_order_that_may_not_stand_there_is_canceled_where_its_amend_cannot_be_paid(
+    closest_bps: float, follows: int
+) -> None:
+    world = quoting(
+        (buy(0, 99_980),), rate_limit=RateLimit(per_s=0.001, burst=8.0), guards=Guards(closest_bps=closest_bps)
+    )
+    world.state.budgets[VENUE] = Budget(1.0, world.at)  # for the cancel that is kept
+
+    for price, quantity in ((BID, 0), (99_950, 50)):
+        world.venue.set_others(Side.BUY, price, quantity, world.at)
+    for price, quantity in ((ASK, 0), (99_990, 50)):
+        world.venue.set_others(Side.SELL, price, quantity, world.at)
+    told = want(world, (buy(0, 99_940),))
+
+    assert (len(told), cancels(told)) == (follows, follows)
+    assert world.state.withheld["core"] == UNPAID
 
 
 def test_a_cancel_that_cannot_be_paid_follows_as_soon_as_it_can() -> None:
