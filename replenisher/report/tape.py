@@ -63,6 +63,11 @@ class Disorder(msgspec.Struct):
         """Whether there is some."""
         return any(msgspec.structs.astuple(self))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often, by kind, what there is of it."""
+        return {kind: count for kind, count in msgspec.structs.asdict(self).items() if count and isinstance(count, int)}
+
 
 class OfInstrument(msgspec.Struct, frozen=True):
     """What is told of one instrument."""
@@ -84,6 +89,13 @@ class TapeInfo(msgspec.Struct, frozen=True, kw_only=True):
     instruments: list[OfInstrument]
     gaps: list[Gap]
     disorder: Disorder
+
+    @property
+    def blind_s(self) -> float:
+        """For how long a book was lost, over all instruments."""
+        ends_at = self.ends_at or 0
+        lasted_s = [(ends_at - gap.at) / SECOND_NS if gap.seconds is None else gap.seconds for gap in self.gaps]
+        return sum(lasted_s, 0.0)
 
 
 class Inspection:

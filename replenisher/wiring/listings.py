@@ -31,7 +31,7 @@ from replenisher.exchange.synthetic import SyntheticMarket
 from replenisher.exchange.words import InstrumentState
 from replenisher.model.instrument import Instrument, TickStep
 from replenisher.model.units import SECOND_NS
-from replenisher.wiring.playing import Judged, judged, offered, played
+from replenisher.wiring.playing import Judged, See, judged, offered, played
 from replenisher.wiring.tapes import Say, silence
 
 BPS = Decimal(10_000)
@@ -46,12 +46,13 @@ def listings_of(
     clock: Clock,
     say: Say = silence,
     needs_trades: bool = False,
+    see: See | None = None,
 ) -> list[Listing]:
     """Every instrument of the section with its market, in the order of the file.
 
-    Without trades a tape fills nobody, which may be refused.
+    Without trades a tape fills nobody, which may be refused. What is read of it while it plays is shown to `see`.
     """
-    playing = _playing(section, tape, clock, say) if tape is not None else None
+    playing = _playing(section, tape, clock, say, see) if tape is not None else None
     if playing is not None and needs_trades:
         _require_trades(playing)
     return [
@@ -67,6 +68,7 @@ class _Playing(NamedTuple):
     offers: dict[str, tuple[Instrument, str]]  # by the name that is listed: the instrument, and its key on the tape
     start: int  # session time at which it begins to play
     origin: int  # venue time of what is shown then: from there on every book is on the tape
+    see: See | None  # is shown all that is read of it, for the first that is listed
 
 
 def _require_trades(playing: _Playing) -> None:
@@ -76,7 +78,7 @@ def _require_trades(playing: _Playing) -> None:
             raise ConfigurationError(f"tape {path}: there are no trades of {instrument.name} on it, so it fills nobody")
 
 
-def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say) -> _Playing:
+def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say, see: See | None) -> _Playing:
     recorded = judged(tape, say)
     names = [
         name
@@ -85,7 +87,7 @@ def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say) -> _P
     ]
     offers = {name: offered(recorded, section.venue, name) for name in names}
     origin = max(recorded.told[key].started_at for _, key in offers.values())
-    return _Playing(recorded, offers, clock(origin), origin)  # not before: to judge a long tape takes seconds
+    return _Playing(recorded, offers, clock(origin), origin, see)  # not before: to judge a long tape takes seconds
 
 
 def synthetic_instrument(venue: str) -> Instrument:
@@ -168,7 +170,7 @@ def _market(
             instrument, key = playing.offers[name]
             return TapeMarket(
                 instrument,
-                played(playing.recorded, key),
+                played(playing.recorded, key, see=playing.see if name == next(iter(playing.offers)) else None),
                 model=_queue_model(section.queue_model),
                 start=playing.start,
                 origin=playing.origin,

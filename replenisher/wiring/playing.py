@@ -3,7 +3,7 @@
 Judged is what it tells of, and that its bytes, its numbers and its order are what they should be.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,8 @@ from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.venue_order import SLACK_NS, MarketFact, in_venue_order
 from replenisher.wiring.tapes import Lines, OurTape, Recording, Say, facts_of, opened, silence
+
+See = Callable[[TapeFact], object]
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -70,9 +72,19 @@ def judged(path: Path, say: Say = silence) -> Judged:
     return Judged(recording, _told_by(recording, say))
 
 
-def played(recorded: Judged, key: str, say: Say = silence) -> Iterator[tuple[int, MarketFact]]:
-    """What a recording tells of one instrument, each fact with its venue time, in that order."""
-    return in_venue_order(fact for fact in recorded.facts(say) if getattr(fact, "instrument", None) == key)
+def played(recorded: Judged, key: str, say: Say = silence, see: See | None = None) -> Iterator[tuple[int, MarketFact]]:
+    """What a recording tells of one instrument, each fact with its venue time, in that order.
+
+    All that is read for it, of the others too, is shown to `see` as it stands there.
+    """
+    facts = recorded.facts(say) if see is None else _shown(recorded.facts(say), see)
+    return in_venue_order(fact for fact in facts if getattr(fact, "instrument", None) == key)
+
+
+def _shown(facts: Iterator[TapeFact], see: See) -> Iterator[TapeFact]:
+    for fact in facts:
+        see(fact)
+        yield fact
 
 
 def offered(recorded: Judged, venue: str, name: str) -> tuple[Instrument, str]:

@@ -14,6 +14,7 @@ from replenisher.exchange.views import Views
 from replenisher.live.supervisor import FAILURE, FINE, RISK_HALT
 from replenisher.model.instrument import Kind
 from replenisher.model.units import SECOND_NS
+from replenisher.report.tape import TapeInfo
 from replenisher.wiring.replay_parts import NO_PRICES
 from replenisher.wiring.venues import instruments_on
 
@@ -29,7 +30,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     began: str
     seconds: float  # by the desk's clock: at another speed more of the market, or less
-    tape_gaps: int  # how often the tape that was played lost a book
+    tape_gaps: int  # how often what was played of the tape lost a book of ours
+    tape_blind_s: float  # for how long it had lost a book, ours or not, by its recorder's clock, as `tape info` says
+    tape_disorder: Mapping[str, int]  # and in how far it was in disorder, by kind
     heard_books: int  # what the engine was told of books, our own effects on them among it
     heard_levels: int  # in these
     heard_trades: int  # between others, or with us
@@ -61,7 +64,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(
-    config: Config, game: Replay, tally: Tally, gaps: int, *, began_at: int, seconds: float, hash: str, cpu_s: float
+    config: Config,
+    game: Replay,
+    tally: Tally,
+    *,
+    gaps: int,
+    tape: TapeInfo,
+    began_at: int,
+    seconds: float,
+    hash: str,
+    cpu_s: float,
 ) -> Outcome:
     """All of it, now that it has ended."""
     section, (venue,) = config.exchange, config.venues
@@ -88,6 +100,8 @@ def outcome_of(
         began=datetime.fromtimestamp(began_at // SECOND_NS, UTC).isoformat(),
         seconds=round(seconds, 3),
         tape_gaps=gaps,
+        tape_blind_s=round(tape.blind_s, 3),
+        tape_disorder=tape.disorder.counts,
         heard_books=tally.changes,
         heard_levels=tally.levels,
         heard_trades=tally.trades,

@@ -17,6 +17,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.exchange.recorded import RecordedMarket
 from replenisher.model.step import Step
 from replenisher.model.units import MINUTE_NS, SECOND_NS
+from replenisher.report.tape import Inspection
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.offered import require_offered
 from replenisher.wiring.replay_files import Files, Forgetful, Memory, written
@@ -118,7 +119,16 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
         at = tape_begins or at
         return at
 
-    listings = listings_of(section, tape=config.tape, seed=section.seed, clock=clock, say=reading, needs_trades=True)
+    inspection = Inspection()
+    listings = listings_of(
+        section,
+        tape=config.tape,
+        seed=section.seed,
+        clock=clock,
+        say=reading,
+        needs_trades=True,
+        see=inspection.see,
+    )
     state, epoch = memory.begin(config, at)
     tally, digest = Tally(), blake2b(digest_size=8)
 
@@ -157,5 +167,15 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
     tell("writing the rows")
     memory.close()
     gaps = sum(listing.market.gaps for listing in listings if isinstance(listing.market, RecordedMarket))
-    outcome = outcome_of(config, game, tally, gaps, began_at=at, seconds=seconds, hash=digest.hexdigest(), cpu_s=cpu_s)
+    outcome = outcome_of(
+        config,
+        game,
+        tally,
+        gaps=gaps,
+        tape=inspection.info(),
+        began_at=at,
+        seconds=seconds,
+        hash=digest.hexdigest(),
+        cpu_s=cpu_s,
+    )
     return msgspec.structs.replace(outcome, held_prices=prices)

@@ -51,12 +51,15 @@ def test_the_same_past_has_the_same_hash_and_the_same_files(past: Past, tmp_path
         assert [file.read_bytes() for file in written[0]] == [file.read_bytes() for file in written[1]]
 
 
-def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_gap_of_their_tape(tmp_path: Path) -> None:
+def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_faults_of_their_tape(
+    tmp_path: Path,
+) -> None:
     begin, again = tapes.START, tapes.START + 200 * SECOND_NS
     defined = InstrumentDefined(at=begin, instrument=tapes.LINEAR)
     path = tapes.written(tmp_path / "gap.tape", [defined, *tapes.linear_minute(begin)])
     with closing(TapeWriter.append(path, again)) as writer:
-        for fact in tapes.linear_minute(again):
+        whole, *others = tapes.linear_minute(again)
+        for fact in (whole, whole, *others):
             writer.write(fact)
     desk = Desk(tmp_path / "room")
 
@@ -65,7 +68,8 @@ def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_gap_of
     assert (first.code, first.stderr) == (0, "")
     assert first.stdout == second.stdout
     told = json.loads(first.stdout)
-    assert (told["tape_gaps"], told["is_flat"]) == (1, True)
+    assert (told["tape_gaps"], told["tape_blind_s"], told["is_flat"]) == (1, 141, True)
+    assert told["tape_disorder"] == {"restarted": 1}
     assert told["orders"] > 0
 
 

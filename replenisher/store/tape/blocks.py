@@ -7,9 +7,9 @@
               latest `at` of the facts (i64 each)
     payload = msgpack: [facts that stand, facts]
 
-A fact is a map as `replenisher.model.event` defines it, with its name as `type`. What stands are definitions, books
-and gaps as they were before the first fact of the block: whoever begins to read there is told them first, whoever has read all
-before knows them. Only some blocks, the keys, have any.
+A fact is a map as `replenisher.model.event` defines it, with its name as `type`. What stands are definitions, books and
+gaps as they were before the first fact of the block: whoever begins to read there is told them first, whoever has read
+all before knows them. Only some blocks, the keys, have any.
 
 A block is written with one call behind the last one. So a recorder that dies leaves whole blocks and a torn one. The
 checksum of the head keeps that apart from damage: a head that is right says truly where its block ends.
