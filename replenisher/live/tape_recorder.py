@@ -23,6 +23,9 @@ from replenisher.model.event import (
     FeedLost,
     InstrumentDefined,
     InstrumentStateChanged,
+    LinkAlive,
+    TickerTold,
+    TradePrinted,
 )
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import TapeFact
@@ -31,6 +34,7 @@ from replenisher.venues.venue import Carrier, CarrierOf, Venue
 
 LOOK_S = 0.25
 GAP_NS_MIN = 5 * SECOND_NS  # after this, connections may be dead or hold what was true long ago
+HEARD = BookSnapshot | BookChanged | TradePrinted | TickerTold | LinkAlive  # what a venue says itself
 PATIENCE_NS = 20 * SECOND_NS  # with venues of which none has told a book
 
 
@@ -47,6 +51,7 @@ class Recorder:
         self._reasons: dict[str, str] = {}  # why the last connection ended
         self._defined: set[str] = set()
         self._books: dict[str, Book] = {}  # that stand, by instrument key
+        self._heard_at: dict[str, int] = {}  # the last word of each venue
         self._newest = self._looked_at = self.begun_at
         self._failure: ReplenisherError | None = None
         self._over = asyncio.Event()
@@ -88,11 +93,8 @@ class Recorder:
         """Record no more."""
         self._over.set()
 
-    def _hear(self, name: str, tell: Callable[[], None], lost_since: int | None = None) -> None:
-        """Let a venue be told something; record what it learned by that, and have done what it asks for.
-
-        A book that is lost by it may have been so for longer than the venue knows.
-        """
+    def _hear(self, name: str, tell: Callable[[], None]) -> None:
+        """Let a venue be told something; record what it learned by that, and have done what it asks for."""
         self._look_back()
         if self._over.is_set():
             return
@@ -100,8 +102,11 @@ class Recorder:
         tell()
         try:
             for fact in venue.facts():
-                is_older = lost_since is not None and isinstance(fact, FeedLost)
-                self._note(replace(fact, at=lost_since) if is_older else fact)
+                if isinstance(fact, HEARD):
+                    self._heard_at[name] = max(fact.at, self._heard_at.get(name, 0))
+                elif isinstance(fact, FeedLost):  # it may have been so for longer than the venue knows
+                    fact = replace(fact, heard_at=self._heard_at.get(name, 0))
+                self._note(fact)
         except ReplenisherError as failure:
             self._fail(failure)
         self._carriers[name].carry(venue.actions())
@@ -168,7 +173,7 @@ class Recorder:
         if at - since >= GAP_NS_MIN:
             self._looked_at = at
             for name, venue in self._venues.items():
-                self._hear(name, partial(venue.suspended, at), lost_since=since)
+                self._hear(name, partial(venue.suspended, at))
 
     def _end(self, name: str) -> None:
         """Have everything closed. What the venue tells of that is nothing that happened to the market."""

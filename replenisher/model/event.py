@@ -194,6 +194,12 @@ class FeedLost(Fact, frozen=True, kw_only=True):
 
     instrument: str
     reason: str
+    heard_at: int = 0  # of a recording: when the last word was heard before it; 0 where nobody says so
+
+    @property
+    def since(self) -> int:
+        """From when on nobody can say what the book was."""
+        return self.heard_at or self.at
 
 
 @final

@@ -37,7 +37,7 @@ class Gap(msgspec.Struct, frozen=True):
     """A book was lost, and came back, or not."""
 
     instrument: str
-    at: int  # the recorder's clock
+    at: int  # the recorder's clock; the last word before it
     reason: str
     seconds: float | None  # until the next snapshot; None if there was none
 
@@ -226,13 +226,13 @@ class _Seen:
         if self._since is None:
             self._since = at
         if self._open is not None:
-            self._gaps.append(_gap(self._open, (at - self._open.at) / SECOND_NS))
+            self._gaps.append(_gap(self._open, (at - self._open.since) / SECOND_NS))
             self._open = None
 
     def lost(self, fact: FeedLost) -> None:
         self.book.lose(fact.reason or "lost")
         if self._since is not None:
-            self._trusted_ns += fact.at - self._since
+            self._trusted_ns += max(0, fact.since - self._since)
             self._since = None
         self._open = self._open or fact
 
@@ -253,4 +253,4 @@ class _Seen:
 
 
 def _gap(fact: FeedLost, seconds: float | None) -> Gap:
-    return Gap(fact.instrument, fact.at, fact.reason, seconds)
+    return Gap(fact.instrument, fact.since, fact.reason, seconds)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bench.small_exchange import QUIET
 from replenisher.live.clock import SessionClock
 from replenisher.live.tape_recorder import Recorder
-from replenisher.model.event import BookChanged, BookSnapshot
+from replenisher.model.event import BookChanged, BookSnapshot, FeedLost
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.report.tape import Inspection
 from replenisher.store.tape.blocks import TapeFact
@@ -97,5 +97,8 @@ async def test_a_book_is_lost_from_where_the_process_stood_still(tmp_path: Path)
     for fact in facts:
         inspection.see(fact)
     (gap,) = inspection.info().gaps
+    [lost] = [fact for fact in facts if isinstance(fact, FeedLost)]
+    assert lost.at - lost.heard_at >= stood_still_s * SECOND_NS
+    assert gap.at == lost.heard_at
     assert gap.seconds is not None and gap.seconds >= stood_still_s
     assert [fact.at for fact in facts] == sorted(fact.at for fact in facts)

@@ -56,6 +56,16 @@ def test_a_trade_that_comes_too_late_for_its_place_is_told_at_once() -> None:
     assert order[-1] == told[-1]
 
 
+def test_a_book_is_lost_from_the_last_word_on_that_was_heard() -> None:
+    noticed, back = START + 10 * SECOND_NS, START + 12 * SECOND_NS
+    lost = FeedLost(at=noticed, instrument=KEY, reason="does not answer", heard_at=START + 5 * SECOND_NS)
+    snapshot = BookSnapshot(at=back, instrument=KEY, venue_time=back, bids=(), asks=())
+
+    played = list(in_venue_order([*market(4), lost, snapshot]))
+
+    assert played[-2:] == [(lost.heard_at, lost), (back, snapshot)]
+
+
 def test_of_two_recordings_that_overlap_for_long_each_trade_is_played_once() -> None:
     def recorded(first: int, last: int) -> list[TapeFact]:
         return [trade(START + number * MS_NS, str(number)) for number in range(first, last)]

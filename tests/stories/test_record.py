@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, InstrumentDefined, TickerTold, TradePrinted
+from replenisher.model.units import SECOND_NS
 from replenisher.report.tape import Inspection, TapeInfo
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.reader import Tape
@@ -174,6 +175,28 @@ def test_a_connection_that_breaks_is_a_gap_on_the_tape(desk: Desk, listening: st
     (gap,) = inspected(path).gaps
     assert gap.seconds is not None and gap.seconds < 60
     assert wire.broken == 1
+
+
+def test_a_connection_that_says_nothing_any_more_has_lost_its_book_since_its_last_word(
+    desk: Desk, listening: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "silent.tape"
+    wire = Wire(listening)
+    with wire.laid():
+        desk.connect(wire.url)
+        with desk.running("record", PAPER, "--out", path) as recorder:
+            until_told(recorder, path, BookChanged, 5)
+            wire.cut()
+            until_told(recorder, path, FeedLost, 1)
+            wire.mend()
+            recorder.stop()
+
+    facts = on_tape(path)
+    lost = next(fact for fact in facts if isinstance(fact, FeedLost))
+    last = [fact for fact in facts[: facts.index(lost)] if isinstance(fact, BookChanged | TradePrinted)][-1]
+    assert lost.at - lost.heard_at > 5 * SECOND_NS, "so long it was waited for an answer"
+    assert 0 <= lost.heard_at - last.at < SECOND_NS
+    assert inspected(path).gaps[0].at == lost.heard_at
 
 
 def test_a_recorder_that_is_killed_leaves_a_tape_and_the_next_one_goes_on_with_a_gap(

@@ -59,7 +59,8 @@ class Standing:
 
     def facts(self, at: int) -> list[TapeFact]:
         """All that stands, told at a time."""
-        standing = (*self._stable.values(), *self._lost.values())
+        lost = [replace(fact, heard_at=0) for fact in self._lost.values()]
+        standing = (*self._stable.values(), *lost)
         return [*(replace(fact, at=at) for fact in standing), *(book.snapshot(at) for book in self._books.values())]
 
 

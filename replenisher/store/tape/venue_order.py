@@ -5,7 +5,8 @@ and a trade often arrives after the book change that already contains it. So wha
 venue's time, trades before the book change of the same time: then a trade is always told before the change that reports
 it. One that is told again is left out. Two changes of one book are never exchanged. That a book was lost, or that
 trading ended or began, has no time of the venue's: it is told as long after the last word on that book as the recorder
-took to learn of it.
+took to learn of it. A book is lost from the last word on that was heard at all: what stood then until the loss was
+noticed is nothing that anybody saw.
 """
 
 import heapq
@@ -65,8 +66,9 @@ def _timed(facts: Iterable[TapeFact]) -> Iterator[tuple[int, MarketFact]]:
                 if before is None:  # there was no book yet
                     yield 0, fact
                     continue
-                venue_time = before[0] + max(0, fact.at - before[1])
-                heard[fact.instrument] = (venue_time, fact.at)
+                at = max(before[1], fact.since if isinstance(fact, FeedLost) else fact.at)
+                venue_time = before[0] + at - before[1]
+                heard[fact.instrument] = (venue_time, at)
                 yield venue_time, fact
             case _:
                 pass
