@@ -53,6 +53,15 @@ HIDDEN = """
   .map((each) => each.closest("section").querySelector("h2").textContent).join(", ")
 """
 
+# How far the names of lines are from the left of their tables, once these are scrolled to the right.
+NAMES_AT = """
+[...document.querySelectorAll(".scroll")].flatMap((each) => {
+  each.scrollLeft = each.scrollWidth;
+  const left = each.getBoundingClientRect().left;
+  return [...each.querySelectorAll("tr > :first-child")].map((name) => name.getBoundingClientRect().left - left);
+})
+"""
+
 # What the world below has not: it owes nothing and sees no sweep, and its fills have no mids after them.
 MARKOUTS = [
     Curve(
@@ -383,6 +392,27 @@ def test_a_browser_draws_the_page_and_asks_nobody(report: Report, tmp_path: Path
     assert picture.startswith(b"\x89PNG") and len(picture) > 20_000, "there is something to be seen"
     assert shown_page.complaints == []
     assert [url.partition(":")[0] for url in shown_page.asked_for] == ["file"]
+
+
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_a_wide_table_scrolls_within_itself_and_the_page_does_not(
+    report: Report, tmp_path: Path, browser: str, width: int
+) -> None:
+    """Of each table the names of its lines stay in sight, where the last of its columns is looked at."""
+    file = tmp_path / "report.html"
+    file.write_text(page(msgspec.structs.replace(report, performance=report.performance * 8)))
+
+    with opened(browser, file) as shown_page:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        shown_page.call("Emulation.setDeviceMetricsOverride", **size)
+        shown_page.wait_for("document.documentElement?.dataset.drawn")
+        hidden = shown_page.value(HIDDEN)
+        page_width = shown_page.value("document.documentElement.scrollWidth")
+        names_at = shown_page.value(NAMES_AT)
+
+    assert page_width <= width
+    assert "Performance" in hidden, "there is a table that is too wide"
+    assert set(map(round, names_at)) == {0}
 
 
 def test_sweeps_of_two_versions_on_one_day_are_two_lines_and_an_older_day_is_none() -> None:

@@ -26,6 +26,7 @@ POLICY = (
 HEAD = "<!doctype html><!-- a report of replenisher -->"  # by which a page of ours is known
 Number = int | float | Decimal
 ROWS_OPEN = 10  # a longer table is opened by whoever wants it
+NAME_LENGTH = 32  # what is longer is words, of which a line may be broken
 COLUMNS_UPRIGHT, ROWS_TURNED = 10, 8  # a table of more columns and no more rows is turned
 DRAWN = "curves."  # these tables are charts, and in the JSON
 SIGNED = ("total", "booked", "parts", "spread", "inventory", "fees", "rebates", "funding", "markout", "pnl")
@@ -114,7 +115,8 @@ def _section(table: Table) -> str:
     columns = [column for column in table.columns if not _goes_without_saying(table.rows, column)]
     numeric = {column for column in columns if any(isinstance(row.cells.get(column), Number) for row in table.rows)}
     is_turned = len(columns) > COLUMNS_UPRIGHT and len(table.rows) <= ROWS_TURNED
-    grid = f'<div class="scroll">{(_turned if is_turned else _upright)(table.rows, columns, numeric)}</div>'
+    draw = _turned if is_turned else _upright
+    grid = f'<div class="scroll" tabindex="0">{draw(table.rows, columns, numeric)}</div>'
     if len(table.rows) > ROWS_OPEN:
         grid = f"<details><summary>{len(table.rows)} rows</summary>{grid}</details>"
     return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(table.about)}</p>{grid}</section>"
@@ -150,7 +152,8 @@ def _cell(row: Row, column: str, is_numeric: bool) -> str:
     if isinstance(value, Number) and not isinstance(value, bool):
         is_signed = any(word in column.split(".") for word in SIGNED)
         return f'<td class="number">{_number(value, column, row.places[column], is_signed=is_signed)}</td>'
-    return f"<td>{escape(str(value))}</td>"
+    kind = ' class="words"' if len(str(value)) > NAME_LENGTH else ""
+    return f"<td{kind}>{escape(str(value))}</td>"
 
 
 def _number(value: Number, column: str, place: str, *, is_signed: bool) -> str:
