@@ -32,7 +32,6 @@ class Table(msgspec.Struct, frozen=True):
     """One section, or a part of one."""
 
     name: str  # of the fields that lead to it, with dots between
-    about: str  # what one row is
     rows: list[Row]
 
     @property
@@ -45,7 +44,7 @@ def tables(report: msgspec.Struct) -> list[Table]:
     """All of them, in the order of the report's fields."""
     alone = Row({}, {})
     found = list(_tables(report, msgspec.to_builtins(report, builtin_types=(Decimal,)), "", alone))
-    return [Table("report", "What stands alone.", [alone]), *found]
+    return [Table("report", [alone]), *found]
 
 
 def names(report: type[msgspec.Struct], path: str = "") -> Iterator[str]:
@@ -71,8 +70,7 @@ def _tables(value: msgspec.Struct, plain: dict[str, Any], name: str, alone: Row)
                 for n, item in enumerate(written):
                     for table, row in _rows(item, path, f"{path}[{n}]", Row({}, {})):
                         by_table[table].append(row)
-                about = (type(below[0]).__doc__ or "").partition("\n")[0]
-                yield from (Table(table, about, rows) for table, rows in by_table.items())
+                yield from (Table(table, rows) for table, rows in by_table.items())
             case tuple() | dict():
                 pass  # a section without a row
             case _:

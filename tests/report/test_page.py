@@ -28,12 +28,13 @@ from replenisher.report.drawn import POINTS_MAX, Pen, Presence
 from replenisher.report.markouts import Curve, Point
 from replenisher.report.numbers import moment, short_names, shown, title, written
 from replenisher.report.obligations import Obligation
+from replenisher.report.page.captions import CAPTIONS
 from replenisher.report.page.document import page
 from replenisher.report.page.figures import figures
 from replenisher.report.page.quoting import resiliences
 from replenisher.report.report import Report, read_report
 from replenisher.report.resilience import DayOfSweeps, SweepsRead
-from replenisher.report.tables import tables
+from replenisher.report.tables import names, tables
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Fill
@@ -270,6 +271,10 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
+
+
+def test_every_table_of_the_page_says_what_it_shows() -> None:
+    assert set(CAPTIONS) == {name for name in names(Report) if not name.startswith("curves.")}
 
 
 def test_a_line_names_the_currency_that_its_fills_are_quoted_in_where_there_are_two(report: Report) -> None:

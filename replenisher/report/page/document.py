@@ -14,6 +14,7 @@ from itertools import groupby
 import msgspec
 
 from replenisher.report.numbers import heading, moment, title, written
+from replenisher.report.page.captions import CAPTIONS
 from replenisher.report.page.figure import Figure
 from replenisher.report.page.figures import figures, for_plotly
 from replenisher.report.report import Report
@@ -119,7 +120,7 @@ def _section(table: Table) -> str:
     grid = f'<div class="scroll" tabindex="0">{draw(table.rows, columns, numeric)}</div>'
     if len(table.rows) > ROWS_OPEN:
         grid = f"<details><summary>{len(table.rows)} rows</summary>{grid}</details>"
-    return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(table.about)}</p>{grid}</section>"
+    return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(CAPTIONS[table.name])}</p>{grid}</section>"
 
 
 def _upright(rows: Sequence[Row], columns: Sequence[str], numeric: Container[str]) -> str:
