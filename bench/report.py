@@ -211,7 +211,8 @@ def obliged(fills: int) -> list[dict[str, Any]]:
             place = {"venue": instrument.venue, "account": ACCOUNT, "instrument": instrument.name}
             whose = origin_of(number, fills) | place | {"index": index, "strategy": f"{strategy}-{instrument.name}"}
             met_ns = round(HOUR_NS * random.uniform(0.9, 1))
-            rows.append(whose | {"hour": hour * HOUR_NS, "traded_ns": HOUR_NS, "met_ns": met_ns})
+            until = {"at": (hour + 1) * HOUR_NS}
+            rows.append(whose | until | {"hour": hour * HOUR_NS, "traded_ns": HOUR_NS, "met_ns": met_ns})
     return rows
 
 

@@ -8,7 +8,9 @@ position keeps the least and the most of every stretch that it stands for, so th
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -16,10 +18,13 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.pnl import ZERO, Line, Parts, summed
 from replenisher.store.history import Fill, Taken
+from replenisher.store.marks import Mark
 from replenisher.store.presence import PresenceRow
 from replenisher.store.queries import AccountKey
 
 POINTS_MAX = 1_000  # of a curve; twice as many before it is thinned again
+Point = TypeVar("Point")
+Shown = tuple[int, int, float, float, float | None]  # of a fill: when, 1 or -1, price, amount, mid
 
 
 class EquityCurve(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +39,7 @@ class EquityCurve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FillsOnPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """The fills of one instrument, and its price meanwhile."""
+    """The fills of one instrument."""
 
     venue: str
     account: str
@@ -46,7 +51,17 @@ class FillsOnPrice(msgspec.Struct, frozen=True, kw_only=True):
     side: tuple[int, ...]  # 1 is a buy, -1 a sell
     price: tuple[float, ...]
     amount: tuple[float, ...]
-    mid: tuple[float | None, ...]  # of the book before the fill
+
+
+class Mids(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the others' book of one instrument stood: before these fills, and each minute while something was held."""
+
+    venue: str
+    account: str
+    instrument: str
+    price_unit: str
+    at: tuple[int, ...]
+    mid: tuple[float, ...]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +83,9 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     instrument: str
     hour: tuple[int, ...]  # when it begins
-    met_pct: tuple[float | None, ...]  # of the time in which the instrument traded; None if it did not
+    until: tuple[int, ...]  # when it was last counted
+    traded_ns: tuple[int, ...]  # the time that counts: in which the instrument traded
+    met_pct: tuple[float | None, ...]  # of that time; None if there was none
     owed_pct: tuple[float | None, ...]  # None if no mandate tells it
     is_enough: tuple[bool | None, ...]  # None if either is not known
 
@@ -78,35 +95,42 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
 
     equity: tuple[EquityCurve, ...]
     fills: tuple[FillsOnPrice, ...]
+    mids: tuple[Mids, ...]
     held: tuple[Held, ...]
     presence: tuple[Presence, ...]
 
 
-def presences(key: AccountKey, recorded: Iterable[PresenceRow]) -> list[Presence]:
+OF_AN_HOUR = ("hour", "until", "traded_ns", "met_pct", "owed_pct", "is_enough")
+
+
+def joined(curves: Iterable[Curves]) -> Curves:
+    """The curves of several accounts."""
+    by_name = ((name, [getattr(each, name) for each in curves]) for name in Curves.__struct_fields__)
+    return Curves(**{name: tuple(chain.from_iterable(those)) for name, those in by_name})
+
+
+def presences(key: AccountKey, recorded: Iterable[PresenceRow]) -> tuple[Presence, ...]:
     """The hours of every strategy of an account that had obligations."""
     hours: dict[tuple[str, str], list[PresenceRow]] = {}
     for row in recorded:
         hours.setdefault((row.strategy, row.instrument), []).append(row)
-    return [
+    return tuple(
         Presence(
             venue=key.venue,
             account=key.account,
             strategy=strategy,
             instrument=instrument,
-            hour=tuple(row.hour for row in those),
-            met_pct=tuple(row.met_pct for row in those),
-            owed_pct=tuple(row.owed_pct for row in those),
-            is_enough=tuple(row.is_enough for row in those),
+            **{name: tuple(getattr(row, name) for row in those) for name in OF_AN_HOUR},
         )
         for (strategy, instrument), those in sorted(hours.items())
-    ]
+    )
 
 
-class Thinned:
+class Thinned(Generic[Point]):
     """Every n-th of what is added; n doubles whenever there are twice too many."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[int, int, float, float, float | None]] = []
+        self.kept: list[Point] = []
         self.one_in = 1
         self._skipped = 0
 
@@ -115,7 +139,7 @@ class Thinned:
         self._skipped += 1
         return self._skipped >= self.one_in
 
-    def add(self, point: tuple[int, int, float, float, float | None]) -> None:
+    def add(self, point: Point) -> None:
         """Keep one."""
         self._skipped = 0
         self.kept.append(point)
@@ -129,13 +153,14 @@ class Position:
 
     def __init__(self) -> None:
         self.held = ZERO
+        self._at: int | None = None  # since when; None if nothing ever was
         self.kept: list[tuple[int, Decimal]] = []  # two of each stretch
         self._stretch: list[tuple[int, Decimal]] = []  # that is not over yet
         self._length = 1
 
     def hold(self, at: int, size: Decimal) -> None:
         """So much is held from now on."""
-        self.held = size
+        self.held, self._at = size, at
         self._stretch.append((at, size))
         if len(self._stretch) >= self._length:
             self.kept += _extremes(self._stretch)
@@ -143,10 +168,12 @@ class Position:
             if len(self.kept) >= 4 * POINTS_MAX:
                 self._merge()
 
-    def points(self) -> list[tuple[int, Decimal]]:
-        """What is to be drawn."""
+    def points(self, until: int) -> list[tuple[int, Decimal]]:
+        """What is to be drawn; what is held now is held until then."""
+        if self._at is None:
+            return []
         unfinished = _extremes(self._stretch) if self._stretch else []
-        return list(dict.fromkeys([*self.kept, *unfinished]))
+        return list(dict.fromkeys([*self.kept, *unfinished, (self._at, self.held), (until, self.held)]))
 
     def _merge(self) -> None:
         stretches = (self.kept[place : place + 4] for place in range(0, len(self.kept), 4))
@@ -166,8 +193,14 @@ class Drawn:
     """What is drawn of one instrument."""
 
     def __init__(self) -> None:
-        self.fills = Thinned()
+        self.fills = Thinned[Shown]()
+        self.marks = Thinned[tuple[int, float]]()
         self.position = Position()
+
+    def mids(self) -> list[tuple[int, float]]:
+        """Where the book stood, as far as that is known."""
+        of_fills = ((at, mid) for at, *_, mid in self.fills.kept if mid is not None)
+        return sorted([*of_fills, *self.marks.kept])
 
 
 class Pen:
@@ -189,10 +222,16 @@ class Pen:
         if drawn.fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
             drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
-        return self.is_due()
+        return self._is_due()
 
-    def is_due(self) -> bool:
-        """There is one more fill or mark; whether the P&L should be looked at now."""
+    def mark(self, mark: Mark) -> bool:
+        """The same of a mark."""
+        marks = self._drawn[mark.instrument].marks
+        if marks.is_due():
+            marks.add((mark.at, float(mark.price)))
+        return self._is_due()
+
+    def _is_due(self) -> bool:
         self._unlooked += 1
         return self._unlooked >= self._look_every
 
@@ -217,30 +256,39 @@ class Pen:
                 points.pop()  # a time has one point, as of all that happened then
             points.append((at, summed(those)))
 
-    def equity(self) -> list[EquityCurve]:
-        """The curve of each currency."""
-        return [self._curve(currency, points) for currency, points in sorted(self._equity.items())]
+    def curves(self, until: int, hours: Iterable[PresenceRow]) -> Curves:
+        """All of the account, which stays as it is until then, and what is recorded of its obligations."""
+        drawn = sorted(self._drawn.items())
+        mids = [(name, each.mids()) for name, each in drawn]
+        held = [(name, each.position.points(until)) for name, each in drawn]
+        return Curves(
+            equity=tuple(self._curve(currency, points, until) for currency, points in sorted(self._equity.items())),
+            fills=tuple(self._on_price(name, each.fills) for name, each in drawn if each.fills.kept),
+            mids=tuple(self._mids(name, points) for name, points in mids if points),
+            held=tuple(self._held(name, points) for name, points in held if points),
+            presence=presences(self._key, hours),
+        )
 
-    def fills(self) -> list[FillsOnPrice]:
-        """The curve of each instrument that was traded."""
-        traded = sorted((name, drawn.fills) for name, drawn in self._drawn.items() if drawn.fills.kept)
-        return [self._on_price(name, fills) for name, fills in traded]
+    def _mids(self, name: str, points: Iterable[tuple[int, float]]) -> Mids:
+        at, mid = zip(*points, strict=True)
+        unit = self._instruments[name].quote_currency
+        return Mids(venue=self._key.venue, account=self._key.account, instrument=name, price_unit=unit, at=at, mid=mid)
 
-    def held(self) -> list[Held]:
-        """The position in each instrument."""
-        return [
-            Held(
-                venue=self._key.venue,
-                account=self._key.account,
-                instrument=name,
-                amount_unit=_unit(self._instruments[name]),
-                at=tuple(at for at, _ in points),
-                position=tuple(float(size) for _, size in points),
-            )
-            for name, points in sorted((name, drawn.position.points()) for name, drawn in self._drawn.items())
-        ]
+    def _held(self, name: str, points: Iterable[tuple[int, Decimal]]) -> Held:
+        at, sizes = zip(*points, strict=True)
+        return Held(
+            venue=self._key.venue,
+            account=self._key.account,
+            instrument=name,
+            amount_unit=_unit(self._instruments[name]),
+            at=at,
+            position=tuple(map(float, sizes)),
+        )
 
-    def _curve(self, currency: str, points: list[tuple[int, Parts]]) -> EquityCurve:
+    def _curve(self, currency: str, points: list[tuple[int, Parts]], until: int) -> EquityCurve:
+        last_at, last = points[-1]
+        if last_at < until:
+            points = [*points, (until, last)]
         parts = {
             name: tuple(float(getattr(parts, name)) for _, parts in points)
             for name in Parts.__struct_fields__
@@ -255,8 +303,8 @@ class Pen:
             parts=parts,
         )
 
-    def _on_price(self, name: str, thinned: Thinned) -> FillsOnPrice:
-        at, side, price, amount, mid = zip(*thinned.kept, strict=True)
+    def _on_price(self, name: str, fills: Thinned[Shown]) -> FillsOnPrice:
+        at, side, price, amount, _ = zip(*fills.kept, strict=True)
         instrument = self._instruments[name]
         return FillsOnPrice(
             venue=self._key.venue,
@@ -264,12 +312,11 @@ class Pen:
             instrument=name,
             price_unit=instrument.quote_currency,
             amount_unit=_unit(instrument),
-            one_in=thinned.one_in,
+            one_in=fills.one_in,
             at=at,
             side=side,
             price=price,
             amount=amount,
-            mid=mid,
         )
 
 

@@ -18,7 +18,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
-from replenisher.report.drawn import Curves, EquityCurve, FillsOnPrice, Held, Pen, Presence, presences
+from replenisher.report.drawn import Curves, Pen, joined
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
@@ -26,7 +26,7 @@ from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, read_resilience, sweep_count
 from replenisher.store import history, queries
-from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
+from replenisher.store.history import Begun, Event, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
 from replenisher.store.presence import presence
@@ -39,7 +39,7 @@ DIGITS = 80  # in which sums are made: nothing that fits into the ledger is roun
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All sections, of all accounts that were asked for."""
 
-    since: int  # the first fill, by the venue's clock
+    since: int  # the first thing that the ledger knows
     until: int  # the last one
     fills: int
     sweeps: SweepsRead
@@ -77,10 +77,7 @@ def read_report(
     lines: list[Line] = []
     totals: list[Total] = []
     performance: list[Performance] = []
-    equity: list[EquityCurve] = []
-    fills: list[FillsOnPrice] = []
-    held: list[Held] = []
-    met: list[Presence] = []
+    curves: list[Curves] = []
     fills_without_mid = 0
     cube, sent, answered = MarkoutCube(), list[Sent](), list[RoundTrips]()
     obligations: list[Obligation] = []
@@ -90,7 +87,7 @@ def read_report(
         for key in keys:
             instruments = queries.instruments(connection, key.venue)
             pen = Pen(key, instruments, counts[key] + mark_count(connection, key))
-            attribution, booked = reading.account(connection, key, instruments, pen, cube)
+            attribution, booked, until = reading.account(connection, key, instruments, pen, cube)
             lines += (own := attribution.lines())
             totals += account_totals(key.venue, key.account, own, booked.worth(attribution.unit_values))
             currencies = {name: instrument.settlement_currency for name, instrument in instruments.items()}
@@ -98,10 +95,7 @@ def read_report(
             hours = presence(connection, key, 0)
             obligations += read_obligations(connection, key, hours)
             resilience += read_resilience(connection, key, every, reading.note)
-            equity += pen.equity()
-            fills += pen.fills()
-            held += pen.held()
-            met += presences(key, hours)
+            curves.append(pen.curves(until, hours))
             counted = counting[key].result()
             performance += performances(key, counted.placed, counted.sent, attribution.courses, currencies)
             sent += counted.sent
@@ -118,7 +112,7 @@ def read_report(
         latency=latencies(answered, sent),
         obligations=tuple(obligations),
         resilience=tuple(resilience),
-        curves=Curves(equity=tuple(equity), fills=tuple(fills), held=tuple(held), presence=tuple(met)),
+        curves=joined(curves),
     )
 
 
@@ -156,11 +150,13 @@ class Reading:
         instruments: Mapping[str, Instrument],
         pen: Pen,
         cube: MarkoutCube,
-    ) -> tuple[Attribution, Booked]:
-        """Everything that moved one account's money, in order; what is no fill comes first."""
+    ) -> tuple[Attribution, Booked, int]:
+        """Everything that moved one account's money, in order; what is no fill comes first. Up to when it is known."""
         attribution, booked = Attribution(key, instruments), Booked(instruments)
         events = history.events(connection, key)
         event, at = next(events, None), 0
+        if event is not None:
+            self._see(event.at)
         for fills, marked in marked_fills(connection, key):
             for fill in fills:
                 while event is not None and event.at <= fill.at:
@@ -173,23 +169,24 @@ class Reading:
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)
             at = fills[-1].at
-            self._see(fills)
+            self._see(fills[0].at)
+            self.note(len(fills))
         while event is not None:
             _happen(event, attribution, booked, pen)
             at, event = event.at, next(events, None)
         pen.look(at, attribution.lines())
-        return attribution, booked
+        until = max(at, history.recorded_until(connection, key))
+        self._see(until)
+        return attribution, booked, until
 
     def note(self, rows: int) -> None:
         """So many more rows are read."""
         self._done += rows
         self._progress(self._done, self._count)
 
-    def _see(self, some: Sequence[Fill]) -> None:
-        """These fills are read."""
-        first, last = some[0].at, some[-1].at
-        self.since, self.until = min(self.since or first, first), max(self.until, last)
-        self.note(len(some))
+    def _see(self, at: int) -> None:
+        """The ledger knows of this time."""
+        self.since, self.until = min(self.since or at, at), max(self.until, at)
 
 
 def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) -> None:
@@ -197,7 +194,7 @@ def _happen(event: Event, attribution: Attribution, booked: Booked, pen: Pen) ->
     match event:
         case Mark():
             attribution.mark(event)
-            if pen.is_due():
+            if pen.mark(event):
                 pen.look(event.at, attribution.lines())
         case Begun():
             attribution.begin(event)

@@ -212,6 +212,13 @@ def lives_of(connection: Connection, key: AccountKey) -> list[Row[Any]]:
     return [life for life in lives if life.accounts.get(key.venue) == key.account]
 
 
+def recorded_until(connection: Connection, key: AccountKey) -> int:
+    """Up to when the journals of an account are recorded, by session time; 0 if nothing says."""
+    c = tables.cursor.c
+    journals = {life.journal_id for life in lives_of(connection, key)}
+    return connection.execute(select(func.max(c.at)).where(c.journal_id.in_(journals))).scalar() or 0
+
+
 def with_version(table: Table, key: AccountKey) -> Select[Any]:
     """The rows of an account, each with the configuration version of the life that told it."""
     c, lives = table.c, tables.lives.c

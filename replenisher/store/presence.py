@@ -19,6 +19,7 @@ class PresenceRow(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     config_version: str  # in force when it was last counted
     hour: int  # when it begins
+    until: int  # when it was last counted
     traded_ns: int
     met_ns: int
     owed: Owed | None  # under that version; None if no mandate tells it
@@ -76,6 +77,7 @@ def presence(connection: Connection, key: AccountKey, since: int) -> list[Presen
             instrument=row.instrument,
             config_version=row.config_version,
             hour=row.hour,
+            until=row.at,
             traded_ns=traded_ns + row.traded_ns,
             met_ns=met_ns + row.met_ns,
             owed=owed.get((row.config_version, row.strategy)),

@@ -9,7 +9,7 @@ from sqlalchemy import Table, insert
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.mandate import Owed
 from replenisher.model.order import Liquidity, Side
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.queries import AccountKey
@@ -140,9 +140,14 @@ class Rows:
         row |= {"intent": intent, "asked_at": origin["at"] - took_ns, "outcome": outcome, "message": ""}
         self._add(tables.answers, origin | {"venue": KEY.venue, "account": KEY.account} | row)
 
+    def recorded(self) -> None:
+        """Up to here the journal is recorded."""
+        origin = {name: value for name, value in self._origin().items() if name != "index"}
+        self._add(tables.cursor, origin | {"segment": 1, "offset": 0})
+
     def presence(self, hour: int, traded_ns: int, met_ns: int) -> None:
         """How obligations were met in one hour."""
-        row: Row = {"instrument": self._names[0], "strategy": "core", "hour": hour}
+        row: Row = {"instrument": self._names[0], "strategy": "core", "hour": hour, "at": hour + HOUR_NS}
         self._add(tables.presence, self._origin() | self._account() | row | {"traded_ns": traded_ns, "met_ns": met_ns})
 
     def breach(self, since: int, until: int) -> None:

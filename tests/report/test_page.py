@@ -101,9 +101,11 @@ PRESENCE = Presence(
     strategy="core",
     instrument="BTC-PERPETUAL",
     hour=(T0, T0 + HOUR_NS),
-    met_pct=(99.5, None),
+    until=(T0 + HOUR_NS, T0 + HOUR_NS + 600 * SECOND_NS),
+    traded_ns=(HOUR_NS, 600 * SECOND_NS),
+    met_pct=(99.5, 90.0),
     owed_pct=(99.75, 98.0),
-    is_enough=(False, None),
+    is_enough=(False, False),
 )
 SWEEPS = DayOfSweeps(
     config_version="v",
@@ -255,22 +257,31 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
     curve, fills, held = (told["curves"][name][0] for name in ("equity", "fills", "held"))
     account = f"{curve['venue']}-{curve['account']}"
     equity = drawn[f"equity-{account}-{curve['currency']}"]["data"]
-    on_price = drawn[f"fills-{account}-{fills['instrument']}"]["data"]
+    buys, sells, position = drawn[f"fills-{account}-{fills['instrument']}"]["data"]
     parts = drawn[f"parts-{account}-{curve['currency']}"]["data"]
 
     assert equity[0]["y"] == curve["total"]
     assert [each["y"] for each in equity[1:-1]] == list(curve["parts"].values())
     assert equity[0]["x"] == [moment / 1e6 for moment in curve["at"]]
-    assert sorted(on_price[1]["y"] + on_price[2]["y"]) == sorted(fills["price"])
-    assert on_price[3]["y"] == held["position"]
+    assert sorted(buys["y"] + sells["y"]) == sorted(fills["price"])
+    assert position["y"] == held["position"]
     assert parts[0]["y"][-1] == float(told["pnl"]["totals"][0]["total"])
     assert [line["y"] for line in drawn["markouts-side"]["data"]][-2:] == [[1.25, -2.5]] * 2
     met, owed = drawn["presence-deribit-main-core-BTC-PERPETUAL"]["data"]
-    assert (met["y"], owed["y"]) == ([99.5, None], [99.75, 98.0, 98.0])
-    assert owed["x"] == [(T0 + hour * HOUR_NS) / 1e6 for hour in range(3)]
+    assert (met["y"], owed["y"]) == ([99.5, 90.0], [99.75, 98.0, 98.0])
+    assert met["width"] == [3_600_000, 600_000], "an hour that is not over is as wide as what was counted of it"
+    assert met["x"] == [T0 / 1e6, (T0 + HOUR_NS) / 1e6]
+    assert owed["x"] == [*met["x"], met["x"][1] + 600_000]
     assert drawn["resilience-deribit-BTC-PERPETUAL"]["data"][0]["y"] == [25.0, 75.0]
     for each in figures(report):
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
+
+
+def test_charts_over_time_go_from_the_first_to_the_last_thing(report: Report) -> None:
+    over_time = [each for each in figures(report) if each.layout.get("xaxis", {}).get("type") == "date"]
+
+    assert [each.key.partition("-")[0] for each in over_time] == ["equity", "fills", "presence"]
+    assert [each.layout["xaxis"]["range"] for each in over_time] == [[report.since / 1e6, report.until / 1e6]] * 3
 
 
 def test_every_table_of_the_page_says_what_it_shows() -> None:
@@ -326,7 +337,8 @@ def test_a_million_fills_are_drawn_with_few_points() -> None:
             looks += 1
             pen.look(fill.at, ())
 
-    (fills,), (held,) = pen.fills(), pen.held()
+    curves = pen.curves(T0 + count * SECOND, ())
+    (fills,), (held,) = curves.fills, curves.held
     assert POINTS_MAX / 2 <= looks <= 2 * POINTS_MAX
     assert POINTS_MAX / 2 <= len(fills.at) <= 2 * POINTS_MAX
     assert fills.one_in * len(fills.at) <= count

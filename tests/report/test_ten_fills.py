@@ -363,17 +363,31 @@ CURVES = {
             "side": [1, -1, -1, 1, -1, 1, -1, -1, 1, 1],
             "price": [99.5, 101.0, 101.5, 100.9, 101.7, 102.0, 102.3, 102.2, 101.25, 100.8],
             "amount": [2.0, 1.0, 3.0, 1.0, 1.0, 4.0, 0.5, 1.5, 1.0, 1.0],
-            "mid": [100.0, 100.4, 101.0, 101.2, 101.3, 101.9, 102.0, 101.8, 101.5, 101.0],
+        }
+    ],
+    "mids": [
+        MARKET
+        | {
+            "price_unit": "USDT",
+            "at": EQUITY_AT,
+            "mid": [100.0, 100.4, 101.0, 101.2, 101.3, 101.9, 102.0, 101.8, 101.5, 101.0, 101.4],
         }
     ],
     "held": [
-        MARKET | {"amount_unit": "ETH", "at": AT, "position": [2.0, 1.0, -2.0, -1.0, -2.0, 2.0, 1.5, 0.0, 1.0, 2.0]}
+        MARKET
+        | {
+            "amount_unit": "ETH",
+            "at": EQUITY_AT,
+            "position": [2.0, 1.0, -2.0, -1.0, -2.0, 2.0, 1.5, 0.0, 1.0, 2.0, 2.0],
+        }
     ],
     "presence": [
         MARKET
         | {
             "strategy": "core",
             "hour": [T0 // HOUR * HOUR + number * HOUR for number in range(3)],
+            "until": [T0 // HOUR * HOUR + number * HOUR for number in range(1, 4)],
+            "traded_ns": [HOUR, HOUR // 2, 0],
             "met_pct": [90.0, 100.0, None],
             "owed_pct": [95.0, 95.0, 95.0],
             "is_enough": [False, True, None],
@@ -382,8 +396,8 @@ CURVES = {
 }
 
 REPORT = {
-    "since": AT[0],
-    "until": AT[-1],
+    "since": T0 + SECOND,  # the first life begins
+    "until": EQUITY_AT[-1],
     "fills": 10,
     "sweeps": {"stored": 3, "read": 3},
     "pnl": PNL,

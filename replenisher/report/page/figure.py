@@ -10,6 +10,7 @@ import msgspec
 
 from replenisher.model.units import MS_NS
 from replenisher.report.numbers import FEW
+from replenisher.report.report import Report
 
 COLOURS = {
     "total": "#3b82f6",
@@ -37,6 +38,11 @@ class Figure(msgspec.Struct, frozen=True):
     data: list[Plain]
     layout: Plain
     is_narrow: bool = False  # two of them fit beside each other
+
+
+def over_time(report: Report) -> Plain:
+    """A layout of all the time that is told."""
+    return {"xaxis": {"type": "date", "range": milliseconds((report.since, report.until))}}
 
 
 def line_of(

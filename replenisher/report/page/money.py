@@ -5,10 +5,11 @@ from itertools import accumulate
 
 import msgspec
 
-from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held
+from replenisher.report.drawn import EquityCurve, FillsOnPrice, Held, Mids
 from replenisher.report.numbers import shown
-from replenisher.report.page.figure import COLOURS, LOW, QUIET, TALL, Figure, line_of, milliseconds, words
+from replenisher.report.page.figure import COLOURS, LOW, QUIET, TALL, Figure, line_of, milliseconds, over_time, words
 from replenisher.report.pnl import Parts, Total
+from replenisher.report.report import Report
 
 BUYS, SELLS = "#3b82f6", "#f97316"
 
@@ -36,14 +37,15 @@ def came_from(total: Total) -> Figure:
     return Figure(
         key=f"parts-{total.venue}-{total.account}-{total.currency}",
         title=f"Where it came from, {total.currency}",
-        about=f"{total.account} on {total.venue}: each part of the P&L by its own terms, and what they come to.",
+        about=f"What each part added to the P&L of {total.account} on {total.venue} or took from it, in "
+        f"{total.currency}; the last bar is the P&L, with what is open at the middle of the book.",
         data=[data],
         layout=layout,
         is_narrow=True,
     )
 
 
-def equity(curve: EquityCurve) -> Figure:
+def equity(curve: EquityCurve, report: Report) -> Figure:
     """P&L and its parts over time, and below how far it is under its peak."""
     at = milliseconds(curve.at)
     lines = [line_of("P&L", at, curve.total, COLOURS["total"], width=2.5, unit=curve.currency)]
@@ -56,27 +58,31 @@ def equity(curve: EquityCurve) -> Figure:
     under = [value - peak for value, peak in zip(curve.total, list(peaks)[1:], strict=True)]
     fall = line_of("under the peak", at, under, COLOURS["fees"], unit=curve.currency)
     lines.append(fall | {"yaxis": "y2", "fill": "tozeroy", "showlegend": False})
-    layout = {
+    layout = over_time(report)
+    layout |= {
         "height": TALL,
-        "xaxis": {"type": "date", "anchor": "y2"},
+        "xaxis": layout["xaxis"] | {"anchor": "y2"},
         "yaxis": {"title": {"text": f"P&L, {curve.currency}"}, "domain": [0.3, 1]},
-        "yaxis2": {"title": {"text": "under the peak"}, "domain": [0, 0.22]},
+        "yaxis2": {"title": {"text": f"under the peak, {curve.currency}"}, "domain": [0, 0.22]},
         "hovermode": "x unified",
     }
     return Figure(
         key=f"equity-{curve.venue}-{curve.account}-{curve.currency}",
         title=f"P&L over time, {curve.currency}",
-        about=f"{curve.account} on {curve.venue}: the P&L and its parts since the first fill, and how far it is under "
-        f"its highest point. {len(at):,} points; a fall between two of them is in the table of performance only.",
+        about=f"P&L of {curve.account} on {curve.venue} in {curve.currency}, all strategies together, what is open at "
+        f"the middle of the book; below, how far it was under its highest point so far. {len(at):,} points: a fall "
+        "between two of them is in the drawdown of Performance, not here.",
         data=lines,
         layout=layout,
     )
 
 
-def fills_on_price(fills: FillsOnPrice, held: Sequence[Held]) -> Figure:
+def fills_on_price(fills: FillsOnPrice, mids: Sequence[Mids], held: Sequence[Held], report: Report) -> Figure:
     """Fills as marks on the price, and below the position that they made."""
-    at = milliseconds(fills.at)
-    data = [line_of("middle of the book", at, fills.mid, QUIET, unit=fills.price_unit)]
+    at, layout = milliseconds(fills.at), over_time(report)
+    data = [
+        line_of("middle of the book", milliseconds(each.at), each.mid, QUIET, unit=each.price_unit) for each in mids
+    ]
     for name, sign, colour, symbol in (("buy", 1, BUYS, "triangle-up"), ("sell", -1, SELLS, "triangle-down")):
         those = [place for place, side in enumerate(fills.side) if side == sign]
         data.append(
@@ -95,15 +101,18 @@ def fills_on_price(fills: FillsOnPrice, held: Sequence[Held]) -> Figure:
         line = line_of("position", milliseconds(each.at), each.position, COLOURS["inventory"], unit=each.amount_unit)
         line["line"] |= {"shape": "hv"}
         data.append(line | {"yaxis": "y2", "fill": "tozeroy", "showlegend": False})
-    which = "every fill" if fills.one_in == 1 else f"one of {fills.one_in:,} fills"
+    which = "Every fill" if fills.one_in == 1 else f"One of {fills.one_in:,} fills"
     return Figure(
         key=f"fills-{fills.venue}-{fills.account}-{fills.instrument}",
         title=f"Fills and position, {fills.instrument}",
-        about=f"{fills.account} on {fills.venue}: {which} on the price, and below what was held, with every peak.",
+        about=f"{which} of {fills.account} on {fills.venue}, in {fills.price_unit}, on the middle of the others' book "
+        "as it was before these fills and, while something was held, once a minute; between, the line is straight. "
+        f"Below, what all strategies together held, in {fills.amount_unit}, with every peak.",
         data=data,
-        layout={
+        layout=layout
+        | {
             "height": TALL,
-            "xaxis": {"type": "date", "anchor": "y2"},
+            "xaxis": layout["xaxis"] | {"anchor": "y2"},
             "yaxis": {"title": {"text": f"price, {fills.price_unit}"}, "domain": [0.36, 1]},
             "yaxis2": {"title": {"text": f"position, {fills.amount_unit}"}, "domain": [0, 0.28]},
         },

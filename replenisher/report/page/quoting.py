@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from replenisher.model.units import HOUR_NS, MS_NS
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.numbers import after, moment, short_names, told_apart
+from replenisher.report.numbers import after, moment, short_names, span, told_apart
 from replenisher.report.page.figure import (
     COLOURS,
     HEIGHT,
@@ -15,13 +14,14 @@ from replenisher.report.page.figure import (
     means_of,
     milliseconds,
     of_many,
+    over_time,
     range_of,
 )
+from replenisher.report.report import Report
 from replenisher.report.resilience import DayOfSweeps, SweepsRead
 
 HOLLOW = "Hollow where it is the mean of fewer than ten."
 ERRORS_MAX = 3  # curves whose errors can still be told apart
-HOUR_MS = HOUR_NS / MS_NS
 
 
 def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
@@ -49,8 +49,8 @@ def markouts(by: str, title: str, curves: Sequence[Curve]) -> Figure:
     return Figure(
         key=f"markouts-{by}",
         title=title,
-        about="What one unit had gained, against the others' mid, so long after its fill; mean weighted by notional"
-        f"{sure}. {HOLLOW}",
+        about="How far the others' mid had moved in our favour so long after our maker fills, in bps of the price we "
+        f"traded at: above 0 we gained, below 0 we were picked off. Mean weighted by notional{sure}. {HOLLOW}",
         data=data,
         layout={
             "height": HEIGHT,
@@ -83,8 +83,9 @@ def spreads_of(spreads: Sequence[Spread]) -> Figure:
     return Figure(
         key="spreads",
         title="From the quoted spreads to the realised one",
-        about="What takers paid, and what was left of it so long after the fill; what is gone is what they knew. "
-        f"Quoted are our strategy's best bid and ask, and the others', as the fill found them. {HOLLOW}",
+        about="Twice the distance from the others' mid to our price, in bps: what takers paid us at the fill "
+        "(effective) and what was left of it so long after (realised); the rest is what the market moved against us. "
+        f"Quoted is the spread between our best bid and ask, and between the others', at the fill. {HOLLOW}",
         data=lines,
         layout={
             "height": HEIGHT,
@@ -96,33 +97,33 @@ def spreads_of(spreads: Sequence[Spread]) -> Figure:
     )
 
 
-def presence_of(presence: Presence) -> Figure:
-    """What part of each hour obligations were met."""
-    begins = milliseconds(presence.hour)
-    ends = begins[-1] + HOUR_MS
+def presence_of(presence: Presence, report: Report) -> Figure:
+    """What part of each hour obligations were met; a bar is as wide as the time that was counted."""
+    ends, counted = milliseconds(presence.until), milliseconds(presence.traded_ns)
+    begins = [end - width for end, width in zip(ends, counted, strict=True)]
+    layout = over_time(report)
     bars = {
         "type": "bar",
+        "name": "met",
         "x": begins,
         "y": list(presence.met_pct),
         "marker": {"color": COLOURS["spread"]},
-        "hovertemplate": "%{y:.2f} %<extra></extra>",
-        "width": HOUR_MS,
+        "customdata": [span(traded_ns) for traded_ns in presence.traded_ns],
+        "hovertemplate": "%{y:.2f} % of %{customdata}<extra></extra>",
+        "width": counted,
         "offset": 0,
     }
-    owed = line_of("owed", [*begins, ends], [*presence.owed_pct, presence.owed_pct[-1]], COLOURS["fees"], unit="% owed")
+    steps = [*begins, ends[-1]], [*presence.owed_pct, presence.owed_pct[-1]]
+    owed = line_of("owed", *steps, COLOURS["fees"], unit="% owed")
     owed["line"]["shape"] = "hv"  # from each hour's beginning to its end
     return Figure(
         key=f"presence-{presence.venue}-{presence.account}-{presence.strategy}-{presence.instrument}",
         title=f"Obligations, {presence.strategy}",
-        about=f"{presence.account} on {presence.venue}: what part of each hour {presence.strategy} met its obligations "
-        f"on {presence.instrument}, and the line of what was owed.",
+        about=f"In what part of each hour, in %, {presence.strategy} of {presence.account} on {presence.venue} showed "
+        f"what it owes on {presence.instrument}; the line is what is owed. A bar is as wide as the time that counts: "
+        "of an hour that was begun or is not over, what was counted of it.",
         data=[bars, owed],
-        layout={
-            "height": LOW,
-            "xaxis": {"type": "date", "range": [begins[0] - HOUR_MS, ends + HOUR_MS]},
-            "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]},
-            "showlegend": False,
-        },
+        layout=layout | {"height": LOW, "yaxis": {"title": {"text": "met, %"}, "range": [0, 100]}},
     )
 
 
@@ -157,8 +158,8 @@ def _resilience(venue: str, instrument: str, days: Sequence[DayOfSweeps], of_how
     return Figure(
         key=f"resilience-{venue}-{instrument}",
         title=f"How the book comes back, {instrument}",
-        about=f"After a sweep on {venue}, how much of the depth that was taken is back after each time: the mean of "
-        f"those sweeps of {moment(days[0].day)[:10]} that no other had followed by then. {HOLLOW}"
+        about=f"How much of the depth that a sweep on {venue} had taken was back so long after it, in %: mean of the "
+        f"sweeps of {moment(days[0].day)[:10]} that no other had followed by then. {HOLLOW}"
         f"{of_how_many}",
         data=lines,
         layout={
