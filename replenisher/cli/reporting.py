@@ -27,10 +27,10 @@ def report(
 ) -> None:
     """Say why money was made or lost.
 
-    It tells P&L in parts that sum, markouts, spreads, how books come back and obligations. It is made of the rows of
-    the database alone, so it needs no daemon. All forms tell the same numbers; a terminal gets what fits, and with
-    --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come to what the ledger has
-    booked; all is written then, too.
+    It tells P&L in parts that sum, halts and pauses, markouts, spreads, how books come back and obligations. It is
+    made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers; a terminal gets what
+    fits, and with --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come to what
+    the ledger has booked; all is written then, too.
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
     from replenisher.wiring.reporting import report as read

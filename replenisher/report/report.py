@@ -19,6 +19,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
 from replenisher.report.drawn import Curves, Pen, joined
+from replenisher.report.halts import Halt, halts_of
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.obligations import Obligation, read_obligations
@@ -26,6 +27,7 @@ from replenisher.report.performance import Performance, performances
 from replenisher.report.pnl import Line, Pnl, Total, account_totals
 from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, read_resilience, sweep_count
 from replenisher.store import history, queries
+from replenisher.store.halts import latches
 from replenisher.store.history import Begun, Event, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
@@ -44,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     sweeps: SweepsRead
     pnl: Pnl
+    halts: tuple[Halt, ...]
     performance: tuple[Performance, ...]
     markouts: tuple[Curve, ...]
     spreads: tuple[Spread, ...]
@@ -100,12 +103,14 @@ def read_report(
             performance += performances(key, counted.placed, counted.sent, attribution.courses, currencies)
             sent += counted.sent
             answered += counted.answered
+    halts = [halt for key in keys for halt in halts_of(key, latches(connection, key), reading.until)]
     return Report(
         since=reading.since,
         until=reading.until,
         fills=count,
         sweeps=sweeps,
         pnl=Pnl(lines=tuple(lines), totals=tuple(totals), fills_without_mid=fills_without_mid),
+        halts=tuple(halts),
         performance=tuple(performance),
         markouts=cube.curves(),
         spreads=cube.spreads(),

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, literal, select
 
 from replenisher.model.command import HaltCause
 from replenisher.store import leases, tables
 from replenisher.store.leases import Claim
+from replenisher.store.queries import AccountKey
 
-HALTED, RESUMED = "halted", "resumed"
+HALTED, PAUSED, RESUMED = "halted", "paused", "resumed"
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -31,6 +32,25 @@ class Known(msgspec.Struct, frozen=True):
 
     standing: tuple[Standing, ...]  # found under other journals, the oldest first
     lifted: str  # why an operator lifted, under another journal, all that ours has found; empty if nobody did
+
+
+class Latch(msgspec.Struct, frozen=True):
+    """A halt or a pause began, or an operator resumed."""
+
+    journal_id: str
+    kind: str  # halted, paused or resumed
+    at: int
+    reason: str
+    cause: str = ""  # of a halt
+    strategy: str = ""  # that was paused; empty is all of them
+    until: int = 0  # of a pause that ends by itself
+
+
+def latches(connection: Connection, key: AccountKey) -> list[Latch]:
+    """All that is recorded of halts and pauses on an account, in their order."""
+    rows = [row._mapping for row in (*_told(connection, {key.venue: key.account}), *_paused(connection, key))]
+    rows.sort(key=lambda row: (row["epoch"], row["step"], row["kind"] != RESUMED, row["index"]))
+    return [Latch(**{name: row[name] for name in Latch.__struct_fields__ if name in row}) for row in rows]
 
 
 def known(connection: Connection, claim: Claim, *, epoch: int, step: int) -> Known:
@@ -76,6 +96,18 @@ def _told(connection: Connection, accounts: Mapping[str, str]) -> Iterable[Any]:
     # Facts come before what is decided about them, so within a step a halt comes last.
     in_order = (halts.epoch, halts.step, halts.kind.desc(), halts.index)
     return connection.execute(select(tables.halts).where(of_these).order_by(*in_order))
+
+
+def _paused(connection: Connection, key: AccountKey) -> Iterable[Any]:
+    """Every pause that a daemon of an account found. It names a strategy or nothing, as few requests do."""
+    r, m = tables.requests.c, tables.mandates.c
+    of_strategy = (m.journal_id == r.journal_id, m.epoch == r.epoch, m.strategy == r.strategy)
+    query = select(
+        *(r.journal_id, r.epoch, r.step, r.index, r.at, r.reason, r.strategy, r.until), literal(PAUSED).label("kind")
+    ).where(r.venue.is_(None), r.account.is_(None), r.order_id.is_(None), r.kind == "pause")
+    found = connection.execute(query.where(~exists().where(*of_strategy, m.venue != key.venue)))
+    journals = _journals_on(connection, {key.venue: key.account})
+    return [row for row in found if row.journal_id in journals]  # asked in SQL, all of their requests would be read
 
 
 def _journals_on(connection: Connection, accounts: Mapping[str, str]) -> list[str]:

@@ -69,9 +69,9 @@ class Rows:
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
-    def mandate(self, owed: Owed | None) -> None:
+    def mandate(self, owed: Owed | None, *, strategy: str = "core", venue: str = KEY.venue) -> None:
         """What this life asks of a strategy."""
-        whose: Row = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "strategy": "core", "venue": KEY.venue}
+        whose: Row = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "strategy": strategy, "venue": venue}
         told: Row = {"instrument": self._names[0], "idea": "pure_mm", "fair_value": "mid", "policy": {}, "limits": {}}
         self._add(tables.mandates, whose | told | {"obligations": msgspec.to_builtins(owed)})
 
@@ -139,6 +139,20 @@ class Rows:
         row: Row = {"order_id": "a", "strategy": "core", "config_version": self._config_version, "request": request}
         row |= {"intent": intent, "asked_at": origin["at"] - took_ns, "outcome": outcome, "message": ""}
         self._add(tables.answers, origin | {"venue": KEY.venue, "account": KEY.account} | row)
+
+    def paused(self, reason: str, *, for_s: int = 0, strategy: str = "") -> None:
+        """The daemon paused all, or a strategy, for so long or until an operator resumes."""
+        origin = self._origin()
+        until = origin["at"] + for_s * SECOND_NS if for_s else 0
+        self._add(tables.requests, origin | {"kind": "pause", "reason": reason, "strategy": strategy, "until": until})
+
+    def halted(self, cause: str, reason: str) -> None:
+        """It halted."""
+        self._add(tables.halts, self._origin() | {"kind": "halted", "cause": cause, "reason": reason})
+
+    def resumed(self, reason: str = "") -> None:
+        """An operator resumed."""
+        self._add(tables.halts, self._origin() | {"kind": "resumed", "cause": "", "reason": reason})
 
     def recorded(self) -> None:
         """Up to here the journal is recorded."""

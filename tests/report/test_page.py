@@ -25,6 +25,7 @@ from replenisher.model.order import BUY, SELL
 from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.csv_files import csv_files
 from replenisher.report.drawn import POINTS_MAX, Pen, Presence
+from replenisher.report.halts import Halt
 from replenisher.report.markouts import Curve, Point
 from replenisher.report.numbers import moment, short_names, shown, title, written
 from replenisher.report.obligations import Obligation
@@ -40,7 +41,7 @@ from replenisher.store.database import Database
 from replenisher.store.history import Fill
 from replenisher.store.queries import AccountKey
 from tests.report.browser import opened
-from tests.report.world import World
+from tests.report.world import ACCOUNT, World
 from tests.store.given import SECOND, T0
 
 FETCHES = ("src", "href", "srcset", "data", "action", "poster", "background", "formaction", "ping", "manifest")
@@ -107,6 +108,19 @@ PRESENCE = Presence(
     owed_pct=(99.75, 98.0),
     is_enough=(False, False),
 )
+HALT = Halt(
+    venue="deribit",
+    account=ACCOUNT,
+    kind="halted",
+    strategy="",
+    since=T0 + 30 * SECOND_NS,
+    until=None,
+    lasted_ns=600 * SECOND_NS,
+    cause="loss",
+    reason="max_daily_loss_quote: more than 500 was lost today",
+    ended_by="",
+    resume_reason="",
+)
 SWEEPS = DayOfSweeps(
     config_version="v",
     venue="deribit",
@@ -132,6 +146,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
         yield msgspec.structs.replace(
             found,
             markouts=(*found.markouts, *MARKOUTS),
+            halts=(HALT,),
             obligations=(OBLIGATION,),
             resilience=(SWEEPS,),
             curves=msgspec.structs.replace(found.curves, presence=(PRESENCE,)),
@@ -277,11 +292,19 @@ def test_the_charts_draw_the_numbers_of_the_json(parsed: Parsed, report: Report,
         plotly.graph_objects.Figure(each.data, each.layout)  # raises on what plotly does not know
 
 
-def test_charts_over_time_go_from_the_first_to_the_last_thing(report: Report) -> None:
+def test_charts_over_time_go_from_the_first_to_the_last_thing_and_shade_what_was_halted(report: Report) -> None:
+    period = [report.since / 1e6, report.until / 1e6]
+    shade = {"name": "halted", "x0": HALT.since / 1e6, "x1": report.until / 1e6, "showlegend": True}
+
     over_time = [each for each in figures(report) if each.layout.get("xaxis", {}).get("type") == "date"]
 
     assert [each.key.partition("-")[0] for each in over_time] == ["equity", "fills", "presence"]
-    assert [each.layout["xaxis"]["range"] for each in over_time] == [[report.since / 1e6, report.until / 1e6]] * 3
+    assert [each.layout["xaxis"]["range"] for each in over_time] == [period] * 3
+    assert [[shade.items() <= each.items() for each in figure.layout["shapes"]] for figure in over_time] == [
+        [True],
+        [True],
+        [],
+    ], "the obligations above are another account's"
 
 
 def test_every_table_of_the_page_says_what_it_shows() -> None:
@@ -417,7 +440,7 @@ def test_a_wide_table_scrolls_within_itself_and_the_page_does_not(
 ) -> None:
     """Of each table the names of its lines stay in sight, where the last of its columns is looked at."""
     file = tmp_path / "report.html"
-    file.write_text(page(msgspec.structs.replace(report, performance=report.performance * 8)))
+    file.write_text(page(msgspec.structs.replace(report, performance=report.performance * 8, halts=(HALT,) * 2)))
 
     with opened(browser, file) as shown_page:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

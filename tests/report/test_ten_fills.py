@@ -401,6 +401,7 @@ REPORT = {
     "fills": 10,
     "sweeps": {"stored": 3, "read": 3},
     "pnl": PNL,
+    "halts": [],
     "performance": PERFORMANCE,
     "markouts": MARKOUTS,
     "spreads": SPREADS,

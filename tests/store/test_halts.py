@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from replenisher.model.command import Command, Halt, HaltCause
+from replenisher.model.command import Command, Halt, HaltCause, Pause
 from replenisher.model.event import Event, ResumeAsked
 from replenisher.store import halts
 from replenisher.store.database import Database
-from replenisher.store.halts import Known, Standing
+from replenisher.store.halts import Known, Latch, Standing, latches
 from replenisher.store.leases import Claim
+from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from tests.store.given import ACCOUNT, SECOND, T0, started, step, write_journal
 
@@ -44,7 +45,7 @@ class Desks:
         """One life under a journal: its first step, and one in which that happens."""
         directory = self._room / journal_id
         events = [each for each in decided if isinstance(each, ResumeAsked)]
-        commands = [each for each in decided if isinstance(each, Halt)]
+        commands = [each for each in decided if isinstance(each, Halt | Pause)]
         number = self._last[journal_id][1] + 1
         steps = [step(number, [started(epoch, account=account)]), step(number + 1, events, commands)]
         steps = [msgspec.structs.replace(each, at=T0 + 2 * SECOND) for each in steps]
@@ -128,6 +129,28 @@ def test_the_halts_of_other_accounts_are_none_of_ours(desks: Desks) -> None:
     desks.live(THEIRS, 5, LOSS, account="another")
 
     assert desks.known() == NOTHING
+
+
+def test_all_that_is_recorded_of_halts_and_pauses_is_told_in_the_order_of_lives(
+    desks: Desks, database: Database
+) -> None:
+    at = T0 + 2 * SECOND
+    cooling = Pause(reason="a limit", until=at + SECOND)
+    desks.live(THEIRS, 6, RESUMED)
+    desks.live(OURS, 5, ResumeAsked(at=at), cooling, LOSS)
+    desks.live(OURS, 7, Pause(reason="it raised", until=0, strategy="core"), account="another")
+
+    def told(account: str) -> list[Latch]:
+        return database.read(lambda connection: latches(connection, AccountKey("deribit", account)))
+
+    ours = [
+        Latch(OURS, "resumed", at, ""),
+        Latch(OURS, "paused", at, "a limit", until=at + SECOND),
+        Latch(OURS, "halted", at, "too much was lost", cause="loss"),
+    ]
+    assert told(ACCOUNT)[:3] == ours
+    assert told(ACCOUNT)[3] == Latch(THEIRS, "resumed", T0, "mended")
+    assert told("nobody's") == []
 
 
 def test_the_next_epoch_is_larger_than_that_of_whoever_resumed_without_a_lease(

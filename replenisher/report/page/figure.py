@@ -24,6 +24,7 @@ COLOURS = {
     "liquidation": "#b91c1c",
 }
 QUIET = "#94a3b8"
+SHADES = {"halted": "#ef4444", "paused": "#f59e0b", "resumed": "#94a3b8"}
 MANY = ("#3b82f6", "#f97316", "#10b981", "#8b5cf6", "#ec4899", "#06b6d4", "#f59e0b", "#64748b")
 HEIGHT, TALL, LOW = 420, 520, 320  # pixels
 Plain = dict[str, Any]
@@ -40,9 +41,32 @@ class Figure(msgspec.Struct, frozen=True):
     is_narrow: bool = False  # two of them fit beside each other
 
 
-def over_time(report: Report) -> Plain:
-    """A layout of all the time that is told."""
-    return {"xaxis": {"type": "date", "range": milliseconds((report.since, report.until))}}
+def over_time(report: Report, venue: str, account: str, strategy: str = "") -> Plain:
+    """A layout of all the time that is told, shaded where the account, or this strategy of it, was halted or paused."""
+    halts = [
+        halt
+        for halt in report.halts
+        if (halt.venue, halt.account) == (venue, account) and (not strategy or halt.strategy in ("", strategy))
+    ]
+    names = [f"{halt.strategy} {halt.kind}".lstrip() for halt in halts]
+    shades = [
+        {
+            "type": "rect",
+            "name": name,
+            "legendgroup": name,
+            "showlegend": name not in names[:place],
+            "x0": halt.since / MS_NS,
+            "x1": (report.until if halt.until is None else halt.until) / MS_NS,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": SHADES[halt.kind],
+            "opacity": 0.2,
+            "line": {"width": 1, "color": SHADES[halt.kind]},  # it is seen however short it was
+        }
+        for place, (name, halt) in enumerate(zip(names, halts, strict=True))
+    ]
+    return {"xaxis": {"type": "date", "range": milliseconds((report.since, report.until))}, "shapes": shades}
 
 
 def line_of(

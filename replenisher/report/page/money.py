@@ -58,7 +58,7 @@ def equity(curve: EquityCurve, report: Report) -> Figure:
     under = [value - peak for value, peak in zip(curve.total, list(peaks)[1:], strict=True)]
     fall = line_of("under the peak", at, under, COLOURS["fees"], unit=curve.currency)
     lines.append(fall | {"yaxis": "y2", "fill": "tozeroy", "showlegend": False})
-    layout = over_time(report)
+    layout = over_time(report, curve.venue, curve.account)
     layout |= {
         "height": TALL,
         "xaxis": layout["xaxis"] | {"anchor": "y2"},
@@ -79,7 +79,7 @@ def equity(curve: EquityCurve, report: Report) -> Figure:
 
 def fills_on_price(fills: FillsOnPrice, mids: Sequence[Mids], held: Sequence[Held], report: Report) -> Figure:
     """Fills as marks on the price, and below the position that they made."""
-    at, layout = milliseconds(fills.at), over_time(report)
+    at, layout = milliseconds(fills.at), over_time(report, fills.venue, fills.account)
     data = [
         line_of("middle of the book", milliseconds(each.at), each.mid, QUIET, unit=each.price_unit) for each in mids
     ]
