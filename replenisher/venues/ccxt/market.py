@@ -57,9 +57,12 @@ class Market:
     def offered(self, markets: Mapping[str, Any], at: int) -> bool:
         """The exchange's markets; returns whether what we trade has changed, so that everything begins anew."""
         is_changed = False
+        keys: dict[str, str] = {}  # by ccxt's symbol
         for name in self._instruments:
             key = instrument_key(self._link.venue, name)
             market = market_named(name, markets)
+            if not isinstance(market, str) and (other := keys.setdefault(str(market["symbol"]), key)) != key:
+                market = f"it is the same market as {other}, and each name has limits of its own: write one everywhere"
             if isinstance(market, str):
                 self._tell_state(key, False, market, at, is_final=True)
                 continue

@@ -70,6 +70,23 @@ def test_a_symbol_that_the_exchange_lacks_is_told_for_good() -> None:
     assert told.reason == "not offered, did you mean BTC/USDC?"
 
 
+@pytest.mark.parametrize("first", ["traded", "followed"])
+def test_one_market_by_two_names_is_refused_for_good_and_both_are_told(first: str) -> None:
+    by_id = {"symbol": MARKET["id"]}  # as a configuration may name it
+    desk = Desk(others=[by_id]) if first == "traded" else Desk(followed=[by_id])
+    desk.venue.start(T0)
+    for _ in range(2):  # and at the next look at what is offered, too
+        desk.answer("load_markets", {"BTC/USDT": MARKET})
+        desk.answer("fetch_time", desk.at // MS)
+        desk.venue.suspended(desk.at)
+        desk.later(2 * S)
+
+    told = [fact for fact in desk.heard() if isinstance(fact, InstrumentStateChanged) and not fact.is_open]
+
+    assert [(fact.instrument, fact.is_final) for fact in told] == [("x/BTCUSDT", True)]
+    assert told[0].reason.startswith(f"it is the same market as {KEY}, and each name has limits of its own")
+
+
 @pytest.mark.parametrize(("kind", "is_refusal"), [("AuthenticationError", True), ("RequestTimeout", False)])
 def test_a_key_that_is_refused_is_no_use_again_and_a_lost_answer_is(kind: str, is_refusal: bool) -> None:
     desk = Desk()
