@@ -37,12 +37,13 @@ class Till(msgspec.Struct, frozen=True, gc=False):
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_state", "_tills", "commands")
+    __slots__ = ("_agenda", "_at", "_has_asked", "_state", "_tills", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
         self._tills: dict[str, Till] = {}  # by venue
+        self._has_asked = False  # for an order, in this step
 
     def give(self, command: Command) -> None:
         """One more command: noted, and on its way."""
@@ -136,7 +137,6 @@ class Dispatch:
         """Place or amend orders of one plan: those that the gate lets pass and the budget can pay for."""
         orders, setup = self._state.orders, plan.setup
         till, gate = self._till(setup.venue), self._gate(plan)
-        self._state.count_anew(setup.instrument)
         if len(wishes) > 1 and gate.lets_all_pass([wish.quote for wish in wishes]):
             self._ask_for(wishes, plan, till)
             return
@@ -177,6 +177,8 @@ class Dispatch:
             else:
                 self.give(self._place(plan.setup, wish.quote, deadline))
                 reserve += 1
+        state.count_anew(plan.setup.instrument)
+        self._has_asked = True
         if not is_all:
             state.withheld[plan.setup.id] = f"{plan.withheld}, {UNPAID}" if plan.withheld else UNPAID
         return is_all
@@ -185,7 +187,7 @@ class Dispatch:
         """What judges the orders of a plan as long as no other plan's are sent."""
         state, setup = self._state, plan.setup
         bounds, touch = plan.bounds, plan.seen.touch
-        if state.uncounted and touch is not None:  # another plan's orders may be paid from the same purse
+        if self._has_asked and touch is not None:  # what another plan asked for may be paid from the same purse
             bounds = state.bounds(setup, touch)
         exposures = state.exposures(setup, bounds, with_ladder=True)
         # What several ladders count together is a sum of now: with the next order it is another one.

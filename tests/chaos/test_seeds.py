@@ -1,12 +1,15 @@
 """Seeds of everything that can go wrong, each to its verdict; `make chaos` runs ten thousand."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from replenisher.config import load
+from replenisher.exchange.ledger import Order, read_ledger
 from replenisher.simulate.checks import ALL
 from replenisher.simulate.faults import NAMES
-from replenisher.simulate.run import run
+from replenisher.simulate.run import START, run
 from replenisher.simulate.total import Total
+from replenisher.simulate.world import World
 from replenisher.wiring.simulation import SHIPPED, scene_of
 from tests.simulate.kit import outcome_of, swarm
 
@@ -43,6 +46,16 @@ def test_on_a_market_that_hardly_moves_they_hold_as_well() -> None:
 def test_on_a_wider_desk_they_hold_as_well() -> None:
     scene = scene_of(load(WIDE))
 
-    outcomes = [run(scene, seed=seed, minutes=1, plan=swarm(seed, NAMES), checks=ALL) for seed in range(1, 9)]
+    outcomes = [run(scene, seed=seed, minutes=2, plan=swarm(seed, NAMES), checks=ALL) for seed in range(1, 9)]
 
     assert [outcome.violation for outcome in outcomes] == [None] * len(outcomes)
+
+
+def test_the_wider_desk_quotes_all_that_it_names(tmp_path: Path) -> None:
+    config = load(WIDE)
+    world = World(scene_of(config), seed=3, at=START, directory=tmp_path / "journal")
+
+    world.run(90)
+
+    placed = {record.instrument for record in read_ledger(world.ledger_bytes()).records if isinstance(record, Order)}
+    assert placed == {section.instrument for section in config.strategies}

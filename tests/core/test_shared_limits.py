@@ -97,6 +97,12 @@ def two_instruments(cash: int, first: Wishes, second: Wishes, other: Instrument 
     both = setup([("first", first), ("second", second)], limits=TWO_COINS)
     world = World(replace(both, strategies=(both.strategies[0], replace(both.strategies[1], instrument=other.key))))
     world.venue.balance = Decimal(cash)
+    open_both(world, other)
+    return world
+
+
+def open_both(world: World, other: Instrument = OTHER) -> None:
+    """A life begins, and is in sync."""
     world.tell(
         Started(at=0, epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"}),
         InstrumentDefined(at=0, instrument=LINEAR),
@@ -109,7 +115,6 @@ def two_instruments(cash: int, first: Wishes, second: Wishes, other: Instrument 
             PositionReported(at=0, instrument=other.key, amount=Decimal(0), average_price=Decimal(0)),
         )
         world.settle()
-    return world
 
 
 def books(world: World, *instruments: Instrument) -> list[tuple[str, Side, int]]:
@@ -129,6 +134,20 @@ def test_what_stands_behind_one_instrument_does_not_stand_behind_another(at_once
 
     first, second = [("first", Side.BUY, 200), ("first", Side.SELL, 150)], [("second", side, 60) for side in Side]
     assert placed == first + second, "each of four levels of the other one is 600, and two on one side are too many"
+
+
+def test_two_ladders_on_one_instrument_and_one_on_another_are_counted_together_order_by_order() -> None:
+    first, beside, second = Wishes((buy(0, 99_980, 100), buy(1, 99_970, 100))), Wishes((buy(0, 99_960, 50),)), Wishes()
+    two = two_instruments(1_500, first, second)
+    core, other = two.setup.strategies
+    third = replace(core, id="beside", strategy=beside)
+    world = World(replace(two.setup, strategies=(core, third, other)), venue=two.venue)
+    open_both(world)
+    second.quotes = (buy(0, 99_980, 60),)
+
+    placed = books(world, LINEAR, OTHER)
+
+    assert placed == [("first", Side.BUY, 100), ("first", Side.BUY, 100), ("beside", Side.BUY, 50)]
 
 
 def test_what_makes_a_position_smaller_passes_though_the_money_is_behind_others() -> None:

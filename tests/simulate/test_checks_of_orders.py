@@ -76,7 +76,21 @@ def test_s4_what_rests_and_is_under_way_and_is_held_counts() -> None:
 
     story.asks_for(story.label(4), amount=10)
 
-    assert "2000 is held, 2000 rests to buy, 2010" in story.found[0]
+    assert "2000 is held, and 6010 to buy may come of it" in story.found[0]
+
+
+def test_s4_all_that_one_currency_pays_for_counts_together_against_the_leverage() -> None:
+    story = Story(WorstCaseIsWithinLimits)
+    limits = story.setup.limits
+    coins = 4000 / story.mark()  # of ten that are there
+    story.setup = replace(story.setup, limits=replace(limits, max_leverage=round(coins / 10, 8)))
+    story.trades(amount=2000)
+    story.takes(story.label(1), amount=2000)
+    assert story.found == []
+
+    story.asks_for(story.label(2), amount=300)  # a twentieth more is what marks may have moved
+
+    assert "BTC may come, and" in story.found[0]
 
 
 def test_s4_an_amend_counts_with_the_larger_size_until_it_is_decided() -> None:
