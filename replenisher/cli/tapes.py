@@ -1,6 +1,6 @@
 """The verbs about tapes: `record`, `tape info` and `tape convert`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +44,7 @@ def record(
         typer.echo(f"{found['tape']}: {tape_recording.sentence(found)}")
 
 
-GAPS_SHOWN = 10
+SHOWN = 10
 DISORDER = {  # what is counted, in words; `{}` is the worst of it in seconds
     "clock_back": "the recorder's clock went back, by {} s at most",
     "book_time_back": "the venue's time of a book went back, by {} s at most",
@@ -65,8 +65,9 @@ New = Annotated[Path, typer.Argument(metavar="OUT", help="The tape; there must b
 def tape_info(file: Recording, as_json: AsJson = False) -> None:
     """Say what is on a recording, and what is wrong with it.
 
-    That is its span, what it tells of each instrument, every gap, and all disorder: clocks that go back, late trades,
-    crossed books, changes of a book that nobody has. It may have any form that `tape convert` reads. The exit code is 0
+    That is its span, what it tells of each instrument, every gap, every silence that is much longer than usual (which
+    may be no gap), and all disorder: clocks that go back, late trades, crossed books, changes of a book that nobody
+    has. It may have any form that `tape convert` reads. The exit code is 0
     whatever it says, and 78 if it cannot be read.
     """
     from replenisher.wiring import tape_verbs
@@ -117,15 +118,32 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{each['instrument']}: {each['kind']}, tick {each['tick']}, lot {each['lot']}"
         yield f"  {told}"
         yield f"  a book for {each['trusted_s']:,.1f} s"
-    gaps = found["gaps"]
+        yield f"  a word every {each['pause_s_mean']:,.3f} s, the longest pause {each['pause_s_max']:,.3f} s"
+    gaps, silences = found["gaps"], found["silences"]
     yield f"gaps: {len(gaps):,}" if gaps else "gaps: none"
-    for gap in gaps[:GAPS_SHOWN]:
-        lasted = "to the end" if gap["seconds"] is None else f"for {gap['seconds']:,.3f} s"
-        yield f"  {gap['at']} {gap['instrument']} {lasted}: {gap['reason']}"
-    if len(gaps) > GAPS_SHOWN:
-        yield f"  and {len(gaps) - GAPS_SHOWN:,} more: --json has all"
+    yield from _first(gaps, _gap)
+    are = "in which nothing happened, or was heard"
+    yield f"silences, {are}: {len(silences):,}" if silences else "silences: none"
+    yield from _first(silences, _silence)
     disorder = {kind: count for kind in DISORDER if (count := found["disorder"][kind])}
     yield "disorder:" if disorder else "disorder: none"
     for kind, count in disorder.items():
         worst = found["disorder"].get(f"{kind}_s_max", 0)
         yield f"  {count:,} x {DISORDER[kind].format(f'{worst:,.3f}')}"
+
+
+def _gap(gap: Mapping[str, Any]) -> str:
+    lasted = "to the end" if gap["seconds"] is None else f"for {gap['seconds']:,.3f} s"
+    return f"{gap['at']} {gap['instrument']} {lasted}: {gap['reason']}"
+
+
+def _silence(silence: Mapping[str, Any]) -> str:
+    return f"{silence['at']} {silence['instrument']} for {silence['seconds']:,.3f} s"
+
+
+def _first(found: Sequence[Mapping[str, Any]], told: Callable[[Mapping[str, Any]], str]) -> Iterator[str]:
+    """The first of them."""
+    for each in found[:SHOWN]:
+        yield f"  {told(each)}"
+    if len(found) > SHOWN:
+        yield f"  and {len(found) - SHOWN:,} more: --json has all"

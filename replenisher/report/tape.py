@@ -2,8 +2,9 @@
 
 It is told the facts in the order of the tape. A gap is a book that was lost. Disorder is a clock that goes back, a
 trade that came when it could not be put in its place any more or a second time, a book that is crossed, or changes of
-one nobody has. Where a venue numbers the trades of an instrument one by one, as Binance does, it is seen how many of
-them are missing; those that it numbers and that never met a book (of its insurance fund, say) are on no tape.
+one nobody has. A silence is neither (`silences.py`). Where a venue numbers the trades of an instrument one by one, as
+Binance does, it is seen how many of them are missing; those that it numbers and that never met a book (of its insurance
+fund, say) are on no tape.
 """
 
 from collections import Counter
@@ -25,6 +26,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument, venue_of
 from replenisher.model.units import SECOND_NS
+from replenisher.report.silences import Pauses, Silence
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.repeats import Repeats
 from replenisher.store.tape.venue_order import SLACK_NS
@@ -78,6 +80,8 @@ class OfInstrument(msgspec.Struct, frozen=True):
     lot: Decimal
     facts: dict[str, int]  # by kind
     trusted_s: float  # for how long there was a book, by the recorder's clock
+    pause_s_mean: float  # between two words on it; 0 where there are not two
+    pause_s_max: float
 
 
 class TapeInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +92,7 @@ class TapeInfo(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, int]  # by kind
     instruments: list[OfInstrument]
     gaps: list[Gap]
+    silences: list[Silence]  # which are no gaps
     disorder: Disorder
 
     @property
@@ -134,6 +139,10 @@ class Inspection:
             facts=dict(self._facts),
             instruments=[seen.told(key, self._ends_at) for key, seen in self._seen.items()],
             gaps=sorted((gap for seen in self._seen.values() for gap in seen.all_gaps()), key=lambda gap: gap.at),
+            silences=sorted(
+                (silence for key, seen in self._seen.items() for silence in seen.pauses.silences(key)),
+                key=lambda silence: silence.at,
+            ),
             disorder=msgspec.structs.replace(
                 self._disorder, trades_missing=sum(seen.numbers.missing for seen in self._seen.values())
             ),
@@ -148,6 +157,8 @@ class Inspection:
 
     def _note(self, seen: "_Seen", fact: OfMarket) -> None:
         disorder = self._disorder
+        if not isinstance(fact, FeedLost | InstrumentStateChanged):
+            seen.pauses.word(fact.at)
         match fact:
             case BookSnapshot():
                 self._note_book_time(seen, fact.venue_time)
@@ -217,6 +228,7 @@ class _Seen:
         self.book = Book()
         self.venue_time = 0  # the newest
         self.numbers = _Numbers()
+        self.pauses = Pauses()
         self._gaps: list[Gap] = []
         self._open: FeedLost | None = None
         self._since: int | None = None
@@ -231,6 +243,7 @@ class _Seen:
 
     def lost(self, fact: FeedLost) -> None:
         self.book.lose(fact.reason or "lost")
+        self.pauses.broken()
         if self._since is not None:
             self._trusted_ns += max(0, fact.since - self._since)
             self._since = None
@@ -249,6 +262,8 @@ class _Seen:
             lot=Decimal(0) if instrument is None else instrument.lot,
             facts=dict(self.facts),
             trusted_s=trusted_ns / SECOND_NS,
+            pause_s_mean=self.pauses.mean_s,
+            pause_s_max=self.pauses.longest_s,
         )
 
 

@@ -112,8 +112,8 @@ def _document(recorded: Recording, inspection: Inspection) -> dict[str, Any]:
     document |= {"begins": _written(found.begins_at), "ends": _written(found.ends_at), "seconds": seconds}
     told: dict[str, Any] = msgspec.to_builtins(found)
     del told["begins_at"], told["ends_at"]
-    for gap in told["gaps"]:
-        gap["at"] = _written(gap["at"])
+    for each in (*told["gaps"], *told["silences"]):
+        each["at"] = _written(each["at"])
     return document | told
 
 

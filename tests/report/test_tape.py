@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from replenisher.model.event import BookSnapshot, FeedLost
 from replenisher.model.units import SECOND_NS
+from replenisher.report.silences import Silence
 from replenisher.report.tape import Disorder, Gap, Inspection, TapeInfo
 from replenisher.store.tape.blocks import TapeFact
 from tests.store.tapes import KEY, START, change, market, trade
@@ -50,6 +51,29 @@ def test_a_gap_lasts_until_the_next_snapshot_and_the_last_one_to_the_end() -> No
     ]
     assert found.instruments[0].trusted_s == 4.5
     assert not found.disorder.is_any
+
+
+def test_a_silence_is_much_longer_than_the_usual_distance_and_is_not_called_a_gap() -> None:
+    def trades(*seconds: float) -> list[TapeFact]:
+        return [trade(START + round(second * SECOND_NS), str(second)) for second in seconds]
+
+    often = [number / 100 for number in range(3_000)]
+    seldom = [60.0 * number for number in range(3_000)]
+
+    broken = inspected(*trades(*(second for second in often if not 10 < second < 13)))
+    assert broken.silences == [Silence(KEY, START + 10 * SECOND_NS, 3.0)]
+    assert inspected(*trades(*often[:50], 3_600)).silences == [Silence(KEY, START + 490_000_000, 3_599.51)]
+    assert (broken.gaps, broken.instruments[0].pause_s_max) == ([], 3.0)
+    assert inspected(*trades(*often), *trades(*(30.5 + second for second in often))).silences == []  # half a second
+    quiet = inspected(*trades(*seldom[:500], *(second + 3_600 for second in seldom[500:])))
+    assert (quiet.silences, quiet.instruments[0].pause_s_max) == ([], 3_660.0)  # 60 times the usual distance
+
+
+def test_what_is_told_as_a_gap_is_no_silence() -> None:
+    found = inspected(*market(100), lost(150), snapshot(160), *market(100, start=START + 161 * SECOND_NS)[2:])
+
+    assert len(found.gaps) == 1
+    assert found.silences == []
 
 
 def test_a_book_that_is_lost_twice_is_lost_once() -> None:
