@@ -189,7 +189,8 @@ class State:
         """A venue has said how often it may be asked: what was spent lately is missing of that, too."""
         ours, before, budget = self.setup.venue(venue).rate_limit, self.rate_limit(venue), self.budget(venue, at)
         now = self.granted[venue] = RateLimit(min(ours.per_s, per_s), min(ours.burst, burst))
-        budget.credits -= max(0, before.burst - now.burst)
+        less = max(0.0, before.burst - now.burst)
+        budget.credits = max(budget.credits - less, min(budget.credits, 0.0))  # no venue counts below nothing
 
     def budget(self, venue: str, at: int) -> Budget:
         """The rate budget of one venue, as of now."""

@@ -219,3 +219,14 @@ def test_what_was_spent_before_is_missing_of_a_smaller_grant() -> None:
     world.tell(RateGranted(at=0, venue=VENUE, per_s=0.001, burst=8.0))
 
     assert world.state.budgets[VENUE].credits == pytest.approx(2, abs=0.01), "six of the sixteen were spent"
+
+
+def test_a_life_that_was_left_little_does_not_begin_in_debt_where_less_is_granted() -> None:
+    world = quoting(ladder(3), rate_limit=RateLimit(per_s=2.0, burst=100.0))
+    after = world.reborn()
+    after.open(epoch=2)
+    assert after.state.budgets[VENUE].credits < 10
+
+    after.tell(RateGranted(at=0, venue=VENUE, per_s=2.0, burst=20.0))
+
+    assert after.state.budgets[VENUE].credits == 0
