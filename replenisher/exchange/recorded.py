@@ -26,6 +26,7 @@ import msgspec
 
 from replenisher.core.book import BookSide
 from replenisher.exchange.market import NOTHING, Cause, ClientOrder, Happening, PublicLevel, Reach, Traded
+from replenisher.exchange.playback import Playback, TapeFact
 from replenisher.exchange.queue import Fill, QueueModel, RestingOrders, is_at_or_better
 from replenisher.model.event import (
     BookChanged,
@@ -39,9 +40,7 @@ from replenisher.model.event import (
 from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import BUY, SELL, Side
 
-TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
 Levels = tuple[Level, ...]
-FAR = 1 << 62
 INSTRUMENT_NAME = "BTC_USDT-PERPETUAL"
 
 
@@ -80,8 +79,7 @@ class ShadowFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class RecordedMarket:
     """One tape behind the market port; it opens with the first snapshot and closes with the last fact.
 
-    `facts` are (venue time, fact) in order of that time. What the tape shows at `origin`, or else its first snapshot,
-    is shown at `start`; a fact that it has a while later happens that while, divided by `speed`, after `start`.
+    `facts` are (venue time, fact) in order of that time; when they happen here, `playback.py` says.
     """
 
     source = "recorded"
@@ -97,13 +95,10 @@ class RecordedMarket:
         origin: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        assert speed > 0, "a tape plays forwards"
         self.instrument = instrument
         self.index: float | None = None  # as last told; most recordings tell none
         self.gaps = 0  # how often its book was lost
-        self._facts = iter(facts)
-        self._start, self._speed = start, speed
-        self._tape_start = 0
+        self._tape = Playback(facts, start=start, origin=origin, speed=speed)
         self._book = {side: BookSide(side) for side in Side}  # as the tape tells it, before anything of ours
         self._taken: dict[tuple[Side, int], int] = {}  # lots of others that clients took and the tape still shows
         self._resting = RestingOrders(model)
@@ -116,12 +111,10 @@ class RecordedMarket:
         self._is_trusted = False
         self._is_halted = False  # by the venue, then
         self._is_closed = False
-        self._way_ns = self._way_ns_min = FAR  # by the two clocks that stamped it: of the last message, and the fastest
-        self._next: TapeFact | None = None
-        self._next_due = start  # when that happens here
-        self._played_to = start  # when the last fact of the tape was due; what happens late is still due then
-        self._now = start
-        self._open(origin)
+        self._asked_at = start  # when a client was last here
+        for fact in self._tape.begin():
+            if isinstance(fact, BookSnapshot | TickerTold | InstrumentStateChanged):
+                self._apply(fact)
 
     # --- What it is
 
@@ -133,14 +126,14 @@ class RecordedMarket:
     @property
     def feed_ns(self) -> int:
         """How much longer the last message of the tape was under way than the fastest so far."""
-        return self._way_ns - self._way_ns_min
+        return self._tape.feed_ns
 
     @property
     def next_at(self) -> int | None:
         """When the next fact of the tape is due; the closing comes with the last one."""
         if self._is_closed:
             return None
-        return self._next_due if self._next is not None else self._played_to
+        return self._tape.due if self._tape.next is not None else self._tape.played_to
 
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
@@ -190,73 +183,35 @@ class RecordedMarket:
 
     def advance(self, at: int) -> list[Happening]:
         """Play the tape up to and including `at`."""
-        happenings = []
-        while (fact := self._next) is not None and self._next_due <= at:
+        happenings: list[Happening] = []
+        tape = self._tape
+        while (fact := tape.next) is not None and tape.due <= at:
             if type(fact) is TradePrinted and not self._meets_ours(fact):
                 happening = self._among_others(fact)
             else:
-                self._take_up(fact)
+                tape.take_up()
                 happening = self._apply(fact)
             if happening.trades or happening.bids or happening.asks or happening.lost or happening.found:
                 happenings.append(happening)
-        if self._next is None and not self._is_closed and self._played_to <= at:
+        if tape.next is None and not self._is_closed and tape.played_to <= at:
             self._is_closed = True
-            happenings.append(Happening(at=self._played_to, closed=True))
+            happenings.append(Happening(at=tape.played_to, closed=True))
         return happenings
 
     def stand_still(self, duration_ns: int) -> None:
         """The tape is stopped, and goes on where it was."""
-        self._start += duration_ns
-        self._played_to += duration_ns
-        self._next_due += duration_ns
-
-    def _open(self, origin: int | None) -> None:
-        """Play to the first snapshot: what happened before has no book."""
-        for venue_time, fact in self._facts:
-            if isinstance(fact, BookSnapshot):
-                self._tape_start = venue_time if origin is None else origin
-            if isinstance(fact, BookSnapshot | TickerTold | InstrumentStateChanged):
-                self._apply(fact)
-            if self._is_trusted:
-                self._look_ahead()
-                return
-
-    def _look_ahead(self) -> None:
-        """What comes next, and when it happens here: never earlier than what came before it."""
-        following = next(self._facts, None)
-        if following is None:
-            self._next = None
-            return
-        venue_time, self._next = following
-        later = venue_time - self._tape_start
-        due = self._start + (later if self._speed == 1 else int(later / self._speed))
-        self._next_due = due if due > self._played_to else self._played_to
-
-    def _take_up(self, fact: TapeFact) -> None:
-        """It is the turn of the next fact. How long it was under way two of them say, as the clocks may differ."""
-        self._played_to = due = self._next_due
-        if due > self._now:
-            self._now = due
-        if (
-            type(fact) is TradePrinted  # as `isinstance` of a Struct is slow where the answer is no
-            or type(fact) is BookChanged
-            or type(fact) is BookSnapshot
-            or type(fact) is TickerTold
-        ):
-            self._way_ns = way_ns = fact.at - fact.venue_time
-            if way_ns < self._way_ns_min:
-                self._way_ns_min = way_ns
-        self._look_ahead()
+        self._tape.stand_still(duration_ns)
 
     def _among_others(self, trade: TradePrinted) -> Happening:
         """The next trade, in which none of ours has a part, and those that follow it at once: they are told as one."""
-        at = self._next_due
+        tape = self._tape
+        at = tape.due
         prints: list[Traded] = []
         while True:
-            self._take_up(trade)
+            tape.take_up()
             prints.append(Traded(price=trade.price, quantity=trade.quantity, taker=trade.taker))
-            following = self._next
-            if type(following) is not TradePrinted or self._next_due != at or self._meets_ours(following):
+            following = tape.next
+            if type(following) is not TradePrinted or tape.due != at or self._meets_ours(following):
                 return Happening(at=at, trades=tuple(prints) if self._is_trusted else ())
             trade = following
 
@@ -271,9 +226,9 @@ class RecordedMarket:
         match fact:
             case BookChanged():
                 bids, asks = self._change(fact.bids, fact.asks) if self._is_trusted else ((), ())
-                return self._happening(self._played_to, (), bids, asks)
+                return self._happening(self._tape.played_to, (), bids, asks)
             case TradePrinted():
-                return self._happening(self._played_to, self._print(fact) if self._is_trusted else ())
+                return self._happening(self._tape.played_to, self._print(fact) if self._is_trusted else ())
             case BookSnapshot():
                 self._replace(fact.bids, fact.asks)
                 self._taken = {
@@ -283,12 +238,12 @@ class RecordedMarket:
                 for resting in self._rooms():
                     resting.rejoin(self._others)
                 found, self._is_trusted = not self._is_trusted, True
-                return self._happening(self._played_to, (), found=found)
+                return self._happening(self._tape.played_to, (), found=found)
             case FeedLost():
                 self._replace((), ())
                 lost, self._is_trusted = self._is_trusted, False
                 self.gaps += lost
-                return Happening(at=self._played_to, lost=lost)
+                return Happening(at=self._tape.played_to, lost=lost)
             case TickerTold():
                 if fact.index is not None:
                     self.index = fact.index / self.instrument.tick_float
@@ -296,7 +251,7 @@ class RecordedMarket:
                 self._is_halted = not fact.is_open
             case _ as never:
                 assert_never(never)
-        return self._happening(self._played_to, ())
+        return self._happening(self._tape.played_to, ())
 
     def _print(self, trade: TradePrinted) -> tuple[Traded, ...]:
         """A trade of the tape that reached ours: the part that orders of clients get, then the rest as it was."""
@@ -357,7 +312,7 @@ class RecordedMarket:
 
     def place(self, order: ClientOrder, at: int) -> Happening:
         """Take what the order can take, let the rest queue if it rests."""
-        self._now = max(self._now, at)
+        self._asked_at = at
         trades = self._take(order)
         left = order.quantity - sum(trade.quantity for trade in trades)
         if left and order.rests:
@@ -512,7 +467,7 @@ class RecordedMarket:
         for fill in fills:
             self._shadow_fills.append(
                 ShadowFill(
-                    at=self._now,
+                    at=max(self._tape.played_to, self._asked_at),
                     order_id=fill.order_id,
                     side=side,
                     price=fill.price,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from replenisher.core.book import Book
 from replenisher.exchange.market import Cause, ClientOrder, Happening, Market, PublicLevel, Traded
+from replenisher.exchange.playback import TapeFact
 from replenisher.exchange.queue import QueueModel, RiskAverse, power
-from replenisher.exchange.recorded import RecordedMarket, ShadowFill, TapeFact, recorded_instrument
+from replenisher.exchange.recorded import RecordedMarket, ShadowFill, recorded_instrument
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, TradePrinted
 from replenisher.model.order import Side
 from replenisher.store.tape import lines as tape
