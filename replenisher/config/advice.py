@@ -10,6 +10,7 @@ from replenisher.config.reading import Path_
 from replenisher.core.fair_value import fair_value_of
 from replenisher.core.inventory import Inventory
 from replenisher.core.strategy import Strategy
+from replenisher.venues.ccxt.exchanges import TRAITS, UNCOUNTED_FEES, USUAL
 
 
 def advice(config: Config) -> Iterator[str]:
@@ -25,6 +26,8 @@ def advice(config: Config) -> Iterator[str]:
                 f"{config.where(('risk',))}: risk: max_position_quote and max_total_quote hold in each of the "
                 f"{len(instruments)} instruments at {venue}, and not in all of them together"
             )
+        if (exchange := config.venues[venue].exchange) is not None:
+            yield from _of_cash(config, venue, exchange)
     for place, section in enumerate(config.strategies):
         fair_value = fair_value_of(config.strategy(section.id))
         if fair_value is not None and fair_value.legs and not section.order_refresh_tolerance_bps:
@@ -41,6 +44,19 @@ def advice(config: Config) -> Iterator[str]:
                 f"{config.where(at)}: {spell(at)} is {target:g}, and 0 is what the account held before the first trade "
                 "here: of spot only what was traded since then counts, so it is bought, or sold, on top of that"
             )
+
+
+def _of_cash(config: Config, venue: str, exchange: str) -> Iterator[str]:
+    """What of our money is not counted, or not known for certain, at an exchange through ccxt."""
+    at: Path_ = ("venues", venue, "exchange")
+    traits = TRAITS.get(exchange, USUAL)
+    if not traits.fees_are_cash:
+        yield f"{config.where(at)}: {spell(at)}: {UNCOUNTED_FEES}"
+    if traits.cash_doubt and any(each.venue == venue and not is_spot(config, each) for each in config.strategies):
+        yield (
+            f"{config.where(at)}: {spell(at)}: what {exchange} tells as our cash of contracts is not compared, only "
+            f"taken over: {traits.cash_doubt}; a statement of a day there may leave a rest"
+        )
 
 
 def _target(strategy: Strategy) -> tuple[float, Path_]:

@@ -98,6 +98,10 @@ class Position(msgspec.Struct):
         self.entry_value += amount if is_long is not instrument.inverse else -amount
         self.realized += amount
 
+    def pay_elsewhere(self, currency: str, fee: Decimal) -> None:
+        """A fee was taken in a currency that is none of the instrument's."""
+        self.fees_elsewhere[currency] = self.fees_elsewhere.get(currency, ZERO) + fee
+
     def deliver(self, amount: Decimal) -> None:
         """All that the position had gained was paid out, and nothing is left of it."""
         self.size = self.entry_value = ZERO
@@ -187,7 +191,7 @@ class Account(msgspec.Struct):
             position.book(instrument, SELL if fill.fee > 0 else BUY, abs(fill.fee), ZERO)
             shares[strategy] -= fill.fee
         elif fill.fee:
-            position.fees_elsewhere[fill.fee_currency] = position.fees_elsewhere.get(fill.fee_currency, ZERO) + fill.fee
+            position.pay_elsewhere(fill.fee_currency, fill.fee)
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
         assert sum(shares.values()) == position.size, "strategies and external together are the position"
         return True
@@ -251,6 +255,8 @@ class Account(msgspec.Struct):
         if move.venue_time >= self.balance_times.get(f"{move.venue}/{move.currency}", 0):
             self._move(move.venue, move.currency, move.amount)
             self._wait(move.venue, move.currency, -move.realized)
+        if instrument is not None and move.kind is CashKind.FEE and move.currency != instrument.settlement_currency:
+            self._held(instrument.key).pay_elsewhere(move.currency, -move.amount)  # it is told before its fill
         if instrument is None or self.is_untouched(instrument.key):
             return True
         position = self._held(instrument.key)

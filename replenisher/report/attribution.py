@@ -197,8 +197,13 @@ class Attribution:
             for (strategy, version), share in self._divided(paid, market).items():
                 sums = self._line(paid.instrument, strategy, version, paid.currency)
                 setattr(sums, part, getattr(sums, part) + share)
-                if market is not None and paid.currency == market.instrument.settlement_currency:
-                    self._desk(market, strategy, version).course.equity.move(self._in_force(version, paid.at), share)
+                if market is None:
+                    continue
+                course = self._desk(market, strategy, version).course
+                if paid.currency == market.instrument.settlement_currency:
+                    course.equity.move(self._in_force(version, paid.at), share)
+                elif paid.kind == CashKind.FEE:
+                    course.without_fees_in.add(paid.currency)
         if market is not None and paid.kind in SETTLES:
             market.settle(paid.at)
 

@@ -13,7 +13,7 @@ import msgspec
 from replenisher.core.budget import RateLimit
 from replenisher.model.instrument import Instrument
 from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.venues.ccxt.exchanges import Standing
+from replenisher.venues.ccxt.exchanges import UNCOUNTED_FEES, Standing
 
 OFFSET_AMBER_NS = 250 * MS_NS  # a machine that keeps time by NTP is within 50 ms
 OFFSET_RED_NS = 2 * SECOND_NS  # deadlines of orders, and the midnight at which a day's loss begins, are then wrong
@@ -151,6 +151,11 @@ def tried(venue: str, exchange: str, standing: Standing) -> Finding:
         if is_untested
         else "",
     )
+
+
+def uncounted_fees(venue: str) -> Finding:
+    """Which fees no limit counts. No answer tells whether the account pays any, so that this is no warning."""
+    return Finding(about=venue, check="fees", light=Light.GREEN, found=UNCOUNTED_FEES)
 
 
 def unreachable(venue: str, reason: str) -> Finding:

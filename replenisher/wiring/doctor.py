@@ -19,9 +19,9 @@ from replenisher.errors import Unreachable
 from replenisher.live.clock import SessionClock
 from replenisher.live.sole import is_held
 from replenisher.live.trial import hear
-from replenisher.venues.ccxt.exchanges import standing_of
+from replenisher.venues.ccxt.exchanges import TRAITS, USUAL, standing_of
 from replenisher.venues.deribit.examination import examine, http_address
-from replenisher.venues.doctor import Answers, Finding, about_prices, about_venue, tried, unreachable
+from replenisher.venues.doctor import Answers, Finding, about_prices, about_venue, tried, uncounted_fees, unreachable
 from replenisher.venues.hearing import Hearing
 from replenisher.venues.levels import about_strategies
 from replenisher.venues.rest import Rest
@@ -63,6 +63,8 @@ def _about(config: Config, setup: Setup, name: str, child: Child | None) -> Iter
     clock, exchange = SessionClock(), config.venues[name].exchange
     if exchange is not None:
         yield tried(name, exchange, standing_of(exchange))
+        if not TRAITS.get(exchange, USUAL).fees_are_cash:
+            yield uncounted_fees(name)
     try:
         answers = _asked(config, name, child, clock)
     except Unreachable as error:

@@ -39,10 +39,33 @@ def test_who_wants_to_hold_so_much_of_spot_is_told_from_where_it_counts(
         text = text.replace(old, new)
     file.write_text(text)
 
-    told = list(advice(load(file)))
+    told = [each for each in advice(load(file)) if "target" in each]
 
     assert len(told) == bool(path)
     assert all(f"{path}, and 0 is what the account held before the first trade here" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("venue", "instrument", "told"),
+    [
+        (DERIBIT, "BTC-PERPETUAL", []),
+        ("{adapter: ccxt, exchange: deribit}", "BTC/USD:BTC", []),  # whose fees are taken in what it settles in
+        (OKX, "BTC/USDT:USDT", ["fee"]),
+        ("{adapter: ccxt, exchange: coinbase}", "BTC/USDC", ["fee"]),
+        ("{adapter: ccxt, exchange: coinbase}", "BTC/USDC:USDC", ["fee", "cash of contracts"]),
+    ],
+)
+def test_it_is_said_which_money_of_an_exchange_no_limit_counts_and_which_cash_is_not_compared(
+    tmp_path: Path, venue: str, instrument: str, told: list[str]
+) -> None:
+    file = tmp_path / "desk.yaml"
+    text = DESK.replace("VENUE", venue).replace("INSTRUMENT", instrument).replace("IDEA", LEANING)
+    file.write_text(text.replace("TARGET", "0"))
+
+    found = list(advice(load(file)))
+
+    assert len(found) == len(told)
+    assert all(word in each and "venues.there.exchange: " in each for word, each in zip(told, found, strict=True))
 
 
 def test_it_is_said_which_limits_hold_in_each_instrument_where_there_are_several(tmp_path: Path) -> None:

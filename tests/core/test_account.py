@@ -124,6 +124,28 @@ def test_a_fee_in_a_currency_of_which_nobody_tells_the_worth_is_kept_beside_what
     assert (held.fees, held.fees_elsewhere) == (0, {"BNB": Decimal("0.75")})
 
 
+def test_so_is_one_that_a_fill_had_no_room_for_though_it_is_told_before_its_fill_and_twice() -> None:
+    account = Account()
+    account.set_balance(VENUE, "BNB", Decimal(1))
+    charge = CashMoved(
+        at=1,
+        venue=VENUE,
+        kind=CashKind.FEE,
+        currency="BNB",
+        amount=Decimal("-0.25"),
+        venue_time=1,
+        venue_id="T0",
+        instrument=KEY,
+    )
+    for _ in range(2):
+        account.move_cash(charge, LINEAR)
+    account.book(filled(LINEAR, "", "T0", Side.BUY, 100_000, 10, venue_time=1, fee="0.5"), LINEAR, EXTERNAL)
+
+    held = account.position(KEY)
+    assert (held.fees, held.fees_elsewhere) == (Decimal("0.5"), {"BNB": Decimal("0.25")})
+    assert account.balances[f"{VENUE}/BNB"] == Decimal("0.75")
+
+
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("inverse", [True, False], ids=["inverse", "linear"])
 def test_a_settlement_pays_out_what_a_position_has_gained_once(side: Side, inverse: bool) -> None:

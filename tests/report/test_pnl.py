@@ -345,6 +345,17 @@ def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument
     assert sums == sum(worth.values())
 
 
+def test_a_fee_told_beside_its_fill_is_named_among_those_that_no_performance_has_in_it() -> None:
+    attribution = Attribution(KEY, {LINEAR.name: LINEAR})
+    fill = Fill(T0, LINEAR.name, "core", "c", Side.BUY, D(100), D(1), D("0.1"), "USDT", True, D(100))
+    attribution.fill(fill, Booked({LINEAR.name: LINEAR}).value(fill))
+    attribution.pay(Paid(T0, "fee", LINEAR.name, "BNB", D("-0.001"), D(0)))
+
+    (course,) = attribution.courses.values()
+    assert course.without_fees_in == {"BNB"}
+    assert {line.currency: line.parts.fees for line in attribution.lines()} == {"USDT": D("-0.1"), "BNB": D("-0.001")}
+
+
 LINEAR_WORLD = msgspec.structs.replace(
     BTC_PERPETUAL, inverse=False, contract_value=D("0.001"), settlement_currency="USDT", quote_currency="USDT"
 )

@@ -14,6 +14,7 @@ from replenisher.venues.doctor import (
     Unanswered,
     about_venue,
     tried,
+    uncounted_fees,
     unreachable,
     verdict,
 )
@@ -114,6 +115,13 @@ def test_an_exchange_that_nobody_has_tried_is_amber() -> None:
     assert tried("k", "kraken", Standing.UNTESTED).light is AMBER
     assert tried("k", "deribit", Standing.PROVED).light is GREEN
     assert tried("k", "deribit", Standing.PROVED).found == "deribit through ccxt: proved on the simulated exchange"
+
+
+def test_it_is_said_which_fees_no_limit_counts() -> None:
+    told = uncounted_fees("k")
+
+    assert (told.check, told.light) == ("fees", GREEN)
+    assert "counts in no P&L and not in max_daily_loss_quote" in told.found
 
 
 def test_a_slow_way_proves_no_offset() -> None:

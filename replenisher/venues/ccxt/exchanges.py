@@ -42,7 +42,7 @@ class CashRows(msgspec.Struct, frozen=True, kw_only=True):
     """Where an exchange itself says what is cash, in the balances' `info`: ccxt's `total` is the equity, or less."""
 
     path: tuple[str | int, ...]  # of the list of rows
-    currency: str  # a row's currency, and its cash
+    currency: str  # a row's currency; empty where the answer is one row, about the wallet's own
     cash: str
     less: str = ""  # what that has of profit not yet realized
     waits: str = ""  # what waits for a settlement besides
@@ -65,6 +65,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     # The words in braces are the instrument's, see `instruments.spelled`.
     wallet: Mapping[str, str] = {}  # of `fetch_balance`, where contracts are paid from a wallet of their own
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
+    cash_doubt: str = ""  # why what it tells as our cash of contracts may be more than that, or less
+    fees_are_cash: bool = False  # every fee is taken in what the instrument settles in, and never in another coin
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
     tells_funding: bool = False  # ccxt has a history of what funding paid and cost
@@ -103,6 +105,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USUAL = Traits()
+UNCOUNTED_FEES = (
+    "a fee that is taken in a coin of its own, such as BNB or KCS, counts in no P&L and not in max_daily_loss_quote: "
+    "status and report tell it apart"
+)
 OPENS_BESIDE = "a sale opens a short position beside the long one, and closes nothing"
 
 BOTH = frozenset({Of.INDEX, Of.MARK})
@@ -129,6 +135,7 @@ DERIBIT = Traits(
     counts_contracts=False,  # the wire amount is USD or coins, whatever `contractSize` says
     changed_path=("info", "last_update_timestamp"),
     cash_rows=CashRows(path=("summaries",), currency="currency", cash="balance", waits="session_rpl"),
+    fees_are_cash=True,
     pays_at_settlement=True,
     cash_log="private_get_get_transaction_log",
     book_limit=50,
@@ -183,10 +190,19 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("myokx", "okxus"), OKX),
     "kraken": Traits(has_switch=True, tells_all_open=True),
     # What ccxt calls all orders there are those of the last seconds.
-    "krakenfutures": Traits(has_switch=True, tells_all_open=True, history_method="fetch_closed_orders"),
+    "krakenfutures": Traits(
+        has_switch=True,
+        tells_all_open=True,
+        history_method="fetch_closed_orders",
+        cash_doubt="it is that of the multi-collateral wallet, and inverse contracts are paid from others",
+    ),
     "gemini": Traits(tells_all_open=True, no_contracts="through ccxt it tells no positions"),
-    "deepcoin": Traits(open_limit=100, clears=False),
-    "bitget": Traits(open_limit=100, wallet={"type": "swap", "productType": "{margin}-FUTURES"}),
+    "deepcoin": Traits(open_limit=100, clears=False, wallet={"type": "swap"}),
+    "bitget": Traits(
+        open_limit=100,
+        wallet={"type": "swap", "productType": "{margin}-FUTURES"},
+        cash_rows=CashRows(path=(), currency="marginCoin", cash="accountEquity", less="unrealizedPL"),
+    ),
     "whitebit": Traits(open_limit=100, wallet={"type": "swap"}),
     "poloniex": Traits(
         open_limit=100,
@@ -194,10 +210,24 @@ ROWS: dict[str, Traits] = {
         wallet={"type": "swap"},
         cash_rows=CashRows(path=("details",), currency="ccy", cash="eq", less="upl"),
     ),
-    **dict.fromkeys(("kucoin", "kucoinfutures"), Traits(open_limit=50, wallet={"type": "swap", "code": "{settle}"})),
+    **dict.fromkeys(
+        ("kucoin", "kucoinfutures"),
+        Traits(
+            open_limit=50,
+            wallet={"type": "swap", "code": "{settle}"},
+            cash_rows=CashRows(path=("data",), currency="", cash="accountEquity", less="unrealisedPNL"),
+        ),
+    ),
     "hashkey": Traits(open_limit=500, no_contracts=OPENS_BESIDE),
-    "cryptocom": Traits(name_param="client_oid"),
-    "coinbase": Traits(name_param="client_order_id", open_limit=100),
+    "cryptocom": Traits(
+        name_param="client_oid",
+        cash_doubt="what contracts have made in the session that runs is told beside it, as one sum of the account",
+    ),
+    "coinbase": Traits(
+        name_param="client_order_id",
+        open_limit=100,
+        cash_doubt="it is that of spot, and contracts are paid from elsewhere",
+    ),
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
     "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, trades_limit=100),
     "mexc": Traits(
@@ -210,7 +240,13 @@ ROWS: dict[str, Traits] = {
         post_only=("timeInForce", "PostOnly"), until_param="end", wallet={"type": "swap", "code": "{settle}"}
     ),
     **dict.fromkeys(
-        ("bequant", "hitbtc"), Traits(until_param="till", wallet={"type": "swap"}, tells_position_alone=False)
+        ("bequant", "hitbtc"),
+        Traits(
+            until_param="till",
+            wallet={"type": "swap"},
+            cash_doubt="what is reserved as margin is not in it",
+            tells_position_alone=False,
+        ),
     ),
     "bingx": Traits(no_contracts="ccxt tells its fills without their ids, and of each the amount of the whole order"),
 }

@@ -149,8 +149,12 @@ def cash_of(balances: Structure, currency: str, rows: CashRows | None) -> tuple[
     told: Any = balances["info"]
     for key in rows.path:
         told = told[key]
-    held = next((row for row in told if row[rows.currency] == currency), None)
+    if rows.currency:
+        held = next((row for row in told if row[rows.currency] == currency), None)
+    else:
+        held = told if currency in balances else None
     if held is None:
         return Decimal(0), Decimal(0)
-    cash, unrealized, waits = (exact(held[key]) if key else Decimal(0) for key in (rows.cash, rows.less, rows.waits))
-    return cash - unrealized, waits
+    # Where there is no position, its profit may be an empty word.
+    unrealized, waits = (exact(held[key] or 0) if key else Decimal(0) for key in (rows.less, rows.waits))
+    return exact(held[rows.cash]) - unrealized, waits

@@ -23,6 +23,7 @@ CONTRACTS = {
     "binanceusdm": ("/fapi/v3/account", "/dapi/v1/account"),
     "binancecoinm": ("/fapi/v3/account", "/dapi/v1/account"),
     "bitget": ("productType=USDT-FUTURES", "productType=COIN-FUTURES"),
+    "deepcoin": ("instType=SWAP", "instType=SWAP"),
     "gate": ("/futures/usdt/accounts", "/futures/btc/accounts"),
     "hitbtc": ("/futures/balance", "/futures/balance"),
     "kucoin": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
@@ -64,8 +65,56 @@ def test_what_is_cash_there_is_told_without_what_is_not_realized() -> None:
     mexc = {"data": [{"currency": "USDT", "equity": 15.5, "unrealized": 3, "availableBalance": 1, "positionMargin": 9}]}
     poloniex = {"details": [{"ccy": "USDT", "eq": "9.5", "upl": "-3", "avail": "4"}]}
 
+    bitget = [{"marginCoin": "USDT", "available": "1", "accountEquity": "15.5", "unrealizedPL": "3"}]
+    kucoin = {"data": {"currency": "USDT", "accountEquity": 9.5, "unrealisedPNL": -3.0, "marginBalance": 12.5}}
+
     told = [cash("binance", binance), cash("okx", okx), cash("mexc", mexc), cash("poloniex", poloniex)]
-    assert told == [(Decimal("12.5"), 0)] * 4
+    told += [cash("bitget", bitget), cash("kucoin", kucoin)]
+    assert told == [(Decimal("12.5"), 0)] * 6
+    assert cash("bitget", [{"marginCoin": "USDT", "accountEquity": "12.5", "unrealizedPL": ""}]) == (Decimal("12.5"), 0)
+
+
+def test_a_wallet_of_one_currency_tells_nothing_of_another() -> None:
+    told = {"info": {"data": {"currency": "USDT", "accountEquity": 9.5, "unrealisedPNL": 0}}, "USDT": {"total": 9.5}}
+
+    assert cash_of(told, "KCS", TRAITS["kucoin"].cash_rows) == (0, 0)
+
+
+# What ccxt reads the cash of contracts from where we take its word, as each exchange writes it: profit that is not
+# realized stands beside it there, and not in it.
+CASH = {
+    "bybit": "walletBalance",
+    "deepcoin": "bal",
+    "gate": "total",
+    "phemex": "accountBalanceEv",
+    "whitebit": "",  # the wallet is a number
+}
+
+
+def test_of_every_exchange_it_is_known_whether_what_it_tells_of_contracts_is_cash() -> None:
+    def is_settled(name: str) -> bool:
+        traits = TRAITS[name]
+        return bool(traits.no_contracts or traits.cash_rows or traits.cash_doubt)
+
+    variants = {"bybiteu", "bybitid", "gateeu"}  # under another address
+    contracts = {name for name in TRAITS if (has := getattr(ccxt.pro, name)().has)["swap"] or has["future"]}
+
+    assert {name for name in contracts if not is_settled(name)} - variants == set(CASH)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, field in CASH.items() if field))
+def test_ccxt_reads_cash_where_profit_is_beside_it(name: str) -> None:
+    client, field = getattr(ccxt.pro, name)(), CASH[name]
+    row = {field: "12.5", "currency": "USDT", "coin": "USDT", "ccy": "USDT", "unrealised_pnl": "3", "equity": "15.5"}
+    client.currencies = {"USDT": {"id": "USDT", "code": "USDT"}}
+    told: Any = {
+        "bybit": lambda: client.parse_balance({"result": {"list": [{"accountType": "UNIFIED", "coin": [row]}]}}),
+        "deepcoin": lambda: client.parse_balance({"data": [row]}),
+        "gate": lambda: {"USDT": client.parse_balance_helper(row)},
+        "phemex": lambda: client.parse_swap_balance({"data": {"account": row}}),
+    }[name]()
+
+    assert Decimal(str(told["USDT"]["total"])) == Decimal("12.5")
 
 
 def test_spot_and_contracts_in_one_currency_are_paid_from_two_wallets() -> None:
