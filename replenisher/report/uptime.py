@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.numbers import moment
 from replenisher.store import presence
-from replenisher.store.presence import BreachRow, PresenceRow
+from replenisher.store.presence import BreachRow
 from replenisher.store.queries import AccountKey
 
 
@@ -40,7 +40,8 @@ def read_uptime(connection: Connection, keys: Sequence[AccountKey], since: int) 
     hours: list[Hour] = []
     breaches: list[BreachRow] = []
     for key in keys:
-        hours += map(_hour, presence.presence(connection, key, since))
+        for row in presence.presence(connection, key, since):
+            hours.append(Hour(**{name: getattr(row, name) for name in Hour.__struct_fields__}))
         breaches += presence.breaches(connection, key, since)
     counted = (presence.counted_until(connection, key) for key in keys)
     return Uptime(
@@ -48,19 +49,6 @@ def read_uptime(connection: Connection, keys: Sequence[AccountKey], since: int) 
         counted_until=max((at for at in counted if at is not None), default=None),
         hours=sorted(hours, key=lambda hour: (hour.hour, hour.strategy)),
         breaches=sorted(breaches, key=lambda breach: (breach.since, breach.strategy)),
-    )
-
-
-def _hour(row: PresenceRow) -> Hour:
-    return Hour(
-        strategy=row.strategy,
-        instrument=row.instrument,
-        hour=row.hour,
-        traded_ns=row.traded_ns,
-        met_ns=row.met_ns,
-        met_pct=row.met_pct,
-        owed_pct=row.owed_pct,
-        is_enough=row.is_enough,
     )
 
 

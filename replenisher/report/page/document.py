@@ -82,10 +82,10 @@ def _head(report: Report) -> Iterator[str]:
         yield _tile("fills at their own price", "pnl.fills_without_mid", without_mid, of)
     if report.sweeps.is_part:
         yield _tile("sweeps looked at", "sweeps.read", report.sweeps.read, f"of {report.sweeps.stored:,}")
-    for place, each in enumerate(report.performance):
-        if len(report.performance) == 1:
-            yield _tile("turnover", f"performance[{place}].turnover_quote", each.turnover_quote, "in quote currency")
-            yield _tile("deepest fall", f"performance[{place}].drawdown", each.drawdown, each.currency)
+    if len(report.performance) == 1:
+        (only,) = report.performance
+        yield _tile("turnover", "performance[0].turnover_quote", only.turnover_quote, "in quote currency")
+        yield _tile("deepest fall", "performance[0].drawdown", only.drawdown, only.currency)
     yield "</div>"
     for total in report.pnl.totals:
         if total.unexplained:

@@ -41,7 +41,7 @@ class Figure(msgspec.Struct, frozen=True):
     is_narrow: bool = False  # two of them fit beside each other
 
 
-def over_time(report: Report, venue: str, account: str, strategy: str = "") -> Plain:
+def over_time(report: Report, venue: str, account: str, *, strategy: str = "", below: str = "y") -> Plain:
     """A layout of all the time that is told, shaded where the account, or this strategy of it, was halted or paused."""
     halts = [
         halt
@@ -66,7 +66,8 @@ def over_time(report: Report, venue: str, account: str, strategy: str = "") -> P
         }
         for place, (name, halt) in enumerate(zip(names, halts, strict=True))
     ]
-    return {"xaxis": {"type": "date", "range": milliseconds((report.since, report.until))}, "shapes": shades}
+    span = milliseconds((report.since, report.until))
+    return {"xaxis": {"type": "date", "range": span, "anchor": below}, "shapes": shades}
 
 
 def line_of(

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from replenisher.report.drawn import FillsOnPrice, Held, Mids
 from replenisher.report.markouts import Curve
 from replenisher.report.page.figure import Figure
 from replenisher.report.page.money import came_from, equity, fills_on_price
@@ -25,10 +24,7 @@ def figures(report: Report) -> list[Figure]:
     """Every chart that there are numbers for."""
     found = [came_from(total) for total in report.pnl.totals if any(msgspec.structs.asdict(total.parts).values())]
     found += [equity(curve, report) for curve in report.curves.equity if any(curve.total)]
-    for fills in report.curves.fills:
-        mids = [each for each in report.curves.mids if _same(each, fills)]
-        held = [each for each in report.curves.held if _same(each, fills)]
-        found.append(fills_on_price(fills, mids, held, report))
+    found += [fills_on_price(fills, report) for fills in report.curves.fills]
     for by, title in MARKOUTS_BY.items():
         curves = [each for each in report.markouts if each.by == by and _is_known(each)]
         if by == "all" or len({curve.key for curve in curves}) > 1:  # a single one is all fills once more
@@ -46,7 +42,3 @@ def for_plotly(found: Iterable[Figure]) -> list[Mapping[str, Any]]:
 
 def _is_known(curve: Curve) -> bool:
     return any(point.mean_bps is not None for point in curve.points)
-
-
-def _same(held: Held | Mids, fills: FillsOnPrice) -> bool:
-    return (held.venue, held.account, held.instrument) == (fills.venue, fills.account, fills.instrument)

@@ -1,6 +1,5 @@
 """The charts of money: where P&L came from, how it went, and which fills at which prices made which position."""
 
-from collections.abc import Sequence
 from itertools import accumulate
 
 import msgspec
@@ -58,14 +57,6 @@ def equity(curve: EquityCurve, report: Report) -> Figure:
     under = [value - peak for value, peak in zip(curve.total, list(peaks)[1:], strict=True)]
     fall = line_of("under the peak", at, under, COLOURS["fees"], unit=curve.currency)
     lines.append(fall | {"yaxis": "y2", "fill": "tozeroy", "showlegend": False})
-    layout = over_time(report, curve.venue, curve.account)
-    layout |= {
-        "height": TALL,
-        "xaxis": layout["xaxis"] | {"anchor": "y2"},
-        "yaxis": {"title": {"text": f"P&L, {curve.currency}"}, "domain": [0.3, 1]},
-        "yaxis2": {"title": {"text": f"under the peak, {curve.currency}"}, "domain": [0, 0.22]},
-        "hovermode": "x unified",
-    }
     return Figure(
         key=f"equity-{curve.venue}-{curve.account}-{curve.currency}",
         title=f"P&L over time, {curve.currency}",
@@ -73,15 +64,23 @@ def equity(curve: EquityCurve, report: Report) -> Figure:
         f"the middle of the book; below, how far it was under its highest point so far. {len(at):,} points: a fall "
         "between two of them is in the drawdown of Performance, not here.",
         data=lines,
-        layout=layout,
+        layout=over_time(report, curve.venue, curve.account, below="y2")
+        | {
+            "height": TALL,
+            "yaxis": {"title": {"text": f"P&L, {curve.currency}"}, "domain": [0.3, 1]},
+            "yaxis2": {"title": {"text": f"under the peak, {curve.currency}"}, "domain": [0, 0.22]},
+            "hovermode": "x unified",
+        },
     )
 
 
-def fills_on_price(fills: FillsOnPrice, mids: Sequence[Mids], held: Sequence[Held], report: Report) -> Figure:
+def fills_on_price(fills: FillsOnPrice, report: Report) -> Figure:
     """Fills as marks on the price, and below the position that they made."""
-    at, layout = milliseconds(fills.at), over_time(report, fills.venue, fills.account)
+    at = milliseconds(fills.at)
     data = [
-        line_of("middle of the book", milliseconds(each.at), each.mid, QUIET, unit=each.price_unit) for each in mids
+        line_of("middle of the book", milliseconds(each.at), each.mid, QUIET, unit=each.price_unit)
+        for each in report.curves.mids
+        if _whose(each) == _whose(fills)
     ]
     for name, sign, colour, symbol in (("buy", 1, BUYS, "triangle-up"), ("sell", -1, SELLS, "triangle-down")):
         those = [place for place, side in enumerate(fills.side) if side == sign]
@@ -97,7 +96,9 @@ def fills_on_price(fills: FillsOnPrice, mids: Sequence[Mids], held: Sequence[Hel
                 "hovertemplate": f"{name} %{{customdata}} {fills.amount_unit} at %{{y}}<extra></extra>",
             }
         )
-    for each in held:
+    for each in report.curves.held:
+        if _whose(each) != _whose(fills):
+            continue
         line = line_of("position", milliseconds(each.at), each.position, COLOURS["inventory"], unit=each.amount_unit)
         line["line"] |= {"shape": "hv"}
         data.append(line | {"yaxis": "y2", "fill": "tozeroy", "showlegend": False})
@@ -109,11 +110,14 @@ def fills_on_price(fills: FillsOnPrice, mids: Sequence[Mids], held: Sequence[Hel
         "as it was before these fills and, while something was held, once a minute; between, the line is straight. "
         f"Below, what all strategies together held, in {fills.amount_unit}, with every peak.",
         data=data,
-        layout=layout
+        layout=over_time(report, fills.venue, fills.account, below="y2")
         | {
             "height": TALL,
-            "xaxis": layout["xaxis"] | {"anchor": "y2"},
             "yaxis": {"title": {"text": f"price, {fills.price_unit}"}, "domain": [0.36, 1]},
             "yaxis2": {"title": {"text": f"position, {fills.amount_unit}"}, "domain": [0, 0.28]},
         },
     )
+
+
+def _whose(curve: FillsOnPrice | Held | Mids) -> tuple[str, str, str]:
+    return curve.venue, curve.account, curve.instrument

@@ -101,7 +101,7 @@ def presence_of(presence: Presence, report: Report) -> Figure:
     """What part of each hour obligations were met; a bar is as wide as the time that was counted."""
     ends, counted = milliseconds(presence.until), milliseconds(presence.traded_ns)
     begins = [end - width for end, width in zip(ends, counted, strict=True)]
-    layout = over_time(report, presence.venue, presence.account, presence.strategy)
+    layout = over_time(report, presence.venue, presence.account, strategy=presence.strategy)
     bars = {
         "type": "bar",
         "name": "met",
