@@ -6,9 +6,10 @@ position keeps the least and the most of every stretch that it stands for, so th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
+from math import isnan
 from operator import itemgetter
 from typing import Generic, TypeVar
 
@@ -16,8 +17,10 @@ import msgspec
 
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
+from replenisher.model.step import HORIZONS_NS
 from replenisher.report.pnl import ZERO, Line, Parts, summed
 from replenisher.store.history import Fill, Taken
+from replenisher.store.marked import Marked
 from replenisher.store.marks import Mark
 from replenisher.store.presence import PresenceRow
 from replenisher.store.queries import AccountKey
@@ -54,7 +57,7 @@ class FillsOnPrice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mids(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the others' book of one instrument stood: before these fills, and each minute while something was held."""
+    """Where the others' book of one instrument stood: before fills and after them, and each minute that it was held."""
 
     venue: str
     account: str
@@ -103,7 +106,7 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
 OF_AN_HOUR = ("hour", "until", "traded_ns", "met_pct", "owed_pct", "is_enough")
 
 
-def joined(curves: Iterable[Curves]) -> Curves:
+def joined(curves: Sequence[Curves]) -> Curves:
     """The curves of several accounts."""
     by_name = ((name, [getattr(each, name) for each in curves]) for name in Curves.__struct_fields__)
     return Curves(**{name: tuple(chain.from_iterable(those)) for name, those in by_name})
@@ -195,12 +198,13 @@ class Drawn:
     def __init__(self) -> None:
         self.fills = Thinned[Shown]()
         self.marks = Thinned[tuple[int, float]]()
+        self.after = list[tuple[int, float]]()  # where the book stood some time after some fills
         self.position = Position()
 
     def mids(self) -> list[tuple[int, float]]:
         """Where the book stood, as far as that is known."""
         of_fills = ((at, mid) for at, *_, mid in self.fills.kept if mid is not None)
-        return sorted([*of_fills, *self.marks.kept])
+        return sorted([*of_fills, *self.marks.kept, *self.after])
 
 
 class Pen:
@@ -210,6 +214,7 @@ class Pen:
         self._key = key
         self._instruments = instruments
         self._look_every = max(1, count // POINTS_MAX)
+        self._after_every = max(1, count * len(HORIZONS_NS) // POINTS_MAX)
         self._unlooked = 0
         self._equity: dict[str, list[tuple[int, Parts]]] = {}
         self._drawn: defaultdict[str, Drawn] = defaultdict(Drawn)
@@ -230,6 +235,13 @@ class Pen:
         if marks.is_due():
             marks.add((mark.at, float(mark.price)))
         return self._is_due()
+
+    def after(self, marked: Marked) -> None:
+        """Where the book stood after some fills that were told before; few of them are kept."""
+        for place in range(0, len(marked.whose), self._after_every):
+            drawn, at = self._drawn[marked.whose[place][0]], int(marked.at[place])
+            mids = zip(HORIZONS_NS, marked.mids[:, place].tolist(), strict=True)
+            drawn.after += [(at + horizon_ns, mid) for horizon_ns, mid in mids if not isnan(mid)]
 
     def _is_due(self) -> bool:
         self._unlooked += 1

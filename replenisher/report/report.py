@@ -173,6 +173,7 @@ class Reading:
                 if pen.fill(fill):
                     pen.look(fill.at, attribution.lines())
             cube.add(marked, instruments)
+            pen.after(marked)
             at = fills[-1].at
             self._see(fills[0].at)
             self.note(len(fills))

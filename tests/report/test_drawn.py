@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+import numpy as np
 import pytest
 
+from replenisher.model.step import HORIZONS_NS
 from replenisher.model.units import SECOND_NS
+from replenisher.report.drawn import POINTS_MAX, Pen
 from replenisher.report.report import Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
-from tests.report.by_hand import LINEAR, T0, Rows
+from replenisher.store.marked import Marked
+from tests.report.by_hand import KEY, LINEAR, T0, Rows
 
 
 @pytest.fixture
@@ -18,6 +22,7 @@ def report(ledger_url: str) -> Iterator[Report]:
     rows = Rows(LINEAR)
     rows.life("c")
     rows.fill("buy", "3", "99", "100", "0 USDT")
+    rows.after(100.5, *[None] * 6, 102)
     rows.move_to(60)
     rows.fill("sell", "1", "103", "", "0 USDT")
     rows.move_to(1_800)
@@ -47,10 +52,25 @@ def test_the_pnl_goes_on_with_the_marks_and_then_stays_to_the_end(report: Report
     assert equity.total[-1] == report.pnl.totals[0].total
 
 
-def test_the_middle_of_the_book_is_that_of_fills_and_of_marks(report: Report) -> None:
+def test_the_middle_of_the_book_is_that_of_fills_and_after_them_and_of_marks(report: Report) -> None:
     (mids,) = report.curves.mids
 
-    assert list(zip(seconds(mids.at), mids.mid, strict=True)) == [(2, 100), (1_800, 104), (3_600, 101)]
+    known = [(2, 100), (2.1, 100.5), (302, 102), (1_800, 104), (3_600, 101)]
+    assert list(zip(seconds(mids.at), mids.mid, strict=True)) == known
+
+
+def test_of_many_fills_what_the_market_did_after_them_is_few_points() -> None:
+    count, at_once = 100_000, 10_000
+    pen = Pen(KEY, {LINEAR.name: LINEAR}, count)
+    numbers = np.full(at_once, 100.0)
+    for number in range(count // at_once):
+        at = T0 + (number * at_once + np.arange(at_once)) * SECOND_NS
+        whose = [(LINEAR.name, "core", "c", "buy", 0)] * at_once
+        pen.after(Marked(whose, at, *[numbers] * 5, mids=np.full((len(HORIZONS_NS), at_once), 100.0)))
+
+    (mids,) = pen.curves(T0 + count * SECOND_NS, ()).mids
+    assert POINTS_MAX / 2 <= len(mids.at) <= 2 * POINTS_MAX
+    assert list(mids.at) == sorted(mids.at)
 
 
 def test_what_is_held_is_held_to_the_end(report: Report) -> None:

@@ -17,7 +17,7 @@ from replenisher.report.report import read_report
 from replenisher.store import history
 from replenisher.store.database import Database
 from tests.report.by_hand import LINEAR, T0, columns
-from tests.report.ten_fills import ten_fills
+from tests.report.ten_fills import AFTER, ten_fills
 
 D = Decimal
 SECOND, HOUR = 10**9, 3_600 * 10**9
@@ -346,6 +346,20 @@ EQUITY = {
         "funding": [0.0, 0.0, 0.0, 0.02, 0.02, 0.02, 0.02, 0.005, 0.005, 0.005, 0.005],
     },
 }
+# The middle before each fill, after those that our orders gave, and where it was when it was marked.
+BEFORE = zip(EQUITY_AT, (100.0, 100.4, 101.0, 101.2, 101.3, 101.9, 102.0, 101.8, 101.5, 101.0, 101.4), strict=True)
+MIDS = sorted(
+    [
+        *BEFORE,
+        *(
+            (AT[int(number) - 1] + round(after_s * SECOND), float(mid))
+            for number, _, _, _, soon, late in columns(AFTER)
+            for mid, times in ((soon, (0.1, 0.5, 1, 5)), (late, (10, 30, 60, 300)))
+            for after_s in times
+            if mid != "-"
+        ),
+    ]
+)
 IN_BNB = [-0.0001, -0.0001, -0.0003, -0.0003, -0.0003, -0.0003, -0.0003]
 MARKET = WHERE | {"instrument": LINEAR.name}
 CURVES = {
@@ -369,8 +383,8 @@ CURVES = {
         MARKET
         | {
             "price_unit": "USDT",
-            "at": EQUITY_AT,
-            "mid": [100.0, 100.4, 101.0, 101.2, 101.3, 101.9, 102.0, 101.8, 101.5, 101.0, 101.4],
+            "at": [at for at, _ in MIDS],
+            "mid": [mid for _, mid in MIDS],
         }
     ],
     "held": [

@@ -24,7 +24,7 @@ COLOURS = {
     "liquidation": "#b91c1c",
 }
 QUIET = "#94a3b8"
-SHADES = {"halted": "#ef4444", "paused": "#f59e0b", "resumed": "#94a3b8"}
+SHADES = {"halted": "#ef4444", "paused": "#f59e0b", "resumed": QUIET}
 MANY = ("#3b82f6", "#f97316", "#10b981", "#8b5cf6", "#ec4899", "#06b6d4", "#f59e0b", "#64748b")
 HEIGHT, TALL, LOW = 420, 520, 320  # pixels
 Plain = dict[str, Any]
@@ -60,8 +60,7 @@ def over_time(report: Report, venue: str, account: str, *, strategy: str = "", b
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "fillcolor": SHADES[halt.kind],
-            "opacity": 0.2,
+            "fillcolor": f"{SHADES[halt.kind]}33",  # a fifth of the colour
             "line": {"width": 1, "color": SHADES[halt.kind]},  # it is seen however short it was
         }
         for place, (name, halt) in enumerate(zip(names, halts, strict=True))

@@ -107,7 +107,8 @@ def fills_on_price(fills: FillsOnPrice, report: Report) -> Figure:
         key=f"fills-{fills.venue}-{fills.account}-{fills.instrument}",
         title=f"Fills and position, {fills.instrument}",
         about=f"{which} of {fills.account} on {fills.venue}, in {fills.price_unit}, on the middle of the others' book "
-        "as it was before these fills and, while something was held, once a minute; between, the line is straight. "
+        "as it was before fills, up to five minutes after them and, while something was held, once a minute; between, "
+        "the line is straight. "
         f"Below, what all strategies together held, in {fills.amount_unit}, with every peak.",
         data=data,
         layout=over_time(report, fills.venue, fills.account, below="y2")
