@@ -307,6 +307,17 @@ def test_charts_over_time_go_from_the_first_to_the_last_thing_and_shade_what_was
     ], "the obligations above are another account's"
 
 
+def test_obligations_are_shaded_where_their_own_strategy_was_paused_or_all_were(report: Report) -> None:
+    on_main = msgspec.structs.replace(HALT, account="main")
+    paused = [msgspec.structs.replace(on_main, kind="paused", strategy=name) for name in ("core", "wide", "core")]
+
+    drawn = figures(msgspec.structs.replace(report, halts=(*paused, on_main)))
+
+    (obliged,) = [each for each in drawn if each.key.startswith("presence")]
+    shades = [(each["name"], each["showlegend"]) for each in obliged.layout["shapes"]]
+    assert shades == [("core paused", True), ("core paused", False), ("halted", True)]
+
+
 def test_every_table_of_the_page_says_what_it_shows() -> None:
     assert set(CAPTIONS) == {name for name in names(Report) if not name.startswith("curves.")}
 
