@@ -5,7 +5,7 @@ CAPTIONS = {
     "Funding goes to who held the position; external is what no strategy of ours did.",
     "pnl.totals": "What the account made in each currency, with what is open at the middle of the book. Booked is the "
     "same at average cost; unexplained is the difference, and anything but 0 is a fault of this report.",
-    "halts": "When nothing was shown, by all or by one strategy, and why; where on_breach is reduce, only what reduces. "
+    "halts": "When nothing was shown, by all or by one strategy, and why; with on_breach: reduce, only what reduces. "
     "What has no end still stands. Of a pause that somebody asked for only the resume is recorded: it stands alone.",
     "performance": "Each strategy on each instrument under each configuration. P&L and drawdown, the deepest fall "
     "from a peak, are in the currency of the line, turnover in the quote currency; the Sharpe ratio is of a year of "
