@@ -70,6 +70,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
     tells_funding: bool = False  # ccxt has a history of what funding paid and cost
+    funding_params: Mapping[str, Any] = {}  # of that question, for as much as is told at once
+    funding_until: str = "until"  # the end of the time whose funding is asked for, ms
+    funding_offset: str = ""  # where it has no such end: for how much was told before
     book_limit: int | None = None  # how many levels a side to ask for; None is the exchange's own choice
     clears: bool = True  # `cancel_all_orders`, where there is one, knows every kind of market
     open_limit: int | None = None  # of resting orders in one answer, and to ask for; None is all of them
@@ -159,14 +162,19 @@ BINANCE = Traits(
     wallet={"type": "swap", "subType": "{side}"},
     tells_position_alone=False,  # but of options
     positions_params={"subType": "{side}"},
+    funding_params={"limit": 1000},
     cash_rows=CashRows(path=("assets",), currency="asset", cash="walletBalance"),
 )
 BYBIT = Traits(
+    funding_params={"limit": 100},  # ccxt's own word for it is none of the exchange's
     open_limit=50,
     order_params={"acknowledged": True},  # that it knows no more than the last 500
 )
 OKX = Traits(
-    cash_rows=CashRows(path=("data", 0, "details"), currency="ccy", cash="cashBal"), open_limit=100, has_switch=True
+    cash_rows=CashRows(path=("data", 0, "details"), currency="ccy", cash="cashBal"),
+    funding_until="end",
+    open_limit=100,
+    has_switch=True,
 )
 
 FUNDED = frozenset(
@@ -182,7 +190,13 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("binancecoinm", "binanceus", "binanceusdm"), BINANCE),
     **dict.fromkeys(
         ("gate", "gateeu"),
-        Traits(name_prefix="t-", open_limit=100, wallet={"type": "{kind}", "settle": "{settle}"}),
+        Traits(
+            name_prefix="t-",
+            open_limit=100,
+            wallet={"type": "{kind}", "settle": "{settle}"},
+            funding_params={"limit": 1000},
+            funding_offset="offset",
+        ),
     ),
     "bybit": msgspec.structs.replace(BYBIT, trade_name_paths=(("info", "orderLinkId"),)),
     **dict.fromkeys(("bybiteu", "bybitid"), BYBIT),
@@ -195,6 +209,9 @@ ROWS: dict[str, Traits] = {
         tells_all_open=True,
         history_method="fetch_closed_orders",
         cash_doubt="it is that of the multi-collateral wallet, and inverse contracts are paid from others",
+        funding_params={
+            "sort": "desc"
+        },  # of all contracts together: the newest, so that what is older can be asked for
     ),
     "gemini": Traits(tells_all_open=True, no_contracts="through ccxt it tells no positions"),
     "deepcoin": Traits(open_limit=100, clears=False, wallet={"type": "swap"}),
@@ -202,8 +219,9 @@ ROWS: dict[str, Traits] = {
         open_limit=100,
         wallet={"type": "swap", "productType": "{margin}-FUTURES"},
         cash_rows=CashRows(path=(), currency="marginCoin", cash="accountEquity", less="unrealizedPL"),
+        funding_params={"limit": 100},
     ),
-    "whitebit": Traits(open_limit=100, wallet={"type": "swap"}),
+    "whitebit": Traits(open_limit=100, wallet={"type": "swap"}, funding_params={"limit": 100}, funding_offset="offset"),
     "poloniex": Traits(
         open_limit=100,
         trades_limit=100,
@@ -216,6 +234,8 @@ ROWS: dict[str, Traits] = {
             open_limit=50,
             wallet={"type": "swap", "code": "{settle}"},
             cash_rows=CashRows(path=("data",), currency="", cash="accountEquity", less="unrealisedPNL"),
+            funding_params={"maxCount": 100},
+            funding_until="endAt",
         ),
     ),
     "hashkey": Traits(open_limit=500, no_contracts=OPENS_BESIDE),
@@ -235,9 +255,15 @@ ROWS: dict[str, Traits] = {
         trades_limit=100,
         wallet={"type": "swap"},
         cash_rows=CashRows(path=("data",), currency="currency", cash="equity", less="unrealized"),
+        funding_params={"page_size": 100},
+        funding_until="end_time",
     ),
     "phemex": Traits(
-        post_only=("timeInForce", "PostOnly"), until_param="end", wallet={"type": "swap", "code": "{settle}"}
+        post_only=("timeInForce", "PostOnly"),
+        until_param="end",
+        wallet={"type": "swap", "code": "{settle}"},
+        funding_params={"limit": 200},
+        funding_offset="offset",
     ),
     **dict.fromkeys(
         ("bequant", "hitbtc"),

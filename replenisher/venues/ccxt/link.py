@@ -182,11 +182,14 @@ class CashPage(msgspec.Struct, frozen=True):
 
 
 class Funding(msgspec.Struct, frozen=True):
-    """What did funding bring, and cost? Asked of one instrument after the other, and known up to `until`."""
+    """What did funding bring, and cost? Asked of one instrument after the other, day by day, each back in time."""
 
     what: AskCash
-    of: tuple[str, ...]
-    until: int
+    of: tuple[str, ...]  # which are still to be told
+    as_of: int  # venue time of the first question
+    since: int = 0  # where the day begins, and where it ends: 0 is now
+    until: int = 0
+    have: Mapping[str, Any] = {}  # what is known of the first of them, by id
 
 
 class Batch(msgspec.Struct, frozen=True):

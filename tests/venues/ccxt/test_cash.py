@@ -1,6 +1,7 @@
 """What moved our cash without a fill, as ccxt tells it: Deribit's own log, and elsewhere a history of funding."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ccxt.pro
@@ -9,6 +10,7 @@ import pytest
 
 from replenisher.model.command import AskBalance, AskCash
 from replenisher.model.event import BalanceReported, CashKind, CashMoved, CashReported, QuestionFailed
+from replenisher.model.units import DAY_NS, HOUR_NS
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
 from tests.venues.ccxt.given import MARKET, MS, T0, Desk, S, exchange
 from tests.venues.far import Recordings
@@ -29,6 +31,11 @@ def ask(desk: Desk, currency: str) -> None:
     desk.venue.send([AskCash(venue="x", currency=currency, since=T0 - S, deadline=0)], desk.at)
 
 
+def by_time(row: dict[str, Any]) -> int:
+    told: int = row["timestamp"]
+    return told
+
+
 def paid(at: int, amount: float, **more: Any) -> dict[str, Any]:
     return {"timestamp": at // MS, "amount": amount, "code": "USDT", "id": None} | more
 
@@ -42,6 +49,9 @@ def test_funding_is_told_oldest_first_and_then_how_far_it_was_read() -> None:
     desk.venue.answered(call.number, rows, desk.at)
 
     assert call.arguments == ("BTC/USDT:USDT", (T0 - S) // MS)
+    again = desk.call("fetch_funding_history")
+    assert again.arguments == ("BTC/USDT:USDT", (T0 - S) // MS, None, {"until": T0 // MS})
+    desk.venue.answered(again.number, rows[1:2], desk.at)
     first, second, read = desk.heard()
     assert isinstance(first, CashMoved) and isinstance(second, CashMoved)
     assert [(move.kind, move.amount, move.venue_id) for move in (first, second)] == [
@@ -56,18 +66,80 @@ def test_what_was_told_is_not_told_again() -> None:
     desk = desk_with(FUNDED, SWAP)
     for amounts in ([0.1], [0.1, 0.2]):
         ask(desk, "USDT")
-        desk.answer("fetch_funding_history", [paid(T0 + int(10 * each) * S, each) for each in amounts])
+        for _ in range(2):
+            desk.answer("fetch_funding_history", [paid(T0 + int(10 * each) * S, each) for each in amounts])
 
     assert [fact.amount for fact in desk.heard() if isinstance(fact, CashMoved)] == [Decimal("0.1"), Decimal("0.2")]
 
 
-def test_of_a_full_answer_only_what_it_told_counts_as_read() -> None:
+def newest(rows: list[Any], limit: int, since: int, params: dict[str, int]) -> list[Any]:
+    """Asked for a time it tells the last of it, and of no more than a week after its beginning."""
+    until = params.get("until", since + 7 * DAY_NS // MS)
+    return [row for row in rows if since <= row["timestamp"] <= until][-limit:]
+
+
+def oldest(rows: list[Any], limit: int, since: int, params: dict[str, int]) -> list[Any]:
+    """The first of it, and as much of that as anybody is paid in a day."""
+    return [row for row in rows if since <= row["timestamp"] <= params.get("until", 1 << 60)][: max(limit, 100)]
+
+
+def numbered(rows: list[Any], limit: int, since: int, params: dict[str, int]) -> list[Any]:
+    """It knows no times, only how many were told before; ccxt leaves out what is older than was asked for."""
+    end = len(rows) - params.get("offset", 0)
+    return [row for row in rows[max(0, end - limit) : end] if row["timestamp"] >= since]
+
+
+def read(desk: Desk, page: Any, since: int) -> list[int]:
+    """What is told from a time on, to who asks again while it is read."""
+    question = AskCash(venue="x", currency="USDT", since=since, deadline=0)
+    desk.venue.send([question], desk.at)
+    while "fetch_funding_history" in desk.calls():
+        call = desk.call("fetch_funding_history")
+        desk.venue.send([question], desk.at)
+        assert "fetch_funding_history" not in desk.calls(), "it is read once"
+        _, since_ms, _, params = (*call.arguments, None, {})[:4]
+        desk.venue.answered(call.number, page(since_ms, params), desk.at)
+    *moves, told = desk.heard()
+    assert told == CashReported(at=desk.at, venue="x", currency="USDT", venue_time=T0)
+    return [move.venue_time // MS for move in moves if isinstance(move, CashMoved)]
+
+
+@pytest.mark.parametrize(
+    ("tells", "traits"),
+    [(newest, FUNDED), (oldest, FUNDED), (numbered, msgspec.structs.replace(FUNDED, funding_offset="offset"))],
+)
+@pytest.mark.parametrize("limit", [20, 100])
+@pytest.mark.parametrize("every_h", [1, 8])
+@pytest.mark.parametrize("days", [0, 1, 45])
+def test_after_a_long_absence_every_funding_is_told(
+    days: int, every_h: int, limit: int, tells: Any, traits: Traits
+) -> None:
+    rows = [paid(at, 0.01) for at in range(T0 - days * DAY_NS, T0 + 1, every_h * HOUR_NS)]
+
+    told = read(desk_with(traits, SWAP), partial(tells, rows, limit), T0 - days * DAY_NS)
+
+    assert told == [row["timestamp"] for row in rows]
+
+
+def test_an_answer_full_of_what_was_paid_on_other_markets_is_not_taken_for_the_end() -> None:
+    since = T0 - 10 * DAY_NS
+    ours = [paid(at, 0.01) for at in range(since, T0 + 1, HOUR_NS)]
+    rows = sorted([*ours, *(row | {"id": f"strangers {row['timestamp']}"} for row in ours * 6)], key=by_time)
+
+    def page(since_ms: int, params: dict[str, int]) -> list[Any]:
+        told = newest(rows, 100, since_ms, params)
+        return [row for row in told if row["id"] is None]  # as ccxt hands it on
+
+    assert read(desk_with(FUNDED, SWAP), page, since) == [row["timestamp"] for row in ours]
+
+
+def test_where_nothing_was_paid_lately_one_question_is_enough() -> None:
     desk = desk_with(FUNDED, SWAP)
     ask(desk, "USDT")
+    desk.answer("fetch_funding_history", [])
 
-    desk.answer("fetch_funding_history", [paid(T0 - S + number * MS, 0.01) for number in range(100)])
-
-    assert desk.one(CashReported).venue_time == T0 - S + 99 * MS
+    assert desk.one(CashReported).venue_time == T0
+    assert desk.calls() == []
 
 
 def test_a_currency_in_which_nothing_is_funded_is_read_without_a_question() -> None:

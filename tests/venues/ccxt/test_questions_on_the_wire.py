@@ -69,6 +69,35 @@ async def test_every_question_of_a_sync_is_one_that_ccxt_asks(
     assert not await refused(server[0], name, market, desk)
 
 
+# How each exchange with a history of funding is asked for as much of it as it tells at once, and for what is further.
+FUNDING = {
+    **dict.fromkeys(("binance", "binancecoinm", "binanceusdm"), ("limit=1000", "endTime=1000")),
+    **dict.fromkeys(("bybit", "bybiteu", "bybitid"), ("limit=100", "endTime=1000")),
+    **dict.fromkeys(("gate", "gateeu"), ("limit=1000", "offset=1")),
+    **dict.fromkeys(("kucoin", "kucoinfutures"), ("maxCount=100", "endAt=1000")),
+    **dict.fromkeys(("okx", "myokx", "okxus"), ("/bills-archive", "end=1000")),  # a hundred, unasked
+    "bitget": ("limit=100", "endTime=1000"),
+    "krakenfutures": ("sort=desc", "before=1000"),
+    "mexc": ("page_size=100", "end_time=1000"),
+    "phemex": ("limit=200", "offset=1"),
+    "whitebit": ('"limit":100', '"offset":1'),
+}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in TRADED if kind == "swap" and TRAITS[name].tells_funding))
+async def test_each_exchange_is_asked_for_further_funding_in_its_own_words(
+    server: tuple[str, list[str]], name: str
+) -> None:
+    address, requests = server
+    desk = desk_at(name, SWAP)
+    desk.venue.send([AskCash(venue="x", currency="USDT", since=0, deadline=0)], desk.at)
+    desk.answer("fetch_funding_history", [{"timestamp": 1000, "amount": 0.1}])
+
+    await refused(address, name, SWAP, desk)
+
+    assert any(all(word in request for word in FUNDING[name]) for request in requests), requests
+
+
 @pytest.mark.parametrize(("name", "kind"), TRADED)
 async def test_one_request_clears_an_instrument_only_where_ccxt_has_it_for_that_kind_of_market(
     server: tuple[str, list[str]], name: str, kind: str
