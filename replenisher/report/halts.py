@@ -1,8 +1,7 @@
 """Halts and pauses: when nothing was shown, of all or of one strategy, why, and how that ended.
 
-A halt is one of the account, and ends with an operator's reason. A pause is one of a daemon, and ends with any `resume`
-of it, with its own time, or with another pause in its place. The ledger has the pauses that a daemon found; of those
-that somebody asked for it has the `resume` alone.
+A halt is one of the account, and ends with an operator's reason. A pause is one of a daemon, found by it or asked for
+by hand, and ends with any `resume` of it, with its own time, or with another pause in its place.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -99,7 +99,7 @@ def _told(connection: Connection, accounts: Mapping[str, str]) -> Iterable[Any]:
 
 
 def _paused(connection: Connection, key: AccountKey) -> Iterable[Any]:
-    """Every pause that a daemon of an account found. It names a strategy or nothing, as few requests do."""
+    """Every pause that a daemon of an account found by itself. It names a strategy or nothing, as few requests do."""
     r, m = tables.requests.c, tables.mandates.c
     of_strategy = (m.journal_id == r.journal_id, m.epoch == r.epoch, m.strategy == r.strategy)
     query = select(

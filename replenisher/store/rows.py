@@ -32,6 +32,7 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import (
     BalanceReported,
+    CancelAllAsked,
     CashMoved,
     CashReported,
     Event,
@@ -42,6 +43,7 @@ from replenisher.model.event import (
     OrderRejected,
     OrderWorking,
     OutcomeUnknown,
+    PauseAsked,
     PositionReported,
     RequestRejected,
     ResumeAsked,
@@ -182,11 +184,22 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             )
         case SweepEnded():
             rows[tables.sweeps].append(_sweep(event, origin, life, instruments))
-        case ResumeAsked() | HaltsLifted():
-            resumed = {"kind": "resumed", "cause": "", "reason": event.reason}
-            rows[tables.halts].append({**origin, "at": event.at, **resumed})
+        case PauseAsked() | CancelAllAsked() | ResumeAsked() | HaltsLifted():
+            kind, reason = _by_hand(event)
+            rows[tables.halts].append({**origin, "at": event.at, "kind": kind, "cause": "", "reason": reason})
         case _:
             pass  # the other facts show in the orders they changed
+
+
+def _by_hand(event: PauseAsked | CancelAllAsked | ResumeAsked | HaltsLifted) -> tuple[str, str]:
+    """What an operator has done, and the reason."""
+    match event:
+        case PauseAsked():
+            return "paused", event.reason
+        case CancelAllAsked():
+            return "paused", "the operator canceled everything"
+        case _:
+            return "resumed", event.reason
 
 
 def _add_presence(rows: Rows, command: PresenceCounted, origin: Row, life: Life) -> None:

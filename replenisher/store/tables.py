@@ -378,12 +378,12 @@ marks = Table(
 
 halts = Table(
     "halts",
-    metadata,  # one row each time everything was halted, and each time an operator resumed
+    metadata,  # one row each time everything was halted, and each time an operator paused everything or resumed
     *_origin(),
-    _text("kind"),  # halted or resumed
+    _text("kind"),  # halted, paused or resumed
     _time("at"),
-    _text("cause"),  # of a halt; empty for resumed
-    _text("reason"),  # the operator's own words for resumed; empty if only a pause was ended
+    _text("cause"),  # of a halt
+    _text("reason"),  # an operator's own words; empty of a resume that only ended a pause
     PrimaryKeyConstraint("journal_id", "epoch", "step", "index", "kind"),
     Index(None, "at"),
 )

@@ -103,11 +103,12 @@ def test_minutes_and_seconds_are_of_the_clock_by_which_a_tape_goes_by_faster(tmp
 
 
 def test_a_replay_says_how_often_it_was_cut_off() -> None:
-    tight = load(PAPER, {"exchange": {"rate": {"per_s": 3, "burst": 12}}})
+    falls = {"after_s": 1, "per_s": 3, "burst": 12}
+    tight = load(PAPER, {"exchange": {"rate": {"per_s": 30, "burst": 100, "falls": falls}}})
 
     told = [play(config, minutes=0.2, directory=None, tell=lambda _: None) for config in (tight, load(PAPER))]
 
-    assert [each.cut_off for each in told] == [3, 0]
+    assert [each.cut_off for each in told] == [1, 0]
     assert all(each.is_flat for each in told), "nothing rests"
 
 

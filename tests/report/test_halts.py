@@ -75,7 +75,7 @@ def test_one_resume_ends_all_that_stands() -> None:
 
 
 def test_a_resume_that_ended_nothing_that_is_recorded_stands_alone() -> None:
-    """Somebody had paused by hand, of which there is no row, or nothing stood at all."""
+    """Nothing stood at all, or what an earlier version had no row of."""
     (found,) = halts_of(KEY, [resumed(7, "done")], 100)
 
     assert (found.kind, found.since, found.until, found.lasted_ns) == ("resumed", 7, 7, 0)

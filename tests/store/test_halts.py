@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from replenisher.model.command import Command, Halt, HaltCause, Pause
-from replenisher.model.event import Event, ResumeAsked
+from replenisher.model.event import CancelAllAsked, Event, PauseAsked, ResumeAsked
 from replenisher.store import halts
 from replenisher.store.database import Database
 from replenisher.store.halts import Known, Latch, Standing, latches
@@ -44,7 +44,7 @@ class Desks:
     ) -> None:
         """One life under a journal: its first step, and one in which that happens."""
         directory = self._room / journal_id
-        events = [each for each in decided if isinstance(each, ResumeAsked)]
+        events = [each for each in decided if isinstance(each, PauseAsked | CancelAllAsked | ResumeAsked)]
         commands = [each for each in decided if isinstance(each, Halt | Pause)]
         number = self._last[journal_id][1] + 1
         steps = [step(number, [started(epoch, account=account)]), step(number + 1, events, commands)]
@@ -139,6 +139,8 @@ def test_all_that_is_recorded_of_halts_and_pauses_is_told_in_the_order_of_lives(
     desks.live(THEIRS, 6, RESUMED)
     desks.live(OURS, 5, ResumeAsked(at=at), cooling, LOSS)
     desks.live(OURS, 7, Pause(reason="it raised", until=0, strategy="core"), account="another")
+    desks.live(OURS, 8, PauseAsked(at=at, reason="lunch"))
+    desks.live(OURS, 9, CancelAllAsked(at=at))
 
     def told(account: str) -> list[Latch]:
         return database.read(lambda connection: latches(connection, AccountKey("deribit", account)))
@@ -150,6 +152,10 @@ def test_all_that_is_recorded_of_halts_and_pauses_is_told_in_the_order_of_lives(
     ]
     assert told(ACCOUNT)[:3] == ours
     assert told(ACCOUNT)[3] == Latch(THEIRS, "resumed", T0, "mended")
+    assert told(ACCOUNT)[-2:] == [
+        Latch(OURS, "paused", at, "lunch"),
+        Latch(OURS, "paused", at, "the operator canceled everything"),
+    ]
     assert told("nobody's") == []
 
 
