@@ -17,6 +17,7 @@ from replenisher.core.reconcile import Change, Show, Withdraw
 from replenisher.core.risk import CROSSES_OWN, Gate
 from replenisher.core.setup import OnStart, StrategySetup
 from replenisher.core.state import State
+from replenisher.core.turns import PLACE
 from replenisher.model.command import AmendOrder, CancelOrder, Command, Denied, Intent, MoveSlot, PlaceOrder
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import WORKING
@@ -37,13 +38,14 @@ class Till(msgspec.Struct, frozen=True, gc=False):
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_has_asked", "_state", "_tills", "commands")
+    __slots__ = ("_agenda", "_at", "_has_asked", "_state", "_tills", "_unpaid", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
         self._tills: dict[str, Till] = {}  # by venue
         self._has_asked = False  # for an order, in this step
+        self._unpaid: set[str] = set()  # strategies of which something could not be paid in this step
 
     def give(self, command: Command) -> None:
         """One more command: noted, and on its way."""
@@ -75,6 +77,9 @@ class Dispatch:
             self._withdraw(order)
         for each in self._refills_first(shown) if is_any_placed else shown:
             self._show(*each)
+        for plan in plans:
+            if plan.setup.id not in self._unpaid:
+                self._state.turns.over(plan.setup.id)
 
     def cancel_left_over(self) -> list[str]:
         """Orders of a strategy that is configured no longer: nobody else would take them off. Their instruments."""
@@ -159,13 +164,12 @@ class Dispatch:
 
     def _ask_for(self, wishes: Sequence[Change | Show], plan: Plan, till: Till) -> bool:
         """Give the commands for what may be shown, as far as the budget can pay; the record says what it could not."""
-        state, budget, deadline = self._state, till.budget, till.deadline
+        state, deadline = self._state, till.deadline
         reserve = state.orders.open  # one cancel for every order
         is_all = True
         for wish in wishes:
             is_place = type(wish) is Show
-            if not budget.spend(reserve + is_place):
-                self._pay_later(till, plan.setup.instrument, reserve + is_place)
+            if not self._pays(till, plan.setup, reserve + is_place):
                 plan.cuts += (Cut.leaving(wish.quote, UNPAID),)
                 is_all = False
                 if type(wish) is Change and plan.innermost is not None and is_further_in(wish.order, plan.innermost):
@@ -182,6 +186,19 @@ class Dispatch:
         if not is_all:
             state.withheld[plan.setup.id] = f"{plan.withheld}, {UNPAID}" if plan.withheld else UNPAID
         return is_all
+
+    def _pays(self, till: Till, setup: StrategySetup, reserve: int) -> bool:
+        """Pay for one request of a strategy; else it waits for credits, and what it wishes for after that does, too."""
+        turns = self._state.turns
+        kept = turns.kept(setup.id, setup.venue) + (PLACE if setup.id in self._unpaid else 0)
+        if till.budget.spend(reserve + kept):
+            turns.over(setup.id)
+            return True
+        self._pay_later(till, setup.instrument, reserve + kept)
+        if reserve < till.rate_limit.burst:  # nobody waits for what can never be paid
+            turns.wait(setup.id, setup.venue)
+            self._unpaid.add(setup.id)
+        return False
 
     def _gate(self, plan: Plan) -> Gate:
         """What judges the orders of a plan as long as no other plan's are sent."""

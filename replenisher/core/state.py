@@ -33,6 +33,7 @@ from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
+from replenisher.core.turns import Turns
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.event import SignalsRemembered, TradePrinted
@@ -119,6 +120,7 @@ class State:
     measures: dict[tuple[str, str], Measure] = field(default_factory=dict)  # by strategy, "" is the account
     reserves: Reserves = field(default_factory=Reserves)  # where several instruments share our money
     uncounted: dict[str, None] = field(default_factory=dict)  # instruments that may need more, or less, than is kept
+    turns: Turns = field(default_factory=Turns)  # who waits for credits
 
     def __post_init__(self) -> None:
         for setup in self.setup.strategies:

@@ -1,5 +1,7 @@
 """The rate budget: what it pays for, what waits, and that cancels always can be paid."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from replenisher.core.guards import Guards
 from replenisher.model.command import PlaceOrder
 from replenisher.model.event import CancelsSent, RateGranted
 from replenisher.model.order import Side
-from tests.core.world import ASK, BID, SECOND, VENUE, buy, cancels, ladder, quoting, want
+from tests.core.world import ASK, BID, SECOND, VENUE, Wishes, World, buy, cancels, ladder, quoting, setup, want
 
 
 def test_cancels_are_always_affordable() -> None:
@@ -230,3 +232,56 @@ def test_a_life_that_was_left_little_does_not_begin_in_debt_where_less_is_grante
     after.tell(RateGranted(at=0, venue=VENUE, per_s=2.0, burst=20.0))
 
     assert after.state.budgets[VENUE].credits == 0
+
+
+def test_what_was_eaten_comes_back_before_anything_moves_though_it_takes_a_credit_more() -> None:
+    world = quoting(ladder(2), rate_limit=RateLimit(per_s=2.0, burst=9.0))
+    world.state.budgets[VENUE] = Budget(4.0, world.at)  # a cancel for each of three, and one more
+    (eaten,) = [order for order in world.venue.resting() if order.price == 99_970]
+    world.venue.fill(eaten, 10, world.at)
+
+    for turn in range(8):  # the market never stands still, and each move asks for more than there is
+        want(world, ladder(2, centre=100_003 + turn % 2))
+        world.settle()
+        world.wait(SECOND // 2)
+        world.settle()
+
+    assert len(world.shown()) == 4
+
+
+def test_who_only_moves_orders_leaves_credits_to_who_shows_nothing_yet() -> None:
+    restless, other = Wishes(ladder(4)), Wishes()
+    world = World(
+        replace(
+            setup([("restless", restless), ("other", other)]),
+            venues=(replace(setup([]).venues[0], rate_limit=RateLimit(per_s=2.0, burst=18.0)),),
+        )
+    )
+    world.open()
+    world.settle()
+    other.quotes = ladder(2, centre=100_001)
+
+    for turn in range(20):
+        restless.quotes = ladder(4, centre=100_003 + turn % 2)
+        world.wait(SECOND // 2)
+        world.tell(world.venue.snapshot(world.at))
+        world.settle()
+
+    assert {order.strategy for order in world.live()} == {"restless", "other"}
+    assert len(world.live()) == 12
+    assert world.shown() >= set(ladder(2, centre=100_001))
+
+
+def test_what_could_never_be_paid_holds_up_nobody() -> None:
+    world = quoting(ladder(2), rate_limit=RateLimit(per_s=2.0, burst=5.0))
+    for _ in range(4):
+        world.wait(SECOND)
+        world.settle()
+    assert world.shown() == set(ladder(2))
+
+    want(world, ladder(4, centre=100_003))  # five credits keep a cancel for four orders, and never for a fifth
+    for _ in range(4):
+        world.wait(SECOND)
+        world.settle()
+
+    assert {quote for quote in ladder(4, centre=100_003) if quote.level < 2} == world.shown()
