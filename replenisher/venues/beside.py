@@ -21,6 +21,11 @@ class Beside:
         """Their orders on one instrument."""
         return self._loads.setdefault(instrument.key, Load())
 
+    @property
+    def orders(self) -> int:
+        """How many they have in all."""
+        return sum(load.orders for load in self._loads.values())
+
     def elsewhere(self, instrument: Instrument) -> int:
         """How many orders they have on all others."""
         return sum(load.orders for key, load in self._loads.items() if key != instrument.key)

@@ -248,9 +248,9 @@ def _rate(venue: str, ours: RateLimit, granted: RateLimit | Unanswered) -> Findi
     if ours.per_s > granted.per_s or ours.burst > granted.burst:
         advice = (
             f"set rate_limit_per_s to at most {number(granted.per_s)} and rate_limit_burst to at most "
-            f"{number(granted.burst)} in venues.{venue}: who asks for more loses the session"
+            f"{number(granted.burst)} in venues.{venue}: `run` asks no more often than is granted, whatever they say"
         )
-        return found(Light.RED, text, advice)
+        return found(Light.AMBER, text, advice)
     return found(Light.GREEN, text)
 
 

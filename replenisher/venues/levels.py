@@ -47,6 +47,17 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
                 yield _found(strategy, "levels", Light.AMBER, "not looked at, as no book was heard", advice)
             if fit is not None:
                 beside.stands(fit, _position(fit.listing.instrument, answers))
+    ours, granted = setup.venue(venue).rate_limit.burst, answers.rate
+    burst = ours if isinstance(granted, Unanswered) else min(ours, granted.burst)
+    if beside.orders >= burst:
+        yield Finding(
+            about=venue,
+            check="levels",
+            light=Light.AMBER,
+            found=f"{beside.orders} in all; of {number(burst)} requests at once a cancel is kept for each order, so no "
+            f"more than {number(burst - 1)} ever rest",
+            advice=f"quote fewer, or raise rate_limit_burst in venues.{venue} as far as your tier there allows",
+        )
 
 
 def _about(

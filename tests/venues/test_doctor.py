@@ -84,11 +84,17 @@ def test_of_a_healthy_venue_everything_is_green_and_says_its_number() -> None:
         (
             "rate limit",
             ill(rate=RateLimit(per_s=5, burst=20)),
-            RED,
+            AMBER,
             "30 a second, 100 at once of 5 and 20",
             "at most 5",
         ),
-        ("rate limit", ill(rate=RateLimit(per_s=30, burst=20)), RED, "of 30 and 20", "rate_limit_burst to at most 20"),
+        (
+            "rate limit",
+            ill(rate=RateLimit(per_s=30, burst=20)),
+            AMBER,
+            "of 30 and 20",
+            "rate_limit_burst to at most 20",
+        ),
         (
             "rate limit",
             ill(rate=Unanswered("the venue tells no limits")),

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from replenisher.core.budget import RateLimit
 from replenisher.core.fair_value import FairValue
 from replenisher.core.guards import Guards
 from replenisher.core.risk import Limits
-from replenisher.core.setup import Setup, StrategySetup
+from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.strategy import Quotes, View
 from replenisher.core.touch_prices import mid
 from replenisher.model.instrument import AmountUnit, TickStep
@@ -29,8 +30,10 @@ def judged(
     return {finding.check: finding for finding in judged_all([setup or setup_of()], answers, account)}
 
 
-def judged_all(setups: list[StrategySetup], answers: Answers, account: Limits) -> list[Finding]:
-    setup = Setup(namespace="rpl", venues=(), strategies=tuple(setups), limits=account)
+def judged_all(setups: list[StrategySetup], answers: Answers, account: Limits, burst: float = 100) -> list[Finding]:
+    rate = RateLimit(per_s=30, burst=burst)
+    venue = VenueSetup(name="deribit", rate_limit=rate, request_timeout_ns=0, own_echo_ns_max=0, amends_price=True)
+    setup = Setup(namespace="rpl", venues=(venue,), strategies=tuple(setups), limits=account)
     return list(about_strategies(setup, "deribit", answers, at=0))
 
 
@@ -289,3 +292,20 @@ def test_limits_that_would_add_up_two_quote_currencies_are_red_whatever_the_name
 
     assert judged(answers=having(listings=listings))["limits"].light is RED
     assert "limits" not in judged()
+
+
+@pytest.mark.parametrize(
+    ("burst", "granted", "rests"),
+    [(13, RateLimit(per_s=30, burst=100), 0), (12, RateLimit(per_s=30, burst=100), 11), (100, RateLimit(5, 8), 7)],
+)
+def test_who_has_more_levels_than_cancels_can_be_kept_for_is_told_how_many_ever_rest(
+    burst: float, granted: RateLimit, rests: int
+) -> None:
+    both = [setup_of(), replace(setup_of(), id="other")]
+
+    findings = judged_all(both, having(rate=granted), LIMITS, burst)
+
+    told = [finding for finding in findings if finding.about == "deribit"]
+    assert [(each.check, each.light) for each in told] == [("levels", AMBER)] * bool(rests)
+    assert all(f"12 in all; of {rests + 1} requests at once" in each.found for each in told)
+    assert all(each.found.endswith(f"no more than {rests} ever rest") for each in told)
