@@ -65,14 +65,15 @@ def resume(
     The loss of the day counts anew from here. A halt ends only with --reason, which also works while no daemon runs.
     """
     from replenisher.config import load
+    from replenisher.errors import ReplenisherError
     from replenisher.live.control import NoDaemon, ask
 
     try:
         with _door(file) as data_dir:
             asked = ask(data_dir, "resume", reason=reason)
-    except NoDaemon:
+    except NoDaemon as error:
         if not reason:
-            raise
+            raise ReplenisherError(f'{error}; a halt or a pause left there is lifted with --reason "…"') from None
         _resume_alone(load(file), reason, as_json)
         return
     answer = asked | {"not_quoting": _asked(file, "status")["not_quoting"]}

@@ -67,7 +67,7 @@ class Throttle:
             if count is None:
                 count = self._requests[instrument] = Count()
             if count.add(times, at) > most:
-                reason = f"max_messages_per_minute: more than {most} were sent about {instrument} in one"
+                reason = f"max_messages_per_minute: more than {most} were sent about {instrument} in a minute"
                 breach(state, limits.on_messages, HaltCause.MESSAGE_RATE, reason, at)
 
     def filled(self, state: State, at: int) -> None:
@@ -83,5 +83,5 @@ class Throttle:
             if count is None:
                 count = self._fills[strategy] = Count()
             if count.add(1, fill.venue_time) > most:
-                reason = f"max_fills_per_minute: strategy {strategy} was filled more than {most} times in one"
+                reason = f"max_fills_per_minute: strategy {strategy} was filled more than {most} times in a minute"
                 breach(state, limits.on_fills, HaltCause.REPEATED_EXECUTION, reason, at)

@@ -87,7 +87,7 @@ def runaway(world: World, moves: int) -> list[Command]:
 def test_a_pause_of_the_operator_replaces_no_halt_and_a_plain_resume_lifts_none(on_breach: OnBreach) -> None:
     world = quoting(ladder(2), limits=limits(max_messages_per_minute=20, on_loss=on_breach, on_position=on_breach))
     runaway(world, 10)
-    reason = f"max_messages_per_minute: more than 20 were sent about {KEY} in one"
+    reason = f"max_messages_per_minute: more than 20 were sent about {KEY} in a minute"
     assert_halted(world, HaltCause.MESSAGE_RATE, reason)
 
     world.tell(PauseAsked(at=0, reason="lunch"))
@@ -194,7 +194,7 @@ def test_requests_are_counted_instrument_by_instrument() -> None:
     before = dict(state.found)
     throttle.sent(state, [cancels[7]], T0)
 
-    reason = "max_messages_per_minute: more than 20 were sent about toy/7 in one"
+    reason = "max_messages_per_minute: more than 20 were sent about toy/7 in a minute"
     assert before == {}
     assert [found.reason for found in state.found.values()] == [reason]
 
@@ -206,7 +206,7 @@ def test_a_strategy_that_is_filled_again_and_again_is_a_halt() -> None:
         world.venue.fill(world.at_venue(world.order(Side.BUY)), 1, world.at + fill)
         world.hear()
 
-    reason = "max_fills_per_minute: strategy core was filled more than 5 times in one"
+    reason = "max_fills_per_minute: strategy core was filled more than 5 times in a minute"
     assert_halted(world, HaltCause.REPEATED_EXECUTION, reason)
 
 

@@ -80,7 +80,8 @@ def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_m
     assert finding["found"].startswith(f"{halted['reason']}, on 20")
 
     unexplained = desk.command("resume", desk.config)
-    assert (unexplained.code, unexplained.stderr) == (1, f"replenisher: no daemon runs on {desk.data}\n")
+    lacking = 'a halt or a pause left there is lifted with --reason "…"'
+    assert (unexplained.code, unexplained.stderr) == (1, f"replenisher: no daemon runs on {desk.data}; {lacking}\n")
     resumed = desk.command("resume", desk.config, "--reason", "the limit was a typing error")
     assert (resumed.code, resumed.stderr) == (0, "")
     assert resumed.stdout == f"lifted: {halted['reason']}\nno daemon runs now, the next `run` quotes again\n"
