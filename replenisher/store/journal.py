@@ -76,7 +76,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     fsync_interval_ms: int = 200
     market_data: bool = False
     keep_days: int = 7
-    segment_bytes: int = SEGMENT_BYTES
+    segment_bytes: int = SEGMENT_BYTES  # of steps
 
 
 def is_kept(step: Step) -> bool:
@@ -114,6 +114,7 @@ class Journal:
         self._disk = disk
         self._lock = lock
         self._segment = last_segment
+        self._head_bytes = 0  # of the segment: its header, with the snapshot
         self._told: SafeEnd | None = None  # by this life
         self._epoch = boot.epoch
         self._file: GrowingFile | None = None  # of this life
@@ -157,8 +158,11 @@ class Journal:
 
     @property
     def is_full(self) -> bool:
-        """Whether the segment has its size, and the next step should go to a new one."""
-        return self._living.end >= self._policy.segment_bytes
+        """Whether the segment has its size, and the next step should go to a new one.
+
+        Only its steps count: the snapshot that it begins with may be larger than that.
+        """
+        return self._living.end - self._head_bytes >= self._policy.segment_bytes
 
     def rotate(self, snapshot: bytes, at: int) -> None:
         """Go on in a new segment, which starts with the state as of the last appended step."""
@@ -269,7 +273,7 @@ class Journal:
         new = GrowingFile.create(path, record, self._lock, self._disk, at)
         if self._file is not None:
             self._file.close()
-        self._file, self._segment = new, header.segment
+        self._file, self._segment, self._head_bytes = new, header.segment, len(record)
         new.sync_name()
         self._tell_safe()
 

@@ -239,6 +239,21 @@ def test_a_late_ring_is_not_played_again_onto_a_snapshot_that_has_it(tmp_path: P
         assert [each.number for each in journal.boot.steps] == [2]
 
 
+def test_a_segment_takes_its_size_of_steps_however_large_the_snapshot_is_that_it_begins_with(tmp_path: Path) -> None:
+    with closing(opened(tmp_path, Policy(segment_bytes=2_000))) as journal:
+        journal.begin(1, bytes(10_000), T0)
+        number, sizes = 0, []
+        for _ in range(3):
+            before = segments(tmp_path)[-1].size
+            while not journal.is_full:
+                number += 1
+                journal.append(step(number, [started()]))
+            sizes.append(segments(tmp_path)[-1].size - before)
+            journal.rotate(bytes(10_000), T0)
+
+    assert all(2_000 <= size < 2_500 for size in sizes)
+
+
 def test_two_processes_cannot_write_one_journal(tmp_path: Path) -> None:
     with closing(opened(tmp_path)), pytest.raises(JournalInUse):
         opened(tmp_path)
