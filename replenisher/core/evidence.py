@@ -176,7 +176,7 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
         return
     if not order.not_found:
         order.not_found_since = fact.venue_time
-        if order.venue_order_id:  # it did rest: what it traded should be booked by the time at which it ends
+        if order.venue_order_id or fact.reason:  # it did rest, or may have: what it traded should be booked as it ends
             state.ask(Topic.TRADES, order.instrument, fact.at)
     order.not_found += 1
     forgets_ns = state.setup.venue(venue_of(order.instrument)).forgets_ns
@@ -188,4 +188,4 @@ def _is_not_found(state: State, order: Order, fact: OrderNotFound) -> None:
         end(state, order, Transition.CANCELED, "the venue no longer knows it", 0, fact.at)
         state.ask(Topic.TRADES, order.instrument, fact.at)
     else:
-        end(state, order, Transition.REJECTED, "the venue never had it", 0, fact.at)
+        end(state, order, Transition.REJECTED, fact.reason or "the venue never had it", 0, fact.at)

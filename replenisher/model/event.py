@@ -445,6 +445,7 @@ class OrderNotFound(Fact, frozen=True, kw_only=True):
 
     order_id: str
     venue_time: int
+    reason: str = ""  # where it may have been there all the same, and is over
 
 
 class TradesReported(Fact, frozen=True, kw_only=True):

@@ -27,18 +27,18 @@ from replenisher.model.units import MINUTE_NS
 from tests.core.world import FORGETS, KEY, LINEAR, MS, SECOND, TIMEOUT, VENUE, World, buy, filled, quoting, want
 
 
-def not_found(world: World, order: Order) -> tuple[Command, ...]:
+def not_found(world: World, order: Order, reason: str = "") -> tuple[Command, ...]:
     """Behind every fence."""
-    return world.tell(OrderNotFound(at=0, order_id=order.order_id, venue_time=world.at + MS))
+    return world.tell(OrderNotFound(at=0, order_id=order.order_id, venue_time=world.at + MS, reason=reason))
 
 
-def forget(world: World, order: Order) -> list[Command]:
+def forget(world: World, order: Order, reason: str = "") -> list[Command]:
     """The venue does not know the order, as often and for as long as ends it."""
     world.wait(TIMEOUT + READ_LAG_NS)
     wishes: list[Command] = []
     for _ in range(NOT_FOUND_TIMES):
         world.outgoing.clear()
-        wishes += not_found(world, order)
+        wishes += not_found(world, order, reason)
         wishes += world.wait(FORGETS // 2 + SECOND // 10)
     return wishes
 
@@ -89,6 +89,17 @@ def test_an_order_that_stays_unknown_to_the_venue_is_over(has_rested: bool) -> N
     assert order.status is (Status.CANCELED if has_rested else Status.REJECTED)
     assert any(isinstance(wish, AskTrades) for wish in wishes) is has_rested
     assert world.order(Side.BUY).status is Status.PENDING, "the slot is free again"
+
+
+def test_of_one_that_may_have_been_there_all_the_same_the_trades_are_asked_for_and_the_reason_is_kept() -> None:
+    world = quoting()
+    want(world, [buy(0, 99_980)])
+    order = world.order(Side.BUY)
+
+    wishes = forget(world, order, "nobody can say")
+
+    assert (order.status, order.reason) == (Status.REJECTED, "nobody can say")
+    assert any(isinstance(wish, AskTrades) for wish in wishes)
 
 
 def test_what_a_forgotten_order_traded_is_booked_before_it_ends() -> None:

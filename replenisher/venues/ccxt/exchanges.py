@@ -13,6 +13,7 @@ import msgspec
 from replenisher.core.prices import Of
 from replenisher.core.topic import Topic
 from replenisher.model.units import SECOND_NS
+from replenisher.venues.deribit import archive
 
 Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
 
@@ -84,7 +85,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     history_params: Mapping[str, Any] = {}  # and for those that are over
     history_method: str = ""  # of that question, where the first that ccxt has there is another
     history_limit: int | None = None  # of them in one answer, where it is more than ccxt knows of
+    history_until: str = ""  # the end of the time whose orders are asked for, if it is not called as that of trades
     offset_param: str = ""  # for how many of them were told before; else the next answer ends at an earlier time
+    archive_params: Mapping[str, Any] = {}  # of the question for those that ended long ago, where that is another one
+    archived_after_ns: int = 0  # and how long ago that is, at the least
     trades_params: Mapping[str, Any] = {}
     trades_limit: int | None = None  # a page of our own trades, and to ask for; None is 50 or more
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
@@ -147,6 +151,8 @@ DERIBIT = Traits(
     history_params={"include_old": True, "include_unfilled": True},
     history_limit=1000,
     offset_param="offset",
+    archive_params={"historical": True, "include_unfilled": True},  # with which `include_old` is refused
+    archived_after_ns=archive.ORDERS_ARCHIVED_AFTER_NS,
     trades_params={"sorting": "asc"},
     trades_limit=1000,
     until_param="end_timestamp",
@@ -208,6 +214,7 @@ ROWS: dict[str, Traits] = {
         has_switch=True,
         tells_all_open=True,
         history_method="fetch_closed_orders",
+        history_until="before",
         cash_doubt="it is that of the multi-collateral wallet, and inverse contracts are paid from others",
         funding_params={
             "sort": "desc"
@@ -221,7 +228,14 @@ ROWS: dict[str, Traits] = {
         cash_rows=CashRows(path=(), currency="marginCoin", cash="accountEquity", less="unrealizedPL"),
         funding_params={"limit": 100},
     ),
-    "whitebit": Traits(open_limit=100, wallet={"type": "swap"}, funding_params={"limit": 100}, funding_offset="offset"),
+    "whitebit": Traits(
+        open_limit=100,
+        history_method="fetch_closed_orders",
+        offset_param="offset",
+        wallet={"type": "swap"},
+        funding_params={"limit": 100},
+        funding_offset="offset",
+    ),
     "poloniex": Traits(
         open_limit=100,
         trades_limit=100,
@@ -249,7 +263,7 @@ ROWS: dict[str, Traits] = {
         cash_doubt="it is that of spot, and contracts are paid from elsewhere",
     ),
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
-    "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, trades_limit=100),
+    "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, history_until="endTime", trades_limit=100),
     "mexc": Traits(
         name_paths=(UNIFIED_NAME, ("info", "externalOid")),  # the second is of contracts
         trades_limit=100,

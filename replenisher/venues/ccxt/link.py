@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     silence_ns: int = 700 * MS_NS  # a watched book that is quiet for so long is asked for
     ghost_ns: int = 3 * SECOND_NS  # a level that is contradicted for so long is not there
     late_ns: int = 5 * SECOND_NS  # a polled book that is older than this is lost
-    absence_ns: int = 30 * SECOND_NS  # see `trading`: when "not found" counts where a request carries no deadline
+    absence_ns: int = 30 * SECOND_NS  # see `lookup`: when "not found" counts where a request carries no deadline
+    unlisted_ns: int = 10 * MINUTE_NS  # and where it may be among more orders that are over than are told
     clock_every_ns: int = 60 * SECOND_NS
     markets_every_ns: int = 600 * SECOND_NS
     backoff_first_ns: int = 500 * MS_NS
@@ -139,7 +140,7 @@ class Search(msgspec.Struct, frozen=True):
     """What became of an order: asked in steps, see `lookup`."""
 
     what: AskOrder | CancelOrder
-    among: Literal["open", "id", "over"]
+    among: Literal["open", "id", "over", "archive"]
     asked_at: int  # the first step
     is_whole: bool = True  # every order that rests was in the answer to that
     seen: frozenset[str] = frozenset()  # ids of those that are over, as far as they were told by now

@@ -7,7 +7,11 @@ have been absent for `absence_ns` from the first answer to the last.
 
 Of orders that are over a full answer is followed back in time, or by their number where the exchange counts them. Some
 tell them by when they were placed, others by when they ended: the next answer is to end where the oldest of this one
-did last move, which is in time for both.
+did last move, which is in time for both. What ended long ago may be in an archive that is asked for by itself.
+
+Where that cannot be followed to its end, those that rest decide alone, as where there is no such list at all, only much
+later: whether or not it was ever placed, it rests no more, and nothing can bring it back. What it may have traded is
+among our trades, which are asked for all the while. Until then it counts, and is told until when, and where to look.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +21,7 @@ import msgspec
 
 from replenisher.model.command import AskOrder
 from replenisher.model.event import OrderNotFound, OrderReported
-from replenisher.model.units import MINUTE_NS
+from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Failure
 from replenisher.venues.ccxt.link import Asked, Link, Listed, Search
 from replenisher.venues.ccxt.names import Names
@@ -30,6 +34,8 @@ OVER = (
     ("fetchOrders", "fetch_orders"),
     ("fetchClosedOrders", "fetch_closed_orders"),
 )
+UNLISTED = "it does not rest, and more orders are over than can be asked for"
+LOOK_THERE = "and what became of it can be seen at the exchange itself"
 TIMES = ("timestamp", "lastUpdateTimestamp", "lastTradeTimestamp")  # of an order, ms
 
 
@@ -70,15 +76,15 @@ class Lookup:
                 is_whole = limit is None or len(orders) < limit
                 self._ask_further(msgspec.structs.replace(search, is_whole=is_whole), question, at)
             case "id":
-                self._absent(search, question, at)
-            case "over":
+                self._not_listed(search, question, at)
+            case "over" | "archive":
                 self._turn_the_page(search, question, orders, at)
 
     def failed(self, search: Search, question: AskOrder, failure: Failure, at: int) -> None:
         """A step that was refused or lost."""
         match search.among, failure.kind:
             case ("id" | "over", "OrderNotFound") | ("over", "NotSupported"):  # it keeps no list of this kind of market
-                self._absent(search, question, at)
+                self._not_listed(search, question, at)
             case "id", "NotSupported":
                 self._ask_over(search, question, at)
             case _:
@@ -99,22 +105,39 @@ class Lookup:
         if not method:
             self._absent(search, question, at)
             return
-        over = msgspec.structs.replace(search, among="over")
-        since_ms = max(0, self._link.clock.venue_ms(question.placed_at - MINUTE_NS))  # the clocks may differ
-        params = dict(exchange.traits.history_params) | more
+        traits, is_archive = exchange.traits, search.among == "archive"
+        over = search if is_archive else msgspec.structs.replace(search, among="over")
+        # ccxt leaves out what was placed before `since`, and of what is counted all must be seen.
+        since_ms = None if traits.offset_param else self._begun_ms(question)
+        params = dict(traits.archive_params if is_archive else traits.history_params) | more
         self._link.calls.ask(over, at, method, self._symbol(question), since_ms, self._over_max(question), params)
 
     def _turn_the_page(self, search: Search, question: AskOrder, orders: Any, at: int) -> None:
         seen = search.seen | {str(order["id"]) for order in orders}
         moved = [max((int(order[key]) for key in TIMES if order.get(key)), default=0) for order in orders]
-        if len(orders) < (self._over_max(question) or FULL_LIST):
-            self._absent(search, question, at)
+        traits = self._link.exchange.traits
+        is_last = len(orders) < (self._over_max(question) or FULL_LIST)
+        if is_last:
+            self._not_listed(search, question, at)
         elif len(seen) == len(search.seen) or not all(moved):
-            self._fail(question, "not there, but more orders are over than can be asked for", at)
+            self._absent(search, question, at, is_all_told=False)
+        elif traits.offset_param and min(moved) < self._begun_ms(question):  # what ended by then tells nothing of it
+            self._not_listed(search, question, at)
         else:
-            traits = self._link.exchange.traits
-            further = {traits.offset_param: len(seen)} if traits.offset_param else {traits.until_param: min(moved)}
+            until = traits.history_until or traits.until_param
+            further = {traits.offset_param: len(seen)} if traits.offset_param else {until: min(moved)}
             self._ask_over(msgspec.structs.replace(search, seen=seen), question, at, **further)
+
+    def _not_listed(self, search: Search, question: AskOrder, at: int) -> None:
+        traits = self._link.exchange.traits
+        if search.among != "archive" and traits.archive_params and at - question.placed_at > traits.archived_after_ns:
+            self._ask_over(msgspec.structs.replace(search, among="archive", seen=frozenset()), question, at)
+        else:
+            self._absent(search, question, at)
+
+    def _begun_ms(self, question: AskOrder) -> int:
+        """A moment before an order was placed, whatever the clocks differ by."""
+        return max(0, self._link.clock.venue_ms(question.placed_at - MINUTE_NS))
 
     def _reported(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
         for order in orders:
@@ -125,8 +148,8 @@ class Lookup:
                 return True
         return False
 
-    def _absent(self, search: Search, question: AskOrder, at: int) -> None:
-        order_id, asked_at = question.order_id, search.asked_at
+    def _absent(self, search: Search, question: AskOrder, at: int, *, is_all_told: bool = True) -> None:
+        order_id, asked_at, settings = question.order_id, search.asked_at, self._link.settings
         if not search.is_whole:
             self._fail(question, "not there, but more orders may rest than one answer holds", at)
             return
@@ -136,10 +159,15 @@ class Lookup:
         since = self._absent_since.setdefault(order_id, asked_at)
         if len(self._absent_since) > ABSENT_REMEMBERED_MAX:
             del self._absent_since[next(iter(self._absent_since))]
-        if not self._link.exchange.traits.deadline_param and asked_at - since < self._link.settings.absence_ns:
+        if not self._link.exchange.traits.deadline_param and asked_at - since < settings.absence_ns:
             self._fail(question, "not there, but it may still arrive", at)
             return
-        self._link.tell(OrderNotFound(at=at, order_id=order_id, venue_time=self._link.clock.venue_time(asked_at)))
+        if not is_all_told and asked_at - since < settings.unlisted_ns:
+            left_s = (since + settings.unlisted_ns - asked_at) // SECOND_NS
+            self._fail(question, f"{UNLISTED}: it counts for {left_s} s more unless it is found, {LOOK_THERE}", at)
+            return
+        venue_time, reason = self._link.clock.venue_time(asked_at), "" if is_all_told else UNLISTED
+        self._link.tell(OrderNotFound(at=at, order_id=order_id, venue_time=venue_time, reason=reason))
 
     def _over_max(self, question: AskOrder) -> int | None:
         kind = self._listed[question.instrument].instrument.kind

@@ -314,7 +314,7 @@ def test_orders_of_others_are_nobodys_business() -> None:
 
 
 def ask_order(order_id: str = NAME) -> AskOrder:
-    return AskOrder(order_id=order_id, instrument=KEY, deadline=0)
+    return AskOrder(order_id=order_id, instrument=KEY, placed_at=T0, deadline=0)
 
 
 def test_an_order_is_sought_among_those_that_rest_and_then_among_those_that_are_over() -> None:
