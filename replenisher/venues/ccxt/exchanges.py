@@ -13,7 +13,7 @@ import msgspec
 from replenisher.core.prices import Of
 from replenisher.core.topic import Topic
 from replenisher.model.units import SECOND_NS
-from replenisher.venues.deribit import archive
+from replenisher.venues.deribit import archive, own_trades
 
 Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
 
@@ -90,6 +90,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     archive_params: Mapping[str, Any] = {}  # of the question for those that ended long ago, where that is another one
     archived_after_ns: int = 0  # and how long ago that is, at the least
     trades_params: Mapping[str, Any] = {}
+    archived_trades_params: Mapping[str, Any] = {}  # of the question for those of long ago, where that is another one
+    trades_archived_after_ns: int = 0  # and how long ago that is, at the least
     trades_limit: int | None = None  # a page of our own trades, and to ask for; None is 50 or more
     until_param: str = "until"  # the end of the time whose trades are asked for, ms
     needs_until: bool = False
@@ -154,6 +156,8 @@ DERIBIT = Traits(
     archive_params={"historical": True, "include_unfilled": True},  # with which `include_old` is refused
     archived_after_ns=archive.ORDERS_ARCHIVED_AFTER_NS,
     trades_params={"sorting": "asc"},
+    archived_trades_params={"historical": True, "include_old": False},  # which ccxt would set, and which excludes it
+    trades_archived_after_ns=own_trades.ARCHIVED_AFTER_NS,
     trades_limit=1000,
     until_param="end_timestamp",
     needs_until=True,

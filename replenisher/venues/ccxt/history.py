@@ -53,20 +53,37 @@ class History:
         if is_full and oldest_ms >= page.since // MS_NS:
             self._ask(msgspec.structs.replace(page, is_cut=True), oldest_ms * MS_NS, at)
             return
-        executions = self._executions(page)
-        instrument = self._listed[question.scope].instrument
-        fills = tuple(fill_of(trade, self._names.of_trade(trade), instrument, at) for trade in executions)
         # It went beyond what was asked for again for safety's sake.
-        has_more = page.is_cut and fills[-1].venue_time > question.since + SECOND_NS
+        has_more = page.is_cut and self._newest(page) > question.since + SECOND_NS
         if page.until and not has_more:
             self._ask_window(msgspec.structs.replace(page, since=page.until, is_cut=False), at)
-            return
+        elif page.recent is None and self._may_be_archived(page, at):
+            archived = Page(question, page.since, recent=msgspec.structs.replace(page, is_cut=has_more))
+            self._ask(archived, 0, at)
+        elif page.recent is None or has_more:  # of what is newer nothing may be told before all that is older
+            self._tell(page, call, at, has_more=has_more)
+        else:
+            whole = msgspec.structs.replace(page, have={**page.have, **page.recent.have})
+            self._tell(whole, call, at, has_more=page.recent.is_cut)
+
+    def _tell(self, page: Page, call: Call[Asked], at: int, *, has_more: bool) -> None:
+        question, executions = page.what, self._executions(page)
+        instrument = self._listed[question.scope].instrument
+        fills = tuple(fill_of(trade, self._names.of_trade(trade), instrument, at) for trade in executions)
         if not has_more:
             self._read_until[question.scope] = self._link.clock.venue_time(call.asked_at)
         for trade, fill in zip(executions, fills, strict=True):
             for charge in charges_of(trade, fill):
                 self._link.tell(charge)
         self._link.tell(TradesReported(at=at, scope=question.scope, fills=fills, has_more=has_more))
+
+    def _newest(self, page: Page) -> int:
+        return max((int(trade["timestamp"]) * MS_NS for trade in page.have.values()), default=0)
+
+    def _may_be_archived(self, page: Page, at: int) -> bool:
+        traits = self._link.exchange.traits
+        age_ns = self._link.clock.venue_time(at) - page.since
+        return bool(traits.archived_trades_params) and age_ns > traits.trades_archived_after_ns
 
     def _executions(self, page: Page) -> list[Mapping[str, Any]]:
         """All that we have of what was asked for, the oldest first."""
@@ -81,7 +98,8 @@ class History:
         self._ask(msgspec.structs.replace(page, until=until), until, at)
 
     def _ask(self, page: Page, until: int, at: int) -> None:
-        self._link.ask_trades(page, self._listed[page.what.scope].symbol, page.since, at, until=until)
+        symbol, is_archived = self._listed[page.what.scope].symbol, page.recent is not None
+        self._link.ask_trades(page, symbol, page.since, at, until=until, is_archived=is_archived)
 
     def _reach_ns(self, key: str) -> int:
         return self._link.exchange.reach_ns.get(self._listed[key].instrument.kind, 0)

@@ -154,6 +154,7 @@ class Page(msgspec.Struct, frozen=True):
     until: int = 0
     have: Mapping[tuple[str, str], Any] = {}  # by trade id and side
     is_cut: bool = False  # an answer about this window was full: there may be more of it
+    recent: "Page | None" = None  # what is no part of the archive, while that is read
 
 
 class Wallet(msgspec.Struct, frozen=True):
@@ -259,10 +260,13 @@ class Link:
         """Ask what is in a wallet."""
         self.calls.ask(what, at, "fetch_balance", *([dict(wallet.params)] if wallet.params else []))
 
-    def ask_trades(self, what: Asked, symbol: str, since: int, at: int, *, until: int = 0) -> None:
+    def ask_trades(
+        self, what: Asked, symbol: str, since: int, at: int, *, until: int = 0, is_archived: bool = False
+    ) -> None:
         """Ask for our trades since a time of the venue's, until another or until now."""
         traits = self.exchange.traits
         if not until and traits.needs_until:
             until = self.clock.venue_time(at + MINUTE_NS)  # whatever the clocks differ by
-        params = dict(traits.trades_params) | ({traits.until_param: until // MS_NS} if until else {})
+        params = dict(traits.trades_params) | (dict(traits.archived_trades_params) if is_archived else {})
+        params |= {traits.until_param: until // MS_NS} if until else {}
         self.calls.ask(what, at, "fetch_my_trades", symbol, since // MS_NS, traits.trades_limit, params)

@@ -8,6 +8,7 @@ from replenisher.model.command import AskTrades
 from replenisher.model.event import CashMoved, OrderFilled, QuestionFailed, SessionLost, TradesReported
 from replenisher.model.instrument import Kind
 from replenisher.model.units import DAY_NS, MINUTE_NS
+from replenisher.venues.ccxt.exchanges import TRAITS, Traits
 from tests.venues.ccxt.given import KEY, MS, T0, Desk, S, trade
 from tests.venues.ccxt.test_orders import desk_with
 
@@ -17,17 +18,24 @@ WEEK = {Kind.SPOT: 7 * DAY_NS - MINUTE_NS}
 class Ledger:
     """An exchange's trades, answered in pages: the oldest since a time, or the newest until one."""
 
-    def __init__(self, times: list[int], *, oldest_first: bool = True, reach_ns: int = 1 << 62) -> None:
+    def __init__(
+        self, times: list[int], *, oldest_first: bool = True, reach_ns: int = 1 << 62, archived_until: int | None = None
+    ) -> None:
         self.trades = [trade(f"t{number:04d}", at=at) for number, at in enumerate(times)]
         self.asked = 0
         self._oldest_first = oldest_first
         self._reach_ms = reach_ns // MS
+        self._archived_until_ms = None if archived_until is None else archived_until // MS
 
-    def page(self, since: int, until: int | None, limit: int) -> list[Any]:
+    def page(self, since: int, params: dict[str, Any], limit: int) -> list[Any]:
         self.asked += 1
+        until = params.get("until")
         reached = since + self._reach_ms
         assert until is None or until <= reached, "no question may span more"
         within = [each for each in self.trades if since <= each["timestamp"] <= (until or reached)]
+        if self._archived_until_ms is not None:
+            is_wanted = params.get("historical", False)
+            within = [each for each in within if (each["timestamp"] < self._archived_until_ms) is is_wanted]
         return within[:limit] if self._oldest_first else within[-limit:]
 
 
@@ -39,7 +47,7 @@ def read(desk: Desk, ledger: Ledger, since: int) -> list[str]:
         while "fetch_my_trades" in desk.calls():
             call = desk.call("fetch_my_trades")
             _, since_ms, _, params = call.arguments
-            desk.venue.answered(call.number, ledger.page(since_ms, params.get("until"), 50), desk.at)
+            desk.venue.answered(call.number, ledger.page(since_ms, params, 50), desk.at)
         told = desk.one(TradesReported)
         seen |= dict.fromkeys(fill.trade_id for fill in told.fills)
         since = max([since, *(fill.venue_time - 1 * S for fill in told.fills)])
@@ -61,7 +69,7 @@ def test_an_exchange_that_answers_with_older_trades_than_were_asked_for_is_not_f
     ledger = Ledger([T0 + number * S for number in range(400)], oldest_first=False)
     desk.venue.send([AskTrades(scope=KEY, since=T0 + 500 * S, deadline=0)], desk.at)
 
-    desk.answer("fetch_my_trades", ledger.page(0, None, 50))
+    desk.answer("fetch_my_trades", ledger.page(0, {}, 50))
 
     told = desk.one(TradesReported)
     assert (told.fills, told.has_more) == ((), False)
@@ -82,6 +90,37 @@ def test_what_an_exchange_tells_for_a_week_at_a_time_is_read_until_now(oldest_fi
     ledger = Ledger(times, oldest_first=oldest_first, reach_ns=WEEK[Kind.SPOT])
 
     assert read(desk, ledger, T0) == [each["id"] for each in ledger.trades]
+
+
+@pytest.mark.parametrize("oldest_first", [True, False])
+@pytest.mark.parametrize(("old", "recent"), [(0, 0), (1, 1), (137, 0), (0, 137), (49, 51), (137, 237)])
+def test_what_is_told_only_to_who_asks_for_the_archive_is_read_too(old: int, recent: int, oldest_first: bool) -> None:
+    archived = Traits(archived_trades_params={"historical": True}, trades_archived_after_ns=1 * DAY_NS - MINUTE_NS)
+    desk = desk_with(traits=archived)
+    desk.at = T0 + 3 * DAY_NS
+    border = T0 + 2 * DAY_NS
+    times = [T0 + number * S for number in range(old)] + [border + number * S for number in range(recent)]
+    ledger = Ledger(times, oldest_first=oldest_first, archived_until=border)
+
+    assert read(desk, ledger, T0) == [each["id"] for each in ledger.trades]
+
+
+def test_the_archive_is_asked_for_only_of_what_may_be_in_it() -> None:
+    desk = desk_with(traits=TRAITS["deribit"])
+    desk.at = T0 + 3 * DAY_NS
+    asked = list[dict[str, Any]]()
+    for days in (3, 0):
+        desk.venue.send([AskTrades(scope=KEY, since=desk.at - days * DAY_NS, deadline=0)], desk.at)
+        while "fetch_my_trades" in desk.calls():
+            call = desk.call("fetch_my_trades")
+            asked.append(call.arguments[3])
+            desk.venue.answered(call.number, [], desk.at)
+
+    assert [(each.get("historical"), each.get("include_old")) for each in asked] == [
+        (None, None),
+        (True, False),  # ccxt says otherwise of the second, and Deribit refuses both at once
+        (None, None),
+    ]
 
 
 def test_what_was_read_to_the_end_is_not_read_again_from_its_beginning() -> None:

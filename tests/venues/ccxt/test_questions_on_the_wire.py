@@ -69,6 +69,23 @@ async def test_every_question_of_a_sync_is_one_that_ccxt_asks(
     assert not await refused(server[0], name, market, desk)
 
 
+async def test_deribits_archives_are_asked_for_in_words_that_go_together(server: tuple[str, list[str]]) -> None:
+    address, requests = server
+    market = INVERSE | {"id": "BTC-PERPETUAL"}
+    key, desk = "x/BTC/USD:BTC", desk_at("deribit", market)
+    long_ago = AskTrades(scope=key, since=0, deadline=0), AskOrder(order_id=NAME, instrument=key, deadline=0)
+    desk.venue.send(long_ago, desk.at)
+    for method in ("fetch_my_trades", "fetch_open_orders", "fetch_closed_orders"):
+        desk.answer(method, [])
+
+    await refused(address, "deribit", market, desk)
+
+    trades = next(each for each in requests if "get_user_trades_by_instrument_and_time" in each)
+    orders = next(each for each in requests if "get_order_history_by_instrument" in each)
+    assert "historical=true" in trades and "include_old=false" in trades
+    assert "historical=true" in orders and "include_unfilled=true" in orders and "include_old" not in orders
+
+
 # How each exchange with a history of funding is asked for as much of it as it tells at once, and for what is further.
 FUNDING = {
     **dict.fromkeys(("binance", "binancecoinm", "binanceusdm"), ("limit=1000", "endTime=1000")),
