@@ -361,18 +361,20 @@ class State:
         if not self.setup.shares_money:
             return NOTHING
         for key in self.uncounted:
-            if (other := self.instruments.get(key)) is not None:
-                self.reserves.keep(other, self._needs(other))
+            other = self.instruments.get(key)
+            if other is not None and (needed := self._needs(other)) is not None:
+                self.reserves.keep(other, needed)
         self.uncounted.clear()
         return self.reserves.elsewhere(instrument)
 
-    def _needs(self, instrument: Instrument) -> Needs:
-        position, touch = self.account.position(instrument.key), self.market(instrument.key)
+    def _needs(self, instrument: Instrument) -> Needs | None:
+        """What an instrument needs now; None if that cannot be told, so that what is kept for it stays."""
+        position, load = self.account.position(instrument.key), self.orders.load_on(instrument.key)
+        if not position.size and not load.orders:
+            return NOTHING
+        touch = self.market(instrument.key)
         mark = position.entry_price(instrument) if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
-        if mark is None:
-            return NOTHING  # nothing is held, and without a market nothing is shown
-        load = self.orders.load_on(instrument.key)
-        return needs(instrument, position.size, load, mark, self.setup.limits.max_leverage)
+        return None if mark is None else needs(instrument, position.size, load, mark, self.setup.limits.max_leverage)
 
     def available(self, instrument: Instrument) -> Decimal | None:
         """What of the base currency is there to be sold; None but for spot, and until the venue has told it."""

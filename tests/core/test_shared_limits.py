@@ -8,7 +8,14 @@ import pytest
 
 from replenisher.core.state import State
 from replenisher.model.command import Denied, PlaceOrder
-from replenisher.model.event import InstrumentDefined, PositionReported, SessionOpened, Started, TradesReported
+from replenisher.model.event import (
+    FeedLost,
+    InstrumentDefined,
+    PositionReported,
+    SessionOpened,
+    Started,
+    TradesReported,
+)
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from tests.core.world import (
@@ -177,6 +184,18 @@ def test_money_comes_back_from_an_instrument_that_needs_it_no_more() -> None:
     assert books(world, LINEAR) == [], "it is amended"
     world.settle()
 
+    assert books(world, OTHER) == [("second", Side.BUY, 100)]
+
+
+def test_money_stays_behind_orders_whose_book_is_lost_until_they_are_gone() -> None:
+    first, second = Wishes((buy(0, 99_980, 300),)), Wishes((buy(0, 99_980, 100),))
+    world = two_instruments(1_500, first, second)
+    books(world, LINEAR)
+    world.settle()
+
+    world.tell(FeedLost(at=0, instrument=LINEAR.key, reason="gap"))
+    assert books(world, OTHER) == [], "the cancel is under way"
+    world.settle()
     assert books(world, OTHER) == [("second", Side.BUY, 100)]
 
 
