@@ -29,6 +29,12 @@ def require_tradable(file: Path, text: str) -> None:
             raise ConfigurationError(str(error).replace(str(trial), f"{file} is not written")) from None
 
 
+def next_steps(file: Path, mode: str) -> str:
+    """What there is to do with a configuration that was written."""
+    flag = " --live" if mode == "live" else ""
+    return f"{file} is written. Look at it, then:\n  replenisher doctor {file}\n  replenisher run {file}{flag}"
+
+
 def write_new(file: Path, text: str) -> None:
     """Write a file that is not there yet: whole, or not at all."""
     try:

@@ -45,7 +45,7 @@ def import_hummingbot(
     --set, or is asked for at a terminal: units are never guessed. What has no equivalent, or not quite, is told, with
     what to do instead. docs/from-hummingbot.md has every key.
     """
-    from replenisher.cli.drafting import require_tradable, write_new
+    from replenisher.cli.drafting import next_steps, require_tradable, write_new
     from replenisher.config.hummingbot.reading import Given, Percents
     from replenisher.config.hummingbot.translation import translate
     from replenisher.config.hummingbot.writing import written
@@ -83,7 +83,7 @@ def import_hummingbot(
             typer.echo(f"not the same: {other.key}: {other.value} - {other.how}")
         for each in translation.lost:
             typer.echo(f"without equivalent: {each.key}: {each.value} - {each.instead}")
-        typer.echo(f"{out} is written. Look at it, then:\n  replenisher doctor {out}\n  replenisher run {out}")
+        typer.echo(next_steps(out, mode))
 
 
 def _ask(given: "Given", mode: str, values: dict[str, Any]) -> None:

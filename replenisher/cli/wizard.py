@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from replenisher.cli.drafting import require_tradable, write_new, write_over
+from replenisher.cli.drafting import next_steps, require_tradable, write_new, write_over
 from replenisher.cli.program import app
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def new_config(
         write_new(file, text)
     if answers["adapter"] == "ccxt":
         typer.echo(f"{drafts.standing_told(answers['venue'])}.")
-    typer.echo(f"{file} is written. Look at it, then:\n  replenisher doctor {file}\n  replenisher run {file}")
+    typer.echo(next_steps(file, answers["mode"]))
 
 
 def _answered(given: "Answers") -> "Answers":

@@ -86,6 +86,7 @@ def test_a_configuration_for_an_untested_exchange_says_so_and_asks_for_no_balanc
 
     assert (made.code, made.stderr) == (0, "")
     assert made.stdout.startswith("okx through ccxt: untested; `run --live` wants --accept-untested.\n")
+    assert made.stdout.endswith(f"  replenisher run {desk.config} --live\n")
     secrets = ("API_KEY", "API_SECRET", "API_PASSWORD")
     desk.variables |= {f"REPLENISHER_VENUES__OKX__{secret}": "secret" for secret in secrets}
     assert desk.command("check", desk.config).code == 0
