@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from replenisher.core.budget import RateLimit
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
 from replenisher.core.setup import Setup, StrategySetup
@@ -25,6 +26,12 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
     if why := why_not_one_money(each.instrument.quote_currency for each in listings):
         yield Finding(about=venue, check="limits", light=Light.RED, found=why, advice=APART)
     beside = Beside(setup.limits)
+    ladders = list(_ladders(setup, venue, answers, at, beside))
+    yield from _cancels(venue, setup.venue(venue).rate_limit.burst, answers.rate, beside.orders)
+    yield from ladders
+
+
+def _ladders(setup: Setup, venue: str, answers: Answers, at: int, beside: Beside) -> Iterator[Finding]:
     for strategy in setup.strategies:
         if strategy.venue != venue:
             continue
@@ -47,15 +54,18 @@ def about_strategies(setup: Setup, venue: str, answers: Answers, at: int) -> Ite
                 yield _found(strategy, "levels", Light.AMBER, "not looked at, as no book was heard", advice)
             if fit is not None:
                 beside.stands(fit, _position(fit.listing.instrument, answers))
-    ours, granted = setup.venue(venue).rate_limit.burst, answers.rate
+
+
+def _cancels(venue: str, ours: float, granted: RateLimit | Unanswered, levels: int) -> Iterator[Finding]:
+    """What keeping a cancel for every order leaves of all levels, if that is not all of them."""
     burst = ours if isinstance(granted, Unanswered) else min(ours, granted.burst)
-    if beside.orders >= burst:
+    if levels >= burst:
         yield Finding(
             about=venue,
             check="levels",
             light=Light.AMBER,
-            found=f"{beside.orders} in all; of {number(burst)} requests at once a cancel is kept for each order, so no "
-            f"more than {number(burst - 1)} ever rest",
+            found=f"{levels} in all; of {number(burst)} requests at once a cancel is kept for each order, so no more "
+            f"than {number(burst - 1)} ever rest",
             advice=f"quote fewer, or raise rate_limit_burst in venues.{venue} as far as your tier there allows",
         )
 

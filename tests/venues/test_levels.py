@@ -305,7 +305,8 @@ def test_who_has_more_levels_than_cancels_can_be_kept_for_is_told_how_many_ever_
 
     findings = judged_all(both, having(rate=granted), LIMITS, burst)
 
-    told = [finding for finding in findings if finding.about == "deribit"]
+    told = findings[: bool(rests)]
+    assert told == [finding for finding in findings if finding.about == "deribit"], "with what is said of the venue"
     assert [(each.check, each.light) for each in told] == [("levels", AMBER)] * bool(rests)
     assert all(f"12 in all; of {rests + 1} requests at once" in each.found for each in told)
     assert all(each.found.endswith(f"no more than {rests} ever rest") for each in told)
