@@ -146,6 +146,21 @@ def test_s7_whoever_stood_still_cancels_before_anything_else() -> None:
     assert story.label(2) in found
 
 
+def test_s7_what_a_halt_keeps_from_being_canceled_holds_up_nothing_else() -> None:
+    story = trusted()
+    story.daemon.stands_until = story.at + 2 * 10**9
+    story.arrives(book_frame(story, 2, 1), MARKET)
+    story.passes(2)
+    story.arrives(book_frame(story, 3, 2), MARKET)
+    story.exchange.interrupt(NAME, InstrumentState.HALTED, story.at)
+    while story.exchange.views.instruments()[0].state is InstrumentState.OPEN:
+        story.passes(0)  # its market catches up
+
+    story.asks_for(story.label(2))
+
+    assert story.found == []
+
+
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_s7_what_was_being_amended_when_it_stood_still_need_not_be_canceled_first(is_answered: bool) -> None:
     story = trusted()

@@ -205,7 +205,9 @@ class NoQuoteOnAStaleBook(Check):
         self._awaited.add(label)
         if name and (why := self._still_distrusted(name, at)):  # an amend of what has ended comes to nothing
             return f"an order or amend left on a book that {why}: {frame}"
-        if left := self._to_pull & {order.label for order in self.oracle.evidence.ours()}:
+        ours = self.oracle.evidence.ours()
+        self._to_pull &= {order.label for order in ours if not self._takes_nothing(order.instrument)}
+        if left := self._to_pull:
             return f"after a standstill this left before {', '.join(sorted(left))} was canceled: {frame}"
         return None
 
