@@ -349,7 +349,8 @@ def test_a_verb_without_a_daemon_is_exit_1_and_one_line(replenisher: Command, co
 
     assert result.returncode == 1
     assert result.stdout == ""
-    assert result.stderr == f"replenisher: no daemon runs on {tmp_path}/data/desk\n"
+    left = f"`replenisher doctor {config}` says what keeps one away, as a halt"
+    assert result.stderr == f"replenisher: no daemon runs on {tmp_path}/data/desk; {left}\n"
     assert not (tmp_path / "data").exists()
 
 

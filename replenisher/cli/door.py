@@ -18,10 +18,15 @@ Patience = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="
 @app.command(epilog="Example: replenisher status configs/paper.yaml --json")
 def status(file: File, as_json: AsJson = False) -> None:
     """Say what the daemon shows and holds."""
+    from replenisher.errors import ReplenisherError
+    from replenisher.live.control import NoDaemon
     from replenisher.live.status_page import status_page
     from replenisher.report.resampling import resampled
 
-    answer = resampled(_asked(file, "status"))
+    try:
+        answer = resampled(_asked(file, "status"))
+    except NoDaemon as error:
+        raise ReplenisherError(f"{error}; `replenisher doctor {file}` says what keeps one away, as a halt") from None
     answer["file_differs"] = _difference(file, answer["config_version"])
     if as_json:
         show_json(answer)
