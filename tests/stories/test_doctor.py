@@ -160,12 +160,12 @@ def test_what_would_go_wrong_is_found_before_it_does(desk: Desk, exchange: tuple
 
     ended = look(desk, **{URL: exchange[0]})
 
-    red = {
-        (each["about"], each["check"]): each for each in json.loads(ended.stdout)["findings"] if each["light"] == "red"
-    }
+    told = {(each["about"], each["check"]): each for each in json.loads(ended.stdout)["findings"]}
+    red = {where: each for where, each in told.items() if each["light"] == "red"}
     core, edge = "core on deribit/BTC-PERPETUAL", "edge on deribit/ETH-PERPETUAL"
     assert ended.code == 1
-    assert "60 a second, 100 at once of 30 and 100" in red["deribit", "rate limit"]["found"]
+    assert "60 a second, 100 at once of 30 and 100" in told["deribit", "rate limit"]["found"]
+    assert told["deribit", "rate limit"]["light"] == "amber", "it is asked no more often than it grants"
     assert "would fall onto the price of a nearer level" in red[core, "levels"]["found"]
     assert "may be shown: max_open_orders" in red[core, "limits and funds"]["found"]
     assert "the venue lists no such instrument" in red[edge, "instrument"]["found"]
