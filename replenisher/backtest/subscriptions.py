@@ -46,7 +46,7 @@ class Subscriptions:
         """It has it again, and shows it to whoever is subscribed."""
         self._out_of_sight.discard(name)
         feed = self._feeds[name]
-        if feed.phase in (FeedPhase.ASKED, FeedPhase.LATE):
+        if feed.phase is FeedPhase.ASKED:
             self._show(feed, at)
 
     def turn(self, at: int) -> None:
@@ -70,12 +70,12 @@ class Subscriptions:
             case FeedPhase.ASKED:
                 self._hearing.tell_lost(feed.name, NO_SNAPSHOT, at)
                 if wait := feed.fail(at, self._settings):
-                    feed.phase, feed.due = FeedPhase.LATE, at + wait
+                    feed.due = at + wait
                 else:
                     self._leave(feed, at)
-            case FeedPhase.LATE:
+            case FeedPhase.OFF:
                 self._leave(feed, at)
-            case FeedPhase.OFF | FeedPhase.LIVE:
+            case FeedPhase.LIVE:
                 raise AssertionError("nothing is waited for in this phase")
             case _:
                 assert_never(feed.phase)

@@ -113,7 +113,7 @@ def test_nothing_rests_where_the_recorder_of_a_tape_did_not_run(tmp_path: Path) 
         writer.write(fact)
     writer.close()
 
-    replay = replayed(config_of("replay.yaml", path), 210)
+    replay = replayed(config_of("replay.yaml", path), 240)  # the book is asked for again every so often
 
     ended, resumed = START + 59 * SECOND_NS, START + 200 * SECOND_NS
     placed = {record.order_id: record.at for record in replay if isinstance(record, ledger.Order)}

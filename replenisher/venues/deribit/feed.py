@@ -15,7 +15,6 @@ class FeedPhase(StrEnum):
     OFF = "off"  # not asked for, or refused
     LEAVING = "leaving"  # unsubscribing, to subscribe afresh
     ASKED = "asked"  # subscribed, no snapshot yet
-    LATE = "late"  # likewise, for so long that we subscribe afresh unless one comes after all
     LIVE = "live"
 
 

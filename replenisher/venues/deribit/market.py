@@ -407,23 +407,23 @@ class Market:
                 self._ask_for(feed.channels, at)
         self._rearm()
 
-    def _distrust(self, feed: Feed, reason: str, at: int, meanwhile: FeedPhase = FeedPhase.OFF) -> None:
+    def _distrust(self, feed: Feed, reason: str, at: int) -> None:
         """The book is worthless from now on; get another one, sooner if this is the first time in a while."""
-        if feed.phase in (FeedPhase.OFF, FeedPhase.LATE, FeedPhase.LEAVING):
+        if feed.phase in (FeedPhase.OFF, FeedPhase.LEAVING):
             return
         self._facts.append(FeedLost(at=at, instrument=feed.key, reason=reason))
         if wait := feed.fail(at, self._settings):
-            feed.phase, feed.due = meanwhile, at + wait
+            feed.due = at + wait
         else:
             self._leave(feed, at)
         self._rearm()
 
     def _overdue(self, feed: Feed, at: int) -> None:
         match feed.phase:
-            case FeedPhase.OFF | FeedPhase.LATE:
+            case FeedPhase.OFF:
                 self._leave(feed, at)
             case FeedPhase.ASKED:
-                self._distrust(feed, NO_SNAPSHOT, at, meanwhile=FeedPhase.LATE)
+                self._distrust(feed, NO_SNAPSHOT, at)
             case FeedPhase.LEAVING | FeedPhase.LIVE:
                 raise AssertionError("nothing is waited for in this phase")
             case _:
@@ -461,7 +461,7 @@ class Market:
             return
         live, is_snapshot = feed.phase is LIVE, book.is_snapshot
         if is_snapshot:
-            if not live and feed.phase not in (FeedPhase.ASKED, FeedPhase.LATE):
+            if not live and feed.phase is not FeedPhase.ASKED:
                 return  # a leftover of a subscription that we are giving up
         elif not live:
             return  # changes of a book that we do not have
