@@ -77,9 +77,10 @@ class Dispatch:
             self._withdraw(order)
         for each in self._refills_first(shown) if is_any_placed else shown:
             self._show(*each)
-        for plan in plans:
-            if plan.setup.id not in self._unpaid:
-                self._state.turns.over(plan.setup.id)
+        if turns := self._state.turns:
+            for plan in plans:
+                if plan.setup.id not in self._unpaid:
+                    turns.over(plan.setup.id)
 
     def cancel_left_over(self) -> list[str]:
         """Orders of a strategy that is configured no longer: nobody else would take them off. Their instruments."""
@@ -190,9 +191,10 @@ class Dispatch:
     def _pays(self, till: Till, setup: StrategySetup, reserve: int) -> bool:
         """Pay for one request of a strategy; else it waits for credits, and what it wishes for after that does, too."""
         turns = self._state.turns
-        kept = turns.kept(setup.id, setup.venue) + (PLACE if setup.id in self._unpaid else 0)
+        kept = turns.kept(setup.id, setup.venue) + (PLACE if setup.id in self._unpaid else 0) if turns else 0
         if till.budget.spend(reserve + kept):
-            turns.over(setup.id)
+            if turns:
+                turns.over(setup.id)
             return True
         self._pay_later(till, setup.instrument, reserve + kept)
         if reserve < till.rate_limit.burst:  # nobody waits for what can never be paid

@@ -141,8 +141,8 @@ class Engine:
         touched, state.to_revisit = state.to_revisit, {}
         moved, state.to_look_at = state.to_look_at, {}
         plans: list[Plan] = []
-        for instrument in touched:
-            state.count_anew(instrument)
+        if state.setup.shares_money:
+            state.uncounted |= touched
         for instrument in touched:
             plans += self.planner.after_news(state, instrument, at)
         for instrument in moved:

@@ -326,7 +326,7 @@ class State:
         instrument = self.instruments[setup.instrument]
         position = self.account.position(setup.instrument).size
         inventory = self.account.inventory(setup.instrument, setup.id)
-        kept, base_kept = elsewhere = self._kept_elsewhere(instrument)
+        kept, base_kept = elsewhere = self._kept_elsewhere(instrument) if self.setup.shares_money else NOTHING
         basis = (instrument, touch.bid + touch.ask, position, inventory, self.account.cash_moves, elsewhere)
         known = self.known_bounds.get(setup.id)
         if known is not None and known[0] == basis:
@@ -358,8 +358,6 @@ class State:
 
     def _kept_elsewhere(self, instrument: Instrument) -> Needs:
         """What of the money for an instrument stands behind others."""
-        if not self.setup.shares_money:
-            return NOTHING
         for key in self.uncounted:
             other = self.instruments.get(key)
             if other is not None and (needed := self._needs(other)) is not None:

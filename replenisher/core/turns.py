@@ -18,10 +18,12 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {}  # strategy -> venue
 
+    def __bool__(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
     def kept(self, strategy: str, venue: str) -> int:
         """What one must leave to those before it."""
-        if not self._waiting:
-            return 0
         before = takewhile(lambda waiting: waiting[0] != strategy, self._waiting.items())
         return PLACE * sum(each == venue for _strategy, each in before)
 
