@@ -77,10 +77,10 @@ class Dispatch:
             self._withdraw(order)
         for each in self._refills_first(shown) if is_any_placed else shown:
             self._show(*each)
-        if turns := self._state.turns:
+        if self._state.turns.waiting:
             for plan in plans:
                 if plan.setup.id not in self._unpaid:
-                    turns.over(plan.setup.id)
+                    self._state.turns.over(plan.setup.id)
 
     def cancel_left_over(self) -> list[str]:
         """Orders of a strategy that is configured no longer: nobody else would take them off. Their instruments."""
@@ -165,12 +165,13 @@ class Dispatch:
 
     def _ask_for(self, wishes: Sequence[Change | Show], plan: Plan, till: Till) -> bool:
         """Give the commands for what may be shown, as far as the budget can pay; the record says what it could not."""
-        state, deadline = self._state, till.deadline
-        reserve = state.orders.open  # one cancel for every order
+        state, budget, deadline = self._state, till.budget, till.deadline
+        waiting, reserve = state.turns.waiting, state.orders.open  # one cancel for every order
         is_all = True
         for wish in wishes:
             is_place = type(wish) is Show
-            if not self._pays(till, plan.setup, reserve + is_place):
+            is_paid = not waiting and budget.spend(reserve + is_place)  # as nearly always
+            if not is_paid and not self._pays(till, plan.setup, reserve + is_place):
                 plan.cuts += (Cut.leaving(wish.quote, UNPAID),)
                 is_all = False
                 if type(wish) is Change and plan.innermost is not None and is_further_in(wish.order, plan.innermost):
@@ -191,10 +192,9 @@ class Dispatch:
     def _pays(self, till: Till, setup: StrategySetup, reserve: int) -> bool:
         """Pay for one request of a strategy; else it waits for credits, and what it wishes for after that does, too."""
         turns = self._state.turns
-        kept = turns.kept(setup.id, setup.venue) + (PLACE if setup.id in self._unpaid else 0) if turns else 0
+        kept = turns.kept(setup.id, setup.venue) + (PLACE if setup.id in self._unpaid else 0)
         if till.budget.spend(reserve + kept):
-            if turns:
-                turns.over(setup.id)
+            turns.over(setup.id)
             return True
         self._pay_later(till, setup.instrument, reserve + kept)
         if reserve < till.rate_limit.burst:  # nobody waits for what can never be paid

@@ -13,24 +13,20 @@ PLACE = 2  # credits: of the order, and of its cancel
 class Turns:
     """The strategies that wait, who has waited longest first."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[str, str] = {}  # strategy -> venue
-
-    def __bool__(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._waiting)
+        self.waiting: dict[str, str] = {}  # strategy -> venue
 
     def kept(self, strategy: str, venue: str) -> int:
         """What one must leave to those before it."""
-        before = takewhile(lambda waiting: waiting[0] != strategy, self._waiting.items())
+        before = takewhile(lambda waiting: waiting[0] != strategy, self.waiting.items())
         return PLACE * sum(each == venue for _strategy, each in before)
 
     def wait(self, strategy: str, venue: str) -> None:
         """One could not be paid; who waits already keeps the place in line."""
-        self._waiting.setdefault(strategy, venue)
+        self.waiting.setdefault(strategy, venue)
 
     def over(self, strategy: str) -> None:
         """One was paid, or wants nothing any more."""
-        self._waiting.pop(strategy, None)
+        self.waiting.pop(strategy, None)
