@@ -13,7 +13,7 @@ import json
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import msgspec
 
 from replenisher.errors import ReplenisherError
 from replenisher.simulate.checks import ALL
-from replenisher.wiring.mutations import Copy, Mutation
+from replenisher.wiring.mutations import PACKAGE, Copy, Mutation
 from replenisher.wiring.seeds_apart import run_apart
 
 INVARIANTS = frozenset(check.name for check in ALL)
@@ -41,6 +41,10 @@ class Days:
     faults: str = "all"
     config: Path | None = None
     calm_seeds: range = CALM_SEEDS
+
+    def under(self, config: str | None) -> "Days":
+        """The same under a shipped configuration."""
+        return self if config is None else replace(self, config=PACKAGE.parent / "configs" / config)
 
     def minutes_with(self, faults: str) -> float:
         """How long a seed is."""
@@ -168,43 +172,47 @@ class Campaign:
 
     async def _try(self, mutation: Mutation) -> Found:
         unsettled = Found(mutation=mutation.name, file=mutation.file, caught_by=mutation.caught_by)
-        async with aclosing(self._trials(mutation, self.days.calm_seeds, CALM)) as trials:
+        days = self.days.under(mutation.config)
+        async with aclosing(self._trials(mutation, days, days.calm_seeds, CALM)) as trials:
             async for trial in trials:
-                if trial.invariant and await self._is_sound(trial):
+                if trial.invariant and await self._is_sound(trial, mutation):
                     return msgspec.structs.replace(unsettled, too_loud=str(trial))
         raised: list[int] = []
         async with aclosing(self._trials_with_faults(mutation)) as trials:
             async for trial in trials:
-                if trial.finds and await self._is_sound(trial):
+                if trial.finds and await self._is_sound(trial, mutation):
                     return msgspec.structs.replace(
                         unsettled, seed=trial.seed, invariant=trial.invariant, sentence=trial.sentence, raised=raised
                     )
                 raised += [trial.seed] if trial.invariant and not trial.finds else []
         return msgspec.structs.replace(unsettled, raised=raised)
 
-    async def _is_sound(self, trial: Trial) -> bool:
+    async def _is_sound(self, trial: Trial, mutation: Mutation) -> bool:
         """Whether nothing is found on this seed without the bug."""
-        seeds = range(trial.seed, trial.seed + 1)
-        unsound = [same async for same in self._trials(None, seeds, trial.faults) if same.invariant]
+        seeds, days = range(trial.seed, trial.seed + 1), self.days.under(mutation.config)
+        unsound = [same async for same in self._trials(None, days, seeds, trial.faults) if same.invariant]
         self.unsound += unsound
         return not unsound
 
     async def _trials_with_faults(self, mutation: Mutation) -> AsyncGenerator[Trial, None]:
         for seeds in self.days.beginning_with(mutation.seed):
-            async with aclosing(self._trials(mutation, seeds, self.days.faults)) as trials:
+            days = self.days.under(mutation.config)
+            async with aclosing(self._trials(mutation, days, seeds, days.faults)) as trials:
                 async for trial in trials:
                     yield trial
 
-    async def _trials(self, mutation: Mutation | None, seeds: range, faults: str) -> AsyncGenerator[Trial, None]:
+    async def _trials(
+        self, mutation: Mutation | None, days: Days, seeds: range, faults: str
+    ) -> AsyncGenerator[Trial, None]:
         """One after the other: those that were made before, and then the others."""
-        key, name = self._key(mutation, faults), "" if mutation is None else mutation.name
+        key, name = self._key(mutation, days, faults), "" if mutation is None else mutation.name
         while seeds and (known := self.record.of(key, seeds[0])):
             seeds = seeds[1:]
             yield known
         if not seeds:
             return
         with self._copy(mutation) as folder:
-            minutes, arguments = self.days.minutes_with(faults), self.days.arguments(faults)
+            minutes, arguments = days.minutes_with(faults), days.arguments(faults)
             async with aclosing(run_apart(folder, seeds, minutes, arguments)) as verdicts:
                 async for each in verdicts:
                     trial = Trial(key, name, faults, each.seed, each.invariant, each.sentence)
@@ -213,10 +221,10 @@ class Campaign:
                     self.say(f"{settled}; {name or 'no bug'}: seed {each.seed} of {seeds[-1]}, faults {faults}")
                     yield trial
 
-    def _key(self, mutation: Mutation | None, faults: str) -> str:
+    def _key(self, mutation: Mutation | None, days: Days, faults: str) -> str:
         patch = None if mutation is None else (mutation.file, mutation.old, mutation.new)
-        config = None if self.days.config is None else self.days.config.read_text()
-        tried = json.dumps([self._code, patch, faults, self.days.minutes_with(faults), config])
+        config = None if days.config is None else days.config.read_text()
+        tried = json.dumps([self._code, patch, faults, days.minutes_with(faults), config])
         return blake2b(tried.encode(), digest_size=8).hexdigest()
 
     @contextmanager

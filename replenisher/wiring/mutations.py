@@ -28,6 +28,7 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     new: str
     why: str  # what it would cost
     caught_by: tuple[str, ...]  # the invariants of which one must be the first to find it
+    config: str | None = None  # a shipped configuration under which it shows, where that is not the one of all
     seed: int | None = None  # of a day on which it was found once: where that is asked for, it is tried first
 
     def plant(self, package: Path) -> None:
