@@ -55,6 +55,10 @@ class Budget(msgspec.Struct):
         self.credits -= requests
         self.leaving += requests
 
+    def shrink(self, less: float) -> None:
+        """The bucket holds so much less from now on; no venue counts below nothing, so that alone leaves no debt."""
+        self.credits = max(self.credits - less, min(self.credits, 0.0))
+
     def affords_at(self, limit: RateLimit, reserve: int) -> int:
         """The session time at which one more request above the reserve can be paid."""
         missing = max(0.0, 1 + reserve - self.credits)

@@ -28,6 +28,7 @@ from replenisher.core.account import ZERO
 from replenisher.core.state import State
 from replenisher.core.sync import Stage
 from replenisher.core.topic import Topic
+from replenisher.core.touch_prices import mark_of
 from replenisher.model.command import HaltCause, TakenOver
 from replenisher.model.event import BalanceReported, PositionReported
 from replenisher.model.instrument import Kind, venue_of
@@ -139,7 +140,7 @@ def _price_of(state: State, event: PositionReported) -> Decimal:
     instrument, touch = state.instruments[event.instrument], state.touch_of(event.instrument, event.at)
     if touch is None or (not state.account.position(event.instrument).size and event.average_price > 0):
         return event.average_price
-    return (touch.bid + touch.ask) * instrument.tick / 2
+    return mark_of(touch, instrument)
 
 
 def _ask_in_next_round(state: State, venue: str, topic: Topic, subject: str, at: int) -> None:

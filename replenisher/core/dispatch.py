@@ -183,7 +183,7 @@ class Dispatch:
             else:
                 self.give(self._place(plan.setup, wish.quote, deadline))
                 reserve += 1
-        state.count_anew(plan.setup.instrument)
+        state.count_anew((plan.setup.instrument,))
         self._has_asked = True
         if not is_all:
             state.withheld[plan.setup.id] = f"{plan.withheld}, {UNPAID}" if plan.withheld else UNPAID

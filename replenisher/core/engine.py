@@ -141,8 +141,7 @@ class Engine:
         touched, state.to_revisit = state.to_revisit, {}
         moved, state.to_look_at = state.to_look_at, {}
         plans: list[Plan] = []
-        if state.setup.shares_money:
-            state.uncounted |= touched
+        state.count_anew(touched)
         for instrument in touched:
             plans += self.planner.after_news(state, instrument, at)
         for instrument in moved:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from replenisher.core.orders import Order
 from replenisher.core.risk import OnBreach
 from replenisher.core.state import State
+from replenisher.core.touch_prices import mark_of
 from replenisher.model.command import Halt, HaltCause, Pause
 from replenisher.model.event import ClockOffset, LoopLagged, RejectReason, SessionLost
 from replenisher.model.instrument import venue_of
@@ -84,7 +85,7 @@ def judge_positions(state: State, at: int) -> None:
         if size * fill.side.sign <= 0:
             continue  # it has made the position smaller
         touch = state.market(fill.instrument)
-        mark = fill.price if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
+        mark = fill.price if touch is None else mark_of(touch, instrument)
         most = instrument.amount_of_quote(limits.max_position_quote, mark)
         if abs(size) > most and abs(size) > most * (1 + state.measure("", limits, instrument).collar):
             reason = f"max_position_quote: filled up to {size} in {fill.instrument}, and {most:.8g} is the limit"

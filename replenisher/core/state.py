@@ -5,7 +5,7 @@ the rest (books, sessions, budgets) is worthless after a restart and is learned 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from functools import lru_cache
@@ -33,6 +33,7 @@ from replenisher.core.slots import SlotKey, Slots
 from replenisher.core.stopping import Stopping
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
+from replenisher.core.touch_prices import mark_of
 from replenisher.core.turns import Turns
 from replenisher.core.watch import Values, Watch
 from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
@@ -191,8 +192,7 @@ class State:
         """A venue has said how often it may be asked: what was spent lately is missing of that, too."""
         ours, before, budget = self.setup.venue(venue).rate_limit, self.rate_limit(venue), self.budget(venue, at)
         now = self.granted[venue] = RateLimit(min(ours.per_s, per_s), min(ours.burst, burst))
-        less = max(0.0, before.burst - now.burst)
-        budget.credits = max(budget.credits - less, min(budget.credits, 0.0))  # no venue counts below nothing
+        budget.shrink(max(0.0, before.burst - now.burst))
 
     def budget(self, venue: str, at: int) -> Budget:
         """The rate budget of one venue, as of now."""
@@ -332,15 +332,13 @@ class State:
         if known is not None and known[0] == basis:
             return known[1]
         pause = self.pauses.get("")
-        cash, base_cash = (
-            self.account.funds(instrument.venue, instrument.settlement_currency),
-            self.available(instrument),
-        )
+        cash = self.account.funds(instrument.venue, instrument.settlement_currency)
+        base_cash = self.available(instrument)
         stake = Stake(
             position=position,
             cash=None if cash is None else cash - kept,
             base_cash=None if base_cash is None else base_cash - base_kept,
-            mark=(touch.bid + touch.ask) * instrument.tick / 2,
+            mark=mark_of(touch, instrument),
             reduces=pause is not None and pause.reduces,
         )
         bounds: tuple[Bound, ...] = (Bound(self.measure("", self.setup.limits, instrument), stake),)
@@ -351,10 +349,10 @@ class State:
         self.known_bounds[setup.id] = (basis, bounds)
         return bounds
 
-    def count_anew(self, instrument: str) -> None:
-        """Note that orders or a position have changed, if anything else is paid from the same purse."""
+    def count_anew(self, instruments: Iterable[str]) -> None:
+        """Note whose orders or position may have changed, if anything else is paid from the same purse."""
         if self.setup.shares_money:
-            self.uncounted[instrument] = None
+            self.uncounted.update(dict.fromkeys(instruments))
 
     def _kept_elsewhere(self, instrument: Instrument) -> Needs:
         """What of the money for an instrument stands behind others."""
@@ -371,7 +369,7 @@ class State:
         if not position.size and not load.orders:
             return NOTHING
         touch = self.market(instrument.key)
-        mark = position.entry_price(instrument) if touch is None else (touch.bid + touch.ask) * instrument.tick / 2
+        mark = position.entry_price(instrument) if touch is None else mark_of(touch, instrument)
         return None if mark is None else needs(instrument, position.size, load, mark, self.setup.limits.max_leverage)
 
     def available(self, instrument: Instrument) -> Decimal | None:

@@ -1,8 +1,15 @@
 """Prices that follow from the touch alone: where between the best bid and the best ask the market is, in ticks."""
 
+from decimal import Decimal
 from math import atan, pi
 
 from replenisher.core.book import Touch
+from replenisher.model.instrument import Instrument
+
+
+def mark_of(touch: Touch, instrument: Instrument) -> Decimal:
+    """The mid in price units, exactly: what limits and comparisons value an instrument at."""
+    return (touch.bid + touch.ask) * instrument.tick / 2
 
 
 def mid(touch: Touch) -> float:

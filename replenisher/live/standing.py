@@ -14,6 +14,7 @@ from replenisher.core.account import ZERO, booked
 from replenisher.core.orders import Order
 from replenisher.core.slots import SlotKey
 from replenisher.core.state import State, slot_of
+from replenisher.core.touch_prices import mark_of
 from replenisher.model.command import Intent
 from replenisher.model.event import Level
 from replenisher.model.instrument import Instrument
@@ -166,7 +167,7 @@ def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, str]:
     if not book.distrust and bid is not None and ask is not None:
         return (bid + ask) * instrument.tick / 2, "mid"
     if (touch := state.stand_ins.get(instrument.key)) is not None and state.touches.get(instrument.key) is None:
-        return (touch.bid + touch.ask) * instrument.tick / 2, "fair value"
+        return mark_of(touch, instrument), "fair value"
     if book.last_trade is not None:
         return instrument.price(book.last_trade), "last trade"
     return None, ""
