@@ -1,9 +1,9 @@
 """Seed after seed, as many as wanted: `make chaos`. It goes on where it was stopped, tells what fails, and sums up.
 
-A line a seed is appended to `chaos-<code>.jsonl`, and what stands there is not run again; a change of the package, of
-the shipped strategies, of a library or of the minutes is other code, of which nothing is known. The summary is printed
-and written to `chaos-<code>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long it took to
-find back, and what failed.
+A line a seed is appended to `chaos-<code>.jsonl`, and what stands there is not run again; a change of a module that a
+seed loads, of the configuration, of a library or of the minutes is other code, of which nothing is known. The summary
+is printed and written to `chaos-<code>.txt`: seeds, simulated hours, what befell the daemon in each of them, how long
+it took to find back, and what failed.
 """
 
 import argparse
@@ -26,6 +26,9 @@ from replenisher.wiring import simulation
 
 CHUNK = 200  # seeds, after which processes begin anew: little is waited for at the end of so many, and nothing grows
 TELL_EVERY_S = 10
+ROOT = Path(replenisher.__file__).parent.parent
+OURS = ("configs", "replenisher", "strategies")
+BRIEF_MINUTES = 0.01  # in which a seed has loaded whatever one of any length does
 
 
 def main() -> int:
@@ -64,12 +67,18 @@ def main() -> int:
 
 def code(minutes: float) -> str:
     """Of what runs here: the same seed gives the same as long as nothing of it changes."""
-    root = Path(replenisher.__file__).parent.parent
-    parts = [*(root / "replenisher").rglob("*.py"), *(root / "strategies").rglob("*.py"), root / "requirements.lock"]
     digest = blake2b(f"{minutes:g}".encode(), digest_size=6)
-    for file in sorted([*parts, simulation.SHIPPED]):
-        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    for name in parts():
+        digest.update(f"{name}\0".encode() + (ROOT / name).read_bytes())
     return digest.hexdigest()
+
+
+def parts() -> list[str]:
+    """The files that a seed depends on: of ours what it loads, so that a report may be written anew meanwhile."""
+    list(simulation.simulate(simulation.Task(simulation.SHIPPED, BRIEF_MINUTES, NAMES), [1], 1))  # loads all of it
+    loaded = [Path(file) for module in sys.modules.values() if (file := getattr(module, "__file__", None))]
+    names = [file.relative_to(ROOT) for file in [*loaded, simulation.SHIPPED] if file.is_relative_to(ROOT)]
+    return sorted(["requirements.lock", *(str(name) for name in names if name.parts[0] in OURS)])
 
 
 def read(file: Path) -> dict[int, dict[str, Any]]:
