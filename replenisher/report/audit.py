@@ -29,7 +29,7 @@ from replenisher.model.order import Liquidity, Status, is_order_id
 from replenisher.report.difference import Difference, differs, fill_name, order_name
 from replenisher.report.ledger import ExchangeBook, ExchangeOrder, ExchangeTrade
 from replenisher.report.recount import recount
-from replenisher.store import queries
+from replenisher.store import leases, queries
 from replenisher.store.queries import AccountKey, BalanceRow, CashRow, Counts, FillRow, OrderRow
 
 LIQUIDITY = {"M": Liquidity.MAKER, "T": Liquidity.TAKER}
@@ -60,6 +60,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
     source: Literal["file", "wire"]  # of the exchange's book
     is_running: bool  # the desk traded while the books were compared: its orders may rest
+    is_lease_out: bool  # it stands, and its last life did not end in order: the next one brings what is missing here
     orders: int
     fills: int
     refills: int
@@ -81,11 +82,13 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_running: bool = False) -> Audit:
     """Compare one account's two books; of a desk that does not run no order may rest."""
     ours = our_book(connection, key)
+    lease = leases.standing(connection, key.venue, key.account)
     open_here = {order.order_id for order in ours.orders if not order.status.is_terminal}
     open_there = {order.label for order in theirs.orders if order.state == "open" and ours.has_named(order.label)}
     return Audit(
         source=theirs.source,
         is_running=is_running,
+        is_lease_out=not is_running and lease is not None and lease.until > 0,
         orders=ours.counts.orders,
         fills=ours.counts.fills,
         refills=ours.counts.refills,

@@ -3,6 +3,7 @@
 from replenisher.report.audit import Audit
 
 SOURCES = {"file": "its ledger file", "wire": "its answers"}
+CUT_OFF = "the last life was cut off, or trades elsewhere: the next one brings its last rows, and what it missed"
 
 
 def audit_page(found: Audit) -> str:
@@ -13,6 +14,8 @@ def audit_page(found: Audit) -> str:
     ]
     if found.cash_unread:
         lines.append(f"money moved {found.cash_unread} times since our last look: the next life reads it")
+    if found.is_lease_out:
+        lines.append(CUT_OFF)
     lines += [
         f"{each.kind}: {each.row}: ours {_said(each.ours)}, theirs {_said(each.theirs)}" for each in found.differences
     ]

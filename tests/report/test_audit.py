@@ -16,9 +16,11 @@ from bench.small_exchange import BTC_PERPETUAL
 from replenisher.errors import ConfigurationError
 from replenisher.model.instrument import Instrument
 from replenisher.report.audit import Audit, audit
+from replenisher.report.audit_page import CUT_OFF, audit_page
 from replenisher.report.ledger import ExchangeBook, read_ledger
-from replenisher.store import queries, tables
+from replenisher.store import leases, queries, tables
 from replenisher.store.database import Database
+from replenisher.store.leases import Claim
 from replenisher.store.queries import AccountKey
 from tests.report.independent_check import check
 from tests.report.world import ACCOUNT, World
@@ -47,6 +49,7 @@ def test_two_books_that_agree(world: World) -> None:
     assert set(told) == {
         "source",
         "is_running",
+        "is_lease_out",
         "orders",
         "fills",
         "refills",
@@ -56,6 +59,17 @@ def test_two_books_that_agree(world: World) -> None:
     }
     assert told["source"] == "file"
     assert check(world.database.url, world.ledger, ACCOUNT) == []
+
+
+def test_of_a_life_that_was_cut_off_it_is_said_that_the_next_one_brings_the_rest(world: World) -> None:
+    claim = Claim(accounts={"deribit": ACCOUNT}, journal_id="j", life_ns=10, data_directory="/srv/desk")
+    world.database.write(lambda connection: leases.take(connection, claim, 9, 1))
+    cut_off, trading = audited(world), audited(world, is_running=True)
+    world.database.write(lambda connection: leases.give_back(connection, claim, 9))
+    ended = audited(world)
+
+    told = [CUT_OFF in audit_page(each) for each in (cut_off, trading, ended)]
+    assert told == [each.is_lease_out for each in (cut_off, trading, ended)] == [True, False, False]
 
 
 LINEAR = msgspec.structs.replace(
