@@ -6,6 +6,7 @@ Everything has a usual answer but money: sizes, limits and balances are always t
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from replenisher.config.readiness import CCXT
 from replenisher.exchange.dialects.deribit.naming import RULE, read_name, usual_grid
@@ -44,6 +45,7 @@ def questions(answers: Answers) -> list[Question]:
     adapters = (DIRECT, CCXT) if venue == DIRECT else (CCXT,)
     offered = DIRECT if mode == "paper" else f"{DIRECT}, or by ccxt's name: binance, okx, ..."
     example = "BTC-PERPETUAL" if venue == DIRECT else None
+    level_quote = partial(_level_quote, answers, mode)
     asked = [
         Question("mode", f"Mode ({', '.join(MODES)})", "paper", _one_of(MODES)),
         Question("venue", f"Venue ({offered})", DIRECT, _venue(mode)),
@@ -54,10 +56,8 @@ def questions(answers: Answers) -> list[Question]:
         Question("levels", "Levels a side", "5", _levels),
         Question("spread_bps", "From fair value to the first level, in basis points", "8", _amount),
         Question("spacing_bps", "From one level to the next, in basis points", "4", _amount),
-        _money("max_order_quote", "Largest order, in the quote currency", lambda: _level_quote(answers, mode)),
-        _money(
-            "max_position_quote", "Largest position, in the quote currency", lambda: answers.get("max_order_quote", "0")
-        ),
+        _money("max_order_quote", "Largest order, in the quote currency", level_quote),
+        _money("max_position_quote", "Largest position, in the quote currency", level_quote),
         _money("max_daily_loss_quote", "Largest loss of a day, in the quote currency"),
     ]
     if mode == "paper":

@@ -99,7 +99,7 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
         ("levels", "0", "it must be a whole number from 1 to 50"),
         ("levels", "2.5", "it must be a whole number from 1 to 50"),
         ("max_order_quote", "999", "it must be at least 1000: less would let no order through"),
-        ("max_position_quote", "4999", "it must be at least 5000: less would let no order through"),
+        ("max_position_quote", "999", "it must be at least 1000: less would let no order through"),
         ("balances", "10", "it must be like BTC=10, or BTC=1,USDC=50000"),
         ("balances", "BTC=0", "it must be greater than 0"),
         ("balances", "USD=3", "it must name BTC as well: nothing can be traded without"),
