@@ -30,15 +30,17 @@ from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.offered import require_offered, require_undelivered
 
+TESTNET = ".testnet"  # no name of an account has a dot
 LOOK_AGAIN_S = 2.0  # what a desk that trades has told the exchange and not yet our database is there by then
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
-    """The account key of every venue that we quote on; on a simulated exchange its own id is part of it."""
-    return {
-        name: section.account if exchange_id is None else f"{section.account}@{exchange_id}"
-        for name, section in config.quoted_venues.items()
-    }
+    """The account key of every venue that we quote on; on a simulated exchange its own id is part of it.
+
+    The money of a testnet is none, so its account is another one than that of the same name where money is real.
+    """
+    ending = f"@{exchange_id}" if exchange_id is not None else TESTNET if config.mode == "testnet" else ""
+    return {name: f"{section.account}{ending}" for name, section in config.quoted_venues.items()}
 
 
 def require_database(config: Config) -> None:
@@ -210,6 +212,8 @@ def _asked_book(config: Config, venue: str) -> ExchangeBook:
 
 def newest_account(config: Config, venue: str, connection: Connection) -> str:
     """The account key under which we traded last: an exchange's id may be part of it, which the wire does not tell."""
+    if config.mode != "paper":
+        return accounts_of(config, None)[venue]
     name = config.venues[venue].account
     held = queries.accounts(connection, venue)
     return next((account for account in held if account.partition("@")[0] == name), name)

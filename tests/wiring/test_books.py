@@ -1,0 +1,49 @@
+"""Whose books they are: the key of an account in the ledger."""
+
+import itertools
+from contextlib import closing
+from pathlib import Path
+
+from replenisher.config import Config, load
+from replenisher.store.database import Database
+from replenisher.store.recorder import Recorder
+from replenisher.wiring.books import accounts_of, newest_account
+from tests.store.given import started, step, write_journal
+from tests.stories.desk import PAPER
+
+
+def desk(room: Path, mode: str) -> Config:
+    path = room / f"{mode}.yaml"
+    path.write_text(PAPER.read_text().replace("mode: paper", f"mode: {mode}"))
+    return load(path)
+
+
+def test_one_name_is_three_accounts_of_which_one_has_money(tmp_path: Path) -> None:
+    keys = [accounts_of(desk(tmp_path, mode), None) for mode in ("testnet", "live")]
+    simulated = accounts_of(desk(tmp_path, "paper"), "0123456789abcdef")
+
+    assert [*keys, simulated] == [
+        {"deribit": "main.testnet"},
+        {"deribit": "main"},
+        {"deribit": "main@0123456789abcdef"},
+    ]
+
+
+def test_who_rehearsed_last_in_a_database_is_nobody_to_report_on_where_money_is_real(
+    tmp_path: Path, ledger_url: str
+) -> None:
+    lives = itertools.count(1)
+    for account in ("main", "main.testnet", "main@0123456789abcdef"):
+        journal, epoch = tmp_path / account, next(lives)
+        at = started().at + epoch
+        write_journal(journal, [step(epoch, [started(epoch, at, account)])], epoch=epoch, journal_id=f"{epoch:016x}")
+        with closing(Database(ledger_url)) as database:
+            Recorder(journal, database).record_all()
+
+    with closing(Database(ledger_url)) as database:
+        found = [
+            database.read(lambda connection, mode=mode: newest_account(desk(tmp_path, mode), "deribit", connection))
+            for mode in ("live", "testnet", "paper")
+        ]
+
+    assert found == ["main", "main.testnet", "main@0123456789abcdef"]
