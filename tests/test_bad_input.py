@@ -575,6 +575,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "the database has schema 0001, which is older than this replenisher's: say `replenisher db upgrade`",
     ),
     (
+        "an older copy of the journal",
+        (OLD,),
+        statement("update cursor set epoch = epoch + 1;"),
+        CONFIGURATION,
+        "data/journal: the database has later rows of this journal, so this is an older copy of it: bring the newest",
+    ),
+    (
         "an order that is not there",
         (OLD,),
         an_order_that_is_not_there,

@@ -26,6 +26,7 @@ from replenisher.report.uptime import Uptime, read_uptime
 from replenisher.report.wire import Key, read_exchange
 from replenisher.store import queries, schema, tables
 from replenisher.store.database import Database, explained
+from replenisher.store.older_copy import refuse_older_copy
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.offered import require_offered, require_undelivered
@@ -44,7 +45,7 @@ def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
 
 
 def require_database(config: Config) -> None:
-    """Refuse a database that cannot be used: out of reach, newer than this program, or another exchange's.
+    """Refuse a database that cannot be used: out of reach, newer than this program or the journal, another exchange's.
 
     One that is not there yet is fine, if it can be made.
     """
@@ -57,8 +58,9 @@ def require_database(config: Config) -> None:
     else:
         _require_place(config, file)
         return
-    if config.starts_exchange:
-        with closing(Database(url)) as database, explained(database):
+    with closing(Database(url)) as database, explained(database):
+        database.read(partial(refuse_older_copy, config.data_dir / "journal"))
+        if config.starts_exchange:
             database.read(partial(_refuse_other_exchange, config))
 
 
