@@ -582,6 +582,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "data/journal: the database has later rows of this journal, so this is an older copy of it: bring the newest",
     ),
     (
+        "an audit where money is real",
+        EITHER,
+        lambda desk: ["audit", written("mode: paper", "mode: live")(desk)[1]],
+        CONFIGURATION,
+        "in mode live there are no books of an exchange to read: `replenisher statement` holds the ledger against",
+    ),
+    (
         "an order that is not there",
         (OLD,),
         an_order_that_is_not_there,

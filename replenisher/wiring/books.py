@@ -149,6 +149,11 @@ def audit(config: Config) -> Audit:
 
     An exchange that has an address is asked over the wire; of the one that `run` starts the ledger file is read.
     """
+    if config.mode != "paper":
+        raise ConfigurationError(
+            f"{config.path}: in mode {config.mode} there are no books of an exchange to read: `replenisher statement` "
+            "holds the ledger against what the venue says"
+        )
     is_running = is_held(config.data_dir)
     found = _compared(config, is_running=is_running)
     if not (is_running and found.differences):
@@ -160,7 +165,7 @@ def audit(config: Config) -> Audit:
 def _compared(config: Config, *, is_running: bool) -> Audit:
     """One look into both books, the exchange's first."""
     venue = _audited_venue(config)
-    is_asked = config.mode == "paper" and config.venues[venue].url is not None
+    is_asked = config.venues[venue].url is not None
     theirs = _asked_book(config, venue) if is_asked else _filed_book(config, venue)
     schema.require_same(config.database_url)
     with closing(Database(config.database_url)) as database, explained(database):
