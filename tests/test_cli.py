@@ -520,6 +520,7 @@ def test_one_strategy_is_listed_with_all_its_keys(replenisher: Command) -> None:
 
     assert list(told) == ["glft"]
     assert all(f"  {parameter['key']} " in page for parameter in told["glft"]["parameters"])
+    assert "  refill.max_per_minute " in page and "  obligations.min_uptime_pct " in page
     unknown = replenisher("list", "strategies", "glfd")
     assert unknown.returncode == 2
     assert "'glfd' is none of them: avellaneda_stoikov, glft, " in " ".join(unknown.stderr.split())

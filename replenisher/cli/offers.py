@@ -38,9 +38,10 @@ def list_strategies(
 ) -> None:
     """Print the strategies that a configuration can name.
 
-    Each has a line; of one every key is told, with its unit and default, and with `--json` every key of all.
+    Each has a line; of one every key is told, with its unit and default, and then those that every strategy takes. With
+    `--json` the keys of its own are told, of one or of all.
     """
-    from replenisher.config.parameters import offers
+    from replenisher.config.parameters import every_strategy, offers
 
     found = offers()
     if name is not None:
@@ -54,7 +55,7 @@ def list_strategies(
     else:
         from replenisher.cli.strategies_page import overview, strategy_page
 
-        display(overview(found) if name is None else strategy_page(name, found[name]))
+        display(overview(found) if name is None else strategy_page(name, found[name], every_strategy()))
 
 
 @lists.command("venues", epilog="Example: replenisher list venues --json")

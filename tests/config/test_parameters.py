@@ -1,8 +1,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
-from replenisher.config.parameters import Parameter, offer, offers
+from replenisher.config.page import page
+from replenisher.config.parameters import Parameter, every_key, every_strategy, offer, offers
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from strategies.avellaneda_stoikov import AvellanedaStoikov
 from strategies.glft import Glft
@@ -11,6 +13,8 @@ from strategies.ping_pong import PingPong
 from strategies.pure_mm import PureMarketMaking
 from strategies.top_of_book import TopOfBook
 from strategies.volatility_mm import VolatilityMarketMaking
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,36 @@ def test_a_block_that_says_what_it_is_has_a_line_of_its_own() -> None:
     )
     assert found["sigma.window_s"].unit == "seconds"
     assert "fair_value" not in found
+
+
+def test_the_page_of_every_key_is_the_one_that_is_written_from_the_sections() -> None:
+    written = (ROOT / "docs/configuration.md").read_text()
+
+    assert written == page(), "write it anew: python -m replenisher.config.page > docs/configuration.md"
+
+
+def test_what_has_a_name_of_ones_own_and_what_is_one_of_several_are_opened_too() -> None:
+    found = {parameter.key: parameter for parameter in every_key()}
+
+    assert (found["venues.NAME.adapter"].is_required, found["exchange.balances"].kind) == (True, "by name: number > 0")
+    assert found["exchange.queue_model"].kind == "risk_averse | {power}"
+    assert found["exchange.market.speed"].default == 1.0
+    assert found["exchange.market"].kind.startswith("{source: synthetic, time_scale, ")
+    assert found["version"].kind == "1"
+
+
+def test_a_unit_is_the_last_word_but_for_a_bound_and_is_none_of_what_is_counted_in_a_time() -> None:
+    units = {parameter.key: parameter.unit for parameter in every_key()}
+
+    assert units["strategies[].refill.delay_s"] == "seconds"
+    assert units["strategies[].refill.toxicity.markout_bps_min"] == "basis points"
+    assert units["strategies[].refill.toxicity.fills_min"] == units["venues.NAME.rate_limit_per_s"] == ""
+
+
+def test_every_strategy_takes_all_keys_of_its_section() -> None:
+    keys = {parameter.key for parameter in every_strategy()}
+
+    assert {"id", "refill.max_per_minute", "risk.max_order_quote", "obligations.min_uptime_pct"} <= keys
 
 
 def test_what_is_installed_is_offered() -> None:
