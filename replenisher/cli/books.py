@@ -13,10 +13,11 @@ def audit(
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Two empty books agree.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare our SQL ledger with the exchange's books.
+    """Compare our SQL ledger with the simulated exchange's books.
 
-    Every difference is named, and the exit code is 1 if there is one or if both books are empty. While the daemon runs
-    its orders may rest, and what differs is looked at twice.
+    Where money is real there are none to read, and `statement` holds the ledger against what the venue says. Every
+    difference is named, and the exit code is 1 if there is one or if both books are empty. While the daemon runs its
+    orders may rest, and what differs is looked at twice.
     """
     import msgspec
 
@@ -59,7 +60,7 @@ def obligations(
 
 @database.command("upgrade", epilog="Example: replenisher db upgrade configs/paper.yaml")
 def database_upgrade(file: File) -> None:
-    """Bring the tables to the version that this program knows."""
+    """Bring the tables to the version that this program knows. `run` does so by itself."""
     from replenisher.config import load
     from replenisher.wiring import books
 

@@ -106,9 +106,10 @@ def _resume_alone(config: "Config", reason: str, as_json: bool) -> None:
 
 @app.command("cancel-all", epilog="Example: replenisher cancel-all configs/paper.yaml")
 def cancel_all(file: File, timeout: Patience = 10, as_json: AsJson = False) -> None:
-    """Pause, and cancel every order.
+    """Pause, and so cancel every order of ours.
 
-    Nothing comes back until `resume`. It waits until nothing rests any more. The exit code is 1 if something may still
+    It is `pause` by the name that one looks for in an emergency. Nothing comes back until `resume`, what is held stays
+    held, and orders of others stay. It waits until nothing rests any more. The exit code is 1 if something may still
     rest after --timeout.
     """
     _take_down(file, "cancel-all", timeout, as_json)

@@ -14,7 +14,9 @@ from replenisher.errors import ConfigurationError
 def run(
     file: File,
     duration: Annotated[float | None, typer.Option(metavar="S", min=0, help="Stop after so many seconds.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Set the old data directory aside first.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Set the old data directory aside first, with its halts and the day's loss.")
+    ] = False,
     live: Annotated[bool, typer.Option("--live", help="Trade real money; the file must say `mode: live` too.")] = False,
     accept_untested: Annotated[
         bool, typer.Option("--accept-untested", help="Go live even on a venue that `list venues` calls untested.")
@@ -22,7 +24,13 @@ def run(
     tape: Tape = None,
     speed: Speed = None,
 ) -> None:
-    """Trade until told to stop, and leave no order behind."""
+    """Trade until told to stop, and leave no order behind.
+
+    Journal, database and logs are in $REPLENISHER_DATA_DIR, else in `data/` of the current directory under the file's
+    name. Ctrl-C, SIGTERM and `stop` end it, and a second signal does not wait. The exit code is 0 if the venue shows
+    none of our orders and all rows are written, 1 if some may be left, 3 after a halt, 75 if it may be tried again
+    later, 78 if something has to be mended first.
+    """
     from replenisher.config import load, market_overrides, require_ready
 
     config = load(file, market_overrides(tape, speed))
