@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from replenisher.store import schema
 from tests.postgres import database_on, server
@@ -20,6 +21,9 @@ USED = "recording"  # the property by which a test says that it ran on one
 FINDING = "finding"  # and the one by which it says what it found
 LONGEST = ("test_seeds.py", "test_kills.py", "test_database_away.py", "test_two_daemons.py", "test_paper.py")
 YOUNG_MAX = 200_000  # objects made and not freed again, after which Python looks for garbage; it would at 700
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 
 @pytest.fixture
