@@ -260,6 +260,18 @@ def test_a_bound_that_does_something_else_here_is_told_with_what(tmp_path: Path)
     assert brought(file, MONEY | {"price_ceiling": 80_000}).differs == (), "who says it himself knows ours"
 
 
+def test_sizes_that_lean_less_far_here_are_told_as_such(tmp_path: Path) -> None:
+    """There the bids are nothing with two whole sides too much; here one leaves a half of them, and so do two."""
+    said = MONEY | {"inventory.target_quote": 0}
+    translation = brought(desk(tmp_path, PURE, inventory_skew_enabled=True, inventory_range_multiplier=1), said)
+
+    assert translation.config["strategies"][0]["inventory"]["skew_factor"] == Decimal("0.5")
+    (told,) = translation.differs
+    assert (told.key, told.value) == ("inventory_range_multiplier", "1")
+    assert "Hummingbot's is nothing with 2 × it sides too much" in told.how
+    assert brought(desk(tmp_path, PURE), MONEY).differs == ()
+
+
 def test_a_blank_is_what_it_was_there(tmp_path: Path) -> None:
     strategy = brought(desk(tmp_path, PURE, order_levels=2), MONEY).config["strategies"][0]
 
@@ -305,7 +317,10 @@ def test_levels_that_grow_shrink_or_are_listed_are_written_out_to_the_last_digit
     )
     override = levels(order_override={"a": ["buy", 0.75, 200], "b": ["buy", 0.5, 100], "c": ["sell", 0.1, 5]})
 
+    both = levels(order_override={"a": ["buy", 0.75, 200]}, **LISTS)
+
     d = Decimal
+    assert both == [(10, d("0.01"))], "the lists stand in place of what is named"
     assert grown == [(10, d("0.01")), (20, d("0.013")), (30, d("0.016"))]
     assert shrunk == [(10, d("0.01")), (20, d("0.005"))], "the third one would be nothing"
     assert split == [(70, 8), (150, 12), (300, 20)]

@@ -219,8 +219,10 @@ PURE_ROWS = (
         Unit.NUMBER,
         MAPPED,
         "inventory.skew_factor",
-        "1 / (2 × it): the sizes lean as steeply; beyond one whole side too much they lean no further",
+        "1 / (2 × it): the sizes lean as steeply",
         blank="1",
+        differs="with one whole side too much the side that adds keeps 1 - 1 / (2 × it) of its size, and it leans no "
+        "further; Hummingbot's is nothing with 2 × it sides too much, here `risk.max_position_quote` ends it",
         only_if="inventory_skew_enabled",
     ),
     Row(

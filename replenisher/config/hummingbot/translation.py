@@ -100,7 +100,7 @@ def _asked(given: Given, asked: Collection[str]) -> Iterator[Asked]:
 
 def _differs(given: Given, draft: "_Draft") -> Iterator[Differs]:
     for row in given.rows.values():
-        if row.differs and row.ours in draft.strategy and not draft.is_said(row.ours):
+        if row.differs and _is_written(draft.strategy, row.ours) and not draft.is_said(row.ours):
             yield Differs(row.key, given.word(row.key), row.differs)
 
 
@@ -221,10 +221,10 @@ class _Draft:
     def _pure(self, orders: Levels) -> None:
         """A ladder at fixed distances: counted, or written out where its levels are not alike."""
         given, counts = self.given, not any(orders.values())
-        if counts and given.strategy != AVELLANEDA:
-            if given.switch("split_order_levels_enabled"):
+        if given.strategy != AVELLANEDA:
+            if given.switch("split_order_levels_enabled"):  # there, too, the lists stand in place of orders by name
                 orders = {BUY: self._split("bid"), SELL: self._split("ask")}
-            elif given.number("order_level_amount"):
+            elif counts and given.number("order_level_amount"):
                 orders = self._growing()
         if any(orders.values()):
             self.strategy |= {"size_curve": "custom"}
@@ -378,6 +378,12 @@ class _Draft:
             "max_open_orders": 2 * levels * LADDERS,
             "price_collar_bps": min(max(COLLAR_BPS, 3 * max(furthest)), Decimal(BPS)),
         }
+
+
+def _is_written(section: Raw, key: str) -> bool:
+    """Whether there is something at a path with dots."""
+    first, dot, rest = key.partition(".")
+    return first in section and (not dot or _is_written(section[first], rest))
 
 
 def _put(section: Raw, key: str, value: object) -> None:
