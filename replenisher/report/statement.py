@@ -9,7 +9,8 @@ All else is ours: fills, and money that moved without one. What is left is told 
 the venue's it came about.
 
 What the venue tells while fills are under way may have them in it or not. So a word counts only if it goes together
-with the one before or the one after it; a single one that does not was told amid fills.
+with the one before or the one after it; a single one that does not was told amid fills. Where all of a day's are alone,
+as where something is taken or earned between any two of them, all count.
 
 What was taken over is no movement: it is how such a difference was accepted once it had been found. Times are UTC.
 """
@@ -174,7 +175,7 @@ class Following:
         """One for each asset of which there was a word that day, or that moved."""
         self._follow(told.readings(self._connection, self._key, self._since, self._until), progress)
         for asset in sorted({*self._points, *self._moved}):
-            entry = self._entry(asset, trusted(self._points[asset]))
+            entry = self._entry(asset, self._points[asset])
             if entry is not None:
                 yield entry
 
@@ -237,10 +238,14 @@ class Following:
         moved = self._moved.get(asset, NOTHING)
         self._moved[asset] = msgspec.structs.replace(moved, **{why: getattr(moved, why) + amount})
 
+    def _of_day(self, points: Sequence[Point]) -> list[Point]:
+        return [point for point in points if self._since <= point.at < self._until]
+
     def _entry(self, asset: str, points: Sequence[Point]) -> Entry | None:
         began, ended = (border.get(asset, NOTHING) for border in self._borders)
-        before = [point for point in points if point.at < self._since]
-        within = [point for point in points if self._since <= point.at < self._until]
+        good = trusted(points)
+        counting = good if self._of_day(good) else points
+        before, within = [point for point in counting if point.at < self._since], self._of_day(counting)
         if not within and began == ended:
             return None
         venue, account = self._key.venue, self._key.account

@@ -7,6 +7,7 @@ from replenisher.report.numbers import moment
 from replenisher.report.statement import Entry, Gap, Moved, Statement
 
 WIDTH = 26
+GAPS_MAX = 3  # that are told one by one
 
 
 def statement_page(statement: Statement) -> str:
@@ -29,7 +30,10 @@ def verdict(statement: Statement) -> str:
 def _left(entry: Entry) -> str:
     if entry.unexplained is None:
         return _silence(entry)
-    return ", ".join(_gap(gap) for gap in entry.gaps)
+    if len(entry.gaps) <= GAPS_MAX:
+        return ", ".join(_gap(gap) for gap in entry.gaps)
+    first, last = moment(entry.gaps[0].after), moment(entry.gaps[-1].until)
+    return f"{entry.unexplained:+f} in {len(entry.gaps)} steps between {first} and {last}"
 
 
 def _silence(entry: Entry) -> str:

@@ -142,10 +142,14 @@ def _at(event: Event) -> int:
 
 
 def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
-    """Every fill, many at once, in the order in which we heard of them."""
+    """Every fill, many at once, in the order in which we heard of them.
+
+    Those of one answer were heard at once, and are told as they happened: what each realized depends on it.
+    """
     c = tables.fills.c
     query = select(c.at, *FILL).where(c.venue == key.venue, c.account == key.account)
-    for columns in batches(connection, query.order_by(c.at, c.epoch, c.step, c.index)):
+    as_they_happened = c.venue_time, func.length(c.trade_id), c.trade_id
+    for columns in batches(connection, query.order_by(c.at, c.epoch, c.step, c.index, *as_they_happened)):
         yield fills_of(columns)
 
 

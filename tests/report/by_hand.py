@@ -91,10 +91,10 @@ class Rows:
 
     def fill(self, side: str, amount: str, price: str, mid: str, fee: str, **other: Any) -> None:
         """One fill, `fee` with its currency."""
-        about: Row = {"instrument": self._names[0], "strategy": "core", "liquidity": Liquidity.MAKER}
+        about: Row = {"instrument": self._names[0], "strategy": "core", "liquidity": Liquidity.MAKER, "order_id": "a"}
         about |= {"config_version": self._config_version, "mid": Decimal(mid) if mid else None} | other
         told, origin = fee.split(), self._origin()
-        row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price), "order_id": "a"}
+        row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price)}
         row |= {"fee": Decimal(told[0]), "fee_currency": told[1], "venue_order_id": "v", "trade_id": f"{self.number}"}
         self._add(tables.fills, origin | self._account() | about | row | {"venue_time": origin["at"]})
 

@@ -21,7 +21,7 @@ from replenisher.simulate.world import World
 from replenisher.store import history, tables
 from replenisher.store.database import Database
 from replenisher.wiring.simulation import SHIPPED, scene_of
-from tests.report.by_hand import INVERSE, LINEAR, SPOT, Rows
+from tests.report.by_hand import INVERSE, LINEAR, SPOT, T0, Rows
 
 D = Decimal
 FIRST, SECOND = date(2023, 11, 14), date(2023, 11, 15)  # the day of T0, which is 22:13:20, and the next one
@@ -183,6 +183,52 @@ def test_a_word_that_was_told_amid_fills_does_not_count(database: Database) -> N
 
     assert statement.is_explained
     assert moved(entry(statement, LINEAR.name)) == {"fills": 2}
+
+
+def test_fills_that_were_found_together_realize_in_the_order_in_which_they_happened(database: Database) -> None:
+    """As after an outage, all in one answer: the sale closes the first one, whatever orders and trades are called."""
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.balance("1000")
+    rows.position("0")
+    rows.number = 8  # the trades are 9, 10 and 11
+    for order_id, side, price in (("c", "buy", "100"), ("b", "sell", "110"), ("a", "buy", "105")):
+        rows.fill(side, "1", price, price, "0 USDT", order_id=order_id, at=T0 + 60 * SECOND_NS, step=20)
+    rows.move_to(61)
+    rows.balance("1010")
+    rows.position("1")
+    rows.write(database)
+
+    statement = stated(database, FIRST)
+
+    assert statement.is_explained
+    assert moved(entry(statement, "USDT")) == {"fills": 10}
+
+
+def test_what_is_less_with_every_word_of_a_day_is_named_though_none_of_them_goes_with_another(
+    database: Database,
+) -> None:
+    """Interest that no row tells: an hour takes 0.1, and the venue is asked once an hour."""
+    rows = Rows(LINEAR)
+    rows.life("c")
+    for hour in range(72):
+        rows.move_to(hour * 3_600)
+        rows.balance(f"{1000 - hour / 10:.1f}")
+        rows.balance("5", "ETH")
+    rows.write(database)
+
+    statement = stated(database, SECOND)
+
+    assert not statement.is_explained
+    usdt = entry(statement, "USDT")  # from the second word, at 23:13 of the day before, to the 26th
+    assert (usdt.opening, usdt.closing, usdt.unexplained) == (D("999.9"), D("997.5"), D("-2.4"))
+    assert [gap.amount for gap in usdt.gaps] == [D("-0.1")] * 24
+    assert entry(statement, "ETH").unexplained == 0
+    assert verdict(statement) == (
+        "not explained: USDT on venue: -2.4 in 24 steps between 2023-11-14 23:13:20 and 2023-11-15 23:13:20"
+    )
+    after = entry(stated(database, date(2023, 11, 16)), "USDT")
+    assert (after.opening, after.opened_at) == (usdt.closing, usdt.closed_at)
 
 
 def test_a_day_on_which_money_moved_and_the_venue_said_nothing_is_not_explained(database: Database) -> None:
