@@ -19,7 +19,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
-from replenisher.report.pnl import ZERO, Group, Line, Parts, booked_value, shares, unit_value
+from replenisher.report.pnl import ZERO, Group, Line, Parts, booked_value, coins_taken, shares, unit_value
 from replenisher.store.history import Begun, Fill, Paid, Taken
 from replenisher.store.marks import Mark
 from replenisher.store.queries import AccountKey
@@ -163,22 +163,27 @@ class Attribution:
         else:
             desk.sums.hedge_slippage += gained
         if fill.fee:
-            sums = desk.sums
+            sums, fee = desk.sums, fill.fee
             if fill.fee_currency == instrument.settlement_currency:
-                gained -= fill.fee
+                gained -= fee
+            elif taken := coins_taken(instrument, fee, fill.fee_currency):
+                fee = taken * value
+                gained -= fee
+                held -= taken
             else:
                 sums = self._line(fill.instrument, fill.strategy, fill.config_version, fill.fee_currency)
                 if fill.fee_currency == instrument.base_currency:
-                    gained -= fill.fee * mid
+                    gained -= fee * mid
                 else:
                     desk.course.without_fees_in.add(fill.fee_currency)
-            if fill.fee > 0:
-                sums.fees -= fill.fee
+            if fee > 0:
+                sums.fees -= fee
             else:
-                sums.rebates -= fill.fee
+                sums.rebates -= fee
         desk.course.trade(at, gained, instrument.notional_quote(fill.amount, fill.price))
-        book.hold(fill.at, book.size + signed)
+        book.hold(fill.at, held)
 
+        held = book.size + signed
     def take_over(self, taken: Taken) -> None:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
         market = self._market(taken.instrument)

@@ -12,6 +12,7 @@ from replenisher.core.account import Position, booked
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
+from replenisher.report.pnl import coins_taken
 from replenisher.store.history import Fill, Paid, Taken
 
 ZERO = Decimal(0)
@@ -31,9 +32,13 @@ class Booked:
 
     def fill(self, fill: Fill, value: Decimal) -> Decimal:
         """A fill is booked with this value; what it has realized."""
-        self._besides[fill.fee_currency] -= fill.fee
-        position = self._positions[fill.instrument]
-        return position.book(self._instruments[fill.instrument], fill.side, fill.amount, value)
+        instrument, position = self._instruments[fill.instrument], self._positions[fill.instrument]
+        realized = position.book(instrument, fill.side, fill.amount, value)
+        if taken := coins_taken(instrument, fill.fee, fill.fee_currency):
+            position.book(instrument, Side.SELL if taken > 0 else Side.BUY, abs(taken), ZERO)
+        else:
+            self._besides[fill.fee_currency] -= fill.fee
+        return realized
 
     def take_over(self, taken: Taken) -> None:
         """So is a position that was taken over."""

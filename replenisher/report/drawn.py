@@ -18,7 +18,7 @@ import msgspec
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.model.step import HORIZONS_NS
-from replenisher.report.pnl import ZERO, Line, Parts, summed
+from replenisher.report.pnl import ZERO, Line, Parts, coins_taken, summed
 from replenisher.store.history import Fill, Taken
 from replenisher.store.marked import Marked
 from replenisher.store.marks import Mark
@@ -223,7 +223,8 @@ class Pen:
         """One more; whether the P&L should be looked at now."""
         drawn, is_buy = self._drawn[fill.instrument], fill.side is BUY
         position = drawn.position
-        position.hold(fill.at, position.held + fill.amount if is_buy else position.held - fill.amount)
+        held = position.held + fill.amount if is_buy else position.held - fill.amount
+        position.hold(fill.at, held - coins_taken(self._instruments[fill.instrument], fill.fee, fill.fee_currency))
         if drawn.fills.is_due():
             mid = None if fill.mid is None else float(fill.mid)
             drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))

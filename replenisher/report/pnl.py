@@ -16,7 +16,8 @@ the parts come to what the ledger has booked (`booked`), to the last digit.
 What takes liquidity is no quote of ours, as quotes are post-only: its spread is the slippage of a hedge. What was held
 is told by strategy, and goes to the configuration version that was in force meanwhile; a fill and its fee, to the
 version of its own. The currency of a line is the settlement currency of its instrument, but for fees that were taken in
-another asset: these stand on a line of their own. Spot counts as what was bought and sold since it is traded here.
+another asset: these stand on a line of their own. Spot counts as what was bought and sold since it is traded here, less
+the fees that were taken of it: as to the daemon they are coins that are not there to gain or lose, and cost v(m) each.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from typing import TypeVar
 import msgspec
 
 from replenisher.core.account import booked
-from replenisher.model.instrument import Instrument
+from replenisher.model.instrument import SPOT, Instrument
 
 K = TypeVar("K")
 
@@ -123,6 +124,11 @@ def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_
     """`side v(p) amount`, as it is booked."""
     value = booked(instrument.value(amount, price))
     return value if is_buy is not instrument.inverse else -value
+
+
+def coins_taken(instrument: Instrument, fee: Decimal, currency: str) -> Decimal:
+    """How much of what is held a fee took, or a negative one gave: of spot, where it is in the coins themselves."""
+    return fee if instrument.kind is SPOT and currency == instrument.base_currency else ZERO
 
 
 def shares(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:

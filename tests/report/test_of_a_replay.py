@@ -130,10 +130,11 @@ def test_on_a_spot_market_a_replay_tells_what_was_bought_and_what_that_brought(t
         report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
         mid = database.read(newest_mark)
     bought, mark = outcome.positions["BTC_USDC"], outcome.marks["BTC_USDC"]
-    totals = {total.currency: total.total for total in report.pnl.totals}
-    assert bought != 0 and float(bought) == report.curves.held[0].position[-1]
-    assert outcome.pnl_at_mark["BTC"] == totals["BTC"] == -outcome.fees["BTC"]
-    assert outcome.pnl_at_mark["USDC"] - totals["USDC"] == bought * (mark - mid)
+    held = bought - outcome.fees["BTC"]  # which it takes of the coins
+    (total,) = report.pnl.totals
+    assert outcome.pnl_at_mark["BTC"] == held - bought != 0
+    assert (total.currency, report.curves.held[0].position[-1]) == ("USDC", float(held))
+    assert outcome.pnl_at_mark["USDC"] - total.total == bought * mark - held * mid
 
 
 def test_the_books_of_a_desk_that_began_without_a_coin_agree(tmp_path: Path) -> None:

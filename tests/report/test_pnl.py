@@ -88,21 +88,21 @@ INVERSE_FILLS = """
 """
 # By cash: 1.66666667 - 2.34375 + 1 = 0.32291667 coins, and nothing is held.
 
-# Spot: the same arithmetic in the quote currency, but a fee may be taken in what was bought.
+# Spot: the same arithmetic in the quote currency, but a fee may be taken of what was bought: 0.002 that are not held.
 SPOT_FILLS = """
- #  side  amount   price  liquidity     mid  held  fee          spread  slippage  inventory
--------------------------------------------------------------------------------------------
- 1  buy   2         99.5  maker       100       0  0.002  ETH   1.0     0         0
- 2  sell  1.5      101    maker       100.5     2  0.01   USDT  0.75    0         1.0
+ #  side  amount   price  liquidity     mid   held  fee          spread  slippage  inventory
+--------------------------------------------------------------------------------------------
+ 1  buy   2         99.5  maker       100        0  0.002  ETH   1.0     0         0
+ 2  sell  1.5      101    maker       100.5  1.998  0.01   USDT  0.75    0         0.999
 """
-# By cash: -199 + 151.5, and 0.5 at 100.5 are held: 2.75
+# By cash: -199 + 151.5, and 0.498 at 100.5 are held: 2.549
 
 
 @pytest.mark.parametrize(
     ("instrument", "table", "totals"),
     [
         (INVERSE, INVERSE_FILLS, {"BTC": D("0.32291667") + D("0.00016667") - D("0.00046875")}),
-        (SPOT, SPOT_FILLS, {"USDT": D("2.75") - D("0.01"), "ETH": D("-0.002")}),
+        (SPOT, SPOT_FILLS, {"USDT": D("2.549") - D("0.01")}),
     ],
     ids=["inverse", "spot"],
 )
@@ -124,6 +124,26 @@ def test_inverse_contracts_and_spot_have_arithmetic_of_their_own(
     assert {part: found.get(part, D(0)) for part in SHOWN} == expected
     assert {each.currency: each.total for each in pnl.totals} == totals
     assert {each.currency: each.booked for each in pnl.totals} == totals
+
+
+def test_coins_that_were_taken_as_a_fee_are_not_held_and_lose_nothing_as_their_price_falls(database: Database) -> None:
+    """A tenth of what is bought is kept, and all that is left is sold: who is flat again has lost the fee alone."""
+    rows = Rows(SPOT)
+    rows.life("c")
+    for _ in range(3):
+        rows.fill("buy", "10", "100", "100", "1 ETH")
+        rows.fill("sell", "9", "100", "100", "0 USDT")
+    rows.fill("buy", "1", "100", "100", "-0.5 ETH")  # and once some is given
+    rows.fill("sell", "1.5", "100", "100", "0 USDT")
+    rows.mid("50")
+    rows.write(database)
+
+    report = reported(database)
+
+    assert parts_of(report.pnl, "c", "USDT") == {"fees": -300, "rebates": 50}
+    assert [(total.currency, total.booked, total.unexplained) for total in report.pnl.totals] == [("USDT", -250, 0)]
+    assert report.curves.held[0].position == (9, 0, 9, 0, 9, 0, 1.5, 0, 0)
+    assert (report.performance[0].pnl, report.performance[0].drawdown) == (-250, 300)
 
 
 def test_a_hundred_thousand_dollars_of_an_inverse_contract_from_60_000_to_63_000() -> None:
@@ -322,7 +342,10 @@ def test_a_ledger_without_fills_is_one_sentence(database: Database) -> None:
 
 prices = st.decimals("0.01", "99999", places=2)
 amounts = st.decimals("0.1", "5000", places=1)
-trades = st.tuples(st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]))
+fees_in = st.sampled_from(["settlement_currency", "base_currency"])
+trades = st.tuples(
+    st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]), fees_in
+)
 
 
 @pytest.mark.parametrize("instrument", [LINEAR, SETTLED, INVERSE, SPOT], ids=["linear", "settled", "inverse", "spot"])
@@ -331,8 +354,8 @@ def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument
     instruments = {instrument.name: instrument}
     attribution, booked = Attribution(KEY, instruments), Booked(instruments)
     with localcontext(prec=DIGITS):
-        for second, (side, price, amount, mid, is_maker, strategy) in enumerate(told):
-            at, fee = T0 + second * SECOND_NS, (D("0.0001"), instrument.settlement_currency)
+        for second, (side, price, amount, mid, is_maker, strategy, taken_in) in enumerate(told):
+            at, fee = T0 + second * SECOND_NS, (D("0.0001"), getattr(instrument, taken_in))
             fill = Fill(at, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
             attribution.fill(fill, value := booked.value(fill))
             booked.fill(fill, value)
