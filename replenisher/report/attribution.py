@@ -61,24 +61,40 @@ class Market(msgspec.Struct):
     instrument: Instrument
     price: Decimal | None = None  # that it was last marked at
     value: Decimal | None = None  # v of it
+    marked_at: int = 0
     books: dict[str, Book] = msgspec.field(default_factory=dict)  # by strategy
     desks: dict[Whose, Desk] = msgspec.field(default_factory=dict)  # all there ever were
+    left_at: int = 0  # since when another configuration is in force
+    left: dict[str, Desk] = msgspec.field(default_factory=dict)  # where it counted until then, if no mark came since
 
     def mark(self, at: int, price: Decimal) -> Decimal:
         """The middle of its book is here now; returns what one unit is worth there."""
-        before = self.value
+        before, left = self.value, self._moved_before(at) if self.left else self.left
+        self.marked_at = at
         if before is not None and price == self.price:
             return before
         value = unit_value(self.instrument, price)
         self.price, self.value = price, value
         if before is not None:
             moved = value - before
-            for book in self.books.values():
+            for strategy, book in self.books.items():
                 if book.size:
                     gained = book.size * moved
-                    book.desk.sums.inventory += gained
-                    book.desk.course.equity.move(at, gained)
+                    desk = left.get(strategy, book.desk)
+                    desk.sums.inventory += gained
+                    desk.course.equity.move(at if desk is book.desk else self.left_at, gained)
         return value
+
+    def leave(self, at: int) -> None:
+        """Another configuration is in force from now; where the middle stands the next mark will tell."""
+        if not self.left:
+            self.left_at = at
+        self.left = {strategy: book.desk for strategy, book in self.books.items()} | self.left
+
+    def _moved_before(self, at: int) -> dict[str, Desk]:
+        """Where the move up to this mark counts, if the configuration before was in force for the longer part of it."""
+        left, self.left = self.left, {}
+        return left if self.left_at - self.marked_at > at - self.left_at else {}
 
     @property
     def held(self) -> dict[str, Decimal]:
@@ -128,6 +144,7 @@ class Attribution:
         self._left_at[left] = begun.at
         self._left_at.pop(self._version, None)
         for market in self._markets.values():
+            market.leave(begun.at)
             for (_, version), desk in market.desks.items():
                 if version == left:
                     desk.course.leave(begun.at)
@@ -162,6 +179,7 @@ class Attribution:
             desk.sums.spread += gained
         else:
             desk.sums.hedge_slippage += gained
+        held = book.size + signed
         if fill.fee:
             sums, fee = desk.sums, fill.fee
             if fill.fee_currency == instrument.settlement_currency:
@@ -183,7 +201,6 @@ class Attribution:
         desk.course.trade(at, gained, instrument.notional_quote(fill.amount, fill.price))
         book.hold(fill.at, held)
 
-        held = book.size + signed
     def take_over(self, taken: Taken) -> None:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
         market = self._market(taken.instrument)

@@ -14,8 +14,9 @@ booked for it (half-even to 1e-8, as venues do), and v is one number for each pr
 the parts come to what the ledger has booked (`booked`), to the last digit.
 
 What takes liquidity is no quote of ours, as quotes are post-only: its spread is the slippage of a hedge. What was held
-is told by strategy, and goes to the configuration version that was in force meanwhile; a fill and its fee, to the
-version of its own. The currency of a line is the settlement currency of its instrument, but for fees that were taken in
+is told by strategy, and goes to the configuration version that was in force meanwhile (where one followed another
+between two marks, as while no daemon ran, to the one that was for longer); a fill and its fee, to the version of its
+own. The currency of a line is the settlement currency of its instrument, but for fees that were taken in
 another asset: these stand on a line of their own. Spot counts as what was bought and sold since it is traded here, less
 the fees that were taken of it: as to the daemon they are coins that are not there to gain or lose, and cost v(m) each.
 """

@@ -218,6 +218,27 @@ def test_what_is_held_is_of_the_configuration_in_force_though_the_order_was_of_a
     assert parts_of(pnl, "second", "USDT") == {"inventory": 6}
 
 
+def test_what_moved_while_no_daemon_ran_is_of_the_configuration_that_left_the_position(database: Database) -> None:
+    rows = Rows(LINEAR)
+    rows.life("evening")
+    rows.fill("buy", "2", "99", "100", "0 USDT")
+    rows.mid("101")
+    rows.wait(8 * 3_600)
+    rows.life("morning")
+    rows.wait(50)
+    rows.mid("91")
+    rows.wait(60)
+    rows.mid("92")
+    rows.write(database)
+
+    report = reported(database)
+
+    assert parts_of(report.pnl, "evening", "USDT") == {"spread": 2, "inventory": -18}  # 2 - 20
+    assert parts_of(report.pnl, "morning", "USDT") == {"inventory": 2}
+    evening, morning = report.performance
+    assert (evening.drawdown, morning.drawdown, morning.sharpe.samples) == (20, 0, 1)
+
+
 def test_what_was_taken_over_counts_from_the_price_at_which_it_was_entered(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("c")
