@@ -80,6 +80,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     two_sided: int  # of them, those at which the strategy showed both a bid and an ask
     own_quoted_bps: float | None  # between these, of those fills
+    with_mid: int  # of them, those of which the others' mid is known: the next two are theirs
     quoted_bps: float | None  # by the others
     effective_bps: float | None
     after: tuple[Realised, ...]
@@ -109,7 +110,7 @@ class MarkoutCube:
         self._sums: dict[str, Floats] = {
             "fills": np.zeros((2, 0)),  # count, w
             "markout": np.zeros((3, 1 + later, 0)),  # count, w, wx, by horizon
-            "spread": np.zeros((3, 0)),  # w, and wx of quoted and effective
+            "spread": np.zeros((4, 0)),  # count, w, and wx of quoted and effective
             "own": np.zeros((3, 0)),  # count, w, and wx of what we quoted
             "realised": np.zeros((5, later, 0)),  # count, w, and wx of effective, realised and impact, by horizon
         }
@@ -189,7 +190,7 @@ class MarkoutCube:
         )
 
     def _spread(self, version: str, strategy: str, level: int | None, currency: str, rows: list[int]) -> Spread:
-        weight, quoted, effective = self._of("spread", rows)
+        with_mid, weight, quoted, effective = self._of("spread", rows)
         two_sided, own_weight, own_quoted = self._of("own", rows)
         return Spread(
             config_version=version,
@@ -199,6 +200,7 @@ class MarkoutCube:
             fills=round(self._of("fills", rows)[0]),
             two_sided=round(two_sided),
             own_quoted_bps=own_quoted / own_weight if own_weight else None,
+            with_mid=round(with_mid),
             quoted_bps=quoted / weight if weight else None,
             effective_bps=effective / weight if weight else None,
             after=tuple(map(_realised, HORIZONS_S[1:], self._of("realised", rows))),
@@ -246,7 +248,7 @@ def _terms(
     return {
         "fills": (np.ones_like(notional), notional),
         "markout": (is_known, weight, gained),
-        "spread": (was_known * notional, spread * per_mid, effective),
+        "spread": (was_known, was_known * notional, spread * per_mid, effective),
         "own": (is_two_sided, is_two_sided * notional, own_spread * per_mid),
         "realised": (both, both * notional, both * effective, per_later * (later - price), per_later * (mid - later)),
     }

@@ -6,11 +6,13 @@ from decimal import Decimal
 
 import msgspec
 
-from replenisher.model.units import DAY_NS
-from replenisher.report.curve import Course, HalfLife, Sharpe
+from replenisher.model.units import DAY_NS, MINUTE_NS
+from replenisher.report.curve import SAMPLES_MIN, Course, HalfLife, Sharpe
 from replenisher.report.pnl import Group
 from replenisher.store.history import Placed, Sent
 from replenisher.store.queries import AccountKey
+
+SPAN_NS_MIN = SAMPLES_MIN * MINUTE_NS  # as much as a Sharpe ratio takes: the turnover of a minute is not that of a day
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +28,8 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     requests: int  # places, amends and cancels
     order_to_trade: float | None  # requests a fill; None without fills
     turnover_quote: Decimal  # what was bought and sold, in the quote currency
-    turnover_quote_a_day: float | None  # None if it was all at one moment
-    drawdown: Decimal  # the deepest fall of P&L from a peak, seen at fills and between them where there is a decision
+    turnover_quote_a_day: float | None  # between the first move of P&L and the last; None if that is too short
+    drawdown: Decimal  # the deepest fall of P&L from a peak, seen at fills and at marks
     sharpe: Sharpe
     inventory_half_life: HalfLife
 
@@ -68,6 +70,7 @@ def performances(
 def performance(group: Group, currency: str, done: Activity, course: Course) -> Performance:
     """All figures of one group."""
     equity = course.equity
+    span_ns = equity.span_ns
     return Performance(
         group=group,
         currency=currency,
@@ -79,7 +82,7 @@ def performance(group: Group, currency: str, done: Activity, course: Course) -> 
         requests=done.requests,
         order_to_trade=done.requests / course.fills if course.fills else None,
         turnover_quote=course.turnover_quote,
-        turnover_quote_a_day=float(course.turnover_quote) * DAY_NS / equity.span_ns if equity.span_ns else None,
+        turnover_quote_a_day=float(course.turnover_quote) * DAY_NS / span_ns if span_ns >= SPAN_NS_MIN else None,
         drawdown=equity.drawdown,
         sharpe=equity.sharpe(),
         inventory_half_life=course.holding.half_life(),

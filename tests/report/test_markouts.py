@@ -16,6 +16,7 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Liquidity, Side
 from replenisher.model.units import BPS, HOUR_NS, MS_NS, SECOND_NS
 from replenisher.report.markouts import HORIZONS_S, Curve, MarkoutCube, Point
+from replenisher.report.page.quoting import spreads_of
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked, marked_fills
@@ -195,6 +196,19 @@ def test_two_books_in_one_second_are_two_moments_and_of_one_moment_there_is_no_e
     # nine of 10 bps and one of -10: the mean is 8, and the two are off by 9 x 2 and 18
     assert (whole.mean_bps, whole.error_bps) == (pytest.approx(8), pytest.approx(sqrt(18**2 + 18**2) / 10))
     assert (one.fills, one.mean_bps, one.error_bps) == (9, pytest.approx(10), None)
+
+
+def test_a_mean_of_fills_of_which_few_mids_are_known_says_of_how_many(database: Database) -> None:
+    """As after an outage: one fill was heard with its market, and nine were found later."""
+    late = [fill(n, Side.BUY, "100", None, NONE, spread=None) for n in range(2, 11)]
+    cube = cube_of(database, [fill(1, Side.BUY, "100", "100.1", NONE), *late])
+
+    (spread,) = cube.spreads()
+    drawn = spreads_of([spread]).data[0]
+
+    assert (spread.fills, spread.with_mid) == (10, 1)
+    named = drawn["x"].index("effective")
+    assert (drawn["customdata"][named], drawn["marker"]["symbol"][named]) == (1, "circle-open")
 
 
 def test_an_inverse_contract_weighs_what_it_is_worth_in_its_quote_currency(database: Database) -> None:

@@ -37,6 +37,7 @@ def spread(level: int) -> Spread:
         fills=40,
         two_sided=38,
         own_quoted_bps=1.5,
+        with_mid=40,
         quoted_bps=1.0,
         effective_bps=2.0,
         after=after,

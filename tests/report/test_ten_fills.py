@@ -113,7 +113,7 @@ PERFORMANCE = [
         "requests": 2,
         "order_to_trade": 2.0,
         "turnover_quote": D("100.8"),
-        "turnover_quote_a_day": 100.8 * 86_400 / 60,  # until the middle is looked at
+        "turnover_quote_a_day": None,  # it is a minute until the middle is looked at
         "drawdown": D("0.5"),  # 1 is held while the middle falls from 101.5 to 101
         "sharpe": {
             "annualised": None,
@@ -214,7 +214,7 @@ def spread(version: str, level: int, fills: str, two_sided: str) -> dict[str, An
     own = mean({number: 10_000 * AT_MID[number][2] for number in two_sided.split()})
     whose = {"config_version": version, "strategy": "core", "level": level, "quote_currency": "USDT"}
     whose |= {"fills": len(numbers), "two_sided": len(two_sided.split()), "own_quoted_bps": own}
-    return whose | {"quoted_bps": quoted, "effective_bps": mean(gained(ONCE)), "after": after}
+    return whose | {"with_mid": len(numbers), "quoted_bps": quoted, "effective_bps": mean(gained(ONCE)), "after": after}
 
 
 SPREADS = [

@@ -9,7 +9,8 @@ CAPTIONS = {
     "What has no end still stands. Of a pause that somebody asked for only the resume is recorded: it stands alone.",
     "performance": "Each strategy on each instrument under each configuration. P&L and drawdown, the deepest fall "
     "from a peak, are in the currency of the line, turnover in the quote currency; the Sharpe ratio is of a year of "
-    "365 days.",
+    "365 days. It and the turnover a day are of the time from the first move of that P&L to the last, half an hour at "
+    "least.",
     "markouts": "How many of our maker fills each line is the mean of, and what they came to in the quote currency.",
     "markouts.points": "How far the others' mid had moved in our favour so long after the fill, in bps of our price, "
     "with one standard error. Missing are fills of which that mid is not known.",

@@ -78,7 +78,7 @@ def spreads_of(spreads: Sequence[Spread]) -> Figure:
             *(f"realised {after(told.after_s)}" for told in each.after),
         ]
         known = [each.own_quoted_bps, each.quoted_bps, each.effective_bps, *(told.realised_bps for told in each.after)]
-        counts = [each.two_sided, each.fills, each.fills, *(told.fills for told in each.after)]
+        counts = [each.two_sided, each.with_mid, each.with_mid, *(told.fills for told in each.after)]
         lines.append(means_of(name, steps, known, counts, of_many(place, len(spreads)), unit="bps", of="fills"))
     return Figure(
         key="spreads",
