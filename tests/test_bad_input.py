@@ -589,6 +589,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "in mode live there are no books of an exchange to read: `replenisher statement` holds the ledger against",
     ),
     (
+        "real money without a memory",
+        EITHER,
+        lambda desk: ["run", str(desk.config), "--live", "--fresh"],
+        CONFIGURATION,
+        "the command line: --fresh forgets halts and the day's loss, which nobody may who trades with --live",
+    ),
+    (
         "an order that is not there",
         (OLD,),
         an_order_that_is_not_there,

@@ -33,6 +33,10 @@ def run(
     """
     from replenisher.config import load, market_overrides, require_ready
 
+    if live and fresh:
+        raise ConfigurationError(
+            "the command line: --fresh forgets halts and the day's loss, which nobody may who trades with --live"
+        )
     config = load(file, market_overrides(tape, speed))
     require_ready(config, live=live, accepts_untested=accept_untested)
     if (tape is not None or speed is not None) and not config.starts_exchange:
