@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ from typing import Any
 import msgspec
 
 from replenisher.errors import ConfigurationError
-from replenisher.model.units import SECOND_NS, US_NS
+from replenisher.model.units import SECOND_NS
 from replenisher.report.tape import Inspection
 from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.lines import written_time
 from replenisher.store.tape.standing import since_time
 from replenisher.store.tape.writer import TapeWriter
+from replenisher.wiring.periods import period_told
 from replenisher.wiring.tapes import OurTape, Recording, Say, facts_of, opened
-
-TIME_END = 1 << 63  # nanoseconds since the epoch: in 2262
 
 
 def info(path: Path, say: Say) -> dict[str, Any]:
@@ -35,9 +33,8 @@ def convert(source: Path, out: Path, *, since: str | None, until: str | None, sa
 
     It is written beside and gets its name once it is whole.
     """
-    begin, end = _moment("--since", since), _moment("--until", until)
-    if begin is not None and end is not None and begin >= end:
-        raise ConfigurationError(f"the command line: --since: {since} is not before --until {until}")
+    period = period_told(since, until)
+    begin, end = period.since, period.until
     if out.exists():
         raise ConfigurationError(f"tape {out}: there is a file of that name already")
     recorded = opened(source, say, until=end)
@@ -123,18 +120,3 @@ def _torn_bytes(recorded: Recording) -> int:
 
 def _written(at: int | None) -> str | None:
     return None if at is None else written_time(at)
-
-
-def _moment(option: str, text: str | None) -> int | None:
-    """A time that an operator has written, UTC if nothing else is said."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"the command line: {option}: {text!r} is no time like 2026-01-31T13:45:00Z") from None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    at = round(moment.timestamp() * 1_000_000) * US_NS
-    if not 0 <= at < TIME_END:
-        raise ConfigurationError(f"the command line: {option}: {text!r} is no time that a tape can have")
-    return at
