@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from replenisher.report.report import Report
 
 
-@app.command(epilog="Example: replenisher report configs/paper.yaml --html report.html --csv tables")
+@app.command(epilog="Example: replenisher report configs/paper.yaml --since 2026-11-25 --html day.html")
 def report(
     source: Ledger,
     html: Annotated[
@@ -23,6 +23,8 @@ def report(
         ),
     ] = None,
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV files into a folder, one a table.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only from here on, UTC.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="And only before this.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why money was made or lost.
@@ -31,11 +33,16 @@ def report(
     made of the rows of the database alone, so it needs no daemon. All forms tell the same numbers; a terminal gets what
     fits, and with --html or --csv only what it comes to. The exit code is 1 if the parts of a P&L do not come to what
     the ledger has booked; all is written then, too.
+
+    With --since and --until it is of that time alone, as of a day: what was held when it began counts from the middle
+    of the book there. Each TIME is like 2026-11-25 or 2026-11-25T13:45:00Z.
     """
     from replenisher.cli.drafting import require_ours, require_writable, write_folder, write_over
+    from replenisher.wiring.periods import period_told
     from replenisher.wiring.reporting import report as read
     from replenisher.wiring.reporting import unread
 
+    period = period_told(since, until)
     if html is not None and html.is_dir():
         raise ConfigurationError(f"{html}: cannot be written: it is a folder")
     for path in (html, csv):
@@ -46,7 +53,7 @@ def report(
 
         require_ours(html, HEAD)
     with progress("the report") as tell:
-        found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills and sweeps"))
+        found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills and sweeps"), period)
         tables: dict[str, str] = {}
         if csv is not None:
             from replenisher.report.csv_files import csv_files, left_over
@@ -61,7 +68,7 @@ def report(
             write_folder(csv, tables)
             for file in left_over(csv, tables):
                 file.unlink()
-    warn(unread(source))
+    warn(unread(source, period))
     _show(found, as_json=as_json, written=[path for path in (html, csv) if path is not None])
     raise typer.Exit(0 if found.pnl.is_explained else 1)
 

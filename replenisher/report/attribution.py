@@ -64,6 +64,7 @@ class Market(msgspec.Struct):
     marked_at: int = 0
     books: dict[str, Book] = msgspec.field(default_factory=dict)  # by strategy
     desks: dict[Whose, Desk] = msgspec.field(default_factory=dict)  # all there ever were
+    counts_from: int = 0
     left_at: int = 0  # since when another configuration is in force
     left: dict[str, Desk] = msgspec.field(default_factory=dict)  # where it counted until then, if no mark came since
 
@@ -82,7 +83,7 @@ class Market(msgspec.Struct):
                     gained = book.size * moved
                     desk = left.get(strategy, book.desk)
                     desk.sums.inventory += gained
-                    desk.course.equity.move(at if desk is book.desk else self.left_at, gained)
+                    desk.course.equity.move(at if desk is book.desk else max(self.left_at, self.counts_from), gained)
         return value
 
     def leave(self, at: int) -> None:
@@ -113,6 +114,17 @@ class Market(msgspec.Struct):
         for desk in self.desks.values():
             desk.course.holding.held_s = 0.0
 
+    def count_from(self, at: int) -> None:
+        """What is held stays, and how it fares is looked at from here."""
+        self.counts_from = at
+        self._pass_until(at)
+        for desk in self.desks.values():
+            desk.course.count_from_now()
+        for book in self.books.values():
+            book.hold(at, book.size)
+            if book.size:
+                book.desk.course.equity.move(at, ZERO)
+
     def _pass_until(self, at: int) -> None:
         for book in self.books.values():
             book.desk.course.holding.pass_until(at)
@@ -130,6 +142,11 @@ class Attribution:
         self._left_at: dict[str, int] = {}  # by version that is not in force
         self._markets: dict[str, Market] = {}  # of what was ever held
         self._lines: dict[tuple[Group, str], Parts] = {}
+
+    @property
+    def prices(self) -> dict[str, Decimal]:
+        """By instrument, the last price that it was marked at."""
+        return {name: market.price for name, market in self._markets.items() if market.price is not None}
 
     @property
     def unit_values(self) -> dict[str, Decimal]:
@@ -246,6 +263,16 @@ class Attribution:
                 desk.course.equity.move(at, share)
         for strategy in market.held:
             market.books[strategy].hold(at, ZERO)
+
+    def count_from(self, at: int) -> None:
+        """Only what comes from here on counts. What is held stays, with what it was last marked at."""
+        for sums in self._lines.values():
+            for part in Parts.__struct_fields__:
+                setattr(sums, part, ZERO)
+        self.fills_without_mid = 0
+        self._left_at = dict.fromkeys(self._left_at, at)
+        for market in self._markets.values():
+            market.count_from(at)
 
     def lines(self) -> list[Line]:
         """The P&L of each group, in each currency, as far as there was any."""

@@ -5,7 +5,7 @@ as `core.account` books it, and not by where the middle of the book was.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from replenisher.core.account import Position, booked
@@ -25,6 +25,7 @@ class Booked:
         self._instruments = instruments
         self._positions: dict[str, Position] = defaultdict(Position)
         self._besides: dict[str, Decimal] = defaultdict(Decimal)  # fees and payments, by currency
+        self._before: Mapping[str, Decimal] = {}  # worth of what does not count
 
     def value(self, fill: Fill) -> Decimal:
         """What a fill was worth, as it is booked, in the settlement currency."""
@@ -59,6 +60,16 @@ class Booked:
             case _:
                 pass
 
+    def count_from_now(self, unit_values: Mapping[str, Decimal]) -> None:
+        """Only what is added to the worth at these marks counts."""
+        self._before = self.worth(unit_values)
+
+    def held(self) -> Iterator[tuple[Instrument, Position]]:
+        """Everything that is held, by name."""
+        for name, position in sorted(self._positions.items()):
+            if position.size:
+                yield self._instruments[name], position
+
     def size(self, name: str) -> Decimal:
         """What is held of an instrument, in the wire amount; negative is short."""
         position = self._positions.get(name)
@@ -75,6 +86,8 @@ class Booked:
             currency = self._instruments[name].settlement_currency
             open_now = position.size * unit_values.get(name, ZERO) - self._entry(name)
             worth[currency] = worth.get(currency, ZERO) + position.realized + open_now
+        for currency, before in self._before.items():
+            worth[currency] -= before
         return worth
 
     def _entry(self, name: str) -> Decimal:

@@ -135,6 +135,12 @@ class Course:
         self.turnover_quote = ZERO
         self.without_fees_in = set[str]()  # currencies for which there is no price
 
+    def count_from_now(self) -> None:
+        """Nothing is left of what was but what accrued of an inventory."""
+        self.equity, self.holding = Equity(), Holding(self.holding.held_s)
+        self.fills, self.turnover_quote = 0, ZERO
+        self.without_fees_in.clear()
+
     def leave(self, at: int) -> None:
         """Another configuration is in force from now."""
         self.holding.leave(at)
@@ -153,8 +159,8 @@ class Course:
 class Holding:
     """An inventory over time: what was held is looked at at the full second."""
 
-    def __init__(self) -> None:
-        self.held_s = 0.0  # amount times seconds, until the last one that was looked at
+    def __init__(self, held_s: float = 0.0) -> None:
+        self.held_s = held_s  # amount times seconds, until the last one that was looked at
         self._size = ZERO
         self._second: int | None = None  # the last one that was looked at
         self._second_ends = 0

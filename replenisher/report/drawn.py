@@ -15,11 +15,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.model.step import HORIZONS_NS
 from replenisher.report.pnl import ZERO, Line, Parts, coins_taken, summed
-from replenisher.store.history import Fill, Taken
+from replenisher.store.history import Event, Fill, Paid, Taken
 from replenisher.store.marked import Marked
 from replenisher.store.marks import Mark
 from replenisher.store.presence import PresenceRow
@@ -219,6 +220,10 @@ class Pen:
         self._equity: dict[str, list[tuple[int, Parts]]] = {}
         self._drawn: defaultdict[str, Drawn] = defaultdict(Drawn)
 
+    def begin(self, at: int, name: str, size: Decimal) -> None:
+        """So much is held when all that is drawn begins."""
+        self._drawn[name].position.hold(at, size)
+
     def fill(self, fill: Fill) -> bool:
         """One more; whether the P&L should be looked at now."""
         drawn, is_buy = self._drawn[fill.instrument], fill.side is BUY
@@ -230,12 +235,22 @@ class Pen:
             drawn.fills.add((fill.at, 1 if is_buy else -1, float(fill.price), float(fill.amount), mid))
         return self._is_due()
 
-    def mark(self, mark: Mark) -> bool:
-        """The same of a mark."""
-        marks = self._drawn[mark.instrument].marks
-        if marks.is_due():
-            marks.add((mark.at, float(mark.price)))
-        return self._is_due()
+    def happen(self, event: Event) -> bool:
+        """The same of something that is no fill."""
+        match event:
+            case Mark():
+                marks = self._drawn[event.instrument].marks
+                if marks.is_due():
+                    marks.add((event.at, float(event.price)))
+                return self._is_due()
+            case Taken():
+                position = self._drawn[event.instrument].position
+                position.hold(event.at, position.held + event.amount)
+            case Paid(kind=CashKind.DELIVERY):
+                self._drawn[event.instrument].position.hold(event.at, ZERO)
+            case _:
+                pass
+        return False
 
     def after(self, marked: Marked) -> None:
         """Where the book stood after some fills that were told before; few of them are kept."""
@@ -247,15 +262,6 @@ class Pen:
     def _is_due(self) -> bool:
         self._unlooked += 1
         return self._unlooked >= self._look_every
-
-    def take_over(self, taken: Taken) -> None:
-        """A position is ours without a fill."""
-        position = self._drawn[taken.instrument].position
-        position.hold(taken.at, position.held + taken.amount)
-
-    def deliver(self, name: str, at: int) -> None:
-        """A position is gone without a fill."""
-        self._drawn[name].position.hold(at, ZERO)
 
     def look(self, at: int, lines: Iterable[Line]) -> None:
         """The P&L is this now."""

@@ -4,12 +4,13 @@ A halt is one of the account, and ends with an operator's reason. A pause is one
 by hand, and ends with any `resume` of it, with its own time, or with another pause in its place.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import msgspec
 
 from replenisher.store.halts import RESUMED, Latch
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 
@@ -22,15 +23,16 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str  # that was paused; empty is all of them
     since: int
     until: int | None  # None while it lasts
-    lasted_ns: int  # while it lasts, up to the end of the report
+    lasted_ns: int  # in the time of the report; while it lasts, up to its end
     cause: str  # of a halt
     reason: str
     ended_by: str  # a resume, its own time, or another pause; empty while it lasts
     resume_reason: str  # the operator's own words
 
 
-def halts_of(key: AccountKey, told: Sequence[Latch], now: int) -> Iterator[Halt]:
-    """Those of one account, the oldest first; `now` is the last thing that the ledger knows."""
+def halts_of(key: AccountKey, told: Iterable[Latch], now: int, period: Period = ALWAYS) -> Iterator[Halt]:
+    """Those of one account in a period, the oldest first; `now` is the last thing in it that the ledger knows."""
+    told = [latch for latch in told if not period.is_over(latch.at)]
     ends: list[Latch | None] = []
     for place, latch in enumerate(told):
         is_resume = latch.kind == RESUMED
@@ -41,6 +43,8 @@ def halts_of(key: AccountKey, told: Sequence[Latch], now: int) -> Iterator[Halt]
         until, ended_by = (latch.until, "time") if 0 < latch.until <= now else (None, "")
         if end is not None:
             until, ended_by = end.at, "resume" if end.kind == RESUMED else "pause"
+        if not period.meets(latch.at, until):
+            continue
         yield Halt(
             venue=key.venue,
             account=key.account,
@@ -48,7 +52,7 @@ def halts_of(key: AccountKey, told: Sequence[Latch], now: int) -> Iterator[Halt]
             strategy=latch.strategy,
             since=latch.at,
             until=until,
-            lasted_ns=(now if until is None else until) - latch.at,
+            lasted_ns=(now if until is None else until) - period.clip(latch.at),
             cause=latch.cause,
             reason="" if is_resume else latch.reason,
             ended_by=ended_by,

@@ -22,6 +22,7 @@ UNITS = {
     "lots": "lots",
 }
 HEADINGS = {
+    "opening": "What was there at the beginning",
     "pnl.lines": "P&L by strategy, instrument and configuration",
     "pnl.totals": "P&L by currency",
     "halts": "Halts and pauses",

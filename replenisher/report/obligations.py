@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from replenisher.model.mandate import Owed
 from replenisher.model.units import DAY_NS
-from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, share_pct
+from replenisher.store.period import ALWAYS, Period
+from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, presence, share_pct
 from replenisher.store.queries import AccountKey
 
 
@@ -32,10 +33,17 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     met_pct: float | None  # None if it did not trade
     is_enough: bool | None
     breaches: int
-    longest_breach_ns: int  # of one that lasts, up to when it was last counted
+    longest_breach_ns: int  # in the time of the report; of one that lasts, up to when it was last counted
 
 
-def read_obligations(connection: Connection, key: AccountKey, recorded: Iterable[PresenceRow]) -> list[Obligation]:
+def counted_hours(connection: Connection, key: AccountKey, period: Period) -> list[PresenceRow]:
+    """Every hour that was last counted in a period. It counts there as a whole: nobody knows of a part of it."""
+    return [row for row in presence(connection, key, period.since or 0) if period.holds(row.until - 1)]
+
+
+def read_obligations(
+    connection: Connection, key: AccountKey, recorded: Iterable[PresenceRow], period: Period = ALWAYS
+) -> list[Obligation]:
     """Every strategy of an account that had obligations; `recorded` is every hour of them."""
     owed = owed_by_version(connection)
     hours: dict[tuple[str, str, str], list[PresenceRow]] = {}
@@ -43,7 +51,10 @@ def read_obligations(connection: Connection, key: AccountKey, recorded: Iterable
     for row in recorded:
         hours.setdefault((row.config_version, row.strategy, row.instrument), []).append(row)
     for breach in breaches(connection, key, 0):
-        lasted.setdefault((breach.config_version, breach.strategy, breach.instrument), []).append(breach.lasted_ns)
+        began, ended = breach.since, breach.since + breach.lasted_ns
+        if period.meets(began, ended):
+            whose = breach.config_version, breach.strategy, breach.instrument
+            lasted.setdefault(whose, []).append(period.clip(ended) - period.clip(began))
     return [
         _obligation(*whose, owed.get(whose[:2]), hours.get(whose, []), lasted.get(whose, []))
         for whose in sorted({*hours, *lasted})

@@ -18,6 +18,7 @@ from replenisher.store import tables
 from replenisher.store.batches import row_batches
 from replenisher.store.history import SIDES, with_version
 from replenisher.store.one_in import one_in
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 TIMES = tuple(map(named_time, TAUS_NS))
@@ -58,22 +59,26 @@ class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
     resilience: Resilience
 
 
-def sweep_count(connection: Connection, keys: Sequence[AccountKey], every: int = 1) -> int:
+def sweep_count(connection: Connection, keys: Sequence[AccountKey], every: int = 1, period: Period = ALWAYS) -> int:
     """How many sweeps of these accounts are read, if one in so many is."""
-    query = select(func.count()).select_from(tables.sweeps).where(_is_read(every))
+    query = select(func.count()).select_from(tables.sweeps).where(_is_read(every), *period.has(_c.venue_time))
     counts = (query.where(_c.venue == key.venue, _c.account == key.account) for key in keys)
     return sum(connection.execute(count).scalar_one() for count in counts)
 
 
 def read_resilience(
-    connection: Connection, key: AccountKey, every: int = 1, progress: Callable[[int], None] = lambda _done: None
+    connection: Connection,
+    key: AccountKey,
+    every: int = 1,
+    progress: Callable[[int], None] = lambda _done: None,
+    period: Period = ALWAYS,
 ) -> Iterator[DayOfSweeps]:
     """Every day of one account on which there was a sweep, oldest first; a day is kept until it is over.
 
     One sweep in `every` is looked at; `progress` is told each time so many more are.
     """
-    query = with_version(tables.sweeps, key).where(_is_read(every)).with_only_columns(*READ)
-    query = query.order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
+    query = with_version(tables.sweeps, key).where(_is_read(every), *period.has(_c.venue_time))
+    query = query.with_only_columns(*READ).order_by(_c.venue_time, _c.epoch, _c.step, _c["index"])
     rows = chain.from_iterable(row_batches(connection, query))
     for day, those in groupby(rows, lambda row: row.venue_time // DAY_NS * DAY_NS):
         books: dict[tuple[str, str, float], list[Recovery]] = {}

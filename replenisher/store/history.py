@@ -19,6 +19,7 @@ from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.marks import Mark, marks
 from replenisher.store.of_orders import EXTERNAL
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 SORTED_KIB = 16 * 1024  # of memory, in which SQLite sorts a piece; a thread of its own may have one more
@@ -123,21 +124,22 @@ def account_keys(connection: Connection) -> list[AccountKey]:
     return [AccountKey(venue, account) for venue, account in sorted(found)]
 
 
-def fill_count(connection: Connection, key: AccountKey) -> int:
+def fill_count(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> int:
     """How many fills there are to be read."""
-    fills = tables.fills.c
-    query = select(func.count()).select_from(tables.fills)
-    return connection.execute(query.where(fills.venue == key.venue, fills.account == key.account)).scalar_one()
+    query = select(func.count()).select_from(tables.fills).where(*period.has(_c.venue_time))
+    return connection.execute(query.where(_c.venue == key.venue, _c.account == key.account)).scalar_one()
 
 
-def events(connection: Connection, key: AccountKey) -> Iterator[Event]:
+def events(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Event]:
     """All that is no fill, oldest first."""
-    begun = [Begun(life.started_at, life.config_version) for life in lives_of(connection, key)]
-    rare: list[Event] = [*begun, *taken(connection, key), *paid(connection, key)]
-    return merge(marks(connection, key), sorted(rare, key=_at), key=_at)
+    lives = (Begun(life.started_at, life.config_version) for life in lives_of(connection, key))
+    begun = [each for each in lives if period.holds(each.at)]
+    rare: list[Event] = [*begun, *taken(connection, key, period), *paid(connection, key, period)]
+    return merge(marks(connection, key, period), sorted(rare, key=happened_at), key=happened_at)
 
 
-def _at(event: Event) -> int:
+def happened_at(event: Event | Fill) -> int:
+    """By which they are in order."""
     return event.at
 
 
@@ -151,6 +153,13 @@ def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
     as_they_happened = c.venue_time, func.length(c.trade_id), c.trade_id
     for columns in batches(connection, query.order_by(c.at, c.epoch, c.step, c.index, *as_they_happened)):
         yield fills_of(columns)
+
+
+def fills_before(connection: Connection, key: AccountKey, until: int) -> Iterator[list[Fill]]:
+    """Every fill before a time, many at once, in the order in which the venue says they happened."""
+    query = select(_c.venue_time, *FILL).where(_c.venue == key.venue, _c.account == key.account)
+    query = query.where(_c.venue_time < until).order_by(_c.venue_time, _c.epoch, _c.step, _c.index)
+    yield from map(fills_of, batches(connection, query))
 
 
 def fills_of(columns: Columns) -> list[Fill]:
@@ -174,19 +183,20 @@ def fills_of(columns: Columns) -> list[Fill]:
     )
 
 
-def placed(connection: Connection, key: AccountKey) -> Iterator[Placed]:
-    """Every order of an account, counted."""
+def placed(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Placed]:
+    """Every order of an account that was placed then, counted."""
     c = tables.orders.c
     whose = (c.strategy, c.instrument, c.config_version)
     # Whether it is 0 is all that is asked of a decimal here, so it may be made a double.
     is_filled = func.sum(case((cast(c.filled, Double) > 0, 1), else_=0))
     query = select(*whose, func.count(), is_filled).where(c.venue == key.venue, c.account == key.account)
+    query = query.where(*period.has(c.created_at))
     for strategy, name, version, orders, filled in connection.execute(query.group_by(*whose)):
         yield Placed(name, strategy, version, orders, int(filled))
 
 
-def sent(connection: Connection, key: AccountKey) -> list[Sent]:
-    """Every place, amend and cancel of an account, counted.
+def sent(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> list[Sent]:
+    """Every place, amend and cancel of an account that was sent then, counted.
 
     What differs most stands first in a group: SQLite sorts by it, and looks no further where two rows differ.
     """
@@ -196,7 +206,8 @@ def sent(connection: Connection, key: AccountKey) -> list[Sent]:
     # A place says whose it is, and its order is of the same life.
     whose = (r.strategy, r.instrument, r.intent, r.epoch, r.journal_id)
     places = select(*whose, func.count()).where(r.venue == key.venue, r.account == key.account).group_by(*whose)
-    for strategy, name, intent, epoch, journal_id, count in connection.execute(places.where(r.kind == Request.PLACE)):
+    places = places.where(r.kind == Request.PLACE, *period.has(r.at))
+    for strategy, name, intent, epoch, journal_id, count in connection.execute(places):
         version = versions[journal_id, epoch]
         found.append(Sent(name, strategy, version, version, Request.PLACE, intent, count))
     # An amend and a cancel do not: their order does.
@@ -204,6 +215,7 @@ def sent(connection: Connection, key: AccountKey) -> list[Sent]:
     what = (o.strategy, r.instrument, r.kind, r.intent, r.epoch, r.journal_id, o.config_version)
     later = select(*what, func.count()).select_from(tables.requests.outerjoin(tables.orders, same)).group_by(*what)
     later = later.where(r.venue == key.venue, r.account == key.account, r.kind.in_([Request.AMEND, Request.CANCEL]))
+    later = later.where(*period.has(r.at))
     for strategy, name, kind, intent, epoch, journal_id, placed_under, count in connection.execute(later):
         version = versions[journal_id, epoch]
         found.append(Sent(name, strategy or EXTERNAL, placed_under or version, version, kind, intent or "", count))
@@ -231,19 +243,19 @@ def with_version(table: Table, key: AccountKey) -> Select[Any]:
     return query.where(c.venue == key.venue, c.account == key.account)
 
 
-def taken(connection: Connection, key: AccountKey) -> Iterator[Taken]:
+def taken(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Taken]:
     """Positions that were taken over."""
     c = tables.requests.c
     query = select(c.at, c.instrument, c.amount, c.price)
-    where = (c.venue == key.venue, c.account == key.account, c.kind == "take_over")
+    where = (c.venue == key.venue, c.account == key.account, c.kind == "take_over", *period.has(c.at))
     for row in connection.execute(query.where(*where).order_by(c.at, c.epoch, c.step, c.index)):
         yield Taken(*row)
 
 
-def paid(connection: Connection, key: AccountKey) -> Iterator[Paid]:
+def paid(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Paid]:
     """Money that moved without a fill, by the venue's clock."""
     c = tables.cash_moves.c
     query = select(c.venue_time, c.kind, c.instrument, c.currency, c.amount, c.realized)
-    where = (c.venue == key.venue, c.account == key.account)
+    where = (c.venue == key.venue, c.account == key.account, *period.has(c.venue_time))
     for row in connection.execute(query.where(*where).order_by(c.venue_time, c.epoch, c.step, c.index)):
         yield Paid(*row)

@@ -9,12 +9,14 @@ from itertools import compress
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, select
 
+from replenisher.model.step import HORIZONS_NS
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.history import FILL, MAKER, Fill, fills_of
 from replenisher.store.of_orders import EXTERNAL
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 if TYPE_CHECKING:
@@ -39,14 +41,22 @@ class Marked(NamedTuple):
     mids: "Floats"  # theirs after each of the horizons, one row a horizon
 
 
-def marked_fills(connection: Connection, key: AccountKey) -> Iterator[tuple[list[Fill], Marked]]:
-    """Every fill of one account, many at once, in the order in which the venue says they happened."""
+def marked_fills(
+    connection: Connection, key: AccountKey, period: Period = ALWAYS
+) -> Iterator[tuple[list[Fill], Marked]]:
+    """Every fill of one account, many at once, in the order in which the venue says they happened.
+
+    Where the market stood once a period was over is not known in it, as at the end of a ledger.
+    """
     c, after = tables.fills.c, tables.markouts.c
     same = [c[name] == after[name] for name in ("venue", "account", "instrument", "trade_id", "side")]
+    mids: list[ColumnElement[float]] = [after[name] for name in tables.MIDS]
+    if (until := period.until) is not None:  # horizons count from when we heard of a fill
+        mids = [case((c.at + passed < until, mid)) for mid, passed in zip(mids, HORIZONS_NS, strict=True)]
     query = (
-        select(c.venue_time, *FILL, c.level, c.spread, c.own_spread, *(after[name] for name in tables.MIDS))
+        select(c.venue_time, *FILL, c.level, c.spread, c.own_spread, *mids)
         .select_from(tables.fills.outerjoin(tables.markouts, and_(*same)))
-        .where(c.venue == key.venue, c.account == key.account)
+        .where(c.venue == key.venue, c.account == key.account, *period.has(c.venue_time))
         .order_by(c.venue_time, c.epoch, c.step, c.index)
     )
     for columns in batches(connection, query):

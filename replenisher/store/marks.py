@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from replenisher.store import tables
 from replenisher.store.batches import batches
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 
@@ -22,14 +23,15 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 _c = tables.marks.c
 
 
-def marks(connection: Connection, key: AccountKey) -> Iterator[Mark]:
+def marks(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Mark]:
     """Every one of an account, the oldest first."""
     query = select(_c.at, _c.instrument, _c.mid).where(_c.venue == key.venue, _c.account == key.account)
+    query = query.where(*period.has(_c.at))
     for at, instrument, mid in batches(connection, query.order_by(_c.at, _c.epoch, _c.step, _c.index)):
         yield from map(Mark, at, instrument, map(Decimal, mid))
 
 
-def mark_count(connection: Connection, key: AccountKey) -> int:
+def mark_count(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> int:
     """How many there are to be read."""
     query = select(func.count()).where(_c.venue == key.venue, _c.account == key.account)
-    return connection.execute(query).scalar_one()
+    return connection.execute(query.where(*period.has(_c.at))).scalar_one()

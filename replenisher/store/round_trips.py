@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, String, case, cast, func, select
 
 from replenisher.store import tables
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class RoundTrips(NamedTuple):
     took_ns: "Times"
 
 
-def round_trips(connection: Connection, key: AccountKey) -> Iterator[RoundTrips]:
-    """Those of one account."""
+def round_trips(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[RoundTrips]:
+    """Those of one account that were asked for then."""
     import numpy as np
 
     c = tables.answers.c
@@ -41,7 +42,7 @@ def round_trips(connection: Connection, key: AccountKey) -> Iterator[RoundTrips]
     query = (
         select(*whose, func.count(), func.aggregate_strings(told_ns, ","))
         .where(c.venue == key.venue, c.account == key.account, c.request.in_(("place", "amend")))
-        .where(c.asked_at.is_not(None))
+        .where(c.asked_at.is_not(None), *period.has(c.asked_at))
         .group_by(*whose)
     )
     for version, strategy, request, intent, answered, told in connection.execute(query):

@@ -28,6 +28,18 @@ def readings(connection: Connection, key: AccountKey, since: int, until: int) ->
     return sorted(words, key=lambda reading: reading.at)
 
 
+def cash_before(connection: Connection, key: AccountKey, before: int) -> Iterator[Reading]:
+    """The last word on each currency that is older than that, by its name."""
+    c = tables.balances.c
+    of_account = (c.venue == key.venue, c.account == key.account)
+    newest_first = (c.at.desc(), c.epoch.desc(), c.step.desc(), c.index.desc())
+    currencies = connection.execute(select(c.currency).where(*of_account).distinct()).scalars()
+    for currency in sorted(currencies):
+        query = select(c.at, c.currency, c.balance).where(*of_account, c.currency == currency, c.at < before)
+        for row in connection.execute(query.order_by(*newest_first).limit(1)):
+            yield Reading(*row)
+
+
 def _words(
     connection: Connection, key: AccountKey, asset: Column[str], held: Column[Decimal], since: int, until: int
 ) -> Iterator[Reading]:

@@ -15,6 +15,7 @@ from replenisher.report.statement import Statement, borders, read_statement
 from replenisher.report.statement_page import verdict
 from replenisher.store import history
 from replenisher.store.database import Database, explained
+from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 from replenisher.wiring.books import newest_account
 from replenisher.wiring.ledgers import ledger_named
@@ -23,18 +24,19 @@ from replenisher.wiring.waiting import rows_wait
 Progress = Callable[[int, int], None]
 
 
-def report(source: str, progress: Progress) -> Report:
+def report(source: str, progress: Progress, period: Period = ALWAYS) -> Report:
     """The report on a configuration's accounts, or on all that a database has."""
     with _ledger(source) as (config, database):
         return database.read_beside(
-            lambda connection, beside: read_report(connection, beside, _keys(config, connection), progress)
+            lambda one, beside: read_report(one, beside, _keys(config, one), progress, period=period)
         )
 
 
-def unread(source: str) -> str:
-    """What the ledger lacks of what a desk did that has ended, in a sentence; empty if nothing."""
+def unread(source: str, period: Period = ALWAYS) -> str:
+    """What the ledger lacks of a time that is over, or of a desk that has ended, in a sentence; empty if nothing."""
+    is_past = period.is_over(time.time_ns())
     with _ledger(source) as (config, database):
-        return "" if config is None else rows_wait(config, database)
+        return "" if config is None else rows_wait(config, database, period.until if is_past else None)
 
 
 def statement(source: str, day: date, progress: Progress) -> Statement:

@@ -1,5 +1,6 @@
 """`replenisher report` as an operator meets it: on a configuration or a database, and with what cannot be."""
 
+import csv
 import json
 import os
 import shutil
@@ -68,6 +69,24 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "tables"}
 
 
+def test_all_forms_of_a_report_are_of_the_time_that_is_asked_for(traded: Path, tmp_path: Path) -> None:
+    written = ["--json", "--html", tmp_path / "page.html", "--csv", tmp_path / "tables"]
+    limits = ["--since", "2023-11-14T22:14:20", "--until", "2023-11-14T23:14:50+01:00"]
+
+    ended = replenisher(traded, "report", "replenisher.db", *limits, *written)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = json.loads(ended.stdout)
+    assert (found["since"], found["until"]) == (1_700_000_060_000_000_000, 1_700_000_090_000_000_000)
+    position, cash = found["opening"]
+    assert (position["asset"], cash["asset"]) == ("BTC-PERPETUAL", "BTC")
+    page = (tmp_path / "page.html").read_text()
+    assert f'value="{position["held"]}" data-at="opening[0].held"' in page
+    assert f'value="{found["pnl"]["totals"][0]["total"]}" data-at="pnl.totals[0].total"' in page
+    with (tmp_path / "tables" / "opening.csv").open() as file:
+        assert [row["held"] for row in csv.DictReader(file)] == [position["held"], cash["held"]]
+
+
 def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_one(
     tmp_path: Path, sqlite_ledger: Path
 ) -> None:
@@ -101,6 +120,26 @@ def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_on
         (["replenisher.db", "--html", "."], 78, ".: cannot be written: it is a folder"),
         (["replenisher.db", "--csv", "a_file"], 78, "a_file: cannot be written: File exists"),
         (["empty.db"], 1, "there is nothing to report: the database holds no fill of any account"),
+        (
+            ["replenisher.db", "--since", "noon", "--html", "page.html"],
+            78,
+            "the command line: --since: 'noon' is no time like 2026-01-31T13:45:00Z",
+        ),
+        (
+            ["replenisher.db", "--since", "2023-11-15", "--until", "2023-11-15T00:00Z", "--csv", "tables"],
+            78,
+            "the command line: --since: 2023-11-15 is not before --until 2023-11-15T00:00Z",
+        ),
+        (
+            ["replenisher.db", "--since", "2024-01-01", "--html", "page.html", "--csv", "tables"],
+            1,
+            "there is nothing to report of that time: the database tells of main@",
+        ),
+        (
+            ["replenisher.db", "--until", "2023-11-14", "--html", "page.html"],
+            1,
+            "there is nothing to report: the database holds no fill of main@",
+        ),
         (["foreign.db"], 78, "the database sqlite:////"),
         (["mysql://host/desk"], 78, "database.url: mysql is not supported, only sqlite and postgresql are"),
         (["replenisher.db", "--html", "replenisher.db"], 78, "replenisher.db: cannot be written: what is there is no"),

@@ -414,6 +414,7 @@ REPORT = {
     "until": EQUITY_AT[-1],
     "fills": 10,
     "sweeps": {"stored": 3, "read": 3},
+    "opening": [],
     "pnl": PNL,
     "halts": [],
     "performance": PERFORMANCE,

@@ -1,6 +1,8 @@
 """What stands above each table of the page, for a trader: what one line of it is, and in which unit."""
 
 CAPTIONS = {
+    "opening": "What was held when the time of this report began: positions, which count from this mid on, with what "
+    "they were entered at on average, and cash, as the venue last told it before.",
     "pnl.lines": "What each strategy made on each instrument under each configuration, in the currency of the line. "
     "Funding goes to who held the position; external is what no strategy of ours did.",
     "pnl.totals": "What the account made in each currency, with what is open at the middle of the book. Booked is the "
