@@ -8,6 +8,7 @@ fund, say) are on no tape.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import assert_never
 
@@ -104,11 +105,11 @@ class TapeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inspection:
-    """Is told facts, and says what they come to."""
+    """Is told facts, and says what they come to. In a replay it is told each while time runs: the usual comes first."""
 
     def __init__(self) -> None:
         self._disorder = Disorder()
-        self._facts: Counter[str] = Counter()
+        self._facts: Counter[type[TapeFact]] = Counter()
         self._seen: dict[str, _Seen] = {}
         self._begins_at: int | None = None
         self._ends_at = 0
@@ -117,26 +118,34 @@ class Inspection:
 
     def see(self, fact: TapeFact) -> None:
         """One more fact."""
-        self._facts[type(fact).__name__] += 1
+        self._facts[type(fact)] += 1
         self._note_clock(fact.at)
         match fact:
+            case TradePrinted():
+                self._note_trade(self._word(fact), fact)
+            case BookChanged():
+                self._note_change(self._word(fact), fact)
+            case BookSnapshot():
+                self._note_book(self._word(fact), fact)
+            case TickerTold():
+                self._word(fact)
+            case FeedLost():
+                self._of(fact).lost(fact)
+            case InstrumentStateChanged():
+                self._of(fact)
             case InstrumentDefined(instrument=instrument):
-                self._of(instrument.key).instrument = instrument
-                self._of(instrument.key).facts[type(fact).__name__] += 1
+                self._known(instrument.key, fact).instrument = instrument
             case ClockOffset():
                 pass
-            case _:
-                seen = self._of(fact.instrument)
-                seen.facts[type(fact).__name__] += 1
-                self._disorder.undefined += seen.instrument is None
-                self._note(seen, fact)
+            case _ as never:
+                assert_never(never)
 
     def info(self) -> TapeInfo:
         """What it came to."""
         return TapeInfo(
             begins_at=self._begins_at,
             ends_at=None if self._begins_at is None else self._ends_at,
-            facts=dict(self._facts),
+            facts=_by_name(self._facts),
             instruments=[seen.told(key, self._ends_at) for key, seen in self._seen.items()],
             gaps=sorted((gap for seen in self._seen.values() for gap in seen.all_gaps()), key=lambda gap: gap.at),
             silences=sorted(
@@ -150,44 +159,28 @@ class Inspection:
 
     def _note_clock(self, at: int) -> None:
         if self._begins_at is None:
-            self._begins_at = self._ends_at = at
-        self._disorder.clock_back += at < self._at
-        self._disorder.clock_back_s_max = max(self._disorder.clock_back_s_max, (self._ends_at - at) / SECOND_NS)
-        self._at, self._ends_at = at, max(self._ends_at, at)
+            self._begins_at = at
+        if at < self._ends_at:
+            self._disorder.clock_back += at < self._at
+            self._disorder.clock_back_s_max = max(self._disorder.clock_back_s_max, (self._ends_at - at) / SECOND_NS)
+        else:
+            self._ends_at = at
+        self._at = at
 
-    def _note(self, seen: "_Seen", fact: OfMarket) -> None:
-        disorder = self._disorder
-        if not isinstance(fact, FeedLost | InstrumentStateChanged):
-            seen.pauses.word(fact.at)
-        match fact:
-            case BookSnapshot():
-                self._note_book_time(seen, fact.venue_time)
-                disorder.restarted += not seen.book.distrust
-                seen.book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
-                seen.has_book_at(fact.at)
-                disorder.crossed += seen.book.is_crossed
-            case BookChanged():
-                self._note_book_time(seen, fact.venue_time)
-                if seen.book.distrust:
-                    disorder.without_book += 1
-                    return
-                seen.book.change(fact.bids, fact.asks, fact.venue_time, fact.at)
-                disorder.crossed += seen.book.is_crossed
-            case FeedLost():
-                seen.lost(fact)
-            case TradePrinted():
-                if self._repeats.has(fact):
-                    disorder.trades_again += 1
-                    return
-                seen.numbers.note(fact)
-                if (late_ns := seen.venue_time - fact.venue_time) > SLACK_NS:
-                    disorder.trades_late += 1
-                    disorder.trades_late_s_max = max(disorder.trades_late_s_max, late_ns / SECOND_NS)
-                seen.venue_time = max(seen.venue_time, fact.venue_time)
-            case InstrumentStateChanged() | TickerTold():
-                pass
-            case _ as never:
-                assert_never(never)
+    def _note_book(self, seen: "_Seen", fact: BookSnapshot) -> None:
+        self._note_book_time(seen, fact.venue_time)
+        self._disorder.restarted += not seen.book.distrust
+        seen.book.replace(fact.bids, fact.asks, fact.venue_time, fact.at)
+        seen.has_book_at(fact.at)
+        self._disorder.crossed += seen.book.is_crossed
+
+    def _note_change(self, seen: "_Seen", fact: BookChanged) -> None:
+        self._note_book_time(seen, fact.venue_time)
+        if seen.book.distrust:
+            self._disorder.without_book += 1
+            return
+        seen.book.change(fact.bids, fact.asks, fact.venue_time, fact.at)
+        self._disorder.crossed += seen.book.is_crossed
 
     def _note_book_time(self, seen: "_Seen", venue_time: int) -> None:
         if (back_ns := seen.book.venue_time - venue_time) > 0:
@@ -195,21 +188,50 @@ class Inspection:
             self._disorder.book_time_back_s_max = max(self._disorder.book_time_back_s_max, back_ns / SECOND_NS)
         seen.venue_time = max(seen.venue_time, venue_time)
 
-    def _of(self, key: str) -> "_Seen":
-        return self._seen.setdefault(key, _Seen())
+    def _note_trade(self, seen: "_Seen", fact: TradePrinted) -> None:
+        if self._repeats.has(fact):
+            self._disorder.trades_again += 1
+            return
+        seen.numbers.note(fact.trade_id)
+        late_ns = seen.venue_time - fact.venue_time
+        if late_ns > SLACK_NS:
+            self._disorder.trades_late += 1
+            self._disorder.trades_late_s_max = max(self._disorder.trades_late_s_max, late_ns / SECOND_NS)
+        elif late_ns < 0:
+            seen.venue_time = fact.venue_time
+
+    def _word(self, fact: BookSnapshot | BookChanged | TradePrinted | TickerTold) -> "_Seen":
+        """That something was told of an instrument is no pause."""
+        seen = self._of(fact)
+        seen.pauses.word(fact.at)
+        return seen
+
+    def _of(self, fact: OfMarket) -> "_Seen":
+        seen = self._known(fact.instrument, fact)
+        if seen.instrument is None:
+            self._disorder.undefined += 1
+        return seen
+
+    def _known(self, key: str, fact: TapeFact) -> "_Seen":
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = _Seen(key)
+        seen.facts[type(fact)] += 1
+        return seen
 
 
 class _Numbers:
     """The numbers of the trades of one instrument, if its venue gives each the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self._are_told = venue_of(key) in NUMBERED
         self._told = 0
         self._first = self._last = 0
 
-    def note(self, trade: TradePrinted) -> None:
-        if venue_of(trade.instrument) not in NUMBERED or not trade.trade_id.isdecimal():
+    def note(self, trade_id: str) -> None:
+        if not self._are_told or not trade_id.isdecimal():
             return
-        number = int(trade.trade_id)
+        number = int(trade_id)
         self._first = min(number, self._first) if self._told else number
         self._last = max(number, self._last)
         self._told += 1
@@ -222,12 +244,12 @@ class _Numbers:
 class _Seen:
     """One instrument so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
         self.instrument: Instrument | None = None
-        self.facts: Counter[str] = Counter()
+        self.facts: Counter[type[TapeFact]] = Counter()
         self.book = Book()
         self.venue_time = 0  # the newest
-        self.numbers = _Numbers()
+        self.numbers = _Numbers(key)
         self.pauses = Pauses()
         self._gaps: list[Gap] = []
         self._open: FeedLost | None = None
@@ -260,11 +282,15 @@ class _Seen:
             kind="" if instrument is None else instrument.kind,
             tick=Decimal(0) if instrument is None else instrument.tick,
             lot=Decimal(0) if instrument is None else instrument.lot,
-            facts=dict(self.facts),
+            facts=_by_name(self.facts),
             trusted_s=trusted_ns / SECOND_NS,
             pause_s_mean=self.pauses.mean_s,
             pause_s_max=self.pauses.longest_s,
         )
+
+
+def _by_name(facts: Mapping[type[TapeFact], int]) -> dict[str, int]:
+    return {kind.__name__: count for kind, count in facts.items()}
 
 
 def _gap(fact: FeedLost, seconds: float | None) -> Gap:
