@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +71,7 @@ def show(content: Mapping[str, Any], as_json: bool) -> None:
 
 def show_json(content: Mapping[str, Any]) -> None:
     """A document for machines."""
-    typer.echo(json.dumps(content, indent=2, default=str))
+    typer.echo(json.dumps(content, indent=2, default=_plain))
 
 
 def warn(told: str) -> None:
@@ -105,6 +106,11 @@ def _lines(value: object, path: str = "") -> list[str]:
         case list() | tuple() if value and any(isinstance(item, Mapping | list) for item in value):
             return [line for place, item in enumerate(value) for line in _lines(item, f"{path}[{place}]")]
         case Mapping() | list() | tuple():
-            return [f"{path}: {', '.join(str(item) for item in value) or 'none'}"]
+            return [f"{path}: {', '.join(_plain(item) for item in value) or 'none'}"]
         case _:
-            return [f"{path}: {value}"]
+            return [f"{path}: {_plain(value)}"]
+
+
+def _plain(value: object) -> str:
+    """As it is read, which no exponent is."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

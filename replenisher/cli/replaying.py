@@ -1,6 +1,7 @@
 """The verb that lets the past happen again, as fast as it goes."""
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,7 +79,7 @@ def replay(
 
     from msgspec import to_builtins
 
-    document: dict[str, Any] = to_builtins(outcome)
+    document: dict[str, Any] = to_builtins(outcome, builtin_types=(Decimal,))
     if sys.stderr.isatty():  # of two replays of the same past it alone differs
         typer.echo(f"replay: {document['cpu_s']} s of CPU", err=True)
     del document["cpu_s"]

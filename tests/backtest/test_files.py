@@ -51,6 +51,14 @@ def test_the_same_past_has_the_same_hash_and_the_same_files(past: Past, tmp_path
         assert [file.read_bytes() for file in written[0]] == [file.read_bytes() for file in written[1]]
 
 
+def test_no_number_of_a_replay_has_an_exponent(past: Past) -> None:
+    told = [past.told[name] for name in ("equity_at_mark", "pnl_at_mark", "fees", "positions", "marks")]
+
+    numbers = [number for by_name in told for number in by_name.values()]
+
+    assert set("".join(numbers)) <= set("-.0123456789")
+
+
 def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_faults_of_their_tape(
     tmp_path: Path,
 ) -> None:
