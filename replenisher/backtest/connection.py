@@ -87,7 +87,7 @@ class Connection:
         self._stands_there = False
         self._due_at = self._replies.arrival(at)
         self._hearing.put([SessionLost(at=self._due_at, venue=self._venue, reason=ENDED)])
-        self._hearing.hang_up(self._due_at)
+        self._hearing.hears_own = False
 
     # --- Our end --------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ It stands where a venue's session and the exchange's dialect stand else, and say
 together: an order is refused for the reason that the venue's code for it means.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import assert_never
 
 from replenisher.backtest.answers import Answers
@@ -34,6 +36,8 @@ from replenisher.venues.deribit.refusals import rejection
 CONNECTION = "replay"
 LOOK_AGAIN_NS = 5 * SECOND_NS  # after an order was refused because nothing trades: is that so?
 
+Answer = Callable[[int, int], Iterable[Event]]  # what it says if it is sent and heard at these times
+
 
 class Counter:
     """Asks for one account."""
@@ -49,8 +53,9 @@ class Counter:
         *,
         definitions: Way,
         replies: Way,
-        order_replies: Way,
+        held_ns: int,
     ) -> None:
+        """The exchange holds back for so long what it answers to a request about an order."""
         self._exchange = exchange
         self._account = account
         self._hearing = hearing
@@ -58,15 +63,17 @@ class Counter:
         self._connection = connection
         self._subscriptions = subscriptions
         self._replies = replies
-        self._order_replies = order_replies
+        self._held_ns = held_ns
+        self._held: deque[tuple[int, Answer]] = deque()  # by when the exchange sends it
         self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
-        self.next_at = FAR  # when the first of these is, or a subscription wants something
+        self.next_at = FAR  # when the first of all these is, or a subscription wants something
         hearing.doubted = lambda name, at: self._want(name, definitions.arrival(at))
         hearing.out_of_sight = self._lost
         hearing.in_sight = self._found
 
     def turn(self, at: int) -> None:
-        """What is due."""
+        """What is due; an answer that was held back until now has waited longest."""
+        self._release(at)
         for command in self._connection.arrived(at):
             self._ask(command, at)
         if self.next_at <= at:
@@ -82,8 +89,12 @@ class Counter:
                 if not self._connection.pays(METHODS[method].pool, at):
                     self._end(command, at)
                     return
-                arrival = self._order_replies.arrival(at)
-                self._hearing.answered(lambda: self._order(command, method, at, arrival))
+                if self._held_ns:
+                    self._held.append((at + self._held_ns, self._order(command, method, at)))
+                    self._rearm()
+                else:
+                    arrival = self._replies.arrival(at)
+                    self._hearing.answered(lambda: self._order(command, method, at)(at, arrival))
             case _:
                 self._hearing.put(self._answers.to(command, at, self._replies.arrival(at)))
 
@@ -92,8 +103,15 @@ class Counter:
         refused = self._refused(command, request_of(command), fault(TOO_MANY_REQUESTS), at, self._replies.arrival(at))
         self._hearing.put([refused])
         self._connection.end(at)
+        self._held.clear()
         ended = "cancel_on_disconnect"
         self._exchange.cancel_all(self._account, connection=CONNECTION, reason=ended, method=ended, at=at)
+
+    def _release(self, at: int) -> None:
+        """Send the answers that were held back until now."""
+        while self._held and self._held[0][0] <= at:
+            _, answer = self._held.popleft()
+            self._hearing.put(answer(at, self._replies.arrival(at)))
 
     def _define(self, at: int) -> None:
         """Questions for definitions are at the exchange: what it says of whether an instrument trades."""
@@ -119,19 +137,22 @@ class Counter:
         self._rearm()
 
     def _rearm(self) -> None:
-        self.next_at = min(self._subscriptions.next_at, min(self._wanted.values(), default=FAR))
+        held_until = self._held[0][0] if self._held else FAR
+        self.next_at = min(self._subscriptions.next_at, min(self._wanted.values(), default=FAR), held_until)
 
-    def _order(self, command: OrderCommand, method: str, at: int, arrival: int) -> Iterable[Event]:
+    def _order(self, command: OrderCommand, method: str, at: int) -> Answer:
+        """The exchange does what it is asked for, and answers."""
         match command:
             case PlaceOrder():
-                return self._told(command, Request.PLACE, self._place(command, method, at), at, arrival)
+                return partial(self._told, command, Request.PLACE, self._place(command, method, at))
             case AmendOrder():
-                return self._told(command, Request.AMEND, self._amend(command, method, at), at, arrival)
+                return partial(self._told, command, Request.AMEND, self._amend(command, method, at))
             case CancelOrder(venue_order_id=""):
-                return self._cancel_by_label(command, method, at, arrival)
+                count = self._exchange.cancel_all(self._account, label=command.order_id, method=method, at=at)
+                return partial(self._told_by_label, command, count, at // US_NS * US_NS)
             case CancelOrder(venue_order_id=order_id):
                 canceled = self._exchange.cancel(self._account, order_id, method=method, at=at)
-                return self._told(command, Request.CANCEL, canceled, at, arrival)
+                return partial(self._told, command, Request.CANCEL, canceled)
             case _:
                 assert_never(command)
 
@@ -168,10 +189,11 @@ class Counter:
             at=at,
         )
 
-    def _cancel_by_label(self, command: CancelOrder, method: str, at: int, arrival: int) -> Iterable[Event]:
-        count = self._exchange.cancel_all(self._account, label=command.order_id, method=method, at=at)
+    def _told_by_label(
+        self, command: CancelOrder, count: int, venue_time: int, at: int, arrival: int
+    ) -> Iterable[Event]:
+        """What the answer to a cancel by label says: how many there were."""
         if count:
-            venue_time = at // US_NS * US_NS
             return (OrderCanceled(at=arrival, order_id=command.order_id, venue_time=venue_time, reason="user_request"),)
         return (_nothing_to_cancel(command, arrival),)
 

@@ -34,10 +34,7 @@ from replenisher.model.event import (
     InstrumentStateChanged,
     OrderCanceled,
     OrderFilled,
-    OrderRejected,
     OrderWorking,
-    OutcomeUnknown,
-    RequestRejected,
     SessionOpened,
     TradePrinted,
 )
@@ -46,7 +43,6 @@ from replenisher.model.order import BUY, Request
 from replenisher.model.units import MS_NS
 
 FAR = 1 << 62
-OrderAnswer = OrderWorking | OrderFilled | OrderCanceled | OrderRejected | RequestRejected | OutcomeUnknown
 _arrival = attrgetter("at")
 
 
@@ -151,11 +147,6 @@ class Hearing:
         brought_about, self._under_way = self._under_way, before
         self.put(answer)
         self.put(brought_about)
-
-    def hang_up(self, at: int) -> None:
-        """Of our orders we hear until then and no more, whatever answers are held back at the exchange."""
-        self.hears_own = False
-        self._under_way = [fact for fact in self._under_way if fact.at <= at or not isinstance(fact, OrderAnswer)]
 
     def tell_lost(self, name: str, reason: str, at: int) -> None:
         """A book cannot be trusted from then on, and nothing of it is heard until it is shown."""

@@ -6,6 +6,9 @@ in the daemon, where whatever has been heard when the loop comes round is one tu
 
     the market moves · a request reaches the exchange · a fact reaches us · the engine wanted to be woken
 
+That is also the order of what falls together: the exchange takes no request before its market has moved, and tells of
+that first. What we ask for because of such a move is asked once we have heard of it, and not in its middle.
+
 What the daemon's driver and the venue's session add of themselves is kept, as a decision may depend on it: an alarm is
 set a moment after a turn and not in it, and a book that stands still is known to be today's as long as the connection
 answers. Who watches the market for the record looks at that moment, too, and what it found is told with the next facts.
@@ -140,10 +143,11 @@ class Replay:
             self.at = at
         exchange, connection, counter, due = self.exchange, self._connection, self._counter, at
         while due <= at:
-            if connection.next_at <= at or counter.next_at <= at:
-                counter.turn(at)
+            is_asked = connection.next_at <= at or counter.next_at <= at
             if (market := exchange.next_at) is not None and market <= at:
                 exchange.advance(at)
+            if is_asked:
+                counter.turn(at)
             facts = self._heard(at)
             if self._alarm_at <= at:
                 self._ring(facts, at)

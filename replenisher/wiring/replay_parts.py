@@ -15,7 +15,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.mandates import mandates
 from replenisher.core.state import State
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import Way
+from replenisher.exchange.latency import LatencyModel, Way
 from replenisher.exchange.ledger import Append
 from replenisher.exchange.market import Listing
 from replenisher.exchange.words import InstrumentState
@@ -42,16 +42,17 @@ def replay_of(
     opens_at: int | None = None,
     prices: Mapping[str, float] = NO_PRICES,
     chance: Callable[[], float] | None = None,
+    latency: LatencyModel | None = None,
 ) -> Replay:
     """A life that has been told its first facts; its session opens at once, unless it is said when.
 
     `prices` says what each source over HTTP answers all the time. By `chance` it is drawn how long a connection that
-    was lost is not dialed again; without it the seed says that, too.
+    was lost is not dialed again; without it the seed says that, too. Messages are under way for as long as the
+    configuration says, unless `latency` does.
     """
     section, (venue,) = config.exchange, config.venues
     assert section is not None, "what cannot be replayed is refused earlier"
-    account, latency = config.venues[venue].account, latency_of(section, listings, section.seed)
-    held_ns = round(section.latency.order_reply_ms * MS_NS)
+    account, latency = config.venues[venue].account, latency or latency_of(section, listings, section.seed)
     trading = Way(latency.response_ns)
     public, tickers = Way(latency.response_ns), tickers_on(config, venue)
     hearing = (
@@ -100,7 +101,7 @@ def replay_of(
         subscriptions,
         definitions=Way(latency.request_ns),
         replies=trading,
-        order_replies=Way(lambda: latency.response_ns() + held_ns) if held_ns else trading,
+        held_ns=round(section.latency.order_reply_ms * MS_NS),
     )
     traded = instruments_on(config, venue)
     for market in watched:

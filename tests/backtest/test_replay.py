@@ -1,9 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from replenisher.backtest.connection import ROUND_TRIPS
+from replenisher.config import Config
 from replenisher.errors import ConfigurationError
 from replenisher.exchange import ledger
 from replenisher.model.command import AmendOrder, PlaceOrder
@@ -15,7 +17,7 @@ from replenisher.store.tape.blocks import TapeFact
 from replenisher.store.tape.standing import Standing
 from replenisher.store.tape.writer import TapeWriter
 from replenisher.wiring.tapes import facts_of, opened
-from tests.backtest.given import Happened, config_of, fills_of, lived, replayed, written
+from tests.backtest.given import Happened, Jitter, config_of, fills_of, heard, lived, replayed, written
 from tests.store import tapes
 
 LADDER = {
@@ -187,6 +189,85 @@ def with_gaps(recording: Path, path: Path) -> Path:
         else:
             kept.append(fact)
     return tapes.written(path, kept)
+
+
+AMONG = {**ALONE, "fair_value": {"source": "mid"}, "order_refresh_tolerance_bps": 0.5}
+PAIR = ("BTC_USDT-PERPETUAL", "ETH_USDT-PERPETUAL")
+
+
+@pytest.fixture
+def pair(recordings: Callable[[str], Path], tmp_path: Path) -> Callable[..., Config]:
+    """One or both of two instruments whose recorded markets move in whole milliseconds."""
+    path = with_a_follower(recordings(BTCUSDT), tmp_path / "pair.tape")
+
+    def config(names: Sequence[str], way_ms: float, order_reply_ms: float = 0) -> Config:
+        return config_of(
+            "replay.yaml",
+            path,
+            strategies=[{**AMONG, "id": name[:3].lower(), "instrument": name} for name in names],
+            latency={"request_ms": way_ms, "response_ms": way_ms, "order_reply_ms": order_reply_ms},
+            instruments={name: {} for name in names},
+            keeps_market=True,
+        )
+
+    return config
+
+
+@pytest.mark.parametrize("names", [PAIR[:1], PAIR], ids=["one", "both"])
+@pytest.mark.parametrize(("way_ms", "order_reply_ms", "often"), [(2, 0, 20), (2.25, 6.5, 2)], ids=["asked", "answered"])
+def test_what_falls_together_is_heard_in_the_order_in_which_the_daemon_hears_it(
+    names: Sequence[str],
+    way_ms: float,
+    order_reply_ms: float,
+    often: int,
+    pair: Callable[..., Config],
+    tmp_path: Path,
+) -> None:
+    """A request reaches the exchange, or an answer leaves it, at the very moment at which the market moves."""
+    config = pair(names, way_ms, order_reply_ms)
+    way_ns, held_ns = round(way_ms * MS_NS), round(order_reply_ms * MS_NS)
+    steps: list[Step] = []
+
+    replay = replayed(config, 45, steps, opens_at=START + (2 * ROUND_TRIPS - 1) * way_ns)
+    life = lived(config, 45, tmp_path, way_ns)
+
+    moved_at = {e.at - way_ns for s in steps for e in s.events if isinstance(e, BookChanged | TradePrinted)}
+    asked_at = [s.at + way_ns for s in steps if any(isinstance(c, PlaceOrder | AmendOrder) for c in s.commands)]
+    assert sum(at + held_ns in moved_at for at in asked_at) >= often
+    assert heard(steps, 45) == heard(written(tmp_path / "journal"), 45)
+    assert fills_of(life) > 20
+    assert replay == life
+
+
+@pytest.mark.parametrize("names", [PAIR[:1], PAIR], ids=["one", "both"])
+def test_so_it_is_where_each_message_has_a_delay_of_its_own(
+    names: Sequence[str], pair: Callable[..., Config], tmp_path: Path
+) -> None:
+    way_ns = 2 * MS_NS  # until the session stands
+    config = pair(names, 2)
+
+    replay = replayed(config, 45, opens_at=START + (2 * ROUND_TRIPS - 1) * way_ns, jitter=Jitter())
+    life = lived(config, 45, tmp_path, way_ns, jitter=Jitter())
+
+    assert fills_of(life) > 20
+    assert replay == life
+
+
+def with_a_follower(recording: Path, path: Path) -> Path:
+    """The first minute of a market on a tape, and another instrument that does the same three milliseconds later."""
+    later_ns, until, kept = 3 * MS_NS, 0, list[TapeFact]()
+    first, second = (msgspec.structs.replace(tapes.LINEAR, name=name, base_currency=name[:3]) for name in PAIR)
+    for fact in facts_of(opened(recording)):
+        if isinstance(fact, InstrumentDefined):
+            kept += [msgspec.structs.replace(fact, instrument=each) for each in (first, second)]
+        elif isinstance(fact, BookSnapshot | BookChanged | TradePrinted):
+            until = until or (fact.at + 60 * SECOND_NS if isinstance(fact, BookSnapshot) else 0)
+            if until and fact.at > until:
+                break
+            times = {"at": fact.at + later_ns, "venue_time": fact.venue_time + later_ns}
+            kept.append(msgspec.structs.replace(fact, instrument=first.key))
+            kept.append(msgspec.structs.replace(fact, instrument=second.key, **times))
+    return tapes.written(path, sorted(kept, key=lambda fact: fact.at))
 
 
 def sightings(steps: list[Step]) -> list[tuple[int, str]]:
