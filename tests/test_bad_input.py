@@ -582,6 +582,13 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "data/journal: the database has later rows of this journal, so this is an older copy of it: bring the newest",
     ),
     (
+        "a halt lifted in an older copy of the journal",
+        (OLD,),
+        lambda desk: ["resume", statement("update cursor set epoch = epoch + 1;")(desk)[1], "--reason", "seen"],
+        CONFIGURATION,
+        "data/journal: the database has later rows of this journal, so this is an older copy of it: bring the newest",
+    ),
+    (
         "an audit where money is real",
         EITHER,
         lambda desk: ["audit", written("mode: paper", "mode: live")(desk)[1]],

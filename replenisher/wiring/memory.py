@@ -1,16 +1,17 @@
 """What is remembered of earlier lives: the journal, opened for one more, and the latches that it keeps."""
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from replenisher.config import Config
-from replenisher.errors import ReplenisherError
+from replenisher.errors import ReplenisherError, Unreachable
 from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
 from replenisher.live.sole import sole_daemon
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.segments import read_header, segments, whole_records
-from replenisher.wiring.books import database_upgrade
+from replenisher.wiring.books import database_upgrade, require_database
 from replenisher.wiring.recording import Recording, Task, Tenancy
 from replenisher.wiring.setup import setup_of
 
@@ -46,6 +47,8 @@ def resume(config: Config, reason: str) -> dict[str, Any]:
     if not segments(config.data_dir / "journal"):
         raise nothing
     with sole_daemon(config.data_dir):
+        with suppress(Unreachable):  # what it cannot say now, it says to the next life
+            require_database(config)
         journal = open_journal(config)
         try:
             lifted = lift(journal, setup_of(config), SessionClock().now(), reason)
