@@ -174,9 +174,13 @@ class Life:
     # --- What the operator and the world do to it -----------------------------------------------------------------
 
     def ask(self, verb: str, **more: str) -> None:
-        """The operator asks it for something, and it answers once it runs."""
+        """The operator asks it for something; it answers once it runs, or refuses while it ends."""
         if not self.is_over:
-            self.loop.take(self._supervisor.answer, {"verb": verb, **more})
+            self.loop.take(self._ask, {"verb": verb, **more})
+
+    def _ask(self, request: dict[str, str]) -> None:
+        with suppress(ReplenisherError):
+            self._supervisor.answer(request)
 
     def show(self, look: Callable[[Standpoint], None]) -> None:
         """The operator looks at it; one that stands still is seen once it runs, and one that is not there never."""

@@ -11,12 +11,13 @@ from replenisher.model.event import SignalsRemembered
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.rows import SimulatedDatabase
 from replenisher.simulate.timeline import Timeline, VirtualLoop
-from replenisher.store import halts, leases, signals
+from replenisher.store import halts, leases
 from replenisher.store.boot import Boot
 from replenisher.store.database import said
 from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
 from replenisher.store.leases import Claim
+from replenisher.store.taking import take
 
 LIFE_NS = 90 * SECOND_NS
 ANSWER_NS = 20 * MS_NS
@@ -59,9 +60,7 @@ class SimulatedKeeper:
         if database is None:
             return
         try:
-            database.write(lambda connection: leases.take(connection, claim, epoch, timeline.at))
-            self.known = database.read(lambda c: halts.known(c, claim, epoch=boot.epoch, step=boot.step))
-            self.remembered = database.read(lambda c: signals.remembered(c, claim.accounts, timeline.at))
+            self.known, self.remembered = take(database, claim, epoch, boot, timeline.at, lambda _: timeline.at)
         except SQLAlchemyError as error:
             raise Unreachable(said(error)) from error
 

@@ -14,12 +14,13 @@ from replenisher.errors import Taken
 from replenisher.live.clock import SessionClock
 from replenisher.model.event import SignalsRemembered
 from replenisher.model.units import SECOND_NS
-from replenisher.store import halts, leases, signals
+from replenisher.store import halts, leases
 from replenisher.store.boot import Boot
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Known
 from replenisher.store.leases import Claim
 from replenisher.store.queries import refuse_other_account
+from replenisher.store.taking import take
 from replenisher.wiring.recording import Tenancy
 
 
@@ -55,9 +56,7 @@ def taken(
     """
     asked_at = clock.now()
     with closing(Database(config.database_url)) as database, explained(database):
-        database.write(lambda connection: leases.take(connection, claim, epoch, database.now(connection)))
-        known = database.read(lambda connection: halts.known(connection, claim, epoch=boot.epoch, step=boot.step))
-        remembered = database.read(lambda connection: signals.remembered(connection, claim.accounts, clock.now()))
+        known, remembered = take(database, claim, epoch, boot, asked_at, database.now)
     return Tenancy(claim, epoch, asked_at), known, remembered
 
 

@@ -83,6 +83,18 @@ def test_a_second_signal_does_not_wait_for_the_venue(quoting: World) -> None:
     assert list(quoting.ends) == ["exit 130"]
 
 
+def test_an_operator_whose_request_an_ending_daemon_refuses_has_his_answer(quoting: World) -> None:
+    quoting.victims.suspend(lambda: None, SECOND_NS)
+    for _ in range(2):
+        quoting.life.interrupt()
+    quoting.life.ask("pause")  # all of it is heard at once, when it runs again
+
+    until_ended(quoting)
+
+    assert quoting.ends == ["exit 130"]
+    assert not quoting.court.violations
+
+
 def test_a_venue_without_a_session_is_given_up_after_a_while(tmp_path: Path) -> None:
     scene = replace(scene_of(load(SHIPPED)), delays_ns=(30 * SECOND_NS, 30 * SECOND_NS))
 
