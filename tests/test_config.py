@@ -690,6 +690,13 @@ def test_two_secrets_have_one_fingerprint(write: Write, tmp_path: Path) -> None:
     assert load(write()).fingerprint() == first
 
 
+def test_who_asks_without_the_secrets_asks_about_the_same_configuration(write: Write, tmp_path: Path) -> None:
+    without = load(write()).fingerprint()
+    secret(tmp_path, "venues__deribit__api_secret", "hunter2")
+
+    assert load(write()).fingerprint() == without
+
+
 # --- Strategies from files ---------------------------------------------------------------------------------------
 
 OWN_STRATEGY = '''"""One quote a side."""

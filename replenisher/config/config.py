@@ -86,8 +86,11 @@ class Config(Sections):
         return content
 
     def fingerprint(self) -> str:
-        """Names what is in force: the same for the same decisions, whatever the secrets are."""
-        text = json.dumps(self.effective(), sort_keys=True)
+        """Names what is in force: the same for the same decisions, whatever the secrets are, or if they are known."""
+        content = self.effective()
+        for venue in content["venues"].values():
+            venue |= dict.fromkeys(self.secret_keys)
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
