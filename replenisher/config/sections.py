@@ -57,7 +57,7 @@ class Journal(Section):
     )
     fsync_interval_ms: Milliseconds = Field(200, description="under interval, how often that is begun")
     market_data: bool = Field(False, description="keep steps with market data only, so that the journal replays")
-    keep_days: int = Field(7, ge=1)
+    keep_days: int = Field(7, ge=1, description="what is older and has its rows is dropped")
 
 
 class VenueSection(Section):
@@ -65,12 +65,12 @@ class VenueSection(Section):
 
     adapter: Word = Field(description="deribit, or ccxt with the name of an exchange")
     exchange: Word | None = Field(None, description="which of ccxt's exchanges, such as okx or kraken")
-    account: Word = "main"
+    account: Word = Field("main", description="our name for what the key belongs to: one name, one ledger, one daemon")
     url: str | None = Field(None, description="another address than the adapter's; in paper mode none is started then")
-    api_key: SecretStr | None = None
-    api_secret: SecretStr | None = None
+    api_key: SecretStr | None = Field(None, description="better in the environment, or in a directory of secrets")
+    api_secret: SecretStr | None = Field(None, description="likewise")
     api_password: SecretStr | None = Field(None, description="of the key, where an exchange wants one")
-    request_timeout_ms: Milliseconds = 2000
+    request_timeout_ms: Milliseconds = Field(2000, description="without an answer by then, what was asked is unknown")
     dead_man_switch_s: int = Field(
         60, ge=23, le=600, description="the venue cancels our orders at the latest so long after our last sign of life"
     )
@@ -84,7 +84,7 @@ class VenueSection(Section):
     rate_limit_per_s: float = Field(
         5, gt=0, description="of orders, amends and cancels; less where the venue grants less"
     )
-    rate_limit_burst: int = Field(20, ge=2)
+    rate_limit_burst: int = Field(20, ge=2, description="at once; likewise")
     sync_every_s: float = Field(
         15, ge=1, le=3600, description="how often our orders, fills, position and cash are compared with the venue's"
     )
@@ -101,8 +101,8 @@ class SyntheticMarket(Section):
     time_scale: float | None = Field(None, gt=0, description="how much faster than the clock time passes in the market")
     informed_share: float | None = Field(None, ge=0, le=1, description="of takers who know where the price goes")
     jump_bps: float | None = Field(None, gt=0, le=10_000, description="size of a move of the efficient price")
-    jumps_per_minute: float | None = Field(None, ge=0)
-    start_price: Money | None = None
+    jumps_per_minute: float | None = Field(None, ge=0, description="of the efficient price")
+    start_price: Money | None = Field(None, description="in the middle of the book at the start")
 
 
 class RecordedMarket(Section):
@@ -127,7 +127,7 @@ Market = Annotated[SyntheticMarket | RecordedMarket | LiveMarket, Field(discrimi
 class Power(Section):
     """The exponent of the power queue model."""
 
-    n: float = Field(gt=0, le=100)
+    n: float = Field(gt=0, le=100, description="the exponent")
 
 
 class PowerQueue(Section):
@@ -149,8 +149,8 @@ QueueModel = Annotated[
 class Fees(Section):
     """What the simulated exchange charges; negative is a rebate."""
 
-    maker_bps: Decimal = Field(Decimal(0), ge=-100, le=1000)
-    taker_bps: Decimal = Field(Decimal(5), ge=-100, le=1000)
+    maker_bps: Decimal = Field(Decimal(0), ge=-100, le=1000, description="of what rested; negative is a rebate")
+    taker_bps: Decimal = Field(Decimal(5), ge=-100, le=1000, description="of what took it")
 
 
 Delays = Annotated[tuple[Annotated[float, Field(ge=0, le=60_000)], ...], Field(min_length=1, max_length=100_000)]
@@ -159,8 +159,8 @@ Delays = Annotated[tuple[Annotated[float, Field(ge=0, le=60_000)], ...], Field(m
 class Sampled(Section):
     """Times that were measured, each as likely as any other."""
 
-    request_ms: Delays
-    response_ms: Delays
+    request_ms: Delays = Field(description="from us to the exchange")
+    response_ms: Delays = Field(description="and back")
 
 
 class SampledDelays(Section):
@@ -172,8 +172,8 @@ class SampledDelays(Section):
 class Feed(Section):
     """How often what the tape's last message took longer to its recorder than the fastest one."""
 
-    request_times: float = Field(1, ge=0, le=1000)
-    response_times: float = Field(1, ge=0, le=1000)
+    request_times: float = Field(1, ge=0, le=1000, description="so many times as long under way as that message")
+    response_times: float = Field(1, ge=0, le=1000, description="likewise")
 
 
 class FeedDelays(Section):
@@ -199,8 +199,8 @@ LatencyModel = Annotated[
 class Latency(Section):
     """How long a request is under way, and its answer."""
 
-    request_ms: float = Field(2, ge=0, le=60_000)
-    response_ms: float = Field(2, ge=0, le=60_000)
+    request_ms: float = Field(2, ge=0, le=60_000, description="from us to the exchange")
+    response_ms: float = Field(2, ge=0, le=60_000, description="and back, as all that it tells")
     model: LatencyModel = Field("constant", description="what comes on top of these two")
     order_reply_ms: float = Field(
         0, ge=0, le=60_000, description="how much longer the answer to an order takes; what it did may be told before"
@@ -211,23 +211,23 @@ class FallenRate(Section):
     """What becomes of it, as when the tier of an account falls."""
 
     after_s: float = Field(ge=0, le=31_536_000, description="counted from the start of the exchange")
-    per_s: float = Field(gt=0)
-    burst: int = Field(ge=1)
+    per_s: float = Field(gt=0, description="from then on")
+    burst: int = Field(ge=1, description="at once, from then on")
 
 
 class Rate(Section):
     """How many order requests the simulated exchange takes."""
 
-    per_s: float = Field(5, gt=0)
-    burst: int = Field(20, ge=1)
+    per_s: float = Field(5, gt=0, description="who asks more often is cut off, as on the venue")
+    burst: int = Field(20, ge=1, description="at once")
     falls: FallenRate | None = Field(None, description="to rehearse that it becomes another one")
 
 
 class TickAbove(Section):
     """A coarser tick, in force above a price."""
 
-    above_price: Money
-    tick: Money
+    above_price: Money = Field(description="above which the tick is another one")
+    tick: Money = Field(description="the step of prices above it")
 
 
 class Funding(Section):
@@ -250,7 +250,7 @@ class Interruption(Section):
         description="only of `locked` orders can be cancelled; once all instruments are `shut`, nobody is let in"
     )
     after_s: float = Field(ge=0, le=31_536_000, description="counted from the start of the exchange")
-    for_s: float = Field(gt=0, le=31_536_000)
+    for_s: float = Field(gt=0, le=31_536_000, description="how long it lasts")
 
 
 class ListedInstrument(Section):
@@ -258,7 +258,7 @@ class ListedInstrument(Section):
 
     market: SyntheticMarket | None = Field(None, description="order flow of its own, not the exchange's")
     fees: Fees | None = Field(None, description="of this instrument alone")
-    tick: Money | None = None
+    tick: Money | None = Field(None, description="the step of prices")
     tick_steps: tuple[TickAbove, ...] = Field((), description="coarser ticks for higher prices, ascending")
     lot: Money | None = Field(None, description="the step of amounts")
     min_amount: Money | None = Field(None, description="of an order; a lot if not given")
@@ -270,7 +270,7 @@ class ListedInstrument(Section):
 class SimulatedAccount(Section):
     """One more account of the simulated exchange, for other clients. Its name is the id and the secret of its key."""
 
-    balances: dict[Currency, Money] = Field(min_length=1)
+    balances: dict[Currency, Money] = Field(min_length=1, description="what it begins with")
     owner: Word | None = Field(None, description="the account that this one is a subaccount of")
     key_scope: str = Field(MAY_TRADE, description="what its key may do")
 
@@ -279,13 +279,13 @@ class ExchangeSection(Section):
     """The simulated exchange of paper mode."""
 
     venue: Word = Field(description="the venue it stands in for")
-    seed: int = Field(7, ge=0)
-    market: Market
+    seed: int = Field(7, ge=0, description="of the order flow: the same one, the same market")
+    market: Market = Field(description="an order flow, or a recording that is played")
     instruments: dict[str, ListedInstrument | None] = Field(
         {},
         description="what is listed, by name; if nothing is, what the market brings, and of a recording what is traded",
     )
-    queue_model: QueueModel = "risk_averse"
+    queue_model: QueueModel = Field("risk_averse", description="where in a queue others cancel")
     fees: Fees = Fees()
     price_band_pct: float = Field(10, gt=0, lt=100, description="no order buys above the mark, or sells below, by more")
     key_scope: str = Field(MAY_TRADE, description="what the simulated key may do")
@@ -295,10 +295,10 @@ class ExchangeSection(Section):
     latency: Latency = Latency()
     rate: Rate = Rate()
     keeps_orders_when_shut: bool = Field(False, description="orders outlive a maintenance that ends every connection")
-    balances: dict[Currency, Money] = Field(min_length=1)
+    balances: dict[Currency, Money] = Field(min_length=1, description="what the account begins with")
     accounts: dict[Word, SimulatedAccount] = Field({}, description="besides the one that the venue trades on, by name")
     max_leverage: int = Field(50, ge=1, le=1000, description="a position over the margin that it holds")
-    faults: tuple[dict[str, Any], ...] = ()
+    faults: tuple[dict[str, Any], ...] = Field((), description="none are made yet: it must be empty")
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 
     def fees_of(self, instrument: str) -> Fees:
@@ -317,22 +317,26 @@ class Risk(Section):
     """
 
     max_position_quote: Money = Field(description="in each instrument")
-    max_order_quote: Money
-    max_open_orders: int = Field(ge=1)
-    max_daily_loss_quote: Money
-    price_collar_bps: float = Field(gt=0, le=10_000)
+    max_order_quote: Money = Field(description="of one order")
+    max_open_orders: int = Field(ge=1, description="on all instruments together")
+    max_daily_loss_quote: Money = Field(
+        description="on all instruments together, since midnight UTC, open positions too"
+    )
+    price_collar_bps: float = Field(
+        gt=0, le=10_000, description="no order stands further than this from the others' mid"
+    )
     max_total_quote: Money | None = Field(None, description="all resting orders on one instrument together")
     max_leverage: Money = Field(
         Decimal(1), description="all worst-case positions over the cash that is behind them, for contracts on margin"
     )
-    max_data_age_ms: Milliseconds = 2000
+    max_data_age_ms: Milliseconds = Field(2000, description="on a book that is older nothing is shown")
     on_breach: OnBreach = Field(
         OnBreach.PAUSE,
         description="of max_daily_loss_quote and max_position_quote; pause and reduce last for the cool-off, halt until"
         " `resume --reason`",
     )
     on_breach_of: dict[BreachedLimit, OnBreach] = Field({}, description="what follows of one limit")
-    cooloff_s: int = Field(900, ge=0)
+    cooloff_s: int = Field(900, ge=0, description="after a breach, before it may quote again")
     max_messages_per_minute: int = Field(
         6000, ge=1, description="orders, amends and cancels on one instrument; else halt, or as `on_breach_of` says"
     )
@@ -351,13 +355,13 @@ class Risk(Section):
 class TighterRisk(Section):
     """A strategy's own limits: whatever is named here must be tighter than the account's."""
 
-    max_position_quote: Money | None = None
-    max_order_quote: Money | None = None
-    max_open_orders: int | None = Field(None, ge=1)
-    price_collar_bps: float | None = Field(None, gt=0, le=10_000)
-    max_total_quote: Money | None = None
-    max_leverage: Money | None = None
-    max_data_age_ms: Milliseconds | None = None
+    max_position_quote: Money | None = Field(None, description="of this strategy's own position")
+    max_order_quote: Money | None = Field(None, description="of one order")
+    max_open_orders: int | None = Field(None, ge=1, description="of this strategy")
+    price_collar_bps: float | None = Field(None, gt=0, le=10_000, description="as the account's")
+    max_total_quote: Money | None = Field(None, description="all its resting orders together")
+    max_leverage: Money | None = Field(None, description="as the account's")
+    max_data_age_ms: Milliseconds | None = Field(None, description="as the account's")
 
 
 class Toxicity(Section):
@@ -373,7 +377,7 @@ class Toxicity(Section):
     cluster_fills: int | None = Field(
         None, ge=2, le=1000, description="so many fills of a side within cluster_s make the levels they hit toxic"
     )
-    cluster_s: float | None = Field(None, gt=0, le=3600)
+    cluster_s: float | None = Field(None, gt=0, le=3600, description="of cluster_fills: within this time")
     widen_bps: float | None = Field(None, gt=0, le=1000, description="of the response widen: so much further out")
     delay_s: float | None = Field(None, gt=0, le=86_400, description="of the response delay: so long after a fill")
 
@@ -381,9 +385,13 @@ class Toxicity(Section):
 class Refill(Section):
     """How a level left empty by a fill comes back."""
 
-    mode: RefillMode = RefillMode.PER_LEVEL
-    delay_s: float = Field(0, ge=0, le=86_400)
-    partial_fill: PartialFill = PartialFill.WAIT
+    mode: RefillMode = Field(
+        RefillMode.PER_LEVEL, description="when it comes back: by itself, or only once its mirror was eaten, too"
+    )
+    delay_s: float = Field(0, ge=0, le=86_400, description="after the fill")
+    partial_fill: PartialFill = Field(
+        PartialFill.WAIT, description="what is left of an order rests on, or is amended to its full size (top_up)"
+    )
     min_fraction: float = Field(0.5, gt=0, le=1, description="of the wanted size, below which top_up acts")
     max_per_minute: int | None = Field(None, ge=1, description="per level")
     toxicity: Toxicity | None = Field(None, description="none: every level comes back whatever its fills have brought")
@@ -418,15 +426,17 @@ class StrategySection(Section):
 
     model_config = ConfigDict(extra="allow")  # and the strategy's own class refuses what it does not know
 
-    id: Word
+    id: Word = Field(description="its name in orders, rows and reports")
     strategy: str = Field(min_length=1, description="an entry point's name, or path.py:Class")
-    venue: Word
-    instrument: str = Field(min_length=1)
+    venue: Word = Field(description="one of venues")
+    instrument: str = Field(min_length=1, description="as the venue calls it, or ccxt")
     refill: Refill = Refill()
-    order_refresh_tolerance_bps: Bps = 0
-    amount_tolerance_pct: float = Field(5, ge=0, le=100)
-    max_order_age_s: float | None = Field(None, gt=0)
-    amend: Amend = Amend.AUTO
+    order_refresh_tolerance_bps: Bps = Field(0, description="an order this close to its price is left alone")
+    amount_tolerance_pct: float = Field(5, ge=0, le=100, description="an order this close to its size is left alone")
+    max_order_age_s: float | None = Field(None, gt=0, description="an order that is older is replaced")
+    amend: Amend = Field(
+        Amend.AUTO, description="in place, wherever the venue does that at once; or only where it keeps its queue place"
+    )
     min_profit_bps: Bps | None = Field(None, description="no quote stands closer to fair value than the fee and this")
     maker_fee_bps: float | None = Field(
         None,
@@ -450,14 +460,16 @@ class PriceSource(Section):
     url: str = Field(description="answers GET with JSON")
     field: str = Field(min_length=1, description="where the price is in the answer: keys and places, with dots between")
     poll_ms: Milliseconds = Field(1000, description="from one question to the next; after a failure sooner")
-    timeout_ms: Milliseconds = 2000
+    timeout_ms: Milliseconds = Field(2000, description="how long an answer is awaited")
 
 
 class Sections(Section):
     """A whole configuration file."""
 
-    version: Literal[1]
-    mode: Literal["paper", "testnet", "live"]
+    version: Literal[1] = Field(description="of this form of file")
+    mode: Literal["paper", "testnet", "live"] = Field(
+        description="the simulated exchange; the venue's testnet; real money, with `run --live`"
+    )
     namespace: str = Field("rpl", pattern=NAMESPACE, description="marks the orders of one daemon: one each")
     database: Database = Database()
     journal: Journal = Journal()
