@@ -126,6 +126,7 @@ bench-models: install ## what glft costs between tick and order, against pure_mm
 docs: install ## write the pages that are made of tables
 	$(BIN)/python -m replenisher.exchange.dialects.deribit.page > docs/venues.md
 	$(BIN)/python -m replenisher.config.hummingbot.page > docs/from-hummingbot.md
+	$(BIN)/python -m replenisher.config.page > docs/configuration.md
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -34,7 +34,13 @@ class Placement(StrEnum):
 class TopOfBook(ModelLadder):
     """The first level of each side stands relative to the others' orders, and never closer than its spread allows."""
 
-    placement: Annotated[Placement, about("where the first level of a side stands")]
+    placement: Annotated[
+        Placement,
+        about(
+            "where the first level of a side stands: at the others' touch or half the spread, whichever is further out"
+            " (join) or nearer; in front of their touch (improve), or of the level that completes behind_amount (depth)"
+        ),
+    ]
     spread_bps: Annotated[Positive, about("between the first levels, where the others do not decide")]
     improve_ticks: Annotated[
         Annotated[int, Field(ge=1, le=1_000)], about("steps of the price in front of the others, of improve and depth")

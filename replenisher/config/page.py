@@ -14,9 +14,9 @@ from replenisher.config.parameters import Parameter, every_key
 HEAD = """\
 # Every key
 
-This page is written by `python -m replenisher.config.page` from the sections by which a file is read. A test fails when
-it differs from them. `replenisher list strategies NAME` says what a strategy takes besides, `replenisher config show`
-what is in force with all defaults, and `replenisher config schema` tells an editor.
+This page is written by `make docs` from the sections by which a file is read. A test fails when it differs from them.
+`replenisher list strategies NAME` says what a strategy takes besides, `replenisher config show` what is in force with
+all defaults, and `replenisher config schema` tells an editor.
 
 A value is taken from the first of these that has it: the command line; the environment, as
 `REPLENISHER_VENUES__DERIBIT__API_SECRET` or `REPLENISHER_STRATEGIES__0__ORDER_AMOUNT`; a file

@@ -83,7 +83,7 @@ def test_a_block_that_says_what_it_is_has_a_line_of_its_own() -> None:
 def test_the_page_of_every_key_is_the_one_that_is_written_from_the_sections() -> None:
     written = (ROOT / "docs/configuration.md").read_text()
 
-    assert written == page(), "write it anew: python -m replenisher.config.page > docs/configuration.md"
+    assert written == page(), "write it anew: make docs"
 
 
 def test_what_has_a_name_of_ones_own_and_what_is_one_of_several_are_opened_too() -> None:
