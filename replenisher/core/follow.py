@@ -1,12 +1,13 @@
 """The short way to the difference, for a ladder that follows the market or is put back after a fill.
 
-Every order stays, or is amended into the quote of its own slot, and what is missing is placed. That is the best there
-is, and what `reconcile` would find, as long as no order that must move could stay as it is for the quote of another
-slot: it would give that quote more than any amend, and each order has the most it can have in its own slot.
+Every order stays, or is amended into the quote of its own slot, and what is missing is placed where its slot is open.
+That is the best there is, and what `reconcile` would find, unless an order that must move could stay as it is for the
+quote of another slot. Whoever serves that quote would then have to move on in its place, and so forth, which gains
+something only where the last of them could stay as it is for a quote that no order stays for now.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from replenisher.core.look import Look
@@ -26,12 +27,12 @@ def follow(
     orders: Sequence[Order],
     look: Look,
     is_open: Callable[[Quote], bool],
-) -> list[Change | Show] | None:
-    """What is to be done, from the touch outwards; nothing for an order that stays as it is.
+) -> tuple[list[Change | Show], bool] | None:
+    """What is to be done, from the touch outwards, and whether all that is wanted has an order then or is placed.
 
-    None where this way is not surely the best: where an order is left over, may not be amended, could serve another
-    quote as it is, or is in doubt and not wanted; or where the slot of something missing is not open. Then somebody has
-    to look at everything.
+    There is nothing to do for an order that stays as it is. None where this way is not surely the best: where an order
+    is left over, may not be amended, could serve another quote as it is, or is in doubt and not wanted. Then somebody
+    has to look at everything.
     """
     missing = {quote.level if quote.side is BUY else ~quote.level: quote for quote in wanted}
     if len(missing) < len(wanted):
@@ -52,28 +53,41 @@ def follow(
         if not look.may_become(order, quote):
             return None
         changes.append(Change(order, quote, order.filled_lots + quote.quantity))
-    if changes and _could_serve_another(changes, wanted, look.policy.tolerance_bps):
+    shows = [Show(quote) for quote in missing.values() if is_open(quote)]
+    if changes and _could_stay_for_another(changes, shows, wanted, orders, look.policy.tolerance_bps):
         return None
-    wishes: list[Change | Show] = [*changes]
-    for quote in missing.values():
-        if not is_open(quote):
-            return None
-        wishes.append(Show(quote))
+    wishes = [*changes, *shows]
     if len(wishes) > 1:
         wishes.sort(key=BY_SLOT)
-    return wishes
+    return wishes, len(shows) == len(missing)
 
 
-def _could_serve_another(changes: Sequence[Change], wanted: Sequence[Quote], tolerance_bps: float) -> bool:
-    """Whether an order that must move stands about as close to another quote's price as the policy tolerates."""
+def _could_stay_for_another(
+    changes: Sequence[Change],
+    shows: Sequence[Show],
+    wanted: Sequence[Quote],
+    orders: Sequence[Order],
+    tolerance_bps: float,
+) -> bool:
+    """Whether an order that must move stands about as close to another quote as the policy tolerates, and any order to
+    a quote of another slot that no order stays for.
+    """
     prices = sorted(map(PRICE, wanted))  # of both sides, which are far from each other
-    reach, count = int(tolerance_bps * prices[-1] / 10_000 + NEAR), len(prices)
-    for change in changes:
-        price = change.order.price
+    reach = int(tolerance_bps * prices[-1] / 10_000 + NEAR)
+    if not _is_near(prices, reach, [(change.order.price, change.quote.price) for change in changes]):
+        return False
+    unserved = [(change.quote.price, change.order.price) for change in changes]
+    unserved += [(show.quote.price, None) for show in shows]
+    return _is_near(sorted(map(PRICE, orders)), reach, unserved)
+
+
+def _is_near(prices: Sequence[int], reach: int, whom: Iterable[tuple[int, int | None]]) -> bool:
+    """Whether one of the sorted prices is within reach of any of these, apart from the one that belongs to it."""
+    for price, own in whom:
         low, high = price - reach, price + reach
         place = bisect_left(prices, low)
-        if low <= change.quote.price <= high:
-            place += 1  # its own quote is one of those within reach
-        if place < count and prices[place] <= high:
+        if own is not None and low <= own <= high:
+            place += 1  # its own is one of those within reach
+        if place < len(prices) and prices[place] <= high:
             return True
     return False

@@ -241,7 +241,7 @@ def _difference(
     is_open = partial(_is_open, state, setup, seen.shown_touch, at)
     following = follow(permitted, orders, look, is_open)
     if following is not None:
-        return following, True
+        return following
     showable = _showable(permitted, orders, is_open)
     wishes = reconcile(showable, orders, look)
     return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)

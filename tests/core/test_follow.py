@@ -17,7 +17,7 @@ from tests.core.world import policy, sell
 
 def followed(
     wanted: Sequence[Quote], orders: Sequence[Order], quoting: QuotingPolicy | None = None, closed: Sequence[Quote] = ()
-) -> Sequence[Wish] | None:
+) -> tuple[Sequence[Wish], bool] | None:
     return follow(wanted, orders, Look(quoting or policy(), True, NOW), lambda quote: quote not in closed)
 
 
@@ -42,36 +42,47 @@ def two_sides(draw: st.DrawFn) -> tuple[list[Quote], list[Order]]:
 
 
 @settings(max_examples=500, deadline=None)
-@given(two_sides(), POLICIES, st.booleans())
+@given(two_sides(), POLICIES, st.booleans(), st.sets(st.tuples(st.sampled_from(Side), st.integers(0, 2)), max_size=3))
 def test_it_leads_where_to_look_at_everything_leads(
-    given_: tuple[list[Quote], list[Order]], quoting: QuotingPolicy, amends_price: bool
+    given_: tuple[list[Quote], list[Order]],
+    quoting: QuotingPolicy,
+    amends_price: bool,
+    closed: set[tuple[Side, int]],
 ) -> None:
     quotes, orders = given_
-
     look = Look(quoting, amends_price, NOW)
 
-    found = follow(quotes, orders, look, lambda _: True)
+    found = follow(quotes, orders, look, lambda quote: (quote.side, quote.level) not in closed)
 
-    everything = reconcile(quotes, orders, look)
+    held = {(order.side, order.level) for order in orders}
+    showable = [
+        quote for quote in quotes if (quote.side, quote.level) in held or (quote.side, quote.level) not in closed
+    ]
+    everything = reconcile(showable, orders, look)
     if found is not None:
-        assert found == [wish for wish in everything if not isinstance(wish, Keep) or wish.level != wish.order.level]
+        wishes = [wish for wish in everything if not isinstance(wish, Keep) or wish.level != wish.order.level]
+        assert found == (wishes, len(showable) == len(quotes))
 
 
 def test_it_is_taken_by_a_ladder_that_moves_and_by_one_that_a_fill_has_opened() -> None:
     resting = [order(0, 100_000), order(1, 99_990), order(0, 100_020, side=Side.SELL)]
     up = [quote(0, 100_001), quote(1, 99_991), sell(0, 100_020), sell(1, 100_030)]
 
-    assert followed(up, resting) == [
-        Change(resting[0], up[0], 10),
-        Change(resting[1], up[1], 10),
-        Show(up[3]),
-    ]
+    wishes = [Change(resting[0], up[0], 10), Change(resting[1], up[1], 10), Show(up[3])]
+    assert followed(up, resting) == (wishes, True)
+    assert followed(up, resting, closed=[up[3]]) == (wishes[:2], False)
 
 
-def test_it_is_not_taken_where_an_order_is_left_over_or_fits_another_slot_or_where_a_slot_is_closed() -> None:
+def test_it_is_taken_where_an_order_fits_the_quote_of_another_that_would_have_nowhere_to_stay() -> None:
+    resting = [order(0, 100_000), order(1, 99_990), order(2, 99_980)]
+
+    wanted = [quote(0, 100_020), quote(1, 99_998), quote(2, 99_988)]
+
+    assert followed(wanted, resting, policy(tolerance_bps=0.9)) is not None
+
+
+def test_it_is_not_taken_where_an_order_is_left_over_or_fits_another_slot() -> None:
     resting = [order(0, 100_000), order(1, 99_990)]
 
     assert followed([quote(0, 100_000)], resting) is None
     assert followed([quote(0, 100_010), quote(1, 100_000)], resting) is None
-    missing = quote(2, 99_980)
-    assert followed([quote(0, 100_000), quote(1, 99_990), missing], resting, closed=[missing]) is None
