@@ -239,6 +239,24 @@ def test_what_falls_together_is_heard_in_the_order_in_which_the_daemon_hears_it(
     assert replay == life
 
 
+@pytest.mark.parametrize(("way_ms", "order_reply_ms"), [(2, 4), (7, 3)])
+def test_so_it_is_where_an_answer_that_was_held_back_leaves_when_another_request_is_there(
+    way_ms: int, order_reply_ms: int, pair: Callable[..., Config], tmp_path: Path
+) -> None:
+    way_ns, held_ns = way_ms * MS_NS, order_reply_ms * MS_NS
+    config = pair(PAIR, way_ms, order_reply_ms)
+    steps: list[Step] = []
+
+    replay = replayed(config, 45, steps, opens_at=START + (2 * ROUND_TRIPS - 1) * way_ns)
+    life = lived(config, 45, tmp_path, way_ns)
+
+    asked_at = {step.at for step in steps if any(isinstance(each, PlaceOrder | AmendOrder) for each in step.commands)}
+    assert sum(at + held_ns in asked_at for at in asked_at) > 10
+    assert heard(steps, 45) == heard(written(tmp_path / "journal"), 45)
+    assert fills_of(life) > 20
+    assert replay == life
+
+
 @pytest.mark.parametrize("names", [PAIR[:1], PAIR], ids=["one", "both"])
 def test_so_it_is_where_each_message_has_a_delay_of_its_own(
     names: Sequence[str], pair: Callable[..., Config], tmp_path: Path

@@ -99,8 +99,7 @@ class Deribit:
 
     def wake(self, at: int) -> None:
         """Run the market, and do what has become due on each connection."""
-        self._run_market(at)
-        self._release(at)
+        self._catch_up(at)
         if self._sessions_due is None or at < self._sessions_due:
             return
         for session in list(self._sessions.values()):
@@ -110,7 +109,7 @@ class Deribit:
 
     def received(self, connection: str, frame: str | bytes, at: int) -> None:
         """One request of one client. A frame that comes after the end of its session is nobody's."""
-        self._run_market(at)
+        self._catch_up(at)
         session = self._sessions.get(connection)
         if session is None:
             return
@@ -129,7 +128,7 @@ class Deribit:
 
     def requested(self, connection: str, request: HttpRequest, at: int) -> None:
         """One HTTP request: a session of its own, which ends with the reply."""
-        self._run_market(at)
+        self._catch_up(at)
         reply = self._answer(Session(connection, at, request), request, at)
         status = http.status(request, is_error="error" in reply)
         self._respond(HttpReply(connection, status, self._encoded(reply)), reply["usDiff"], at)
@@ -184,6 +183,11 @@ class Deribit:
             self._held.append((at + held_us * US_NS, reply))
         else:
             self._actions.append(reply)
+
+    def _catch_up(self, at: int) -> None:
+        """Before anyone is listened to: the market runs, and what was held back until now has waited longest."""
+        self._run_market(at)
+        self._release(at)
 
     def _release(self, at: int) -> None:
         """Send the replies that are due, as far as there is somebody left to hear them."""
