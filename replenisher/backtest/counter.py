@@ -16,7 +16,7 @@ from replenisher.backtest.subscriptions import Subscriptions
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.errors import TOO_MANY_REQUESTS, Fault, Refused, fault, refuse_for
 from replenisher.exchange.exchange import Exchange
-from replenisher.exchange.latency import Way
+from replenisher.exchange.latency import Delay, Way
 from replenisher.exchange.words import OrderRequest, OrderState, Outcome
 from replenisher.model.command import AmendOrder, CancelOrder, OrderCommand, PlaceOrder, Question
 from replenisher.model.event import (
@@ -36,7 +36,7 @@ from replenisher.venues.deribit.refusals import rejection
 CONNECTION = "replay"
 LOOK_AGAIN_NS = 5 * SECOND_NS  # after an order was refused because nothing trades: is that so?
 
-Answer = Callable[[int, int], Iterable[Event]]  # what it says if it is sent and heard at these times
+Answer = Callable[[int], Iterable[Event]]  # what it says if it is heard then
 
 
 class Counter:
@@ -51,11 +51,11 @@ class Counter:
         connection: Connection,
         subscriptions: Subscriptions,
         *,
-        definitions: Way,
+        definitions_ns: Delay,
         replies: Way,
         held_ns: int,
     ) -> None:
-        """The exchange holds back for so long what it answers to a request about an order."""
+        """The exchange holds back for `held_ns` what it answers to a request about an order."""
         self._exchange = exchange
         self._account = account
         self._hearing = hearing
@@ -65,9 +65,10 @@ class Counter:
         self._replies = replies
         self._held_ns = held_ns
         self._held: deque[tuple[int, Answer]] = deque()  # by when the exchange sends it
-        self._wanted: dict[str, int] = {}  # by name: when the exchange is asked for a definition
+        self._definitions_ns = definitions_ns
+        self._wanted: dict[str, int] = {}  # by name: when a question for its definition is at the exchange
         self.next_at = FAR  # when the first of all these is, or a subscription wants something
-        hearing.doubted = lambda name, at: self._want(name, definitions.arrival(at))
+        hearing.doubted = self._want
         hearing.out_of_sight = self._lost
         hearing.in_sight = self._found
 
@@ -94,14 +95,14 @@ class Counter:
                     self._rearm()
                 else:
                     arrival = self._replies.arrival(at)
-                    self._hearing.answered(lambda: self._order(command, method, at)(at, arrival))
+                    self._hearing.answered(lambda: self._order(command, method, at)(arrival))
             case _:
                 self._hearing.put(self._answers.to(command, at, self._replies.arrival(at)))
 
     def _end(self, command: OrderCommand, at: int) -> None:
         """One request too many: the exchange refuses it, and ends the connection with all that rests on it."""
-        refused = self._refused(command, request_of(command), fault(TOO_MANY_REQUESTS), at, self._replies.arrival(at))
-        self._hearing.put([refused])
+        refused = self._refused(command, fault(TOO_MANY_REQUESTS), self._replies.arrival(at))
+        self._hearing.put(refused)
         self._connection.end(at)
         self._held.clear()
         ended = "cancel_on_disconnect"
@@ -111,7 +112,7 @@ class Counter:
         """Send the answers that were held back until now."""
         while self._held and self._held[0][0] <= at:
             _, answer = self._held.popleft()
-            self._hearing.put(answer(at, self._replies.arrival(at)))
+            self._hearing.put(answer(self._replies.arrival(at)))
 
     def _define(self, at: int) -> None:
         """Questions for definitions are at the exchange: what it says of whether an instrument trades."""
@@ -122,8 +123,8 @@ class Counter:
                 self._hearing.tell_state(view.instrument.name, view.state, at)
 
     def _want(self, name: str, at: int) -> None:
-        """Have the definition asked for, soon or later."""
-        self._wanted[name] = min(at, self._wanted.get(name, FAR))
+        """Ask for the definition then, if it is not asked for sooner."""
+        self._wanted[name] = min(at + self._definitions_ns(), self._wanted.get(name, FAR))
         self._rearm()
 
     def _lost(self, name: str, heard_at: int) -> None:
@@ -144,15 +145,15 @@ class Counter:
         """The exchange does what it is asked for, and answers."""
         match command:
             case PlaceOrder():
-                return partial(self._told, command, Request.PLACE, self._place(command, method, at))
+                return partial(self._told, command, self._place(command, method, at))
             case AmendOrder():
-                return partial(self._told, command, Request.AMEND, self._amend(command, method, at))
+                return partial(self._told, command, self._amend(command, method, at))
             case CancelOrder(venue_order_id=""):
                 count = self._exchange.cancel_all(self._account, label=command.order_id, method=method, at=at)
                 return partial(self._told_by_label, command, count, at // US_NS * US_NS)
             case CancelOrder(venue_order_id=order_id):
                 canceled = self._exchange.cancel(self._account, order_id, method=method, at=at)
-                return partial(self._told, command, Request.CANCEL, canceled)
+                return partial(self._told, command, canceled)
             case _:
                 assert_never(command)
 
@@ -189,39 +190,40 @@ class Counter:
             at=at,
         )
 
-    def _told_by_label(
-        self, command: CancelOrder, count: int, venue_time: int, at: int, arrival: int
-    ) -> Iterable[Event]:
+    def _told_by_label(self, command: CancelOrder, count: int, venue_time: int, arrival: int) -> Iterable[Event]:
         """What the answer to a cancel by label says: how many there were."""
         if count:
             return (OrderCanceled(at=arrival, order_id=command.order_id, venue_time=venue_time, reason="user_request"),)
         return (_nothing_to_cancel(command, arrival),)
 
-    def _told(
-        self, command: OrderCommand, request: Request, outcome: Outcome, at: int, arrival: int
-    ) -> Iterable[Event]:
+    def _told(self, command: OrderCommand, outcome: Outcome, arrival: int) -> Iterable[Event]:
         """What the venue's answer to a command says."""
         if outcome.refusal is not None:
-            return (self._refused(command, request, _fault(outcome), at, arrival),)
+            return self._refused(command, _fault(outcome), arrival)
         assert outcome.order is not None, "what was not refused has an order"
-        if request is Request.CANCEL and outcome.order.state is not OrderState.CANCELLED:
+        if not isinstance(command, CancelOrder):
+            return self._hearing.own((outcome.order,), outcome.trades, command, arrival)
+        if outcome.order.state is not OrderState.CANCELLED:
             return (_nothing_to_cancel(command, arrival),)
-        answers = None if request is Request.CANCEL else request
-        return self._hearing.own((outcome.order,), outcome.trades, answers, arrival)
+        return self._hearing.own((outcome.order,), outcome.trades, None, arrival)
 
-    def _refused(self, command: OrderCommand, request: Request, fault: Fault, at: int, arrival: int) -> Event:
-        reason, message = rejection(fault.code), f"{fault.code} {fault.message}"
+    def _refused(self, command: OrderCommand, fault: Fault, arrival: int) -> Iterable[Event]:
+        request, reason, message = request_of(command), rejection(fault.code), f"{fault.code} {fault.message}"
         if reason is None:
-            return OutcomeUnknown(at=arrival, order_id=command.order_id, request=request, message=message)
+            yield OutcomeUnknown(at=arrival, order_id=command.order_id, request=request, message=message)
+            return
         if reason is RejectReason.HALTED:
             name = name_of(command.instrument)
-            self._hearing.tell_halted(name, message, at)
+            yield from self._hearing.halted(name, message, arrival)
             self._want(name, arrival + LOOK_AGAIN_NS)
         if request is Request.PLACE:
             if reason is RejectReason.NOT_OPEN:
                 reason = RejectReason.OTHER  # a new order cannot be "not open"
-            return OrderRejected(at=arrival, order_id=command.order_id, reason=reason, message=message)
-        return RequestRejected(at=arrival, order_id=command.order_id, request=request, reason=reason, message=message)
+            yield OrderRejected(at=arrival, order_id=command.order_id, reason=reason, message=message)
+        else:
+            yield RequestRejected(
+                at=arrival, order_id=command.order_id, request=request, reason=reason, message=message
+            )
 
 
 def _method(command: OrderCommand) -> str:

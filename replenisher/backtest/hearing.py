@@ -24,6 +24,7 @@ from replenisher.exchange.words import (
     OrderView,
     TradeView,
 )
+from replenisher.model.command import AmendOrder, PlaceOrder
 from replenisher.model.event import (
     BookChanged,
     BookSnapshot,
@@ -39,8 +40,9 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument, instrument_key
-from replenisher.model.order import BUY, Request
+from replenisher.model.order import BUY
 from replenisher.model.units import MS_NS
+from replenisher.venues.deribit.own_orders import request_of
 
 FAR = 1 << 62
 _arrival = attrgetter("at")
@@ -83,31 +85,29 @@ class Hearing:
         """Whether an instrument trades, if that is another word than the last one."""
         is_open = state is InstrumentState.OPEN
         reason = "open" if is_open else wire_state(state)
-        self._tell_state(name, is_open, reason, at, is_final=state.is_final)
+        self.put(self._turn(name, is_open, reason, self._public.arrival(at), is_final=state.is_final))
 
     def _turned(self, told: InstrumentChanged) -> None:
         """That it does not trade is believed at once; the last word has its definition, which is asked for then."""
-        name, state = told.instrument, told.state
+        name, state, arrival = told.instrument, told.state, self._public.arrival(told.at)
         if state is not InstrumentState.OPEN:
             reason = STATE_WORDS.get(state, wire_state(state))
-            self._tell_state(name, False, reason, told.at, is_final=state.is_final)
-        self.doubted(name, self._public.arrival(told.at))
+            self.put(self._turn(name, False, reason, arrival, is_final=state.is_final))
+        self.doubted(name, arrival)
 
-    def tell_halted(self, name: str, reason: str, at: int) -> None:
-        """An order was refused because nothing trades, whatever was told."""
-        self._tell_state(name, False, reason, at, is_final=name in self._states and self._states[name].is_final)
+    def halted(self, name: str, reason: str, arrival: int) -> Iterable[Event]:
+        """An order was refused because nothing trades, whatever was told: what is made of that when it is heard."""
+        is_final = name in self._states and self._states[name].is_final
+        return self._turn(name, False, reason, arrival, is_final=is_final)
 
-    def _tell_state(self, name: str, is_open: bool, reason: str, at: int, *, is_final: bool) -> None:
+    def _turn(self, name: str, is_open: bool, reason: str, arrival: int, *, is_final: bool) -> Iterable[Event]:
         told = self._states.get(name)
-        if told is None or (told.is_open, told.is_final) != (is_open, is_final):
-            self._states[name] = InstrumentStateChanged(
-                at=self._public.arrival(at),
-                instrument=self._keys[name],
-                is_open=is_open,
-                reason=reason,
-                is_final=is_final,
-            )
-            self._put(self._states[name])
+        if told is not None and (told.is_open, told.is_final) == (is_open, is_final):
+            return ()
+        self._states[name] = told = InstrumentStateChanged(
+            at=arrival, instrument=self._keys[name], is_open=is_open, reason=reason, is_final=is_final
+        )
+        return (told,)
 
     # --- Under way ------------------------------------------------------------------------------------------------
 
@@ -156,18 +156,22 @@ class Hearing:
     def subscribed(self, name: str, at: int) -> None:
         """What else than its book is told to who subscribes to an instrument: nothing."""
 
-    def show(self, name: str, levels: Iterable[PublicLevel], at: int) -> None:
-        """The whole book of an instrument, as who subscribes is told it."""
+    def show(self, name: str, levels: Iterable[PublicLevel], at: int, by: int = FAR) -> int:
+        """The whole book of an instrument, as who subscribes is told it, unless it is too late; when it comes."""
+        arrival = self._public.arrival(at)
+        if arrival > by:
+            return arrival
         self._deaf.discard(name)
         depth = [(level.side, level.price, level.quantity) for level in levels]
         whole = BookSnapshot(
-            at=self._public.arrival(at),
+            at=arrival,
             instrument=self._keys[name],
             venue_time=at - at % MS_NS,
             bids=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is BUY], reverse=True)),
             asks=tuple(sorted([(price, quantity) for side, price, quantity in depth if side is not BUY])),
         )
         self._put(whole)
+        return arrival
 
     # --- The public -----------------------------------------------------------------------------------------------
 
@@ -228,7 +232,7 @@ class Hearing:
     # --- Our own --------------------------------------------------------------------------------------------------
 
     def own(
-        self, orders: Sequence[OrderView], trades: Sequence[TradeView], answers: Request | None, at: int
+        self, orders: Sequence[OrderView], trades: Sequence[TradeView], asked: PlaceOrder | AmendOrder | None, at: int
     ) -> list[Event]:
         """One event at the venue: terms, fills, endings, as `venues/deribit/own_orders.py` says why."""
         terms: list[Event] = []
@@ -237,7 +241,7 @@ class Hearing:
             if order.state is OrderState.CANCELLED:
                 endings.append(canceled(order, at))
             else:
-                terms.append(working(order, self.instruments[order.instrument], answers, at))
+                terms.append(working(order, self.instruments[order.instrument], asked, at))
         return [*terms, *(self.fill(trade, at) for trade in trades), *endings]
 
     def fill(self, trade: TradeView, at: int) -> OrderFilled:
@@ -258,7 +262,7 @@ class Hearing:
         )
 
 
-def working(order: OrderView, instrument: Instrument, answers: Request | None, at: int) -> OrderWorking:
+def working(order: OrderView, instrument: Instrument, asked: PlaceOrder | AmendOrder | None, at: int) -> OrderWorking:
     """An order rests, or did until it was filled."""
     assert order.price is not None, "we place limit orders"
     return OrderWorking(
@@ -268,7 +272,8 @@ def working(order: OrderView, instrument: Instrument, answers: Request | None, a
         venue_time=order.updated_at - order.updated_at % MS_NS,
         price=int(order.price / instrument.tick),
         quantity=instrument.lots(order.amount),
-        answers=answers,
+        answers=None if asked is None else request_of(asked),
+        valid_until=0 if asked is None else asked.valid_until,
     )
 
 

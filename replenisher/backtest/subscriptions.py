@@ -87,5 +87,8 @@ class Subscriptions:
         feed.phase, feed.due = FeedPhase.LEAVING, self._requests.arrival(left_at)
 
     def _show(self, feed: Feed, at: int) -> None:
-        feed.phase, feed.live_since, feed.due = FeedPhase.LIVE, at, None
-        self._hearing.show(feed.name, self._markets[feed.name].depth(), at)
+        """It counts from when it is heard; one that comes when we have given it up is nobody's."""
+        assert feed.due is not None, "it is waited for"
+        heard_at = self._hearing.show(feed.name, self._markets[feed.name].depth(), at, by=feed.due)
+        if heard_at <= feed.due:
+            feed.phase, feed.live_since, feed.due = FeedPhase.LIVE, heard_at, None

@@ -99,7 +99,7 @@ def replay_of(
         Answers(exchange.views, venue, account, hearing, limits),
         connection,
         subscriptions,
-        definitions=Way(latency.request_ns),
+        definitions_ns=latency.request_ns,
         replies=trading,
         held_ns=round(section.latency.order_reply_ms * MS_NS),
     )

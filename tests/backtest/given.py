@@ -176,5 +176,5 @@ def heard(steps: list[Step], seconds: float) -> list[tuple[int, list[str], tuple
 
 
 def _named(fact: Event) -> str:
-    about = (getattr(fact, name, "") for name in ("at", "instrument", "order_id", "trade_id"))
+    about = (getattr(fact, name, "") for name in ("at", "instrument", "order_id", "trade_id", "valid_until"))
     return " ".join([type(fact).__name__, *map(str, about)])

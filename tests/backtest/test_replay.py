@@ -168,7 +168,30 @@ def test_a_gap_of_a_tape_is_a_lost_feed_in_a_replay_as_in_the_daemon_on_virtual_
         assert not [each for step in in_gap for each in step.commands if isinstance(each, PlaceOrder | AmendOrder)]
 
 
-def with_gaps(recording: Path, path: Path) -> Path:
+def test_a_book_counts_from_when_we_hear_it_in_a_replay_as_in_the_daemon(
+    recordings: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It is shown before it is given up and comes after that; and one that broke after a minute held for less here."""
+    way_s = 0.4
+    given_up_s = 20 + 3 * way_s + 5  # heard, left, and waited for
+    heard_s = given_up_s + 1 + 4 * way_s  # what is asked for next
+    lost_s = heard_s + 60 - 1.5 * way_s
+    path = with_gaps(
+        recordings(BTCUSDT), tmp_path / "gaps.tape", [(20.0, given_up_s - way_s / 2), (lost_s, lost_s + 1)]
+    )
+    config = config_of("replay.yaml", path, latency={"request_ms": 400, "response_ms": 400}, keeps_market=True)
+    steps: list[Step] = []
+
+    replay = replayed(config, 120, steps, opens_at=START + (2 * ROUND_TRIPS - 1) * 400 * MS_NS)
+    life = lived(config, 120, tmp_path, 400 * MS_NS)
+
+    books = sightings(steps)
+    assert sum(kind == "FeedLost" for _, kind in books) == 3
+    assert books == sightings(written(tmp_path / "journal"))
+    assert replay == life
+
+
+def with_gaps(recording: Path, path: Path, gaps_s: Sequence[tuple[float, float]] = GAPS_S) -> Path:
     """The same market as a recorder heard it whose connection broke so often."""
     standing = Standing()
     kept: list[TapeFact] = []
@@ -176,7 +199,7 @@ def with_gaps(recording: Path, path: Path) -> Path:
     lost = 0
     for fact in facts_of(opened(recording)):
         if not gaps and isinstance(fact, BookSnapshot):
-            gaps = [(fact.at + round(a * SECOND_NS), fact.at + round(b * SECOND_NS)) for a, b in GAPS_S]
+            gaps = [(fact.at + round(a * SECOND_NS), fact.at + round(b * SECOND_NS)) for a, b in gaps_s]
         standing.apply(fact)
         if lost < len(gaps) and fact.at >= gaps[lost][0]:
             if kept and not isinstance(kept[-1], FeedLost):
