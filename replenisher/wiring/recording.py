@@ -44,6 +44,7 @@ LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
 GIVE_BACK_S = 1.0  # how long giving back the lease may take
 SILENT_NS_MAX = 60 * SECOND_NS  # without an answer to a `renew`: another child can still renew the lease in time
+NEVER = 1 << 62
 END_S = 2.0  # how much longer than it was told the child may take to end
 
 
@@ -83,6 +84,7 @@ class Recording:
         self.word = Word(asked_at=task.tenancy.asked_at if task.tenancy is not None else 0)
         self._task = task
         self._unanswered_since: int | None = None  # session time of the oldest `renew` that it has not answered
+        self._human_at: int | None = None  # session time at which somebody is called, if rows wait until then
         self._ending = threading.Event()
         self._changing = threading.Lock()  # no child is started any more once the last one was told to end
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it is open for as long as there may be a child
@@ -120,6 +122,7 @@ class Recording:
         elif at - self._unanswered_since > SILENT_NS_MAX:
             self._unanswered_since = None
             self._child.kill()
+        self._look_at_rows(at)
         stdin = self._child.stdin
         assert stdin is not None, "it is a pipe"
         with suppress(OSError, ValueError):  # a child that is gone is started anew, and asked again
@@ -183,10 +186,22 @@ class Recording:
                 return False
         return True
 
+    def _look_at_rows(self, at: int) -> None:
+        """Rows that have waited for as long as a lease lives need a human, who is told once."""
+        assert self._task.tenancy is not None, "who asks has a lease"
+        if not self.status.error:
+            self._human_at = None
+        elif self._human_at is None:
+            self._human_at = at + self._task.tenancy.claim.life_ns
+        elif at >= self._human_at:
+            self._human_at = NEVER
+            logger().error("rows_wait", error=self.status.error, behind_bytes=self.status.behind_bytes)
+
     def _learn(self, status: RecorderStatus) -> None:
         """Keep what the child says, and tell when rows begin to wait and when they do no more."""
         before, self.status = self.status, status
         if status.error and not before.error:
+            self._human_at = None
             logger().warning("rows_wait", error=status.error, behind_bytes=status.behind_bytes)
         elif before.error and not status.error:
             logger().info("rows_go_on", behind_bytes=status.behind_bytes)

@@ -5,26 +5,34 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import MutableMapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
+from replenisher.model.units import SECOND_NS
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
 from replenisher.store.journal import Fsync, Journal, Policy
-from replenisher.wiring.recording import SILENT_NS_MAX, Recording, Task
+from replenisher.store.leases import Claim
+from replenisher.wiring.recording import SILENT_NS_MAX, Recording, Task, Tenancy
 from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
 from tests.waiting import DEADLINE_S, until
+
+LEASE_NS = 10 * SECOND_NS
 
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     schema.upgrade(url)
-    return Task(str(tmp_path / "journal"), url, 10.0)
+    claim = Claim(accounts={"deribit": "main"}, journal_id=JOURNAL_ID, life_ns=LEASE_NS, data_directory=str(tmp_path))
+    return Task(str(tmp_path / "journal"), url, 10.0, Tenancy(claim, 1, T0))
 
 
 def fills(task: Task) -> int:
@@ -124,6 +132,35 @@ def test_a_database_that_is_away_is_told_and_nothing_is_claimed(task: Task, tmp_
     until(lambda: "there is no database" in recording.status.error, "the fault is told")
 
     assert not recording.drain()
+
+
+def test_rows_that_wait_for_as_long_as_a_lease_lives_are_an_error_once_each_time(task: Task, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.db"
+    bare.touch()  # no row has a table there yet
+    task = msgspec.structs.replace(task, database_url=f"sqlite:///{bare}")
+    write_journal(Path(task.journal), a_day())
+    with capture_logs() as logs:
+        recording = Recording(task)
+        until(lambda: bool(recording.status.error), "rows wait")
+        for at in (0, LEASE_NS - 1):
+            recording.renew(T0 + at)
+        waited = told(logs)
+        for at in (LEASE_NS, 2 * LEASE_NS, 3 * LEASE_NS):
+            recording.renew(T0 + at)
+        overdue = told(logs)
+
+        schema.upgrade(task.database_url)
+        until(lambda: not recording.status.error, "rows go on")
+        recording.renew(T0 + 4 * LEASE_NS)
+        assert recording.drain()
+
+    assert waited == [("rows_wait", "warning")]
+    assert overdue == [*waited, ("rows_wait", "error")]
+    assert told(logs) == [*overdue, ("rows_go_on", "info")]
+
+
+def told(logs: Sequence[MutableMapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(line["event"], line["log_level"]) for line in logs]
 
 
 def test_it_ends_when_the_daemon_is_dead(task: Task) -> None:
