@@ -144,15 +144,9 @@ def happened_at(event: Event | Fill) -> int:
 
 
 def fills(connection: Connection, key: AccountKey) -> Iterator[list[Fill]]:
-    """Every fill, many at once, in the order in which we heard of them.
-
-    Those of one answer were heard at once, and are told as they happened: what each realized depends on it.
-    """
-    c = tables.fills.c
-    query = select(c.at, *FILL).where(c.venue == key.venue, c.account == key.account)
-    as_they_happened = c.venue_time, func.length(c.trade_id), c.trade_id
-    for columns in batches(connection, query.order_by(c.at, c.epoch, c.step, c.index, *as_they_happened)):
-        yield fills_of(columns)
+    """Every fill, many at once, in the order in which we heard of them."""
+    query = select(_c.at, *FILL).where(_c.venue == key.venue, _c.account == key.account)
+    yield from map(fills_of, batches(connection, query.order_by(_c.at, _c.epoch, _c.step, _c.index)))
 
 
 def fills_before(connection: Connection, key: AccountKey, until: int) -> Iterator[list[Fill]]:

@@ -242,7 +242,7 @@ def eaten_before(connection: Connection, key: OrderKey, row: OrderRow, level: in
         .where(fills.venue == key.venue, fills.account == key.account, fills.instrument == row.instrument)
         .where(fills.side == row.side, fills.strategy == row.strategy, fills.level == level)
         .where(fills.journal_id == row.journal_id, before)
-        .order_by(fills.epoch.desc(), fills.step.desc(), fills.index.desc(), fills.trade_id.desc())
+        .order_by(fills.epoch.desc(), fills.step.desc(), fills.index.desc())
         .limit(1)
     )
     return connection.execute(query).scalar() or ""

@@ -94,14 +94,7 @@ def orders(connection: Connection, key: AccountKey) -> list[OrderRow]:
 
 def fills(connection: Connection, key: AccountKey) -> list[FillRow]:
     """Every fill, in the order in which the venue says they happened."""
-    found = _rows(connection, FillRow, tables.fills, key, "venue_time", "epoch", "step", "index")
-    return sorted(found, key=lambda fill: (fill.venue_time, _trade_number(fill.trade_id)))
-
-
-def _trade_number(trade_id: str) -> int:
-    """Venues count trades, with letters around the number or without: it tells apart what one clock tick saw."""
-    digits = "".join(each for each in trade_id if each.isdecimal())
-    return int(digits) if digits else 0
+    return _rows(connection, FillRow, tables.fills, key, "venue_time", "epoch", "step", "index")
 
 
 def balances(connection: Connection, key: AccountKey) -> list[BalanceRow]:

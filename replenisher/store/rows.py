@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -109,7 +109,7 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
     """Every row a step amounts to. What its facts define is learned on the way."""
     rows: Rows = defaultdict(list)
     origin: Row = {"journal_id": life.journal_id, "epoch": life.epoch, "step": step.number}
-    for index, event in enumerate(step.events):
+    for index, event in enumerate(_told(step.events)):
         _add_event(rows, event, {**origin, "index": index}, life, instruments)
         if isinstance(event, Answer):
             _add_answer(rows, event, step, {**origin, "index": index}, life)
@@ -141,6 +141,15 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
     return rows
 
 
+def _told(events: Iterable[Event]) -> Iterator[Event]:
+    """The facts one by one: of an answer with several fills each has its own place among them."""
+    for event in events:
+        if isinstance(event, TradesReported):
+            yield from event.fills
+        else:
+            yield event
+
+
 def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: Instruments) -> None:
     match event:
         case Started():
@@ -152,8 +161,6 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             rows[tables.instruments].append(instrument_row(event.instrument, event.at))
         case OrderFilled():
             rows[tables.fills].append(_fill(event, origin, life))
-        case TradesReported():
-            rows[tables.fills].extend(_fill(fill, origin, life) for fill in event.fills)
         case CashMoved():
             rows[tables.cash_moves].append(_cash_move(event, origin, life))
         case CashReported():

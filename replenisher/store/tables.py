@@ -2,9 +2,10 @@
 
 Rows are written by the recorder alone, and read by people and by `queries`. A row that stems from one fact or command
 is keyed by where it lies in the journal (journal id, epoch, step, index), so telling it twice changes nothing; an
-order and a fill are keyed by what they are. Prices and amounts are exact decimals in the venue's own units, next to
-the integer ticks and lots we asked in. Times are integer nanoseconds since the epoch, UTC. `instrument` is the
-venue's own name of it, `account` the account key (`main`, or `main@<exchange id>` on a simulated exchange).
+order and a fill are keyed by what they are. Each fill of an answer is a fact of its own: by their places fills are in
+order. Prices and amounts are exact decimals in the venue's own units, next to the integer ticks and lots we asked in.
+Times are integer nanoseconds since the epoch, UTC. `instrument` is the venue's own name of it, `account` the account
+key (`main`, or `main@<exchange id>` on a simulated exchange).
 """
 
 from decimal import Context, Decimal, Inexact, InvalidOperation

@@ -96,6 +96,7 @@ class Rows:
         told, origin = fee.split(), self._origin()
         row = {"side": Side(side), "amount": Decimal(amount), "price": Decimal(price)}
         row |= {"fee": Decimal(told[0]), "fee_currency": told[1], "venue_order_id": "v", "trade_id": f"{self.number}"}
+        origin["index"] = self.number  # several may be of one step
         self._add(tables.fills, origin | self._account() | about | row | {"venue_time": origin["at"]})
 
     def after(self, *mids: float | None) -> None:

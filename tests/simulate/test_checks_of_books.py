@@ -18,7 +18,7 @@ from replenisher.config import load
 from replenisher.core.replay import fold
 from replenisher.core.state import State
 from replenisher.model.command import Halt, HaltCause
-from replenisher.model.event import PauseAsked, Woke
+from replenisher.model.event import PauseAsked, TradesReported, Woke
 from replenisher.model.order import Status
 from replenisher.model.step import Step
 from replenisher.simulate.checks import ALL
@@ -37,7 +37,8 @@ from replenisher.store.database import Database
 from replenisher.store.segments import Header
 from replenisher.wiring.simulation import CANARY, SHIPPED, scene_of
 from tests.simulate import test_checks_of_orders, test_checks_of_time, test_presence
-from tests.simulate.story import Story, record
+from tests.simulate.story import KEY, Story, record
+from tests.store.given import filled
 
 
 @dataclass
@@ -113,6 +114,28 @@ def test_rows_that_somebody_has_changed_are_found(
         objection = lived.objection(check, books)
 
     assert complaint in (objection or "")
+
+
+@pytest.mark.parametrize("index", ["0", "1000 - rowid"])
+def test_s2_fills_of_one_answer_stand_in_the_order_in_which_they_happened(
+    index: str, lived: Lived, tmp_path: Path
+) -> None:
+    story = Story(FilledOnce)
+    for _ in range(3):
+        story.trades(story.label(), amount=10)
+    told = [filled(trade.label, trade.trade_id) for trade in story.evidence.trades.values()]
+    story.steps(TradesReported(at=story.at, scope=KEY, fills=tuple(told), has_more=False))
+    rows = f"DELETE FROM fills WHERE rowid > 3; UPDATE fills SET side = 'buy', epoch = {story.daemon.epoch}, step = 1;"
+    for rowid, fill in enumerate(told, 1):
+        rows += f"UPDATE fills SET trade_id = 'of {fill.trade_id}' WHERE rowid = {rowid};"
+    rows += "UPDATE fills SET trade_id = substr(trade_id, 4);"
+
+    with lived.doctored(tmp_path / "right", f'{rows} UPDATE fills SET "index" = rowid') as books:
+        assert story.check.closed(books) is None
+    with lived.doctored(tmp_path / "wrong", f'{rows} UPDATE fills SET "index" = {index}') as books:
+        objection = story.check.closed(books)
+
+    assert objection == f"a fill does not stand behind the one before it: BTC-PERPETUAL {told[1].trade_id} buy"
 
 
 @pytest.mark.parametrize("form", [str, lambda secret: secret.encode().hex(), lambda secret: quote(secret, safe="")])

@@ -211,6 +211,26 @@ def test_a_fill_told_three_times_is_one_row(journal: Path, database: Database) -
     ]
 
 
+def test_each_fill_of_an_answer_has_its_own_place_in_the_step(journal: Path, database: Database) -> None:
+    """The venue tells them as they happened, which nothing else of them need say: all are of one moment."""
+    page = TradesReported(
+        at=T0, scope=KEY, fills=(filled("a", "9"), filled("a", "10"), filled("b", "8")), has_more=False
+    )
+    cash = BalanceReported(at=T0, venue="deribit", currency="BTC", balance=Decimal(1))
+    write_journal(journal, [step(1, [started(), defined()]), step(2, [filled("a", "7"), page, cash, filled("a", "1")])])
+
+    Recorder(journal, database).record_all()
+
+    assert {row["trade_id"]: row["index"] for row in rows(database, tables.fills)} == {
+        "7": 0,
+        "9": 1,
+        "10": 2,
+        "8": 3,
+        "1": 5,
+    }
+    assert [row["index"] for row in rows(database, tables.balances)] == [4]
+
+
 def test_the_last_word_on_an_order_wins_and_its_life_stays_the_first(journal: Path, database: Database) -> None:
     write_journal(journal, [step(1, [started(), defined()], [place("a")], [order("a", Status.PENDING)])])
     Recorder(journal, database).record_all()

@@ -75,6 +75,31 @@ def test_rows_go_up_and_down_with_the_schema(database: Database) -> None:
     assert rows(*tables.cash_moves.c) == [moved | {"instrument": "", "realized": Decimal(0)}]
 
 
+def test_fills_that_were_told_together_are_numbered_as_they_happened(database: Database) -> None:
+    """By the venue's clock, then by its numbers; a fill that is alone in its step stays where it is."""
+    told = [  # trade id, step, index, venue time: as they should stand
+        *(("7", 1, 0, 5), ("8", 1, 2, 3), ("9", 1, 2, 4), ("10", 1, 2, 4), ("6", 1, 3, 1)),
+        ("1", 2, 3, 9),
+    ]
+    names = [each.name for each in tables.fills.c if not each.nullable]
+    same: dict[str, object] = {"price": Decimal(1), "amount": Decimal(1), "fee": Decimal(0), "epoch": 1, "at": 1}
+    rows = [
+        dict.fromkeys(names, "") | same | {"trade_id": name, "step": step, "index": index, "venue_time": venue_time}
+        for name, step, index, venue_time in reversed(told)
+    ]
+    schema.upgrade(database.url, "0014")
+    database.write(lambda connection: connection.execute(insert(tables.fills), rows))
+
+    schema.upgrade(database.url)
+
+    c = tables.fills.c
+    query = select(c.trade_id, c.step, c.index).order_by(c.step, c.index)
+    assert database.read(lambda connection: [tuple(row) for row in connection.execute(query)]) == [
+        *(("7", 1, 0), ("8", 1, 1), ("9", 1, 2), ("10", 1, 3), ("6", 1, 4)),
+        ("1", 2, 3),
+    ]
+
+
 def test_the_way_down_is_closed_while_there_are_rows(ledger_url: str) -> None:
     with closing(Database(ledger_url)) as database:
         database.write(lambda connection: insert_new(connection, tables.balances, [balance(1)]))
