@@ -125,7 +125,7 @@ class Engine:
         if at >= self.recollection.next_at or state.stopping is not None:
             for dumped in self.recollection.records(state, at):
                 dispatch.give(dumped)
-        if at >= self.marking.next_at or state.stopping is not None:
+        if at >= self.marking.next_at or self.marking.unmarked or state.stopping is not None:
             for mark in self.marking.records(state, at):
                 dispatch.give(mark)
         changed = tuple(state.to_revisit)

@@ -6,6 +6,7 @@ here in between: also of who is paused, halted or quotes around a price of its o
 marks once more. It decides nothing.
 
 Nobody is woken for it: the first step of a minute marks, and while a connection lives there is one every half second.
+Where nobody knows a market then, as when a life begins, the first step that does.
 """
 
 from collections.abc import Iterator
@@ -18,18 +19,27 @@ from replenisher.model.units import MINUTE_NS
 class Marking:
     """Marks positions, in time and once we stop."""
 
-    __slots__ = ("_is_last", "next_at")
+    __slots__ = ("_is_last", "next_at", "unmarked")
 
     def __init__(self) -> None:
         self.next_at = 0  # when the next marks are due
+        self.unmarked: dict[str, None] = {}  # instruments whose market nobody knew when they were
         self._is_last = False
 
     def records(self, state: State, at: int) -> Iterator[PositionMarked]:
-        """The marks that are due now; an instrument whose market nobody knows has none."""
+        """The marks that are due now; where nobody knows the market of an instrument, once somebody does."""
         if self._is_last:
             return
-        self.next_at = (at // MINUTE_NS + 1) * MINUTE_NS
+        positions = state.account.positions
+        if at >= self.next_at or state.stopping is not None:
+            self.next_at = (at // MINUTE_NS + 1) * MINUTE_NS
+            self.unmarked = dict.fromkeys(positions)
         self._is_last = state.stopping is not None
-        for instrument, position in state.account.positions.items():
-            if position.size and (touch := state.market(instrument)) is not None:
+        due, self.unmarked = self.unmarked, {}
+        for instrument in due:
+            if not positions[instrument].size:
+                continue
+            if (touch := state.market(instrument)) is None:
+                self.unmarked[instrument] = None
+            else:
                 yield PositionMarked(instrument=instrument, bid=touch.bid, ask=touch.ask)

@@ -1,9 +1,9 @@
 """Marking: what is held is marked once a minute and when a life stops, whoever quotes or not."""
 
 from replenisher.model.command import PositionMarked
-from replenisher.model.event import PauseAsked, StopAsked
+from replenisher.model.event import InstrumentDefined, PauseAsked, StopAsked
 from replenisher.model.order import BUY
-from tests.core.world import KEY, SECOND, World, buy, quoting
+from tests.core.world import ASK, BID, KEY, LINEAR, SECOND, World, buy, quoting
 
 MINUTE = 60 * SECOND
 
@@ -46,3 +46,17 @@ def test_a_life_that_stops_marks_once_more() -> None:
     told = [*world.tell(StopAsked(at=0, reason="lunch")), *world.settle(), *world.wait(5 * MINUTE)]
 
     assert [wish.instrument for wish in told if isinstance(wish, PositionMarked)] == [KEY]
+
+
+def test_what_is_held_is_marked_as_soon_as_its_market_is_known() -> None:
+    world = holding().reborn()
+    blind = [*world.wake(), *world.wait(SECOND)]
+
+    world.tell(InstrumentDefined(at=0, instrument=LINEAR))
+    told = world.tell(world.venue.snapshot(world.at))
+    again = world.wait(SECOND)
+
+    assert not any(isinstance(wish, PositionMarked) for wish in [*blind, *again])
+    assert [wish for wish in told if isinstance(wish, PositionMarked)] == [
+        PositionMarked(instrument=KEY, bid=BID, ask=ASK)
+    ]

@@ -17,6 +17,7 @@ from replenisher.model.command import (
     Command,
     MoveSlot,
     PlaceOrder,
+    PositionMarked,
     Question,
 )
 from replenisher.model.event import FeedLost, InstrumentDefined, PauseAsked, SessionLost, SessionOpened, Started
@@ -48,7 +49,7 @@ def reborn(before: World, quotes: tuple[Quote, ...], on_start: OnStart) -> World
 
 def changes(wishes: list[Command]) -> list[Command]:
     """What was asked of the venue and is no question."""
-    return [wish for wish in wishes if not isinstance(wish, Question)]
+    return [wish for wish in wishes if not isinstance(wish, Question | PositionMarked)]
 
 
 def begin(world: World, *, with_book: bool = True) -> list[Command]:
