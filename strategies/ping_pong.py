@@ -47,9 +47,10 @@ class PingPong(ModelLadder):
             price = instrument.round_price(side, pong)
             if held := _to_close(view, price):
                 sizes = _pieces(held, self.ladder.sizes(instrument, entry)[side], instrument, price)
+                quotes = [Quote(side, level, price, lots) for level, lots in enumerate(sizes)]
                 return Quotes(
                     fair_value=fair,
-                    quotes=tuple(Quote(side, level, price, lots) for level, lots in enumerate(sizes)),
+                    quotes=tuple(self.ladder.within_bounds(instrument, quotes)),
                     terms=terms | {"held_lots": float(held), "entry": entry, "at_entry": at_entry, "pong": pong},
                 )
         quotes = self.ladder.quotes(instrument, fair, fair - spread, fair + spread)

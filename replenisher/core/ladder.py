@@ -112,10 +112,12 @@ class Ladder:
             if 0 in sizes or len(set(prices)) < len(prices) or (levels and min(prices) <= 0):
                 levels = _standing(levels)
             quotes += levels
-        if self._is_bounded:
-            tick = instrument.tick_float
-            quotes = [quote for quote in quotes if self._is_within_bounds(quote.side, quote.price * tick)]
-        return quotes
+        return self.within_bounds(instrument, quotes) if self._is_bounded else quotes
+
+    def within_bounds(self, instrument: Instrument, quotes: Sequence[Quote]) -> list[Quote]:
+        """Those that buy nothing above the ceiling and sell nothing below the floor."""
+        tick = instrument.tick_float
+        return [quote for quote in quotes if self._is_within_bounds(quote.side, quote.price * tick)]
 
     def side_quote(self, instrument: Instrument, price: float) -> float:
         """What the larger side of the ladder is worth, in the quote currency."""

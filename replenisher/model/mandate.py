@@ -21,7 +21,7 @@ class How(StrEnum):
     OUTWARD = "outward"  # away from the other side
     RETREAT = "retreat"  # a bid goes down and an ask up as LOWER would have them; neither comes nearer
     AT = "at"  # there, wherever it was
-    ONLY_AT = "only_at"  # there, and nothing that follows in the chain applies
+    ONLY_AT = "only_at"  # there, and of what follows in the chain only the floor and the ceiling apply
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -72,8 +72,8 @@ def test_the_sum_ends_where_the_ladder_stands(
         assert stages[-1].price == instrument.price(quote.price)
 
 
-def stages(*links: Link, side: Side) -> list[tuple[str, str, float | Decimal]]:
-    chain = Chain(links=links, spreads_bps={}, min_spread_bps=0.0)
+def stages(*links: Link, side: Side, price_ceiling: float | None = None) -> list[tuple[str, str, float | Decimal]]:
+    chain = Chain(links=links, spreads_bps={}, min_spread_bps=0.0, price_ceiling=price_ceiling)
     return [(stage.name, stage.does, stage.price) for stage in derived(chain, 100.0, TERMS, side, 0, LINEAR)]
 
 
@@ -93,10 +93,12 @@ def test_what_each_kind_of_link_does_to_a_bid_and_to_an_ask() -> None:
     assert stages(bid, ask, retreat, side=Side.SELL)[1:3] == [("touch", "at", 101.5), ("skew", "+", 102.25)]
 
 
-def test_a_price_of_its_own_is_held_against_no_bound() -> None:
+def test_a_price_of_its_own_is_held_against_the_floor_and_the_ceiling_alone() -> None:
     pong = Link("pong", How.ONLY_AT, ("first_ask",))
+    price = [("pong", "at", 101.5), ("rounding", "down to", Decimal("101.5"))]
 
-    assert stages(pong, side=Side.BUY)[1:] == [("pong", "at", 101.5), ("rounding", "down to", Decimal("101.5"))]
+    assert stages(pong, side=Side.BUY)[1:] == price
+    assert stages(pong, side=Side.BUY, price_ceiling=102.0)[1:] == [*price, ("bound", "not above", Decimal("101.5"))]
 
 
 def test_where_prices_do_not_lean_there_is_no_skew_to_tell() -> None:

@@ -116,3 +116,19 @@ def test_an_inverse_position_is_closed_in_its_own_contracts() -> None:
 
     ((side, _, quantity),) = quoted(ping_pong(), view)
     assert (side, quantity) == (Side.SELL, 100)
+
+
+@pytest.mark.parametrize(
+    ("bound", "inventory", "entry", "shown"),
+    [
+        ({"price_floor": 10_105.1}, "0.1", 10_100.0, 1),
+        ({"price_floor": 10_105.2}, "0.1", 10_100.0, 0),
+        ({"price_ceiling": 9_895.0}, "-0.1", 9_900.0, 1),
+        ({"price_ceiling": 9_894.9}, "-0.1", 9_900.0, 0),
+        ({"price_floor": 10_200.0, "price_ceiling": 9_000.0}, "0", 10_000.0, 0),
+    ],
+)
+def test_nothing_is_sold_below_the_floor_or_bought_above_the_ceiling_to_close_it_either(
+    bound: dict[str, float], inventory: str, entry: float, shown: int
+) -> None:
+    assert len(quoted(ping_pong(**bound), holding(inventory, entry))) == shown

@@ -35,14 +35,14 @@ def derived(
 ) -> list[Stage]:
     """The stages that lead to the price of one level."""
     stages = [Stage(name="fair value", does="", numbers={}, price=fair)]
-    price = fair
+    price, outermost = fair, chain.price_ceiling if side is BUY else chain.price_floor
     for link in chain.links:
         if link.side not in (None, side) or not terms.keys() >= {*link.terms}:
             continue
         price, stage = _linked(link, {name: terms[name] for name in link.terms}, side, price)
         stages.append(stage)
         if link.how is How.ONLY_AT:
-            return [*stages, *_on_the_grid(side, price, terms, instrument, None)]
+            return [*stages, *_on_the_grid(side, price, terms, instrument, outermost)]
     spreads_bps = chain.spreads_bps.get(side, ())
     if level < len(spreads_bps):
         spread_bps = spreads_bps[level]
@@ -53,7 +53,6 @@ def derived(
         price = min(price, bound) if side is BUY else max(price, bound)
         told = {"bound": bound, "min_spread_bps": chain.min_spread_bps}
         stages.append(Stage(name="clamp", does="not above" if side is BUY else "not below", numbers=told, price=price))
-    outermost = chain.price_ceiling if side is BUY else chain.price_floor
     return [*stages, *_on_the_grid(side, price, terms, instrument, outermost)]
 
 
