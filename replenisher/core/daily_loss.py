@@ -2,17 +2,21 @@
 
 Where a day's P&L began is a mark that outlives the process, so that neither a restart nor a cool-off forgives what was
 lost today: after its pause the account quotes again only if the P&L has come back within the limit. What begins the
-count anew is midnight, or an operator who says `resume`.
+count anew is midnight, or an operator who says `resume`. What a position had gained or lost before it was taken over is
+none of the day's: the mark moves by as much.
 """
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from replenisher.core.account import Position
 from replenisher.core.halts import latch
 from replenisher.core.state import State
+from replenisher.core.touch_prices import mid
 from replenisher.core.worth import Worth
-from replenisher.model.command import DayMarked, Halt, HaltCause, Pause
-from replenisher.model.instrument import Instrument
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, TakenOver
+from replenisher.model.instrument import Instrument, venue_of
+from replenisher.model.order import BUY, SELL
 from replenisher.model.units import DAY_NS
 
 Basis = tuple[Instrument, Decimal, Decimal, Decimal, Decimal]  # size, entry value, realized, fees
@@ -63,7 +67,7 @@ class DailyLoss:
         if not touched and at < self.next_day:
             return
         self.next_day = (at // DAY_NS + 1) * DAY_NS
-        for instrument in touched:
+        for instrument in [*touched, *state.brought]:
             # What is not traded has no book here to mark it.
             if watching := state.setup.watching(instrument):
                 total = self._totals.get(watching[0].venue)
@@ -73,11 +77,15 @@ class DailyLoss:
         for venue, total in self._totals.items():
             if not total.is_known:
                 continue
-            pnl_quote = total.nano / NANO
+            pnl_quote, day = total.nano / NANO, at // DAY_NS
             mark = state.day_marks.get(venue)
-            if mark is None or mark.day != at // DAY_NS:
-                yield DayMarked(venue=venue, day=at // DAY_NS, pnl_quote=pnl_quote)
-            elif (lost_quote := mark.pnl_quote - pnl_quote) > state.setup.max_daily_loss_quote:
+            if mark is None or mark.day != day:
+                mark = DayMarked(venue=venue, day=day, pnl_quote=pnl_quote)
+                yield mark
+            elif (brought_quote := _brought_quote(state, venue)) is not None:
+                mark = DayMarked(venue=venue, day=day, pnl_quote=mark.pnl_quote + brought_quote)
+                yield mark
+            if (lost_quote := mark.pnl_quote - pnl_quote) > state.setup.max_daily_loss_quote:
                 reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
                 yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
 
@@ -94,4 +102,21 @@ class DailyLoss:
         known = self._worths.get(instrument)
         if known is None or known[0] != basis:
             known = self._worths[instrument] = basis, position.worth(definition)
-        return known[1].pnl_quote((touch.bid + touch.ask) / 2 * definition.tick_float)
+        return known[1].pnl_quote(mid(touch) * definition.tick_float)
+
+
+def _brought_quote(state: State, venue: str) -> float | None:
+    """What was gained by now on all that was taken over and that no mark knows of yet; None if there is nothing."""
+    if not state.brought:
+        return None
+    brought = [taken for key, taken in state.brought.items() if venue_of(key) == venue]
+    return sum([_gained_quote(state, taken) for taken in brought]) if brought else None
+
+
+def _gained_quote(state: State, taken: TakenOver) -> float:
+    """What was gained since its entry on what was taken over."""
+    if (touch := state.market(taken.instrument)) is None:
+        return 0.0  # the P&L of all is known, so nothing is left of it
+    definition, position = state.instruments[taken.instrument], Position()
+    position.fill(definition, BUY if taken.amount > 0 else SELL, abs(taken.amount), taken.price)
+    return position.pnl_quote(definition, mid(touch) * definition.tick_float)

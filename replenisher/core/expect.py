@@ -19,6 +19,7 @@ from replenisher.model.command import (
     TakenOver,
     addressee,
 )
+from replenisher.model.instrument import venue_of
 from replenisher.model.order import AMEND, CANCEL, PLACE
 
 QUOTE, REFILL = Intent.QUOTE, Intent.REFILL
@@ -49,9 +50,11 @@ def expect(state: State, command: Command, at: int) -> None:
             state.revisit_all()
         case TakenOver():
             state.account.take_over(state.instruments[command.instrument], command.amount, command.price)
+            state.brought[command.instrument] = command
             state.revisit(command.instrument)
         case DayMarked():
             state.day_marks[command.venue] = command
+            state.brought = {key: each for key, each in state.brought.items() if venue_of(key) != command.venue}
         case SignalsDumped() | PositionMarked():
             pass  # the one is for the next life, the other for reports
         case PresenceCounted():

@@ -14,7 +14,7 @@ from replenisher.core.daily_volume import DailyVolume
 from replenisher.core.orders import Order
 from replenisher.core.slots import Slot, SlotKey
 from replenisher.core.sync import Sync
-from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted
+from replenisher.model.command import DayMarked, Halt, HaltCause, Pause, PresenceCounted, TakenOver
 from replenisher.model.instrument import Instrument
 
 
@@ -33,6 +33,7 @@ class Memory(msgspec.Struct, kw_only=True):
     day_marks: dict[str, DayMarked] = msgspec.field(default_factory=dict)  # by venue
     volumes: dict[str, DailyVolume] | UnsetType = UNSET  # by strategy, of those that have a cap
     presence: dict[str, PresenceCounted] | UnsetType = UNSET  # by strategy, of those that have obligations
+    brought: dict[str, TakenOver] | UnsetType = UNSET  # by instrument, of which no mark of a day knows yet
 
 
 class Present(msgspec.Struct, kw_only=True):

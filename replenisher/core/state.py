@@ -44,7 +44,7 @@ from replenisher.model.order import BASE36, is_order_id
 
 Basis = tuple[Instrument, int, Decimal, Decimal, int, Needs]  # twice the mid in ticks, position, inventory, cash
 
-IN_OTHER_WORDS = ("orders", "slots", "volumes", "presence")
+IN_OTHER_WORDS = ("orders", "slots", "volumes", "presence", "brought")
 REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name not in IN_OTHER_WORDS)  # as they are
 AT_PRESENT = tuple(name for name in Present.__struct_fields__ if name != "back")  # likewise
 
@@ -100,6 +100,7 @@ class State:
     stopping: Stopping | None = None
     refusals: dict[str, list[int]] = field(default_factory=dict)  # strategy -> when, for no known reason
     day_marks: dict[str, DayMarked] = field(default_factory=dict)
+    brought: dict[str, TakenOver] = field(default_factory=dict)  # by instrument, of which no mark of a day knows yet
     presence: dict[str, PresenceCounted] = field(default_factory=dict)  # how each one that is obliged stands
     unwatched_since: int = 0  # since when nobody has looked at what happens; 0 once `presence` has heard of it
     to_revisit: dict[str, None] = field(default_factory=dict)  # instruments that need a new decision
@@ -154,6 +155,7 @@ class State:
         self.orders = Orders.load(memory.orders, memory.present.back)
         self.slots = Slots(memory.slots)
         self.presence = memory.presence or {}
+        self.brought = memory.brought or {}
         for instrument in self.instruments.values():
             self._weigh(instrument)
         return self
@@ -165,6 +167,7 @@ class State:
             "slots": self.slots.dump(),
             "volumes": self.volumes or UNSET,  # what few have is not written for the others
             "presence": self.presence or UNSET,
+            "brought": self.brought or UNSET,
         }
         return in_other_words | as_it_is
 

@@ -221,7 +221,8 @@ class Attribution:
     def take_over(self, taken: Taken) -> None:
         """A position is ours from now on and no strategy's; what it gained since its entry is inventory."""
         market = self._market(taken.instrument)
-        value = market.mark(taken.at, taken.price) if market.value is None else market.value
+        # Where nothing was held nobody has marked it lately: an old mark would tell of a fall that there never was.
+        value = market.value if market.held and market.value is not None else market.mark(taken.at, taken.price)
         book = market.books.get(EXTERNAL) or self._open(market, EXTERNAL)
         entered = booked_value(market.instrument, abs(taken.amount), taken.price, is_buy=taken.amount > 0)
         gained = taken.amount * value - entered

@@ -3,13 +3,28 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from replenisher.core.risk import OnBreach
 from replenisher.model.command import Command, HaltCause, Pause
-from replenisher.model.event import InstrumentDefined, PauseAsked, ResumeAsked
+from replenisher.model.event import InstrumentDefined, PauseAsked, ResumeAsked, SessionOpened, Started
 from replenisher.model.instrument import Kind
 from replenisher.model.order import Side
-from tests.core.world import INVERSE, LINEAR, SECOND, World, cancels, filled, ladder, limits, quoting
+from tests.core.world import (
+    INVERSE,
+    KEY,
+    LINEAR,
+    SECOND,
+    VENUE,
+    Wishes,
+    World,
+    cancels,
+    filled,
+    ladder,
+    limits,
+    one_strategy,
+    quoting,
+)
 
 
 def lose(world: World, lots: int, at_price: int) -> tuple[Command, ...]:
@@ -102,3 +117,29 @@ def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
     world.tell(filled(elsewhere, "", "E1", Side.BUY, 100_000, 5, venue_time=world.at))
 
     assert any(isinstance(wish, Pause) for wish in lose(world, 20, 104_000))
+
+
+@pytest.mark.parametrize("is_priced_first", [True, False])
+@pytest.mark.parametrize("held", ["0.25", "-0.25"])
+def test_what_a_position_had_made_or_lost_before_it_was_taken_over_is_none_of_the_days(
+    held: str, is_priced_first: bool
+) -> None:
+    world = World(one_strategy(Wishes(ladder(1)), limits=limits(max_daily_loss_quote=Decimal(5))))
+    world.tell(Started(at=0, epoch=1, namespace="tst", config_version="1", accounts={VENUE: "a"}))
+    world.tell(InstrumentDefined(at=0, instrument=LINEAR))
+    world.venue.position, world.venue.average_price = Decimal(held), Decimal(11_000)  # 250 are lost, or made, by now
+    world.tell(*[world.venue.snapshot(world.at)] * is_priced_first, SessionOpened(at=0, venue=VENUE))
+    for _ in range(4):
+        world.settle()
+        world.wait(10 * SECOND)
+    world.tell(world.venue.snapshot(world.at))
+    world.settle()
+
+    assert world.state.account.position(KEY).size == Decimal(held)
+    assert world.state.pauses == {}
+    assert len(world.live()) == 2
+
+    later = world.reborn()
+    later.open(epoch=2)
+    assert later.state.pauses == {}, "nor of the next life's"
+    assert any(isinstance(wish, Pause) for wish in lose(later, 40, 102_000)), "what is lost after it is"

@@ -253,6 +253,24 @@ def test_what_was_taken_over_counts_from_the_price_at_which_it_was_entered(datab
     assert [total.unexplained for total in pnl.totals] == [0]
 
 
+def test_an_old_mark_lets_nothing_fall_that_is_taken_over(database: Database) -> None:
+    """Bought and sold at 200; a day later, with the market at 100, somebody's position is taken over."""
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.fill("buy", "1", "200", "200", "0 USDT")
+    rows.fill("sell", "1", "200", "200", "0 USDT")
+    rows.midnight()
+    rows.taken("-2", "100")
+    rows.mid("99")
+    rows.write(database)
+
+    report = reported(database)
+
+    (external,) = (each for each in report.performance if each.group.strategy == "external")
+    assert (external.pnl, external.drawdown) == (2, 0)
+    assert [total.unexplained for total in report.pnl.totals] == [0]
+
+
 def test_funding_is_paid_by_who_holds_and_a_transfer_is_no_profit(database: Database) -> None:
     rows = Rows(LINEAR)
     rows.life("c")
