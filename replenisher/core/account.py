@@ -23,6 +23,7 @@ from replenisher.model.order import BUY, SELL, Side
 
 ZERO = Decimal(0)
 BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
+CHARGES = (CashKind.FEE, CashKind.LIQUIDATION)
 EXTERNAL = "external"  # whose fills those are that no order of ours explains
 FILLS_REMEMBERED_MAX = 20_000
 FORGOTTEN_AT_ONCE = 250  # to find the first entry of a dictionary takes the longer, the more have gone before it
@@ -185,13 +186,7 @@ class Account(msgspec.Struct):
             self._wait(instrument.venue, instrument.settlement_currency, realized)
         else:
             self._move(instrument.venue, instrument.settlement_currency, realized)
-        if fill.fee_currency == instrument.settlement_currency:
-            position.fees += fill.fee
-        elif instrument.kind is SPOT and fill.fee_currency == instrument.base_currency and fill.fee:
-            position.book(instrument, SELL if fill.fee > 0 else BUY, abs(fill.fee), ZERO)
-            shares[strategy] -= fill.fee
-        elif fill.fee:
-            position.pay_elsewhere(fill.fee_currency, fill.fee)
+        self._charge(instrument, strategy, fill.fee, fill.fee_currency)
         self._move(instrument.venue, fill.fee_currency, -fill.fee)
         assert sum(shares.values()) == position.size, "strategies and external together are the position"
         return True
@@ -255,8 +250,9 @@ class Account(msgspec.Struct):
         if move.venue_time >= self.balance_times.get(f"{move.venue}/{move.currency}", 0):
             self._move(move.venue, move.currency, move.amount)
             self._wait(move.venue, move.currency, -move.realized)
-        if instrument is not None and move.kind is CashKind.FEE and move.currency != instrument.settlement_currency:
-            self._held(instrument.key).pay_elsewhere(move.currency, -move.amount)  # it is told before its fill
+        if instrument is not None and move.kind in CHARGES:  # it is told before its fill
+            known = list(self.inventories.get(instrument.key, ()))
+            self._charge(instrument, known[0] if len(known) == 1 else EXTERNAL, -move.amount, move.currency)
         if instrument is None or self.is_untouched(instrument.key):
             return True
         position = self._held(instrument.key)
@@ -282,6 +278,18 @@ class Account(msgspec.Struct):
         key = f"{venue}/{currency}"
         balance = self.balances.get(key)
         return None if balance is None else balance + self.unsettled.get(key, ZERO)
+
+    def _charge(self, instrument: Instrument, strategy: str, fee: Decimal, currency: str) -> None:
+        """A fee was taken, or a rebate given; of spot in its coins, that is so many of them less."""
+        position = self._held(instrument.key)
+        if currency == instrument.settlement_currency:
+            position.fees += fee
+        elif instrument.kind is SPOT and currency == instrument.base_currency and fee:
+            position.book(instrument, SELL if fee > 0 else BUY, abs(fee), ZERO)
+            shares = self.inventories.setdefault(instrument.key, {})
+            shares[strategy] = shares.get(strategy, ZERO) - fee
+        elif fee:
+            position.pay_elsewhere(currency, fee)
 
     def _held(self, instrument: str) -> Position:
         """The position in one instrument, to be changed; made when something is first booked."""

@@ -19,7 +19,17 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.report.curve import Course
-from replenisher.report.pnl import ZERO, Group, Line, Parts, booked_value, coins_taken, shares, unit_value
+from replenisher.report.pnl import (
+    ZERO,
+    Group,
+    Line,
+    Parts,
+    booked_value,
+    coins_charged,
+    coins_taken,
+    shares,
+    unit_value,
+)
 from replenisher.store.history import Begun, Fill, Paid, Taken
 from replenisher.store.marks import Mark
 from replenisher.store.queries import AccountKey
@@ -76,14 +86,13 @@ class Market(msgspec.Struct):
             return before
         value = unit_value(self.instrument, price)
         self.price, self.value = price, value
-        if before is not None:
-            moved = value - before
-            for strategy, book in self.books.items():
-                if book.size:
-                    gained = book.size * moved
-                    desk = left.get(strategy, book.desk)
-                    desk.sums.inventory += gained
-                    desk.course.equity.move(at if desk is book.desk else max(self.left_at, self.counts_from), gained)
+        moved = value if before is None else value - before  # coins may have been taken before there was a price
+        for strategy, book in self.books.items():
+            if book.size:
+                gained = book.size * moved
+                desk = left.get(strategy, book.desk)
+                desk.sums.inventory += gained
+                desk.course.equity.move(at if desk is book.desk else max(self.left_at, self.counts_from), gained)
         return value
 
     def leave(self, at: int) -> None:
@@ -232,6 +241,9 @@ class Attribution:
 
     def pay(self, paid: Paid) -> None:
         """The venue paid something, or took it. What a settlement pays was gained before: it moves cash and no P&L."""
+        if taken := coins_charged(self._instruments, paid):
+            self._take_coins(paid, taken)
+            return
         market, part = self._markets.get(paid.instrument), PAID_AS.get(paid.kind)
         if part is not None:
             for (strategy, version), share in self._divided(paid, market).items():
@@ -283,6 +295,19 @@ class Attribution:
             if parts != Parts():
                 lines.append(Line(group=group, currency=currency, parts=parts, total=parts.sum))
         return lines
+
+    def _take_coins(self, paid: Paid, taken: Decimal) -> None:
+        """Coins are less, as a fee, and cost what they are worth now: to the only one who ever held some."""
+        market = self._market(paid.instrument)
+        strategy = next(iter(market.books)) if len(market.books) == 1 else EXTERNAL
+        book = market.books.get(strategy) or self._open(market, strategy)
+        cost = taken * (market.value or ZERO)
+        if taken > 0:
+            book.desk.sums.fees -= cost
+        else:
+            book.desk.sums.rebates -= cost
+        book.desk.course.equity.move(paid.at, -cost)
+        book.hold(paid.at, book.size - taken)
 
     def _in_force(self, version: str, at: int) -> int:
         """What comes to a configuration after its time counts at the end of that."""

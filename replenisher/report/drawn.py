@@ -19,7 +19,7 @@ from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.model.step import HORIZONS_NS
-from replenisher.report.pnl import ZERO, Line, Parts, coins_taken, summed
+from replenisher.report.pnl import ZERO, Line, Parts, coins_charged, coins_taken, summed
 from replenisher.store.history import Event, Fill, Paid, Taken
 from replenisher.store.marked import Marked
 from replenisher.store.marks import Mark
@@ -248,6 +248,9 @@ class Pen:
                 position.hold(event.at, position.held + event.amount)
             case Paid(kind=CashKind.DELIVERY):
                 self._drawn[event.instrument].position.hold(event.at, ZERO)
+            case Paid() if taken := coins_charged(self._instruments, event):
+                position = self._drawn[event.instrument].position
+                position.hold(event.at, position.held - taken)
             case _:
                 pass
         return False

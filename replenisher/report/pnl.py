@@ -28,7 +28,9 @@ from typing import TypeVar
 import msgspec
 
 from replenisher.core.account import booked
+from replenisher.model.event import CashKind
 from replenisher.model.instrument import SPOT, Instrument
+from replenisher.store.history import Paid
 
 K = TypeVar("K")
 
@@ -130,6 +132,12 @@ def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_
 def coins_taken(instrument: Instrument, fee: Decimal, currency: str) -> Decimal:
     """How much of what is held a fee took, or a negative one gave: of spot, where it is in the coins themselves."""
     return fee if instrument.kind is SPOT and currency == instrument.base_currency else ZERO
+
+
+def coins_charged(instruments: Mapping[str, Instrument], paid: Paid) -> Decimal:
+    """The same of a fee that was told beside its fill."""
+    instrument = instruments.get(paid.instrument) if paid.kind == CashKind.FEE else None
+    return ZERO if instrument is None else coins_taken(instrument, -paid.amount, paid.currency)
 
 
 def shares(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:

@@ -127,23 +127,52 @@ def test_a_fee_in_a_currency_of_which_nobody_tells_the_worth_is_kept_beside_what
 def test_so_is_one_that_a_fill_had_no_room_for_though_it_is_told_before_its_fill_and_twice() -> None:
     account = Account()
     account.set_balance(VENUE, "BNB", Decimal(1))
-    charge = CashMoved(
-        at=1,
-        venue=VENUE,
-        kind=CashKind.FEE,
-        currency="BNB",
-        amount=Decimal("-0.25"),
-        venue_time=1,
-        venue_id="T0",
-        instrument=KEY,
-    )
     for _ in range(2):
-        account.move_cash(charge, LINEAR)
-    account.book(filled(LINEAR, "", "T0", Side.BUY, 100_000, 10, venue_time=1, fee="0.5"), LINEAR, EXTERNAL)
+        account.move_cash(charge("BNB", "-0.25"), LINEAR)
+    account.book(filled(LINEAR, "", "T1", Side.BUY, 100_000, 10, venue_time=1, fee="0.5"), LINEAR, EXTERNAL)
 
     held = account.position(KEY)
     assert (held.fees, held.fees_elsewhere) == (Decimal("0.5"), {"BNB": Decimal("0.25")})
     assert account.balances[f"{VENUE}/BNB"] == Decimal("0.75")
+
+
+def charge(currency: str, amount: str, kind: CashKind = CashKind.FEE) -> CashMoved:
+    """What a fill had no room for; it is told before it."""
+    return CashMoved(
+        at=1,
+        venue=VENUE,
+        kind=kind,
+        currency=currency,
+        amount=Decimal(amount),
+        venue_time=1,
+        venue_id="T1",
+        instrument=KEY,
+    )
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_coins_that_a_fee_takes_beside_its_fill_are_not_held_either(*, is_first: bool) -> None:
+    account, fill = Account(), filled(COINS, "", "T1", Side.BUY, 100_000, 10, venue_time=1, fee="0.5")
+    for currency in ("USDT", "BTC"):
+        account.set_balance(VENUE, currency, Decimal(0))
+    facts = [lambda: account.move_cash(charge("BTC", "-0.001"), COINS), lambda: account.book(fill, COINS, "core")]
+    for fact in facts if is_first else reversed(facts):
+        fact()
+
+    held, coins = account.position(KEY), account.balances[f"{VENUE}/BTC"]
+    assert held.size == sum(account.inventories[KEY].values()) == coins == Decimal("0.009")
+    assert held.pnl_quote(COINS, 10_000.0) == float(account.balances[f"{VENUE}/USDT"]) + 90 == -10.5
+
+
+@pytest.mark.parametrize("kind", [CashKind.FEE, CashKind.LIQUIDATION])
+def test_a_charge_in_what_an_instrument_settles_in_is_lost_as_a_fee_is(kind: CashKind) -> None:
+    account = book(LINEAR, [(Side.BUY, 100_000, 10, 0)])
+
+    account.move_cash(charge("USDT", "-0.25", kind), LINEAR)
+
+    assert account.position(KEY).fees == Decimal("0.25")
+    assert account.balance(VENUE, "USDT") == Decimal("999.75")
+    assert account.position(KEY).pnl_quote(LINEAR, 10_000.0) == -0.25
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -303,7 +303,7 @@ def wandering(instrument: Instrument, seed: int) -> Rows:
     """Three lives under two configurations: two strategies trade, and money moves in every other way there is."""
     random, rows = Random(seed), Rows(instrument)
     fee, held = instrument.settlement_currency, D(0)
-    ways = ["fill"] * 5 + ["mid"] * 3 + ["funding", "settlement", "fee", "taken", "delivery"]
+    ways = ["fill"] * 5 + ["mid"] * 3 + ["funding", "settlement", "fee", "coins", "taken", "delivery"]
     for life in ("first", "second", "first"):
         rows.life(life)
         for _ in range(20):
@@ -325,6 +325,8 @@ def wandering(instrument: Instrument, seed: int) -> Rows:
                     held = D(0)
                 case "settlement" | "funding" | "fee" as kind if held:
                     rows.cash(kind, paid, fee, name=instrument.name)
+                case "coins":
+                    rows.cash("fee", paid, instrument.base_currency, name=instrument.name)
                 case _:
                     rows.mid(price)
     rows.recorded()

@@ -146,6 +146,26 @@ def test_coins_that_were_taken_as_a_fee_are_not_held_and_lose_nothing_as_their_p
     assert (report.performance[0].pnl, report.performance[0].drawdown) == (-250, 300)
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_nor_are_those_of_a_fee_that_is_told_beside_its_fill(database: Database, *, is_first: bool) -> None:
+    rows = Rows(SPOT)
+    rows.life("c")
+    if is_first:
+        rows.cash("fee", "-1", "ETH", name=SPOT.name)
+    rows.fill("buy", "10", "100", "100", "0 USDT")
+    if not is_first:
+        rows.cash("fee", "-1", "ETH", name=SPOT.name)
+    rows.fill("sell", "9", "100", "100", "0 USDT")
+    rows.mid("50")
+    rows.write(database)
+
+    report = reported(database)
+
+    assert sum(line.total for line in report.pnl.lines) == -100
+    assert [(total.currency, total.booked, total.unexplained) for total in report.pnl.totals] == [("USDT", -100, 0)]
+    assert report.curves.held[0].position[-1] == 0
+
+
 def test_a_hundred_thousand_dollars_of_an_inverse_contract_from_60_000_to_63_000() -> None:
     """Q (1 / F0 - 1 / F1), as it is booked."""
     rows = [
@@ -381,7 +401,7 @@ def test_a_ledger_without_fills_is_one_sentence(database: Database) -> None:
 
 prices = st.decimals("0.01", "99999", places=2)
 amounts = st.decimals("0.1", "5000", places=1)
-fees_in = st.sampled_from(["settlement_currency", "base_currency"])
+fees_in = st.sampled_from(["settlement_currency", "base_currency", ""])  # or beside it, in coins
 trades = st.tuples(
     st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]), fees_in
 )
@@ -394,7 +414,11 @@ def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument
     attribution, booked = Attribution(KEY, instruments), Booked(instruments)
     with localcontext(prec=DIGITS):
         for second, (side, price, amount, mid, is_maker, strategy, taken_in) in enumerate(told):
-            at, fee = T0 + second * SECOND_NS, (D("0.0001"), getattr(instrument, taken_in))
+            at, fee = T0 + second * SECOND_NS, (D("0.0001"), getattr(instrument, taken_in or "settlement_currency"))
+            if not taken_in:
+                beside = Paid(at, "fee", instrument.name, instrument.base_currency, D("-0.003"), D(0))
+                attribution.pay(beside)
+                booked.pay(beside)
             fill = Fill(at, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
             attribution.fill(fill, value := booked.value(fill))
             booked.fill(fill, value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from replenisher.core.account import fill_key
 from replenisher.model.event import CashKind, CashMoved, OrderFilled, OrderReport
-from replenisher.model.instrument import Instrument, venue_of
+from replenisher.model.instrument import Instrument, Kind, venue_of
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.exchanges import CashRows, Traits, found
@@ -95,9 +95,13 @@ def fees_of(trade: Structure) -> dict[str, Decimal]:
 
 
 def fill_of(trade: Structure, name: str, instrument: Instrument, at: int) -> OrderFilled:
-    """An execution as a fact; `name` is empty if the order is not known to be ours."""
-    fees, settle = fees_of(trade), instrument.settlement_currency
-    currency = next((each for each in (settle, instrument.base_currency, *fees) if each in fees), settle)
+    """An execution as a fact; `name` is empty if the order is not known to be ours.
+
+    Of its fees it has the one that is taken of the coins, if any is: whoever has bought them has so many less.
+    """
+    fees, settle, base = fees_of(trade), instrument.settlement_currency, instrument.base_currency
+    first = (base, settle) if instrument.kind is Kind.SPOT else (settle, base)
+    currency = next((each for each in (*first, *fees) if each in fees), settle)
     return OrderFilled(
         at=at,
         instrument=instrument.key,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from replenisher.model.event import CashKind
@@ -116,6 +117,18 @@ def test_a_fee_in_two_currencies_is_paid_in_both() -> None:
     assert (fill.fee, fill.fee_currency) == (Decimal("0.2"), "USD"), "what it is settled in goes with the fill"
     assert (charge.amount, charge.currency, charge.kind) == (Decimal("-0.1"), "BNB", CashKind.FEE)
     assert holdings.charges_of(trade(), holdings.fill_of(trade(), "", instrument(), 7)) == []
+
+
+def test_of_spot_the_fee_that_is_taken_of_the_coins_goes_with_the_fill() -> None:
+    spot = msgspec.structs.replace(instrument(inverse=False), kind=Kind.SPOT)
+    mixed = [{"cost": 0.2, "currency": spot.settlement_currency}, {"cost": 0.01, "currency": spot.base_currency}]
+    execution = trade(fee=None, fees=mixed)
+
+    fill = holdings.fill_of(execution, "", spot, 7)
+    (charge,) = holdings.charges_of(execution, fill)
+
+    assert (fill.fee, fill.fee_currency) == (Decimal("0.01"), spot.base_currency)
+    assert (charge.amount, charge.currency) == (Decimal("-0.2"), spot.settlement_currency)
 
 
 @pytest.mark.parametrize("told", [{"id": None}, {"id": ""}])
