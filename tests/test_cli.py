@@ -44,7 +44,7 @@ ORDER: dict[str, object] = {
 }
 COUNTS: dict[str, object] = (
     {"orders": 15, "amended": 137, "canceled": 1, "rejected": 2, "expired": 3, "denied": 4, "unknown": 5}
-    | {"fills": 8, "refills": 6, "fills_per_minute": 7}
+    | {"fills": 8, "refills": 6, "slots_refilled": 5, "fills_per_minute": 7}
     | {"refill_p50_ms": 9.442, "refill_p95_ms": 12.5, "refill_p99_ms": 16.23, "refill_samples": 6}
     | {"refilled_5s_share": 0.857}
     | {"live_orders": 2, "in_flight": 1, "unanswered": 0, "uncovered": 0}
@@ -98,7 +98,7 @@ STATUS: dict[str, object] = COUNTS | {
     "resilience": {},
     "sweeps": {
         "deribit/BTC-PERPETUAL": {
-            "touch": [],
+            "touch": [sweep(0.0, 0)],
             "5 bps": [sweep(5.0, 0), sweep(5.0, 1)],
             "10 bps": [sweep(10.0, number) for number in range(12)],
         },
@@ -157,7 +157,7 @@ orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
-refills                6, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 5 s
+refills                6 sent, eaten slots full again: 5, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 5 s
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
@@ -167,16 +167,14 @@ halt                   everything, until `resume --reason`: the clock of deribit
 pause                  edge, until `resume`: the operator
 reduce                 all strategies, for 10m more: a daily loss
 core sees              deribit/BTC-PERPETUAL 60002.75, http:desk 60110, outvoted, index:x not fresh
-core by                fair_value 60002.75, lean -0.43, centre 60014.5, half_spread 48
-                       c1 3.3333333e-08
-swept                  deribit/BTC-PERPETUAL, 5 bps, 2 times, and fewer than 10 tell nothing
-swept                  deribit/BTC-PERPETUAL, 10 bps, 12 times
-                       half back in 0.9 s [0.6, 1.2; n 12], rho 0.67 a second [0.66, 0.68; n 12], \
-half-life 1.0 s [1.0, 1.0; n 12], flow 16% a second [14, 18; n 12]
-                       never 67% [42, 83; n 12], ours 45% [25, 65; n 10], 0% back after 0.1s [n 12], \
-26% back after 0.5s [24, 28; n 12]
-                       50% back after 1s [n 12], 0% are 90 % back by 1s [n 12], 33% are 90 % back by 5s [17, \
-58; n 12], 33% are 90 % back by 30s [17, 58; n 12]
+core by                fair_value 60002.75, lean -0.43, centre 60014.5, half_spread 48, c1 3.3333333e-08
+swept                  deribit/BTC-PERPETUAL, 10 bps 12 times
+                       half back in 0.9 s [0.6, 1.2; n 12], rho 0.67 a second [0.66, 0.68; n 12]
+                       half-life 1.0 s [1.0, 1.0; n 12], flow 16% a second [14, 18; n 12], never 67% [42, 83; n 12]
+                       ours 45% [25, 65; n 10], 0% back after 0.1s [n 12], 26% back after 0.5s [24, 28; n 12]
+                       50% back after 1s [n 12], 0% are 90 % back by 1s [n 12], 33% are 90 % back by 5s [17, 58; n 12]
+                       33% are 90 % back by 30s [17, 58; n 12]
+swept                  deribit/BTC-PERPETUAL, touch once, 5 bps 2 times: fewer than 10 tell nothing
                        in brackets 95 % and of how many; the next sweep of a side ends a watch, \
 means are of those still watched
 

@@ -361,10 +361,21 @@ def test_what_only_the_venue_tells_of_a_quote_currency_ends_the_life_with_the_sa
     assert "risk: limits hold in one quote currency, and not in USDT and BTC" in objections(config, state)()
 
 
-def test_every_mistake_is_counted_and_an_unknown_key_is_told_before_a_missing_one(write: Write) -> None:
+def test_every_mistake_is_named_and_an_unknown_key_is_told_before_a_missing_one(write: Write) -> None:
     path = write(("max_order_quote: 20000", "max_oder_quote: 20000"), ("cooloff_s: 900", "cooloff_s: -1"))
 
-    with pytest.raises(ConfigurationError, match=r"max_oder_quote is not a known key, .* \(and 2 more\)$"):
+    also = re.escape(" (also wrong: risk.cooloff_s, risk.max_order_quote)")
+    with pytest.raises(ConfigurationError, match=f"max_oder_quote is not a known key, .*{also}$"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "end"), [(8, "risk.unheard_of_7)"), (9, " and 1 more place)"), (12, " and 4 more places)")]
+)
+def test_of_very_many_mistakes_the_last_are_counted(write: Write, keys: int, end: str) -> None:
+    path = write(("cooloff_s: 900", "\n  ".join(f"unheard_of_{key}: 1" for key in range(keys))))
+
+    with pytest.raises(ConfigurationError, match=re.escape(end) + "$"):
         load(path)
 
 

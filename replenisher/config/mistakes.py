@@ -1,7 +1,7 @@
 """The operator's mistake as one sentence: where it was written, its path, the value, and what is allowed."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +16,7 @@ Schema = Mapping[str, Any]
 Path_ = tuple[str | int, ...]
 
 SHOWN_MAX = 200  # characters of a value
+NAMED_MAX = 120  # characters of the paths of other faults
 UNITS = {
     "bps": "basis points",
     "pct": "percent",
@@ -56,14 +57,27 @@ PATTERNS = {
 def sentence(
     error: ValidationError, content: object, schema: Schema, where: Callable[[Path_], str], stem: Path_ = ()
 ) -> str:
-    """The most telling of the faults that pydantic found in `content`, which lies at `stem`; the others are counted."""
+    """The most telling of the faults that pydantic found in `content`, which lies at `stem`; where the others are."""
     # A list is also called too short when none of its items is right.
     real = [fault for fault in error.errors() if not (fault["type"] == "too_short" and fault["input"])]
     faults = sorted(real, key=lambda fault: (_order(fault), -len(_path(fault, content))))
     first, path = faults[0], _path(faults[0], content)
     keys = sorted(known_keys(schema, content, path[:-1]) - set(path[-1:]))
     text = f"{where((*stem, *path))}: {_what(first, (*stem, *path), keys)}"
-    return text if len(faults) == 1 else f"{text} (and {len(faults) - 1} more)"
+    others = dict.fromkeys(spell((*stem, *_path(fault, content))) for fault in faults)
+    return text + _also([other for other in others if other != spell((*stem, *path))])
+
+
+def _also(paths: Sequence[str]) -> str:
+    """As many as fit into a line by name; one more that would not is no more than a number."""
+    named = paths[:1]
+    for path in paths[1:]:
+        if sum(map(len, named)) + len(path) > NAMED_MAX:
+            break
+        named = [*named, path]
+    rest = len(paths) - len(named)
+    more = f" and {rest} more {'place' if rest == 1 else 'places'}" if rest else ""
+    return f" (also wrong: {', '.join(named)}{more})" if paths else ""
 
 
 def spell(path: Path_) -> str:

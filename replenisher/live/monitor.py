@@ -95,6 +95,7 @@ class Counts(msgspec.Struct, kw_only=True):
     unknown: int = 0  # places that were not answered in time
     fills: int = 0
     refills: int = 0  # places and amends that put back what a fill ate
+    slots_refilled: int = 0  # slots that a fill has emptied and that are full again
 
 
 class Monitor:
@@ -236,6 +237,7 @@ class Monitor:
         eaten = self._refilling.pop(order_id, None)
         if eaten is None:
             return
+        self.counts.slots_refilled += 1
         latency_ns = eaten.at(at)
         self._latencies_ns.append(latency_ns)
         self._note(eaten, refilled_after_ns=latency_ns)

@@ -53,6 +53,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     fills: int
     refills: int
+    slots_refilled: int
     fills_per_minute: int
     refill_p50_ms: float | None
     refill_p95_ms: float | None

@@ -10,7 +10,7 @@ from replenisher.live.stated import Outcome
 from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
-A_LINE = 4
+LINE_MAX = 96  # characters of a line, its label aside
 SHOWN_TAUS = ("1s", "5s", "30s")
 SURE = "in brackets 95 % and of how many; the next sweep of a side ends a watch, means are of those still watched"
 LEFT = {"strategy", "instrument", "side", "is"}
@@ -112,22 +112,29 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
         latency = "".join(f", {name} {answer[f'refill_{name}_ms']} ms" for name in ("p50", "p95", "p99"))
     if answer["refilled_5s_share"] is not None:
         latency += f", {answer['refilled_5s_share']:.1%} within 5 s"
-    yield "refills", f"{answer['refills']}{latency}"
+    yield "refills", f"{answer['refills']} sent, eaten slots full again: {answer['slots_refilled']}{latency}"
 
 
 def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:
     """How the books came back after they were swept, each band of them; of each number how sure it is."""
     is_any = False
     for name, bands in answer["resilience"].items():
+        few = []
         for band, said in bands.items():
-            if said["sweeps"]:
-                lines = [*_in_lines([*_recovery(said)])]
-                is_any = is_any or bool(lines)
-                nothing = "" if lines else f", and fewer than {SWEEPS_MIN} tell nothing"
-                yield "swept", f"{name}, {band}, {said['sweeps']} times{nothing}"
+            if lines := [*_in_lines(_recovery(said))]:
+                is_any = True
+                yield "swept", f"{name}, {band} {_times(said['sweeps'])}"
                 yield from (("", line) for line in lines)
+            elif said["sweeps"]:
+                few.append(f"{band} {_times(said['sweeps'])}")
+        if few:
+            yield "swept", f"{name}, {', '.join(few)}: fewer than {SWEEPS_MIN} tell nothing"
     if is_any:
         yield "", SURE
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _recovery(said: Answer) -> Iterator[str]:
@@ -199,14 +206,21 @@ def _terms(answer: Answer) -> Iterator[tuple[str, str]]:
     for strategy, prices in answer["prices"].items():
         yield f"{strategy} sees", ", ".join(f"{source} {told}" for source, told in prices.items())
     for strategy, terms in answer["terms"].items():
-        for place, line in enumerate(_in_lines([f"{name} {number:.8g}" for name, number in terms.items()])):
+        for place, line in enumerate(_in_lines(f"{name} {number:.8g}" for name, number in terms.items())):
             yield "" if place else f"{strategy} by", line
 
 
-def _in_lines(words: Sequence[str]) -> Iterator[str]:
+def _in_lines(words: Iterable[str]) -> Iterator[str]:
     """As many lines as it takes."""
-    for start in range(0, len(words), A_LINE):
-        yield ", ".join(words[start : start + A_LINE])
+    line = ""
+    for word in words:
+        longer = f"{line}, {word}" if line else word
+        if line and len(longer) > LINE_MAX:
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line
 
 
 def _ladder(answer: Answer) -> list[str]:

@@ -165,11 +165,13 @@ def test_a_refill_is_timed_from_the_fill_to_the_word_of_the_venue() -> None:
     eat(world, BUY, level=1)
     at_fill = world.at
     world.arrive()
+    sent = monitor.summary(world.state, world.at)
     world.tell(*world.venue.private, at=at_fill + 7 * MS)
     world.venue.private.clear()
 
     summary = monitor.summary(world.state, world.at)
-    assert (summary["fills"], summary["refills"], summary["refill_samples"]) == (1, 1, 1)
+    assert (sent["refills"], sent["slots_refilled"]) == (1, 0)
+    assert (summary["fills"], summary["refills"], summary["slots_refilled"], summary["refill_samples"]) == (1, 1, 1, 1)
     assert (summary["refill_p50_ms"], summary["refill_p95_ms"], summary["refill_p99_ms"]) == (7.0, 7.0, 7.0)
     assert summary["refilled_5s_share"] == 1.0
     (fill,) = monitor.look(world.state, world.at).fills
