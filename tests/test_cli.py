@@ -384,7 +384,7 @@ def test_status_is_a_page_for_people_and_one_document_for_machines(
     (bands,) = answer.pop("resilience").values()
     assert (answer.pop("file_differs"), answer.pop("config_version")) == ("", daemon.config_version)
     assert answer == {name: told for name, told in STATUS.items() if name not in ("resilience", "sweeps")}
-    assert [(band["sweeps"], band["t50_s"]) for band in bands.values()] == [(0, None), (2, None), (12, 0.9)]
+    assert [(band["sweeps"], band["t50_s"]) for band in bands.values()] == [(1, None), (2, None), (12, 0.9)]
     low, high = bands["10 bps"]["intervals"]["back 0.5s"]
     assert low < bands["10 bps"]["back"]["0.5s"] < high
     assert for_people.stderr + for_machines.stderr == ""
