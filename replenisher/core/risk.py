@@ -27,6 +27,7 @@ from replenisher.model.units import BPS, SECOND_NS
 
 COLLAR = "price_collar_bps"
 CROSSES_OWN = "would cross our own order"
+FUNDS, LEVERAGE = "funds", "max_leverage"
 REDUCES = "only what reduces the position may be shown"
 NO_PRICE = 1 << 62
 
@@ -102,7 +103,7 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Bound:
     """How far limits let an account, or one strategy, go on one instrument, with what is held at one moment."""
 
-    __slots__ = ("buy_funds", "buy_room", "highest", "lowest", "measure", "sell_funds", "sell_room", "stake")
+    __slots__ = ("buy_funds", "buy_room", "highest", "lacks", "lowest", "measure", "sell_funds", "sell_room", "stake")
 
     def __init__(self, measure: Measure, stake: Stake) -> None:
         self.measure, self.stake = measure, stake
@@ -112,12 +113,15 @@ class Bound:
         self.highest = int((mark + away) // instrument.tick)
         reach = ZERO if stake.reduces else instrument.amount_of_quote(limits.max_position_quote, mark)
         self.buy_room, self.sell_room = self._lots_within(reach)
+        self.lacks = FUNDS
         if measure.is_spot:
             self.buy_funds = _whole(stake.cash, instrument.notional_unit)  # units, of all buys
             self.sell_funds = _whole(stake.base_cash, instrument.lot)  # lots, of all sells
         elif stake.cash is None:
             self.buy_funds = self.sell_funds = -1
         else:
+            if stake.cash > 0:
+                self.lacks = LEVERAGE  # there is money, and that much more may not stand on it
             reach = instrument.amount_of_value(max(ZERO, stake.cash) * limits.max_leverage, mark)
             self.buy_funds, self.sell_funds = self._lots_within(reach)
 
@@ -156,7 +160,7 @@ class Bound:
             needed = on_side
         if on_side > room:
             return REDUCES if self.stake.reduces else "max_position_quote"
-        return "funds" if needed > funds else None
+        return self.lacks if needed > funds else None
 
     def within(self, quote: Quote, load: Load) -> tuple[int, str]:
         """How much of a quote is left beside `load`, and why not all of it; a limit may still speak against the rest.

@@ -159,7 +159,8 @@ def _band(setup: StrategySetup, fit: Fit) -> Finding:
 
 
 REMEDIES = {
-    "funds": "deposit more, take smaller or fewer levels, or raise risk.max_leverage",
+    "funds": "deposit more, or take smaller or fewer levels",
+    "max_leverage": "deposit more, take smaller or fewer levels, or raise risk.max_leverage",
     "max_order_quote": "raise risk.max_order_quote or make the levels smaller",
     "max_open_orders": "raise risk.max_open_orders or take fewer levels",
     "max_position_quote": "raise risk.max_position_quote, reduce the position, or make the ladder smaller",

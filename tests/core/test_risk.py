@@ -96,7 +96,8 @@ def permit(quotes: Iterable[Quote], allowed: Limits, at_stake: AtStake) -> tuple
         (limits(max_total_quote=Decimal(210)), stake("0", [order(1, 99_990)]), ""),
         (limits(price_collar_bps=0.5), stake(mark=Decimal("10000.6")), "price_collar_bps"),
         (limits(price_collar_bps=0.6), stake(mark=Decimal("10000.6")), ""),
-        (limits(max_leverage=Decimal(10)), stake(cash=Decimal("9.9")), "funds"),
+        (limits(max_leverage=Decimal(10)), stake(cash=Decimal("9.9")), "max_leverage"),
+        (limits(max_leverage=Decimal(10)), stake(cash=Decimal(0)), "funds"),
         (limits(max_leverage=Decimal(10)), stake(cash=Decimal(10)), ""),
         (limits(), stake(cash=None), "funds"),
     ],
@@ -175,8 +176,9 @@ def test_what_the_venue_would_not_take_is_not_sent() -> None:
 def test_an_inverse_position_needs_its_settlement_currency() -> None:
     a_coin = {"instrument": INVERSE, "mark": Decimal(50_000)}
 
-    assert asked(Side.BUY, 100_000, 5_000, limits(max_leverage=Decimal(1)), stake(cash=Decimal(1), **a_coin)) == ""
-    assert asked(Side.BUY, 100_000, 5_001, limits(max_leverage=Decimal(1)), stake(cash=Decimal(1), **a_coin)) == "funds"
+    tight, at_stake = limits(max_leverage=Decimal(1)), stake(cash=Decimal(1), **a_coin)
+    assert asked(Side.BUY, 100_000, 5_000, tight, at_stake) == ""
+    assert asked(Side.BUY, 100_000, 5_001, tight, at_stake) == "max_leverage"
 
 
 def test_at_a_spot_venue_what_is_sold_must_be_there() -> None:
@@ -313,6 +315,8 @@ def told_in_decimals(side: Side, price: int, quantity: int, allowed: Limits, at_
     else:
         cash = held.cash
         needed = abs(instrument.value(after, held.mark)) / allowed.max_leverage if adds_risk else Decimal(0)
+        if cash is not None and needed > cash > 0:
+            return "max_leverage"
     return "funds" if cash is None or needed > cash else ""
 
 

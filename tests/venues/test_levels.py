@@ -147,8 +147,8 @@ def test_of_a_ladder_that_fits_everything_is_green_and_says_its_numbers() -> Non
             None,
             having(balances={"BTC": Decimal("0.02")}),
             RED,
-            "2 of 6 levels may be shown: funds",
-            "deposit",
+            "2 of 6 levels may be shown: max_leverage",
+            "deposit more, take smaller or fewer levels, or raise risk.max_leverage",
         ),
     ],
 )
@@ -207,7 +207,7 @@ def test_money_that_stands_behind_one_ladder_stands_behind_no_other() -> None:
 
     assert [finding.found for finding in findings if finding.check == "limits and funds"] == [
         "6 of 6 levels may be shown, worth 6,000 USD",
-        "4 of 6 levels may be shown: funds",
+        "4 of 6 levels may be shown: max_leverage",
     ]
 
 
