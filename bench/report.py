@@ -48,6 +48,7 @@ from replenisher.model.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from replenisher.report.report import read_report
 from replenisher.store import history, schema, tables
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from replenisher.store.rows import instrument_row
 
 FILLS = 1_000_000
@@ -289,7 +290,9 @@ def measure(file: Path) -> dict[str, Any]:
     event.listen(Engine, "before_cursor_execute", hear)
     started, cpu = perf_counter(), process_time()
     with closing(Database(f"sqlite:///{file}")) as database:
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), told))
+        report = database.read_beside(
+            lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS, told)
+        )
     seconds, cpu_seconds = perf_counter() - started, process_time() - cpu
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {

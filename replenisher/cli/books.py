@@ -23,13 +23,14 @@ def audit(
 
     from replenisher.config import load
     from replenisher.report.audit_page import audit_page
+    from replenisher.store.period import ALWAYS
     from replenisher.wiring import books
     from replenisher.wiring.reporting import unread
 
     config = load(file)
     with progress("comparing the two books"):
         found = books.audit(config)
-    warn(unread(str(file)))
+    warn(unread(str(file), ALWAYS))
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:

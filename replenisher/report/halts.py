@@ -10,7 +10,7 @@ from itertools import islice
 import msgspec
 
 from replenisher.store.halts import RESUMED, Latch
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 
@@ -30,7 +30,7 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     resume_reason: str  # the operator's own words
 
 
-def halts_of(key: AccountKey, told: Iterable[Latch], now: int, period: Period = ALWAYS) -> Iterator[Halt]:
+def halts_of(key: AccountKey, told: Iterable[Latch], now: int, period: Period) -> Iterator[Halt]:
     """Those of one account in a period, the oldest first; `now` is the last thing in it that the ledger knows."""
     told = [latch for latch in told if not period.is_over(latch.at)]
     ends: list[Latch | None] = []

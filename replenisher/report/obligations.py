@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from replenisher.model.mandate import Owed
 from replenisher.model.units import DAY_NS
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.presence import PresenceRow, breaches, is_enough, owed_by_version, presence, share_pct
 from replenisher.store.queries import AccountKey
 
@@ -42,7 +42,7 @@ def counted_hours(connection: Connection, key: AccountKey, period: Period) -> li
 
 
 def read_obligations(
-    connection: Connection, key: AccountKey, recorded: Iterable[PresenceRow], period: Period = ALWAYS
+    connection: Connection, key: AccountKey, recorded: Iterable[PresenceRow], period: Period
 ) -> list[Obligation]:
     """Every strategy of an account that had obligations; `recorded` is every hour of them."""
     owed = owed_by_version(connection)

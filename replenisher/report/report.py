@@ -37,7 +37,7 @@ from replenisher.store.halts import latches
 from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrips, round_trips
 
@@ -67,9 +67,9 @@ def read_report(
     connection: Connection,
     beside: Connection,
     keys: Sequence[AccountKey],
+    period: Period,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     sweeps_max: int = SWEEPS_MAX,
-    period: Period = ALWAYS,
 ) -> Report:
     """The report on these accounts. `progress` is told how many fills and sweeps of how many are read.
 
@@ -85,9 +85,9 @@ def read_report(
     if count + before == 0:
         limit = "" if period.until is None else f" before {moment(period.until)} UTC"
         raise ReplenisherError(f"there is nothing to report: the database holds no fill of {names}{limit}")
-    stored = sweep_count(connection, keys, period=period)
+    stored = sweep_count(connection, keys, period)
     every = ceil(stored / sweeps_max) or 1
-    sweeps = SweepsRead(stored=stored, read=sweep_count(connection, keys, every, period))
+    sweeps = SweepsRead(stored=stored, read=sweep_count(connection, keys, period, every))
     reading = Reading(period, before + count + sweeps.read, progress)
     lines: list[Line] = []
     totals: list[Total] = []
@@ -109,7 +109,7 @@ def read_report(
             fills_without_mid += attribution.fills_without_mid
             hours = counted_hours(connection, key, period)
             obligations += read_obligations(connection, key, hours, period)
-            resilience += read_resilience(connection, key, every, reading.note, period)
+            resilience += read_resilience(connection, key, period, every, reading.note)
             curves.append(pen.curves(until, hours))
             counted = counting[key].result()
             performance += performances(key, counted.placed, counted.sent, attribution.courses, currencies)

@@ -18,7 +18,7 @@ from replenisher.store import tables
 from replenisher.store.batches import row_batches
 from replenisher.store.history import SIDES, with_version
 from replenisher.store.one_in import one_in
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 TIMES = tuple(map(named_time, TAUS_NS))
@@ -59,7 +59,7 @@ class DayOfSweeps(msgspec.Struct, frozen=True, kw_only=True):
     resilience: Resilience
 
 
-def sweep_count(connection: Connection, keys: Sequence[AccountKey], every: int = 1, period: Period = ALWAYS) -> int:
+def sweep_count(connection: Connection, keys: Sequence[AccountKey], period: Period, every: int = 1) -> int:
     """How many sweeps of these accounts are read, if one in so many is."""
     query = select(func.count()).select_from(tables.sweeps).where(_is_read(every), *period.has(_c.venue_time))
     counts = (query.where(_c.venue == key.venue, _c.account == key.account) for key in keys)
@@ -69,9 +69,9 @@ def sweep_count(connection: Connection, keys: Sequence[AccountKey], every: int =
 def read_resilience(
     connection: Connection,
     key: AccountKey,
+    period: Period,
     every: int = 1,
     progress: Callable[[int], None] = lambda _done: None,
-    period: Period = ALWAYS,
 ) -> Iterator[DayOfSweeps]:
     """Every day of one account on which there was a sweep, oldest first; a day is kept until it is over.
 

@@ -31,6 +31,7 @@ from replenisher.model.units import DAY_NS, SECOND_NS
 from replenisher.report.booked import Booked
 from replenisher.store import history, queries, told
 from replenisher.store.history import Fill, Paid, Taken
+from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from replenisher.store.told import Reading
 
@@ -181,10 +182,10 @@ class Following:
 
     def _follow(self, readings: Sequence[Reading], progress: Callable[[int, int], None]) -> None:
         """Everything up to the last word, in order. What moved at the time of a word is in it."""
-        key, done, count = self._key, 0, history.fill_count(self._connection, self._key)
+        key, done, count = self._key, 0, history.fill_count(self._connection, self._key, ALWAYS)
         events: list[Paid | Taken | Border | Reading] = [
-            *history.paid(self._connection, key),
-            *history.taken(self._connection, key),
+            *history.paid(self._connection, key, ALWAYS),
+            *history.taken(self._connection, key, ALWAYS),
             *(Border(at) for at in (self._since, self._until)),
             *readings,
         ]

@@ -19,7 +19,7 @@ from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.marks import Mark, marks
 from replenisher.store.of_orders import EXTERNAL
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 SORTED_KIB = 16 * 1024  # of memory, in which SQLite sorts a piece; a thread of its own may have one more
@@ -124,13 +124,13 @@ def account_keys(connection: Connection) -> list[AccountKey]:
     return [AccountKey(venue, account) for venue, account in sorted(found)]
 
 
-def fill_count(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> int:
+def fill_count(connection: Connection, key: AccountKey, period: Period) -> int:
     """How many fills there are to be read."""
     query = select(func.count()).select_from(tables.fills).where(*period.has(_c.venue_time))
     return connection.execute(query.where(_c.venue == key.venue, _c.account == key.account)).scalar_one()
 
 
-def events(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Event]:
+def events(connection: Connection, key: AccountKey, period: Period) -> Iterator[Event]:
     """All that is no fill, oldest first."""
     lives = (Begun(life.started_at, life.config_version) for life in lives_of(connection, key))
     begun = [each for each in lives if period.holds(each.at)]
@@ -177,7 +177,7 @@ def fills_of(columns: Columns) -> list[Fill]:
     )
 
 
-def placed(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Placed]:
+def placed(connection: Connection, key: AccountKey, period: Period) -> Iterator[Placed]:
     """Every order of an account that was placed then, counted."""
     c = tables.orders.c
     whose = (c.strategy, c.instrument, c.config_version)
@@ -189,7 +189,7 @@ def placed(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> 
         yield Placed(name, strategy, version, orders, int(filled))
 
 
-def sent(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> list[Sent]:
+def sent(connection: Connection, key: AccountKey, period: Period) -> list[Sent]:
     """Every place, amend and cancel of an account that was sent then, counted.
 
     What differs most stands first in a group: SQLite sorts by it, and looks no further where two rows differ.
@@ -237,7 +237,7 @@ def with_version(table: Table, key: AccountKey) -> Select[Any]:
     return query.where(c.venue == key.venue, c.account == key.account)
 
 
-def taken(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Taken]:
+def taken(connection: Connection, key: AccountKey, period: Period) -> Iterator[Taken]:
     """Positions that were taken over."""
     c = tables.requests.c
     query = select(c.at, c.instrument, c.amount, c.price)
@@ -246,7 +246,7 @@ def taken(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> I
         yield Taken(*row)
 
 
-def paid(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Paid]:
+def paid(connection: Connection, key: AccountKey, period: Period) -> Iterator[Paid]:
     """Money that moved without a fill, by the venue's clock."""
     c = tables.cash_moves.c
     query = select(c.venue_time, c.kind, c.instrument, c.currency, c.amount, c.realized)

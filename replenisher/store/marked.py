@@ -16,7 +16,7 @@ from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.history import FILL, MAKER, Fill, fills_of
 from replenisher.store.of_orders import EXTERNAL
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ class Marked(NamedTuple):
     mids: "Floats"  # theirs after each of the horizons, one row a horizon
 
 
-def marked_fills(
-    connection: Connection, key: AccountKey, period: Period = ALWAYS
-) -> Iterator[tuple[list[Fill], Marked]]:
+def marked_fills(connection: Connection, key: AccountKey, period: Period) -> Iterator[tuple[list[Fill], Marked]]:
     """Every fill of one account, many at once, in the order in which the venue says they happened.
 
     Where the market stood once a period was over is not known in it, as at the end of a ledger.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from replenisher.store import tables
 from replenisher.store.batches import batches
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 
@@ -23,7 +23,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 _c = tables.marks.c
 
 
-def marks(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Mark]:
+def marks(connection: Connection, key: AccountKey, period: Period) -> Iterator[Mark]:
     """Every one of an account, the oldest first."""
     query = select(_c.at, _c.instrument, _c.mid).where(_c.venue == key.venue, _c.account == key.account)
     query = query.where(*period.has(_c.at))
@@ -31,7 +31,7 @@ def marks(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> I
         yield from map(Mark, at, instrument, map(Decimal, mid))
 
 
-def mark_count(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> int:
+def mark_count(connection: Connection, key: AccountKey, period: Period) -> int:
     """How many there are to be read."""
     query = select(func.count()).where(_c.venue == key.venue, _c.account == key.account)
     return connection.execute(query.where(*period.has(_c.at))).scalar_one()

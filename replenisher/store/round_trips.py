@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, String, case, cast, func, select
 
 from replenisher.store import tables
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RoundTrips(NamedTuple):
     took_ns: "Times"
 
 
-def round_trips(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[RoundTrips]:
+def round_trips(connection: Connection, key: AccountKey, period: Period) -> Iterator[RoundTrips]:
     """Those of one account that were asked for then."""
     import numpy as np
 

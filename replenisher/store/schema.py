@@ -23,7 +23,7 @@ from replenisher.store.tables import lives, metadata
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema to `revision`, in one transaction; a database that is not there is made."""
     with closing(Database(url, must_exist=False)) as database, explained(database):
-        database.read(_refuse_newer)
+        database.read(refuse_newer)
         database.prepare()
         database.write(lambda connection: command.upgrade(_config(connection), revision))
 
@@ -34,21 +34,15 @@ def downgrade(url: str, revision: str = "-1", *, drop_rows: bool = False) -> Non
     What the older schema has no place for is dropped, so one that holds rows is refused unless they may go.
     """
     with closing(Database(url)) as database, explained(database):
-        database.read(_refuse_newer)
+        database.read(refuse_newer)
         database.write(lambda connection: _downgrade(connection, revision, drop_rows=drop_rows))
 
 
 def check(url: str) -> None:
     """Refuse a database whose schema is older or newer than this code, or is not what the tables say."""
     with closing(Database(url)) as database, explained(database):
-        database.read(_refuse_newer)
+        database.read(refuse_newer)
         database.read(_refuse_different)
-
-
-def require_known(url: str) -> None:
-    """Refuse a database that cannot be reached, is none of ours, or is newer than this code."""
-    with closing(Database(url)) as database, explained(database):
-        database.read(_refuse_newer)
 
 
 def require_same(url: str) -> None:
@@ -58,8 +52,18 @@ def require_same(url: str) -> None:
             raise ConfigurationError(
                 f"the database {database.name} holds no ledger of ours: the first `run` makes one, or `db upgrade`"
             )
-        database.read(_refuse_newer)
+        database.read(refuse_newer)
         database.read(_refuse_older)
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Refuse a database that is newer than this code."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise ConfigurationError(
+                f"the database has schema {revision}, which is newer than this replenisher knows: update replenisher"
+            )
 
 
 def _downgrade(connection: Connection, revision: str, *, drop_rows: bool) -> None:
@@ -78,15 +82,6 @@ def _table_with_rows(connection: Connection) -> str | None:
     there = inspect(connection).get_table_names()
     ours = (table for table in metadata.sorted_tables if table.name in there)
     return next((table.name for table in ours if connection.execute(select(1).select_from(table)).first()), None)
-
-
-def _refuse_newer(connection: Connection) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config(connection)).walk_revisions()}
-    for revision in MigrationContext.configure(connection).get_current_heads():
-        if revision not in known:
-            raise ConfigurationError(
-                f"the database has schema {revision}, which is newer than this replenisher knows: update replenisher"
-            )
 
 
 def _refuse_older(connection: Connection) -> None:

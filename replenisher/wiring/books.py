@@ -50,15 +50,14 @@ def require_database(config: Config) -> None:
     One that is not there yet is fine, if it can be made.
     """
     url = config.database_url
-    if not url.startswith("sqlite"):
-        schema.require_known(url)
-    elif (file := _sqlite_file(url)).exists():
+    if url.startswith("sqlite"):
+        file = _sqlite_file(url)
+        if not file.exists():
+            _require_place(config, file)
+            return
         _require_writable(file, file)
-        schema.require_known(url)
-    else:
-        _require_place(config, file)
-        return
     with closing(Database(url)) as database, explained(database):
+        database.read(schema.refuse_newer)
         database.read(partial(refuse_older_copy, config.data_dir / "journal"))
         if config.starts_exchange:
             database.read(partial(_refuse_other_exchange, config))

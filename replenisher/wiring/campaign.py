@@ -175,28 +175,27 @@ class Campaign:
         days = self.days.under(mutation.config)
         async with aclosing(self._trials(mutation, days, days.calm_seeds, CALM)) as trials:
             async for trial in trials:
-                if trial.invariant and await self._is_sound(trial, mutation):
+                if trial.invariant and await self._is_sound(trial, days):
                     return msgspec.structs.replace(unsettled, too_loud=str(trial))
         raised: list[int] = []
-        async with aclosing(self._trials_with_faults(mutation)) as trials:
+        async with aclosing(self._trials_with_faults(mutation, days)) as trials:
             async for trial in trials:
-                if trial.finds and await self._is_sound(trial, mutation):
+                if trial.finds and await self._is_sound(trial, days):
                     return msgspec.structs.replace(
                         unsettled, seed=trial.seed, invariant=trial.invariant, sentence=trial.sentence, raised=raised
                     )
                 raised += [trial.seed] if trial.invariant and not trial.finds else []
         return msgspec.structs.replace(unsettled, raised=raised)
 
-    async def _is_sound(self, trial: Trial, mutation: Mutation) -> bool:
+    async def _is_sound(self, trial: Trial, days: Days) -> bool:
         """Whether nothing is found on this seed without the bug."""
-        seeds, days = range(trial.seed, trial.seed + 1), self.days.under(mutation.config)
+        seeds = range(trial.seed, trial.seed + 1)
         unsound = [same async for same in self._trials(None, days, seeds, trial.faults) if same.invariant]
         self.unsound += unsound
         return not unsound
 
-    async def _trials_with_faults(self, mutation: Mutation) -> AsyncGenerator[Trial, None]:
-        for seeds in self.days.beginning_with(mutation.seed):
-            days = self.days.under(mutation.config)
+    async def _trials_with_faults(self, mutation: Mutation, days: Days) -> AsyncGenerator[Trial, None]:
+        for seeds in days.beginning_with(mutation.seed):
             async with aclosing(self._trials(mutation, days, seeds, days.faults)) as trials:
                 async for trial in trials:
                     yield trial

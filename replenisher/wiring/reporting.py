@@ -15,7 +15,7 @@ from replenisher.report.statement import Statement, borders, read_statement
 from replenisher.report.statement_page import verdict
 from replenisher.store import history
 from replenisher.store.database import Database, explained
-from replenisher.store.period import ALWAYS, Period
+from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 from replenisher.wiring.books import newest_account
 from replenisher.wiring.ledgers import ledger_named
@@ -24,15 +24,13 @@ from replenisher.wiring.waiting import rows_wait
 Progress = Callable[[int, int], None]
 
 
-def report(source: str, progress: Progress, period: Period = ALWAYS) -> Report:
+def report(source: str, progress: Progress, period: Period) -> Report:
     """The report on a configuration's accounts, or on all that a database has."""
     with _ledger(source) as (config, database):
-        return database.read_beside(
-            lambda one, beside: read_report(one, beside, _keys(config, one), progress, period=period)
-        )
+        return database.read_beside(lambda one, beside: read_report(one, beside, _keys(config, one), period, progress))
 
 
-def unread(source: str, period: Period = ALWAYS) -> str:
+def unread(source: str, period: Period) -> str:
     """What the ledger lacks of a time that is over, or of a desk that has ended, in a sentence; empty if nothing."""
     is_past = period.is_over(time.time_ns())
     with _ledger(source) as (config, database):

@@ -17,6 +17,7 @@ from replenisher.config import load
 from replenisher.report.report import Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from replenisher.wiring.replaying import replay
 
 BLIND = Path(__file__).parents[2] / "bench" / "blind.yaml"
@@ -33,7 +34,9 @@ def reports(informed_share: float, directory: Path, capsys: pytest.CaptureFixtur
         room = directory / f"{seed}"
         replay(config, minutes=MINUTES, directory=room, tell=lambda _word: None)
         with closing(Database(f"sqlite:///{room / 'replenisher.db'}")) as database:
-            found.append(database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one))))
+            found.append(
+                database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
+            )
         with capsys.disabled():
             print(f"{seed} of {FLOWS} order flows, {found[-1].fills} fills", file=sys.stderr, flush=True)
     return found

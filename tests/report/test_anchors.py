@@ -28,6 +28,7 @@ from replenisher.report.report import Report, read_report
 from replenisher.store import history, schema, tables
 from replenisher.store.database import Database
 from replenisher.store.insert import insert_new
+from replenisher.store.period import ALWAYS
 from replenisher.store.rows import Row, instrument_row
 from tests.report.by_hand import JOURNAL_ID, KEY, T0, instrument
 
@@ -76,7 +77,7 @@ class Ledger:
                 insert_new(connection, table, rows)
 
         database.write(write)
-        return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     def _add(self, table: Any, row: Row) -> None:
         self.rows.setdefault(table, []).append(row)

@@ -13,6 +13,7 @@ from replenisher.report.report import Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import KEY, LINEAR, T0, Rows
 
 
@@ -33,7 +34,7 @@ def report(ledger_url: str) -> Iterator[Report]:
     rows.recorded()
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        yield database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        yield database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
 
 def seconds(at: tuple[int, ...]) -> list[float]:

@@ -11,6 +11,7 @@ from replenisher.report.report import Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.halts import Latch
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import KEY, LINEAR, T0, Rows
 
 OURS, THEIRS = "a" * 16, "b" * 16
@@ -24,7 +25,7 @@ def database(ledger_url: str) -> Iterator[Database]:
 
 def told(*latches: Latch, now: int = 100) -> list[tuple[int, int | None, int, str, str]]:
     """From when to when, how long, how each ended, and the words at its end."""
-    found = halts_of(KEY, latches, now)
+    found = halts_of(KEY, latches, now, ALWAYS)
     return [(each.since, each.until, each.lasted_ns, each.ended_by, each.resume_reason) for each in found]
 
 
@@ -76,7 +77,7 @@ def test_one_resume_ends_all_that_stands() -> None:
 
 def test_a_resume_that_ended_nothing_that_is_recorded_stands_alone() -> None:
     """Nothing stood at all, or what an earlier version had no row of."""
-    (found,) = halts_of(KEY, [resumed(7, "done")], 100)
+    (found,) = halts_of(KEY, [resumed(7, "done")], 100, ALWAYS)
 
     assert (found.kind, found.since, found.until, found.lasted_ns) == ("resumed", 7, 7, 0)
     assert (found.reason, found.ended_by, found.resume_reason) == ("", "resume", "done")
@@ -116,4 +117,4 @@ def test_a_report_tells_the_halts_and_pauses_of_its_account(database: Database) 
 
 
 def reported(database: Database) -> Report:
-    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))

@@ -17,6 +17,7 @@ from replenisher.report.latency import Latency, latencies
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Sent
+from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from replenisher.store.round_trips import RoundTrips, round_trips
@@ -67,7 +68,7 @@ def test_each_answer_ends_the_request_that_it_answers(database: Database, tmp_pa
     recorder = Recorder(tmp_path / "journal", database, batch_bytes=batch_bytes)
     recorder.record_all()
 
-    found = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY)))
+    found = database.read(lambda connection: list(round_trips(connection, ACCOUNT_KEY, ALWAYS)))
 
     assert {each.config_version for each in found} == {"c1"} and {each.strategy for each in found} == {"core"}
     assert {(each.request, each.intent): (each.answered, each.took_ns.tolist()) for each in found} == {
@@ -108,7 +109,7 @@ def test_what_nobody_answered_is_counted_by_what_was_asked(database: Database, t
     Recorder(tmp_path / "journal", database).record_all()
 
     def read(connection: Connection) -> tuple[Latency, ...]:
-        return latencies(round_trips(connection, ACCOUNT_KEY), history.sent(connection, ACCOUNT_KEY))
+        return latencies(round_trips(connection, ACCOUNT_KEY, ALWAYS), history.sent(connection, ACCOUNT_KEY, ALWAYS))
 
     found = {(each.request, each.intent): (each.working, each.unanswered) for each in database.read(read)}
     assert found == {

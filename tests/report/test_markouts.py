@@ -20,6 +20,7 @@ from replenisher.report.page.quoting import spreads_of
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.store.marked import Marked, marked_fills
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, instrument
 
 IN_USD = instrument("ETH_USD", quote_currency="USD")
@@ -65,7 +66,7 @@ def cube_of(database: Database, fills: list[dict[str, Any]]) -> MarkoutCube:
     database.write(work)
 
     def read(connection: Any) -> MarkoutCube:
-        return measured((marked for _, marked in marked_fills(connection, KEY)), INSTRUMENTS)
+        return measured((marked for _, marked in marked_fills(connection, KEY, ALWAYS)), INSTRUMENTS)
 
     return database.read(read)
 

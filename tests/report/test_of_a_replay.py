@@ -14,6 +14,7 @@ from replenisher.report.pnl import unit_value
 from replenisher.report.report import Report, read_report
 from replenisher.store import history, queries, tables
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from replenisher.wiring.replay_outcome import Outcome
 from replenisher.wiring.replaying import replay
 
@@ -27,7 +28,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Report]:
     room = tmp_path_factory.mktemp("replay") / "data"
     outcome = replay(load(BLIND, {"exchange": EXCHANGE}), minutes=0.7, directory=room, tell=lambda _word: None)
     with closing(Database(f"sqlite:///{room / 'replenisher.db'}")) as database:
-        return outcome, database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        return outcome, database.read_beside(
+            lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS)
+        )
 
 
 def test_every_fill_is_marked_and_its_curve_ends_where_the_life_does(lived: tuple[Outcome, Report]) -> None:
@@ -127,7 +130,7 @@ def test_on_a_spot_market_a_replay_tells_what_was_bought_and_what_that_brought(t
     outcome = replay(load(tmp_path / "spot.yaml"), minutes=1, directory=tmp_path / "data", tell=lambda _word: None)
 
     with closing(Database(f"sqlite:///{tmp_path / 'data' / 'replenisher.db'}")) as database:
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
         mid = database.read(newest_mark)
     bought, mark = outcome.positions["BTC_USDC"], outcome.marks["BTC_USDC"]
     held = bought - outcome.fees["BTC"]  # which it takes of the coins

@@ -39,6 +39,7 @@ from replenisher.report.tables import names, tables
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Fill
+from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from tests.report.browser import opened
 from tests.report.world import ACCOUNT, World
@@ -142,7 +143,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
     room = tmp_path_factory.mktemp("report")
     url = f"sqlite:///{shutil.copy(sqlite_ledger, room / 'ledger.db')}"
     with closing(World(room, url, orders=60)), closing(Database(url)) as database:
-        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
         yield msgspec.structs.replace(
             found,
             markouts=(*found.markouts, *MARKOUTS),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from replenisher.report.report import read_report
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import LINEAR, SPOT, Rows
 
 
@@ -37,7 +38,7 @@ def test_orders_requests_and_fills_are_counted_by_configuration_version(ledger_u
     rows.write(database := Database(ledger_url))
 
     with closing(database):
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     first, second = report.performance
     assert (first.orders, first.fills, first.fill_ratio) == (4, 2, 0.5)
@@ -61,7 +62,7 @@ def test_a_configuration_that_comes_back_is_not_told_the_time_of_the_one_between
             rows.fill(side, f"{1 + minute % 3}", price, "100", "0 USDT")
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     (found,) = report.performance
     # Twice 40 minutes of what 1, 2, 3, 1, ... bring at a spread of 1: 79 each, and the squares come to 183.
@@ -84,7 +85,7 @@ def test_what_comes_late_to_a_configuration_counts_at_the_end_of_its_time(ledger
     rows.fill("buy", "1", "98", "100", "0 USDT", config_version="first")
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     first = report.performance[0]
     assert (first.fills, first.turnover_quote_a_day) == (2, 197 * 86_400 / 1_800)
@@ -98,7 +99,7 @@ def test_a_fee_that_was_taken_of_what_was_bought_counts_at_the_mid(ledger_url: s
     rows.fill("sell", "2", "102", "101", "-0.01 ETH")  # 2 + 1.97 of inventory, and 1.01
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     (group,) = report.performance
     assert (group.pnl, group.without_fees_in, group.drawdown) == (Decimal("3.98"), "", 1)
@@ -118,7 +119,7 @@ def test_a_fall_between_two_fills_is_seen_where_something_was_decided_meanwhile(
 
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     (group,) = report.performance
     assert group.drawdown == 500

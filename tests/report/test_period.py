@@ -51,7 +51,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def reported(database: Database, period: Period = ALWAYS) -> Report:
-    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), period=period))
+    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), period))
 
 
 def of(since: float, until: float) -> Period:

@@ -23,6 +23,7 @@ from replenisher.report.report import DIGITS, Report, read_report
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Fill, Paid
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import INVERSE, KEY, LINEAR, SPOT, T0, Rows, columns
 from tests.report.ten_fills import TEN_FILLS, ten_fills
 from tests.report.world import World
@@ -37,7 +38,7 @@ def database(ledger_url: str) -> Iterator[Database]:
 
 
 def reported(database: Database) -> Report:
-    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+    return database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
 
 def parts_of(pnl: Pnl, config_version: str, currency: str) -> dict[str, Decimal]:

@@ -24,6 +24,7 @@ from replenisher.report.resilience import read_resilience
 from replenisher.report.summary import summary
 from replenisher.store import history, tables
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
 from tests.report.by_hand import KEY as BY_HAND
@@ -70,7 +71,7 @@ def test_sweeps_come_back_from_the_ledger_as_they_went_in_day_by_day(database: D
     write_journal(tmp_path / "journal", [step(1, [started(), defined()]), step(2, facts)])
     Recorder(tmp_path / "journal", database).record_all()
 
-    days = database.read(lambda connection: list(read_resilience(connection, ACCOUNT_KEY)))
+    days = database.read(lambda connection: list(read_resilience(connection, ACCOUNT_KEY, ALWAYS)))
 
     def told(sweeps: list[Recovery]) -> object:
         return with_intervals([msgspec.structs.replace(each, loss=each.loss * 10) for each in sweeps])  # a lot is 10
@@ -113,7 +114,7 @@ def write_many(database: Database) -> None:
 def reported(database: Database, sweeps_max: int, progress: list[tuple[int, int]]) -> Report:
     def work(connection: Connection, beside: Connection) -> Report:
         keys = history.account_keys(connection)
-        return read_report(connection, beside, keys, lambda done, of: progress.append((done, of)), sweeps_max)
+        return read_report(connection, beside, keys, ALWAYS, lambda done, of: progress.append((done, of)), sweeps_max)
 
     return database.read_beside(work)
 

@@ -17,6 +17,7 @@ from replenisher.report.resilience import DayOfSweeps
 from replenisher.report.summary import ROWS_MAX, outcome, summary
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from tests.report.world import World
 from tests.store.given import T0
 
@@ -78,7 +79,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Ite
         points=points,
     )
     with closing(World(room, url, orders=30)), closing(Database(url)) as database:
-        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        found = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
         yield msgspec.structs.replace(
             found,
             markouts=(markouts,),

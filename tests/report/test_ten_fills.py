@@ -16,6 +16,7 @@ import msgspec
 from replenisher.report.report import read_report
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from tests.report.by_hand import LINEAR, T0, columns
 from tests.report.ten_fills import AFTER, ten_fills
 
@@ -456,6 +457,6 @@ def differences(found: Any, expected: Any, place: str = "") -> Iterator[str]:
 def test_every_figure_of_a_report_on_ten_fills_is_what_was_worked_out_by_hand(ledger_url: str) -> None:
     with closing(Database(ledger_url)) as database:
         ten_fills().write(database)
-        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one)))
+        report = database.read_beside(lambda one, beside: read_report(one, beside, history.account_keys(one), ALWAYS))
 
     assert list(differences(json.loads(msgspec.json.encode(report)), REPORT)) == []

@@ -12,6 +12,7 @@ from replenisher.model.units import HOUR_NS
 from replenisher.report.obligations import Obligation, read_obligations
 from replenisher.report.uptime import Uptime, read_uptime, uptime_page
 from replenisher.store.database import Database
+from replenisher.store.period import ALWAYS
 from replenisher.store.presence import BreachRow, presence
 from replenisher.store.queries import AccountKey
 from replenisher.store.recorder import Recorder
@@ -84,7 +85,7 @@ def test_a_report_tells_what_of_the_time_was_met_under_each_configuration(tmp_pa
     key = AccountKey("deribit", ACCOUNT)
     with closing(recorded(tmp_path, ledger_url)) as database:
         hours = database.read(lambda connection: presence(connection, key, 0))
-        (found,) = database.read(lambda connection: read_obligations(connection, key, hours))
+        (found,) = database.read(lambda connection: read_obligations(connection, key, hours, ALWAYS))
 
     assert found == Obligation(
         config_version="c1",
